@@ -1,0 +1,125 @@
+"""Who patches a machine, what became of a change, and what a verification found.
+
+Must not: predict or compare; these are the answers, not the questions.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from patchmode.model.resource_id import ResourceId
+
+
+class OutcomeKind(StrEnum):
+    """Who patches this machine. The values stand in our JSON as `outcome`."""
+
+    SCHEDULED = "scheduled"
+    SCHEDULE_FAILS = "schedule-fails"
+    PARKED = "parked"
+    AUTOPATCHED = "autopatched"
+    GUEST_MANAGED = "guest-managed"
+    NOT_PATCHED = "not-patched"
+    INELIGIBLE = "ineligible"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome with the reason in one sentence."""
+
+    kind: OutcomeKind
+    reason: str
+
+
+class Result(StrEnum):
+    """What became of one change. The values stand in our JSON as `result`."""
+
+    APPLIED = "applied"
+    """The provider shows the machine with the planned settings and the operation at its end."""
+    FAILED = "failed"
+    """Azure refused the change, or its operation failed; `error` says whether the settings may stand in the model."""
+    UNKNOWN = "unknown"
+    """Sent, and the answer never came: it may have been applied."""
+    STALE = "stale"
+    """Not sent, or refused by If-Match: the machine moved since the plan; the error names the field."""
+    NOT_SENT = "notSent"
+    """Nothing was sent: stopped, budget spent, or the machine could not be read first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineError:
+    """Why a change did not end as planned, for the person at 3 a.m."""
+
+    code: str
+    """Azure's error code, or ours in CamelCase where Azure gave none."""
+    message: str
+    """What was attempted and what Azure answered, in one or two sentences."""
+    may_have_been_applied: bool
+    advice: str
+    """What to do next."""
+    http_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One leaf that is not what it should be."""
+
+    path: str
+    """Dotted path from the document's root: `properties.osProfile.windowsConfiguration.patchSettings.patchMode`."""
+    expected: str
+    """JSON text; `(absent)` where there should be nothing."""
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the provider showed for one machine after the change."""
+
+    id: ResourceId
+    verified: bool
+    differences: tuple[Difference, ...] = ()
+    unreadable_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """One change's end."""
+
+    id: ResourceId
+    result: Result
+    error: MachineError | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    verification: Verification | None = None
+    """None: not looked at since (verify does)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """The tally of a run. `verified` is counted beside the others, which add up to `scope`."""
+
+    scope: int
+    applied: int = 0
+    failed: int = 0
+    unknown: int = 0
+    stale: int = 0
+    not_sent: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    unreadable: int = 0
+    verified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run as it stands: finished, or as far as it got."""
+
+    run: str
+    state: str
+    """`running`, `interrupted`, `finished`."""
+    counts: RunCounts
+    requests: dict[str, int] = field(default_factory=dict)
+    """HTTP method → requests sent by this run, verification included, planning not."""
+    results: tuple[ChangeResult, ...] = ()

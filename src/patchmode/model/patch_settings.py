@@ -1,0 +1,161 @@
+"""Patch settings of one machine, by Azure's names, and the portal's names for their combinations.
+
+Must not: resolve defaults. What a machine's model does not say is absent here, because the service and the portal treat
+an absent setting differently from any value.
+
+Source of the values: azure-mgmt-compute `PatchSettings` and `LinuxPatchSettings`; of the portal's names: Microsoft's
+"Manage update configuration settings" and the portal's own Resource Graph query.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class PatchMode(StrEnum):
+    """`patchSettings.patchMode`, the members spelled as on the wire."""
+
+    AUTOMATIC_BY_PLATFORM = "AutomaticByPlatform"
+    AUTOMATIC_BY_OS = "AutomaticByOS"
+    MANUAL = "Manual"
+    IMAGE_DEFAULT = "ImageDefault"
+
+
+class AssessmentMode(StrEnum):
+    """`patchSettings.assessmentMode`: AutomaticByPlatform is what the portal calls periodic assessment."""
+
+    AUTOMATIC_BY_PLATFORM = "AutomaticByPlatform"
+    IMAGE_DEFAULT = "ImageDefault"
+
+
+class RebootSetting(StrEnum):
+    """`automaticByPlatformSettings.rebootSetting`; on a machine it overrides its schedule's reboot setting."""
+
+    UNKNOWN = "Unknown"
+    IF_REQUIRED = "IfRequired"
+    NEVER = "Never"
+    ALWAYS = "Always"
+
+
+class OperatingSystem(StrEnum):
+    """`storageProfile.osDisk.osType` (Azure) or `properties.osType` (Arc)."""
+
+    WINDOWS = "Windows"
+    LINUX = "Linux"
+
+    @property
+    def configuration(self) -> str:
+        """The member of `osProfile` that holds this system's patch settings."""
+        return "windowsConfiguration" if self is OperatingSystem.WINDOWS else "linuxConfiguration"
+
+
+class Orchestration(StrEnum):
+    """What the portal's "Patch orchestration" column shows, and the values of `orchestration` in our JSON."""
+
+    CUSTOMER_MANAGED_SCHEDULES = "CustomerManagedSchedules"
+    AZURE_MANAGED = "AzureManaged"
+    AUTOMATIC_BY_OS = "AutomaticByOS"
+    MANUAL = "Manual"
+    IMAGE_DEFAULT = "ImageDefault"
+    NOT_SET = "NotSet"
+    """The model has no patch mode; the portal shows "N/A" and does not resolve the default."""
+    NOT_APPLICABLE = "NotApplicable"
+    """Azure Arc: there is no patch mode to set."""
+
+    @property
+    def option(self) -> str:
+        """The value of `--to` for this orchestration, for example `customer-managed-schedules`."""
+        return _OPTIONS[self]
+
+    @property
+    def portal_name(self) -> str:
+        """The words of the portal, for people."""
+        return _PORTAL_NAMES[self]
+
+
+_OPTIONS = {
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES: "customer-managed-schedules",
+    Orchestration.AZURE_MANAGED: "azure-managed",
+    Orchestration.AUTOMATIC_BY_OS: "automatic-by-os",
+    Orchestration.MANUAL: "manual",
+    Orchestration.IMAGE_DEFAULT: "image-default",
+    Orchestration.NOT_SET: "not-set",
+    Orchestration.NOT_APPLICABLE: "not-applicable",
+}
+_PORTAL_NAMES = {
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES: "Customer Managed Schedules",
+    Orchestration.AZURE_MANAGED: "Azure Managed - Safe Deployment",
+    Orchestration.AUTOMATIC_BY_OS: "Windows automatic updates",
+    Orchestration.MANUAL: "Manual updates",
+    Orchestration.IMAGE_DEFAULT: "Image Default",
+    Orchestration.NOT_SET: "N/A (not set)",
+    Orchestration.NOT_APPLICABLE: "N/A",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSettings:
+    """The patch settings that a machine's model states. `None` everywhere means "the model does not say".
+
+    Modes are kept as the service wrote them, because new values may appear; compare with `same_value`.
+    """
+
+    patch_mode: str | None = None
+    assessment_mode: str | None = None
+    bypass: bool | None = None
+    """`automaticByPlatformSettings.bypassPlatformSafetyChecksOnUserSchedule`; absent counts as false."""
+    reboot_setting: str | None = None
+    hotpatch: bool | None = None
+    """`enableHotpatching`, Windows only."""
+
+    @classmethod
+    def from_document(cls, patch_settings: Mapping[str, Any] | None) -> "PatchSettings | None":
+        """Read a `patchSettings` object as the service answers it.
+
+        Args:
+            patch_settings: the object, or None where the model has none. A null member counts as absent.
+
+        Returns:
+            None where there is no object, which is not the same as an empty one.
+        """
+        if patch_settings is None:
+            return None
+        platform = patch_settings.get("automaticByPlatformSettings") or {}
+        return cls(
+            patch_mode=patch_settings.get("patchMode"),
+            assessment_mode=patch_settings.get("assessmentMode"),
+            bypass=platform.get("bypassPlatformSafetyChecksOnUserSchedule"),
+            reboot_setting=platform.get("rebootSetting"),
+            hotpatch=patch_settings.get("enableHotpatching"),
+        )
+
+
+def same_value(left: str | None, right: str | None) -> bool:
+    """Whether two enumeration values are the same for Azure, which compares them without regard to case."""
+    return left == right or (left is not None and right is not None and left.casefold() == right.casefold())
+
+
+def orchestration_of(settings: PatchSettings | None) -> Orchestration:
+    """The portal's name for what a machine's patch settings say.
+
+    Args:
+        settings: None where the model has no patchSettings.
+
+    Returns:
+        `NOT_SET` when there is no patch mode, or one that this version does not know: it is shown as "not set" rather
+        than guessed; the raw value stays in `settings.patch_mode`.
+
+    Source: an absent or false bypass counts as false in the portal's query and in built-in policy 9905ca54.
+    """
+    mode = settings.patch_mode if settings else None
+    if settings is None or mode is None:
+        return Orchestration.NOT_SET
+    if same_value(mode, PatchMode.AUTOMATIC_BY_PLATFORM):
+        return Orchestration.CUSTOMER_MANAGED_SCHEDULES if settings.bypass is True else Orchestration.AZURE_MANAGED
+    simple = {
+        PatchMode.AUTOMATIC_BY_OS.casefold(): Orchestration.AUTOMATIC_BY_OS,
+        PatchMode.MANUAL.casefold(): Orchestration.MANUAL,
+        PatchMode.IMAGE_DEFAULT.casefold(): Orchestration.IMAGE_DEFAULT,
+    }
+    return simple.get(mode.casefold(), Orchestration.NOT_SET)

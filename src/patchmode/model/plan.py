@@ -1,0 +1,118 @@
+"""A plan: the exact requests that apply will send, and what became of every other machine in scope.
+
+Every machine in scope ends as exactly one of Change, Unchanged, Skipped or Unreadable. What apply does is described
+entirely by the changes: how the plan was made must not influence it.
+
+Must not: compute. Plans are made by the rules and read back by the store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import Outcome
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSettings:
+    """What the user asked for by name. None and False mean "leave alone"."""
+
+    orchestration: Orchestration | None = None
+    periodic_assessment: bool | None = None
+    """True: `assessmentMode` AutomaticByPlatform; False: ImageDefault."""
+    reboot: RebootSetting | None = None
+    hotpatch_off: bool = False
+    include_scale_set_members: bool = False
+    """Whether schedules run on Flexible members is unconfirmed, so they are changed on request only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One PATCH of one machine."""
+
+    id: ResourceId
+    kind: MachineKind
+    os: OperatingSystem
+    location: str
+    etag: str | None
+    """Sent as `If-Match`; None: the service gave none, so a fresh read is compared with `document` before the PATCH."""
+    body: Mapping[str, Any]
+    """The request body, complete and verbatim."""
+    before: Mapping[str, Any] | None
+    """The machine's `patchSettings` as read; None: absent."""
+    after: Mapping[str, Any]
+    """The `patchSettings` that the machine must show afterwards."""
+    document: Mapping[str, Any]
+    """The provider's whole document the plan was made from: the precondition, and the proof that siblings stayed."""
+    outcome_before: Outcome
+    outcome_after: Outcome
+    reversible: bool
+    irreversible_because: str | None = None
+    """Stands whenever `reversible` is false: what cannot be undone, in one sentence."""
+    tolerated: tuple[str, ...] = ()
+    """Paths below `patchSettings` that may stay or go unnoticed: what the service does there is unconfirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A machine that already is as wanted; nothing is sent."""
+
+    id: ResourceId
+    kind: MachineKind
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A machine that will not be changed, and the rule that says so."""
+
+    id: ResourceId
+    rule: str
+    reason: str
+    fix: str | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A machine, or a whole subscription, that could not be read."""
+
+    id: str
+    """A machine id, or `/subscriptions/{guid}` where not even the machines' names are known."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A reviewed operation. `digest` is filled in by the store when the plan is written or read."""
+
+    target: Target
+    scope: tuple[str, ...]
+    """The selectors and filters as the user gave them, one text each: `--subscription Prod`."""
+    wanted: WantedSettings
+    changes: tuple[Change, ...]
+    unchanged: tuple[Unchanged, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    created_at: datetime | None = None
+    """UTC."""
+    tool_version: str = ""
+    rollback_of: str | None = None
+    """The run that this plan undoes; None for an ordinary plan."""
+    digest: str = field(default="", compare=False)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Scope and its parts; `scope` is the sum of the others."""
+        parts = {
+            "changes": len(self.changes),
+            "unchanged": len(self.unchanged),
+            "skipped": len(self.skipped),
+            "unreadable": len(self.unreadable),
+        }
+        return {"scope": sum(parts.values()), **parts}

@@ -1,0 +1,67 @@
+"""What the user pointed at: selectors united, filters each narrowing.
+
+Must not: resolve anything; the inventory does.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Narrowing conditions; an empty one does not narrow. Within one member any value matches (united)."""
+
+    os: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str | None], ...] = ()
+    """(key, value); value None: the key is there. Keys ignore case, as Azure's do; values do not."""
+    names: tuple[str, ...] = ()
+    """Shell patterns (`web-*`), without regard to case."""
+    power: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The machines a command speaks of."""
+
+    subscriptions: tuple[str, ...] = ()
+    """Ids or display names."""
+    management_groups: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = ()
+    """Names, or full ids; a name counts in every selected subscription, or in all readable ones."""
+    ids: tuple[str, ...] = ()
+    graph_queries: tuple[str, ...] = ()
+    """Resource Graph KQL as the user wrote it; each must project `id`."""
+    everything: bool = False
+    """`--all`, and audit without a selector."""
+    include: Filters = field(default_factory=Filters)
+    exclude: Filters = field(default_factory=Filters)
+
+    @property
+    def has_selector(self) -> bool:
+        """Whether the user pointed at anything at all; filters alone do not count."""
+        return bool(
+            self.subscriptions
+            or self.management_groups
+            or self.resource_groups
+            or self.ids
+            or self.graph_queries
+            or self.everything
+        )
+
+    def describe(self) -> tuple[str, ...]:
+        """The selectors and filters as options, one text each, for plans and reports."""
+        texts = [f"--subscription {value}" for value in self.subscriptions]
+        texts += [f"--management-group {value}" for value in self.management_groups]
+        texts += [f"--resource-group {value}" for value in self.resource_groups]
+        texts += [f"--ids {value}" for value in self.ids]
+        texts += [f"--graph-query {value}" for value in self.graph_queries]
+        texts += ["--all"] if self.everything else []
+        return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"))
+
+
+def _describe(filters: Filters, prefix: str) -> list[str]:
+    texts = [f"{prefix}os {value}" for value in filters.os]
+    texts += [f"{prefix}location {value}" for value in filters.locations]
+    texts += [f"{prefix}tag {key}" if value is None else f"{prefix}tag {key}={value}" for key, value in filters.tags]
+    texts += [f"{prefix}name {value}" for value in filters.names]
+    return texts + [f"{prefix}power {value}" for value in filters.power]

@@ -1,0 +1,350 @@
+"""The protocols that `arm/` and `store/` implement and the composition root in `cli/` hands in.
+
+Must not: contain behaviour.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
+from patchmode.model.outcome import ChangeResult, MachineError
+from patchmode.model.plan import Change, Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+
+
+class Clock(Protocol):
+    """Time, handed in so that tests and benchmarks can move it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start, for measuring durations."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait. Zero yields to other tasks."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+@dataclass(frozen=True, slots=True)
+class GraphScope:
+    """Where a Resource Graph query looks. Both empty: every subscription the principal can read."""
+
+    subscriptions: tuple[str, ...] = ()
+    management_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGroup:
+    """A resource group's facts that bear on its machines."""
+
+    subscription_id: str
+    name: str
+    managed_by: str | None = None
+
+
+class Graph(Protocol):
+    """Azure Resource Graph: bulk discovery. It lags behind the provider and is never used to verify."""
+
+    def machines(
+        self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
+    ) -> AsyncIterator[Sequence[Machine]]:
+        """Virtual machines and Arc machines, page by page, ordered by id, the total checked against what was read.
+
+        Args:
+            scope: where to look.
+            resource_groups: names; empty: all.
+            ids: resource ids; empty: all.
+
+        Raises:
+            ForbiddenError: Resource Graph is refused to this principal.
+            RequestError: any other failure, or fewer rows than the total that the service stated.
+        """
+        ...
+
+    def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
+        """The `id` column of the user's own query, page by page, exactly as the user wrote the query.
+
+        Raises:
+            RejectedError: the query is wrong (the service's message and position are in the text) or yields no `id`.
+        """
+        ...
+
+    def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+        """The resource groups that something manages (`managedBy` is set), page by page."""
+        ...
+
+    async def subscriptions_under(self, management_group: str) -> Sequence[str]:
+        """Ids of the subscriptions below a management group, at any depth, that the principal can read."""
+        ...
+
+
+class Provider(Protocol):
+    """Microsoft.Compute and Microsoft.HybridCompute themselves: the source of truth."""
+
+    async def get(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
+        """Read one machine with its whole document.
+
+        Raises:
+            RejectedError: with code `ResourceNotFound` and the like; RequestError otherwise.
+        """
+        ...
+
+    async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
+        """The instance view of a virtual machine: power, agent, patch status, as the service answers it."""
+        ...
+
+    def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+        """Every machine of a subscription with its document, page by page. `kind` VM also yields scale-set members."""
+        ...
+
+    def list_group(
+        self, subscription_id: str, resource_group: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine]]:
+        """Every machine of one resource group with its document, page by page."""
+        ...
+
+
+class Authorization(Protocol):
+    """Who may do what, and what stands in the way."""
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        """Every subscription that the principal can see, in every state."""
+        ...
+
+    async def locks(self, subscription_id: str) -> Sequence[Lock]:
+        """Every management lock in the subscription, at any level.
+
+        Raises:
+            ForbiddenError: the principal may not read locks; then nothing is known about them.
+        """
+        ...
+
+    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
+        """`Microsoft.Authorization/permissions` at a scope: objects with actions and notActions."""
+        ...
+
+    async def provider_registration(self, subscription_id: str, namespace: str) -> str:
+        """The registration state as Azure words it: `Registered`, `NotRegistered`, `Registering`."""
+        ...
+
+    async def principal(self) -> Mapping[str, str]:
+        """The token's claims that identify who is signed in (`oid`, `appid`, `tid`, `upn`), as far as present."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+@dataclass(frozen=True, slots=True)
+class PatchAnswer:
+    """The service accepted a PATCH: the new values stand in the model, the operation may still run."""
+
+    machine: Machine
+    """The body of the answer."""
+    operation_url: str | None
+    """`Azure-AsyncOperation`, to be used verbatim; None when nothing has to reach the host."""
+    request_id: str | None = None
+    correlation_id: str | None = None
+
+
+class OperationState(StrEnum):
+    """The end of a long-running operation, or that it still runs."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationStatus:
+    """One answer of an operation's URL."""
+
+    state: OperationState
+    error_code: str | None = None
+    error_message: str | None = None
+    retry_after_s: float | None = None
+    """When the service wants to be asked again; None: it does not say."""
+
+
+class Writer(Protocol):
+    """The only way to change anything in Azure."""
+
+    async def patch(
+        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+    ) -> PatchAnswer:
+        """Send one PATCH, spending from the throttling buckets of the machine's subscription and region first.
+
+        Retries only what is certainly safe to repeat (429, and with `etag` or not: connection refused, 503 and 409
+        "concurrent" answers); a repeat after a lost answer is the caller's decision.
+
+        Args:
+            etag: sent as `If-Match` when given.
+
+        Raises:
+            PreconditionError: 412. RejectedError: any other refusal. MaybeAppliedError: sent, no usable answer.
+            NotSentError: not received by the service.
+        """
+        ...
+
+    async def operation(self, url: str) -> OperationStatus:
+        """Ask a long-running operation how it stands, once.
+
+        Raises:
+            RejectedError: for example the operation is not found or may not be read; RequestError otherwise.
+        """
+        ...
+
+
+class RequestLedger(Protocol):
+    """What was sent, for the run report and for benchmarks."""
+
+    def by_method(self) -> dict[str, int]:
+        """HTTP method → number of requests sent so far, retries included, sign-in not."""
+        ...
+
+
+class Azure(Protocol):
+    """One signed-in connection to one target."""
+
+    @property
+    def target(self) -> Target:
+        """Cloud, endpoint and tenant."""
+        ...
+
+    @property
+    def graph(self) -> Graph:
+        """Resource Graph, for discovery."""
+        ...
+
+    @property
+    def provider(self) -> Provider:
+        """The resource providers, for truth."""
+        ...
+
+    @property
+    def authorization(self) -> Authorization:
+        """Subscriptions, locks, permissions."""
+        ...
+
+    @property
+    def writer(self) -> Writer:
+        """The writing side.
+
+        Raises:
+            UnsafeError: when the connection was opened for reading only.
+        """
+        ...
+
+    @property
+    def ledger(self) -> RequestLedger:
+        """Requests sent so far on this connection."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ journal
+
+
+class Step(StrEnum):
+    """How far one change of a run has come, in order. A kill leaves each change at the last step that was committed."""
+
+    PENDING = "pending"
+    INTENDED = "intended"
+    """Committed before the PATCH leaves: from here on it may have been applied."""
+    STARTED = "started"
+    """The service accepted it; the operation's URL is kept."""
+    ENDED = "ended"
+    """The result is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One change of a run as the journal knows it."""
+
+    change: Change
+    step: Step
+    attempts: int = 0
+    """How many times a PATCH was intended."""
+    operation_url: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    intended_at: datetime | None = None
+    started_at: datetime | None = None
+    result: ChangeResult | None = None
+
+
+class RunJournal(Protocol):
+    """One run's journal, open for writing by one process, committed before each method returns."""
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """The plan the run carries out."""
+        ...
+
+    def entries(self) -> Sequence[JournalEntry]:
+        """Every change, in plan order."""
+        ...
+
+    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
+        """Commit that a PATCH is about to leave."""
+        ...
+
+    async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
+        """Commit that the service accepted the PATCH."""
+        ...
+
+    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit a change's final result."""
+        ...
+
+    async def verified(self, result: ChangeResult) -> None:
+        """Commit what a verification found for a change that has ended."""
+        ...
+
+    def close(self, *, state: str) -> None:
+        """Commit the run's state (`finished`, `interrupted`) and release the lock. Safe to repeat."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------ watching
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run's tally at one moment; the parts add up to `total`."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    waiting: int = 0
+    """Sent, operation not yet at its end."""
+    not_started: int = 0
+    latest: ChangeResult | None = None
+    errors: Mapping[str, MachineError] = field(default_factory=dict)
+
+
+class Observer(Protocol):
+    """Whoever wants to watch; every method may be ignored and none may raise."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Called after each change of the tally."""
+        ...
+
+    def remarked(self, text: str) -> None:
+        """One line for the person watching: a throttle pause, a retry, a stop."""
+        ...
