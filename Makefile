@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check lint types contracts format clean
+.PHONY: help setup demo test check lint types contracts coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,3 +38,14 @@ contracts: setup ## who may import whom
 format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+check: lint types contracts test ## all that CI runs
+
+coverage: setup ## the tests again, measuring lines and branches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) dist build .coverage* .mypy_cache .ruff_cache .hypothesis
