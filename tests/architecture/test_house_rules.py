@@ -1,0 +1,81 @@
+"""The house rules that no linter checks: sizes, strangers, no test mode, no machine-bound text."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+MAX_FILE_LINES = 500
+MAX_FUNCTION_LINES = 60
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_relative)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    """Large files and functions are where every comparable project went wrong first."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if ast.get_docstring(node):
+                docstring = node.body[0]
+                length -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{node.name} at line {node.lineno} has {length} lines"
+
+
+def test_the_product_does_not_know_that_it_is_tested() -> None:
+    """Code that behaves otherwise under test is code that no test has seen."""
+    words = re.compile(r"\b(pytest|unittest|hypothesis|mock|PYTEST_CURRENT_TEST|arm_emulator)\b")
+    offenders = {
+        f"{_relative(path)}:{number}"
+        for path in (ROOT / "src/patchmode").rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if words.search(line)
+    }
+    assert offenders == set()
+
+
+def test_import_contracts_hold() -> None:
+    """Who may know whom is written in .importlinter."""
+    script = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([script, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_requirements_hold_no_addresses() -> None:
+    """A lock file that records hosts would tie the project to one registry."""
+    for path in (ROOT / "requirements").glob("*.txt"):
+        assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", path.read_text(encoding="utf-8"))
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    """Results go to standard output and nothing else does, so one room owns it."""
+    offenders = set()
+    for path in (ROOT / "src/patchmode").rglob("*.py"):
+        if "cli" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            if name in {"print", "sys.exit", "exit", "quit", "os._exit", "SystemExit"}:
+                offenders.add(f"{_relative(path)}:{node.lineno} {name}")
+    assert offenders == set()
+
+
+def test_verification_switches_do_not_exist() -> None:
+    """There is no way to turn TLS checks off and none that allows plain http."""
+    for path in (ROOT / "src/patchmode").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(
+            r"verify\s*=\s*False|CERT_NONE|enforce_https\s*=\s*False|check_hostname\s*=\s*False", text
+        ), path
