@@ -1,0 +1,4 @@
+"""What every provider shares: requests, errors, routing, throttling, paging, long-running operations.
+
+Nothing in here knows a resource type of its own.
+"""

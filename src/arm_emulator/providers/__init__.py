@@ -1,0 +1,1 @@
+"""The resource providers. Each module exports ``ROUTES``; ``arm_emulator.routes`` gathers them."""
