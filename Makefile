@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test check lint types contracts coverage format clean
+# A target that does not say what it is for is not listed by `make help`.
+.PHONY: help slow clients bench setup demo test check lint types contracts coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -22,7 +23,23 @@ demo: setup ## set up, then run the whole story on the emulator
 	$(BIN)/patchmode demo
 
 test: setup ## set up, then pass the tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q -m "not clients and not slow"
+
+slow: setup ## long fault and fuzzing suites
+	$(BIN)/python -m pytest -n 2 -q -m slow
+
+CLIENTS := .venv-clients
+$(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	$(CLIENTS)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -d $(CLIENTS)/extensions -r requirements/clients-extensions.txt
+	@touch $(CLIENTS)/.installed
+
+clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emulator (installs az, about 750 MB)
+	$(BIN)/python -m pytest -q -m clients tests/clients
+
+bench: setup ## the benchmarks, as ratios within one run
+	$(BIN)/python -m benchmarks
 
 lint: setup ## ruff (rules and format) and docstring coverage
 	$(BIN)/ruff check .
@@ -43,9 +60,9 @@ check: lint types contracts test ## all that CI runs
 
 coverage: setup ## the tests again, measuring lines and branches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q -m 'not clients and not slow'
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) dist build .coverage* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-clients dist build .coverage* .mypy_cache .ruff_cache .hypothesis
