@@ -1,0 +1,101 @@
+"""Commands that load late, take the global options anywhere, and print help in sections.
+
+Must not: import a command before it is asked for; `patchmode --help` has a budget of 200 ms.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
+from patchmode.cli.settings import absorb
+
+_SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
+
+
+class Command(click.Command):
+    """A command that also takes the global options."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.params.extend(global_options())
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Parse, with several ids allowed after one `--ids`."""
+        return super().parse_args(context, spread_ids(args))
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command with the global options set aside for `settings_of`."""
+        absorb(context)
+        return super().invoke(context)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in sections: scope, settings, the command's own, global."""
+        named = GLOBAL_NAMES | SCOPE_NAMES | SETTINGS_NAMES
+        for title, names in _SECTIONS:
+            records = [
+                record
+                for param in self.get_params(ctx)
+                if (param.name in names if names is not None else param.name not in named)
+                and (record := param.get_help_record(ctx)) is not None
+            ]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records, col_max=26)
+
+
+class Group(click.Group):
+    """A group of commands whose help texts are known without importing them."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, late: Mapping[str, str] | None = None, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.params.extend(global_options())
+        self.late = dict(late or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order in which one would use them."""
+        return [*self.late, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None when there is none of that name."""
+        if cmd_name not in self.late:
+            return super().get_command(ctx, cmd_name)
+        command = import_module(f"patchmode.cli.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command with the global options set aside for `settings_of`."""
+        absorb(ctx)
+        return super().invoke(ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the texts at hand."""
+        if not self.late:
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.late.items()))
+
+
+def spread_ids(args: list[str]) -> list[str]:
+    """Repeat `--ids` before every further resource id that follows it.
+
+    `--ids A B` is how az takes lists; click takes one value an option. Only texts that begin like a resource id are
+    taken, so a file name or another argument behind the list keeps its meaning.
+    """
+    spread: list[str] = []
+    inside = False
+    for position, arg in enumerate(args):
+        if inside and arg.lower().startswith("/subscriptions/") and args[position - 1] != "--ids":
+            spread.append("--ids")
+        elif arg.startswith("-"):
+            inside = arg == "--ids" or arg.startswith("--ids=")
+        elif inside and position and args[position - 1] != "--ids":
+            inside = False
+        spread.append(arg)
+    return spread

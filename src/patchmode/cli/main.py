@@ -1,0 +1,112 @@
+"""The entry point: build the program, run it, turn every foreseeable fault into one sentence and an exit code.
+
+Must not: import anything heavy. Called by the `patchmode` console script.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from patchmode.cli.exits import Exit, exit_for
+from patchmode.cli.group import Group
+from patchmode.errors import PatchmodeError, RequestError
+
+COMMANDS = {
+    "audit": "Every machine: its orchestration, who patches it, and why.",
+    "plan": "The exact changes, as a diff and as a file.",
+    "apply": "Carry out a plan file, or plan and apply a scope.",
+    "verify": "Read the provider again and compare leaf by leaf.",
+    "rollback": "Restore what a run changed, where Azure allows it.",
+    "runs": "List, show and resume runs.",
+    "explain": "One machine in full: settings, rules, outcome, JSON.",
+    "doctor": "Who am I, where, and what is missing to do the job.",
+    "demo": "The whole story on a local emulator; no Azure needed.",
+}
+
+
+@click.command(
+    cls=Group,
+    name="patchmode",
+    late=COMMANDS,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A result goes to standard output, everything else to standard error. Nothing is changed without a plan, "
+    "and the commands audit, plan, verify, explain and doctor cannot write.",
+)
+@click.version_option(package_name="patchmode", message="%(prog)s %(version)s")
+def program() -> None:
+    """Set patch orchestration for every Azure VM in scope: one reviewed, verified, reversible operation."""
+
+
+def main() -> None:
+    """Run the program and end the process."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _after_output_fault(error)
+    sys.exit(code)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the program on these arguments.
+
+    Args:
+        args: without the program's name.
+
+    Returns:
+        The exit code. Foreseeable faults have been told on standard error; only a defect of patchmode raises.
+    """
+    try:
+        result = program.main(args=list(args), prog_name="patchmode", standalone_mode=False)
+        return int(result or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
+    except click.UsageError as error:
+        _tell_usage(error)
+        return Exit.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("patchmode: interrupted.", err=True)
+        return Exit.INTERRUPTED
+    except PatchmodeError as error:
+        _tell(error)
+        return exit_for(error)
+    except OSError as error:
+        return _after_output_fault(error)
+
+
+def _tell_usage(error: click.UsageError) -> None:
+    click.echo(f"patchmode: {error.format_message()}", err=True)
+    if error.ctx is not None:
+        click.echo(f"  Help: {error.ctx.command_path} --help", err=True)
+
+
+def _tell(error: PatchmodeError) -> None:
+    click.echo(f"patchmode: {error.message}", err=True)
+    if error.advice:
+        click.echo(f"  What to do: {error.advice}", err=True)
+    if isinstance(error, RequestError):
+        facts = [
+            ("HTTP status", error.status),
+            ("code", error.code),
+            ("request id", error.request_id),
+            ("correlation id", error.correlation_id),
+        ]
+        click.echo("  " + ", ".join(f"{name} {value}" for name, value in facts if value), err=True)
+
+
+def _after_output_fault(error: OSError) -> int:
+    """Say what became of an output that could not be written; a reader that left early is not a fault worth telling."""
+    if isinstance(error, BrokenPipeError):
+        # Python flushes standard output once more at exit; what is left must not meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAULT
+    what = error.filename or "standard output"
+    click.echo(f"patchmode: Could not write or read {what}: {os.strerror(error.errno or errno.EIO)}.", err=True)
+    if error.errno == errno.ENOSPC:
+        click.echo("  What to do: free space there, or name another folder with --state-dir.", err=True)
+    return Exit.FAULT

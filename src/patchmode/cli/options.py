@@ -1,0 +1,108 @@
+"""Options that several commands share, declared once: global options, scope, settings.
+
+Must not: interpret. `scoping` turns scope options into a Scope; `wanting` turns settings options into WantedSettings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+FORMATS = ("table", "json", "jsonl", "csv")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def global_options() -> list[click.Option]:
+    """The options that every command and the program itself take; a fresh list, since click binds them."""
+    return [
+        click.Option(
+            ["--cloud"],
+            metavar="NAME|URL",
+            envvar="PATCHMODE_CLOUD",
+            help="AzureCloud (default), AzureUSGovernment, AzureChinaCloud, or the https URL of a Resource Manager.",
+        ),
+        click.Option(
+            ["-o", "--output"],
+            type=click.Choice(FORMATS),
+            help="Format of the result on standard output (default: table, or json with --query).",
+        ),
+        click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
+        click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Where run journals live."),
+        click.Option(["--no-color"], is_flag=True, help="No colours; NO_COLOR is honoured too."),
+        click.Option(["--no-progress"], is_flag=True, help="No progress on standard error."),
+        click.Option(["-v", "--verbose"], count=True, help="Log requests, without secrets; twice for more."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Only errors on standard error."),
+    ]
+
+
+GLOBAL_NAMES = frozenset({"cloud", "output", "query", "state_dir", "no_color", "no_progress", "verbose", "quiet"})
+_SELECTORS = ("subscription", "management_group", "resource_group", "ids", "ids_file", "graph_query", "everything")
+_FILTERS = ("os", "location", "tag", "name", "power")
+SCOPE_NAMES = frozenset(
+    (*_SELECTORS, *(f"only_{name}" for name in _FILTERS), *(f"exclude_{name}" for name in _FILTERS))
+)
+
+_FILTER_HELP = {
+    "os": ("OS", "windows or linux"),
+    "location": ("REGION", "Azure region"),
+    "tag": ("KEY[=VALUE]", "tag, with that value or with any"),
+    "name": ("GLOB", "name pattern, for example 'web-*'"),
+    "power": ("STATE", "running, deallocated, stopped, …"),
+}
+
+
+def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the selectors (united) and the filters (each narrowing) to a command."""
+    for option in reversed([*_selector_options(), *_filter_options()]):
+        function = option(function)
+    return function
+
+
+def _selector_options() -> list[Decorator]:
+    return [
+        click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="All machines of a subscription."),
+        click.option(
+            "-m", "--management-group", multiple=True, metavar="NAME", help="All subscriptions below a group."
+        ),
+        click.option("-g", "--resource-group", multiple=True, metavar="NAME|ID", help="All machines of a group."),
+        click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
+        click.option("--ids-file", multiple=True, metavar="FILE|-", help="Resource ids, one a line; - reads stdin."),
+        click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
+        click.option("--all", "everything", is_flag=True, help="Everything the signed-in principal can see."),
+    ]
+
+
+def _filter_options() -> list[Decorator]:
+    made: list[Decorator] = []
+    for name, (metavar, text) in _FILTER_HELP.items():
+        made.append(click.option(f"--{name}", f"only_{name}", multiple=True, metavar=metavar, help=f"Only: {text}."))
+    for name, (metavar, text) in _FILTER_HELP.items():
+        made.append(click.option(f"--exclude-{name}", multiple=True, metavar=metavar, help=f"Not: {text}."))
+    return made
+
+
+def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the settings that a plan may change."""
+    orchestrations = ("customer-managed-schedules", "azure-managed", "automatic-by-os", "manual", "image-default")
+    options: list[Decorator] = [
+        click.option(
+            "--to",
+            "orchestration",
+            type=click.Choice(orchestrations),
+            help="Patch orchestration (default: customer-managed-schedules, or none when only others are given).",
+        ),
+        click.option("--periodic-assessment", type=click.Choice(("on", "off")), help="Assess for updates every 24 h."),
+        click.option(
+            "--reboot",
+            type=click.Choice(("IfRequired", "Never", "Always"), case_sensitive=False),
+            help="Reboot setting; on a machine it overrides its schedule's.",
+        ),
+        click.option("--hotpatch", type=click.Choice(("off",)), help="Turn hotpatch off where it stands in the way."),
+        click.option("--include-scale-set-members", is_flag=True, help="Also change Flexible scale-set members."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+SETTINGS_NAMES = frozenset({"orchestration", "periodic_assessment", "reboot", "hotpatch", "include_scale_set_members"})

@@ -1,0 +1,54 @@
+"""The global options of one invocation, whether they stood before or after the command.
+
+Must not: hold anything that belongs to one command.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import click
+from click.core import ParameterSource
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The global options. None means "not given"."""
+
+    cloud: str | None = None
+    """A cloud's name or the https URL of a Resource Manager; None: `AzureCloud`."""
+    output: str | None = None
+    """`table`, `json`, `jsonl`, `csv`; None: json when `--query` is given, table otherwise."""
+    query: str | None = None
+    """JMESPath over the JSON result."""
+    no_color: bool = False
+    no_progress: bool = False
+    verbose: int = 0
+    quiet: bool = False
+    state_dir: str | None = None
+
+    @property
+    def format(self) -> str:
+        """The output format in force."""
+        return self.output or ("json" if self.query else "table")
+
+
+NAMES = tuple(field.name for field in fields(Settings))
+
+
+def settings_of(context: click.Context) -> Settings:
+    """The settings as far as they have been read."""
+    return context.find_object(Settings) or Settings()
+
+
+def absorb(context: click.Context) -> None:
+    """Move the global options out of a context's parameters into the settings that the whole invocation shares.
+
+    What stands on the command line wins over the environment, and after the command over before it.
+    """
+    known = settings_of(context)
+    taken = {}
+    for name in NAMES:
+        value = context.params.pop(name, None)
+        typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if value and (typed or not getattr(known, name)):
+            taken[name] = value
+    context.obj = replace(known, **taken)
