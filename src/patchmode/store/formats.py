@@ -1,0 +1,188 @@
+"""The JSON that outlives a process: the plan file and the run report, member by member.
+
+These structs are the published contract (`schemas/*.json` are made from them), so that the model may change without
+changing what other programs read. A version never changes once published; a change of meaning is a new version.
+
+Must not: read or write files, or check anything beyond shape.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind, Result
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
+
+PLAN_FORMAT = "patchmode/plan/v1"
+RUN_FORMAT = "patchmode/run/v1"
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What all structs here share: camelCase on the outside, and nothing that is not named here."""
+
+
+class TargetRow(_Edge, frozen=True):
+    """Where the document belongs."""
+
+    cloud: str
+    endpoint: str
+    tenant_id: str
+
+
+class WantedRow(_Edge, frozen=True):
+    """What the user asked for by name; null and false mean "leave alone"."""
+
+    orchestration: Orchestration | None
+    periodic_assessment: bool | None
+    reboot: RebootSetting | None
+    hotpatch_off: bool
+    include_scale_set_members: bool
+
+
+class ChangeRow(_Edge, frozen=True):
+    """One PATCH of one machine, with all that apply, verify and rollback need."""
+
+    id: str
+    kind: MachineKind
+    os: OperatingSystem
+    location: str
+    etag: str | None
+    body: dict[str, Any]
+    """The request body, complete and verbatim."""
+    before: dict[str, Any] | None
+    """The machine's `patchSettings` as read; null: absent."""
+    after: dict[str, Any]
+    outcome_before: OutcomeKind
+    outcome_before_reason: str
+    outcome_after: OutcomeKind
+    outcome_after_reason: str
+    reversible: bool
+    irreversible_because: str | None
+    tolerated: tuple[str, ...]
+    document: dict[str, Any]
+    """The provider's whole document that the plan was made from."""
+
+
+class UnchangedRow(_Edge, frozen=True):
+    """A machine that already is as wanted."""
+
+    id: str
+    kind: MachineKind
+    outcome: OutcomeKind
+    outcome_reason: str
+
+
+class SkippedRow(_Edge, frozen=True):
+    """A machine that is left alone, and the rule that says so."""
+
+    id: str
+    rule: str
+    reason: str
+    fix: str | None
+    outcome: OutcomeKind | None
+    outcome_reason: str | None
+
+
+class UnreadableRow(_Edge, frozen=True):
+    """A machine or a subscription that could not be read."""
+
+    id: str
+    reason: str
+
+
+class PlanCountsRow(_Edge, frozen=True):
+    """`scope` is the sum of the others."""
+
+    scope: int
+    changes: int
+    unchanged: int
+    skipped: int
+    unreadable: int
+
+
+class PlanDocument(_Edge, frozen=True):
+    """The plan file."""
+
+    format: Literal["patchmode/plan/v1"]
+    tool_version: str
+    created_at: datetime | None
+    target: TargetRow
+    scope: tuple[str, ...]
+    wanted: WantedRow
+    rollback_of: str | None
+    counts: PlanCountsRow
+    changes: tuple[ChangeRow, ...]
+    unchanged: tuple[UnchangedRow, ...]
+    skipped: tuple[SkippedRow, ...]
+    unreadable: tuple[UnreadableRow, ...]
+    digest: str | msgspec.UnsetType = msgspec.UNSET
+    """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
+
+
+class RunCountsRow(_Edge, frozen=True):
+    """`verified` is counted beside the others, which add up to `scope`."""
+
+    scope: int
+    applied: int
+    failed: int
+    unknown: int
+    stale: int
+    not_sent: int
+    unchanged: int
+    skipped: int
+    unreadable: int
+    verified: int
+
+
+class ErrorRow(_Edge, frozen=True):
+    """Why a change did not end as planned."""
+
+    code: str
+    message: str
+    may_have_been_applied: bool
+    advice: str
+    http_status: int | None
+
+
+class DifferenceRow(_Edge, frozen=True):
+    """One leaf that is not what it should be."""
+
+    path: str
+    expected: str
+    found: str
+
+
+class VerificationRow(_Edge, frozen=True):
+    """What the provider showed after the change."""
+
+    verified: bool
+    differences: tuple[DifferenceRow, ...]
+    unreadable_because: str | None
+
+
+class ResultRow(_Edge, frozen=True):
+    """One change's end."""
+
+    id: str
+    result: Result
+    error: ErrorRow | None
+    request_id: str | None
+    correlation_id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    verification: VerificationRow | None
+
+
+class RunDocument(_Edge, frozen=True):
+    """`apply -o json` and `runs show -o json`."""
+
+    format: Literal["patchmode/run/v1"]
+    run: str
+    state: Literal["running", "interrupted", "finished"]
+    target: TargetRow
+    counts: RunCountsRow
+    requests: dict[str, int]
+    """HTTP method → requests sent by this run, verification included, planning not."""
+    results: tuple[ResultRow, ...]

@@ -1,0 +1,85 @@
+"""What a plan may hold at all: patch settings and nothing else, each machine once, counts that add up.
+
+A digest proves only that a file was not changed by accident: anyone can calculate one. These checks are what keeps a
+made-up plan file from sending anything but patch settings.
+
+Must not: judge whether a change is wanted or possible; the rules and Azure do.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from patchmode.errors import BrokenPlanError
+from patchmode.model.machine import MachineKind
+from patchmode.model.patch_settings import OperatingSystem
+from patchmode.model.plan import Change, Plan
+from patchmode.store.formats import PlanCountsRow
+
+_ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
+_PLATFORM = "automaticByPlatformSettings"
+_PLATFORM_LEAVES = {"bypassPlatformSafetyChecksOnUserSchedule": bool, "rebootSetting": str}
+_LINUX_LEAVES = {"patchMode": str, "assessmentMode": str, _PLATFORM: dict}
+_WINDOWS_LEAVES = {**_LINUX_LEAVES, "enableHotpatching": bool}
+_ARC_LEAVES = {"assessmentMode": str}
+"""Azure Arc machines have no patch mode to set and no `automaticByPlatformSettings`."""
+
+
+def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
+    """Refuse a plan that contradicts itself or would send anything but patch settings.
+
+    Args:
+        plan: the plan.
+        name: how messages call it.
+        counts: what the file states; None where there is no file yet.
+
+    Raises:
+        BrokenPlanError: the message names the machine and the member.
+    """
+    if counts is not None and msgspec.structs.asdict(counts) != plan.counts:
+        msg = f"{name} contradicts itself: its counts do not add up to what it lists."
+        raise BrokenPlanError(msg, advice=_ADVICE)
+    machines = Counter(one.id.key for group in (plan.changes, plan.unchanged, plan.skipped) for one in group)
+    twice = [key for key, times in machines.items() if times > 1]
+    if twice:
+        msg = f"{name} contradicts itself: it names {twice[0]} more than once."
+        raise BrokenPlanError(msg, advice=_ADVICE)
+    for change in plan.changes:
+        problem = _problem_of(change)
+        if problem:
+            msg = f"{name} may not be applied: the request for {change.id} {problem}."
+            raise BrokenPlanError(msg, advice=_ADVICE)
+
+
+def _problem_of(change: Change) -> str | None:
+    settings: Any = change.body
+    for member in ("properties", "osProfile", change.os.configuration, "patchSettings"):
+        if not isinstance(settings, Mapping) or set(settings) != {member}:
+            return f"holds something other than {change.os.configuration}.patchSettings"
+        settings = settings[member]
+    if not settings:
+        return "would change nothing"
+    return _problem_of_members(settings, _leaves_for(change), "patchSettings")
+
+
+def _leaves_for(change: Change) -> Mapping[str, type]:
+    if change.kind is MachineKind.ARC:
+        return _ARC_LEAVES
+    return _WINDOWS_LEAVES if change.os is OperatingSystem.WINDOWS else _LINUX_LEAVES
+
+
+def _problem_of_members(members: object, allowed: Mapping[str, type], path: str) -> str | None:
+    if not isinstance(members, Mapping):
+        return f"has {path} that is not an object"
+    for name, value in members.items():
+        if name not in allowed:
+            return f"sends {path}.{name}, which no plan may send"
+        if not isinstance(value, allowed[name]):
+            return f"sends {path}.{name} with a value of the wrong type"
+        if name == _PLATFORM:
+            problem = _problem_of_members(value, _PLATFORM_LEAVES, f"{path}.{_PLATFORM}")
+            if problem:
+                return problem
+    return None

@@ -1,0 +1,145 @@
+"""Plans as the plan file's structs, and back.
+
+Must not: check; `plan_checks` does, on the way in and on the way out.
+"""
+
+from patchmode.model.outcome import Outcome
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+from patchmode.store.formats import (
+    ChangeRow,
+    PlanCountsRow,
+    PlanDocument,
+    SkippedRow,
+    TargetRow,
+    UnchangedRow,
+    UnreadableRow,
+    WantedRow,
+)
+
+
+def plan_to_document(plan: Plan) -> PlanDocument:
+    """The plan file's struct for a plan, the digest left out."""
+    return PlanDocument(
+        format="patchmode/plan/v1",
+        tool_version=plan.tool_version,
+        created_at=plan.created_at,
+        target=target_row(plan.target),
+        scope=plan.scope,
+        wanted=WantedRow(
+            orchestration=plan.wanted.orchestration,
+            periodic_assessment=plan.wanted.periodic_assessment,
+            reboot=plan.wanted.reboot,
+            hotpatch_off=plan.wanted.hotpatch_off,
+            include_scale_set_members=plan.wanted.include_scale_set_members,
+        ),
+        rollback_of=plan.rollback_of,
+        counts=PlanCountsRow(**plan.counts),
+        changes=tuple(map(_change_row, plan.changes)),
+        unchanged=tuple(
+            UnchangedRow(id=str(one.id), kind=one.kind, outcome=one.outcome.kind, outcome_reason=one.outcome.reason)
+            for one in plan.unchanged
+        ),
+        skipped=tuple(map(_skipped_row, plan.skipped)),
+        unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
+    )
+
+
+def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
+    """The plan in a plan file's struct.
+
+    Raises:
+        ResourceIdError: an id is not one.
+    """
+    wanted = document.wanted
+    return Plan(
+        target=target_of(document.target),
+        scope=document.scope,
+        wanted=WantedSettings(
+            orchestration=wanted.orchestration,
+            periodic_assessment=wanted.periodic_assessment,
+            reboot=wanted.reboot,
+            hotpatch_off=wanted.hotpatch_off,
+            include_scale_set_members=wanted.include_scale_set_members,
+        ),
+        changes=tuple(map(_change, document.changes)),
+        unchanged=tuple(
+            Unchanged(ResourceId.parse(row.id), row.kind, Outcome(row.outcome, row.outcome_reason))
+            for row in document.unchanged
+        ),
+        skipped=tuple(map(_skipped, document.skipped)),
+        unreadable=tuple(Unreadable(row.id, row.reason) for row in document.unreadable),
+        created_at=document.created_at,
+        tool_version=document.tool_version,
+        rollback_of=document.rollback_of,
+        digest=digest,
+    )
+
+
+def target_row(target: Target) -> TargetRow:
+    """The struct for a target."""
+    return TargetRow(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id)
+
+
+def target_of(row: TargetRow) -> Target:
+    """The target in its struct."""
+    return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id)
+
+
+def _change_row(change: Change) -> ChangeRow:
+    # The mappings are copied one level deep only because the struct wants `dict`; nothing here changes them.
+    return ChangeRow(
+        id=str(change.id),
+        kind=change.kind,
+        os=change.os,
+        location=change.location,
+        etag=change.etag,
+        body=dict(change.body),
+        before=None if change.before is None else dict(change.before),
+        after=dict(change.after),
+        outcome_before=change.outcome_before.kind,
+        outcome_before_reason=change.outcome_before.reason,
+        outcome_after=change.outcome_after.kind,
+        outcome_after_reason=change.outcome_after.reason,
+        reversible=change.reversible,
+        irreversible_because=change.irreversible_because,
+        tolerated=change.tolerated,
+        document=dict(change.document),
+    )
+
+
+def _change(row: ChangeRow) -> Change:
+    return Change(
+        id=ResourceId.parse(row.id),
+        kind=row.kind,
+        os=row.os,
+        location=row.location,
+        etag=row.etag,
+        body=row.body,
+        before=row.before,
+        after=row.after,
+        document=row.document,
+        outcome_before=Outcome(row.outcome_before, row.outcome_before_reason),
+        outcome_after=Outcome(row.outcome_after, row.outcome_after_reason),
+        reversible=row.reversible,
+        irreversible_because=row.irreversible_because,
+        tolerated=row.tolerated,
+    )
+
+
+def _skipped_row(skipped: Skipped) -> SkippedRow:
+    outcome = skipped.outcome
+    return SkippedRow(
+        id=str(skipped.id),
+        rule=skipped.rule,
+        reason=skipped.reason,
+        fix=skipped.fix,
+        outcome=outcome.kind if outcome else None,
+        outcome_reason=outcome.reason if outcome else None,
+    )
+
+
+def _skipped(row: SkippedRow) -> Skipped:
+    outcome = None if row.outcome is None else Outcome(row.outcome, row.outcome_reason or "")
+    return Skipped(ResourceId.parse(row.id), row.rule, row.reason, row.fix, outcome)
