@@ -1,0 +1,149 @@
+"""Selectors: what the user pointed at, as subscriptions, groups and ids that can be read.
+
+Must not: read machines; the inventory does. Steps: names of subscriptions become ids, management groups become
+subscriptions, texts become resource ids; what the principal cannot see or read is named, never left out in silence.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from patchmode.errors import RejectedError, UsageError
+from patchmode.model.machine import MachineKind, Subscription
+from patchmode.model.plan import Unreadable
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.scope import Scope
+from patchmode.workflow.ports import Azure
+
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_GROUP_ID = re.compile(r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<name>[^/]+)/?", re.IGNORECASE)
+_DISABLED = frozenset({"disabled", "deleted"})
+"""States of a subscription that nothing can be changed in. Source: Microsoft, "Azure subscription states"."""
+
+KINDS = {
+    "microsoft.compute/virtualmachines": MachineKind.VM,
+    "microsoft.hybridcompute/machines": MachineKind.ARC,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A scope's selectors, resolved. All subscription ids are in lower case."""
+
+    readable: tuple[str, ...]
+    """Every subscription of the principal in which machines can be read and changed."""
+    subscriptions: tuple[str, ...]
+    """Selected as a whole."""
+    group_names: tuple[str, ...]
+    """Resource groups by name; a name counts in every readable subscription."""
+    groups: tuple[tuple[str, str], ...]
+    """(subscription, resource group) of groups given by id."""
+    ids: tuple[ResourceId, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+async def resolve(azure: Azure, scope: Scope) -> Selection:
+    """Turn a scope's selectors into what can be read.
+
+    Args:
+        azure: a connection; subscriptions and management groups are looked up through it.
+        scope: selectors are united; filters and `graph_queries` are not looked at here.
+
+    Raises:
+        UsageError: a subscription name that is unknown or not unique, or a text that is not the id it should be; the
+            message names the nearest known name.
+    """
+    known = await azure.authorization.subscriptions()
+    unreadable: dict[str, Unreadable] = {}
+    wanted = [_subscription_id(text, known) for text in scope.subscriptions]
+    for group in scope.management_groups:
+        wanted += await _below(azure, group, unreadable)
+    if scope.everything:
+        wanted += [subscription.id for subscription in known]
+    groups = [_group_by_id(text) for text in scope.resource_groups if text.startswith("/")]
+    names = [text for text in scope.resource_groups if not text.startswith("/")]
+    ids = machine_ids(scope.ids, source="--ids")
+    readable = tuple(entry.id.lower() for entry in known if entry.state.casefold() not in _DISABLED)
+    asked = dict.fromkeys([*wanted, *(group[0] for group in groups)])
+    for subscription_id in asked:
+        reason = _why_not(subscription_id, known)
+        if reason:
+            unreadable[subscription_id] = Unreadable(f"/subscriptions/{subscription_id}", reason)
+    return Selection(
+        readable=readable,
+        subscriptions=tuple(dict.fromkeys(entry.lower() for entry in wanted if entry not in unreadable)),
+        group_names=tuple(dict.fromkeys(names)),
+        groups=tuple(dict.fromkeys(group for group in groups if group[0] not in unreadable)),
+        ids=ids,
+        unreadable=tuple(unreadable.values()),
+    )
+
+
+def machine_ids(texts: Iterable[str], *, source: str) -> tuple[ResourceId, ...]:
+    """Parse ids of machines, each once however it is cased, in the order given.
+
+    Raises:
+        UsageError: a text is not a resource id, or not the id of a machine that patchmode knows; `source` says whose.
+    """
+    found: dict[ResourceId, None] = {}
+    for text in texts:
+        try:
+            parsed = ResourceId.parse(text)
+        except ResourceIdError as error:
+            raise UsageError(f"{source}: {error}.", advice="Copy the id from `az vm list --query [].id`.") from error
+        if parsed.full_type not in KINDS:
+            raise UsageError(
+                f"{source}: {parsed} is a {parsed.namespace}/{parsed.type}, not a machine.",
+                advice="Give ids of Microsoft.Compute/virtualMachines or Microsoft.HybridCompute/machines.",
+            )
+        found.setdefault(parsed)
+    return tuple(found)
+
+
+def _subscription_id(text: str, known: Sequence[Subscription]) -> str:
+    if GUID.fullmatch(text):
+        return text.lower()
+    named = [entry for entry in known if entry.name.casefold() == text.casefold()]
+    if len(named) == 1:
+        return named[0].id.lower()
+    if named:
+        ids = ", ".join(entry.id for entry in named)
+        raise UsageError(f"{len(named)} subscriptions are named {text!r}: {ids}.", advice="Give the id instead.")
+    near = difflib.get_close_matches(text.casefold(), [entry.name.casefold() for entry in known], n=1, cutoff=0.5)
+    nearest = next((entry.name for entry in known if near and entry.name.casefold() == near[0]), None)
+    advice = f"Did you mean {nearest!r}?" if nearest else "`patchmode doctor` lists the subscriptions you can see."
+    raise UsageError(f"You see no subscription named {text!r}.", advice=advice)
+
+
+async def _below(azure: Azure, group: str, unreadable: dict[str, Unreadable]) -> list[str]:
+    name = group.rstrip("/").rsplit("/", 1)[-1]
+    try:
+        found = [entry.lower() for entry in await azure.graph.subscriptions_under(name)]
+    except RejectedError as error:
+        reason, found = f"Its subscriptions could not be read: {error.message}", []
+    else:
+        reason = "It does not exist, or you can read no subscription below it."
+    if not found:
+        identifier = f"/providers/Microsoft.Management/managementGroups/{name}"
+        unreadable[identifier] = Unreadable(identifier, reason)
+    return found
+
+
+def _group_by_id(text: str) -> tuple[str, str]:
+    match = _GROUP_ID.fullmatch(text)
+    if match is None or not GUID.fullmatch(match["subscription"]):
+        raise UsageError(
+            f"{text!r} is not the id of a resource group.",
+            advice="Give its name, or /subscriptions/{guid}/resourceGroups/{name}.",
+        )
+    return match["subscription"].lower(), match["name"]
+
+
+def _why_not(subscription_id: str, known: Sequence[Subscription]) -> str | None:
+    entry = next((entry for entry in known if entry.id.lower() == subscription_id.lower()), None)
+    if entry is None:
+        return "The subscription does not exist, or you cannot see it: it is not in the list of your subscriptions."
+    if entry.state.casefold() in _DISABLED:
+        return f"The subscription {entry.name!r} is {entry.state}: nothing in it can be changed until it is enabled."
+    return None
