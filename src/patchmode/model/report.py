@@ -1,0 +1,129 @@
+"""What audit, explain and doctor answer: values for people and programs to read.
+
+Must not: judge or format.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.machine import Lock, MachineKind, Subscription
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Skipped, Unreadable, WantedSettings
+from patchmode.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """Every machine in scope as it stands; each in exactly one of `machines`, `skipped` and `unreadable`."""
+
+    target: Target
+    scope: tuple[str, ...]
+    """Selectors and filters as the user gave them, one text each."""
+    wanted: WantedSettings
+    """What machines were measured against."""
+    machines: tuple[MachineAudit, ...]
+    """Ordered by id."""
+    skipped: tuple[Skipped, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how this was read, one sentence each."""
+    created_at: datetime | None = None
+    """UTC."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`."""
+        return {
+            "scope": len(self.machines) + len(self.skipped) + len(self.unreadable),
+            "machines": len(self.machines),
+            "skipped": len(self.skipped),
+            "unreadable": len(self.unreadable),
+            "asWanted": sum(self.is_as_wanted(entry) for entry in self.machines),
+            "eligible": sum(entry.eligible for entry in self.machines),
+            "findings": sum(self.is_finding(entry) for entry in self.machines) + len(self.unreadable),
+        }
+
+    @property
+    def orchestrations(self) -> Mapping[Orchestration, int]:
+        """How many machines have each orchestration; those with none are left out."""
+        return Counter(entry.machine.orchestration for entry in self.machines)
+
+    def is_as_wanted(self, entry: MachineAudit) -> bool:
+        """Whether a machine has the wanted orchestration. Arc machines have none to set, so they always have."""
+        if entry.machine.kind is MachineKind.ARC or self.wanted.orchestration is None:
+            return True
+        return entry.machine.orchestration is self.wanted.orchestration
+
+    def is_finding(self, entry: MachineAudit) -> bool:
+        """Whether somebody should look: not as wanted, or a rule says that it cannot be."""
+        blocked = any(reason.severity is Severity.BLOCKS for reason in entry.reasons)
+        return not self.is_as_wanted(entry) or (blocked and entry.machine.kind is not MachineKind.ARC)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One machine in full."""
+
+    target: Target
+    audit: MachineAudit
+    document: Mapping[str, Any]
+    """The provider's answer, as the portal's JSON View shows it."""
+    instance_view: Mapping[str, Any] | None
+    """None: an Arc machine, or it could not be read; `notes` says."""
+    notes: tuple[str, ...] = ()
+
+
+NEEDED_NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance")
+"""Compute holds the machines, Maintenance the schedules; Arc's is needed only where there are such machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingAction:
+    """An action that the signed-in principal lacks at a scope."""
+
+    scope: str
+    action: str
+    needed_for: str
+    """The command that needs it and why, a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionCheck:
+    """What doctor found in one subscription."""
+
+    subscription: Subscription
+    registrations: Mapping[str, str]
+    """Provider namespace → registration state as Azure words it, or why it is not known."""
+    missing: tuple[MissingAction, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    """Only read-only locks: these are what blocks writes."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unregistered(self) -> tuple[str, ...]:
+        """Namespaces that the job needs and that are not registered here."""
+        states = ((name, self.registrations.get(name, "")) for name in NEEDED_NAMESPACES)
+        return tuple(name for name, state in states if state.casefold() in {"notregistered", "unregistered"})
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Who is signed in, where, and what is missing to do the job."""
+
+    target: Target
+    principal: Mapping[str, str]
+    """The token's claims that identify who is signed in."""
+    graph: str
+    """`answers`, or why Resource Graph does not."""
+    subscriptions: tuple[SubscriptionCheck, ...]
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether anything would stand in the way of an apply."""
+        return not self.subscriptions or any(
+            check.missing or check.locks or check.notes or check.unregistered for check in self.subscriptions
+        )

@@ -1,0 +1,43 @@
+"""Audit: every machine in scope, with its orchestration, who patches it, and what stands in the way.
+
+Must not: decide (the rules do) or write (the connection may be opened for reading only).
+"""
+
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import WantedSettings
+from patchmode.model.report import AuditReport
+from patchmode.model.scope import Scope
+from patchmode.rules.auditing import audit_machine
+from patchmode.workflow.inventory import take_inventory
+from patchmode.workflow.ports import Azure, Clock
+
+DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+"""What machines are measured against when the user names nothing: the prerequisite of schedules."""
+
+
+async def audit(azure: Azure, scope: Scope, *, wanted: WantedSettings = DEFAULT_WANTED, clock: Clock) -> AuditReport:
+    """Audit every machine in scope, read through Resource Graph where that is allowed.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: selectors united, filters narrowing.
+        wanted: the settings to measure against.
+        clock: for the report's time.
+
+    Returns:
+        Each machine in scope stands once in the report; machines ordered by id.
+
+    Raises:
+        UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
+    """
+    inventory = await take_inventory(azure, scope, documents=False)
+    return AuditReport(
+        target=azure.target,
+        scope=scope.describe(),
+        wanted=wanted,
+        machines=tuple(audit_machine(machine, wanted) for machine in inventory.machines),
+        skipped=inventory.skipped,
+        unreadable=inventory.unreadable,
+        notes=inventory.notes,
+        created_at=clock.now(),
+    )

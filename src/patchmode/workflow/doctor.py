@@ -1,0 +1,157 @@
+"""Doctor: who is signed in, where, and what is missing to do the job; and the role that would be enough.
+
+Must not: write, register providers or assign roles; it says who may.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from patchmode.errors import RequestError
+from patchmode.model.machine import Lock, Subscription
+from patchmode.model.report import Diagnosis, MissingAction, SubscriptionCheck
+from patchmode.model.scope import Scope
+from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.scoping import resolve
+
+ACTIONS: Mapping[str, str] = {
+    "Microsoft.Compute/virtualMachines/read": "audit, plan, verify",
+    "Microsoft.Compute/virtualMachines/write": "apply, rollback",
+    "Microsoft.Compute/virtualMachines/instanceView/read": "explain",
+    "Microsoft.Compute/locations/operations/read": "apply: following an operation to its end",
+    "Microsoft.HybridCompute/machines/read": "audit of Arc machines",
+    "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
+    "Microsoft.Resources/subscriptions/resourceGroups/read": "audit: managed resource groups",
+    "Microsoft.Authorization/locks/read": "audit, plan: read-only locks",
+    "Microsoft.Authorization/permissions/read": "doctor",
+}
+"""Every action that patchmode uses, and for what.
+
+Source: Microsoft, "Roles and permissions in Azure Update Manager".
+"""
+
+OPTIONAL = frozenset({"Microsoft.Authorization/permissions/read"})
+"""Granted by Azure to everybody who may read the scope; never told as missing."""
+
+NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance", "Microsoft.HybridCompute", "Microsoft.ResourceGraph")
+_ARC = "Microsoft.HybridCompute"
+AT_ONCE = 8
+
+
+async def examine(azure: Azure, scope: Scope) -> Diagnosis:
+    """Look at everything that an apply in this scope would need.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: subscriptions and management groups are looked at; without a selector, every subscription.
+
+    Raises:
+        SignInError: nobody is signed in. UsageError: a selector is wrong. RequestError: subscriptions cannot be listed.
+    """
+    principal = await azure.authorization.principal()
+    known = {entry.id.lower(): entry for entry in await azure.authorization.subscriptions()}
+    chosen = sorted(known)
+    if scope.has_selector and not scope.everything:
+        selection = await resolve(azure, scope)
+        wanted = {*selection.subscriptions, *(group[0] for group in selection.groups)}
+        wanted |= {entry.subscription_id for entry in selection.ids}
+        chosen = [entry for entry in chosen if entry in wanted]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(subscription: Subscription) -> SubscriptionCheck:
+        async with slots:
+            return await _subscription(azure, subscription)
+
+    checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
+    return Diagnosis(azure.target, principal, await _graph(azure, chosen), tuple(checks))
+
+
+async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
+    try:
+        async for _ in azure.graph.resource_groups(GraphScope(tuple(subscriptions[:1]))):
+            break
+    except RequestError as error:
+        return f"{error.code}: {error.message}"
+    return "answers"
+
+
+async def _subscription(azure: Azure, subscription: Subscription) -> SubscriptionCheck:
+    notes: list[str] = []
+    scope = f"/subscriptions/{subscription.id}"
+    if subscription.state.casefold() in {"disabled", "deleted"}:
+        notes.append(f"The subscription is {subscription.state}: nothing in it can be changed.")
+    registrations = {}
+    for namespace in NAMESPACES:
+        try:
+            registrations[namespace] = await azure.authorization.provider_registration(subscription.id, namespace)
+        except RequestError as error:
+            registrations[namespace] = f"not known ({error.code})"
+    has_arc = registrations[_ARC].casefold() != "notregistered"
+    missing: list[MissingAction] = []
+    try:
+        permissions = await azure.authorization.permissions(scope)
+        missing = [
+            MissingAction(scope, action, use)
+            for action, use in ACTIONS.items()
+            if action not in OPTIONAL and not is_allowed(action, permissions)
+            # Where the provider is not registered there can be no Arc machine, so nothing is needed for one.
+            if has_arc or not action.startswith(_ARC)
+        ]
+    except RequestError as error:
+        notes.append(f"Permissions could not be read: {error.message}")
+    locks = await _read_only_locks(azure, subscription.id, notes)
+    return SubscriptionCheck(subscription, registrations, tuple(missing), locks, tuple(notes))
+
+
+async def _read_only_locks(azure: Azure, subscription_id: str, notes: list[str]) -> tuple[Lock, ...]:
+    try:
+        locks = await azure.authorization.locks(subscription_id)
+    except RequestError as error:
+        notes.append(f"Locks could not be read: {error.message}")
+        return ()
+    return tuple(lock for lock in locks if lock.level.casefold() == "readonly")
+
+
+def is_allowed(action: str, permissions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether permissions allow an action.
+
+    Args:
+        action: for example `Microsoft.Compute/virtualMachines/write`.
+        permissions: objects with `actions` and `notActions`, each a list of texts in which `*` stands for anything.
+
+    Source: Microsoft, "Understand Azure role definitions": an action is allowed where any one role has it in `actions`
+    and not in the same role's `notActions`; `notActions` of one role take nothing from another. Case does not count.
+    """
+    return any(
+        any(_covers(pattern, action) for pattern in entry.get("actions") or ())
+        and not any(_covers(pattern, action) for pattern in entry.get("notActions") or ())
+        for entry in permissions
+    )
+
+
+def _covers(pattern: str, action: str) -> bool:
+    expression = ".*".join(re.escape(part) for part in pattern.split("*"))
+    return re.fullmatch(expression, action, re.IGNORECASE) is not None
+
+
+def least_privilege_role(subscription_ids: Sequence[str]) -> dict[str, Any]:
+    """A custom role that allows what patchmode does and nothing else, as `az role definition create` takes it.
+
+    Args:
+        subscription_ids: where the role may be assigned; empty: the placeholder `/subscriptions/{subscriptionId}`.
+
+    `Microsoft.Compute/locations/operations/read` is asked for at the machine's subscription, so the role is assigned
+    there and not on a resource group.
+    """
+    scopes = [f"/subscriptions/{entry}" for entry in subscription_ids] or ["/subscriptions/{subscriptionId}"]
+    return {
+        "Name": "Patch Orchestration Operator",
+        "IsCustom": True,
+        "Description": "Read machines and set their patch orchestration, periodic assessment and reboot setting.",
+        "Actions": sorted(ACTIONS),
+        "NotActions": [],
+        "DataActions": [],
+        "NotDataActions": [],
+        "AssignableScopes": scopes,
+    }

@@ -1,0 +1,98 @@
+"""Plan: the exact change of every machine in scope, or why there is none.
+
+Must not: write. Invariant: every machine in scope ends as exactly one of change, unchanged, skipped, unreadable.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from patchmode.errors import UnsafeError, UsageError
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
+from patchmode.model.scope import Scope
+from patchmode.rules.planning import plan_machine
+from patchmode.workflow.inventory import Inventory, take_inventory
+from patchmode.workflow.ports import Azure, Clock
+
+
+async def make_plan(
+    azure: Azure,
+    scope: Scope,
+    wanted: WantedSettings,
+    *,
+    clock: Clock,
+    tool_version: str = "",
+    remark: Callable[[str], None] | None = None,
+) -> Plan:
+    """Plan the wanted settings for every machine in scope.
+
+    Steps:
+        1. take the inventory, with each machine's document and etag from its provider;
+        2. ask the rules for each machine's change;
+        3. check that every machine ended as exactly one of the four.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: must have a selector: a plan leads to writing, so nothing is taken by default.
+        wanted: what to set; at least one setting must be named.
+        clock: for the plan's time.
+        tool_version: stands in the plan file.
+        remark: is told, one sentence each, what a reader must know about how the machines were read.
+
+    Raises:
+        UsageError: nothing is wanted, or a selector is wrong or has no effect.
+        EmptyScopeError, RequestError: as `inventory.take_inventory`.
+        UnsafeError: the counts do not add up, which is a defect of patchmode; nothing may be applied then.
+    """
+    if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
+        raise UsageError("No setting was named.", advice="Give --to or another setting.")
+    inventory = await take_inventory(azure, scope, documents=True)
+    _refuse_swallowed(inventory)
+    if remark is not None:
+        for note in inventory.notes:
+            remark(note)
+    decided = [plan_machine(machine, wanted) for machine in inventory.machines]
+    plan = Plan(
+        target=azure.target,
+        scope=scope.describe(),
+        wanted=wanted,
+        changes=tuple(entry for entry in decided if isinstance(entry, Change)),
+        unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
+        skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
+        unreadable=inventory.unreadable,
+        created_at=clock.now(),
+        tool_version=tool_version,
+    )
+    check_plan_adds_up(plan, inventory)
+    return plan
+
+
+def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
+    """Check that a plan accounts for every machine of an inventory exactly once.
+
+    Raises:
+        UnsafeError: a machine is missing, or stands in the plan twice.
+    """
+    ends = [entry.id.key for part in (plan.changes, plan.unchanged, plan.skipped) for entry in part]
+    ends += [entry.id.casefold() for entry in plan.unreadable]
+    scope = {machine.id.key for machine in inventory.machines} | {entry.id.key for entry in inventory.skipped}
+    scope |= {entry.id.casefold() for entry in inventory.unreadable}
+    twice = sorted(key for key, count in Counter(ends).items() if count > 1)
+    odd = twice or sorted(scope ^ set(ends))
+    if odd:
+        raise UnsafeError(
+            f"The plan does not account for its scope: {odd[0]} {'stands in it twice' if twice else 'has no end'} "
+            f"({len(odd)} machines in all).",
+            advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
+        )
+
+
+def _refuse_swallowed(inventory: Inventory) -> None:
+    """SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod."""
+    if inventory.swallowed_groups:
+        name = inventory.swallowed_groups[0]
+        raise UsageError(
+            f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is selected "
+            "as a whole.",
+            advice=f"For the group alone, leave the subscription out or give the group's id "
+            f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out.",
+        )
