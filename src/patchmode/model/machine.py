@@ -87,6 +87,8 @@ class Machine:
     allow_extension_operations: bool | None = None
     image: ImageReference = field(default_factory=ImageReference)
     os_disk_create_option: str | None = None
+    license_type: str | None = None
+    """`properties.licenseType`; `Windows_Client` tells a client system whatever the image is called."""
     scale_set_id: str | None = None
     managed_by: str | None = None
     provisioning_state: str | None = None
