@@ -1,0 +1,78 @@
+"""Every rule id, in the order in which rules are judged and reported.
+
+The ids are stable: they stand in our JSON, in plans and in CI gates. Each has a section of the same name in
+docs/reference/rules.md. A rule's severity depends on what is wanted; `severities` names all it can give.
+
+Must not: judge. The checks do.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from patchmode.model.finding import Reason, Severity
+from patchmode.model.machine import Machine
+from patchmode.model.plan import WantedSettings
+
+Check = Callable[[Machine, WantedSettings], Iterable[Reason]]
+"""Yields the reasons of one subject. Pure; yields nothing where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: its stable id, one line for tables, and the severities that it can give."""
+
+    id: str
+    title: str
+    severities: tuple[Severity, ...]
+
+
+_BLOCKS, _WARNS, _NOTES = (Severity.BLOCKS,), (Severity.WARNS,), (Severity.NOTES,)
+
+RULES: tuple[Rule, ...] = (
+    Rule("unknown-os", "neither the disk nor the machine says which system it runs", _BLOCKS),
+    Rule("arc-no-orchestration", "an Arc server has no patch mode", _BLOCKS),
+    Rule("mode-os-mismatch", "the wanted patch mode does not exist on this operating system", _BLOCKS),
+    Rule("reboot-needs-platform-mode", "a reboot setting needs AutomaticByPlatform", _BLOCKS),
+    Rule("client-os", "Windows client systems are out of Update Manager's reach", (*_BLOCKS, *_NOTES)),
+    Rule("aks-managed", "the machine is a node of an AKS cluster", _BLOCKS),
+    Rule("databricks-managed", "the machine belongs to a Databricks workspace", _BLOCKS),
+    Rule("managed-group", "another resource manages the resource group", _BLOCKS),
+    Rule("scale-set-member", "the machine belongs to a Flexible scale set", (*_BLOCKS, *_WARNS)),
+    Rule("read-only-lock", "a ReadOnly lock covers the machine", _BLOCKS),
+    Rule("provisioning-in-progress", "another operation is running on the machine", _BLOCKS),
+    Rule("automatic-by-os-manual", "AutomaticByOS and Manual never follow each other", _BLOCKS),
+    Rule("automatic-updates-fixed", "enableAutomaticUpdates does not fit and cannot be changed", _BLOCKS),
+    Rule("hotpatch-on", "hotpatching stands against the wanted mode", (*_BLOCKS, *_NOTES)),
+    Rule("agent-missing", "the machine was made without the VM agent", _BLOCKS),
+    Rule("extensions-not-allowed", "the machine allows no extensions", _BLOCKS),
+    Rule("detected-unsupported", "the last assessment found the image unsupported", _BLOCKS),
+    Rule("image-excluded", "the support matrix names the image as unsupported", (*_BLOCKS, *_WARNS)),
+    Rule("image-not-in-schedule-list", "no list of images for scheduled patching names the image", _WARNS),
+    Rule("image-not-in-autopatch-list", "the list of images that Azure patches does not name the image", _WARNS),
+    Rule("custom-image", "the machine was made from a custom image", (*_WARNS, *_NOTES)),
+    Rule("unknown-patch-mode", "the machine states a patch mode that this version does not know", _WARNS),
+    Rule("agent-not-ready", "the VM agent does not report Ready", _WARNS),
+    Rule("provisioning-failed", "the machine's last operation failed", _WARNS),
+    Rule("no-os-profile", "the machine has no osProfile (attached, migrated or restored disk)", _NOTES),
+    Rule("automatic-updates-off", "two sources disagree on AutomaticByPlatform without automatic updates", _NOTES),
+    Rule("reboot-setting-overrides", "the machine's reboot setting overrides its schedule's", _NOTES),
+    Rule("hotpatch-image", "the image could hotpatch, which schedules exclude", _NOTES),
+    Rule("deallocated", "the machine is not running", _NOTES),
+    Rule("moved-since-run", "the machine's patch settings are not what the run left", _BLOCKS),
+    Rule("machine-replaced", "another machine stands under the same id", _BLOCKS),
+    Rule("cannot-be-restored", "what stood there before cannot be restored", _BLOCKS),
+    Rule("would-autopatch", "the step would hand the machine to Azure's own patching", _BLOCKS),
+)
+"""The last four are rollback's own."""
+
+RULE_ORDER = {rule.id: index for index, rule in enumerate(RULES)}
+"""Rule id → its place."""
+
+
+def rule(rule_id: str) -> Rule:
+    """The rule with this id.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return RULES[RULE_ORDER[rule_id]]

@@ -1,0 +1,146 @@
+"""Which patch mode can follow which, what can be undone, and the rule that nothing newly lands in Azure's hands.
+
+Must not: look at anything but patch settings and the one companion property that binds them.
+
+Source: Microsoft's "Automatic guest patching for Azure virtual machines": `enableAutomaticUpdates` can only be set when
+a Windows machine is created; while it is false AutomaticByPlatform and Manual may follow each other, while it is true
+AutomaticByPlatform and AutomaticByOS may, and AutomaticByOS and Manual never. The service's own message for the wrong
+pair is "For patchMode 'AutomaticByOS', the property 'enableAutomaticUpdates' must be set to true."
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from patchmode.model.patch_settings import (
+    OperatingSystem,
+    Orchestration,
+    PatchMode,
+    PatchSettings,
+    orchestration_of,
+    same_value,
+)
+from patchmode.rules.settings_patch import ASSESSMENT, MODE, PLATFORM, REBOOT, is_platform_mode
+
+_MODES_OF = {
+    OperatingSystem.WINDOWS: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.AUTOMATIC_BY_OS, PatchMode.MANUAL),
+    OperatingSystem.LINUX: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.IMAGE_DEFAULT),
+}
+_NEEDS_AUTOMATIC_UPDATES = {PatchMode.AUTOMATIC_BY_OS: True, PatchMode.MANUAL: False}
+_MODE_OF_ORCHESTRATION = {
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES: PatchMode.AUTOMATIC_BY_PLATFORM,
+    Orchestration.AZURE_MANAGED: PatchMode.AUTOMATIC_BY_PLATFORM,
+    Orchestration.AUTOMATIC_BY_OS: PatchMode.AUTOMATIC_BY_OS,
+    Orchestration.MANUAL: PatchMode.MANUAL,
+    Orchestration.IMAGE_DEFAULT: PatchMode.IMAGE_DEFAULT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why one patch mode cannot follow another."""
+
+    rule: str
+    because: str
+    """One sentence, without the machine's name."""
+
+
+def mode_for(orchestration: Orchestration) -> PatchMode:
+    """The patch mode behind an orchestration that can be asked for.
+
+    Raises:
+        ValueError: for NotSet and NotApplicable, which describe machines and cannot be set.
+    """
+    if orchestration not in _MODE_OF_ORCHESTRATION:
+        msg = f"{orchestration.value} describes a machine; it is not an orchestration that can be set"
+        raise ValueError(msg)
+    return _MODE_OF_ORCHESTRATION[orchestration]
+
+
+def known_mode(mode: str | None) -> PatchMode | None:
+    """The patch mode that a text names, in any casing; None for an absent or unknown one."""
+    return next((known for known in PatchMode if same_value(known, mode)), None)
+
+
+def fits_system(mode: PatchMode, system: OperatingSystem) -> bool:
+    """Whether the mode exists on the system: Manual and AutomaticByOS are Windows only, ImageDefault Linux only."""
+    return mode in _MODES_OF[system]
+
+
+def obstacle(
+    now: str | None, wanted: PatchMode, system: OperatingSystem, *, automatic_updates: bool | None
+) -> Obstacle | None:
+    """Why `wanted` cannot follow `now` on a machine, or None where it can.
+
+    Args:
+        now: the patch mode that the model states; None: none.
+        wanted: the mode that should follow.
+        system: the machine's operating system.
+        automatic_updates: Windows `enableAutomaticUpdates`; None: the model does not say, and then only
+            AutomaticByPlatform can be known to be reachable.
+    """
+    if not fits_system(wanted, system):
+        return Obstacle("mode-os-mismatch", f"{wanted.value} does not exist on {system.value}.")
+    current = known_mode(now)
+    if current is wanted or wanted not in _NEEDS_AUTOMATIC_UPDATES:
+        return None
+    if current in _NEEDS_AUTOMATIC_UPDATES:
+        return Obstacle("automatic-by-os-manual", f"Azure never lets {wanted.value} follow {current}.")
+    needed = _NEEDS_AUTOMATIC_UPDATES[wanted]
+    if automatic_updates is needed:
+        return None
+    stated = "is not stated" if automatic_updates is None else f"is {str(automatic_updates).lower()}"
+    return Obstacle(
+        "automatic-updates-fixed",
+        f"{wanted.value} needs enableAutomaticUpdates {str(needed).lower()}, which {stated} on this machine "
+        "and cannot be changed after its creation.",
+    )
+
+
+def no_way_back(
+    before: PatchSettings | None,
+    patch: Mapping[str, Any],
+    system: OperatingSystem,
+    *,
+    automatic_updates: bool | None,
+) -> str | None:
+    """What of a change cannot be undone, in one sentence; None where all of it can.
+
+    A leaf that was absent cannot be restored: a PATCH merges, and no source shows that one can take a member away.
+    An absent bypass counts as false everywhere, so `false` restores it.
+
+    Args:
+        before: what the model states before the change.
+        patch: the `patchSettings` object that the change sends.
+        system: the machine's operating system.
+        automatic_updates: Windows `enableAutomaticUpdates`; None: the model does not say.
+    """
+    if before is None:
+        return "The model has no patchSettings before, and a PATCH cannot take them away again."
+    mode_changes = MODE in patch and not same_value(patch[MODE], before.patch_mode)
+    if mode_changes and (reason := _mode_stays(before, system, automatic_updates=automatic_updates)):
+        return reason
+    if ASSESSMENT in patch and before.assessment_mode is None:
+        return "The model states no assessment mode before, and a PATCH cannot take one away again."
+    adds_reboot = REBOOT in patch.get(PLATFORM, {}) and before.reboot_setting is None
+    if adds_reboot and is_platform_mode(before.patch_mode):
+        return "The model states no reboot setting before, and a PATCH cannot take one away again."
+    return None
+
+
+def _mode_stays(before: PatchSettings, system: OperatingSystem, *, automatic_updates: bool | None) -> str | None:
+    if before.patch_mode is None:
+        return "The model states no patch mode before, and a PATCH cannot take one away again."
+    mode = known_mode(before.patch_mode)
+    if mode is None:
+        return f"The patch mode {before.patch_mode!r} is unknown to this version, which therefore never sends it."
+    blocked = obstacle(PatchMode.AUTOMATIC_BY_PLATFORM, mode, system, automatic_updates=automatic_updates)
+    return f"There is no way back to {mode.value}: {blocked.because}" if blocked else None
+
+
+def newly_autopatched(before: PatchSettings | None, after: PatchSettings | None) -> bool:
+    """Whether a step would hand the machine to "Azure patches and reboots it at will" that was not there before."""
+    return (
+        orchestration_of(after) is Orchestration.AZURE_MANAGED
+        and orchestration_of(before) is not Orchestration.AZURE_MANAGED
+    )

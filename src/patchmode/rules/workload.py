@@ -1,0 +1,116 @@
+"""What a machine belongs to: client systems, AKS, Databricks and others' resource groups, scale sets.
+
+Must not: look at patch settings.
+
+Source: "Unsupported workloads" of Microsoft's Update Manager documentation (Windows client: use Intune; AKS nodes: use
+the cluster's own node upgrade); public threads on deny assignments in managed resource groups.
+"""
+
+from dataclasses import dataclass
+
+from patchmode.model.machine import Machine, MachineKind
+
+_CLIENT_PUBLISHER = "microsoftwindowsdesktop"
+_CLIENT_LICENSE = "windows_client"
+_CLIENT_OFFERS = ("windows-10", "windows-11", "windows10", "windows11", "windows-7", "windows-ent-cpc")
+_AKS_TYPE = "/microsoft.containerservice/managedclusters/"
+_DATABRICKS_TYPE = "/microsoft.databricks/workspaces/"
+_AKS_TAG = "aks-managed-"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A workload that Update Manager does not reach, or somebody else's machine."""
+
+    rule: str
+    because: str
+    evidence: str
+    fix: str
+
+
+def out_of_reach(machine: Machine) -> Workload | None:
+    """The workload that Update Manager never patches, whatever the settings; None for any other machine."""
+    return _client(machine) or _aks(machine) or _databricks(machine)
+
+
+def client_system(machine: Machine) -> Workload | None:
+    """A desktop edition of Windows, told by its image or by its licence type."""
+    return _client(machine)
+
+
+def managed_by_others(machine: Machine) -> Workload | None:
+    """A machine in a resource group that some service manages: AKS, Databricks, a managed application."""
+    return _aks(machine) or _databricks(machine) or _managed_group(machine)
+
+
+def is_scale_set_member(machine: Machine) -> bool:
+    """Whether the machine belongs to a Flexible scale set."""
+    return machine.kind is MachineKind.VMSS_FLEX or machine.scale_set_id is not None
+
+
+def _client(machine: Machine) -> Workload | None:
+    evidence = _client_evidence(machine)
+    if evidence is None:
+        return None
+    return Workload(
+        "client-os",
+        "Windows client systems are not supported by Azure Update Manager",
+        evidence,
+        "Manage its updates with Intune, or exclude it.",
+    )
+
+
+def _client_evidence(machine: Machine) -> str | None:
+    image = machine.image
+    if (image.publisher or "").lower() == _CLIENT_PUBLISHER:
+        return f"storageProfile.imageReference.publisher = {image.publisher}"
+    if (image.offer or "").lower().startswith(_CLIENT_OFFERS):
+        return f"storageProfile.imageReference.offer = {image.offer}"
+    if (machine.license_type or "").lower() == _CLIENT_LICENSE:
+        return f"licenseType = {machine.license_type}"
+    return None
+
+
+def _owner_of(machine: Machine, type_part: str) -> str | None:
+    owners = {"managedBy of the resource group": machine.surroundings.group_managed_by, "managedBy": machine.managed_by}
+    return next((f"{name} = {owner}" for name, owner in owners.items() if owner and type_part in owner.lower()), None)
+
+
+def _aks(machine: Machine) -> Workload | None:
+    tag = next((f"tag {key}" for key in machine.tags if key.lower().startswith(_AKS_TAG)), None)
+    evidence = _owner_of(machine, _AKS_TYPE) or tag
+    if evidence is None:
+        return None
+    return Workload(
+        "aks-managed",
+        "the node belongs to an AKS cluster, which Azure Update Manager does not patch",
+        evidence,
+        "Upgrade the cluster's node images instead, and exclude the node resource group.",
+    )
+
+
+def _databricks(machine: Machine) -> Workload | None:
+    tag = next(
+        (f"tag {k} = {v}" for k, v in machine.tags.items() if (k.lower(), v.lower()) == ("vendor", "databricks")), None
+    )
+    evidence = _owner_of(machine, _DATABRICKS_TYPE) or tag
+    if evidence is None:
+        return None
+    return Workload(
+        "databricks-managed",
+        "the machine belongs to a Databricks workspace, whose deny assignment refuses changes from outside",
+        evidence,
+        "Leave it to Databricks: exclude the managed resource group.",
+    )
+
+
+def _managed_group(machine: Machine) -> Workload | None:
+    owner = machine.surroundings.group_managed_by
+    if not owner:
+        return None
+    return Workload(
+        "managed-group",
+        "its resource group is managed by another resource, which usually comes with a deny assignment",
+        f"managedBy of the resource group = {owner}",
+        "Change it through the resource that manages the group, or exclude the group.",
+    )
