@@ -58,6 +58,114 @@ class Profile:
         "The largest page of a provider's list; 0 draws uneven pages of 50 to 300 as recorded.",
     )
 
+    # -- Microsoft.Compute, patch settings
+    leaving_automatic_by_platform: Literal["cleared", "kept", "refused"] = switch(
+        "cleared",
+        "A write that leaves AutomaticByPlatform without naming automaticByPlatformSettings: the block goes, "
+        "stays, or the write is refused.",
+    )
+    platform_settings_merge: Literal["deep", "shallow"] = switch(
+        "deep",
+        "A PATCH of automaticByPlatformSettings keeps the members it does not name, or replaces the block "
+        "(rebootSetting is then lost).",
+    )
+    platform_settings_outside_mode: Literal["refused", "accepted"] = switch(
+        "refused",
+        "automaticByPlatformSettings sent while patchMode is another: 400, or stored as the documentation's "
+        "scenarios 5 and 6 suppose.",
+    )
+    automatic_by_platform_without_automatic_updates: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "patchMode AutomaticByPlatform on a Windows machine with enableAutomaticUpdates false: the guest "
+        "patching article allows it, the API's docstring does not.",
+    )
+    resent_automatic_updates: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "enableAutomaticUpdates sent to an existing machine with the value that it has.",
+    )
+    agentless_automatic_by_platform: Literal["refused", "accepted"] = switch(
+        "refused",
+        "patchMode AutomaticByPlatform where provisionVMAgent is false; the refusal's wording is not known.",
+    )
+    hotpatch_with_bypass_on_update: Literal["refused", "accepted"] = switch(
+        "refused",
+        "bypassPlatformSafetyChecksOnUserSchedule true on a hotpatch machine that exists; the refusal is "
+        "reported for a create.",
+    )
+    hotpatch_outside_automatic_by_platform: Literal["refused", "accepted"] = switch(
+        "refused",
+        "enableHotpatching true with another patchMode than AutomaticByPlatform; the refusal's wording is not known.",
+    )
+    image_check_with_bypass: Literal["skipped", "refused"] = switch(
+        "skipped",
+        "The image check where AutomaticByPlatform and bypass true arrive in one request: not made, or made all"
+        " the same.",
+    )
+    enum_casing: Literal["normalised", "kept"] = switch(
+        "normalised",
+        "Patch modes sent in another casing are answered in the service's, or as they were sent.",
+    )
+
+    # -- Microsoft.Compute, virtual machines
+    specialised_patch_settings: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "An osProfile that holds patchSettings alone, from api-version 2023-07-01 on, for a machine without osProfile.",
+    )
+    specialised_os_profile_error: Literal["property-change", "invalid-parameter"] = switch(
+        "property-change",
+        "Any other osProfile for such a machine: 409 PropertyChangeNotAllowed, or 400 InvalidParameter; both "
+        "are reported.",
+    )
+    put_without_patch_settings: Literal["kept", "defaulted"] = switch(
+        "kept",
+        "A PUT whose osProfile leaves patchSettings out: they stay, or fall back to the system's default.",
+    )
+    null_members: Literal["ignored", "removed"] = switch(
+        "ignored",
+        "A null in a PUT or PATCH of a machine: as if absent, or as a JSON merge patch has it.",
+    )
+    patched_tags: Literal["merged", "replaced"] = switch(
+        "merged",
+        "PATCH of a machine's tags: the others stay (as one recorded answer shows, where a policy may have put "
+        "them back), or go.",
+    )
+    concurrent_write: Literal["accepted", "conflict", "conflicting-concurrent-write", "preempts"] = switch(
+        "accepted",
+        "A write to a machine that is Updating: accepted (recorded for PUT), 409 Conflict, 409 "
+        "ConflictingConcurrentWriteNotAllowed, or accepted while the earlier operation fails with OperationPreempted.",
+    )
+    deallocated_update: Literal["operation", "no-operation", "refused"] = switch(
+        "operation",
+        "A change to a deallocated machine: with Azure-AsyncOperation (recorded for PUT), without it, or 409 "
+        "OperationNotAllowed.",
+    )
+    failed_operation: Literal["stored", "reverted"] = switch(
+        "stored",
+        "A machine whose operation failed keeps the new values, or has the old ones back; provisioningState is Failed.",
+    )
+    machine_without_etag: Literal["numbered-by-write", "never-numbered"] = switch(
+        "numbered-by-write",
+        "A machine loaded without etag: has one from its first accepted write on, or never (as one recorded machine).",
+    )
+
+    # -- Microsoft.Maintenance
+    assignment_prerequisites: Literal["checked", "unchecked"] = switch(
+        "checked",
+        "Attaching an InGuestPatch configuration to a machine that is not prepared: refused, or accepted.",
+    )
+    assignment_error_envelope: Literal["error", "Error"] = switch(
+        "error",
+        "That refusal's body: {error: {code, message}}, or the capitals that this provider's recorded errors have.",
+    )
+    assignment_to_flexible_member: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "Attaching to a prepared member of a Flexible scale set.",
+    )
+    assignments_of_subscription: Literal["not-implemented", "listed"] = switch(
+        "not-implemented",
+        "GET of a subscription's configurationAssignments: reported as not implemented in 2024, or the list.",
+    )
+
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for spec in fields(self):
