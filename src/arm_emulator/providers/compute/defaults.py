@@ -1,0 +1,202 @@
+"""What the service fills in by itself: at an accepted write, and once the operation behind it is over.
+
+Only defaults that recorded answers show are here. Each function takes the document it may change and returns it;
+callers hand in a document of their own (the merge has already copied what it touched).
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from arm_emulator.providers.compute.identity import GuidSource, completed_identity, guid
+from arm_emulator.providers.compute.members import Json, ordered
+
+_UPPER_GROUP = ("proximityPlacementGroup", "host", "hostGroup")
+"""References whose resource group the service always answers in upper case."""
+_GROUP = re.compile(r"(?i)(?<=/resourceGroups/)[^/]+")
+_PREMIUM_SIZE = re.compile(r"(?i)^standard_[a-z]+\d+(-\d+)?[a-z]*s")
+
+
+def filled(document: Json) -> Json:
+    """A merged machine with the defaults of a write filled in."""
+    properties = dict(document.get("properties") or {})
+    properties["storageProfile"] = _storage(properties.get("storageProfile"), properties)
+    if properties["storageProfile"] is None:
+        del properties["storageProfile"]
+    for name in _UPPER_GROUP:
+        reference = properties.get(name)
+        if isinstance(reference, dict) and isinstance(reference.get("id"), str):
+            upper = _GROUP.sub(lambda found: found.group().upper(), reference["id"], count=1)
+            properties[name] = {**reference, "id": upper}
+    _applications(properties)
+    _proxy_agent(properties)
+    return {**document, "properties": properties}
+
+
+def _storage(storage: Any, properties: Json) -> Any:
+    if not isinstance(storage, dict):
+        return None
+    result = dict(storage)
+    if isinstance(storage.get("dataDisks"), list):
+        kind = _disk_type(properties)
+        result["dataDisks"] = [_disk(disk, kind) if isinstance(disk, dict) else disk for disk in storage["dataDisks"]]
+    security = properties.get("securityProfile")
+    if isinstance(security, dict) and security.get("securityType") == "TrustedLaunch":
+        result.setdefault("diskControllerType", "SCSI")
+    return result
+
+
+def _disk(disk: Json, storage_type: str) -> Json:
+    """A data disk with what recorded answers to new disks carry; an existing one is complete already."""
+    if "toBeDetached" in disk and "caching" in disk and "deleteOption" in disk:
+        return disk
+    result = dict(disk)
+    result.setdefault("caching", "None")
+    result.setdefault("deleteOption", "Detach")
+    result.setdefault("toBeDetached", False)
+    managed = result.get("managedDisk")
+    if isinstance(managed, dict) and result.get("createOption") == "Empty" and "id" not in managed:
+        result["managedDisk"] = {"storageAccountType": storage_type, **managed}
+    return {name: result[name] for name in ordered("properties.storageProfile.dataDisks", result)}
+
+
+def _disk_type(properties: Json) -> str:
+    size = str((properties.get("hardwareProfile") or {}).get("vmSize", ""))
+    return "Premium_LRS" if _PREMIUM_SIZE.match(size) else "Standard_LRS"
+
+
+def _applications(properties: Json) -> None:
+    profile = properties.get("applicationProfile")
+    applications = profile.get("galleryApplications") if isinstance(profile, dict) else None
+    if applications == []:
+        del properties["applicationProfile"]
+    elif isinstance(applications, list):
+        flags = ("manuallyManaged", "treatFailureAsDeploymentFailure", "enableAutomaticUpgrade")
+        filled_in = [{**dict.fromkeys(flags, False), **item} for item in applications if isinstance(item, dict)]
+        properties["applicationProfile"] = {**profile, "galleryApplications": filled_in}
+
+
+def _proxy_agent(properties: Json) -> None:
+    """``proxyAgentSettings.mode`` is stored as the mode of its wire server (recorded: sent, and answered there)."""
+    security = properties.get("securityProfile")
+    settings = security.get("proxyAgentSettings") if isinstance(security, dict) else None
+    if isinstance(settings, dict) and "mode" in settings:
+        server = {**settings.get("wireServer", {}), "mode": settings["mode"]}
+        kept = {name: value for name, value in settings.items() if name != "mode"}
+        properties["securityProfile"] = {**security, "proxyAgentSettings": {**kept, "wireServer": server}}
+
+
+def completed(document: Json, random: GuidSource) -> Json:
+    """A machine once its operation is over: disks attached have their ids, disks detached are gone."""
+    properties = dict(document.get("properties") or {})
+    storage = properties.get("storageProfile")
+    if isinstance(storage, dict) and isinstance(storage.get("dataDisks"), list):
+        disks = [
+            _attached(disk, position, document, random)
+            for position, disk in enumerate(storage["dataDisks"])
+            if not (isinstance(disk, dict) and disk.get("toBeDetached"))
+        ]
+        properties["storageProfile"] = {**storage, "dataDisks": disks}
+    result = {**document, "properties": properties}
+    if isinstance(document.get("identity"), dict):
+        result["identity"] = completed_identity(document["identity"], random)
+    return result
+
+
+def _attached(disk: Any, position: int, machine: Json, random: GuidSource) -> Any:
+    managed = disk.get("managedDisk") if isinstance(disk, dict) else None
+    if not isinstance(managed, dict) or "id" in managed:
+        return disk
+    name = disk.get("name") or f"{machine.get('name')}_disk{position + 2}_{guid(random).replace('-', '')}"
+    prefix = str(machine.get("id", "")).rpartition("/virtualMachines/")[0]
+    result = {**disk, "name": name, "managedDisk": {**managed, "id": f"{prefix}/disks/{name}"}}
+    return {member: result[member] for member in ordered("properties.storageProfile.dataDisks", result)}
+
+
+def created(machine_id: str, body: Json, random: GuidSource, now: datetime) -> Json:
+    """The members that a machine has from its creation on, around what the request gave.
+
+    Args:
+        machine_id: from the request path.
+        body: the merged request: nothing stood before it.
+        random: for ``vmId``.
+        now: for ``timeCreated``.
+    """
+    properties = dict(body.get("properties") or {})
+    properties.setdefault("vmId", guid(random))
+    properties["timeCreated"] = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond:06d}0+00:00"
+    storage = dict(properties.get("storageProfile") or {})
+    storage.setdefault("dataDisks", [])
+    storage["osDisk"] = _os_disk(dict(storage.get("osDisk") or {}), storage, properties)
+    image = storage.get("imageReference")
+    if isinstance(image, dict) and "sku" in image:
+        storage["imageReference"] = {**image, "exactVersion": _exact_version(image)}
+    properties["storageProfile"] = storage
+    if isinstance(properties.get("osProfile"), dict):
+        properties["osProfile"] = _os_profile(properties["osProfile"], storage["osDisk"].get("osType"))
+    base = {
+        "name": machine_id.rpartition("/")[2],
+        "id": machine_id,
+        "type": "Microsoft.Compute/virtualMachines",
+        "location": str(body.get("location", "")).replace(" ", "").lower(),
+        "tags": body.get("tags") or {},
+    }
+    result = {**base, **{name: value for name, value in body.items() if name not in base}}
+    result["properties"] = {name: properties[name] for name in ordered("properties", properties)}
+    return {name: result[name] for name in ordered("", result)}
+
+
+def _exact_version(image: Json) -> str:
+    version = str(image.get("version", "latest"))
+    return version if version.lower() != "latest" else "1.0.0"
+
+
+def _os_disk(disk: Json, storage: Json, properties: Json) -> Json:
+    disk.setdefault("osType", _os_type(storage, properties))
+    disk.setdefault("caching", "ReadWrite")
+    disk.setdefault("deleteOption", "Detach")
+    return disk
+
+
+def _os_type(storage: Json, properties: Json) -> str:
+    profile = properties.get("osProfile") or {}
+    if "windowsConfiguration" in profile:
+        return "Windows"
+    publisher = str((storage.get("imageReference") or {}).get("publisher", ""))
+    is_windows = "linuxConfiguration" not in profile and publisher.lower().startswith("microsoftwindows")
+    return "Windows" if is_windows else "Linux"
+
+
+_SECRETS = ("adminPassword", "customData")
+
+
+def _os_profile(profile: Json, os_type: object) -> Json:
+    """The osProfile of a new machine. Source: recorded creates with and without configuration blocks."""
+    result = {name: value for name, value in profile.items() if name not in _SECRETS}
+    if os_type == "Windows":
+        windows = {
+            "provisionVMAgent": True,
+            "enableAutomaticUpdates": True,
+            **(result.get("windowsConfiguration") or {}),
+        }
+        mode = "AutomaticByOS" if windows["enableAutomaticUpdates"] else "Manual"
+        windows["patchSettings"] = _patch_settings(windows.get("patchSettings"), mode)
+        windows.setdefault("enableVMAgentPlatformUpdates", False)
+        result["windowsConfiguration"] = windows
+    else:
+        given = result.get("linuxConfiguration") or {}
+        linux = {"disablePasswordAuthentication": False, "provisionVMAgent": True, **given}
+        linux["patchSettings"] = _patch_settings(linux.get("patchSettings"), "ImageDefault")
+        linux.setdefault("enableVMAgentPlatformUpdates", False)
+        path = "properties.osProfile.linuxConfiguration"
+        result["linuxConfiguration"] = {name: linux[name] for name in ordered(path, linux)}
+    result.setdefault("secrets", [])
+    result.setdefault("allowExtensionOperations", True)
+    result.setdefault("requireGuestProvisionSignal", True)
+    return {name: result[name] for name in ordered("properties.osProfile", result)}
+
+
+def _patch_settings(given: object, mode: str) -> Json:
+    settings = {"patchMode": mode, "assessmentMode": "ImageDefault", **(given if isinstance(given, dict) else {})}
+    path = "properties.osProfile.windowsConfiguration.patchSettings"
+    return {name: settings[name] for name in ordered(path, settings)}
