@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
 
 
 class OutcomeKind(StrEnum):
@@ -123,3 +124,24 @@ class RunReport:
     requests: dict[str, int] = field(default_factory=dict)
     """HTTP method → requests sent by this run, verification included, planning not."""
     results: tuple[ChangeResult, ...] = ()
+    target: Target | None = None
+    """None only in reports made by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One line of `runs list`: what a run's file says without reading its plan."""
+
+    run: str
+    state: str
+    """`running` (a process holds it), `interrupted` (stopped, or its process died), `finished`, or `unreadable`."""
+    created_at: datetime | None = None
+    target: Target | None = None
+    changes: int = 0
+    ended: int = 0
+    """How many changes have a result."""
+    rollback_of: str | None = None
+    digest: str = ""
+    """The plan's."""
+    problem: str | None = None
+    """Why the file could not be read; None: it was."""

@@ -296,8 +296,17 @@ class RunJournal(Protocol):
         """The plan the run carries out."""
         ...
 
+    @property
+    def state(self) -> str:
+        """`running`, `interrupted` or `finished`, as last committed."""
+        ...
+
     def entries(self) -> Sequence[JournalEntry]:
         """Every change, in plan order."""
+        ...
+
+    def requests(self) -> Mapping[str, int]:
+        """HTTP method → requests that earlier sessions of this run sent, as far as they were committed."""
         ...
 
     async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
@@ -310,6 +319,10 @@ class RunJournal(Protocol):
 
     async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
         """Commit a change's final result."""
+        ...
+
+    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit many final results at once. `requests`: what this session has sent so far."""
         ...
 
     async def verified(self, result: ChangeResult) -> None:
