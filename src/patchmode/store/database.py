@@ -1,0 +1,128 @@
+"""A run's SQLite file: how it is laid out, made, opened and checked.
+
+One connection writes, readers open the file read-only and never checkpoint: SQLite before 3.51.3 can damage a file when
+two connections checkpoint it at once (sqlite.org, "WAL-reset"). WAL with synchronous=FULL survives a loss of power;
+where WAL is not possible the rollback journal is used, three times slower and just as safe.
+
+Must not: know what the rows mean.
+"""
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from patchmode.errors import RefusedError, StorageError
+from patchmode.store.atomic import PRIVATE_FILE, storage_error
+
+LAYOUT_VERSION = 1
+_APPLICATION_ID = 0x504D4A31
+"""Marks the file as ours ("PMJ1"), for `file` and for us."""
+_LAYOUT = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE plan (content BLOB NOT NULL);
+CREATE TABLE step (seq INTEGER PRIMARY KEY, change INTEGER NOT NULL, step TEXT NOT NULL, at REAL NOT NULL,
+                   detail BLOB NOT NULL);
+CREATE TABLE request (session INTEGER NOT NULL, method TEXT NOT NULL, count INTEGER NOT NULL,
+                      PRIMARY KEY (session, method)) WITHOUT ROWID;
+"""
+
+
+def create_database(path: Path, *, about: dict[str, str], plan: bytes) -> None:
+    """Make a run's file: under another name first, so that what is there under `path` is always whole.
+
+    Raises:
+        StorageError: it cannot be made; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={LAYOUT_VERSION}")
+            connection.executescript("BEGIN;" + _LAYOUT)
+            connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+            connection.execute("INSERT INTO plan VALUES (?)", (plan,))
+            connection.execute("COMMIT")
+        temporary.rename(path)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise failed(f"could not make the run's journal {path}", error) from error
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one writing connection; the caller holds the run's lock.
+
+    Raises:
+        StorageError: the file cannot be opened or is damaged. RefusedError: it is not ours, or from a newer version.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        check_layout(connection, path)
+        _prefer_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error as error:
+        raise failed(f"could not open the run's journal {path}", error) from error
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, also while another process writes.
+
+    Raises:
+        StorageError: the file cannot be opened or is damaged. RefusedError: it is not ours, or from a newer version.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        check_layout(connection, path)
+    except sqlite3.Error as error:
+        raise failed(f"could not open the run's journal {path}", error) from error
+    return connection
+
+
+def close_writer(connection: sqlite3.Connection) -> None:
+    """Close for good, leaving one file that can be copied and read anywhere."""
+    # A reader that is looking on keeps the file in WAL mode, which is no harm.
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA journal_mode=DELETE")
+    connection.close()
+
+
+def check_layout(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is not a run, or one that a newer version wrote.
+
+    Raises:
+        RefusedError: with the version that wrote it where it says so.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        msg = f"{path} is not a run of patchmode."
+        raise RefusedError(msg, advice="Move it out of the state folder.")
+    if version != LAYOUT_VERSION:
+        row = connection.execute("SELECT value FROM about WHERE name = 'toolVersion'").fetchone()
+        writer = row[0] if row else "of an unknown version"
+        layouts = f"journal layout {version}, written by patchmode {writer}; this version reads {LAYOUT_VERSION}"
+        msg = f"{path} has the {layouts}."
+        raise RefusedError(msg, advice="Use the version that wrote it.")
+
+
+def failed(attempt: str, error: OSError | sqlite3.Error) -> StorageError:
+    """A StorageError that says in plain words what stood in the way of `attempt`."""
+    if isinstance(error, OSError):
+        return storage_error(attempt, error)
+    return StorageError(
+        f"{attempt}: {error}.", advice="Check the free space and the permissions of the state folder (--state-dir)."
+    )
+
+
+def _prefer_wal(connection: sqlite3.Connection) -> None:
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    except sqlite3.OperationalError:
+        mode = "refused"
+    if mode != "wal":
+        connection.execute("PRAGMA journal_mode=DELETE")

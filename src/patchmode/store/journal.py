@@ -1,0 +1,255 @@
+"""The journal of one run: intent before act, and each step on the disk before the caller goes on.
+
+Group commit: whatever the many tasks of a run write in one turn of the event loop is committed together, and each of
+them goes on only when that commit is on the disk. A full disk fails all of them, and from then on everything that would
+act; nothing that was committed is lost.
+
+Must not: decide what happens next; the workflow does.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from patchmode.errors import StorageError, UnsafeError
+from patchmode.model.outcome import ChangeResult
+from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.store.database import close_writer, connect_reader, connect_writer, failed
+from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
+from patchmode.store.lock import Lock
+from patchmode.store.plan_file import decode_plan
+from patchmode.workflow.ports import JournalEntry, PatchAnswer
+
+RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
+_INSERT_STEP = "INSERT INTO step (change, step, at, detail) VALUES (?, ?, ?, ?)"
+
+
+class Journal:
+    """A run's journal; fulfils `ports.RunJournal`.
+
+    Args:
+        path: the run's file.
+        lock: held by this process when the journal is for writing; None: it is only read, and writing is refused.
+
+    Raises:
+        StorageError: the file cannot be opened or is damaged. RefusedError: it is from a newer version.
+    """
+
+    def __init__(self, path: Path, *, lock: Lock | None) -> None:
+        self._path = path
+        self._lock = lock
+        self._pending: list[tuple[StepRow, asyncio.Future[None]]] = []
+        self._tally: Mapping[str, int] = {}
+        self._broken: StorageError | None = None
+        self._connection: sqlite3.Connection | None = connect_reader(path) if lock is None else connect_writer(path)
+        try:
+            self._about: dict[str, str] = dict(self._query("SELECT name, value FROM about"))
+            self._plan = decode_plan(self._query("SELECT content FROM plan")[0][0], name=f"the plan in {path}")
+            self._session = 1 + (self._query("SELECT max(session) FROM request")[0][0] or 0)
+            if lock is not None:
+                self._set_about(state=RUNNING)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._places = {change.id: place for place, change in enumerate(self._plan.changes)}
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self._path.stem
+
+    @property
+    def plan(self) -> Plan:
+        """The plan the run carries out, as it was when the run began."""
+        return self._plan
+
+    @property
+    def state(self) -> str:
+        """`running`, `interrupted` or `finished`, as it was when the file was opened or last closed."""
+        return self._about["state"]
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this object may write."""
+        return self._lock is not None and self._connection is not None
+
+    def entries(self) -> Sequence[JournalEntry]:
+        """Every change, in plan order.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        rows = self._query("SELECT change, step, at, detail FROM step ORDER BY seq")
+        try:
+            return fold(self._plan.changes, rows)
+        except (msgspec.DecodeError, IndexError) as error:
+            msg = f"the run's journal {self._path} is damaged: {error}."
+            raise StorageError(
+                msg, advice="Restore it from a backup; `patchmode verify` shows what is true."
+            ) from error
+
+    def requests(self) -> Mapping[str, int]:
+        """HTTP method → requests that earlier sessions of this run sent, as far as they were written down."""
+        return dict(
+            self._query(
+                "SELECT method, sum(count) FROM request WHERE session < ? GROUP BY method ORDER BY method",
+                self._session,
+            )
+        )
+
+    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
+        """Commit that a PATCH is about to leave.
+
+        Raises:
+            StorageError: it could not be committed: the PATCH must not be sent.
+        """
+        await self._commit(intended_row(self._places[machine_id], etag=etag, at=at))
+
+    async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
+        """Commit that the service accepted the PATCH.
+
+        Raises:
+            StorageError: it could not be committed; the journal says "intended", which resume can settle.
+        """
+        await self._commit(started_row(self._places[machine_id], answer, at=at))
+
+    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit a change's final result, and the requests this session has sent so far where given.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        await self.end_all((result,), requests=requests)
+
+    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit many final results at once.
+
+        Raises:
+            StorageError: they could not be committed.
+        """
+        if requests is not None:
+            self._tally = requests
+        now = datetime.now(UTC)
+        await self._commit(*(ended_row(self._places[one.id], one, at=now) for one in results))
+
+    async def verified(self, result: ChangeResult) -> None:
+        """Commit what a verification found for a change that has ended; a result without one is nothing to commit.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        if result.verification is not None:
+            await self._commit(verified_row(self._places[result.id], result.verification, at=datetime.now(UTC)))
+
+    def close(self, *, state: str) -> None:
+        """Commit what is pending and the run's state, and release the lock. Safe to repeat.
+
+        Raises:
+            StorageError: the state could not be committed; the lock is released all the same.
+        """
+        if self._connection is None:
+            return
+        try:
+            if self._lock is not None:
+                self._flush()
+                self._set_about(state=state)
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Close without a word on the state: for readers, and for a run that goes on later. Safe to repeat."""
+        if self._connection is not None:
+            if self._lock is None:
+                self._connection.close()
+            else:
+                close_writer(self._connection)
+            self._connection = None
+        if self._lock is not None:
+            self._lock.release()
+
+    async def _commit(self, *rows: StepRow) -> None:
+        if not rows:
+            return
+        self._check_writable()
+        loop = asyncio.get_running_loop()
+        if not self._pending:
+            loop.call_soon(self._flush)
+        # One future for each waiting task: a shared one would be cancelled for all when one of them is.
+        done: asyncio.Future[None] = loop.create_future()
+        self._pending += [(row, done) for row in rows]
+        await done
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if not pending or self._connection is None:
+            return
+        try:
+            self._write([row for row, _ in pending])
+        except StorageError as error:
+            self._broken = error
+        for _, done in pending:
+            if done.done():
+                continue
+            if self._broken is None:
+                done.set_result(None)
+            else:
+                done.set_exception(StorageError(self._broken.message, advice=self._broken.advice))
+
+    def _write(self, rows: Sequence[StepRow]) -> None:
+        connection = self._writing()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_INSERT_STEP, rows)
+            if self._tally:
+                counts = [(self._session, method, count) for method, count in self._tally.items()]
+                connection.executemany("INSERT OR REPLACE INTO request VALUES (?, ?, ?)", counts)
+                self._tally = {}
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise failed(f"could not write the run's journal {self._path}", error) from error
+
+    def _set_about(self, **members: str) -> None:
+        connection = self._writing()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", members.items())
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise failed(f"could not write the run's journal {self._path}", error) from error
+        self._about |= members
+
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _query(self, statement: str, *values: object) -> list[Any]:
+        connection = self._connected()
+        try:
+            return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise failed(f"could not read the run's journal {self._path}", error) from error
+
+    def _check_writable(self) -> None:
+        self._writing()
+        if self._broken is not None:
+            raise StorageError(self._broken.message, advice=self._broken.advice)
+
+    def _writing(self) -> sqlite3.Connection:
+        if self._lock is None:
+            msg = f"run {self.run} was opened for reading only."
+            raise UnsafeError(msg)
+        return self._connected()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            msg = f"run {self.run} is closed."
+            raise StorageError(msg)
+        return self._connection

@@ -1,0 +1,197 @@
+"""What the journal writes down for each step of a change, as rows of JSON, and back.
+
+Must not: read or write; `journal` does.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
+from patchmode.model.plan import Change
+from patchmode.model.resource_id import ResourceId
+from patchmode.store.formats import DifferenceRow, ErrorRow, VerificationRow
+from patchmode.workflow.ports import JournalEntry, PatchAnswer, Step
+
+VERIFIED = "verified"
+"""A row beside the steps: a verification after the end."""
+
+
+class _Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
+    """What the details share; members that a newer version of v1 may add are ignored."""
+
+
+class IntendedDetail(_Detail, frozen=True):
+    """A PATCH is about to leave."""
+
+    etag: str | None = None
+
+
+class StartedDetail(_Detail, frozen=True):
+    """The service accepted it."""
+
+    operation_url: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+
+
+class EndedDetail(_Detail, frozen=True):
+    """The change's end."""
+
+    result: Result
+    error: ErrorRow | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    started_at: float | None = None
+    verification: VerificationRow | None = None
+
+
+class VerifiedDetail(_Detail, frozen=True):
+    """What a later verification found."""
+
+    verification: VerificationRow
+
+
+_encode = msgspec.json.Encoder().encode
+_intended = msgspec.json.Decoder(IntendedDetail).decode
+_started = msgspec.json.Decoder(StartedDetail).decode
+_ended = msgspec.json.Decoder(EndedDetail).decode
+_verified = msgspec.json.Decoder(VerifiedDetail).decode
+
+StepRow = tuple[int, str, float, bytes]
+"""The change's place in the plan, the step, seconds since 1970, the detail."""
+
+
+def intended_row(change: int, *, etag: str | None, at: datetime) -> StepRow:
+    """The row for `RunJournal.intend`."""
+    return change, Step.INTENDED.value, at.timestamp(), _encode(IntendedDetail(etag=etag))
+
+
+def started_row(change: int, answer: PatchAnswer, *, at: datetime) -> StepRow:
+    """The row for `RunJournal.start`."""
+    detail = StartedDetail(
+        operation_url=answer.operation_url, request_id=answer.request_id, correlation_id=answer.correlation_id
+    )
+    return change, Step.STARTED.value, at.timestamp(), _encode(detail)
+
+
+def ended_row(change: int, result: ChangeResult, *, at: datetime) -> StepRow:
+    """The row for `RunJournal.end`."""
+    detail = EndedDetail(
+        result=result.result,
+        error=None if result.error is None else error_row(result.error),
+        request_id=result.request_id,
+        correlation_id=result.correlation_id,
+        started_at=None if result.started_at is None else result.started_at.timestamp(),
+        verification=None if result.verification is None else verification_row(result.verification),
+    )
+    return change, Step.ENDED.value, (result.ended_at or at).timestamp(), _encode(detail)
+
+
+def verified_row(change: int, verification: Verification, *, at: datetime) -> StepRow:
+    """The row for `RunJournal.verified`."""
+    return change, VERIFIED, at.timestamp(), _encode(VerifiedDetail(verification=verification_row(verification)))
+
+
+def fold(changes: Iterable[Change], rows: Iterable[tuple[int, str, float, bytes]]) -> tuple[JournalEntry, ...]:
+    """What a journal's rows, in the order they were written, say of each change of the plan.
+
+    A change that was intended again after it had ended (taken up by a later resume) is at its latest step; what an
+    earlier attempt ended with no longer counts.
+
+    Raises:
+        msgspec.DecodeError: a row is damaged.
+    """
+    folds = [_Fold(change) for change in changes]
+    for change, step, at, detail in rows:
+        folds[change].take(step, datetime.fromtimestamp(at, UTC), detail)
+    return tuple(one.entry() for one in folds)
+
+
+class _Fold:
+    """One change's entry in the making."""
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+        self.step = Step.PENDING
+        self.attempts = 0
+        self.members: dict[str, Any] = {}
+
+    def take(self, step: str, at: datetime, detail: bytes) -> None:
+        match step:
+            case Step.INTENDED:
+                _intended(detail)
+                self.step = Step.INTENDED
+                self.attempts += 1
+                self.members = {"intended_at": at}
+            case Step.STARTED:
+                started = _started(detail)
+                self.step = Step.STARTED
+                self.members |= {
+                    "operation_url": started.operation_url,
+                    "request_id": started.request_id,
+                    "correlation_id": started.correlation_id,
+                    "started_at": at,
+                }
+            case Step.ENDED:
+                self.step = Step.ENDED
+                self.members["result"] = self._result(_ended(detail), at)
+            case _:
+                self._verify(_verified(detail))
+
+    def _result(self, ended: EndedDetail, at: datetime) -> ChangeResult:
+        return ChangeResult(
+            id=self.change.id,
+            result=ended.result,
+            error=None if ended.error is None else error_of(ended.error),
+            request_id=ended.request_id,
+            correlation_id=ended.correlation_id,
+            started_at=None if ended.started_at is None else datetime.fromtimestamp(ended.started_at, UTC),
+            ended_at=at,
+            verification=None if ended.verification is None else verification_of(self.change.id, ended.verification),
+        )
+
+    def _verify(self, verified: VerifiedDetail) -> None:
+        result = self.members.get("result")
+        if result is not None:
+            found = verification_of(self.change.id, verified.verification)
+            self.members["result"] = replace(result, verification=found)
+
+    def entry(self) -> JournalEntry:
+        return JournalEntry(self.change, self.step, self.attempts, **self.members)
+
+
+def error_row(error: MachineError) -> ErrorRow:
+    """The struct for a machine's error."""
+    return ErrorRow(
+        code=error.code,
+        message=error.message,
+        may_have_been_applied=error.may_have_been_applied,
+        advice=error.advice,
+        http_status=error.http_status,
+    )
+
+
+def error_of(row: ErrorRow) -> MachineError:
+    """The machine's error in its struct."""
+    return MachineError(row.code, row.message, row.may_have_been_applied, row.advice, row.http_status)
+
+
+def verification_row(verification: Verification) -> VerificationRow:
+    """The struct for a verification."""
+    return VerificationRow(
+        verified=verification.verified,
+        differences=tuple(
+            DifferenceRow(path=one.path, expected=one.expected, found=one.found) for one in verification.differences
+        ),
+        unreadable_because=verification.unreadable_because,
+    )
+
+
+def verification_of(machine_id: ResourceId, row: VerificationRow) -> Verification:
+    """The verification in its struct."""
+    differences = tuple(Difference(one.path, one.expected, one.found) for one in row.differences)
+    return Verification(machine_id, row.verified, differences, row.unreadable_because)

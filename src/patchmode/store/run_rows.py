@@ -1,0 +1,58 @@
+"""A run's report as its published JSON document.
+
+Must not: print; the command line does.
+"""
+
+import msgspec
+
+from patchmode.model.outcome import ChangeResult, RunReport
+from patchmode.model.target import Target
+from patchmode.store.formats import ResultRow, RunCountsRow, RunDocument
+from patchmode.store.journal_rows import error_row, verification_row
+from patchmode.store.plan_rows import target_row
+
+
+def encode_run(report: RunReport, target: Target) -> bytes:
+    """`patchmode/run/v1` as compact JSON, members in the published order."""
+    return msgspec.json.encode(run_to_document(report, target))
+
+
+def run_to_document(report: RunReport, target: Target) -> RunDocument:
+    """The published struct for a run's report."""
+    counts = report.counts
+    return msgspec.convert(
+        {
+            "format": "patchmode/run/v1",
+            "run": report.run,
+            "state": report.state,
+            "target": target_row(target),
+            "counts": RunCountsRow(
+                scope=counts.scope,
+                applied=counts.applied,
+                failed=counts.failed,
+                unknown=counts.unknown,
+                stale=counts.stale,
+                not_sent=counts.not_sent,
+                unchanged=counts.unchanged,
+                skipped=counts.skipped,
+                unreadable=counts.unreadable,
+                verified=counts.verified,
+            ),
+            "requests": report.requests,
+            "results": tuple(map(_result_row, report.results)),
+        },
+        RunDocument,
+    )
+
+
+def _result_row(result: ChangeResult) -> ResultRow:
+    return ResultRow(
+        id=str(result.id),
+        result=result.result,
+        error=None if result.error is None else error_row(result.error),
+        request_id=result.request_id,
+        correlation_id=result.correlation_id,
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        verification=None if result.verification is None else verification_row(result.verification),
+    )

@@ -1,0 +1,174 @@
+"""The runs in the state folder: make one, open one, list them.
+
+A run is one file, `runs/{run}.sqlite`, and one lock file beside it in `locks/`. Its id sorts by time.
+
+Must not: carry a plan out.
+"""
+
+import re
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, UnsafeError, UsageError
+from patchmode.model.outcome import RunSummary
+from patchmode.model.plan import Plan
+from patchmode.model.target import Target
+from patchmode.store.atomic import make_private_folder
+from patchmode.store.database import connect_reader, create_database
+from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, Journal
+from patchmode.store.lock import Lock, held, holder_of, is_held
+from patchmode.store.plan_file import encode_plan
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+LATEST = "latest"
+
+
+class RunStore:
+    """The runs of one state folder.
+
+    Args:
+        state_dir: made on the first write when missing.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._runs = state_dir / "runs"
+        self._locks = state_dir / "locks"
+
+    def create(self, plan: Plan, *, again: bool = False, now: datetime | None = None) -> Journal:
+        """Begin a run of a plan: its journal, open for writing and locked by this process.
+
+        Args:
+            plan: any plan; it is kept whole in the run's file.
+            again: carry out once more what a run in this folder has already carried out.
+            now: the time that the run's id tells; None: the system's.
+
+        Raises:
+            RunBusyError: another process carries this plan out now.
+            UnsafeError: a run of this very plan exists already, and `again` is false.
+            BrokenPlanError: the plan holds what no plan may hold.
+            StorageError: the folder cannot be written.
+        """
+        content, digest = encode_plan(plan)
+        for folder in (self._runs, self._locks):
+            make_private_folder(folder)
+        # Two applies that start at once must not both find that no run of the plan exists.
+        with held(self._locks / "create.lock", what="the state folder"):
+            self._check_not_begun(digest, again=again)
+            run = _new_id(now or datetime.now(UTC))
+            about = {
+                "state": RUNNING,
+                "toolVersion": plan.tool_version,
+                "createdAt": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
+                "digest": digest,
+                "changes": str(len(plan.changes)),
+                "cloud": plan.target.cloud,
+                "endpoint": plan.target.endpoint,
+                "tenantId": plan.target.tenant_id,
+                "rollbackOf": plan.rollback_of or "",
+            }
+            create_database(self._path(run), about=about, plan=content)
+            return self.open(run, for_writing=True)
+
+    def open(self, run: str = LATEST, *, for_writing: bool = False) -> Journal:
+        """Open a run's journal.
+
+        Args:
+            run: its id, the beginning of one that fits no other, or `latest`.
+            for_writing: take its lock, to resume or verify it; otherwise it can be read while another process writes.
+
+        Raises:
+            UsageError: no run fits, or several do.
+            RunBusyError: `for_writing`, and another process holds it.
+            RefusedError: it was written by a newer version. StorageError: it cannot be read.
+        """
+        found = self._find(run)
+        if not for_writing:
+            return Journal(self._path(found), lock=None)
+        make_private_folder(self._locks)
+        lock = Lock(self._lock_path(found), what=f"run {found}")
+        try:
+            return Journal(self._path(found), lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def list(self) -> tuple[RunSummary, ...]:
+        """Every run in the folder, oldest first; one that cannot be read is listed with its problem."""
+        return tuple(map(self._summary, self._ids()))
+
+    def latest(self) -> str | None:
+        """The newest run's id; None where there is none."""
+        return max(self._ids(), default=None)
+
+    def _ids(self) -> Sequence[str]:
+        return sorted(path.stem for path in self._runs.glob("*.sqlite") if _RUN_ID.fullmatch(path.stem))
+
+    def _find(self, run: str) -> str:
+        ids = self._ids()
+        fitting: Sequence[str] = ids[-1:] if run == LATEST else [one for one in ids if one.startswith(run)]
+        if len(fitting) == 1:
+            return fitting[0]
+        what = f"{len(fitting)} runs begin with {run!r}" if fitting else f"there is no run {run!r} in {self._runs}"
+        raise UsageError(f"{what}.", advice="`patchmode runs list` shows them; --state-dir names another folder.")
+
+    def _summary(self, run: str) -> RunSummary:
+        try:
+            with closing(connect_reader(self._path(run))) as connection:
+                about = dict(connection.execute("SELECT name, value FROM about"))
+                statement = "SELECT count(DISTINCT change) FROM step WHERE step = 'ended'"
+                (ended,) = connection.execute(statement).fetchone()
+            return RunSummary(
+                run=run,
+                state=self._state(run, about["state"]),
+                created_at=datetime.fromisoformat(about["createdAt"]),
+                target=Target(about["cloud"], about["endpoint"], about["tenantId"]),
+                changes=int(about["changes"]),
+                ended=ended,
+                rollback_of=about["rollbackOf"] or None,
+                digest=about["digest"],
+            )
+        except PatchmodeError as error:
+            return RunSummary(run=run, state="unreadable", problem=error.message)
+        except (sqlite3.Error, KeyError, ValueError) as error:
+            return RunSummary(run=run, state="unreadable", problem=f"{self._path(run)} is damaged: {error}.")
+
+    def _state(self, run: str, stated: str) -> str:
+        # A process that died leaves "running" behind; its lock is free again.
+        return INTERRUPTED if stated == RUNNING and not is_held(self._lock_path(run)) else stated
+
+    def _check_not_begun(self, digest: str, *, again: bool) -> None:
+        for summary in reversed(self.list()):
+            if summary.digest != digest:
+                continue
+            if summary.state == RUNNING:
+                holder = holder_of(self._lock_path(summary.run))
+                msg = f"run {summary.run} is carrying this plan out: it is held by {holder or 'another process'}."
+                raise RunBusyError(msg, advice="Wait until it ends; `patchmode runs show` tells how far it is.")
+            if not again:
+                raise _already_begun(summary)
+
+    def _path(self, run: str) -> Path:
+        return self._runs / f"{run}.sqlite"
+
+    def _lock_path(self, run: str) -> Path:
+        return self._locks / f"{run}.lock"
+
+
+def _already_begun(summary: RunSummary) -> RefusedError:
+    if summary.state == FINISHED and summary.ended == summary.changes:
+        return UnsafeError(
+            f"this plan was already carried out, by run {summary.run}.",
+            advice="Make a new plan: it holds what is left to do, if anything.",
+        )
+    return UnsafeError(
+        f"run {summary.run} began to carry this plan out and did not end it.",
+        advice=f"Take it up with `patchmode runs resume {summary.run}`.",
+    )
+
+
+def _new_id(now: datetime) -> str:
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
