@@ -1,0 +1,170 @@
+"""`patchmode/audit/v1`: the audit as its published JSON document.
+
+Must not: change what a published version means; a change of meaning is a new version.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
+from patchmode.model.report import AuditReport
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What all structs here share."""
+
+
+class AuditTarget(_Edge, frozen=True):
+    """Where the machines stand."""
+
+    cloud: str
+    endpoint: str
+    tenant_id: str
+
+
+class AuditReason(_Edge, frozen=True):
+    """One rule's verdict."""
+
+    rule: str
+    severity: Severity
+    message: str
+    evidence: str
+    fix: str
+
+
+class AuditSchedule(_Edge, frozen=True):
+    """A maintenance configuration that hits the machine. This version reads none, so the list is always empty."""
+
+    id: str
+    via: Literal["static", "dynamic"]
+    clause: str | None
+    next_window: datetime | None
+
+
+class AuditMachine(_Edge, frozen=True):
+    """One machine; null means that the machine's model does not say."""
+
+    id: str
+    name: str
+    subscription_id: str
+    resource_group: str
+    location: str
+    os: OperatingSystem | None
+    kind: MachineKind
+    orchestration: Orchestration
+    patch_mode: str | None
+    bypass: bool | None
+    assessment_mode: str | None
+    reboot_setting: str | None
+    hotpatch: bool | None
+    power_state: str | None
+    eligible: bool
+    reasons: tuple[AuditReason, ...]
+    schedules: tuple[AuditSchedule, ...]
+    outcome: OutcomeKind
+    outcome_reason: str
+
+
+class AuditSkipped(_Edge, frozen=True):
+    """A machine that a filter left out."""
+
+    id: str
+    rule: str
+    reason: str
+
+
+class AuditUnreadable(_Edge, frozen=True):
+    """A machine or a place that could not be read."""
+
+    id: str
+    reason: str
+
+
+class AuditDocument(_Edge, frozen=True):
+    """The whole audit."""
+
+    format: Literal["patchmode/audit/v1"]
+    created_at: datetime | None
+    target: AuditTarget
+    scope: tuple[str, ...]
+    counts: dict[str, int]
+    """`scope` = `machines` + `skipped` + `unreadable`; `asWanted`, `eligible` and `findings` are counted among them."""
+    orchestrations: dict[Orchestration, int]
+    outcomes: dict[OutcomeKind, int]
+    machines: tuple[AuditMachine, ...]
+    skipped: tuple[AuditSkipped, ...]
+    unreadable: tuple[AuditUnreadable, ...]
+    notes: tuple[str, ...]
+
+
+CSV_COLUMNS = AuditMachine.__struct_encode_fields__
+"""One row a machine, in the order of the JSON; reasons by their rule ids."""
+
+
+def audit_document(report: AuditReport) -> AuditDocument:
+    """The published struct for an audit."""
+    outcomes: dict[OutcomeKind, int] = {}
+    for entry in report.machines:
+        outcomes[entry.outcome.kind] = outcomes.get(entry.outcome.kind, 0) + 1
+    return AuditDocument(
+        format="patchmode/audit/v1",
+        created_at=report.created_at,
+        target=AuditTarget(
+            cloud=report.target.cloud, endpoint=report.target.endpoint, tenant_id=report.target.tenant_id
+        ),
+        scope=report.scope,
+        counts=report.counts,
+        orchestrations=dict(report.orchestrations),
+        outcomes=outcomes,
+        machines=tuple(audit_machine_row(entry) for entry in report.machines),
+        skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
+        unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
+        notes=report.notes,
+    )
+
+
+def audit_machine_row(entry: MachineAudit) -> AuditMachine:
+    """One machine as it stands in `machines`."""
+    machine = entry.machine
+    settings = machine.settings or PatchSettings()
+    return AuditMachine(
+        id=str(machine.id),
+        name=machine.name,
+        subscription_id=machine.id.subscription_id,
+        resource_group=machine.id.resource_group,
+        location=machine.location,
+        os=machine.os,
+        kind=machine.kind,
+        orchestration=machine.orchestration,
+        patch_mode=settings.patch_mode,
+        bypass=settings.bypass,
+        assessment_mode=settings.assessment_mode,
+        reboot_setting=settings.reboot_setting,
+        hotpatch=settings.hotpatch,
+        power_state=machine.surroundings.power_state,
+        eligible=entry.eligible,
+        reasons=tuple(
+            AuditReason(
+                rule=reason.rule,
+                severity=reason.severity,
+                message=reason.message,
+                evidence=reason.evidence,
+                fix=reason.fix,
+            )
+            for reason in entry.reasons
+        ),
+        schedules=(),
+        outcome=entry.outcome.kind,
+        outcome_reason=entry.outcome.reason,
+    )
+
+
+def audit_schema() -> Mapping[str, Any]:
+    """The JSON Schema of `patchmode/audit/v1`, draft 2020-12."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(AuditDocument)}

@@ -1,0 +1,126 @@
+"""The audit for people: one line a machine, then the counts, then what needs attention.
+
+Must not: hide a machine; who wants fewer lines narrows the scope.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.report import AuditReport
+from patchmode.reports.columns import Cell, Column, lines, wrapped
+from patchmode.reports.headings import note_lines, plural, skipped_lines, target_text, unreadable_lines
+from patchmode.reports.paint import Paint
+
+_COLUMNS = (
+    Column("MACHINE", 10),
+    Column("GROUP", 8),
+    Column("OS"),
+    Column("ORCHESTRATION", 16),
+    Column("OUTCOME"),
+    Column("FINDING", 12),
+)
+_OUTCOME_MEANING = {
+    OutcomeKind.SCHEDULED: "good",
+    OutcomeKind.SCHEDULE_FAILS: "bad",
+    OutcomeKind.PARKED: "warn",
+    OutcomeKind.AUTOPATCHED: "bad",
+    OutcomeKind.NOT_PATCHED: "warn",
+    OutcomeKind.INELIGIBLE: "warn",
+}
+
+
+def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of an audit, without line feeds."""
+    if report.machines:
+        yield from _table(report, paint)
+        yield ""
+    yield from _headline(report, paint)
+    rules = Counter(
+        reason.rule for entry in report.machines for reason in entry.reasons if reason.severity is Severity.BLOCKS
+    )
+    if rules:
+        yield ""
+        yield "Stands in the way:"
+        yield from _rules(report, rules, paint)
+    if report.skipped:
+        yield ""
+        yield f"Left out ({len(report.skipped):,}):"
+        yield from skipped_lines(report.skipped, paint=paint)
+    if report.unreadable:
+        yield ""
+        yield f"Could not be read ({len(report.unreadable):,}):"
+        yield from unreadable_lines(report.unreadable, paint=paint)
+    if report.notes:
+        yield ""
+        yield from note_lines(report.notes, paint=paint)
+
+
+def _table(report: AuditReport, paint: Paint) -> Iterator[str]:
+    several = len({entry.machine.id.subscription_id for entry in report.machines}) > 1
+    columns = (Column("SUBSCRIPTION", 8), *_COLUMNS) if several else _COLUMNS
+    rows = (
+        [*([entry.machine.id.subscription_id] if several else []), *_row(report, entry)] for entry in report.machines
+    )
+    yield from lines(columns, rows, paint=paint)
+
+
+def _row(report: AuditReport, entry: MachineAudit) -> list[Cell | str]:
+    machine = entry.machine
+    return [
+        machine.name,
+        machine.id.resource_group,
+        machine.os or "?",
+        str(machine.orchestration),
+        Cell(str(entry.outcome.kind), _OUTCOME_MEANING.get(entry.outcome.kind)),
+        _finding(report, entry),
+    ]
+
+
+def _finding(report: AuditReport, entry: MachineAudit) -> Cell:
+    blocking = [reason.rule for reason in entry.reasons if reason.severity is Severity.BLOCKS]
+    warning = [reason.rule for reason in entry.reasons if reason.severity is Severity.WARNS]
+    if entry.machine.kind is MachineKind.ARC:
+        return Cell("Arc: no patch mode to set", "dim")
+    if blocking:
+        return Cell(", ".join(blocking), "bad")
+    text = "as wanted" if report.is_as_wanted(entry) else "to be set"
+    if warning:
+        return Cell(f"{text}, {', '.join(warning)}", "warn")
+    return Cell(text, "good" if report.is_as_wanted(entry) else "change")
+
+
+def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
+    counts = report.counts
+    yield from wrapped(f"Audit of {plural(counts['machines'], 'machine')} on {target_text(report.target)}", paint=paint)
+    wanted = report.wanted.orchestration
+    for orchestration in sorted(report.orchestrations, key=lambda entry: (entry is not wanted, entry.portal_name)):
+        count = report.orchestrations[orchestration]
+        text = f"  {count:>6,}  {orchestration.portal_name}"
+        if orchestration is wanted:
+            yield paint("good", f"{text} - as wanted")
+        elif orchestration is Orchestration.AZURE_MANAGED:
+            yield paint("bad", f"{text} - without a schedule, Azure patches and reboots these when it likes")
+        else:
+            yield text
+    if wanted is not None:
+        ready = sum(entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
+        blocked = sum(not entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
+        yield from wrapped(
+            f"{ready:,} can be set to {wanted.portal_name}, {blocked:,} cannot; "
+            f"{counts['skipped']:,} left out by filters, {counts['unreadable']:,} not readable.",
+            paint=paint,
+        )
+
+
+def _rules(report: AuditReport, rules: Counter[str], paint: Paint) -> Iterator[str]:
+    for rule, count in rules.most_common():
+        reasons = [reason for entry in report.machines for reason in entry.reasons if reason.rule == rule]
+        yield f"  {paint('warn', rule)} ({count:,})"
+        if len({reason.message for reason in reasons}) == 1:
+            yield from wrapped(reasons[0].message, paint=paint, indent=6)
+        for fix in dict.fromkeys(reason.fix for reason in reasons if reason.fix):
+            yield from wrapped(f"→ {fix}", paint=paint, indent=6, hang=8)

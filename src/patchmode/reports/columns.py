@@ -1,0 +1,114 @@
+"""Aligned columns of text.
+
+Must not: cut anything where there is no terminal, so that a pipe sees whole values.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from patchmode.reports.paint import Paint, printable
+
+GAP = 2
+_WIDE = frozenset("WF")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, and how narrow it may become on a terminal."""
+
+    heading: str
+    least: int | None = None
+    """Columns of text that must stay; None: never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value and its meaning for colours."""
+
+    text: str
+    meaning: str | None = None
+
+
+def cells_wide(text: str) -> int:
+    """How many terminal columns a text takes."""
+    return sum(2 if unicodedata.east_asian_width(letter) in _WIDE else 1 for letter in text)
+
+
+def lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, paint: Paint) -> Iterator[str]:
+    """A table as lines, without a trailing line feed each.
+
+    Args:
+        columns: at least one.
+        rows: one cell per column each.
+        paint: where `width` is set, columns with a `least` shrink, widest first, until the table fits.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [
+        max([cells_wide(column.heading), *(cells_wide(row[index].text) for row in cells)])
+        for index, column in enumerate(columns)
+    ]
+    if paint.width is not None:
+        _shrink(widths, columns, paint.width)
+    yield _line([Cell(column.heading, "strong") for column in columns], widths, paint)
+    for row in cells:
+        yield _line(row, widths, paint)
+
+
+def _cell(value: Cell | str) -> Cell:
+    cell = value if isinstance(value, Cell) else Cell(value)
+    return Cell(printable(cell.text), cell.meaning)
+
+
+def _shrink(widths: list[int], columns: Sequence[Column], limit: int) -> None:
+    while sum(widths) + GAP * (len(widths) - 1) > limit:
+        can = [
+            index
+            for index, column in enumerate(columns)
+            if column.least is not None and widths[index] > max(column.least, cells_wide(column.heading))
+        ]
+        if not can:
+            return
+        widths[max(can, key=lambda index: widths[index])] -= 1
+
+
+def _line(row: Sequence[Cell], widths: Sequence[int], paint: Paint) -> str:
+    parts = []
+    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        text = shortened(cell.text, width)
+        padding = " " * (width - cells_wide(text)) if index < len(row) - 1 else ""
+        parts.append((paint(cell.meaning, text) if cell.meaning else text) + padding)
+    return (" " * GAP).join(parts).rstrip()
+
+
+def shortened(text: str, width: int) -> str:
+    """The text, or its beginning and an ellipsis where it is wider than `width` columns."""
+    if cells_wide(text) <= width:
+        return text
+    kept = text
+    while kept and cells_wide(kept) > width - 1:
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None) -> Iterator[str]:
+    """A sentence broken at the terminal's width; whole, with its indent, where there is no terminal.
+
+    Args:
+        text: one paragraph.
+        paint: gives the width.
+        indent: columns before the first line; `hang`: before the others (None: as the first).
+    """
+    if paint.width is None:
+        yield " " * indent + printable(text)
+        return
+    line, first = "", True
+    hang = indent if hang is None else hang
+    for word in printable(text).split(" "):
+        room = paint.width - (indent if first else hang)
+        if line and cells_wide(line) + 1 + cells_wide(word) > room:
+            yield " " * (indent if first else hang) + line
+            line, first = word, False
+        else:
+            line = f"{line} {word}" if line else word
+    yield " " * (indent if first else hang) + line

@@ -1,0 +1,105 @@
+"""Doctor's answer, for people and as JSON.
+
+Must not: call something fine that could not be looked at.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import plural
+from patchmode.reports.paint import Paint, printable
+
+_IDENTITY = ("upn", "preferred_username", "unique_name", "name", "appid", "oid")
+
+
+def identity(principal: Mapping[str, str]) -> str:
+    """Who is signed in, by the most telling of the token's claims."""
+    told = next((principal[name] for name in _IDENTITY if principal.get(name)), "unknown")
+    return printable(f"{told} (object id {principal['oid']})" if principal.get("oid") not in {None, told} else told)
+
+
+def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
+    """The lines of doctor's answer, without line feeds."""
+    yield f"Signed in as    {identity(diagnosis.principal)}"
+    yield f"Cloud           {diagnosis.target.cloud} ({diagnosis.target.endpoint})"
+    yield f"Tenant          {diagnosis.target.tenant_id}"
+    graph = diagnosis.graph == "answers"
+    yield from wrapped(
+        f"Resource Graph  {diagnosis.graph if graph else diagnosis.graph + ' - the providers are listed instead'}",
+        paint=paint,
+        hang=16,
+    )
+    yield ""
+    if not diagnosis.subscriptions:
+        yield paint("bad", "You can see no subscription.")
+        yield from wrapped("→ Ask for the Reader role, or sign in to another tenant.", paint=paint, indent=2, hang=4)
+        return
+    for check in diagnosis.subscriptions:
+        yield from _check(check, paint)
+    yield from _verdict(diagnosis, paint)
+
+
+def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
+    subscription = check.subscription
+    fine = not (check.missing or check.locks or check.notes or check.unregistered)
+    mark = paint("good", "ok") if fine else paint("bad", "!!")
+    yield f"{mark}  {paint('strong', printable(subscription.name))}  {subscription.id}  {subscription.state}"
+    for action in check.missing:
+        yield from wrapped(f"missing: {action.action} - {action.needed_for}", paint=paint, indent=6, hang=15)
+    for name, state in check.registrations.items():
+        if name in check.unregistered:
+            yield from wrapped(f"not registered: {name} ({state})", paint=paint, indent=6, hang=8)
+            yield from wrapped(f"→ az provider register --namespace {name}", paint=paint, indent=8, hang=10)
+        elif name in NEEDED_NAMESPACES and state.casefold() != "registered":
+            yield f"      {name}: {state}"
+    for lock in check.locks:
+        yield from wrapped(f"read-only lock {lock.name!r} at {lock.scope}", paint=paint, indent=6, hang=8)
+    for note in check.notes:
+        yield from wrapped(note, paint=paint, indent=6, hang=8)
+
+
+def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
+    yield ""
+    missing: dict[str, int] = defaultdict(int)
+    for check in diagnosis.subscriptions:
+        for action in check.missing:
+            missing[action.action] += 1
+    if missing:
+        text = f"{plural(len(missing), 'action')} missing. `patchmode doctor --role-json` prints a role that is enough."
+        for line in wrapped(text, paint=paint):
+            yield paint("bad", line)
+    elif diagnosis.has_findings:
+        yield paint("warn", "See the marks above.")
+    else:
+        count = plural(len(diagnosis.subscriptions), "subscription")
+        yield paint("good", f"Nothing is missing to audit, plan, apply, verify and roll back in {count}.")
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Doctor's answer as JSON values."""
+    target = diagnosis.target
+    return {
+        "format": "patchmode/doctor/v1",
+        "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
+        "principal": dict(diagnosis.principal),
+        "resourceGraph": diagnosis.graph,
+        "subscriptions": [subscription_row(check) for check in diagnosis.subscriptions],
+    }
+
+
+def subscription_row(check: SubscriptionCheck) -> dict[str, Any]:
+    """One subscription as it stands in `subscriptions`."""
+    return {
+        "id": check.subscription.id,
+        "name": check.subscription.name,
+        "state": check.subscription.state,
+        "registrations": dict(check.registrations),
+        "missingActions": [
+            {"scope": one.scope, "action": one.action, "neededFor": one.needed_for} for one in check.missing
+        ],
+        "readOnlyLocks": [{"name": lock.name, "scope": lock.scope} for lock in check.locks],
+        "notes": list(check.notes),
+    }

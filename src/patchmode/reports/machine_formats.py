@@ -1,0 +1,79 @@
+"""JSON, JSON lines and CSV of any report, and JMESPath over it.
+
+Must not: know the reports; a document is what the published schema says, a row is one mapping.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from patchmode.errors import UsageError
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run. Source: OWASP, "CSV Injection"."""
+
+
+def select(document: Any, expression: str) -> Any:
+    """What a JMESPath expression selects from a document of JSON values.
+
+    Raises:
+        UsageError: the expression is wrong; the message points at the place.
+    """
+    import jmespath
+
+    try:
+        return jmespath.search(expression, document)
+    except jmespath.exceptions.JMESPathError as error:
+        reason = " ".join(str(error).split("\n")[0].split())
+        raise UsageError(
+            f"--query {expression!r} is not JMESPath: {reason}.",
+            advice="Quote it for your shell, for example 'machines[].id'.",
+        ) from error
+
+
+def write_json(document: Any, stream: TextIO) -> None:
+    """Write a document, indented by two."""
+    import msgspec
+
+    stream.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    stream.write("\n")
+
+
+def write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
+    """Write one compact JSON value a line."""
+    import msgspec
+
+    encoder = msgspec.json.Encoder()
+    for row in rows:
+        stream.write(encoder.encode(row).decode())
+        stream.write("\n")
+
+
+def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO) -> None:
+    """Write rows with a heading line; cells that a spreadsheet would run as a formula begin with an apostrophe.
+
+    Args:
+        rows: members that are not in `columns` are left out, missing ones are empty.
+        columns: headings and members, in order.
+        stream: opened so that it does not translate line feeds, or a plain text stream.
+    """
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row.get(column)) for column in columns])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return _guarded(str(value.get("rule") or value.get("id") or value))
+    if isinstance(value, list | tuple):
+        return _guarded("; ".join(_cell(entry) for entry in value))
+    return _guarded(str(value))
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,85 @@
+"""One machine in full, for people: settings, outcome, every rule, and the JSON that the provider shows.
+
+Must not: leave out of the JSON what the provider answered.
+"""
+
+import json
+from collections.abc import Iterator
+
+from patchmode.model.finding import Reason, Severity
+from patchmode.model.machine import Machine
+from patchmode.model.patch_settings import PatchSettings
+from patchmode.model.report import Explanation
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import note_lines, target_text
+from patchmode.reports.paint import Paint, printable
+
+_MEANINGS = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
+
+
+def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str]:
+    """The lines of one machine's explanation, without line feeds."""
+    entry = explanation.audit
+    machine = entry.machine
+    yield paint("strong", printable(machine.name))
+    yield from wrapped(str(machine.id), paint=paint, indent=2)
+    yield from wrapped(f"on {target_text(explanation.target)}", paint=paint, indent=2)
+    yield ""
+    for name, value in _facts(machine):
+        yield f"  {name:<22}{printable(value)}"
+    yield ""
+    yield f"Orchestration: {paint('strong', machine.orchestration.portal_name)}"
+    for name, value in _settings(machine.settings):
+        yield f"  {name:<22}{printable(value)}"
+    yield ""
+    yield from wrapped(f"Outcome: {entry.outcome.kind}. {entry.outcome.reason}", paint=paint)
+    yield ""
+    yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
+    for reason in entry.reasons:
+        yield from _reason(reason, paint)
+    if explanation.notes:
+        yield ""
+        yield from note_lines(explanation.notes, paint=paint)
+    yield ""
+    yield "JSON view:"
+    yield json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str)
+
+
+def _facts(machine: Machine) -> Iterator[tuple[str, str]]:
+    image = machine.image
+    marketplace = ":".join(part for part in (image.publisher, image.offer, image.sku) if part)
+    yield "kind", str(machine.kind)
+    yield "operating system", str(machine.os or "not known")
+    yield "region", machine.location
+    yield "image", image.id or marketplace or "none (attached or specialised disk)"
+    yield "power", machine.surroundings.power_state or "not known"
+    yield "VM agent", machine.surroundings.agent_status or "not known"
+    yield "provisioning", machine.provisioning_state or "not known"
+    yield "etag", machine.etag or "none"
+    for lock in machine.surroundings.locks:
+        yield "lock", f"{lock.level} {lock.name!r} at {lock.scope}"
+    if machine.surroundings.group_managed_by:
+        yield "group managed by", machine.surroundings.group_managed_by
+
+
+def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
+    if settings is None:
+        yield "patchSettings", "absent"
+        return
+    values = {
+        "patchMode": settings.patch_mode,
+        "bypass": settings.bypass,
+        "assessmentMode": settings.assessment_mode,
+        "rebootSetting": settings.reboot_setting,
+        "enableHotpatching": settings.hotpatch,
+    }
+    for name, value in values.items():
+        yield name, "absent" if value is None else json.dumps(value).strip('"')
+
+
+def _reason(reason: Reason, paint: Paint) -> Iterator[str]:
+    yield f"  {paint(_MEANINGS[reason.severity], f'{reason.severity} {reason.rule}')}"
+    yield from wrapped(reason.message, paint=paint, indent=6)
+    yield from wrapped(f"seen: {reason.evidence}", paint=paint, indent=6, hang=12)
+    if reason.fix:
+        yield from wrapped(f"→ {reason.fix}", paint=paint, indent=6, hang=8)

@@ -1,0 +1,142 @@
+"""A plan for people: what cannot be undone first, then the diff, then every machine that is left alone and why.
+
+Must not: leave anything out that the plan file holds without saying where it stands.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from patchmode.model.plan import Change, Plan
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
+from patchmode.reports.paint import Paint, printable
+
+ONE_BY_ONE = 40
+"""Up to this many changes are shown machine by machine; more are shown by kind of change, with their machines."""
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChange:
+    """One setting that a change touches."""
+
+    path: str
+    """Below `patchSettings`."""
+    before: str | None
+    """JSON text; None: absent."""
+    after: str | None
+
+
+def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The lines of a plan, without line feeds."""
+    yield from wrapped(f"Plan for {target_text(plan.target)}", paint=paint)
+    if plan.rollback_of:
+        yield f"Undoes run {plan.rollback_of}."
+    yield from wrapped(f"Scope: {'  '.join(plan.scope) or 'as the run'}", paint=paint, hang=7)
+    yield ""
+    yield from _irreversible(plan, paint)
+    if len(plan.changes) <= ONE_BY_ONE:
+        for change in plan.changes:
+            yield from _one(change, paint)
+    else:
+        yield from _grouped(plan, paint)
+    if plan.skipped:
+        yield f"Left alone ({len(plan.skipped):,}):"
+        yield from skipped_lines(plan.skipped, paint=paint)
+        yield ""
+    if plan.unreadable:
+        yield f"Could not be read ({len(plan.unreadable):,}):"
+        yield from unreadable_lines(plan.unreadable, paint=paint)
+        yield ""
+    yield summary(plan, paint=paint)
+
+
+def summary(plan: Plan, *, paint: Paint) -> str:
+    """The counts of a plan in one line."""
+    counts = plan.counts
+    text = (
+        f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
+        f"{counts['skipped']:,} left alone, {counts['unreadable']:,} not readable; {counts['scope']:,} in scope."
+    )
+    return paint("strong", text)
+
+
+def leaf_changes(change: Change) -> list[LeafChange]:
+    """What a change does to `patchSettings`, leaf by leaf, in the order in which the request names the leaves."""
+    before, after = _leaves(change.before or {}), _leaves(change.after)
+    paths = dict.fromkeys([*after, *before])
+    changed = []
+    for path in paths:
+        old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
+        if old != new:
+            changed.append(LeafChange(path, _text(old), _text(new)))
+    return changed
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def _text(value: object) -> str | None:
+    return None if value is _ABSENT else printable(json.dumps(value, ensure_ascii=False))
+
+
+def _irreversible(plan: Plan, paint: Paint) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for change in plan.changes:
+        if not change.reversible:
+            by_reason[change.irreversible_because or "The platform allows no way back."].append(short(change.id))
+    if not by_reason:
+        return
+    count = sum(len(names) for names in by_reason.values())
+    yield paint("bad", f"! {plural(count, 'change')} cannot be undone by `patchmode rollback`:")
+    for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        yield from wrapped(reason, paint=paint, indent=4)
+        yield from wrapped(f"{len(names):,}: {some(names)}", paint=paint, indent=6)
+    yield ""
+
+
+def _one(change: Change, paint: Paint) -> Iterator[str]:
+    mark = "" if change.reversible else paint("bad", "  ! cannot be undone")
+    yield f"{paint('change', '~')} {paint('strong', printable(short(change.id)))}  {change.os}, {change.location}{mark}"
+    yield from _diff(change, paint)
+    yield ""
+
+
+def _diff(change: Change, paint: Paint) -> Iterator[str]:
+    changed = leaf_changes(change)
+    width = max((len(entry.path) for entry in changed), default=0)
+    for entry in changed:
+        # On a narrow terminal the long path keeps its own line, so that the values stay readable.
+        room = paint.width is None or width + len(entry.before or "") + len(entry.after or "") + 13 <= paint.width
+        head = f"{entry.path:<{width}}  " if room else f"{entry.path}\n          "
+        if entry.before is None:
+            yield paint("add", f"    + {head}{entry.after}")
+        elif entry.after is None:
+            yield paint("remove", f"    - {head}{entry.before} -> (absent)")
+        else:
+            yield paint("change", f"    ~ {head}{entry.before} -> {entry.after}")
+    if change.outcome_before.kind is not change.outcome_after.kind:
+        yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
+
+
+def _grouped(plan: Plan, paint: Paint) -> Iterator[str]:
+    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        groups[change.os, *_diff(change, Paint())].append(change)
+    for members in sorted(groups.values(), key=len, reverse=True):
+        yield f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
+        yield from _diff(members[0], paint)
+        yield from wrapped(some([short(change.id) for change in members], 12), paint=paint, indent=6)
+        yield ""
+    yield from wrapped("Every machine stands in the plan file, and in this command's JSON.", paint=paint)
+    yield ""

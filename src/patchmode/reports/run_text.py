@@ -1,0 +1,122 @@
+"""A run for people: what did not end as planned first, then the tally, then what to do.
+
+Must not: call a change done that is not known to be.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
+from patchmode.model.target import Target
+from patchmode.reports.columns import Cell, Column, lines, wrapped
+from patchmode.reports.headings import plural, short, some, target_text
+from patchmode.reports.paint import Paint
+
+_TITLES = {
+    Result.FAILED: "Failed",
+    Result.UNKNOWN: "Not known: sent, but the answer never came; it may have been applied",
+    Result.STALE: "Stale: the machine moved since the plan, nothing was changed",
+    Result.NOT_SENT: "Not sent",
+}
+_STATES = {"finished": "good", "running": "change", "interrupted": "warn", "unreadable": "bad"}
+
+
+def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
+    """The lines of a run's report, without line feeds."""
+    for result, title in _TITLES.items():
+        entries = [entry for entry in report.results if entry.result is result]
+        if entries:
+            yield paint("warn" if result is Result.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
+            yield from _errors(entries, paint)
+            yield ""
+    yield from _mismatches(report.results, paint)
+    yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
+    yield from _tally(report, paint)
+
+
+def verification_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
+    """The lines of a verification, without line feeds."""
+    yield from _mismatches(report.results, paint)
+    looked_at = [entry.verification for entry in report.results if entry.verification is not None]
+    good = sum(entry.verified for entry in looked_at)
+    unread = sum(entry.unreadable_because is not None for entry in looked_at)
+    text = f"Verified {good:,} of {plural(len(looked_at), 'machine')} on {target_text(target)}"
+    if good == len(looked_at):
+        text += ": each shows the planned settings, and every other leaf is what it was."
+    else:
+        text += f": {len(looked_at) - good - unread:,} differ, {unread:,} could not be read."
+    for line in wrapped(text, paint=paint):
+        yield paint("good" if good == len(looked_at) else "bad", line)
+
+
+def _errors(entries: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
+    """Equal errors once, with their machines; a message usually names its machine, so few are equal."""
+    groups: dict[tuple[str, str, str], list[ChangeResult]] = defaultdict(list)
+    for entry in entries:
+        error = entry.error
+        key = (error.code, error.message, error.advice) if error else ("", "", "")
+        groups[key].append(entry)
+    for (code, message, advice), members in groups.items():
+        yield f"  {paint('strong', some([short(entry.id) for entry in members]))}{f'  {code}' if code else ''}"
+        if message:
+            yield from wrapped(message, paint=paint, indent=6)
+        if advice:
+            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
+        ids = [entry.correlation_id for entry in members if entry.correlation_id]
+        if ids and code:
+            yield from wrapped(f"correlation id {some(ids, 1)}", paint=paint, indent=6)
+
+
+def _mismatches(results: Iterable[ChangeResult], paint: Paint) -> Iterator[str]:
+    bad = [entry for entry in results if entry.verification is not None and not entry.verification.verified]
+    if not bad:
+        return
+    yield paint("bad", f"Not as planned ({len(bad):,}):")
+    for entry in bad:
+        verification = entry.verification
+        if verification is None:
+            continue
+        yield f"  {paint('strong', short(entry.id))}"
+        if verification.unreadable_because:
+            yield from wrapped(f"could not be read: {verification.unreadable_because}", paint=paint, indent=6)
+        for difference in verification.differences:
+            text = f"{difference.path}: expected {difference.expected}, found {difference.found}"
+            yield from wrapped(text, paint=paint, indent=6, hang=8)
+    yield ""
+
+
+def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
+    counts = report.counts
+    parts = [
+        ("applied", counts.applied, "good"),
+        ("failed", counts.failed, "bad"),
+        ("unknown", counts.unknown, "bad"),
+        ("stale", counts.stale, "bad"),
+        ("not sent", counts.not_sent, "warn"),
+        ("unchanged", counts.unchanged, "dim"),
+        ("skipped", counts.skipped, "dim"),
+        ("unreadable", counts.unreadable, "warn"),
+    ]
+    shown = [paint(meaning, f"{count:,} {name}") for name, count, meaning in parts if count]
+    yield f"  {', '.join(shown) or 'nothing to do'}; {counts.scope:,} in scope, {counts.verified:,} verified."
+    requests = sum(report.requests.values())
+    if requests:
+        each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
+        yield f"  {requests:,} requests: {each}."
+
+
+def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
+    """The list of runs, newest first, as lines without line feeds."""
+    columns = (Column("RUN"), Column("STATE"), Column("ENDED"), Column("UNDOES", 6), Column("TARGET", 20))
+    yield from lines(columns, [_summary(run) for run in reversed(runs)], paint=paint)
+
+
+def _summary(run: RunSummary) -> list[Cell | str]:
+    where = f"{run.target.endpoint} tenant {run.target.tenant_id}" if run.target else ""
+    return [
+        run.run,
+        Cell(run.state, _STATES.get(run.state)),
+        f"{run.ended:,}/{run.changes:,}",
+        run.rollback_of or "",
+        run.problem or where,
+    ]
