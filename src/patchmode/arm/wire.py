@@ -121,6 +121,7 @@ def _vm_facts(document: Mapping[str, Any]) -> dict[str, Any]:
         **_os_profile_facts(properties, os),
         "image": image_reference(member(storage, "imageReference")),
         "os_disk_create_option": os_disk.get("createOption"),
+        "license_type": properties.get("licenseType") or None,
         "scale_set_id": member(properties, "virtualMachineScaleSet").get("id") or None,
         "provisioning_state": properties.get("provisioningState"),
         "vm_id": properties.get("vmId"),

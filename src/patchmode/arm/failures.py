@@ -1,0 +1,237 @@
+"""Errors in every shape that Azure uses, read leniently and turned into the tree of `patchmode.errors`.
+
+Must not: retry, log, or guess a code: where an answer carries none, the code is ours and says what was seen.
+
+Source: recorded error answers: `{"error": …}`, the same capitalised (`{"Error": {"Code", "Message"}}`, as
+Microsoft.Maintenance has it), a bare `{"Message": …}`, XML, HTML pages of a gateway, an empty body; `details` and
+`innererror` at any depth; and Compute's 429, whose code is `OperationNotAllowed` and whose inner message is JSON text.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from patchmode.arm.wire import decode
+from patchmode.errors import (
+    ForbiddenError,
+    MaybeAppliedError,
+    PreconditionError,
+    RejectedError,
+    RequestError,
+    ThrottledError,
+)
+
+_EXCERPT = 200
+_TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(r"<Code>(?P<code>[^<]+)</Code>\s*(?:<Message>(?P<message>[^<]*)</Message>)?", re.IGNORECASE)
+_SECONDS = re.compile(r"(?:try again (?:after|in)|retry after)\s*'?(\d+(?:\.\d+)?)'?\s*seconds?", re.IGNORECASE)
+_CONCURRENT_CODES = frozenset({"conflictingconcurrentwritenotallowed", "retryableerror", "anotheroperationinprogress"})
+_CONCURRENT_TEXTS = ("concurrent request", "conflicting concurrent write")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was asked of the service, as an error names it."""
+
+    method: str
+    resource: str
+    """An id or a path, without the query."""
+    is_read: bool
+    """Nothing can have been changed by it, whatever became of it."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What an error answer says, from whatever shape."""
+
+    code: str
+    """Azure's code as written; where there is none `NoErrorBody`, `GatewayPage`, `UnreadableBody` or `UnnamedError`."""
+    message: str
+    target: str | None = None
+    codes: tuple[str, ...] = ()
+    """Every code in the answer, outermost first, details and inner errors included."""
+    targets: tuple[str, ...] = ()
+    retry_in_s: float | None = None
+    """Seconds that the text names (`Please try again after '6' seconds.`); None: it names none."""
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Another write on the same resource was under way: this one was refused and may be repeated."""
+        lowered = self.message.casefold()
+        return self.code.casefold() in _CONCURRENT_CODES or any(text in lowered for text in _CONCURRENT_TEXTS)
+
+    @property
+    def is_one_resource(self) -> bool:
+        """A throttle that is one machine's own (`UpdateVMResource`), not its subscription's or region's."""
+        return any(target.endswith("Resource") for target in self.targets)
+
+
+def read_fault(body: bytes) -> Fault:
+    """Read an error answer.
+
+    Args:
+        body: any bytes, also none.
+
+    Returns:
+        Always a fault; the message is never empty.
+    """
+    text = body.decode("utf-8-sig", "replace").strip()
+    if not text:
+        return Fault("NoErrorBody", "the answer had no body")
+    if text.startswith("<"):
+        return _from_markup(text)
+    try:
+        document = decode(body)
+    except ValueError:
+        return Fault("UnreadableBody", f"the answer was not JSON: {_excerpt(text)}", retry_in_s=_seconds_in(text))
+    return _from_json(document, text)
+
+
+def _from_markup(text: str) -> Fault:
+    if found := _XML.search(text):
+        return Fault(found["code"], (found["message"] or found["code"]).strip(), codes=(found["code"],))
+    words = " ".join(_TAG.sub(" ", text).split())
+    return Fault("GatewayPage", f"a gateway answered with a page instead of JSON: {_excerpt(words)}")
+
+
+def _from_json(document: Any, text: str) -> Fault:
+    nodes = list(_nodes(document))
+    codes = tuple(code for node in nodes if (code := _text(node, "code", "internalErrorCode")))
+    messages = [message + _position(node) for node in nodes if (message := _text(node, "message"))]
+    if not codes and not messages:
+        return Fault("UnnamedError", f"the answer names no error: {_excerpt(text)}")
+    return Fault(
+        code=codes[0] if codes else "UnnamedError",
+        message=_joined(messages) if messages else codes[0],
+        target=next((target for node in nodes if (target := _text(node, "target"))), None),
+        codes=codes,
+        targets=tuple(target for node in nodes if (target := _text(node, "target"))),
+        retry_in_s=_seconds_in(text),
+    )
+
+
+def _nodes(document: Any) -> Iterator[Mapping[str, Any]]:
+    """The error objects of an answer, outermost first, whatever their members' casing."""
+    if isinstance(document, Mapping):
+        yield from _below(_member(document, "error") or document)
+    elif isinstance(document, Sequence) and not isinstance(document, str | bytes):
+        for entry in document:
+            yield from _nodes(entry)
+
+
+def _below(node: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, str):
+        yield {"message": node}
+        return
+    if not isinstance(node, Mapping) or depth > 8:
+        return
+    yield node
+    for name in ("details", "errors"):
+        entries = _member(node, name)
+        for entry in entries if isinstance(entries, list) else ():
+            yield from _below(entry, depth + 1)
+    yield from _below(_member(node, "innererror"), depth + 1)
+
+
+def _member(node: Mapping[str, Any], name: str) -> Any:
+    """A member without regard to case; the spelling on the wire is usual, so it is tried first."""
+    if name in node:
+        return node[name]
+    return next((value for key, value in node.items() if isinstance(key, str) and key.casefold() == name), None)
+
+
+def _text(node: Mapping[str, Any], *names: str) -> str:
+    for name in names:
+        value = _member(node, name.casefold()) if name.casefold() == name else node.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return ""
+
+
+def _position(node: Mapping[str, Any]) -> str:
+    """Where Resource Graph's parser stopped. Source: recorded `ParserFailure`."""
+    line, at, token = (node.get(name) for name in ("line", "characterPositionInLine", "token"))
+    return f" (line {line}, position {at}, at {token!r})" if isinstance(line, int) else ""
+
+
+def _joined(messages: Sequence[str]) -> str:
+    """The outer message with what the details add: Resource Graph says there what is wrong with the query.
+
+    Compute's inner 429 message is JSON text for machines; it is left out where anything else was said.
+    """
+    wanted = [message for message in dict.fromkeys(messages) if not message.lstrip().startswith("{")]
+    return " ".join(wanted[:4]) or messages[0]
+
+
+def _seconds_in(text: str) -> float | None:
+    found = _SECONDS.search(text)
+    return float(found[1]) if found else None
+
+
+def _excerpt(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _EXCERPT else flat[:_EXCERPT] + "…"
+
+
+_ADVICE = {
+    401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
+    403: "Have the missing action granted at this scope (`patchmode doctor` lists what is missing).",
+    404: "Check the id; the machine may have been deleted or moved since it was listed.",
+    408: "Try again later.",
+    409: "Look at the machine's activity log for the operation that stands in the way, then run this again.",
+    412: "The machine changed since it was read: make a new plan.",
+    429: "Wait a few minutes and run this again; other clients may be spending the same limits.",
+}
+_ADVICE_BY_CODE = {
+    "scopelocked": "Remove the ReadOnly lock that the message names, or take the machine out of scope.",
+    "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
+    "requestdisallowedbypolicy": "A deny policy refuses this write: ask its owner for an exemption.",
+    "propertychangenotallowed": "The service does not allow this property to change on an existing machine.",
+}
+
+
+def rejection(
+    attempt: Attempt, status: int, fault: Fault, headers: Mapping[str, str], *, lost_before: bool = False
+) -> RequestError:
+    """The error for an answer that is no success.
+
+    Args:
+        attempt: what was asked.
+        status: HTTP status of the last answer.
+        fault: what that answer says.
+        headers: its headers.
+        lost_before: an earlier attempt of the same write ended without a usable answer, so a 412 may be our own doing.
+
+    Returns:
+        `MaybeAppliedError` for a write that the service may have carried out: any 5xx, a 408, and a 412 after a lost
+        answer. 503 is among them although it is safe to repeat, because a recorded 503 is `ServerTimeout`: received,
+        then given up.
+    """
+    is_lost = not attempt.is_read and (status >= 500 or status == 408 or (status == 412 and lost_before))
+    kind: type[RequestError] = MaybeAppliedError if is_lost else _kind_of(status)
+    return kind(
+        f"{attempt} was answered {status} {fault.code}: {fault.message}",
+        code=fault.code,
+        status=status,
+        target=fault.target,
+        request_id=headers.get("x-ms-request-id"),
+        correlation_id=headers.get("x-ms-correlation-request-id"),
+        advice=_advice(status, fault, is_lost=is_lost),
+    )
+
+
+def _kind_of(status: int) -> type[RejectedError]:
+    kinds = {401: ForbiddenError, 403: ForbiddenError, 412: PreconditionError, 429: ThrottledError}
+    return kinds.get(status, RejectedError)
+
+
+def _advice(status: int, fault: Fault, *, is_lost: bool) -> str:
+    if is_lost:
+        return "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
+    if status >= 500:
+        return "The service has trouble; try again later."
+    return _ADVICE_BY_CODE.get(fault.code.casefold()) or _ADVICE.get(status, "")

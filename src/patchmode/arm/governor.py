@@ -1,0 +1,206 @@
+"""Which buckets a request spends from, and what its answer says about them.
+
+Must not: send or retry.
+
+Source of the figures: Microsoft's "Understand how Azure Resource Manager throttles requests" (subscription reads 250 +
+25/s, writes 200 + 10/s) and "Throttling limits for Compute" (per subscription and region, a minute: Update VM 500, burst
+1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300, burst 900; GET operation 5,000, burst 15,000); Resource
+Graph's "Guidance for throttled requests" (15 queries in 5 s a user, "subject to change"); header names: recorded
+exchanges.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from patchmode.arm.failures import Fault
+from patchmode.arm.throttle import Bucket, Limit, Ticket, Window
+from patchmode.workflow.ports import Clock
+
+
+class Policy(StrEnum):
+    """Compute's throttling policies that this tool spends from, as the rate-limit header names them."""
+
+    UPDATE_VM = "UpdateVM"
+    LOW_COST_GET = "LowCostGet"
+    HIGH_COST_GET = "HighCostGet"
+    GET_OPERATION = "GetOperation"
+
+
+class Verb(StrEnum):
+    """Resource Manager's own buckets, as `x-ms-ratelimit-remaining-subscription-…` names them."""
+
+    READS = "reads"
+    WRITES = "writes"
+
+
+COMPUTE_LIMITS: Mapping[Policy, Limit] = {
+    Policy.UPDATE_VM: Limit(1_500, 500 / 60),
+    Policy.LOW_COST_GET: Limit(24_000, 8_000 / 60),
+    Policy.HIGH_COST_GET: Limit(900, 300 / 60),
+    Policy.GET_OPERATION: Limit(15_000, 5_000 / 60),
+}
+ARM_LIMITS: Mapping[Verb, Limit] = {Verb.READS: Limit(250, 25), Verb.WRITES: Limit(200, 10)}
+GRAPH_QUERIES, GRAPH_WINDOW_S = 15, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What one request costs. All None: it is not counted by any bucket known here."""
+
+    subscription_id: str | None = None
+    verb: Verb = Verb.READS
+    policy: Policy | None = None
+    region: str = ""
+    """As in the machine's `location`; empty where the request is not about one region."""
+    is_graph: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Leave to send one request; handed back with the answer."""
+
+    spend: Spend
+    tickets: tuple[tuple[Bucket, Ticket], ...]
+    """The provider's bucket first, Resource Manager's last."""
+
+
+class Governor:
+    """All buckets of one signed-in principal."""
+
+    def __init__(self, clock: Clock, *, share: float = 1.0) -> None:
+        """Start with every bucket full.
+
+        Args:
+            clock: time.
+            share: the part of each published limit to use at most, 0 < share <= 1; the rest is left to other clients.
+
+        Raises:
+            ValueError: share is out of range.
+        """
+        if not 0 < share <= 1:
+            msg = f"the share of the limits must be above 0 and at most 1, not {share}"
+            raise ValueError(msg)
+        self._clock = clock
+        self._share = share
+        self._buckets: dict[Spend, tuple[Bucket, ...]] = {}
+        self._shared: dict[tuple[str, ...], Bucket] = {}
+        self._graph = Window(max(1, int(GRAPH_QUERIES * share)), GRAPH_WINDOW_S, clock.monotonic())
+
+    async def acquire(self, spend: Spend) -> Pass:
+        """Wait until the request may leave.
+
+        The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests.
+        """
+        if spend.is_graph:
+            await self._graph.pass_through(self._clock)
+        now = self._clock.monotonic()
+        tickets = []
+        for bucket in self._buckets_of(spend):
+            ticket = bucket.try_spend(now)
+            if ticket is None:
+                ticket = await bucket.pass_through(self._clock)
+                now = self._clock.monotonic()
+            tickets.append((bucket, ticket))
+        return Pass(spend, tuple(tickets))
+
+    def _buckets_of(self, spend: Spend) -> tuple[Bucket, ...]:
+        found = self._buckets.get(spend)
+        if found is None:
+            found = self._buckets[spend] = tuple(self._made(spend))
+        return found
+
+    def _made(self, spend: Spend) -> Iterator[Bucket]:
+        if spend.subscription_id is None:
+            return
+        if spend.policy is not None:
+            key = (spend.subscription_id, spend.region.casefold(), spend.policy)
+            yield self._bucket(key, COMPUTE_LIMITS[spend.policy])
+        yield self._bucket((spend.subscription_id, spend.verb), ARM_LIMITS[spend.verb])
+
+    def _bucket(self, key: tuple[str, ...], published: Limit) -> Bucket:
+        bucket = self._shared.get(key)
+        if bucket is None:
+            limit = Limit(max(1.0, published.burst * self._share), published.per_second * self._share)
+            reserve = published.burst - limit.burst
+            bucket = self._shared[key] = Bucket(limit, self._clock.monotonic(), reserve=reserve)
+        return bucket
+
+    def answered(self, leave: Pass, headers: Mapping[str, str] | None) -> None:
+        """Learn from an answer of any status; None where no answer came."""
+        now = self._clock.monotonic()
+        if leave.spend.is_graph and headers is not None:
+            self._graph.answered(now, remaining=graph_remaining(headers), resets_after_s=graph_resets_after(headers))
+        for bucket, ticket in leave.tickets:
+            remaining = None if headers is None else _remaining_in(bucket, leave, headers)
+            bucket.answered(ticket, now, remaining=remaining)
+
+    def refused(self, leave: Pass, fault: Fault, *, retry_after_s: float | None) -> None:
+        """Learn from a 429.
+
+        Only the bucket that refused is slowed, as far as the answer tells: Resource Manager says `…RequestsThrottled`,
+        a provider anything else, and a limit of one machine alone slows nothing but that machine.
+        """
+        now = self._clock.monotonic()
+        if leave.spend.is_graph:
+            self._graph.refused(now, retry_after_s=retry_after_s)
+        if not leave.tickets or fault.is_one_resource:
+            return
+        is_front_door = fault.code.casefold().endswith("requeststhrottled")
+        bucket, _ = leave.tickets[-1 if is_front_door else 0]
+        bucket.refused(now, retry_after_s=retry_after_s)
+
+
+def _remaining_in(bucket: Bucket, leave: Pass, headers: Mapping[str, str]) -> float | None:
+    if leave.spend.policy is not None and bucket is leave.tickets[0][0]:
+        return compute_remaining(headers, leave.spend.policy)
+    return arm_remaining(headers, leave.spend.verb)
+
+
+def compute_remaining(headers: Mapping[str, str], policy: Policy) -> float | None:
+    """What `x-ms-ratelimit-remaining-resource` says is left of a policy in this subscription and region.
+
+    Args:
+        headers: names in any case; a repeated header joined by commas, as HTTP allows and azure-core does.
+        policy: the policy.
+
+    Returns:
+        None: the header is absent or does not name the policy.
+
+    Source: recorded `Microsoft.Compute/UpdateVMSubscriptionMaximum;1499,Microsoft.Compute/UpdateVMResource;11`.
+    """
+    text = headers.get("x-ms-ratelimit-remaining-resource")
+    if text is None:
+        return None
+    found = re.search(rf"/{policy}SubscriptionMaximum;(\d+)", text)
+    return float(found[1]) if found else None
+
+
+def arm_remaining(headers: Mapping[str, str], verb: Verb) -> float | None:
+    """What is left for this principal, or for all of them together where that is less. None: not said."""
+    names = (f"x-ms-ratelimit-remaining-subscription-{verb}", f"x-ms-ratelimit-remaining-subscription-global-{verb}")
+    said = [value for name in names if (value := _number(headers.get(name))) is not None]
+    return min(said, default=None)
+
+
+def graph_remaining(headers: Mapping[str, str]) -> float | None:
+    """Queries left in the present window. Source: recorded `x-ms-user-quota-remaining: 14`."""
+    return _number(headers.get("x-ms-user-quota-remaining"))
+
+
+def graph_resets_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the quota is whole again. Source: recorded `x-ms-user-quota-resets-after: 00:00:05`."""
+    parts = (headers.get("x-ms-user-quota-resets-after") or "").split(":")
+    numbers = [_number(part) for part in parts]
+    if len(numbers) != 3 or None in numbers:
+        return None
+    hours, minutes, seconds = (number or 0.0 for number in numbers)
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _number(text: str | None) -> float | None:
+    """A count that is not negative; None for anything else, since a header must never stop a run."""
+    if text is None or not re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text):
+        return None
+    return float(text)

@@ -1,0 +1,187 @@
+"""Token buckets that learn: requests leave no faster than Azure allows, as published and as its answers correct it.
+
+Must not: send, retry or read a clock of its own; time is handed in, so hours are simulated in milliseconds.
+
+Why waiting here and not on 429: a 429 costs a request, a slot and the goodwill of every other client of the
+subscription. How: one token bucket per published limit. An answer's `remaining` header bounds the bucket from above by
+what the service has left, less what left here since; and from below by that, less what may not have been counted yet. A
+429 freezes the bucket for as long as the answer asks and lowers its rate, which then creeps back (additive increase,
+multiplicative decrease), because a 429 in spite of the bookkeeping means that somebody else spends from the bucket too.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from patchmode.workflow.ports import Clock
+
+_DECREASE = 0.6
+_RECOVERY_S = 120.0
+"""Seconds from the lowest rate back to the full one, when no further 429 comes."""
+_LEAST_RATE = 0.1
+_FREEZE_UNSAID_S = 5.0
+"""How long a bucket rests after a 429 that names no time. Recorded waits that do name one: 6 to 324 s."""
+_MARGIN = 1.0
+"""Tokens left alone, for the difference between two clocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One published limit: `burst` tokens at most, refilled at `per_second`."""
+
+    burst: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One request's place in a bucket's order, taken when it left."""
+
+    sent: int
+    """Requests that had left through the bucket, this one included."""
+    unanswered: int
+    """Others that were on their way when it left."""
+
+
+class Bucket:
+    """One limit's tokens, as far as they can be known from here."""
+
+    __slots__ = (
+        "_answered",
+        "_frozen_until",
+        "_gate",
+        "_level",
+        "_limit",
+        "_rate",
+        "_rate_at",
+        "_reserve",
+        "_sent",
+        "_updated",
+        "_waiting",
+    )
+
+    def __init__(self, limit: Limit, now: float, *, reserve: float = 0.0) -> None:
+        """Start full.
+
+        Args:
+            limit: what this client may spend.
+            now: seconds of the clock.
+            reserve: tokens that the service counts and this client leaves to others.
+        """
+        self._limit = limit
+        self._reserve = reserve + _MARGIN
+        self._level = limit.burst
+        self._updated = now
+        self._frozen_until = now
+        self._rate = 1.0
+        self._rate_at = now
+        self._sent = 0
+        self._answered = 0
+        self._waiting = 0
+        self._gate: asyncio.Lock | None = None
+
+    def level(self, now: float) -> float:
+        """Tokens left, refilled up to this moment. Negative: the service says that more was spent than it has."""
+        if now > self._updated:
+            refill = (now - self._updated) * self._limit.per_second * self._share(now)
+            self._level = min(self._limit.burst, self._level + refill)
+            self._updated = now
+        return self._level
+
+    def _share(self, now: float) -> float:
+        """The part of the published rate that is ours at present."""
+        return min(1.0, self._rate + (now - self._rate_at) / _RECOVERY_S)
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until a request may leave; 0: now."""
+        if now < self._frozen_until:
+            return self._frozen_until - now
+        missing = 1.0 - self.level(now)
+        if missing <= 0:
+            return 0.0
+        return missing / (self._limit.per_second * self._share(now))
+
+    def try_spend(self, now: float) -> Ticket | None:
+        """Take a token if there is one and nobody waits for it; None otherwise."""
+        return self._spend() if not self._waiting and self.wait_s(now) <= 0 else None
+
+    def _spend(self) -> Ticket:
+        self._level -= 1.0
+        unanswered = self._sent - self._answered
+        self._sent += 1
+        return Ticket(self._sent, unanswered)
+
+    async def pass_through(self, clock: Clock) -> Ticket:
+        """Wait for a token, first come first served, and take it."""
+        if self._gate is None:
+            self._gate = asyncio.Lock()
+        self._waiting += 1
+        try:
+            async with self._gate:
+                while (wait := self.wait_s(clock.monotonic())) > 0:
+                    await clock.sleep(wait)
+                return self._spend()
+        finally:
+            self._waiting -= 1
+
+    def answered(self, ticket: Ticket, now: float, *, remaining: float | None) -> None:
+        """Learn from an answer.
+
+        Args:
+            ticket: the request's own.
+            now: seconds of the clock.
+            remaining: what the answer says is left; None: it does not say, or there was no answer.
+        """
+        self._answered += 1
+        if remaining is None:
+            return
+        if remaining + 1 - self._reserve > self._limit.burst:
+            self._limit = Limit(remaining + 1 - self._reserve, self._limit.per_second)
+        since = self._sent - ticket.sent
+        most = remaining - since - self._reserve
+        least = most - ticket.unanswered
+        self._level = min(max(self.level(now), least), most)
+
+    def refused(self, now: float, *, retry_after_s: float | None) -> None:
+        """Learn from a 429 of this bucket: nothing leaves for the time asked, and less afterwards."""
+        until = now + (retry_after_s if retry_after_s is not None else _FREEZE_UNSAID_S)
+        if now >= self._frozen_until:
+            self._rate = max(_LEAST_RATE, self._share(now) * _DECREASE)
+            self._rate_at = now
+        self._frozen_until = max(self._frozen_until, until)
+        self._level = min(self.level(now), 1.0)
+        self._updated = self._frozen_until
+
+
+class Window:
+    """A quota that is whole again at a stated moment, as Resource Graph's: so many queries in so many seconds."""
+
+    __slots__ = ("_left", "_limit", "_resets_at", "_seconds")
+
+    def __init__(self, limit: int, seconds: float, now: float) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._left = float(limit)
+        self._resets_at = now
+
+    async def pass_through(self, clock: Clock) -> None:
+        """Wait until a query may leave."""
+        while True:
+            now = clock.monotonic()
+            if now >= self._resets_at:
+                self._left, self._resets_at = float(self._limit), now + self._seconds
+            if self._left >= 1:
+                self._left -= 1
+                return
+            await clock.sleep(self._resets_at - now)
+
+    def answered(self, now: float, *, remaining: float | None, resets_after_s: float | None) -> None:
+        """Take over what the service says is left and when it will be whole again."""
+        if remaining is not None:
+            self._left = min(self._left, remaining)
+        if resets_after_s is not None:
+            self._resets_at = max(self._resets_at, now + resets_after_s) if self._left < 1 else now + resets_after_s
+
+    def refused(self, now: float, *, retry_after_s: float | None) -> None:
+        """Nothing leaves for the time asked, or for one whole window."""
+        self._left = 0.0
+        self._resets_at = max(self._resets_at, now + (retry_after_s or self._seconds))
