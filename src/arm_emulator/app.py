@@ -1,37 +1,240 @@
 """The emulator as one object: state, clock, profile, operations, throttle, faults, ledger, and the way through them.
 
-No socket is opened here; ``arm_emulator.server`` brings requests in.
+No socket is opened here; ``arm_emulator.server`` brings calls in and carries answers out.
 """
 
+import logging
 import math
 import random
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from arm_emulator import control, fleets
 from arm_emulator.clock import Clock
-from arm_emulator.faults import Faults
+from arm_emulator.directory import Directory
+from arm_emulator.faults import Action, FaultPlan, Faults
+from arm_emulator.ledger import Entry, Ledger
 from arm_emulator.profile import Profile
+from arm_emulator.protocol import front_door, sign_in, wire
+from arm_emulator.protocol.authorization import Authorization
+from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation, Operations
 from arm_emulator.protocol.paging import Snapshots
+from arm_emulator.protocol.throttle import Limits, Throttle
+from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
+from arm_emulator.protocol.wire import Answer, Call, Target
+from arm_emulator.routes import router
 from arm_emulator.state import State
+
+if TYPE_CHECKING:
+    from arm_emulator.store import Store
+
+_LOG = logging.getLogger(__name__)
 
 
 class Emulator:
-    """One emulated cloud."""
+    """One emulated cloud.
+
+    Args:
+        clock: None for real time.
+        profile: the switches for what is unconfirmed.
+        limits: the throttle; None for Azure's.
+        lro_seconds: how long every long-running operation takes; None draws from recorded durations.
+        graph_lag_s: how long Resource Graph lags; None draws lags such as Azure's.
+        faults: what goes wrong.
+        fleet: a fleet document, loaded at once where the store holds nothing yet.
+        store: where the state outlives the process; None keeps it in memory.
+        seed: of everything drawn.
+        region: the front door's, as ``x-ms-routing-request-id`` names it.
+        token_seconds: how long a token lasts.
+    """
 
     def __init__(
         self,
         *,
         clock: Clock | None = None,
         profile: Profile | None = None,
+        limits: Limits | None = None,
         lro_seconds: float | None = None,
+        graph_lag_s: float | None = 0.0,
+        faults: FaultPlan | None = None,
+        fleet: dict[str, Any] | None = None,
+        store: "Store | None" = None,
         seed: int = 0,
+        region: str = "WESTEUROPE",
+        token_seconds: int = LIFETIME_S,
     ) -> None:
         self.clock = clock or Clock()
         self.profile = profile or Profile()
         self.random = seeded(seed)
-        self.state = State()
-        self.faults = Faults()
+        self.region = region
+        self.token_seconds = token_seconds
+        self.store = store
+        self.state = State(store)
+        self.directory = Directory()
+        self.tokens = Tokens(self.directory)
+        self.faults = Faults(faults)
+        self.ledger = Ledger()
         self.snapshots = Snapshots()
+        self.throttle = Throttle(self.clock, limits or Limits())
         self.operations = Operations(seconds=lro_seconds, draw=seeded(seed + 1))
+        self.authorization = Authorization(self)
+        self.state.observe(lambda key, _: self.authorization.on_change(key))
+        self.graph_lag_s = graph_lag_s
+        self._router = router()
+        self._begin(fleet or {})
+
+    def _begin(self, fleet: dict[str, Any]) -> None:
+        remembered = self.store.fleet() if self.store is not None else None
+        if self.store is None or remembered is None:
+            self.load(fleet)
+            return
+        self.directory.load(remembered)
+        for document, etag in self.store.resources():
+            self.state.put(document, etag=etag)
+        self.authorization.refresh()
+        for operation in self.store.operations():
+            self.operations.restore(self, operation)
+
+    def load(self, fleet: dict[str, Any]) -> None:
+        """Load a fleet document into the state as it stands.
+
+        Raises:
+            fleets.FleetError: when it is no fleet document; nothing was loaded then.
+        """
+        checked = fleets.checked(fleet)
+        self.directory.load(checked)
+        fleets.load_resources(self, checked)
+        self.authorization.refresh()
+        if self.store is not None:
+            self.store.keep_fleet(fleets.directory_of(self.directory))
+
+    def reset(self, fleet: dict[str, Any]) -> None:
+        """Forget everything (resources, operations, requests, buckets) and load a fleet document; faults stay.
+
+        Raises:
+            fleets.FleetError: when it is no fleet document; nothing was forgotten then.
+        """
+        checked = fleets.checked(fleet)
+        self.clock.forget()
+        self.operations.forget()
+        self.state.clear()
+        self.directory.clear()
+        self.ledger.clear()
+        self.throttle.reset()
+        if self.store is not None:
+            self.store.forget_operations()
+        self.load(checked)
+
+    def serve(self, call: Call) -> Answer:
+        """Answer one HTTP call: control plane, sign-in, or Azure Resource Manager behind its front door."""
+        self.clock.run_due()
+        target = wire.split_target(call.target)
+        if target.path.startswith("/_emulator"):
+            return _answer(control.answer(self, call, target), {})
+        entry = self.ledger.note(
+            Entry(
+                call.method,
+                target.path,
+                target.raw_query,
+                target.query.get("api-version", ""),
+                call.body,
+                self.clock.now().isoformat(),
+            )
+        )
+        return self._struck(call, target, entry)
+
+    def _struck(self, call: Call, target: Target, entry: Entry) -> Answer:
+        rule = self.faults.strike(call.method, target.path)
+        request_id = wire.new_id()
+        entry.request_id = request_id
+        if rule is None:
+            return self._answered(call, target, entry)
+        entry.fault = rule.name or "unnamed"
+        self._before(rule.do, target.path, request_id)
+        hides = rule.do.respond is not None or rule.do.reset == "connection" or rule.do.silence
+        answer = Answer(0) if hides and not rule.do.commit else self._answered(call, target, entry)
+        answer.delay_s = rule.do.delay_seconds
+        if rule.do.silence or rule.do.reset is not None:
+            answer.disposition = "silence" if rule.do.silence else "reset"
+            if rule.do.reset == "mid-body":
+                answer.disposition = "reset-mid-body"
+                return answer
+            entry.status = 0
+            return answer
+        if rule.do.respond is not None:
+            given = rule.do.respond
+            response = Response(given.status, given.html if given.html is not None else given.json, dict(given.headers))
+            replaced = _answer(response, self._headers(request_id, call))
+            replaced.delay_s = answer.delay_s
+            entry.status = given.status
+            return replaced
+        return answer
+
+    def _before(self, action: Action, path: str, request_id: str) -> None:
+        if action.expire_tokens:
+            self.tokens.expire_all()
+        if action.throttle_storm:
+            self.throttle.drain()
+        if action.stale_graph_seconds is not None:
+            self.graph_lag_s = action.stale_graph_seconds
+        if action.operation is not None:
+            self.faults.will_bend(request_id, action.operation)
+        if action.disable_subscription:
+            segments = path.strip("/").split("/")
+            found = self.directory.subscription(segments[1]) if len(segments) > 1 else None
+            if found is not None:
+                found.state = "Disabled"
+
+    def _answered(self, call: Call, target: Target, entry: Entry) -> Answer:
+        base = f"https://{call.headers.get('host', 'localhost')}"
+        headers = self._headers(entry.request_id, call)
+        public = sign_in.answer(self, call.method, target.path, target.query, call.body, base)
+        if public is None:
+            public = self._arm(call, target, entry, base, headers)
+        entry.status = public.status
+        return _answer(public, headers, head=call.method == "HEAD")
+
+    def _arm(self, call: Call, target: Target, entry: Entry, base: str, headers: dict[str, str]) -> Response:
+        try:
+            authority = f"{base}/{self.directory.tenant_id}"
+            principal = self.tokens.read(call.headers.get("authorization"), authority)
+            entry.principal = principal.object_id
+            request = Request(
+                method=call.method,
+                path=target.path,
+                query=target.query,
+                headers=call.headers,
+                body=_body(call.body),
+                base_url=base,
+                principal=principal,
+                request_id=entry.request_id,
+                correlation_id=headers["x-ms-correlation-request-id"],
+                api_version=target.query.get("api-version", ""),
+                raw_query=target.raw_query,
+            )
+            return self.handle(request)
+        except ArmError as error:
+            return error.response()
+
+    def handle(self, request: Request) -> Response:
+        """Pass a call whose principal is known through the front door to its provider; refusals are answers."""
+        try:
+            return front_door.admit(self, request, self._router.find(request.path))
+        except ArmError as error:
+            return error.response()
+        except Exception:  # noqa: BLE001  a defect of the emulator must not look like a dropped connection
+            _LOG.exception("%s %s failed", request.method, request.path)
+            return ArmError(500, "InternalServerError", "The emulator failed; its log says where.").response()
+
+    def _headers(self, request_id: str, call: Call) -> dict[str, str]:
+        correlation = call.headers.get("x-ms-correlation-request-id") or wire.new_id()
+        headers = wire.common_headers(request_id, correlation, self.region, self.clock.now())
+        client_id = call.headers.get("x-ms-client-request-id")
+        if client_id and call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
+            headers["x-ms-client-request-id"] = client_id
+        return headers
 
     def retry_after(self, seconds: float) -> str:
         """A ``Retry-After`` value: whole seconds of the client's own time, at least 1 (SDKs take 0 for absent)."""
@@ -39,6 +242,8 @@ class Emulator:
 
     def keep_operation(self, operation: Operation) -> None:
         """Remember an operation beyond this process, where the state is stored."""
+        if self.store is not None:
+            self.store.save_operation(operation)
 
     def settle(self, operation: Operation) -> None:
         """The default end of an operation: the target's ``provisioningState`` becomes its outcome."""
@@ -46,6 +251,24 @@ class Emulator:
         if stored is not None:
             document = self.state.with_properties(stored, provisioningState=operation.outcome)
             self.state.put_quietly(stored, document)
+
+
+def _answer(response: Response, headers: dict[str, str], *, head: bool = False) -> Answer:
+    body, content_type = wire.encode(response, head=head)
+    merged = {**headers, **response.headers}
+    if content_type:
+        merged.setdefault("Content-Type", content_type)
+    return Answer(response.status, merged, body)
+
+
+def _body(content: bytes) -> object | None:
+    if not content:
+        return None
+    try:
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        message = f"The request content was invalid and could not be deserialized: '{error}'."
+        raise ArmError(400, "InvalidRequestContent", message, gateway=True) from error
 
 
 def seeded(seed: int) -> random.Random:

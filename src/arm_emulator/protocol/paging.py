@@ -1,7 +1,7 @@
 """Pages of a list, over a snapshot that later writes do not disturb.
 
-The link has the reported form (``&%24skiptoken=`` with deflated base64 in lower-case escapes) and the pages the reported
-unevenness: 1,200 machines once came as 299, 250, 211, 116, 81, 50, 50, 50, 50, 48.
+The link has the reported form (``&%24skiptoken=`` with deflated base64 in lower-case escapes) and the pages the
+reported unevenness: 1,200 machines once came as 299, 250, 211, 116, 81, 50, 50, 50, 50, 48.
 """
 
 import base64

@@ -1,0 +1,241 @@
+"""The command line of ``arm-emulator``: serve, exec, fleet. The only module that prints or exits."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+    from arm_emulator.tls import Certificates
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What both ``serve`` and ``exec`` take."""
+
+    port: int
+    fleet: str
+    state: Path | None
+    ready_file: Path | None
+    throttle: str
+    lro_seconds: float | None
+    graph_lag_seconds: str
+    faults: Path | None
+    clock: datetime | None
+    clock_speed: float
+    profile: Path | None
+    tls_dir: Path | None
+    public_names: bool
+    seed: int
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "ISO8601"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time such as 2030-01-31T22:00:00Z", param, ctx)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_FILE = click.Path(path_type=Path)
+_OPTIONS = (
+    click.option("--port", default=0, show_default=True, help="Port on loopback; 0 lets the system choose."),
+    click.option(
+        "--fleet", default="demo", show_default=True, metavar="NAME|FILE", help="demo, small, empty, or a file."
+    ),
+    click.option("--state", type=_FILE, help="Keep the state in this SQLite file; in memory otherwise."),
+    click.option("--ready-file", type=_FILE, help="Write one JSON line here when ready."),
+    click.option(
+        "--throttle", default="azure", show_default=True, metavar="azure|off|FILE", help="Which limits apply."
+    ),
+    click.option(
+        "--lro-seconds", type=click.FloatRange(min=0), help="Length of every operation; default: as recorded."
+    ),
+    click.option(
+        "--graph-lag-seconds", default="0", show_default=True, metavar="S|azure", help="Resource Graph's lag."
+    ),
+    click.option("--faults", type=_FILE, help="What goes wrong (JSON)."),
+    click.option("--clock", type=_Moment(), help="The emulated time at start; default: now."),
+    click.option(
+        "--clock-speed",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        show_default=True,
+        metavar="FACTOR",
+        help="Emulated seconds in a real one; waits told to clients are shortened alike.",
+    ),
+    click.option("--profile", type=_FILE, help="Switches for what is unconfirmed about Azure (JSON or TOML)."),
+    click.option(
+        "--tls-dir", type=_FILE, help="Keep CA and certificate here; default: beside --state, else temporary."
+    ),
+    click.option("--public-names", is_flag=True, help="Certify management.azure.com and the sign-in names as well."),
+    click.option("--seed", default=0, show_default=True, help="Of everything that is drawn."),
+)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="patchmode", prog_name="arm-emulator")
+def main() -> None:
+    """A local Azure Resource Manager that real clients accept."""
+
+
+@main.command()
+@_with_options
+def serve(**given: Any) -> None:
+    """Serve until stopped (Ctrl-C or SIGTERM)."""
+    options = Options(**given)
+    emulator, certificates = _prepared(options)
+    _run(_serving(emulator, certificates, options, _until_stopped))
+
+
+@main.command(name="exec", context_settings={"ignore_unknown_options": True})
+@_with_options
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(command: tuple[str, ...], **given: Any) -> None:
+    """Serve, run COMMAND with the environment that clients need, stop, and exit as COMMAND did."""
+    options = Options(**given)
+    emulator, certificates = _prepared(options)
+
+    async def work(env: dict[str, str]) -> int:
+        try:
+            process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **env})
+        except OSError as error:
+            click.echo(f"arm-emulator: {command[0]} could not be run: {error}", err=True)
+            return 127
+        return await process.wait()
+
+    sys.exit(_exit_code(_run(_serving(emulator, certificates, options, work))))
+
+
+@main.command()
+@click.option("--machines", type=click.IntRange(min=0), required=True, help="How many machines.")
+@click.option(
+    "--subscriptions", type=click.IntRange(min=1), default=1, show_default=True, help="Over how many subscriptions."
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same fleet.")
+@click.option("-o", "--output", type=_FILE, required=True, help="Where the fleet file goes.")
+def fleet(machines: int, subscriptions: int, seed: int, output: Path) -> None:
+    """Make a fleet file of mixed, realistic machines."""
+    from arm_emulator.fleet_generator import write_fleet
+
+    try:
+        write_fleet(output, machines=machines, subscriptions=subscriptions, seed=seed)
+    except OSError as error:
+        raise click.ClickException(f"{output} could not be written: {error}") from error
+    click.echo(f"{output}: {machines} machines in {subscriptions} subscriptions", err=True)
+
+
+def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
+    from arm_emulator.app import Emulator
+    from arm_emulator.clock import Clock
+    from arm_emulator.faults import load_faults
+    from arm_emulator.fleets import read_fleet
+    from arm_emulator.profile import Profile, load_profile
+    from arm_emulator.protocol.throttle import limits_from
+    from arm_emulator.store import Store
+
+    try:
+        lag = None if options.graph_lag_seconds == "azure" else float(options.graph_lag_seconds)
+        emulator = Emulator(
+            clock=Clock(options.clock, speed=options.clock_speed),
+            profile=load_profile(options.profile) if options.profile else Profile(),
+            limits=limits_from(options.throttle),
+            lro_seconds=options.lro_seconds,
+            graph_lag_s=lag,
+            faults=load_faults(options.faults) if options.faults else None,
+            fleet=read_fleet(options.fleet),
+            store=Store(options.state) if options.state else None,
+            seed=options.seed,
+        )
+        return emulator, _certificates(options)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _certificates(options: Options) -> "Certificates":
+    from arm_emulator.tls import kept_certificates, temporary_certificates
+
+    folder = options.tls_dir or (options.state.with_name(options.state.name + ".tls") if options.state else None)
+    if folder is None:
+        return temporary_certificates(public_names=options.public_names)
+    return kept_certificates(folder, public_names=options.public_names)
+
+
+async def _serving(
+    emulator: "Emulator",
+    certificates: "Certificates",
+    options: Options,
+    work: Callable[[dict[str, str]], Coroutine[Any, Any, int]],
+) -> int:
+    import msgspec
+
+    from arm_emulator.environment import environment, ready_line
+    from arm_emulator.server import Server
+
+    server = Server(emulator, certificates.server_context(), options.port)
+    try:
+        await server.start()
+    except OSError as error:
+        raise click.ClickException(f"port {options.port} on loopback cannot be used: {error}") from error
+    try:
+        ready = ready_line(server.endpoint, certificates.ca, emulator.directory)
+        if options.ready_file is not None:
+            _write_whole(options.ready_file, msgspec.json.encode(ready) + b"\n")
+        click.echo(f"arm-emulator: {server.endpoint}, {len(emulator.state)} resources, CA {certificates.ca}", err=True)
+        return await work(environment(server.endpoint, certificates.ca, emulator.directory))
+    finally:
+        await server.stop()
+        if emulator.store is not None:
+            emulator.store.close()
+
+
+async def _until_stopped(_: dict[str, str]) -> int:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Windows' loop has no signal handlers; there Ctrl-C arrives as KeyboardInterrupt.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    return 0
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _exit_code(returned: int) -> int:
+    """A command ended by signal N counts as 128 + N, as shells have it."""
+    return returned if returned >= 0 else 128 - returned
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    main()

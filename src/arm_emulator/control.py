@@ -1,0 +1,114 @@
+"""The control plane under ``/_emulator/``: what tests and demonstrations look at and turn. No token is needed.
+
+It is no part of Azure; its calls are left out of the ledger.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from arm_emulator import fleets
+from arm_emulator.durations import iso_duration
+from arm_emulator.faults import FaultError, faults_from
+from arm_emulator.protocol.http import ArmError, Response
+from arm_emulator.protocol.wire import Call, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from arm_emulator.app import Emulator
+
+
+def answer(emulator: "Emulator", call: Call, target: Target) -> Response:
+    """The answer to a control call; refusals are 400 or 404 in the usual error body."""
+    name = target.path.removeprefix("/_emulator").strip("/").lower()
+    handler = _HANDLERS.get((call.method, name))
+    if handler is None:
+        known = ", ".join(f"{method} {path}" for method, path in _HANDLERS)
+        message = f"The control plane has no {call.method} {target.path}; it has {known}."
+        return ArmError(404, "NotFound", message).response()
+    try:
+        return handler(emulator, call.body)
+    except ArmError as error:
+        return error.response()
+
+
+def _state(emulator: "Emulator", _: bytes) -> Response:
+    return Response(200, {"resources": [_shown(stored) for stored in emulator.state]})
+
+
+def _shown(stored: Any) -> dict[str, Any]:
+    return stored.document if stored.etag is None else {**stored.document, "etag": f'"{stored.etag}"'}
+
+
+def _requests(emulator: "Emulator", _: bytes) -> Response:
+    return Response(200, emulator.ledger.as_json())
+
+
+def _faults(emulator: "Emulator", _: bytes) -> Response:
+    return Response(200, emulator.faults.as_json())
+
+
+def _put_faults(emulator: "Emulator", body: bytes) -> Response:
+    try:
+        emulator.faults.arm(faults_from(body or b"{}"))
+    except FaultError as error:
+        raise ArmError(400, "InvalidFaults", str(error)) from error
+    return Response(200, emulator.faults.as_json())
+
+
+def _clock(emulator: "Emulator", _: bytes) -> Response:
+    return Response(200, {"now": emulator.clock.now().isoformat(), "speed": emulator.clock.speed})
+
+
+def _post_clock(emulator: "Emulator", body: bytes) -> Response:
+    try:
+        emulator.clock.advance(_step(emulator, _object(body)))
+    except (ValueError, TypeError) as error:
+        raise ArmError(400, "InvalidClock", f"The clock was not moved: {error}") from error
+    return _clock(emulator, b"")
+
+
+def _step(emulator: "Emulator", wanted: dict[str, Any]) -> timedelta:
+    if set(wanted) == {"advance"}:
+        return iso_duration(wanted["advance"])
+    if set(wanted) != {"to"}:
+        raise ValueError('the body is {"advance": "PT2H"} or {"to": "2030-01-01T00:00:00Z"}')
+    by = _moment(wanted["to"]) - emulator.clock.now()
+    # A moment that is just now has passed by microseconds when it is compared.
+    return max(by, timedelta(0)) if by > timedelta(seconds=-1) else by
+
+
+def _reset(emulator: "Emulator", body: bytes) -> Response:
+    try:
+        emulator.reset(_object(body) if body.strip() else {})
+    except fleets.FleetError as error:
+        raise ArmError(400, "InvalidFleet", str(error)) from error
+    return Response(200, {"resources": len(emulator.state), "subscriptions": len(emulator.directory.subscriptions)})
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        decoded = msgspec.json.decode(body or b"{}")
+    except msgspec.DecodeError as error:
+        raise ArmError(400, "InvalidRequestContent", f"The body is not JSON: {error}") from error
+    if not isinstance(decoded, dict):
+        raise ArmError(400, "InvalidRequestContent", "The body is not a JSON object.")
+    return decoded
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+_HANDLERS: dict[tuple[str, str], "Callable[[Emulator, bytes], Response]"] = {
+    ("GET", "state"): _state,
+    ("GET", "requests"): _requests,
+    ("GET", "faults"): _faults,
+    ("PUT", "faults"): _put_faults,
+    ("GET", "clock"): _clock,
+    ("POST", "clock"): _post_clock,
+    ("POST", "reset"): _reset,
+}

@@ -1,0 +1,173 @@
+"""Tenants, subscriptions, management groups and principals: what a fleet says of the cloud beside its resources.
+
+Roles, locks and deny assignments are ordinary resources in the state; this module only knows who and where.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from arm_emulator.protocol.http import Principal
+
+DEFAULT_TENANT = "11111111-1111-1111-1111-111111111111"
+DEFAULT_CLIENT = "33333333-3333-3333-3333-333333333333"
+DEFAULT_OBJECT = "44444444-4444-4444-4444-444444444444"
+DEFAULT_SECRET = "not-a-secret"  # noqa: S105  the emulated principal's; it opens nothing
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One subscription."""
+
+    id: str
+    display_name: str
+    tenant_id: str
+    state: str = "Enabled"
+    management_group: str = ""
+    """The name of its parent group; ``''`` for the tenant's root group."""
+    unregistered: set[str] = field(default_factory=set)
+    """Provider namespaces in lower case that it is not registered for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementGroup:
+    """One management group."""
+
+    name: str
+    display_name: str
+    parent: str
+    """The parent's name; ``''`` for the root group, whose name is the tenant's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A principal that may sign in."""
+
+    principal: Principal
+    secret: str | None
+    """None: any secret is accepted."""
+
+
+class Directory:
+    """Who and where. Filled by ``load``, empty lookups give None."""
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+        self.groups: dict[str, ManagementGroup] = {}
+        self.accounts: dict[str, Account] = {}
+        self.is_open = True
+        """Any client id signs in as the default principal: the fleet names no principals."""
+        self.tenant_id = DEFAULT_TENANT
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but the default tenant and principal."""
+        self.subscriptions, self.groups, self.accounts = {}, {}, {}
+        self.is_open = True
+        self.tenant_id = DEFAULT_TENANT
+        self._add_default()
+
+    def _add_default(self) -> None:
+        principal = Principal(DEFAULT_OBJECT, "arm-emulator operator", self.tenant_id, DEFAULT_CLIENT)
+        self.accounts[DEFAULT_CLIENT] = Account(principal, None)
+
+    def load(self, fleet: dict[str, Any]) -> None:
+        """Take in ``subscriptions``, ``managementGroups`` and ``principals`` of a fleet document.
+
+        Raises:
+            KeyError: when a member that must be there is missing.
+        """
+        listed: Iterable[dict[str, Any]] = fleet.get("subscriptions", ())
+        for entry in listed:
+            self.tenant_id = entry.get("tenantId", self.tenant_id) if not self.subscriptions else self.tenant_id
+            self.add_subscription(
+                entry["subscriptionId"],
+                display_name=entry.get("displayName", entry["subscriptionId"]),
+                tenant_id=entry.get("tenantId", self.tenant_id),
+                state=entry.get("state", "Enabled"),
+                management_group=entry.get("managementGroup", ""),
+                unregistered=entry.get("unregisteredProviders", ()),
+            )
+        self._add_default()
+        for entry in fleet.get("managementGroups", ()):
+            group = ManagementGroup(entry["name"], entry.get("displayName", entry["name"]), entry.get("parent", ""))
+            self.groups[group.name.lower()] = group
+        for entry in fleet.get("principals", ()):
+            self._add_principal(entry)
+
+    def _add_principal(self, entry: dict[str, Any]) -> None:
+        client = entry["clientId"]
+        principal = Principal(
+            entry.get("objectId", client),
+            entry.get("displayName", client),
+            entry.get("tenantId", self.tenant_id),
+            client,
+        )
+        self.accounts[client.lower()] = Account(principal, entry.get("clientSecret"))
+        self.is_open = False
+
+    def add_subscription(
+        self,
+        subscription_id: str,
+        *,
+        display_name: str = "",
+        tenant_id: str = "",
+        state: str = "Enabled",
+        management_group: str = "",
+        unregistered: Iterable[str] = (),
+    ) -> Subscription:
+        """Add or replace a subscription."""
+        made = Subscription(
+            subscription_id,
+            display_name or f"Subscription {subscription_id}",
+            tenant_id or self.tenant_id,
+            state,
+            management_group,
+            {namespace.lower() for namespace in unregistered},
+        )
+        self.subscriptions[subscription_id.lower()] = made
+        return made
+
+    def subscription(self, subscription_id: str) -> Subscription | None:
+        """The subscription of an id in any casing, or None."""
+        return self.subscriptions.get(subscription_id.lower())
+
+    def account(self, client_id: str) -> Account | None:
+        """The account of a client id: the default one for any id while the fleet names no principals; else None."""
+        found = self.accounts.get(client_id.lower())
+        return found or (self.accounts[DEFAULT_CLIENT] if self.is_open else None)
+
+    def default_principal(self) -> Principal:
+        """The principal of the ready file: Owner of everything unless the fleet gives it narrower roles."""
+        return self.accounts[DEFAULT_CLIENT].principal
+
+    def root_group(self) -> ManagementGroup:
+        """The tenant's root management group."""
+        return self.groups.get(self.tenant_id.lower()) or ManagementGroup(self.tenant_id, "Tenant Root Group", "")
+
+    def group(self, name: str) -> ManagementGroup | None:
+        """The management group of a name in any casing (the root's name is the tenant's id), or None."""
+        root = self.root_group()
+        return root if name.lower() == root.name.lower() else self.groups.get(name.lower())
+
+    def all_groups(self) -> list[ManagementGroup]:
+        """The root group and every other, in order of declaration."""
+        root = self.root_group()
+        return [root, *(group for group in self.groups.values() if group.name.lower() != root.name.lower())]
+
+    def ancestors(self, name: str) -> list[ManagementGroup]:
+        """The groups from the one named (``''``: the root) up to the root, nearest first."""
+        chain: list[ManagementGroup] = []
+        current: ManagementGroup | None = self.group(name) if name else self.root_group()
+        while current is not None and current not in chain:
+            chain.append(current)
+            is_root = current.name.lower() == self.tenant_id.lower()
+            current = None if is_root else self.group(current.parent) if current.parent else self.root_group()
+        return chain
+
+    def subscriptions_under(self, name: str) -> Iterator[Subscription]:
+        """The subscriptions below a management group, at any depth."""
+        wanted = name.lower()
+        for subscription in self.subscriptions.values():
+            if any(group.name.lower() == wanted for group in self.ancestors(subscription.management_group)):
+                yield subscription

@@ -1,0 +1,42 @@
+"""The environment variables that make unmodified clients talk to an emulator."""
+
+from pathlib import Path
+
+from arm_emulator.directory import DEFAULT_CLIENT, DEFAULT_SECRET, Directory
+
+
+def environment(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]:
+    """Every variable that ``patchmode``, the Azure SDKs and az need.
+
+    az reads the cloud from ``ARM_CLOUD_METADATA_URL`` (by urllib, so through ``SSL_CERT_FILE``) and everything else by
+    requests (``REQUESTS_CA_BUNDLE``); the metadata's sign-in URL ends in ``/adfs``, so MSAL asks no public cloud.
+    """
+    return {
+        "PATCHMODE_CLOUD": endpoint,
+        "AZURE_TENANT_ID": directory.tenant_id,
+        "AZURE_CLIENT_ID": DEFAULT_CLIENT,
+        "AZURE_CLIENT_SECRET": DEFAULT_SECRET,
+        "AZURE_AUTHORITY_HOST": endpoint,
+        "ARM_CLOUD_METADATA_URL": f"{endpoint}/metadata/endpoints?api-version=2019-05-01",
+        "SSL_CERT_FILE": str(ca),
+        "REQUESTS_CA_BUNDLE": str(ca),
+        "CURL_CA_BUNDLE": str(ca),
+        "NODE_EXTRA_CA_CERTS": str(ca),
+        "AZURE_CORE_COLLECT_TELEMETRY": "no",
+        "AZURE_CORE_INSTANCE_DISCOVERY": "false",
+        "AZURE_CORE_DISABLE_CONCURRENT_IDS": "true",
+        "NO_PROXY": "localhost,127.0.0.1,::1",
+        "no_proxy": "localhost,127.0.0.1,::1",
+    }
+
+
+def ready_line(endpoint: str, ca: Path, directory: Directory) -> dict[str, object]:
+    """What ``--ready-file`` says, as one JSON line."""
+    return {
+        "endpoint": endpoint,
+        "caBundle": str(ca),
+        "tenantId": directory.tenant_id,
+        "clientId": DEFAULT_CLIENT,
+        "clientSecret": DEFAULT_SECRET,
+        "env": environment(endpoint, ca, directory),
+    }

@@ -1,0 +1,191 @@
+"""Fleet documents: checking one, loading one, and finding one by name or file.
+
+A fleet document is ``{"subscriptions": [...], "resources": [...]}``; the reference lists its optional members. Resource
+groups and subscriptions that a resource's id names and the document does not list are made, so that recorded documents
+load as they are.
+"""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from arm_emulator.directory import Directory
+from arm_emulator.resource_id import parse_id
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+MEMBERS = frozenset(
+    {
+        "subscriptions",
+        "resources",
+        "managementGroups",
+        "principals",
+        "locks",
+        "roleAssignments",
+        "roleDefinitions",
+        "denyAssignments",
+    }
+)
+_RESOURCE_LISTS = ("resources", "locks", "roleDefinitions", "roleAssignments", "denyAssignments")
+GROUP_TYPE = "microsoft.resources/subscriptions/resourcegroups"
+
+
+class FleetError(ValueError):
+    """A fleet document that cannot be read or is none."""
+
+
+def checked(fleet: dict[str, Any]) -> dict[str, Any]:
+    """The fleet document, if it is one.
+
+    Raises:
+        FleetError: naming the member that is wrong.
+    """
+    unknown = sorted(set(fleet) - MEMBERS)
+    if unknown:
+        raise FleetError(f"a fleet document has no member {', '.join(unknown)}; it has {', '.join(sorted(MEMBERS))}")
+    for name, entries in fleet.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise FleetError(f"fleet member {name} is no list of objects")
+    for name, member in (("subscriptions", "subscriptionId"), ("managementGroups", "name"), ("principals", "clientId")):
+        _need(fleet, name, member)
+    for name in _RESOURCE_LISTS:
+        _need(fleet, name, "id")
+    return fleet
+
+
+def _need(fleet: dict[str, Any], name: str, member: str) -> None:
+    for at, entry in enumerate(fleet.get(name, ())):
+        if not isinstance(entry.get(member), str) or not entry[member]:
+            raise FleetError(f"fleet member {name}[{at}] has no {member}")
+
+
+def load_resources(emulator: "Emulator", fleet: dict[str, Any]) -> None:
+    """Store every document of a checked fleet, and what their ids imply."""
+    for name in _RESOURCE_LISTS:
+        for document in fleet.get(name, ()):
+            stored = emulator.state.load(completed(document))
+            _imply(emulator, stored.subscription, stored.group, stored.id, stored.location)
+    for subscription in emulator.directory.subscriptions.values():
+        emulator.state.load(subscription_document(subscription.id, subscription.display_name))
+
+
+def subscription_document(subscription_id: str, display_name: str) -> dict[str, Any]:
+    """A subscription as a resource, for Resource Graph's containers."""
+    return {
+        "id": f"/subscriptions/{subscription_id}",
+        "name": display_name,
+        "type": "Microsoft.Resources/subscriptions",
+        "subscriptionId": subscription_id,
+    }
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the ``name`` and ``type`` that its id says, where it lacks them."""
+    if "name" in document and "type" in document:
+        return document
+    segments = document["id"].rstrip("/").split("/")
+    return {"name": segments[-1], "type": _type_as_written(document["id"]), **document}
+
+
+def _type_as_written(resource_id: str) -> str:
+    at = resource_id.lower().rfind("/providers/")
+    if at < 0:
+        return "Microsoft.Resources/resourceGroups"
+    parts = resource_id[at + len("/providers/") :].split("/")
+    return "/".join([parts[0], *parts[1::2]])
+
+
+def _imply(emulator: "Emulator", subscription: str, group: str, resource_id: str, location: str) -> None:
+    if not subscription:
+        return
+    segments = resource_id.strip("/").split("/")
+    if emulator.directory.subscription(subscription) is None:
+        emulator.directory.add_subscription(segments[1])
+    if group and emulator.state.get(f"/subscriptions/{subscription}/resourceGroups/{group}") is None:
+        group_id = f"/subscriptions/{segments[1]}/resourceGroups/{segments[3]}"
+        emulator.state.put(group_document(group_id, segments[3], location or "westeurope"), etag=None)
+
+
+def group_document(group_id: str, name: str, location: str, tags: dict[str, str] | None = None) -> dict[str, Any]:
+    """A resource group as a GET answers it."""
+    return {
+        "id": group_id,
+        "name": name,
+        "type": "Microsoft.Resources/resourceGroups",
+        "location": location,
+        "tags": tags or {},
+        "properties": {"provisioningState": "Succeeded"},
+    }
+
+
+def directory_of(directory: Directory) -> dict[str, Any]:
+    """The directory's part of a fleet document, for a store to remember."""
+    return {
+        "subscriptions": [
+            {
+                "subscriptionId": entry.id,
+                "displayName": entry.display_name,
+                "tenantId": entry.tenant_id,
+                "state": entry.state,
+                "managementGroup": entry.management_group,
+                "unregisteredProviders": sorted(entry.unregistered),
+            }
+            for entry in directory.subscriptions.values()
+        ],
+        "managementGroups": [
+            {"name": group.name, "displayName": group.display_name, "parent": group.parent}
+            for group in directory.groups.values()
+        ],
+        "principals": list(_principals(directory)),
+    }
+
+
+def _principals(directory: Directory) -> Iterator[dict[str, Any]]:
+    if directory.is_open:
+        return
+    for account in directory.accounts.values():
+        principal = account.principal
+        entry = {
+            "clientId": principal.client_id,
+            "objectId": principal.object_id,
+            "displayName": principal.display_name,
+            "tenantId": principal.tenant_id,
+        }
+        yield entry if account.secret is None else {**entry, "clientSecret": account.secret}
+
+
+def read_fleet(choice: str) -> dict[str, Any]:
+    """The fleet document of a ``--fleet`` choice: a built-in name (``demo``, ``small``, ``empty``) or a file.
+
+    Raises:
+        FleetError: when it is neither, or no fleet document.
+    """
+    from arm_emulator.demo_fleet import demo_fleet, small_fleet
+
+    built_in = {"demo": demo_fleet, "small": small_fleet, "empty": dict}
+    if choice in built_in:
+        made: dict[str, Any] = built_in[choice]()
+        return copy.copy(made)
+    try:
+        content = msgspec.json.decode(Path(choice).read_bytes())
+    except OSError as error:
+        raise FleetError(f"fleet {choice!r} is none of {', '.join(built_in)} and no file: {error}") from error
+    except msgspec.DecodeError as error:
+        raise FleetError(f"fleet file {choice} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise FleetError(f"fleet file {choice} is not a JSON object")
+    return checked(content)
+
+
+def is_group(type_: str) -> bool:
+    """Whether a stored type is a resource group's."""
+    return type_ == GROUP_TYPE
+
+
+def parent_scope(resource_id: str) -> str:
+    """The id that an extension resource stands on, in lower case."""
+    return parse_id(resource_id).parent

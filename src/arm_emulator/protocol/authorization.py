@@ -1,0 +1,228 @@
+"""Who may do what where: role assignments, deny assignments and locks, read from the state at each call.
+
+A principal with no role assignment may do nothing, except the default principal, which is Owner of everything until the
+fleet gives it a role of its own.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.protocol.http import ArmError, Principal
+from arm_emulator.protocol.roles import BUILT_IN_ROLES, Permission
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+    from arm_emulator.state import Stored
+
+ASSIGNMENT = "microsoft.authorization/roleassignments"
+DEFINITION = "microsoft.authorization/roledefinitions"
+DENY = "microsoft.authorization/denyassignments"
+LOCK = "microsoft.authorization/locks"
+EVERYONE = "00000000-0000-0000-0000-000000000000"
+
+
+class Authorization:
+    """The checks of the front door that depend on who calls."""
+
+    def __init__(self, emulator: "Emulator") -> None:
+        self._emulator = emulator
+        self._memory: dict[tuple[str, str], tuple[Permission, ...]] = {}
+        self._has_denials = False
+        self._has_locks = False
+        self.refresh()
+
+    def on_change(self, key: str) -> None:
+        """The state changed: forget what was worked out, where the change is about authorization."""
+        if "/providers/microsoft.authorization/" in key:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Forget everything that was worked out (the directory or the state were loaded anew)."""
+        self._memory.clear()
+        self._has_denials = any(True for _ in self._emulator.state.of_type(DENY))
+        self._has_locks = any(True for _ in self._emulator.state.of_type(LOCK))
+
+    def permissions(self, principal: Principal, scope: str) -> tuple[Permission, ...]:
+        """What the principal's roles allow at a scope, inherited ones included; empty: nothing."""
+        place = (principal.object_id, _role_scope(scope))
+        known = self._memory.get(place)
+        if known is None:
+            known = self._memory[place] = tuple(self._gathered(principal, scope))
+        return known
+
+    def allows(self, principal: Principal, action: str, scope: str) -> bool:
+        """Whether the principal's roles, deny assignments aside, allow an action at a scope."""
+        return any(allowed(permission, action) for permission in self.permissions(principal, scope))
+
+    def can_see(self, principal: Principal, scope: str) -> bool:
+        """Whether the principal can read at a scope, or has any role below it (then Azure lists the scope too)."""
+        if self.allows(principal, "Microsoft.Resources/subscriptions/resourceGroups/read", scope):
+            return True
+        below = scope.lower().rstrip("/") + "/"
+        return any(_assigned_scope(role).startswith(below) for role in self._roles_of(principal))
+
+    def check_role(self, principal: Principal, action: str, scope: str) -> None:
+        """Refuse what no role allows.
+
+        Raises:
+            ArmError: 403 AuthorizationFailed.
+        """
+        if action and not self.allows(principal, action, scope):
+            raise ArmError(
+                403,
+                "AuthorizationFailed",
+                f"{client(principal)} does not have authorization to perform action '{action}' over scope '{scope}' or the "
+                "scope is invalid. If access was recently granted, please refresh your credentials.",
+                gateway=True,
+            )
+
+    def check_denials(self, principal: Principal, action: str, scope: str) -> None:
+        """Refuse what a deny assignment at the scope or above forbids.
+
+        Raises:
+            ArmError: 403 DenyAssignmentAuthorizationFailed.
+        """
+        if not self._has_denials or not action:
+            return
+        denial = next((found for found in self._denials(scope) if _denies(found.document, principal, action)), None)
+        if denial is None:
+            return
+        properties = denial.document["properties"]
+        name = properties.get("denyAssignmentName", denial.document.get("name", ""))
+        guid = denial.document.get("name", "").replace("-", "")
+        raise ArmError(
+            403,
+            "DenyAssignmentAuthorizationFailed",
+            f"{client(principal)} has permission to perform action '{action}' on scope '{scope}'; however, the access "
+            f"is denied because of the deny assignment with name '{name}' and Id '{guid}' at scope "
+            f"'{properties.get('scope', denial.parent)}'.",
+            gateway=True,
+        )
+
+    def check_locks(self, method: str, scope: str, *, posts_are_writes: bool) -> None:
+        """Refuse a write under a ReadOnly lock and a delete under any lock.
+
+        Raises:
+            ArmError: 409 ScopeLocked.
+        """
+        is_write = method in ("PUT", "PATCH") or (method == "POST" and posts_are_writes)
+        if not self._has_locks or not (is_write or method == "DELETE"):
+            return
+        if "/providers/microsoft.authorization/locks/" in scope.lower():
+            return
+        held = [lock for lock in self._locks(scope) if method == "DELETE" or _level(lock.document) == "readonly"]
+        if not held:
+            return
+        verb = "delete" if method == "DELETE" else "write"
+        scopes = ",".join(dict.fromkeys(lock.id.rsplit("/providers/", 1)[0] for lock in held))
+        message = (
+            f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: '{scopes}'. "
+            "Please remove the lock and try again."
+        )
+        raise ArmError(409, "ScopeLocked", message, gateway=True)
+
+    def _locks(self, scope: str) -> "Iterator[Stored]":
+        for place in ancestry(scope):
+            yield from self._emulator.state.of_type(LOCK, parent=place)
+
+    def _denials(self, scope: str) -> "Iterator[Stored]":
+        for place in ancestry(scope):
+            for found in self._emulator.state.of_type(DENY, parent=place):
+                stays = bool(found.document["properties"].get("doNotApplyToChildScopes"))
+                if not stays or place == scope.lower().rstrip("/"):
+                    yield found
+
+    def _roles_of(self, principal: Principal) -> "Iterator[Stored]":
+        for found in self._emulator.state.of_type(ASSIGNMENT):
+            if found.document.get("properties", {}).get("principalId", "").lower() == principal.object_id.lower():
+                yield found
+
+    def _gathered(self, principal: Principal, scope: str) -> Iterator[Permission]:
+        roles = list(self._roles_of(principal))
+        is_default = principal.object_id == self._emulator.directory.default_principal().object_id
+        if not roles and is_default:
+            yield from BUILT_IN_ROLES["8e3af657-a8ff-443c-a75c-2fe8c4bcb635"].permissions
+            return
+        places = self._places(scope)
+        for role in roles:
+            if _assigned_scope(role) in places:
+                yield from self._definition(role.document["properties"]["roleDefinitionId"])
+
+    def _places(self, scope: str) -> set[str]:
+        places = {"", *ancestry(scope)}
+        segments = scope.lower().strip("/").split("/")
+        groups: list[str] = []
+        if segments[0] == "subscriptions" and len(segments) > 1:
+            subscription = self._emulator.directory.subscription(segments[1])
+            above = self._emulator.directory.ancestors(subscription.management_group) if subscription else []
+            groups = [group.name for group in above]
+        elif "managementgroups" in segments[:-1]:
+            name = segments[segments.index("managementgroups") + 1]
+            groups = [group.name for group in self._emulator.directory.ancestors(name)]
+        places.update(f"/providers/microsoft.management/managementgroups/{name.lower()}" for name in groups)
+        return places
+
+    def _definition(self, definition_id: str) -> tuple[Permission, ...]:
+        guid = definition_id.rstrip("/").rsplit("/", 1)[-1].lower()
+        if guid in BUILT_IN_ROLES:
+            return BUILT_IN_ROLES[guid].permissions
+        for found in self._emulator.state.of_type(DEFINITION):
+            if found.key.endswith("/" + guid):
+                return tuple(Permission.of(entry) for entry in found.document["properties"].get("permissions", ()))
+        return ()
+
+
+def client(principal: Principal) -> str:
+    """How a refusal names its caller."""
+    return f"The client '{principal.client_id or principal.object_id}' with object id '{principal.object_id}'"
+
+
+def ancestry(scope: str) -> list[str]:
+    """The scopes from a subscription down to the one named, in lower case: subscription, group, resource, child."""
+    segments = scope.lower().strip("/").split("/")
+    places = ["/" + "/".join(segments[:length]) for length in (2, 4) if len(segments) >= length]
+    if segments[0] != "subscriptions":
+        return ["/" + "/".join(segments)] if segments != [""] else []
+    places.extend("/" + "/".join(segments[:length]) for length in range(8, len(segments) + 1, 2))
+    return places
+
+
+def allowed(permission: Permission, action: str) -> bool:
+    """Whether one permission allows an action: named by ``actions`` and not by ``notActions``."""
+    return _any_fits(permission.actions, action) and not _any_fits(permission.not_actions, action)
+
+
+def _any_fits(patterns: tuple[str, ...], action: str) -> bool:
+    return any(pattern == "*" or _pattern(pattern).fullmatch(action) is not None for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(action: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, action.split("*"))), re.IGNORECASE)
+
+
+def _denies(document: dict[str, Any], principal: Principal, action: str) -> bool:
+    properties = document["properties"]
+    if _names(properties.get("excludePrincipals", ()), principal):
+        return False
+    if not _names(properties.get("principals", ({"id": EVERYONE},)), principal):
+        return False
+    return any(allowed(Permission.of(entry), action) for entry in properties.get("permissions", ()))
+
+
+def _names(principals: Any, principal: Principal) -> bool:
+    return any(entry.get("id") in (EVERYONE, principal.object_id) for entry in principals)
+
+
+def _level(document: dict[str, Any]) -> str:
+    return str(document.get("properties", {}).get("level", "")).lower()
+
+
+def _assigned_scope(role: "Stored") -> str:
+    return str(role.document["properties"].get("scope", role.parent)).lower().rstrip("/")
+
+
+def _role_scope(scope: str) -> str:
+    return scope.lower().rstrip("/")

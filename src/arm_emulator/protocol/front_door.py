@@ -1,0 +1,196 @@
+"""The checks every call passes before a provider sees it, in Azure Resource Manager's order.
+
+Token, api-version, tenant and subscription, the front door's own buckets, roles, deny assignments, locks, provider
+registration, resource group, the provider's buckets; then the handler.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from arm_emulator.protocol.authorization import client
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.routing import Match, Route
+from arm_emulator.protocol.throttle import namespace_of
+from arm_emulator.resource_id import parse_id
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(-(preview|alpha|beta|privatepreview))?$", re.IGNORECASE)
+ALWAYS_REGISTERED = frozenset(
+    {"", "microsoft.resources", "microsoft.authorization", "microsoft.management", "microsoft.resourcegraph"}
+)
+
+
+def admit(emulator: "Emulator", request: Request, match: Match | None) -> Response:
+    """Pass a call through every check and on to its handler.
+
+    Args:
+        emulator: whose state decides.
+        request: the call, its principal known.
+        match: what the router found, or None.
+
+    Raises:
+        ArmError: the first refusal; 501 NotEmulated where no route serves the call.
+    """
+    check_api_version(request)
+    subscription = _subscription(emulator, request)
+    route = _route(request, match)
+    _check_provider_version(request, route)
+    headers = (
+        {}
+        if _is_graph(request)
+        else emulator.throttle.spend_arm(
+            request, subscription, retry_header=emulator.profile.arm_throttled_retry_after == "present"
+        )
+    )
+    scope = authorization_scope(request.path)
+    emulator.authorization.check_role(request.principal, route.action, scope)
+    emulator.authorization.check_denials(request.principal, route.action, scope)
+    posts = emulator.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
+    emulator.authorization.check_locks(request.method, scope, posts_are_writes=posts)
+    _check_registration(emulator, request, subscription)
+    _check_group(emulator, request)
+    params = match.params if match is not None else {}
+    headers.update(_spend_provider(emulator, request, route, subscription, params))
+    response = route.handler(emulator, request, params)
+    for name, value in headers.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def check_api_version(request: Request) -> None:
+    """Refuse a call without a well-formed api-version.
+
+    Raises:
+        ArmError: 400 MissingApiVersionParameter or InvalidApiVersionParameter.
+    """
+    if not request.api_version:
+        message = "The api-version query parameter (?api-version=) is required for all requests."
+        raise ArmError(400, "MissingApiVersionParameter", message, gateway=True)
+    if not _VERSION.match(request.api_version):
+        message = (
+            f"The api-version '{request.api_version}' is invalid. Its form is 'yyyy-MM-dd' or 'yyyy-MM-dd-preview'."
+        )
+        raise ArmError(400, "InvalidApiVersionParameter", message, gateway=True)
+
+
+def _subscription(emulator: "Emulator", request: Request) -> str:
+    segments = request.path.strip("/").split("/")
+    if segments[0].lower() != "subscriptions" or len(segments) < 2:
+        return ""
+    found = emulator.directory.subscription(segments[1])
+    is_visible = found is not None and emulator.authorization.can_see(
+        request.principal, f"/subscriptions/{segments[1]}"
+    )
+    if found is None or not is_visible:
+        raise _no_subscription(emulator, request, segments[1], is_there=found is not None)
+    if found.state.lower() in ("disabled", "warned") and request.method not in ("GET", "HEAD", "POST"):
+        message = (
+            f"The subscription '{found.id}' is disabled and therefore marked as read only. You cannot perform any "
+            "write actions on this subscription until it is re-enabled."
+        )
+        raise ArmError(409, "ReadOnlyDisabledSubscription", message, gateway=True)
+    return segments[1].lower()
+
+
+def _no_subscription(emulator: "Emulator", request: Request, subscription: str, *, is_there: bool) -> ArmError:
+    if is_there or emulator.profile.missing_subscription == "forbidden":
+        message = (
+            f"{client(request.principal)} does not have authorization to perform action "
+            f"'Microsoft.Resources/subscriptions/read' over scope '/subscriptions/{subscription}' or the scope is "
+            "invalid. If access was recently granted, please refresh your credentials."
+        )
+        return ArmError(403, "AuthorizationFailed", message, gateway=True)
+    message = f"The subscription '{subscription}' could not be found."
+    return ArmError(404, "SubscriptionNotFound", message, gateway=True)
+
+
+def _route(request: Request, match: Match | None) -> Route:
+    route = match.methods.get(request.method) if match is not None else None
+    if route is None and match is not None and request.method == "HEAD":
+        route = match.methods.get("GET")
+    if route is None:
+        message = f"The emulator does not emulate {request.method} {request.path}."
+        raise ArmError(501, "NotEmulated", message)
+    return route
+
+
+def _check_provider_version(request: Request, route: Route) -> None:
+    if route.api_versions is None or request.api_version.lower() in route.api_versions:
+        return
+    type_ = next((part for part in reversed(route.pattern.split("/")) if not part.startswith("{")), "")
+    message = (
+        f"No registered resource provider found for location '' and API version '{request.api_version}' for type "
+        f"'{type_}'. The supported api-versions are '{', '.join(sorted(route.api_versions))}'."
+    )
+    raise ArmError(400, "NoRegisteredProviderFound", message, gateway=True)
+
+
+def authorization_scope(path: str) -> str:
+    """The scope that an action on a path is checked at: the resource, or what a list or an action stands under."""
+    trimmed = path.rstrip("/")
+    at = trimmed.lower().rfind("/providers/")
+    tail = trimmed[at + len("/providers/") :] if at >= 0 else ""
+    # namespace/type/name has an even number of slashes; one more segment is a list or an action.
+    if tail.count("/") % 2 == 1:
+        return trimmed.rsplit("/", 1)[0]
+    segments = trimmed.strip("/").split("/")
+    if at < 0 and len(segments) == 3 and segments[0].lower() == "subscriptions":
+        return "/" + "/".join(segments[:2])
+    return trimmed
+
+
+def _check_registration(emulator: "Emulator", request: Request, subscription: str) -> None:
+    namespace = namespace_of(request.path)
+    found = emulator.directory.subscription(subscription) if subscription else None
+    if found is None or namespace.lower() in ALWAYS_REGISTERED or namespace.lower() not in found.unregistered:
+        return
+    if request.method in ("GET", "HEAD") and emulator.profile.unregistered_reads == "allowed":
+        return
+    message = (
+        f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how "
+        "to register subscriptions."
+    )
+    detail = {"code": "MissingSubscriptionRegistration", "target": namespace, "message": message}
+    raise ArmError(409, "MissingSubscriptionRegistration", message, details=(detail,), gateway=True)
+
+
+def _check_group(emulator: "Emulator", request: Request) -> None:
+    segments = request.path.strip("/").split("/")
+    if len(segments) < 5 or segments[0].lower() != "subscriptions" or segments[2].lower() != "resourcegroups":
+        return
+    if emulator.state.get("/" + "/".join(segments[:4])) is None:
+        message = f"Resource group '{segments[3]}' could not be found."
+        raise ArmError(404, "ResourceGroupNotFound", message, gateway=True)
+
+
+def _spend_provider(
+    emulator: "Emulator", request: Request, route: Route, subscription: str, params: dict[str, str]
+) -> dict[str, str]:
+    if not route.throttle:
+        return {}
+    resource = authorization_scope(request.path)
+    region = params.get("location", "").lower()
+    operation = emulator.operations.get(params["operation"]) if "operation" in params else None
+    if operation is not None:
+        resource = operation.target_id
+    elif not region:
+        region = _region(emulator, request, resource)
+    retry_header = emulator.profile.throttled_retry_after == "present"
+    return emulator.throttle.spend_provider(
+        route, subscription, region, parse_id(resource).key, retry_header=retry_header
+    )
+
+
+def _region(emulator: "Emulator", request: Request, resource: str) -> str:
+    stored = emulator.state.get(resource)
+    if stored is not None:
+        return stored.location
+    body = request.body
+    location = body.get("location") if isinstance(body, dict) else None
+    return location.replace(" ", "").lower() if isinstance(location, str) else ""
+
+
+def _is_graph(request: Request) -> bool:
+    return request.path.lower().startswith("/providers/microsoft.resourcegraph/")

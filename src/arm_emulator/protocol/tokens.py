@@ -1,0 +1,114 @@
+"""Bearer tokens: issue, read, expire. Signed, so that a made-up one is refused; not secret.
+
+Expiry goes by real time, not by the emulator's clock: a client caches its token by its own clock, which does not jump.
+"""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from arm_emulator.directory import Account, Directory
+from arm_emulator.protocol.http import ArmError, Principal
+
+LIFETIME_S = 3599
+_ENCODED_HEADER = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"HS256"}').rstrip(b"=").decode()
+
+
+class Tokens:
+    """Issues and reads the tokens of one emulator.
+
+    Args:
+        directory: who may sign in.
+        wall: seconds since 1970 by the real clock; tests hand in their own.
+    """
+
+    def __init__(self, directory: Directory, *, wall: Callable[[], float] = time.time) -> None:
+        self._directory = directory
+        self._wall = wall
+        self._key = hashlib.sha256(b"arm-emulator token signature").digest()
+        self._read: dict[str, tuple[Principal, float]] = {}
+        self._refused_before = 0.0
+        self._count = 0
+
+    def expire_all(self) -> None:
+        """Refuse every token issued until now (the fault ``expire tokens``)."""
+        self._refused_before = float(self._count + 1)
+        self._read.clear()
+
+    def issue(self, account: Account, *, audience: str, issuer: str, lifetime_s: int = LIFETIME_S) -> str:
+        """A token for an account; a JWT, because some clients look inside."""
+        now = int(self._wall())
+        self._count += 1
+        principal = account.principal
+        claims = {
+            "aud": audience,
+            "iss": issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime_s,
+            "appid": principal.client_id,
+            "oid": principal.object_id,
+            "sub": principal.object_id,
+            "tid": principal.tenant_id,
+            "name": principal.display_name,
+            "jti": str(self._count),
+            "ver": "1.0",
+        }
+        text = f"{_ENCODED_HEADER}.{_base64(msgspec.json.encode(claims))}"
+        return f"{text}.{self._signature(text)}"
+
+    def read(self, authorization: str | None, authority: str) -> Principal:
+        """The principal of an ``Authorization`` header.
+
+        Args:
+            authorization: the header's value, or None.
+            authority: the sign-in URL that the challenge names.
+
+        Raises:
+            ArmError: 401 with ``WWW-Authenticate`` where the token is missing, not ours or expired.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            message = "Authentication failed. The 'Authorization' header is missing."
+            raise _refusal("AuthenticationFailed", message, authority)
+        known = self._read.get(token)
+        if known is None:
+            known = self._read[token] = self._verified(token, authority)
+        principal, expiry = known
+        if expiry <= self._wall():
+            moment = f"{time.strftime('%m/%d/%Y %H:%M:%S', time.gmtime(expiry))}"
+            message = f"The access token expiry UTC time '{moment}' is earlier than current UTC time."
+            raise _refusal("ExpiredAuthenticationToken", message, authority)
+        return principal
+
+    def _verified(self, token: str, authority: str) -> tuple[Principal, float]:
+        text, _, signature = token.rpartition(".")
+        message = "The access token is invalid."
+        if not hmac.compare_digest(signature.encode(), self._signature(text).encode()):
+            raise _refusal("InvalidAuthenticationToken", message, authority)
+        try:
+            payload = text.split(".")[1]
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            expiry = float(claims["exp"])
+            if float(claims["jti"]) < self._refused_before:
+                expiry = min(expiry, self._wall() - 1)
+            principal = Principal(claims["oid"], claims["name"], claims["tid"], claims["appid"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise _refusal("InvalidAuthenticationToken", message, authority) from error
+        return principal, expiry
+
+    def _signature(self, text: str) -> str:
+        return _base64(hmac.digest(self._key, text.encode(), "sha256"))
+
+
+def _refusal(code: str, message: str, authority: str) -> ArmError:
+    challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{message}"'
+    return ArmError(401, code, message, headers={"WWW-Authenticate": challenge}, gateway=True)
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,229 @@
+"""Microsoft.Resources: tenants, subscriptions, locations, resource groups, resource lists.
+
+Shapes follow the public REST reference (Resources, Subscriptions) and what Microsoft's clients read of it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.fleets import GROUP_TYPE, group_document
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.paging import list_page
+from arm_emulator.protocol.routing import Route
+from arm_emulator.providers.odata import Filter, parse_filter
+from arm_emulator.providers.regions import REGIONS
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+    from arm_emulator.directory import Subscription
+
+_GROUPS = "/subscriptions/{subscription}/resourceGroups"
+_GROUP = _GROUPS + "/{group}"
+_GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
+_UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions")
+
+
+def _tenants(emulator: "Emulator", _: Request, __: dict[str, str]) -> Response:
+    tenant = emulator.directory.tenant_id
+    entry = {
+        "id": f"/tenants/{tenant}",
+        "tenantId": tenant,
+        "countryCode": "DE",
+        "displayName": "Emulated directory",
+        "domains": ["emulated.example"],
+        "tenantCategory": "Home",
+        "defaultDomain": "emulated.example",
+        "tenantType": "AAD",
+    }
+    return Response(200, {"value": [entry]})
+
+
+def _subscriptions(emulator: "Emulator", request: Request, _: dict[str, str]) -> Response:
+    seen = [
+        _subscription_body(entry)
+        for entry in emulator.directory.subscriptions.values()
+        if emulator.authorization.can_see(request.principal, f"/subscriptions/{entry.id}")
+    ]
+    return Response(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
+
+
+def _subscription(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
+    found = emulator.directory.subscription(params["subscription"])
+    if found is None:
+        raise ArmError(404, "SubscriptionNotFound", f"The subscription '{params['subscription']}' could not be found.")
+    return Response(200, _subscription_body(found))
+
+
+def _subscription_body(entry: "Subscription") -> Document:
+    return {
+        "id": f"/subscriptions/{entry.id}",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": entry.id,
+        "tenantId": entry.tenant_id,
+        "displayName": entry.display_name,
+        "state": entry.state,
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _locations(_: "Emulator", __: Request, params: dict[str, str]) -> Response:
+    subscription = params["subscription"]
+    value = [
+        {
+            "id": f"/subscriptions/{subscription}/locations/{name}",
+            "name": name,
+            "type": "Region",
+            "displayName": display,
+            "regionalDisplayName": f"({area}) {display}",
+            "metadata": {"regionType": "Physical", "regionCategory": "Recommended", "geographyGroup": area},
+        }
+        for name, display, area in REGIONS
+    ]
+    return Response(200, {"value": value})
+
+
+def _list_groups(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    wanted = parse_filter(request.query.get("$filter", ""))
+
+    def rows() -> list[Stored]:
+        found = emulator.state.of_type(GROUP_TYPE, subscription=params["subscription"])
+        return [
+            stored
+            for stored in found
+            if emulator.authorization.can_see(request.principal, stored.id) and wanted.fits(stored.document)
+        ]
+
+    return Response(200, list_page(emulator, request, rows, lambda stored: stored.document))
+
+
+def _get_group(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
+    return Response(200, _group(emulator, params).document)
+
+
+def _head_group(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
+    _group(emulator, params)
+    return Response(204)
+
+
+def _group(emulator: "Emulator", params: dict[str, str]) -> Stored:
+    stored = emulator.state.get(f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}")
+    if stored is None:
+        message = f"Resource group '{params['group']}' could not be found."
+        raise ArmError(404, "ResourceGroupNotFound", message, gateway=True)
+    return stored
+
+
+def _put_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    body = _object(request)
+    location = body.get("location")
+    if not isinstance(location, str) or not location:
+        message = "The location property is required for this definition."
+        raise ArmError(400, "LocationRequired", message, gateway=True)
+    group_id = f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}"
+    before = emulator.state.get(group_id)
+    canonical = location.replace(" ", "").lower()
+    if before is not None and before.location != canonical:
+        there = f"The Resource group already exists in location '{before.location}'."
+        message = f"Invalid resource group location '{location}'. {there}"
+        raise ArmError(409, "InvalidResourceGroupLocation", message, gateway=True)
+    document = group_document(before.id if before else group_id, params["group"], canonical, body.get("tags"))
+    if "managedBy" in body:
+        document["managedBy"] = body["managedBy"]
+    stored = emulator.state.put(document, etag=None)
+    return Response(200 if before else 201, stored.document)
+
+
+def _patch_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    stored = _group(emulator, params)
+    body = _object(request)
+    document = {**stored.document, **({"tags": body["tags"]} if "tags" in body else {})}
+    return Response(200, emulator.state.put(document, etag=None).document)
+
+
+def _delete_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    stored = _group(emulator, params)
+    emulator.state.put(emulator.state.with_properties(stored, provisioningState="Deleting"), etag=None)
+    operation = emulator.operations.start(
+        emulator,
+        request,
+        location="",
+        target_id=stored.id,
+        kind="delete",
+        on_done=lambda done: emulator.state.delete(done.target_id) if done.outcome == "Succeeded" else None,
+    )
+    where = f"{request.base_url}/subscriptions/{params['subscription']}/operationresults/{operation.id}"
+    headers = {"Location": f"{where}?api-version={request.api_version}", "Retry-After": emulator.retry_after(15)}
+    return Response(202, None, headers)
+
+
+def _group_deletion(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    operation = emulator.operations.get(params["operation"])
+    if operation is None:
+        raise ArmError(404, "NotFound", "The operation result was not found.", gateway=True)
+    if operation.is_over:
+        return Response(200)
+    where = f"{request.base_url}{request.path}?api-version={request.api_version}"
+    return Response(202, None, {"Location": where, "Retry-After": emulator.retry_after(15)})
+
+
+def _list_resources(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    wanted = parse_filter(request.query.get("$filter", ""))
+    expand = frozenset(part.strip().lower() for part in request.query.get("$expand", "").split(",") if part.strip())
+
+    def rows() -> list[Stored]:
+        return [stored for stored in emulator.state if _is_listed(emulator, request, stored, params, wanted)]
+
+    return Response(200, list_page(emulator, request, rows, lambda stored: _generic(stored, expand)))
+
+
+def _is_listed(emulator: "Emulator", request: Request, stored: Stored, params: dict[str, str], wanted: Filter) -> bool:
+    if stored.subscription != params["subscription"].lower() or "location" not in stored.document:
+        return False
+    if stored.type.startswith(_UNLISTED) or stored.group != params.get("group", stored.group).lower():
+        return False
+    return wanted.fits(stored.document) and emulator.authorization.allows(
+        request.principal, f"{stored.type}/read", stored.id
+    )
+
+
+_GENERIC = ("id", "name", "type", "location", "tags", "kind", "managedBy", "sku", "plan", "identity", "zones")
+
+
+def _generic(stored: Stored, expand: frozenset[str]) -> Document:
+    shown: Document = {name: stored.document[name] for name in _GENERIC if name in stored.document}
+    properties: dict[str, Any] = stored.document.get("properties", {})
+    if "provisioningstate" in expand and "provisioningState" in properties:
+        shown["provisioningState"] = properties["provisioningState"]
+    created = properties.get("timeCreated")
+    if created is not None:
+        shown.update({name: created for name in ("createdTime", "changedTime") if name.lower() in expand})
+    return shown
+
+
+def _object(request: Request) -> dict[str, Any]:
+    if not isinstance(request.body, dict):
+        message = "The request content was invalid: a JSON object is required."
+        raise ArmError(400, "InvalidRequestContent", message, gateway=True)
+    return request.body
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/tenants", _tenants),
+    Route("GET", "/subscriptions", _subscriptions),
+    Route("GET", "/subscriptions/{subscription}", _subscription),
+    Route("GET", "/subscriptions/{subscription}/locations", _locations),
+    Route("GET", "/subscriptions/{subscription}/resources", _list_resources),
+    Route("GET", "/subscriptions/{subscription}/operationresults/{operation}", _group_deletion),
+    Route("GET", _GROUPS, _list_groups),
+    Route("GET", _GROUP, _get_group, f"{_GROUP_ACTION}/read"),
+    Route("HEAD", _GROUP, _head_group, f"{_GROUP_ACTION}/read"),
+    Route("PUT", _GROUP, _put_group, f"{_GROUP_ACTION}/write"),
+    Route("PATCH", _GROUP, _patch_group, f"{_GROUP_ACTION}/write"),
+    Route("DELETE", _GROUP, _delete_group, f"{_GROUP_ACTION}/delete"),
+    Route("GET", f"{_GROUP}/resources", _list_resources, f"{_GROUP_ACTION}/resources/read"),
+)

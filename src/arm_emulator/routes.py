@@ -1,0 +1,26 @@
+"""Gathers the routes of every provider into one router. A provider that is not listed here does not exist."""
+
+import importlib
+from functools import lru_cache
+
+from arm_emulator.protocol.routing import Route, Router
+
+PROVIDERS = (
+    "arm_emulator.protocol.operations",
+    "arm_emulator.providers.resources",
+)
+
+
+@lru_cache(maxsize=1)
+def routes() -> tuple[Route, ...]:
+    """Every route of every provider."""
+    found: list[Route] = []
+    for name in PROVIDERS:
+        found.extend(importlib.import_module(name).ROUTES)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def router() -> Router:
+    """The router over ``routes()``; it holds no state of an emulator, so all share it."""
+    return Router(routes())
