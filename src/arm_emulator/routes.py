@@ -8,6 +8,7 @@ from arm_emulator.protocol.routing import Route, Router
 PROVIDERS = (
     "arm_emulator.protocol.operations",
     "arm_emulator.providers.resources",
+    "arm_emulator.providers.compute.routes",
 )
 
 

@@ -93,6 +93,7 @@ class Operations:
         self.seconds = seconds
         self._draw = draw
         self._known: dict[str, Operation] = {}
+        self._by_target: dict[str, list[Operation]] = {}
         self._secret = draw.randbytes(32)
         self._certificate = _blob(draw.randbytes(1931))
 
@@ -100,12 +101,21 @@ class Operations:
         """The operation of a guid, or None."""
         return self._known.get(operation_id.lower())
 
+    def of_target(self, resource_id: str) -> list[Operation]:
+        """The operations that still run on a resource, the oldest first."""
+        key = resource_id.rstrip("/").lower()
+        running = [operation for operation in self._by_target.pop(key, []) if not operation.is_over]
+        if running:
+            self._by_target[key] = running
+        return list(running)
+
     def __len__(self) -> int:
         return len(self._known)
 
     def forget(self) -> None:
         """Drop every operation (a reset does)."""
         self._known.clear()
+        self._by_target.clear()
 
     def start(
         self,
@@ -159,6 +169,7 @@ class Operations:
     ) -> None:
         """Have the clock end an operation (again, after a restart)."""
         emulator.keep_operation(operation)
+        self._by_target.setdefault(operation.target_id.rstrip("/").lower(), []).append(operation)
         if operation.ends is None:
             return
 

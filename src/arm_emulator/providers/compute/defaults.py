@@ -66,24 +66,28 @@ def _disk_type(properties: Json) -> str:
 
 
 def _applications(properties: Json) -> None:
-    profile = properties.get("applicationProfile")
-    applications = profile.get("galleryApplications") if isinstance(profile, dict) else None
+    profile = _object(properties.get("applicationProfile"))
+    applications = profile.get("galleryApplications")
     if applications == []:
         del properties["applicationProfile"]
     elif isinstance(applications, list):
-        flags = ("manuallyManaged", "treatFailureAsDeploymentFailure", "enableAutomaticUpgrade")
+        flags: tuple[str, ...] = ("manuallyManaged", "treatFailureAsDeploymentFailure", "enableAutomaticUpgrade")
         filled_in = [{**dict.fromkeys(flags, False), **item} for item in applications if isinstance(item, dict)]
         properties["applicationProfile"] = {**profile, "galleryApplications": filled_in}
 
 
 def _proxy_agent(properties: Json) -> None:
     """``proxyAgentSettings.mode`` is stored as the mode of its wire server (recorded: sent, and answered there)."""
-    security = properties.get("securityProfile")
-    settings = security.get("proxyAgentSettings") if isinstance(security, dict) else None
-    if isinstance(settings, dict) and "mode" in settings:
+    security = _object(properties.get("securityProfile"))
+    settings = _object(security.get("proxyAgentSettings"))
+    if "mode" in settings:
         server = {**settings.get("wireServer", {}), "mode": settings["mode"]}
         kept = {name: value for name, value in settings.items() if name != "mode"}
         properties["securityProfile"] = {**security, "proxyAgentSettings": {**kept, "wireServer": server}}
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
 def completed(document: Json, random: GuidSource) -> Json:

@@ -65,8 +65,7 @@ def with_power(document: Json, power: str, now: datetime) -> Json:
 
 
 def with_patch_summary(document: Json, name: str, summary: Json, now: datetime) -> Json:
-    """The document with one summary of ``patchStatus`` set (``availablePatchSummary``, "
-    "``lastPatchInstallationSummary``)."""
+    """The document with one summary of ``patchStatus`` set."""
     view = instance_view(document, now)
     return _with_view(document, {**view, "patchStatus": {**view.get("patchStatus", {}), name: summary}})
 

@@ -214,3 +214,23 @@ def _get(value: Json, name: str) -> Any:
 
 def _same(left: str, right: str) -> bool:
     return left.lower() == right.lower()
+
+
+def defaults(system: str, block: Json) -> Json:
+    """The patch settings of a machine that was given none. Source: recorded creates."""
+    if system == "linuxConfiguration":
+        mode = "ImageDefault"
+    else:
+        mode = "Manual" if block.get("enableAutomaticUpdates") is False else "AutomaticByOS"
+    return {"patchMode": mode, "assessmentMode": "ImageDefault"}
+
+
+def check_creatable(body: Json) -> None:
+    """Refuse a new machine whose osProfile lacks the administrator.
+
+    Raises:
+        ArmError: 400 InvalidParameter with the recorded sentence of 2017.
+    """
+    profile = _get(_object(_get(body, "properties")), "osProfile")
+    if isinstance(profile, dict) and _get(profile, "adminUsername") is None:
+        raise invalid_parameter("Required parameter 'adminUsername' is missing (null).", "adminUsername")

@@ -1,0 +1,175 @@
+"""POST actions on a machine: power, generalize, and the guest patching calls.
+
+All but generalize and simulateEviction answer 202 with an empty body, ``Azure-AsyncOperation`` and ``Location``, as
+recorded. What assessing and installing find is made up from nothing but the machine's own state: no patch is pending
+on an emulated machine, and the answer says so.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.operations import Operation
+from arm_emulator.providers.compute.errors import invalid_parameter, operation_not_allowed
+from arm_emulator.providers.compute.instance_view import generalized, known_power, with_patch_summary, with_power
+from arm_emulator.providers.compute.members import Json
+from arm_emulator.providers.compute.reads import require_machine
+from arm_emulator.providers.compute.writes import CREATE_RETRY_AFTER, next_etag, operation_headers, request_object
+from arm_emulator.state import Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_AFTER: dict[str, str] = {
+    "start": "running",
+    "restart": "running",
+    "powerOff": "stopped",
+    "deallocate": "deallocated",
+    "redeploy": "running",
+    "reapply": "",
+}
+"""Action → the power state after it; ``''`` leaves it as it was."""
+_ASSESS_SUMMARY = "availablePatchSummary"
+_INSTALL_SUMMARY = "lastPatchInstallationSummary"
+_SUCCESS = {"details": [], "code": "Success", "message": "0 error/s reported"}
+
+
+def power(action: str, emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``POST .../virtualMachines/{name}/{action}`` for start, restart, powerOff, deallocate, redeploy and reapply."""
+    stored = require_machine(emulator, params)
+    kept = emulator.state.put(_updating(stored), etag=next_etag(emulator, stored))
+
+    def end(operation: Operation) -> None:
+        current = emulator.state.get(operation.target_id)
+        if current is None:
+            return
+        document = _with_state(current.document, operation.outcome)
+        if _AFTER[action] and operation.outcome == "Succeeded":
+            document = with_power(document, _AFTER[action], emulator.clock.now())
+        emulator.state.put_quietly(current, document)
+
+    return _accepted(emulator, request, kept, "power", end, None, retry_after=True)
+
+
+def generalize(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``POST .../generalize``: 200 at once, empty body (recorded)."""
+    stored = require_machine(emulator, params)
+    if known_power(stored.document) == "running":
+        name = stored.document.get("name")
+        raise operation_not_allowed(f"VM '{name}' must be stopped or deallocated before it can be generalized.")
+    emulator.state.put(generalized(stored.document, emulator.clock.now()), etag=next_etag(emulator, stored))
+    return Response(200)
+
+
+def simulate_eviction(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``POST .../simulateEviction``: 204 for a spot machine (recorded)."""
+    stored = require_machine(emulator, params)
+    if str(stored.document.get("properties", {}).get("priority", "")).lower() not in {"spot", "low"}:
+        raise operation_not_allowed("The operation simulateEviction is only allowed on Azure Spot virtual machines.")
+    return Response(204)
+
+
+def assess_patches(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``POST .../assessPatches``; the result comes from the ``monitor=true`` URL."""
+    stored = require_machine(emulator, params)
+    _check_ready(stored)
+    started = wire_time(emulator.clock.now())
+    result: Json = {
+        "status": "Succeeded",
+        "assessmentActivityId": request.request_id,
+        "rebootPending": False,
+        "criticalAndSecurityPatchCount": 0,
+        "otherPatchCount": 0,
+        "startDateTime": started,
+        "availablePatches": [],
+        "error": dict(_SUCCESS),
+    }
+    end = partial(_remember, emulator, _ASSESS_SUMMARY, result, started)
+    return _accepted(emulator, request, stored, "assess", end, result)
+
+
+def install_patches(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``POST .../installPatches``; the result comes from the ``monitor=true`` URL."""
+    stored = require_machine(emulator, params)
+    body = request_object(request)
+    if "rebootSetting" not in body:
+        raise invalid_parameter("Required parameter 'rebootSetting' is missing (null).", "rebootSetting")
+    _check_ready(stored)
+    started = wire_time(emulator.clock.now())
+    counts = ("excluded", "notSelected", "pending", "installed", "failed")
+    result: Json = {
+        "status": "Succeeded",
+        "installationActivityId": request.request_id,
+        "rebootStatus": "NotNeeded",
+        "maintenanceWindowExceeded": False,
+        **{f"{name}PatchCount": 0 for name in counts},
+        "patches": [],
+        "startDateTime": started,
+        "error": dict(_SUCCESS),
+    }
+    end = partial(_remember, emulator, _INSTALL_SUMMARY, result, started)
+    return _accepted(emulator, request, stored, "install", end, result)
+
+
+def _check_ready(stored: Stored) -> None:
+    """Guest patching needs a running machine; where the document does not tell, it counts as running."""
+    if known_power(stored.document) not in {"", "running"}:
+        raise operation_not_allowed("Cannot modify extensions in the VM when the VM is not running.")
+
+
+def _remember(emulator: "Emulator", name: str, result: Json, started: str, operation: Operation) -> None:
+    """Put a summary of the result into the machine's patch status, under the names of the instance view."""
+    current = emulator.state.get(operation.target_id)
+    if current is None or operation.outcome != "Succeeded":
+        return
+    left_out = {"availablePatches", "patches", "startDateTime", "rebootStatus"}
+    summary = {key: value for key, value in result.items() if key not in left_out}
+    now = emulator.clock.now()
+    summary = {**summary, "startTime": started, "lastModifiedTime": wire_time(now)}
+    emulator.state.put_quietly(current, with_patch_summary(current.document, name, summary, now))
+
+
+def wire_time(moment: datetime) -> str:
+    """A time with seven fraction digits, as guest patching answers carry it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0+00:00"
+
+
+def _updating(stored: Stored) -> Json:
+    return _with_state(stored.document, "Updating")
+
+
+def _with_state(document: Json, state: str) -> Json:
+    return {**document, "properties": {**document.get("properties", {}), "provisioningState": state}}
+
+
+def _accepted(
+    emulator: "Emulator",
+    request: Request,
+    stored: Stored,
+    kind: Literal["power", "assess", "install"],
+    end: Callable[[Operation], None],
+    output: Json | None,
+    *,
+    retry_after: bool = False,
+) -> Response:
+    operation = emulator.operations.start(
+        emulator,
+        request,
+        location=stored.location,
+        target_id=stored.id,
+        kind=kind,
+        on_done=end,
+        output=output,
+    )
+    headers = {**operation_headers(request, operation), "Location": operation.location_url(request.base_url)}
+    if retry_after:
+        headers["Retry-After"] = emulator.retry_after(CREATE_RETRY_AFTER)
+    return Response(202, None, headers)
+
+
+def not_emulated(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """An action of real Azure that is not emulated: the machine must exist, then 501."""
+    require_machine(emulator, params)
+    raise ArmError(501, "NotEmulated", f"The emulator does not emulate {request.method} {request.path}.")

@@ -1,0 +1,176 @@
+"""GET of machines: one, its instance view, its extensions, and the lists."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.paging import list_page
+from arm_emulator.providers.compute.errors import invalid_parameter, resource_not_found
+from arm_emulator.providers.compute.guards import value_at
+from arm_emulator.providers.compute.instance_view import instance_view
+from arm_emulator.providers.compute.members import Json, is_at_least
+from arm_emulator.providers.compute.rendering import rendered
+from arm_emulator.providers.compute.views import (
+    ETAG_SINCE,
+    expand_words,
+    machine_view,
+    quoted,
+    with_callers_group,
+    with_upper_group,
+)
+from arm_emulator.state import Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+MACHINES = "Microsoft.Compute/virtualMachines"
+_FILTER = re.compile(r"^\s*'?virtualMachineScaleSet/id'?\s+eq\s+'(?P<id>[^']*)'\s*$", re.IGNORECASE)
+
+
+def find_machine(emulator: "Emulator", params: dict[str, str]) -> Stored | None:
+    """The machine that a path names, or None."""
+    return emulator.state.get(machine_id(params))
+
+
+def machine_id(params: dict[str, str]) -> str:
+    """The id that a path names, in the caller's casing."""
+    return (
+        f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}"
+        f"/providers/{MACHINES}/{params['name']}"
+    )
+
+
+def require_machine(emulator: "Emulator", params: dict[str, str]) -> Stored:
+    """The machine that a path names.
+
+    Raises:
+        ArmError: 404 ResourceNotFound.
+    """
+    stored = find_machine(emulator, params)
+    if stored is None:
+        raise resource_not_found(MACHINES, params["name"], params["group"])
+    return stored
+
+
+def shown(emulator: "Emulator", request: Request, stored: Stored, group: str, *, expand: frozenset[str]) -> Json:
+    """A machine as this call is to see it, its id in the caller's casing of the group."""
+    document = stored.document
+    if "instanceview" in expand:
+        view = instance_view(document, emulator.clock.now())
+        document = {**document, "properties": {**document.get("properties", {}), "instanceView": view}}
+    return with_callers_group(machine_view(document, stored.etag, request.api_version, expand), group)
+
+
+def etag_header(stored: Stored, api_version: str) -> dict[str, str]:
+    """The ``ETag`` header, where the machine has one and the api-version shows it."""
+    has_etag = stored.etag is not None and is_at_least(api_version, ETAG_SINCE)
+    return {"ETag": quoted(stored.etag)} if has_etag and stored.etag is not None else {}
+
+
+def get_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../virtualMachines/{name}``, with ``$expand=instanceView``, ``userData`` or both."""
+    stored = require_machine(emulator, params)
+    document = shown(emulator, request, stored, params["group"], expand=expand_words(request.query))
+    return rendered(document, headers=etag_header(stored, request.api_version))
+
+
+def get_instance_view(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET .../virtualMachines/{name}/instanceView``."""
+    return rendered(instance_view(require_machine(emulator, params).document, emulator.clock.now()))
+
+
+def _extensions(emulator: "Emulator", stored: Stored, group: str) -> list[Json]:
+    """A machine's extensions: those inside its document, then those stored by themselves."""
+    inside = with_callers_group(stored.document, group).get("resources")
+    found = [child for child in inside if isinstance(child, dict)] if isinstance(inside, list) else []
+    names = {str(child.get("name", "")).lower() for child in found}
+    apart = emulator.state.of_type(f"{MACHINES}/extensions", parent=stored.id)
+    return found + [child.copy() for child in apart if str(child.document.get("name", "")).lower() not in names]
+
+
+def list_extensions(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET .../virtualMachines/{name}/extensions``."""
+    stored = require_machine(emulator, params)
+    return rendered({"value": _extensions(emulator, stored, params["group"])})
+
+
+def get_extension(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET .../virtualMachines/{name}/extensions/{extension}``."""
+    wanted = params["extension"].lower()
+    for child in _extensions(emulator, require_machine(emulator, params), params["group"]):
+        if str(child.get("name", "")).lower() == wanted:
+            return rendered(child)
+    raise resource_not_found(f"{MACHINES}/extensions", f"{params['name']}/{params['extension']}", params["group"])
+
+
+def list_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines``.
+
+    Ids keep the caller's casing of the group, except with ``$filter``, which upper-cases it (recorded).
+    """
+    found = partial(_rows, emulator, request, params["subscription"], params["group"], "")
+    return _list(emulator, request, found, is_wide="$filter" in request.query, group=params["group"])
+
+
+def list_subscription(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET /subscriptions/{subscription}/providers/Microsoft.Compute/virtualMachines``: groups in upper case."""
+    found = partial(_rows, emulator, request, params["subscription"], None, "")
+    return _list(emulator, request, found, is_wide=True, group="")
+
+
+def list_location(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET /subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/virtualMachines``."""
+    found = partial(_rows, emulator, request, params["subscription"], None, params["location"])
+    return _list(emulator, request, found, is_wide=True, group="")
+
+
+def _rows(
+    emulator: "Emulator", request: Request, subscription: str, group: str | None, location: str
+) -> Sequence[Stored]:
+    rows = list(emulator.state.of_type(MACHINES, subscription=subscription, group=group))
+    if location:
+        region = location.replace(" ", "").lower()
+        rows = [stored for stored in rows if stored.location == region]
+    if "$filter" not in request.query:
+        return rows
+    match = _FILTER.match(request.query["$filter"])
+    if match is None:
+        raise invalid_parameter(f"The value of parameter $filter is invalid: {request.query['$filter']}.", "$filter")
+    wanted = match["id"].rstrip("/").lower()
+    path = ("properties", "virtualMachineScaleSet", "id")
+    return [stored for stored in rows if str(value_at(stored.document, path) or "").lower() == wanted]
+
+
+def _list(
+    emulator: "Emulator", request: Request, rows: partial[Sequence[Stored]], *, is_wide: bool, group: str
+) -> Response:
+    """One page. ``$expand`` counts only beside ``$filter``, as the reference says."""
+    is_status = request.query.get("statusonly", "").lower() == "true"
+    expand = expand_words(request.query) if "$filter" in request.query else frozenset[str]()
+
+    def render(stored: Stored) -> Json:
+        words = expand | {"instanceview"} if is_status else expand
+        document = shown(emulator, request, stored, group, expand=words) if group else _wide(stored, words)
+        return _status_only(document) if is_status else (with_upper_group(document) if is_wide else document)
+
+    def _wide(stored: Stored, words: frozenset[str]) -> Json:
+        name = stored.document.get("id", "").split("/")
+        return with_upper_group(shown(emulator, request, stored, name[4] if len(name) > 4 else "", expand=words))
+
+    return rendered(list_page(emulator, request, rows, render))
+
+
+def _status_only(document: Json) -> Json:
+    """What ``statusOnly=true`` leaves: who the machine is and its run-time state."""
+    properties = document.get("properties", {})
+    kept = {name: properties[name] for name in ("provisioningState", "vmId", "instanceView") if name in properties}
+    named: Json = {name: document[name] for name in ("name", "id", "type", "location") if name in document}
+    return with_upper_group({**named, "properties": kept})
+
+
+def list_sizes(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET .../virtualMachines/{name}/vmSizes`` is not emulated; the machine must exist all the same."""
+    require_machine(emulator, params)
+    raise ArmError(501, "NotEmulated", "The emulator does not emulate the sizes of a machine.")
