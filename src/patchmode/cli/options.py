@@ -83,13 +83,20 @@ def _filter_options() -> list[Decorator]:
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the settings that a plan may change."""
-    orchestrations = ("customer-managed-schedules", "azure-managed", "automatic-by-os", "manual", "image-default")
+    orchestrations = (
+        "customer-managed-schedules",
+        "azure-managed",
+        "automatic-by-os",
+        "manual",
+        "image-default",
+        "keep",
+    )
     options: list[Decorator] = [
         click.option(
             "--to",
             "orchestration",
             type=click.Choice(orchestrations),
-            help="Patch orchestration (default: customer-managed-schedules, or none when only others are given).",
+            help="Patch orchestration (default: customer-managed-schedules); keep leaves it as it is.",
         ),
         click.option("--periodic-assessment", type=click.Choice(("on", "off")), help="Assess for updates every 24 h."),
         click.option(

@@ -1,0 +1,44 @@
+"""`patchmode audit`. Must not: write anything anywhere."""
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command)
+@scope_options
+@settings_options
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> int:
+    """Every machine: its orchestration, who patches it, and why.
+
+    Without a selector: everything that the signed-in principal can see. Machines are measured against --to (default:
+    customer-managed-schedules). Ends with 10 when a machine is not as wanted or could not be read, with 0 otherwise.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import emit
+    from patchmode.cli.results import audit_result
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.scoping import scope_from, wanted_from
+    from patchmode.model.report import AuditReport
+    from patchmode.workflow.auditing import audit
+
+    settings = settings_of(context)
+    wanted = wanted_from(options)
+    scope = scope_from(options)
+    if not scope.has_selector:
+        scope = replace(scope, everything=True)
+
+    async def work() -> AuditReport:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await audit(azure, scope, wanted=wanted, clock=composition.clock())
+
+    report = run_reading(work)
+    emit(audit_result(report), settings)
+    return Exit.FINDINGS if report.counts["findings"] else Exit.DONE

@@ -1,0 +1,50 @@
+"""`patchmode doctor`. Must not: register providers or assign roles."""
+
+from typing import Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command)
+@scope_options
+@click.option("--role-json", is_flag=True, help="Print the least-privilege custom role, for az role definition create.")
+@click.pass_context
+def command(context: click.Context, /, role_json: bool, **options: Any) -> int:
+    """Who am I, where, and what is missing to do the job.
+
+    Looks at the subscriptions of the scope, or at all that you can see. Ends with 10 when something is missing.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.results import diagnosis_result
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.scoping import scope_from
+    from patchmode.model.report import Diagnosis
+    from patchmode.reports.paint import Paint
+    from patchmode.workflow.doctor import examine, least_privilege_role
+
+    settings = settings_of(context)
+    scope = scope_from(options)
+
+    async def work() -> Diagnosis:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await examine(azure, scope)
+
+    diagnosis = run_reading(work)
+    if role_json:
+        import json
+
+        role = least_privilege_role([check.subscription.id for check in diagnosis.subscriptions])
+
+        def lines(_: Paint) -> list[str]:
+            return [json.dumps(role, indent=2)]
+
+        emit(Result(document=role, lines=lines, rows=lambda: [role], columns=tuple(role)), settings)
+        return Exit.DONE
+    emit(diagnosis_result(diagnosis), settings)
+    return Exit.FINDINGS if diagnosis.has_findings else Exit.DONE

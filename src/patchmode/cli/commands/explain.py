@@ -1,0 +1,38 @@
+"""`patchmode explain`. Must not: write anything anywhere."""
+
+from typing import Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import settings_options
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command)
+@click.argument("machine", metavar="MACHINE")
+@settings_options
+@click.pass_context
+def command(context: click.Context, /, machine: str, **options: Any) -> int:
+    """One machine in full: settings, rules, outcome, JSON.
+
+    MACHINE is a resource id, or a name that only one machine you can see has.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import emit
+    from patchmode.cli.results import explanation_result
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.scoping import wanted_from
+    from patchmode.model.report import Explanation
+    from patchmode.workflow.explaining import explain
+
+    settings = settings_of(context)
+    wanted = wanted_from(options)
+
+    async def work() -> Explanation:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await explain(azure, machine, wanted=wanted)
+
+    emit(explanation_result(run_reading(work)), settings)
+    return Exit.DONE

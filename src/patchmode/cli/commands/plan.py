@@ -1,0 +1,63 @@
+"""`patchmode plan`. Must not: change anything in Azure."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command)
+@scope_options
+@settings_options
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file.")
+@click.pass_context
+def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
+    """The exact changes, as a diff and as a file.
+
+    Reads every machine in scope from its provider and works out the smallest request that makes it as wanted. Nothing
+    is changed. Ends with 10 when changes are pending or a machine could not be read, with 0 otherwise.
+    """
+    from patchmode import __version__
+    from patchmode.cli import composition
+    from patchmode.cli.output import emit, say
+    from patchmode.cli.results import plan_result
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.scoping import require_selector, scope_from, wanted_from
+    from patchmode.model.plan import Plan
+    from patchmode.store.plan_file import write_plan
+    from patchmode.workflow.planning import make_plan
+
+    settings = settings_of(context)
+    wanted = wanted_from(options)
+    scope = scope_from(options)
+    require_selector(scope, "plan")
+
+    async def work() -> Plan:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await make_plan(
+                azure,
+                scope,
+                wanted,
+                clock=composition.clock(),
+                tool_version=__version__,
+                remark=lambda note: say(f"Note: {note}", settings),
+            )
+
+    plan = run_reading(work)
+    if out is not None:
+        plan = write_plan(plan, out)
+    emit(plan_result(plan), settings)
+    if plan.changes:
+        say(_next_step(out), settings)
+    return Exit.FINDINGS if plan.changes or plan.unreadable else Exit.DONE
+
+
+def _next_step(out: Path | None) -> str:
+    if out is None:
+        return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"
+    return f"Nothing was changed. Written to {out}; carry it out with: patchmode apply {out}"

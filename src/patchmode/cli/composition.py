@@ -1,0 +1,64 @@
+"""The composition root: the one place that knows which room fulfils which port.
+
+Must not: be imported before a command runs; what it composes is heavy.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from patchmode.cli.settings import Settings
+from patchmode.store.runs import RunStore
+from patchmode.workflow.clock import SystemClock
+from patchmode.workflow.ports import Azure, Clock
+
+DEFAULT_CLOUD = "AzureCloud"
+
+
+def clock() -> Clock:
+    """The system's clock."""
+    return SystemClock()
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, read_only: bool) -> AsyncIterator[Azure]:
+    """A signed-in connection to the chosen cloud, closed at the end.
+
+    Args:
+        settings: `cloud` is looked at.
+        read_only: refuse everything but reading, whatever is called.
+
+    Raises:
+        CloudError: the cloud is unknown or not to be trusted. SignInError: no credential gave a token.
+    """
+    from patchmode.arm.session import connect
+
+    async with connect(settings.cloud or DEFAULT_CLOUD, read_only=read_only) as azure:
+        yield azure
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where run journals and plans of `apply` live."""
+    if settings.state_dir:
+        return Path(settings.state_dir).expanduser()
+    import platformdirs
+
+    return platformdirs.user_state_path("patchmode", appauthor=False)
+
+
+def run_store(settings: Settings) -> RunStore:
+    """The runs of the state folder."""
+    return RunStore(state_folder(settings))
+
+
+def new_plan_path(settings: Settings, clock: Clock) -> Path:
+    """Where `apply` and `rollback` write the plan that they make, in a folder that exists.
+
+    Raises:
+        StorageError: the folder cannot be made.
+    """
+    from patchmode.store.atomic import make_private_folder
+
+    folder = state_folder(settings) / "plans"
+    make_private_folder(folder)
+    return folder / f"{clock.now():%Y%m%dT%H%M%S.%fZ}.json"

@@ -1,0 +1,115 @@
+"""Results to standard output in the format asked for; everything else to standard error.
+
+Must not: compute results.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import click
+
+from patchmode.cli.settings import Settings
+from patchmode.reports.paint import Paint
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One command's result, in every form that may be asked for."""
+
+    document: Any
+    """The JSON document, as values or a struct that msgspec encodes."""
+    lines: Callable[[Paint], Iterable[str]]
+    """The table for people."""
+    rows: Callable[[], Iterable[Any]]
+    """One value per line of jsonl and row of csv."""
+    columns: Sequence[str]
+    """Of csv."""
+
+
+def paint_for(stream: TextIO, settings: Settings) -> Paint:
+    """Colours and width for a stream: none and unlimited where it is not a terminal."""
+    if not stream.isatty():
+        return Paint()
+    wants_colours = not settings.no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Paint(colours=wants_colours, width=shutil.get_terminal_size().columns)
+
+
+def emit(result: Result, settings: Settings) -> None:
+    """Write a result to standard output.
+
+    Raises:
+        UsageError: `--query` is not JMESPath. OSError: standard output cannot be written.
+    """
+    stream = sys.stdout
+    if settings.query:
+        _emit_selected(result.document, settings, stream)
+    elif settings.format == "table":
+        stream.writelines(line + "\n" for line in result.lines(paint_for(stream, settings)))
+    else:
+        _emit_machine(result, settings.format, stream)
+    stream.flush()
+
+
+def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
+    from patchmode.reports import machine_formats
+
+    if form == "json":
+        machine_formats.write_json(result.document, stream)
+    elif form == "jsonl":
+        machine_formats.write_jsonl(result.rows(), stream)
+    else:
+        machine_formats.write_csv(map(as_values, result.rows()), result.columns, stream)
+
+
+def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
+    from patchmode.reports import machine_formats
+
+    chosen = machine_formats.select(as_values(document), settings.query or "")
+    rows = chosen if isinstance(chosen, list) else [chosen]
+    if settings.format == "json":
+        machine_formats.write_json(chosen, stream)
+    elif settings.format == "jsonl":
+        machine_formats.write_jsonl(rows, stream)
+    else:
+        mappings = [row if isinstance(row, dict) else {"value": row} for row in rows if row is not None]
+        columns = list(dict.fromkeys(name for row in mappings for name in row))
+        if settings.format == "csv":
+            machine_formats.write_csv(mappings, columns or ["value"], stream)
+        else:
+            _emit_plain(mappings, columns, stream, settings)
+
+
+def _emit_plain(rows: list[dict[str, Any]], columns: list[str], stream: TextIO, settings: Settings) -> None:
+    from patchmode.reports.columns import Column, lines
+
+    if not rows:
+        return
+    texts = [["" if row.get(name) is None else str(row[name]) for name in columns] for row in rows]
+    if columns == ["value"]:
+        stream.writelines(f"{text[0]}\n" for text in texts)
+        return
+    table = lines([Column(name, 6) for name in columns], texts, paint=paint_for(stream, settings))
+    stream.writelines(line + "\n" for line in table)
+
+
+def as_values(document: Any) -> Any:
+    """A document as plain JSON values, whatever struct it is made of."""
+    import msgspec
+
+    return msgspec.to_builtins(document, str_keys=True)
+
+
+def say(text: str, settings: Settings) -> None:
+    """One line for the person at the terminal, on standard error; nothing when quiet."""
+    if not settings.quiet:
+        click.echo(text, err=True)
+
+
+def say_lines(lines: Iterable[str], settings: Settings) -> None:
+    """Several lines on standard error; nothing when quiet."""
+    for line in lines:
+        say(line, settings)

@@ -1,0 +1,144 @@
+"""Watching a run: a bar with a tally on a terminal, a plain line every few seconds elsewhere.
+
+Must not: influence the run; every method may be ignored.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from patchmode.cli.settings import Settings
+from patchmode.model.outcome import ChangeResult, Result
+from patchmode.reports.headings import short
+from patchmode.reports.paint import printable
+from patchmode.workflow.ports import Observer, Progress
+
+SECONDS_BETWEEN_LINES = 5.0
+_BAD = {Result.FAILED, Result.UNKNOWN, Result.STALE}
+
+
+@contextmanager
+def watching(settings: Settings, *, skipped: int, doing: str = "Applying") -> Iterator[Observer]:
+    """An observer that fits the terminal.
+
+    Args:
+        settings: quiet and no_progress are honoured.
+        skipped: machines of the scope that the plan leaves alone, for the tally.
+        doing: the word before the bar.
+    """
+    if settings.quiet or settings.no_progress:
+        yield Remarks(settings)
+    elif sys.stderr.isatty():
+        with _bar(settings, skipped=skipped, doing=doing) as observer:
+            yield observer
+    else:
+        yield Lines(settings, skipped=skipped, doing=doing)
+
+
+class Remarks:
+    """Tells remarks and failures only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def progressed(self, progress: Progress) -> None:
+        """Say nothing of the tally."""
+
+    def remarked(self, text: str) -> None:
+        """Pass one line on."""
+        if not self.settings.quiet:
+            click.echo(text, err=True)
+
+
+class Lines(Remarks):
+    """A line at most every few seconds, and one at the end."""
+
+    def __init__(self, settings: Settings, *, skipped: int, doing: str) -> None:
+        super().__init__(settings)
+        self.skipped = skipped
+        self.doing = doing
+        self.began = time.monotonic()
+        self.told = float("-inf")
+
+    def progressed(self, progress: Progress) -> None:
+        """Tell the tally when it is time, and at the end."""
+        now = time.monotonic()
+        if finished(progress) < progress.total and now - self.told < SECONDS_BETWEEN_LINES:
+            return
+        self.told = now
+        tally = tally_text(progress, skipped=self.skipped, elapsed_s=now - self.began)
+        click.echo(f"{self.doing}: {finished(progress):,}/{progress.total:,}  {tally}", err=True)
+
+
+def finished(progress: Progress) -> int:
+    """Changes that have come to an end."""
+    return progress.total - progress.waiting - progress.not_started
+
+
+def tally_text(progress: Progress, *, skipped: int, elapsed_s: float) -> str:
+    """Done, failed, skipped, waiting, machines per second, time left; what is nought is left out."""
+    parts = [f"{progress.done:,} done"]
+    parts += [f"{progress.failed:,} failed"] if progress.failed else []
+    parts += [f"{skipped:,} skipped"] if skipped else []
+    parts += [f"{progress.waiting:,} waiting"] if progress.waiting else []
+    ended = finished(progress)
+    if ended and elapsed_s > 0:
+        rate = ended / elapsed_s
+        parts.append(f"{rate:.1f} VMs/s")
+        if ended < progress.total:
+            parts.append(f"{duration_text((progress.total - ended) / rate)} left")
+    return "  ".join(parts)
+
+
+def duration_text(seconds: float) -> str:
+    """`7 s`, `1:05`, `2:03:04`."""
+    whole = max(1, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+
+
+def failure_text(result: ChangeResult) -> str:
+    """One line for a change that did not end as planned."""
+    error = result.error
+    reason = f"{error.code}: {error.message}" if error else str(result.result)
+    return printable(f"✗ {short(result.id)}  {reason}")
+
+
+@contextmanager
+def _bar(settings: Settings, *, skipped: int, doing: str) -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    console = Console(file=sys.stderr, no_color=settings.no_color or None, highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[tally]}"),
+    )
+    began = time.monotonic()
+    with Bars(*columns, console=console, refresh_per_second=5) as bars:
+        task = bars.add_task(doing, total=None, tally="")
+
+        class Bar(Remarks):
+            """Moves the bar; tells each failure once, above it."""
+
+            def progressed(self, progress: Progress) -> None:
+                tally = tally_text(progress, skipped=skipped, elapsed_s=time.monotonic() - began)
+                bars.update(task, total=progress.total, completed=finished(progress), tally=tally)
+                latest = progress.latest
+                if latest is not None and latest.result in _BAD:
+                    console.print(Text(failure_text(latest), style="red"))
+
+            def remarked(self, text: str) -> None:
+                console.print(Text(text, style="yellow"))
+
+        yield Bar(settings)

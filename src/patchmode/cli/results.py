@@ -1,0 +1,152 @@
+"""From each workflow's value to a `Result`: document, table, rows.
+
+Must not: decide exit codes; the commands do.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from patchmode.cli.output import Result, as_values
+from patchmode.model.outcome import RunReport, RunSummary
+from patchmode.model.plan import Plan
+from patchmode.model.report import AuditReport, Diagnosis, Explanation
+from patchmode.model.target import Target
+
+_RUN_COLUMNS = (
+    "id",
+    "result",
+    "code",
+    "message",
+    "advice",
+    "verified",
+    "requestId",
+    "correlationId",
+    "startedAt",
+    "endedAt",
+)
+_PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter", "reversible", "body")
+
+
+def audit_result(report: AuditReport) -> Result:
+    """An audit."""
+    from patchmode.reports.audit_document import CSV_COLUMNS, audit_document, audit_machine_row
+    from patchmode.reports.audit_text import audit_lines
+
+    return Result(
+        document=audit_document(report),
+        lines=lambda paint: audit_lines(report, paint=paint),
+        rows=lambda: map(audit_machine_row, report.machines),
+        columns=CSV_COLUMNS,
+    )
+
+
+def plan_result(plan: Plan) -> Result:
+    """A plan."""
+    from patchmode.reports.plan_text import plan_lines
+    from patchmode.store.plan_file import plan_document
+
+    document = as_values(plan_document(plan))
+    return Result(
+        document=document,
+        lines=lambda paint: plan_lines(plan, paint=paint),
+        rows=lambda: _plan_rows(document),
+        columns=_PLAN_COLUMNS,
+    )
+
+
+def _plan_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    ends = {"changes": "change", "unchanged": "unchanged", "skipped": "skipped", "unreadable": "unreadable"}
+    for part, end in ends.items():
+        for row in document[part]:
+            yield {"end": end, **row}
+
+
+def run_result(report: RunReport, target: Target) -> Result:
+    """A run."""
+    from patchmode.reports.run_text import run_lines
+
+    return _run(report, target, lambda paint: run_lines(report, target, paint=paint))
+
+
+def verification_result(report: RunReport, target: Target) -> Result:
+    """A verification of a run: the run's document, and what was found as text."""
+    from patchmode.reports.run_text import verification_lines
+
+    return _run(report, target, lambda paint: verification_lines(report, target, paint=paint))
+
+
+def _run(report: RunReport, target: Target, lines: Any) -> Result:
+    from patchmode.store.run_rows import run_to_document
+
+    document = as_values(run_to_document(report, target))
+    return Result(document=document, lines=lines, rows=lambda: _run_rows(document), columns=_RUN_COLUMNS)
+
+
+def _run_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    for row in document["results"]:
+        error, verification = row["error"] or {}, row["verification"] or {}
+        told = {name: error.get(name) for name in ("code", "message", "advice")}
+        yield {**row, **told, "verified": verification.get("verified")}
+
+
+def runs_result(runs: tuple[RunSummary, ...]) -> Result:
+    """The list of runs."""
+    from patchmode.reports.run_text import runs_lines
+
+    rows = [_summary_row(run) for run in runs]
+    return Result(
+        document={"format": "patchmode/runs/v1", "runs": rows},
+        lines=lambda paint: runs_lines(runs, paint=paint),
+        rows=lambda: rows,
+        columns=("run", "state", "createdAt", "changes", "ended", "rollbackOf", "endpoint", "tenantId", "problem"),
+    )
+
+
+def _summary_row(run: RunSummary) -> dict[str, Any]:
+    return {
+        "run": run.run,
+        "state": run.state,
+        "createdAt": run.created_at,
+        "changes": run.changes,
+        "ended": run.ended,
+        "rollbackOf": run.rollback_of,
+        "endpoint": run.target.endpoint if run.target else None,
+        "tenantId": run.target.tenant_id if run.target else None,
+        "planDigest": run.digest,
+        "problem": run.problem,
+    }
+
+
+def explanation_result(explanation: Explanation) -> Result:
+    """One machine in full."""
+    from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_row
+    from patchmode.reports.machine_text import explanation_lines
+
+    row = as_values(audit_machine_row(explanation.audit))
+    target = explanation.target
+    document = {
+        "format": "patchmode/explain/v1",
+        "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
+        "machine": row,
+        "document": explanation.document,
+        "instanceView": explanation.instance_view,
+        "notes": list(explanation.notes),
+    }
+    return Result(
+        document=document,
+        lines=lambda paint: explanation_lines(explanation, paint=paint),
+        rows=lambda: [row],
+        columns=CSV_COLUMNS,
+    )
+
+
+def diagnosis_result(diagnosis: Diagnosis) -> Result:
+    """Doctor's answer."""
+    from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines, subscription_row
+
+    return Result(
+        document=diagnosis_document(diagnosis),
+        lines=lambda paint: diagnosis_lines(diagnosis, paint=paint),
+        rows=lambda: map(subscription_row, diagnosis.subscriptions),
+        columns=("id", "name", "state", "missingActions", "readOnlyLocks", "notes"),
+    )

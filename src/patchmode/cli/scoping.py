@@ -1,0 +1,136 @@
+"""Scope and settings options, and files of ids, as the model's values.
+
+Must not: look anything up; the inventory does.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from patchmode.errors import StorageError, UsageError
+from patchmode.model.patch_settings import Orchestration, RebootSetting
+from patchmode.model.plan import WantedSettings
+from patchmode.model.scope import Filters, Scope
+
+KEEP = "keep"
+"""`--to keep`: leave the orchestration alone and set the other settings only."""
+_SYSTEMS = ("windows", "linux")
+
+
+def scope_from(options: dict[str, Any]) -> Scope:
+    """Take the scope's options out of a command's options.
+
+    Args:
+        options: a command's keyword arguments; those of the scope are removed from it.
+
+    Raises:
+        UsageError: a filter or a file of ids cannot be understood. StorageError: a file cannot be read.
+    """
+    ids = [text for value in options.pop("ids") for text in _split(value)]
+    for name in options.pop("ids_file"):
+        ids += _ids_in(name)
+    return Scope(
+        subscriptions=options.pop("subscription"),
+        management_groups=options.pop("management_group"),
+        resource_groups=options.pop("resource_group"),
+        ids=tuple(ids),
+        graph_queries=options.pop("graph_query"),
+        everything=options.pop("everything"),
+        include=_filters(options, "only_"),
+        exclude=_filters(options, "exclude_"),
+    )
+
+
+def wanted_from(options: dict[str, Any]) -> WantedSettings:
+    """Take the settings' options out of a command's options; Customer Managed Schedules where no `--to` is given."""
+    to = options.pop("orchestration") or Orchestration.CUSTOMER_MANAGED_SCHEDULES.option
+    assessment = options.pop("periodic_assessment")
+    reboot = options.pop("reboot")
+    return WantedSettings(
+        orchestration=None if to == KEEP else next(entry for entry in Orchestration if entry.option == to),
+        periodic_assessment=None if assessment is None else assessment == "on",
+        reboot=RebootSetting(reboot) if reboot else None,
+        hotpatch_off=options.pop("hotpatch") == "off",
+        include_scale_set_members=options.pop("include_scale_set_members"),
+    )
+
+
+def require_selector(scope: Scope, command: str) -> None:
+    """Refuse a command that may write where the user pointed at nothing.
+
+    Raises:
+        UsageError: the scope has no selector.
+    """
+    if not scope.has_selector:
+        raise UsageError(
+            f"{command} needs to know which machines.",
+            advice="Give --subscription, --resource-group, --ids, --graph-query, …, or --all.",
+        )
+
+
+def _filters(options: dict[str, Any], prefix: str) -> Filters:
+    systems = options.pop(f"{prefix}os")
+    for name in systems:
+        if name.casefold() not in _SYSTEMS:
+            raise UsageError(f"{name!r} is not an operating system here.", advice="Give windows or linux.")
+    return Filters(
+        os=systems,
+        locations=options.pop(f"{prefix}location"),
+        tags=tuple(_tag(text) for text in options.pop(f"{prefix}tag")),
+        names=options.pop(f"{prefix}name"),
+        power=options.pop(f"{prefix}power"),
+    )
+
+
+def _tag(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not key:
+        raise UsageError(f"{text!r} is not a tag filter.", advice="Give KEY or KEY=VALUE.")
+    return key, value if equals else None
+
+
+def _split(value: str) -> list[str]:
+    """Several ids in one shell word: `--ids "$(az vm list --query '[].id' -o tsv)"`."""
+    return value.split() if value.strip().count("\n") or " /" in value.strip() else [value]
+
+
+def _ids_in(name: str) -> list[str]:
+    text = _text_of(name)
+    source = "standard input" if name == "-" else name
+    found = _from_json(text, source) if text.lstrip().startswith("[") else _from_lines(text)
+    if not found:
+        raise UsageError(f"{source} holds no resource id.", advice="Put one resource id on a line.")
+    return found
+
+
+def _from_lines(text: str) -> list[str]:
+    stripped = (line.strip().strip("\"',") for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _from_json(text: str, source: str) -> list[str]:
+    """What `az … -o json` prints: a list of ids, or of objects with an id."""
+    import json
+
+    try:
+        values: list[Any] = json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{source} begins like JSON but is not: {error}.", advice="One id a line works too."
+        ) from error
+    ids = [value.get("id") if isinstance(value, dict) else value for value in values]
+    wrong = next((value for value in ids if not isinstance(value, str)), None)
+    if wrong is not None or None in ids:
+        raise UsageError(f"{source} holds an entry without an id.", advice="Select ids with --query '[].id'.")
+    return [str(value) for value in ids]
+
+
+def _text_of(name: str) -> str:
+    try:
+        if name == "-":
+            return sys.stdin.read()
+        return Path(name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise StorageError(f"{name} could not be read: {error.strerror}.", advice="Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not a text file.", advice="Put one resource id on a line, UTF-8.") from error
