@@ -107,6 +107,10 @@ class Emulator:
         self.directory.load(checked)
         fleets.load_resources(self, checked)
         self.authorization.refresh()
+        self.keep_directory()
+
+    def keep_directory(self) -> None:
+        """Remember subscriptions, groups and principals beyond this process, where the state is stored."""
         if self.store is not None:
             self.store.keep_fleet(fleets.directory_of(self.directory))
 
@@ -265,10 +269,11 @@ def _body(content: bytes) -> object | None:
     if not content:
         return None
     try:
-        return msgspec.json.decode(content)
+        decoded: object = msgspec.json.decode(content)
     except msgspec.DecodeError as error:
         message = f"The request content was invalid and could not be deserialized: '{error}'."
         raise ArmError(400, "InvalidRequestContent", message, gateway=True) from error
+    return decoded
 
 
 def seeded(seed: int) -> random.Random:

@@ -27,6 +27,8 @@ class Subscription:
     """The name of its parent group; ``''`` for the tenant's root group."""
     unregistered: set[str] = field(default_factory=set)
     """Provider namespaces in lower case that it is not registered for."""
+    registering: set[str] = field(default_factory=set)
+    """Those among them whose registration is under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class FaultError(ValueError):
     """A fault file that cannot be read or does not follow the schema."""
 
 
-class _Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+class _Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     pass
 
 

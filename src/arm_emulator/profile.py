@@ -53,6 +53,10 @@ class Profile:
         "yes",
         "A ReadOnly lock blocks POST actions as well as PUT and PATCH.",
     )
+    lock_list: Literal["scope-and-below", "with-inherited"] = switch(
+        "scope-and-below",
+        "A list of locks: those at the scope and below it, or those inherited from above as well.",
+    )
     list_page_size: int = switch(
         0,
         "The largest page of a provider's list; 0 draws uneven pages of 50 to 300 as recorded.",

@@ -8,6 +8,11 @@ from arm_emulator.protocol.routing import Route, Router
 PROVIDERS = (
     "arm_emulator.protocol.operations",
     "arm_emulator.providers.resources",
+    "arm_emulator.providers.tags",
+    "arm_emulator.providers.registration",
+    "arm_emulator.providers.authorization",
+    "arm_emulator.providers.management_groups",
+    "arm_emulator.providers.network",
     "arm_emulator.providers.compute.routes",
 )
 

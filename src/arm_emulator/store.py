@@ -1,7 +1,7 @@
 """The state on disk: one SQLite file, written through at every change, so an emulator that stops comes back as it was.
 
-One process uses a file at a time. Resources, operations in flight and the directory are kept; ledger, buckets, pages and
-tokens are not.
+One process uses a file at a time. Resources, operations in flight and the directory are kept; ledger, buckets, pages
+and tokens are not.
 """
 
 import sqlite3

@@ -73,8 +73,8 @@ class Authorization:
             raise ArmError(
                 403,
                 "AuthorizationFailed",
-                f"{client(principal)} does not have authorization to perform action '{action}' over scope '{scope}' or the "
-                "scope is invalid. If access was recently granted, please refresh your credentials.",
+                f"{client(principal)} does not have authorization to perform action '{action}' over scope '{scope}' or "
+                "the scope is invalid. If access was recently granted, please refresh your credentials.",
                 gateway=True,
             )
 

@@ -1,0 +1,83 @@
+"""Microsoft.Resources/tags/default: the tags of any scope, read and changed apart from the resource itself."""
+
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.routing import Route
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_PATTERN = "/{scope+}/providers/Microsoft.Resources/tags/default"
+
+
+def _target(emulator: "Emulator", params: dict[str, str]) -> Stored:
+    stored = emulator.state.get("/" + params["scope"])
+    if stored is None:
+        message = f"The resource '/{params['scope']}' was not found."
+        raise ArmError(404, "ResourceNotFound", message, gateway=True)
+    return stored
+
+
+def _body(stored: Stored) -> Document:
+    return {
+        "id": f"{stored.id}/providers/Microsoft.Resources/tags/default",
+        "name": "default",
+        "type": "Microsoft.Resources/tags",
+        "properties": {"tags": stored.document.get("tags") or {}},
+    }
+
+
+def _get(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
+    return Response(200, _body(_target(emulator, params)))
+
+
+def _patch(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    stored = _target(emulator, params)
+    given = _given(request)
+    operation = request.body.get("operation", "") if isinstance(request.body, dict) else ""
+    held: dict[str, Any] = stored.document.get("tags") or {}
+    match str(operation).lower():
+        case "merge":
+            tags = {**held, **given}
+        case "replace":
+            tags = given
+        case "delete":
+            tags = {name: value for name, value in held.items() if given.get(name) != value}
+        case _:
+            message = f"The operation '{operation}' is invalid. Allowed: 'Merge', 'Replace', 'Delete'."
+            raise ArmError(400, "InvalidRequestContent", message, gateway=True)
+    return Response(200, _body(_store(emulator, stored, tags)))
+
+
+def _put(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    return Response(200, _body(_store(emulator, _target(emulator, params), _given(request))))
+
+
+def _delete(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
+    _store(emulator, _target(emulator, params), {})
+    return Response(200)
+
+
+def _given(request: Request) -> dict[str, Any]:
+    properties = request.body.get("properties") if isinstance(request.body, dict) else None
+    tags = properties.get("tags") if isinstance(properties, dict) else None
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        message = "The request content was invalid: properties.tags must be an object of strings."
+        raise ArmError(400, "InvalidRequestContent", message, gateway=True)
+    return tags
+
+
+def _store(emulator: "Emulator", stored: Stored, tags: dict[str, Any]) -> Stored:
+    # A machine's etag counts every accepted write, this one too; other resources are stored without one.
+    counts = stored.etag is not None or stored.type == "microsoft.compute/virtualmachines"
+    return emulator.state.put({**stored.document, "tags": tags}, etag=stored.matching_etag + 1 if counts else None)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", _PATTERN, _get, "Microsoft.Resources/tags/read"),
+    Route("PATCH", _PATTERN, _patch, "Microsoft.Resources/tags/write"),
+    Route("PUT", _PATTERN, _put, "Microsoft.Resources/tags/write"),
+    Route("DELETE", _PATTERN, _delete, "Microsoft.Resources/tags/delete"),
+)
