@@ -47,7 +47,7 @@ def plan_machine(machine: Machine, wanted: WantedSettings) -> Change | Unchanged
     document = document_of(machine)
     block = first_block(reasons_for(machine, wanted))
     outcome = predict(machine.settings, machine)
-    if block is not None and (block.rule in _THE_WISH_ITSELF or machine.os is None):
+    if block is not None and block.rule in _THE_WISH_ITSELF:
         return Skipped(machine.id, block.rule, block.message, block.fix, outcome)
     system = system_of(machine)
     patch = smallest_patch(PatchSettings.from_document(settings_in(document, system)), target_settings(wanted))
