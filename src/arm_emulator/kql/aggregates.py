@@ -1,0 +1,435 @@
+"""The aggregates of summarize: their types, the names of their columns, and how a group's rows become a value.
+
+Each works on the whole list of its argument tuples. Null is left out of everything but `count()`, `make_list_with_nulls`
+and the other columns of `arg_max`; the empty string is a value.
+
+Source: Kusto documentation of each aggregate; names of columns as Microsoft's language service gives them.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from arm_emulator.kql.arithmetic import divide_long
+from arm_emulator.kql.code import Bound
+from arm_emulator.kql.conversions import to_dynamic
+from arm_emulator.kql.syntax import Call
+from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, Type
+from arm_emulator.kql.values import Value, json_text, wrap_long
+
+if TYPE_CHECKING:
+    from arm_emulator.kql.binder import Binder
+
+Group = list[tuple[Value, ...]]
+Reducer = Callable[[Group], Value]
+_LARGEST_LIST = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A bound aggregate of one column."""
+
+    name: str
+    type: Type
+    arguments: list[Bound]
+    function: Reducer
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A bound aggregate of one or more columns."""
+
+    columns: tuple[tuple[str, Type], ...]
+    arguments: list[Bound]
+    function: Reducer
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an aggregate is called."""
+
+    binder: "Binder"
+    tree: Call
+
+    def refuse(self, message: str) -> NoReturn:
+        """Refuse the query at the call."""
+        self.binder.refuse(f"{self.tree.name}(): {message}", self.tree.at)
+
+    def count(self, bounds: list[Bound], least: int, most: int) -> None:
+        """Refuse a number of arguments outside `least` to `most`."""
+        if not least <= len(bounds) <= most:
+            self.refuse(f"the number of arguments, {len(bounds)}, does not fit.")
+
+    def condition(self, bound: Bound) -> Bound:
+        """Return a condition as a column that is true or not, nulls being not."""
+        if bound.type is not Type.BOOL:
+            self.refuse(f"a bool is expected, not a {bound.type}.")
+        return Bound(
+            Type.BOOL, f"(True if {bound.condition} else False)", bound.at, bound.slots, nullable=False, late=bound.late
+        )
+
+    def names(self, stem: str, bound: Bound) -> str:
+        """Return `sum_x` for an argument with a name and `sum_` for one without."""
+        return f"{stem}_{bound.name}"
+
+
+Maker = Callable[[Site, list[Bound]], One]
+ONE: dict[str, Maker] = {}
+SEVERAL: dict[str, Callable[[Site, list[Bound]], Several]] = {}
+
+
+def _one(*names: str) -> Callable[[Maker], Maker]:
+    def add(maker: Maker) -> Maker:
+        for name in names:
+            ONE[name] = maker
+        return maker
+
+    return add
+
+
+def _present(rows: Group) -> list[Value]:
+    return [row[0] for row in rows if row[0] is not None]
+
+
+@_one("count")
+def _count(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 0, 0)
+    return One("count_", Type.LONG, [], len, nullable=False)
+
+
+@_one("countif")
+def _countif(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    condition = site.condition(bounds[0])
+    return One(
+        site.names("countif", bounds[0]),
+        Type.LONG,
+        [condition],
+        lambda rows: sum(row[0] for row in rows),
+        nullable=False,
+    )
+
+
+def _distinct(rows: Group) -> int:
+    return len({_hashable(value) for value in _present(rows)})
+
+
+def _hashable(value: Value) -> Value:
+    if isinstance(value, dict | list):
+        return ("json", json_text(value))
+    return (value.__class__ is bool, value)
+
+
+def _filtered(rows: Group) -> Group:
+    return [row for row in rows if row[-1]]
+
+
+def _with_condition(name: str, plain: str, reducer: Callable[[Site, list[Bound]], One]) -> None:
+    """Register `name`: the aggregate `plain` over the rows where its last argument is true."""
+
+    def make(site: Site, bounds: list[Bound]) -> One:
+        least = 2
+        if len(bounds) < least:
+            site.refuse("a condition is expected as the last argument.")
+        position = 1
+        condition = site.condition(bounds[position])
+        made = reducer(site, [bounds[0], *bounds[position + 1 :]])
+        function = made.function
+        stem = made.name.removeprefix(plain) if made.name.startswith(plain) else f"_{made.name}"
+        return One(
+            name + stem if plain else made.name,
+            made.type,
+            [*made.arguments, condition],
+            lambda rows: function([row[:-1] for row in _filtered(rows)]),
+            nullable=made.nullable,
+        )
+
+    ONE[name] = make
+
+
+@_one("dcount", "count_distinct")
+def _dcount(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 2)
+    return One(
+        site.names(site.tree.name.removesuffix("if"), bounds[0]), Type.LONG, [bounds[0]], _distinct, nullable=False
+    )
+
+
+def _summable(site: Site, bound: Bound, *, times: bool) -> Type:
+    if bound.type is Type.BOOL or bound.type not in (NUMBERS | TIMES if times else NUMBERS):
+        site.refuse(f"a number is expected, not a {bound.type}.")
+    return Type.LONG if bound.type in INTEGERS else bound.type
+
+
+def _sum_of(kind: Type) -> Reducer:
+    if kind is Type.REAL:
+        return lambda rows: float(sum(_present(rows)))
+    return lambda rows: wrap_long(sum(_present(rows)))
+
+
+@_one("sum")
+def _sum(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    kind = _summable(site, bounds[0], times=True)
+    return One(site.names("sum", bounds[0]), kind, [bounds[0]], _sum_of(kind), nullable=False)
+
+
+def _mean(rows: Group) -> float | None:
+    found = _present(rows)
+    return math.fsum(found) / len(found) if found else math.nan
+
+
+def _mean_ticks(rows: Group) -> int | None:
+    found = _present(rows)
+    return divide_long(sum(found), len(found)) if found else None
+
+
+@_one("avg")
+def _avg(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    kind = _summable(site, bounds[0], times=True)
+    ticks = kind in TIMES
+    return One(site.names("avg", bounds[0]), kind if ticks else Type.REAL, [bounds[0]], _mean_ticks if ticks else _mean)
+
+
+def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[[Site, list[Bound]], One]:
+    def make(site: Site, bounds: list[Bound]) -> One:
+        site.count(bounds, 1, 1)
+        kind = bounds[0].type
+        if kind is Type.DYNAMIC or kind is Type.GUID:
+            site.refuse(f"a value that has an order is expected, not a {kind}.")
+        blank = "" if kind is Type.STRING else None
+
+        def reduce(rows: Group) -> Value:
+            found = _present(rows)
+            if kind is Type.STRING:
+                found = [value for value in found if value] or found
+            return pick(found) if found else blank
+
+        return One(site.names(site.tree.name.removesuffix("if"), bounds[0]), kind, [bounds[0]], reduce)
+
+    return make
+
+
+ONE["min"] = _extreme(min)
+ONE["max"] = _extreme(max)
+
+
+def _spread(sample: int, *, root: bool) -> Callable[[Site, list[Bound]], One]:
+    def make(site: Site, bounds: list[Bound]) -> One:
+        site.count(bounds, 1, 1)
+        _summable(site, bounds[0], times=False)
+
+        def reduce(rows: Group) -> float:
+            found = _present(rows)
+            if len(found) <= sample:
+                return math.nan if not found else 0.0
+            mean = math.fsum(found) / len(found)
+            variance = math.fsum((value - mean) ** 2 for value in found) / (len(found) - sample)
+            return math.sqrt(variance) if root else variance
+
+        return One(site.names(site.tree.name.removesuffix("if"), bounds[0]), Type.REAL, [bounds[0]], reduce)
+
+    return make
+
+
+ONE["stdev"] = _spread(1, root=True)
+ONE["stdevp"] = _spread(0, root=True)
+ONE["variance"] = _spread(1, root=False)
+ONE["variancep"] = _spread(0, root=False)
+
+
+def _limit(site: Site, bounds: list[Bound]) -> int:
+    if len(bounds) < 2:
+        return _LARGEST_LIST
+    value = site.binder.constant_of(bounds[1], "The largest size")
+    if bounds[1].type not in INTEGERS or not isinstance(value, int) or value < 0:
+        site.refuse("the largest size must be an integer that is not negative.")
+    return value
+
+
+def _as_dynamic(site: Site, bound: Bound) -> Bound:
+    dynamic = to_dynamic(site.binder.space, bound)
+    return Bound(dynamic.type, dynamic.text, bound.at, dynamic.slots, name=bound.name, late=dynamic.late)
+
+
+@_one("make_list", "makelist")
+def _make_list(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 2)
+    limit = _limit(site, bounds)
+    argument = _as_dynamic(site, bounds[0])
+    return One(site.names("list", bounds[0]), Type.DYNAMIC, [argument], lambda rows: _present(rows)[:limit])
+
+
+@_one("make_list_with_nulls")
+def _make_list_with_nulls(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    argument = _as_dynamic(site, bounds[0])
+    return One(site.names("list", bounds[0]), Type.DYNAMIC, [argument], lambda rows: [row[0] for row in rows])
+
+
+def _different(found: Iterable[Value]) -> list[Value]:
+    first: dict[Value, Value] = {}
+    for value in found:
+        first.setdefault(_hashable(value), value)
+    return list(first.values())
+
+
+@_one("make_set", "makeset")
+def _make_set(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 2)
+    limit = _limit(site, bounds)
+    argument = _as_dynamic(site, bounds[0])
+
+    def reduce(rows: Group) -> list[Value]:
+        found: list[Value] = []
+        for value in _present(rows):
+            found.extend(value if isinstance(value, list) else [value])
+        return _different(found)[:limit]
+
+    return One(site.names("set", bounds[0]), Type.DYNAMIC, [argument], reduce)
+
+
+@_one("make_bag", "make_dictionary")
+def _make_bag(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 2)
+    limit = _limit(site, bounds)
+    if bounds[0].type is not Type.DYNAMIC:
+        site.refuse(f"a dynamic is expected, not a {bounds[0].type}.")
+
+    def reduce(rows: Group) -> dict[str, Value]:
+        bag: dict[str, Value] = {}
+        for value in _present(rows):
+            if isinstance(value, dict):
+                for key, item in value.items():
+                    if key not in bag and len(bag) < limit:
+                        bag[key] = item
+        return bag
+
+    return One(site.names("bag", bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
+
+
+def _rank(found: list[Value], percent: float) -> Value:
+    """Return the nearest-rank percentile of sorted values."""
+    return found[max(0, math.ceil(percent / 100 * len(found)) - 1)]
+
+
+@_one("percentile")
+def _percentile(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 2, 2)
+    kind = _summable(site, bounds[0], times=True)
+    percent = _percent(site, bounds[1])
+
+    def reduce(rows: Group) -> Value:
+        found = sorted(_present(rows))
+        return _rank(found, percent) if found else None
+
+    return One(f"{site.names('percentile', bounds[0])}_{_percent_name(percent)}", kind, [bounds[0]], reduce)
+
+
+def _percent(site: Site, bound: Bound) -> float:
+    value = site.binder.constant_of(bound, "A percentile")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        site.refuse("a percentile must be a number from 0 to 100.")
+    return value
+
+
+def _percent_name(percent: float) -> str:
+    return str(percent).replace(".", "_")
+
+
+def _any_value(rows: Group) -> Value:
+    for row in rows:
+        if row[0] is not None and row[0] != "":
+            return row[0]
+    return rows[0][0] if rows else None
+
+
+def _kept(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    blank = "" if bounds[0].type is Type.STRING else None
+
+    def reduce(rows: Group) -> Value:
+        found = _any_value(rows)
+        return blank if found is None else found
+
+    return One(bounds[0].name, bounds[0].type, [bounds[0]], reduce)
+
+
+for _name, _plain in (
+    ("sumif", "sum"), ("avgif", "avg"), ("minif", "min"), ("maxif", "max"), ("dcountif", "dcount"),
+    ("count_distinctif", "count_distinct"), ("stdevif", "stdev"), ("varianceif", "variance"),
+):  # fmt: skip
+    _with_condition(_name, _plain, ONE[_plain])
+for _name, _plain in (("make_list_if", "make_list"), ("make_set_if", "make_set"), ("make_bag_if", "make_bag")):
+    _with_condition(_name, "", ONE[_plain])
+_with_condition("take_anyif", "", _kept)
+_with_condition("anyif", "", _kept)
+
+
+def _several(*names: str) -> Callable[[Callable[[Site, list[Bound]], Several]], Callable[[Site, list[Bound]], Several]]:
+    def add(maker: Callable[[Site, list[Bound]], Several]) -> Callable[[Site, list[Bound]], Several]:
+        for name in names:
+            SEVERAL[name] = maker
+        return maker
+
+    return add
+
+
+@_several("take_any", "any")
+def _take_any(site: Site, bounds: list[Bound]) -> Several:
+    if not bounds:
+        site.refuse("an argument is expected.")
+    prefix = "any_" if site.tree.name == "any" else ""
+    columns = tuple((f"{prefix}{bound.name}", bound.type) for bound in bounds)
+    blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
+
+    def reduce(rows: Group) -> Value:
+        row = rows[0] if rows else blanks
+        return row if len(bounds) > 1 else row[0]
+
+    return Several(columns, list(bounds), reduce)
+
+
+@_several("arg_max", "arg_min", "argmax", "argmin")
+def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
+    if not bounds:
+        site.refuse("an argument is expected.")
+    kind = bounds[0].type
+    if kind is Type.DYNAMIC or kind is Type.GUID:
+        site.refuse(f"a value that has an order is expected, not a {kind}.")
+    largest = "max" in site.tree.name
+    first = bounds[0].name or ("max_" if largest else "min_")
+    columns = ((first, kind), *((bound.name, bound.type) for bound in bounds[1:]))
+    blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
+
+    def reduce(rows: Group) -> Value:
+        found = [row for row in rows if row[0] is not None] or rows[:1]
+        best = (
+            (max if largest else min)(found, key=lambda row: row[0])
+            if len(found) > 1
+            else found[0]
+            if found
+            else blanks
+        )
+        return best if len(bounds) > 1 else best[0]
+
+    return Several(columns, list(bounds), reduce)
+
+
+@_several("percentiles")
+def _percentiles(site: Site, bounds: list[Bound]) -> Several:
+    if len(bounds) < 2:
+        site.refuse("a percentile is expected.")
+    kind = _summable(site, bounds[0], times=True)
+    percents = [_percent(site, bound) for bound in bounds[1:]]
+    columns = tuple((f"percentile_{bounds[0].name}_{_percent_name(percent)}", kind) for percent in percents)
+
+    def reduce(rows: Group) -> Value:
+        found = sorted(_present(rows))
+        ranks = tuple(_rank(found, percent) if found else None for percent in percents)
+        return ranks if len(percents) > 1 else ranks[0]
+
+    return Several(columns, [bounds[0]], reduce)

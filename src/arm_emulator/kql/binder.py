@@ -1,0 +1,392 @@
+"""Binds scalar expressions: gives each its type, and Python text that computes it.
+
+Refuses what Kusto refuses: names that are not there, operators on types that do not fit, functions that do not exist.
+Must not bind tabular operators; a sub-query inside an expression goes to the query binder through `SubQueries`.
+
+Source: operand types as Microsoft's own language service (`@kusto/language-service-next`) binds them, made stricter
+where the service itself is known to ask for a cast (`==` between dynamics, or between a string and a number).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import NoReturn, Protocol
+
+from arm_emulator.kql import arithmetic, binder_lists, binder_strings, functions, values
+from arm_emulator.kql.code import ABSENT, Bound, Namespace
+from arm_emulator.kql.conversions import applied, composed, constant, convert, to_text
+from arm_emulator.kql.datetimes import from_datetime
+from arm_emulator.kql.errors import Code, KqlError
+from arm_emulator.kql.lexer import Token
+from arm_emulator.kql.regexes import BadPatternError
+from arm_emulator.kql.scopes import EMPTY_ROW, TABLES, Lets, Named, Row
+from arm_emulator.kql.syntax import (
+    Among,
+    Between,
+    Binary,
+    Call,
+    Expression,
+    Index,
+    Lambda,
+    Literal,
+    Member,
+    Name,
+    Query,
+    Scalar,
+    Source,
+    Unary,
+)
+from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, Type
+
+_RELATIONS = {
+    "<": (values.less, False),
+    ">": (values.less, True),
+    "<=": (values.at_most, False),
+    ">=": (values.at_most, True),
+}
+_TIME_RESULTS = {
+    ("+", Type.DATETIME, Type.TIMESPAN): Type.DATETIME, ("+", Type.TIMESPAN, Type.DATETIME): Type.DATETIME,
+    ("-", Type.DATETIME, Type.TIMESPAN): Type.DATETIME, ("-", Type.DATETIME, Type.DATETIME): Type.TIMESPAN,
+    ("+", Type.TIMESPAN, Type.TIMESPAN): Type.TIMESPAN, ("-", Type.TIMESPAN, Type.TIMESPAN): Type.TIMESPAN,
+    ("/", Type.TIMESPAN, Type.TIMESPAN): Type.REAL, ("%", Type.TIMESPAN, Type.TIMESPAN): Type.TIMESPAN,
+    ("%", Type.DATETIME, Type.TIMESPAN): Type.TIMESPAN,
+}  # fmt: skip
+
+
+class SubQueries(Protocol):
+    """What an expression needs from the query binder."""
+
+    def scalar(self, query: Query, lets: Lets, at: Token) -> Bound:
+        """Bind `toscalar(query)`."""
+
+    def members(self, query: Query, lets: Lets, at: Token) -> Bound:
+        """Bind a query in a list to a late constant: the set of its only column's values."""
+
+
+AggregateHook = Callable[[Call], "Bound | None"]
+
+
+class Binder:
+    """Binds expressions of one query; `now` is the one moment that the whole query sees."""
+
+    def __init__(self, space: Namespace, now: datetime, queries: SubQueries) -> None:
+        self.space = space
+        self.now = from_datetime(now)
+        self._queries = queries
+        self._calls = 0
+
+    def refuse(self, message: str, at: Token, code: Code = Code.SEMANTICS) -> NoReturn:
+        """Refuse the query at a token."""
+        raise KqlError(message, code, at.line, at.position, at.text)
+
+    def bind(self, tree: Expression, row: Row, lets: Lets, hook: AggregateHook | None = None) -> Bound:
+        """Bind one expression against the columns of `row` and the names of `lets`.
+
+        `hook` is asked first about every call; summarize uses it to take the aggregates out.
+        """
+        return _Visit(self, row, lets, hook).bind(tree)
+
+    def bool_text(self, bound: Bound) -> str:
+        """Return text that is truthy where a condition is true; refuse what is no bool."""
+        if bound.type is not Type.BOOL:
+            self.refuse(f"A bool is expected here, not a {bound.type}.", bound.at)
+        return bound.condition
+
+    def constant_of(self, bound: Bound, what: str) -> values.Value:
+        """Return the value of an expression that must be known beforehand."""
+        if bound.constant is ABSENT:
+            self.refuse(f"{what} must be a constant.", bound.at)
+        return bound.constant
+
+    def call(self, tree: Call, function: Named, arguments: list[Bound]) -> Bound:
+        """Bind the call of a let function that gives a scalar, its arguments put in place of its parameters."""
+        body = function.tree
+        if not isinstance(body, Lambda) or isinstance(body.body, Query):
+            self.refuse(f"'{tree.name}' gives a table where a value is expected.", tree.at)
+        inner = self.scope_of_call(tree.at, body, function.lets, arguments)
+        return self.bind(body.body, EMPTY_ROW, inner).named("")
+
+    def scope_of_call(self, at: Token, body: Lambda, lets: Lets, arguments: list[Bound]) -> Lets:
+        """Return the names that a let function's body sees in one call."""
+        if len(arguments) != len(body.parameters):
+            self.refuse(f"The function takes {len(body.parameters)} arguments, not {len(arguments)}.", at)
+        for parameter, argument in zip(body.parameters, arguments, strict=True):
+            if not functions.accepts(parameter.type, argument.type):
+                self.refuse(f"The argument must be a {parameter.type}, not a {argument.type}.", argument.at)
+            lets = lets.with_name(parameter.name, convert(self.space, argument, parameter.type))
+        for let in body.lets:
+            lets = self.let(let.name, let.value, lets)
+        return lets
+
+    def let(self, name: str, value: Expression | Query | Lambda, lets: Lets) -> Lets:
+        """Return `lets` with one more name."""
+        if isinstance(value, Query | Lambda):
+            return lets.with_name(name, Named(value, lets))
+        if isinstance(value, Name) and isinstance(known := lets.names.get(value.name), Named):
+            return lets.with_name(name, known)
+        return lets.with_name(name, self.bind(value, EMPTY_ROW, lets).named(""))
+
+    def sub_query(self, tree: Scalar, lets: Lets) -> Bound:
+        """Bind `toscalar(...)`."""
+        return self._queries.scalar(tree.query, lets, tree.at)
+
+    def sub_members(self, tree: Query, lets: Lets) -> Bound:
+        """Bind a query that stands in a list."""
+        return self._queries.members(tree, lets, tree.at)
+
+
+class _Visit:
+    """One walk over an expression."""
+
+    def __init__(self, binder: Binder, row: Row, lets: Lets, hook: AggregateHook | None) -> None:
+        self._binder = binder
+        self._space = binder.space
+        self._row = row
+        self._lets = lets
+        self._hook = hook
+
+    def bind(self, tree: Expression) -> Bound:
+        match tree:
+            case Literal():
+                return self._literal(tree)
+            case Name():
+                return self._name(tree)
+            case Member() | Index():
+                return self._access(tree)
+            case Call():
+                return self._call(tree)
+            case Unary():
+                return self._unary(tree)
+            case Binary():
+                return self._binary(tree)
+            case Among():
+                return self._among(tree)
+            case Between():
+                return self._between(tree)
+            case Scalar():
+                return self._binder.sub_query(tree, self._lets)
+        self._binder.refuse("'*' cannot stand here.", tree.at, Code.PARSER)
+
+    def _literal(self, tree: Literal) -> Bound:
+        value = "" if tree.value is None and tree.type is Type.STRING else tree.value
+        return Bound(tree.type, self._space.constant(value), tree.at, nullable=value is None, constant=value)
+
+    def _name(self, tree: Name) -> Bound:
+        if slot := self._row.find(tree.name):
+            nullable = slot.type is not Type.STRING
+            return Bound(slot.type, slot.variable, tree.at, frozenset({slot}), nullable=nullable, name=tree.name)
+        known = self._lets.names.get(tree.name)
+        if isinstance(known, Bound):
+            return replace(known, at=tree.at, name="")
+        self._binder.refuse(f"Failed to resolve scalar expression named '{tree.name}'", tree.at, Code.ENTITY)
+
+    def _access(self, tree: Member | Index) -> Bound:
+        """Bind a path; names in a row are followed by one reader."""
+        keys: list[str] = []
+        base: Expression = tree
+        while isinstance(base, Member):
+            keys.insert(0, base.key)
+            base = base.base
+        subject = self._indexed(base) if isinstance(base, Index) else self.bind(base)
+        if subject.type is not Type.DYNAMIC:
+            self._binder.refuse(f"A property of a {subject.type} cannot be read; it must be a dynamic.", tree.at)
+        if not keys:
+            return subject
+        reader = values.path_reader(tuple(keys))
+        name = "_".join([subject.name, *keys]) if subject.name else ""
+        return applied(self._space, reader, Type.DYNAMIC, subject).named(name)
+
+    def _indexed(self, tree: Index) -> Bound:
+        base, index = self.bind(tree.base), self.bind(tree.index)
+        if base.type is not Type.DYNAMIC:
+            self._binder.refuse(f"An item of a {base.type} cannot be read; it must be a dynamic.", tree.at)
+        if index.type not in INTEGERS | {Type.STRING, Type.DYNAMIC}:
+            self._binder.refuse(f"An index must be a number or a string, not a {index.type}.", index.at)
+        name = f"{base.name}_{index.constant}" if base.name and index.is_constant else ""
+        return applied(self._space, values.item_of, Type.DYNAMIC, base, index).named(name)
+
+    def _call(self, tree: Call) -> Bound:
+        if self._hook and (found := self._hook(tree)):
+            return found
+        known = self._lets.names.get(tree.name)
+        if isinstance(known, Named):
+            return self._binder.call(tree, known, [self.bind(argument) for argument in tree.arguments])
+        function = functions.REGISTRY.get(tree.name)
+        if function is None:
+            self._binder.refuse(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
+        arguments = [self.bind(argument) for argument in tree.arguments]
+        site = functions.Site(self._space, tree.at, tree.name, self._binder.now)
+        try:
+            return function(site, arguments)
+        except BadPatternError as error:
+            self._binder.refuse(f"The regular expression is not valid: {error}.", tree.at)
+
+    def _unary(self, tree: Unary) -> Bound:
+        operand = self.bind(tree.operand)
+        if operand.type is Type.DYNAMIC:
+            operand = convert(self._space, operand, Type.LONG)
+        if operand.type not in NUMBERS | {Type.TIMESPAN}:
+            self._binder.refuse(f"The operator '{tree.operator}' is not defined for a {operand.type}.", tree.at)
+        kind = Type.LONG if operand.type is Type.INT else operand.type
+        if tree.operator == "+":
+            return replace(operand, type=kind, name="")
+        zero = constant(self._space, kind, 0.0 if kind is Type.REAL else 0, operand)
+        table = arithmetic.REAL if kind is Type.REAL else arithmetic.LONG
+        return applied(self._space, _strict(table["-"]), kind, zero, operand)
+
+    def _binary(self, tree: Binary) -> Bound:
+        left, right = self.bind(tree.left), self.bind(tree.right)
+        operator = tree.operator
+        if operator in {"and", "or"}:
+            return self._logic(tree, left, right)
+        if operator in {"==", "!="}:
+            return self._equality(tree, left, right)
+        if operator in _RELATIONS:
+            return self._relation(tree, left, right)
+        if operator in {"+", "-", "*", "/", "%"}:
+            return self._arithmetic(tree, left, right)
+        return self._string(tree, left, right)
+
+    def _mismatch(self, tree: Binary | Between, *kinds: Type) -> NoReturn:
+        words = " and ".join(str(kind) for kind in kinds)
+        self._binder.refuse(f"The operator '{tree.operator}' is not defined for {words}.", tree.at)
+
+    def _logic(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        if left.type is Type.DYNAMIC:
+            left = convert(self._space, left, Type.BOOL)
+        if right.type is Type.DYNAMIC:
+            right = convert(self._space, right, Type.BOOL)
+        if left.type is not Type.BOOL or right.type is not Type.BOOL:
+            self._mismatch(tree, left.type, right.type)
+        truth = f"({left.condition} {tree.operator} {right.condition})"
+        nullable = left.nullable or right.nullable
+        if not nullable:
+            return replace(composed(self._space, Type.BOOL, truth, (left, right), nullable=False), truth=truth)
+        helper = values.both if tree.operator == "and" else values.either
+        return replace(applied(self._space, helper, Type.BOOL, left, right), truth=truth)
+
+    def _aligned(self, left: Bound, right: Bound) -> tuple[Bound, Bound] | None:
+        """Bring both sides of a comparison to one type, or return None where Kusto asks for a cast."""
+        if left.type is Type.DYNAMIC and right.type is not Type.DYNAMIC:
+            return self._from_dynamic(left, right.type), right
+        if right.type is Type.DYNAMIC and left.type is not Type.DYNAMIC:
+            return left, self._from_dynamic(right, left.type)
+        if left.type is right.type:
+            return None if left.type is Type.DYNAMIC else (left, right)
+        comparable = NUMBERS | {Type.BOOL}
+        return (left, right) if left.type in comparable and right.type in comparable else None
+
+    def _from_dynamic(self, bound: Bound, kind: Type) -> Bound:
+        """Read a dynamic as the other side's type; a number keeps its fraction beside an integer."""
+        return convert(self._space, bound, Type.REAL if kind in NUMBERS and not bound.is_constant else kind)
+
+    def _equality(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        sides = self._aligned(left, right)
+        if sides is None:
+            self._mismatch(tree, left.type, right.type)
+        left, right = sides
+        text = f"({left.text} {tree.operator} {right.text})"
+        if not (left.nullable and right.nullable):
+            return composed(self._space, Type.BOOL, text, sides, nullable=False)
+        helper = values.equal if tree.operator == "==" else values.unequal
+        return applied(self._space, helper, Type.BOOL, left, right)
+
+    def _relation(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        ordered = NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC}
+        sides = self._aligned(left, right)
+        times_from_dynamic = Type.DYNAMIC in {left.type, right.type} and {left.type, right.type} & TIMES
+        if sides is None or times_from_dynamic or left.type not in ordered or right.type not in ordered:
+            self._mismatch(tree, left.type, right.type)
+        left, right = sides
+        if not (left.nullable or right.nullable):
+            return composed(
+                self._space, Type.BOOL, f"({left.text} {tree.operator} {right.text})", sides, nullable=False
+            )
+        helper, swapped = _RELATIONS[tree.operator]
+        return applied(self._space, helper, Type.BOOL, *((right, left) if swapped else (left, right)))
+
+    def _arithmetic(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        if Type.DYNAMIC in {left.type, right.type}:
+            left, right = self._numbers(tree, left, right)
+        kinds = (left.type, right.type)
+        if set(kinds) <= NUMBERS:
+            kind = Type.LONG if set(kinds) <= INTEGERS else Type.REAL
+            table = arithmetic.LONG if kind is Type.LONG else arithmetic.REAL
+            return applied(self._space, _strict(table[tree.operator]), kind, left, right)
+        if result := _TIME_RESULTS.get((tree.operator, *kinds)):
+            return self._times(tree.operator, result, left, right)
+        if (
+            tree.operator == "*"
+            and Type.TIMESPAN in kinds
+            and set(kinds) <= NUMBERS | {Type.TIMESPAN}
+            and len(set(kinds)) > 1
+        ):
+            return applied(self._space, _strict(arithmetic.scale_ticks), Type.TIMESPAN, left, right)
+        if tree.operator == "/" and left.type is Type.TIMESPAN and right.type in NUMBERS:
+            return applied(self._space, _strict(arithmetic.shrink_ticks), Type.TIMESPAN, left, right)
+        self._mismatch(tree, *kinds)
+
+    def _numbers(self, tree: Binary, left: Bound, right: Bound) -> tuple[Bound, Bound]:
+        """Read a dynamic operand as the number on the other side; two dynamics need a cast."""
+        other = right.type if left.type is Type.DYNAMIC else left.type
+        if other not in NUMBERS | {Type.TIMESPAN, Type.DATETIME} or (other in TIMES and tree.operator not in "+-"):
+            self._mismatch(tree, left.type, right.type)
+        if other in TIMES:
+            other = Type.TIMESPAN if other is Type.DATETIME and right.type is Type.DYNAMIC else other
+        return convert(self._space, left, other), convert(
+            self._space, right, other
+        ) if right.type is Type.DYNAMIC else right
+
+    def _times(self, operator: str, result: Type, left: Bound, right: Bound) -> Bound:
+        table = arithmetic.REAL if result is Type.REAL else arithmetic.LONG
+        bound = applied(self._space, _strict(table[operator]), result, left, right)
+        return (
+            applied(self._space, _strict(arithmetic.in_calendar), result, bound) if result is Type.DATETIME else bound
+        )
+
+    def _string(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        texts = {Type.STRING, Type.DYNAMIC}
+        if left.type not in texts or right.type not in texts:
+            self._mismatch(tree, left.type, right.type)
+        if tree.operator != "matches regex":
+            return binder_strings.string_operation(self._space, tree.operator, left, right, tree.at)
+        pattern = self._binder.constant_of(to_text(self._space, right), "A regular expression")
+        try:
+            return binder_strings.regex_operation(self._space, left, to_text(self._space, right), str(pattern))
+        except BadPatternError as error:
+            self._binder.refuse(f"The regular expression is not valid: {error}.", right.at)
+
+    def _between(self, tree: Between) -> Bound:
+        subject, low, high = self.bind(tree.subject), self.bind(tree.low), self.bind(tree.high)
+        if subject.type is Type.DATETIME and high.type is Type.TIMESPAN and low.type is Type.DATETIME:
+            high = self._times("+", Type.DATETIME, low, high)
+        lower = self._relation(Binary(tree.at, ">=", tree.subject, tree.low), subject, low)
+        upper = self._relation(Binary(tree.at, "<=", tree.subject, tree.high), subject, high)
+        inside = self._logic(Binary(tree.at, "and", tree.subject, tree.low), lower, upper)
+        if tree.operator == "between":
+            return inside
+        return applied(self._space, values.negate, Type.BOOL, inside)
+
+    def _among(self, tree: Among) -> Bound:
+        left = self.bind(tree.left)
+        return binder_lists.membership(self._binder, tree, left, [self._list_item(item) for item in tree.items])
+
+    def _list_item(self, item: Expression | Query) -> Bound:
+        """Bind one item of a list; the bare name of a table or of a let query is that query."""
+        if isinstance(item, Name) and self._row.find(item.name) is None:
+            known = self._lets.names.get(item.name)
+            if isinstance(known, Named) or (known is None and item.name.lower() in TABLES):
+                item = Query(item.at, Source(item.at, item.name), ())
+        if isinstance(item, Query):
+            return self._binder.sub_members(item, self._lets)
+        return self.bind(item)
+
+
+_STRICT: dict[Callable[..., values.Value], Callable[..., values.Value]] = {}
+
+
+def _strict(function: Callable[..., values.Value]) -> Callable[..., values.Value]:
+    """Return the null-propagating form of an arithmetic function, one and the same for each."""
+    if function not in _STRICT:
+        _STRICT[function] = arithmetic.strict(function)
+    return _STRICT[function]

@@ -1,0 +1,191 @@
+"""Binds the operators that work row by row: where, extend, the projects, parse and mv-expand.
+
+Each takes a relation and its syntax and returns the relation after it. Must not bind what needs all rows at once.
+
+Source: Kusto documentation of each operator; names and order of columns as Microsoft's language service gives them.
+"""
+
+import re
+
+from arm_emulator.kql import expansion, patterns
+from arm_emulator.kql.binder import Binder
+from arm_emulator.kql.code import Bound
+from arm_emulator.kql.conversions import FROM_DYNAMIC, to_text
+from arm_emulator.kql.errors import Code
+from arm_emulator.kql.lexer import Token
+from arm_emulator.kql.plan import Expand, Filter, Unpack
+from arm_emulator.kql.regexes import BadPatternError
+from arm_emulator.kql.relation import Relation
+from arm_emulator.kql.scopes import Lets, Row, free_name
+from arm_emulator.kql.syntax import Assigned, Extend, MvExpand, Parse, Project, Rename, Select, Where
+from arm_emulator.kql.types import Slot, Type
+
+_DEFAULT_ROW_LIMIT = 128
+
+
+class RowOperators:
+    """The row-by-row part of the query binder."""
+
+    def __init__(self, binder: Binder) -> None:
+        self.scalars = binder
+        self.space = binder.space
+
+    def where(self, relation: Relation, tree: Where, lets: Lets) -> Relation:
+        """Keep the rows for which the condition is true."""
+        bound = self.scalars.bind(tree.condition, relation.row, lets)
+        relation.steps.append(Filter(self.scalars.bool_text(bound), bound.slots))
+        return relation
+
+    def columns(self, relation: Relation, trees: tuple[Assigned, ...], lets: Lets) -> list[tuple[str, Bound]]:
+        """Bind columns with their names; one without a name is named by Kusto's rules, `Column1` where they give none.
+
+        Refuses two columns of one written name; of two given by the rules the second gets a number.
+        """
+        bounds = [(tree, self.scalars.bind(tree.expression, relation.row, lets)) for tree in trees]
+        written = [tree.name or (bound.name if _is_column(bound) else "") for tree, bound in bounds]
+        for index, (name, (tree, _)) in enumerate(zip(written, bounds, strict=True)):
+            if name and name in written[:index]:
+                self.scalars.refuse(f"A column with the name '{name}' is already declared.", tree.at)
+        taken = {name for name in written if name}
+        named: list[tuple[str, Bound]] = []
+        unnamed = 0
+        for name, (_, bound) in zip(written, bounds, strict=True):
+            if not name:
+                unnamed += not bound.name
+                name = free_name(bound.name, taken) if bound.name else _numbered("Column", unnamed, taken)
+                taken.add(name)
+            named.append((name, bound))
+        return named
+
+    def extend(self, relation: Relation, tree: Extend, lets: Lets) -> Relation:
+        """Add columns, or replace those of the same name where they stand; none sees another's new value."""
+        named = self._apart(relation, self.columns(relation, tree.columns, lets), tree.columns)
+        relation.row = relation.row.replaced({name: relation.computed(bound, name) for name, bound in named})
+        return relation
+
+    def _apart(
+        self, relation: Relation, named: list[tuple[str, Bound]], trees: tuple[Assigned, ...]
+    ) -> list[tuple[str, Bound]]:  # fmt: skip
+        """Give a column that the rules named a number where the row has that name already."""
+        taken = set(relation.row.names) | {name for name, _ in named}
+        apart: list[tuple[str, Bound]] = []
+        for (name, bound), tree in zip(named, trees, strict=True):
+            if not tree.name and not _is_column(bound) and relation.row.find(name):
+                name = free_name(name, taken)
+                taken.add(name)
+            apart.append((name, bound))
+        return apart
+
+    def project(self, relation: Relation, tree: Project, lets: Lets) -> Relation:
+        """Leave exactly these columns, in this order."""
+        named = self.columns(relation, tree.columns, lets)
+        relation.row = Row([relation.computed(bound, name) for name, bound in named])
+        return relation
+
+    def select(self, relation: Relation, tree: Select) -> Relation:
+        """Carry out project-away, project-keep and project-reorder."""
+        groups = [
+            (self._matching(relation.row, place, pattern), order) for place, pattern, order in tree.patterns
+        ]  # fmt: skip
+        chosen = dict.fromkeys(slot for slots, order in groups for slot in _ordered(slots, order))
+        match tree.mode:
+            case "project-away":
+                row = [slot for slot in relation.row.slots if slot not in chosen]
+            case "project-keep":
+                row = [slot for slot in relation.row.slots if slot in chosen]
+            case _:
+                row = [*chosen, *(slot for slot in relation.row.slots if slot not in chosen)]
+        relation.row = Row(row)
+        return relation
+
+    def _matching(self, row: Row, place: Token, pattern: str) -> list[Slot]:
+        if "*" not in pattern:
+            slot = row.find(pattern)
+            if slot is None:
+                self._no_column(pattern, place)
+            return [slot]
+        wanted = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+        return [slot for slot in row.slots if wanted.fullmatch(slot.name)]
+
+    def _no_column(self, name: str, place: Token) -> None:
+        self.scalars.refuse(f"Failed to resolve column named '{name}'", place, Code.ENTITY)
+
+    def rename(self, relation: Relation, tree: Rename) -> Relation:
+        """Give columns other names where they stand."""
+        changes: dict[Slot, str] = {}
+        for place, new, old in tree.pairs:
+            slot = relation.row.find(old)
+            if slot is None:
+                self._no_column(old, place)
+            else:
+                changes[slot] = new
+        names = [changes.get(slot, slot.name) for slot in relation.row.slots]
+        if len(set(names)) != len(names):
+            self.scalars.refuse("A column of that name is already declared.", tree.pairs[0][0])
+        slots = [
+            relation.computed(Bound(slot.type, slot.variable, tree.at, frozenset({slot})), name)
+            for slot, name in zip(relation.row.slots, names, strict=True)
+        ]
+        relation.row = Row(slots)
+        return relation
+
+    def parse(self, relation: Relation, tree: Parse, lets: Lets) -> Relation:
+        """Add the columns that a pattern takes out of a text."""
+        subject = self.scalars.bind(tree.subject, relation.row, lets)
+        if subject.type not in {Type.STRING, Type.DYNAMIC}:
+            self.scalars.refuse(f"A string is expected here, not a {subject.type}.", subject.at)
+        subject = to_text(self.space, subject)
+        names = [part.name for part in tree.parts if part.name]
+        if len(set(names)) != len(names):
+            self.scalars.refuse("A column of the pattern is declared twice.", tree.at)
+        try:
+            reader = patterns.reader(tree)
+        except BadPatternError as error:
+            self.scalars.refuse(f"The pattern is not valid: {error}.", tree.at)
+        slots = tuple(Slot(part.name, part.type) for part in tree.parts if part.name)
+        text = f"{self.space.function(reader)}({subject.text})"
+        relation.steps.append(Unpack(slots, text, subject.slots, tree.only_matches))
+        relation.row = relation.row.replaced({slot.name: slot for slot in slots})
+        return relation
+
+    def mv_expand(self, relation: Relation, tree: MvExpand, lets: Lets) -> Relation:
+        """Give one row for each item of the arrays; several arrays go side by side."""
+        bounds = [self.scalars.bind(column.expression, relation.row, lets) for column in tree.columns]
+        slots: list[Slot] = []
+        changes: dict[str, Slot] = {}
+        for column, bound in zip(tree.columns, bounds, strict=True):
+            if bound.type is not Type.DYNAMIC:
+                self.scalars.refuse(f"A dynamic is expected here, not a {bound.type}.", bound.at)
+            name = column.name or bound.name
+            if not name or name in changes:
+                self.scalars.refuse("An expanded column needs a name of its own.", column.at)
+            slots.append(Slot(name, column.type or Type.DYNAMIC))
+            changes[name] = slots[-1]
+        if tree.index_column:
+            slots.append(Slot(tree.index_column, Type.LONG))
+            changes[tree.index_column] = slots[-1]
+        readers = tuple(FROM_DYNAMIC.get(slot.type) for slot in slots[: len(bounds)])
+        limit = _DEFAULT_ROW_LIMIT if tree.limit is None else tree.limit
+        expand = expansion.expander(readers, limit=limit, index=bool(tree.index_column), arrays=tree.bags_as_arrays)
+        text = f"{self.space.function(expand)}({', '.join(bound.text for bound in bounds)})"
+        uses = frozenset[Slot]().union(*(bound.slots for bound in bounds))
+        relation.steps.append(Expand(tuple(slots), text, uses))
+        relation.row = relation.row.replaced(changes)
+        return relation
+
+
+def _is_column(bound: Bound) -> bool:
+    """Tell whether an expression is nothing but a column."""
+    return len(bound.slots) == 1 and bound.text == next(iter(bound.slots)).variable
+
+
+def _numbered(stem: str, number: int, taken: set[str]) -> str:
+    while f"{stem}{number}" in taken:
+        number += 1
+    return f"{stem}{number}"
+
+
+def _ordered(slots: list[Slot], order: str) -> list[Slot]:
+    if not order:
+        return slots
+    return sorted(slots, key=lambda slot: slot.name, reverse=order == "desc")

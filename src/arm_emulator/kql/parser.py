@@ -1,0 +1,149 @@
+"""Parses a whole query text: let statements, and the one query that is answered.
+
+`parse(text)` is the only thing to call. Must not know columns, types, functions or tables.
+"""
+
+from arm_emulator.kql.lexer import Token
+from arm_emulator.kql.parser_operators import FOREIGN_OPERATORS, OPERATORS, OperatorParser
+from arm_emulator.kql.syntax import Expression, Lambda, Let, Operator, Parameter, Program, Query, Source
+
+
+def parse(text: str) -> Program:
+    """Return the tree of `text`; raise `KqlError` at the first token that does not fit."""
+    return Parser(text).program()
+
+
+class Parser(OperatorParser):
+    """Reads statements and queries; the operators and expressions come from the classes below it."""
+
+    def program(self) -> Program:
+        """Read everything up to the end of the text."""
+        lets = self._lets()
+        if self.here.kind == "eof":
+            self.fail("A query is expected here.")
+        query = self.parse_query()
+        while self.accept(";"):
+            pass
+        if self.here.kind != "eof":
+            self.fail("The query should end here.")
+        return Program(self.tokens[0], lets, query)
+
+    def _lets(self) -> tuple[Let, ...]:
+        lets: list[Let] = []
+        while True:
+            while self.accept(";"):
+                pass
+            token = self.here
+            if not self.accept("let"):
+                return tuple(lets)
+            name = self.name()
+            self.expect("=")
+            lets.append(Let(token, name, self._let_value()))
+            if self.here.kind != "eof":
+                self.expect(";")
+
+    def _let_value(self) -> Expression | Query | Lambda:
+        if (self.sees("view") and self.ahead().text == "(") or self._starts_lambda():
+            return self._lambda()
+        return self._scalar_or_query()
+
+    def _scalar_or_query(self) -> Expression | Query:
+        """Read a scalar where the text can be one, and a query where a pipe or an operator shows it."""
+        start, depth = self.next_index, self._depth
+        if self._starts_query():
+            return self.parse_query()
+        value = self.expression()
+        if self.sees("|"):
+            self.next_index, self._depth = start, depth
+            return self.parse_query()
+        return value
+
+    def _starts_query(self) -> bool:
+        token, behind = self.here, self.ahead()
+        if token.kind == "name" and behind.text == "|":
+            return True
+        if token.kind == "name" and token.text in OPERATORS and behind.kind in {"name", "string"}:
+            return True
+        return token.text == "(" and behind.kind == "name" and self.ahead(2).text == "|"
+
+    def _starts_lambda(self) -> bool:
+        """Tell whether the parenthesis at the place closes in front of a brace."""
+        if not self.sees("("):
+            return False
+        depth = 0
+        for index in range(self.next_index, len(self.tokens)):
+            text = self.tokens[index].text if self.tokens[index].kind == "symbol" else ""
+            depth += (text == "(") - (text == ")")
+            if depth == 0:
+                return self.tokens[min(index + 1, len(self.tokens) - 1)].text == "{"
+        return False
+
+    def _lambda(self) -> Lambda:
+        token = self.here
+        self.accept("view")
+        self.expect("(")
+        parameters: list[Parameter] = []
+        while not self.accept(")"):
+            place = self.here
+            name = self.name()
+            self.expect(":")
+            if self.sees("("):
+                self.unsupported(self.here, "A tabular parameter")
+            parameters.append(Parameter(place, name, self.type_name()))
+            if not self.sees(")"):
+                self.expect(",")
+        self.expect("{")
+        lets = self._lets()
+        body = self._scalar_or_query()
+        self.accept(";")
+        self.expect("}")
+        return Lambda(token, tuple(parameters), lets, body)
+
+    def parse_query(self) -> Query:
+        """Read a source and the operators behind it; a query may start with an operator (the default table)."""
+        self.deeper()
+        token = self.here
+        operators: list[Operator] = []
+        source: Source | Query | None = None
+        if self._starts_with_operator():
+            operators.append(self.operator())
+        else:
+            source = self._head(token)
+        while self.accept("|"):
+            operators.append(self.operator())
+        self.shallower()
+        return Query(token, source, tuple(operators))
+
+    def _starts_with_operator(self) -> bool:
+        token = self.here
+        if token.kind != "name":
+            return False
+        if token.text in FOREIGN_OPERATORS:
+            return self.ahead().text not in {"|", ";", ")"} and self.ahead().kind != "eof"
+        if token.text == "union":
+            # Resource Graph takes a union behind a pipe only and answers that it cannot resolve what follows.
+            self.unsupported(token, "A union that starts a query")
+        return token.text in OPERATORS and (token.text == "count" or self.ahead().text != "|")
+
+    def _head(self, token: Token) -> Source | Query:
+        if self.accept("("):
+            inner = self.parse_query()
+            self.expect(")")
+            return inner
+        if token.kind != "name":
+            if not self.sees("["):
+                self.fail("A table is expected here.")
+            return Source(token, self.name())
+        return self._named_source()
+
+    def _named_source(self) -> Source:
+        token = self.here
+        name = self.name()
+        if self.sees("("):
+            return Source(token, name, self.arguments())
+        return Source(token, name)
+
+    def source(self) -> Query:
+        """Read the bare name of a table, or a call of a let function, as a query of its own."""
+        token = self.here
+        return Query(token, self._named_source(), ())

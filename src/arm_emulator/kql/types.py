@@ -1,0 +1,93 @@
+"""Kusto's scalar types as the binder sees them, and which may stand where.
+
+Static types exist so that a query which Kusto refuses is refused here too, before any row is read. This module must not
+hold values; how a value of each type is represented at run time is said in `values.py`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+
+
+class Type(StrEnum):
+    """A scalar type, spelled as in KQL."""
+
+    BOOL = "bool"
+    INT = "int"
+    LONG = "long"
+    REAL = "real"
+    STRING = "string"
+    DATETIME = "datetime"
+    TIMESPAN = "timespan"
+    GUID = "guid"
+    DYNAMIC = "dynamic"
+
+
+INTEGERS = frozenset({Type.INT, Type.LONG})
+NUMBERS = INTEGERS | {Type.REAL}
+TIMES = frozenset({Type.DATETIME, Type.TIMESPAN})
+
+# Every spelling that `typeof()`, a parse pattern, a let function's parameter or a literal may use.
+TYPE_NAMES: dict[str, Type] = {
+    "bool": Type.BOOL,
+    "boolean": Type.BOOL,
+    "int": Type.INT,
+    "int32": Type.INT,
+    "long": Type.LONG,
+    "int64": Type.LONG,
+    "real": Type.REAL,
+    "double": Type.REAL,
+    "string": Type.STRING,
+    "datetime": Type.DATETIME,
+    "date": Type.DATETIME,
+    "timespan": Type.TIMESPAN,
+    "time": Type.TIMESPAN,
+    "guid": Type.GUID,
+    "uniqueid": Type.GUID,
+    "uuid": Type.GUID,
+    "dynamic": Type.DYNAMIC,
+}
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a result: its name and its static type."""
+
+    name: str
+    type: Type
+
+
+class Slot:
+    """One column inside a plan, told from every other of the same name by identity.
+
+    `variable` is the name that generated code uses for it; it comes from a counter, never from the query's text.
+    """
+
+    __slots__ = ("name", "type", "variable")
+
+    def __init__(self, name: str, kind: Type) -> None:
+        self.name = name
+        self.type = kind
+        self.variable = f"c{next(_numbers)}"
+
+    def __repr__(self) -> str:
+        return f"Slot({self.name}:{self.type})"
+
+
+def common_type(types: set[Type]) -> Type | None:
+    """Return the one type that values of all `types` widen to, or None where Kusto knows none.
+
+    Integers widen to long, a real widens the rest, and a dynamic beside another type makes the whole dynamic: Resource
+    Graph answers `case(..., 'text', properties.x, 'other')` in a recorded exchange.
+    """
+    if len(types) == 1:
+        return next(iter(types))
+    if Type.DYNAMIC in types:
+        return Type.DYNAMIC
+    if types <= INTEGERS:
+        return Type.LONG
+    if types <= NUMBERS:
+        return Type.REAL
+    return None
