@@ -35,7 +35,9 @@ def global_options() -> list[click.Option]:
     ]
 
 
-GLOBAL_NAMES = frozenset({"cloud", "output", "query", "state_dir", "no_color", "no_progress", "verbose", "quiet"})
+GLOBAL_NAMES = frozenset(
+    {"help", "cloud", "output", "query", "state_dir", "no_color", "no_progress", "verbose", "quiet"}
+)
 _SELECTORS = ("subscription", "management_group", "resource_group", "ids", "ids_file", "graph_query", "everything")
 _FILTERS = ("os", "location", "tag", "name", "power")
 SCOPE_NAMES = frozenset(
@@ -102,6 +104,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--reboot",
             type=click.Choice(("IfRequired", "Never", "Always"), case_sensitive=False),
+            metavar="[IfRequired|Never|Always]",
             help="Reboot setting; on a machine it overrides its schedule's.",
         ),
         click.option("--hotpatch", type=click.Choice(("off",)), help="Turn hotpatch off where it stands in the way."),

@@ -42,10 +42,13 @@ def audit_result(report: AuditReport) -> Result:
 
 def plan_result(plan: Plan) -> Result:
     """A plan."""
-    from patchmode.reports.plan_text import plan_lines
-    from patchmode.store.plan_file import plan_document
+    import msgspec
 
-    document = as_values(plan_document(plan))
+    from patchmode.reports.plan_text import plan_lines
+    from patchmode.store.plan_file import encode_plan
+
+    # What is printed is what would be written, digest included, so that it can be kept and applied.
+    document = msgspec.json.decode(encode_plan(plan)[0])
     return Result(
         document=document,
         lines=lambda paint: plan_lines(plan, paint=paint),

@@ -1,0 +1,218 @@
+"""A small Azure in memory that fulfils the reading ports, counts requests and refuses what it is told to refuse."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from patchmode.errors import ForbiddenError, RejectedError
+from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
+from patchmode.model.patch_settings import OperatingSystem, PatchSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+from patchmode.workflow.ports import GraphScope, ResourceGroup
+
+ALPHA = "11111111-1111-1111-1111-111111111111"
+BETA = "22222222-2222-2222-2222-222222222222"
+GONE = "33333333-3333-3333-3333-333333333333"
+TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+
+
+def machine_id(name: str, *, group: str = "rg", subscription: str = ALPHA, arc: bool = False) -> ResourceId:
+    kind = "Microsoft.HybridCompute/machines" if arc else "Microsoft.Compute/virtualMachines"
+    return ResourceId.parse(f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{kind}/{name}")
+
+
+def machine(name: str, *, group: str = "rg", subscription: str = ALPHA, arc: bool = False, **facts: Any) -> Machine:
+    mode = facts.pop("mode", "ImageDefault")
+    power = facts.pop("power", "running")
+    settings = None if arc else PatchSettings(patch_mode=mode, bypass=facts.pop("bypass", None))
+    leaves: dict[str, Any] = {"patchMode": mode}
+    if settings and settings.bypass is not None:
+        leaves["automaticByPlatformSettings"] = {"bypassPlatformSafetyChecksOnUserSchedule": settings.bypass}
+    system = facts.pop("os", OperatingSystem.LINUX)
+    known = Machine(
+        id=machine_id(name, group=group, subscription=subscription, arc=arc),
+        kind=MachineKind.ARC if arc else MachineKind.VM,
+        location=facts.pop("location", "westeurope"),
+        os=system,
+        settings=settings,
+        has_os_profile=not arc,
+        provision_vm_agent=True,
+        provisioning_state="Succeeded",
+        etag='"1"',
+        surroundings=Surroundings(power_state=power),
+        document={
+            "id": str(machine_id(name, group=group, subscription=subscription, arc=arc)),
+            "properties": {"osProfile": {system.configuration: {"patchSettings": leaves}}},
+        },
+    )
+    return replace(known, **facts)
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still."""
+
+    moment: datetime = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here may wait")
+
+
+@dataclass
+class AzureDouble:
+    """Machines by source; what Resource Graph shows may differ from what the provider holds."""
+
+    machines: Sequence[Machine] = ()
+    graph_machines: Sequence[Machine] | None = None
+    known: Sequence[Subscription] = (Subscription(ALPHA, "Alpha", TARGET.tenant_id),)
+    lock_list: Sequence[Lock] = ()
+    managed: Sequence[ResourceGroup] = ()
+    under: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
+    """`graph`, `locks`, `list:{subscription}`, `group:{name}`, `get:{name}`."""
+    requests: Counter[str] = field(default_factory=Counter)
+    page: int = 2
+    permission_list: Sequence[Mapping[str, Any]] = ({"actions": ["*"], "notActions": []},)
+    registrations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        return TARGET
+
+    @property
+    def graph(self) -> "_GraphDouble":
+        return _GraphDouble(self)
+
+    @property
+    def provider(self) -> "_ProviderDouble":
+        return _ProviderDouble(self)
+
+    @property
+    def authorization(self) -> "AzureDouble":
+        return self
+
+    @property
+    def writer(self) -> Any:
+        raise AssertionError("reading must not write")
+
+    @property
+    def ledger(self) -> Any:
+        raise AssertionError("not needed")
+
+    def check(self, what: str) -> None:
+        self.requests[what.partition(":")[0]] += 1
+        if what in self.refused:
+            raise ForbiddenError(f"{what} is refused", code="AuthorizationFailed", status=403)
+
+    async def pages(self, what: str, found: Sequence[Any]) -> AsyncIterator[Sequence[Any]]:
+        for start in range(0, max(len(found), 1), self.page):
+            self.check(what)
+            yield found[start : start + self.page]
+
+    def machines_of(self, scope: GraphScope, groups: Sequence[str], ids: Sequence[str]) -> list[Machine]:
+        source = self.machines if self.graph_machines is None else self.graph_machines
+        wanted = {text.casefold() for text in ids}
+        names = {name.casefold() for name in groups}
+        return [
+            replace(entry, document=None, etag=None, read_from=ReadFrom.GRAPH)
+            for entry in source
+            if (not scope.subscriptions or entry.id.subscription_id in scope.subscriptions)
+            and (not names or entry.id.resource_group.casefold() in names)
+            and (not wanted or entry.id.key in wanted)
+        ]
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        return self.known
+
+    async def locks(self, subscription_id: str) -> Sequence[Lock]:
+        self.check("locks")
+        return [lock for lock in self.lock_list if subscription_id in lock.scope]
+
+    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
+        self.check(f"permissions:{scope}")
+        return self.permission_list
+
+    async def provider_registration(self, subscription_id: str, namespace: str) -> str:
+        return self.registrations.get(namespace, "Registered")
+
+    async def principal(self) -> Mapping[str, str]:
+        return {"appid": "44444444-4444-4444-4444-444444444444", "tid": TARGET.tenant_id}
+
+
+class _GraphDouble:
+    def __init__(self, azure: AzureDouble) -> None:
+        self.azure = azure
+
+    async def machines(
+        self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
+    ) -> AsyncIterator[Sequence[Machine]]:
+        async for page in self.azure.pages("graph", self.azure.machines_of(scope, resource_groups, ids)):
+            yield page
+
+    async def subscriptions_under(self, management_group: str) -> Sequence[str]:
+        self.azure.check("graph")
+        return self.azure.under.get(management_group, ())
+
+    async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
+        async for page in self.azure.pages("graph", list(self.azure.queries[query])):
+            yield page
+
+    async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+        async for page in self.azure.pages("graph", list(self.azure.managed)):
+            yield page
+
+
+class _ProviderDouble:
+    def __init__(self, azure: AzureDouble) -> None:
+        self.azure = azure
+
+    def shown(self, kind: MachineKind) -> list[Machine]:
+        arc = kind is MachineKind.ARC
+        return [
+            replace(entry, read_from=ReadFrom.PROVIDER, surroundings=Surroundings())
+            for entry in self.azure.machines
+            if (entry.kind is MachineKind.ARC) == arc
+        ]
+
+    async def get(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
+        self.azure.check(f"get:{machine_id.name}")
+        for entry in self.shown(kind):
+            if entry.id == machine_id:
+                return entry
+        raise RejectedError(f"GET {machine_id}: not found", code="ResourceNotFound", status=404)
+
+    async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
+        self.azure.check(f"view:{machine_id.name}")
+        return {
+            "vmAgent": {"statuses": [{"displayStatus": "Ready"}]},
+            "statuses": [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/deallocated"}],
+        }
+
+    async def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+        found = [entry for entry in self.shown(kind) if entry.id.subscription_id == subscription_id]
+        async for page in self.azure.pages(f"list:{subscription_id}", found):
+            yield page
+
+    async def list_group(
+        self, subscription_id: str, resource_group: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine]]:
+        found = [
+            entry
+            for entry in self.shown(kind)
+            if entry.id.subscription_id == subscription_id
+            and entry.id.resource_group.casefold() == resource_group.casefold()
+        ]
+        if not found:
+            raise RejectedError("no such group", code="ResourceGroupNotFound", status=404)
+        async for page in self.azure.pages(f"group:{resource_group.casefold()}", found):
+            yield page
