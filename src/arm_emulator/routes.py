@@ -14,6 +14,8 @@ PROVIDERS = (
     "arm_emulator.providers.management_groups",
     "arm_emulator.providers.network",
     "arm_emulator.providers.compute.routes",
+    "arm_emulator.providers.hybrid_compute.routes",
+    "arm_emulator.providers.maintenance.routes",
 )
 
 

@@ -14,13 +14,15 @@ from arm_emulator.providers.compute.members import Json, ordered
 _UPPER_GROUP = ("proximityPlacementGroup", "host", "hostGroup")
 """References whose resource group the service always answers in upper case."""
 _GROUP = re.compile(r"(?i)(?<=/resourceGroups/)[^/]+")
-_PREMIUM_SIZE = re.compile(r"(?i)^standard_[a-z]+\d+(-\d+)?[a-z]*s")
+_PREMIUM_SIZE = re.compile(r"(?i)^standard_([dg]s\d|[a-z]+\d+(-\d+)?[a-z]*s)")
+"""Sizes that take premium disks: an S in the series (``DS1_v2``) or behind the number (``D2s_v3``)."""
 
 
-def filled(document: Json) -> Json:
-    """A merged machine with the defaults of a write filled in."""
+def filled(document: Json, before: Json) -> Json:
+    """A merged machine with the defaults of a write filled in; ``before`` is what stood, ``{}`` for a new one."""
     properties = dict(document.get("properties") or {})
-    properties["storageProfile"] = _storage(properties.get("storageProfile"), properties)
+    is_new_trust = _is_trusted(properties) and not _is_trusted(_object(before.get("properties")))
+    properties["storageProfile"] = _storage(properties.get("storageProfile"), properties, is_new_trust=is_new_trust)
     if properties["storageProfile"] is None:
         del properties["storageProfile"]
     for name in _UPPER_GROUP:
@@ -33,15 +35,18 @@ def filled(document: Json) -> Json:
     return {**document, "properties": properties}
 
 
-def _storage(storage: Any, properties: Json) -> Any:
+def _is_trusted(properties: Json) -> bool:
+    return _object(properties.get("securityProfile")).get("securityType") == "TrustedLaunch"
+
+
+def _storage(storage: Any, properties: Json, *, is_new_trust: bool) -> Any:
     if not isinstance(storage, dict):
         return None
     result = dict(storage)
     if isinstance(storage.get("dataDisks"), list):
         kind = _disk_type(properties)
         result["dataDisks"] = [_disk(disk, kind) if isinstance(disk, dict) else disk for disk in storage["dataDisks"]]
-    security = properties.get("securityProfile")
-    if isinstance(security, dict) and security.get("securityType") == "TrustedLaunch":
+    if is_new_trust:
         result.setdefault("diskControllerType", "SCSI")
     return result
 

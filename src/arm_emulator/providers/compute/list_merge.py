@@ -51,6 +51,6 @@ def _with_leaving(stored: list[Json], merged: list[Any], named: set[Any]) -> lis
     """The disks of the request, those that leave among them at the place they had."""
     result = list(merged)
     for position, disk in enumerate(stored):
-        if _identity(disk, "lun") not in named and not disk.get("toBeDetached"):
+        if _identity(disk, "lun") not in named:
             result.insert(min(position, len(result)), {**disk, "toBeDetached": True})
     return result

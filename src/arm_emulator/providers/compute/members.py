@@ -187,3 +187,28 @@ READ_ONLY = frozenset(
     }
 )
 """Members that a request may carry and the service ignores (recorded: SDKs and az send several of them back)."""
+WRITE_ONLY = frozenset({"properties.osProfile.adminPassword", "properties.osProfile.customData"})
+"""Members that a request may carry and no answer ever shows."""
+_WORDS = {
+    "createOption": ("FromImage", "Empty", "Attach", "Copy", "Restore"),
+    "caching": ("None", "ReadOnly", "ReadWrite"),
+    "deleteOption": ("Delete", "Detach"),
+    "osType": ("Windows", "Linux"),
+    "storageAccountType": (
+        "Standard_LRS",
+        "Premium_LRS",
+        "StandardSSD_LRS",
+        "UltraSSD_LRS",
+        "Premium_ZRS",
+        "StandardSSD_ZRS",
+        "PremiumV2_LRS",
+    ),
+    "priority": ("Regular", "Low", "Spot"),
+    "evictionPolicy": ("Deallocate", "Delete"),
+}
+"""Enumerated members whose values the service answers in its own spelling (recorded: sent in lower case)."""
+
+
+def proper_value(name: str, value: str) -> str:
+    """A value of an enumerated member in the service's spelling; any other comes back as it is."""
+    return next((word for word in _WORDS.get(name, ()) if word.lower() == value.lower()), value)

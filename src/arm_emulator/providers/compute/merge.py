@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from arm_emulator.providers.compute.identity import GuidSource, merged_identity
 from arm_emulator.providers.compute.list_merge import merged_list
-from arm_emulator.providers.compute.members import READ_ONLY, Json, is_boolean, ordered, proper_name
+from arm_emulator.providers.compute.members import (
+    READ_ONLY,
+    WRITE_ONLY,
+    Json,
+    is_boolean,
+    ordered,
+    proper_name,
+    proper_value,
+)
 
 NullMembers = Literal["ignored", "removed"]
 SHALLOW = frozenset(
@@ -74,7 +82,7 @@ def _merge(stored: Json, wanted: Json, path: str, rules: MergeRules) -> Json:
     for name, value in wanted.items():
         key = _stored_name(result, proper_name(path, name))
         below = f"{path}.{key}" if path else key
-        if below in READ_ONLY:
+        if below in READ_ONLY or below in WRITE_ONLY:
             continue
         if value is None:
             if rules.nulls == "removed":
@@ -94,7 +102,7 @@ def _merged_value(stored: Any, wanted: Any, path: str, rules: MergeRules) -> Any
         return merged_list(stored, wanted, path, lambda old, new: _merged_value(old, new, path, rules))
     if isinstance(wanted, str) and is_boolean(path) and wanted.lower() in {"true", "false"}:
         return wanted.lower() == "true"
-    return wanted
+    return proper_value(path.rpartition(".")[2], wanted) if isinstance(wanted, str) else wanted
 
 
 def _stored_name(stored: Json, name: str) -> str:

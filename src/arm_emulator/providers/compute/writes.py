@@ -156,7 +156,7 @@ def _merged(emulator: "Emulator", request: Request, stored: Stored, body: Json, 
         ArmError: what the service refuses.
     """
     guards.check_members(body, request.api_version, stored.document)
-    document = filled(merged(stored.document, body, merge_rules(emulator, is_put=is_put)))
+    document = filled(merged(stored.document, body, merge_rules(emulator, is_put=is_put)), stored.document)
     power = known_power(stored.document)
     write = guards.MachineWrite(stored.document, body, document, request.api_version, emulator.profile, power)
     guards.check_os_profile(write)
@@ -297,7 +297,7 @@ def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> R
     patch_settings.check_creatable(body)
     empty: Json = {}
     model = merged(empty, body, merge_rules(emulator, is_put=True))
-    document = created(machine_id(params), filled(model), emulator.random, emulator.clock.now())
+    document = created(machine_id(params), filled(model, empty), emulator.random, emulator.clock.now())
     document = _with_patch_settings(emulator, empty, body, document, is_put=False)
     kept = emulator.state.put(_with_state(document, "Creating"), etag=1)
     operation = emulator.operations.start(

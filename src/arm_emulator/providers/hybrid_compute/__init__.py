@@ -1,0 +1,1 @@
+"""Microsoft.HybridCompute: Arc-enabled servers, read, and their periodic assessment set."""

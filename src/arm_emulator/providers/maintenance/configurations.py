@@ -1,0 +1,173 @@
+"""Maintenance configurations: PUT, PATCH, GET, lists, DELETE, with the oddities of recorded answers.
+
+A PUT answers its own path as ``id``; a later GET answers the provider's part in lower case. ``rebootSetting: Always``
+comes back as ``AlwaysReboot``. ``configurationType`` is in no documentation.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.providers.maintenance.errors import capitalised, not_found
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+CONFIGURATIONS = "Microsoft.Maintenance/maintenanceConfigurations"
+_ORDER = (
+    "namespace",
+    "extensionProperties",
+    "maintenanceScope",
+    "maintenanceWindow",
+    "visibility",
+    "installPatches",
+    "configurationType",
+)
+_WINDOW = ("startDateTime", "expirationDateTime", "duration", "timeZone", "recurEvery")
+_TYPED_SINCE = "2021-05-01"
+"""Before, recorded answers have neither ``visibility`` nor ``configurationType``."""
+_BARE_MONTH = re.compile(r"^\s*\d*\s*months?\s*$", re.IGNORECASE)
+_REBOOT = {"always": "AlwaysReboot"}
+"""What comes back for what was sent (recorded for this one value)."""
+_PATCH_MODE = (
+    "Extension properties must contain Patch mode. e.g. InGuestPatchMode = 'User' or InGuestPatchMode = 'Platform'"
+)
+_BAD_MONTH = "Invalid maintenance window. Error: Monthly maintenance window is missing day of month or week of month."
+
+
+def put_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``PUT .../maintenanceConfigurations/{name}``: 200 also where it is new (recorded; the specification says 201)."""
+    document = _document(request.path, params["name"], body_of(request), request.api_version)
+    _check(document["properties"])
+    return Response(200, emulator.state.put(document, etag=None).document)
+
+
+def patch_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``PATCH .../maintenanceConfigurations/{name}``."""
+    stored = _require(emulator, params)
+    body = body_of(request)
+    merged = {
+        "location": stored.document.get("location"),
+        "tags": body.get("tags", stored.document.get("tags", {})),
+        "properties": {**stored.document.get("properties", {}), **(body.get("properties") or {})},
+    }
+    document = _document(stored.id, str(stored.document.get("name")), merged, request.api_version)
+    _check(document["properties"])
+    return Response(200, _shown(emulator.state.put(document, etag=None), request.path))
+
+
+def get_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../maintenanceConfigurations/{name}``."""
+    return Response(200, _shown(_require(emulator, params), request.path))
+
+
+def list_configurations(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """The configurations of a resource group or a subscription, in one page."""
+    group = params.get("group")
+    rows = emulator.state.of_type(CONFIGURATIONS, subscription=params["subscription"], group=group)
+    return Response(200, {"value": [_listed(stored) for stored in rows]})
+
+
+def delete_configuration(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``DELETE``: 200 with an empty body, 204 where there is none."""
+    stored = find_configuration(emulator, _id(params))
+    if stored is None:
+        return Response(204)
+    emulator.state.delete(stored.id)
+    return Response(200)
+
+
+def find_configuration(emulator: "Emulator", configuration_id: str) -> Stored | None:
+    """The configuration of an id in any casing, or None."""
+    stored = emulator.state.get(configuration_id)
+    return stored if stored is not None and stored.type == CONFIGURATIONS.lower() else None
+
+
+def scope_of(stored: Stored) -> str:
+    """The maintenance scope of a configuration, e.g. ``InGuestPatch``."""
+    return str(stored.document.get("properties", {}).get("maintenanceScope", ""))
+
+
+def body_of(request: Request) -> Document:
+    """The request's body.
+
+    Raises:
+        ArmError: 400 InvalidRequestContent where it is no object.
+    """
+    if isinstance(request.body, dict):
+        return request.body
+    message = "The request content was invalid and could not be deserialized: 'a JSON object is needed'."
+    raise ArmError(400, "InvalidRequestContent", message, gateway=True)
+
+
+def _id(params: dict[str, str]) -> str:
+    return (
+        f"/subscriptions/{params['subscription']}/resourcegroups/{params['group']}"
+        f"/providers/{CONFIGURATIONS}/{params['name']}"
+    )
+
+
+def _require(emulator: "Emulator", params: dict[str, str]) -> Stored:
+    stored = find_configuration(emulator, _id(params))
+    if stored is None:
+        raise not_found(CONFIGURATIONS, params["name"], params["group"])
+    return stored
+
+
+def _document(identifier: str, name: str, body: Document, api_version: str) -> Document:
+    """A configuration as it is stored, from a request or a merge of one."""
+    given: dict[str, Any] = dict(body.get("properties") or {})
+    given.setdefault("extensionProperties", {})
+    given.setdefault("maintenanceScope", "All")
+    if api_version >= _TYPED_SINCE:
+        given.setdefault("visibility", "Custom")
+        given["configurationType"] = "Regular"
+    window = given.pop("maintenanceWindow", None)
+    if isinstance(window, dict) and "startDateTime" in window:
+        given["maintenanceWindow"] = {key: window[key] for key in _WINDOW if key in window}
+    patches = given.get("installPatches")
+    if isinstance(patches, dict) and isinstance(patches.get("rebootSetting"), str):
+        setting = patches["rebootSetting"]
+        given["installPatches"] = {**patches, "rebootSetting": _REBOOT.get(setting.lower(), setting)}
+    ordered = [key for key in _ORDER if key in given] + [key for key in given if key not in _ORDER]
+    return {
+        "location": body.get("location"),
+        "tags": body.get("tags") or {},
+        "properties": {key: given[key] for key in ordered if given[key] is not None},
+        "id": identifier,
+        "name": name,
+        "type": CONFIGURATIONS,
+    }
+
+
+def _check(properties: dict[str, Any]) -> None:
+    """Refuse what reports quote refusals of.
+
+    Raises:
+        ArmError: 400, capitalised envelope.
+    """
+    scope = str(properties.get("maintenanceScope", ""))
+    mode = (properties.get("extensionProperties") or {}).get("InGuestPatchMode")
+    if scope.lower() == "inguestpatch" and str(mode or "").lower() not in {"user", "platform"}:
+        raise capitalised(400, "InvalidRequestContent", _PATCH_MODE)
+    if _BARE_MONTH.match(str((properties.get("maintenanceWindow") or {}).get("recurEvery", ""))):
+        raise capitalised(400, "InvalidMaintenanceWindow", _BAD_MONTH)
+
+
+def _shown(stored: Stored, path: str) -> Document:
+    """As GET and PATCH answer it: the path's scope as the caller wrote it, the provider's part in lower case."""
+    scope, _, _ = _partition(path)
+    tail = f"/providers/microsoft.maintenance/maintenanceconfigurations/{stored.document.get('name')}"
+    return {**stored.document, "id": f"{scope}{tail}"}
+
+
+def _listed(stored: Stored) -> Document:
+    scope, _, _ = _partition(stored.id)
+    lowered = re.sub("/resourceGroups/", "/resourcegroups/", scope, flags=re.IGNORECASE)
+    return {**stored.document, "id": f"{lowered}/providers/{CONFIGURATIONS}/{stored.document.get('name')}"}
+
+
+def _partition(path: str) -> tuple[str, str, str]:
+    at = path.lower().rfind("/providers/microsoft.maintenance/")
+    return (path, "", "") if at < 0 else (path[:at], path[at : at + 11], path[at + 11 :])

@@ -1,0 +1,107 @@
+"""Dynamic scopes: assignments at a subscription or a resource group, with a filter. Stored, not carried out.
+
+The answers hold explicit nulls for the parts of the filter that were not given, and lower-case ``id`` and ``type``; the
+configuration's id keeps its casing. All recorded at 2023-04-01.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.protocol.http import Request, Response
+from arm_emulator.providers.maintenance.configurations import body_of, find_configuration
+from arm_emulator.providers.maintenance.errors import bare, capitalised, not_found
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_TYPE = "microsoft.maintenance/configurationassignments"
+_FILTER = (
+    "tagSettings",
+    "resourceTypes",
+    "locations",
+    "resourceGroups",
+    "osTypes",
+    "resourceIds",
+    "availabilityZones",
+)
+
+
+def put_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``PUT`` at a subscription or a group: 200. Members are not known yet, so none is checked."""
+    return _written(emulator, request, params, body_of(request))
+
+
+def patch_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``PATCH`` at a subscription or a group."""
+    stored = _require(emulator, request, params)
+    body = body_of(request)
+    properties = {**stored.document.get("properties", {}), **(body.get("properties") or {})}
+    return _written(emulator, request, params, {**stored.document, **body, "properties": properties})
+
+
+def get_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``GET`` at a subscription or a group."""
+    return Response(200, _require(emulator, request, params).document)
+
+
+def delete_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``DELETE``: 200 with an empty body, 204 where there is none."""
+    stored = emulator.state.get(_id(request, params))
+    if stored is None:
+        return Response(204)
+    emulator.state.delete(stored.id)
+    return Response(200)
+
+
+def list_scopes(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET`` of all at a subscription; whether the service implements it is a switch of the profile."""
+    if emulator.profile.assignments_of_subscription == "not-implemented":
+        raise capitalised(
+            501, "NotImplemented", "Listing configuration assignments of a subscription is not implemented."
+        )
+    rows = emulator.state.of_type(_TYPE, subscription=params["subscription"], group=params.get("group"))
+    return Response(200, {"value": [stored.document for stored in rows]})
+
+
+def _written(emulator: "Emulator", request: Request, params: dict[str, str], body: Document) -> Response:
+    properties: dict[str, Any] = body.get("properties") or {}
+    scope = _scope(request)
+    chosen = properties.get("filter")
+    if not isinstance(chosen, dict):
+        raise bare(500, "An error has occurred.")
+    configuration_id = properties.get("maintenanceConfigurationId")
+    if not isinstance(configuration_id, str) or find_configuration(emulator, configuration_id) is None:
+        raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
+    document = {
+        "location": body.get("location"),
+        "properties": {
+            "maintenanceConfigurationId": configuration_id,
+            "resourceId": scope,
+            "filter": {name: _filter_part(name, chosen.get(name)) for name in _FILTER},
+        },
+        "id": f"{scope}/providers/{_TYPE}/{params['name']}",
+        "name": params["name"],
+        "type": _TYPE,
+    }
+    return Response(200, emulator.state.put(document, etag=None).document)
+
+
+def _filter_part(name: str, value: Any) -> Any:
+    if name == "tagSettings" and isinstance(value, dict):
+        return {key: value[key] for key in ("tags", "filterOperator") if key in value}
+    return value
+
+
+def _scope(request: Request) -> str:
+    return request.path[: request.path.lower().rfind("/providers/")]
+
+
+def _id(request: Request, params: dict[str, str]) -> str:
+    return f"{_scope(request)}/providers/{_TYPE}/{params['name']}"
+
+
+def _require(emulator: "Emulator", request: Request, params: dict[str, str]) -> Stored:
+    stored = emulator.state.get(_id(request, params))
+    if stored is None:
+        raise not_found("Microsoft.Maintenance/configurationAssignments", params["name"], params.get("group", ""))
+    return stored
