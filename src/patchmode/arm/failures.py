@@ -177,6 +177,7 @@ def _excerpt(text: str) -> str:
     return flat if len(flat) <= _EXCERPT else flat[:_EXCERPT] + "…"
 
 
+READ_AGAIN = "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
 _ADVICE = {
     401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
     403: "Have the missing action granted at this scope (`patchmode doctor` lists what is missing).",
@@ -231,7 +232,7 @@ def _kind_of(status: int) -> type[RejectedError]:
 
 def _advice(status: int, fault: Fault, *, is_lost: bool) -> str:
     if is_lost:
-        return "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
+        return READ_AGAIN
     if status >= 500:
         return "The service has trouble; try again later."
     return _ADVICE_BY_CODE.get(fault.code.casefold()) or _ADVICE.get(status, "")

@@ -3,7 +3,7 @@
 Must not: send or retry.
 
 Source of the figures: Microsoft's "Understand how Azure Resource Manager throttles requests" (subscription reads 250 +
-25/s, writes 200 + 10/s) and "Throttling limits for Compute" (per subscription and region, a minute: Update VM 500, burst
+25/s, writes 200 + 10/s) and "Throttling limits for Compute" (per subscription, region and minute: Update VM 500, burst
 1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300, burst 900; GET operation 5,000, burst 15,000); Resource
 Graph's "Guidance for throttled requests" (15 queries in 5 s a user, "subject to change"); header names: recorded
 exchanges.

@@ -25,25 +25,26 @@ from patchmode.workflow.ports import OperationState, OperationStatus
 _EMPTY: Mapping[str, Any] = {}
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes, shape: Any = Any) -> Any:
     """Decode a JSON answer.
 
     Args:
         body: UTF-8; a byte order mark and surrounding white space are allowed, as recorded answers carry both.
+        shape: a msgspec type to decode into; booleans and numbers may then stand in quotes, as recorded ones do.
 
     Returns:
         The value; None for an empty body.
 
     Raises:
-        ValueError: the body is not JSON (an HTML page of a gateway, or cut short).
+        ValueError: the body is not JSON (an HTML page of a gateway, or cut short), or not of the shape.
     """
     text = body.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         return None
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(text, type=shape, strict=False)
     except msgspec.DecodeError as error:
-        msg = f"the answer is not JSON: {error}"
+        msg = f"the answer cannot be read: {error}"
         raise ValueError(msg) from error
 
 

@@ -1,0 +1,184 @@
+"""One request to Resource Manager and its answer: what the readers and the writer of this room are written on.
+
+Must not: know what a machine is. Documents leave here decoded and otherwise as they came.
+
+This module loads azure-core when it is imported, so only `session` imports it, and inside a function.
+"""
+
+import os
+import platform
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import msgspec
+from azure.core.pipeline import AsyncPipeline
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+
+from patchmode import __version__
+from patchmode.arm.failures import Attempt, read_fault, rejection
+from patchmode.arm.governor import Spend
+from patchmode.arm.pipeline import Order, asked_wait_s
+from patchmode.arm.wire import decode
+from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
+
+_PATH_SAFE = "/-._~!$&'()*+,;=:@"
+_PAGES_AT_MOST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case; a repeated one joined by commas."""
+    document: Any
+    """The decoded body; None where there was none."""
+    retry_after_s: float | None
+
+    @property
+    def request_id(self) -> str | None:
+        """`x-ms-request-id`, for a support case."""
+        return self.headers.get("x-ms-request-id")
+
+    @property
+    def correlation_id(self) -> str | None:
+        """`x-ms-correlation-request-id`, for a support case."""
+        return self.headers.get("x-ms-correlation-request-id")
+
+
+class Channel:
+    """Requests to one endpoint."""
+
+    def __init__(self, pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse], endpoint: str) -> None:
+        self._pipeline = pipeline
+        self._endpoint = endpoint
+        extra = os.environ.get("AZURE_HTTP_USER_AGENT")
+        agent = f"patchmode/{__version__} Python/{platform.python_version()} ({platform.system()})"
+        self._headers = {
+            "User-Agent": f"{agent} {extra}" if extra else agent,
+            "Accept": "application/json",
+            # What azure-core can undo; aiohttp would also offer what happens to be installed.
+            "Accept-Encoding": "gzip, deflate",
+        }
+
+    def url(self, path: str, api_version: str, **query: str) -> str:
+        """The URL of a path.
+
+        Args:
+            path: as an id has it, unescaped, with its leading slash; names may hold any character.
+            api_version: dated.
+            query: further parameters, unescaped; a leading `$` is written as `_`, since Python names have none.
+        """
+        further = "".join(f"&{name.replace('_', '$')}={quote(value, safe='')}" for name, value in query.items())
+        return f"{self._endpoint}{quote(path, safe=_PATH_SAFE)}?api-version={api_version}{further}"
+
+    async def get(self, url: str, spend: Spend) -> Answer:
+        """GET a URL, verbatim.
+
+        Raises:
+            RequestError: no success.
+        """
+        return await self._send("GET", url, spend, is_read=True)
+
+    async def query(self, url: str, body: Mapping[str, Any], spend: Spend, *, shape: Any = Any) -> Answer:
+        """POST a query that changes nothing.
+
+        Args:
+            url: of the query.
+            body: sent as it stands.
+            spend: its buckets.
+            shape: the msgspec type that `Answer.document` shall be of.
+
+        Raises:
+            RequestError: no success.
+        """
+        return await self._send("POST", url, spend, is_read=True, body=body, shape=shape)
+
+    async def patch(self, url: str, body: Mapping[str, Any], spend: Spend, *, etag: str | None) -> Answer:
+        """PATCH a resource.
+
+        Args:
+            url: of the resource.
+            body: sent as it stands.
+            spend: its buckets.
+            etag: sent as `If-Match`, with its quotes; None: unconditional.
+
+        Raises:
+            RequestError: no success; the class says whether it may have been applied.
+        """
+        return await self._send("PATCH", url, spend, is_read=False, body=body, etag=etag)
+
+    async def pages(self, url: str, spend: Spend) -> AsyncIterator[list[Mapping[str, Any]]]:
+        """The `value` of every page of a list, next links followed verbatim.
+
+        Raises:
+            RequestError: a page could not be read, is no page, or the links lead in a circle.
+        """
+        seen: set[str] = set()
+        next_url: str | None = url
+        while next_url:
+            if next_url in seen or len(seen) > _PAGES_AT_MOST:
+                raise _unusable("GET", url, "its next link leads back to a page already read")
+            seen.add(next_url)
+            page = (await self.get(next_url, spend)).document
+            values = page.get("value") if isinstance(page, Mapping) else None
+            if not isinstance(values, list):
+                raise _unusable("GET", url, "the answer is not a page of a list: it has no `value`")
+            yield values
+            next_url = page.get("nextLink") or None
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        spend: Spend,
+        *,
+        is_read: bool,
+        body: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+        shape: Any = Any,
+    ) -> Answer:
+        attempt = Attempt(method, urlsplit(url).path, is_read)
+        request = HttpRequest(method, url, headers=self._headers_for(body, etag), content=_encoded(body))
+        ran = await self._pipeline.run(request, order=Order(attempt, spend))
+        answer = ran.http_response
+        if not 200 <= answer.status_code < 300:
+            fault = read_fault(answer.content)
+            lost_before = bool(ran.context.get("was_lost"))
+            raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=lost_before)
+        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape), asked_wait_s(answer))
+
+    def _headers_for(self, body: Mapping[str, Any] | None, etag: str | None) -> dict[str, str]:
+        headers = {**self._headers, "x-ms-client-request-id": str(uuid4())}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if etag is not None:
+            headers["If-Match"] = etag
+        return headers
+
+
+def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
+    return None if body is None else msgspec.json.encode(body)
+
+
+def _document(attempt: Attempt, answer: AsyncHttpResponse, shape: Any) -> Any:
+    """The decoded body of a success. A write whose answer cannot be read was applied all the same, or may have been."""
+    try:
+        return decode(answer.content, shape)
+    except ValueError as error:
+        kind: type[RequestError] = RejectedError if attempt.is_read else MaybeAppliedError
+        raise kind(
+            f"{attempt} was answered {answer.status_code}, but {error}",
+            code="UnreadableBody",
+            status=answer.status_code,
+            advice="A proxy may have answered instead of the service; try again.",
+        ) from error
+
+
+def _unusable(method: str, url: str, why: str) -> RequestError:
+    attempt = Attempt(method, urlsplit(url).path, is_read=True)
+    return RejectedError(f"{attempt}: {why}", code="UnusableAnswer", status=200, advice="Try again later.")

@@ -1,0 +1,150 @@
+"""Which Azure: the three that have names, or any https URL whose metadata document tells the rest.
+
+Must not: sign in, or trust plain http. Nothing here decides what a cloud can do.
+
+Source: endpoints as `azure.mgmt.core.tools.get_arm_endpoints` and `azure.identity.AzureAuthorityHosts` have them; the
+metadata document as az (`az cloud register --endpoint-resource-manager`) and Terraform read it.
+"""
+
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from patchmode.arm.wire import decode
+from patchmode.errors import CloudError
+
+METADATA_PATH = "/metadata/endpoints?api-version=2022-09-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where one Azure signs people in and where its Resource Manager is."""
+
+    name: str
+    endpoint: str
+    """Resource Manager's https URL without a trailing slash."""
+    authority: str
+    """Whose tokens it takes: an https URL without tenant and trailing slash."""
+    scope: str
+    """What to ask a token for."""
+    is_custom: bool = False
+    """Its sign-in is not among the well-known ones: instance discovery must not go and ask those."""
+    is_adfs: bool = False
+
+
+KNOWN = {
+    cloud.name.casefold(): cloud
+    for cloud in (
+        Cloud(
+            "AzureCloud",
+            "https://management.azure.com",
+            "https://login.microsoftonline.com",
+            "https://management.azure.com/.default",
+        ),
+        Cloud(
+            "AzureUSGovernment",
+            "https://management.usgovcloudapi.net",
+            "https://login.microsoftonline.us",
+            "https://management.usgovcloudapi.net/.default",
+        ),
+        Cloud(
+            "AzureChinaCloud",
+            "https://management.chinacloudapi.cn",
+            "https://login.chinacloudapi.cn",
+            "https://management.chinacloudapi.cn/.default",
+        ),
+    )
+}
+
+
+async def resolve(cloud: str, fetch: Callable[[str], Awaitable[tuple[int, bytes]]]) -> Cloud:
+    """Find a cloud's endpoints.
+
+    Args:
+        cloud: one of the three names, in any case, or the https URL of a Resource Manager.
+        fetch: reads a URL and answers (status, body); it is called for URLs only.
+
+    Raises:
+        CloudError: an unknown name, plain http, or a metadata document that cannot be read or trusted.
+    """
+    text = cloud.strip()
+    if "://" not in text:
+        return _named(text)
+    url = _https(text, "the cloud's URL")
+    status, body = await fetch(url + METADATA_PATH)
+    if status != 200:
+        msg = f"{url} answered {status} to a request for its metadata document ({METADATA_PATH})"
+        raise CloudError(msg, advice="Check that the URL is that of a Resource Manager, without a path.")
+    try:
+        document = decode(body)
+    except ValueError as error:
+        msg = f"{url} is not a Resource Manager: {error}"
+        raise CloudError(msg, advice="Check the URL; a proxy or a portal may have answered instead.") from error
+    return _from_metadata(url, document)
+
+
+def _named(name: str) -> Cloud:
+    found = KNOWN.get(name.casefold())
+    if found is not None:
+        return found
+    names = ", ".join(known.name for known in KNOWN.values())
+    near = difflib.get_close_matches(name.casefold(), KNOWN, n=1)
+    hint = f" Did you mean {KNOWN[near[0]].name}?" if near else ""
+    msg = f"there is no cloud named {name!r}: the names are {names}.{hint}"
+    raise CloudError(msg, advice="Any other cloud is given by the https URL of its Resource Manager.")
+
+
+def _https(url: object, what: str) -> str:
+    """The URL without a trailing slash, if it is https and names a host."""
+    text = url.strip().rstrip("/") if isinstance(url, str) else ""
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme == "https" and bool(parts.hostname) and not parts.username and not parts.query
+    except ValueError:
+        is_good = False
+    if not is_good:
+        msg = f"{what} must be an https URL, not {url!r}"
+        raise CloudError(msg, advice="Tokens are never sent over plain http, and there is no switch for it.")
+    return text
+
+
+def _from_metadata(url: str, document: Any) -> Cloud:
+    entry = _entry_for(url, document)
+    authentication = entry.get("authentication")
+    if not isinstance(authentication, Mapping):
+        msg = f"the metadata document of {url} has no `authentication` member"
+        raise CloudError(msg)
+    login = _https(authentication.get("loginEndpoint"), f"the login endpoint in the metadata of {url}")
+    audiences = authentication.get("audiences")
+    if not isinstance(audiences, list) or not audiences or not isinstance(audiences[0], str):
+        msg = f"the metadata document of {url} names no audience to ask a token for"
+        raise CloudError(msg)
+    is_adfs = login.casefold().endswith("/adfs")
+    return Cloud(
+        name=str(entry.get("name") or urlsplit(url).hostname),
+        endpoint=_https(entry.get("resourceManager") or url, f"the Resource Manager in the metadata of {url}"),
+        authority=login[: -len("/adfs")] if is_adfs else login,
+        # az asks for the audience as it stands, so one that ends in a slash gives two of them.
+        scope=f"{audiences[0]}/.default",
+        is_custom=login.casefold() not in {known.authority for known in KNOWN.values()},
+        is_adfs=is_adfs,
+    )
+
+
+def _entry_for(url: str, document: Any) -> Mapping[str, Any]:
+    """The one cloud of an object, or of a list the one whose Resource Manager was asked.
+
+    Versions from 2022-09-01 answer an object, 2019-05-01 a list of clouds; custom clouds serve either at any version.
+    """
+    if isinstance(document, Mapping):
+        return document
+    entries = [entry for entry in document if isinstance(entry, Mapping)] if isinstance(document, list) else []
+    host = urlsplit(url).netloc.casefold()
+    for entry in entries:
+        if urlsplit(str(entry.get("resourceManager") or "")).netloc.casefold() == host:
+            return entry
+    names = ", ".join(str(entry.get("name")) for entry in entries)
+    msg = f"the metadata document of {url} does not describe {host}" + (f"; it describes: {names}" if names else "")
+    raise CloudError(msg, advice="Check the URL; it must be that of the Resource Manager itself.")

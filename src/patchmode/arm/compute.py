@@ -1,0 +1,138 @@
+"""Microsoft.Compute and Microsoft.HybridCompute machines: read with their whole documents, and changed by PATCH.
+
+Must not: build a PATCH body or judge an answer; the plan says what to send and verification what came of it.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from patchmode.arm.channel import Channel
+from patchmode.arm.failures import READ_AGAIN
+from patchmode.arm.governor import Policy, Spend, Verb
+from patchmode.arm.wire import machine_from_document
+from patchmode.errors import MaybeAppliedError, RejectedError
+from patchmode.model.machine import Machine, MachineKind, ReadFrom
+from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.ports import PatchAnswer
+
+COMPUTE_API = "2024-07-01"
+"""Etags and If-Match came with 2023-09-01 and stand in answers from 2024-03-01; the patch settings are unchanged up to
+the newest version (azure-mgmt-compute, recorded exchanges). An older one would hide members that a plan must see."""
+HYBRID_COMPUTE_API = "2024-07-10"
+"""A stable version in which `osProfile.*.patchSettings` stands (azure-mgmt-hybridcompute)."""
+
+_COMPUTE_TYPE = "providers/Microsoft.Compute/virtualMachines"
+_HYBRID_TYPE = "providers/Microsoft.HybridCompute/machines"
+
+
+class MachineReader:
+    """Fulfils `ports.Provider`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def get(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
+        """Read one machine. See `ports.Provider.get`."""
+        url = self._channel.url(str(machine_id), _api(kind))
+        answer = await self._channel.get(url, _spend(machine_id.subscription_id, kind, Policy.LOW_COST_GET))
+        return _machine(f"GET {machine_id}", answer.document, kind)
+
+    async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
+        """Power, agent and patch status of a virtual machine. See `ports.Provider.get_instance_view`."""
+        url = self._channel.url(f"{machine_id}/instanceView", COMPUTE_API)
+        spend = _spend(machine_id.subscription_id, MachineKind.VM, Policy.LOW_COST_GET)
+        view = (await self._channel.get(url, spend)).document
+        return view if isinstance(view, Mapping) else {}
+
+    def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+        """Every machine of a subscription. See `ports.Provider.list_subscription`."""
+        return self._list(subscription_id, f"/subscriptions/{subscription_id}", kind)
+
+    def list_group(
+        self, subscription_id: str, resource_group: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine]]:
+        """Every machine of a resource group. See `ports.Provider.list_group`."""
+        return self._list(subscription_id, f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}", kind)
+
+    async def _list(self, subscription_id: str, scope: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+        listed = _HYBRID_TYPE if kind is MachineKind.ARC else _COMPUTE_TYPE
+        url = self._channel.url(f"{scope}/{listed}", _api(kind))
+        async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET)):
+            yield [_machine(f"GET {scope}/{listed}", document, kind) for document in page]
+
+
+class MachineWriter:
+    """The PATCH of `ports.Writer`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def patch(
+        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+    ) -> PatchAnswer:
+        """Send one PATCH. See `ports.Writer.patch`.
+
+        Compute answers 200 with the new values and `Updating`, and with `Azure-AsyncOperation` where the host has to be
+        told (recorded: 771 of 771 updates); HybridCompute answers 200 at once by its specification, 202 is allowed for.
+        """
+        spend = _spend(machine_id.subscription_id, kind, Policy.UPDATE_VM, region=location, verb=Verb.WRITES)
+        answer = await self._channel.patch(self._channel.url(str(machine_id), _api(kind)), body, spend, etag=etag)
+        try:
+            machine = _accepted(machine_id, kind, location, answer.document)
+        except ValueError as error:
+            raise MaybeAppliedError(
+                f"PATCH {machine_id} was answered {answer.status}, but {error}",
+                code="UnusableAnswer",
+                status=answer.status,
+                request_id=answer.request_id,
+                correlation_id=answer.correlation_id,
+                advice=READ_AGAIN,
+            ) from error
+        return PatchAnswer(
+            machine=machine,
+            operation_url=answer.headers.get("azure-asyncoperation") or _location(answer.status, answer.headers),
+            request_id=answer.request_id,
+            correlation_id=answer.correlation_id,
+        )
+
+
+def _accepted(machine_id: ResourceId, kind: MachineKind, location: str, document: object) -> Machine:
+    """The machine in the answer to a PATCH; an answer without a body says nothing but that it was accepted."""
+    if document is None:
+        return Machine(id=machine_id, kind=kind, location=location, os=None, settings=None, has_os_profile=False)
+    return _described(document, kind)
+
+
+def _location(status: int, headers: Mapping[str, str]) -> str | None:
+    """`Location` names an operation with 202 only; with 200 it may name the resource."""
+    return headers.get("location") if status == 202 else None
+
+
+def _api(kind: MachineKind) -> str:
+    return HYBRID_COMPUTE_API if kind is MachineKind.ARC else COMPUTE_API
+
+
+def _spend(
+    subscription_id: str, kind: MachineKind, policy: Policy, *, region: str = "", verb: Verb = Verb.READS
+) -> Spend:
+    """Compute's policies bound virtual machines; of HybridCompute no limits are published, so Resource Manager's do."""
+    return Spend(subscription_id, verb, None if kind is MachineKind.ARC else policy, region.casefold())
+
+
+def _machine(request: str, document: object, kind: MachineKind) -> Machine:
+    """A machine of a read answer.
+
+    Raises:
+        RejectedError: what was answered is no machine.
+    """
+    try:
+        return _described(document, kind)
+    except ValueError as error:
+        raise RejectedError(f"{request}: {error}", code="UnusableAnswer", status=200) from error
+
+
+def _described(document: object, kind: MachineKind) -> Machine:
+    if not isinstance(document, Mapping):
+        msg = "the answer is no JSON object"
+        raise ValueError(msg)  # noqa: TRY004  a wrong answer, not a wrong call
+    return machine_from_document(document, kind, ReadFrom.PROVIDER)

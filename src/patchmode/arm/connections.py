@@ -1,0 +1,147 @@
+"""Sockets: TLS trust, proxies and pools for the two kinds of traffic, sign-in and Resource Manager.
+
+Must not: know what is sent. TLS checks cannot be turned off here or anywhere else.
+
+This module loads aiohttp when it is imported, so only `session` imports it, and inside a function.
+"""
+
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from patchmode.errors import CloudError
+
+CONNECT_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 120.0
+"""Resource Manager's gateway gives a provider 60 s; twice that, so that its own answer is what is seen."""
+
+
+def trust() -> ssl.SSLContext:
+    """Which certificates to believe: the system's, or those of `SSL_CERT_FILE`, else `REQUESTS_CA_BUNDLE`.
+
+    Raises:
+        CloudError: the file that the variable names cannot be read as certificates.
+    """
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        file = os.environ.get(variable)
+        if not file:
+            continue
+        is_folder = Path(file).is_dir()
+        try:
+            return ssl.create_default_context(cafile=None if is_folder else file, capath=file if is_folder else None)
+        except (OSError, ssl.SSLError) as error:
+            msg = f"{variable} names {file!r}, which cannot be read as CA certificates: {error}"
+            raise CloudError(msg, advice=f"Correct or unset {variable}.") from error
+    return ssl.create_default_context()
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for a URL, `NO_PROXY` honoured; None: go straight.
+
+    It is asked once a connection and not once a request, because reading the environment costs more than sending.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]) or proxy_bypass(parts.hostname):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def open_pool(context: ssl.SSLContext, *, limit: int, reads_environment: bool = False) -> aiohttp.ClientSession:
+    """A pool of connections; the caller closes it.
+
+    Args:
+        context: whom to believe.
+        limit: connections at a time, > 0; aiohttp's own default of 100 would be a second, silent limit on concurrency.
+        reads_environment: take proxies from the environment for each request (sign-in goes to several hosts).
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=limit, ssl=context),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=reads_environment,
+        auto_decompress=False,  # azure-core does it
+        raise_for_status=False,
+    )
+
+
+class Verbatim:
+    """A pool as azure-core's transport wants one, which sends URLs as they stand.
+
+    aiohttp would normalise the escapes in a string (`%24skiptoken` becomes `$skiptoken`, `%2f` becomes `/`), and
+    recorded next links and operation URLs do not survive that.
+    """
+
+    auto_decompress = False
+
+    def __init__(self, pool: aiohttp.ClientSession, *, proxy: str | None) -> None:
+        self._pool = pool
+        self._proxy = proxy
+
+    async def request(self, method: str, url: str, **options: Any) -> aiohttp.ClientResponse:
+        """Send; `options` are those of aiohttp."""
+        options["proxy"] = self._proxy
+        return await self._pool.request(method, URL(url, encoded=True), **options)
+
+    async def __aenter__(self) -> "Verbatim":
+        return self
+
+
+async def fetch(pool: aiohttp.ClientSession, url: str) -> tuple[int, bytes]:
+    """Read a public document: no token is sent and no redirect followed.
+
+    Returns:
+        Status and body.
+
+    Raises:
+        CloudError: no answer.
+    """
+    timeout = aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_TIMEOUT_S)
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    try:
+        async with pool.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+            return answer.status, await answer.read()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        msg = f"{url} gave no answer: {describe(error)}"
+        raise CloudError(msg, advice=advice_on(error)) from error
+
+
+def describe(error: BaseException) -> str:
+    """An exception of the network in one line; never empty."""
+    return str(error) or type(error).__name__
+
+
+def advice_on(error: BaseException) -> str:
+    """What to do about a connection that did not come about."""
+    if is_distrust(error):
+        return "The server's certificate is not trusted: name its CA in SSL_CERT_FILE (a PEM file)."
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "The name does not resolve: check the cloud's URL and the network."
+    return "Check the network, and HTTPS_PROXY and NO_PROXY where there is a proxy."
+
+
+def is_distrust(error: BaseException) -> bool:
+    """Whether the server's certificate was refused."""
+    return isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError)
+
+
+def was_not_sent(error: BaseException) -> bool:
+    """Whether a request certainly did not reach the service: no connection, no name, no trust, no proxy.
+
+    A connection that was lost later (`ServerDisconnectedError`, a reset) is not among them, although azure-core calls
+    it a `ServiceRequestError` too: what was written before may have been read.
+    """
+    return isinstance(
+        error,
+        aiohttp.ClientConnectorError
+        | aiohttp.ClientSSLError
+        | aiohttp.ConnectionTimeoutError
+        | aiohttp.ClientProxyConnectionError
+        | aiohttp.ClientHttpProxyError
+        | aiohttp.InvalidURL,
+    )

@@ -1,0 +1,208 @@
+"""Signing in: which credentials are tried, for which tenant, and what is said when none of them works.
+
+Must not: store a secret, print a token, or fall through from a credential that was configured and refused to another
+identity: a run as somebody else is worse than no run. azure-identity's chains already work that way.
+
+azure-identity is imported inside functions only: it costs a third of a second.
+"""
+
+import asyncio
+import base64
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from patchmode.arm.clouds import Cloud
+from patchmode.errors import SignInError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
+    from azure.core.pipeline.transport import AioHttpTransport
+
+_TAIL = "To mitigate this issue"
+_CLAIMS = ("oid", "appid", "azp", "tid", "upn", "preferred_username", "unique_name", "name", "idtyp", "sub")
+
+
+class Credential(Protocol):
+    """What `connect(credential=…)` takes: any asynchronous credential of azure-identity, or one like it."""
+
+    async def get_token_info(self, *scopes: str, options: "TokenRequestOptions | None" = None) -> "AccessTokenInfo":
+        """An access token for the scopes."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the credential holds."""
+        ...
+
+
+def default_chain(
+    cloud: Cloud, transport: "AioHttpTransport", *, tenant_id: str | None, interactive: bool
+) -> Credential:
+    """The credentials to try, in this order: environment, workload identity, managed identity, az login, browser.
+
+    Args:
+        cloud: whose sign-in to use.
+        transport: connections for sign-in, with the trust that was set up; it is not closed by the credential.
+        tenant_id: the tenant to sign in to; None: the credential's own.
+        interactive: also offer the browser, last.
+    """
+    from azure.identity.aio import ChainedTokenCredential, DefaultAzureCredential
+
+    # Without a handler Python prints warnings of libraries to standard error, and the failure is told once already.
+    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+    standard = DefaultAzureCredential(
+        authority=cloud.authority,
+        exclude_shared_token_cache_credential=True,
+        exclude_visual_studio_code_credential=True,
+        exclude_powershell_credential=True,
+        exclude_developer_cli_credential=True,
+        additionally_allowed_tenants=["*"],
+        process_timeout=30,
+        transport=transport,
+    )
+    if not interactive:
+        return standard
+    chain: Credential = ChainedTokenCredential(standard, _Browser(cloud, tenant_id))
+    return chain
+
+
+class _Browser:
+    """The browser, which azure-identity has for threads only."""
+
+    def __init__(self, cloud: Cloud, tenant_id: str | None) -> None:
+        from azure.identity import InteractiveBrowserCredential
+
+        self._inner = InteractiveBrowserCredential(
+            authority=cloud.authority,
+            disable_instance_discovery=cloud.is_custom,
+            **({"tenant_id": tenant_id} if tenant_id else {}),
+        )
+
+    async def get_token_info(self, *scopes: str, options: "TokenRequestOptions | None" = None) -> "AccessTokenInfo":
+        return await asyncio.to_thread(self._inner.get_token_info, *scopes, options=options)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._inner.close)
+
+    async def __aenter__(self) -> "_Browser":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class SignIn:
+    """One principal in one tenant: tokens when they are needed, and who that is.
+
+    It is itself what azure-core calls a credential, so that the tenant goes into every token request and a failure
+    comes out as `SignInError` wherever in the pipeline it happens.
+    """
+
+    def __init__(self, make: Callable[[], Credential], cloud: Cloud, tenant_id: str | None) -> None:
+        """Prepare to sign in; nothing is asked yet.
+
+        Args:
+            make: gives the credential; it is called again where a fresh one, without cached tokens, is needed.
+            cloud: whose sign-in it is, for messages.
+            tenant_id: the tenant to ask tokens for; None: the credential's own.
+        """
+        self._make = make
+        self._inner = make()
+        self._cloud = cloud
+        self._tenant_id = tenant_id
+        self._claims: Mapping[str, Any] = {}
+        self._kept: AccessTokenInfo | None = None
+        self._renewing = asyncio.Lock()
+
+    async def get_token_info(self, *scopes: str, options: "TokenRequestOptions | None" = None) -> "AccessTokenInfo":
+        """A token, the one at hand while it lasts: az, for one, is asked anew each time and takes half a second.
+
+        Raises:
+            SignInError: none could be had; the message lists what was tried.
+        """
+        from azure.core.exceptions import AzureError
+
+        wanted: TokenRequestOptions = {**(options or {})}
+        if self._kept is not None and not wanted.get("claims") and _lasts(self._kept):
+            return self._kept
+        if self._tenant_id and "tenant_id" not in wanted:
+            wanted["tenant_id"] = self._tenant_id
+        try:
+            token = await self._inner.get_token_info(*scopes, options=wanted)
+        except (AzureError, ValueError) as error:
+            raise sign_in_failure(error, self._cloud) from error
+        self._kept, self._claims = token, claims_of(token.token)
+        return token
+
+    async def renew(self, refused: str) -> None:
+        """Forget a token that the service refused although it is not over, with whatever cached it.
+
+        Args:
+            refused: the token; nothing happens if another one has taken its place since.
+        """
+        async with self._renewing:
+            if self._kept is not None and refused == self._kept.token:
+                fresh = self._make()
+                if fresh is not self._inner:
+                    await self._inner.close()
+                self._inner, self._kept = fresh, None
+
+    async def close(self) -> None:
+        """Release what the credential holds."""
+        await self._inner.close()
+
+    async def __aenter__(self) -> "SignIn":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+        """The older form of the same, which azure-core's types ask for and its policies then do not call."""
+        return await self.get_token_info(*scopes, options=kwargs or None)  # type: ignore[arg-type]  # same keys
+
+    @property
+    def principal(self) -> Mapping[str, str]:
+        """The claims that say who is signed in; empty before the first token and for opaque tokens."""
+        return {name: str(self._claims[name]) for name in _CLAIMS if self._claims.get(name)}
+
+    @property
+    def tenant_id(self) -> str | None:
+        """The tenant of the token, else the one asked for, else the environment's; None: nothing says."""
+        return str(self._claims.get("tid") or self._tenant_id or os.environ.get("AZURE_TENANT_ID") or "") or None
+
+
+def _lasts(token: "AccessTokenInfo") -> bool:
+    """Whether azure-core would go on using it: five minutes are left, and the time to renew it has not come."""
+    now = time.time()
+    return token.expires_on - now > 300 and (token.refresh_on is None or token.refresh_on > now)
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """The payload of a JWT, unverified: it is shown to the user and decides nothing.
+
+    Returns:
+        Empty for an opaque token.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        payload = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, msgspec.DecodeError):
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def sign_in_failure(error: Exception, cloud: Cloud) -> SignInError:
+    """The error that says what was tried, one credential a line, without azure-identity's pointer to its own pages."""
+    lines = [line.strip() for line in str(getattr(error, "message", error)).split(_TAIL)[0].splitlines()]
+    tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith("Attempted credentials"))
+    return SignInError(
+        f"no credential gave a token for {cloud.name} ({cloud.authority}):\n{tried}",
+        advice="Sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+    )

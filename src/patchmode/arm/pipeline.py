@@ -1,0 +1,293 @@
+"""Our policy list on azure-core's asynchronous pipeline: retry, throttle, authentication, guard, ledger, in this order.
+
+Must not: repeat a write that may have been applied, send a token to another host, or register a resource provider
+(azure-mgmt-core's default list does that in answer to a refused GET, so a read could write; it is not used here).
+
+The order is a safety property. The guard stands last, after everything that can send a request of its own (retry, and
+authentication when it answers a claims challenge), so nothing reaches the network past it. SDK's own retry policy is
+absent: it has no jitter, waits inside a held slot for as long as it is told, and does not repeat a PATCH on a bare 429.
+
+This module loads azure-core when it is imported, so only `session` imports it, and inside a function.
+"""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError
+from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, DistributedTracingPolicy
+from azure.core.pipeline.transport import AsyncHttpTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.settings import settings
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+
+from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
+from patchmode.arm.credentials import SignIn
+from patchmode.arm.failures import READ_AGAIN, Attempt, read_fault
+from patchmode.arm.governor import Governor, Spend
+from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, UnsafeError
+from patchmode.workflow.ports import Clock
+
+GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
+
+_LOG = logging.getLogger(__name__)
+_READ_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_WRITE_AGAIN = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the policies have to know of a request beside the request itself."""
+
+    attempt: Attempt
+    spend: Spend
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request is repeated before its last answer is handed on."""
+
+    tries: int = 6
+    """Requests at most, the first included, for everything but 429."""
+    throttled_tries: int = 12
+    """Requests at most where the service answers 429."""
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+    longest_wait_s: float = 360.0
+    """A `Retry-After` above this is not waited for: the answer is handed on. Longest recorded: 324 s."""
+
+
+class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Repeats what is safe to repeat, with jitter, at the pace the service asks for.
+
+    Reads: every answer and failure that may pass. Writes: 429, 503, 409 for a concurrent write, and what certainly was
+    not received. With If-Match a write that was applied after all meets a 412 the second time, and `was_lost` in the
+    request's context tells the caller so.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        patience: Patience,
+        remark: Callable[[str], None],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__()
+        self._clock = clock
+        self._patience = patience
+        self._remark = remark
+        self._chance = chance
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Send, and again where that is safe; the last answer comes back whatever its status.
+
+        Raises:
+            NotSentError, MaybeAppliedError: there was no last answer.
+        """
+        order: Order = request.context.options.pop("order")
+        request.context["order"] = order
+        tries = 1
+        while True:
+            try:
+                response = await self.next.send(request)
+            except AzureError as error:
+                failure = _no_answer(order.attempt, error)
+                if tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
+                    raise failure from error
+                pause = self._backoff(tries)
+            else:
+                wait = self._pause_after(order, response.http_response, tries)
+                if wait is None:
+                    return response
+                pause = wait
+                if response.http_response.status_code >= 500:
+                    request.context["was_lost"] = True
+            tries += 1
+            await self._clock.sleep(pause)
+
+    def _pause_after(self, order: Order, answer: AsyncHttpResponse, tries: int) -> float | None:
+        """Seconds to wait before the next try; None: this answer is the last."""
+        status = answer.status_code
+        if status < 400 or not _may_repeat(order.attempt, status, answer):
+            return None
+        limit = self._patience.throttled_tries if status == 429 else self._patience.tries
+        asked = asked_wait_s(answer)
+        if tries >= limit or (asked or 0) > self._patience.longest_wait_s:
+            return None
+        pause = self._backoff(tries) if asked is None else asked + self._chance()
+        if status == 429:
+            self._remark(f"{order.attempt} was throttled; next try in {pause:.0f} s")
+        return pause
+
+    def _backoff(self, tries: int) -> float:
+        """Between half and all of an exponentially growing pause, so that a fleet does not come back in step."""
+        whole = min(self._patience.longest_pause_s, self._patience.first_pause_s * 2.0 ** (tries - 1))
+        return whole * (0.5 + self._chance() / 2)
+
+
+def _may_try_again(attempt: Attempt, failure: RequestError) -> bool:
+    """A certificate that is not trusted will not be trusted in a second, so it is not asked for twice."""
+    return failure.code != "NotTrusted" and (attempt.is_read or isinstance(failure, NotSentError))
+
+
+def _may_repeat(attempt: Attempt, status: int, answer: AsyncHttpResponse) -> bool:
+    if attempt.is_read:
+        return status in _READ_AGAIN
+    return status in _WRITE_AGAIN or (status == 409 and read_fault(answer.content).is_concurrent)
+
+
+def asked_wait_s(answer: AsyncHttpResponse) -> float | None:
+    """The wait that an answer asks for: `Retry-After`, its millisecond forms, or the seconds in a 429's text.
+
+    Returns:
+        None: it asks for none, or with a date or other text that cannot be counted from.
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        text = answer.headers.get(name)
+        if text:
+            try:
+                return max(0.0, float(text) / unit)
+            except ValueError:
+                continue
+    return read_fault(answer.content).retry_in_s if answer.status_code == 429 else None
+
+
+def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
+    """Whether the service can have received it is told by the exception beneath azure-core's own."""
+    cause = error.inner_exception if isinstance(error.inner_exception, BaseException) else error
+    if was_not_sent(cause):
+        code = "NotTrusted" if is_distrust(cause) else "NotSent"
+        return NotSentError(f"{attempt} was not sent: {describe(cause)}", code=code, advice=advice_on(cause))
+    advice = "Nothing was changed; run it again." if attempt.is_read else READ_AGAIN
+    return MaybeAppliedError(f"{attempt} got no answer: {describe(cause)}", code="NoAnswer", advice=advice)
+
+
+class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Lets a request leave when its buckets allow it, and tells them what the answer says."""
+
+    def __init__(self, governor: Governor) -> None:
+        super().__init__()
+        self._governor = governor
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Wait for the buckets, send, learn."""
+        order: Order = request.context["order"]
+        leave = await self._governor.acquire(order.spend)
+        try:
+            response = await self.next.send(request)
+        except BaseException:
+            self._governor.answered(leave, None)
+            raise
+        answer = response.http_response
+        self._governor.answered(leave, answer.headers)
+        if answer.status_code == 429:
+            self._governor.refused(leave, read_fault(answer.content), retry_after_s=asked_wait_s(answer))
+        return response
+
+
+class Authenticate(AsyncARMChallengeAuthenticationPolicy):
+    """Bearer tokens as azure-mgmt-core sends them, claims challenges included; a refused token is renewed once."""
+
+    def __init__(self, sign_in: SignIn, scope: str) -> None:
+        super().__init__(sign_in, scope, enable_cae=True)
+        self._sign_in = sign_in
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send with a token; on 401 (it expired in mid-run, or was revoked) once more with a new one."""
+        response = await super().send(request)
+        if response.http_response.status_code != 401 or request.context.get("was_renewed"):
+            return response
+        request.context["was_renewed"] = True
+        await self._sign_in.renew(request.http_request.headers.get("Authorization", "").removeprefix("Bearer "))
+        self._token = None
+        return await super().send(request)
+
+
+class Guard(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Nothing leaves for another host, and on a connection for reading nothing leaves that could write."""
+
+    def __init__(self, endpoint: str, *, read_only: bool) -> None:
+        super().__init__()
+        self._origin = origin(endpoint)
+        self._prefix = endpoint + "/"
+        self._graph = f"{endpoint}{GRAPH_PATH}?"
+        self._read_only = read_only
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Pass the request on, or refuse it.
+
+        Raises:
+            NotSentError: it would take the token to another host.
+            UnsafeError: it is neither GET nor HEAD nor the one query POST, on a connection for reading.
+        """
+        method, url = request.http_request.method, request.http_request.url
+        if not url.startswith(self._prefix) and origin(url) != self._origin:
+            raise NotSentError(
+                f"{method} to {urlsplit(url).netloc!r} was refused: this connection's tokens are for {self._prefix}",
+                code="ForeignHost",
+                advice="The service, or a file of an earlier run, named an address outside its own cloud.",
+            )
+        if self._read_only and method not in ("GET", "HEAD") and not self._is_query(method, url):
+            msg = f"{method} {urlsplit(url).path} was refused: this connection is for reading only"
+            raise UnsafeError(msg, advice="This is a defect of patchmode; nothing was sent.")
+        return await self.next.send(request)
+
+    def _is_query(self, method: str, url: str) -> bool:
+        return method == "POST" and url.startswith(self._graph)
+
+
+def origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port of a URL, the default port filled in. A port that is none counts as 0, which no URL has."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 443
+    except ValueError:
+        port = 0
+    return parts.scheme, parts.hostname, port
+
+
+class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Counts what is sent, retries included, and logs it when debugging: no headers, no bodies, no signed queries."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._sent: Counter[str] = Counter()
+
+    def by_method(self) -> dict[str, int]:
+        """HTTP method → requests sent so far."""
+        return dict(self._sent)
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Count, and pass on."""
+        method = request.http_request.method
+        self._sent[method] += 1
+        if not _LOG.isEnabledFor(logging.DEBUG):
+            return await self.next.send(request)
+        path = urlsplit(request.http_request.url).path
+        begun = self._clock.monotonic()
+        response = await self.next.send(request)
+        answer = response.http_response
+        took_ms = (self._clock.monotonic() - begun) * 1000
+        request_id = answer.headers.get("x-ms-request-id")
+        _LOG.debug("%s %s: %s in %.0f ms, request id %s", method, path, answer.status_code, took_ms, request_id)
+        return response
+
+
+def build(
+    transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse],
+    *policies: AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse],
+) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
+    """The pipeline; azure-core's tracing is put in front where the application has switched it on."""
+    traced: list[Any] = [DistributedTracingPolicy()] if _is_traced() else []
+    return AsyncPipeline(transport, [*traced, *policies])
+
+
+def _is_traced() -> bool:
+    return bool(settings.tracing_enabled() or settings.tracing_implementation())

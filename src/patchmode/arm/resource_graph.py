@@ -1,0 +1,203 @@
+"""Azure Resource Graph: bulk discovery by a handful of fixed queries, page by page, totals checked.
+
+Must not: paste text into a query, or be used to verify: the graph lags behind the provider.
+
+Source: `POST /providers/Microsoft.ResourceGraph/resources` as recorded; "Working with large data sets" (a page is 1,000
+rows at most; the skip token needs `id` in the projection and a stable order; `resultTruncated` without a token means
+that the rest cannot be had).
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from patchmode.arm.channel import Channel
+from patchmode.arm.governor import Spend
+from patchmode.arm.graph_rows import (
+    MACHINES,
+    MANAGED_GROUPS,
+    SUBSCRIPTIONS,
+    UNSUPPORTED,
+    Row,
+    machine_from_row,
+    support_of,
+)
+from patchmode.arm.pipeline import GRAPH_PATH
+from patchmode.errors import RejectedError, RequestError
+from patchmode.model.machine import Machine
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.workflow.ports import GraphScope, ResourceGroup
+
+API = "2021-03-01"
+"""What azure-mgmt-resourcegraph 8 and most recordings speak."""
+PAGE = 1_000
+SUBSCRIPTIONS_AT_ONCE = 1_000
+GROUPS_AT_ONCE = 10
+"""The most that one query takes, as documented for Search-AzGraph; more are asked for in turn."""
+
+_LOG = logging.getLogger(__name__)
+_SPEND = Spend(is_graph=True)
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], rename="camel"):
+    """One answer. `resultTruncated` is a text on the wire."""
+
+    data: list[T]
+    total_records: int | None = None
+    result_truncated: str | None = None
+    skip_token: str | None = msgspec.field(default=None, name="$skipToken")
+
+
+class ResourceGraph:
+    """Fulfils `ports.Graph`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._url = channel.url(GRAPH_PATH, API)
+
+    async def machines(
+        self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
+    ) -> AsyncIterator[Sequence[Machine]]:
+        """Machines, page by page. See `ports.Graph.machines`.
+
+        Groups and ids are compared here and not in the query: names may hold quotes, and a page costs the same.
+        """
+        groups = {name.casefold() for name in resource_groups}
+        wanted = {text.strip().rstrip("/").casefold() for text in ids}
+        narrowed = _narrowed(scope, ids)
+        unsupported = await self._unsupported(narrowed)
+        seen: set[str] = set()
+        async for rows in self._pages(MACHINES, narrowed, Row):
+            found = []
+            for machine in map(_machine, rows):
+                key = machine.id.key
+                if key in seen or (wanted and key not in wanted):
+                    continue
+                if groups and machine.id.resource_group.casefold() not in groups:
+                    continue
+                seen.add(key)
+                state = unsupported.get(key)
+                found.append(machine if state is None else _with_support(machine, state))
+            yield found
+
+    async def _unsupported(self, scope: GraphScope) -> dict[str, str]:
+        """Machine key → what the last assessment found, where it is not `Supported`.
+
+        It is an extra: where it cannot be had the state stays unknown, which is what the model says of None.
+        """
+        found: dict[str, str] = {}
+        try:
+            async for rows in self._pages(UNSUPPORTED, scope, dict[str, Any]):
+                found.update(pair for row in rows if (pair := support_of(row)))
+        except RequestError as error:
+            _LOG.debug("assessment results could not be read: %s", error)
+        return found
+
+    async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
+        """The ids of the user's own query, which is sent as it was written. See `ports.Graph.machine_ids`."""
+        async for rows in self._pages(query, scope, dict[str, Any]):
+            ids = [row.get("id") for row in rows]
+            if not all(isinstance(text, str) and text for text in ids):
+                raise RejectedError(
+                    "the Resource Graph query gave rows without an `id`",
+                    code="NoIdColumn",
+                    status=200,
+                    advice="Let the query project `id`, for example with `| project id` at its end.",
+                )
+            yield [str(text) for text in ids]
+
+    async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+        """Resource groups that something manages. See `ports.Graph.resource_groups`."""
+        async for rows in self._pages(MANAGED_GROUPS, scope, dict[str, Any]):
+            yield [
+                ResourceGroup(
+                    subscription_id=str(row.get("subscriptionId") or "").lower(),
+                    name=str(row.get("name") or ""),
+                    managed_by=row.get("managedBy") or None,
+                )
+                for row in rows
+            ]
+
+    async def subscriptions_under(self, management_group: str) -> Sequence[str]:
+        """Subscriptions below a management group. See `ports.Graph.subscriptions_under`."""
+        scope = GraphScope(management_groups=(management_group,))
+        pages = self._pages(SUBSCRIPTIONS, scope, dict[str, Any])
+        return [str(row["subscriptionId"]).lower() async for rows in pages for row in rows if row.get("subscriptionId")]
+
+    async def _pages(self, query: str, scope: GraphScope, row: type[T]) -> AsyncIterator[list[T]]:
+        for part in _parts(scope):
+            token: str | None = None
+            read = 0
+            while True:
+                page = await self._page(query, part, token, row)
+                read += len(page.data)
+                if page.data:
+                    yield page.data
+                token = page.skip_token
+                if not token:
+                    break
+            _check_total(page, read)
+
+    async def _page(self, query: str, part: dict[str, Any], token: str | None, row: type[T]) -> Page[T]:
+        options: dict[str, Any] = {"$top": PAGE, "resultFormat": "objectArray"}
+        if token:
+            options["$skipToken"] = token
+        body = {**part, "query": query, "options": options}
+        answer = await self._channel.query(self._url, body, _SPEND, shape=Page[row])  # type: ignore[valid-type]
+        if answer.headers.get("x-ms-tenant-subscription-limit-hit", "").casefold() == "true":
+            raise RejectedError(
+                "Resource Graph looked at the first 10,000 subscriptions only",
+                code="TenantSubscriptionLimit",
+                status=answer.status,
+                advice="Name subscriptions or management groups.",
+            )
+        page: Page[T] = answer.document
+        return page
+
+
+def _narrowed(scope: GraphScope, ids: Sequence[str]) -> GraphScope:
+    """Ids carry their subscriptions, so no others need be looked through."""
+    if not ids or scope.subscriptions or scope.management_groups:
+        return scope
+    return GraphScope(subscriptions=tuple(sorted({ResourceId.parse(text).subscription_id for text in ids})))
+
+
+def _parts(scope: GraphScope) -> Iterator[dict[str, Any]]:
+    """The scope members of the bodies to send: subscriptions and management groups exclude each other in one query."""
+    if not scope.subscriptions and not scope.management_groups:
+        yield {}
+    for at in range(0, len(scope.subscriptions), SUBSCRIPTIONS_AT_ONCE):
+        yield {"subscriptions": list(scope.subscriptions[at : at + SUBSCRIPTIONS_AT_ONCE])}
+    for at in range(0, len(scope.management_groups), GROUPS_AT_ONCE):
+        yield {"managementGroups": list(scope.management_groups[at : at + GROUPS_AT_ONCE])}
+
+
+def _check_total(last: Page[Any], read: int) -> None:
+    """A fleet that was read in part must never pass for the whole.
+
+    Raises:
+        RejectedError: the service says that rows are missing.
+    """
+    is_short = last.total_records is not None and read < last.total_records
+    if is_short or (last.result_truncated or "").casefold() == "true":
+        raise RejectedError(
+            f"Resource Graph gave {read} of {last.total_records} rows and no way to the rest",
+            code="ResultTruncated",
+            status=200,
+            advice="Let the query project `id` and order its rows; drop `limit` and `take`; or run it again.",
+        )
+
+
+def _machine(row: Row) -> Machine:
+    try:
+        return machine_from_row(row)
+    except ResourceIdError as error:
+        raise RejectedError(f"a row of Resource Graph: {error}", code="UnusableAnswer", status=200) from error
+
+
+def _with_support(machine: Machine, state: str) -> Machine:
+    return replace(machine, surroundings=replace(machine.surroundings, detected_support=state))

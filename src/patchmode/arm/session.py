@@ -1,0 +1,214 @@
+"""The composition of this room: one signed-in connection that fulfils `ports.Azure`.
+
+Must not: be reached for by anything but a composition root (`cli`, a library user's own code). Importing this module is
+cheap; azure-core, aiohttp and azure-identity are imported when a connection is opened.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+from patchmode.arm.governor import Governor, Spend
+from patchmode.errors import SignInError, UnsafeError
+from patchmode.model.target import Target
+from patchmode.workflow.ports import Authorization, Azure, Clock, Graph, Provider, RequestLedger, Writer
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+    from patchmode.arm.channel import Channel
+    from patchmode.arm.clouds import Cloud
+    from patchmode.arm.credentials import Credential, SignIn
+    from patchmode.arm.pipeline import Ledger
+
+CONNECTIONS = 64
+TENANTS_API = "2022-12-01"
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """The wall clock, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; anything below zero counts as zero."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Fulfils `ports.Azure`."""
+
+    target: Target
+    graph: Graph
+    provider: Provider
+    authorization: Authorization
+    ledger: RequestLedger
+    _writer: Writer
+    _read_only: bool
+
+    @property
+    def writer(self) -> Writer:
+        """The writing side.
+
+        Raises:
+            UnsafeError: the connection was opened for reading only.
+        """
+        if self._read_only:
+            msg = "this connection was opened for reading only"
+            raise UnsafeError(msg, advice="This is a defect of patchmode; nothing was sent.")
+        return self._writer
+
+
+def _ignore(_: str) -> None:
+    """Nobody watches."""
+
+
+@asynccontextmanager
+async def connect(
+    cloud: str,
+    *,
+    read_only: bool,
+    credential: "Credential | None" = None,
+    tenant_id: str | None = None,
+    interactive: bool = False,
+    clock: Clock | None = None,
+    share: float = 1.0,
+    connections: int = CONNECTIONS,
+    remark: Callable[[str], None] = _ignore,
+) -> AsyncIterator[Azure]:
+    """Sign in to one tenant of one cloud, and close everything at the end.
+
+    Args:
+        cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or the https URL of a Resource Manager.
+        read_only: nothing but GET, HEAD and the Resource Graph query can leave; `writer` is refused.
+        credential: an asynchronous azure-identity credential, which stays the caller's to close; None: the environment,
+            workload identity, managed identity and az login are tried, in this order.
+        tenant_id: the tenant to sign in to; None: the credential's own.
+        interactive: offer the browser last, where `credential` is None.
+        clock: time, for throttling, retries and measuring; None: the system's.
+        share: the part of Azure's published limits to use at most, 0 < share <= 1.
+        connections: sockets at a time, > 0; give at least the concurrency of a run.
+        remark: told, in one line each, of throttle pauses.
+
+    Raises:
+        CloudError: the cloud is unknown, or its metadata cannot be read. SignInError: no credential gave a token.
+    """
+    from patchmode.arm import connections as sockets
+    from patchmode.arm.clouds import resolve
+
+    async with AsyncExitStack() as stack:
+        trust = sockets.trust()
+        sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
+        found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
+        sign_in = _sign_in(found, sign_in_pool, credential, tenant_id, interactive=interactive)
+        if credential is None:
+            stack.push_async_callback(sign_in.close)
+        await sign_in.get_token_info(found.scope, options={"enable_cae": True})
+        pool = await stack.enter_async_context(sockets.open_pool(trust, limit=connections))
+        time_source = clock or SystemClock()
+        channel, ledger = _channel(
+            found, sign_in, pool, Governor(time_source, share=share), time_source, remark, read_only=read_only
+        )
+        tenant = sign_in.tenant_id or await _only_tenant(channel)
+        yield _connection(Target(found.name, found.endpoint, tenant), channel, ledger, sign_in, read_only=read_only)
+
+
+def _sign_in(
+    cloud: "Cloud",
+    pool: "ClientSession",
+    credential: "Credential | None",
+    tenant_id: str | None,
+    *,
+    interactive: bool,
+) -> "SignIn":
+    from azure.core.pipeline.transport import AioHttpTransport
+
+    from patchmode.arm.credentials import SignIn, default_chain
+
+    transport = AioHttpTransport(session=pool, session_owner=False)
+
+    def chain() -> "Credential":
+        return default_chain(cloud, transport, tenant_id=tenant_id, interactive=interactive)
+
+    return SignIn(chain if credential is None else lambda: credential, cloud, tenant_id)
+
+
+def _channel(
+    cloud: "Cloud",
+    sign_in: "SignIn",
+    pool: "ClientSession",
+    governor: Governor,
+    clock: Clock,
+    remark: Callable[[str], None],
+    *,
+    read_only: bool,
+) -> "tuple[Channel, Ledger]":
+    """The policies in their order; `pipeline` says why it is this one."""
+    from azure.core.pipeline.transport import AioHttpTransport
+
+    from patchmode.arm import connections as sockets
+    from patchmode.arm import pipeline as policies
+    from patchmode.arm.channel import Channel
+
+    transport = AioHttpTransport(
+        session=cast("ClientSession", sockets.Verbatim(pool, proxy=sockets.proxy_for(cloud.endpoint))),
+        session_owner=False,
+        connection_timeout=sockets.CONNECT_TIMEOUT_S,
+        read_timeout=sockets.READ_TIMEOUT_S,
+    )
+    ledger = policies.Ledger(clock)
+    pipeline = policies.build(
+        transport,
+        policies.Retry(clock, patience=policies.Patience(), remark=remark),
+        policies.Throttle(governor),
+        policies.Authenticate(sign_in, cloud.scope),
+        policies.Guard(cloud.endpoint, read_only=read_only),
+        ledger,
+    )
+    return Channel(pipeline, cloud.endpoint), ledger
+
+
+async def _only_tenant(channel: "Channel") -> str:
+    """The tenant, where neither the token nor the user says it and the principal sees but one.
+
+    Raises:
+        SignInError: there are several, or none.
+    """
+    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend())
+    tenants = [str(entry.get("tenantId") or "") async for page in pages for entry in page]
+    if len(tenants) != 1 or not tenants[0]:
+        raise SignInError(
+            f"signed in, but the token names no tenant and {len(tenants)} can be seen",
+            advice="Name the tenant, for example in AZURE_TENANT_ID.",
+        )
+    return tenants[0]
+
+
+def _connection(
+    target: Target, channel: "Channel", ledger: RequestLedger, sign_in: "SignIn", *, read_only: bool
+) -> Connection:
+    from patchmode.arm.authorization import Directory
+    from patchmode.arm.compute import MachineReader
+    from patchmode.arm.operations import Writer as OperationWriter
+    from patchmode.arm.resource_graph import ResourceGraph
+
+    return Connection(
+        target=target,
+        graph=ResourceGraph(channel),
+        provider=MachineReader(channel),
+        authorization=Directory(channel, lambda: sign_in.principal),
+        ledger=ledger,
+        _writer=OperationWriter(channel),
+        _read_only=read_only,
+    )
