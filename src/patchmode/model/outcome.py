@@ -140,6 +140,8 @@ class RunSummary:
     changes: int = 0
     ended: int = 0
     """How many changes have a result."""
+    touched: int = 0
+    """How many changes have a result or may have been sent."""
     rollback_of: str | None = None
     digest: str = ""
     """The plan's."""

@@ -36,12 +36,13 @@ class Journal:
     Args:
         path: the run's file.
         lock: held by this process when the journal is for writing; None: it is only read, and writing is refused.
+        state: what a reader shall be told; None: what the file says.
 
     Raises:
         StorageError: the file cannot be opened or is damaged. RefusedError: it is from a newer version.
     """
 
-    def __init__(self, path: Path, *, lock: Lock | None) -> None:
+    def __init__(self, path: Path, *, lock: Lock | None, state: str | None = None) -> None:
         self._path = path
         self._lock = lock
         self._pending: list[tuple[StepRow, asyncio.Future[None]]] = []
@@ -52,11 +53,10 @@ class Journal:
             self._about: dict[str, str] = dict(self._query("SELECT name, value FROM about"))
             self._plan = decode_plan(self._query("SELECT content FROM plan")[0][0], name=f"the plan in {path}")
             self._session = 1 + (self._query("SELECT max(session) FROM request")[0][0] or 0)
-            if lock is not None:
-                self._set_about(state=RUNNING)
         except BaseException:
             self._connection.close()
             raise
+        self._shown_state = state
         self._places = {change.id: place for place, change in enumerate(self._plan.changes)}
 
     @property
@@ -71,8 +71,8 @@ class Journal:
 
     @property
     def state(self) -> str:
-        """`running`, `interrupted` or `finished`, as it was when the file was opened or last closed."""
-        return self._about["state"]
+        """`running`, `interrupted` or `finished`, as it was when the file was opened or last written to."""
+        return self._shown_state or self._about["state"]
 
     @property
     def is_writable(self) -> bool:
@@ -109,6 +109,7 @@ class Journal:
         Raises:
             StorageError: it could not be committed: the PATCH must not be sent.
         """
+        self._mark_running()
         await self._commit(intended_row(self._places[machine_id], etag=etag, at=at))
 
     async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
@@ -117,6 +118,7 @@ class Journal:
         Raises:
             StorageError: it could not be committed; the journal says "intended", which resume can settle.
         """
+        self._mark_running()
         await self._commit(started_row(self._places[machine_id], answer, at=at))
 
     async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
@@ -135,6 +137,7 @@ class Journal:
         """
         if requests is not None:
             self._tally = requests
+        self._mark_running()
         now = datetime.now(UTC)
         await self._commit(*(ended_row(self._places[one.id], one, at=now) for one in results))
 
@@ -158,6 +161,8 @@ class Journal:
         try:
             if self._lock is not None:
                 self._flush()
+            # After a full disk the caller knows already, and the file still says that the run has not ended.
+            if self._lock is not None and self._broken is None:
                 self._set_about(state=state)
         finally:
             self.release()
@@ -214,6 +219,11 @@ class Journal:
         except sqlite3.Error as error:
             self._roll_back()
             raise failed(f"could not write the run's journal {self._path}", error) from error
+
+    def _mark_running(self) -> None:
+        """A run that had ended goes on. A verification alone does not change its state."""
+        if self._about["state"] != RUNNING:
+            self._set_about(state=RUNNING)
 
     def _set_about(self, **members: str) -> None:
         connection = self._writing()

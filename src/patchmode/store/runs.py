@@ -87,7 +87,7 @@ class RunStore:
         """
         found = self._find(run)
         if not for_writing:
-            return Journal(self._path(found), lock=None)
+            return Journal(self._path(found), lock=None, state=self._summary(found).state)
         make_private_folder(self._locks)
         lock = Lock(self._lock_path(found), what=f"run {found}")
         try:
@@ -119,8 +119,9 @@ class RunStore:
         try:
             with closing(connect_reader(self._path(run))) as connection:
                 about = dict(connection.execute("SELECT name, value FROM about"))
-                statement = "SELECT count(DISTINCT change) FROM step WHERE step = 'ended'"
-                (ended,) = connection.execute(statement).fetchone()
+                statement = "SELECT count(DISTINCT change) FROM step WHERE step = 'ended' OR ?"
+                (ended,) = connection.execute(statement, (0,)).fetchone()
+                (touched,) = connection.execute(statement, (1,)).fetchone()
             return RunSummary(
                 run=run,
                 state=self._state(run, about["state"]),
@@ -128,6 +129,7 @@ class RunStore:
                 target=Target(about["cloud"], about["endpoint"], about["tenantId"]),
                 changes=int(about["changes"]),
                 ended=ended,
+                touched=touched,
                 rollback_of=about["rollbackOf"] or None,
                 digest=about["digest"],
             )
@@ -137,8 +139,10 @@ class RunStore:
             return RunSummary(run=run, state="unreadable", problem=f"{self._path(run)} is damaged: {error}.")
 
     def _state(self, run: str, stated: str) -> str:
-        # A process that died leaves "running" behind; its lock is free again.
-        return INTERRUPTED if stated == RUNNING and not is_held(self._lock_path(run)) else stated
+        # A process that died leaves "running" behind, but not its lock.
+        if is_held(self._lock_path(run)):
+            return RUNNING
+        return INTERRUPTED if stated == RUNNING else stated
 
     def _check_not_begun(self, digest: str, *, again: bool) -> None:
         for summary in reversed(self.list()):
@@ -148,7 +152,8 @@ class RunStore:
                 holder = holder_of(self._lock_path(summary.run))
                 msg = f"run {summary.run} is carrying this plan out: it is held by {holder or 'another process'}."
                 raise RunBusyError(msg, advice="Wait until it ends; `patchmode runs show` tells how far it is.")
-            if not again:
+            # A run that ended before it sent anything (wrong target, no sign-in) stands in nobody's way.
+            if summary.touched and not again:
                 raise _already_begun(summary)
 
     def _path(self, run: str) -> Path:

@@ -228,8 +228,10 @@ async def test_a_plan_that_was_carried_out_is_not_carried_out_again_unasked(stor
 
 
 @pytest.mark.parametrize("state", ["interrupted", "finished"])
-def test_a_plan_that_was_begun_is_resumed_not_begun_again(store: RunStore, state: str) -> None:
+async def test_a_plan_that_was_begun_is_resumed_not_begun_again(store: RunStore, state: str) -> None:
+    store.create(plans.plan()).close(state=state)
     journal = store.create(plans.plan())
+    await journal.intend(plans.machine_id("vm-0"), etag=None, at=EARLY)
     journal.close(state=state)
     with pytest.raises(UnsafeError, match="did not end it") as caught:
         store.create(plans.plan())

@@ -1,0 +1,302 @@
+"""Carrying a plan out: every change sent as it stands, followed to its end and verified, each step journalled.
+
+What apply does is described entirely by the plan's changes and the journal; how the plan was made has no influence.
+
+Must not: compute a setting, or send anything that is not in the plan.
+"""
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from patchmode.errors import UnsafeError, UsageError, WrongTargetError
+from patchmode.model.outcome import ChangeResult, MachineError, Result, RunReport
+from patchmode.model.patch_settings import Orchestration, PatchSettings
+from patchmode.model.plan import Change, Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.rules.settings_patch import merged
+from patchmode.rules.transitions import newly_autopatched
+from patchmode.workflow.following import Follower
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observer, Progress, RunJournal, Step
+from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
+from patchmode.workflow.sending import Sender
+from patchmode.workflow.together import all_of
+
+FINISHED, INTERRUPTED = "finished", "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class MaxFailures:
+    """A failure budget: once it is spent, nothing more is sent."""
+
+    count: int | None = None
+    """>= 1."""
+    percent: float | None = None
+    """> 0, of the plan's changes."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `N` or `P%`.
+
+        Raises:
+            UsageError: it is neither, or not above zero.
+        """
+        stripped = text.strip()
+        try:
+            budget = cls(percent=float(stripped[:-1])) if stripped.endswith("%") else cls(count=int(stripped))
+        except ValueError:
+            budget = cls()
+        if not 0 < (budget.count or budget.percent or 0) < float("inf"):
+            msg = f"{text!r} is not a failure budget."
+            raise UsageError(msg, advice="Give a number above 0, or a percentage such as 5%.")
+        return budget
+
+    def is_spent(self, failures: int, changes: int) -> bool:
+        """Whether so many failures among so many changes use the budget up."""
+        if not failures:
+            return False
+        by_count = self.count is not None and failures >= self.count
+        return by_count or (self.percent is not None and failures * 100 >= self.percent * changes)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """How a plan is carried out; what is carried out stands in the plan."""
+
+    concurrency: int = 64
+    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle."""
+    max_failures: MaxFailures | None = None
+    """Of this call. No more than `concurrency` changes are unsettled at a time then, so it is overrun by no more."""
+    operation_timeout_s: float = 1800.0
+    """After so long an operation that has not ended is given up as unknown."""
+
+
+async def apply_plan(
+    journal: RunJournal,
+    azure: Azure,
+    options: ApplyOptions,
+    *,
+    clock: Clock,
+    observer: Observer | None = None,
+    stop: asyncio.Event | None = None,
+) -> RunReport:
+    """Carry a plan out, or take up a run that was interrupted: whatever the journal says is done stays done.
+
+    Steps:
+        1. refuse a plan for another target, or one that would newly hand a machine to Azure's own patching unasked;
+        2. look first after what an earlier process sent;
+        3. send the rest, in plan order, fairly among subscriptions and regions;
+        4. watch each to its end; the read that shows the end verifies it.
+
+    Args:
+        journal: open for writing; closed when this returns or raises.
+        azure: a connection that may write.
+        options: concurrency, failure budget, patience.
+        clock: the time.
+        observer: told about each change of the tally.
+        stop: when set, nothing more is sent, and what is under way is followed to its end. To end at once, cancel the
+            call: the journal then tells truthfully how far each change had come.
+
+    Returns:
+        The report; its counts add up to the scope.
+
+    Raises:
+        WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant, or `azure` only reads.
+        StorageError: the journal could not be written; nothing was sent that it does not know of.
+        SignInError: nobody is signed in any more; what was sent stands in the journal.
+    """
+    state = INTERRUPTED
+    try:
+        check_applicable(journal.plan, azure)
+        application = _Application(journal, azure, options, clock, observer, stop or asyncio.Event())
+        await application.carry_out()
+        report = application.report()
+        state = report.state
+    finally:
+        journal.close(state=state)
+    return report
+
+
+def check_applicable(plan: Plan, azure: Azure) -> None:
+    """Refuse a plan as a whole before anything is sent.
+
+    Raises:
+        WrongTargetError: it was made for another target.
+        UnsafeError: a change would newly let Azure patch and reboot a machine at will, which nobody asked for by name.
+    """
+    if not plan.target.same_as(azure.target):
+        msg = (
+            f"The plan was made for tenant {plan.target.tenant_id} on {plan.target.endpoint}, "
+            f"and this is tenant {azure.target.tenant_id} on {azure.target.endpoint}."
+        )
+        raise WrongTargetError(msg, advice="Sign in to the plan's target (--cloud), or make a plan for this one.")
+    if plan.wanted.orchestration is Orchestration.AZURE_MANAGED:
+        return
+    for change in plan.changes:
+        if _hands_over(change):
+            msg = f"The plan would let Azure patch and reboot {change.id} at will, and nobody asked for that by name."
+            raise UnsafeError(msg, advice="Make the plan again; `--to azure-managed` asks for it.")
+
+
+def _hands_over(change: Change) -> bool:
+    before = change.before or {}
+    sent = change.body["properties"]["osProfile"][change.os.configuration]["patchSettings"]
+    after = merged(before, sent)
+    return newly_autopatched(PatchSettings.from_document(before), PatchSettings.from_document(after))
+
+
+def interleave(entries: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
+    """Plan order, taking turns among subscriptions and regions: each has a throttle of its own to spend."""
+    queues: dict[tuple[str, str], deque[JournalEntry]] = defaultdict(deque)
+    for entry in entries:
+        queues[entry.change.id.subscription_id, entry.change.location.casefold()].append(entry)
+    while queues:
+        for key in list(queues):
+            yield queues[key].popleft()
+            if not queues[key]:
+                del queues[key]
+
+
+class _Application:
+    """One call of `apply_plan`."""
+
+    def __init__(
+        self,
+        journal: RunJournal,
+        azure: Azure,
+        options: ApplyOptions,
+        clock: Clock,
+        observer: Observer | None,
+        stop: asyncio.Event,
+    ) -> None:
+        self._journal = journal
+        self._azure = azure
+        self._options = options
+        self._observer = observer
+        self._stop = stop
+        self._budget_is_spent = False
+        self._entries = journal.entries()
+        self._results = {entry.change.id: entry.result for entry in self._entries if entry.result and _is_over(entry)}
+        self._applied = sum(result.result is Result.APPLIED for result in self._results.values())
+        self._failures = 0
+        self._errors: dict[str, MachineError] = {}
+        self._sent_before = azure.ledger.by_method()
+        self._settled: dict[ResourceId, asyncio.Event] = {}
+        self._follower = Follower(
+            azure,
+            self._landed,
+            clock=clock,
+            known=_machines_of(journal.plan),
+            patience_s=options.operation_timeout_s,
+            remark=self._remark,
+        )
+        self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock)
+
+    async def carry_out(self) -> None:
+        """Send and follow until every change that may be sent has ended."""
+        todo = [entry for entry in self._entries if entry.change.id not in self._results]
+        for entry in todo:
+            if entry.step is Step.STARTED:
+                self._follower.take_up(entry)
+        # What an earlier process may have sent comes first: its fate is the most urgent thing to know.
+        intended = [entry for entry in todo if entry.step is Step.INTENDED]
+        fresh = [entry for entry in todo if entry.step in {Step.PENDING, Step.ENDED}]
+        queue = iter([*interleave(intended), *interleave(fresh)])
+        self._tell(None)
+        await all_of([self._send_all(queue), self._follower.run()])
+
+    def report(self) -> RunReport:
+        """The run's report as it stands now."""
+        results = [self._result(entry) for entry in self._entries]
+        unsent = any(result.result is Result.NOT_SENT for result in results)
+        return make_report(
+            self._journal.run,
+            self._journal.plan,
+            state=INTERRUPTED if unsent and self._stop.is_set() else FINISHED,
+            requests=add_requests(self._journal.requests(), self._sent()),
+            results=results,
+        )
+
+    async def _send_all(self, queue: Iterator[JournalEntry]) -> None:
+        workers = min(self._options.concurrency, len(self._entries))
+        await all_of(self._work(queue) for _ in range(workers))
+        self._follower.finish()
+
+    async def _work(self, queue: Iterator[JournalEntry]) -> None:
+        while not (self._stop.is_set() or self._budget_is_spent):
+            entry = next(queue, None)
+            if entry is None:
+                return
+            if self._options.max_failures is None:
+                await self._sender.carry_out(entry)
+                continue
+            settled = self._settled[entry.change.id] = asyncio.Event()
+            await self._sender.carry_out(entry)
+            await settled.wait()
+
+    async def _landed(self, results: Sequence[ChangeResult]) -> None:
+        await self._journal.end_all(results, requests=self._sent())
+        for result in results:
+            self._results[result.id] = result
+            if result.error is not None:
+                self._errors[str(result.id)] = result.error
+            self._failures += _is_failure(result)
+            self._applied += result.result is Result.APPLIED
+            self._tell(result)
+            if settled := self._settled.pop(result.id, None):
+                settled.set()
+        budget = self._options.max_failures
+        if budget is not None and not self._budget_is_spent:
+            self._budget_is_spent = budget.is_spent(self._failures, len(self._entries))
+            if self._budget_is_spent:
+                self._remark(f"The failure budget is spent ({self._failures} failed): nothing more is sent.")
+
+    def _result(self, entry: JournalEntry) -> ChangeResult:
+        known = self._results.get(entry.change.id)
+        if known is not None:
+            return known
+        if entry.step in {Step.INTENDED, Step.STARTED}:
+            return result_of(entry)
+        if self._budget_is_spent:
+            return not_sent(entry, "FailureBudgetSpent", "was still to come when the failure budget was spent.")
+        return not_sent(entry, "Stopped", "was still to come when the run was stopped.")
+
+    def _sent(self) -> Mapping[str, int]:
+        return Counter(self._azure.ledger.by_method()) - Counter(self._sent_before)
+
+    def _tell(self, latest: ChangeResult | None) -> None:
+        if self._observer is None:
+            return
+        total, ended, waiting = len(self._entries), len(self._results), self._follower.waiting
+        self._observer.progressed(
+            Progress(
+                total=total,
+                done=self._applied,
+                failed=ended - self._applied,
+                waiting=waiting,
+                not_started=total - ended - waiting,
+                latest=latest,
+                errors=self._errors,
+            )
+        )
+
+    def _remark(self, text: str) -> None:
+        if self._observer is not None:
+            self._observer.remarked(text)
+
+
+def _is_over(entry: JournalEntry) -> bool:
+    """What was never sent has its turn when the run is taken up."""
+    return entry.step is Step.ENDED and entry.result is not None and entry.result.result is not Result.NOT_SENT
+
+
+def _is_failure(result: ChangeResult) -> bool:
+    """What a failure budget counts: a stale machine is a plan that aged, not an operation that fails."""
+    return result.result in {Result.FAILED, Result.UNKNOWN}
+
+
+def _machines_of(plan: Plan) -> Iterator[ResourceId]:
+    for group in (plan.changes, plan.unchanged, plan.skipped):
+        yield from (one.id for one in group)

@@ -1,0 +1,113 @@
+"""Machines whose PATCH was accepted and whose end is not known yet, and which of them are worth a look now.
+
+Must not: read anything; `following` does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import ChangeResult, MachineError, Result, Verification
+from patchmode.model.plan import Change
+from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.sweeping import Sweeper, Wanted, family_of
+
+WORTH = 8
+"""While more is being sent, a list is read when it may find so many machines a request."""
+OVERDUE_S = 20.0
+"""... or when a machine has been due for so long."""
+CLOSING_OVERDUE_S = 2.0
+"""Once nothing more is sent, waiting for company does not pay for long."""
+CLOSING_SHARE = 0.9
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One accepted change on its way to its end."""
+
+    change: Change
+    started_at: datetime
+    since: float
+    """On the clock's monotonic scale."""
+    due: float
+    operation_url: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+    is_scout: bool = False
+    looks: int = 0
+    is_polled: bool = False
+    """Slow: its operation is asked, at the times that the service names."""
+    operation_ended: bool = False
+    """The operation said that it succeeded, or there is none to ask."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What to read."""
+        return Wanted(self.change.id, self.change.kind)
+
+    def ended(
+        self,
+        result: Result,
+        *,
+        at: datetime,
+        error: MachineError | None = None,
+        verification: Verification | None = None,
+    ) -> ChangeResult:
+        """The flight's end."""
+        return ChangeResult(
+            self.change.id,
+            result,
+            error,
+            self.request_id,
+            self.correlation_id,
+            self.started_at,
+            at,
+            verification,
+        )
+
+
+@dataclass(slots=True)
+class Board:
+    """Every flight, by what one list could show."""
+
+    sweeper: Sweeper
+    more_coming: bool = True
+    """Whether PATCHes are still being sent."""
+    parts: dict[tuple[str, MachineKind], dict[ResourceId, Flight]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, flight: Flight) -> None:
+        """A change was accepted."""
+        self.parts[_part(flight.change)][flight.change.id] = flight
+
+    def forget(self, machine_id: ResourceId) -> None:
+        """A change has ended."""
+        for family in (MachineKind.VM, MachineKind.ARC):
+            self.parts.get((machine_id.subscription_id, family), {}).pop(machine_id, None)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts.values()))
+
+    def overdue(self, now: float) -> Iterator[tuple[list[Flight], list[Flight]]]:
+        """The parts worth a look now: those that are due, and those that a list would show besides."""
+        for flights in self.parts.values():
+            due = [flight for flight in flights.values() if flight.due <= now]
+            if due and self._is_worth(due, len(flights), now):
+                yield due, [flight for flight in flights.values() if flight.due > now]
+
+    def next_due(self) -> float | None:
+        """When the next flight is due; None: nothing is in flight."""
+        return min((flight.due for flights in self.parts.values() for flight in flights.values()), default=None)
+
+    def _is_worth(self, due: list[Flight], waiting: int, now: float) -> bool:
+        waited = now - min(flight.due for flight in due)
+        if any(flight.is_scout or flight.is_polled for flight in due):
+            return True
+        if self.more_coming:
+            return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])
+        return waited >= CLOSING_OVERDUE_S or len(due) >= CLOSING_SHARE * waiting
+
+
+def _part(change: Change) -> tuple[str, MachineKind]:
+    return change.id.subscription_id, family_of(change.kind)

@@ -1,0 +1,336 @@
+"""From "accepted" to "the provider shows it": watching changes whose PATCH was answered, many at a time.
+
+A read of the machine tells both whether its operation has ended (`provisioningState`) and whether it is as planned, so
+it is the end of the watch and the verification at once. Operations are polled only where that is not enough: for slow
+machines, at the times that the service names, and for the words of a failure.
+
+Must not: send anything but reads, or count as verified what a provider did not answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from patchmode.errors import RejectedError, RequestError
+from patchmode.model.machine import Machine
+from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
+from patchmode.model.resource_id import ResourceId
+from patchmode.rules.verification import differences
+from patchmode.workflow.flights import Board, Flight
+from patchmode.workflow.pace import PATIENT_LOOKS, Pace
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus, PatchAnswer
+from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, machine_error
+from patchmode.workflow.sweeping import Reading, Sweeper
+from patchmode.workflow.together import all_of
+
+TICK_S = 0.25
+POLL_S = 15.0
+"""Between polls of a slow operation when the service names no time (only the first poll's answer does)."""
+_FAILED = frozenset({"failed", "canceled"})
+_DONE = "succeeded"
+_SETTINGS = ".patchSettings"
+_PREEMPTED = "operationpreempted"
+"""A newer operation replaced ours: what the machine shows after it decides."""
+
+
+class _Doubt:
+    """A read that shows a failure or a difference, which takes more than a glance."""
+
+
+_DOUBT = _Doubt()
+Landed = Callable[[Sequence[ChangeResult]], Awaitable[None]]
+
+
+class Follower:
+    """Watches accepted changes until each has ended.
+
+    Args:
+        azure: a connection.
+        landed: called with the results of changes that have ended, many at a time; awaited.
+        clock: the time.
+        known: every machine in scope, for the cost of lists.
+        patience_s: after so long a change ends as unknown.
+        remark: one line for whoever watches.
+    """
+
+    def __init__(
+        self,
+        azure: Azure,
+        landed: Landed,
+        *,
+        clock: Clock,
+        known: Iterable[ResourceId],
+        patience_s: float,
+        remark: Callable[[str], None],
+    ) -> None:
+        self._azure = azure
+        self._landed = landed
+        self._clock = clock
+        self._patience_s = patience_s
+        self._remark = remark
+        self._sweeper = Sweeper(azure.provider, known)
+        self._board = Board(self._sweeper)
+        self._pace = Pace()
+        self._finishing = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many changes have been accepted and not ended."""
+        return len(self._board)
+
+    def follow(self, flight: Flight) -> None:
+        """Watch a change that was just accepted."""
+        flight.is_scout = self._pace.enlist()
+        flight.due = flight.since + self._pace.first_look_s(is_scout=flight.is_scout)
+        self._board.add(flight)
+
+    def take_up(self, entry: JournalEntry) -> None:
+        """Watch a change that an earlier process sent; it is looked at at once."""
+        now = self._clock.monotonic()
+        started = entry.started_at or self._clock.now()
+        age_s = max(0.0, (self._clock.now() - started) / timedelta(seconds=1))
+        flight = Flight(
+            entry.change,
+            started,
+            since=now - min(age_s, self._patience_s / 2),
+            due=now,
+            operation_url=entry.operation_url,
+            request_id=entry.request_id,
+            correlation_id=entry.correlation_id,
+        )
+        self._board.add(flight)
+
+    def accepted(self, answer: PatchAnswer, flight: Flight) -> None:
+        """Note what the service answered to the PATCH, and watch the change."""
+        flight.operation_url = answer.operation_url
+        flight.request_id = answer.request_id
+        flight.correlation_id = answer.correlation_id
+        self.follow(flight)
+
+    async def settle(self, flight: Flight, machine: Machine) -> None:
+        """Watch a change that the provider already shows as made; it may end at once.
+
+        Args:
+            machine: as just read with a GET.
+        """
+        flight.operation_ended = flight.operation_url is None
+        result = await self._conclude(flight, Reading(machine))
+        if result is None:
+            self.follow(flight)
+        else:
+            await self._landed([result])
+
+    def finish(self) -> None:
+        """Nothing more will be sent: `run` returns once every change has ended."""
+        self._board.more_coming = False
+        self._finishing.set()
+
+    async def run(self) -> None:
+        """Watch until `finish` was called and every change has ended.
+
+        Raises:
+            PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
+        """
+        while len(self._board) or self._board.more_coming:
+            now = self._clock.monotonic()
+            looks = [self._look(due, others) for due, others in self._board.overdue(now)]
+            if looks:
+                await all_of(looks)
+            elif len(self._board) or self._board.more_coming:
+                await self._pause(now)
+
+    async def _pause(self, now: float) -> None:
+        next_due = self._board.next_due()
+        wait_s = 2 * TICK_S if next_due is None else max(TICK_S, min(next_due - now, 4 * TICK_S))
+        if not self._board.more_coming:
+            await self._clock.sleep(wait_s)
+            return
+        sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
+        finishing = asyncio.ensure_future(self._finishing.wait())
+        try:
+            await asyncio.wait({sleeping, finishing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            finishing.cancel()
+
+    # -------------------------------------------------------------------------------------------- one look
+
+    async def _look(self, due: Sequence[Flight], others: Sequence[Flight]) -> None:
+        """Look at machines of one subscription that are due; a list shows others too, which costs nothing more."""
+        polled = [flight for flight in due if flight.is_polled]
+        read = [flight for flight in due if not flight.is_polled]
+        results = await all_of(self._poll(flight) for flight in polled)
+        if read:
+            results += await self._sweep(read, others)
+        ended = [result for result in results if result is not None]
+        if ended:
+            await self._land(ended)
+
+    async def _sweep(self, due: Sequence[Flight], others: Sequence[Flight]) -> list[ChangeResult | None]:
+        readings = await self._sweeper.read([flight.wanted for flight in due], [flight.change.id for flight in others])
+        ends = await self._conclude_all([one for one in (*due, *others) if one.change.id in readings], readings)
+        now = self._clock.monotonic()
+        for flight in due:
+            if ends[flight.change.id] is None:
+                self._put_off(flight)
+                ends[flight.change.id] = self._given_up(flight)
+            elif flight.is_scout:
+                self._pace.scout_done(now - flight.since)
+        self._pace.sweep_done(len(due), sum(ends[flight.change.id] is not None for flight in due))
+        return list(ends.values())
+
+    async def _conclude_all(
+        self, flights: Sequence[Flight], readings: Mapping[ResourceId, Reading]
+    ) -> dict[ResourceId, ChangeResult | None]:
+        ends: dict[ResourceId, ChangeResult | None] = {}
+        doubtful: list[Flight] = []
+        for flight in flights:
+            # Nearly all end here, without a task of their own.
+            end = self._glance(flight, readings[flight.change.id])
+            if isinstance(end, _Doubt):
+                doubtful.append(flight)
+            else:
+                ends[flight.change.id] = end
+        cleared = await all_of(self._clear_up(flight, readings[flight.change.id]) for flight in doubtful)
+        ends.update(zip((flight.change.id for flight in doubtful), cleared, strict=True))
+        return ends
+
+    def _put_off(self, flight: Flight) -> None:
+        flight.looks += 1
+        now = self._clock.monotonic()
+        flight.due = now + self._pace.next_look_s(flight.looks, is_scout=flight.is_scout)
+        if flight.looks >= PATIENT_LOOKS:
+            flight.is_scout = False
+            if flight.operation_url is not None and not flight.operation_ended:
+                flight.is_polled = True
+                flight.due = now
+
+    async def _land(self, results: Sequence[ChangeResult]) -> None:
+        for result in results:
+            self._board.forget(result.id)
+        await self._landed(results)
+
+    def _given_up(self, flight: Flight) -> ChangeResult | None:
+        age_s = self._clock.monotonic() - flight.since
+        if age_s < self._patience_s:
+            return None
+        where = f" Its operation: {flight.operation_url}" if flight.operation_url else ""
+        message = f"{flight.change.id.name} accepted the PATCH and had not ended it after {age_s:.0f} s."
+        error = MachineError("StillRunning", message, True, f"{VERIFY}{where}")
+        return flight.ended(Result.UNKNOWN, at=self._clock.now(), error=error)
+
+    # -------------------------------------------------------------------------------------------- what a read tells
+
+    async def _conclude(self, flight: Flight, reading: Reading) -> ChangeResult | None:
+        """The change's end as a read tells it; None: not yet."""
+        end = self._glance(flight, reading)
+        return await self._clear_up(flight, reading) if isinstance(end, _Doubt) else end
+
+    def _glance(self, flight: Flight, reading: Reading) -> "ChangeResult | _Doubt | None":
+        """The change's end where the read alone tells it."""
+        machine = reading.machine
+        if machine is None:
+            return self._unread(flight, reading.error)
+        state = (machine.provisioning_state or _DONE).casefold()
+        if state in _FAILED:
+            return _DOUBT
+        if state != _DONE:
+            return None
+        if differences(flight.change, machine.document or {}):
+            return _DOUBT
+        verification = Verification(flight.change.id, verified=True)
+        return flight.ended(Result.APPLIED, at=self._clock.now(), verification=verification)
+
+    async def _clear_up(self, flight: Flight, reading: Reading) -> ChangeResult | None:
+        """The change's end where a failure or a difference was seen."""
+        if reading.by_list:
+            # Lists may lag or leave members out: only a read of the machine itself can say that it is not as planned.
+            return await self._conclude(flight, await self._sweeper.read_one(flight.wanted))
+        machine = reading.machine
+        document = (machine.document if machine else None) or {}
+        if machine is not None and (machine.provisioning_state or "").casefold() in _FAILED:
+            return self._failed(flight, document, await self._ask(flight))
+        if not await self._operation_has_ended(flight):
+            return None
+        return self._differs(flight, differences(flight.change, document))
+
+    def _unread(self, flight: Flight, error: RequestError | None) -> ChangeResult | None:
+        if error is None or not is_gone(error):
+            return None
+        problem = machine_error(error, may_have_been_applied=True)
+        return flight.ended(Result.FAILED, at=self._clock.now(), error=problem)
+
+    async def _operation_has_ended(self, flight: Flight) -> bool:
+        if flight.operation_ended or flight.operation_url is None:
+            return True
+        status = await self._ask(flight)
+        return status is None or status.state is not OperationState.IN_PROGRESS
+
+    def _differs(self, flight: Flight, found: tuple[Difference, ...]) -> ChangeResult:
+        verification = Verification(flight.change.id, verified=False, differences=found)
+        wrong = [one for one in found if _SETTINGS in one.path]
+        if not wrong:
+            return flight.ended(Result.APPLIED, at=self._clock.now(), verification=verification)
+        first = wrong[0]
+        message = (
+            f"{flight.change.id.name} accepted the PATCH, but shows {first.path} as {first.found} "
+            f"instead of {first.expected}."
+        )
+        advice = "Look at the machine's activity log for another write, then make a new plan."
+        error = MachineError("NotAsPlanned", message, may_have_been_applied=True, advice=advice)
+        return flight.ended(Result.FAILED, at=self._clock.now(), error=error, verification=verification)
+
+    def _failed(self, flight: Flight, document: Mapping[str, Any], status: OperationStatus | None) -> ChangeResult:
+        """The machine's last operation failed: say why, and whether the settings stand all the same."""
+        found = differences(flight.change, document)
+        stands = not any(_SETTINGS in one.path for one in found)
+        code = (status and status.error_code) or "ProvisioningFailed"
+        words = (status and status.error_message) or "the provider gives no reason"
+        state = "the settings stand in its model" if stands else "the settings do not stand in its model"
+        message = f"PATCH {flight.change.id} was accepted, then its operation failed with {code}: {words} ({state})."
+        error = MachineError(
+            code, message, may_have_been_applied=True, advice=advice_for(code, words, otherwise=VERIFY)
+        )
+        verification = Verification(flight.change.id, verified=not found, differences=found)
+        return flight.ended(Result.FAILED, at=self._clock.now(), error=error, verification=verification)
+
+    # -------------------------------------------------------------------------------------------- slow machines
+
+    async def _poll(self, flight: Flight) -> ChangeResult | None:
+        status = await self._ask(flight)
+        now = self._clock.monotonic()
+        if status is None:
+            # The operation cannot be asked: go on with reads of the machine.
+            flight.is_polled = False
+            flight.due = now + POLL_S
+            return self._given_up(flight)
+        if status.state is OperationState.IN_PROGRESS:
+            flight.due = now + max(TICK_S, status.retry_after_s or POLL_S)
+            return self._given_up(flight)
+        flight.operation_ended = True
+        result = await self._conclude_ended(flight, status)
+        if result is None:
+            flight.is_polled = False
+            flight.due = now + POLL_S / 3
+        return result or self._given_up(flight)
+
+    async def _conclude_ended(self, flight: Flight, status: OperationStatus) -> ChangeResult | None:
+        reading = await self._sweeper.read_one(flight.wanted)
+        was_replaced = (status.error_code or "").casefold() == _PREEMPTED
+        if status.state is OperationState.SUCCEEDED or was_replaced or reading.machine is None:
+            return await self._conclude(flight, reading)
+        return self._failed(flight, reading.machine.document or {}, status)
+
+    async def _ask(self, flight: Flight) -> OperationStatus | None:
+        """Ask the operation once; None: it cannot be asked (now)."""
+        if flight.operation_url is None:
+            return None
+        try:
+            return await self._azure.writer.operation(flight.operation_url)
+        except RejectedError as error:
+            self._remark(f"{flight.change.id.name}: its operation cannot be asked ({error.code}); reading it instead.")
+            flight.operation_url = None
+        except RequestError as error:
+            self._remark(f"{flight.change.id.name}: its operation did not answer ({error.code}); asking again later.")
+        return None

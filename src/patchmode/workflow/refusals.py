@@ -1,0 +1,109 @@
+"""What went wrong with one machine, in words for the person who must act on it.
+
+A wire error already says what was asked and what Azure answered; here it gets the advice that fits a change of patch
+settings, and the honest word on whether the change may have been applied.
+
+Must not: decide what happens next to the machine.
+
+Source of the codes: the service's error answers as recorded and as quoted in public issue threads.
+"""
+
+from collections.abc import Sequence
+
+from patchmode.errors import RequestError
+from patchmode.model.outcome import Difference, MachineError
+from patchmode.model.plan import Change
+
+_NEW_PLAN = "Make a new plan and look at what it says of this machine."
+_ADVICE_BY_TEXT = (
+    ("hotpatch", "Plan again with `--hotpatch off`, or leave this machine to Azure's own safe deployment."),
+    ("image is not supported", "Azure cannot orchestrate this image: move the machine to a supported one, or skip it."),
+    ("enableautomaticupdates", "enableAutomaticUpdates is fixed at creation: only another patch mode can be set here."),
+    ("osprofile", "The machine was made from a specialised disk, and Azure refused the patch settings alone there."),
+    (
+        "automaticbyplatformsettings",
+        "Azure holds a block of settings that does not fit the new patch mode: " + _NEW_PLAN,
+    ),
+)
+_ADVICE_BY_CODE = {
+    "scopelocked": "Remove the ReadOnly lock that the message names, then make a new plan.",
+    "denyassignmentauthorizationfailed": (
+        "A deny assignment protects this machine (often a managed application or AKS): change it through its owner."
+    ),
+    "requestdisallowedbypolicy": "Ask the owner of the policy that the message names for an exemption.",
+    "authorizationfailed": (
+        "Grant Microsoft.Compute/virtualMachines/write on this machine (`patchmode doctor` shows what is missing)."
+    ),
+    "linkedauthorizationfailed": "Grant the linked action that the message names, then make a new plan.",
+    "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
+    "resourcenotfound": "The machine was deleted or moved since the plan was made: make a new plan.",
+    "resourcegroupnotfound": "The resource group was deleted or renamed since the plan was made: make a new plan.",
+    "notfound": "The machine was deleted or moved since the plan was made: make a new plan.",
+    "conflict": "Another operation holds the machine: wait until it has ended, then make a new plan.",
+    "conflictingconcurrentwritenotallowed": "Another operation holds the machine: wait until it ends, then plan again.",
+    "operationpreempted": "A newer operation replaced this one: see the machine's activity log, then plan again.",
+    "operationnotallowed": "Azure does not allow this in the machine's present state; the message says which.",
+    "vmextensionprovisioningerror": (
+        "The settings may stand, and an extension failed: repair or remove it, then `patchmode verify`."
+    ),
+    "vmextensionprovisioningtimeout": (
+        "The settings may stand, and an extension did not answer: look at the VM agent, then `patchmode verify`."
+    ),
+    "vmagentstatuscommunicationerror": "The settings may stand, and the VM agent does not answer: repair the agent.",
+}
+_CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
+_GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
+VERIFY = "Run `patchmode verify` to see what the machine shows."
+
+
+def advice_for(code: str, message: str, *, otherwise: str = "") -> str:
+    """What to do about an error of Azure's, by its words first and its code second.
+
+    Args:
+        code: in any casing.
+        message: Azure's text.
+        otherwise: the answer where neither is known; empty: to look at the activity log.
+    """
+    lowered = message.casefold()
+    by_text = next((advice for words, advice in _ADVICE_BY_TEXT if words in lowered), None)
+    known = by_text or _ADVICE_BY_CODE.get(code.casefold())
+    return known or otherwise or "Look at the machine's activity log for this request."
+
+
+def machine_error(error: RequestError, *, may_have_been_applied: bool) -> MachineError:
+    """A wire error as a machine's error.
+
+    Args:
+        error: its message already names the request, the machine and Azure's answer.
+        may_have_been_applied: also true where an earlier attempt's answer was lost.
+    """
+    advice = advice_for(error.code, error.message, otherwise=error.advice)
+    return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
+
+
+def stale_error(change: Change, moves: Sequence[Difference], *, may_have_been_applied: bool) -> MachineError:
+    """The machine moved since the plan; the fields that moved are named, the first few with their values."""
+    named = "; ".join(f"{one.path} was {one.expected}, is {one.found}" for one in moves[:3])
+    more = f"; and {len(moves) - 3} more" if len(moves) > 3 else ""
+    message = f"{change.id.name} moved since the plan was made, so nothing more was sent: {named}{more}."
+    return MachineError("MachineMoved", message, may_have_been_applied, _NEW_PLAN)
+
+
+def restless_error(change: Change, tries: int) -> MachineError:
+    """The machine's etag moved each time before our write arrived, though no field did."""
+    message = (
+        f"{change.id.name} was written by something else between each of {tries} reads and our PATCH "
+        "(412 PreconditionFailed each time), so nothing was changed."
+    )
+    advice = "Wait until the extension or agent work on it has ended, then make a new plan."
+    return MachineError("MachineKeepsMoving", message, may_have_been_applied=False, advice=advice, http_status=412)
+
+
+def is_concurrent(error: RequestError) -> bool:
+    """Whether the service refused because another write was under way, which may be tried again after a read."""
+    return error.status == 409 and error.code.casefold() in _CONCURRENT
+
+
+def is_gone(error: RequestError) -> bool:
+    """Whether the service says that the machine does not exist."""
+    return error.status == 404 or error.code.casefold() in _GONE

@@ -1,0 +1,93 @@
+"""Rollback: from a run's journal to the plan that undoes it, as far as the platform allows.
+
+The plan is an ordinary one: it is shown, applied and verified like any other.
+
+Must not: write, or decide by itself what can be undone; `rules.rollback` does.
+"""
+
+from collections.abc import Sequence
+
+from patchmode.model.outcome import Result
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.rules.rollback import plan_rollback_of
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, RunJournal, Step
+from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
+
+NOT_CHANGED = "not-changed-by-run"
+"""The rule id of machines that the run did not change."""
+
+
+async def make_rollback_plan(
+    azure: Azure, journal: RunJournal, *, allow_azure_managed: bool, clock: Clock, tool_version: str = ""
+) -> Plan:
+    """Plan the inverse of what a run did, for the machines as they stand now.
+
+    Steps:
+        1. take every change that the run applied, or may have applied;
+        2. read those machines again from their providers, by the page where that is cheaper;
+        3. ask the rules for the inverse of each; what cannot be undone is skipped with the rule that says so.
+
+    Args:
+        azure: a connection to the run's target; reading is enough.
+        journal: the run; it stays open.
+        allow_azure_managed: whether machines may come back to where Azure patches and reboots them at will.
+        clock: for the plan's time.
+        tool_version: stands in the plan file.
+
+    Returns:
+        A plan whose scope is the run's changes: each ends as change, unchanged, skipped or unreadable.
+
+    Raises:
+        StorageError: the journal cannot be read.
+    """
+    entries = journal.entries()
+    undoable = [entry for entry in entries if _may_have_changed(entry)]
+    readings = await _read(azure, undoable, journal.plan)
+    ends = [
+        _undo(entry, reading, allow_azure_managed=allow_azure_managed)
+        for entry, reading in zip(undoable, readings, strict=True)
+    ]
+    untouched = [_left_alone(entry) for entry in entries if not _may_have_changed(entry)]
+    return Plan(
+        target=azure.target,
+        scope=(f"--run {journal.run}",),
+        wanted=WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None),
+        changes=tuple(end for end in ends if isinstance(end, Change)),
+        unchanged=tuple(end for end in ends if isinstance(end, Unchanged)),
+        skipped=(*(end for end in ends if isinstance(end, Skipped)), *untouched),
+        unreadable=tuple(end for end in ends if isinstance(end, Unreadable)),
+        created_at=clock.now(),
+        tool_version=tool_version,
+        rollback_of=journal.run,
+    )
+
+
+def _may_have_changed(entry: JournalEntry) -> bool:
+    result = entry.result
+    if entry.step is not Step.ENDED or result is None:
+        return entry.step in {Step.INTENDED, Step.STARTED}
+    if result.result is Result.APPLIED:
+        return True
+    return result.error is not None and result.error.may_have_been_applied
+
+
+async def _read(azure: Azure, entries: Sequence[JournalEntry], plan: Plan) -> list[Reading]:
+    sweeper = Sweeper(azure.provider, (one.id for group in (plan.changes, plan.unchanged) for one in group))
+    wanted = [Wanted(entry.change.id, entry.change.kind) for entry in entries]
+    found = await sweeper.read(wanted)
+    return [found[one.id] for one in wanted]
+
+
+def _undo(
+    entry: JournalEntry, reading: Reading, *, allow_azure_managed: bool
+) -> Change | Unchanged | Skipped | Unreadable:
+    if reading.machine is None:
+        reason = reading.error.message if reading.error else "the provider did not answer"
+        return Unreadable(str(entry.change.id), reason)
+    return plan_rollback_of(entry.change, reading.machine, allow_azure_managed=allow_azure_managed)
+
+
+def _left_alone(entry: JournalEntry) -> Skipped:
+    result = entry.result.result.value if entry.result else "pending"
+    return Skipped(entry.change.id, NOT_CHANGED, f"The run did not change this machine (its result is {result}).")

@@ -1,0 +1,107 @@
+"""What a run's journal says, as a report.
+
+Resuming a run is `applying.apply_plan` on its journal, opened again.
+
+Must not: speak to Azure or write.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from patchmode.errors import PatchmodeError
+from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport
+from patchmode.model.plan import Plan
+from patchmode.workflow.ports import JournalEntry, RunJournal, Step
+
+
+def report_of(journal: RunJournal) -> RunReport:
+    """The report of a run as its journal stands: finished, stopped, or under way in another process.
+
+    A change that was sent and has no end yet is reported as unknown, one that was not sent as notSent.
+
+    Raises:
+        StorageError: the journal is damaged.
+    """
+    return make_report(
+        journal.run,
+        journal.plan,
+        state=journal.state,
+        requests=journal.requests(),
+        results=[result_of(entry) for entry in journal.entries()],
+    )
+
+
+def result_of(entry: JournalEntry) -> ChangeResult:
+    """What is known of one change, whatever step it has come to."""
+    if entry.step is Step.ENDED and entry.result is not None:
+        return entry.result
+    if entry.step is Step.PENDING:
+        return not_sent(entry, "Pending", "has not had its turn in this run.")
+    how = "was accepted" if entry.step is Step.STARTED else "may have been sent"
+    message = f"PATCH {entry.change.id} {how}, and how it ended was not written down."
+    error = MachineError("Interrupted", message, True, "Take the run up with `patchmode runs resume`.")
+    return ChangeResult(
+        entry.change.id,
+        Result.UNKNOWN,
+        error,
+        entry.request_id,
+        entry.correlation_id,
+        entry.started_at or entry.intended_at,
+    )
+
+
+def not_sent(entry: JournalEntry, code: str, because: str) -> ChangeResult:
+    """The result of a change that had no turn; `because` goes on from the machine's name."""
+    error = MachineError(
+        code,
+        f"Nothing was sent to {entry.change.id}: it {because}",
+        may_have_been_applied=False,
+        advice="Take the run up with `patchmode runs resume`.",
+    )
+    return ChangeResult(entry.change.id, Result.NOT_SENT, error)
+
+
+def make_report(
+    run: str, plan: Plan, *, state: str, requests: Mapping[str, int], results: Sequence[ChangeResult]
+) -> RunReport:
+    """A run's report, its counts checked.
+
+    Args:
+        run: the id.
+        plan: the plan it carries out.
+        state: `running`, `interrupted` or `finished`.
+        requests: HTTP method → requests sent, all sessions together.
+        results: one for each change, in plan order.
+
+    Raises:
+        PatchmodeError: the counts do not add up to the scope, which is a defect.
+    """
+    counts = count(plan, results)
+    parts = counts.applied + counts.failed + counts.unknown + counts.stale + counts.not_sent
+    if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
+        msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
+        raise PatchmodeError(msg, advice="Please report it; `patchmode verify` shows what is true.")
+    return RunReport(run, state, counts, dict(requests), tuple(results), plan.target)
+
+
+def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:
+    """The tally of a run."""
+    found = list(results)
+    tally = Counter(one.result for one in found)
+    return RunCounts(
+        scope=plan.counts["scope"],
+        applied=tally[Result.APPLIED],
+        failed=tally[Result.FAILED],
+        unknown=tally[Result.UNKNOWN],
+        stale=tally[Result.STALE],
+        not_sent=tally[Result.NOT_SENT],
+        unchanged=len(plan.unchanged),
+        skipped=len(plan.skipped),
+        unreadable=len(plan.unreadable),
+        verified=sum(one.verification is not None and one.verification.verified for one in found),
+    )
+
+
+def add_requests(before: Mapping[str, int], since: Mapping[str, int]) -> dict[str, int]:
+    """Two request counts together, methods in alphabetical order."""
+    return dict(sorted((Counter(before) + Counter(since)).items()))

@@ -1,0 +1,190 @@
+"""One change from the plan to "accepted": precondition, intent, PATCH, and what its answer, or the lack of one, means.
+
+Must not: compute what is sent. The body goes out as it stands in the plan, to a machine that is as the plan saw it.
+"""
+
+from dataclasses import dataclass
+
+from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError
+from patchmode.model.machine import Machine
+from patchmode.model.outcome import ChangeResult, MachineError, Result
+from patchmode.model.plan import Change
+from patchmode.rules.verification import differences, moved
+from patchmode.workflow.flights import Flight
+from patchmode.workflow.following import Follower, Landed
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step
+from patchmode.workflow.refusals import is_concurrent, machine_error, restless_error, stale_error
+
+TRIES = 4
+"""PATCHes of one machine in one run at most: Azure allows 12 in a burst and 4 a minute."""
+LOST_ANSWERS = 1
+"""So many answers may be lost before a change is left as unknown."""
+_PAUSE_S = 1.0
+_SETTINGS = ".patchSettings"
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How one change fares."""
+
+    change: Change
+    is_uncertain: bool
+    """A PATCH was sent, now or by an earlier process, whose fate is not known."""
+    tries: int = 0
+    lost: int = 0
+    last_error: RequestError | None = None
+
+
+class Sender:
+    """Sends changes, one call each; calls may run at once.
+
+    Args:
+        journal: the run's journal: nothing is sent that it has not committed.
+        azure: a connection that may write.
+        follower: watches what was accepted.
+        landed: called with the result of a change that ends here.
+        clock: the time.
+    """
+
+    def __init__(self, journal: RunJournal, azure: Azure, follower: Follower, landed: Landed, *, clock: Clock) -> None:
+        self._journal = journal
+        self._provider = azure.provider
+        self._writer = azure.writer
+        self._follower = follower
+        self._landed = landed
+        self._clock = clock
+
+    async def carry_out(self, entry: JournalEntry) -> None:
+        """Carry one change to "accepted", or to its end where it ends before.
+
+        Steps:
+            1. where the service gave no etag, or an earlier attempt's fate is unknown: read the machine and decide;
+            2. commit the intent;
+            3. send the PATCH, under If-Match where there is an etag;
+            4. accepted: commit that and hand it to the follower. Refused or lost: read, decide, and perhaps again.
+
+        Raises:
+            PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
+        """
+        attempt = _Attempt(entry.change, is_uncertain=entry.step is Step.INTENDED)
+        etag = entry.change.etag
+        must_read = attempt.is_uncertain or etag is None
+        while True:
+            if must_read:
+                machine = await self._examine(attempt)
+                if machine is None:
+                    return
+                etag = machine.etag
+            answer = await self._send(attempt, etag)
+            if isinstance(answer, PatchAnswer):
+                await self._accepted(attempt.change, answer)
+                return
+            if not await self._may_try_again(attempt, answer):
+                return
+            must_read = True
+
+    async def _send(self, attempt: _Attempt, etag: str | None) -> PatchAnswer | RequestError:
+        change = attempt.change
+        attempt.tries += 1
+        await self._journal.intend(change.id, etag=etag, at=self._clock.now())
+        try:
+            return await self._writer.patch(change.id, change.kind, change.location, change.body, etag=etag)
+        except RequestError as error:
+            return error
+
+    async def _accepted(self, change: Change, answer: PatchAnswer) -> None:
+        now = self._clock.now()
+        await self._journal.start(change.id, answer, at=now)
+        since = self._clock.monotonic()
+        flight = Flight(change, now, since, since, answer.operation_url, answer.request_id, answer.correlation_id)
+        self._follower.follow(flight)
+
+    # -------------------------------------------------------------------------------------------- after a refusal
+
+    async def _may_try_again(self, attempt: _Attempt, error: RequestError) -> bool:
+        """Whether to read the machine and decide again; otherwise the change has been ended here."""
+        attempt.last_error = error
+        match error:
+            case PreconditionError():
+                return True
+            case MaybeAppliedError():
+                attempt.is_uncertain = True
+                attempt.lost += 1
+                await self._clock.sleep(_PAUSE_S)
+                return True
+            case NotSentError():
+                result = Result.UNKNOWN if attempt.is_uncertain else Result.NOT_SENT
+            case _ if is_concurrent(error) and attempt.tries < TRIES:
+                await self._clock.sleep(_PAUSE_S * 2**attempt.tries)
+                return True
+            case _:
+                result = Result.FAILED
+        await self._end(attempt, result, machine_error(error, may_have_been_applied=attempt.is_uncertain))
+        return False
+
+    async def _examine(self, attempt: _Attempt) -> Machine | None:
+        """Read the machine and decide: itself when the PATCH may be sent, None when the change is settled."""
+        change = attempt.change
+        try:
+            machine = await self._provider.get(change.id, change.kind)
+        except RequestError as error:
+            await self._end_unread(attempt, error)
+            return None
+        document = machine.document or {}
+        wrong = differences(change, document)
+        stands = not any(_SETTINGS in one.path for one in wrong)
+        if not wrong or (attempt.is_uncertain and stands):
+            # Made already: by an attempt of ours whose answer was lost, or by someone with the same wish.
+            await self._follower.settle(self._flight(attempt), machine)
+            return None
+        moves = moved(change, document)
+        if moves:
+            result = Result.UNKNOWN if attempt.is_uncertain and attempt.lost else Result.STALE
+            await self._end(attempt, result, stale_error(change, moves, may_have_been_applied=attempt.is_uncertain))
+            return None
+        if attempt.lost > LOST_ANSWERS or attempt.tries >= TRIES:
+            await self._end_exhausted(attempt)
+            return None
+        return machine
+
+    async def _end_unread(self, attempt: _Attempt, error: RequestError) -> None:
+        problem = machine_error(error, may_have_been_applied=attempt.is_uncertain)
+        if attempt.is_uncertain:
+            result = Result.UNKNOWN
+        elif isinstance(attempt.last_error, PreconditionError):
+            result = Result.STALE
+        else:
+            result = Result.NOT_SENT
+        await self._end(attempt, result, problem)
+
+    async def _end_exhausted(self, attempt: _Attempt) -> None:
+        error = attempt.last_error
+        if error is None or isinstance(error, PreconditionError):
+            await self._end(attempt, Result.STALE, restless_error(attempt.change, attempt.tries))
+            return
+        result = Result.UNKNOWN if attempt.is_uncertain else Result.FAILED
+        await self._end(attempt, result, machine_error(error, may_have_been_applied=attempt.is_uncertain))
+
+    async def _end(self, attempt: _Attempt, result: Result, error: MachineError) -> None:
+        cause = attempt.last_error
+        end = ChangeResult(
+            attempt.change.id,
+            result,
+            error,
+            request_id=cause.request_id if cause else None,
+            correlation_id=cause.correlation_id if cause else None,
+            ended_at=self._clock.now(),
+        )
+        await self._landed([end])
+
+    def _flight(self, attempt: _Attempt) -> Flight:
+        cause = attempt.last_error
+        since = self._clock.monotonic()
+        return Flight(
+            attempt.change,
+            self._clock.now(),
+            since,
+            since,
+            request_id=cause.request_id if cause else None,
+            correlation_id=cause.correlation_id if cause else None,
+        )

@@ -1,0 +1,203 @@
+"""Reading many machines from their providers again, with as few requests as can be.
+
+A list brings a page of machines for one request, a GET brings one. Which is cheaper depends on how many machines are
+asked for and how many pages the subscription or group takes, which is learned from the first list of it. A list that
+turns out longer than it is worth is given up, so that no sweep costs more than about twice the cheapest way.
+
+Must not: use Resource Graph (only what a provider answered counts as verified), or judge what it read.
+"""
+
+import asyncio
+import math
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from patchmode.errors import ForbiddenError, RequestError
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.ports import Provider
+from patchmode.workflow.together import all_of
+
+PAGE = 50
+"""Machines that a page is taken to hold until the list was read once. Recorded pages held 48 to 299."""
+AT_ONCE = 16
+"""Reads under way at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A machine to read."""
+
+    id: ResourceId
+    kind: MachineKind
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the provider answered for one machine."""
+
+    machine: Machine | None
+    error: RequestError | None = None
+    by_list: bool = False
+    """A list may lag or leave members out, so a surprise in one is confirmed with a GET."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What one list covers. An empty group: the whole subscription."""
+
+    subscription: str
+    group: str
+    family: MachineKind
+    """VM stands for scale-set members too: one list brings both."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """One call of `Sweeper.read`."""
+
+    besides: frozenset[ResourceId]
+    found: dict[ResourceId, Reading] = field(default_factory=dict)
+
+
+class Sweeper:
+    """Reads machines again and again, remembering what lists cost.
+
+    Args:
+        provider: the resource providers.
+        known: every machine in scope: without a list read so far, their number tells how long one may be.
+    """
+
+    def __init__(self, provider: Provider, known: Iterable[ResourceId] = ()) -> None:
+        self._provider = provider
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._pages: dict[_Place, float] = {}
+        self._known: dict[tuple[str, str], int] = defaultdict(int)
+        for one in known:
+            self._known[one.subscription_id, ""] += 1
+            self._known[one.subscription_id, one.resource_group.casefold()] += 1
+
+    def cost(self, wanted: Sequence[Wanted]) -> float:
+        """Requests that reading these would take, as far as is known; all of one subscription and family."""
+        return min(self._cost_of_whole(wanted), self._cost_of_parts(_by_group(wanted)))
+
+    async def read(self, wanted: Sequence[Wanted], besides: Iterable[ResourceId] = ()) -> dict[ResourceId, Reading]:
+        """Read machines, each in the cheapest way known.
+
+        Args:
+            wanted: the machines to read.
+            besides: machines that are welcome where a list shows them anyway; nothing is spent on them.
+
+        Returns:
+            One reading for each machine wanted, and for each of the others that a list showed.
+
+        Raises:
+            PatchmodeError: what is no matter of one request (sign-in).
+        """
+        parts: dict[tuple[str, MachineKind], list[Wanted]] = defaultdict(list)
+        for one in wanted:
+            parts[one.id.subscription_id, family_of(one.kind)].append(one)
+        sweep = _Sweep(frozenset(besides))
+        await all_of(self._read_subscription(part, sweep) for part in parts.values())
+        return sweep.found
+
+    async def read_one(self, wanted: Wanted) -> Reading:
+        """Read one machine with a GET.
+
+        Raises:
+            PatchmodeError: what is no matter of one request (sign-in).
+        """
+        async with self._slots:
+            try:
+                return Reading(await self._provider.get(wanted.id, wanted.kind))
+            except RequestError as error:
+                return Reading(None, error)
+
+    async def _read_subscription(self, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+        groups = _by_group(wanted)
+        if self._cost_of_whole(wanted) < self._cost_of_parts(groups):
+            await self._read_place(_whole(wanted), wanted, sweep)
+        else:
+            await all_of(self._read_group(place, members, sweep) for place, members in groups.items())
+
+    async def _read_group(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+        if self._estimate(place) < len(wanted):
+            await self._read_place(place, wanted, sweep)
+        else:
+            await self._read_singly(wanted, sweep)
+
+    async def _read_singly(self, wanted: Iterable[Wanted], sweep: _Sweep) -> None:
+        missing = [one for one in wanted if one.id not in sweep.found]
+        readings = await all_of(self.read_one(one) for one in missing)
+        sweep.found.update(zip((one.id for one in missing), readings, strict=True))
+
+    async def _read_place(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+        try:
+            async with self._slots:
+                await self._read_list(place, wanted, sweep)
+        except ForbiddenError:
+            # A role on single machines or groups may still allow the narrower reads.
+            self._pages[place] = math.inf
+        except RequestError as error:
+            for one in wanted:
+                sweep.found.setdefault(one.id, Reading(None, error))
+        await self._read_singly(wanted, sweep)
+
+    async def _read_list(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+        missing = {one.id for one in wanted}
+        read = 0
+        async with aclosing(self._list(place, wanted[0].id)) as pages:
+            async for page in pages:
+                read += 1
+                for machine in page:
+                    if machine.id in missing or machine.id in sweep.besides:
+                        missing.discard(machine.id)
+                        sweep.found[machine.id] = Reading(machine, by_list=True)
+                if not missing or read > max(self._estimate(place), len(missing)):
+                    # Either all are found, or GETs are the cheaper way to those that are left.
+                    self._pages[place] = max(read, self._pages.get(place, 0))
+                    return
+        self._pages[place] = max(1, read)
+
+    def _list(self, place: _Place, sample: ResourceId) -> AsyncGenerator[Sequence[Machine], None]:
+        if place.group:
+            return _pages(self._provider.list_group(place.subscription, sample.resource_group, place.family))
+        return _pages(self._provider.list_subscription(place.subscription, place.family))
+
+    def _cost_of_whole(self, wanted: Sequence[Wanted]) -> float:
+        return self._estimate(_whole(wanted))
+
+    def _cost_of_parts(self, groups: dict[_Place, list[Wanted]]) -> float:
+        return sum(min(len(members), self._estimate(place)) for place, members in groups.items())
+
+    def _estimate(self, place: _Place) -> float:
+        return self._pages.get(place) or math.ceil(max(1, self._known[place.subscription, place.group]) / PAGE)
+
+
+def family_of(kind: MachineKind) -> MachineKind:
+    """Which list a kind of machine stands in."""
+    return MachineKind.ARC if kind is MachineKind.ARC else MachineKind.VM
+
+
+def _whole(wanted: Sequence[Wanted]) -> _Place:
+    return _Place(wanted[0].id.subscription_id, "", family_of(wanted[0].kind))
+
+
+def _by_group(wanted: Sequence[Wanted]) -> dict[_Place, list[Wanted]]:
+    groups: dict[_Place, list[Wanted]] = defaultdict(list)
+    for one in wanted:
+        place = _Place(one.id.subscription_id, one.id.resource_group.casefold(), family_of(one.kind))
+        groups[place].append(one)
+    return groups
+
+
+async def _pages(pages: AsyncIterator[Sequence[Machine]]) -> AsyncGenerator[Sequence[Machine], None]:
+    """The same pages, closed with their source when the reader has had enough."""
+    try:
+        async for page in pages:
+            yield page
+    finally:
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()

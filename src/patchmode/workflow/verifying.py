@@ -1,0 +1,120 @@
+"""Verify: read the machines again from their providers and compare them leaf by leaf with what the plan promised.
+
+Must not: write to Azure, or take Resource Graph's word for anything.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from patchmode.model.machine import Machine
+from patchmode.model.outcome import ChangeResult, Result, Verification
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
+from patchmode.model.scope import Scope
+from patchmode.rules.planning import plan_machine
+from patchmode.rules.verification import differences
+from patchmode.workflow.inventory import take_inventory
+from patchmode.workflow.ports import Azure, RunJournal
+from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
+from patchmode.workflow.together import all_of
+
+
+async def verify_run(azure: Azure, journal: RunJournal, *, record: bool) -> tuple[Verification, ...]:
+    """Verify the machines that a run applied.
+
+    Args:
+        azure: a connection to the run's target; reading is enough.
+        journal: the run; it stays open.
+        record: write what was found into the journal, which must be open for writing then.
+
+    Returns:
+        One verification for each applied change, in plan order; empty when nothing was applied.
+
+    Raises:
+        StorageError: the journal cannot be read or written.
+    """
+    applied = [
+        (entry.change, entry.result)
+        for entry in journal.entries()
+        if entry.result is not None and entry.result.result is Result.APPLIED
+    ]
+    found = await verify_changes(azure, [change for change, _ in applied], known=journal.plan)
+    if record:
+        await all_of(
+            journal.verified(_with(result, verification))
+            for (_, result), verification in zip(applied, found, strict=True)
+        )
+    return found
+
+
+async def verify_plan(azure: Azure, plan: Plan) -> tuple[Verification, ...]:
+    """Verify every change of a plan, whoever carried it out: one verification each, in plan order."""
+    return await verify_changes(azure, plan.changes, known=plan)
+
+
+async def verify_changes(azure: Azure, changes: Sequence[Change], *, known: Plan) -> tuple[Verification, ...]:
+    """Read changed machines again, by the page where that is cheaper, and compare them.
+
+    Args:
+        azure: a connection; reading is enough.
+        changes: what must stand; empty: nothing is read.
+        known: the plan they come from: how many machines its scope holds tells what a list costs.
+
+    Returns:
+        One verification for each change, in the order given. A difference seen in a list was confirmed with a GET.
+    """
+    sweeper = Sweeper(azure.provider, (one.id for group in (known.changes, known.unchanged) for one in group))
+    readings = await sweeper.read([Wanted(change.id, change.kind) for change in changes])
+    found = [_compare(change, readings[change.id]) for change in changes]
+    doubtful = [
+        place for place, change in enumerate(changes) if not found[place].verified and readings[change.id].by_list
+    ]
+    again = await all_of(sweeper.read_one(Wanted(changes[place].id, changes[place].kind)) for place in doubtful)
+    for place, reading in zip(doubtful, again, strict=True):
+        found[place] = _compare(changes[place], reading)
+    return tuple(found)
+
+
+async def verify_scope(azure: Azure, scope: Scope, wanted: WantedSettings) -> tuple[Verification, ...]:
+    """Verify that the machines in a scope are set as wanted, without a plan or a run to compare with.
+
+    What cannot be set (a rule skips it) is left out; siblings of the patch settings have nothing to be compared with.
+
+    Returns:
+        One verification for each machine that is, or could be, set as wanted; unreadable ones say why.
+
+    Raises:
+        EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
+    """
+    inventory = await take_inventory(azure, scope, documents=True)
+    return tuple(verify_machines(inventory.machines, wanted))
+
+
+def verify_machines(machines: Iterable[Machine], wanted: WantedSettings) -> Iterable[Verification]:
+    """Whether machines are set as wanted; those that a rule skips are left out.
+
+    Args:
+        machines: as their providers described them: `document` is present.
+        wanted: what they should be set to.
+    """
+    for machine in machines:
+        match plan_machine(machine, wanted):
+            case Unchanged():
+                yield Verification(machine.id, verified=True)
+            case Change() as change:
+                found = differences(change, machine.document or {})
+                yield Verification(machine.id, verified=False, differences=found)
+            case Skipped():
+                continue
+
+
+def _compare(change: Change, reading: Reading) -> Verification:
+    if reading.machine is None:
+        because = reading.error.message if reading.error else "the provider did not answer"
+        return Verification(change.id, verified=False, unreadable_because=because)
+    found = differences(change, reading.machine.document or {})
+    return Verification(change.id, verified=not found, differences=found)
+
+
+def _with(result: ChangeResult | None, verification: Verification) -> ChangeResult:
+    assert result is not None  # noqa: S101 - only applied changes come here, for the type checker
+    return replace(result, verification=verification)
