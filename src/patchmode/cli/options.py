@@ -116,3 +116,26 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 SETTINGS_NAMES = frozenset({"orchestration", "periodic_assessment", "reboot", "hotpatch", "include_scale_set_members"})
+
+
+def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add how a plan is carried out: confirmation, failure budget, concurrency."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(carrying_options(function))
+
+
+def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add failure budget and concurrency."""
+    options: list[Decorator] = [
+        click.option("--max-failures", metavar="N|P%", help="Send nothing more after so many failures."),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(1, 1000),
+            default=64,
+            show_default=True,
+            metavar="N",
+            help="Changes under way at once; Azure's limits are kept whatever it is.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,98 @@
+"""Carrying a confirmed plan, or an interrupted run, out: journal, progress, result, exit code.
+
+Must not: change the plan. Used by apply, rollback and runs resume.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+import click
+
+from patchmode.cli import composition
+from patchmode.cli.exits import Exit
+from patchmode.cli.output import emit, say
+from patchmode.cli.progress import watching
+from patchmode.cli.results import run_result
+from patchmode.cli.running import run_writing
+from patchmode.cli.settings import Settings
+from patchmode.model.outcome import RunReport
+from patchmode.model.plan import Plan
+from patchmode.model.target import Target
+from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+from patchmode.workflow.ports import Azure, RunJournal
+
+
+def options_from(concurrency: int, max_failures: str | None) -> ApplyOptions:
+    """The options of `apply_plan`.
+
+    Raises:
+        UsageError: the failure budget is neither `N` nor `P%`.
+    """
+    budget = None if max_failures is None else MaxFailures.parse(max_failures)
+    return ApplyOptions(concurrency=concurrency, max_failures=budget)
+
+
+def carry_out(
+    open_journal: Callable[[Azure], RunJournal], plan: Plan, options: ApplyOptions, settings: Settings
+) -> int:
+    """Carry a plan out, tell the result on standard output, and return the exit code.
+
+    Args:
+        open_journal: begins or reopens the run, once the connection stands.
+        plan: what the journal holds, for the progress.
+        options: concurrency and failure budget.
+        settings: output and progress.
+
+    Raises:
+        PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: interrupted twice.
+    """
+    journals: list[RunJournal] = []
+
+    with watching(settings, skipped=len(plan.skipped) + len(plan.unchanged)) as observer:
+
+        async def work(stop: asyncio.Event) -> RunReport:
+            async with composition.connected(settings, read_only=False) as azure:
+                journal = open_journal(azure)
+                journals.append(journal)
+                clock = composition.clock()
+                return await apply_plan(journal, azure, options, clock=clock, observer=observer, stop=stop)
+
+        try:
+            report = run_writing(work, remark=observer.remarked)
+        except KeyboardInterrupt:
+            for journal in journals:
+                journal.close(state="interrupted")
+                _tell_resume(journal.run)
+            raise
+    emit(run_result(report, plan.target), settings)
+    if report.state == "interrupted":
+        _tell_resume(report.run)
+    else:
+        _tell_next(report, plan.target, settings)
+    return exit_of(report)
+
+
+def exit_of(report: RunReport) -> int:
+    """The exit code of a run."""
+    counts = report.counts
+    mismatch = any(entry.verification is not None and not entry.verification.verified for entry in report.results)
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    if counts.failed or counts.unknown or counts.stale or counts.not_sent:
+        return Exit.PARTIAL
+    if mismatch:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if counts.unreadable else Exit.DONE
+
+
+def _tell_resume(run: str) -> None:
+    click.echo(f"The journal tells how far each change has come. Go on with: patchmode runs resume {run}", err=True)
+    sys.stderr.flush()
+
+
+def _tell_next(report: RunReport, target: Target, settings: Settings) -> None:
+    if not report.results:
+        say(f"Nothing had to be changed on {target.endpoint}.", settings)
+        return
+    say(f"Prove it later with: patchmode verify {report.run}   Undo with: patchmode rollback {report.run}", settings)

@@ -1,0 +1,93 @@
+"""`patchmode apply`. Must not: send anything that is not in the plan file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patchmode.cli.group import Command
+from patchmode.cli.options import apply_options, scope_options, settings_options
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from patchmode.model.plan import Plan, WantedSettings
+    from patchmode.model.scope import Scope
+
+
+@click.command(cls=Command)
+@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@scope_options
+@settings_options
+@apply_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    file: Path | None,
+    yes: bool,
+    max_failures: str | None,
+    concurrency: int,
+    **options: Any,
+) -> int:
+    """Carry out a plan file, or plan and apply a scope.
+
+    With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that
+    file. Each machine is changed only if it has not moved since the plan; each intent is journalled before it is sent.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.carrying_out import carry_out, options_from
+    from patchmode.cli.confirming import confirm, signed_in_for, tell_banner
+    from patchmode.cli.scoping import require_selector, scope_from, wanted_from
+    from patchmode.errors import UsageError
+    from patchmode.store.plan_file import read_plan
+
+    settings = settings_of(context)
+    how = options_from(concurrency, max_failures)
+    wanted = wanted_from(options)
+    scope = scope_from(options)
+    if file is not None and scope.has_selector:
+        raise UsageError(
+            "A plan file holds its own machines, so a scope beside it means nothing.",
+            advice="Give FILE or a scope, not both.",
+        )
+    if file is None:
+        require_selector(scope, "apply")
+        plan, principal = _planned(scope, wanted, settings)
+    else:
+        plan = read_plan(file)
+        principal = signed_in_for(plan, settings)
+    tell_banner(principal, plan.target, settings)
+    confirm(plan, settings, yes=yes)
+    return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
+
+
+def _planned(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "tuple[Plan, Mapping[str, str]]":
+    """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
+    from patchmode import __version__
+    from patchmode.cli import composition
+    from patchmode.cli.output import say
+    from patchmode.cli.running import run_reading
+    from patchmode.store.plan_file import read_plan, write_plan
+    from patchmode.workflow.planning import make_plan
+
+    clock = composition.clock()
+
+    async def work() -> "tuple[Plan, Mapping[str, str]]":
+        async with composition.connected(settings, read_only=True) as azure:
+            plan = await make_plan(
+                azure,
+                scope,
+                wanted,
+                clock=clock,
+                tool_version=__version__,
+                remark=lambda note: say(f"Note: {note}", settings),
+            )
+            return plan, await azure.authorization.principal()
+
+    plan, principal = run_reading(work)
+    path = composition.new_plan_path(settings, clock)
+    write_plan(plan, path)
+    say(f"Plan file    {path}", settings)
+    return read_plan(path), principal

@@ -1,0 +1,77 @@
+"""`patchmode runs`: list, show, resume. Must not: send anything that a run's plan does not hold."""
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command, Group
+from patchmode.cli.options import carrying_options
+from patchmode.cli.settings import settings_of
+
+
+@click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> int | None:
+    """List, show and resume runs."""
+    return context.invoke(list_runs) if context.invoked_subcommand is None else None
+
+
+@command.command("list", cls=Command)
+@click.pass_context
+def list_runs(context: click.Context) -> int:
+    """Every run in the state folder, newest first."""
+    from patchmode.cli import composition
+    from patchmode.cli.output import emit, say
+    from patchmode.cli.results import runs_result
+
+    settings = settings_of(context)
+    runs = composition.run_store(settings).list()
+    emit(runs_result(runs), settings)
+    if not runs:
+        say(f"No run in {composition.state_folder(settings)}.", settings)
+    return Exit.DONE
+
+
+@command.command("show", cls=Command)
+@click.argument("run", default="latest")
+@click.pass_context
+def show(context: click.Context, run: str) -> int:
+    """One run's report; RUN is its id, its beginning, or latest."""
+    from patchmode.cli import composition
+    from patchmode.cli.carrying_out import exit_of
+    from patchmode.cli.output import emit
+    from patchmode.cli.results import run_result
+    from patchmode.workflow.runs import report_of
+
+    settings = settings_of(context)
+    journal = composition.run_store(settings).open(run)
+    report = report_of(journal)
+    emit(run_result(report, journal.plan.target), settings)
+    # A run that is under way or was stopped is a fact about the past here, not an interruption of this command.
+    code = exit_of(report)
+    return Exit.PARTIAL if code == Exit.INTERRUPTED else code
+
+
+@command.command("resume", cls=Command)
+@click.argument("run", default="latest")
+@carrying_options
+@click.pass_context
+def resume(context: click.Context, run: str, max_failures: str | None, concurrency: int) -> int:
+    """Take up a run that was interrupted; what is done stays done.
+
+    The plan was confirmed when the run began, so nothing is asked.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.carrying_out import carry_out, options_from
+    from patchmode.cli.confirming import signed_in_for, tell_banner
+    from patchmode.cli.output import say
+    from patchmode.workflow.ports import Step
+
+    settings = settings_of(context)
+    how = options_from(concurrency, max_failures)
+    store = composition.run_store(settings)
+    journal = store.open(run)
+    plan = journal.plan
+    left = sum(entry.step is not Step.ENDED for entry in journal.entries())
+    say(f"Run {journal.run}: {left:,} of {len(plan.changes):,} changes have not ended.", settings)
+    tell_banner(signed_in_for(plan, settings), plan.target, settings)
+    return carry_out(lambda _: store.open(journal.run, for_writing=True), plan, how, settings)

@@ -1,0 +1,77 @@
+"""Before anything is written: who, where, what, and a question.
+
+Must not: be skipped by anything but `--yes`.
+"""
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from patchmode.cli import composition
+from patchmode.cli.output import paint_for, say, say_lines
+from patchmode.cli.running import run_reading
+from patchmode.cli.settings import Settings
+from patchmode.errors import RefusedError, UsageError
+from patchmode.model.plan import Plan
+from patchmode.model.target import Target
+from patchmode.reports.diagnosis import identity
+from patchmode.reports.headings import plural
+from patchmode.reports.plan_text import plan_lines
+from patchmode.workflow.applying import check_applicable
+
+TYPE_THE_COUNT_FROM = 25
+"""From so many changes on, the answer is the number of machines and not a letter."""
+
+
+def signed_in_for(plan: Plan, settings: Settings) -> Mapping[str, str]:
+    """Who is signed in to a plan's target.
+
+    Raises:
+        WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant. Both before anybody is
+            asked anything.
+    """
+
+    async def work() -> Mapping[str, str]:
+        async with composition.connected(settings, read_only=True) as azure:
+            check_applicable(plan, azure)
+            return await azure.authorization.principal()
+
+    return run_reading(work)
+
+
+def tell_banner(principal: Mapping[str, str], target: Target, settings: Settings) -> None:
+    """Who is signed in, and where, on standard error."""
+    say(f"Signed in as {identity(principal)}", settings)
+    say(f"Writing to   {target.cloud} ({target.endpoint}), tenant {target.tenant_id}", settings)
+
+
+def confirm(plan: Plan, settings: Settings, *, yes: bool) -> None:
+    """Show a plan on standard error and ask whether to carry it out.
+
+    Args:
+        plan: nothing is asked where it has no changes.
+        settings: quiet shows nothing, and still asks.
+        yes: do not ask.
+
+    Raises:
+        UsageError: there is nobody to ask. RefusedError: the answer was not yes.
+    """
+    say_lines(plan_lines(plan, paint=paint_for(sys.stderr, settings)), settings)
+    if yes or not plan.changes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "Standard input is not a terminal, so nobody can be asked whether to go on.",
+            advice="Review the plan and add --yes.",
+        )
+    if not _agreed(len(plan.changes)):
+        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
+
+
+def _agreed(count: int) -> bool:
+    if count < TYPE_THE_COUNT_FROM:
+        return click.confirm(f"Change {plural(count, 'machine')}?", default=False, err=True)
+    prompt = f"This changes {plural(count, 'machine')}. Type the number to go on"
+    answer = click.prompt(prompt, default="", show_default=False, err=True)
+    return str(answer).replace(",", "").strip() == str(count)
