@@ -1,8 +1,8 @@
 """Resource Graph's query language: Azure Resource Graph's subset of Kusto, complete and strict.
 
-`compile_query(text, now=...)` gives a plan whose `run(source)` answers from rows; whatever is not understood or cannot be
-answered faithfully raises `KqlError` with its place, never a guess. This package knows nothing of HTTP, subscriptions or
-the emulator's state, and uses the standard library alone.
+`compile_query(text, now=...)` gives a plan whose `run(source)` answers from rows. Whatever is not understood or cannot
+be answered faithfully raises `KqlError` with its place, never a guess. This package knows nothing of HTTP, of
+subscriptions or of the emulator's state, and uses the standard library alone.
 """
 
 from arm_emulator.kql.errors import Code, KqlError

@@ -1,7 +1,7 @@
 """The aggregates of summarize: their types, the names of their columns, and how a group's rows become a value.
 
-Each works on the whole list of its argument tuples. Null is left out of everything but `count()`, `make_list_with_nulls`
-and the other columns of `arg_max`; the empty string is a value.
+Each works on the whole list of its argument tuples. Null is left out of everything but `count()`,
+`make_list_with_nulls` and the other columns of `arg_max`; the empty string is a value.
 
 Source: Kusto documentation of each aggregate; names of columns as Microsoft's language service gives them.
 """
@@ -9,11 +9,12 @@ Source: Kusto documentation of each aggregate; names of columns as Microsoft's l
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from arm_emulator.kql.arithmetic import divide_long
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import to_dynamic
+from arm_emulator.kql.errors import KqlError
 from arm_emulator.kql.syntax import Call
 from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, Type
 from arm_emulator.kql.values import Value, json_text, wrap_long
@@ -53,19 +54,19 @@ class Site:
     binder: "Binder"
     tree: Call
 
-    def refuse(self, message: str) -> NoReturn:
-        """Refuse the query at the call."""
-        self.binder.refuse(f"{self.tree.name}(): {message}", self.tree.at)
+    def refusal(self, message: str) -> KqlError:
+        """Return the refusal of the query at the call."""
+        return self.binder.refusal(f"{self.tree.name}(): {message}", self.tree.at)
 
     def count(self, bounds: list[Bound], least: int, most: int) -> None:
         """Refuse a number of arguments outside `least` to `most`."""
         if not least <= len(bounds) <= most:
-            self.refuse(f"the number of arguments, {len(bounds)}, does not fit.")
+            raise self.refusal(f"the number of arguments, {len(bounds)}, does not fit.")
 
     def condition(self, bound: Bound) -> Bound:
         """Return a condition as a column that is true or not, nulls being not."""
         if bound.type is not Type.BOOL:
-            self.refuse(f"a bool is expected, not a {bound.type}.")
+            raise self.refusal(f"a bool is expected, not a {bound.type}.")
         return Bound(
             Type.BOOL, f"(True if {bound.condition} else False)", bound.at, bound.slots, nullable=False, late=bound.late
         )
@@ -132,7 +133,7 @@ def _with_condition(name: str, plain: str, reducer: Callable[[Site, list[Bound]]
     def make(site: Site, bounds: list[Bound]) -> One:
         least = 2
         if len(bounds) < least:
-            site.refuse("a condition is expected as the last argument.")
+            raise site.refusal("a condition is expected as the last argument.")
         position = 1
         condition = site.condition(bounds[position])
         made = reducer(site, [bounds[0], *bounds[position + 1 :]])
@@ -159,7 +160,7 @@ def _dcount(site: Site, bounds: list[Bound]) -> One:
 
 def _summable(site: Site, bound: Bound, *, times: bool) -> Type:
     if bound.type is Type.BOOL or bound.type not in (NUMBERS | TIMES if times else NUMBERS):
-        site.refuse(f"a number is expected, not a {bound.type}.")
+        raise site.refusal(f"a number is expected, not a {bound.type}.")
     return Type.LONG if bound.type in INTEGERS else bound.type
 
 
@@ -199,7 +200,7 @@ def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[[Site, list[Bound
         site.count(bounds, 1, 1)
         kind = bounds[0].type
         if kind is Type.DYNAMIC or kind is Type.GUID:
-            site.refuse(f"a value that has an order is expected, not a {kind}.")
+            raise site.refusal(f"a value that has an order is expected, not a {kind}.")
         blank = "" if kind is Type.STRING else None
 
         def reduce(rows: Group) -> Value:
@@ -246,7 +247,7 @@ def _limit(site: Site, bounds: list[Bound]) -> int:
         return _LARGEST_LIST
     value = site.binder.constant_of(bounds[1], "The largest size")
     if bounds[1].type not in INTEGERS or not isinstance(value, int) or value < 0:
-        site.refuse("the largest size must be an integer that is not negative.")
+        raise site.refusal("the largest size must be an integer that is not negative.")
     return value
 
 
@@ -297,7 +298,7 @@ def _make_bag(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 1, 2)
     limit = _limit(site, bounds)
     if bounds[0].type is not Type.DYNAMIC:
-        site.refuse(f"a dynamic is expected, not a {bounds[0].type}.")
+        raise site.refusal(f"a dynamic is expected, not a {bounds[0].type}.")
 
     def reduce(rows: Group) -> dict[str, Value]:
         bag: dict[str, Value] = {}
@@ -332,7 +333,7 @@ def _percentile(site: Site, bounds: list[Bound]) -> One:
 def _percent(site: Site, bound: Bound) -> float:
     value = site.binder.constant_of(bound, "A percentile")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        site.refuse("a percentile must be a number from 0 to 100.")
+        raise site.refusal("a percentile must be a number from 0 to 100.")
     return value
 
 
@@ -381,7 +382,7 @@ def _several(*names: str) -> Callable[[Callable[[Site, list[Bound]], Several]], 
 @_several("take_any", "any")
 def _take_any(site: Site, bounds: list[Bound]) -> Several:
     if not bounds:
-        site.refuse("an argument is expected.")
+        raise site.refusal("an argument is expected.")
     prefix = "any_" if site.tree.name == "any" else ""
     columns = tuple((f"{prefix}{bound.name}", bound.type) for bound in bounds)
     blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
@@ -396,10 +397,10 @@ def _take_any(site: Site, bounds: list[Bound]) -> Several:
 @_several("arg_max", "arg_min", "argmax", "argmin")
 def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
     if not bounds:
-        site.refuse("an argument is expected.")
+        raise site.refusal("an argument is expected.")
     kind = bounds[0].type
     if kind is Type.DYNAMIC or kind is Type.GUID:
-        site.refuse(f"a value that has an order is expected, not a {kind}.")
+        raise site.refusal(f"a value that has an order is expected, not a {kind}.")
     largest = "max" in site.tree.name
     first = bounds[0].name or ("max_" if largest else "min_")
     columns = ((first, kind), *((bound.name, bound.type) for bound in bounds[1:]))
@@ -422,7 +423,7 @@ def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
 @_several("percentiles")
 def _percentiles(site: Site, bounds: list[Bound]) -> Several:
     if len(bounds) < 2:
-        site.refuse("a percentile is expected.")
+        raise site.refusal("a percentile is expected.")
     kind = _summable(site, bounds[0], times=True)
     percents = [_percent(site, bound) for bound in bounds[1:]]
     columns = tuple((f"percentile_{bounds[0].name}_{_percent_name(percent)}", kind) for percent in percents)

@@ -10,7 +10,7 @@ where the service itself is known to ask for a cast (`==` between dynamics, or b
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from arm_emulator.kql import arithmetic, binder_lists, binder_strings, functions, values
 from arm_emulator.kql.code import ABSENT, Bound, Namespace
@@ -72,12 +72,17 @@ class Binder:
     def __init__(self, space: Namespace, now: datetime, queries: SubQueries) -> None:
         self.space = space
         self.now = from_datetime(now)
+        self.operator = ""
         self._queries = queries
-        self._calls = 0
 
-    def refuse(self, message: str, at: Token, code: Code = Code.SEMANTICS) -> NoReturn:
-        """Refuse the query at a token."""
-        raise KqlError(message, code, at.line, at.position, at.text)
+    def refusal(self, message: str, at: Token, code: Code = Code.SEMANTICS) -> KqlError:
+        """Return the refusal of the query at a token."""
+        return KqlError(message, code, at.line, at.position, at.text)
+
+    def unresolved(self, name: str) -> str:
+        """Return Resource Graph's words for a name that is nothing here."""
+        place = f"'{self.operator}' operator: " if self.operator else ""
+        return f"{place}Failed to resolve scalar expression named '{name}'"
 
     def bind(self, tree: Expression, row: Row, lets: Lets, hook: AggregateHook | None = None) -> Bound:
         """Bind one expression against the columns of `row` and the names of `lets`.
@@ -89,30 +94,30 @@ class Binder:
     def bool_text(self, bound: Bound) -> str:
         """Return text that is truthy where a condition is true; refuse what is no bool."""
         if bound.type is not Type.BOOL:
-            self.refuse(f"A bool is expected here, not a {bound.type}.", bound.at)
+            raise self.refusal(f"A bool is expected here, not a {bound.type}.", bound.at)
         return bound.condition
 
     def constant_of(self, bound: Bound, what: str) -> values.Value:
         """Return the value of an expression that must be known beforehand."""
         if bound.constant is ABSENT:
-            self.refuse(f"{what} must be a constant.", bound.at)
+            raise self.refusal(f"{what} must be a constant.", bound.at)
         return bound.constant
 
     def call(self, tree: Call, function: Named, arguments: list[Bound]) -> Bound:
         """Bind the call of a let function that gives a scalar, its arguments put in place of its parameters."""
         body = function.tree
         if not isinstance(body, Lambda) or isinstance(body.body, Query):
-            self.refuse(f"'{tree.name}' gives a table where a value is expected.", tree.at)
+            raise self.refusal(f"'{tree.name}' gives a table where a value is expected.", tree.at)
         inner = self.scope_of_call(tree.at, body, function.lets, arguments)
         return self.bind(body.body, EMPTY_ROW, inner).named("")
 
     def scope_of_call(self, at: Token, body: Lambda, lets: Lets, arguments: list[Bound]) -> Lets:
         """Return the names that a let function's body sees in one call."""
         if len(arguments) != len(body.parameters):
-            self.refuse(f"The function takes {len(body.parameters)} arguments, not {len(arguments)}.", at)
+            raise self.refusal(f"The function takes {len(body.parameters)} arguments, not {len(arguments)}.", at)
         for parameter, argument in zip(body.parameters, arguments, strict=True):
             if not functions.accepts(parameter.type, argument.type):
-                self.refuse(f"The argument must be a {parameter.type}, not a {argument.type}.", argument.at)
+                raise self.refusal(f"The argument must be a {parameter.type}, not a {argument.type}.", argument.at)
             lets = lets.with_name(parameter.name, convert(self.space, argument, parameter.type))
         for let in body.lets:
             lets = self.let(let.name, let.value, lets)
@@ -165,7 +170,7 @@ class _Visit:
                 return self._between(tree)
             case Scalar():
                 return self._binder.sub_query(tree, self._lets)
-        self._binder.refuse("'*' cannot stand here.", tree.at, Code.PARSER)
+        raise self._binder.refusal("'*' cannot stand here.", tree.at, Code.PARSER)
 
     def _literal(self, tree: Literal) -> Bound:
         value = "" if tree.value is None and tree.type is Type.STRING else tree.value
@@ -178,7 +183,7 @@ class _Visit:
         known = self._lets.names.get(tree.name)
         if isinstance(known, Bound):
             return replace(known, at=tree.at, name="")
-        self._binder.refuse(f"Failed to resolve scalar expression named '{tree.name}'", tree.at, Code.ENTITY)
+        raise self._binder.refusal(self._binder.unresolved(tree.name), tree.at, Code.ENTITY)
 
     def _access(self, tree: Member | Index) -> Bound:
         """Bind a path; names in a row are followed by one reader."""
@@ -189,7 +194,7 @@ class _Visit:
             base = base.base
         subject = self._indexed(base) if isinstance(base, Index) else self.bind(base)
         if subject.type is not Type.DYNAMIC:
-            self._binder.refuse(f"A property of a {subject.type} cannot be read; it must be a dynamic.", tree.at)
+            raise self._binder.refusal(f"A property of a {subject.type} cannot be read; it must be a dynamic.", tree.at)
         if not keys:
             return subject
         reader = values.path_reader(tuple(keys))
@@ -199,9 +204,9 @@ class _Visit:
     def _indexed(self, tree: Index) -> Bound:
         base, index = self.bind(tree.base), self.bind(tree.index)
         if base.type is not Type.DYNAMIC:
-            self._binder.refuse(f"An item of a {base.type} cannot be read; it must be a dynamic.", tree.at)
+            raise self._binder.refusal(f"An item of a {base.type} cannot be read; it must be a dynamic.", tree.at)
         if index.type not in INTEGERS | {Type.STRING, Type.DYNAMIC}:
-            self._binder.refuse(f"An index must be a number or a string, not a {index.type}.", index.at)
+            raise self._binder.refusal(f"An index must be a number or a string, not a {index.type}.", index.at)
         name = f"{base.name}_{index.constant}" if base.name and index.is_constant else ""
         return applied(self._space, values.item_of, Type.DYNAMIC, base, index).named(name)
 
@@ -213,20 +218,20 @@ class _Visit:
             return self._binder.call(tree, known, [self.bind(argument) for argument in tree.arguments])
         function = functions.REGISTRY.get(tree.name)
         if function is None:
-            self._binder.refuse(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
+            raise self._binder.refusal(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
         arguments = [self.bind(argument) for argument in tree.arguments]
         site = functions.Site(self._space, tree.at, tree.name, self._binder.now)
         try:
             return function(site, arguments)
         except BadPatternError as error:
-            self._binder.refuse(f"The regular expression is not valid: {error}.", tree.at)
+            raise self._binder.refusal(f"The regular expression is not valid: {error}.", tree.at) from error
 
     def _unary(self, tree: Unary) -> Bound:
         operand = self.bind(tree.operand)
         if operand.type is Type.DYNAMIC:
             operand = convert(self._space, operand, Type.LONG)
         if operand.type not in NUMBERS | {Type.TIMESPAN}:
-            self._binder.refuse(f"The operator '{tree.operator}' is not defined for a {operand.type}.", tree.at)
+            raise self._binder.refusal(f"The operator '{tree.operator}' is not defined for a {operand.type}.", tree.at)
         kind = Type.LONG if operand.type is Type.INT else operand.type
         if tree.operator == "+":
             return replace(operand, type=kind, name="")
@@ -247,9 +252,9 @@ class _Visit:
             return self._arithmetic(tree, left, right)
         return self._string(tree, left, right)
 
-    def _mismatch(self, tree: Binary | Between, *kinds: Type) -> NoReturn:
+    def _mismatch(self, tree: Binary | Between, *kinds: Type) -> KqlError:
         words = " and ".join(str(kind) for kind in kinds)
-        self._binder.refuse(f"The operator '{tree.operator}' is not defined for {words}.", tree.at)
+        return self._binder.refusal(f"The operator '{tree.operator}' is not defined for {words}.", tree.at)
 
     def _logic(self, tree: Binary, left: Bound, right: Bound) -> Bound:
         if left.type is Type.DYNAMIC:
@@ -257,7 +262,7 @@ class _Visit:
         if right.type is Type.DYNAMIC:
             right = convert(self._space, right, Type.BOOL)
         if left.type is not Type.BOOL or right.type is not Type.BOOL:
-            self._mismatch(tree, left.type, right.type)
+            raise self._mismatch(tree, left.type, right.type)
         truth = f"({left.condition} {tree.operator} {right.condition})"
         nullable = left.nullable or right.nullable
         if not nullable:
@@ -283,7 +288,7 @@ class _Visit:
     def _equality(self, tree: Binary, left: Bound, right: Bound) -> Bound:
         sides = self._aligned(left, right)
         if sides is None:
-            self._mismatch(tree, left.type, right.type)
+            raise self._mismatch(tree, left.type, right.type)
         left, right = sides
         text = f"({left.text} {tree.operator} {right.text})"
         if not (left.nullable and right.nullable):
@@ -296,7 +301,7 @@ class _Visit:
         sides = self._aligned(left, right)
         times_from_dynamic = Type.DYNAMIC in {left.type, right.type} and {left.type, right.type} & TIMES
         if sides is None or times_from_dynamic or left.type not in ordered or right.type not in ordered:
-            self._mismatch(tree, left.type, right.type)
+            raise self._mismatch(tree, left.type, right.type)
         left, right = sides
         if not (left.nullable or right.nullable):
             return composed(
@@ -324,13 +329,13 @@ class _Visit:
             return applied(self._space, _strict(arithmetic.scale_ticks), Type.TIMESPAN, left, right)
         if tree.operator == "/" and left.type is Type.TIMESPAN and right.type in NUMBERS:
             return applied(self._space, _strict(arithmetic.shrink_ticks), Type.TIMESPAN, left, right)
-        self._mismatch(tree, *kinds)
+        raise self._mismatch(tree, *kinds)
 
     def _numbers(self, tree: Binary, left: Bound, right: Bound) -> tuple[Bound, Bound]:
         """Read a dynamic operand as the number on the other side; two dynamics need a cast."""
         other = right.type if left.type is Type.DYNAMIC else left.type
         if other not in NUMBERS | {Type.TIMESPAN, Type.DATETIME} or (other in TIMES and tree.operator not in "+-"):
-            self._mismatch(tree, left.type, right.type)
+            raise self._mismatch(tree, left.type, right.type)
         if other in TIMES:
             other = Type.TIMESPAN if other is Type.DATETIME and right.type is Type.DYNAMIC else other
         return convert(self._space, left, other), convert(
@@ -347,14 +352,14 @@ class _Visit:
     def _string(self, tree: Binary, left: Bound, right: Bound) -> Bound:
         texts = {Type.STRING, Type.DYNAMIC}
         if left.type not in texts or right.type not in texts:
-            self._mismatch(tree, left.type, right.type)
+            raise self._mismatch(tree, left.type, right.type)
         if tree.operator != "matches regex":
             return binder_strings.string_operation(self._space, tree.operator, left, right, tree.at)
         pattern = self._binder.constant_of(to_text(self._space, right), "A regular expression")
         try:
             return binder_strings.regex_operation(self._space, left, to_text(self._space, right), str(pattern))
         except BadPatternError as error:
-            self._binder.refuse(f"The regular expression is not valid: {error}.", right.at)
+            raise self._binder.refusal(f"The regular expression is not valid: {error}.", right.at) from error
 
     def _between(self, tree: Between) -> Bound:
         subject, low, high = self.bind(tree.subject), self.bind(tree.low), self.bind(tree.high)

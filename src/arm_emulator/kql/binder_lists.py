@@ -39,9 +39,11 @@ def membership(binder: "Binder", tree: Among, left: Bound, items: list[Bound]) -
     kind = Type.STRING if as_text else _compared_type(left, items)
     for item in items:
         if not _fits(kind, item.type):
-            binder.refuse(f"The operator '{tree.operator}' is not defined for {left.type} and {item.type}.", item.at)
+            raise binder.refusal(
+                f"The operator '{tree.operator}' is not defined for {left.type} and {item.type}.", item.at
+            )
     if not _fits(kind, left.type):
-        binder.refuse(f"The operator '{tree.operator}' is not defined for a {left.type}.", tree.at)
+        raise binder.refusal(f"The operator '{tree.operator}' is not defined for a {left.type}.", tree.at)
     subject = to_text(space, left) if kind is Type.STRING else convert(space, left, kind)
     if tree.operator in _TERMS:
         return applied(space, _TERMS[tree.operator], Type.BOOL, subject, _text_list(space, items, subject))

@@ -81,7 +81,7 @@ class QueryBinder:
                 value = Query(value.at, Source(value.at, value.name), ())
             lets = self.scalars.let(let.name, value, lets)
         if tree.query is None:
-            self.scalars.refuse("A query is expected.", tree.at, Code.PARSER)
+            raise self.scalars.refusal("A query is expected.", tree.at, Code.PARSER)
         return self.bind_query(tree.query, lets)
 
     def bind_query(self, tree: Query, lets: Lets) -> Relation:
@@ -110,17 +110,17 @@ class QueryBinder:
         if isinstance(known, Named):
             return self._let_query(source, known, lets)
         if isinstance(known, Bound) or source.arguments is not None:
-            self.scalars.refuse(f"Unknown function: '{source.name}'.", source.at, Code.FUNCTION)
+            raise self.scalars.refusal(f"Unknown function: '{source.name}'.", source.at, Code.FUNCTION)
         if source.name.lower() not in TABLES:
             message = f"Table {source.name} is invalid, unsupported or disallowed."
-            self.scalars.refuse(message, source.at, Code.TABLE)
+            raise self.scalars.refusal(message, source.at, Code.TABLE)
         return self._table(source.name.lower())
 
     def _let_query(self, source: Source, known: Named, lets: Lets) -> Relation:
         tree = known.tree
         if isinstance(tree, Query):
             if source.arguments:
-                self.scalars.refuse(f"'{source.name}' takes no arguments.", source.at)
+                raise self.scalars.refusal(f"'{source.name}' takes no arguments.", source.at)
             return self.bind_query(tree, known.lets)
         arguments = [self.scalars.bind(argument, Row(()), lets) for argument in source.arguments or ()]
         inner = self.scalars.scope_of_call(source.at, tree, known.lets, arguments)
@@ -128,16 +128,19 @@ class QueryBinder:
         if isinstance(body, Name):
             body = Query(body.at, Source(body.at, body.name), ())
         if not isinstance(body, Query):
-            self.scalars.refuse(f"'{source.name}' gives no table.", source.at)
+            raise self.scalars.refusal(f"'{source.name}' gives no table.", source.at)
         return self.bind_query(body, inner)
 
     def _count(self, what: str, at: Token) -> None:
         used = self.facts.used[what] = self.facts.used.get(what, 0) + 1
         if used > LIMITS[what]:
-            self.scalars.refuse(f"A query may hold {LIMITS[what]} {what} operators at most.", at, Code.REMOTE_TABLES)
+            raise self.scalars.refusal(
+                f"A query may hold {LIMITS[what]} {what} operators at most.", at, Code.REMOTE_TABLES
+            )
 
     def _operator(self, relation: Relation, tree: Operator, lets: Lets) -> Relation:
         operators = self._operators
+        self.scalars.operator = tree.at.text
         match tree:
             case Where():
                 return operators.where(relation, tree, lets)
@@ -178,7 +181,7 @@ class QueryBinder:
                 return operators.join(relation, self.bind_query(tree.right, lets), tree)
             case Union():
                 return self._union(relation, tree, lets)
-        self.scalars.refuse("This operator cannot stand here.", tree.at, Code.PARSER)
+        raise self.scalars.refusal("This operator cannot stand here.", tree.at, Code.PARSER)
 
     def _union(self, relation: Relation, tree: Union, lets: Lets) -> Relation:
         legs = [("union_arg0", relation)]
@@ -199,7 +202,7 @@ class QueryBinder:
         """Bind a query that stands in a list: an array of its only column's values."""
         relation = self.bind_query(query, lets)
         if len(relation.row.slots) != 1:
-            self.scalars.refuse("A query in a list must give one column.", at)
+            raise self.scalars.refusal("A query in a list must give one column.", at)
         first = relation.row.slots[0]
         return self._late(relation.node().prepare((first,)), Type.DYNAMIC, at, whole=True)
 

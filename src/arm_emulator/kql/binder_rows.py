@@ -11,7 +11,7 @@ from arm_emulator.kql import expansion, patterns
 from arm_emulator.kql.binder import Binder
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import FROM_DYNAMIC, to_text
-from arm_emulator.kql.errors import Code
+from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.plan import Expand, Filter, Unpack
 from arm_emulator.kql.regexes import BadPatternError
@@ -45,12 +45,13 @@ class RowOperators:
         written = [tree.name or (bound.name if _is_column(bound) else "") for tree, bound in bounds]
         for index, (name, (tree, _)) in enumerate(zip(written, bounds, strict=True)):
             if name and name in written[:index]:
-                self.scalars.refuse(f"A column with the name '{name}' is already declared.", tree.at)
+                raise self.scalars.refusal(f"A column with the name '{name}' is already declared.", tree.at)
         taken = {name for name in written if name}
         named: list[tuple[str, Bound]] = []
         unnamed = 0
-        for name, (_, bound) in zip(written, bounds, strict=True):
-            if not name:
+        for given, (_, bound) in zip(written, bounds, strict=True):
+            name = given
+            if not given:
                 unnamed += not bound.name
                 name = free_name(bound.name, taken) if bound.name else _numbered("Column", unnamed, taken)
                 taken.add(name)
@@ -69,9 +70,10 @@ class RowOperators:
         """Give a column that the rules named a number where the row has that name already."""
         taken = set(relation.row.names) | {name for name, _ in named}
         apart: list[tuple[str, Bound]] = []
-        for (name, bound), tree in zip(named, trees, strict=True):
-            if not tree.name and not _is_column(bound) and relation.row.find(name):
-                name = free_name(name, taken)
+        for (given, bound), tree in zip(named, trees, strict=True):
+            name = given
+            if not tree.name and not _is_column(bound) and relation.row.find(given):
+                name = free_name(given, taken)
                 taken.add(name)
             apart.append((name, bound))
         return apart
@@ -102,13 +104,13 @@ class RowOperators:
         if "*" not in pattern:
             slot = row.find(pattern)
             if slot is None:
-                self._no_column(pattern, place)
+                raise self._no_column(pattern, place)
             return [slot]
         wanted = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
         return [slot for slot in row.slots if wanted.fullmatch(slot.name)]
 
-    def _no_column(self, name: str, place: Token) -> None:
-        self.scalars.refuse(f"Failed to resolve column named '{name}'", place, Code.ENTITY)
+    def _no_column(self, name: str, place: Token) -> KqlError:
+        return self.scalars.refusal(self.scalars.unresolved(name), place, Code.ENTITY)
 
     def rename(self, relation: Relation, tree: Rename) -> Relation:
         """Give columns other names where they stand."""
@@ -116,12 +118,11 @@ class RowOperators:
         for place, new, old in tree.pairs:
             slot = relation.row.find(old)
             if slot is None:
-                self._no_column(old, place)
-            else:
-                changes[slot] = new
+                raise self._no_column(old, place)
+            changes[slot] = new
         names = [changes.get(slot, slot.name) for slot in relation.row.slots]
         if len(set(names)) != len(names):
-            self.scalars.refuse("A column of that name is already declared.", tree.pairs[0][0])
+            raise self.scalars.refusal("A column of that name is already declared.", tree.pairs[0][0])
         slots = [
             relation.computed(Bound(slot.type, slot.variable, tree.at, frozenset({slot})), name)
             for slot, name in zip(relation.row.slots, names, strict=True)
@@ -133,15 +134,15 @@ class RowOperators:
         """Add the columns that a pattern takes out of a text."""
         subject = self.scalars.bind(tree.subject, relation.row, lets)
         if subject.type not in {Type.STRING, Type.DYNAMIC}:
-            self.scalars.refuse(f"A string is expected here, not a {subject.type}.", subject.at)
+            raise self.scalars.refusal(f"A string is expected here, not a {subject.type}.", subject.at)
         subject = to_text(self.space, subject)
         names = [part.name for part in tree.parts if part.name]
         if len(set(names)) != len(names):
-            self.scalars.refuse("A column of the pattern is declared twice.", tree.at)
+            raise self.scalars.refusal("A column of the pattern is declared twice.", tree.at)
         try:
             reader = patterns.reader(tree)
         except BadPatternError as error:
-            self.scalars.refuse(f"The pattern is not valid: {error}.", tree.at)
+            raise self.scalars.refusal(f"The pattern is not valid: {error}.", tree.at) from error
         slots = tuple(Slot(part.name, part.type) for part in tree.parts if part.name)
         text = f"{self.space.function(reader)}({subject.text})"
         relation.steps.append(Unpack(slots, text, subject.slots, tree.only_matches))
@@ -155,10 +156,10 @@ class RowOperators:
         changes: dict[str, Slot] = {}
         for column, bound in zip(tree.columns, bounds, strict=True):
             if bound.type is not Type.DYNAMIC:
-                self.scalars.refuse(f"A dynamic is expected here, not a {bound.type}.", bound.at)
+                raise self.scalars.refusal(f"A dynamic is expected here, not a {bound.type}.", bound.at)
             name = column.name or bound.name
             if not name or name in changes:
-                self.scalars.refuse("An expanded column needs a name of its own.", column.at)
+                raise self.scalars.refusal("An expanded column needs a name of its own.", column.at)
             slots.append(Slot(name, column.type or Type.DYNAMIC))
             changes[name] = slots[-1]
         if tree.index_column:

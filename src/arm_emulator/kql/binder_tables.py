@@ -2,8 +2,8 @@
 
 Must not bind what works row by row, which the class below it does.
 
-Source: Kusto documentation of each operator; names of columns and refused types as Microsoft's language service has them
-(KS116 a dynamic key, KS241 and KS242 a join's keys, KS198 a second key of top).
+Source: Kusto documentation of each operator; names of columns and refused types as Microsoft's language service has
+them (KS116 a dynamic key, KS241 and KS242 a join's keys, KS198 a second key of top).
 """
 
 from typing import Protocol
@@ -52,8 +52,8 @@ class TableOperators(RowOperators):
     def key(self, bound: Bound) -> Bound:
         """Refuse a dynamic where rows are grouped, ordered or joined by it."""
         if bound.type is Type.DYNAMIC:
-            self.scalars.refuse(
-                f"The key '{bound.name or bound.at.text}' can't be of type dynamic; convert it, for example with tostring().",
+            raise self.scalars.refusal(
+                f"The key '{bound.name or bound.at.text}' can't be dynamic; convert it, for example by tostring().",
                 bound.at,
                 Code.DYNAMIC_KEY,
             )
@@ -62,7 +62,7 @@ class TableOperators(RowOperators):
     def summarize(self, relation: Relation, tree: Summarize, lets: Lets) -> Relation:
         """Bind the keys first, then the aggregates; an expression around an aggregate is computed on top."""
         if not tree.aggregates and not tree.has_by:
-            self.scalars.refuse("summarize needs an aggregate or a key.", tree.at, Code.PARSER)
+            raise self.scalars.refusal("summarize needs an aggregate or a key.", tree.at, Code.PARSER)
         keys = [(name, self.key(bound)) for name, bound in self.columns(relation, tree.keys, lets)]
         key_pairs = [(Slot(name, bound.type), relation.computed(bound, name)) for name, bound in keys]
         collected = _Aggregates(self, relation, lets, {below for _, below in key_pairs})
@@ -82,7 +82,7 @@ class TableOperators(RowOperators):
             return collected.several(expression)
         bound = self.scalars.bind(expression, EMPTY_ROW, lets, collected.one)
         if not collected.holds(bound):
-            self.scalars.refuse("An aggregate is expected here.", each.at)
+            raise self.scalars.refusal("An aggregate is expected here.", each.at)
         return [bound]
 
     def _result_names(self, outer: list[tuple[Assigned, list[Bound]]], taken: set[str]) -> list[tuple[str, Bound]]:
@@ -95,7 +95,7 @@ class TableOperators(RowOperators):
             for position, bound in enumerate(bounds):
                 name = each.name if each.name and position == 0 else bound.name
                 if each.name and position == 0 and name in used:
-                    self.scalars.refuse(f"A column with the name '{name}' is already declared.", each.at)
+                    raise self.scalars.refusal(f"A column with the name '{name}' is already declared.", each.at)
                 if not name:
                     unnamed += 1
                     name = f"Column{unnamed}"
@@ -144,7 +144,7 @@ class TableOperators(RowOperators):
         bound = self.scalars.bind(tree, EMPTY_ROW, lets)
         value = self.scalars.constant_of(bound, "The number of rows")
         if bound.type not in INTEGERS or not isinstance(value, int) or not 0 <= value <= _LARGEST_TAKE:
-            self.scalars.refuse("The number of rows must be an integer that is not negative.", bound.at)
+            raise self.scalars.refusal("The number of rows must be an integer that is not negative.", bound.at)
         return value
 
     def count(self, relation: Relation, tree: Count) -> Relation:
@@ -180,7 +180,7 @@ class TableOperators(RowOperators):
             mine = self._key_column(left, key.left, key.at)
             other = self._key_column(right, key.right, key.at)
             if mine.type is not other.type and not {mine.type, other.type} <= INTEGERS:
-                self.scalars.refuse(f"The join's keys differ in type: {mine.type} and {other.type}.", key.at)
+                raise self.scalars.refusal(f"The join's keys differ in type: {mine.type} and {other.type}.", key.at)
             left_keys.append(mine)
             right_keys.append(other)
         return left_keys, right_keys
@@ -188,7 +188,7 @@ class TableOperators(RowOperators):
     def _key_column(self, relation: Relation, name: str, at: Token) -> Slot:
         slot = relation.row.find(name)
         if slot is None:
-            self.scalars.refuse(f"'join' operator: Failed to resolve column named '{name}'", at, Code.ENTITY)
+            raise self.scalars.refusal(self.scalars.unresolved(name), at, Code.ENTITY)
         if slot.type is Type.DYNAMIC:
             self.key(Bound(Type.DYNAMIC, "", at, name=name))
         return slot
@@ -224,7 +224,7 @@ class TableOperators(RowOperators):
                     continue
                 outs[(name, kind)] = Slot(name if len(counts) == 1 else f"{name}_{kind}", kind)
         if tree.source_column and any(slot.name == tree.source_column for slot in outs.values()):
-            self.scalars.refuse(f"A column with the name '{tree.source_column}' is already declared.", tree.at)
+            raise self.scalars.refusal(f"A column with the name '{tree.source_column}' is already declared.", tree.at)
         return outs
 
 

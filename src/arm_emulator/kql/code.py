@@ -25,8 +25,8 @@ ABSENT: Final = _Absent()
 class Bound:
     """An expression with its type, as Python text.
 
-    `truth` is text that is truthy exactly where a bool expression is true (so null and false are alike); `slots` are the
-    columns it reads; `name` is what Kusto calls its column when the query does not; `late` marks text that needs a
+    `truth` is text that is truthy exactly where a bool expression is true (so null and false are alike); `slots` are
+    the columns it reads; `name` is what Kusto calls its column when the query does not; `late` marks text that needs a
     sub-query's answer and cannot be computed beforehand.
     """
 

@@ -3,8 +3,6 @@
 Must not know the grammar. Refusals made here name the token that stands at the place, as Resource Graph does.
 """
 
-from typing import NoReturn
-
 from arm_emulator.kql.errors import RECORDED_EXPECTED_TOKEN, Code, KqlError
 from arm_emulator.kql.lexer import Lexer, Token
 
@@ -46,7 +44,7 @@ class Cursor:
     def expect(self, text: str) -> Token:
         """Take the token `text`; refuse the query where another stands."""
         if not self.sees(text):
-            self.fail(f"{text!r} is expected here.", expected=text)
+            raise self.failure(f"{text!r} is expected here.", expected=text)
         return self.advance()
 
     def name(self) -> str:
@@ -58,25 +56,25 @@ class Cursor:
             text = self.advance().value
             self.expect("]")
             return text
-        self.fail("A name is expected here.")
+        raise self.failure("A name is expected here.")
 
-    def fail(self, message: str, *, at: Token | None = None, expected: str | None = None) -> NoReturn:
-        """Refuse the query at the place, or at `at`."""
+    def failure(self, message: str, *, at: Token | None = None, expected: str | None = None) -> KqlError:
+        """Return the refusal of the query at the place, or at `at`."""
         token = at or self.here
         if expected is None and token.kind == "eof":
             expected = RECORDED_EXPECTED_TOKEN
-        raise KqlError(message, Code.PARSER, token.line, token.position, token.text, expected or "")
+        return KqlError(message, Code.PARSER, token.line, token.position, token.text, expected or "")
 
-    def unsupported(self, token: Token, what: str) -> NoReturn:
-        """Refuse a part of Kusto that Resource Graph does not run."""
+    def unsupported(self, token: Token, what: str) -> KqlError:
+        """Return the refusal of a part of Kusto that Resource Graph does not run."""
         message = f"{what} is not part of Resource Graph's query language."
-        raise KqlError(message, Code.LANGUAGE, token.line, token.position, token.text)
+        return KqlError(message, Code.LANGUAGE, token.line, token.position, token.text)
 
     def deeper(self) -> None:
         """Enter one level of nesting; refuse a query so deep that no parser of a service would follow it."""
         self._depth += 1
         if self._depth > _DEEPEST:
-            self.fail("The query is nested too deeply.")
+            raise self.failure("The query is nested too deeply.")
 
     def shallower(self) -> None:
         """Leave one level of nesting."""

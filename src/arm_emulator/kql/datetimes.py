@@ -28,7 +28,8 @@ _MONTH_FIRST = re.compile(
 _COMPACT = re.compile(r"\s*(\d{4})(\d{2})(\d{2})\s*")
 _MONTH = re.compile(r"\s*(\d{4})(?:-(\d{2}))?\s*")
 _RFC = re.compile(
-    r"\s*(?:\w{3},\s+)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.(\d{1,7}))?\s*(?:GMT|Z|UTC)?\s*"
+    r"\s*(?:\w{3},\s+)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.(\d{1,7}))?"
+    r"\s*(?:GMT|Z|UTC)?\s*"
 )
 _SPAN = re.compile(r"\s*(-?)(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?\s*")
 _UNIT_SPAN = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*([a-z]+)\s*")

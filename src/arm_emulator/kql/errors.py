@@ -9,7 +9,7 @@ from enum import StrEnum
 
 # A recorded refusal carries this one character as the expected token (a token number written as a character); the
 # recorded exchanges hold no other text for a plain "something is missing here".
-RECORDED_EXPECTED_TOKEN = "\u01cf"
+RECORDED_EXPECTED_TOKEN = "\u01cf"  # noqa: S105 - a token of a grammar, no secret
 
 
 class Code(StrEnum):
@@ -18,7 +18,7 @@ class Code(StrEnum):
     Source: `ParserFailure` from a recorded exchange; `UnknownFunction`, `InvalidQueryLanguage`,
     `DisallowedLogicalTableName`, `Operator_FailedToResolveEntity`, `ExpressionKeyCantBeDynamic` and
     `DisallowedMaxNumberOfRemoteTables` from answers quoted in public reports (Azure/azure-powershell#13762,
-    Azure/azqr#853 and others). `InvalidQuerySemantics` is this emulator's own word for faults of which no answer is known.
+    Azure/azqr#853 and others). `InvalidQuerySemantics` is this emulator's own, for faults of which no answer is known.
     """
 
     PARSER = "ParserFailure"

@@ -1,7 +1,7 @@
 """What mv-expand does to the values of one row.
 
-A null, or a value that is neither array nor bag, stays one row; an empty array or bag gives none. Of several values side
-by side the shorter are filled up with null.
+A null, or a value that is neither array nor bag, stays one row; an empty array or bag gives none. Of several values
+side by side the shorter are filled up with null.
 
 Source: Kusto documentation of mv-expand ("single values", modes of expansion); the row limit of Resource Graph.
 """

@@ -7,7 +7,6 @@ service binds both. Must not know what the functions do; the `functions_*` modul
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
 from arm_emulator.kql.arithmetic import strict
 from arm_emulator.kql.code import ABSENT, Bound, Namespace
@@ -27,15 +26,15 @@ class Site:
     name: str
     now: int
 
-    def refuse(self, message: str, at: Token | None = None) -> NoReturn:
-        """Refuse the query at the call, or at one argument."""
+    def refusal(self, message: str, at: Token | None = None) -> KqlError:
+        """Return the refusal of the query at the call, or at one argument."""
         token = at or self.at
-        raise KqlError(f"{self.name}(): {message}", Code.SEMANTICS, token.line, token.position, token.text)
+        return KqlError(f"{self.name}(): {message}", Code.SEMANTICS, token.line, token.position, token.text)
 
     def constant(self, bound: Bound, what: str) -> Value:
         """Return the value of an argument that must be known beforehand."""
         if bound.constant is ABSENT:
-            self.refuse(f"{what} must be a constant.", bound.at)
+            raise self.refusal(f"{what} must be a constant.", bound.at)
         return bound.constant
 
 
@@ -111,7 +110,7 @@ def check(site: Site, signature: str, arguments: list[Bound]) -> list[Bound]:
     repeats = bool(words) and words[-1].endswith("*")
     least = sum(not word.endswith(("?", "*")) for word in words)
     if len(arguments) < least or (len(arguments) > len(words) and not repeats):
-        site.refuse(f"the number of arguments, {len(arguments)}, does not fit.")
+        raise site.refusal(f"the number of arguments, {len(arguments)}, does not fit.")
     converted: list[Bound] = []
     for index, argument in enumerate(arguments):
         word = words[min(index, len(words) - 1)].rstrip("?*")
@@ -126,11 +125,11 @@ def _converted(site: Site, word: str, argument: Bound) -> Bound:
         if argument.type is Type.DYNAMIC:
             return convert(site.space, argument, Type.REAL)
         if argument.type not in NUMBERS:
-            site.refuse(f"a number is expected, not a {argument.type}.", argument.at)
+            raise site.refusal(f"a number is expected, not a {argument.type}.", argument.at)
         return argument
     kind = Type(word)
     if not accepts(kind, argument.type):
-        site.refuse(f"a {kind} is expected, not a {argument.type}.", argument.at)
+        raise site.refusal(f"a {kind} is expected, not a {argument.type}.", argument.at)
     converted = convert(site.space, argument, kind)
     return replace(converted, constant=argument.constant) if converted.text == argument.text else converted
 

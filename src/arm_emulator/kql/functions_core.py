@@ -45,7 +45,7 @@ def _conversion(site: Site, arguments: list[Bound]) -> Bound:
     if bound.type is kind:
         return bound
     if bound.type not in taken and bound.type is not Type.DYNAMIC:
-        site.refuse(f"a {bound.type} cannot be converted.", bound.at)
+        raise site.refusal(f"a {bound.type} cannot be converted.", bound.at)
     return applied(site.space, function, kind, bound).named(bound.name)
 
 
@@ -115,7 +115,7 @@ def _typed(site: Site, bound: Bound, kind: Type) -> Bound:
 
 def _condition(site: Site, bound: Bound) -> str:
     if bound.type is not Type.BOOL:
-        site.refuse(f"a bool is expected, not a {bound.type}.", bound.at)
+        raise site.refusal(f"a bool is expected, not a {bound.type}.", bound.at)
     return bound.condition
 
 
@@ -132,7 +132,7 @@ def _iff(site: Site, arguments: list[Bound]) -> Bound:
 def _case(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any any any*", arguments)
     if len(bounds) % 2 == 0:
-        site.refuse("conditions and values in pairs are expected, and one value at the end.")
+        raise site.refusal("conditions and values in pairs are expected, and one value at the end.")
     conditions, otherwise = bounds[:-1:2], bounds[-1]
     kind, typed = _common(site, [*bounds[1:-1:2], otherwise])
     written = [
@@ -151,7 +151,7 @@ def _coalesce(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any*", arguments)
     kinds = {bound.type for bound in bounds}
     if common_type(kinds) is None:
-        site.refuse("the arguments must be of one type.")
+        raise site.refusal("the arguments must be of one type.")
     kind, typed = _common(site, bounds)
     if kind is Type.STRING:
         text = " or ".join(bound.text for bound in typed)

@@ -18,7 +18,8 @@ HYPHENATED = re.compile(
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _NUMBER = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"(?P<unit>(?:microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|ticks?|hrs?|min|sec|ms|d|h|m|s)(?![A-Za-z0-9_]))?"
+    r"(?P<unit>(?:microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|ticks?|hrs?|min|sec|ms|d|h|m|s)"
+    r"(?![A-Za-z0-9_]))?"
 )
 _BLANK = re.compile(r"(?:\s+|//[^\n]*)+")
 _SYMBOL = re.compile(r"\.\.|==|=~|!=|!~|<=|>=|<>|=>|[-+*/%<>=(){}\[\],;|.:?@~&^!]")

@@ -20,12 +20,12 @@ class Parser(OperatorParser):
         """Read everything up to the end of the text."""
         lets = self._lets()
         if self.here.kind == "eof":
-            self.fail("A query is expected here.")
+            raise self.failure("A query is expected here.")
         query = self.parse_query()
         while self.accept(";"):
             pass
         if self.here.kind != "eof":
-            self.fail("The query should end here.")
+            raise self.failure("The query should end here.")
         return Program(self.tokens[0], lets, query)
 
     def _lets(self) -> tuple[Let, ...]:
@@ -88,7 +88,7 @@ class Parser(OperatorParser):
             name = self.name()
             self.expect(":")
             if self.sees("("):
-                self.unsupported(self.here, "A tabular parameter")
+                raise self.unsupported(self.here, "A tabular parameter")
             parameters.append(Parameter(place, name, self.type_name()))
             if not self.sees(")"):
                 self.expect(",")
@@ -122,7 +122,7 @@ class Parser(OperatorParser):
             return self.ahead().text not in {"|", ";", ")"} and self.ahead().kind != "eof"
         if token.text == "union":
             # Resource Graph takes a union behind a pipe only and answers that it cannot resolve what follows.
-            self.unsupported(token, "A union that starts a query")
+            raise self.unsupported(token, "A union that starts a query")
         return token.text in OPERATORS and (token.text == "count" or self.ahead().text != "|")
 
     def _head(self, token: Token) -> Source | Query:
@@ -132,7 +132,7 @@ class Parser(OperatorParser):
             return inner
         if token.kind != "name":
             if not self.sees("["):
-                self.fail("A table is expected here.")
+                raise self.failure("A table is expected here.")
             return Source(token, self.name())
         return self._named_source()
 

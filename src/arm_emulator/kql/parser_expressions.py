@@ -47,7 +47,7 @@ class ExpressionParser(Cursor):
 
     def parse_query(self) -> Query:
         """Read a query; the query parser overrides this."""
-        self.fail("A query cannot stand here.")
+        raise self.failure("A query cannot stand here.")
 
     def expression(self) -> Expression:
         """Read one scalar expression."""
@@ -163,7 +163,7 @@ class ExpressionParser(Cursor):
         if self.sees("["):
             return self._subscript(token, base)
         if self.here.kind != "name":
-            self.fail("A property's name is expected here.")
+            raise self.failure("A property's name is expected here.")
         return Member(token, base, self.advance().text)
 
     def _subscript(self, token: Token, base: Expression) -> Expression:
@@ -197,7 +197,7 @@ class ExpressionParser(Cursor):
             return Name(token, self.name())
         if self.accept("*"):
             return Star(token)
-        self.fail("A value is expected here.")
+        raise self.failure("A value is expected here.")
 
     def _string(self, token: Token) -> Expression:
         """Read a string; strings that stand side by side are one."""
@@ -212,17 +212,28 @@ class ExpressionParser(Cursor):
         if text in {"true", "false"} and not self.sees("("):
             return Literal(token, Type.BOOL, text == "true")
         if text in RESERVED:
-            self.fail("A value is expected here.", expected=RECORDED_EXPECTED_TOKEN)
+            raise self.failure("A value is expected here.", expected=RECORDED_EXPECTED_TOKEN)
         if not self.sees("("):
             return Name(token, text)
         if text == "dynamic":
             return self._dynamic(token)
+        if text == "typeof":
+            return self._type_literal(token)
         if text == "toscalar":
             self.expect("(")
             query = self.parse_query()
             self.expect(")")
             return Scalar(token, query)
         return Call(token, text, self.arguments())
+
+    def _type_literal(self, token: Token) -> Expression:
+        """Read `typeof(long)`, the constant that some functions take; its value is the type itself."""
+        self.expect("(")
+        word = self.advance()
+        if word.text not in TYPE_NAMES:
+            raise self.failure("A type is expected here.", at=word)
+        self.expect(")")
+        return Literal(token, Type.STRING, TYPE_NAMES[word.text])
 
     def arguments(self) -> tuple[Expression, ...]:
         """Read `(a, b, ...)`."""
@@ -243,25 +254,25 @@ class ExpressionParser(Cursor):
             ticks = round(float(amount) * unit_ticks(token.value)) if "." in amount or "e" in amount.lower() else None
             whole = ticks if ticks is not None else int(amount, 0) * unit_ticks(token.value)
             if abs(whole) > _LONG_MAX:
-                self.fail("This time span is too long.", at=token)
+                raise self.failure("This time span is too long.", at=token)
             return Literal(token, Type.TIMESPAN, whole)
         value = parse_number(token.text)
         if value is None or (isinstance(value, int) and value > _LONG_MAX):
-            self.fail("This number is too large.", at=token)
+            raise self.failure("This number is too large.", at=token)
         return Literal(token, Type.REAL if isinstance(value, float) else Type.LONG, value)
 
     def typed_literal(self, token: Token) -> Expression:
         """Turn a token like `datetime(2024-01-01)` into its value; the word `null` gives the type's null."""
         word = token.text.split("(")[0].strip()
         if word == "decimal":
-            self.unsupported(token, "A decimal number")
+            raise self.unsupported(token, "A decimal number")
         kind = TYPE_NAMES[word]
         inside = token.value.strip("'\"").strip()
         if inside == "null":
             return Literal(token, kind, None)
         value = self._literal_value(kind, inside)
         if value is None:
-            self.fail(f"This is no {kind}.", at=token)
+            raise self.failure(f"This is no {kind}.", at=token)
         return Literal(token, kind, value)
 
     def _literal_value(self, kind: Type, inside: str) -> object:
@@ -312,7 +323,7 @@ class ExpressionParser(Cursor):
             literal = self._signed()
             if isinstance(literal, Literal):
                 return literal.value
-        self.fail("A constant is expected here.", at=token)
+        raise self.failure("A constant is expected here.", at=token)
 
     def _json_array(self) -> object:
         values: list[object] = []
@@ -327,7 +338,7 @@ class ExpressionParser(Cursor):
         while not self.accept("}"):
             key = self.advance()
             if key.kind not in {"string", "name"}:
-                self.fail("A property's name is expected here.", at=key)
+                raise self.failure("A property's name is expected here.", at=key)
             self.expect(":")
             bag[key.value if key.kind == "string" else key.text] = self._json()
             if not self.sees("}"):

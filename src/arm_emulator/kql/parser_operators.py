@@ -70,8 +70,8 @@ class OperatorParser(ExpressionParser):
             }[OPERATORS[token.text]]  # fmt: skip
             return read(token)
         if token.kind == "name" and (token.text in FOREIGN_OPERATORS or token.text.startswith("graph-")):
-            self.unsupported(token, f"The operator {token.text!r}")
-        self.fail("An operator is expected here.")
+            raise self.unsupported(token, f"The operator {token.text!r}")
+        raise self.failure("An operator is expected here.")
 
     def _where(self, token: Token) -> Operator:
         return Where(token, self.expression())
@@ -109,7 +109,7 @@ class OperatorParser(ExpressionParser):
         token = self.here
         if token.text == "kind":
             # Resource Graph answers ParserFailure at the token `kind`; it takes the bracketed name.
-            self.fail("The column 'kind' must be written ['kind'] here.")
+            raise self.failure("The column 'kind' must be written ['kind'] here.")
         text = "" if self.sees("*") else self.name()
         while self.sees("*") or (text.endswith("*") and self.here.kind == "name" and not self.here.spaced):
             text += self.advance().text
@@ -117,7 +117,7 @@ class OperatorParser(ExpressionParser):
         if mode == "project-reorder" and self.sees("asc", "desc", "granny"):
             order = self.advance().text
             if order == "granny":
-                self.fail("This order is not known.", at=self.tokens[self.next_index - 1])
+                raise self.failure("This order is not known.", at=self.tokens[self.next_index - 1])
         return token, text, order
 
     def _rename(self, token: Token) -> Operator:
@@ -133,7 +133,7 @@ class OperatorParser(ExpressionParser):
     def _summarize(self, token: Token) -> Operator:
         aggregates: tuple[Assigned, ...] = ()
         if self.here.text.startswith("hint"):
-            self.unsupported(self.here, "A hint")
+            raise self.unsupported(self.here, "A hint")
         if not self.sees("by"):
             aggregates = self._assignments()
         if not self.accept("by"):
@@ -155,7 +155,7 @@ class OperatorParser(ExpressionParser):
         if self.accept("nulls"):
             word = self.accept("first", "last")
             if word is None:
-                self.fail("'first' or 'last' is expected here.", expected="first")
+                raise self.failure("'first' or 'last' is expected here.", expected="first")
             nulls_first = word.text == "first"
         return SortKey(token, expression, descending, nulls_first)
 
@@ -187,24 +187,24 @@ class OperatorParser(ExpressionParser):
             self.expect(")")
             return query
         if token.kind != "name":
-            self.fail("A table or a query in parentheses is expected here.")
+            raise self.failure("A table or a query in parentheses is expected here.")
         return self.source()
 
     def source(self) -> Query:
         """Read a table's name; the query parser overrides this."""
-        self.fail("A table cannot stand here.")
+        raise self.failure("A table cannot stand here.")
 
     def _kind(self, known: frozenset[str], default: str) -> str:
         """Read `kind = word` where it stands; refuse hints, which Resource Graph does not take."""
         kind = default
         while self.here.kind == "name" and (self.here.text in {"kind", "hint"} or self.here.text.startswith("hint")):
             if self.here.text != "kind":
-                self.unsupported(self.here, "A hint")
+                raise self.unsupported(self.here, "A hint")
             self.advance()
             self.expect("=")
             word = self.advance()
             if word.text not in known:
-                self.unsupported(word, f"The kind {word.text!r}")
+                raise self.unsupported(word, f"The kind {word.text!r}")
             kind = word.text
         return kind
 
@@ -237,11 +237,11 @@ class OperatorParser(ExpressionParser):
         first = self._side()
         self.expect("==")
         if self.here.text not in {"$left", "$right"}:
-            self.fail("$left or $right is expected here.", expected="$right")
+            raise self.failure("$left or $right is expected here.", expected="$right")
         second = self._side()
         sides = {first[0]: first[1], second[0]: second[1]}
         if len(sides) != len(("left", "right")):
-            self.fail("A join's equality needs both $left and $right.", at=token)
+            raise self.failure("A join's equality needs both $left and $right.", at=token)
         return JoinKey(token, sides["$left"], sides["$right"])
 
     def _side(self) -> tuple[str, str]:
@@ -262,7 +262,7 @@ class OperatorParser(ExpressionParser):
             elif option.text in {"withsource", "with_source"}:
                 source_column = self.name()
             else:
-                self.unsupported(option, f"The option {option.text!r} of union")
+                raise self.unsupported(option, f"The option {option.text!r} of union")
         legs = [self._leg()]
         while self.accept(","):
             legs.append(self._leg())
@@ -280,7 +280,7 @@ class OperatorParser(ExpressionParser):
             elif self.sees("bag", "array"):
                 as_arrays = self.advance().text == "array"
             else:
-                self.fail("'bag' or 'array' is expected here.", expected="bag")
+                raise self.failure("'bag' or 'array' is expected here.", expected="bag")
         columns = [self._expansion()]
         while self.accept(","):
             columns.append(self._expansion())
@@ -290,9 +290,9 @@ class OperatorParser(ExpressionParser):
     def _row_limit(self) -> int:
         token = self.advance()
         if token.kind != "number" or not token.text.isdigit():
-            self.fail("A number of rows is expected here.", at=token)
+            raise self.failure("A number of rows is expected here.", at=token)
         if int(token.text) > _MAX_ROW_LIMIT:
-            self.unsupported(token, f"An mv-expand of more than {_MAX_ROW_LIMIT} rows")
+            raise self.unsupported(token, f"An mv-expand of more than {_MAX_ROW_LIMIT} rows")
         return int(token.text)
 
     def _expansion(self) -> Expansion:
@@ -309,9 +309,9 @@ class OperatorParser(ExpressionParser):
         """Read the name of a scalar type."""
         token = self.advance()
         if token.text == "decimal":
-            self.unsupported(token, "A decimal number")
+            raise self.unsupported(token, "A decimal number")
         if token.kind != "name" or token.text not in TYPE_NAMES:
-            self.fail("A type is expected here.", at=token)
+            raise self.failure("A type is expected here.", at=token)
         return TYPE_NAMES[token.text]
 
     def _parse(self, token: Token) -> Operator:
@@ -321,7 +321,7 @@ class OperatorParser(ExpressionParser):
             self.advance()
             word = self.advance()
             if word.text not in {"simple", "regex", "relaxed"}:
-                self.fail("'simple', 'regex' or 'relaxed' is expected here.", at=word)
+                raise self.failure("'simple', 'regex' or 'relaxed' is expected here.", at=word)
             mode = word.text
             if self.sees("flags") and self.ahead().text == "=":
                 self.advance()
@@ -347,5 +347,5 @@ class OperatorParser(ExpressionParser):
             else:
                 break
         if not parts:
-            self.fail("A pattern is expected here.")
+            raise self.failure("A pattern is expected here.")
         return tuple(parts)

@@ -1,7 +1,7 @@
 """A compiled query, and the answer it gives.
 
-`compile_query` and what it returns is all that the rest of the emulator uses of this package. Must not know HTTP, paging
-or where rows come from.
+`compile_query` and what it returns is all that the rest of the emulator uses of this package. Must not know HTTP,
+paging or where rows come from.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from arm_emulator.kql import functions_core  # noqa: F401 - fills the registry
+from arm_emulator.kql import functions_core, functions_dynamic, functions_math, functions_text, functions_time
 from arm_emulator.kql.binder_queries import Facts, QueryBinder
 from arm_emulator.kql.code import Namespace
 from arm_emulator.kql.datetimes import format_datetime, format_timespan
@@ -18,6 +18,9 @@ from arm_emulator.kql.parser import parse
 from arm_emulator.kql.plan import RowSource, Runner
 from arm_emulator.kql.types import Column, Type
 from arm_emulator.kql.values import Value, real_text
+
+# Importing these fills the registry of functions.
+FUNCTION_ROOMS = (functions_core, functions_dynamic, functions_math, functions_text, functions_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Kusto's regular expressions (RE2) on Python's engine.
+r"""Kusto's regular expressions (RE2) on Python's engine.
 
 What RE2 does not know (look-around, back references, possessive quantifiers) is refused, and what both know but read
 differently is rewritten: `$` is the very end of the text, `\\z` likewise, and the classes are ASCII.

@@ -24,9 +24,20 @@ COMMON_COLUMNS: tuple[tuple[str, Type], ...] = (
 # Source: "Understanding the Azure Resource Graph query language", Resource Graph tables (learn.microsoft.com), and
 # recorded queries (ConnectedVMwareVsphereResources).
 TABLES = frozenset(
-    name.lower()
-    for name in ["Resources", "ResourceContainers", "AdvisorResources", "AlertsManagementResources", "AppServiceResources", "AuthorizationResources", "AWSResources", "AzureBusinessContinuityResources", "ChaosResources", "CommunityGalleryResources", "ComputeResources", "ConnectedVMwareVsphereResources", "DesktopVirtualizationResources", "DnsResources", "EdgeOrderResources", "ElasticsanResources", "ExtendedLocationResources", "FeatureResources", "GuestConfigurationResources", "HealthResourceChanges", "HealthResources", "InsightsResources", "IoTSecurityResources", "KubernetesConfigurationResources", "KustoResources", "MaintenanceResources", "ManagedServicesResources", "MigrateResources", "NetworkResources", "OrbitalResources", "PatchAssessmentResources", "PatchInstallationResources", "PolicyResources", "QuotaResources", "RecoveryServicesResources", "ResourceChanges", "ResourceContainerChanges", "SecurityResources", "ServiceFabricResources", "ServiceHealthResources", "SpotResources", "SupportResources", "TagsResources"]
-)
+    {
+        "resources", "resourcecontainers", "advisorresources", "alertsmanagementresources", "appserviceresources",
+        "authorizationresources", "awsresources", "azurebusinesscontinuityresources", "chaosresources",
+        "communitygalleryresources", "computeresources", "connectedvmwarevsphereresources",
+        "desktopvirtualizationresources", "dnsresources", "edgeorderresources", "elasticsanresources",
+        "extendedlocationresources", "featureresources", "guestconfigurationresources", "healthresourcechanges",
+        "healthresources", "insightsresources", "iotsecurityresources", "kubernetesconfigurationresources",
+        "kustoresources", "maintenanceresources", "managedservicesresources", "migrateresources", "networkresources",
+        "orbitalresources", "patchassessmentresources", "patchinstallationresources", "policyresources",
+        "quotaresources", "recoveryservicesresources", "resourcechanges", "resourcecontainerchanges",
+        "securityresources", "servicefabricresources", "servicehealthresources", "spotresources", "supportresources",
+        "tagsresources",
+    }
+)  # fmt: skip
 DEFAULT_TABLE = "resources"
 
 

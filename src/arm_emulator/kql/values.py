@@ -77,7 +77,7 @@ def json_text(value: Value) -> str:
 def text_of(value: Value) -> str:
     """Write a dynamic as `tostring()` does: a string as it is, null as '', the rest as JSON."""
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]  # the class was just checked
+        return str(value)
     if value is None:
         return ""
     if value is True:

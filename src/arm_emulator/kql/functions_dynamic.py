@@ -1,0 +1,298 @@
+"""The functions on arrays and bags, and those on addresses.
+
+Registers them; must not be called directly. No value of a row is changed: every result is a new array or bag.
+
+Source: Kusto documentation of each function.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
+
+from arm_emulator.kql.code import Bound
+from arm_emulator.kql.conversions import applied, to_dynamic
+from arm_emulator.kql.functions import Site, check, register, simple
+from arm_emulator.kql.types import INTEGERS, Type
+from arm_emulator.kql.values import Value, item_of, json_text, parse_json, text_of
+
+
+def _same(value: Value) -> Value:
+    """Return what tells equal values of a dynamic apart from others."""
+    return json_text(value) if isinstance(value, dict | list) else (isinstance(value, bool), value)
+
+
+def _array(value: Value) -> bool:
+    return isinstance(value, list)
+
+
+simple("array_length", "dynamic", Type.LONG, lambda value: len(value) if _array(value) else None)
+simple("array_reverse", "dynamic", Type.DYNAMIC, lambda value: value[::-1] if _array(value) else None)
+simple("bag_keys", "dynamic", Type.DYNAMIC, lambda value: list(value) if isinstance(value, dict) else None)
+
+
+def _array_sum(value: Value) -> float | None:
+    if not _array(value) or any(isinstance(item, bool) or not isinstance(item, int | float) for item in value):
+        return None
+    return float(sum(value))
+
+
+simple("array_sum", "dynamic", Type.REAL, _array_sum)
+
+
+def _array_index_of(value: Value, wanted: Value, start: int = 0) -> int | None:
+    if not _array(value):
+        return None
+    first = max(len(value) + start, 0) if start < 0 else start
+    key = _same(wanted)
+    return next((at for at in range(first, len(value)) if _same(value[at]) == key), -1)
+
+
+simple("array_index_of", "dynamic dynamic long?", Type.LONG, _array_index_of)
+
+
+def _array_slice(value: Value, first: int, last: int) -> Value:
+    if not _array(value):
+        return None
+    start = max(len(value) + first, 0) if first < 0 else first
+    end = len(value) + last if last < 0 else last
+    return value[start : end + 1] if end >= start else []
+
+
+simple("array_slice", "dynamic long long", Type.DYNAMIC, _array_slice)
+
+
+def _joined(*values: Value) -> Value:
+    return [item for value in values if _array(value) for item in value]
+
+
+simple("array_concat", "dynamic dynamic*", Type.DYNAMIC, _joined, nulls=True)
+
+
+def _sorted(*, descending: bool) -> Callable[[Value], Value]:
+    def order(value: Value) -> Value:
+        if not _array(value):
+            return None
+        present = [item for item in value if item is not None]
+        kinds = {
+            str if isinstance(item, str) else float if isinstance(item, int | float) else object for item in present
+        }
+        if len(kinds) > 1 or object in kinds:
+            return None
+        return sorted(present, reverse=descending) + [None] * (len(value) - len(present))
+
+    return order
+
+
+simple("array_sort_asc", "dynamic", Type.DYNAMIC, _sorted(descending=False))
+simple("array_sort_desc", "dynamic", Type.DYNAMIC, _sorted(descending=True))
+
+
+def _unique(values: Iterable[Value]) -> list[Value]:
+    found: dict[Value, Value] = {}
+    for value in values:
+        found.setdefault(_same(value), value)
+    return list(found.values())
+
+
+def _set_intersect(first: Value, *others: Value) -> Value:
+    if not all(_array(value) for value in (first, *others)):
+        return None
+    keys = [{_same(item) for item in other} for other in others]
+    return _unique(item for item in first if all(_same(item) in wanted for wanted in keys))
+
+
+def _set_difference(first: Value, *others: Value) -> Value:
+    if not _array(first):
+        return None
+    gone = {_same(item) for other in others if _array(other) for item in other}
+    return _unique(item for item in first if _same(item) not in gone)
+
+
+simple("set_union", "dynamic dynamic*", Type.DYNAMIC, lambda *values: _unique(_joined(*values)), nulls=True)
+simple("set_intersect", "dynamic dynamic*", Type.DYNAMIC, _set_intersect, nulls=True)
+simple("set_difference", "dynamic dynamic*", Type.DYNAMIC, _set_difference, nulls=True)
+simple(
+    "set_has_element",
+    "dynamic dynamic",
+    Type.BOOL,
+    lambda value, wanted: _same(wanted) in {_same(item) for item in value} if _array(value) else None,
+)
+simple("bag_has_key", "dynamic string", Type.BOOL, lambda value, key: key in value if isinstance(value, dict) else None)
+
+
+def _bag_merge(*values: Value) -> Value:
+    merged: dict[str, Value] = {}
+    for value in values:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                merged.setdefault(key, item)
+    return merged
+
+
+def _bag_remove_keys(value: Value, keys: Value) -> Value:
+    if not isinstance(value, dict) or not _array(keys):
+        return value
+    return {key: item for key, item in value.items() if key not in keys}
+
+
+def _bag_set_key(value: Value, key: str, item: Value) -> Value:
+    return {**value, key: item} if isinstance(value, dict) else None
+
+
+simple("bag_merge", "dynamic dynamic*", Type.DYNAMIC, _bag_merge, nulls=True)
+simple("bag_remove_keys", "dynamic dynamic", Type.DYNAMIC, _bag_remove_keys)
+simple("bag_set_key", "dynamic string dynamic", Type.DYNAMIC, _bag_set_key, nulls=True)
+simple("zip", "dynamic dynamic*", Type.DYNAMIC, lambda *values: [list(items) for items in zip_longest(*values)])
+
+
+def _pack(*values: Value) -> Value:
+    return dict(zip(values[::2], values[1::2], strict=True))
+
+
+@register("bag_pack", "pack", "pack_dictionary")
+def _bag_pack(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "any any any*", arguments)
+    if len(bounds) % 2:
+        raise site.refusal("keys and values in pairs are expected.")
+    for key in bounds[::2]:
+        if key.type is not Type.STRING:
+            raise site.refusal(f"a key must be a string, not a {key.type}.", key.at)
+    return applied(site.space, _pack, Type.DYNAMIC, *(to_dynamic(site.space, bound) for bound in bounds))
+
+
+@register("pack_array")
+def _pack_array(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "any any*", arguments)
+    return applied(
+        site.space, lambda *values: list(values), Type.DYNAMIC, *(to_dynamic(site.space, bound) for bound in bounds)
+    )
+
+
+simple(
+    "repeat", "dynamic long", Type.DYNAMIC, lambda value, times: [value] * min(times, 1_048_576) if times >= 0 else None
+)
+
+
+@register("range")
+def _range(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "any any any?", arguments)
+    if any(bound.type not in INTEGERS for bound in bounds):
+        raise site.refusal("whole numbers are expected.")
+    return applied(site.space, _numbers, Type.DYNAMIC, *bounds)
+
+
+def _numbers(start: int | None, stop: int | None, step: int | None = 1) -> Value:
+    if start is None or stop is None or not step:
+        return None
+    return list(range(start, stop + (1 if step > 0 else -1), step))[:1_048_576]
+
+
+def _array_iff(conditions: Value, yes: Value, no: Value) -> Value:
+    if not _array(conditions):
+        return None
+    return [
+        item_of(yes, at) if condition and _array(yes) else yes if condition else item_of(no, at) if _array(no) else no
+        for at, condition in enumerate(conditions)
+    ]
+
+
+simple("array_iff array_iif", "dynamic dynamic dynamic", Type.DYNAMIC, _array_iff, nulls=True)
+_PATH = re.compile(r"\$((?:\.[A-Za-z_]\w*|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\])*)")
+_STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
+
+
+@register("extract_json", "extractjson")
+def _extract_json(site: Site, arguments: list[Bound]) -> Bound:
+    path, text = check(site, "string string", arguments)
+    match = _PATH.fullmatch(str(site.constant(path, "The path")))
+    if match is None:
+        raise site.refusal("this path is not supported.", path.at)
+    steps = [
+        int(index) if index else name or quoted or double for name, index, quoted, double in _STEP.findall(match[1])
+    ]
+
+    def extract(written: str) -> str:
+        value = parse_json(written)
+        for step in steps:
+            value = item_of(value, step)
+        return text_of(value)
+
+    return applied(site.space, extract, Type.STRING, text)
+
+
+simple(
+    "dynamic_to_json", "dynamic", Type.STRING, lambda value: "" if value is None else _ordered_json(value), nulls=True
+)
+
+
+def _ordered_json(value: Value) -> str:
+    return json_text(_ordered(value))
+
+
+def _ordered(value: Value) -> Value:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if _array(value) else value
+
+
+def _network(text: str, prefix: int = 32) -> ipaddress.IPv4Network | None:
+    address, _, written = text.strip().partition("/")
+    try:
+        length = min(int(written) if written else 32, prefix)
+        return ipaddress.IPv4Network((address, length), strict=False)
+    except ValueError:
+        return None
+
+
+def _ipv4_compare(left: str, right: str, prefix: int = 32) -> int | None:
+    first, second = _network(left, prefix), _network(right, prefix)
+    if first is None or second is None:
+        return None
+    shared = min(first.prefixlen, second.prefixlen)
+    numbers = [int(each.network_address) >> (32 - shared) for each in (first, second)]
+    return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
+
+
+def _ipv4_is_match(left: str, right: str, prefix: int = 32) -> bool | None:
+    order = _ipv4_compare(left, right, prefix)
+    return None if order is None else order == 0
+
+
+def _ipv4_is_in_range(address: str, block: str) -> bool | None:
+    inner, outer = _network(address), _network(block)
+    return None if inner is None or outer is None else inner.network_address in outer
+
+
+_PRIVATE = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+
+
+def _ipv4_is_private(text: str) -> bool | None:
+    network = _network(text)
+    return None if network is None else any(network.subnet_of(block) for block in _PRIVATE)
+
+
+def _parse_ipv4(text: str) -> int | None:
+    network = _network(text)
+    return None if network is None else int(network.network_address)
+
+
+def _ipv4_is_in_any_range(address: str, *blocks: Value) -> bool | None:
+    found = [
+        _ipv4_is_in_range(address, text_of(each)) for block in blocks for each in (block if _array(block) else [block])
+    ]
+    return None if None in found and True not in found else True in found
+
+
+simple("parse_ipv4", "string", Type.LONG, _parse_ipv4)
+simple("ipv4_compare", "string string long?", Type.LONG, _ipv4_compare)
+simple("ipv4_is_match", "string string long?", Type.BOOL, _ipv4_is_match)
+simple("ipv4_is_in_range", "string string", Type.BOOL, _ipv4_is_in_range)
+simple("ipv4_is_in_any_range", "string dynamic dynamic*", Type.BOOL, _ipv4_is_in_any_range)
+simple("ipv4_is_private", "string", Type.BOOL, _ipv4_is_private)
+simple(
+    "ipv4_netmask_suffix",
+    "string",
+    Type.LONG,
+    lambda text: None if (network := _network(text)) is None else network.prefixlen,
+)
