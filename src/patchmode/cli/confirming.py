@@ -17,7 +17,7 @@ from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.reports.diagnosis import identity
 from patchmode.reports.headings import plural
-from patchmode.reports.plan_text import plan_lines
+from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary
 from patchmode.workflow.applying import check_applicable
 
 TYPE_THE_COUNT_FROM = 25
@@ -46,18 +46,24 @@ def tell_banner(principal: Mapping[str, str], target: Target, settings: Settings
     say(f"Writing to   {target.cloud} ({target.endpoint}), tenant {target.tenant_id}", settings)
 
 
-def confirm(plan: Plan, settings: Settings, *, yes: bool) -> None:
+def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
     """Show a plan on standard error and ask whether to carry it out.
 
     Args:
         plan: nothing is asked where it has no changes.
         settings: quiet shows nothing, and still asks.
         yes: do not ask.
+        is_new: the plan was made just now, so nobody has seen it; one from a file is shown in full only before asking.
 
     Raises:
         UsageError: there is nobody to ask. RefusedError: the answer was not yes.
     """
-    say_lines(plan_lines(plan, paint=paint_for(sys.stderr, settings)), settings)
+    paint = paint_for(sys.stderr, settings)
+    if is_new or not yes:
+        say_lines(plan_lines(plan, paint=paint), settings)
+    else:
+        say_lines(irreversible_lines(plan, paint=paint), settings)
+        say(summary(plan, paint=paint), settings)
     if yes or not plan.changes:
         return
     if not sys.stdin.isatty():

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.finding import MachineAudit
 from patchmode.model.machine import Lock, MachineKind, Subscription
-from patchmode.model.patch_settings import Orchestration
+from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
 from patchmode.model.plan import Skipped, Unreadable, WantedSettings
 from patchmode.model.target import Target
 
@@ -44,7 +44,7 @@ class AuditReport:
             "unreadable": len(self.unreadable),
             "asWanted": sum(self.is_as_wanted(entry) for entry in self.machines),
             "eligible": sum(entry.eligible for entry in self.machines),
-            "findings": sum(self.is_finding(entry) for entry in self.machines) + len(self.unreadable),
+            "findings": sum(not self.is_as_wanted(entry) for entry in self.machines) + len(self.unreadable),
         }
 
     @property
@@ -53,15 +53,19 @@ class AuditReport:
         return Counter(entry.machine.orchestration for entry in self.machines)
 
     def is_as_wanted(self, entry: MachineAudit) -> bool:
-        """Whether a machine has the wanted orchestration. Arc machines have none to set, so they always have."""
-        if entry.machine.kind is MachineKind.ARC or self.wanted.orchestration is None:
+        """Whether a machine has every setting that was named. Of an Arc machine only periodic assessment counts."""
+        wanted, settings = self.wanted, entry.machine.settings or PatchSettings()
+        if wanted.periodic_assessment is not None:
+            is_on = same_value(settings.assessment_mode, AssessmentMode.AUTOMATIC_BY_PLATFORM)
+            if is_on is not wanted.periodic_assessment:
+                return False
+        if entry.machine.kind is MachineKind.ARC:
             return True
-        return entry.machine.orchestration is self.wanted.orchestration
-
-    def is_finding(self, entry: MachineAudit) -> bool:
-        """Whether somebody should look: not as wanted, or a rule says that it cannot be."""
-        blocked = any(reason.severity is Severity.BLOCKS for reason in entry.reasons)
-        return not self.is_as_wanted(entry) or (blocked and entry.machine.kind is not MachineKind.ARC)
+        if wanted.reboot is not None and not same_value(settings.reboot_setting, wanted.reboot):
+            return False
+        if wanted.hotpatch_off and settings.hotpatch:
+            return False
+        return wanted.orchestration is None or entry.machine.orchestration is wanted.orchestration
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ Must not: hide a machine; who wants fewer lines narrows the scope.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.finding import MachineAudit, Reason, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
@@ -39,13 +39,17 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
         yield from _table(report, paint)
         yield ""
     yield from _headline(report, paint)
-    rules = Counter(
-        reason.rule for entry in report.machines for reason in entry.reasons if reason.severity is Severity.BLOCKS
-    )
-    if rules:
+    obstacles = [
+        reason
+        for entry in report.machines
+        if not report.is_as_wanted(entry)
+        for reason in entry.reasons
+        if reason.severity is Severity.BLOCKS
+    ]
+    if obstacles:
         yield ""
         yield "Stands in the way:"
-        yield from _rules(report, rules, paint)
+        yield from _rules(obstacles, paint)
     if report.skipped:
         yield ""
         yield f"Left out ({len(report.skipped):,}):"
@@ -81,16 +85,17 @@ def _row(report: AuditReport, entry: MachineAudit) -> list[Cell | str]:
 
 
 def _finding(report: AuditReport, entry: MachineAudit) -> Cell:
-    blocking = [reason.rule for reason in entry.reasons if reason.severity is Severity.BLOCKS]
+    as_wanted = report.is_as_wanted(entry)
+    blocking = [] if as_wanted else [reason.rule for reason in entry.reasons if reason.severity is Severity.BLOCKS]
     warning = [reason.rule for reason in entry.reasons if reason.severity is Severity.WARNS]
-    if entry.machine.kind is MachineKind.ARC:
+    if entry.machine.kind is MachineKind.ARC and as_wanted:
         return Cell("Arc: no patch mode to set", "dim")
     if blocking:
         return Cell(", ".join(blocking), "bad")
-    text = "as wanted" if report.is_as_wanted(entry) else "to be set"
+    text = "as wanted" if as_wanted else "to be set"
     if warning:
         return Cell(f"{text}, {', '.join(warning)}", "warn")
-    return Cell(text, "good" if report.is_as_wanted(entry) else "change")
+    return Cell(text, "good" if as_wanted else "change")
 
 
 def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
@@ -116,9 +121,9 @@ def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
         )
 
 
-def _rules(report: AuditReport, rules: Counter[str], paint: Paint) -> Iterator[str]:
-    for rule, count in rules.most_common():
-        reasons = [reason for entry in report.machines for reason in entry.reasons if reason.rule == rule]
+def _rules(obstacles: Sequence[Reason], paint: Paint) -> Iterator[str]:
+    for rule, count in Counter(reason.rule for reason in obstacles).most_common():
+        reasons = [reason for reason in obstacles if reason.rule == rule]
         yield f"  {paint('warn', rule)} ({count:,})"
         if len({reason.message for reason in reasons}) == 1:
             yield from wrapped(reasons[0].message, paint=paint, indent=6)

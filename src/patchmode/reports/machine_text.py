@@ -32,7 +32,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     for name, value in _settings(machine.settings):
         yield f"  {name:<22}{printable(value)}"
     yield ""
-    yield from wrapped(f"Outcome: {entry.outcome.kind}. {entry.outcome.reason}", paint=paint)
+    yield from wrapped(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}", paint=paint)
     yield ""
     yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
     for reason in entry.reasons:

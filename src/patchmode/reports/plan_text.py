@@ -37,7 +37,7 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield f"Undoes run {plan.rollback_of}."
     yield from wrapped(f"Scope: {'  '.join(plan.scope) or 'as the run'}", paint=paint, hang=7)
     yield ""
-    yield from _irreversible(plan, paint)
+    yield from irreversible_lines(plan, paint=paint)
     if len(plan.changes) <= ONE_BY_ONE:
         for change in plan.changes:
             yield from _one(change, paint)
@@ -65,9 +65,9 @@ def summary(plan: Plan, *, paint: Paint) -> str:
 
 
 def leaf_changes(change: Change) -> list[LeafChange]:
-    """What a change does to `patchSettings`, leaf by leaf, in the order in which the request names the leaves."""
+    """What a change does to `patchSettings`, leaf by leaf, the patch mode first."""
     before, after = _leaves(change.before or {}), _leaves(change.after)
-    paths = dict.fromkeys([*after, *before])
+    paths = sorted({*after, *before}, key=lambda path: (path != "patchMode", path))
     changed = []
     for path in paths:
         old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
@@ -90,7 +90,8 @@ def _text(value: object) -> str | None:
     return None if value is _ABSENT else printable(json.dumps(value, ensure_ascii=False))
 
 
-def _irreversible(plan: Plan, paint: Paint) -> Iterator[str]:
+def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The changes that rollback cannot undo, by reason, followed by an empty line; nothing where there are none."""
     by_reason: dict[str, list[str]] = defaultdict(list)
     for change in plan.changes:
         if not change.reversible:
@@ -114,11 +115,13 @@ def _one(change: Change, paint: Paint) -> Iterator[str]:
 
 def _diff(change: Change, paint: Paint) -> Iterator[str]:
     changed = leaf_changes(change)
-    width = max((len(entry.path) for entry in changed), default=0)
-    for entry in changed:
-        # On a narrow terminal the long path keeps its own line, so that the values stay readable.
+    # The last name tells which setting it is: no two leaves of patchSettings share one.
+    names = [entry.path.rpartition(".")[2] for entry in changed]
+    width = max(map(len, names), default=0)
+    for name, entry in zip(names, changed, strict=True):
+        # On a narrow terminal a long name keeps its own line, so that the values stay readable.
         room = paint.width is None or width + len(entry.before or "") + len(entry.after or "") + 13 <= paint.width
-        head = f"{entry.path:<{width}}  " if room else f"{entry.path}\n          "
+        head = f"{name:<{width}}  " if room else f"{name}\n          "
         if entry.before is None:
             yield paint("add", f"    + {head}{entry.after}")
         elif entry.after is None:

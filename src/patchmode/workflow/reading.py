@@ -142,5 +142,9 @@ class _Reader:
 
 
 def with_surroundings_of(document: Machine, discovered: Machine | None) -> Machine:
-    """The provider's machine with what only Resource Graph knows about it (power, detected image support)."""
-    return document if discovered is None else replace(document, surroundings=discovered.surroundings)
+    """The provider's machine with what only Resource Graph knows about it: power, detected image support, and the id
+    as it was made (a list of the subscription upper-cases the resource group, as recorded exchanges show).
+    """
+    if discovered is None:
+        return document
+    return replace(document, id=discovered.id, surroundings=discovered.surroundings)

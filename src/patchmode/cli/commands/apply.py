@@ -59,7 +59,7 @@ def command(
         plan = read_plan(file)
         principal = signed_in_for(plan, settings)
     tell_banner(principal, plan.target, settings)
-    confirm(plan, settings, yes=yes)
+    confirm(plan, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
 

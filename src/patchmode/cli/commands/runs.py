@@ -5,25 +5,28 @@ import click
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import carrying_options
-from patchmode.cli.settings import settings_of
+from patchmode.cli.settings import Settings, settings_of
 
 
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> int | None:
     """List, show and resume runs."""
-    return context.invoke(list_runs) if context.invoked_subcommand is None else None
+    return _list(settings_of(context)) if context.invoked_subcommand is None else None
 
 
 @command.command("list", cls=Command)
 @click.pass_context
 def list_runs(context: click.Context) -> int:
     """Every run in the state folder, newest first."""
+    return _list(settings_of(context))
+
+
+def _list(settings: Settings) -> int:
     from patchmode.cli import composition
     from patchmode.cli.output import emit, say
     from patchmode.cli.results import runs_result
 
-    settings = settings_of(context)
     runs = composition.run_store(settings).list()
     emit(runs_result(runs), settings)
     if not runs:
