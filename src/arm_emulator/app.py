@@ -24,6 +24,9 @@ from arm_emulator.protocol.paging import Snapshots
 from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
+from arm_emulator.providers.resource_graph.endpoint import Results
+from arm_emulator.providers.resource_graph.index import GraphIndex
+from arm_emulator.providers.resource_graph.rows import Rows
 from arm_emulator.routes import router
 from arm_emulator.state import State
 
@@ -82,6 +85,10 @@ class Emulator:
         self.authorization = Authorization(self)
         self.state.observe(lambda key, _: self.authorization.on_change(key))
         self.graph_lag_s = graph_lag_s
+        self.graph = GraphIndex(self)
+        self.graph_rows = Rows(self)
+        self.graph_results = Results()
+        self.state.observe(self.graph.on_change)
         self._router = router()
         self._begin(fleet or {})
 
@@ -91,8 +98,9 @@ class Emulator:
             self.load(fleet)
             return
         self.directory.load(remembered)
-        for document, etag in self.store.resources():
-            self.state.put(document, etag=etag)
+        self.graph.is_loading = True
+        self.state.restore(self.store.resources())
+        self.graph.is_loading = False
         self.authorization.refresh()
         for operation in self.store.operations():
             self.operations.restore(self, operation)
@@ -104,8 +112,12 @@ class Emulator:
             fleets.FleetError: when it is no fleet document; nothing was loaded then.
         """
         checked = fleets.checked(fleet)
-        self.directory.load(checked)
-        fleets.load_resources(self, checked)
+        self.graph.is_loading = True
+        try:
+            self.directory.load(checked)
+            fleets.load_resources(self, checked)
+        finally:
+            self.graph.is_loading = False
         self.authorization.refresh()
         self.keep_directory()
 
@@ -124,6 +136,8 @@ class Emulator:
         self.clock.forget()
         self.operations.forget()
         self.state.clear()
+        self.graph.clear()
+        self.graph_rows.forget()
         self.directory.clear()
         self.ledger.clear()
         self.throttle.reset()

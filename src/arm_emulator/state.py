@@ -6,7 +6,7 @@ list) stays what it was without copying. This module knows no resource type.
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -121,6 +121,15 @@ class State:
         """Store a document as a GET answers it: a numeric ``etag`` member becomes the etag, other etags stay in it."""
         match = _ETAG.match(document["etag"]) if isinstance(document.get("etag"), str) else None
         return self.put(document, etag=int(match[1]) if match else None)
+
+    def restore(self, kept: Iterable[tuple[Document, int | None]]) -> None:
+        """Take in what the persistence already holds, without writing it again."""
+        persistence, self._persistence = self._persistence, None
+        try:
+            for document, etag in kept:
+                self.put(document, etag=etag)
+        finally:
+            self._persistence = persistence
 
     def put_quietly(self, stored: Stored, document: Document) -> Stored:
         """Replace a document without a new etag (a finished operation sets ``provisioningState`` so)."""

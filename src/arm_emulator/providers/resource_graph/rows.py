@@ -1,0 +1,169 @@
+"""Resources as rows of Resource Graph's tables: explicit nulls, lower-case type, the resource group's true name.
+
+Source: recorded answers of 2021-03-01; ``properties.extended.instanceView.powerState`` is what the portal's own Update
+Manager query reads.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.fleets import GROUP_TYPE
+from arm_emulator.providers.compute.instance_view import POWER_STATES, known_power
+from arm_emulator.state import Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+    from arm_emulator.directory import ManagementGroup, Subscription
+
+Row = dict[str, Any]
+
+SUBSCRIPTION_TYPE = "microsoft.resources/subscriptions"
+MANAGEMENT_GROUP_TYPE = "microsoft.management/managementgroups"
+VIRTUAL_MACHINE_TYPE = "microsoft.compute/virtualmachines"
+_CONFIGURATION_TYPE = "microsoft.maintenance/maintenanceconfigurations"
+
+
+def table_of(type_: str) -> str:
+    """The table, in lower case, in which resources of a type in lower case stand; ``''`` for none."""
+    if type_ in (GROUP_TYPE, SUBSCRIPTION_TYPE, MANAGEMENT_GROUP_TYPE):
+        return "resourcecontainers"
+    if "/patchassessmentresults" in type_:
+        return "patchassessmentresources"
+    if "/patchinstallationresults" in type_:
+        return "patchinstallationresources"
+    if type_.startswith("microsoft.maintenance/") and type_ != _CONFIGURATION_TYPE:
+        return "maintenanceresources"
+    if type_ in ("microsoft.authorization/roleassignments", "microsoft.authorization/roledefinitions"):
+        return "authorizationresources"
+    return "" if type_.startswith("microsoft.authorization/") else "resources"
+
+
+class Rows:
+    """Makes rows and remembers them until their resource changes."""
+
+    def __init__(self, emulator: "Emulator") -> None:
+        self._emulator = emulator
+        self._made: dict[str, tuple[Stored, str, Row]] = {}
+
+    def row(self, stored: Stored) -> Row:
+        """The row of a resource. Shared between queries: read only."""
+        group = self._group_name(stored)
+        known = self._made.get(stored.key)
+        if known is not None and known[0] is stored and known[1] == group:
+            return known[2]
+        made = self._make(stored, group)
+        self._made[stored.key] = (stored, group, made)
+        return made
+
+    def forget(self) -> None:
+        """Drop every remembered row."""
+        self._made.clear()
+
+    def _group_name(self, stored: Stored) -> str:
+        if not stored.group:
+            return ""
+        found = self._emulator.state.get(f"/subscriptions/{stored.subscription}/resourcegroups/{stored.group}")
+        return str(found.document.get("name", stored.group)) if found is not None else stored.group
+
+    def _make(self, stored: Stored, group: str) -> Row:
+        document = stored.document
+        properties = document.get("properties")
+        if stored.type == VIRTUAL_MACHINE_TYPE:
+            properties = _with_power(stored)
+        subscription = self._emulator.directory.subscription(stored.subscription)
+        return {
+            "id": _true_id(stored, group),
+            "name": document.get("name", ""),
+            "type": stored.type,
+            "tenantId": subscription.tenant_id if subscription else self._emulator.directory.tenant_id,
+            "kind": document.get("kind") or "",
+            "location": document.get("location") or "",
+            "resourceGroup": group,
+            "subscriptionId": subscription.id if subscription else stored.subscription,
+            "managedBy": document.get("managedBy") or "",
+            "sku": document.get("sku"),
+            "plan": document.get("plan"),
+            "properties": properties,
+            "tags": document.get("tags"),
+            "identity": document.get("identity"),
+            "zones": document.get("zones"),
+            "extendedLocation": document.get("extendedLocation"),
+        }
+
+
+def _true_id(stored: Stored, group: str) -> str:
+    if not group:
+        return stored.id
+    segments = stored.id.split("/")
+    segments[4] = group
+    return "/".join(segments)
+
+
+def _with_power(stored: Stored) -> Row:
+    properties = {
+        name: value for name, value in stored.document.get("properties", {}).items() if name != "instanceView"
+    }
+    power = known_power(stored.document) or "running"
+    state = {"code": f"PowerState/{power}", "displayStatus": POWER_STATES.get(power, power), "level": "Info"}
+    properties["extended"] = {"instanceView": {"powerState": state}}
+    return properties
+
+
+def container_rows(emulator: "Emulator", subscriptions: "Iterable[Subscription]") -> Iterator[Row]:
+    """The rows of subscriptions, and of every management group above one of them."""
+    seen: dict[str, ManagementGroup] = {}
+    for subscription in subscriptions:
+        above = emulator.directory.ancestors(subscription.management_group)
+        seen.update((group.name.lower(), group) for group in above)
+        properties = {
+            "state": subscription.state,
+            "managementGroupAncestorsChain": _chain(above),
+            "managedByTenants": [],
+            "subscriptionPolicies": {
+                "quotaId": "PayAsYouGo_2014-09-01",
+                "spendingLimit": "Off",
+                "locationPlacementId": "Public_2014-09-01",
+            },
+        }
+        stored = emulator.state.get(f"/subscriptions/{subscription.id}")
+        tags = stored.document.get("tags") if stored is not None else None
+        yield {
+            **_blank(f"/subscriptions/{subscription.id}", subscription.display_name, SUBSCRIPTION_TYPE),
+            "tenantId": subscription.tenant_id,
+            "subscriptionId": subscription.id,
+            "properties": properties,
+            "tags": tags or {},
+        }
+    for group in seen.values():
+        yield _management_group_row(emulator, group)
+
+
+def _management_group_row(emulator: "Emulator", group: "ManagementGroup") -> Row:
+    above = emulator.directory.ancestors(group.name)[1:]
+    details: Row = {
+        "managementGroupAncestors": [parent.name for parent in above],
+        "managementGroupAncestorsChain": _chain(above),
+    }
+    if above:
+        parent_id = f"/providers/Microsoft.Management/managementGroups/{above[0].name}"
+        details["parent"] = {"id": parent_id, "name": above[0].name, "displayName": above[0].display_name}
+    group_id = f"/providers/Microsoft.Management/managementGroups/{group.name}"
+    return {
+        **_blank(group_id, group.name, MANAGEMENT_GROUP_TYPE),
+        "tenantId": emulator.directory.tenant_id,
+        "properties": {
+            "tenantId": emulator.directory.tenant_id,
+            "displayName": group.display_name,
+            "details": details,
+        },
+    }
+
+
+def _chain(groups: "list[ManagementGroup]") -> list[dict[str, str]]:
+    return [{"displayName": group.display_name, "name": group.name} for group in groups]
+
+
+def _blank(resource_id: str, name: str, type_: str) -> Row:
+    empty = dict.fromkeys(("kind", "location", "resourceGroup", "subscriptionId", "managedBy"), "")
+    nothing = dict.fromkeys(("sku", "plan", "tags", "identity", "zones", "extendedLocation"))
+    return {"id": resource_id, "name": name, "type": type_, "tenantId": "", **empty, **nothing, "properties": None}
