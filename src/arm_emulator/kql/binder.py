@@ -240,10 +240,10 @@ class _Visit:
         return applied(self._space, _strict(table["-"]), kind, zero, operand)
 
     def _binary(self, tree: Binary) -> Bound:
-        left, right = self.bind(tree.left), self.bind(tree.right)
         operator = tree.operator
         if operator in {"and", "or"}:
-            return self._logic(tree, left, right)
+            return self._logic(tree.at, operator, [self.bind(part) for part in _chain(tree)])
+        left, right = self.bind(tree.left), self.bind(tree.right)
         if operator in {"==", "!="}:
             return self._equality(tree, left, right)
         if operator in _RELATIONS:
@@ -256,19 +256,18 @@ class _Visit:
         words = " and ".join(str(kind) for kind in kinds)
         return self._binder.refusal(f"The operator '{tree.operator}' is not defined for {words}.", tree.at)
 
-    def _logic(self, tree: Binary, left: Bound, right: Bound) -> Bound:
-        if left.type is Type.DYNAMIC:
-            left = convert(self._space, left, Type.BOOL)
-        if right.type is Type.DYNAMIC:
-            right = convert(self._space, right, Type.BOOL)
-        if left.type is not Type.BOOL or right.type is not Type.BOOL:
-            raise self._mismatch(tree, left.type, right.type)
-        truth = f"({left.condition} {tree.operator} {right.condition})"
-        nullable = left.nullable or right.nullable
-        if not nullable:
-            return replace(composed(self._space, Type.BOOL, truth, (left, right), nullable=False), truth=truth)
-        helper = values.both if tree.operator == "and" else values.either
-        return replace(applied(self._space, helper, Type.BOOL, left, right), truth=truth)
+    def _logic(self, at: Token, operator: str, parts: list[Bound]) -> Bound:
+        """Bind a whole chain of `and`s or of `or`s at once, so that a long one does not nest."""
+        bools = [convert(self._space, part, Type.BOOL) if part.type is Type.DYNAMIC else part for part in parts]
+        for part in bools:
+            if part.type is not Type.BOOL:
+                message = f"The operator '{operator}' is not defined for a {part.type}."
+                raise self._binder.refusal(message, at)
+        truth = f"({f' {operator} '.join(part.condition for part in bools)})"
+        if not any(part.nullable for part in bools):
+            return replace(composed(self._space, Type.BOOL, truth, tuple(bools), nullable=False), truth=truth)
+        helper = values.every if operator == "and" else values.some
+        return replace(applied(self._space, helper, Type.BOOL, *bools), truth=truth)
 
     def _aligned(self, left: Bound, right: Bound) -> tuple[Bound, Bound] | None:
         """Bring both sides of a comparison to one type, or return None where Kusto asks for a cast."""
@@ -367,7 +366,7 @@ class _Visit:
             high = self._times("+", Type.DATETIME, low, high)
         lower = self._relation(Binary(tree.at, ">=", tree.subject, tree.low), subject, low)
         upper = self._relation(Binary(tree.at, "<=", tree.subject, tree.high), subject, high)
-        inside = self._logic(Binary(tree.at, "and", tree.subject, tree.low), lower, upper)
+        inside = self._logic(tree.at, "and", [lower, upper])
         if tree.operator == "between":
             return inside
         return applied(self._space, values.negate, Type.BOOL, inside)
@@ -385,6 +384,17 @@ class _Visit:
         if isinstance(item, Query):
             return self._binder.sub_members(item, self._lets)
         return self.bind(item)
+
+
+def _chain(tree: Binary) -> list[Expression]:
+    """Return the parts of a chain of one operator, from left to right."""
+    parts = [tree.right]
+    left = tree.left
+    while isinstance(left, Binary) and left.operator == tree.operator:
+        parts.append(left.right)
+        left = left.left
+    parts.append(left)
+    return parts[::-1]
 
 
 _STRICT: dict[Callable[..., values.Value], Callable[..., values.Value]] = {}

@@ -24,6 +24,7 @@ from arm_emulator.kql.syntax import (
     Distinct,
     Expression,
     Join,
+    Labeled,
     Name,
     Order,
     Query,
@@ -269,6 +270,8 @@ class _Aggregates:
         return [Bound(slot.type, slot.variable, tree.at, frozenset({slot}), name=slot.name) for slot in slots]
 
     def _argument(self, tree: Expression) -> Bound:
+        if isinstance(tree, Labeled):
+            return self._argument(tree.value).named(tree.name)
         return self._operators.scalars.bind(tree, self._relation.row, self._lets)
 
     def _spread(self, tree: Call) -> list[Expression]:

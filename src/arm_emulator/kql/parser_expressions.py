@@ -15,6 +15,7 @@ from arm_emulator.kql.syntax import (
     Call,
     Expression,
     Index,
+    Labeled,
     Literal,
     Member,
     Name,
@@ -242,11 +243,19 @@ class ExpressionParser(Cursor):
         if self.accept(")"):
             return ()
         while True:
-            values.append(self.expression())
+            values.append(self._argument())
             if not self.accept(","):
                 break
         self.expect(")")
         return tuple(values)
+
+    def _argument(self) -> Expression:
+        token = self.here
+        if token.kind == "name" and self.ahead().text == "=" and self.ahead().kind == "symbol":
+            name = self.name()
+            self.expect("=")
+            return Labeled(token, name, self.expression())
+        return self.expression()
 
     def _number(self, token: Token) -> Expression:
         if token.kind == "timespan":

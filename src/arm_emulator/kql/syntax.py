@@ -62,6 +62,14 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Labeled(Node):
+    """`name = expression` as an argument, as in `arg_max(at, state = tostring(x))`."""
+
+    name: str
+    value: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
 class Unary(Node):
     """`-x` and `+x`."""
 
@@ -104,7 +112,7 @@ class Scalar(Node):
     query: "Query"
 
 
-Expression = Literal | Name | Member | Index | Star | Call | Unary | Binary | Among | Between | Scalar
+Expression = Literal | Name | Member | Index | Star | Call | Labeled | Unary | Binary | Among | Between | Scalar
 
 
 @dataclass(frozen=True, slots=True)

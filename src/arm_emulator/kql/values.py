@@ -275,18 +275,18 @@ def at_most(left: Value, right: Value) -> bool | None:
     return None if left is None or right is None else left <= right
 
 
-def both(left: bool | None, right: bool | None) -> bool | None:
+def every(*parts: bool | None) -> bool | None:
     """Three-valued `and`."""
-    if left is False or right is False:
+    if False in parts:
         return False
-    return None if left is None or right is None else True
+    return None if None in parts else True
 
 
-def either(left: bool | None, right: bool | None) -> bool | None:
+def some(*parts: bool | None) -> bool | None:
     """Three-valued `or`."""
-    if left or right:
+    if True in parts:
         return True
-    return None if left is None or right is None else False
+    return None if None in parts else False
 
 
 def negate(value: bool | None) -> bool | None:
