@@ -152,6 +152,12 @@ class Profile:
         "A machine loaded without etag: has one from its first accepted write on, or never (as one recorded machine).",
     )
 
+    filtered_list_groups: Literal["kept", "upper"] = switch(
+        "kept",
+        "The resource group in the ids of a group's list with $filter: as the caller wrote it (as recorded in "
+        "2022), or in upper case (as other recordings are reported to have it).",
+    )
+
     # -- Microsoft.Maintenance
     assignment_prerequisites: Literal["checked", "unchecked"] = switch(
         "checked",

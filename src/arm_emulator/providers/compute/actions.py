@@ -31,6 +31,8 @@ _AFTER: dict[str, str] = {
     "reapply": "",
 }
 """Action → the power state after it; ``''`` leaves it as it was."""
+_WITH_RETRY_AFTER = frozenset({"start", "restart", "deallocate"})
+"""Actions whose recorded 202 names a Retry-After; powerOff, redeploy and reapply do not."""
 _ASSESS_SUMMARY = "availablePatchSummary"
 _INSTALL_SUMMARY = "lastPatchInstallationSummary"
 _SUCCESS = {"details": [], "code": "Success", "message": "0 error/s reported"}
@@ -50,15 +52,12 @@ def power(action: str, emulator: "Emulator", request: Request, params: dict[str,
             document = with_power(document, _AFTER[action], emulator.clock.now())
         emulator.state.put_quietly(current, document)
 
-    return _accepted(emulator, request, kept, "power", end, None, retry_after=True)
+    return _accepted(emulator, request, kept, "power", end, None, retry_after=action in _WITH_RETRY_AFTER)
 
 
 def generalize(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
     """``POST .../generalize``: 200 at once, empty body (recorded)."""
     stored = require_machine(emulator, params)
-    if known_power(stored.document) == "running":
-        name = stored.document.get("name")
-        raise operation_not_allowed(f"VM '{name}' must be stopped or deallocated before it can be generalized.")
     emulator.state.put(generalized(stored.document, emulator.clock.now()), etag=next_etag(emulator, stored))
     return Response(200)
 

@@ -138,8 +138,8 @@ def created(machine_id: str, body: Json, random: GuidSource, now: datetime) -> J
     storage.setdefault("dataDisks", [])
     storage["osDisk"] = _os_disk(dict(storage.get("osDisk") or {}), storage, properties)
     image = storage.get("imageReference")
-    if isinstance(image, dict) and "sku" in image:
-        storage["imageReference"] = {**image, "exactVersion": _exact_version(image)}
+    if isinstance(image, dict) and str(image.get("version", "latest")).lower() != "latest":
+        storage["imageReference"] = {**image, "exactVersion": image["version"]}
     properties["storageProfile"] = storage
     if isinstance(properties.get("osProfile"), dict):
         properties["osProfile"] = _os_profile(properties["osProfile"], storage["osDisk"].get("osType"))
@@ -148,22 +148,19 @@ def created(machine_id: str, body: Json, random: GuidSource, now: datetime) -> J
         "id": machine_id,
         "type": "Microsoft.Compute/virtualMachines",
         "location": str(body.get("location", "")).replace(" ", "").lower(),
-        "tags": body.get("tags") or {},
     }
     result = {**base, **{name: value for name, value in body.items() if name not in base}}
     result["properties"] = {name: properties[name] for name in ordered("properties", properties)}
     return {name: result[name] for name in ordered("", result)}
 
 
-def _exact_version(image: Json) -> str:
-    version = str(image.get("version", "latest"))
-    return version if version.lower() != "latest" else "1.0.0"
-
-
 def _os_disk(disk: Json, storage: Json, properties: Json) -> Json:
     disk.setdefault("osType", _os_type(storage, properties))
     disk.setdefault("caching", "ReadWrite")
+    disk.setdefault("createOption", "FromImage")
     disk.setdefault("deleteOption", "Detach")
+    if "vhd" not in disk:
+        disk["managedDisk"] = {"storageAccountType": _disk_type(properties), **_object(disk.get("managedDisk"))}
     return disk
 
 

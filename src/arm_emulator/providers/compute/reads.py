@@ -108,10 +108,11 @@ def get_extension(emulator: "Emulator", _request: Request, params: dict[str, str
 def list_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
     """``GET .../resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines``.
 
-    Ids keep the caller's casing of the group, except with ``$filter``, which upper-cases it (recorded).
+    Ids keep the caller's casing of the group; whether ``$filter`` changes that is a switch of the profile.
     """
     found = partial(_rows, emulator, request, params["subscription"], params["group"], "")
-    return _list(emulator, request, found, is_wide="$filter" in request.query, group=params["group"])
+    is_upper = "$filter" in request.query and emulator.profile.filtered_list_groups == "upper"
+    return _list(emulator, request, found, is_wide=is_upper, group=params["group"])
 
 
 def list_subscription(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:

@@ -297,6 +297,7 @@ def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> R
     patch_settings.check_creatable(body)
     empty: Json = {}
     model = merged(empty, body, merge_rules(emulator, is_put=True))
+    model["location"] = body["location"]
     document = created(machine_id(params), filled(model, empty), emulator.random, emulator.clock.now())
     document = _with_patch_settings(emulator, empty, body, document, is_put=False)
     kept = emulator.state.put(_with_state(document, "Creating"), etag=1)

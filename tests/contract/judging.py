@@ -1,0 +1,135 @@
+"""Judges a case: replays it and says where the emulator's answers differ from the recorded ones."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from tests.contract.cases import Case, cases
+from tests.contract.comparing import Answer, differences
+from tests.contract.recordings import Exchange
+from tests.contract.replay import Replay
+
+from arm_emulator.protocol.operations import Operation
+
+_GUID = re.compile(r"/operations/([0-9a-f-]{36})", re.IGNORECASE)
+_SEED_HIDES = ("header azure-asyncoperation", "header azure-asyncnotification")
+"""Where a write starts from its own answer nothing is left to change: whether it needs an operation cannot be seen."""
+_ANY_MACHINE = "/resourceGroups/judge/providers/Microsoft.Compute/virtualMachines/judge"
+
+
+@lru_cache(maxsize=32)
+def verdicts(group: str) -> dict[str, list[str]]:
+    """Every judged case of a group by file name, with its differences; empty where it agrees."""
+    return {case.name: judged(case) for case in cases(group) if not case.left_out}
+
+
+def judged(case: Case) -> list[str]:
+    """The differences of one case."""
+    first = case.first
+    if first.method == "GET" and "/operations/" in first.path.lower():
+        return _polled(first)
+    replay = Replay(case.start.documents, first)
+    found = differences(first, answer := replay.send(first))
+    if case.start.origin == "answer" and first.method in ("PUT", "PATCH"):
+        found = [line for line in found if not line.startswith(_SEED_HIDES)]
+    if len(case.flow) > 1 and answer.status < 300:
+        found += _followed(_one_operation(case.flow[1:]), replay, answer)
+    return [line for line in found if not _is_of_the_image(line)] if first.status == 201 else found
+
+
+def _is_of_the_image(line: str) -> bool:
+    """A create's model depends on the image, the disks and the policies of a subscription that no recording holds."""
+    place = re.sub(r"^\[\d+\] ", "", line)
+    return place.startswith(("properties/", "tags", "etag", "header etag"))
+
+
+def _one_operation(rest: tuple[Exchange, ...]) -> list[Exchange]:
+    """A flow up to where another operation begins: recorders that blank every guid mixed the polls of several."""
+    kept: list[Exchange] = []
+    has_ended = False
+    for exchange in rest:
+        is_poll = "/operations/" in exchange.path.lower()
+        if is_poll and has_ended and not _is_end(exchange):
+            break
+        if exchange.status < 500:
+            kept.append(exchange)
+            has_ended = has_ended or (is_poll and _is_end(exchange))
+    return kept
+
+
+def _followed(rest: list[Exchange], replay: Replay, answer: Answer) -> list[str]:
+    """The rest of a flow: each recorded poll against ours, the clock moved where the recording saw the end."""
+    operation = _operation(replay, answer)
+    if operation is not None:
+        _end_as_recorded(operation, rest)
+    found: list[str] = []
+    for at, exchange in enumerate(rest, start=1):
+        is_poll = "/operations/" in exchange.path.lower()
+        if is_poll and operation is None:
+            return [*found, f"[{at}] no operation to poll"]
+        if not is_poll or _is_end(exchange):
+            replay.finish()
+        if is_poll:
+            target = answer.headers["location" if "monitor=true" in exchange.url.lower() else "azure-asyncoperation"]
+            got = replay.call("GET", target.partition("8443")[2], {}, None)
+        else:
+            got = replay.send(exchange)
+        found.extend(f"[{at}] {line}" for line in differences(exchange, got))
+    return found
+
+
+def _operation(replay: Replay, answer: Answer) -> Operation | None:
+    match = _GUID.search(answer.headers.get("azure-asyncoperation", ""))
+    return replay.emulator.operations.get(match[1]) if match else None
+
+
+def _is_end(exchange: Exchange) -> bool:
+    if "monitor=true" in exchange.url.lower():
+        return exchange.status != 202
+    return isinstance(exchange.answer, dict) and exchange.answer.get("status") != "InProgress"
+
+
+def _end_as_recorded(operation: Operation, polls: list[Exchange]) -> None:
+    """What only the real machine can know (an extension's failure, a patch result) is taken from the recording."""
+    for poll in polls:
+        body: Any = poll.answer
+        if "/operations/" not in poll.path.lower() or not isinstance(body, dict):
+            continue
+        if body.get("status") in ("Failed", "Canceled") and "error" in body:
+            operation.outcome, operation.error = body["status"], body["error"]
+        if "monitor=true" in poll.url.lower() and poll.status == 200:
+            operation.output = body
+        elif "output" in (body.get("properties") or {}):
+            operation.output = body["properties"]["output"]
+
+
+def _polled(exchange: Exchange) -> list[str]:
+    """A recorded poll by itself: an operation like it is started, brought to where it stood, and polled the "
+    "same way."""
+    subscription = "/".join(exchange.path.split("/")[:3])
+    location = exchange.path.split("/")[6]
+    machine = {
+        "id": subscription + _ANY_MACHINE,
+        "location": location,
+        "properties": {"provisioningState": "Succeeded"},
+    }
+    replay = Replay((machine,), exchange)
+    version = exchange.api_version or "2024-07-01"
+    started = replay.call("POST", f"{machine['id']}/deallocate?api-version={version}", {}, None)
+    operation = _operation(replay, started)
+    if operation is None:
+        return [f"no operation: {started}"]
+    is_monitor = "monitor=true" in exchange.url.lower() or not _is_status(exchange)
+    if is_monitor and exchange.status == 200:
+        operation.output = exchange.answer
+    _end_as_recorded(operation, [exchange])
+    if _is_end(exchange) or (is_monitor and exchange.status == 200):
+        replay.finish()
+    target = started.headers["location" if is_monitor else "azure-asyncoperation"].partition("8443")[2]
+    if "retry-after" not in exchange.answer_headers:
+        replay.call("GET", target, {}, None)  # only the first poll names a Retry-After, so this is a later one
+    return differences(exchange, replay.call("GET", target, {}, None))
+
+
+def _is_status(exchange: Exchange) -> bool:
+    return isinstance(exchange.answer, dict) and "status" in exchange.answer and "name" in exchange.answer
