@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from patchmode.cli.settings import Settings
+from patchmode.errors import WrongTargetError
+from patchmode.model.plan import Plan
 from patchmode.store.runs import RunStore
 from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.ports import Azure, Clock
@@ -35,6 +37,20 @@ async def connected(settings: Settings, *, read_only: bool) -> AsyncIterator[Azu
 
     async with connect(settings.cloud or DEFAULT_CLOUD, read_only=read_only) as azure:
         yield azure
+
+
+def check_target(plan: Plan, azure: Azure) -> None:
+    """Refuse to read for one target what was planned on another.
+
+    Raises:
+        WrongTargetError: tenant or endpoint differ.
+    """
+    if not plan.target.same_as(azure.target):
+        raise WrongTargetError(
+            f"It belongs to tenant {plan.target.tenant_id} on {plan.target.endpoint}, and this is tenant "
+            f"{azure.target.tenant_id} on {azure.target.endpoint}.",
+            advice="Sign in to that target (--cloud).",
+        )
 
 
 def state_folder(settings: Settings) -> Path:

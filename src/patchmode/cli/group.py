@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
-from patchmode.cli.settings import absorb
+from patchmode.cli.settings import absorb, settings_of
 
 _SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
 
@@ -29,6 +29,7 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> Any:
         """Run the command with the global options set aside for `settings_of`."""
         absorb(context)
+        _check_query(context)
         return super().invoke(context)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -80,6 +81,15 @@ class Group(click.Group):
             return
         with formatter.section("Commands"):
             formatter.write_dl(list(self.late.items()))
+
+
+def _check_query(context: click.Context) -> None:
+    """A mistyped `--query` must not show only after an apply."""
+    query = settings_of(context).query
+    if query:
+        from patchmode.reports.machine_formats import check_expression
+
+        check_expression(query)
 
 
 def spread_ids(args: list[str]) -> list[str]:

@@ -3,11 +3,11 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from patchmode.cli.output import Result, as_values
-from patchmode.model.outcome import RunReport, RunSummary
+from patchmode.model.outcome import RunReport, RunSummary, Verification
 from patchmode.model.plan import Plan
 from patchmode.model.report import AuditReport, Diagnosis, Explanation
 from patchmode.model.target import Target
@@ -67,22 +67,27 @@ def _plan_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 def run_result(report: RunReport, target: Target) -> Result:
     """A run."""
     from patchmode.reports.run_text import run_lines
-
-    return _run(report, target, lambda paint: run_lines(report, target, paint=paint))
-
-
-def verification_result(report: RunReport, target: Target) -> Result:
-    """A verification of a run: the run's document, and what was found as text."""
-    from patchmode.reports.run_text import verification_lines
-
-    return _run(report, target, lambda paint: verification_lines(report, target, paint=paint))
-
-
-def _run(report: RunReport, target: Target, lines: Any) -> Result:
     from patchmode.store.run_rows import run_to_document
 
     document = as_values(run_to_document(report, target))
-    return Result(document=document, lines=lines, rows=lambda: _run_rows(document), columns=_RUN_COLUMNS)
+    return Result(
+        document=document,
+        lines=lambda paint: run_lines(report, target, paint=paint),
+        rows=lambda: _run_rows(document),
+        columns=_RUN_COLUMNS,
+    )
+
+
+def verification_result(found: Sequence[Verification], target: Target, *, what: str, run: str | None) -> Result:
+    """A verification; `what` names the run, file or scope it compared with."""
+    from patchmode.reports.verification import CSV_COLUMNS, csv_rows, verification_document, verification_lines
+
+    return Result(
+        document=verification_document(found, target, run=run),
+        lines=lambda paint: verification_lines(found, target, what=what, paint=paint),
+        rows=lambda: csv_rows(found),
+        columns=CSV_COLUMNS,
+    )
 
 
 def _run_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

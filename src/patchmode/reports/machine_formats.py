@@ -24,11 +24,20 @@ def select(document: Any, expression: str) -> Any:
     try:
         return jmespath.search(expression, document)
     except jmespath.exceptions.JMESPathError as error:
-        reason = " ".join(str(error).split("\n")[0].split())
+        reason = " ".join(str(error).split("\n")[0].split()).rstrip(".:")
         raise UsageError(
             f"--query {expression!r} is not JMESPath: {reason}.",
             advice="Quote it for your shell, for example 'machines[].id'.",
         ) from error
+
+
+def check_expression(expression: str) -> None:
+    """Refuse a JMESPath expression that cannot be read, before anything is done for it.
+
+    Raises:
+        UsageError: as `select`.
+    """
+    select(None, expression)
 
 
 def write_json(document: Any, stream: TextIO) -> None:

@@ -4,13 +4,14 @@ Must not: call a change done that is not known to be.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
-from patchmode.reports.headings import plural, short, some, target_text
+from patchmode.reports.headings import short, some, target_text
 from patchmode.reports.paint import Paint
+from patchmode.reports.verification import mismatch_lines
 
 _TITLES = {
     Result.FAILED: "Failed",
@@ -29,24 +30,10 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
             yield paint("warn" if result is Result.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
             yield from _errors(entries, paint)
             yield ""
-    yield from _mismatches(report.results, paint)
+    found = [entry.verification for entry in report.results if entry.verification is not None]
+    yield from mismatch_lines(found, paint=paint)
     yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
     yield from _tally(report, paint)
-
-
-def verification_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
-    """The lines of a verification, without line feeds."""
-    yield from _mismatches(report.results, paint)
-    looked_at = [entry.verification for entry in report.results if entry.verification is not None]
-    good = sum(entry.verified for entry in looked_at)
-    unread = sum(entry.unreadable_because is not None for entry in looked_at)
-    text = f"Verified {good:,} of {plural(len(looked_at), 'machine')} on {target_text(target)}"
-    if good == len(looked_at):
-        text += ": each shows the planned settings, and every other leaf is what it was."
-    else:
-        text += f": {len(looked_at) - good - unread:,} differ, {unread:,} could not be read."
-    for line in wrapped(text, paint=paint):
-        yield paint("good" if good == len(looked_at) else "bad", line)
 
 
 def _errors(entries: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
@@ -65,24 +52,6 @@ def _errors(entries: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
         ids = [entry.correlation_id for entry in members if entry.correlation_id]
         if ids and code:
             yield from wrapped(f"correlation id {some(ids, 1)}", paint=paint, indent=6)
-
-
-def _mismatches(results: Iterable[ChangeResult], paint: Paint) -> Iterator[str]:
-    bad = [entry for entry in results if entry.verification is not None and not entry.verification.verified]
-    if not bad:
-        return
-    yield paint("bad", f"Not as planned ({len(bad):,}):")
-    for entry in bad:
-        verification = entry.verification
-        if verification is None:
-            continue
-        yield f"  {paint('strong', short(entry.id))}"
-        if verification.unreadable_because:
-            yield from wrapped(f"could not be read: {verification.unreadable_because}", paint=paint, indent=6)
-        for difference in verification.differences:
-            text = f"{difference.path}: expected {difference.expected}, found {difference.found}"
-            yield from wrapped(text, paint=paint, indent=6, hang=8)
-    yield ""
 
 
 def _tally(report: RunReport, paint: Paint) -> Iterator[str]:

@@ -4,10 +4,12 @@ Must not: write. Invariant: every machine in scope ends as exactly one of change
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
 from patchmode.rules.planning import plan_machine
 from patchmode.workflow.inventory import Inventory, take_inventory
@@ -64,6 +66,31 @@ async def make_plan(
     )
     check_plan_adds_up(plan, inventory)
     return plan
+
+
+def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
+    """The plan with only these machines' changes; the others are skipped, with the option as their reason.
+
+    Raises:
+        UsageError: an id does not stand in the plan at all.
+    """
+    parts = (plan.changes, plan.unchanged, plan.skipped)
+    known = {entry.id for part in parts for entry in part} | {ResourceId.parse(entry.id) for entry in plan.unreadable}
+    strange = next((machine_id for machine_id in ids if machine_id not in known), None)
+    if strange is not None:
+        raise UsageError(
+            f"--ids: {strange} is not among the machines of this run.", advice="Check it with `runs show`."
+        )
+    left_out = (change for change in plan.changes if change.id not in ids)
+    skips = (
+        Skipped(change.id, "filter-ids", "Left out by --ids.", outcome=change.outcome_before) for change in left_out
+    )
+    return replace(
+        plan,
+        scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
+        changes=tuple(change for change in plan.changes if change.id in ids),
+        skipped=(*plan.skipped, *skips),
+    )
 
 
 def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:

@@ -142,8 +142,10 @@ class _Reader:
 
 
 def with_surroundings_of(document: Machine, discovered: Machine | None) -> Machine:
-    """The provider's machine with what only Resource Graph knows about it: power, detected image support, and the id
-    as it was made (a list of the subscription upper-cases the resource group, as recorded exchanges show).
+    """The provider's machine with what only Resource Graph knows about it.
+
+    That is power, detected image support, and the id's own casing: a list of the subscription upper-cases the resource
+    group (recorded exchanges).
     """
     if discovered is None:
         return document

@@ -1,0 +1,86 @@
+"""`patchmode rollback`. Must not: send anything that is not in the plan it shows."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from patchmode.cli.group import Command
+from patchmode.cli.options import apply_options
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from patchmode.model.plan import Plan
+    from patchmode.store.journal import Journal
+
+
+@click.command(cls=Command)
+@click.argument("run", default="latest")
+@click.option("--ids", multiple=True, metavar="ID…", help="Only these machines of the run; several may follow.")
+@click.option(
+    "--allow-azure-managed",
+    is_flag=True,
+    help="Also restore machines to where Azure patches and reboots them when it likes.",
+)
+@apply_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    run: str,
+    ids: tuple[str, ...],
+    allow_azure_managed: bool,
+    yes: bool,
+    max_failures: str | None,
+    concurrency: int,
+) -> int:
+    """Restore what a run changed, where Azure allows it.
+
+    RUN is a run's id, its beginning, or latest. The way back is an ordinary plan: written into the state folder, shown,
+    confirmed, applied and verified. What cannot be restored is named and left alone.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.carrying_out import carry_out, options_from
+    from patchmode.cli.confirming import confirm, tell_banner
+    from patchmode.cli.output import say
+    from patchmode.store.plan_file import read_plan, write_plan
+
+    settings = settings_of(context)
+    how = options_from(concurrency, max_failures)
+    journal = composition.run_store(settings).open(run)
+    plan, principal = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+    path = composition.new_plan_path(settings, composition.clock())
+    write_plan(plan, path)
+    say(f"Plan file    {path}", settings)
+    plan = read_plan(path)
+    tell_banner(principal, plan.target, settings)
+    confirm(plan, settings, yes=yes, is_new=True)
+    return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
+
+
+def _planned(
+    journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
+) -> "tuple[Plan, Mapping[str, str]]":
+    from patchmode import __version__
+    from patchmode.cli import composition
+    from patchmode.cli.running import run_reading
+    from patchmode.workflow.planning import narrowed
+    from patchmode.workflow.rollback import make_rollback_plan
+    from patchmode.workflow.scoping import machine_ids
+
+    only = machine_ids(ids, source="--ids")
+
+    async def work() -> "tuple[Plan, Mapping[str, str]]":
+        async with composition.connected(settings, read_only=True) as azure:
+            composition.check_target(journal.plan, azure)
+            plan = await make_rollback_plan(
+                azure,
+                journal,
+                allow_azure_managed=allow_azure_managed,
+                clock=composition.clock(),
+                tool_version=__version__,
+            )
+            return narrowed(plan, only) if only else plan, await azure.authorization.principal()
+
+    return run_reading(work)

@@ -1,0 +1,109 @@
+"""`patchmode verify`. Must not: change anything in Azure."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from patchmode.cli.output import Result
+    from patchmode.model.outcome import Verification
+    from patchmode.model.plan import WantedSettings
+    from patchmode.model.scope import Scope
+    from patchmode.model.target import Target
+
+
+@click.command(cls=Command)
+@click.argument("subject", required=False, metavar="[RUN|FILE]")
+@scope_options
+@settings_options
+@click.pass_context
+def command(context: click.Context, /, subject: str | None, **options: Any) -> int:
+    """Read the provider again and compare leaf by leaf.
+
+    RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
+    carried it out. A scope: every machine that can have the settings has them. Without any: the latest run. Ends with
+    13 when a machine is not as it should be, or could not be read.
+    """
+    from patchmode.cli.output import emit
+    from patchmode.cli.scoping import scope_from, wanted_from
+    from patchmode.errors import UsageError
+
+    settings = settings_of(context)
+    wanted = wanted_from(options)
+    scope = scope_from(options)
+    if subject is not None and scope.has_selector:
+        raise UsageError("A run or a file holds its own machines.", advice="Give RUN or FILE, or a scope, not both.")
+    if scope.has_selector:
+        found, result = _verify_scope(scope, wanted, settings)
+    elif subject is not None and _is_file(subject):
+        found, result = _verify_file(Path(subject), settings)
+    else:
+        found, result = _verify_run(subject or "latest", settings)
+    emit(result, settings)
+    return Exit.DONE if all(entry.verified for entry in found) else Exit.MISMATCH
+
+
+def _is_file(subject: str) -> bool:
+    return Path(subject).is_file() or subject.endswith(".json") or "/" in subject or "\\" in subject
+
+
+def _verify_run(run: str, settings: Settings) -> "tuple[Sequence[Verification], Result]":
+    from patchmode.cli import composition
+    from patchmode.cli.results import verification_result
+    from patchmode.cli.running import run_reading
+    from patchmode.workflow.verifying import verify_run
+
+    journal = composition.run_store(settings).open(run, for_writing=True)
+
+    async def work() -> "Sequence[Verification]":
+        async with composition.connected(settings, read_only=True) as azure:
+            composition.check_target(journal.plan, azure)
+            return await verify_run(azure, journal, record=True)
+
+    try:
+        found = run_reading(work)
+        return found, verification_result(found, journal.plan.target, what=f"run {journal.run}", run=journal.run)
+    finally:
+        journal.release()
+
+
+def _verify_file(path: Path, settings: Settings) -> "tuple[Sequence[Verification], Result]":
+    from patchmode.cli import composition
+    from patchmode.cli.results import verification_result
+    from patchmode.cli.running import run_reading
+    from patchmode.store.plan_file import read_plan
+    from patchmode.workflow.verifying import verify_plan
+
+    plan = read_plan(path)
+
+    async def work() -> "Sequence[Verification]":
+        async with composition.connected(settings, read_only=True) as azure:
+            composition.check_target(plan, azure)
+            return await verify_plan(azure, plan)
+
+    found = run_reading(work)
+    return found, verification_result(found, plan.target, what=f"plan {path}", run=None)
+
+
+def _verify_scope(
+    scope: "Scope", wanted: "WantedSettings", settings: Settings
+) -> "tuple[Sequence[Verification], Result]":
+    from patchmode.cli import composition
+    from patchmode.cli.results import verification_result
+    from patchmode.cli.running import run_reading
+    from patchmode.workflow.verifying import verify_scope
+
+    async def work() -> "tuple[Sequence[Verification], Target]":
+        async with composition.connected(settings, read_only=True) as azure:
+            return await verify_scope(azure, scope, wanted), azure.target
+
+    found, target = run_reading(work)
+    return found, verification_result(found, target, what=" ".join(scope.describe()), run=None)
