@@ -13,7 +13,8 @@ import msgspec
 from arm_emulator import control, fleets
 from arm_emulator.clock import Clock
 from arm_emulator.directory import Directory
-from arm_emulator.faults import Action, FaultPlan, Faults
+from arm_emulator.fault_effects import disturbed
+from arm_emulator.faults import FaultPlan, Faults
 from arm_emulator.ledger import Entry, Ledger
 from arm_emulator.profile import Profile
 from arm_emulator.protocol import front_door, sign_in, wire
@@ -159,51 +160,27 @@ class Emulator:
                 target.query.get("api-version", ""),
                 call.body,
                 self.clock.now().isoformat(),
+                request_id=wire.new_id(),
             )
         )
         return self._struck(call, target, entry)
 
     def _struck(self, call: Call, target: Target, entry: Entry) -> Answer:
         rule = self.faults.strike(call.method, target.path)
-        request_id = wire.new_id()
-        entry.request_id = request_id
         if rule is None:
             return self._answered(call, target, entry)
         entry.fault = rule.name or "unnamed"
-        self._before(rule.do, target.path, request_id)
-        hides = rule.do.respond is not None or rule.do.reset == "connection" or rule.do.silence
-        answer = Answer(0) if hides and not rule.do.commit else self._answered(call, target, entry)
-        answer.delay_s = rule.do.delay_seconds
-        if rule.do.silence or rule.do.reset is not None:
-            answer.disposition = "silence" if rule.do.silence else "reset"
-            if rule.do.reset == "mid-body":
-                answer.disposition = "reset-mid-body"
-                return answer
-            entry.status = 0
-            return answer
-        if rule.do.respond is not None:
-            given = rule.do.respond
-            response = Response(given.status, given.html if given.html is not None else given.json, dict(given.headers))
-            replaced = _answer(response, self._headers(request_id, call))
-            replaced.delay_s = answer.delay_s
-            entry.status = given.status
-            return replaced
+        answer = disturbed(
+            self,
+            rule.do,
+            path=target.path,
+            request_id=entry.request_id,
+            proper=lambda: self._answered(call, target, entry),
+            written=lambda response: _answer(response, self._headers(entry.request_id, call)),
+        )
+        # What the client got to see, not what it would have got.
+        entry.status = 0 if answer.disposition in ("silence", "reset") else answer.status
         return answer
-
-    def _before(self, action: Action, path: str, request_id: str) -> None:
-        if action.expire_tokens:
-            self.tokens.expire_all()
-        if action.throttle_storm:
-            self.throttle.drain()
-        if action.stale_graph_seconds is not None:
-            self.graph_lag_s = action.stale_graph_seconds
-        if action.operation is not None:
-            self.faults.will_bend(request_id, action.operation)
-        if action.disable_subscription:
-            segments = path.strip("/").split("/")
-            found = self.directory.subscription(segments[1]) if len(segments) > 1 else None
-            if found is not None:
-                found.state = "Disabled"
 
     def _answered(self, call: Call, target: Target, entry: Entry) -> Answer:
         base = f"https://{call.headers.get('host', 'localhost')}"

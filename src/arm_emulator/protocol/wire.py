@@ -20,6 +20,7 @@ _FIXED = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
     "X-Cache": "CONFIG_NOCACHE",
+    "Server": "arm-emulator",
 }
 
 

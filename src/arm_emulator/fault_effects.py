@@ -1,0 +1,61 @@
+"""Carries a fault's action out around one call: before it, instead of its answer, or on the answer's way back."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from arm_emulator.faults import Action
+from arm_emulator.protocol.http import Response
+from arm_emulator.protocol.wire import Answer
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+
+def disturbed(
+    emulator: "Emulator",
+    action: Action,
+    *,
+    path: str,
+    request_id: str,
+    proper: Callable[[], Answer],
+    written: Callable[[Response], Answer],
+) -> Answer:
+    """The answer to a call that a fault struck.
+
+    Args:
+        emulator: whom the action changes.
+        action: what happens.
+        path: the call's, decoded.
+        request_id: the call's.
+        proper: handles the call as if nothing were wrong; called unless the action hides the call from the provider.
+        written: puts the common headers on a made-up response.
+    """
+    _before(emulator, action, path, request_id)
+    is_hidden = action.respond is not None or action.reset == "connection" or action.silence
+    answer = proper() if action.commit or not is_hidden else Answer(0)
+    if action.respond is not None:
+        given = action.respond
+        body = given.html if given.html is not None else given.json
+        answer = written(Response(given.status, body, dict(given.headers)))
+    if action.silence:
+        answer.disposition = "silence"
+    elif action.reset is not None:
+        answer.disposition = "reset" if action.reset == "connection" else "reset-mid-body"
+    answer.delay_s = action.delay_seconds
+    return answer
+
+
+def _before(emulator: "Emulator", action: Action, path: str, request_id: str) -> None:
+    if action.expire_tokens:
+        emulator.tokens.expire_all()
+    if action.throttle_storm:
+        emulator.throttle.drain()
+    if action.stale_graph_seconds is not None:
+        emulator.graph_lag_s = action.stale_graph_seconds
+    if action.operation is not None:
+        emulator.faults.will_bend(request_id, action.operation)
+    if action.disable_subscription:
+        segments = path.strip("/").split("/")
+        found = emulator.directory.subscription(segments[1]) if len(segments) > 1 else None
+        if found is not None:
+            found.state = "Disabled"
