@@ -14,7 +14,7 @@ from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
 from patchmode.reports.paint import Paint, printable
 
-ONE_BY_ONE = 40
+ONE_BY_ONE = 10
 """Up to this many changes are shown machine by machine; more are shown by kind of change, with their machines."""
 _ABSENT = object()
 
@@ -139,7 +139,7 @@ def _grouped(plan: Plan, paint: Paint) -> Iterator[str]:
     for members in sorted(groups.values(), key=len, reverse=True):
         yield f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
         yield from _diff(members[0], paint)
-        yield from wrapped(some([short(change.id) for change in members], 12), paint=paint, indent=6)
+        yield from wrapped(some([short(change.id) for change in members], 40), paint=paint, indent=6)
         yield ""
     yield from wrapped("Every machine stands in the plan file, and in this command's JSON.", paint=paint)
     yield ""
