@@ -1,0 +1,373 @@
+"""An Azure in memory that can be written to, with etags, operations that take time, and scripted faults.
+
+Time is the event loop's own, and the loop jumps over every wait (`run_virtually`), so nothing here sleeps.
+"""
+
+import asyncio
+import copy
+import selectors
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from patchmode.arm.wire import machine_from_document
+from patchmode.errors import (
+    ForbiddenError,
+    MaybeAppliedError,
+    NotSentError,
+    PreconditionError,
+    RejectedError,
+    RequestError,
+    SignInError,
+    UnsafeError,
+)
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Change, Plan, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+from patchmode.rules.planning import plan_machine
+from patchmode.workflow.ports import OperationState, OperationStatus, PatchAnswer
+
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+OTHER_SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
+TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+T = TypeVar("T")
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Instead of waiting for time to pass, moves it on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elapsed = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is not None and timeout > 0:
+            self.elapsed += timeout
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on which waits take no time."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.elapsed
+
+
+def run_virtually(main: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+class LoopClock:
+    """The running loop's time as a clock."""
+
+    def now(self) -> datetime:
+        return datetime(2030, 1, 31, 22, 0, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def machine_id(name: str, *, group: str = "web", subscription: str = SUBSCRIPTION, arc: bool = False) -> ResourceId:
+    kind = "Microsoft.HybridCompute/machines" if arc else "Microsoft.Compute/virtualMachines"
+    return ResourceId.parse(f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{kind}/{name}")
+
+
+def vm(name: str, *, etag: bool = True, location: str = "westeurope", **place: Any) -> dict[str, Any]:
+    """A Windows machine as a GET answers it, patched by Windows itself."""
+    document = {
+        "name": name,
+        "id": str(machine_id(name, **place)),
+        "type": "Microsoft.Compute/virtualMachines",
+        "location": location,
+        "tags": {"owner": "web"},
+        "properties": {
+            "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
+            "provisioningState": "Succeeded",
+            "vmId": "33333333-3333-3333-3333-333333333333",
+            "storageProfile": {
+                "imageReference": {
+                    "publisher": "MicrosoftWindowsServer",
+                    "offer": "WindowsServer",
+                    "sku": "2022-datacenter-g2",
+                },
+                "osDisk": {"osType": "Windows", "createOption": "FromImage"},
+            },
+            "osProfile": {
+                "computerName": name,
+                "windowsConfiguration": {
+                    "provisionVMAgent": True,
+                    "enableAutomaticUpdates": True,
+                    "patchSettings": {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"},
+                },
+            },
+        },
+    }
+    return {**document, "etag": '"1"'} if etag else document
+
+
+@dataclass
+class Operation:
+    """A PATCH's operation: when it ends, and how."""
+
+    ends: float
+    error: tuple[str, str] | None = None
+    polls: int = 0
+
+
+@dataclass
+class Stored:
+    """One machine as the fake keeps it."""
+
+    document: dict[str, Any]
+    operation: Operation | None = None
+    writes: int = 0
+    """PATCHes that changed it."""
+    faults: deque[str] = field(default_factory=deque)
+    """What the next PATCHes meet, one each: see `FleetDouble.patch`."""
+    reads_refused: int = 0
+    """So many GETs fail."""
+    gone: bool = False
+
+
+def settings_of(document: Mapping[str, Any]) -> Any:
+    return document["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
+
+
+class FleetDouble:
+    """Fulfils ports.Azure, ports.Provider, ports.Writer and ports.RequestLedger."""
+
+    def __init__(self, documents: Iterable[Mapping[str, Any]], *, duration_s: float = 5.0, page: int = 50) -> None:
+        self.machines = {
+            ResourceId.parse(document["id"]): Stored(copy.deepcopy(dict(document))) for document in documents
+        }
+        self.duration_s: float | Callable[[int], float] = duration_s
+        self.page = page
+        self.operations: dict[str, ResourceId] = {}
+        self.log: list[tuple[str, str]] = []
+        """(method, what) in order of arrival."""
+        self.lists_forbidden: set[str] = set()
+        self.before_patch: Callable[[ResourceId], None] = lambda _: None
+        self.failing_operations: dict[ResourceId, tuple[str, str]] = {}
+        self.operations_unknown = False
+        self.no_operation_url = False
+        self.signed_out = False
+        self.read_only = False
+        self.target = TARGET
+        self.under_way = 0
+        self.most_under_way = 0
+
+    # ports.Azure
+
+    @property
+    def provider(self) -> "FleetDouble":
+        return self
+
+    @property
+    def writer(self) -> "FleetDouble":
+        if self.read_only:
+            raise UnsafeError("the connection was opened for reading only")
+        return self
+
+    @property
+    def ledger(self) -> "FleetDouble":
+        return self
+
+    @property
+    def graph(self) -> Any:
+        raise AssertionError("Resource Graph is never used to verify")
+
+    authorization = graph
+
+    def by_method(self) -> dict[str, int]:
+        return dict(Counter(method for method, _ in self.log))
+
+    # ports.Provider
+
+    async def get(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
+        await self._arrive("GET", str(machine_id))
+        stored = self.machines[machine_id]
+        if stored.gone:
+            raise RejectedError(f"GET {machine_id} was answered 404", code="ResourceNotFound", status=404)
+        if stored.reads_refused:
+            stored.reads_refused -= 1
+            raise RequestError(f"GET {machine_id} was answered 500", code="InternalServerError", status=500)
+        return self._observed(machine_id, kind)
+
+    async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
+        raise AssertionError("nothing here needs an instance view")
+
+    def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+        return self._list(lambda one: one.subscription_id == subscription_id, subscription_id, kind)
+
+    def list_group(
+        self, subscription_id: str, resource_group: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine]]:
+        where = (subscription_id, resource_group.casefold())
+        return self._list(
+            lambda one: (one.subscription_id, one.resource_group.casefold()) == where, resource_group, kind
+        )
+
+    async def _list(
+        self, covers: Callable[[ResourceId], bool], name: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine]]:
+        family = "microsoft.hybridcompute/machines" if kind is MachineKind.ARC else "microsoft.compute/virtualmachines"
+        ids = [one for one, kept in self.machines.items() if covers(one) and one.full_type == family and not kept.gone]
+        for start in range(0, max(1, len(ids)), self.page):
+            await self._arrive("GET", f"list {name}")
+            if name in self.lists_forbidden:
+                raise ForbiddenError(f"GET {name} was answered 403", code="AuthorizationFailed", status=403)
+            yield [self._observed(one, kind) for one in ids[start : start + self.page]]
+
+    def _observed(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
+        stored = self.machines[machine_id]
+        self._let_time_act(stored)
+        return machine_from_document(copy.deepcopy(stored.document), kind=kind)
+
+    def _let_time_act(self, stored: Stored) -> None:
+        operation = stored.operation
+        if operation is not None:
+            ended = asyncio.get_running_loop().time() >= operation.ends
+            done = "Failed" if operation.error else "Succeeded"
+            stored.document["properties"]["provisioningState"] = done if ended else "Updating"
+
+    # ports.Writer
+
+    async def patch(
+        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+    ) -> PatchAnswer:
+        """Faults: `lost-before` (no answer, not applied), `lost-after` (applied), `not-sent`, `touched` (something else
+        writes the machine first), `code:status` (refused)."""
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await self._patch(machine_id, kind, body, etag)
+        finally:
+            self.under_way -= 1
+
+    async def _patch(
+        self, machine_id: ResourceId, kind: MachineKind, body: Mapping[str, Any], etag: str | None
+    ) -> PatchAnswer:
+        self.before_patch(machine_id)
+        stored = self.machines[machine_id]
+        fault = stored.faults.popleft() if stored.faults else ""
+        if fault == "not-sent":
+            raise NotSentError(f"PATCH {machine_id} was not sent: connection refused", code="NotConnected")
+        await self._arrive("PATCH", str(machine_id))
+        if fault == "lost-before":
+            raise MaybeAppliedError(f"PATCH {machine_id} got no answer", code="NoAnswer")
+        if fault == "touched":
+            self.touch(machine_id)
+        elif ":" in fault:
+            code, _, status = fault.partition(":")
+            raise RejectedError(f"PATCH {machine_id} was answered {status} {code}", code=code, status=int(status))
+        if etag is not None and etag != stored.document.get("etag", '"1"'):
+            raise PreconditionError(f"PATCH {machine_id} was answered 412", code="PreconditionFailed", status=412)
+        url = self._write(machine_id, body)
+        if fault == "lost-after":
+            raise MaybeAppliedError(f"PATCH {machine_id} got no answer", code="NoAnswer")
+        return PatchAnswer(self._observed(machine_id, kind), url, f"request-{machine_id.name}", "correlation")
+
+    def _write(self, machine_id: ResourceId, body: Mapping[str, Any]) -> str | None:
+        stored = self.machines[machine_id]
+        _merge(stored.document, body)
+        stored.writes += 1
+        self.touch(machine_id)
+        count = sum(one.writes for one in self.machines.values())
+        duration = self.duration_s(count) if callable(self.duration_s) else self.duration_s
+        ends = asyncio.get_running_loop().time() + duration
+        stored.operation = Operation(ends, self.failing_operations.get(machine_id))
+        if self.no_operation_url:
+            return None
+        url = f"https://management.azure.com/operations/{count}?t=1"
+        self.operations[url] = machine_id
+        return url
+
+    async def operation(self, url: str) -> OperationStatus:
+        await self._arrive("GET", "operation")
+        if self.operations_unknown:
+            raise RejectedError("GET operation was answered 404", code="NotFound", status=404)
+        operation = self.machines[self.operations[url]].operation
+        assert operation is not None
+        operation.polls += 1
+        if asyncio.get_running_loop().time() < operation.ends:
+            return OperationStatus(OperationState.IN_PROGRESS, retry_after_s=37.0 if operation.polls == 1 else None)
+        if operation.error:
+            return OperationStatus(OperationState.FAILED, *operation.error)
+        return OperationStatus(OperationState.SUCCEEDED)
+
+    async def _arrive(self, method: str, what: str) -> None:
+        if self.signed_out:
+            raise SignInError("the token has expired and no credential gives another")
+        self.log.append((method, what))
+        await asyncio.sleep(0)
+
+    # what others do
+
+    def touch(self, machine_id: ResourceId) -> None:
+        """A write that moves the etag and nothing else: extension or agent work."""
+        document = self.machines[machine_id].document
+        document["etag"] = f'"{int(document.get("etag", chr(34) + "1" + chr(34)).strip(chr(34))) + 1}"'
+
+    def edit(self, machine_id: ResourceId, *, tag: str) -> None:
+        """Somebody changes a sibling of the patch settings."""
+        self.machines[machine_id].document["tags"]["owner"] = tag
+        self.touch(machine_id)
+
+    # what tests ask
+
+    def fleet(self) -> dict[str, Any]:
+        """Every machine's document as it stands, without what counts writes and what depends on the moment."""
+        return {str(one): _steady(kept.document) for one, kept in self.machines.items()}
+
+    def writes(self) -> dict[str, int]:
+        return {one.name: kept.writes for one, kept in self.machines.items()}
+
+    def count(self, method: str) -> int:
+        return self.by_method().get(method, 0)
+
+    def plan(self, *, names: Iterable[str] | None = None) -> Plan:
+        """The plan to Customer Managed Schedules, as the rules make it."""
+        wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+        chosen = None if names is None else set(names)
+        changes = [
+            plan_machine(machine_from_document(copy.deepcopy(kept.document), kind=MachineKind.VM), wanted)
+            for one, kept in self.machines.items()
+            if chosen is None or one.name in chosen
+        ]
+        return Plan(
+            target=TARGET,
+            scope=("--all",),
+            wanted=wanted,
+            changes=tuple(change for change in changes if isinstance(change, Change)),
+            tool_version="0.1.0",
+        )
+
+
+def fleet_of(count: int, **options: Any) -> FleetDouble:
+    return FleetDouble([vm(f"vm-{number:04}") for number in range(count)], **options)
+
+
+def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    for name, value in patch.items():
+        if isinstance(value, Mapping) and isinstance(target.get(name), dict):
+            _merge(target[name], value)
+        else:
+            target[name] = copy.deepcopy(value)
+
+
+def _steady(document: Mapping[str, Any]) -> dict[str, Any]:
+    steady = {name: value for name, value in copy.deepcopy(dict(document)).items() if name != "etag"}
+    steady["properties"].pop("provisioningState")
+    return steady

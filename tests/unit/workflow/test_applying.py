@@ -1,0 +1,428 @@
+"""Apply executes the plan and nothing else, and every machine ends as exactly one honest result."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.workflow import run_doubles as runs
+from tests.unit.workflow.fleet_double import (
+    OTHER_SUBSCRIPTION,
+    FleetDouble,
+    LoopClock,
+    fleet_of,
+    machine_id,
+    run_virtually,
+    settings_of,
+    vm,
+)
+
+from patchmode.errors import SignInError, StorageError, UnsafeError, UsageError, WrongTargetError
+from patchmode.model.outcome import Result, RunCounts
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import WantedSettings
+from patchmode.model.target import Target
+from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan, interleave
+from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.runs import report_of
+
+SET = {
+    "patchMode": "AutomaticByPlatform",
+    "assessmentMode": "ImageDefault",
+    "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
+}
+
+
+def one_machine(*faults: str, etag: bool = True) -> FleetDouble:
+    azure = FleetDouble([vm("web", etag=etag)])
+    azure.machines[machine_id("web")].faults.extend(faults)
+    return azure
+
+
+# ------------------------------------------------------------------------------------------------ the whole
+
+
+def test_every_machine_is_set_and_verified_and_nothing_else_changes() -> None:
+    azure = fleet_of(120)
+    before = azure.fleet()
+    report = runs.apply_all(azure)
+    assert report.counts == RunCounts(scope=120, applied=120, verified=120)
+    assert (report.state, report.target) == ("finished", azure.target)
+    for machine, document in azure.fleet().items():
+        assert settings_of(document) == SET
+        settings_of(before[machine]).update(SET)
+    assert azure.fleet() == before
+    assert set(azure.writes().values()) == {1}
+
+
+def test_results_name_the_request_for_a_support_case() -> None:
+    (result,) = runs.apply_all(one_machine()).results
+    assert (result.request_id, result.correlation_id) == ("request-web", "correlation")
+    assert result.started_at is not None
+    assert result.ended_at is not None
+    assert result.ended_at > result.started_at
+
+
+def test_requests_are_counted_from_the_run_on() -> None:
+    azure = fleet_of(3)
+    azure.log.append(("POST", "Resource Graph, while planning"))
+    report = runs.apply_all(azure)
+    assert report.requests == {"GET": azure.count("GET"), "PATCH": 3}
+
+
+@pytest.mark.parametrize(("machines", "most"), [(1_000, 1.2), (200, 1.3)])
+def test_requests_per_machine_stay_low(machines: int, most: float) -> None:
+    """Operations as recorded: 5 s in the median, 11 s at the 90th percentile, a few of up to 89 s."""
+    spread = [2.0, 3.0, 4.0, 4.5, 5.0, 5.2, 6.0, 7.5, 11.0, 30.0]
+    azure = fleet_of(machines, duration_s=lambda number: 89.0 if number % 150 == 0 else spread[number % 10])
+    report = runs.apply_all(azure)
+    assert report.counts.verified == machines
+    assert sum(report.requests.values()) / machines < most
+
+
+def test_no_more_patches_are_under_way_than_asked_for() -> None:
+    azure = fleet_of(40)
+    runs.apply_all(azure, options=ApplyOptions(concurrency=7))
+    assert azure.most_under_way == 7
+
+
+def test_an_empty_plan_is_done_at_once() -> None:
+    azure = fleet_of(0)
+    assert runs.apply_all(azure).counts == RunCounts(scope=0)
+    assert azure.log == []
+
+
+def test_subscriptions_and_regions_take_turns() -> None:
+    azure = FleetDouble(
+        [vm("a1"), vm("a2"), vm("a3"), vm("b1", location="northeurope"), vm("c1", subscription=OTHER_SUBSCRIPTION)]
+    )
+    entries = [JournalEntry(change, Step.PENDING) for change in azure.plan().changes]
+    assert [entry.change.id.name for entry in interleave(entries)] == ["a1", "b1", "c1", "a2", "a3"]
+
+
+def test_progress_adds_up_at_each_moment() -> None:
+    azure = fleet_of(30)
+    azure.machines[machine_id("vm-0003")].faults.append("ScopeLocked:409")
+    watcher = runs.Watcher()
+    runs.apply_all(azure, observer=watcher)
+    for progress in watcher.progress:
+        assert progress.done + progress.failed + progress.waiting + progress.not_started == progress.total == 30
+    assert (watcher.progress[0].not_started, watcher.progress[-1].done, watcher.progress[-1].failed) == (30, 29, 1)
+    assert list(watcher.progress[-1].errors) == [str(machine_id("vm-0003"))]
+
+
+# ------------------------------------------------------------------------------------------------ the machine moved
+
+
+@pytest.mark.parametrize("etag", [True, False])
+def test_machine_that_moved_is_refused_and_the_field_is_named(etag: bool) -> None:
+    azure = one_machine(etag=etag)
+    plan = azure.plan()
+    azure.edit(machine_id("web"), tag="db")
+    (result,) = runs.apply_all(azure, plan=plan).results
+    assert result.result is Result.STALE
+    assert 'tags.owner was "web", is "db"' in runs.error_of(result).message
+    assert runs.error_of(result).may_have_been_applied is False
+    assert azure.writes() == {"web": 0}
+
+
+def test_etag_alone_may_move() -> None:
+    """Extension and agent work moves the etag; the machine is as planned, so the PATCH goes out under the new one."""
+    azure = one_machine()
+    plan = azure.plan()
+    azure.touch(machine_id("web"))
+    assert runs.apply_all(azure, plan=plan).counts.verified == 1
+    assert azure.count("PATCH") == 2
+
+
+def test_machine_that_never_rests_is_given_up() -> None:
+    azure = one_machine("touched", "touched", "touched", "touched", "touched")
+    (result,) = runs.apply_all(azure).results
+    assert (result.result, runs.error_of(result).code) == (Result.STALE, "MachineKeepsMoving")
+    assert (azure.count("PATCH"), azure.writes()) == (4, {"web": 0})
+
+
+def test_machine_without_etag_is_read_first() -> None:
+    azure = one_machine(etag=False)
+    assert runs.apply_all(azure).counts.verified == 1
+    assert azure.log[:2] == [("GET", str(machine_id("web"))), ("PATCH", str(machine_id("web")))]
+
+
+def test_machine_that_somebody_set_the_same_way_needs_no_patch() -> None:
+    azure = one_machine(etag=False)
+    plan = azure.plan()
+    settings_of(azure.machines[machine_id("web")].document).update(SET)
+    assert runs.apply_all(azure, plan=plan).counts == RunCounts(scope=1, applied=1, verified=1)
+    assert azure.count("PATCH") == 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "reads_refused", "result", "applied"),
+    [
+        ((), 1, Result.NOT_SENT, False),
+        (("lost-after",), 1, Result.UNKNOWN, True),
+        (("lost-before",), 1, Result.UNKNOWN, True),
+    ],
+)
+def test_machine_that_cannot_be_read_is_not_guessed_at(
+    faults: tuple[str, ...], reads_refused: int, result: Result, applied: bool
+) -> None:
+    azure = one_machine(*faults, etag=bool(faults))
+    azure.machines[machine_id("web")].reads_refused = reads_refused
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).may_have_been_applied) == (result, applied)
+
+
+def test_refused_by_if_match_and_unreadable_is_stale() -> None:
+    azure = one_machine("touched")
+    azure.machines[machine_id("web")].reads_refused = 1
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).may_have_been_applied) == (Result.STALE, False)
+
+
+# ------------------------------------------------------------------------------------------------ answers that are lost
+
+
+@pytest.mark.parametrize("etag", [True, False])
+@pytest.mark.parametrize(("fault", "patches"), [("lost-after", 1), ("lost-before", 2)])
+def test_lost_answer_is_settled_by_reading(fault: str, patches: int, etag: bool) -> None:
+    azure = one_machine(fault, etag=etag)
+    assert runs.apply_all(azure).counts == RunCounts(scope=1, applied=1, verified=1)
+    assert (azure.count("PATCH"), azure.writes()) == (patches, {"web": 1})
+
+
+def test_answers_lost_again_and_again_end_as_unknown() -> None:
+    azure = one_machine("lost-before", "lost-before", "lost-before")
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).may_have_been_applied) == (Result.UNKNOWN, True)
+    assert azure.count("PATCH") == 2
+
+
+def test_machine_that_moved_after_a_lost_answer_is_unknown() -> None:
+    azure = one_machine("lost-before")
+    azure.before_patch = lambda machine: azure.edit(machine, tag="db")
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineMoved")
+
+
+def test_what_was_never_sent_can_be_sent_by_resume() -> None:
+    azure = one_machine("not-sent")
+    with runs.temporary_store() as store:
+        (end,) = runs.apply_in(store, azure, plan=azure.plan()).results
+        assert (end.result, runs.error_of(end).may_have_been_applied) == (Result.NOT_SENT, False)
+        assert runs.apply_in(store, azure).counts == RunCounts(scope=1, applied=1, verified=1)
+
+
+# ------------------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "advice"),
+    [
+        ("ScopeLocked", 409, "Remove the ReadOnly lock"),
+        ("DenyAssignmentAuthorizationFailed", 403, "deny assignment"),
+        ("AuthorizationFailed", 403, "Microsoft.Compute/virtualMachines/write"),
+        ("RequestDisallowedByPolicy", 403, "owner of the policy"),
+        ("MissingSubscriptionRegistration", 409, "Register the resource provider"),
+        ("ResourceNotFound", 404, "deleted or moved"),
+        ("OperationNotAllowed", 409, "present state"),
+        ("SomethingNew", 400, "activity log"),
+    ],
+)
+def test_refusal_is_a_value_with_advice_and_stops_nobody_else(code: str, status: int, advice: str) -> None:
+    azure = fleet_of(5)
+    azure.machines[machine_id("vm-0002")].faults.append(f"{code}:{status}")
+    report = runs.apply_all(azure)
+    assert report.counts == RunCounts(scope=5, applied=4, failed=1, verified=4)
+    error = runs.error_of(report.results[2])
+    assert (error.code, error.http_status, error.may_have_been_applied) == (code, status, False)
+    assert advice in error.advice
+    assert "vm-0002" in error.message
+
+
+def test_concurrent_write_is_waited_out() -> None:
+    azure = one_machine("ConflictingConcurrentWriteNotAllowed:409", "Conflict:409")
+    assert runs.apply_all(azure).counts.verified == 1
+    assert azure.count("PATCH") == 3
+
+
+def test_concurrent_writes_without_end_are_a_failure() -> None:
+    azure = one_machine(*["Conflict:409"] * 9)
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).code, azure.count("PATCH")) == (Result.FAILED, "Conflict", 4)
+
+
+# ------------------------------------------------------------------------------------------------ stopping
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "spent_at"), [("1", 100, 1), ("3", 100, 3), ("5%", 100, 5), ("0.5%", 100, 1), ("50%", 3, 2)]
+)
+def test_budget_is_spent_at(text: str, changes: int, spent_at: int) -> None:
+    budget = MaxFailures.parse(text)
+    assert next(failures for failures in range(changes + 1) if budget.is_spent(failures, changes)) == spent_at
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "x", "0%", "%", "nan%", "inf%", "1.5"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a failure budget"):
+        MaxFailures.parse(text)
+
+
+def test_spent_budget_stops_sending_and_resume_goes_on() -> None:
+    azure = fleet_of(60)
+    for number in range(10):
+        azure.machines[machine_id(f"vm-{number:04}")].faults.append("ScopeLocked:409")
+    watcher = runs.Watcher()
+    options = ApplyOptions(concurrency=4, max_failures=MaxFailures(count=3))
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=azure.plan(), options=options, observer=watcher)
+        counts = report.counts
+        assert (report.state, counts.failed + counts.not_sent + counts.applied) == ("finished", 60)
+        assert 3 <= counts.failed <= 3 + 4
+        assert azure.count("PATCH") <= 3 + 4
+        assert runs.error_of(report.results[-1]).code == "FailureBudgetSpent"
+        assert any("failure budget is spent" in remark for remark in watcher.remarks)
+        again = runs.apply_in(store, azure)
+    assert again.counts.not_sent == 0
+    assert again.counts.applied + again.counts.failed == 60
+    assert again.requests["PATCH"] == 60
+
+
+def test_stop_sends_nothing_more_and_follows_what_is_under_way() -> None:
+    azure = fleet_of(50)
+    stop = asyncio.Event()
+
+    azure.before_patch = lambda machine: stop.set() if machine.name == "vm-0011" else None
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=azure.plan(), options=ApplyOptions(concurrency=4), stop=stop)
+        assert report.state == "interrupted"
+        assert report.counts.applied == report.counts.verified == azure.count("PATCH") <= 16
+        assert report.counts.not_sent == 50 - report.counts.applied
+        assert runs.error_of(report.results[-1]).code == "Stopped"
+        assert store.list()[0].state == "interrupted"
+        again = runs.apply_in(store, azure)
+    assert again.counts == RunCounts(scope=50, applied=50, verified=50)
+    assert set(azure.writes().values()) == {1}
+
+
+def test_stop_with_nothing_left_to_send_is_a_finished_run() -> None:
+    stop = asyncio.Event()
+    azure = fleet_of(5)
+    azure.before_patch = lambda _: stop.set()
+    assert runs.apply_all(azure, stop=stop).state == "finished"
+
+
+def test_cancelling_returns_at_once_and_leaves_a_truthful_journal() -> None:
+    azure = fleet_of(20, duration_s=1e6)
+
+    async def main() -> None:
+        with runs.temporary_store() as store:
+            apply = apply_plan(store.create(azure.plan()), azure, ApplyOptions(), clock=LoopClock())
+            task = asyncio.create_task(apply)
+            await asyncio.sleep(2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            journal = store.open()
+            report = report_of(journal)
+            journal.release()
+            assert (report.state, report.counts.unknown) == ("interrupted", 20)
+            assert "runs resume" in runs.error_of(report.results[0]).advice
+
+    run_virtually(main())
+
+
+def test_stop_before_the_first_change_of_a_resumed_run_leaves_sent_ones_unknown() -> None:
+    azure = fleet_of(3)
+    stop = asyncio.Event()
+    stop.set()
+    with runs.temporary_store() as store:
+        assert runs.apply_until(store, azure, plan=azure.plan(), at=2, committed=True)
+        report = runs.apply_in(store, azure, stop=stop)
+    assert report.counts == RunCounts(scope=3, unknown=3)
+
+
+# ------------------------------------------------------------------------------------------------ refused as a whole
+
+
+def test_plan_for_another_target_is_refused_before_anything_is_sent() -> None:
+    azure = one_machine()
+    plan = azure.plan()
+    azure.target = Target("AzureCloud", "https://management.azure.com", "88888888-8888-8888-8888-888888888888")
+    with pytest.raises(WrongTargetError, match=r"tenant 99999999-.* and this is tenant 88888888-"):
+        runs.apply_all(azure, plan=plan)
+    assert azure.log == []
+
+
+def test_read_only_connection_is_refused() -> None:
+    azure = one_machine()
+    azure.read_only = True
+    with pytest.raises(UnsafeError, match="reading only"):
+        runs.apply_all(azure)
+
+
+AUTOPATCH = {"patchMode": "AutomaticByPlatform"}
+UNBYPASS = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": False}}
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "is_refused"),
+    [
+        ({"patchMode": "Manual"}, AUTOPATCH, True),
+        (None, AUTOPATCH, True),
+        (SET, UNBYPASS, True),
+        (AUTOPATCH, {"assessmentMode": "AutomaticByPlatform"}, False),
+        (SET, {"patchMode": "Manual"}, False),
+        (SET, AUTOPATCH, False),
+    ],
+)
+def test_nothing_is_newly_handed_to_azure_unasked(
+    before: dict[str, object] | None, sent: dict[str, object], is_refused: bool
+) -> None:
+    azure = one_machine()
+    plan = azure.plan()
+    body = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": sent}}}}
+    change = replace(plan.changes[0], before=before, body=body)
+    unasked = replace(plan, changes=(change,))
+    asked = replace(unasked, wanted=WantedSettings(orchestration=Orchestration.AZURE_MANAGED))
+    if is_refused:
+        with pytest.raises(UnsafeError, match="nobody asked for that by name"):
+            runs.apply_all(azure, plan=unasked)
+        assert azure.log == []
+    else:
+        runs.apply_all(azure, plan=unasked)
+    runs.apply_all(one_machine(), plan=asked)
+
+
+def test_expired_sign_in_ends_the_run_and_resume_finishes_it() -> None:
+    azure = fleet_of(30)
+
+    def expire(machine: object) -> None:
+        azure.signed_out = azure.count("PATCH") >= 10
+
+    azure.before_patch = expire
+    with runs.temporary_store() as store:
+        with pytest.raises(SignInError):
+            runs.apply_in(store, azure, plan=azure.plan(), options=ApplyOptions(concurrency=4))
+        assert store.list()[0].state == "interrupted"
+        azure.before_patch, azure.signed_out = (lambda _: None), False
+        assert runs.apply_in(store, azure).counts == RunCounts(scope=30, applied=30, verified=30)
+    assert set(azure.writes().values()) == {1}
+
+
+@settings(max_examples=50, deadline=None)
+@given(step=st.integers(0, 30), committed=st.booleans())
+def test_full_disk_sends_nothing_that_is_not_written_down(step: int, committed: bool) -> None:
+    """Whatever write fails: each machine that was written is at least "intended" in the journal, and resume ends it."""
+    azure = fleet_of(12)
+    full = StorageError("could not write the journal: database or disk is full.")
+    with runs.temporary_store() as store:
+        if runs.apply_until(store, azure, plan=azure.plan(), at=step, committed=committed, end=full):
+            journal = store.open()
+            intended = {entry.change.id.name for entry in journal.entries() if entry.step is not Step.PENDING}
+            journal.release()
+            assert {name for name, writes in azure.writes().items() if writes} <= intended
+            assert runs.apply_in(store, azure).counts.verified == 12
+    assert set(azure.writes().values()) == {1}
