@@ -168,7 +168,7 @@ class Faults:
                 )
             case "canceled":
                 operation.outcome = "Canceled"
-                operation.error = bend.error or _made_up("OperationPreempted", "Operation is preempted by a newer one.")
+                operation.error = bend.error or _made_up("OperationCanceled", "The operation was canceled.")
             case "succeeded":
                 operation.outcome, operation.error = "Succeeded", None
 

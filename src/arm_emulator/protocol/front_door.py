@@ -44,14 +44,15 @@ def admit(emulator: "Emulator", request: Request, match: Match | None) -> Respon
             request, subscription, retry_header=emulator.profile.arm_throttled_retry_after == "present"
         )
     )
+    params = match.params if match is not None else {}
     scope = authorization_scope(request.path)
-    emulator.authorization.check_role(request.principal, route.action, scope)
-    emulator.authorization.check_denials(request.principal, route.action, scope)
+    action = route.action.format(**params) if "{" in route.action else route.action
+    emulator.authorization.check_role(request.principal, action, scope)
+    emulator.authorization.check_denials(request.principal, action, scope)
     posts = emulator.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
     emulator.authorization.check_locks(request.method, scope, posts_are_writes=posts)
     _check_registration(emulator, request, subscription)
     _check_group(emulator, request)
-    params = match.params if match is not None else {}
     headers.update(_spend_provider(emulator, request, route, subscription, params))
     response = route.handler(emulator, request, params)
     for name, value in headers.items():
@@ -143,6 +144,8 @@ def authorization_scope(path: str) -> str:
 
 def _check_registration(emulator: "Emulator", request: Request, subscription: str) -> None:
     namespace = namespace_of(request.path)
+    if request.path.lower().rstrip("/").endswith((f"{namespace.lower()}/register", f"{namespace.lower()}/unregister")):
+        return
     found = emulator.directory.subscription(subscription) if subscription else None
     if found is None or namespace.lower() in ALWAYS_REGISTERED or namespace.lower() not in found.unregistered:
         return

@@ -34,7 +34,7 @@ DURATIONS: Mapping[Kind, tuple[tuple[float, float], ...]] = {
     "assess": ((0.0, 109.0), (1.0, 182.0)),
     "install": ((0.0, 136.0), (1.0, 1226.0)),
 }
-"""Quantile and seconds, from startTime and endTime of recorded operations; straight lines between them. The ends of
+"""Quantile and seconds, from startTime and endTime of recorded operations. The ends of
 ``create``, ``delete`` and ``power``, and every lower end, are drawn by hand: only medians and maxima are recorded."""
 
 FIRST_POLL_RETRY_AFTER = (30, 35, 36, 37, 50, 61, 70, 97)
@@ -250,10 +250,10 @@ def wire_time(moment: datetime) -> str:
 
 
 def quantile(table: tuple[tuple[float, float], ...], at: float) -> float:
-    """The value at a quantile of a table of (quantile, value), straight lines between."""
+    """The value at a quantile of a table of (quantile, value), growing evenly by ratio between: long tails are thin."""
     for (low, value), (high, following) in itertools.pairwise(table):
         if at <= high:
-            return value + (following - value) * (at - low) / (high - low)
+            return float(value * (following / value) ** ((at - low) / (high - low)))
     return table[-1][1]
 
 

@@ -126,6 +126,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/providers/{namespace}", _get),
     Route("GET", "/subscriptions/{subscription}/providers", _list),
     Route("GET", _ONE, _get),
-    Route("POST", f"{_ONE}/register", _register, "*/register/action"),
-    Route("POST", f"{_ONE}/unregister", _unregister, "*/unregister/action"),
+    Route("POST", f"{_ONE}/register", _register, "{namespace}/register/action"),
+    Route("POST", f"{_ONE}/unregister", _unregister, "{namespace}/unregister/action"),
 )

@@ -1,0 +1,237 @@
+"""The order of the front door's checks, and the exact refusals."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.emulator.core.conftest import Client, Start
+
+from arm_emulator.demo_fleet import demo_fleet
+from arm_emulator.profile import Profile
+
+SUB = "/subscriptions/22222222-2222-2222-2222-222222222222"
+VM = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
+V = "?api-version=2024-07-01"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+"""Microsoft's public role ids."""
+EVE = "77777777-7777-7777-7777-777777777777"
+
+
+def role(scope: str, definition: str, principal: str = EVE) -> dict[str, Any]:
+    return {
+        "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/8888-{len(scope)}",
+        "properties": {
+            "principalId": principal,
+            "scope": scope or "/",
+            "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{definition}",
+        },
+    }
+
+
+@pytest.fixture
+def eve(start: Start, fleet: dict[str, Any]) -> Callable[..., Client]:
+    """A second principal with the roles given."""
+
+    def make(*assignments: dict[str, Any], **more: Any) -> Client:
+        principals = [{"clientId": EVE, "objectId": EVE, "displayName": "Eve"}]
+        own = start({**fleet, "principals": principals, "roleAssignments": list(assignments), **more})
+        return Client(own.emulator, EVE)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "code"),
+    [
+        ("GET", f"{VM}/a", 400, "MissingApiVersionParameter"),
+        ("GET", f"{VM}/a?api-version=now", 400, "InvalidApiVersionParameter"),
+        ("GET", f"/subscriptions/99999999-9999-9999-9999-999999999999/resourcegroups{V}", 404, "SubscriptionNotFound"),
+        ("GET", f"{VM.replace('rg-app', 'gone')}/a{V}", 404, "ResourceGroupNotFound"),
+        ("GET", f"{VM}/gone{V}", 404, "ResourceNotFound"),
+        ("GET", f"{SUB}/resourceGroups/gone{V}", 404, "ResourceGroupNotFound"),
+        ("GET", f"{SUB}/providers/Microsoft.Storage/storageAccounts{V}", 501, "NotEmulated"),
+        ("PUT", f"{SUB}/providers/Microsoft.Compute/virtualMachines{V}", 501, "NotEmulated"),
+        ("GET", f"/nowhere{V}", 501, "NotEmulated"),
+    ],
+)
+def test_each_refusal_has_its_own_code(
+    start: Start, fleet: dict[str, Any], method: str, target: str, status: int, code: str
+) -> None:
+    """A client tells these apart by code, so none may stand for another."""
+    seen = start(fleet)(method, target)
+    assert (seen.status, seen.code) == (status, code)
+
+
+def test_wording_of_a_missing_machine(start: Start, fleet: dict[str, Any]) -> None:
+    """The recorded sentence, and the mark that the front door refused."""
+    seen = start(fleet)("GET", f"{VM}/gone{V}")
+    assert seen.json["error"]["message"] == (
+        "The Resource 'Microsoft.Compute/virtualMachines/gone' under resource group 'rg-app' was not found. For more "
+        "details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )
+    assert seen.headers["x-ms-failure-cause"] == "gateway"
+
+
+def test_missing_subscription_may_be_forbidden(start: Start, fleet: dict[str, Any]) -> None:
+    """Which of the two Azure answers is unconfirmed, so both are there."""
+    client = start(fleet, profile=Profile(missing_subscription="forbidden"))
+    assert client("GET", f"/subscriptions/99999999-9999-9999-9999-999999999999/resourcegroups{V}").status == 403
+
+
+def test_common_headers(start: Start, fleet: dict[str, Any]) -> None:
+    """Every answer carries what every recorded answer carries."""
+    headers = start(fleet)("GET", f"{SUB}/resourcegroups{V}").headers
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["Pragma"] == "no-cache"
+    assert headers["Expires"] == "-1"
+    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["x-ms-routing-request-id"].startswith("WESTEUROPE:20300107T120000Z:")
+    assert headers["Date"] == "Mon, 07 Jan 2030 12:00:00 GMT"
+    assert headers["x-ms-ratelimit-remaining-subscription-reads"] == "249"
+    assert headers["x-ms-ratelimit-remaining-subscription-global-reads"] == "3749"
+
+
+@pytest.mark.parametrize(("asked", "echoed"), [("true", True), ("false", False), ("", False)])
+def test_client_request_id_is_echoed_on_request_only(
+    start: Start, fleet: dict[str, Any], asked: str, echoed: bool
+) -> None:
+    """The echo is opt-in."""
+    given = {"x-ms-client-request-id": "abc", "x-ms-return-client-request-id": asked}
+    seen = start(fleet)("GET", f"{SUB}/resourcegroups{V}", headers=given)
+    assert ("x-ms-client-request-id" in seen.headers) is echoed
+
+
+def test_paths_are_taken_in_any_casing_and_with_double_slashes(start: Start, fleet: dict[str, Any]) -> None:
+    """Clients write resourcegroups, resourceGroups and worse."""
+    client = start(fleet)
+    shouting = f"/{VM.upper().replace('SUBSCRIPTIONS', 'Subscriptions')}/A{V}"
+    assert client("GET", shouting).status == 200
+
+
+def test_a_principal_without_a_role_sees_no_subscription(eve: Callable[..., Client]) -> None:
+    """Lists hide it, a direct call is refused."""
+    client = eve()
+    assert client("GET", f"/subscriptions{V}").json["value"] == []
+    assert client("GET", f"{VM}/a{V}").code == "AuthorizationFailed"
+
+
+def test_a_reader_may_read_and_not_write(eve: Callable[..., Client]) -> None:
+    """The refusal names client, action and scope, word for word."""
+    client = eve(role(SUB, READER))
+    assert client("GET", f"{VM}/a{V}").status == 200
+    seen = client("PATCH", f"{VM}/a{V}", {"tags": {}})
+    assert seen.status == 403
+    assert seen.json["error"]["message"] == (
+        f"The client '{EVE}' with object id '{EVE}' does not have authorization to perform action "
+        f"'Microsoft.Compute/virtualMachines/write' over scope '{VM}/a' or the scope is invalid. If access was "
+        "recently granted, please refresh your credentials."
+    )
+
+
+def test_a_role_on_a_group_does_not_reach_the_operations_of_its_subscription(eve: Callable[..., Client]) -> None:
+    """locations/operations/read is a subscription's action: such a principal must poll the machine."""
+    client = eve(role(f"{SUB}/resourceGroups/rg-app", OWNER))
+    changed = client("PATCH", f"{VM}/a{V}", {"properties": {"licenseType": "RHEL_BYOS"}})
+    assert changed.status == 200
+    assert client("GET", changed.headers["Azure-AsyncOperation"]).code == "AuthorizationFailed"
+    assert client("GET", f"{VM.replace('rg-app', 'RG-Data')}/c{V}").code == "AuthorizationFailed"
+
+
+def test_a_role_on_a_management_group_reaches_its_subscriptions(
+    eve: Callable[..., Client], fleet: dict[str, Any]
+) -> None:
+    """Inheritance goes through the groups above."""
+    above = "/providers/Microsoft.Management/managementGroups/mg-top"
+    fleet["subscriptions"][0]["managementGroup"] = "mg-low"
+    groups = [{"name": "mg-top"}, {"name": "mg-low", "parent": "mg-top"}]
+    client = eve(role(above, READER), managementGroups=groups)
+    assert client("GET", f"{VM}/a{V}").status == 200
+
+
+def test_permissions_are_those_of_the_roles(eve: Callable[..., Client]) -> None:
+    """The doctor reads this to say what is missing."""
+    client = eve(role(f"{SUB}/resourceGroups/rg-app", READER))
+    at_group = client("GET", f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Authorization/permissions{V}").json
+    at_subscription = client("GET", f"{SUB}/providers/Microsoft.Authorization/permissions{V}").json
+    assert [entry["actions"] for entry in at_group["value"]] == [["*/read"]]
+    assert at_subscription["value"] == []
+
+
+@pytest.mark.parametrize(
+    ("level", "patch", "delete"), [("ReadOnly", "ScopeLocked", "ScopeLocked"), ("CanNotDelete", "", "ScopeLocked")]
+)
+@pytest.mark.parametrize("scope", [SUB, f"{SUB}/resourceGroups/rg-app", f"{VM}/a"])
+def test_locks_hold_at_and_below_their_scope(
+    start: Start, fleet: dict[str, Any], level: str, patch: str, delete: str, scope: str
+) -> None:
+    """A CanNotDelete lock does not block a PATCH; a ReadOnly one does, wherever it stands above."""
+    client = start(fleet)
+    lock = f"{scope}/providers/Microsoft.Authorization/locks/l{V}"
+    assert client("PUT", lock, {"properties": {"level": level}}).status == 201
+    patched = client("PATCH", f"{VM}/a{V}", {"tags": {"x": "y"}})
+    assert (patched.code if patched.status >= 400 else "") == patch
+    deleted = client("DELETE", f"{VM}/a{V}")
+    assert (deleted.status, deleted.code) == (409, delete)
+    assert client("DELETE", lock).status == 200
+    assert client("PATCH", f"{VM}/a{V}", {"tags": {"x": "z"}}).status == 200
+
+
+def test_a_lock_elsewhere_holds_nothing(start: Start, fleet: dict[str, Any]) -> None:
+    """Neither a sibling machine's lock nor another group's."""
+    client = start(fleet)
+    client("PUT", f"{VM}/b/providers/Microsoft.Authorization/locks/l{V}", {"properties": {"level": "ReadOnly"}})
+    assert client("PATCH", f"{VM}/a{V}", {"tags": {}}).status == 200
+
+
+def test_deny_assignments_refuse_what_a_role_allows(start: Start) -> None:
+    """AKS and Databricks groups refuse writes to their owner too, and reads go through."""
+    client = start(demo_fleet())
+    node = f"{SUB}/resourceGroups/MC_aks-prod_westeurope/providers/Microsoft.Compute/virtualMachines/aks-pool1-0{V}"
+    assert client("GET", node).status == 200
+    seen = client("PATCH", node, {"tags": {}})
+    assert (seen.status, seen.code) == (403, "DenyAssignmentAuthorizationFailed")
+    assert (
+        "because of the deny assignment with name 'System deny assignment created by" in seen.json["error"]["message"]
+    )
+
+
+def test_an_unregistered_provider_refuses_writes(start: Start) -> None:
+    """MissingSubscriptionRegistration names the namespace; registering cures it after a while."""
+    client = start(demo_fleet())
+    sandbox = "/subscriptions/66666666-6666-6666-6666-666666666666"
+    group = f"{sandbox}/resourceGroups/rg-sandbox"
+    target = f"{group}/providers/Microsoft.Maintenance/maintenanceConfigurations/m?api-version=2023-04-01"
+    seen = client("PUT", target, {})
+    assert (seen.status, seen.code) == (409, "MissingSubscriptionRegistration")
+    assert seen.json["error"]["details"][0]["target"] == "Microsoft.Maintenance"
+    provider = f"{sandbox}/providers/Microsoft.Maintenance"
+    assert client("POST", f"{provider}/register{V}").json["registrationState"] == "Registering"
+    client("POST", "/_emulator/clock", {"advance": "PT1M"})
+    assert client("GET", f"{provider}{V}").json["registrationState"] == "Registered"
+    assert "MissingSubscriptionRegistration" not in client("PUT", target, {}).body.decode()
+
+
+def test_the_order_of_the_checks(eve: Callable[..., Client]) -> None:
+    """RBAC stands before locks, and both before the resource group is looked for."""
+    client = eve(role(f"{SUB}/resourceGroups/rg-app", OWNER))
+    lock = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Authorization/locks/l{V}"
+    client("PUT", lock, {"properties": {"level": "ReadOnly"}})
+    assert client("PATCH", f"{VM}/gone{V}", {}).code == "ScopeLocked"
+    assert client("PATCH", f"{VM.replace('rg-app', 'gone')}/a{V}", {}).code == "AuthorizationFailed"
+
+
+def test_a_disabled_subscription_is_read_only(start: Start, fleet: dict[str, Any]) -> None:
+    """Reads go on, writes are refused."""
+    fleet["subscriptions"][0]["state"] = "Disabled"
+    client = start(fleet)
+    assert client("GET", f"{VM}/a{V}").status == 200
+    assert client("PATCH", f"{VM}/a{V}", {}).code == "ReadOnlyDisabledSubscription"
+
+
+def test_broken_json_is_refused(start: Start, fleet: dict[str, Any]) -> None:
+    """And nothing is stored."""
+    client = start(fleet)
+    seen = client("PATCH", f"{VM}/a{V}", "x")
+    assert seen.status == 400
