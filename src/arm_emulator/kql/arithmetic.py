@@ -82,7 +82,7 @@ def bin_real(value: float, size: float) -> float | None:
     """Round down to a multiple of `size`."""
     if size <= 0 or not math.isfinite(value) or not math.isfinite(size):
         return None
-    return math.floor(value / size) * size
+    return float(math.floor(value / size) * size)
 
 
 LONG: dict[str, Callable[..., Value]] = {

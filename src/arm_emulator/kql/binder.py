@@ -14,7 +14,7 @@ from typing import Protocol
 
 from arm_emulator.kql import arithmetic, binder_lists, binder_strings, functions, values
 from arm_emulator.kql.code import ABSENT, Bound, Namespace
-from arm_emulator.kql.conversions import applied, composed, constant, convert, to_text
+from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, constant, convert, to_text
 from arm_emulator.kql.datetimes import from_datetime
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
@@ -207,7 +207,7 @@ class _Visit:
             raise self._binder.refusal(f"An item of a {base.type} cannot be read; it must be a dynamic.", tree.at)
         if index.type not in INTEGERS | {Type.STRING, Type.DYNAMIC}:
             raise self._binder.refusal(f"An index must be a number or a string, not a {index.type}.", index.at)
-        name = f"{base.name}_{index.constant}" if base.name and index.is_constant else ""
+        name = f"{base.name}_{index.constant}".replace("-", "_") if base.name and index.is_constant else ""
         return applied(self._space, values.item_of, Type.DYNAMIC, base, index).named(name)
 
     def _call(self, tree: Call) -> Bound:
@@ -277,8 +277,21 @@ class _Visit:
             return left, self._from_dynamic(right, left.type)
         if left.type is right.type:
             return None if left.type is Type.DYNAMIC else (left, right)
+        if left.type is Type.STRING and left.is_constant:
+            return self._read_literal(left, right.type), right
+        if right.type is Type.STRING and right.is_constant:
+            return left, self._read_literal(right, left.type)
         comparable = NUMBERS | {Type.BOOL}
         return (left, right) if left.type in comparable and right.type in comparable else None
+
+    def _read_literal(self, bound: Bound, kind: Type) -> Bound:
+        """Read a constant text beside a datetime, a timespan or a guid as one of those, as Kusto does."""
+        if kind not in TIMES | {Type.GUID}:
+            raise self._binder.refusal(f"A {kind} cannot be compared with a string.", bound.at)
+        read = applied(self._space, FROM_DYNAMIC[kind], kind, bound)
+        if read.constant is None:
+            raise self._binder.refusal(f"This text is no {kind}.", bound.at)
+        return read
 
     def _from_dynamic(self, bound: Bound, kind: Type) -> Bound:
         """Read a dynamic as the other side's type; a number keeps its fraction beside an integer."""

@@ -10,7 +10,7 @@ import re
 from arm_emulator.kql import expansion, patterns
 from arm_emulator.kql.binder import Binder
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import FROM_DYNAMIC, to_text
+from arm_emulator.kql.conversions import to_text
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.plan import Expand, Filter, Unpack
@@ -48,35 +48,22 @@ class RowOperators:
                 raise self.scalars.refusal(f"A column with the name '{name}' is already declared.", tree.at)
         taken = {name for name in written if name}
         named: list[tuple[str, Bound]] = []
+        old = set(relation.row.names)
         unnamed = 0
         for given, (_, bound) in zip(written, bounds, strict=True):
             name = given
             if not given:
                 unnamed += not bound.name
-                name = free_name(bound.name, taken) if bound.name else _numbered("Column", unnamed, taken)
+                name = free_name(bound.name, taken) if bound.name else _numbered("Column", unnamed, taken | old)
                 taken.add(name)
             named.append((name, bound))
         return named
 
     def extend(self, relation: Relation, tree: Extend, lets: Lets) -> Relation:
         """Add columns, or replace those of the same name where they stand; none sees another's new value."""
-        named = self._apart(relation, self.columns(relation, tree.columns, lets), tree.columns)
+        named = self.columns(relation, tree.columns, lets)
         relation.row = relation.row.replaced({name: relation.computed(bound, name) for name, bound in named})
         return relation
-
-    def _apart(
-        self, relation: Relation, named: list[tuple[str, Bound]], trees: tuple[Assigned, ...]
-    ) -> list[tuple[str, Bound]]:  # fmt: skip
-        """Give a column that the rules named a number where the row has that name already."""
-        taken = set(relation.row.names) | {name for name, _ in named}
-        apart: list[tuple[str, Bound]] = []
-        for (given, bound), tree in zip(named, trees, strict=True):
-            name = given
-            if not tree.name and not _is_column(bound) and relation.row.find(given):
-                name = free_name(given, taken)
-                taken.add(name)
-            apart.append((name, bound))
-        return apart
 
     def project(self, relation: Relation, tree: Project, lets: Lets) -> Relation:
         """Leave exactly these columns, in this order."""
@@ -157,6 +144,8 @@ class RowOperators:
         for column, bound in zip(tree.columns, bounds, strict=True):
             if bound.type is not Type.DYNAMIC:
                 raise self.scalars.refusal(f"A dynamic is expected here, not a {bound.type}.", bound.at)
+            if column.type not in expansion.READERS and column.type is not None:
+                raise self.scalars.refusal(f"An expansion to a {column.type} is not supported.", column.at)
             name = column.name or bound.name
             if not name or name in changes:
                 raise self.scalars.refusal("An expanded column needs a name of its own.", column.at)
@@ -165,7 +154,7 @@ class RowOperators:
         if tree.index_column:
             slots.append(Slot(tree.index_column, Type.LONG))
             changes[tree.index_column] = slots[-1]
-        readers = tuple(FROM_DYNAMIC.get(slot.type) for slot in slots[: len(bounds)])
+        readers = tuple(expansion.READERS[slot.type] for slot in slots[: len(bounds)])
         limit = _DEFAULT_ROW_LIMIT if tree.limit is None else tree.limit
         expand = expansion.expander(readers, limit=limit, index=bool(tree.index_column), arrays=tree.bags_as_arrays)
         text = f"{self.space.function(expand)}({', '.join(bound.text for bound in bounds)})"

@@ -19,14 +19,13 @@ _UNITS = {
     "sec": SECOND, "second": SECOND, "ms": 10_000, "millisecond": 10_000, "microsecond": 10, "tick": 1,
 }  # fmt: skip
 _DATE = re.compile(
-    r"\s*(\d{4})[-/](\d{1,2})[-/](\d{1,2})"
+    r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:(?:[T ]|\s+)(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|z|[+-]\d{2}:?\d{2})?\s*"
 )
 _MONTH_FIRST = re.compile(
-    r"\s*(\d{1,2})/(\d{1,2})/(\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?\s*([AaPp][Mm])?)?\s*"
+    r"\s*(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?\s*([AaPp][Mm])?)?\s*"
 )
 _COMPACT = re.compile(r"\s*(\d{4})(\d{2})(\d{2})\s*")
-_MONTH = re.compile(r"\s*(\d{4})(?:-(\d{2}))?\s*")
 _RFC = re.compile(
     r"\s*(?:\w{3},\s+)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.(\d{1,7}))?"
     r"\s*(?:GMT|Z|UTC)?\s*"
@@ -87,8 +86,6 @@ def parse_datetime(text: str) -> int | None:
         return _month_first(match)
     if match := _COMPACT.fullmatch(text):
         return ticks_of(int(match[1]), int(match[2]), int(match[3]))
-    if match := _MONTH.fullmatch(text):
-        return ticks_of(int(match[1]), int(match[2] or 1), 1)
     if match := _RFC.fullmatch(text):
         clock = _clock(match[4], match[5], match[6], match[7])
         month_number = _MONTHS.get(match[2].lower())
@@ -110,7 +107,7 @@ def _month_first(match: re.Match[str]) -> int | None:
 
 
 def parse_timespan(text: str) -> int | None:
-    """Return the ticks of `d.hh:mm:ss.fffffff`, of `3h` and the like, or of a bare number of days; else None."""
+    """Return the ticks of `d.hh:mm:ss.fffffff` or `hh:mm[:ss]`; None for any other text, `3h` and `5` among them."""
     if match := _SPAN.fullmatch(text):
         sign, days, hour, minute, second, fraction = match.groups()
         clock = _clock(hour, minute, second, fraction)
@@ -118,13 +115,18 @@ def parse_timespan(text: str) -> int | None:
             return None
         ticks = int(days or 0) * DAY + clock
         return -ticks if sign else ticks
+    return None
+
+
+def literal_timespan(text: str) -> int | None:
+    """Return the ticks inside a `timespan(...)` literal, which may also be `3h` or a bare number of days."""
     if match := _UNIT_SPAN.fullmatch(text):
         unit = match[2]
         size = _UNITS.get(unit) or _UNITS.get(unit.rstrip("s"))
         return None if size is None else round(float(match[1]) * size)
     if re.fullmatch(r"\s*-?\d+\s*", text):
         return int(text) * DAY
-    return None
+    return parse_timespan(text)
 
 
 def calendar_of(ticks: int) -> date:

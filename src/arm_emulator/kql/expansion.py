@@ -9,9 +9,35 @@ Source: Kusto documentation of mv-expand ("single values", modes of expansion); 
 from collections.abc import Callable
 from itertools import islice, zip_longest
 
-from arm_emulator.kql.values import Value
+from arm_emulator.kql.types import Type
+from arm_emulator.kql.values import Value, datetime_of, guid_of, int_of, long_of, real_of, text_of
 
 Reader = Callable[[Value], Value] | None
+
+
+def _number(value: Value) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _bool(value: Value) -> bool | None:
+    return bool(value) if isinstance(value, int) else None
+
+
+def _text_only(read: Callable[[Value], Value]) -> Callable[[Value], Value]:
+    return lambda value: read(value) if isinstance(value, str) else None
+
+
+# `to typeof(...)` reads an item that has the kind already; a text that looks like a number stays null.
+READERS: dict[Type, Reader] = {
+    Type.STRING: text_of,
+    Type.LONG: lambda value: long_of(_number(value)),
+    Type.INT: lambda value: int_of(_number(value)),
+    Type.REAL: lambda value: real_of(_number(value)),
+    Type.BOOL: _bool,
+    Type.DATETIME: _text_only(datetime_of),
+    Type.GUID: _text_only(guid_of),
+    Type.DYNAMIC: None,
+}
 
 
 def items_of(value: Value, *, arrays: bool = False) -> list[Value]:

@@ -34,7 +34,7 @@ _CONVERSIONS = {
     "toboolean": (Type.BOOL, values.bool_of, NUMBERS | {Type.BOOL, Type.STRING}),
     "totimespan": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
     "totime": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
-    "todatetime": (Type.DATETIME, values.datetime_of, INTEGERS | {Type.STRING, Type.DATETIME}),
+    "todatetime": (Type.DATETIME, values.datetime_of, frozenset({Type.STRING, Type.DATETIME})),
     "toguid": (Type.GUID, values.guid_of, frozenset({Type.STRING, Type.GUID})),
 }
 
@@ -74,6 +74,8 @@ def _isnull(site: Site, arguments: list[Bound]) -> Bound:
     word = "is" if site.name == "isnull" else "is not"
     if bound.type is Type.STRING:
         return constant(site.space, Type.BOOL, site.name != "isnull", bound).named("")
+    if bound.is_constant:
+        return constant(site.space, Type.BOOL, (bound.constant is None) == (site.name == "isnull"), bound).named("")
     return composed(site.space, Type.BOOL, f"({bound.text} {word} None)", (bound,), nullable=False)
 
 
@@ -81,6 +83,8 @@ def _isnull(site: Site, arguments: list[Bound]) -> Bound:
 def _isempty(site: Site, arguments: list[Bound]) -> Bound:
     bound = _one(site, arguments)
     negated = site.name != "isempty"
+    if bound.is_constant:
+        return constant(site.space, Type.BOOL, (bound.constant in (None, "")) != negated, bound).named("")
     if bound.type is Type.STRING:
         text = f"({bound.text} != '')" if negated else f"({bound.text} == '')"
     elif bound.type is Type.DYNAMIC:
@@ -99,11 +103,14 @@ def _not(site: Site, arguments: list[Bound]) -> Bound:
 
 
 def _common(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
-    """Bring values to one type; those of types that have nothing in common become dynamics."""
+    """Bring values to one type, or refuse them."""
     kinds = {bound.type for bound in bounds if bound.constant is not None or bound.type is Type.STRING} or {
         bounds[0].type
     }
-    kind = common_type(kinds) or Type.DYNAMIC
+    kind = common_type(kinds)
+    if kind is None or (kind is Type.REAL and len(kinds) > 1):
+        # A cluster answers SEM0525 here; only integers of both sizes, and a dynamic beside a text, go together.
+        raise site.refusal("the values must be of one type; convert them.", bounds[-1].at)
     return kind, [_typed(site, bound, kind) for bound in bounds]
 
 
@@ -143,15 +150,16 @@ def _case(site: Site, arguments: list[Bound]) -> Bound:
 
 
 def _first_value(*found: Value) -> Value:
-    return next((value for value in found if value is not None), None)
+    """Pass over nulls and empty strings; where nothing else is left an empty string is the answer before null."""
+    for value in found:
+        if value is not None and value != "":
+            return value
+    return "" if "" in found else None
 
 
 @register("coalesce")
 def _coalesce(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any*", arguments)
-    kinds = {bound.type for bound in bounds}
-    if common_type(kinds) is None:
-        raise site.refusal("the arguments must be of one type.")
     kind, typed = _common(site, bounds)
     if kind is Type.STRING:
         text = " or ".join(bound.text for bound in typed)
@@ -170,8 +178,8 @@ def _strcat(site: Site, arguments: list[Bound]) -> Bound:
 def _gettype(site: Site, arguments: list[Bound]) -> Bound:
     bound = _one(site, arguments)
     if bound.type is not Type.DYNAMIC:
-        return constant(site.space, Type.STRING, str(bound.type), bound).named("")
-    return applied(site.space, _type_of, Type.STRING, bound)
+        return constant(site.space, Type.STRING, str(bound.type), bound).named(f"type_{bound.name}")
+    return applied(site.space, _type_of, Type.STRING, bound).named(f"type_{bound.name}")
 
 
 def _type_of(value: Value) -> str:

@@ -45,14 +45,7 @@ def _rounded(value: float, digits: int = 0) -> float:
     return whole / factor if digits >= 0 else whole * factor
 
 
-@register("round")
-def _round(site: Site, arguments: list[Bound]) -> Bound:
-    bounds = check(site, "number long?", arguments)
-    if bounds[0].type in INTEGERS:
-        if len(bounds) == 1:
-            return convert(site.space, bounds[0], Type.LONG).named("")
-        return applied(site.space, strict(lambda value, digits: int(_rounded(value, digits))), Type.LONG, *bounds)
-    return applied(site.space, strict(_rounded), Type.REAL, *bounds)
+simple("round", "real long?", Type.REAL, _rounded, keeps_name=True)
 
 
 @register("abs")
@@ -91,18 +84,24 @@ for _names, _function in (
     ("sqrt", math.sqrt), ("exp", math.exp), ("exp2", lambda value: 2.0**value), ("exp10", lambda value: 10.0**value),
     ("log", _logarithm(math.log)), ("log2", _logarithm(math.log2)), ("log10", _logarithm(math.log10)),
 ):  # fmt: skip
-    simple(_names, "real", Type.REAL, _guarded(_function))
+    simple(_names, "real", Type.REAL, _guarded(_function), keeps_name=_names != "exp10")
 simple("pow", "real real", Type.REAL, _guarded(lambda base, exponent: float(base) ** exponent))
-simple("ceiling", "real", Type.REAL, lambda value: float(math.ceil(value)) if math.isfinite(value) else value)
+simple(
+    "ceiling",
+    "real",
+    Type.REAL,
+    lambda value: float(math.ceil(value)) if math.isfinite(value) else value,
+    keeps_name=True,
+)
 simple("sign", "real", Type.REAL, lambda value: math.copysign(1.0, value) if value else 0.0)
 simple("isnan", "real", Type.BOOL, math.isnan)
 simple("isinf", "real", Type.BOOL, math.isinf)
 simple("isfinite", "real", Type.BOOL, math.isfinite)
 simple("pi", "", Type.REAL, lambda: math.pi)
-simple("binary_and", "long long", Type.LONG, lambda left, right: left & right)
-simple("binary_or", "long long", Type.LONG, lambda left, right: left | right)
-simple("binary_xor", "long long", Type.LONG, lambda left, right: left ^ right)
-simple("binary_not", "long", Type.LONG, lambda value: ~value)
+simple("binary_and", "long long", Type.LONG, lambda left, right: left & right, keeps_name=True)
+simple("binary_or", "long long", Type.LONG, lambda left, right: left | right, keeps_name=True)
+simple("binary_xor", "long long", Type.LONG, lambda left, right: left ^ right, keeps_name=True)
+simple("binary_not", "long", Type.LONG, lambda value: ~value, keeps_name=True)
 
 
 def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[..., Value]:

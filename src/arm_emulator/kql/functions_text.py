@@ -20,15 +20,25 @@ from arm_emulator.kql.regexes import BadPatternError, compile_pattern
 from arm_emulator.kql.types import Type
 from arm_emulator.kql.values import Value, text_of
 
+
+def _upper(text: str) -> str:
+    """Put letters in upper case, each staying one letter."""
+    if text.isascii():
+        return text.upper()
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in text)
+
+
 template("tolower", "string", Type.STRING, "{0}.lower()")
-template("toupper", "string", Type.STRING, "{0}.upper()")
+simple("toupper", "string", Type.STRING, _upper)
 template("strlen", "string", Type.LONG, "len({0})")
 simple("string_size", "string", Type.LONG, lambda text: len(text.encode()))
 simple("reverse", "string", Type.STRING, lambda text: text[::-1])
 
 
 def _substring(text: str, start: int, length: int | None = None) -> str:
-    first = max(len(text) + start, 0) if start < 0 else start
+    first = len(text) + start if start < 0 else start
+    if first < 0:
+        return ""
     if length is None:
         return text[first:]
     return text[first : first + length] if length > 0 else ""
@@ -54,7 +64,7 @@ simple("indexof", "string string long? long? long?", Type.LONG, _indexof)
 
 
 def _split(text: str, separator: str, index: int | None = None) -> Value:
-    parts = text.split(separator) if separator else [text]
+    parts = text.split(separator) if separator else list(text)
     if index is None:
         return parts
     return [parts[index]] if 0 <= index < len(parts) else []
@@ -78,7 +88,7 @@ def _bind_strcat_delim(site: Site, arguments: list[Bound]) -> Bound:
 
 
 def _strcat_array(items: Value, delimiter: str) -> str:
-    return delimiter.join(text_of(item) for item in items) if isinstance(items, list) else ""
+    return delimiter.join(text_of(item) for item in items) if isinstance(items, list) else text_of(items)
 
 
 simple("strcat_array array_strcat", "dynamic string", Type.STRING, _strcat_array)
@@ -153,9 +163,10 @@ def _extract_all(site: Site, arguments: list[Bound]) -> Bound:
     groups = list(range(1, pattern.groups + 1))
     if len(bounds) > 2:
         wanted = site.constant(bounds[1], "The groups")
-        groups = [pattern.groupindex.get(each, each) for each in wanted] if isinstance(wanted, list) else []
-    if not groups or any(not isinstance(each, int) or not 0 < each <= pattern.groups for each in groups):
-        raise site.refusal("the pattern needs a group, and may be asked only for those it has.", bounds[0].at)
+        chosen = [pattern.groupindex.get(each, each) for each in wanted] if isinstance(wanted, list) else []
+        groups = [each for each in chosen if each in groups] or groups
+    if not groups:
+        raise site.refusal("the pattern needs a group.", bounds[0].at)
     subject = to_text(site.space, bounds[-1])
 
     def extract(text: str) -> Value:
@@ -229,10 +240,22 @@ def _base64_text(text: str) -> str:
 
 
 simple("base64_decode_tostring base64_decodestring", "string", Type.STRING, _base64_text)
-simple("hash_md5", "string", Type.STRING, lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest())
-simple("hash_sha1", "string", Type.STRING, lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-simple("hash_sha256", "string", Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest())
-simple("tohex", "long long?", Type.STRING, lambda value, width=0: f"{value % 2**64:x}".rjust(width, "0"))
+simple(
+    "hash_md5",
+    "string",
+    Type.STRING,
+    lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() if text else "",
+)
+simple(
+    "hash_sha1",
+    "string",
+    Type.STRING,
+    lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() if text else "",
+)
+simple("hash_sha256", "string", Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest() if text else "")
+simple(
+    "tohex", "long long?", Type.STRING, lambda value, width=0: f"{value % 2**64:x}".rjust(width, "0"), keeps_name=True
+)
 
 
 def _parse_csv(text: str) -> Value:

@@ -5,7 +5,7 @@ from this one.
 """
 
 from arm_emulator.kql.cursor import Cursor
-from arm_emulator.kql.datetimes import parse_datetime, parse_timespan, unit_ticks
+from arm_emulator.kql.datetimes import literal_timespan, parse_datetime, unit_ticks
 from arm_emulator.kql.errors import RECORDED_EXPECTED_TOKEN
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.syntax import (
@@ -289,7 +289,7 @@ class ExpressionParser(Cursor):
             case Type.DATETIME:
                 return parse_datetime(inside)
             case Type.TIMESPAN:
-                return parse_timespan(inside)
+                return literal_timespan(inside)
             case Type.GUID:
                 return parse_guid(inside)
             case Type.BOOL:

@@ -1,7 +1,7 @@
 """What the parse operator does to one text.
 
-A pattern is texts, columns and stars in turn. A column takes as little as it can up to the next text, everything at the
-end; a column of another type than string takes a value of that type. Must not know columns of a row.
+A pattern is texts, columns and stars in turn. It must reach the end of the text; a column takes as little as it can up to
+the next text. Where one column's value does not convert, all columns are null. Must not know columns of a row.
 
 Source: Kusto documentation of the parse operator (simple, regex and relaxed kinds).
 """
@@ -16,11 +16,21 @@ from arm_emulator.kql.syntax import Parse, ParsePart
 from arm_emulator.kql.types import Type
 from arm_emulator.kql.values import Value
 
+# What a typed column takes in front of a `*`, where nothing else says where it ends.
 _SHAPES = {
-    Type.LONG: r"\s*[+-]?\d+\s*",
-    Type.INT: r"\s*[+-]?\d+\s*",
-    Type.REAL: r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*",
-    Type.BOOL: r"\s*(?:true|false|0|1)\s*",
+    Type.LONG: r"\s*[-+]?\d+",
+    Type.INT: r"\s*[-+]?\d+",
+    Type.REAL: r"\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)",
+    Type.BOOL: r"(?:true|false|\d+)",
+}
+# Under `kind=regex` every typed column has a shape.
+_REGEX_SHAPES = {
+    Type.STRING: ".*",
+    Type.DYNAMIC: ".*",
+    Type.LONG: r"\s*[-+]?\d+",
+    Type.INT: r"\s*[-+]?\d+",
+    Type.REAL: r"\s*[-+]?\d+(?:\.\d+)?",
+    Type.BOOL: r"(?:true|false)",
 }
 
 
@@ -34,10 +44,11 @@ def reader(tree: Parse) -> Callable[[str], tuple[Value, ...] | None]:
     kinds = [part.type for part in tree.parts if part.name]
     blank = None if tree.only_matches else tuple("" if kind is Type.STRING else None for kind in kinds)
     relaxed = tree.mode == "relaxed"
+    find = pattern.search if tree.mode == "regex" else pattern.fullmatch
     readers = [FROM_DYNAMIC.get(kind, values.parse_json) for kind in kinds]
 
     def read(text: str) -> tuple[Value, ...] | None:
-        match = pattern.fullmatch(text)
+        match = find(text)
         if match is None:
             return blank
         found = [read_one(match.group(f"v{number}")) for number, read_one in enumerate(readers)]
@@ -49,20 +60,18 @@ def reader(tree: Parse) -> Callable[[str], tuple[Value, ...] | None]:
 
 
 def _pattern(tree: Parse) -> re.Pattern[str]:
+    """Return the whole pattern: anchored at both ends, but under `kind=regex` at neither."""
     out: list[str] = []
     number = 0
-    parts = tree.parts
-    for index, part in enumerate(parts):
-        last = index == len(parts) - 1
+    for index, part in enumerate(tree.parts):
+        following = tree.parts[index + 1] if index + 1 < len(tree.parts) else None
         if part.text is not None:
             out.append(_text(tree, part.text))
         elif not part.name:
-            out.append("(?s:.*)" if last else "(?s:.*?)")
+            out.append(".*?")
         else:
-            out.append(f"(?P<v{number}>{_shape(tree, part, last=last)})")
+            out.append(f"(?P<v{number}>{_shape(tree, part, following)})")
             number += 1
-    if parts[0].text is not None and tree.mode == "regex":
-        out.insert(0, "")
     options = re.IGNORECASE if "i" in tree.flags else 0
     try:
         return re.compile("".join(out), re.ASCII | options)
@@ -71,6 +80,8 @@ def _pattern(tree: Parse) -> re.Pattern[str]:
 
 
 def _text(tree: Parse, text: str) -> str:
+    if not text:
+        raise BadPatternError("an empty text cannot stand in a parse pattern")
     if tree.mode != "regex":
         return re.escape(text)
     if "(?P<" in text or "(?<" in text:
@@ -80,7 +91,17 @@ def _text(tree: Parse, text: str) -> str:
     return f"(?:{compile_pattern(text).pattern})"
 
 
-def _shape(tree: Parse, part: ParsePart, *, last: bool) -> str:
-    if part.type in _SHAPES and tree.mode == "simple":
-        return _SHAPES[part.type]
-    return "(?s:.*)" if last else "(?s:.*?)"
+def _shape(tree: Parse, part: ParsePart, following: ParsePart | None) -> str:
+    """Return what a column takes; a text in front of a `*` has no end and is refused, as Kusto does (SEM0476)."""
+    before_star = following is not None and following.text is None and not following.name
+    if before_star and part.type in {Type.STRING, Type.DYNAMIC}:
+        raise BadPatternError("'*' behind a string column is ambiguous")
+    if tree.mode == "regex":
+        if part.type not in _REGEX_SHAPES:
+            raise BadPatternError(f"a {part.type} column is not supported under kind=regex")
+        return _REGEX_SHAPES[part.type]
+    if not before_star:
+        return ".*?"
+    if part.type not in _SHAPES:
+        raise BadPatternError(f"a {part.type} column in front of '*' is not supported")
+    return _SHAPES[part.type]

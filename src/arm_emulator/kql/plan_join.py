@@ -1,6 +1,6 @@
 """The join of two nodes by equal keys.
 
-A null key equals nothing, as in Kusto; an empty string is a value like any other. Columns without a partner are null,
+A null key matches a null key, as in Kusto (and unlike SQL). Columns without a partner are null,
 which for a string is ''. Must not know KQL's text.
 
 Source: Kusto documentation of the join kinds; innerunique keeps one row of the left side for each key (which one is not
@@ -80,13 +80,11 @@ class _Merge:
         index: dict[tuple[Value, ...], Rows] = {}
         right_rows = list(right)
         for row in right_rows:
-            key = row[:width]
-            if None not in key:
-                index.setdefault(key, []).append(row[width:])
+            index.setdefault(row[:width], []).append(row[width:])
         seen: set[tuple[Value, ...]] = set()
         for row in left:
             key = row[:width]
-            partners = index.get(key) if None not in key else None
+            partners = index.get(key)
             if kind == "innerunique" and key in seen:
                 continue
             seen.add(key)
@@ -102,5 +100,5 @@ class _Merge:
     def _unmatched(self, right_rows: Rows, seen: set[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
         for row in right_rows:
             key = row[: self._width]
-            if None in key or key not in seen:
+            if key not in seen:
                 yield self._left_blank + row[self._width :]

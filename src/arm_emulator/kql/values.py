@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from arm_emulator.kql.datetimes import LAST_TICK, format_datetime, format_timespan, parse_datetime, parse_timespan
+from arm_emulator.kql.datetimes import format_datetime, format_timespan, parse_datetime, parse_timespan
 
 Value = Any
 
@@ -90,8 +90,8 @@ def text_of(value: Value) -> str:
 
 
 def bool_text(value: bool | None) -> str:
-    """Write a bool; null is ''."""
-    return "" if value is None else "true" if value else "false"
+    """Write a bool as `tostring()` does, in capitals; inside a dynamic it is JSON's `true`. Null is ''."""
+    return "" if value is None else "True" if value else "False"
 
 
 def long_text(value: int | None) -> str:
@@ -131,7 +131,7 @@ def long_of(value: Value) -> int | None:
     if isinstance(value, int):
         return value if -_LONG_LIMIT <= value < _LONG_LIMIT else None
     if isinstance(value, float):
-        return None if math.isnan(value) or abs(value) >= _LONG_LIMIT else int(value)
+        return _saturated(value, _LONG_LIMIT)
     if isinstance(value, str):
         number = parse_number(value)
         return long_of(number) if isinstance(number, int) else None
@@ -139,9 +139,18 @@ def long_of(value: Value) -> int | None:
 
 
 def int_of(value: Value) -> int | None:
-    """Convert as `toint()` does; what 32 bits do not hold gives null."""
+    """Convert as `toint()` does: a long is cut to its lower 32 bits, a real stops at the bounds, a text gives null."""
+    if isinstance(value, float):
+        return _saturated(value, _INT_LIMIT)
     whole = long_of(value)
-    return whole if whole is not None and -_INT_LIMIT <= whole < _INT_LIMIT else None
+    if whole is None or -_INT_LIMIT <= whole < _INT_LIMIT:
+        return whole
+    return None if isinstance(value, str) else (whole + _INT_LIMIT) % (2 * _INT_LIMIT) - _INT_LIMIT
+
+
+def _saturated(value: float, limit: int) -> int | None:
+    """Cut the fraction off a real; what is too large becomes the largest, NaN and the infinities null."""
+    return max(-limit, min(limit - 1, int(value))) if math.isfinite(value) else None
 
 
 def real_of(value: Value) -> float | None:
@@ -152,7 +161,7 @@ def real_of(value: Value) -> float | None:
 
 
 def bool_of(value: Value) -> bool | None:
-    """Convert as `tobool()` does: numbers by being other than 0, texts `true`, `false`, `1`, `0`."""
+    """Convert as `tobool()` does: numbers by being other than 0, texts `true`, `false` or a whole number."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -162,7 +171,7 @@ def bool_of(value: Value) -> bool | None:
         if text in {"true", "false"}:
             return text == "true"
         number = parse_number(text)
-        return None if number is None else number != 0
+        return number != 0 if isinstance(number, int) else None
     return None
 
 
@@ -170,14 +179,7 @@ def datetime_of(value: Value) -> int | None:
     """Convert a dynamic or a text as `todatetime()` does."""
     if isinstance(value, str):
         return parse_datetime(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return datetime_of_ticks(value)
     return None
-
-
-def datetime_of_ticks(value: int | None) -> int | None:
-    """Take a number of ticks as a datetime, where it is one."""
-    return value if value is not None and 0 <= value <= LAST_TICK else None
 
 
 def timespan_of(value: Value) -> int | None:
