@@ -81,7 +81,7 @@ def documents(draw: st.DrawFn, images: tuple[dict[str, Any], ...] = _IMAGES) -> 
         settings,
         automatic_updates=updates,
         os_profile=draw(st.integers(0, 5)) > 0,
-        image=draw(st.sampled_from(images)) or None,
+        image=draw(st.sampled_from(images)),
     )
     document["tags"] = draw(st.dictionaries(st.sampled_from(("env", "a.b", "Vendor")), st.text(max_size=4), max_size=3))
     if draw(st.booleans()):

@@ -59,7 +59,7 @@ def vm_document(
         "provisioningState": "Succeeded",
         "vmId": "22222222-2222-2222-2222-222222222222",
         "storageProfile": {
-            "imageReference": dict(image or (WINDOWS_2022 if system == "Windows" else UBUNTU_2204)),
+            "imageReference": dict((WINDOWS_2022 if system == "Windows" else UBUNTU_2204) if image is None else image),
             "osDisk": {"osType": system, "createOption": "FromImage" if os_profile else "Attach", "diskSizeGB": 127},
             "dataDisks": [{"lun": 0, "name": "data-0"}, {"lun": 1, "name": "data-1"}],
         },

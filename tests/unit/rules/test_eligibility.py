@@ -40,6 +40,11 @@ def image(publisher: str, offer: str, sku: str, system: str = "Windows") -> Mach
     return vm(system, image={"publisher": publisher, "offer": offer, "sku": sku})
 
 
+def azure_edition(settings: dict[str, Any]) -> Machine:
+    """A machine made from an image that can hotpatch."""
+    return vm("Windows", settings, image=marketplace(sku="2022-datacenter-azure-edition-core"))
+
+
 def marketplace(**members: str) -> dict[str, str]:
     """Windows Server 2022 with other members."""
     return {**WINDOWS_2022, **members}
@@ -132,6 +137,9 @@ CASES: list[tuple[str, Machine, WantedSettings, Severity | None, str]] = [
     ("image-not-in-schedule-list", image("contoso", "appliance", "v1"), CMS, WARNS, "contoso/appliance/v1"),
     ("image-not-in-schedule-list", image("contoso", "appliance", "v1"), AZURE, None, ""),
     ("image-not-in-schedule-list", windows(), CMS, None, ""),
+    ("image-not-in-schedule-list", vm("Windows", image={}), CMS, None, ""),
+    ("image-not-in-schedule-list", vm("Windows", image=CUSTOM), CMS, None, ""),
+    ("image-not-in-autopatch-list", vm("Windows", image={}), AZURE, None, ""),
     (
         "image-not-in-autopatch-list",
         image("contoso", "appliance", "v1"),
@@ -169,6 +177,8 @@ CASES: list[tuple[str, Machine, WantedSettings, Severity | None, str]] = [
         None,
         "",
     ),
+    ("hotpatch-image", azure_edition(PLATFORM), CMS, NOTES, "azure-edition-core"),
+    ("hotpatch-image", azure_edition({**PLATFORM, "enableHotpatching": True}), CMS, None, ""),
     ("deallocated", around(power_state="deallocated"), CMS, NOTES, "powerState = deallocated"),
     ("deallocated", around(power_state="running"), CMS, None, ""),
 ]

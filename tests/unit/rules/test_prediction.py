@@ -76,6 +76,13 @@ def test_azure_managed_on_other_machines(machine: Machine, schedules: Schedules,
     assert part in outcome.reason
 
 
+def test_a_machine_without_an_image_is_on_no_list_and_off_none() -> None:
+    """An attached disk names no image, so no list can say that its image is unsupported."""
+    attached = vm("Windows", os_profile=False, image={})
+    outcome = predict(PatchSettings(patch_mode=PLATFORM), attached, schedules=Schedules.NONE)
+    assert outcome.reason == "Azure patches it outside peak hours and reboots it as needed"
+
+
 @pytest.mark.parametrize("settings", [None, PatchSettings()])
 def test_no_patch_mode_is_not_resolved(settings: Any) -> None:
     """The portal does not resolve the default either."""

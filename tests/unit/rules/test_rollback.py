@@ -139,6 +139,12 @@ def test_absence_cannot_be_restored() -> None:
     assert result.reason == change.irreversible_because
 
 
+def test_an_assessment_mode_that_was_absent_cannot_be_restored() -> None:
+    """What the change sent decides, not only what stood there."""
+    change = made(vm("Windows", {"patchMode": "AutomaticByOS"}), WantedSettings(periodic_assessment=True))
+    assert skipped_by(plan_rollback_of(change, after(change), allow_azure_managed=True)) == "cannot-be-restored"
+
+
 def test_a_machine_that_was_changed_since_is_named_with_the_field() -> None:
     """Somebody else's later decision stands."""
     change = made(vm("Windows", BY_OS))
