@@ -95,4 +95,6 @@ def _tell_next(report: RunReport, target: Target, settings: Settings) -> None:
     if not report.results:
         say(f"Nothing had to be changed on {target.endpoint}.", settings)
         return
-    say(f"Prove it later with: patchmode verify {report.run}   Undo with: patchmode rollback {report.run}", settings)
+    say(f"Prove it again with: patchmode verify {report.run}", settings)
+    if report.counts.applied:
+        say(f"Undo it with:        patchmode rollback {report.run}", settings)

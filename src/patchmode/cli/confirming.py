@@ -16,8 +16,8 @@ from patchmode.errors import RefusedError, UsageError
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.reports.diagnosis import identity
-from patchmode.reports.headings import plural
-from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary
+from patchmode.reports.headings import plural, target_text
+from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
 from patchmode.workflow.applying import check_applicable
 
 TYPE_THE_COUNT_FROM = 25
@@ -42,8 +42,8 @@ def signed_in_for(plan: Plan, settings: Settings) -> Mapping[str, str]:
 
 def tell_banner(principal: Mapping[str, str], target: Target, settings: Settings) -> None:
     """Who is signed in, and where, on standard error."""
-    say(f"Signed in as {identity(principal)}", settings)
-    say(f"Writing to   {target.cloud} ({target.endpoint}), tenant {target.tenant_id}", settings)
+    say(f"Signed in as {identity(principal)}", settings, hang=13)
+    say(f"Writing to   {target_text(target)}", settings, hang=13)
 
 
 def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
@@ -63,7 +63,7 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
         say_lines(plan_lines(plan, paint=paint), settings)
     else:
         say_lines(irreversible_lines(plan, paint=paint), settings)
-        say(summary(plan, paint=paint), settings)
+        say_lines(summary_lines(plan, paint=paint), settings)
     if yes or not plan.changes:
         return
     if not sys.stdin.isatty():

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import click
 
 from patchmode.cli.settings import Settings
+from patchmode.reports.columns import wrapped
 from patchmode.reports.paint import Paint
 
 
@@ -103,13 +104,21 @@ def as_values(document: Any) -> Any:
     return msgspec.to_builtins(document, str_keys=True)
 
 
-def say(text: str, settings: Settings) -> None:
-    """One line for the person at the terminal, on standard error; nothing when quiet."""
+def say(text: str, settings: Settings, *, hang: int = 4) -> None:
+    """One sentence for the person at the terminal, on standard error; nothing when quiet.
+
+    Args:
+        text: one paragraph, broken at the terminal's width.
+        settings: quiet is looked at.
+        hang: columns before its second and further lines.
+    """
     if not settings.quiet:
-        click.echo(text, err=True)
+        for line in wrapped(text, paint=paint_for(sys.stderr, settings), hang=hang):
+            click.echo(line, err=True)
 
 
 def say_lines(lines: Iterable[str], settings: Settings) -> None:
     """Several lines on standard error; nothing when quiet."""
-    for line in lines:
-        say(line, settings)
+    if not settings.quiet:
+        for line in lines:
+            click.echo(line, err=True)

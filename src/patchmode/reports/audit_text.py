@@ -3,8 +3,9 @@
 Must not: hide a machine; who wants fewer lines narrows the scope.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
 from patchmode.model.machine import MachineKind
@@ -13,16 +14,21 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.report import AuditReport
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.headings import note_lines, plural, skipped_lines, target_text, unreadable_lines
-from patchmode.reports.paint import Paint
+from patchmode.reports.paint import Paint, printable
 
 _COLUMNS = (
-    Column("MACHINE", 10),
-    Column("GROUP", 8),
-    Column("OS"),
-    Column("ORCHESTRATION", 16),
+    Column("SUBSCRIPTION"),
+    Column("GROUP"),
+    Column("MACHINE", 8),
+    Column("OS", 3),
+    Column("ORCHESTRATION", 14),
     Column("OUTCOME"),
     Column("FINDING", 12),
 )
+_REMARKS: dict[Orchestration, tuple[str, str | None]] = {
+    Orchestration.AZURE_MANAGED: ("without a schedule, Azure patches and reboots these when it likes", "bad"),
+    Orchestration.NOT_APPLICABLE: ("Arc, no patch mode to set", None),
+}
 _OUTCOME_MEANING = {
     OutcomeKind.SCHEDULED: "good",
     OutcomeKind.SCHEDULE_FAILS: "bad",
@@ -64,19 +70,30 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
 
 
 def _table(report: AuditReport, paint: Paint) -> Iterator[str]:
-    several = len({entry.machine.id.subscription_id for entry in report.machines}) > 1
-    columns = (Column("SUBSCRIPTION", 8), *_COLUMNS) if several else _COLUMNS
-    rows = (
-        [*([entry.machine.id.subscription_id] if several else []), *_row(report, entry)] for entry in report.machines
-    )
-    yield from lines(columns, rows, paint=paint)
+    """One table in a pipe; on a terminal one per resource group, so that a line has room for what matters."""
+    if paint.width is None:
+        yield from lines(_COLUMNS, (_row(report, entry) for entry in report.machines), paint=paint)
+        return
+    groups: dict[tuple[str, str], list[MachineAudit]] = defaultdict(list)
+    for entry in report.machines:
+        machine_id = entry.machine.id
+        groups[machine_id.subscription_id, machine_id.resource_group.casefold()].append(entry)
+    # All tables share their widths, so that the eye can run down the columns.
+    texts = [_row(report, entry)[2:] for members in groups.values() for entry in members]
+    table = lines(_COLUMNS[2:], texts, paint=paint)
+    yield next(table)
+    for members in groups.values():
+        machine_id = members[0].machine.id
+        yield paint("dim", f"{printable(machine_id.resource_group)}  (subscription {machine_id.subscription_id})")
+        yield from islice(table, len(members))
 
 
 def _row(report: AuditReport, entry: MachineAudit) -> list[Cell | str]:
     machine = entry.machine
     return [
-        machine.name,
+        machine.id.subscription_id,
         machine.id.resource_group,
+        machine.name,
         machine.os or "?",
         str(machine.orchestration),
         Cell(str(entry.outcome.kind), _OUTCOME_MEANING.get(entry.outcome.kind)),
@@ -104,13 +121,12 @@ def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
     wanted = report.wanted.orchestration
     for orchestration in sorted(report.orchestrations, key=lambda entry: (entry is not wanted, entry.portal_name)):
         count = report.orchestrations[orchestration]
-        text = f"  {count:>6,}  {orchestration.portal_name}"
+        remark, meaning = _REMARKS.get(orchestration, ("", None))
         if orchestration is wanted:
-            yield paint("good", f"{text} - as wanted")
-        elif orchestration is Orchestration.AZURE_MANAGED:
-            yield paint("bad", f"{text} - without a schedule, Azure patches and reboots these when it likes")
-        else:
-            yield text
+            remark, meaning = "as wanted", "good"
+        text = f"  {count:>6,}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
+        for line in wrapped(text, paint=paint, hang=10):
+            yield paint(meaning, line) if meaning else line
     if wanted is not None:
         ready = sum(entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
         blocked = sum(not entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from patchmode.model.outcome import OutcomeKind
 from patchmode.model.plan import Change, Plan
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
@@ -51,17 +52,18 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield f"Could not be read ({len(plan.unreadable):,}):"
         yield from unreadable_lines(plan.unreadable, paint=paint)
         yield ""
-    yield summary(plan, paint=paint)
+    yield from summary_lines(plan, paint=paint)
 
 
-def summary(plan: Plan, *, paint: Paint) -> str:
-    """The counts of a plan in one line."""
+def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The counts of a plan in one sentence."""
     counts = plan.counts
     text = (
         f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
         f"{counts['skipped']:,} left alone, {counts['unreadable']:,} not readable; {counts['scope']:,} in scope."
     )
-    return paint("strong", text)
+    for line in wrapped(text, paint=paint, hang=6):
+        yield paint("strong", line)
 
 
 def leaf_changes(change: Change) -> list[LeafChange]:
@@ -119,17 +121,28 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
     names = [entry.path.rpartition(".")[2] for entry in changed]
     width = max(map(len, names), default=0)
     for name, entry in zip(names, changed, strict=True):
-        # On a narrow terminal a long name keeps its own line, so that the values stay readable.
-        room = paint.width is None or width + len(entry.before or "") + len(entry.after or "") + 13 <= paint.width
-        head = f"{name:<{width}}  " if room else f"{name}\n          "
-        if entry.before is None:
-            yield paint("add", f"    + {head}{entry.after}")
-        elif entry.after is None:
-            yield paint("remove", f"    - {head}{entry.before} -> (absent)")
-        else:
-            yield paint("change", f"    ~ {head}{entry.before} -> {entry.after}")
-    if change.outcome_before.kind is not change.outcome_after.kind:
+        mark, meaning, values = _values(entry)
+        yield paint(meaning, f"    {mark} {_fitted(name, width, values, paint)}")
+    told = {change.outcome_before.kind, change.outcome_after.kind}
+    if len(told) > 1 and OutcomeKind.UNKNOWN not in told:
         yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
+
+
+def _values(entry: LeafChange) -> tuple[str, str, str]:
+    """Mark, meaning for colours, and values of one leaf's change."""
+    if entry.before is None:
+        return "+", "add", entry.after or ""
+    if entry.after is None:
+        return "-", "remove", f"{entry.before} -> (absent)"
+    return "~", "change", f"{entry.before} -> {entry.after}"
+
+
+def _fitted(name: str, width: int, values: str, paint: Paint) -> str:
+    """Name and values in columns; side by side where columns do not fit, below each other where even that does not."""
+    room = float("inf") if paint.width is None else paint.width - 6
+    if width + 2 + len(values) <= room:
+        return f"{name:<{width}}  {values}"
+    return f"{name}  {values}" if len(name) + 2 + len(values) <= room else f"{name}\n          {values}"
 
 
 def _grouped(plan: Plan, paint: Paint) -> Iterator[str]:
