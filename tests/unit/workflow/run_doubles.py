@@ -2,94 +2,24 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
+from tests.unit.workflow.dying_journal import DyingJournal
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
 
 from patchmode.errors import StorageError
 from patchmode.model.outcome import ChangeResult, MachineError, RunReport
 from patchmode.model.plan import Plan
-from patchmode.model.resource_id import ResourceId
-from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, apply_plan
-from patchmode.workflow.ports import JournalEntry, PatchAnswer, Progress
+from patchmode.workflow.ports import Progress
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-class DyingJournal:
-    """A journal that ends at the n-th step it writes down (from 0), before or after that step is committed.
-
-    Args:
-        end: what it ends with; `Killed` stands for the end of the process.
-    """
-
-    def __init__(self, journal: Journal, *, at: int, committed: bool, end: BaseException) -> None:
-        self._end = end
-        self._journal = journal
-        self._at = at
-        self._committed = committed
-        self._dead = False
-        self.steps = 0
-
-    @property
-    def run(self) -> str:
-        return self._journal.run
-
-    @property
-    def plan(self) -> Plan:
-        return self._journal.plan
-
-    @property
-    def state(self) -> str:
-        return self._journal.state
-
-    def entries(self) -> Sequence[JournalEntry]:
-        return self._journal.entries()
-
-    def requests(self) -> Mapping[str, int]:
-        return self._journal.requests()
-
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
-        await self._step(lambda: self._journal.intend(machine_id, etag=etag, at=at))
-
-    async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
-        await self._step(lambda: self._journal.start(machine_id, answer, at=at))
-
-    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
-        await self._step(lambda: self._journal.end(result, requests=requests))
-
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
-        await self._step(lambda: self._journal.end_all(results, requests=requests))
-
-    async def verified(self, result: ChangeResult) -> None:
-        await self._step(lambda: self._journal.verified(result))
-
-    def close(self, *, state: str) -> None:
-        # A dead process commits nothing more.
-        if self._dead:
-            self._journal.release()
-        else:
-            self._journal.close(state=state)
-
-    async def _step(self, write: Callable[[], Any]) -> None:
-        number = self.steps
-        self.steps += 1
-        dies = number == self._at
-        if self._dead or (dies and not self._committed):
-            self._dead = True
-            raise self._end
-        await write()
-        if dies:
-            self._dead = True
-            raise self._end
 
 
 class Watcher:
@@ -164,9 +94,12 @@ def apply_until(
         False where the run was over before.
     """
 
+    def die() -> NoReturn:
+        raise end or Killed
+
     async def main() -> None:
         journal = store.open(for_writing=True) if plan is None else store.create(plan)
-        dying = DyingJournal(journal, at=at, committed=committed, end=end or Killed())
+        dying = DyingJournal(journal, at=at, committed=committed, die=die)
         await apply_plan(dying, azure, ApplyOptions(concurrency=3), clock=LoopClock())
 
     try:

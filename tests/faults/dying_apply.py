@@ -1,0 +1,48 @@
+"""`python -m tests.faults.dying_apply STATE_DIR AT COMMITTED`: apply, or resume the latest run, and die by SIGKILL.
+
+AT is the number of the journal's step at which this process kills itself, before (COMMITTED 0) or after (1) that step
+is on the disk; -1: never. The target and the credential come from the environment, as for `patchmode` itself.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from tests.unit.workflow.dying_journal import DyingJournal
+
+from patchmode.arm.session import connect
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import WantedSettings
+from patchmode.model.scope import Scope
+from patchmode.store.runs import RunStore
+from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.clock import ScaledClock
+from patchmode.workflow.planning import make_plan
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    while True:  # the signal is on its way
+        time.sleep(1)
+
+
+async def main(state_dir: Path, at: int, committed: bool) -> None:
+    store, clock = RunStore(state_dir), ScaledClock(10)
+    wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+    async with connect(os.environ["PATCHMODE_CLOUD"], read_only=False, clock=clock) as azure:
+        if store.latest() is None:
+            plan = await make_plan(azure, Scope(everything=True), wanted, clock=clock)
+            journal = store.create(plan)
+        else:
+            journal = store.open(for_writing=True)
+        dying = DyingJournal(journal, at=at, committed=committed, die=die)
+        report = await apply_plan(dying, azure, ApplyOptions(concurrency=1), clock=clock)
+        sys.stdout.write(f"{dying.steps} {report.state} {report.counts.applied} {report.counts.verified}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"))

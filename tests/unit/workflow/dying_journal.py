@@ -1,0 +1,79 @@
+"""A run's journal whose process dies at a chosen step. The crash point is the port: the product knows nothing of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+from patchmode.model.outcome import ChangeResult
+from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.store.journal import Journal
+from patchmode.workflow.ports import JournalEntry, PatchAnswer
+
+
+class DyingJournal:
+    """A journal that ends at the n-th step it writes down (from 0), before or after that step is committed.
+
+    Args:
+        die: what ends it: raises, or kills this very process.
+    """
+
+    def __init__(self, journal: Journal, *, at: int, committed: bool, die: Callable[[], NoReturn]) -> None:
+        self._die = die
+        self._journal = journal
+        self._at = at
+        self._committed = committed
+        self._dead = False
+        self.steps = 0
+
+    @property
+    def run(self) -> str:
+        return self._journal.run
+
+    @property
+    def plan(self) -> Plan:
+        return self._journal.plan
+
+    @property
+    def state(self) -> str:
+        return self._journal.state
+
+    def entries(self) -> Sequence[JournalEntry]:
+        return self._journal.entries()
+
+    def requests(self) -> Mapping[str, int]:
+        return self._journal.requests()
+
+    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
+        await self._step(lambda: self._journal.intend(machine_id, etag=etag, at=at))
+
+    async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
+        await self._step(lambda: self._journal.start(machine_id, answer, at=at))
+
+    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
+        await self._step(lambda: self._journal.end(result, requests=requests))
+
+    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
+        await self._step(lambda: self._journal.end_all(results, requests=requests))
+
+    async def verified(self, result: ChangeResult) -> None:
+        await self._step(lambda: self._journal.verified(result))
+
+    def close(self, *, state: str) -> None:
+        # A dead process commits nothing more.
+        if self._dead:
+            self._journal.release()
+        else:
+            self._journal.close(state=state)
+
+    async def _step(self, write: Callable[[], Any]) -> None:
+        number = self.steps
+        self.steps += 1
+        dies = number == self._at
+        if self._dead or (dies and not self._committed):
+            self._dead = True
+            self._die()
+        await write()
+        if dies:
+            self._dead = True
+            self._die()
