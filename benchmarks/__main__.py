@@ -103,8 +103,8 @@ def throttled(folder: Path) -> None:
     allowed = max((writes - 200) / 10, (writes - 1500) / (500 / 60), 0) + 5
     print(
         f"throttled, {writes} machines, clock ×{FACTOR:g}: {figures['clock']:.1f} s of Azure's time; "
-        f"the buckets and the last operation allow {allowed:.1f} s; ratio {figures['clock'] / allowed:.3f} (bound 1.05); "
-        f"429s: {answers.count(429)}; verified {figures['verified']}"
+        f"the buckets and the last operation allow {allowed:.1f} s; ratio {figures['clock'] / allowed:.3f} "
+        f"(bound 1.05); 429s: {answers.count(429)}; verified {figures['verified']}"
     )
 
 
