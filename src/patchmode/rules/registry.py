@@ -29,8 +29,8 @@ class Rule:
 _BLOCKS, _WARNS, _NOTES = (Severity.BLOCKS,), (Severity.WARNS,), (Severity.NOTES,)
 
 RULES: tuple[Rule, ...] = (
-    Rule("unknown-os", "neither the disk nor the machine says which system it runs", _BLOCKS),
     Rule("arc-no-orchestration", "an Arc server has no patch mode", _BLOCKS),
+    Rule("unknown-os", "neither the disk nor the machine says which system it runs", _BLOCKS),
     Rule("mode-os-mismatch", "the wanted patch mode does not exist on this operating system", _BLOCKS),
     Rule("reboot-needs-platform-mode", "a reboot setting needs AutomaticByPlatform", _BLOCKS),
     Rule("client-os", "Windows client systems are out of Update Manager's reach", (*_BLOCKS, *_NOTES)),

@@ -209,6 +209,12 @@ def test_reasons_come_in_the_order_of_the_registry() -> None:
     assert first_block(()) is None
 
 
+def test_an_arc_server_that_never_reported_is_told_by_its_kind_first() -> None:
+    """Recorded servers state no system before their agent connects; that they are Arc says more."""
+    reasons = reasons_for(machine_from(arc_document(), os=None), CMS)
+    assert [reason.rule for reason in reasons] == ["arc-no-orchestration", "unknown-os"]
+
+
 def test_managed_by_of_the_machine_counts_as_well() -> None:
     """An AKS node's own managedBy names the cluster or its scale set."""
     machine = windows(managed_by=f"{GROUP}/Microsoft.ContainerService/managedClusters/k")
