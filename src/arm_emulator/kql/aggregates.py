@@ -205,8 +205,6 @@ def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[[Site, list[Bound
 
         def reduce(rows: Group) -> Value:
             found = _present(rows)
-            if kind is Type.STRING:
-                found = [value for value in found if value] or found
             return pick(found) if found else blank
 
         return One(site.names(site.tree.name.removesuffix("if"), bounds[0]), kind, [bounds[0]], reduce)
@@ -287,7 +285,7 @@ def _make_set(site: Site, bounds: list[Bound]) -> One:
     def reduce(rows: Group) -> list[Value]:
         found: list[Value] = []
         for value in _present(rows):
-            found.extend(value if isinstance(value, list) else [value])
+            found.extend([each for each in value if each is not None] if isinstance(value, list) else [value])
         return _different(found)[:limit]
 
     return One(site.names("set", bounds[0]), Type.DYNAMIC, [argument], reduce)

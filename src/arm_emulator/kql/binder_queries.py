@@ -184,11 +184,13 @@ class QueryBinder:
         raise self.scalars.refusal("This operator cannot stand here.", tree.at, Code.PARSER)
 
     def _union(self, relation: Relation, tree: Union, lets: Lets) -> Relation:
-        legs = [("union_arg0", relation)]
+        scan = relation.base
+        whole = isinstance(scan, Scan) and not relation.steps and relation.row.slots == scan.slots
+        legs = [(scan.table if whole and isinstance(scan, Scan) else "union_arg0", relation)]
         for number, leg in enumerate(tree.legs, start=1):
             self._count("union", leg.at)
             bare = isinstance(leg.source, Source) and not leg.operators and leg.source.name not in lets.names
-            label = leg.source.name if bare and isinstance(leg.source, Source) else f"union_arg{number}"
+            label = leg.source.name.lower() if bare and isinstance(leg.source, Source) else f"union_arg{number}"
             legs.append((label, self.bind_query(leg, lets)))
         return self._operators.union(legs, tree)
 

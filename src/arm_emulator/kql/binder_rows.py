@@ -46,16 +46,18 @@ class RowOperators:
         for index, (name, (tree, _)) in enumerate(zip(written, bounds, strict=True)):
             if name and name in written[:index]:
                 raise self.scalars.refusal(f"A column with the name '{name}' is already declared.", tree.at)
-        taken = {name for name in written if name}
+        declared, old = {name for name in written if name}, set(relation.row.names)
+        taken: set[str] = set()
         named: list[tuple[str, Bound]] = []
-        old = set(relation.row.names)
         unnamed = 0
         for given, (_, bound) in zip(written, bounds, strict=True):
-            name = given
-            if not given:
-                unnamed += not bound.name
-                name = free_name(bound.name, taken) if bound.name else _numbered("Column", unnamed, taken | old)
-                taken.add(name)
+            wanted = given or bound.name
+            if wanted:
+                name = wanted if wanted not in taken else free_name(wanted, taken | declared)
+            else:
+                unnamed += 1
+                name = _numbered("Column", unnamed, taken | old)
+            taken.add(name)
             named.append((name, bound))
         return named
 

@@ -15,8 +15,8 @@ DAY = 24 * HOUR
 LAST_TICK = 3_155_378_975_999_999_999  # 9999-12-31T23:59:59.9999999Z
 
 _UNITS = {
-    "d": DAY, "day": DAY, "h": HOUR, "hour": HOUR, "hr": HOUR, "m": MINUTE, "min": MINUTE, "minute": MINUTE, "s": SECOND,
-    "sec": SECOND, "second": SECOND, "ms": 10_000, "millisecond": 10_000, "microsecond": 10, "tick": 1,
+    "d": DAY, "day": DAY, "h": HOUR, "hour": HOUR, "hr": HOUR, "m": MINUTE, "min": MINUTE, "minute": MINUTE,
+    "s": SECOND, "sec": SECOND, "second": SECOND, "ms": 10_000, "millisecond": 10_000, "microsecond": 10, "tick": 1,
 }  # fmt: skip
 _DATE = re.compile(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"

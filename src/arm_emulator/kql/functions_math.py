@@ -58,7 +58,7 @@ def _abs(site: Site, arguments: list[Bound]) -> Bound:
     kind = Type.LONG if bound.type is Type.INT else bound.type
     return applied(
         site.space, strict(lambda value: abs(value) if isinstance(value, float) else wrap_long(abs(value))), kind, bound
-    )
+    ).named(arguments[0].name)
 
 
 def _guarded(function: Callable[..., float]) -> Callable[..., float]:

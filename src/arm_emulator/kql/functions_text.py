@@ -14,7 +14,7 @@ import re
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, to_text
+from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, to_text
 from arm_emulator.kql.functions import Site, check, register, simple, template
 from arm_emulator.kql.regexes import BadPatternError, compile_pattern
 from arm_emulator.kql.types import Type
@@ -30,7 +30,15 @@ def _upper(text: str) -> str:
 
 template("tolower", "string", Type.STRING, "{0}.lower()")
 simple("toupper", "string", Type.STRING, _upper)
-template("strlen", "string", Type.LONG, "len({0})")
+
+
+@register("strlen")
+def _strlen(site: Site, arguments: list[Bound]) -> Bound:
+    (bound,) = check(site, "string", arguments)
+    text = composed(site.space, Type.LONG, f"len({bound.text})", (bound,), nullable=False)
+    return text.named(f"strlen_{arguments[0].name}")
+
+
 simple("string_size", "string", Type.LONG, lambda text: len(text.encode()))
 simple("reverse", "string", Type.STRING, lambda text: text[::-1])
 

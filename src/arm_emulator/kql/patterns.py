@@ -1,7 +1,7 @@
 """What the parse operator does to one text.
 
-A pattern is texts, columns and stars in turn. It must reach the end of the text; a column takes as little as it can up to
-the next text. Where one column's value does not convert, all columns are null. Must not know columns of a row.
+A pattern is texts, columns and stars in turn. It must reach the end of the text; a column takes as little as it can up
+to the next text. Where one column's value does not convert, all columns are null. Must not know columns of a row.
 
 Source: Kusto documentation of the parse operator (simple, regex and relaxed kinds).
 """
