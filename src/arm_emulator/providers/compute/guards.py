@@ -11,7 +11,7 @@ from typing import Any
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.http import ArmError
 from arm_emulator.providers.compute.errors import invalid_parameter, operation_not_allowed, property_change
-from arm_emulator.providers.compute.members import Json, UnknownMember, is_at_least, unknown_member
+from arm_emulator.providers.compute.members import Json, UnknownMember, is_at_least, misplaced_value, unknown_member
 
 SPECIALISED_SINCE = "2023-07-01"
 """First api-version with which the built-in policy sends patch settings to a machine without osProfile."""
@@ -51,11 +51,16 @@ class MachineWrite:
 
 
 def check_members(body: Json, api_version: str, stored: Json | None) -> None:
-    """Refuse a member that the api-version does not have.
+    """Refuse a member that the api-version does not have, and a value that its member cannot take.
 
     Raises:
         ArmError: 400 BadRequest. The position is that of compact JSON, which is what every SDK sends but az.
     """
+    misplaced = misplaced_value(body)
+    if misplaced is not None:
+        shown = json.dumps(misplaced.value, ensure_ascii=False)
+        message = f"Error converting value {shown} to type '{misplaced.type_name}'. Path '{misplaced.path}', line 1."
+        raise ArmError(400, "BadRequest", message, crlf=True)
     unknown = unknown_member(body, api_version, stored)
     if unknown is None:
         return
@@ -107,6 +112,18 @@ def _holds_patch_settings_alone(sent: Any, stored: Any) -> bool:
         elif known.get(name) != block:
             return False
     return True
+
+
+def check_identity(body: Json) -> None:
+    """Refuse an identity type that there is not; the sentence takes the shape recorded for another parameter.
+
+    Raises:
+        ArmError: 400 InvalidParameter.
+    """
+    kind = _at(body, ("identity", "type"))
+    words = {word.strip().lower() for word in str(kind or "None").split(",")}
+    if not words <= {"none", "systemassigned", "userassigned"}:
+        raise invalid_parameter("The value of parameter identity.type is invalid.", "identity.type")
 
 
 def check_fixed(write: MachineWrite) -> None:

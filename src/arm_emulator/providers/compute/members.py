@@ -36,6 +36,16 @@ class UnknownMember:
     """The type on which it was looked for, e.g. ``WindowsConfiguration``."""
 
 
+@dataclass(frozen=True, slots=True)
+class MisplacedValue:
+    """A value of a kind that its member does not take."""
+
+    path: str
+    type_name: str
+    """What the member takes."""
+    value: object
+
+
 @lru_cache(maxsize=1)
 def _table() -> _Table:
     content = files("arm_emulator.providers.compute").joinpath("vm_members.json").read_bytes()
@@ -160,7 +170,45 @@ def _unknown(
         if not is_at_least(api_version, row[0]) and not _is_older_spelling(below):
             yield UnknownMember(name, here, type_name)
             continue
-        yield from _unknown(item, below, here, row[1] if len(row) > 1 else type_name, api_version, kept)
+        inner = row[1].strip("[]{}") if len(row) > 1 else type_name
+        yield from _unknown(item, below, here, inner, api_version, kept)
+
+
+def misplaced_value(body: object) -> MisplacedValue | None:
+    """The first value of a request body that cannot be what its member is (text for an object, say), or None."""
+    return next(_misplaced(body, "", ""), None)
+
+
+def _misplaced(value: object, path: str, shown: str) -> Iterator[MisplacedValue]:
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _misplaced(item, path, f"{shown}[{position}]")
+    if not isinstance(value, dict):
+        return
+    for name, item in value.items():
+        proper = proper_name(path, name)
+        below = f"{path}.{proper}" if path else proper
+        here = f"{shown}.{name}" if shown else name
+        row = _table().members.get(below)
+        if row is None or item is None:
+            continue
+        kind = row[1] if len(row) > 1 else ""
+        if not _fits(item, kind):
+            yield MisplacedValue(here, kind.strip("[]{}") or "String", item)
+        elif not is_free(below):
+            yield from _misplaced(item, below, here)
+
+
+def _fits(value: object, kind: str) -> bool:
+    if kind.startswith("["):
+        is_object_list = kind[1:-1] not in _PRIMITIVE
+        return isinstance(value, list) and all(isinstance(item, dict) == is_object_list for item in value)
+    if kind == "bool":
+        return isinstance(value, bool) or (isinstance(value, str) and value.lower() in {"true", "false"})
+    return isinstance(value, dict) == bool(kind) and not isinstance(value, list)
+
+
+_PRIMITIVE = frozenset({"", "str", "int", "float", "bool"})
 
 
 def _is_older_spelling(path: str) -> bool:

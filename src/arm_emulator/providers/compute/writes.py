@@ -156,6 +156,7 @@ def _merged(emulator: "Emulator", request: Request, stored: Stored, body: Json, 
         ArmError: what the service refuses.
     """
     guards.check_members(body, request.api_version, stored.document)
+    guards.check_identity(body)
     document = filled(merged(stored.document, body, merge_rules(emulator, is_put=is_put)), stored.document)
     power = known_power(stored.document)
     write = guards.MachineWrite(stored.document, body, document, request.api_version, emulator.profile, power)
@@ -291,6 +292,7 @@ def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> R
     body = request_object(request)
     check_conditions(request, None)
     guards.check_members(body, request.api_version, None)
+    guards.check_identity(body)
     if not isinstance(body.get("location"), str) or not body["location"]:
         message = "The location property is required for this definition."
         raise ArmError(400, "LocationRequired", message, gateway=True)

@@ -1,0 +1,82 @@
+"""Arc machines: read as loaded, periodic assessment set, everything else refused by name."""
+
+from typing import Any
+
+import pytest
+from tests.emulator.compute.caller import GROUP, SUBSCRIPTION, Caller
+
+MACHINES = "/providers/Microsoft.HybridCompute/machines"
+PATH = f"{GROUP}{MACHINES}/arc1"
+ARC: dict[str, Any] = {
+    "id": PATH,
+    "name": "arc1",
+    "location": "westeurope",
+    "tags": {},
+    "type": "Microsoft.HybridCompute/machines",
+    "properties": {
+        "status": "Connected",
+        "osType": "windows",
+        "osProfile": {
+            "windowsConfiguration": {"patchSettings": {"patchMode": "Manual", "assessmentMode": "ImageDefault"}}
+        },
+    },
+}
+
+
+def _assessment(mode: str, system: str = "windowsConfiguration") -> dict[str, Any]:
+    return {"properties": {"osProfile": {system: {"patchSettings": {"assessmentMode": mode}}}}}
+
+
+def test_it_is_read_and_listed_as_loaded() -> None:
+    """Both lists give the document itself."""
+    caller = Caller.of(ARC)
+    assert caller.get(PATH).body == ARC
+    for path in (f"{GROUP}{MACHINES}", f"/subscriptions/{SUBSCRIPTION}{MACHINES}"):
+        assert caller.get(path).body == {"value": [ARC]}
+    assert caller.get(f"{PATH}x").code == "ResourceNotFound"
+
+
+def test_the_assessment_mode_is_set_at_once() -> None:
+    """200, synchronous, the patch mode beside it untouched."""
+    caller = Caller.of(ARC)
+    answer = caller.patch(PATH, _assessment("automaticbyplatform"))
+    assert (answer.status, "azure-asyncoperation" in answer.headers) == (200, False)
+    settings = caller.get(PATH).body["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
+    assert settings == {"patchMode": "Manual", "assessmentMode": "AutomaticByPlatform"}
+
+
+def test_a_machine_without_settings_gets_them() -> None:
+    """Arc machines that nobody configured have an empty osProfile."""
+    bare = {**ARC, "properties": {"osProfile": {}}}
+    answer = Caller.of(bare).patch(PATH, _assessment("ImageDefault", "linuxConfiguration"))
+    assert answer.body["properties"]["osProfile"] == {
+        "linuxConfiguration": {"patchSettings": {"assessmentMode": "ImageDefault"}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (
+            {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": {"patchMode": "X"}}}}},
+            501,
+            "NotEmulated",
+        ),
+        ({"properties": {"osProfile": {"computerName": "x"}}}, 501, "NotEmulated"),
+        ({"properties": {"agentUpgrade": {}}}, 501, "NotEmulated"),
+        ({"identity": {"type": "SystemAssigned"}}, 501, "NotEmulated"),
+        (_assessment("Sometimes"), 400, "InvalidParameter"),
+        ([], 400, "InvalidRequestContent"),
+    ],
+)
+def test_any_other_write_is_refused_and_changes_nothing(body: Any, status: int, code: str) -> None:
+    """Never a plausible guess."""
+    caller = Caller.of(ARC)
+    answer = caller.patch(PATH, body)
+    assert (answer.status, answer.code) == (status, code)
+    assert caller.get(PATH).body == ARC
+
+
+def test_tags_are_replaced() -> None:
+    """The other thing that a PATCH of an Arc machine is used for."""
+    assert Caller.of(ARC).patch(PATH, {"tags": {"a": "b"}}).body["tags"] == {"a": "b"}

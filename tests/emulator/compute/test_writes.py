@@ -1,0 +1,457 @@
+"""PUT, PATCH and DELETE: the shapes of their answers, preconditions, and every switch that touches them."""
+
+from typing import Any
+
+import pytest
+from tests.emulator.compute.caller import (
+    GROUP,
+    PATH,
+    TARGET,
+    WINDOWS,
+    Caller,
+    machine,
+    patch_body,
+    settings_of,
+)
+
+TAGS = {"tags": {"owner": "me"}}
+SIZE = {"properties": {"hardwareProfile": {"vmSize": "Standard_D4s_v3"}}}
+
+
+class TestTheShapeOfAnUpdate:
+    """Recorded: 200 with the new values at once; the operation tells the end."""
+
+    def test_it_names_an_operation_and_no_location(self) -> None:
+        answer = Caller.of(machine(etag=1)).patch(PATH, SIZE)
+        assert answer.status == 200
+        assert answer.headers["azure-asyncnotification"] == "Enabled"
+        assert {"location", "retry-after"}.isdisjoint(answer.headers)
+        assert f"/operations/{answer.headers['x-ms-request-id']}?p=" in answer.headers["azure-asyncoperation"]
+        assert len(answer.headers["azure-asyncoperation"]) > 2500
+
+    def test_the_next_read_differs_by_succeeded_alone(self) -> None:
+        caller = Caller.of(machine(etag=1))
+        answered = caller.patch(PATH, SIZE).body
+        caller.finish()
+        answered["properties"]["provisioningState"] = "Succeeded"
+        assert caller.get(PATH).body == answered
+
+    def test_tags_alone_need_no_operation(self) -> None:
+        caller = Caller.of(machine(etag=1))
+        answer = caller.patch(PATH, TAGS)
+        assert (answer.status, answer.body["properties"]["provisioningState"]) == (200, "Updating")
+        assert "azure-asyncoperation" not in answer.headers
+        assert caller.get(PATH).body["properties"]["provisioningState"] == "Succeeded"
+
+    def test_a_put_of_the_unchanged_model_needs_no_operation(self) -> None:
+        caller = Caller.of(machine(etag=1))
+        answer = caller.put(PATH, caller.get(PATH).body)
+        assert (answer.status, answer.headers["etag"]) == (200, '"2"')
+        assert "azure-asyncoperation" not in answer.headers
+
+    def test_a_put_of_tags_alone_had_an_operation_with_older_versions(self) -> None:
+        caller = Caller.of(machine())
+        body = {"location": "westeurope", **TAGS}
+        assert "azure-asyncoperation" in caller.put(PATH, body, version="2021-03-01").headers
+        caller.finish()
+        again = caller.put(PATH, {**body, "tags": {}}, version="2022-08-01")
+        assert "azure-asyncoperation" not in again.headers
+
+    def test_the_body_is_crlf_with_a_compact_network_profile(self) -> None:
+        caller = Caller.of(machine())
+        from arm_emulator.protocol.wire import Call
+
+        headers = {"host": "localhost", "authorization": f"Bearer {caller.token}"}
+        text = caller.emulator.serve(Call("GET", f"{PATH}?api-version=2024-07-01", headers)).body.decode()
+        assert text.startswith('{\r\n  "name": "vm1",\r\n')
+        assert '"networkProfile": {"networkInterfaces":[{"id":' in text
+        assert "\n" not in text.replace("\r\n", "")
+
+    def test_a_put_keeps_what_it_leaves_out(self) -> None:
+        """az leaves imageReference and identity out of every PUT."""
+        document = machine(etag=1)
+        document["identity"] = {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"}
+        document["zones"] = ["1"]
+        caller = Caller.of(document)
+        before = caller.get(PATH).body
+        answer = caller.put(PATH, {"location": "westeurope", "tags": {}, **patch_body(**TARGET)}).body
+        assert answer["properties"]["storageProfile"] == before["properties"]["storageProfile"]
+        assert (answer["identity"], answer["zones"]) == (before["identity"], ["1"])
+        assert answer["properties"]["vmId"] == before["properties"]["vmId"]
+
+    def test_passwords_and_read_only_members_leave_no_trace(self) -> None:
+        caller = Caller.of(machine())
+        body = {
+            "id": "/other",
+            "etag": '"99"',
+            "properties": {
+                "vmId": "33333333-3333-3333-3333-333333333333",
+                "provisioningState": "Failed",
+                "osProfile": {"adminPassword": "not-kept", "customData": "not-kept"},
+            },
+        }
+        answer = caller.patch(PATH, body).body
+        assert "not-kept" not in str(answer)
+        assert answer["id"] == PATH
+        assert answer["properties"]["vmId"] == "22222222-2222-2222-2222-222222222222"
+
+
+class TestPreconditions:
+    """If-Match is compared as opaque quoted text, from api-version 2023-09-01 on."""
+
+    def test_the_right_etag_is_accepted_and_counts_up(self) -> None:
+        answer = Caller.of(machine(etag=7)).patch(PATH, SIZE, if_match='"7"')
+        assert (answer.status, answer.body["etag"], answer.headers["etag"]) == (200, '"8"', '"8"')
+
+    @pytest.mark.parametrize("given", ['"6"', '"invalid"', "7", 'W/"7"'])
+    def test_any_other_is_refused_with_both_etags_and_changes_nothing(self, given: str) -> None:
+        caller = Caller.of(machine(etag=7))
+        answer = caller.patch(PATH, SIZE, if_match=given)
+        assert (answer.status, answer.code) == (412, "PreconditionFailed")
+        assert answer.message == f'Etag provided in if-match header {given} does not match etag "7" of resource.'
+        assert "etag" not in answer.headers
+        assert caller.get(PATH).body["etag"] == '"7"'
+
+    def test_older_versions_do_not_look(self) -> None:
+        assert Caller.of(machine(etag=7)).patch(PATH, SIZE, version="2023-07-01", if_match='"1"').status == 200
+
+    def test_a_star_takes_any(self) -> None:
+        assert Caller.of(machine(etag=7)).patch(PATH, SIZE, if_match="*").status == 200
+
+    def test_if_none_match_keeps_a_put_from_overwriting(self) -> None:
+        caller = Caller.of(machine(etag=7))
+        assert caller.put(PATH, {"location": "westeurope"}, if_none_match="*").status == 412
+
+    def test_a_machine_without_etag_counts_as_one(self) -> None:
+        caller = Caller.of(machine())
+        assert "etag" not in caller.get(PATH).body
+        assert caller.patch(PATH, SIZE, if_match='"2"').status == 412
+        answer = caller.patch(PATH, SIZE, if_match='"1"')
+        assert (answer.status, answer.body["etag"]) == (200, '"2"')
+
+    def test_the_switch_never_numbers_it(self) -> None:
+        caller = Caller.of(machine(), machine_without_etag="never-numbered")
+        assert "etag" not in caller.patch(PATH, SIZE).body
+        assert "etag" not in caller.get(PATH).body
+
+
+class TestWritesAtOneTime:
+    """A second write while the first runs."""
+
+    @pytest.mark.parametrize(
+        ("switch", "status", "code"),
+        [
+            ("accepted", 200, ""),
+            ("conflict", 409, "Conflict"),
+            ("conflicting-concurrent-write", 409, "ConflictingConcurrentWriteNotAllowed"),
+            ("preempts", 200, ""),
+        ],
+    )
+    def test_it_is_answered_as_the_profile_says(self, switch: str, status: int, code: str) -> None:
+        caller = Caller.of(machine(), concurrent_write=switch)
+        caller.patch(PATH, SIZE)
+        answer = caller.patch(PATH, patch_body(**TARGET))
+        assert (answer.status, answer.code) == (status, code)
+
+    def test_the_preempted_operation_fails_and_the_machine_does_not(self) -> None:
+        caller = Caller.of(machine(), concurrent_write="preempts")
+        first = caller.patch(PATH, SIZE).headers["azure-asyncoperation"].partition("8443")[2]
+        caller.patch(PATH, patch_body(**TARGET))
+        polled = caller.call("GET", first).body
+        assert (polled["status"], polled["error"]["code"]) == ("Failed", "OperationPreempted")
+        caller.finish()
+        assert caller.get(PATH).body["properties"]["provisioningState"] == "Succeeded"
+
+    def test_after_the_end_nothing_conflicts(self) -> None:
+        caller = Caller.of(machine(), concurrent_write="conflict")
+        caller.patch(PATH, SIZE)
+        caller.finish()
+        assert caller.patch(PATH, TAGS).status == 200
+
+    def test_a_machine_that_is_being_deleted_takes_no_write(self) -> None:
+        caller = Caller.of(machine())
+        caller.call("DELETE", PATH)
+        answer = caller.patch(PATH, SIZE)
+        assert (answer.status, answer.code) == (409, "OperationNotAllowed")
+
+
+class TestFailedOperations:
+    """An operation that fails says so in its body, with 200, and leaves the machine Failed."""
+
+    @pytest.mark.parametrize(("switch", "mode"), [("stored", "AutomaticByPlatform"), ("reverted", "AutomaticByOS")])
+    def test_the_setting_is_stored_or_reverted(self, switch: str, mode: str) -> None:
+        caller = Caller.of(machine(), failed_operation=switch)
+        answer = caller.patch(PATH, patch_body(**TARGET))
+        operation = caller.emulator.operations.get(answer.headers["x-ms-request-id"])
+        assert operation is not None
+        operation.outcome = "Failed"
+        operation.error = {"code": "VMExtensionProvisioningTimeout", "message": "Provisioning timed out."}
+        caller.finish()
+        document = caller.get(PATH).body
+        assert document["properties"]["provisioningState"] == "Failed"
+        assert settings_of(document)["patchMode"] == mode
+
+
+class TestSwitches:
+    """Each remaining switch, both ways."""
+
+    @pytest.mark.parametrize(
+        ("switch", "status", "has_operation"),
+        [("operation", 200, True), ("no-operation", 200, False), ("refused", 409, False)],
+    )
+    def test_a_change_to_a_deallocated_machine(self, switch: str, status: int, has_operation: bool) -> None:
+        caller = Caller.of(machine(power="deallocated"), deallocated_update=switch)
+        answer = caller.patch(PATH, patch_body(**TARGET))
+        assert answer.status == status
+        assert ("azure-asyncoperation" in answer.headers) is has_operation
+
+    @pytest.mark.parametrize(("switch", "mode"), [("kept", "AutomaticByPlatform"), ("defaulted", "AutomaticByOS")])
+    def test_a_put_whose_os_profile_has_no_patch_settings(self, switch: str, mode: str) -> None:
+        document = machine(settings={"patchMode": "AutomaticByPlatform", "assessmentMode": "AutomaticByPlatform"})
+        caller = Caller.of(document, put_without_patch_settings=switch)
+        body = {
+            "location": "westeurope",
+            "properties": {"osProfile": {"windowsConfiguration": {"provisionVMAgent": True}}},
+        }
+        assert settings_of(caller.put(PATH, body).body)["patchMode"] == mode
+
+    @pytest.mark.parametrize(("switch", "is_there"), [("ignored", True), ("removed", False)])
+    def test_a_null(self, switch: str, is_there: bool) -> None:
+        caller = Caller.of(machine(licenseType="Windows_Server"), null_members=switch)
+        answer = caller.patch(PATH, {"properties": {"licenseType": None}}).body
+        assert ("licenseType" in answer["properties"]) is is_there
+
+    @pytest.mark.parametrize(
+        ("switch", "tags"), [("merged", {"old": "1", "owner": "me"}), ("replaced", {"owner": "me"})]
+    )
+    def test_a_patch_of_tags(self, switch: str, tags: dict[str, str]) -> None:
+        caller = Caller.of({**machine(), "tags": {"old": "1"}}, patched_tags=switch)
+        assert caller.patch(PATH, TAGS).body["tags"] == tags
+
+
+UNKNOWN = [
+    ("2019-07-01", patch_body(patchMode="AutomaticByPlatform"), "patchSettings", "WindowsConfiguration"),
+    ("2020-06-01", patch_body(assessmentMode="ImageDefault"), "assessmentMode", "PatchSettings"),
+    (
+        "2022-11-01",
+        patch_body(**TARGET),
+        "bypassPlatformSafetyChecksOnUserSchedule",
+        "WindowsVMGuestPatchAutomaticByPlatformSettings",
+    ),
+    ("2024-07-01", patch_body(bypassPlatformChecks=True), "bypassPlatformChecks", "PatchSettings"),
+]
+
+
+@pytest.mark.parametrize(("version", "body", "member", "type_name"), UNKNOWN)
+def test_a_member_that_the_version_does_not_have_is_refused(
+    version: str, body: dict[str, Any], member: str, type_name: str
+) -> None:
+    """The classic: a new flag sent with an old api-version must not be swallowed."""
+    answer = Caller.of(machine()).patch(PATH, body, version=version)
+    assert (answer.status, answer.code) == (400, "BadRequest")
+    sentence = f"Could not find member '{member}' on object of type '{type_name}'. Path 'properties."
+    assert answer.message.startswith(sentence)
+    assert ", line 1, position " in answer.message
+
+
+@pytest.mark.parametrize("body", [{"properties": []}, {"properties": {"osProfile": "x"}}, {"tags": [1]}, {"zones": {}}])
+def test_a_value_of_the_wrong_kind_is_refused(body: dict[str, Any]) -> None:
+    """It must not end up in the stored machine."""
+    answer = Caller.of(machine()).patch(PATH, body)
+    assert (answer.status, answer.code) == (400, "BadRequest")
+    assert answer.message.startswith("Error converting value ")
+
+
+@pytest.mark.parametrize("body", [None, [], "text"])
+def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
+    """No body at all is no PATCH."""
+    answer = Caller.of(machine()).patch(PATH, body)
+    assert (answer.status, answer.code) == (400, "InvalidRequestContent")
+
+
+FIXED = [
+    ({"osProfile": {"computerName": "other"}}, "osProfile.computerName"),
+    ({"osProfile": {"windowsConfiguration": {"provisionVMAgent": False}}}, "windowsConfiguration.provisionVMAgent"),
+    ({"storageProfile": {"osDisk": {"createOption": "Attach"}}}, "osDisk.createOption"),
+    ({"storageProfile": {"imageReference": {"offer": "Other"}}}, "imageReference"),
+    ({"priority": "Spot"}, "priority"),
+]
+
+
+@pytest.mark.parametrize(("properties", "name"), FIXED)
+def test_what_is_fixed_at_creation_cannot_be_changed(properties: dict[str, Any], name: str) -> None:
+    """409 with the property's name, in the sentence and as target."""
+    answer = Caller.of(machine()).patch(PATH, {"properties": properties})
+    assert (answer.status, answer.code) == (409, "PropertyChangeNotAllowed")
+    assert answer.message == f"Changing property '{name}' is not allowed."
+    assert answer.body["error"]["target"] == name
+
+
+def test_a_put_to_another_region_is_refused() -> None:
+    """A resource does not move by a PUT."""
+    answer = Caller.of(machine()).put(PATH, {"location": "eastus"})
+    assert (answer.status, answer.code) == (409, "InvalidResourceLocation")
+
+
+def test_the_placement_of_a_running_machine_cannot_be_changed() -> None:
+    """Recorded in 2020; without a known power state nothing is refused."""
+    body = {
+        "properties": {
+            "proximityPlacementGroup": {"id": f"{GROUP}/providers/Microsoft.Compute/proximityPlacementGroups/p"}
+        }
+    }
+    answer = Caller.of(machine(power="running")).patch(PATH, body)
+    assert (answer.status, answer.code) == (409, "OperationNotAllowed")
+    accepted = Caller.of(machine()).patch(PATH, body)
+    assert "/resourceGroups/RG/" in accepted.body["properties"]["proximityPlacementGroup"]["id"]
+
+
+NEW: dict[str, Any] = {
+    "location": "West Europe",
+    "properties": {
+        "hardwareProfile": {"vmSize": "Standard_D2s_v3"},
+        "storageProfile": {"imageReference": WINDOWS},
+        "osProfile": {"computerName": "vm1", "adminUsername": "operator", "adminPassword": "not-kept"},
+    },
+}
+
+
+class TestCreating:
+    """PUT of a machine that is not there."""
+
+    def test_it_answers_201_with_the_defaults_of_the_service(self) -> None:
+        caller = Caller.of()
+        answer = caller.put(PATH, NEW)
+        assert (answer.status, answer.headers["retry-after"]) == (201, "10")
+        assert "azure-asyncoperation" in answer.headers
+        properties = answer.body["properties"]
+        assert properties["provisioningState"] == "Creating"
+        assert properties["osProfile"] == {
+            "computerName": "vm1",
+            "adminUsername": "operator",
+            "windowsConfiguration": {
+                "provisionVMAgent": True,
+                "enableAutomaticUpdates": True,
+                "patchSettings": {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"},
+                "enableVMAgentPlatformUpdates": False,
+            },
+            "secrets": [],
+            "allowExtensionOperations": True,
+            "requireGuestProvisionSignal": True,
+        }
+        caller.finish()
+        assert caller.get(PATH).body["properties"]["provisioningState"] == "Succeeded"
+
+    def test_hotpatching_with_bypass_is_refused_at_creation(self) -> None:
+        body = {**NEW, "properties": {**NEW["properties"]}}
+        settings = patch_body(**TARGET, enableHotpatching=True)["properties"]["osProfile"]
+        body["properties"]["osProfile"] = {**NEW["properties"]["osProfile"], **settings}
+        answer = Caller.of(hotpatch_with_bypass_on_update="accepted").put(PATH, body)
+        assert (answer.status, answer.code) == (400, "InvalidParameter")
+
+    def test_without_an_administrator_it_is_refused(self) -> None:
+        body = {**NEW, "properties": {"osProfile": {"computerName": "vm1"}}}
+        answer = Caller.of().put(PATH, body)
+        assert answer.message == "Required parameter 'adminUsername' is missing (null)."
+
+    def test_without_a_location_it_is_refused(self) -> None:
+        assert Caller.of().put(PATH, {"properties": {}}).code == "LocationRequired"
+
+
+class TestDeleting:
+    """202 with an operation, then gone; 204 where there is nothing."""
+
+    def test_it_goes_when_the_operation_is_over(self) -> None:
+        caller = Caller.of(machine())
+        answer = caller.call("DELETE", PATH)
+        assert (answer.status, answer.body, answer.headers["retry-after"]) == (202, None, "10")
+        assert "monitor=true" in answer.headers["location"]
+        assert caller.get(PATH).body["properties"]["provisioningState"] == "Deleting"
+        caller.finish()
+        assert caller.get(PATH).status == 404
+
+    def test_an_absent_machine_is_no_error(self) -> None:
+        assert Caller.of().call("DELETE", PATH).status == 204
+
+
+class TestDisks:
+    """Data disks: defaults, ids at the end, detaching."""
+
+    def test_a_new_disk_gets_its_defaults_then_its_id(self) -> None:
+        caller = Caller.of(machine())
+        new = {"lun": 0, "createOption": "Empty", "diskSizeGB": 8, "managedDisk": {}}
+        answer = caller.patch(PATH, {"properties": {"storageProfile": {"dataDisks": [new]}}}).body
+        assert answer["properties"]["storageProfile"]["dataDisks"] == [
+            {
+                "lun": 0,
+                "createOption": "Empty",
+                "caching": "None",
+                "managedDisk": {"storageAccountType": "Premium_LRS"},
+                "deleteOption": "Detach",
+                "diskSizeGB": 8,
+                "toBeDetached": False,
+            }
+        ]
+        caller.finish()
+        disk = caller.get(PATH).body["properties"]["storageProfile"]["dataDisks"][0]
+        assert disk["managedDisk"]["id"].endswith(f"/disks/{disk['name']}")
+
+    def test_a_disk_that_is_left_out_says_that_it_leaves(self) -> None:
+        document = machine()
+        disk = {"lun": 0, "name": "d", "createOption": "Empty", "caching": "None", "toBeDetached": False}
+        document["properties"]["storageProfile"]["dataDisks"] = [disk]
+        caller = Caller.of(document)
+        answer = caller.patch(PATH, {"properties": {"storageProfile": {"dataDisks": []}}}).body
+        assert answer["properties"]["storageProfile"]["dataDisks"][0]["toBeDetached"] is True
+        assert caller.get(PATH, version="2017-12-01").body["properties"]["storageProfile"]["dataDisks"] == []
+        caller.finish()
+        assert caller.get(PATH).body["properties"]["storageProfile"]["dataDisks"] == []
+
+
+IDENTITY = [
+    (None, {"type": "SystemAssigned"}, {"type": "SystemAssigned", "principalId": "new", "tenantId": "new"}),
+    (
+        {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"},
+        {"type": "UserAssigned", "userAssignedIdentities": {"/ids/A": {}}},
+        {"type": "UserAssigned", "userAssignedIdentities": {"/ids/A": {}}},
+    ),
+    (
+        {"type": "UserAssigned", "userAssignedIdentities": {"/ids/A": {"clientId": "c"}, "/ids/B": {}}},
+        {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {"/IDS/a": None}},
+        {
+            "type": "SystemAssigned, UserAssigned",
+            "principalId": "new",
+            "tenantId": "new",
+            "userAssignedIdentities": {"/ids/B": {}},
+        },
+    ),
+    (
+        {
+            "type": "SystemAssigned, UserAssigned",
+            "principalId": "p",
+            "tenantId": "t",
+            "userAssignedIdentities": {"/A": {}},
+        },
+        {"type": "SystemAssigned"},
+        {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"},
+    ),
+    ({"type": "SystemAssigned", "principalId": "p", "tenantId": "t"}, {"type": "None"}, None),
+]
+
+
+@pytest.mark.parametrize(("before", "sent", "after"), IDENTITY)
+def test_a_patch_of_identity_is_no_plain_merge(
+    before: dict[str, Any] | None, sent: dict[str, Any], after: dict[str, Any] | None
+) -> None:
+    """Read off recorded exchanges, before and after."""
+    document = machine() if before is None else {**machine(), "identity": before}
+    answered = Caller.of(document).patch(PATH, {"identity": sent}).body.get("identity")
+    if after is not None and answered is not None and after.get("principalId") == "new":
+        assert len(answered["principalId"]) == 36
+        after = {**after, "principalId": answered["principalId"], "tenantId": answered["tenantId"]}
+    assert answered == after
+
+
+def test_an_identity_type_that_there_is_not_is_refused() -> None:
+    """It would leave a machine with an identity that no client understands."""
+    assert Caller.of(machine()).patch(PATH, {"identity": {"type": "Robot"}}).code == "InvalidParameter"
