@@ -52,7 +52,9 @@ def carry_out(
     with watching(settings, skipped=len(plan.skipped) + len(plan.unchanged)) as observer:
 
         async def work(stop: asyncio.Event) -> RunReport:
-            async with composition.connected(settings, read_only=False) as azure:
+            async with composition.connected(
+                settings, read_only=False, concurrency=options.concurrency, remark=observer.remarked
+            ) as azure:
                 journal = open_journal(azure)
                 journals.append(journal)
                 clock = composition.clock()

@@ -3,10 +3,12 @@
 Must not: be imported before a command runs; what it composes is heavy.
 """
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from patchmode.cli.output import say
 from patchmode.cli.settings import Settings
 from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
@@ -23,19 +25,30 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, *, read_only: bool) -> AsyncIterator[Azure]:
+async def connected(
+    settings: Settings, *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None] | None = None
+) -> AsyncIterator[Azure]:
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
         settings: `cloud` is looked at.
         read_only: refuse everything but reading, whatever is called.
+        concurrency: changes under way at once, so that sockets do not become a limit of their own.
+        remark: is told of throttle pauses and retries; None: they go to standard error.
 
     Raises:
         CloudError: the cloud is unknown or not to be trusted. SignInError: no credential gave a token.
     """
-    from patchmode.arm.session import connect
+    from patchmode.arm.session import CONNECTIONS, connect
 
-    async with connect(settings.cloud or DEFAULT_CLOUD, read_only=read_only) as azure:
+    async with connect(
+        settings.cloud or DEFAULT_CLOUD,
+        read_only=read_only,
+        # A browser or a device code needs somebody to look at it.
+        interactive=sys.stdin.isatty() and sys.stderr.isatty(),
+        connections=max(CONNECTIONS, concurrency),
+        remark=remark or (lambda text: say(text, settings)),
+    ) as azure:
         yield azure
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
-from patchmode.cli.settings import absorb, settings_of
+from patchmode.cli.settings import Settings, absorb, settings_of
 
 _SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
 
@@ -29,7 +29,7 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> Any:
         """Run the command with the global options set aside for `settings_of`."""
         absorb(context)
-        _check_query(context)
+        _prepare(settings_of(context))
         return super().invoke(context)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -83,13 +83,16 @@ class Group(click.Group):
             formatter.write_dl(list(self.late.items()))
 
 
-def _check_query(context: click.Context) -> None:
-    """A mistyped `--query` must not show only after an apply."""
-    query = settings_of(context).query
-    if query:
+def _prepare(settings: Settings) -> None:
+    if settings.verbose:
+        from patchmode.cli import logs
+
+        logs.begin(settings)
+    if settings.query:
         from patchmode.reports.machine_formats import check_expression
 
-        check_expression(query)
+        # A mistyped expression must not show only after an apply.
+        check_expression(settings.query)
 
 
 def spread_ids(args: list[str]) -> list[str]:

@@ -1,0 +1,98 @@
+"""The installed program in a process of its own, against a local Azure Resource Manager."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arm_emulator.fleets import read_fleet
+from arm_emulator.testing import Running, running
+
+PROGRAM = Path(sys.executable).with_name("patchmode")
+_FOREIGN = ("AZURE_", "PATCHMODE_", "ARM_", "NO_COLOR", "COLUMNS", "LINES", "TERM")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How the program ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Program:
+    """The program with an environment of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+    endpoint: str = "https://localhost:1"
+    timeout_s: float = 60.0
+    ran: list[Done] = field(default_factory=list)
+
+    def __call__(self, *args: str, stdin: str = "", **environment: str) -> Done:
+        """Run it to its end, in a pipe."""
+        done = subprocess.run(
+            [PROGRAM, *args],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=self.timeout_s,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        self.ran.append(Done(done.returncode, self.plain(done.stdout), self.plain(done.stderr)))
+        return self.ran[-1]
+
+    def plain(self, text: str) -> str:
+        """The text with what differs from run to run replaced."""
+        text = text.replace(self.endpoint, "https://ENDPOINT").replace(str(self.folder), "FOLDER")
+        text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{6}", "RUN", text)
+        text = re.sub(r"\d{8}T\d{6}\.\d+Z\.json", "PLAN.json", text)
+        text = re.sub(r"\d+\.\d VMs/s", "N VMs/s", text)
+        return re.sub(r"correlation id [0-9a-f-]{36}", "correlation id GUID", text)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would steer the program."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**own, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Program:
+    """The program where nothing answers: no cloud is named, nobody is signed in."""
+    environment = {**clean_environment(), "PATCHMODE_STATE_DIR": str(tmp_path / "state")}
+    return Program(tmp_path, environment, timeout_s=30.0)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a server with a fleet and give the program that is signed in to it."""
+    opened: list[Any] = []
+
+    def make(fleet: str = "small", **options: Any) -> Program:
+        context = running(fleet=read_fleet(fleet), **{"lro_seconds": 0, **options})
+        served: Running = context.__enter__()
+        opened.append(context)
+        environment = {**clean_environment(), **served.env, "PATCHMODE_STATE_DIR": str(tmp_path / "state")}
+        program = Program(tmp_path, environment, served.endpoint)
+        program.served = served  # type: ignore[attr-defined]
+        return program
+
+    yield make
+    for context in reversed(opened):
+        context.__exit__(None, None, None)
