@@ -42,16 +42,30 @@ def running(emulator: Emulator | None = None, *, port: int = 0, **options: Any) 
     """
     served = emulator or Emulator(**options)
     certificates = temporary_certificates()
-    server = Server(served, certificates.server_context(), port)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="arm-emulator", daemon=True)
     thread.start()
+
+    async def begin() -> Server:
+        # aiohttp's server belongs to the loop that runs while it is made.
+        server = Server(served, certificates.server_context(), port)
+        await server.start()
+        return server
+
     try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        server = asyncio.run_coroutine_threadsafe(begin(), loop).result()
+    except BaseException:
+        _end(loop, thread)
+        raise
+    try:
         env = environment(server.endpoint, certificates.ca, served.directory)
         yield Running(served, server.endpoint, certificates.ca, env)
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        _end(loop, thread)
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
