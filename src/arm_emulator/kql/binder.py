@@ -14,7 +14,7 @@ from typing import Protocol
 
 from arm_emulator.kql import arithmetic, binder_lists, binder_strings, functions, values
 from arm_emulator.kql.code import ABSENT, Bound, Namespace
-from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, constant, convert, to_text
+from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, constant, convert, to_dynamic, to_text
 from arm_emulator.kql.datetimes import from_datetime
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
@@ -27,6 +27,7 @@ from arm_emulator.kql.syntax import (
     Call,
     Expression,
     Index,
+    Labeled,
     Lambda,
     Literal,
     Member,
@@ -152,10 +153,8 @@ class _Visit:
 
     def bind(self, tree: Expression) -> Bound:
         match tree:
-            case Literal():
-                return self._literal(tree)
-            case Name():
-                return self._name(tree)
+            case Literal() | Name() | Labeled() | Scalar():
+                return self._plain(tree)
             case Member() | Index():
                 return self._access(tree)
             case Call():
@@ -168,9 +167,17 @@ class _Visit:
                 return self._among(tree)
             case Between():
                 return self._between(tree)
-            case Scalar():
-                return self._binder.sub_query(tree, self._lets)
         raise self._binder.refusal("'*' cannot stand here.", tree.at, Code.PARSER)
+
+    def _plain(self, tree: Literal | Name | Labeled | Scalar) -> Bound:
+        match tree:
+            case Literal():
+                return self._literal(tree)
+            case Name():
+                return self._name(tree)
+            case Labeled():
+                return self.bind(tree.value).named(tree.name)
+        return self._binder.sub_query(tree, self._lets)
 
     def _literal(self, tree: Literal) -> Bound:
         value = "" if tree.value is None and tree.type is Type.STRING else tree.value
@@ -216,6 +223,8 @@ class _Visit:
         known = self._lets.names.get(tree.name)
         if isinstance(known, Named):
             return self._binder.call(tree, known, [self.bind(argument) for argument in tree.arguments])
+        if tree.name == "pack_all":
+            return self._pack_all(tree)
         function = functions.REGISTRY.get(tree.name)
         if function is None:
             raise self._binder.refusal(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
@@ -225,6 +234,23 @@ class _Visit:
             return function(site, arguments)
         except BadPatternError as error:
             raise self._binder.refusal(f"The regular expression is not valid: {error}.", tree.at) from error
+
+    def _pack_all(self, tree: Call) -> Bound:
+        """Bind the one function that reads the whole row; with `true` it leaves nulls and empty texts out."""
+        arguments = [self.bind(argument) for argument in tree.arguments]
+        skips = [self._binder.constant_of(argument, "The argument of pack_all()") for argument in arguments]
+        if len(skips) > 1 or any(not isinstance(skip, bool) for skip in skips):
+            raise self._binder.refusal("pack_all() takes one bool at most.", tree.at)
+        columns = tuple(to_dynamic(self._space, self._name(Name(tree.at, name))) for name in self._row.names)
+        names, skip = self._row.names, skips == [True]
+
+        def pack(*found: values.Value) -> values.Value:
+            pairs = zip(names, found, strict=True)
+            return {name: value for name, value in pairs if not (skip and (value is None or value == ""))}
+
+        if not columns:
+            raise self._binder.refusal("pack_all() needs a row.", tree.at)
+        return applied(self._space, pack, Type.DYNAMIC, *columns)
 
     def _unary(self, tree: Unary) -> Bound:
         operand = self.bind(tree.operand)
