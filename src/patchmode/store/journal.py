@@ -37,12 +37,13 @@ class Journal:
         path: the run's file.
         lock: held by this process when the journal is for writing; None: it is only read, and writing is refused.
         state: what a reader shall be told; None: what the file says.
+        plan: the file's plan, where the caller has just written it; None: it is read from the file and checked.
 
     Raises:
         StorageError: the file cannot be opened or is damaged. RefusedError: it is from a newer version.
     """
 
-    def __init__(self, path: Path, *, lock: Lock | None, state: str | None = None) -> None:
+    def __init__(self, path: Path, *, lock: Lock | None, state: str | None = None, plan: Plan | None = None) -> None:
         self._path = path
         self._lock = lock
         self._pending: list[tuple[StepRow, asyncio.Future[None]]] = []
@@ -51,7 +52,7 @@ class Journal:
         self._connection: sqlite3.Connection | None = connect_reader(path) if lock is None else connect_writer(path)
         try:
             self._about: dict[str, str] = dict(self._query("SELECT name, value FROM about"))
-            self._plan = decode_plan(self._query("SELECT content FROM plan")[0][0], name=f"the plan in {path}")
+            self._plan = plan or self._stored_plan()
             self._session = 1 + (self._query("SELECT max(session) FROM request")[0][0] or 0)
         except BaseException:
             self._connection.close()
@@ -177,6 +178,9 @@ class Journal:
             self._connection = None
         if self._lock is not None:
             self._lock.release()
+
+    def _stored_plan(self) -> Plan:
+        return decode_plan(self._query("SELECT content FROM plan")[0][0], name=f"the plan in {self._path}")
 
     async def _commit(self, *rows: StepRow) -> None:
         if not rows:

@@ -57,21 +57,44 @@ def read_plan(path: Path) -> Plan:
 
 
 def encode_plan(plan: Plan) -> tuple[bytes, str]:
-    """A plan as the plan file's content and its digest.
+    """A plan as the plan file's content, laid out for reading, and its digest.
 
     Raises:
         BrokenPlanError: the plan holds what no plan may hold.
         StorageError: a document holds something that JSON cannot carry.
     """
+    canonical, digest = canonical_plan(plan)
+    return msgspec.json.format(_sealed(canonical, digest), indent=2) + b"\n", digest
+
+
+def seal_plan(plan: Plan) -> tuple[bytes, str]:
+    """The same as compact JSON, which costs a third: for the journal.
+
+    Raises:
+        BrokenPlanError, StorageError: as `encode_plan`.
+    """
+    canonical, digest = canonical_plan(plan)
+    return _sealed(canonical, digest), digest
+
+
+def canonical_plan(plan: Plan) -> tuple[bytes, str]:
+    """A plan's canonical text (keys sorted, no white space, no digest) and its digest.
+
+    Raises:
+        BrokenPlanError, StorageError: as `encode_plan`.
+    """
     check_plan(plan, name="the new plan", counts=None)
-    document = plan_to_document(plan)
     try:
-        digest = hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()
-        content = msgspec.json.encode(msgspec.structs.replace(document, digest=digest), order="deterministic")
+        canonical = msgspec.json.encode(plan_to_document(plan), order="sorted")
     except (TypeError, OverflowError, ValueError) as error:
         msg = f"could not write the plan: a machine's document holds something that JSON cannot carry ({error})."
         raise StorageError(msg) from error
-    return msgspec.json.format(content, indent=2) + b"\n", digest
+    return canonical, hashlib.sha256(canonical).hexdigest()
+
+
+def _sealed(canonical: bytes, digest: str) -> bytes:
+    # The format and the digest come first, where a reader looks for them.
+    return b'{"digest":"%s",' % digest.encode() + canonical[1:]
 
 
 def decode_plan(content: bytes, *, name: str) -> Plan:

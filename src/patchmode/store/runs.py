@@ -10,6 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from patchmode.store.atomic import make_private_folder
 from patchmode.store.database import connect_reader, create_database
 from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, Journal
 from patchmode.store.lock import Lock, held, holder_of, is_held
-from patchmode.store.plan_file import encode_plan
+from patchmode.store.plan_file import seal_plan
 
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
 LATEST = "latest"
@@ -52,7 +53,7 @@ class RunStore:
             BrokenPlanError: the plan holds what no plan may hold.
             StorageError: the folder cannot be written.
         """
-        content, digest = encode_plan(plan)
+        content, digest = seal_plan(plan)
         for folder in (self._runs, self._locks):
             make_private_folder(folder)
         # Two applies that start at once must not both find that no run of the plan exists.
@@ -71,7 +72,7 @@ class RunStore:
                 "rollbackOf": plan.rollback_of or "",
             }
             create_database(self._path(run), about=about, plan=content)
-            return self.open(run, for_writing=True)
+            return self._open_for_writing(run, replace(plan, digest=digest))
 
     def open(self, run: str = LATEST, *, for_writing: bool = False) -> Journal:
         """Open a run's journal.
@@ -88,10 +89,13 @@ class RunStore:
         found = self._find(run)
         if not for_writing:
             return Journal(self._path(found), lock=None, state=self._summary(found).state)
+        return self._open_for_writing(found, None)
+
+    def _open_for_writing(self, run: str, plan: Plan | None) -> Journal:
         make_private_folder(self._locks)
-        lock = Lock(self._lock_path(found), what=f"run {found}")
+        lock = Lock(self._lock_path(run), what=f"run {run}")
         try:
-            return Journal(self._path(found), lock=lock)
+            return Journal(self._path(run), lock=lock, plan=plan)
         except BaseException:
             lock.release()
             raise

@@ -12,6 +12,7 @@ from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import ChangeResult, MachineError, Result, Verification
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.pace import PATIENT_LOOKS
 from patchmode.workflow.sweeping import Sweeper, Wanted, family_of
 
 WORTH = 8
@@ -37,15 +38,21 @@ class Flight:
     correlation_id: str | None = None
     is_scout: bool = False
     looks: int = 0
-    is_polled: bool = False
-    """Slow: its operation is asked, at the times that the service names."""
+    """How often it was due and found unfinished."""
+    ask_at: float = 0.0
+    """Its operation is not asked before: the service names the time."""
     operation_ended: bool = False
-    """The operation said that it succeeded, or there is none to ask."""
+    """The operation said that it ended, or there is none to ask."""
 
     @property
     def wanted(self) -> Wanted:
         """What to read."""
         return Wanted(self.change.id, self.change.kind)
+
+    def asks_operation(self, now: float) -> bool:
+        """Whether the machine is slow and its operation may be asked now."""
+        is_slow = self.looks >= PATIENT_LOOKS and not self.operation_ended
+        return is_slow and self.operation_url is not None and now >= self.ask_at
 
     def ended(
         self,
@@ -102,7 +109,7 @@ class Board:
 
     def _is_worth(self, due: list[Flight], waiting: int, now: float) -> bool:
         waited = now - min(flight.due for flight in due)
-        if any(flight.is_scout or flight.is_polled for flight in due):
+        if any(flight.is_scout for flight in due):
             return True
         if self.more_coming:
             return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])

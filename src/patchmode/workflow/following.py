@@ -158,9 +158,12 @@ class Follower:
 
     async def _look(self, due: Sequence[Flight], others: Sequence[Flight]) -> None:
         """Look at machines of one subscription that are due; a list shows others too, which costs nothing more."""
-        polled = [flight for flight in due if flight.is_polled]
-        read = [flight for flight in due if not flight.is_polled]
-        results = await all_of(self._poll(flight) for flight in polled)
+        now = self._clock.monotonic()
+        # Where a list shows many at once, asking each of their operations would cost more and tell less.
+        by_list = self._sweeper.cost([flight.wanted for flight in due]) < len(due)
+        asked = [] if by_list else [flight for flight in due if flight.asks_operation(now)]
+        read = [flight for flight in due if flight not in asked]
+        results = await all_of(self._poll(flight) for flight in asked)
         if read:
             results += await self._sweep(read, others)
         ended = [result for result in results if result is not None]
@@ -171,13 +174,15 @@ class Follower:
         readings = await self._sweeper.read([flight.wanted for flight in due], [flight.change.id for flight in others])
         ends = await self._conclude_all([one for one in (*due, *others) if one.change.id in readings], readings)
         now = self._clock.monotonic()
+        # Only first looks tell how long operations take; those that are slow already would make all look slow.
+        first = [ends[flight.change.id] is not None for flight in due if not flight.looks]
+        self._pace.sweep_done(len(first), sum(first))
         for flight in due:
             if ends[flight.change.id] is None:
                 self._put_off(flight)
                 ends[flight.change.id] = self._given_up(flight)
             elif flight.is_scout:
                 self._pace.scout_done(now - flight.since)
-        self._pace.sweep_done(len(due), sum(ends[flight.change.id] is not None for flight in due))
         return list(ends.values())
 
     async def _conclude_all(
@@ -199,12 +204,9 @@ class Follower:
     def _put_off(self, flight: Flight) -> None:
         flight.looks += 1
         now = self._clock.monotonic()
-        flight.due = now + self._pace.next_look_s(flight.looks, is_scout=flight.is_scout)
+        flight.due = now + self._pace.next_look_s(now - flight.since, is_scout=flight.is_scout)
         if flight.looks >= PATIENT_LOOKS:
             flight.is_scout = False
-            if flight.operation_url is not None and not flight.operation_ended:
-                flight.is_polled = True
-                flight.due = now
 
     async def _land(self, results: Sequence[ChangeResult]) -> None:
         for result in results:
@@ -264,8 +266,13 @@ class Follower:
     async def _operation_has_ended(self, flight: Flight) -> bool:
         if flight.operation_ended or flight.operation_url is None:
             return True
+        if self._clock.monotonic() < flight.ask_at:
+            return False
         status = await self._ask(flight)
-        return status is None or status.state is not OperationState.IN_PROGRESS
+        flight.operation_ended = flight.operation_url is None or (
+            status is not None and status.state is not OperationState.IN_PROGRESS
+        )
+        return flight.operation_ended
 
     def _differs(self, flight: Flight, found: tuple[Difference, ...]) -> ChangeResult:
         verification = Verification(flight.change.id, verified=False, differences=found)
@@ -298,21 +305,14 @@ class Follower:
     # -------------------------------------------------------------------------------------------- slow machines
 
     async def _poll(self, flight: Flight) -> ChangeResult | None:
+        """Ask a slow machine's operation. Its machine goes on being read meanwhile, by the page where others are."""
         status = await self._ask(flight)
-        now = self._clock.monotonic()
-        if status is None:
-            # The operation cannot be asked: go on with reads of the machine.
-            flight.is_polled = False
-            flight.due = now + POLL_S
-            return self._given_up(flight)
-        if status.state is OperationState.IN_PROGRESS:
-            flight.due = now + max(TICK_S, status.retry_after_s or POLL_S)
-            return self._given_up(flight)
-        flight.operation_ended = True
-        result = await self._conclude_ended(flight, status)
+        result = None
+        if status is not None and status.state is not OperationState.IN_PROGRESS:
+            flight.operation_ended = True
+            result = await self._conclude_ended(flight, status)
         if result is None:
-            flight.is_polled = False
-            flight.due = now + POLL_S / 3
+            self._put_off(flight)
         return result or self._given_up(flight)
 
     async def _conclude_ended(self, flight: Flight, status: OperationStatus) -> ChangeResult | None:
@@ -327,10 +327,14 @@ class Follower:
         if flight.operation_url is None:
             return None
         try:
-            return await self._azure.writer.operation(flight.operation_url)
+            status = await self._azure.writer.operation(flight.operation_url)
         except RejectedError as error:
             self._remark(f"{flight.change.id.name}: its operation cannot be asked ({error.code}); reading it instead.")
             flight.operation_url = None
         except RequestError as error:
             self._remark(f"{flight.change.id.name}: its operation did not answer ({error.code}); asking again later.")
+            flight.ask_at = self._clock.monotonic() + POLL_S
+        else:
+            flight.ask_at = self._clock.monotonic() + (status.retry_after_s or POLL_S)
+            return status
         return None

@@ -3,7 +3,8 @@
 A PATCH is done after 5 s in the median and 11 s at the 90th percentile (recorded operations), but the first poll of its
 operation asks for 30 to 97 s of patience, and each poll costs a request a machine. So nobody is polled at first. A few
 scouts are read at short intervals, which tells how long operations take today; the others are left alone for that long
-and then read by the page.
+and then read by the page, those that are not done at growing intervals. An operation is asked only when its machine has
+been slow for several looks, and never before the time that the service names.
 
 Must not: read anything.
 """
@@ -16,9 +17,11 @@ RECORDED_MEDIAN_S = 5.0
 SCOUTS = 3
 FIRST_LOOK_S = 1.0
 SHORTEST_S = 0.5
-LONGEST_S = 30.0
+LONGEST_S = 20.0
+SCOUT_GROWTH, GROWTH = 0.6, 0.25
+"""The next look comes after this share of the age: so much later than its end is an end seen at most."""
 PATIENT_LOOKS = 6
-"""After so many looks a machine is slow, and its operation is asked instead, at the times that it names."""
+"""After so many looks a machine is slow, and its operation is asked as well."""
 
 
 @dataclass(slots=True)
@@ -38,10 +41,11 @@ class Pace:
         """How long to leave a machine alone after its PATCH was accepted."""
         return FIRST_LOOK_S if is_scout else self.typical_s
 
-    def next_look_s(self, looks: int, *, is_scout: bool) -> float:
-        """How long to leave a machine alone after so many looks (>= 1) found it unfinished."""
-        first = FIRST_LOOK_S if is_scout else max(FIRST_LOOK_S, self.typical_s / 2)
-        return min(LONGEST_S, first * 1.6 ** (looks - 1))
+    def next_look_s(self, age_s: float, *, is_scout: bool) -> float:
+        """How long to leave a machine alone that was found unfinished at this age."""
+        if is_scout:
+            return min(LONGEST_S, max(FIRST_LOOK_S, age_s * SCOUT_GROWTH))
+        return min(LONGEST_S, max(FIRST_LOOK_S, self.typical_s / 2, age_s * GROWTH))
 
     def scout_done(self, age_s: float) -> None:
         """A scout was found done at this age."""
@@ -49,7 +53,7 @@ class Pace:
         self.typical_s = max(SHORTEST_S, median(self.scouted))
 
     def sweep_done(self, due: int, done: int) -> None:
-        """Of so many machines that were due, so many were found done: correct the estimate where it is far off."""
+        """Of so many machines looked at for the first time, so many were done: correct an estimate that is far off."""
         if due < 5:
             return
         if done < due * 0.5:

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from patchmode.errors import ForbiddenError, RequestError
 from patchmode.model.machine import Machine, MachineKind
@@ -139,7 +139,7 @@ class Sweeper:
                 await self._read_list(place, wanted, sweep)
         except ForbiddenError:
             # A role on single machines or groups may still allow the narrower reads.
-            self._pages[place] = math.inf
+            self._note(place, math.inf)
         except RequestError as error:
             for one in wanted:
                 sweep.found.setdefault(one.id, Reading(None, error))
@@ -157,9 +157,16 @@ class Sweeper:
                         sweep.found[machine.id] = Reading(machine, by_list=True)
                 if not missing or read > max(self._estimate(place), len(missing)):
                     # Either all are found, or GETs are the cheaper way to those that are left.
-                    self._pages[place] = max(read, self._pages.get(place, 0))
+                    self._note(place, max(read, self._pages.get(place, 0)))
                     return
-        self._pages[place] = max(1, read)
+        self._note(place, max(1, read))
+
+    def _note(self, place: _Place, pages: float) -> None:
+        self._pages[place] = pages
+        if place.group:
+            # A subscription's list is no shorter than that of one of its groups, and no less forbidden.
+            whole = replace(place, group="")
+            self._pages[whole] = max(pages, self._estimate(whole))
 
     def _list(self, place: _Place, sample: ResourceId) -> AsyncGenerator[Sequence[Machine], None]:
         if place.group:

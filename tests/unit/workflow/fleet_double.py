@@ -158,7 +158,12 @@ class FleetDouble:
         self.log: list[tuple[str, str]] = []
         """(method, what) in order of arrival."""
         self.lists_forbidden: set[str] = set()
+        self.lists_break = False
+        """After its first page a list is answered 502."""
         self.before_patch: Callable[[ResourceId], None] = lambda _: None
+        self.after_write: Callable[[ResourceId], None] = lambda _: None
+        self.as_listed: Callable[[Any], None] = lambda _: None
+        """Changes a document before a list shows it."""
         self.failing_operations: dict[ResourceId, tuple[str, str]] = {}
         self.operations_unknown = False
         self.no_operation_url = False
@@ -228,7 +233,12 @@ class FleetDouble:
             await self._arrive("GET", f"list {name}")
             if name in self.lists_forbidden:
                 raise ForbiddenError(f"GET {name} was answered 403", code="AuthorizationFailed", status=403)
-            yield [self._observed(one, kind) for one in ids[start : start + self.page]]
+            if self.lists_break and start:
+                raise RequestError(f"GET {name} was answered 502", code="ProviderError", status=502)
+            page = [self._observed(one, kind) for one in ids[start : start + self.page]]
+            for machine in page:
+                self.as_listed(machine.document)
+            yield page
 
     def _observed(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
         stored = self.machines[machine_id]
@@ -284,6 +294,7 @@ class FleetDouble:
         _merge(stored.document, body)
         stored.writes += 1
         self.touch(machine_id)
+        self.after_write(machine_id)
         count = sum(one.writes for one in self.machines.values())
         duration = self.duration_s(count) if callable(self.duration_s) else self.duration_s
         ends = asyncio.get_running_loop().time() + duration

@@ -71,9 +71,9 @@ def test_requests_are_counted_from_the_run_on() -> None:
     assert report.requests == {"GET": azure.count("GET"), "PATCH": 3}
 
 
-@pytest.mark.parametrize(("machines", "most"), [(1_000, 1.2), (200, 1.3)])
+@pytest.mark.parametrize(("machines", "most"), [(1_000, 1.25), (200, 1.3)])
 def test_requests_per_machine_stay_low(machines: int, most: float) -> None:
-    """Operations as recorded: 5 s in the median, 11 s at the 90th percentile, a few of up to 89 s."""
+    """Operations somewhat slower than those recorded: 5 s in the median, a tenth of them 30 s, a few 89 s."""
     spread = [2.0, 3.0, 4.0, 4.5, 5.0, 5.2, 6.0, 7.5, 11.0, 30.0]
     azure = fleet_of(machines, duration_s=lambda number: 89.0 if number % 150 == 0 else spread[number % 10])
     report = runs.apply_all(azure)

@@ -1,0 +1,171 @@
+"""The end of each operation is learned from the provider, cheaply, and never guessed."""
+
+import pytest
+from tests.unit.workflow import run_doubles as runs
+from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, settings_of, vm
+
+from patchmode.model.outcome import Result, RunCounts
+from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.pace import Pace
+
+
+def polls_of(azure: FleetDouble) -> int:
+    return sum(what == "operation" for _, what in azure.log)
+
+
+def lists_of(azure: FleetDouble) -> int:
+    return sum(what.startswith("list ") for _, what in azure.log)
+
+
+def test_ordinary_operation_is_not_polled() -> None:
+    """The first poll would ask for half a minute of patience, and tells less than a read."""
+    azure = fleet_of(1)
+    report = runs.apply_all(azure)
+    assert (report.counts.verified, polls_of(azure)) == (1, 0)
+
+
+def test_a_fleet_is_read_by_the_page() -> None:
+    azure = fleet_of(500)
+    runs.apply_all(azure)
+    assert lists_of(azure) <= 20
+    assert azure.count("GET") <= 40
+
+
+def test_answer_without_operation_is_read_until_it_has_ended() -> None:
+    azure = fleet_of(4)
+    azure.no_operation_url = True
+    assert runs.apply_all(azure).counts == RunCounts(scope=4, applied=4, verified=4)
+
+
+def test_slow_operation_is_asked_at_the_times_it_names() -> None:
+    azure = fleet_of(1, duration_s=300.0)
+    assert runs.apply_all(azure).counts.verified == 1
+    assert 1 <= polls_of(azure) <= 16
+    (operation,) = [kept.operation for kept in azure.machines.values()]
+    assert operation is not None
+    assert operation.polls == polls_of(azure)
+
+
+def test_operation_that_never_ends_is_unknown_and_its_url_is_kept() -> None:
+    azure = fleet_of(2, duration_s=1e9)
+    report = runs.apply_all(azure, options=ApplyOptions(operation_timeout_s=600))
+    assert report.counts == RunCounts(scope=2, unknown=2)
+    error = runs.error_of(report.results[0])
+    assert (error.code, error.may_have_been_applied) == ("StillRunning", True)
+    assert "https://management.azure.com/operations/1?t=1" in error.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("VMExtensionProvisioningError", "an extension failed"),
+        ("VMAgentStatusCommunicationError", "repair the agent"),
+        ("SomethingNew", "patchmode verify"),
+    ],
+)
+def test_failed_operation_tells_why_and_whether_the_settings_stand(code: str, advice: str) -> None:
+    azure = fleet_of(3)
+    azure.failing_operations[machine_id("vm-0001")] = (code, "the words of Azure")
+    report = runs.apply_all(azure)
+    assert report.counts == RunCounts(scope=3, applied=2, failed=1, verified=3)
+    error = runs.error_of(report.results[1])
+    assert (error.code, error.may_have_been_applied) == (code, True)
+    assert "the words of Azure (the settings stand in its model)" in error.message
+    assert advice in error.advice
+
+
+def test_failed_operation_that_cannot_be_asked_is_a_failure_without_a_reason() -> None:
+    azure = fleet_of(1)
+    azure.failing_operations[machine_id("vm-0000")] = ("X", "y")
+    azure.operations_unknown = True
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).code) == (Result.FAILED, "ProvisioningFailed")
+
+
+def test_slow_operation_that_failed_is_told_by_its_poll() -> None:
+    azure = fleet_of(1, duration_s=100.0)
+    azure.failing_operations[machine_id("vm-0000")] = ("OperationNotAllowed", "not now")
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).code) == (Result.FAILED, "OperationNotAllowed")
+
+
+def test_slow_operation_that_cannot_be_asked_is_read_to_its_end() -> None:
+    azure = fleet_of(1, duration_s=120.0)
+    azure.operations_unknown = True
+    watcher = runs.Watcher()
+    assert runs.apply_all(azure, observer=watcher).counts.verified == 1
+    assert polls_of(azure) == 1
+    assert watcher.remarks == ["vm-0000: its operation cannot be asked (NotFound); reading it instead."]
+
+
+def test_machine_that_was_deleted_meanwhile_is_a_failure() -> None:
+    azure = fleet_of(2)
+
+    def delete(machine: object) -> None:
+        azure.machines[machine_id("vm-0000")].gone = azure.count("PATCH") > 0
+
+    azure.before_patch = delete
+    report = runs.apply_all(azure, options=ApplyOptions(concurrency=1))
+    assert [result.result for result in report.results] == [Result.FAILED, Result.APPLIED]
+    error = runs.error_of(report.results[0])
+    assert (error.code, error.may_have_been_applied) == ("ResourceNotFound", True)
+
+
+def test_reads_that_fail_for_a_while_delay_the_end_only() -> None:
+    azure = fleet_of(2)
+    for kept in azure.machines.values():
+        kept.reads_refused = 4
+    assert runs.apply_all(azure).counts.verified == 2
+
+
+def test_refused_lists_are_replaced_by_single_reads() -> None:
+    azure = FleetDouble([vm(f"vm-{number}", group="a") for number in range(60)])
+    azure.lists_forbidden = {"11111111-1111-1111-1111-111111111111", "a"}
+    assert runs.apply_all(azure).counts.verified == 60
+
+
+def test_setting_that_azure_did_not_keep_is_no_success() -> None:
+    azure = fleet_of(2)
+
+    def forget(machine: ResourceId) -> None:
+        if machine.name == "vm-0000":
+            del settings_of(azure.machines[machine].document)["automaticByPlatformSettings"]
+
+    azure.after_write = forget
+    report = runs.apply_all(azure)
+    error = runs.error_of(report.results[0])
+    assert (report.counts.failed, report.counts.verified, error.code) == (1, 1, "NotAsPlanned")
+    assert "bypassPlatformSafetyChecksOnUserSchedule as (absent) instead of true" in error.message
+
+
+def test_list_that_lags_is_not_believed() -> None:
+    """A difference seen in a list is confirmed with a read of the machine itself."""
+    azure = fleet_of(30)
+    azure.as_listed = lambda document: document.update(tags={"owner": "as it was long ago"})
+    assert runs.apply_all(azure).counts.verified == 30
+
+
+def test_pace_is_learned_from_scouts_and_corrected_by_first_looks() -> None:
+    pace = Pace()
+    assert [pace.enlist() for _ in range(4)] == [True, True, True, False]
+    assert pace.first_look_s(is_scout=False) == 5.0
+    pace.scout_done(8.0)
+    pace.scout_done(10.0)
+    assert pace.typical_s == 9.0
+    pace.sweep_done(100, 99)
+    assert pace.typical_s == pytest.approx(8.1)
+    pace.sweep_done(100, 70)
+    pace.sweep_done(4, 0)
+    assert pace.typical_s == pytest.approx(8.1)
+    for _ in range(20):
+        pace.sweep_done(100, 3)
+    assert pace.typical_s == 20.0
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_scout", "wait_s"),
+    [(1.0, True, 1.0), (5.0, True, 3.0), (5.0, False, 2.5), (40.0, False, 10.0), (500.0, False, 20.0)],
+)
+def test_looks_come_at_growing_intervals(age_s: float, is_scout: bool, wait_s: float) -> None:
+    assert Pace().next_look_s(age_s, is_scout=is_scout) == wait_s
