@@ -27,6 +27,7 @@ class Server:
         self._context = context
         self._wanted_port = port
         self._runner: web.ServerRunner | None = None
+        self._server: web.Server | None = None
         self._silent: set[asyncio.Future[None]] = set()
         self.port = 0
 
@@ -42,12 +43,9 @@ class Server:
             OSError: when the port is taken.
         """
         # The low-level server: no middleware, no routing of aiohttp's own; the emulator routes.
-        # URLs of long-running operations are about 3.2 kB; headers of real clients stay far below these.
-        self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None, keepalive_timeout=75.0),
-            handle_signals=False,
-            shutdown_timeout=0.0,
-        )
+        # URLs of long-running operations are about 3.2 kB; aiohttp's limit on a request line is 8 kB.
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=75.0)
+        self._runner = web.ServerRunner(self._server, handle_signals=False, shutdown_timeout=0.0)
         await self._runner.setup()
         listener = _listener(socket.AF_INET, ("127.0.0.1", self._wanted_port))
         self.port = listener.getsockname()[1]
@@ -60,9 +58,19 @@ class Server:
         """Stop at once; calls under way are cut off."""
         for waiting in self._silent:
             waiting.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None or self._server is None:
+            return
+        for site in list(self._runner.sites):
+            await site.stop()
+        for connection in list(self._server.connections):
+            # close() would wait for the client's half of TLS's farewell.
+            if connection.transport is not None:
+                connection.transport.abort()
+        # An aborted transport frees its socket in the loop's next turns.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await self._runner.cleanup()
+        self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read() if request.body_exists else b""
