@@ -49,21 +49,29 @@ def default_chain(
         transport: connections for sign-in, with the trust that was set up; it is not closed by the credential.
         tenant_id: the tenant to sign in to; None: the credential's own.
         interactive: also offer the browser, last.
+
+    Raises:
+        SignInError: the environment's variables cannot be a credential.
     """
     from azure.identity.aio import ChainedTokenCredential, DefaultAzureCredential
 
     # Without a handler Python prints warnings of libraries to standard error, and the failure is told once already.
     logging.getLogger("azure.identity").addHandler(logging.NullHandler())
-    standard = DefaultAzureCredential(
-        authority=cloud.authority,
-        exclude_shared_token_cache_credential=True,
-        exclude_visual_studio_code_credential=True,
-        exclude_powershell_credential=True,
-        exclude_developer_cli_credential=True,
-        additionally_allowed_tenants=["*"],
-        process_timeout=30,
-        transport=transport,
-    )
+    try:
+        standard = DefaultAzureCredential(
+            authority=cloud.authority,
+            exclude_shared_token_cache_credential=True,
+            exclude_visual_studio_code_credential=True,
+            exclude_powershell_credential=True,
+            exclude_developer_cli_credential=True,
+            additionally_allowed_tenants=["*"],
+            process_timeout=30,
+            transport=transport,
+        )
+    except ValueError as error:
+        # An empty or malformed variable is refused before anything is tried.
+        msg = f"the credential in the environment cannot be used: {error}"
+        raise SignInError(msg, advice="Correct or unset the AZURE_… variables of the sign-in.") from error
     if not interactive:
         return standard
     chain: Credential = ChainedTokenCredential(standard, _Browser(cloud, tenant_id))
