@@ -17,6 +17,7 @@ SEEDED = (
 )
 OTHER_EXTENSIONS = "its extensions are others than in the last recorded GET: calls on them lie between"
 REPEATED = "the recorder made several ids equal, so the list cannot be loaded"
+UNSEEN = "the answer does not show enough of the resources behind it to load them, or they are of a table not emulated"
 NO_STATE = "a refusal that depends on the machine's state, and no GET was recorded before it"
 UNKNOWN_STATE = "its etag shows that other writes lie between the last recorded GET and this call"
 
@@ -154,6 +155,8 @@ def _no_error(exchange: Exchange) -> str:
         return FAULT
     if "/providers/microsoft.compute/locations/" in exchange.path.lower() and "/operations/" in exchange.path.lower():
         return ""
+    if exchange.path.lower().startswith("/providers/microsoft.resourcegraph/") and exchange.status == 400:
+        return ""
     is_arc = "/microsoft.hybridcompute/machines/" in exchange.path.lower()
     if not exchange.is_machine and not is_arc:
         return ELSEWHERE
@@ -203,6 +206,37 @@ def _maintained(exchange: Exchange) -> Iterator[dict[str, Any]]:
             yield {"id": exchange.path, "location": "westus", "properties": {}}
 
 
+def _graph(group: str) -> Iterator[Case]:
+    """Queries whose answer tells enough of the resources behind it to load them."""
+    for exchange in exchanges(group):
+        documents = tuple(_graphed(exchange)) if exchange.path.lower().endswith("/resources") else ()
+        left_out = "" if documents else LOST if exchange.is_body_lost else UNSEEN
+        yield Case((exchange,), Start(documents, "answer"), left_out)
+
+
+def _graphed(exchange: Exchange) -> Iterator[dict[str, Any]]:
+    rows = exchange.answer.get("data") if isinstance(exchange.answer, dict) else None
+    if (
+        not isinstance(rows, list)
+        or not isinstance(exchange.body, dict)
+        or exchange.answer["totalRecords"] != len(rows)
+    ):
+        return
+    asked = [str(name).lower() for name in exchange.body.get("subscriptions", ())]
+    shown = {str(row.get("id", "")).split("/")[2].lower() for row in rows if str(row.get("id", "")).count("/") > 1}
+    if asked and not shown <= set(asked):
+        return  # the recorder blanked the subscriptions of the answer, not those of the question
+    named = re.search(r"devCenterName =~ '(\w+)'", exchange.body["query"])
+    for row in rows:
+        if set(row) == {"id", "tags", "properties"}:
+            yield {"location": "westus", **row}
+        elif set(row) == {"name", "devCenterUri"} and named is not None:
+            group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/judge"
+            properties = {"devCenterId": f"/any/devcenters/{named[1]}", "devCenterUri": row["devCenterUri"]}
+            identifier = f"{group}/providers/Microsoft.DevCenter/projects/{row['name']}"
+            yield {"id": identifier, "location": "westus", "properties": properties}
+
+
 _BUILDERS: dict[str, Callable[[str], Iterator[Case]]] = {
     "vm_get": _reads,
     "vm_get_instanceview": _reads,
@@ -216,10 +250,11 @@ _BUILDERS: dict[str, Callable[[str], Iterator[Case]]] = {
     "operation_status": _operations,
     "patch_operations": _patch_operations,
     "errors": _errors,
+    "resource_graph": _graph,
     "vmss_flex": _scale_sets,
     "hybrid_compute": _arc,
     "maintenance": _maintenance,
     "maintenance_powershell": _maintenance,
 }
 GROUPS = tuple(_BUILDERS)
-"""The groups that are judged here; creates are judged within ``lro_flows``, Resource Graph with its own oracle."""
+"""The groups that are judged here; creates are judged within ``lro_flows``."""

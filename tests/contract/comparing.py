@@ -89,6 +89,17 @@ def _values(recorded: Any, emulated: Any, path: str, *, is_create: bool) -> Iter
         yield f"{path or 'body'}: recorded {_short(recorded)}, emulated {_short(emulated)}"
 
 
+def _untimed(value: Any, path: str) -> Any:
+    """An error's message without the times and guids that it quotes."""
+    if not path.endswith("message") or not isinstance(value, str):
+        return value
+    return _GUID.sub("<guid>", _TIME.sub("<time>", value))
+
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
+
+
 def is_scrubbed(recorded: Any, emulated: Any, path: str) -> bool:
     """Whether two ids differ only in what a recorder scrubbed.
 
