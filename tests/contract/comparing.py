@@ -84,7 +84,9 @@ def _values(recorded: Any, emulated: Any, path: str, *, is_create: bool) -> Iter
         for at, (left, right) in enumerate(zip(recorded, emulated, strict=True)):
             yield from _values(left, right, f"{path}[{at}]", is_create=is_create)
     elif (
-        recorded != emulated and not _may_vary(path, is_create=is_create) and not is_scrubbed(recorded, emulated, path)
+        _untimed(recorded, path) != _untimed(emulated, path)
+        and not _may_vary(path, is_create=is_create)
+        and not is_scrubbed(recorded, emulated, path)
     ):
         yield f"{path or 'body'}: recorded {_short(recorded)}, emulated {_short(emulated)}"
 
