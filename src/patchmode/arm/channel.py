@@ -8,8 +8,7 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 import os
 import platform
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -20,7 +19,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from patchmode import __version__
 from patchmode.arm.failures import Attempt, read_fault, rejection
 from patchmode.arm.governor import Spend
-from patchmode.arm.pipeline import Order, asked_wait_s
+from patchmode.arm.pipeline import Order, said_wait_s
 from patchmode.arm.wire import decode
 from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
 
@@ -28,8 +27,7 @@ _PATH_SAFE = "/-._~!$&'()*+,;=:@"
 _PAGES_AT_MOST = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A successful answer."""
 
     status: int
@@ -37,7 +35,11 @@ class Answer:
     """Names in any case; a repeated one joined by commas."""
     document: Any
     """The decoded body; None where there was none."""
-    retry_after_s: float | None
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds that the answer asks to wait; None: it does not ask."""
+        return said_wait_s(self.headers)
 
     @property
     def request_id(self) -> str | None:
@@ -150,7 +152,7 @@ class Channel:
             fault = read_fault(answer.content)
             lost_before = bool(ran.context.get("was_lost"))
             raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=lost_before)
-        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape), asked_wait_s(answer))
+        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape))
 
     def _headers_for(self, body: Mapping[str, Any] | None, etag: str | None) -> dict[str, str]:
         headers = {**self._headers, "x-ms-client-request-id": str(uuid4())}

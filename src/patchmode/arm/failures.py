@@ -10,7 +10,7 @@ Microsoft.Maintenance has it), a bare `{"Message": …}`, XML, HTML pages of a g
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from patchmode.arm.wire import decode
 from patchmode.errors import (
@@ -30,8 +30,7 @@ _CONCURRENT_CODES = frozenset({"conflictingconcurrentwritenotallowed", "retryabl
 _CONCURRENT_TEXTS = ("concurrent request", "conflicting concurrent write")
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """What was asked of the service, as an error names it."""
 
     method: str

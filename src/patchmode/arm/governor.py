@@ -11,8 +11,8 @@ exchanges.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from patchmode.arm.failures import Fault
 from patchmode.arm.throttle import Bucket, Limit, Ticket, Window
@@ -45,8 +45,7 @@ ARM_LIMITS: Mapping[Verb, Limit] = {Verb.READS: Limit(250, 25), Verb.WRITES: Lim
 GRAPH_QUERIES, GRAPH_WINDOW_S = 15, 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
+class Spend(NamedTuple):
     """What one request costs. All None: it is not counted by any bucket known here."""
 
     subscription_id: str | None = None
@@ -57,8 +56,7 @@ class Spend:
     is_graph: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """Leave to send one request; handed back with the answer."""
 
     spend: Spend

@@ -12,10 +12,11 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 
 import logging
 import random
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError
@@ -40,8 +41,7 @@ _READ_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _WRITE_AGAIN = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What the policies have to know of a request beside the request itself."""
 
     attempt: Attempt
@@ -143,19 +143,24 @@ def _may_repeat(attempt: Attempt, status: int, answer: AsyncHttpResponse) -> boo
 
 
 def asked_wait_s(answer: AsyncHttpResponse) -> float | None:
-    """The wait that an answer asks for: `Retry-After`, its millisecond forms, or the seconds in a 429's text.
+    """The wait that a refusal asks for: in its headers, or in the text of a 429, which may be the only place.
 
     Returns:
-        None: it asks for none, or with a date or other text that cannot be counted from.
+        None: it asks for none.
     """
-    for name, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = answer.headers.get(name)
-        if text:
-            try:
-                return max(0.0, float(text) / unit)
-            except ValueError:
-                continue
-    return read_fault(answer.content).retry_in_s if answer.status_code == 429 else None
+    said = said_wait_s(answer.headers)
+    if said is None and answer.status_code == 429:
+        return read_fault(answer.content).retry_in_s
+    return said
+
+
+def said_wait_s(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After` in seconds, or its millisecond forms. None: absent, or a date, which no recorded answer has."""
+    for name, unit in (("retry-after", 1.0), ("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0)):
+        text = headers.get(name)
+        if text is not None and re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text):
+            return float(text) / unit
+    return None
 
 
 def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:

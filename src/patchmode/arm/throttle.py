@@ -4,13 +4,14 @@ Must not: send, retry or read a clock of its own; time is handed in, so hours ar
 
 Why waiting here and not on 429: a 429 costs a request, a slot and the goodwill of every other client of the
 subscription. How: one token bucket per published limit. An answer's `remaining` header bounds the bucket from above by
-what the service has left, less what left here since; and from below by that, less what may not have been counted yet. A
-429 freezes the bucket for as long as the answer asks and lowers its rate, which then creeps back (additive increase,
-multiplicative decrease), because a 429 in spite of the bookkeeping means that somebody else spends from the bucket too.
+what the service has left, less what is on its way; and from below by that, less everything that may not have been
+counted. A 429 freezes the bucket for as long as the answer asks and lowers its rate, which then creeps back (additive
+increase, multiplicative decrease), because a 429 in spite of the bookkeeping means that somebody else spends there too.
 """
 
 import asyncio
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from patchmode.workflow.ports import Clock
 
@@ -20,6 +21,9 @@ _RECOVERY_S = 120.0
 _LEAST_RATE = 0.1
 _FREEZE_UNSAID_S = 5.0
 """How long a bucket rests after a 429 that names no time. Recorded waits that do name one: 6 to 324 s."""
+_DUST = 1e-6
+"""Part of a token that rounding may leave missing."""
+_SHORTEST_WAIT_S = 0.001
 _MARGIN = 1.0
 """Tokens left alone, for the difference between two clocks."""
 
@@ -32,8 +36,7 @@ class Limit:
     per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """One request's place in a bucket's order, taken when it left."""
 
     sent: int
@@ -69,7 +72,7 @@ class Bucket:
         """
         self._limit = limit
         self._reserve = reserve + _MARGIN
-        self._level = limit.burst
+        self._level = limit.burst - _MARGIN
         self._updated = now
         self._frozen_until = now
         self._rate = 1.0
@@ -96,9 +99,9 @@ class Bucket:
         if now < self._frozen_until:
             return self._frozen_until - now
         missing = 1.0 - self.level(now)
-        if missing <= 0:
+        if missing <= _DUST:
             return 0.0
-        return missing / (self._limit.per_second * self._share(now))
+        return max(_SHORTEST_WAIT_S, missing / (self._limit.per_second * self._share(now)))
 
     def try_spend(self, now: float) -> Ticket | None:
         """Take a token if there is one and nobody waits for it; None otherwise."""
@@ -134,12 +137,14 @@ class Bucket:
         self._answered += 1
         if remaining is None:
             return
-        if remaining + 1 - self._reserve > self._limit.burst:
-            self._limit = Limit(remaining + 1 - self._reserve, self._limit.per_second)
-        since = self._sent - ticket.sent
-        most = remaining - since - self._reserve
-        least = most - ticket.unanswered
-        self._level = min(max(self.level(now), least), most)
+        left = remaining - self._reserve
+        level = self.level(now)
+        if self._reserve <= _MARGIN:
+            # All of it is ours, so what the service has beyond our own reckoning is too; a share keeps to its rate.
+            self._limit = Limit(max(self._limit.burst, left + 1), self._limit.per_second)
+            since = self._sent - ticket.sent
+            level = max(level, left - since - ticket.unanswered)
+        self._level = min(level, left - (self._sent - self._answered))
 
     def refused(self, now: float, *, retry_after_s: float | None) -> None:
         """Learn from a 429 of this bucket: nothing leaves for the time asked, and less afterwards."""
