@@ -1,0 +1,152 @@
+"""Clocks, running together, refusals in words, and reports that add up."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC
+
+import pytest
+from tests.unit.workflow.fleet_double import fleet_of
+
+from patchmode.errors import PatchmodeError, RejectedError
+from patchmode.model.outcome import ChangeResult, Difference, Result
+from patchmode.workflow.clock import ScaledClock, SystemClock
+from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.refusals import advice_for, is_gone, machine_error, stale_error
+from patchmode.workflow.runs import make_report, result_of
+from patchmode.workflow.together import all_of
+
+# ------------------------------------------------------------------------------------------------ clocks
+
+
+async def test_system_clock_is_aware_and_goes_forward() -> None:
+    clock = SystemClock()
+    before = clock.monotonic()
+    await clock.sleep(-1)
+    assert clock.now().tzinfo is UTC
+    assert clock.monotonic() >= before
+
+
+async def test_scaled_clock_runs_faster_on_all_hands() -> None:
+    """Ten thousand seconds pass in one of the system's; the wall clock and the stop watch agree on it."""
+    clock = ScaledClock(1e6)
+    wall, started = clock.now(), clock.monotonic()
+    await clock.sleep(10_000)
+    assert clock.monotonic() - started >= 10_000
+    assert (clock.now() - wall).total_seconds() >= 10_000
+
+
+@pytest.mark.parametrize("factor", [0, -1.0])
+def test_clock_that_stands_still_is_refused(factor: float) -> None:
+    with pytest.raises(ValueError, match="cannot run"):
+        ScaledClock(factor)
+
+
+# ------------------------------------------------------------------------------------------------ together
+
+
+async def test_results_come_in_the_order_given() -> None:
+    async def after(turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return turns
+
+    assert await all_of(after(turns) for turns in (3, 1, 2)) == [3, 1, 2]
+    assert await all_of([]) == []
+
+
+async def test_first_failure_is_raised_as_itself_and_nothing_is_left_running() -> None:
+    cancelled: list[str] = []
+
+    async def fail() -> None:
+        await all_of([nested()])
+
+    async def nested() -> None:
+        raise RejectedError("no", code="No")
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append("wait")
+            raise
+
+    with pytest.raises(RejectedError, match="no"):
+        await all_of([fail(), wait()])
+    assert cancelled == ["wait"]
+
+
+# ------------------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        (
+            "InvalidParameter",
+            "Hotpatch updates require platform safety checks.",
+            "--hotpatch off",
+        ),
+        ("InvalidParameter", "The selected VM image is not supported for VM Guest patch operations.", "image"),
+        (
+            "PropertyChangeNotAllowed",
+            "Changing property 'windowsConfiguration.enableAutomaticUpdates' is not allowed.",
+            "fixed at creation",
+        ),
+        ("InvalidParameter", "Parameter 'osProfile' is not allowed.", "specialised disk"),
+        ("scopelocked", "The scope is locked.", "ReadOnly lock"),
+        ("NeverSeen", "", "the wire's own advice"),
+    ],
+)
+def test_advice_fits_the_words_first_and_the_code_second(code: str, message: str, advice: str) -> None:
+    assert advice in advice_for(code, message, otherwise="the wire's own advice")
+
+
+def test_error_of_a_machine_keeps_what_azure_said() -> None:
+    wire = RejectedError("PATCH x was answered 409 ScopeLocked: locked", code="ScopeLocked", status=409)
+    error = machine_error(wire, may_have_been_applied=True)
+    assert (error.code, error.http_status, error.may_have_been_applied) == ("ScopeLocked", 409, True)
+    assert error.message == wire.message
+
+
+def test_only_the_first_fields_that_moved_are_shown_with_values() -> None:
+    change = fleet_of(1).plan().changes[0]
+    moves = [Difference(f"tags.{name}", '"a"', '"b"') for name in "pqrst"]
+    message = stale_error(change, moves, may_have_been_applied=False).message
+    assert 'tags.p was "a", is "b"' in message
+    assert message.endswith("and 2 more.")
+
+
+def test_missing_machine_is_known_by_status_or_code() -> None:
+    assert is_gone(RejectedError("x", code="Odd", status=404))
+    assert is_gone(RejectedError("x", code="resourcegroupnotfound"))
+    assert not is_gone(RejectedError("x", code="ScopeLocked", status=409))
+
+
+# ------------------------------------------------------------------------------------------------ reports
+
+
+def test_counts_that_do_not_add_up_are_refused() -> None:
+    plan = fleet_of(2).plan()
+    one = ChangeResult(plan.changes[0].id, Result.APPLIED)
+    for results in ([one], [one, one], [one, one, one]):
+        with pytest.raises(PatchmodeError, match="2 changes: this is a defect"):
+            make_report("run", plan, state="finished", requests={}, results=results)
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "code", "may_have_been_applied"),
+    [
+        (Step.PENDING, Result.NOT_SENT, "Pending", False),
+        (Step.INTENDED, Result.UNKNOWN, "Interrupted", True),
+        (Step.STARTED, Result.UNKNOWN, "Interrupted", True),
+    ],
+)
+def test_a_step_without_an_end_is_reported_honestly(
+    step: Step, result: Result, code: str, may_have_been_applied: bool
+) -> None:
+    entry = JournalEntry(fleet_of(1).plan().changes[0], step)
+    found = result_of(entry)
+    assert found.error is not None
+    assert (found.result, found.error.code, found.error.may_have_been_applied) == (result, code, may_have_been_applied)
+    ended = replace(entry, step=Step.ENDED, result=ChangeResult(entry.change.id, Result.APPLIED))
+    assert result_of(ended).result is Result.APPLIED

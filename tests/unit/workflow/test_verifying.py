@@ -1,0 +1,103 @@
+"""Verify believes the provider only, and says leaf by leaf what is not as promised."""
+
+import pytest
+from tests.unit.workflow import run_doubles as runs
+from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, run_virtually, settings_of
+
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import Verification
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import WantedSettings
+from patchmode.store.runs import RunStore
+from patchmode.workflow.verifying import verify_changes, verify_machines, verify_plan, verify_run
+
+
+def verify(store: RunStore, azure: FleetDouble, *, record: bool) -> tuple[Verification, ...]:
+    async def main() -> tuple[Verification, ...]:
+        journal = store.open(for_writing=record)
+        try:
+            return await verify_run(azure, journal, record=record)
+        finally:
+            journal.close(state=journal.state)
+
+    return run_virtually(main())
+
+
+def test_run_is_verified_by_the_page_and_the_journal_remembers() -> None:
+    azure = fleet_of(100)
+    azure.machines[machine_id("vm-0007")].faults.append("ScopeLocked:409")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan())
+        azure.edit(machine_id("vm-0003"), tag="db")
+        settings_of(azure.machines[machine_id("vm-0004")].document)["patchMode"] = "Manual"
+        azure.log.clear()
+        found = verify(store, azure, record=True)
+        assert azure.count("GET") == 2 + 2
+        journal = store.open()
+        results = {entry.change.id.name: entry.result for entry in journal.entries()}
+        assert journal.state == "finished"
+        journal.release()
+    wrong = {one.id.name: [(d.path, d.expected, d.found) for d in one.differences] for one in found if not one.verified}
+    mode = "properties.osProfile.windowsConfiguration.patchSettings.patchMode"
+    assert wrong == {
+        "vm-0003": [("tags.owner", '"web"', '"db"')],
+        "vm-0004": [(mode, '"AutomaticByPlatform"', '"Manual"')],
+    }
+    assert len(found) == 99
+    remembered = results["vm-0003"]
+    assert remembered is not None
+    assert remembered.verification == next(one for one in found if one.id.name == "vm-0003")
+
+
+def test_machine_that_cannot_be_read_is_not_verified() -> None:
+    azure = fleet_of(2)
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan())
+        azure.machines[machine_id("vm-0001")].gone = True
+        first, second = verify(store, azure, record=False)
+    assert (first.verified, second.verified) == (True, False)
+    assert "404" in str(second.unreadable_because)
+
+
+def test_run_that_applied_nothing_has_nothing_to_verify() -> None:
+    azure = fleet_of(1)
+    azure.machines[machine_id("vm-0000")].faults.append("ScopeLocked:409")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan())
+        azure.log.clear()
+        assert verify(store, azure, record=True) == ()
+    assert azure.log == []
+
+
+def test_plan_can_be_verified_whoever_carried_it_out() -> None:
+    azure = fleet_of(3)
+    plan = azure.plan()
+    assert [one.verified for one in run_virtually(verify_plan(azure, plan))] == [False] * 3
+    runs.apply_all(azure, plan=plan)
+    assert [one.verified for one in run_virtually(verify_plan(azure, plan))] == [True] * 3
+
+
+def test_difference_in_a_list_is_confirmed_before_it_is_reported() -> None:
+    azure = fleet_of(20)
+    plan = azure.plan()
+    runs.apply_all(azure, plan=plan)
+    azure.as_listed = lambda document: document.update(tags={"owner": "as it was long ago"})
+    assert all(one.verified for one in run_virtually(verify_changes(azure, plan.changes, known=plan)))
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_machines_without_a_plan_are_compared_with_what_is_wanted(is_set: bool) -> None:
+    azure = fleet_of(1)
+    if is_set:
+        runs.apply_all(azure)
+
+    async def main() -> list[Verification]:
+        async for page in azure.list_group("11111111-1111-1111-1111-111111111111", "web", MachineKind.VM):
+            return list(verify_machines(page, WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)))
+        return []
+
+    (found,) = run_virtually(main())
+    assert found.verified is is_set
+    paths = [one.path.rpartition("patchSettings.")[2] for one in found.differences]
+    bypass = "automaticByPlatformSettings.bypassPlatformSafetyChecksOnUserSchedule"
+    assert sorted(paths) == ([] if is_set else [bypass, "patchMode"])
