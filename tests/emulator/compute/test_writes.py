@@ -455,3 +455,40 @@ def test_a_patch_of_identity_is_no_plain_merge(
 def test_an_identity_type_that_there_is_not_is_refused() -> None:
     """It would leave a machine with an identity that no client understands."""
     assert Caller.of(machine()).patch(PATH, {"identity": {"type": "Robot"}}).code == "InvalidParameter"
+
+
+def test_the_price_of_a_running_spot_machine_cannot_be_changed() -> None:
+    """Recorded in 2020, with the same code again in details."""
+    document = machine(power="running", priority="Spot", billingProfile={"maxPrice": 1.0})
+    answer = Caller.of(document).patch(PATH, {"properties": {"billingProfile": {"maxPrice": 2.0}}})
+    assert (answer.status, answer.code) == (409, "OperationNotAllowed")
+    assert answer.body["error"]["details"][0] == {
+        "code": "OperationNotAllowed",
+        "message": (
+            "Max price change is not allowed when the VM 'vm1' is currently allocated. "
+            "Please deallocate and try again. "
+            "For more information, see http://aka.ms/AzureSpot/errormessages"
+        ),
+        "target": "vm1",
+    }
+
+
+def test_low_priority_becomes_spot() -> None:
+    """The one change of priority that was recorded as accepted; the value comes back in the service's spelling."""
+    answer = Caller.of(machine(priority="Low")).patch(PATH, {"properties": {"priority": "spot"}})
+    assert (answer.status, answer.body["properties"]["priority"]) == (200, "Spot")
+
+
+def test_if_match_on_a_machine_that_is_not_there_is_refused() -> None:
+    """Nothing may be created under a precondition on something that exists."""
+    assert Caller.of().put(PATH, NEW, if_match='"1"').status == 412
+
+
+def test_a_delete_whose_operation_fails_leaves_the_machine() -> None:
+    """Failed, and still to be read."""
+    caller = Caller.of(machine())
+    operation = caller.emulator.operations.get(caller.call("DELETE", PATH).headers["x-ms-request-id"])
+    assert operation is not None
+    operation.outcome = "Failed"
+    caller.finish()
+    assert caller.get(PATH).body["properties"]["provisioningState"] == "Failed"

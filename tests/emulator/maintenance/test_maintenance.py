@@ -283,3 +283,40 @@ class TestDynamicScopes:
         caller.put(SCOPE, DYNAMIC, version=VERSION)
         assert [caller.call("DELETE", SCOPE, version=VERSION).status for _ in range(2)] == [200, 204]
         assert caller.get(SCOPE, version=VERSION).status == 404
+
+
+class TestBadInput:
+    """Bodies that are none, and things that are not there."""
+
+    @pytest.mark.parametrize("path", [CONFIGURATION, ASSIGNMENT, SCOPE])
+    def test_a_body_that_is_no_object_is_refused(self, path: str) -> None:
+        answer = _caller(PREPARED).put(path, [], version=VERSION)
+        assert (answer.status, answer.code) == (400, "InvalidRequestContent")
+
+    def test_an_assignment_needs_a_configuration(self) -> None:
+        answer = _caller(PREPARED).put(ASSIGNMENT, {"properties": {}}, version=VERSION)
+        assert (answer.status, answer.body["Error"]["Code"]) == (400, "InvalidRequestContent")
+
+    def test_a_dynamic_scope_needs_one_that_is_there(self) -> None:
+        body = {**DYNAMIC, "properties": {**DYNAMIC["properties"], "maintenanceConfigurationId": f"{CONFIGURATION}x"}}
+        assert _caller().put(SCOPE, body, version=VERSION).status == 404
+
+    def test_a_specialised_machine_is_not_prepared(self) -> None:
+        document = machine(settings={})
+        del document["properties"]["osProfile"]
+        assert _caller(document).put(ASSIGNMENT, _assigned(), version=VERSION).code == "UnsupportedResourceOperation"
+
+    def test_guest_patching_of_what_is_no_machine_is_refused(self) -> None:
+        path = f"{GROUP}/providers/Microsoft.Compute/hostGroups/h/hosts/x"
+        assignment = f"{path}/providers/Microsoft.Maintenance/configurationAssignments/weekly"
+        assert _caller().put(assignment, _assigned(), version=VERSION).code == "UnsupportedResourceOperation"
+
+    def test_a_configuration_without_a_window_has_none(self) -> None:
+        body = {"location": "westeurope", "properties": {"maintenanceScope": "Host", "maintenanceWindow": {}}}
+        answer = Caller.of().put(CONFIGURATION, body, version="2021-09-01-preview").body
+        assert answer["properties"] == {
+            "extensionProperties": {},
+            "maintenanceScope": "Host",
+            "visibility": "Custom",
+            "configurationType": "Regular",
+        }

@@ -46,8 +46,8 @@ def merged_identity(stored: Json | None, wanted: Json, *, tenant_id: str, random
     if _USER.lower() in kinds:
         assigned = _merged_assigned(current.get("userAssignedIdentities"), wanted.get("userAssignedIdentities"))
         result["userAssignedIdentities"] = assigned
-    for name, value in current.items():
-        if name not in {"type", "principalId", "tenantId", "userAssignedIdentities"}:
+    for name, value in {**current, **wanted}.items():
+        if name not in {"type", "principalId", "tenantId", "userAssignedIdentities"} and value is not None:
             result[name] = value
     return result
 
