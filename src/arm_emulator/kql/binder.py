@@ -268,7 +268,7 @@ class _Visit:
     def _binary(self, tree: Binary) -> Bound:
         operator = tree.operator
         if operator in {"and", "or"}:
-            return self._logic(tree.at, operator, [self.bind(part) for part in _chain(tree)])
+            return self._logic(tree.at, operator, [self.bind(part) for part in chain(tree)])
         left, right = self.bind(tree.left), self.bind(tree.right)
         if operator in {"==", "!="}:
             return self._equality(tree, left, right)
@@ -425,7 +425,7 @@ class _Visit:
         return self.bind(item)
 
 
-def _chain(tree: Binary) -> list[Expression]:
+def chain(tree: Binary) -> list[Expression]:
     """Return the parts of a chain of one operator, from left to right."""
     parts = [tree.right]
     left = tree.left

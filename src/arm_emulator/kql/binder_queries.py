@@ -9,7 +9,7 @@ three joins, three unions and three mv-expands; table names are taken in any cas
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from arm_emulator.kql.binder import Binder
+from arm_emulator.kql.binder import Binder, chain
 from arm_emulator.kql.binder_tables import TableOperators
 from arm_emulator.kql.code import Bound, Namespace
 from arm_emulator.kql.errors import Code
@@ -233,11 +233,12 @@ def resource_types(condition: Expression) -> frozenset[str] | None:
     """Return the types, in lower case, that rows fulfilling a condition can have; None where any can."""
     match condition:
         case Binary(operator="and"):
-            left, right = resource_types(condition.left), resource_types(condition.right)
-            return right if left is None else left if right is None else left & right
+            named = [found for part in chain(condition) if (found := resource_types(part)) is not None]
+            return frozenset.intersection(*named) if named else None
         case Binary(operator="or"):
-            left, right = resource_types(condition.left), resource_types(condition.right)
-            return None if left is None or right is None else left | right
+            either = [resource_types(part) for part in chain(condition)]
+            known = [found for found in either if found is not None]
+            return frozenset().union(*known) if len(known) == len(either) else None
         case Binary(operator="==" | "=~", left=Name(name="type"), right=Literal(type=Type.STRING, value=str(text))):
             return frozenset({text.lower()})
         case Among(operator="in" | "in~", left=Name(name="type"), items=items):

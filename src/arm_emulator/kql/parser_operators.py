@@ -123,9 +123,9 @@ class OperatorParser(ExpressionParser):
     def _rename(self, token: Token) -> Operator:
         pairs: list[tuple[Token, str, str]] = []
         while True:
-            place = self.here
             new = self.name()
             self.expect("=")
+            place = self.here
             pairs.append((place, new, self.name()))
             if not self.accept(","):
                 return Rename(token, tuple(pairs))
