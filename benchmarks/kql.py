@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from arm_emulator.kql import compile_query
 from tests.emulator.kql.estate import estate
 from tests.emulator.kql.published import QUERIES
+
+from arm_emulator.kql import compile_query
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

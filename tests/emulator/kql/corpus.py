@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """Our own queries in the manner of those that are run on Resource Graph, for the independent judges.
 
 Every query gives its rows in a definite order or as one row, so that two engines can be compared row by row.

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PERF401 - queries and rows read better on one line
 """A generated estate for the query tests: rows of every table the queries read, shaped as Resource Graph gives them.
 
 Deterministic, and rich enough that nearly every query has an answer: machines of both kinds with every patch mode, with

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PERF401 - queries and rows read better on one line
 """What each published query must answer, computed from the rows in plain Python, without the evaluator.
 
 One function a query, named like it; each takes the tables and gives the rows as tuples, in order where the query orders.

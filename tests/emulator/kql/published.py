@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """The published set of queries that this evaluator is held to, and those it must refuse.
 
 Text only: what each must answer stands in `test_queries.py`, computed without the evaluator.

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """What scalar expressions give: the functions, operators and conversions one by one, nulls and empty texts above all.
 
 Each value was read from the documentation or from notes of what the engine answers, and most were compared with a second

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """duckdb-kql, a second implementation that translates to DuckDB's SQL, as a judge of answers.
 
 Skipped, saying so, where its engine (`duckdb`) is not installed. Its authors measured it against Microsoft's engine; what
@@ -11,12 +12,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from arm_emulator.kql import compile_query
 from tests.emulator.kql.asking import NOW, ask
 from tests.emulator.kql.corpus import CORPUS
 from tests.emulator.kql.estate import Tables, estate
 from tests.emulator.kql.published import QUERIES
+
+from arm_emulator.kql import compile_query
 
 duckdb = pytest.importorskip("duckdb", reason="the judge is absent: install duckdb beside duckdb-kql")
 import duckdb_kql  # noqa: E402 - only behind the line that skips

@@ -1,7 +1,7 @@
 """Microsoft's own parser and binder as a judge of what is accepted and of the columns' names and types.
 
-Optional: needs Node and `npm --prefix tests/oracles install`; skipped, saying so, without. It judges Kusto, not Resource
-Graph, so what Resource Graph alone refuses or allows is left out by name.
+Optional: needs Node and `npm --prefix tests/oracles install`; skipped, saying so, without. It judges Kusto, not
+Resource Graph, so what Resource Graph alone refuses or allows is left out by name.
 """
 
 import json
@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
-from arm_emulator.kql import KqlError, compile_query
 from tests.emulator.kql.asking import NOW
 from tests.emulator.kql.corpus import CORPUS
 from tests.emulator.kql.published import QUERIES, REFUSED
+
+from arm_emulator.kql import KqlError, compile_query
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 MODULES = os.environ.get("NODE_PATH", str(ORACLES / "node_modules"))

@@ -1,9 +1,10 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """What a compiled query tells about itself, how it reads tables, and what else it must refuse."""
 
 import pytest
+from tests.emulator.kql.asking import NOW, ask
 
 from arm_emulator.kql import KqlError, compile_query
-from tests.emulator.kql.asking import NOW, ask
 
 VM = "microsoft.compute/virtualmachines"
 
