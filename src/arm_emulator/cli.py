@@ -115,6 +115,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
     emulator, certificates = _prepared(options)
 
     async def work(env: dict[str, str]) -> int:
+        """Run the command; its exit code, or 127 where it cannot be run."""
         try:
             process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **env})
         except OSError as error:

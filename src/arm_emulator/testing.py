@@ -47,6 +47,7 @@ def running(emulator: Emulator | None = None, *, port: int = 0, **options: Any) 
     thread.start()
 
     async def begin() -> Server:
+        """Start inside the loop that serves."""
         # aiohttp's server belongs to the loop that runs while it is made.
         server = Server(served, certificates.server_context(), port)
         await server.start()
