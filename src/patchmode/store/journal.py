@@ -75,11 +75,6 @@ class Journal:
         """`running`, `interrupted` or `finished`, as it was when the file was opened or last written to."""
         return self._shown_state or self._about["state"]
 
-    @property
-    def is_writable(self) -> bool:
-        """Whether this object may write."""
-        return self._lock is not None and self._connection is not None
-
     def entries(self) -> Sequence[JournalEntry]:
         """Every change, in plan order.
 

@@ -24,7 +24,7 @@ from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, Journal
 from patchmode.store.lock import Lock, held, holder_of, is_held
 from patchmode.store.plan_file import seal_plan
 
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
 LATEST = "latest"
 
 
@@ -180,4 +180,6 @@ def _already_begun(summary: RunSummary) -> RefusedError:
 
 
 def _new_id(now: datetime) -> str:
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    # Milliseconds, so that "latest" is the later of two runs of one second.
+    utc = now.astimezone(UTC)
+    return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03}Z-{secrets.token_hex(3)}"

@@ -231,9 +231,11 @@ class _Application:
                 return
             if self._options.max_failures is None:
                 await self._sender.carry_out(entry)
+                self._tell(None)
                 continue
             settled = self._settled[entry.change.id] = asyncio.Event()
             await self._sender.carry_out(entry)
+            self._tell(None)
             await settled.wait()
 
     async def _landed(self, results: Sequence[ChangeResult]) -> None:

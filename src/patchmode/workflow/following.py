@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from patchmode.errors import RejectedError, RequestError
+from patchmode.errors import RejectedError, RequestError, ThrottledError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.verification import differences
 from patchmode.workflow.flights import Board, Flight
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus, PatchAnswer
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
 from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, machine_error
 from patchmode.workflow.sweeping import Reading, Sweeper
 from patchmode.workflow.together import all_of
@@ -100,13 +100,6 @@ class Follower:
             correlation_id=entry.correlation_id,
         )
         self._board.add(flight)
-
-    def accepted(self, answer: PatchAnswer, flight: Flight) -> None:
-        """Note what the service answered to the PATCH, and watch the change."""
-        flight.operation_url = answer.operation_url
-        flight.request_id = answer.request_id
-        flight.correlation_id = answer.correlation_id
-        self.follow(flight)
 
     async def settle(self, flight: Flight, machine: Machine) -> None:
         """Watch a change that the provider already shows as made; it may end at once.
@@ -252,7 +245,9 @@ class Follower:
         machine = reading.machine
         document = (machine.document if machine else None) or {}
         if machine is not None and (machine.provisioning_state or "").casefold() in _FAILED:
-            return self._failed(flight, document, await self._ask(flight))
+            status = await self._ask(flight)
+            is_running = status is not None and status.state is OperationState.IN_PROGRESS
+            return None if is_running else self._failed(flight, document, status)
         if not await self._operation_has_ended(flight):
             return None
         return self._differs(flight, differences(flight.change, document))
@@ -328,12 +323,12 @@ class Follower:
             return None
         try:
             status = await self._azure.writer.operation(flight.operation_url)
-        except RejectedError as error:
-            self._remark(f"{flight.change.id.name}: its operation cannot be asked ({error.code}); reading it instead.")
-            flight.operation_url = None
         except RequestError as error:
-            self._remark(f"{flight.change.id.name}: its operation did not answer ({error.code}); asking again later.")
-            flight.ask_at = self._clock.monotonic() + POLL_S
+            if isinstance(error, RejectedError) and not isinstance(error, ThrottledError):
+                how, flight.operation_url = "cannot be asked", None
+            else:
+                how, flight.ask_at = "did not answer", self._clock.monotonic() + POLL_S
+            self._remark(f"{flight.change.id.name}: its operation {how} ({error.code}); going on with reads.")
         else:
             flight.ask_at = self._clock.monotonic() + (status.retry_after_s or POLL_S)
             return status

@@ -98,8 +98,14 @@ def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:
         unchanged=len(plan.unchanged),
         skipped=len(plan.skipped),
         unreadable=len(plan.unreadable),
-        verified=sum(one.verification is not None and one.verification.verified for one in found),
+        verified=sum(map(_is_verified, found)),
     )
+
+
+def _is_verified(result: ChangeResult) -> bool:
+    # A machine whose operation failed may show the settings all the same; it is counted as failed and no more.
+    shown = result.verification is not None and result.verification.verified
+    return shown and result.result is Result.APPLIED
 
 
 def add_requests(before: Mapping[str, int], since: Mapping[str, int]) -> dict[str, int]:

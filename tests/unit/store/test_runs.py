@@ -407,7 +407,7 @@ def test_runs_are_found_by_beginning_and_latest(store: RunStore) -> None:
     first.close(state="finished")
     second = store.create(plans.full_plan(), now=LATE)
     second.close(state="finished")
-    assert [first.run[:16], second.run[:16]] == ["20260301T083000Z", "20260301T094500Z"]
+    assert [first.run[:19], second.run[:19]] == ["20260301T083000000Z", "20260301T094500250Z"]
     assert store.latest() == second.run == opened(store, "latest")
     assert opened(store, "20260301T08") == first.run
     with pytest.raises(UsageError, match="2 runs begin with '2026'"):

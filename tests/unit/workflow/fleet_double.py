@@ -163,6 +163,10 @@ class FleetDouble:
         """Changes a document before a list shows it."""
         self.failing_operations: dict[ResourceId, tuple[str, str]] = {}
         self.operations_unknown = False
+        self.operations_silent = 0
+        """So many polls are answered 500."""
+        self.while_running: Callable[[dict[str, Any], bool], None] | None = None
+        """Changes what a read shows of a machine with an operation; told whether it still runs."""
         self.no_operation_url = False
         self.signed_out = False
         self.read_only = False
@@ -240,7 +244,10 @@ class FleetDouble:
     def _observed(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
         stored = self.machines[machine_id]
         self._let_time_act(stored)
-        return machine_from_document(copy.deepcopy(stored.document), kind=kind)
+        shown = copy.deepcopy(stored.document)
+        if self.while_running is not None and stored.operation is not None:
+            self.while_running(shown, asyncio.get_running_loop().time() < stored.operation.ends)
+        return machine_from_document(shown, kind=kind)
 
     def _let_time_act(self, stored: Stored) -> None:
         operation = stored.operation
@@ -304,6 +311,9 @@ class FleetDouble:
 
     async def operation(self, url: str) -> OperationStatus:
         await self._arrive("GET", "operation")
+        if self.operations_silent:
+            self.operations_silent -= 1
+            raise RequestError("GET operation was answered 500", code="InternalServerError", status=500)
         if self.operations_unknown:
             raise RejectedError("GET operation was answered 404", code="NotFound", status=404)
         operation = self.machines[self.operations[url]].operation
