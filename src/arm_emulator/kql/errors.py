@@ -16,7 +16,8 @@ class Code(StrEnum):
     """The `code` of the detail that names the fault.
 
     Source: `ParserFailure` from a recorded exchange; `UnknownFunction`, `InvalidQueryLanguage`,
-    `DisallowedLogicalTableName`, `Operator_FailedToResolveEntity`, `ExpressionKeyCantBeDynamic` and
+    `DisallowedLogicalTableName`, `Operator_FailedToResolveEntity`, `ExpressionKeyCantBeDynamic`,
+    `UnsupportedJoinFlavor` (MicrosoftDocs/azure-docs#45495) and
     `DisallowedMaxNumberOfRemoteTables` from answers quoted in public reports (Azure/azure-powershell#13762,
     Azure/azqr#853 and others). `InvalidQuerySemantics` is this emulator's own, for faults of which no answer is known.
     """
@@ -27,6 +28,7 @@ class Code(StrEnum):
     TABLE = "DisallowedLogicalTableName"
     ENTITY = "Operator_FailedToResolveEntity"
     DYNAMIC_KEY = "ExpressionKeyCantBeDynamic"
+    JOIN_FLAVOR = "UnsupportedJoinFlavor"
     REMOTE_TABLES = "DisallowedMaxNumberOfRemoteTables"
     SEMANTICS = "InvalidQuerySemantics"
 

@@ -6,6 +6,7 @@ none at all is a parser failure. Must not know columns or types.
 Source: "Understanding the Azure Resource Graph query language", supported tabular operators (learn.microsoft.com).
 """
 
+from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.parser_expressions import ExpressionParser
 from arm_emulator.kql.syntax import (
@@ -49,7 +50,12 @@ FOREIGN_OPERATORS = frozenset(
      "partition-by", "print", "project-by-names", "project-smart", "range", "reduce", "render", "sample",
      "sample-distinct", "scan", "search", "serialize", "top-hitters", "top-nested", "datatable"}
 )  # fmt: skip
-_JOIN_KINDS = frozenset({"innerunique", "inner", "leftouter", "rightouter", "fullouter"})
+_JOIN_KINDS = frozenset({"innerunique", "inner", "leftouter", "fullouter"})
+# Kinds of Kusto that Resource Graph answers with UnsupportedJoinFlavor, as it writes them.
+_FOREIGN_KINDS = {
+    "anti": "LeftAnti", "leftanti": "LeftAnti", "leftantisemi": "LeftAnti", "leftsemi": "LeftSemi",
+    "rightanti": "RightAnti", "rightantisemi": "RightAnti", "rightsemi": "RightSemi", "rightouter": "RightOuter",
+}  # fmt: skip
 _LOOKUP_KINDS = frozenset({"leftouter", "inner"})
 _MAX_ROW_LIMIT = 2000
 
@@ -204,9 +210,16 @@ class OperatorParser(ExpressionParser):
             self.expect("=")
             word = self.advance()
             if word.text not in known:
-                raise self.unsupported(word, f"The kind {word.text!r}")
+                raise self._foreign_kind(word)
             kind = word.text
         return kind
+
+    def _foreign_kind(self, word: Token) -> KqlError:
+        flavor = _FOREIGN_KINDS.get(word.text)
+        if flavor is None:
+            return self.failure("This kind of join is not known.", at=word)
+        message = f'The join kind "{flavor}" is not supported or not allowed.'
+        return KqlError(message, Code.JOIN_FLAVOR, word.line, word.position, word.text)
 
     def _join(self, token: Token) -> Operator:
         kind = self._kind(_JOIN_KINDS, "innerunique")

@@ -27,7 +27,7 @@ class Side:
 
 
 class HashJoin:
-    """Joins `left` and `right`; `kind` is inner, innerunique, leftouter, rightouter or fullouter."""
+    """Joins `left` and `right`; `kind` is inner, innerunique, leftouter or fullouter."""
 
     def __init__(self, kind: str, left: Side, right: Side) -> None:
         self._kind = kind
@@ -94,7 +94,7 @@ class _Merge:
                     yield mine + partner
             elif kind in {"leftouter", "fullouter"}:
                 yield row[width:] + self._right_blank
-        if kind in {"rightouter", "fullouter"}:
+        if kind == "fullouter":
             yield from self._unmatched(right_rows, seen)
 
     def _unmatched(self, right_rows: Rows, seen: set[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:

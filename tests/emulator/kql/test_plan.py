@@ -107,7 +107,7 @@ def test_mv_expand_is_cut_at_the_row_limit_of_resource_graph() -> None:
         ("resources | mv-expand tags | mv-expand plan | mv-expand sku | mv-expand zones", "DisallowedMaxNumberOfRemoteTables", "mv-expand"),
         ("union resources, resourcecontainers", "InvalidQueryLanguage", "union"),
         ("resources | join hint.strategy=broadcast (resourcecontainers) on id", "InvalidQueryLanguage", "hint"),
-        ("resources | join kind=leftanti (resourcecontainers) on id", "InvalidQueryLanguage", "leftanti"),
+        ("resources | join kind=leftanti (resourcecontainers) on id", "UnsupportedJoinFlavor", "leftanti"),
         ("resources | project-away kind", "ParserFailure", "kind"),
         ("resources | project name, name", "InvalidQuerySemantics", "name"),
         ("resources | distinct *", "ExpressionKeyCantBeDynamic", "distinct"),

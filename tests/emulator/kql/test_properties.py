@@ -154,7 +154,6 @@ def test_joins_against_nested_loops(left: list[State], right: list[State]) -> No
     expected = {
         "inner": pairs,
         "leftouter": pairs + lonely_left,
-        "rightouter": pairs + lonely_right,
         "fullouter": pairs + lonely_left + lonely_right,
         "innerunique": [
             (name, other["location"])
