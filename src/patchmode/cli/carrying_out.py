@@ -18,9 +18,9 @@ from patchmode.cli.running import run_writing
 from patchmode.cli.settings import Settings
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
-from patchmode.model.target import Target
 from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
 from patchmode.workflow.ports import Azure, RunJournal
+from patchmode.workflow.runs import make_report
 
 
 def options_from(concurrency: int, max_failures: str | None) -> ApplyOptions:
@@ -47,6 +47,11 @@ def carry_out(
     Raises:
         PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: interrupted twice.
     """
+    if not plan.changes:
+        # An empty run would stand in the way of `latest`, and there is nothing to journal.
+        report = make_report("", plan, state="finished", requests={}, results=())
+        emit(run_result(report, plan.target), settings)
+        return exit_of(report)
     journals: list[RunJournal] = []
 
     with watching(settings, skipped=len(plan.skipped) + len(plan.unchanged)) as observer:
@@ -71,7 +76,7 @@ def carry_out(
     if report.state == "interrupted":
         _tell_resume(report.run)
     else:
-        _tell_next(report, plan.target, settings)
+        _tell_next(report, settings)
     return exit_of(report)
 
 
@@ -93,10 +98,7 @@ def _tell_resume(run: str) -> None:
     sys.stderr.flush()
 
 
-def _tell_next(report: RunReport, target: Target, settings: Settings) -> None:
-    if not report.results:
-        say(f"Nothing had to be changed on {target.endpoint}.", settings)
-        return
+def _tell_next(report: RunReport, settings: Settings) -> None:
     say(f"Prove it again with: patchmode verify {report.run}", settings)
     if report.counts.applied:
         say(f"Undo it with:        patchmode rollback {report.run}", settings)

@@ -101,7 +101,8 @@ def as_values(document: Any) -> Any:
     """A document as plain JSON values, whatever struct it is made of."""
     import msgspec
 
-    return msgspec.to_builtins(document, str_keys=True)
+    # Through JSON itself: tuples become lists, which is what JMESPath knows.
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def say(text: str, settings: Settings, *, hang: int = 4) -> None:

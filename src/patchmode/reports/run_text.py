@@ -32,7 +32,10 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
-    yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
+    if report.run:
+        yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
+    else:
+        yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)
 
 
@@ -67,7 +70,7 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
         ("unreadable", counts.unreadable, "warn"),
     ]
     shown = [paint(meaning, f"{count:,} {name}") for name, count, meaning in parts if count]
-    yield f"  {', '.join(shown) or 'nothing to do'}; {counts.scope:,} in scope, {counts.verified:,} verified."
+    yield f"  {', '.join(shown) or 'no machine'}; {counts.scope:,} in scope, {counts.verified:,} verified."
     requests = sum(report.requests.values())
     if requests:
         each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))

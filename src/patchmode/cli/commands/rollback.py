@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("run", default="latest")
+@click.argument("run")
 @click.option("--ids", multiple=True, metavar="ID…", help="Only these machines of the run; several may follow.")
 @click.option(
     "--allow-azure-managed",

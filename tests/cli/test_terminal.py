@@ -1,0 +1,156 @@
+"""On a terminal: the question, the bar, Ctrl-C, and 80 columns."""
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from tests.cli.conftest import PROGRAM, Program, Start
+
+pexpect = pytest.importorskip("pexpect", reason="no pseudo-terminals on this system")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals on this system")
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def terminal() -> Iterator[Any]:
+    """Run the program on a terminal of 80 columns."""
+    children: list[Any] = []
+
+    def spawn(program: Program, *args: str, **environment: str) -> Any:
+        child = pexpect.spawn(
+            str(PROGRAM),
+            list(args),
+            cwd=str(program.folder),
+            env={**program.environment, "TERM": "xterm-256color", **environment},
+            encoding="utf-8",
+            dimensions=(50, 80),
+            timeout=30,
+        )
+        children.append(child)
+        return child
+
+    yield spawn
+    for child in children:
+        child.close(force=True)
+
+
+def end(child: Any) -> tuple[str, int]:
+    """The rest of what is said, and the exit code."""
+    child.expect(pexpect.EOF)
+    child.wait()
+    return str(child.before), child.exitstatus
+
+
+def patches(program: Program) -> int:
+    entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
+    return sum(entry.method == "PATCH" for entry in entries)
+
+
+def test_everything_fits_eighty_columns(start: Start, terminal: Any, snapshot: SnapshotAssertion) -> None:
+    """A name may be cut there, since the JSON has it whole; a line that wraps by itself cannot be read."""
+    program = start("demo")
+    output, code = end(terminal(program, "audit", "--all", "--no-color"))
+    lines = program.plain(output).replace("\r", "").split("\n")
+    wide = [line for line in lines if sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) > 80]
+    assert wide == []
+    assert code == 10
+    assert "\n".join(lines) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "coloured"),
+    [((), {}, True), (("--no-color",), {}, False), ((), {"NO_COLOR": "1"}, False), ((), {"TERM": "dumb"}, False)],
+)
+def test_colours_where_they_are_wanted(
+    start: Start, terminal: Any, options: tuple[str, ...], environment: dict[str, str], coloured: bool
+) -> None:
+    """On a terminal, and nowhere else."""
+    output, _ = end(terminal(start("small"), "plan", "--all", *options, **environment))
+    assert bool(COLOURS.search(output)) is coloured
+
+
+def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
+    """Enter alone is a no."""
+    program = start("small")
+    child = terminal(program, "apply", "--all")
+    child.expect(r"Change 3 machines\? \[y/N\]: ")
+    child.sendline("")
+    output, code = end(child)
+    assert "Not confirmed: nothing was sent" in output
+    assert (code, patches(program)) == (12, 0)
+
+
+def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> None:
+    """The tally is what people look at for hours."""
+    program = start("small")
+    child = terminal(program, "apply", "--all")
+    child.expect(r"Change 3 machines\? \[y/N\]: ")
+    child.sendline("y")
+    output, code = end(child)
+    plain = COLOURS.sub("", output)
+    assert "3/3 3 done  1 skipped" in plain
+    assert "3 applied, 1 unchanged" in plain
+    assert (code, patches(program)) == (0, 3)
+
+
+def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any) -> None:
+    """A reflex must not change a fleet."""
+    program = start("demo")
+    child = terminal(program, "apply", "--all")
+    child.expect("This changes 30 machines. Type the number to go on: ")
+    child.sendline("y")
+    assert end(child)[1] == 12
+    assert patches(program) == 0
+    child = terminal(program, "apply", "--all")
+    child.expect("Type the number to go on: ")
+    child.sendline("30")
+    assert end(child)[1] == 0
+    assert patches(program) == 30
+
+
+def test_ctrl_c_at_the_question_sends_nothing(start: Start, terminal: Any) -> None:
+    """The first one, at once."""
+    program = start("small")
+    child = terminal(program, "apply", "--all")
+    child.expect("Change 3 machines")
+    child.sendintr()
+    _, code = end(child)
+    assert (code, patches(program)) == (130, 0)
+
+
+def test_the_first_ctrl_c_stops_cleanly_and_the_run_can_be_resumed(start: Start, terminal: Any) -> None:
+    """What was sent is followed to its end, nothing more is sent, and nothing is forgotten."""
+    program = start("demo", lro_seconds=2)
+    child = terminal(program, "apply", "--all", "--yes", "--concurrency", "1", "--max-failures", "1")
+    child.expect("1/30")
+    child.sendintr()
+    child.expect("Stopping: changes under way are followed to their end")
+    output, code = end(child)
+    sent_before = patches(program)
+    assert code == 130
+    assert "Go on with: patchmode runs resume" in COLOURS.sub("", output).replace("\r\n", " ")
+    assert 0 < sent_before < 30
+    shown = program("runs", "show", "-o", "json")
+    assert f'"applied": {sent_before}' in shown.out
+    assert f'"notSent": {30 - sent_before}' in shown.out
+    resumed = program("runs", "resume", "-q")
+    assert resumed.code == 0
+    assert patches(program) == 30
+
+
+def test_the_second_ctrl_c_leaves_at_once(start: Start, terminal: Any) -> None:
+    """The journal is enough to go on, so nobody has to wait."""
+    program = start("demo", lro_seconds=600)
+    child = terminal(program, "apply", "--all", "--yes")
+    child.expect("waiting")
+    child.sendintr()
+    child.expect("Stopping")
+    child.sendintr()
+    output, code = end(child)
+    assert code == 130
+    assert "patchmode runs resume" in COLOURS.sub("", output)
+    assert program("runs", "show", "-o", "json").code == 11
