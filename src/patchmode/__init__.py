@@ -1,3 +1,188 @@
-"""Set patch orchestration for every Azure VM in scope: one reviewed, verified, reversible operation."""
+"""Set patch orchestration for every Azure VM in scope: one reviewed, verified, reversible operation.
 
-__version__ = "0.1.0"
+The functions here are those that the command line calls. Everything is typed; I/O is asynchronous; nothing heavy is
+imported before it is used.
+
+Example::
+
+    import asyncio
+    from pathlib import Path
+
+    import patchmode
+
+
+    async def main() -> None:
+        scope = patchmode.Scope(subscriptions=("Contoso Production",))
+        wanted = patchmode.WantedSettings(orchestration=patchmode.Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+        clock = patchmode.SystemClock()
+        async with patchmode.connect("AzureCloud", read_only=True) as azure:
+            report = await patchmode.audit(azure, scope, clock=clock)
+            plan = await patchmode.make_plan(azure, scope, wanted, clock=clock)
+        print(report.counts, plan.counts)
+        plan = patchmode.write_plan(plan, Path("plan.json"))  # review it before going on
+        journal = patchmode.RunStore(Path("state")).create(plan)
+        async with patchmode.connect("AzureCloud", read_only=False) as azure:
+            run = await patchmode.apply_plan(journal, azure, patchmode.ApplyOptions(), clock=clock)
+        print(run.counts)
+
+
+    asyncio.run(main())
+
+What stands in `__all__` is the public interface and changes only with a new major version; everything else may change.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from patchmode.version import __version__
+
+if TYPE_CHECKING:
+    from patchmode.arm.session import connect
+    from patchmode.errors import (
+        BrokenPlanError,
+        CloudError,
+        EmptyScopeError,
+        PatchmodeError,
+        RefusedError,
+        RequestError,
+        RunBusyError,
+        SignInError,
+        StorageError,
+        UnsafeError,
+        UsageError,
+        WrongTargetError,
+    )
+    from patchmode.model.machine import Machine
+    from patchmode.model.outcome import ChangeResult, Result, RunReport, Verification
+    from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
+    from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+    from patchmode.model.report import AuditReport, Diagnosis, Explanation
+    from patchmode.model.resource_id import ResourceId
+    from patchmode.model.scope import Filters, Scope
+    from patchmode.model.target import Target
+    from patchmode.store.plan_file import read_plan, write_plan
+    from patchmode.store.runs import RunStore
+    from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+    from patchmode.workflow.auditing import audit
+    from patchmode.workflow.clock import SystemClock
+    from patchmode.workflow.doctor import examine, least_privilege_role
+    from patchmode.workflow.explaining import explain
+    from patchmode.workflow.inventory import Inventory, take_inventory
+    from patchmode.workflow.planning import make_plan
+    from patchmode.workflow.ports import Azure, Clock, Observer, Progress
+    from patchmode.workflow.rollback import make_rollback_plan
+    from patchmode.workflow.runs import report_of
+    from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
+
+_HOMES = {
+    "patchmode.arm.session": ("connect",),
+    "patchmode.errors": (
+        "BrokenPlanError",
+        "CloudError",
+        "EmptyScopeError",
+        "PatchmodeError",
+        "RefusedError",
+        "RequestError",
+        "RunBusyError",
+        "SignInError",
+        "StorageError",
+        "UnsafeError",
+        "UsageError",
+        "WrongTargetError",
+    ),
+    "patchmode.model.machine": ("Machine",),
+    "patchmode.model.outcome": ("ChangeResult", "Result", "RunReport", "Verification"),
+    "patchmode.model.patch_settings": ("Orchestration", "PatchSettings", "RebootSetting"),
+    "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings"),
+    "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation"),
+    "patchmode.model.resource_id": ("ResourceId",),
+    "patchmode.model.scope": ("Filters", "Scope"),
+    "patchmode.model.target": ("Target",),
+    "patchmode.store.plan_file": ("read_plan", "write_plan"),
+    "patchmode.store.runs": ("RunStore",),
+    "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
+    "patchmode.workflow.auditing": ("audit",),
+    "patchmode.workflow.clock": ("SystemClock",),
+    "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
+    "patchmode.workflow.explaining": ("explain",),
+    "patchmode.workflow.inventory": ("Inventory", "take_inventory"),
+    "patchmode.workflow.planning": ("make_plan",),
+    "patchmode.workflow.ports": ("Azure", "Clock", "Observer", "Progress"),
+    "patchmode.workflow.rollback": ("make_rollback_plan",),
+    "patchmode.workflow.runs": ("report_of",),
+    "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
+    "connect",
+    "audit",
+    "make_plan",
+    "write_plan",
+    "read_plan",
+    "apply_plan",
+    "verify_run",
+    "verify_plan",
+    "verify_scope",
+    "make_rollback_plan",
+    "report_of",
+    "explain",
+    "examine",
+    "least_privilege_role",
+    "take_inventory",
+    "Scope",
+    "Filters",
+    "WantedSettings",
+    "Orchestration",
+    "PatchSettings",
+    "RebootSetting",
+    "ApplyOptions",
+    "MaxFailures",
+    "RunStore",
+    "SystemClock",
+    "Azure",
+    "Clock",
+    "Observer",
+    "Progress",
+    "Machine",
+    "Inventory",
+    "AuditReport",
+    "Plan",
+    "Change",
+    "Unchanged",
+    "Skipped",
+    "Unreadable",
+    "RunReport",
+    "ChangeResult",
+    "Result",
+    "Verification",
+    "Explanation",
+    "Diagnosis",
+    "ResourceId",
+    "Target",
+    "PatchmodeError",
+    "UsageError",
+    "EmptyScopeError",
+    "RefusedError",
+    "WrongTargetError",
+    "BrokenPlanError",
+    "UnsafeError",
+    "RunBusyError",
+    "StorageError",
+    "SignInError",
+    "CloudError",
+    "RequestError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'patchmode' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -16,12 +16,12 @@ import msgspec
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from patchmode import __version__
 from patchmode.arm.failures import Attempt, read_fault, rejection
 from patchmode.arm.governor import Spend
 from patchmode.arm.pipeline import Order, said_wait_s
 from patchmode.arm.wire import decode
 from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
+from patchmode.version import __version__
 
 _PATH_SAFE = "/-._~!$&'()*+,;=:@"
 _PAGES_AT_MOST = 100_000

@@ -65,11 +65,11 @@ def command(
 
 def _planned(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "tuple[Plan, Mapping[str, str]]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
-    from patchmode import __version__
     from patchmode.cli import composition
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.store.plan_file import read_plan, write_plan
+    from patchmode.version import __version__
     from patchmode.workflow.planning import make_plan
 
     clock = composition.clock()

@@ -22,7 +22,6 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
     Reads every machine in scope from its provider and works out the smallest request that makes it as wanted. Nothing
     is changed. Ends with 10 when changes are pending or a machine could not be read, with 0 otherwise.
     """
-    from patchmode import __version__
     from patchmode.cli import composition
     from patchmode.cli.output import emit, say
     from patchmode.cli.results import plan_result
@@ -30,6 +29,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.model.plan import Plan
     from patchmode.store.plan_file import write_plan
+    from patchmode.version import __version__
     from patchmode.workflow.planning import make_plan
 
     settings = settings_of(context)

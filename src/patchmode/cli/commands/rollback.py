@@ -62,9 +62,9 @@ def command(
 def _planned(
     journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
 ) -> "tuple[Plan, Mapping[str, str]]":
-    from patchmode import __version__
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
+    from patchmode.version import __version__
     from patchmode.workflow.planning import narrowed
     from patchmode.workflow.rollback import make_rollback_plan
     from patchmode.workflow.scoping import machine_ids
