@@ -52,6 +52,14 @@ class TestLists:
         for path in (f"{GROUP}{MACHINES}", f"/subscriptions/{SUBSCRIPTION}{MACHINES}"):
             assert "instanceView" not in caller.get(path, query="&$expand=instanceView").body["value"][0]["properties"]
 
+    @pytest.mark.parametrize("path", [GROUP, f"/subscriptions/{SUBSCRIPTION}"])
+    def test_a_list_shows_only_the_ids_of_extensions(self, path: str) -> None:
+        """az fails on a list that shows them whole, as only a GET does."""
+        caller = Caller.of({**machine(), "resources": [EXTENSION]})
+        listed = caller.get(f"{path}{MACHINES}").body["value"][0]["resources"]
+        assert [list(child) for child in listed] == [["id"]]
+        assert caller.get(PATH).body["resources"][0]["properties"]["publisher"] == "contoso"
+
     def test_status_only_shows_who_and_the_state(self) -> None:
         caller = Caller.of(machine(power="stopped"))
         item = caller.get(f"/subscriptions/{SUBSCRIPTION}{MACHINES}", query="&statusOnly=true").body["value"][0]

@@ -18,6 +18,7 @@ from arm_emulator.providers.compute.views import (
     machine_view,
     quoted,
     with_callers_group,
+    with_extension_ids,
     with_upper_group,
 )
 from arm_emulator.state import Stored
@@ -153,7 +154,9 @@ def _list(
 
     def render(stored: Stored) -> Json:
         words = expand | {"instanceview"} if is_status else expand
-        document = shown(emulator, request, stored, group, expand=words) if group else _wide(stored, words)
+        document = with_extension_ids(
+            shown(emulator, request, stored, group, expand=words) if group else _wide(stored, words)
+        )
         return _status_only(document) if is_status else (with_upper_group(document) if is_wide else document)
 
     def _wide(stored: Stored, words: frozenset[str]) -> Json:
