@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ServiceRequestError
 from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, DistributedTracingPolicy
 from azure.core.pipeline.transport import AsyncHttpTransport
@@ -132,8 +132,8 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 def _may_try_again(attempt: Attempt, failure: RequestError) -> bool:
-    """A certificate that is not trusted will not be trusted in a second, so it is not asked for twice."""
-    return failure.code != "NotTrusted" and (attempt.is_read or isinstance(failure, NotSentError))
+    """An address that is not https, or whose certificate is not trusted, will not be better in a second."""
+    return failure.code not in ("NotTrusted", "NotSecure") and (attempt.is_read or isinstance(failure, NotSentError))
 
 
 def _may_repeat(attempt: Attempt, status: int, answer: AsyncHttpResponse) -> bool:
@@ -165,7 +165,11 @@ def said_wait_s(headers: Mapping[str, str]) -> float | None:
 
 def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
     """Whether the service can have received it is told by the exception beneath azure-core's own."""
-    cause = error.inner_exception if isinstance(error.inner_exception, BaseException) else error
+    cause = error.inner_exception
+    if cause is None and isinstance(error, ServiceRequestError):
+        # azure-core itself refused to send: the address is not https.
+        return NotSentError(f"{attempt} was not sent: {error.message}", code="NotSecure")
+    cause = cause or error
     if was_not_sent(cause):
         code = "NotTrusted" if is_distrust(cause) else "NotSent"
         return NotSentError(f"{attempt} was not sent: {describe(cause)}", code=code, advice=advice_on(cause))

@@ -1,0 +1,118 @@
+"""A transport that answers from a script and remembers what it was asked; a clock that only counts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.credentials import AccessTokenInfo
+from azure.core.pipeline.transport import AsyncHttpTransport
+from multidict import CIMultiDict
+
+from patchmode.arm import pipeline as policies
+from patchmode.arm.channel import Channel
+from patchmode.arm.clouds import Cloud
+from patchmode.arm.credentials import SignIn
+from patchmode.arm.governor import Governor
+
+ENDPOINT = "https://arm.example"
+CLOUD = Cloud("Example", ENDPOINT, "https://login.example", "https://arm.example/.default")
+
+
+class CountingClock:
+    """Waiting takes no time, but is added up."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@dataclass
+class Scripted:
+    """One answer; what azure-core's policies and the channel read of a response."""
+
+    status_code: int
+    content: bytes = b"{}"
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+
+
+def answer(status: int, content: bytes = b"{}", **headers: str) -> Scripted:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Scripted(status, content, CIMultiDict(named))
+
+
+class ScriptedTransport(AsyncHttpTransport[Any, Any]):
+    """Gives the script's answers in order, the last one again and again; an exception in it is raised."""
+
+    def __init__(self, script: Sequence[Scripted | BaseException]) -> None:
+        self.script = list(script)
+        self.asked: list[Any] = []
+
+    async def send(self, request: Any, **_: Any) -> Any:
+        self.asked.append((request.method, request.url, dict(request.headers), request.content))
+        step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+
+class Tokens:
+    """A credential whose tokens are numbered."""
+
+    def __init__(self) -> None:
+        self.given: list[dict[str, Any]] = []
+
+    async def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
+        self.given.append(dict(options or {}))
+        return AccessTokenInfo(f"token-{len(self.given)}", 4_000_000_000)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass
+class Wire:
+    """The real policies and channel over a scripted transport."""
+
+    channel: Channel
+    transport: ScriptedTransport
+    clock: CountingClock
+    tokens: Tokens
+    ledger: policies.Ledger
+    remarks: list[str]
+
+
+def wire(
+    *script: Scripted | BaseException,
+    read_only: bool = False,
+    chance: Callable[[], float] = lambda: 0.0,
+) -> Wire:
+    transport, clock, tokens = ScriptedTransport(script), CountingClock(), Tokens()
+    ledger = policies.Ledger(clock)
+    remarks: list[str] = []
+    pipeline = policies.build(
+        transport,
+        policies.Retry(clock, patience=policies.Patience(), remark=remarks.append, chance=chance),
+        policies.Throttle(Governor(clock)),
+        policies.Authenticate(SignIn(lambda: tokens, CLOUD, None), CLOUD.scope),
+        policies.Guard(ENDPOINT, read_only=read_only),
+        ledger,
+    )
+    return Wire(Channel(pipeline, ENDPOINT), transport, clock, tokens, ledger, remarks)

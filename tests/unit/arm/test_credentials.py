@@ -1,0 +1,90 @@
+"""Signing in: who it is, which tenant, and what is said when nothing works."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessTokenInfo
+from azure.core.exceptions import ClientAuthenticationError
+
+from patchmode.arm.clouds import KNOWN
+from patchmode.arm.credentials import SignIn, claims_of
+from patchmode.errors import SignInError
+
+CLOUD = KNOWN["azurecloud"]
+TENANT = "11111111-1111-1111-1111-111111111111"
+FOREVER = 4_000_000_000
+
+
+def jwt(**claims: str) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2ln"
+
+
+class Fixed:
+    def __init__(self, *tokens: AccessTokenInfo | Exception) -> None:
+        self.tokens = list(tokens)
+        self.options: list[Any] = []
+        self.is_closed = False
+
+    async def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
+        self.options.append(options)
+        token = self.tokens.pop(0)
+        if isinstance(token, Exception):
+            raise token
+        return token
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+async def test_the_principal_is_read_from_the_token() -> None:
+    sign_in = SignIn(lambda: Fixed(AccessTokenInfo(jwt(oid="o", tid=TENANT, aud="x"), FOREVER)), CLOUD, None)
+    assert sign_in.principal == {}
+    await sign_in.get_token_info(CLOUD.scope)
+    assert sign_in.principal == {"oid": "o", "tid": TENANT}
+    assert sign_in.tenant_id == TENANT
+
+
+async def test_a_token_that_lasts_is_not_asked_for_again() -> None:
+    inner = Fixed(AccessTokenInfo("a", FOREVER), AccessTokenInfo("b", FOREVER))
+    sign_in = SignIn(lambda: inner, CLOUD, TENANT)
+    assert (await sign_in.get_token_info(CLOUD.scope)).token == "a"
+    assert (await sign_in.get_token_info(CLOUD.scope)).token == "a"
+    assert (await sign_in.get_token_info(CLOUD.scope, options={"claims": "{}"})).token == "b"
+    assert inner.options == [{"tenant_id": TENANT}, {"claims": "{}", "tenant_id": TENANT}]
+
+
+async def test_a_refused_token_is_forgotten_with_its_cache_and_only_once() -> None:
+    made = [Fixed(AccessTokenInfo("old", FOREVER)), Fixed(AccessTokenInfo("new", FOREVER))]
+    remaining = iter(made)
+    sign_in = SignIn(lambda: next(remaining), CLOUD, None)
+    await sign_in.get_token_info(CLOUD.scope)
+    await sign_in.renew("old")
+    assert (await sign_in.get_token_info(CLOUD.scope)).token == "new"
+    await sign_in.renew("old")
+    assert (await sign_in.get_token_info(CLOUD.scope)).token == "new"
+    assert [one.is_closed for one in made] == [True, False]
+
+
+async def test_the_error_lists_what_was_tried() -> None:
+    said = (
+        "DefaultAzureCredential failed to retrieve a token from the included credentials.\n"
+        "Attempted credentials:\n\tEnvironmentCredential: not configured\n"
+        "\tAzureCliCredential: Azure CLI not found on path\n"
+        "To mitigate this issue, please refer to the troubleshooting guidelines here at https://aka.ms/x."
+    )
+    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), CLOUD, None)
+    with pytest.raises(SignInError) as caught:
+        await sign_in.get_token_info(CLOUD.scope)
+    message = caught.value.message
+    assert "AzureCloud (https://login.microsoftonline.com)" in message
+    assert "EnvironmentCredential: not configured" in message
+    assert "AzureCliCredential: Azure CLI not found on path" in message
+    assert "aka.ms" not in message
+
+
+@pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.b.c", "a.!!.c", "a.W10.c", "a.e30.c"])
+def test_opaque_tokens_have_no_claims(token: str) -> None:
+    assert claims_of(token) == {}
