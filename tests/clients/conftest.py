@@ -18,12 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = ROOT / ".venv-clients"
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A running `arm-emulator serve` with a small mixed fleet; yields its ready line."""
-    folder = tmp_path_factory.mktemp("emulator")
     program = str(Path(sys.executable).with_name("arm-emulator"))
-    fleet, ready = folder / "fleet.json", folder / "ready.json"
+    fleet, ready = tmp_path / "fleet.json", tmp_path / "ready.json"
     subprocess.run(
         [program, "fleet", "--machines", "60", "--subscriptions", "1", "--seed", "7", "-o", str(fleet)], check=True
     )
