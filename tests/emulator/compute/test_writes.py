@@ -492,3 +492,36 @@ def test_a_delete_whose_operation_fails_leaves_the_machine() -> None:
     operation.outcome = "Failed"
     caller.finish()
     assert caller.get(PATH).body["properties"]["provisioningState"] == "Failed"
+
+
+def test_what_was_loaded_incomplete_stays_so() -> None:
+    """A write completes what it brought, and nothing that stood there before: real documents are full of gaps."""
+    document = machine()
+    disks = [
+        {"lun": 0, "createOption": "Empty", "managedDisk": {}},
+        {"lun": 1, "createOption": "Attach", "toBeDetached": True, "vhd": {"uri": "https://x"}},
+    ]
+    document["properties"]["storageProfile"]["dataDisks"] = disks
+    document["properties"]["proximityPlacementGroup"] = {"id": "/subscriptions/s/resourceGroups/rg/providers/x/y/z"}
+    document["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {"/ids/A": {}}}
+    caller = Caller.of(document)
+    before = caller.get(PATH).body
+    caller.patch(PATH, patch_body(**TARGET))
+    caller.finish()
+    after = caller.get(PATH).body
+    assert after["properties"]["storageProfile"] == before["properties"]["storageProfile"]
+    assert after["properties"]["proximityPlacementGroup"] == before["properties"]["proximityPlacementGroup"]
+    assert after["identity"] == before["identity"]
+
+
+def test_two_operations_at_once_end_in_one_succeeded_machine() -> None:
+    """The machine is Updating until the last of them is over, and nothing of either is lost."""
+    caller = Caller.of(machine())
+    new = {"lun": 0, "createOption": "Empty", "diskSizeGB": 8, "managedDisk": {}}
+    caller.patch(PATH, {"properties": {"storageProfile": {"dataDisks": [new]}}})
+    caller.patch(PATH, patch_body(**TARGET))
+    caller.finish()
+    document = caller.get(PATH).body
+    assert document["properties"]["provisioningState"] == "Succeeded"
+    assert "id" in document["properties"]["storageProfile"]["dataDisks"][0]["managedDisk"]
+    assert settings_of(document)["patchMode"] == "AutomaticByPlatform"

@@ -19,19 +19,27 @@ _PREMIUM_SIZE = re.compile(r"(?i)^standard_([dg]s\d|[a-z]+\d+(-\d+)?[a-z]*s)")
 
 
 def filled(document: Json, before: Json) -> Json:
-    """A merged machine with the defaults of a write filled in; ``before`` is what stood, ``{}`` for a new one."""
+    """A merged machine with the defaults of a write filled in.
+
+    Only what the write brought is looked at: a machine that was loaded as it is stays as it is.
+
+    Args:
+        document: as the merge left it.
+        before: what stood, ``{}`` for a new machine.
+    """
     properties = dict(document.get("properties") or {})
-    is_new_trust = _is_trusted(properties) and not _is_trusted(_object(before.get("properties")))
-    properties["storageProfile"] = _storage(properties.get("storageProfile"), properties, is_new_trust=is_new_trust)
-    if properties["storageProfile"] is None:
-        del properties["storageProfile"]
+    stood = _object(before.get("properties"))
+    if isinstance(properties.get("storageProfile"), dict):
+        properties["storageProfile"] = _storage(properties["storageProfile"], properties, stood)
     for name in _UPPER_GROUP:
         reference = properties.get(name)
-        if isinstance(reference, dict) and isinstance(reference.get("id"), str):
+        if isinstance(reference, dict) and isinstance(reference.get("id"), str) and reference != stood.get(name):
             upper = _GROUP.sub(lambda found: found.group().upper(), reference["id"], count=1)
             properties[name] = {**reference, "id": upper}
-    _applications(properties)
-    _proxy_agent(properties)
+    if properties.get("applicationProfile") != stood.get("applicationProfile"):
+        _applications(properties)
+    if properties.get("securityProfile") != stood.get("securityProfile"):
+        _proxy_agent(properties)
     return {**document, "properties": properties}
 
 
@@ -39,22 +47,27 @@ def _is_trusted(properties: Json) -> bool:
     return _object(properties.get("securityProfile")).get("securityType") == "TrustedLaunch"
 
 
-def _storage(storage: Any, properties: Json, *, is_new_trust: bool) -> Any:
-    if not isinstance(storage, dict):
-        return None
+def _storage(storage: Json, properties: Json, stood: Json) -> Json:
     result = dict(storage)
     if isinstance(storage.get("dataDisks"), list):
-        kind = _disk_type(properties)
-        result["dataDisks"] = [_disk(disk, kind) if isinstance(disk, dict) else disk for disk in storage["dataDisks"]]
-    if is_new_trust:
+        kind, known = _disk_type(properties), _disks_by_lun(stood)
+        result["dataDisks"] = [
+            _disk(disk, kind) if isinstance(disk, dict) and disk.get("lun") not in known else disk
+            for disk in storage["dataDisks"]
+        ]
+    if _is_trusted(properties) and not _is_trusted(stood):
         result.setdefault("diskControllerType", "SCSI")
     return result
 
 
+def _disks_by_lun(properties: Json) -> dict[Any, Json]:
+    """The data disks of a machine's properties by lun."""
+    disks = _object(properties.get("storageProfile")).get("dataDisks")
+    return {disk.get("lun"): disk for disk in disks if isinstance(disk, dict)} if isinstance(disks, list) else {}
+
+
 def _disk(disk: Json, storage_type: str) -> Json:
-    """A data disk with what recorded answers to new disks carry; an existing one is complete already."""
-    if "toBeDetached" in disk and "caching" in disk and "deleteOption" in disk:
-        return disk
+    """A new data disk with what recorded answers to new disks carry."""
     result = dict(disk)
     result.setdefault("caching", "None")
     result.setdefault("deleteOption", "Detach")
@@ -95,21 +108,39 @@ def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def completed(document: Json, random: GuidSource) -> Json:
-    """A machine once its operation is over: disks attached have their ids, disks detached are gone."""
+def completed(document: Json, before: Json, random: GuidSource) -> Json:
+    """A machine once its operation is over: disks attached by it have their ids, disks detached by it are gone.
+
+    Args:
+        document: as it stands.
+        before: the machine before the write; what was incomplete then stays so.
+        random: for ids and names.
+    """
     properties = dict(document.get("properties") or {})
+    known = _disks_by_lun(_object(before.get("properties")))
     storage = properties.get("storageProfile")
     if isinstance(storage, dict) and isinstance(storage.get("dataDisks"), list):
         disks = [
-            _attached(disk, position, document, random)
+            _attached(disk, position, document, random) if _is_new(disk, known) else disk
             for position, disk in enumerate(storage["dataDisks"])
-            if not (isinstance(disk, dict) and disk.get("toBeDetached"))
+            if not _has_left(disk, known)
         ]
         properties["storageProfile"] = {**storage, "dataDisks": disks}
     result = {**document, "properties": properties}
     if isinstance(document.get("identity"), dict):
-        result["identity"] = completed_identity(document["identity"], random)
+        result["identity"] = completed_identity(document["identity"], _object(before.get("identity")), random)
     return result
+
+
+def _is_new(disk: Any, known: dict[Any, Json]) -> bool:
+    return isinstance(disk, dict) and disk.get("lun") not in known
+
+
+def _has_left(disk: Any, known: dict[Any, Json]) -> bool:
+    """Whether this write detached the disk; one that was leaving before is another operation's."""
+    if not isinstance(disk, dict) or not disk.get("toBeDetached"):
+        return False
+    return not known.get(disk.get("lun"), {}).get("toBeDetached")
 
 
 def _attached(disk: Any, position: int, machine: Json, random: GuidSource) -> Any:

@@ -95,7 +95,8 @@ def expand_words(query: Mapping[str, str]) -> frozenset[str]:
 def with_extension_ids(document: Json) -> Json:
     """The document as lists show it: of each extension nothing but its id.
 
-    Recorded: all 23 extensions in recorded lists, of a subscription, a location or a group, while a GET shows them whole.
+    Recorded: all 23 extensions in recorded lists, of a subscription, a location or a group, while a GET shows them
+    whole.
     """
     children = document.get("resources")
     if not isinstance(children, list):

@@ -50,6 +50,8 @@ class _Update:
     document: Json
     is_quiet: bool
     """Nothing has to reach the host: no operation."""
+    is_new: bool = False
+    """It creates the machine: nothing stood before."""
 
 
 def patch_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
@@ -236,7 +238,9 @@ def next_etag(emulator: "Emulator", stored: Stored) -> int | None:
 def _store(emulator: "Emulator", request: Request, params: dict[str, str], update: _Update, *, kind: Any) -> Response:
     etag = next_etag(emulator, update.stored)
     if update.is_quiet:
-        kept = emulator.state.put(completed(_with_state(update.document, "Succeeded"), emulator.random), etag=etag)
+        kept = emulator.state.put(
+            completed(_with_state(update.document, "Succeeded"), update.stored.document, emulator.random), etag=etag
+        )
         answered = _renewed(kept, _with_state(update.document, "Updating"))
         return _answer(emulator, request, params, answered, {})
     kept = emulator.state.put(_with_state(update.document, "Updating"), etag=etag)
@@ -259,15 +263,17 @@ def _renewed(stored: Stored, document: Json) -> Stored:
 
 def _ending(emulator: "Emulator", update: _Update) -> Any:
     """What happens at the operation's end: the state alone, or more where disks or identities have to be completed."""
+    before: Json = {} if update.is_new else update.stored.document
 
     def end(operation: Operation) -> None:
         stored = emulator.state.get(operation.target_id)
-        if stored is None or _running(emulator, stored) or _is_preempted(operation):
+        if stored is None or _is_preempted(operation):
             return
-        document = completed(stored.document, emulator.random)
+        document = completed(stored.document, before, emulator.random)
         if operation.outcome == "Failed" and emulator.profile.failed_operation == "reverted":
             document = update.stored.document
-        emulator.state.put_quietly(stored, _with_state(document, operation.outcome))
+        state = "Updating" if _running(emulator, stored) else operation.outcome
+        emulator.state.put_quietly(stored, _with_state(document, state))
 
     return end
 
@@ -309,7 +315,7 @@ def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> R
         location=kept.location,
         target_id=kept.id,
         kind="create",
-        on_done=_ending(emulator, _Update(kept, document, is_quiet=False)),
+        on_done=_ending(emulator, _Update(kept, document, is_quiet=False, is_new=True)),
     )
     headers = {**operation_headers(request, operation), "Retry-After": emulator.retry_after(CREATE_RETRY_AFTER)}
     response = _answer(emulator, request, params, kept, headers)
