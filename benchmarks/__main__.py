@@ -18,7 +18,7 @@ from benchmarks.stage import BIN, client, control, emulator, generate, uniform_f
 HERE = Path(__file__).parent
 CONCURRENCY = 64
 ROUNDS = 5
-FACTOR = 10.0
+FACTOR = 5.0
 """How much faster time runs, on both sides, in the throttled benchmark."""
 
 
