@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from patchmode.errors import UnsafeError, UsageError
+from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
@@ -52,7 +53,7 @@ async def make_plan(
     if remark is not None:
         for note in inventory.notes:
             remark(note)
-    decided = [plan_machine(machine, wanted) for machine in inventory.machines]
+    decided = [plan_machine(machine, wanted_of(machine, wanted)) for machine in inventory.machines]
     plan = Plan(
         target=azure.target,
         scope=scope.describe(),
@@ -66,6 +67,16 @@ async def make_plan(
     )
     check_plan_adds_up(plan, inventory)
     return plan
+
+
+def wanted_of(machine: Machine, wanted: WantedSettings) -> WantedSettings:
+    """What of the wish concerns a machine: of an Arc machine only periodic assessment, where that was named.
+
+    Without it the wish stays whole, so that the rules say why nothing of it can be set there.
+    """
+    if machine.kind is MachineKind.ARC and wanted.periodic_assessment is not None:
+        return WantedSettings(periodic_assessment=wanted.periodic_assessment)
+    return wanted
 
 
 def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:

@@ -1,0 +1,118 @@
+"""What is missing to do the job, and the role that would be enough."""
+
+from typing import Any
+
+import pytest
+from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble
+
+from patchmode.model.machine import Lock, Subscription
+from patchmode.model.scope import Scope
+from patchmode.workflow.doctor import ACTIONS, examine, is_allowed, least_privilege_role
+
+VM_CONTRIBUTOR = {
+    "actions": [
+        "Microsoft.Authorization/*/read",
+        "Microsoft.Compute/locations/*",
+        "Microsoft.Compute/virtualMachines/*",
+        "Microsoft.Resources/subscriptions/resourceGroups/read",
+    ],
+    "notActions": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("permissions", "allowed"),
+    [
+        ([], False),
+        ([{"actions": ["*"], "notActions": []}], True),
+        ([{"actions": ["*/read"], "notActions": []}], False),
+        ([{"actions": ["microsoft.compute/VIRTUALMACHINES/*"], "notActions": []}], True),
+        ([{"actions": ["Microsoft.Compute/virtualMachines/write"]}], True),
+        ([{"actions": ["Microsoft.Compute/virtualMachines/write/more"]}], False),
+        ([{"actions": ["Microsoft.Compute/virtualMachines/w.ite"]}], False),
+        ([{"actions": ["*"], "notActions": ["Microsoft.Compute/*/write"]}], False),
+        (
+            [
+                {"actions": ["*"], "notActions": ["Microsoft.Compute/*"]},
+                {"actions": ["Microsoft.Compute/virtualMachines/*"], "notActions": []},
+            ],
+            True,
+        ),
+        ([{"actions": None, "notActions": None}], False),
+    ],
+)
+def test_wildcards_and_exceptions(permissions: list[Any], allowed: bool) -> None:
+    """As Azure evaluates role definitions: one role's notActions take nothing from another's actions."""
+    assert is_allowed("Microsoft.Compute/virtualMachines/write", permissions) is allowed
+
+
+async def test_nothing_missing_is_nothing_told() -> None:
+    """An owner has all."""
+    diagnosis = await examine(AzureDouble(), Scope())
+    (check,) = diagnosis.subscriptions
+    assert (check.missing, check.locks, check.notes, check.unregistered) == ((), (), (), ())
+    assert not diagnosis.has_findings
+    assert diagnosis.graph == "answers"
+
+
+async def test_missing_actions_are_named_with_what_needs_them() -> None:
+    """Reader alone can audit and cannot apply."""
+    azure = AzureDouble(permission_list=[{"actions": ["*/read"], "notActions": []}])
+    (check,) = (await examine(azure, Scope())).subscriptions
+    assert {one.action: one.needed_for for one in check.missing} == {
+        "Microsoft.Compute/virtualMachines/write": "apply, rollback",
+        "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
+    }
+
+
+async def test_arc_s_actions_are_not_missed_where_there_can_be_no_arc_machine() -> None:
+    """The documented role for virtual machines alone is enough there."""
+    azure = AzureDouble(permission_list=[VM_CONTRIBUTOR], registrations={"Microsoft.HybridCompute": "NotRegistered"})
+    diagnosis = await examine(azure, Scope())
+    assert diagnosis.subscriptions[0].missing == ()
+    assert not diagnosis.has_findings
+
+
+async def test_registrations_locks_and_disabled_subscriptions_are_findings() -> None:
+    """Each of them stops an apply half-way when nobody looked."""
+    scope = f"/subscriptions/{ALPHA}/resourceGroups/rg"
+    azure = AzureDouble(
+        known=(
+            Subscription(ALPHA, "Alpha", TARGET.tenant_id),
+            Subscription(BETA, "Beta", TARGET.tenant_id, state="Disabled"),
+        ),
+        lock_list=[Lock(scope, "freeze", "ReadOnly"), Lock(scope, "keep", "CanNotDelete")],
+        registrations={"Microsoft.Maintenance": "NotRegistered"},
+        refused=frozenset({"graph"}),
+    )
+    diagnosis = await examine(azure, Scope())
+    alpha, beta = diagnosis.subscriptions
+    assert alpha.unregistered == ("Microsoft.Maintenance",)
+    assert [lock.name for lock in alpha.locks] == ["freeze"]
+    assert beta.notes == ("The subscription is Disabled: nothing in it can be changed.",)
+    assert diagnosis.graph == "AuthorizationFailed: graph is refused"
+
+
+async def test_only_the_subscriptions_of_the_scope_are_looked_at() -> None:
+    """A tenant may have thousands."""
+    azure = AzureDouble(
+        known=(Subscription(ALPHA, "Alpha", TARGET.tenant_id), Subscription(BETA, "Beta", TARGET.tenant_id))
+    )
+    diagnosis = await examine(azure, Scope(subscriptions=("beta",)))
+    assert [check.subscription.name for check in diagnosis.subscriptions] == ["Beta"]
+
+
+async def test_what_may_not_be_read_is_a_note() -> None:
+    """Unknown is not fine."""
+    azure = AzureDouble(refused=frozenset({f"permissions:/subscriptions/{ALPHA}", "locks"}))
+    diagnosis = await examine(azure, Scope())
+    assert len(diagnosis.subscriptions[0].notes) == 2
+    assert diagnosis.has_findings
+
+
+def test_the_role_allows_every_action_and_nothing_else() -> None:
+    """Least privilege: no wildcard, nothing that patchmode does not send."""
+    role = least_privilege_role([ALPHA])
+    assert role["Actions"] == sorted(ACTIONS)
+    assert role["AssignableScopes"] == [f"/subscriptions/{ALPHA}"]
+    assert all(is_allowed(action, [{"actions": role["Actions"], "notActions": []}]) for action in ACTIONS)

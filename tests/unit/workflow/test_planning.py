@@ -1,0 +1,150 @@
+"""Every machine in scope ends as exactly one of change, unchanged, skipped, unreadable."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.workflow.azure_double import ALPHA, TARGET, AzureDouble, FixedClock, machine, machine_id
+
+from patchmode.errors import UnsafeError, UsageError
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.scope import Filters, Scope
+from patchmode.workflow.inventory import take_inventory
+from patchmode.workflow.planning import check_plan_adds_up, make_plan, narrowed
+
+SCHEDULED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+EVERYTHING = Scope(everything=True)
+FLEET = (
+    machine("ready"),
+    machine("done", mode="AutomaticByPlatform", bypass=True),
+    machine("arc", arc=True),
+    machine("left-out"),
+)
+
+
+async def plan_of(azure: AzureDouble, scope: Scope = EVERYTHING, wanted: WantedSettings = SCHEDULED) -> Plan:
+    return await make_plan(azure, scope, wanted, clock=FixedClock(), tool_version="1.2.3")
+
+
+async def test_each_machine_ends_once_and_the_counts_add_up() -> None:
+    """The sixth sentence of the architecture, on one machine of each kind."""
+    azure = AzureDouble(FLEET, graph_machines=(*FLEET, machine("vanished")))
+    plan = await plan_of(azure, Scope(everything=True, exclude=Filters(names=("left-*",))))
+    assert plan.counts == {"scope": 5, "changes": 1, "unchanged": 1, "skipped": 2, "unreadable": 1}
+    assert [change.id.name for change in plan.changes] == ["ready"]
+    assert {entry.id.name: entry.rule for entry in plan.skipped} == {
+        "left-out": "exclude-name",
+        "arc": "arc-no-orchestration",
+    }
+    assert (plan.target, plan.scope, plan.tool_version) == (TARGET, ("--all", "--exclude-name left-*"), "1.2.3")
+
+
+async def test_the_body_holds_both_fields_and_the_etag_of_the_provider() -> None:
+    """One write, both fields; the precondition is the provider's."""
+    (change,) = (await plan_of(AzureDouble([machine("vm1", mode="AutomaticByPlatform", bypass=False)]))).changes
+    assert change.etag == '"1"'
+    assert change.body == {
+        "properties": {
+            "osProfile": {
+                "linuxConfiguration": {
+                    "patchSettings": {
+                        "patchMode": "AutomaticByPlatform",
+                        "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
+                    }
+                }
+            }
+        }
+    }
+
+
+@pytest.mark.parametrize("wanted", [WantedSettings(), WantedSettings(include_scale_set_members=True)])
+async def test_nothing_wanted_is_a_usage_error(wanted: WantedSettings) -> None:
+    """A plan of nothing would look like a fleet that is as wanted."""
+    with pytest.raises(UsageError, match="No setting was named"):
+        await plan_of(AzureDouble(FLEET), wanted=wanted)
+
+
+async def test_a_group_inside_a_selected_subscription_is_refused() -> None:
+    """Who means to narrow would otherwise change the whole subscription."""
+    with pytest.raises(UsageError, match="--resource-group RG adds nothing"):
+        await plan_of(AzureDouble(FLEET), Scope(subscriptions=(ALPHA,), resource_groups=("RG",)))
+
+
+async def test_an_arc_machine_is_planned_for_assessment_beside_any_orchestration() -> None:
+    """`plan --periodic-assessment on` names the default orchestration too, which an Arc machine cannot have."""
+    arc = replace(
+        machine("arc", arc=True),
+        document={
+            "id": str(machine_id("arc", arc=True)),
+            "properties": {"osProfile": {"linuxConfiguration": {"patchSettings": {"assessmentMode": "ImageDefault"}}}},
+        },
+    )
+    wanted = replace(SCHEDULED, periodic_assessment=True)
+    (change,) = (await plan_of(AzureDouble([arc]), wanted=wanted)).changes
+    assert change.body == {
+        "properties": {
+            "osProfile": {"linuxConfiguration": {"patchSettings": {"assessmentMode": "AutomaticByPlatform"}}}
+        }
+    }
+
+
+async def test_notes_are_passed_on() -> None:
+    """A plan made without knowing the locks must not look like one that knew them."""
+    told: list[str] = []
+    azure = AzureDouble(FLEET, refused=frozenset({"locks"}))
+    await make_plan(azure, EVERYTHING, SCHEDULED, clock=FixedClock(), remark=told.append)
+    assert told == [f"Locks in subscription {ALPHA} are not known: locks is refused"]
+
+
+async def test_narrowing_a_plan_keeps_the_counts_and_names_strangers() -> None:
+    """Rollback of some machines of a run: the others are skipped and not forgotten."""
+    plan = await plan_of(AzureDouble([machine("a"), machine("b")]))
+    some = narrowed(plan, (machine_id("B"),))
+    assert [change.id.name for change in some.changes] == ["b"]
+    assert [(entry.id.name, entry.rule) for entry in some.skipped] == [("a", "filter-ids")]
+    assert some.counts["scope"] == plan.counts["scope"]
+    with pytest.raises(UsageError, match="/c is not among the machines"):
+        narrowed(plan, (machine_id("c"),))
+
+
+async def test_a_plan_that_does_not_add_up_is_refused() -> None:
+    """A machine that a defect lost or counted twice must stop everything."""
+    azure = AzureDouble(FLEET)
+    plan = await plan_of(azure)
+    inventory = await take_inventory(azure, EVERYTHING, documents=True)
+    check_plan_adds_up(plan, inventory)
+    with pytest.raises(UnsafeError, match="/ready has no end"):
+        check_plan_adds_up(replace(plan, changes=plan.changes[:-1]), inventory)
+    with pytest.raises(UnsafeError, match="/left-out stands in it twice"):
+        check_plan_adds_up(replace(plan, changes=(*plan.changes, plan.changes[0])), inventory)
+
+
+@given(
+    modes=st.lists(
+        st.tuples(
+            st.sampled_from(["ImageDefault", "AutomaticByPlatform", None, "Brandnew"]),
+            st.sampled_from([True, False, None]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    to=st.sampled_from(
+        [Orchestration.CUSTOMER_MANAGED_SCHEDULES, Orchestration.AZURE_MANAGED, Orchestration.IMAGE_DEFAULT]
+    ),
+    assessment=st.sampled_from([True, False, None]),
+)
+async def test_whatever_the_fleet_counts_add_up(
+    modes: list[tuple[str | None, bool | None, bool]], to: Orchestration, assessment: bool | None
+) -> None:
+    """For any settings and any wish."""
+    fleet = [
+        machine(f"vm{index}", arc=True) if arc else machine(f"vm{index}", mode=mode, bypass=bypass)
+        for index, (mode, bypass, arc) in enumerate(modes)
+    ]
+    wanted = WantedSettings(orchestration=to, periodic_assessment=assessment)
+    plan = await plan_of(AzureDouble(fleet), wanted=wanted)
+    ends = [entry.id for part in (plan.changes, plan.unchanged, plan.skipped) for entry in part]
+    assert sorted(ends) == sorted(entry.id for entry in fleet)
