@@ -94,13 +94,19 @@ class Governor:
         if spend.is_graph:
             await self._graph.pass_through(self._clock)
         now = self._clock.monotonic()
-        tickets = []
-        for bucket in self._buckets_of(spend):
-            ticket = bucket.try_spend(now)
-            if ticket is None:
-                ticket = await bucket.pass_through(self._clock)
-                now = self._clock.monotonic()
-            tickets.append((bucket, ticket))
+        tickets: list[tuple[Bucket, Ticket]] = []
+        try:
+            for bucket in self._buckets_of(spend):
+                ticket = bucket.try_spend(now)
+                if ticket is None:
+                    ticket = await bucket.pass_through(self._clock)
+                    now = self._clock.monotonic()
+                tickets.append((bucket, ticket))
+        except BaseException:
+            # Ctrl-C while waiting for the second bucket: the first one's request will never be answered.
+            for bucket, ticket in tickets:
+                bucket.answered(ticket, now, remaining=None)
+            raise
         return Pass(spend, tuple(tickets))
 
     def _buckets_of(self, spend: Spend) -> tuple[Bucket, ...]:

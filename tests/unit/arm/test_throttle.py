@@ -185,6 +185,31 @@ def test_one_machines_own_limit_slows_no_other() -> None:
     assert run_virtually(story()) == 0
 
 
+def test_a_request_given_up_while_it_waits_is_not_counted_as_on_its_way() -> None:
+    """Ctrl-C between two buckets must not shrink the first one for the rest of the run."""
+
+    async def story() -> float:
+        clock = VirtualClock()
+        governor = Governor(clock)
+        spend = WRITES._replace(policy=Policy.UPDATE_VM, region="westeurope")
+        leave = await governor.acquire(WRITES)
+        governor.refused(leave, THROTTLED, retry_after_s=1_000)
+        waiting = [asyncio.create_task(governor.acquire(spend)) for _ in range(1_000)]
+        await clock.sleep(1)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await clock.sleep(1_000)
+        leave = await governor.acquire(spend)
+        governor.answered(
+            leave, {"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/UpdateVMSubscriptionMaximum;500"}
+        )
+        bucket, _ = leave.tickets[0]
+        return bucket.level(clock.monotonic())
+
+    assert run_virtually(story()) == pytest.approx(499)
+
+
 def test_graph_queries_wait_for_their_window() -> None:
     """15 in 5 s: the sixteenth leaves when the window is over, the thirty-first after the next."""
 
