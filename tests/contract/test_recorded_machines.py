@@ -13,7 +13,10 @@ TARGET = {
     "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
 }
 KNOWN_REFUSALS = (
-    "The patchMode 'AutomaticByPlatform' is invalid. For patchMode 'AutomaticByPlatform', the property 'provisionVMAgent'",
+    (
+        "The patchMode 'AutomaticByPlatform' is invalid. "
+        "For patchMode 'AutomaticByPlatform', the property 'provisionVMAgent' must be set to true."
+    ),
     "Operation 'Update VM' is not allowed on VM 'asotest-vm-jwotai' since the VM is marked for deletion.",
 )
 """One recorded machine has no agent, one is being deleted."""

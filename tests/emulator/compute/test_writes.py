@@ -349,6 +349,13 @@ class TestCreating:
         answer = Caller.of(hotpatch_with_bypass_on_update="accepted").put(PATH, body)
         assert (answer.status, answer.code) == (400, "InvalidParameter")
 
+    def test_a_hotpatch_machine_shows_the_flag_as_false(self) -> None:
+        body = {**NEW, "properties": {**NEW["properties"]}}
+        settings = patch_body(patchMode="AutomaticByPlatform", enableHotpatching=True)["properties"]["osProfile"]
+        body["properties"]["osProfile"] = {**NEW["properties"]["osProfile"], **settings}
+        settings = settings_of(Caller.of().put(PATH, body).body)
+        assert settings["automaticByPlatformSettings"] == {"bypassPlatformSafetyChecksOnUserSchedule": False}
+
     def test_without_an_administrator_it_is_refused(self) -> None:
         body = {**NEW, "properties": {"osProfile": {"computerName": "vm1"}}}
         answer = Caller.of().put(PATH, body)

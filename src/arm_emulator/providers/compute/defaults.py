@@ -235,5 +235,8 @@ def _os_profile(profile: Json, os_type: object) -> Json:
 
 def _patch_settings(given: object, mode: str) -> Json:
     settings = {"patchMode": mode, "assessmentMode": "ImageDefault", **(given if isinstance(given, dict) else {})}
+    if settings.get("enableHotpatching") is True:
+        # Recorded on a hotpatch machine: the flag stands there, false, though nobody sent it.
+        settings.setdefault("automaticByPlatformSettings", {"bypassPlatformSafetyChecksOnUserSchedule": False})
     path = "properties.osProfile.windowsConfiguration.patchSettings"
     return {name: settings[name] for name in ordered(path, settings)}
