@@ -1,0 +1,67 @@
+"""Trust and proxies come from the environment, and a file that cannot be read is never taken for none."""
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from patchmode.arm.connections import describe, proxy_for, trust, was_not_sent
+from patchmode.errors import CloudError
+
+KEY = ConnectionKey("arm.example", 443, True, True, None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_ca_file_that_cannot_be_read_stops_everything(
+    variable: str, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv(variable, str(file))
+    with pytest.raises(CloudError, match=f"{variable} names .*ca.pem"):
+        trust()
+
+
+def test_checks_are_always_on() -> None:
+    context = trust()
+    assert context.check_hostname
+    assert context.verify_mode.name == "CERT_REQUIRED"
+
+
+def test_proxies_and_their_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert proxy_for("https://arm.example") is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,.private.example")
+    assert proxy_for("https://arm.example") == "http://proxy.example:3128"
+    assert proxy_for("https://localhost:8443") is None
+    assert proxy_for("https://arm.private.example") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), True),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "unknown")), True),
+        (aiohttp.ConnectionTimeoutError(), True),
+        (aiohttp.ServerDisconnectedError(), False),
+        (aiohttp.ClientOSError(104, "reset"), False),
+        (aiohttp.ClientConnectionResetError("closing"), False),
+        (aiohttp.SocketTimeoutError(), False),
+        (aiohttp.ClientPayloadError("cut"), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_what_certainly_was_not_sent(error: BaseException, expected: bool) -> None:
+    """A reset may come after the service has read the whole request, so it never counts as not sent."""
+    assert was_not_sent(error) is expected
+    assert describe(error)
