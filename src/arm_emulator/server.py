@@ -5,12 +5,16 @@ import contextlib
 import socket
 import ssl
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 
 from arm_emulator.app import Emulator
 from arm_emulator.protocol.wire import Answer, Call
 
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes that a call to Azure Resource Manager may carry; the control plane takes whole fleets."""
+MAX_CONTROL_BODY = 1024 * 1024 * 1024
 
 
 class Server:
@@ -44,7 +48,7 @@ class Server:
         """
         # The low-level server: no middleware, no routing of aiohttp's own; the emulator routes.
         # URLs of long-running operations are about 3.2 kB; aiohttp's limit on a request line is 8 kB.
-        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=75.0)
+        self._server = web.Server(self._handle, request_factory=_request, access_log=None, keepalive_timeout=75.0)
         self._runner = web.ServerRunner(self._server, handle_signals=False, shutdown_timeout=0.0)
         await self._runner.setup()
         listener = _listener(socket.AF_INET, ("127.0.0.1", self._wanted_port))
@@ -74,7 +78,7 @@ class Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read() if request.body_exists else b""
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_BODY and not request.path.startswith("/_emulator/"):
             return web.Response(status=413)
         headers = {name.lower(): value for name, value in request.headers.items()}
         answer = self._emulator.serve(Call(request.method, request.raw_path, headers, body))
@@ -101,6 +105,18 @@ class Server:
         if request.transport is not None:
             request.transport.abort()
         raise asyncio.CancelledError
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    """A request whose body may be as large as a fleet file; aiohttp's own limit is 1 MiB."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_CONTROL_BODY)
 
 
 def _listener(family: int, address: tuple[str, int]) -> socket.socket:
