@@ -174,12 +174,22 @@ def _sum_of(kind: Type) -> Reducer:
 def _sum(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 1, 1)
     kind = _summable(site, bounds[0], times=True)
+    if kind is Type.DATETIME:
+        raise site.refusal("datetimes cannot be added up.")
     return One(site.names("sum", bounds[0]), kind, [bounds[0]], _sum_of(kind), nullable=False)
+
+
+def _total(found: list[Value]) -> float:
+    """Add up as exactly as reals allow; too large a sum is an infinity."""
+    try:
+        return math.fsum(found)
+    except (OverflowError, ValueError):
+        return float(sum(float(value) for value in found))
 
 
 def _mean(rows: Group) -> float | None:
     found = _present(rows)
-    return math.fsum(found) / len(found) if found else math.nan
+    return _total(found) / len(found) if found else math.nan
 
 
 def _mean_ticks(rows: Group) -> int | None:
@@ -225,8 +235,8 @@ def _spread(sample: int, *, root: bool) -> Callable[[Site, list[Bound]], One]:
             found = _present(rows)
             if len(found) <= sample:
                 return math.nan if not found else 0.0
-            mean = math.fsum(found) / len(found)
-            variance = math.fsum((value - mean) ** 2 for value in found) / (len(found) - sample)
+            mean = _total(found) / len(found)
+            variance = _total([(value - mean) * (value - mean) for value in found]) / (len(found) - sample)
             return math.sqrt(variance) if root else variance
 
         return One(site.names(site.tree.name.removesuffix("if"), bounds[0]), Type.REAL, [bounds[0]], reduce)

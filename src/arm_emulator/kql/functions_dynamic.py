@@ -143,7 +143,12 @@ def _bag_set_key(value: Value, key: str, item: Value) -> Value:
 simple("bag_merge", "dynamic dynamic*", Type.DYNAMIC, _bag_merge, nulls=True)
 simple("bag_remove_keys", "dynamic dynamic", Type.DYNAMIC, _bag_remove_keys)
 simple("bag_set_key", "dynamic string dynamic", Type.DYNAMIC, _bag_set_key, nulls=True)
-simple("zip", "dynamic dynamic*", Type.DYNAMIC, lambda *values: [list(items) for items in zip_longest(*values)])
+simple(
+    "zip",
+    "dynamic dynamic*",
+    Type.DYNAMIC,
+    lambda *values: [list(items) for items in zip_longest(*(value if _array(value) else [value] for value in values))],
+)
 
 
 def _pack(*values: Value) -> Value:
@@ -182,10 +187,13 @@ def _range(site: Site, arguments: list[Bound]) -> Bound:
     return applied(site.space, _numbers, Type.DYNAMIC, *bounds)
 
 
+_LONGEST = 1_048_576
+
+
 def _numbers(start: int | None, stop: int | None, step: int | None = 1) -> Value:
     if start is None or stop is None or not step:
         return None
-    return list(range(start, stop + (1 if step > 0 else -1), step))[:1_048_576]
+    return list(range(start, stop + (1 if step > 0 else -1), step)[:_LONGEST])
 
 
 def _array_iff(conditions: Value, yes: Value, no: Value) -> Value:

@@ -34,9 +34,14 @@ def _bin(site: Site, arguments: list[Bound]) -> Bound:
     return applied(site.space, strict(function), kind, value, size).named(arguments[0].name)
 
 
+_MOST_DIGITS = 300
+
+
 def _rounded(value: float, digits: int = 0) -> float:
-    if not math.isfinite(value):
+    if not math.isfinite(value) or digits > _MOST_DIGITS:
         return value
+    if digits < -_MOST_DIGITS:
+        return 0.0
     factor = 10.0 ** abs(digits)
     scaled = value * factor if digits >= 0 else value / factor
     if not math.isfinite(scaled):

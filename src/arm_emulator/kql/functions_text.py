@@ -262,7 +262,11 @@ simple(
 )
 simple("hash_sha256", "string", Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest() if text else "")
 simple(
-    "tohex", "long long?", Type.STRING, lambda value, width=0: f"{value % 2**64:x}".rjust(width, "0"), keeps_name=True
+    "tohex",
+    "long long?",
+    Type.STRING,
+    lambda value, width=0: f"{value % 2**64:x}".rjust(min(width, 16), "0"),
+    keeps_name=True,
 )
 
 

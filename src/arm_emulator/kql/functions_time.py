@@ -5,6 +5,7 @@ Registers them; must not be called directly. `now()` is one moment for the whole
 Source: Kusto documentation of each function.
 """
 
+import math
 import re
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ from arm_emulator.kql.datetimes import (
 from arm_emulator.kql.functions import Site, check, late_call, register, simple
 from arm_emulator.kql.types import Type
 
+_LONGEST_SPAN = 2**63 - 1
 _UNIX_EPOCH = 719_162 * DAY
 _PARTS = {
     "day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND, "millisecond": 10_000, "microsecond": 10,
@@ -154,19 +156,31 @@ def _make_datetime(year: int, month: int, day: int, hour: int = 0, minute: int =
     return ticks_of(year, month, day, hour * HOUR + minute * MINUTE + round(second * SECOND))
 
 
+def _make_timespan(hour: int, minute: int, second: float = 0.0) -> int | None:
+    seconds = second * SECOND
+    ticks = hour * HOUR + minute * MINUTE + round(seconds) if math.isfinite(seconds) else _LONGEST_SPAN + 1
+    return ticks if abs(ticks) <= _LONGEST_SPAN else None
+
+
 simple("make_datetime", "long long long long? long? real?", Type.DATETIME, _make_datetime)
 simple(
     "make_timespan",
     "long long real?",
     Type.TIMESPAN,
-    lambda hour, minute, second=0.0: hour * HOUR + minute * MINUTE + round(second * SECOND),
+    _make_timespan,
 )
+
+
+def _after_epoch(ticks: float) -> int | None:
+    return in_calendar(_UNIX_EPOCH + round(ticks)) if math.isfinite(ticks) else None
+
+
 for _unit, _size in (("seconds", 10_000_000), ("milliseconds", 10_000), ("microseconds", 10)):
     simple(
         f"unixtime_{_unit}_todatetime",
         "real",
         Type.DATETIME,
-        lambda value, size=_size: in_calendar(_UNIX_EPOCH + round(value * size)),
+        lambda value, size=_size: _after_epoch(value * size),
     )
 
 _FORMAT = re.compile(r"yyyy|yy|y|MM|M|dd|d|HH|H|hh|h|mm|m|ss|s|f{1,7}|F{1,7}|tt|[ /\-:,._\[\]]")
