@@ -241,9 +241,19 @@ class Emulator:
             self.store.save_operation(operation)
 
     def settle(self, operation: Operation) -> None:
-        """The default end of an operation: the target's ``provisioningState`` becomes its outcome."""
+        """The default end of an operation: the target's ``provisioningState`` becomes its outcome, or it is gone.
+
+        Operations that a store remembered end here, whatever their provider had planned: a delete must still delete.
+        """
         stored = self.state.get(operation.target_id)
-        if stored is not None:
+        if stored is None:
+            return
+        if (
+            operation.outcome == "Succeeded"
+            and stored.document.get("properties", {}).get("provisioningState") == "Deleting"
+        ):
+            self.state.delete(operation.target_id)
+        else:
             document = self.state.with_properties(stored, provisioningState=operation.outcome)
             self.state.put_quietly(stored, document)
 

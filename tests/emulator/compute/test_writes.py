@@ -532,3 +532,12 @@ def test_two_operations_at_once_end_in_one_succeeded_machine() -> None:
     assert document["properties"]["provisioningState"] == "Succeeded"
     assert "id" in document["properties"]["storageProfile"]["dataDisks"][0]["managedDisk"]
     assert settings_of(document)["patchMode"] == "AutomaticByPlatform"
+
+
+def test_a_delete_that_a_store_remembered_still_deletes() -> None:
+    """After a restart the operation's own ending is gone; the default one must do the same."""
+    caller = Caller.of(machine())
+    operation = caller.emulator.operations.get(caller.call("DELETE", PATH).headers["x-ms-request-id"])
+    assert operation is not None
+    caller.emulator.settle(operation)
+    assert caller.get(PATH).status == 404
