@@ -71,6 +71,8 @@ class Sweeper:
     """
 
     def __init__(self, provider: Provider, known: Iterable[ResourceId] = ()) -> None:
+        self.haste = 1.0
+        """How many GETs, which run side by side, are taken to be worth one page, which must wait for the one before."""
         self._provider = provider
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._pages: dict[_Place, float] = {}
@@ -123,7 +125,7 @@ class Sweeper:
             await all_of(self._read_group(place, members, sweep) for place, members in groups.items())
 
     async def _read_group(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
-        if self._estimate(place) < len(wanted):
+        if self._price(place) < len(wanted):
             await self._read_place(place, wanted, sweep)
         else:
             await self._read_singly(wanted, sweep)
@@ -174,10 +176,13 @@ class Sweeper:
         return _pages(self._provider.list_subscription(place.subscription, place.family))
 
     def _cost_of_whole(self, wanted: Sequence[Wanted]) -> float:
-        return self._estimate(_whole(wanted))
+        return self._price(_whole(wanted))
 
     def _cost_of_parts(self, groups: dict[_Place, list[Wanted]]) -> float:
-        return sum(min(len(members), self._estimate(place)) for place, members in groups.items())
+        return sum(min(len(members), self._price(place)) for place, members in groups.items())
+
+    def _price(self, place: _Place) -> float:
+        return self._estimate(place) * self.haste
 
     def _estimate(self, place: _Place) -> float:
         return self._pages.get(place) or math.ceil(max(1, self._known[place.subscription, place.group]) / PAGE)
