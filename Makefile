@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients bench setup demo test check lint types contracts coverage format clean
+.PHONY: help slow clients oracles bench setup demo test check lint types contracts coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,10 @@ $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.
 
 clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emulator (installs az, about 750 MB)
 	$(BIN)/python -m pytest -q -m clients tests/clients
+
+oracles: setup ## Microsoft's own KQL parser (npm) as one more judge of the emulator's
+	npm --prefix tests/oracles install --no-audit --no-fund --no-package-lock
+	$(BIN)/python -m pytest -q tests/emulator/kql/test_judge_microsoft.py
 
 bench: setup ## the benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks
