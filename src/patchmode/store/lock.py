@@ -91,7 +91,8 @@ class Lock:
         assert self._descriptor is not None  # noqa: S101 - set by the constructor, for the type checker
         with suppress(OSError):
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(asdict(Holder.this_process())).encode(), 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, json.dumps(asdict(Holder.this_process())).encode())
 
     def release(self) -> None:
         """Give the lock up. Safe to repeat."""
