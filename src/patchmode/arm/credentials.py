@@ -74,7 +74,8 @@ def default_chain(
         raise SignInError(msg, advice="Correct or unset the AZURE_… variables of the sign-in.") from error
     if not interactive:
         return standard
-    chain: Credential = ChainedTokenCredential(standard, _Browser(cloud, tenant_id))
+    # One flat chain: a chain within a chain fails for good, and the browser would never be offered.
+    chain: Credential = ChainedTokenCredential(*standard.credentials, _Browser(cloud, tenant_id))
     return chain
 
 

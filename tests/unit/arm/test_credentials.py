@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from azure.core.credentials import AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import ChainedTokenCredential
 
 from patchmode.arm.clouds import KNOWN
-from patchmode.arm.credentials import SignIn, claims_of
+from patchmode.arm.credentials import SignIn, claims_of, default_chain
 from patchmode.errors import SignInError
 
 CLOUD = KNOWN["azurecloud"]
@@ -83,6 +85,19 @@ async def test_the_error_lists_what_was_tried() -> None:
     assert "EnvironmentCredential: not configured" in message
     assert "AzureCliCredential: Azure CLI not found on path" in message
     assert "aka.ms" not in message
+
+
+async def test_the_browser_is_offered_last_and_only_on_request() -> None:
+    """azure-identity's chain stops for good at a chain inside it that found nothing, so ours is flat."""
+    transport = AioHttpTransport()
+    plain = default_chain(CLOUD, transport, tenant_id=None, interactive=False)
+    offered = default_chain(CLOUD, transport, tenant_id=None, interactive=True)
+    assert isinstance(plain, ChainedTokenCredential)
+    assert isinstance(offered, ChainedTokenCredential)
+    names = [type(one).__name__ for one in offered.credentials]
+    assert names[0] == "EnvironmentCredential"
+    assert names[-2:] == ["AzureCliCredential", "_Browser"]
+    assert names[:-1] == [type(one).__name__ for one in plain.credentials]
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.b.c", "a.!!.c", "a.W10.c", "a.e30.c"])
