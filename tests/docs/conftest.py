@@ -1,0 +1,81 @@
+"""A terminal for the pages: their command lines run in one folder, against a local Azure Resource Manager."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import clean_environment
+
+from arm_emulator.fleets import read_fleet
+from arm_emulator.protocol.throttle import Limits
+from arm_emulator.testing import running
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a block of commands printed on the terminal, both streams together, and how its last command ended."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A shell's folder and environment; each block starts a shell of its own, as the pages set no variables."""
+
+    folder: Path
+    environment: dict[str, str]
+    endpoint: str
+
+    def run(self, commands: str, *, last_code: int = 0) -> Printed:
+        """Run a block; a command before the last that does not end with 0 ends it."""
+        script = commands if last_code else f"set -e\n{commands}"
+        done = subprocess.run(
+            ["sh", "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        return Printed(done.returncode, done.stdout)
+
+
+def plain(text: str) -> str:
+    """The text with what differs from run to run made the same."""
+    text = re.sub(r"https://localhost:\d+", "https://localhost:PORT", text)
+    text = re.sub(r"\d{8}T\d{6,9}Z-[0-9a-f]{6}", "RUN", text)
+    text = re.sub(r"\S*\d{8}T\d{6}\.?\d*Z\.json", "PLAN.json", text)
+    return re.sub(r"\d+(\.\d+)? VMs/s", "N VMs/s", text)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
+    """Open a terminal beside a server of the demo fleet."""
+    with ExitStack() as stack:
+
+        def make() -> Terminal:
+            # The limits are Azure's business and tested elsewhere; a page's commands follow each other too fast for them.
+            served = stack.enter_context(running(fleet=read_fleet("demo"), lro_seconds=0, limits=Limits(is_off=True)))
+            environment = {
+                **clean_environment(),
+                **served.env,
+                "PATCHMODE_STATE_DIR": str(tmp_path / "state"),
+                "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath))),
+                "COLUMNS": "400",
+            }
+            return Terminal(tmp_path, environment, served.endpoint)
+
+        yield make

@@ -1,0 +1,113 @@
+"""The generated pages of the reference: `python -m tests.docs.reference_pages` (`make docs`) writes them anew.
+
+Must not: say anything that the programs' own help does not say.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from arm_emulator.cli import main as emulator
+from patchmode.cli.main import COMMANDS, program
+from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
+from tests.docs.pages import DOCS
+
+_HEAD = """# Command line
+
+This page is made from the programs' own help by `make docs`; do not edit it.
+
+"""
+_SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
+_SCOPE_TEXT = (
+    "Selectors are united; filters narrow, and a machine that a filter left out is listed as skipped with the filter as "
+    "its reason. A command that may write refuses to run with no selector."
+)
+
+
+def render_cli() -> str:
+    """The page of every command and option."""
+    return _HEAD + "\n".join([*_product(), *_emulator()]).rstrip() + "\n"
+
+
+def _product() -> Iterator[str]:
+    audit = _command("audit")
+    yield "## Global options\n\nThey may stand before or after the command; the one after it wins.\n"
+    yield from _table(global_options())
+    yield f"## Scope\n\n{_SCOPE_TEXT}\n"
+    yield from _table(_only(audit, SCOPE_NAMES))
+    yield "## Settings\n"
+    yield from _table(_only(audit, SETTINGS_NAMES))
+    for name in COMMANDS:
+        yield from _section("patchmode", _command(name), name)
+
+
+def _emulator() -> Iterator[str]:
+    assert isinstance(emulator, click.Group)
+    yield f"## arm-emulator\n\n{_prose(emulator.help)}\n"
+    for name in sorted(emulator.commands):
+        yield from _section("arm-emulator", emulator.commands[name], name)
+
+
+def _section(program_name: str, command: click.Command, name: str) -> Iterator[str]:
+    pieces = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
+    yield f"## {program_name} {name}\n\n```text\n{program_name} {name} {pieces}\n```\n\n{_prose(command.help)}\n"
+    names = {parameter.name for parameter in command.params}
+    taken = [title for title, shared in _SHARED.items() if names & shared]
+    whole = [title for title in taken if names >= _SHARED[title]]
+    if whole:
+        yield "Takes " + " and ".join(f"[{title.lower()}](#{title.lower()})" for title in whole) + ".\n"
+    shared = GLOBAL_NAMES if program_name == "patchmode" else frozenset({"help"})
+    hidden = shared.union(*(_SHARED[title] for title in whole))
+    yield from _table(parameter for parameter in command.params if parameter.name not in hidden)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            assert found is not None
+            yield from _section(program_name, found, f"{name} {below}")
+
+
+def _table(parameters: Iterable[click.Parameter]) -> Iterator[str]:
+    rows = list(_rows(parameters))
+    if rows:
+        yield "\n".join(["| option | meaning |", "|---|---|", *rows]) + "\n"
+
+
+def _rows(parameters: Iterable[click.Parameter]) -> Iterator[str]:
+    for parameter in parameters:
+        if not isinstance(parameter, click.Option) or parameter.name == "help":
+            continue
+        record = parameter.get_help_record(click.Context(click.Command("any")))
+        if record is not None:
+            option, meaning = (text.replace("|", "\\|") for text in record)
+            yield f"| `{option}` | {meaning} |"
+
+
+def _only(command: click.Command, names: Iterable[str]) -> list[click.Parameter]:
+    wanted = set(names)
+    return [parameter for parameter in command.params if parameter.name in wanted]
+
+
+def _command(name: str) -> click.Command:
+    command = program.get_command(click.Context(program), name)  # type: ignore[attr-defined]
+    assert command is not None
+    return command
+
+
+def _prose(text: str | None) -> str:
+    paragraphs = " \n".join((text or "").strip().splitlines()).split("\n \n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+RENDERED = {DOCS / "reference" / "cli.md": render_cli}
+
+
+def write_pages(pages: Iterable[Path] = RENDERED) -> None:
+    """Write the generated pages over what is there."""
+    for page in pages:
+        page.write_text(RENDERED[page](), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages()

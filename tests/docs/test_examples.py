@@ -1,0 +1,80 @@
+"""What the pages show is run: every marked block, its exit code, and the excerpts of its output."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.docs.conftest import Terminal, plain
+from tests.docs.pages import PAGES, ROOT, Block, blocks, name_of
+
+RUN_PAGES = [page for page in PAGES if any(block.is_run for block in blocks(page))]
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="the pages' commands are for a POSIX shell")
+@pytest.mark.parametrize("page", RUN_PAGES, ids=name_of)
+def test_the_commands_of_a_page_do_what_it_says(page: Path, terminal: Callable[[], Terminal]) -> None:
+    """An example that no longer works is worse than none."""
+    shell, printed, ran = terminal(), "", 0
+    for block in blocks(page):
+        if block.is_run:
+            done = shell.run(block.text, last_code=block.exit_code)
+            printed, ran = plain(done.text), ran + 1
+            assert done.code == block.exit_code, f"{block.where} ended with {done.code}:\n{done.text}"
+        elif block.mark == "output":
+            _assert_excerpt(block, printed)
+    assert ran
+
+
+def _assert_excerpt(block: Block, printed: str) -> None:
+    rest = iter(printed.splitlines())
+    for line in plain(block.text).splitlines():
+        if line.strip() in {"", "…"}:
+            continue
+        shown, is_cut = line.rstrip().removesuffix("…").rstrip(), line.rstrip().endswith("…")
+        found = any(_same(shown, other, is_cut) for other in rest)
+        assert found, f"{block.where}: {line!r} is not printed, or not there:\n{printed}"
+
+
+def _same(shown: str, printed: str, is_cut: bool) -> bool:
+    # The width of a table's columns hangs on what stands in them.
+    one, other = " ".join(shown.split()), " ".join(printed.split())
+    return other.startswith(one) if is_cut else one == other
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CONTRIBUTING.md"], ids=name_of)
+def test_every_block_of_commands_says_whether_it_is_run(page: Path) -> None:
+    """So that nobody has to guess which examples are known to work; a reason is owed for those that are not."""
+    for block in blocks(page):
+        if block.language == "sh":
+            assert block.is_run or re.fullmatch(r"not run: \w.+", block.mark), f"{block.where} has no mark"
+        else:
+            assert not block.is_run, f"{block.where}: only sh blocks are run"
+
+
+def test_the_quick_start_and_the_readme_are_run() -> None:
+    """The convention must not be met by marking everything as not run."""
+    ran = [block for page in RUN_PAGES for block in blocks(page) if block.is_run]
+    assert {"README.md", "docs/quickstart.md"} <= {name_of(block.page) for block in ran}
+    assert len([block for block in ran if block.page == ROOT / "docs/quickstart.md"]) >= 6
+
+
+def test_an_excerpt_that_is_not_printed_fails(tmp_path: Path) -> None:
+    """The comparison itself: order counts, and a cut line must begin the same."""
+    block = Block(ROOT / "README.md", 1, "text", "one  two\n…\nthree fo…\n", "output")
+    _assert_excerpt(block, "zero\none two\nand\nthree four\n")
+    for printed in ("one two\n", "three four\none two\n", "one two three\nthree four\n"):
+        with pytest.raises(AssertionError):
+            _assert_excerpt(block, printed)
+
+
+def test_the_library_example_of_the_readme_runs(terminal: Callable[[], Terminal]) -> None:
+    """With the target and the subscription of the local server in place of the reader's."""
+    (example,) = (block.text for block in blocks(ROOT / "README.md") if block.language == "python")
+    shell = terminal()
+    example = example.replace('"AzureCloud"', repr(shell.endpoint)).replace('"Production"', '"Contoso Production"')
+    (shell.folder / "example.py").write_text(example, encoding="utf-8")
+    done = shell.run("python example.py")
+    assert done.code == 0, done.text
+    assert "web-01 AutomaticByOS guest-managed" in done.text

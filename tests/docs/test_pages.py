@@ -1,0 +1,108 @@
+"""The pages themselves: links resolve, nothing is bound to a machine, every command line that is shown exists."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, command_lines, links, name_of, prose, read
+
+from arm_emulator.cli import main as emulator
+from patchmode.cli.main import program
+from patchmode.cli.options import global_options
+
+_PROGRAMS: dict[str, click.Command] = {"patchmode": program, "arm-emulator": emulator}
+_GLOBAL = {name for option in global_options() for name in option.opts} | {"--help", "-h", "--version"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Inside the project, to files and headings that exist."""
+    for link in links(page):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name_of(page)} links to {link}"
+        assert target.is_relative_to(ROOT), f"{name_of(page)} links out of the project: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{name_of(page)} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_are_bound_to_no_machine(page: Path) -> None:
+    """No folder of the machine they were written on, no registry, no address that is not a placeholder."""
+    text = read(page)
+    assert not re.search(r"/(home|root|work|Users)/\w|[A-Z]:\\Users\\\w", text)
+    hosts = re.findall(r"https?://([\w.-]+)", text)
+    allowed = re.compile(r"(localhost|management\.(azure\.com|usgovcloudapi\.net|chinacloudapi\.cn)|[\w.]+\.example)")
+    named = {"keepachangelog.com", "semver.org"} if page.name == "CHANGELOG.md" else set()
+    assert [host for host in hosts if not allowed.fullmatch(host) and host not in named] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_command_lines_that_are_shown_exist(page: Path) -> None:
+    """Commands and options, also in examples that are not run and in code within a sentence."""
+    for where, line in command_lines(page):
+        for words in _calls(line):
+            _check_call(words, where)
+
+
+def _calls(line: str) -> Iterator[list[str]]:
+    """The calls of our programs in a command line, each from the program's name on."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return  # a fragment in a sentence, not a command line
+    starts = [place for place, word in enumerate(words) if _name(word) in _PROGRAMS]
+    for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
+        yield [_name(words[start]), *words[start + 1 : end]]
+
+
+def _name(word: str) -> str:
+    return re.split(r"[/\\]", word)[-1]
+
+
+def _check_call(words: list[str], where: str) -> None:
+    name, *rest = words
+    command, options = _PROGRAMS[name], set(_GLOBAL)
+    for word in rest:
+        if word in {"|", "||", "&&", ";", ">", "--"}:
+            return
+        if isinstance(command, click.Group) and re.fullmatch(r"[a-z-]+", word) and not word.startswith("-"):
+            found = command.get_command(click.Context(command), word)
+            if found is None:
+                assert command is not _PROGRAMS[name], f"{where}: {name} has no command {word!r}"
+                continue
+            command = found
+            options |= {spelling for parameter in command.params for spelling in parameter.opts}
+        elif word.startswith("-") and word != "-":
+            spelling = word.split("=")[0].rstrip(".,;:…")
+            assert spelling in options, f"{where}: {name} {command.name} has no option {spelling}"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=name_of)
+def test_every_page_is_reached_from_the_index(page: Path) -> None:
+    """A page that nothing leads to is not read; a decision is reached through the list of decisions."""
+    index = DOCS / ("decisions/README.md" if page.parent.name == "decisions" and page.name != "README.md" else "README.md")
+    reached = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    assert page == DOCS / "README.md" or page in reached or page.parent.name == "decisions"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "cli.md"], ids=name_of)
+def test_sentences_stand_on_lines_of_their_own(page: Path) -> None:
+    """One sentence a line: a change of a sentence is then a change of a line."""
+    for line in prose(page).splitlines():
+        if line.startswith(("|", "#", ">", "<!--")) or page.name == "CHANGELOG.md":
+            continue
+        text = re.sub(r"`[^`]*`|\([^)]*\)|\"[^\"]*\"|“[^”]*”", "x", line.removeprefix("- ").strip())
+        assert not re.search(r"[a-z)x]\. [A-Z]\w", text), f"{name_of(page)}: {line}"
+
+
+def test_pages_without_blocks_parse() -> None:
+    """The parser sees the marks: the README has blocks of commands, each with one."""
+    found = [block for block in blocks(ROOT / "README.md") if block.language == "sh"]
+    assert len(found) >= 2
+    assert all(block.mark for block in found)
