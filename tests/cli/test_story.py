@@ -197,3 +197,13 @@ def test_the_role_is_enough_and_no_more(start: Start) -> None:
     assert "Microsoft.Compute/virtualMachines/write" in role["Actions"]
     assert role["AssignableScopes"] == ["/subscriptions/22222222-2222-2222-2222-222222222222"]
     assert not any("*" in action for action in role["Actions"])
+
+
+def test_arc_machines_can_be_set_to_periodic_assessment(start: Start) -> None:
+    """They have no orchestration; assessment is all that can be set, and one of the three has it already."""
+    program = start("demo")
+    ids = loaded(program("audit", "--query", "machines[?kind=='arc'].id").out)
+    done = program("apply", "--ids", *ids, "--periodic-assessment", "on", "--yes", "-q", "-o", "json")
+    counts = loaded(done.out)["counts"]
+    assert (counts["scope"], counts["applied"], counts["unchanged"], done.code) == (3, 2, 1, 0)
+    assert program("verify", "-q").code == 0

@@ -4,6 +4,7 @@ Must not: import anything heavy. Called by the `patchmode` console script.
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,10 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe gets UTF-8 whatever the system's habit, since JSON is; a terminal that lacks a letter shows `?`.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()

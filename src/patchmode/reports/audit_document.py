@@ -5,6 +5,7 @@ Must not: change what a published version means; a change of meaning is a new ve
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -168,3 +169,12 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
 def audit_schema() -> Mapping[str, Any]:
     """The JSON Schema of `patchmode/audit/v1`, draft 2020-12."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(AuditDocument)}
+
+
+SCHEMA_FILE = Path(__file__).parent / "schemas" / "audit-v1.json"
+"""The published schema; it holds `audit_schema_text()`."""
+
+
+def audit_schema_text() -> str:
+    """The published schema's text, ending in a line feed."""
+    return msgspec.json.format(msgspec.json.encode(audit_schema()), indent=2).decode() + "\n"

@@ -35,9 +35,15 @@ def check_expression(expression: str) -> None:
     """Refuse a JMESPath expression that cannot be read, before anything is done for it.
 
     Raises:
-        UsageError: as `select`.
+        UsageError: as `select`. A value of a type that a function does not take is found only when there is one.
     """
-    select(None, expression)
+    from jmespath.exceptions import JMESPathTypeError
+
+    try:
+        select(None, expression)
+    except UsageError as error:
+        if not isinstance(error.__cause__, JMESPathTypeError):
+            raise
 
 
 def write_json(document: Any, stream: TextIO) -> None:
@@ -85,4 +91,6 @@ def _cell(value: Any) -> str:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # A carriage return by itself ends a line for some readers, quoted or not.
+    plain = text.replace("\r", "\\r")
+    return f"'{plain}" if text.startswith(_FORMULA) else plain

@@ -126,8 +126,7 @@ def _refuse_empty(inventory: Inventory) -> None:
 async def _discover(azure: Azure, scope: Scope, selection: Selection) -> _Found:
     found = _Found(named=dict.fromkeys(selection.ids))
     for query in scope.graph_queries:
-        async for page in azure.graph.machine_ids(query, GraphScope()):
-            found.named.update(dict.fromkeys(machine_ids(page, source="--graph-query")))
+        await _ask(azure, query, found)
     try:
         await _discover_in_graph(azure, selection, found)
     except ForbiddenError as error:
@@ -139,6 +138,20 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection) -> _Found:
         found.whole_groups.clear()
         await _discover_in_lists(azure, selection, found)
     return found
+
+
+async def _ask(azure: Azure, query: str, found: _Found) -> None:
+    """Run the user's query as it is."""
+    try:
+        async for page in azure.graph.machine_ids(query, GraphScope()):
+            found.named.update(dict.fromkeys(machine_ids(page, source="--graph-query")))
+    except RejectedError as error:
+        if isinstance(error, ForbiddenError) or error.status not in {None, 200, 400}:
+            raise
+        raise UsageError(
+            f"--graph-query cannot be used: {error.message}",
+            advice=error.advice or "Try it in the portal's Resource Graph Explorer; it must yield a column named id.",
+        ) from error
 
 
 async def _discover_in_graph(azure: Azure, selection: Selection, found: _Found) -> None:

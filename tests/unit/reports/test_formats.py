@@ -1,0 +1,118 @@
+"""Machine formats and columns: nothing is lost, nothing is run, nothing overflows."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchmode.errors import UsageError
+from patchmode.reports.audit_document import audit_schema
+from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
+from patchmode.reports.machine_formats import check_expression, select, write_csv, write_json, write_jsonl
+from patchmode.reports.paint import Paint, printable
+
+TEXT = st.text(max_size=30)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b"]), TEXT | st.booleans() | st.none()), max_size=5))
+def test_no_cell_of_a_csv_is_a_formula(rows: list[dict[str, object]]) -> None:
+    """A tag or a name is somebody else's text, and a spreadsheet would run it."""
+    stream = io.StringIO(newline="")
+    write_csv(rows, ("a", "b"), stream)
+    read = list(csv.reader(io.StringIO(stream.getvalue(), newline="")))
+    assert read[0] == ["a", "b"]
+    assert len(read) == len(rows) + 1
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for line in read for cell in line)
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, ""),
+        (True, "true"),
+        (False, "false"),
+        (3, "3"),
+        ("=cmd()", "'=cmd()"),
+        ("@sum", "'@sum"),
+        ("a;b", "a;b"),
+        ([{"rule": "client-os"}, {"rule": "read-only-lock"}], "client-os; read-only-lock"),
+        ([], ""),
+        ({"id": "/x"}, "/x"),
+    ],
+)
+def test_values_of_a_csv(value: object, cell: str) -> None:
+    """Lists become one cell; reasons are told by their rules."""
+    stream = io.StringIO()
+    write_csv([{"x": value, "not asked for": 1}], ("x",), stream)
+    assert list(csv.reader(io.StringIO(stream.getvalue()))) == [["x"], [cell] if cell else [""]]
+
+
+def test_json_and_json_lines() -> None:
+    """Indented for people, compact for programs."""
+    one, many = io.StringIO(), io.StringIO()
+    write_json({"a": [1, "ü"]}, one)
+    write_jsonl([{"a": 1}, {"a": 2}], many)
+    assert one.getvalue() == '{\n  "a": [\n    1,\n    "ü"\n  ]\n}\n'
+    assert many.getvalue() == '{"a":1}\n{"a":2}\n'
+
+
+@pytest.mark.parametrize("expression", ["machines[", "foo bar", "a.b(", "'open", "nosuchfunction(@)"])
+def test_wrong_expressions_are_usage_errors(expression: str) -> None:
+    """Also a function that does not exist, which JMESPath finds only when it looks."""
+    with pytest.raises(UsageError, match="is not JMESPath"):
+        check_expression(expression)
+
+
+def test_expressions_of_functions_are_not_refused_for_lack_of_data() -> None:
+    """`length(machines)` is right, though there are no machines yet when it is checked."""
+    check_expression("length(machines)")
+    check_expression("sort_by(machines, &name)[].id")
+    assert select({"machines": [1, 2]}, "length(machines)") == 2
+
+
+@given(st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=6), st.integers(20, 100))
+def test_a_table_never_overflows_where_columns_may_shrink(rows: list[list[str]], width: int) -> None:
+    """A line that the terminal wraps cannot be read."""
+    columns = (Column("A", 1), Column("B", 1), Column("C", 1))
+    for line in lines(columns, rows, paint=Paint(width=width)):
+        assert cells_wide(line) <= width
+
+
+def test_a_pipe_sees_whole_values() -> None:
+    """grep must find what is there."""
+    long = "x" * 300
+    table = list(lines((Column("NAME", 4), Column("END")), [[long, Cell("ok", "good")]], paint=Paint()))
+    assert table == [f"{'NAME':<300}  END", f"{long}  ok"]
+
+
+@given(TEXT, st.integers(1, 20))
+def test_shortening_keeps_the_beginning(text: str, width: int) -> None:
+    """And says that something is missing."""
+    cut = shortened(text, width)
+    assert cells_wide(cut) <= width
+    assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))
+
+
+@given(st.lists(st.text("abcü", min_size=1, max_size=9), min_size=1, max_size=20), st.integers(12, 60))
+def test_wrapping_loses_no_word(words: list[str], width: int) -> None:
+    """Whatever the width."""
+    broken = list(wrapped(" ".join(words), paint=Paint(width=width), indent=2))
+    assert " ".join(broken).split() == words
+    assert all(cells_wide(line) <= width and line.startswith("  ") for line in broken)
+
+
+@given(TEXT)
+def test_no_text_can_steer_the_terminal(text: str) -> None:
+    """Names and messages come from outside."""
+    assert printable(text + "\x1b[2J\x07").isprintable()
+
+
+def test_the_published_audit_schema_is_current() -> None:
+    """It is made from the structs; `make` it anew with audit_schema_text when they grow."""
+    from patchmode.reports.audit_document import SCHEMA_FILE, audit_schema_text
+
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == audit_schema_text()
+    assert json.loads(audit_schema_text()) == json.loads(json.dumps(audit_schema()))

@@ -1,0 +1,216 @@
+"""What a person reads, word for word where the words matter."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from patchmode.cli.progress import duration_text, failure_text, tally_text
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import (
+    ChangeResult,
+    Difference,
+    MachineError,
+    Outcome,
+    OutcomeKind,
+    Result,
+    RunCounts,
+    RunReport,
+    RunSummary,
+    Verification,
+)
+from patchmode.model.patch_settings import OperatingSystem, Orchestration
+from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+from patchmode.reports.headings import plural, some
+from patchmode.reports.paint import Paint
+from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
+from patchmode.reports.run_text import run_lines, runs_lines
+from patchmode.reports.verification import counts_of, verification_lines
+from patchmode.workflow.ports import Progress
+
+TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+PLAIN = Paint()
+PLATFORM = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
+
+
+def machine_id(name: str) -> ResourceId:
+    subscription = "11111111-1111-1111-1111-111111111111"
+    return ResourceId.parse(
+        f"/subscriptions/{subscription}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/{name}"
+    )
+
+
+def change(name: str = "vm1", **facts: Any) -> Change:
+    standard = Change(
+        id=machine_id(name),
+        kind=MachineKind.VM,
+        os=OperatingSystem.LINUX,
+        location="westeurope",
+        etag='"1"',
+        body={},
+        before={"patchMode": "ImageDefault"},
+        after={"patchMode": "AutomaticByPlatform", **PLATFORM},
+        document={},
+        outcome_before=Outcome(OutcomeKind.GUEST_MANAGED, ""),
+        outcome_after=Outcome(OutcomeKind.PARKED, ""),
+        reversible=True,
+    )
+    return replace(standard, **facts)
+
+
+def plan(*changes: Change, **facts: Any) -> Plan:
+    wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+    return Plan(target=TARGET, scope=("--all",), wanted=wanted, changes=changes, **facts)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, {"patchMode": "Manual"}, [LeafChange("patchMode", None, '"Manual"')]),
+        ({"patchMode": "Manual"}, {"patchMode": "Manual"}, []),
+        ({"a": 1, "patchMode": "X"}, {"patchMode": "Y"}, [
+            LeafChange("patchMode", '"X"', '"Y"'), LeafChange("a", "1", None),
+        ]),
+        ({"p": {"q": False}}, {"p": {"q": True, "r": None}}, [
+            LeafChange("p.q", "false", "true"), LeafChange("p.r", None, "null"),
+        ]),
+    ],
+)  # fmt: skip
+def test_leaves_that_change(before: Any, after: Any, told: list[LeafChange]) -> None:
+    """Absent, null and false are three things."""
+    assert leaf_changes(change(before=before, after=after)) == told
+
+
+def test_a_plan_reads_like_a_diff() -> None:
+    """Machine, leaf, before and after."""
+    text = list(plan_lines(plan(change()), paint=PLAIN))
+    assert text == [
+        "Plan for AzureCloud (https://management.azure.com), tenant 99999999-9999-9999-9999-999999999999",
+        "Scope: --all",
+        "",
+        "~ rg/vm1  Linux, westeurope",
+        '    ~ patchMode                                 "ImageDefault" -> "AutomaticByPlatform"',
+        "    + bypassPlatformSafetyChecksOnUserSchedule  true",
+        "      outcome: guest-managed -> parked",
+        "",
+        "Plan: 1 to change, 0 already as wanted, 0 left alone, 0 not readable; 1 in scope.",
+    ]
+
+
+def test_what_cannot_be_undone_stands_before_the_changes() -> None:
+    """Said before it is done."""
+    text = list(plan_lines(plan(change(reversible=False, irreversible_because="No way back.")), paint=PLAIN))
+    warning = text.index("! 1 change cannot be undone by `patchmode rollback`:")
+    assert text[warning + 1 : warning + 3] == ["    No way back.", "      1: rg/vm1"]
+    assert warning < text.index("~ rg/vm1  Linux, westeurope  ! cannot be undone")
+
+
+def test_many_equal_changes_are_shown_once_with_their_machines() -> None:
+    """A thousand times the same three lines is not a review."""
+    many = [change(f"vm{number:02}") for number in range(60)]
+    other = change("odd", before=None)
+    text = "\n".join(plan_lines(plan(*many, other), paint=PLAIN))
+    assert text.count('"ImageDefault" -> "AutomaticByPlatform"') == 1
+    assert "~ 60 machines  Linux" in text
+    assert "rg/vm39 and 20 more" in text
+    assert "~ 1 machine  Linux" in text
+
+
+def test_what_is_left_alone_and_what_was_not_read_have_their_reasons() -> None:
+    """Nothing in scope without a line."""
+    text = "\n".join(
+        plan_lines(
+            plan(
+                skipped=(Skipped(machine_id("s"), "client-os", "Not supported.", "Use Intune."),),
+                unreadable=(Unreadable("/subscriptions/x", "Refused."),),
+            ),
+            paint=PLAIN,
+        )
+    )
+    assert "  client-os (1)\n      rg/s\n      Not supported.\n      → Use Intune." in text
+    assert "Could not be read (1):\n  /subscriptions/x\n      Refused." in text
+
+
+def failed(name: str, result: Result = Result.FAILED) -> ChangeResult:
+    error = MachineError("AuthorizationFailed", f"PATCH {name} was refused.", False, "Ask for the role.", 403)
+    return ChangeResult(machine_id(name), result, error, correlation_id="c-1")
+
+
+def test_a_run_tells_failures_first_with_what_to_do() -> None:
+    """The person at 3 a.m. reads from the top."""
+    counts = RunCounts(scope=3, applied=1, failed=1, stale=1, verified=1)
+    results = (ChangeResult(machine_id("ok"), Result.APPLIED), failed("bad"), failed("old", Result.STALE))
+    report = RunReport("R1", "finished", counts, {"PATCH": 3, "GET": 1}, results)
+    text = "\n".join(run_lines(report, TARGET, paint=PLAIN))
+    assert text.startswith(
+        "Failed (1):\n"
+        "  rg/bad  AuthorizationFailed\n"
+        "      PATCH bad was refused.\n"
+        "      → Ask for the role.\n"
+        "      correlation id c-1\n"
+    )
+    assert "Stale: the machine moved since the plan, nothing was changed (1):" in text
+    assert text.endswith("  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n  4 requests: 1 GET, 3 PATCH.")
+
+
+def test_a_mismatch_is_told_leaf_by_leaf() -> None:
+    """Where, what was expected, what is there."""
+    found = (
+        Verification(machine_id("a"), True),
+        Verification(machine_id("b"), False, (Difference("properties.x", '"1"', "(absent)"),)),
+        Verification(machine_id("c"), False, unreadable_because="gone"),
+    )
+    text = "\n".join(verification_lines(found, TARGET, what="run R1", paint=PLAIN))
+    assert '  rg/b\n      properties.x: expected "1", found (absent)' in text
+    assert "  rg/c\n      could not be read: gone" in text
+    assert text.endswith(
+        "Verified 1 of 3 machines against run R1 on https://management.azure.com: 1 differ, 1 could not be read."
+    )
+    assert counts_of(found) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
+
+
+def test_runs_are_listed_newest_first_and_a_damaged_one_says_so() -> None:
+    """A file that cannot be read must not hide the others."""
+    runs = (
+        RunSummary("R1", "finished", datetime(2030, 1, 1, tzinfo=UTC), TARGET, 3, 3),
+        RunSummary("R2", "unreadable", problem="R2.sqlite is damaged."),
+    )
+    text = list(runs_lines(runs, paint=PLAIN))
+    assert text[1].split()[:2] == ["R2", "unreadable"]
+    assert text[1].endswith("R2.sqlite is damaged.")
+    assert text[2].split()[:3] == ["R1", "finished", "3/3"]
+
+
+def test_the_tally_leaves_out_what_is_nought() -> None:
+    """Done, failed, skipped, waiting, rate, time left."""
+    progress = Progress(total=100, done=40, failed=2, waiting=8, not_started=50)
+    assert (
+        tally_text(progress, skipped=7, elapsed_s=21) == "40 done  2 failed  7 skipped  8 waiting  2.0 VMs/s  29 s left"
+    )
+    assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done"
+    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (59, "59 s"), (60, "1:00"), (65.4, "1:05"), (3599.6, "1:00:00"), (7384, "2:03:04")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    """Short while it is short."""
+    assert duration_text(seconds) == text
+
+
+def test_a_failure_is_one_line_that_cannot_steer_the_terminal() -> None:
+    """A message comes from outside."""
+    error = MachineError("Bad", "line one\nline \x1b[2Jtwo", False, "")
+    line = failure_text(ChangeResult(machine_id("vm"), Result.FAILED, error))
+    assert line == "✗ rg/vm  Bad: line one\\nline \\x1b[2Jtwo"
+
+
+def test_counting_words() -> None:
+    """One machine, two machines; the first names and how many more."""
+    assert (plural(1, "machine"), plural(1234, "machine")) == ("1 machine", "1,234 machines")
+    assert (some(["a", "b"]), some(list("abcdefg"), 2)) == ("a, b", "a, b and 5 more")
