@@ -92,7 +92,7 @@ def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> 
     child.sendline("y")
     output, code = end(child)
     plain = COLOURS.sub("", output)
-    assert "3/3 3 done  1 skipped" in plain
+    assert "3/3 3 done 1 skipped" in plain
     assert "3 applied, 1 unchanged" in plain
     assert (code, patches(program)) == (0, 3)
 

@@ -78,7 +78,7 @@ def finished(progress: Progress) -> int:
     return progress.total - progress.waiting - progress.not_started
 
 
-def tally_text(progress: Progress, *, skipped: int, elapsed_s: float) -> str:
+def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, gap: str = "  ") -> str:
     """Done, failed, skipped, waiting, machines per second, time left; what is nought is left out."""
     parts = [f"{progress.done:,} done"]
     parts += [f"{progress.failed:,} failed"] if progress.failed else []
@@ -90,7 +90,7 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float) -> str:
         parts.append(f"{rate:.1f} VMs/s")
         if ended < progress.total:
             parts.append(f"{duration_text((progress.total - ended) / rate)} left")
-    return "  ".join(parts)
+    return gap.join(parts)
 
 
 def duration_text(seconds: float) -> str:
@@ -106,34 +106,34 @@ def duration_text(seconds: float) -> str:
 def failure_text(result: ChangeResult) -> str:
     """One line for a change that did not end as planned."""
     error = result.error
-    reason = f"{error.code}: {error.message}" if error else str(result.result)
+    reason = str(result.result)
+    if error is not None:
+        # The message names request and machine once more; what Azure said comes after its code.
+        reason = f"{error.code}: {error.message.partition(f'{error.code}: ')[2] or error.message}"
     return printable(f"✗ {short(result.id)}  {reason}")
 
 
 @contextmanager
 def _bar(settings: Settings, *, skipped: int, doing: str) -> Iterator[Observer]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
     from rich.text import Text
 
     console = Console(file=sys.stderr, no_color=settings.no_color or None, highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[tally]}"),
-    )
+    # The tally matters more than the bar: at 80 columns the bar gives way.
+    columns = (BarColumn(bar_width=max(4, min(30, console.width - 74))), TextColumn("{task.description}"))
     began = time.monotonic()
     with Bars(*columns, console=console, refresh_per_second=5) as bars:
-        task = bars.add_task(doing, total=None, tally="")
+        task = bars.add_task(doing, total=None)
 
         class Bar(Remarks):
             """Moves the bar; tells each failure once, above it."""
 
             def progressed(self, progress: Progress) -> None:
-                tally = tally_text(progress, skipped=skipped, elapsed_s=time.monotonic() - began)
-                bars.update(task, total=progress.total, completed=finished(progress), tally=tally)
+                tally = tally_text(progress, skipped=skipped, elapsed_s=time.monotonic() - began, gap=" ")
+                text = f"{finished(progress)}/{progress.total} {tally}"
+                bars.update(task, total=progress.total, completed=finished(progress), description=text)
                 latest = progress.latest
                 if latest is not None and latest.result in _BAD:
                     console.print(Text(failure_text(latest), style="red"))
