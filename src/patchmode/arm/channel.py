@@ -7,7 +7,7 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 
 import os
 import platform
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -100,7 +100,15 @@ class Channel:
         """
         return await self._send("POST", url, spend, is_read=True, body=body, shape=shape)
 
-    async def patch(self, url: str, body: Mapping[str, Any], spend: Spend, *, etag: str | None) -> Answer:
+    async def patch(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        spend: Spend,
+        *,
+        etag: str | None,
+        may_send: Callable[[], bool] | None = None,
+    ) -> Answer:
         """PATCH a resource.
 
         Args:
@@ -108,11 +116,12 @@ class Channel:
             body: sent as it stands.
             spend: its buckets.
             etag: sent as `If-Match`, with its quotes; None: unconditional.
+            may_send: see `ports.Writer.patch`.
 
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send("PATCH", url, spend, is_read=False, body=body, etag=etag)
+        return await self._send("PATCH", url, spend, is_read=False, body=body, etag=etag, may_send=may_send)
 
     async def pages(self, url: str, spend: Spend) -> AsyncIterator[list[Mapping[str, Any]]]:
         """The `value` of every page of a list, next links followed verbatim.
@@ -142,11 +151,12 @@ class Channel:
         is_read: bool,
         body: Mapping[str, Any] | None = None,
         etag: str | None = None,
+        may_send: Callable[[], bool] | None = None,
         shape: Any = Any,
     ) -> Answer:
         attempt = Attempt(method, urlsplit(url).path, is_read)
         request = HttpRequest(method, url, headers=self._headers_for(body, etag), content=_encoded(body))
-        ran = await self._pipeline.run(request, order=Order(attempt, spend))
+        ran = await self._pipeline.run(request, order=Order(attempt, spend, may_send))
         answer = ran.http_response
         if not 200 <= answer.status_code < 300:
             fault = read_fault(answer.content)

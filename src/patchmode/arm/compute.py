@@ -3,7 +3,7 @@
 Must not: build a PATCH body or judge an answer; the plan says what to send and verification what came of it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from patchmode.arm.channel import Channel
@@ -68,7 +68,14 @@ class MachineWriter:
         self._channel = channel
 
     async def patch(
-        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+        self,
+        machine_id: ResourceId,
+        kind: MachineKind,
+        location: str,
+        body: Mapping[str, Any],
+        *,
+        etag: str | None,
+        may_send: Callable[[], bool] | None = None,
     ) -> PatchAnswer:
         """Send one PATCH. See `ports.Writer.patch`.
 
@@ -76,7 +83,8 @@ class MachineWriter:
         told (recorded: 771 of 771 updates); HybridCompute answers 200 at once by its specification, 202 is allowed for.
         """
         spend = _spend(machine_id.subscription_id, kind, Policy.UPDATE_VM, region=location, verb=Verb.WRITES)
-        answer = await self._channel.patch(self._channel.url(str(machine_id), _api(kind)), body, spend, etag=etag)
+        url = self._channel.url(str(machine_id), _api(kind))
+        answer = await self._channel.patch(url, body, spend, etag=etag, may_send=may_send)
         try:
             machine = _accepted(machine_id, kind, location, answer.document)
         except ValueError as error:

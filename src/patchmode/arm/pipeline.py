@@ -46,6 +46,8 @@ class Order(NamedTuple):
 
     attempt: Attempt
     spend: Spend
+    may_send: Callable[[], bool] | None = None
+    """Asked when the buckets have granted the request; None: it may always leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +187,17 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         self._governor = governor
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
-        """Wait for the buckets, send, learn."""
+        """Wait for the buckets, send, learn.
+
+        Raises:
+            NotSentError: whoever asked for it no longer wants it sent. What an earlier try may have done is not hidden
+                by that: a request of which one try has left is sent to its end.
+        """
         order: Order = request.context["order"]
         leave = await self._governor.acquire(order.spend)
+        if order.may_send is not None and not request.context.get("was_lost") and not order.may_send():
+            self._governor.answered(leave, None)
+            raise NotSentError(f"{order.attempt} was not sent: it was called off while it waited", code="Stopped")
         try:
             response = await self.next.send(request)
         except BaseException:

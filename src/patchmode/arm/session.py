@@ -4,17 +4,15 @@ Must not: be reached for by anything but a composition root (`cli`, a library us
 cheap; azure-core, aiohttp and azure-identity are imported when a connection is opened.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from patchmode.arm.governor import Governor, Spend
 from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
+from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.ports import Authorization, Azure, Clock, Graph, Provider, RequestLedger, Writer
 
 if TYPE_CHECKING:
@@ -27,22 +25,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 TENANTS_API = "2022-12-01"
-
-
-class SystemClock:
-    """The machine's own time."""
-
-    def now(self) -> datetime:
-        """The wall clock, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; anything below zero counts as zero."""
-        await asyncio.sleep(max(0.0, seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ class _Application:
             patience_s=options.operation_timeout_s,
             remark=self._remark,
         )
-        self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock)
+        self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock, may_send=self._may_send)
 
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
@@ -225,7 +225,7 @@ class _Application:
         self._follower.finish()
 
     async def _work(self, queue: Iterator[JournalEntry]) -> None:
-        while not (self._stop.is_set() or self._budget_is_spent):
+        while self._may_send():
             entry = next(queue, None)
             if entry is None:
                 return
@@ -237,6 +237,9 @@ class _Application:
             await self._sender.carry_out(entry)
             self._tell(None)
             await settled.wait()
+
+    def _may_send(self) -> bool:
+        return not (self._stop.is_set() or self._budget_is_spent)
 
     async def _landed(self, results: Sequence[ChangeResult]) -> None:
         await self._journal.end_all(results, requests=self._sent())

@@ -3,7 +3,7 @@
 Must not: contain behaviour.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -181,7 +181,14 @@ class Writer(Protocol):
     """The only way to change anything in Azure."""
 
     async def patch(
-        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+        self,
+        machine_id: ResourceId,
+        kind: MachineKind,
+        location: str,
+        body: Mapping[str, Any],
+        *,
+        etag: str | None,
+        may_send: Callable[[], bool] | None = None,
     ) -> PatchAnswer:
         """Send one PATCH, spending from the throttling buckets of the machine's subscription and region first.
 
@@ -190,6 +197,8 @@ class Writer(Protocol):
 
         Args:
             etag: sent as `If-Match` when given.
+            may_send: asked once the buckets have granted the request, which can be long after the call; where it says
+                no, and nothing of this call has left yet, nothing leaves and NotSentError has the code `Stopped`.
 
         Raises:
             PreconditionError: 412. RejectedError: any other refusal. MaybeAppliedError: sent, no usable answer.

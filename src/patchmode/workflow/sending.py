@@ -3,6 +3,7 @@
 Must not: compute what is sent. The body goes out as it stands in the plan, to a machine that is as the plan saw it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError
@@ -44,15 +45,26 @@ class Sender:
         follower: watches what was accepted.
         landed: called with the result of a change that ends here.
         clock: the time.
+        may_send: asked at the last moment before a PATCH leaves, which may be long after its turn came.
     """
 
-    def __init__(self, journal: RunJournal, azure: Azure, follower: Follower, landed: Landed, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: RunJournal,
+        azure: Azure,
+        follower: Follower,
+        landed: Landed,
+        *,
+        clock: Clock,
+        may_send: Callable[[], bool],
+    ) -> None:
         self._journal = journal
         self._provider = azure.provider
         self._writer = azure.writer
         self._follower = follower
         self._landed = landed
         self._clock = clock
+        self._may_send = may_send
 
     async def carry_out(self, entry: JournalEntry) -> None:
         """Carry one change to "accepted", or to its end where it ends before.
@@ -88,7 +100,9 @@ class Sender:
         attempt.tries += 1
         await self._journal.intend(change.id, etag=etag, at=self._clock.now())
         try:
-            return await self._writer.patch(change.id, change.kind, change.location, change.body, etag=etag)
+            return await self._writer.patch(
+                change.id, change.kind, change.location, change.body, etag=etag, may_send=self._may_send
+            )
         except RequestError as error:
             return error
 

@@ -64,6 +64,23 @@ async def get(made: Wire) -> Any:
     return await made.channel.get(URL, Spend("s"))
 
 
+async def test_a_write_that_is_called_off_while_it_waits_never_leaves() -> None:
+    made = wire(OK)
+    with pytest.raises(NotSentError) as caught:
+        await made.channel.patch(URL, {"a": 1}, WRITE, etag=None, may_send=lambda: False)
+    assert caught.value.code == "Stopped"
+    assert made.ledger.by_method() == {}
+
+
+async def test_a_write_of_which_one_try_has_left_is_not_called_off() -> None:
+    """Otherwise "not sent" would be said of a request that may have been applied."""
+    made = wire(answer(503, b""), OK)
+    wishes = iter([True, False])
+    answered = await made.channel.patch(URL, {"a": 1}, WRITE, etag=None, may_send=lambda: next(wishes))
+    assert answered.status == 200
+    assert made.ledger.by_method() == {"PATCH": 2}
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_a_read_is_repeated(status: int) -> None:
     made = wire(answer(status, b""), OK)

@@ -154,6 +154,8 @@ class FleetDouble:
         self.operations: dict[str, ResourceId] = {}
         self.log: list[tuple[str, str]] = []
         """(method, what) in order of arrival."""
+        self.queue_s = 0.0
+        """So long each PATCH waits for its buckets before it may leave."""
         self.lists_forbidden: set[str] = set()
         self.lists_break = False
         """After its first page a list is answered 502."""
@@ -259,13 +261,24 @@ class FleetDouble:
     # ports.Writer
 
     async def patch(
-        self, machine_id: ResourceId, kind: MachineKind, location: str, body: Mapping[str, Any], *, etag: str | None
+        self,
+        machine_id: ResourceId,
+        kind: MachineKind,
+        location: str,
+        body: Mapping[str, Any],
+        *,
+        etag: str | None,
+        may_send: Callable[[], bool] | None = None,
     ) -> PatchAnswer:
         """Faults: `lost-before` (no answer, not applied), `lost-after` (applied), `not-sent`, `touched` (something else
         writes the machine first), `code:status` (refused)."""
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
+            if self.queue_s:
+                await asyncio.sleep(self.queue_s)
+            if may_send is not None and not may_send():
+                raise NotSentError(f"PATCH {machine_id} was not sent: it was called off", code="Stopped")
             return await self._patch(machine_id, kind, body, etag)
         finally:
             self.under_way -= 1

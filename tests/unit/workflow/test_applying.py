@@ -19,10 +19,11 @@ from tests.unit.workflow.fleet_double import (
 )
 
 from patchmode.errors import SignInError, StorageError, UnsafeError, UsageError, WrongTargetError
-from patchmode.model.outcome import Result, RunCounts
+from patchmode.model.outcome import Result, RunCounts, RunReport
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.target import Target
+from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan, interleave
 from patchmode.workflow.ports import JournalEntry, Step
 from patchmode.workflow.runs import report_of
@@ -310,8 +311,35 @@ def test_stop_sends_nothing_more_and_follows_what_is_under_way() -> None:
 def test_stop_with_nothing_left_to_send_is_a_finished_run() -> None:
     stop = asyncio.Event()
     azure = fleet_of(5)
-    azure.before_patch = lambda _: stop.set()
+    azure.before_patch = lambda machine: stop.set() if machine.name == "vm-0004" else None
     assert runs.apply_all(azure, stop=stop).state == "finished"
+
+
+def test_stop_calls_off_what_still_waits_for_its_buckets() -> None:
+    """A throttled PATCH can wait for seconds: whoever presses Ctrl-C means that one too."""
+    azure = fleet_of(20)
+    azure.queue_s = 10.0
+    stop = asyncio.Event()
+
+    async def stop_soon() -> None:
+        await asyncio.sleep(1)
+        stop.set()
+
+    async def main(store: RunStore) -> RunReport:
+        asking = asyncio.create_task(stop_soon())
+        apply = apply_plan(store.create(azure.plan()), azure, ApplyOptions(), clock=LoopClock(), stop=stop)
+        report = await apply
+        await asking
+        return report
+
+    with runs.temporary_store() as store:
+        report = run_virtually(main(store))
+        assert (report.state, report.counts.not_sent, azure.count("PATCH")) == ("interrupted", 20, 0)
+        assert {runs.error_of(result).code for result in report.results} == {"Stopped"}
+        azure.queue_s = 0.0
+        again = runs.apply_in(store, azure)
+    assert again.counts == RunCounts(scope=20, applied=20, verified=20)
+    assert set(azure.writes().values()) == {1}
 
 
 def test_cancelling_returns_at_once_and_leaves_a_truthful_journal() -> None:
