@@ -67,7 +67,7 @@ def terminal(tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
     with ExitStack() as stack:
 
         def make() -> Terminal:
-            # The limits are Azure's business and tested elsewhere; a page's commands follow each other too fast for them.
+            # The limits are tested elsewhere; a page's commands follow each other faster than a reader types them.
             served = stack.enter_context(running(fleet=read_fleet("demo"), lro_seconds=0, limits=Limits(is_off=True)))
             environment = {
                 **clean_environment(),

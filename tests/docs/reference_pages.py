@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
+from tests.docs.pages import DOCS
 
 from arm_emulator.cli import main as emulator
 from patchmode.cli.main import COMMANDS, program
 from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
-from tests.docs.pages import DOCS
 
 _HEAD = """# Command line
 
@@ -20,8 +20,8 @@ This page is made from the programs' own help by `make docs`; do not edit it.
 """
 _SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
 _SCOPE_TEXT = (
-    "Selectors are united; filters narrow, and a machine that a filter left out is listed as skipped with the filter as "
-    "its reason. A command that may write refuses to run with no selector."
+    "Selectors are united; filters narrow, and a machine that a filter left out is listed as skipped with the filter "
+    "as its reason. A command that may write refuses to run with no selector."
 )
 
 
