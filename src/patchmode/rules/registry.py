@@ -62,8 +62,9 @@ RULES: tuple[Rule, ...] = (
     Rule("machine-replaced", "another machine stands under the same id", _BLOCKS),
     Rule("cannot-be-restored", "what stood there before cannot be restored", _BLOCKS),
     Rule("would-autopatch", "the step would hand the machine to Azure's own patching", _BLOCKS),
+    Rule("not-changed-by-run", "the run did not change the machine, so there is nothing to undo", _BLOCKS),
 )
-"""The last four are rollback's own."""
+"""The last five are rollback's own."""
 
 RULE_ORDER = {rule.id: index for index, rule in enumerate(RULES)}
 """Rule id → its place."""

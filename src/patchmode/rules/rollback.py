@@ -20,6 +20,8 @@ from patchmode.rules.transitions import newly_autopatched, no_way_back
 
 _WHATEVER_MAY_BE = WantedSettings(include_scale_set_members=True)
 _BY_HAND = "Set what you need with a plan of its own."
+NOT_CHANGED_BY_RUN = "not-changed-by-run"
+"""The rule of machines for which the run's journal knows no change that was made or may have been made."""
 _WAYS_ON = {
     "moved-since-run": "Look at who changed it; if the old settings are still wanted, plan them by name.",
     "machine-replaced": "Nothing to undo on the new machine; plan it by name if it should be set.",
@@ -44,6 +46,8 @@ def plan_rollback_of(change: Change, observed: Machine, *, allow_azure_managed: 
     Raises:
         ValueError: the observed machine has no document.
     """
+    # A subscription's list upper-cases the resource group; the plan's own casing is the one that people know.
+    observed = replace(observed, id=change.id)
     outcome = predict(observed.settings, observed)
     now = settings_in(document_of(observed), change.os)
     if _was_replaced(change, observed):

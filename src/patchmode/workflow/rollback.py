@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
-from patchmode.rules.rollback import plan_rollback_of
+from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, RunJournal, Step
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
-
-NOT_CHANGED = "not-changed-by-run"
-"""The rule id of machines that the run did not change."""
 
 
 async def make_rollback_plan(
@@ -90,4 +87,6 @@ def _undo(
 
 def _left_alone(entry: JournalEntry) -> Skipped:
     result = entry.result.result.value if entry.result else "pending"
-    return Skipped(entry.change.id, NOT_CHANGED, f"The run did not change this machine (its result is {result}).")
+    return Skipped(
+        entry.change.id, NOT_CHANGED_BY_RUN, f"The run did not change this machine (its result is {result})."
+    )

@@ -9,6 +9,7 @@ from tests.unit.rules.builders import machine_from, served, vm
 from patchmode.model.machine import Lock, Machine, Surroundings
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
+from patchmode.model.resource_id import ResourceId
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.rollback import plan_rollback_of
 
@@ -190,3 +191,13 @@ def test_a_scale_set_member_that_a_run_changed_can_be_undone() -> None:
     change = made(member, replace(TO_CMS, include_scale_set_members=True))
     undone = plan_rollback_of(change, after(change, scale_set_id="/x/set"), allow_azure_managed=False)
     assert sent(undone) == {"patchMode": "AutomaticByOS"}
+
+
+def test_the_plans_casing_of_the_id_stays() -> None:
+    """A subscription's list shouts the resource group; people know it as the plan wrote it."""
+    change = made(vm("Windows", BY_OS))
+    observed = after(change)
+    shouted = replace(observed, id=ResourceId.parse(str(observed.id).upper()))
+    undone = plan_rollback_of(change, shouted, allow_azure_managed=False)
+    assert isinstance(undone, Change)
+    assert str(undone.id) == str(change.id)
