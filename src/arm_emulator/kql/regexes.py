@@ -5,6 +5,7 @@ differently is rewritten: `$` is the very end of the text, `\\z` likewise, and t
 """
 
 import re
+import warnings
 from functools import lru_cache
 
 _GROUP = re.compile(r"\(\?(?:P?<[A-Za-z_]\w*>|[imsU]*(?:-[imsU]+)?[:)])")
@@ -24,7 +25,10 @@ def compile_pattern(pattern: str, flags: str = "") -> re.Pattern[str]:
             raise BadPatternError(f"the flag {flag!r} is not supported")
         options |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}[flag]
     try:
-        return re.compile(_translate(pattern), options)
+        with warnings.catch_warnings():
+            # Python warns of what it may read as a set operation one day; RE2 and it agree on what it is today.
+            warnings.simplefilter("ignore", FutureWarning)
+            return re.compile(_translate(pattern), options)
     except (re.error, OverflowError, RecursionError) as error:
         raise BadPatternError(str(error)) from error
 
