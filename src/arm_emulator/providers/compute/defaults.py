@@ -10,6 +10,7 @@ from typing import Any
 
 from arm_emulator.providers.compute.identity import GuidSource, completed_identity, guid
 from arm_emulator.providers.compute.members import Json, ordered
+from arm_emulator.providers.compute.views import upper_group
 
 _UPPER_GROUP = ("proximityPlacementGroup", "host", "hostGroup")
 """References whose resource group the service always answers in upper case."""
@@ -34,7 +35,7 @@ def filled(document: Json, before: Json) -> Json:
     for name in _UPPER_GROUP:
         reference = properties.get(name)
         if isinstance(reference, dict) and isinstance(reference.get("id"), str) and reference != stood.get(name):
-            upper = _GROUP.sub(lambda found: found.group().upper(), reference["id"], count=1)
+            upper = _GROUP.sub(lambda found: upper_group(found.group()), reference["id"], count=1)
             properties[name] = {**reference, "id": upper}
     if properties.get("applicationProfile") != stood.get("applicationProfile"):
         _applications(properties)

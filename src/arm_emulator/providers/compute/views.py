@@ -113,11 +113,16 @@ def with_callers_group(document: Json, group: str) -> Json:
     return _with_group(document, group)
 
 
+def upper_group(name: str) -> str:
+    """A resource group's name in upper case as .NET's invariant culture has it: character by character, `ß` stays."""
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)
+
+
 def with_upper_group(document: Json) -> Json:
     """The document as a subscription-wide or filtered list shows it: the group of ``id`` in upper case."""
     identifier = document.get("id")
     found = _GROUP.search(identifier) if isinstance(identifier, str) else None
-    return _with_group(document, found.group().upper()) if found else document
+    return _with_group(document, upper_group(found.group())) if found else document
 
 
 def _with_group(document: Json, group: str) -> Json:
