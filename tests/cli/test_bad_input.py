@@ -93,7 +93,8 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
         (["plan", "--all", "--tag", "owner=O'Brien"], 3, "The filters left out every machine"),
         (["plan", "-s", "33333333-3333-3333-3333-333333333333"], 10, "does not exist, or you cannot see it"),
         (["explain", "web-99"], 3, "You see no machine named 'web-99'"),
-        (["plan", "-s", "Contoso Production", "-g", "rg-app"], 2, "--resource-group rg-app adds nothing"),
+        (["plan", "-s", "Contoso Production", "-g", "rg-app"], 10, "--resource-group rg-app adds nothing"),
+        (["apply", "-s", "Contoso Production", "-g", "rg-app", "--yes"], 2, "--resource-group rg-app adds nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

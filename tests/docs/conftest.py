@@ -62,20 +62,21 @@ def plain(text: str) -> str:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Callable[[], Terminal]]:
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Terminal]]:
     """Open a terminal beside a server of the demo fleet."""
     with ExitStack() as stack:
 
         def make() -> Terminal:
             # The limits are tested elsewhere; a page's commands follow each other faster than a reader types them.
             served = stack.enter_context(running(fleet=read_fleet("demo"), lro_seconds=0, limits=Limits(is_off=True)))
+            folder = tmp_path_factory.mktemp("terminal")
             environment = {
                 **clean_environment(),
                 **served.env,
-                "PATCHMODE_STATE_DIR": str(tmp_path / "state"),
+                "PATCHMODE_STATE_DIR": str(folder / "state"),
                 "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath))),
                 "COLUMNS": "400",
             }
-            return Terminal(tmp_path, environment, served.endpoint)
+            return Terminal(folder, environment, served.endpoint)
 
         yield make

@@ -25,6 +25,7 @@ async def make_plan(
     clock: Clock,
     tool_version: str = "",
     remark: Callable[[str], None] | None = None,
+    is_reviewed: bool = True,
 ) -> Plan:
     """Plan the wanted settings for every machine in scope.
 
@@ -40,6 +41,8 @@ async def make_plan(
         clock: for the plan's time.
         tool_version: stands in the plan file.
         remark: is told, one sentence each, what a reader must know about how the machines were read.
+        is_reviewed: whether a person looks at the plan before anything is applied; where not, a selector without
+            effect is refused instead of remarked.
 
     Raises:
         UsageError: nothing is wanted, or a selector is wrong or has no effect.
@@ -49,9 +52,11 @@ async def make_plan(
     if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
         raise UsageError("No setting was named.", advice="Give --to or another setting.")
     inventory = await take_inventory(azure, scope, documents=True)
-    _refuse_swallowed(inventory)
+    swallowed = _swallowed(inventory)
+    if swallowed is not None and not is_reviewed:
+        raise swallowed
     if remark is not None:
-        for note in inventory.notes:
+        for note in (*([f"{swallowed.message} {swallowed.advice}"] if swallowed else ()), *inventory.notes):
             remark(note)
     decided = [plan_machine(machine, wanted_of(machine, wanted)) for machine in inventory.machines]
     plan = Plan(
@@ -124,13 +129,14 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
         )
 
 
-def _refuse_swallowed(inventory: Inventory) -> None:
+def _swallowed(inventory: Inventory) -> UsageError | None:
     """SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod."""
-    if inventory.swallowed_groups:
-        name = inventory.swallowed_groups[0]
-        raise UsageError(
-            f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is selected "
-            "as a whole.",
-            advice=f"For the group alone, leave the subscription out or give the group's id "
-            f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out.",
-        )
+    if not inventory.swallowed_groups:
+        return None
+    name = inventory.swallowed_groups[0]
+    return UsageError(
+        f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is "
+        "selected as a whole.",
+        advice=f"For the group alone, leave the subscription out or give the group's id "
+        f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out.",
+    )

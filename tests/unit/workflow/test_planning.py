@@ -1,5 +1,6 @@
 """Every machine in scope ends as exactly one of change, unchanged, skipped, unreadable."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -24,8 +25,17 @@ FLEET = (
 )
 
 
-async def plan_of(azure: AzureDouble, scope: Scope = EVERYTHING, wanted: WantedSettings = SCHEDULED) -> Plan:
-    return await make_plan(azure, scope, wanted, clock=FixedClock(), tool_version="1.2.3")
+async def plan_of(
+    azure: AzureDouble,
+    scope: Scope = EVERYTHING,
+    wanted: WantedSettings = SCHEDULED,
+    *,
+    remark: Callable[[str], None] | None = None,
+    is_reviewed: bool = True,
+) -> Plan:
+    return await make_plan(
+        azure, scope, wanted, clock=FixedClock(), tool_version="1.2.3", remark=remark, is_reviewed=is_reviewed
+    )
 
 
 async def test_each_machine_ends_once_and_the_counts_add_up() -> None:
@@ -66,10 +76,14 @@ async def test_nothing_wanted_is_a_usage_error(wanted: WantedSettings) -> None:
         await plan_of(AzureDouble(FLEET), wanted=wanted)
 
 
-async def test_a_group_inside_a_selected_subscription_is_refused() -> None:
-    """Who means to narrow would otherwise change the whole subscription."""
+async def test_a_group_inside_a_selected_subscription_is_told_or_refused() -> None:
+    """Who means to narrow would otherwise change the whole subscription, unless a person reads the plan first."""
+    scope = Scope(subscriptions=(ALPHA,), resource_groups=("RG",))
+    notes: list[str] = []
+    await plan_of(AzureDouble(FLEET), scope, remark=notes.append)
+    assert notes[0].startswith("--resource-group RG adds nothing")
     with pytest.raises(UsageError, match="--resource-group RG adds nothing"):
-        await plan_of(AzureDouble(FLEET), Scope(subscriptions=(ALPHA,), resource_groups=("RG",)))
+        await plan_of(AzureDouble(FLEET), scope, is_reviewed=False)
 
 
 async def test_an_arc_machine_is_planned_for_assessment_beside_any_orchestration() -> None:

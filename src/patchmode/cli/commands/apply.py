@@ -83,6 +83,7 @@ def _planned(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "t
                 clock=clock,
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
+                is_reviewed=False,
             )
             return plan, await azure.authorization.principal()
 
