@@ -45,13 +45,15 @@ def command(
 
     settings = settings_of(context)
     how = options_from(concurrency, max_failures)
+    # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
+    if file is not None and any(options.values()):
+        raise UsageError(
+            "A plan file holds its own machines and settings, so a scope, a filter or a setting beside it means "
+            "nothing.",
+            advice="Give FILE alone, or make a new plan with that scope.",
+        )
     wanted = wanted_from(options)
     scope = scope_from(options)
-    if file is not None and scope.has_selector:
-        raise UsageError(
-            "A plan file holds its own machines, so a scope beside it means nothing.",
-            advice="Give FILE or a scope, not both.",
-        )
     if file is None:
         require_selector(scope, "apply")
         plan, principal = _planned(scope, wanted, settings)

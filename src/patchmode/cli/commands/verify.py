@@ -33,14 +33,22 @@ def command(context: click.Context, /, subject: str | None, **options: Any) -> i
     13 when a machine is not as it should be, or could not be read.
     """
     from patchmode.cli.output import emit
-    from patchmode.cli.scoping import scope_from, wanted_from
+    from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
 
     settings = settings_of(context)
+    # Also a filter or a setting alone: whoever types one beside a run believes that it was looked at.
+    if subject is not None and any(options.values()):
+        raise UsageError(
+            "A run or a file holds its own machines and settings, so a scope, a filter or a setting beside it means "
+            "nothing.",
+            advice="Give RUN or FILE alone, or a scope.",
+        )
+    is_narrowed = any(options.values())
     wanted = wanted_from(options)
     scope = scope_from(options)
-    if subject is not None and scope.has_selector:
-        raise UsageError("A run or a file holds its own machines.", advice="Give RUN or FILE, or a scope, not both.")
+    if is_narrowed:
+        require_selector(scope, "verify")
     if scope.has_selector:
         found, result = _verify_scope(scope, wanted, settings)
     elif subject is not None and _is_file(subject):
