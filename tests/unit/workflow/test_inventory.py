@@ -242,7 +242,13 @@ async def test_locks_that_may_not_be_read_are_a_note_and_not_no_locks() -> None:
             "filter-tag",
             "Left out by --tag env: it has no such tag.",
         ),
-        (Filters(names=("L*", "x")), Filters(), ["lin"], "filter-name", "Left out by --name L* or x: its name is win."),
+        (
+            Filters(names=("L*", "x")),
+            Filters(),
+            ["lin"],
+            "filter-name",
+            "Left out by --name L* or x: it has another name.",
+        ),
         (
             Filters(power=("running",)),
             Filters(),
