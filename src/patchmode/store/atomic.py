@@ -5,7 +5,9 @@ Must not: know what is in the file.
 
 import os
 import secrets
+import stat
 from contextlib import suppress
+from io import RawIOBase
 from pathlib import Path
 
 from patchmode.errors import StorageError
@@ -13,18 +15,60 @@ from patchmode.errors import StorageError
 PRIVATE_FILE = 0o600
 """Plans and journals hold machine documents, which are nobody else's business."""
 PRIVATE_FOLDER = 0o700
+_DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+"""Names of what this process has open already."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
 
+    What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
+    into, which cannot be whole or not at all.
+
     Args:
-        path: replaced if it exists; its folder must exist.
+        path: replaced if it is a file; its folder must exist.
         content: the whole file.
 
     Raises:
-        StorageError: no permission, no such folder, disk full; what was at `path` before is untouched.
+        StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
+            file's descriptor; a file that was at `path` before is untouched.
     """
+    attempt = f"could not write {path}"
+    try:
+        kind = _kind_of(path)
+        if kind is None or stat.S_ISREG(kind):
+            if _is_descriptor(path):
+                raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
+            _replace(Path(os.path.realpath(path)), content)
+        elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            with path.open("wb", buffering=0) as stream:
+                _write_through(stream, content)
+        else:
+            what = "a folder" if stat.S_ISDIR(kind) else "neither a file nor a pipe"
+            raise _unfit(attempt, f"it is {what}", "Name a file.")
+    except OSError as error:
+        raise storage_error(attempt, error) from error
+
+
+def _kind_of(path: Path) -> int | None:
+    """What stands at the end of all links; None: nothing."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _is_descriptor(path: Path) -> bool:
+    return str(path.absolute()).startswith(_DESCRIPTORS)
+
+
+def _write_through(stream: RawIOBase, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[stream.write(rest) or 0 :]
+
+
+def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
@@ -34,10 +78,14 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         temporary.replace(path)
         _flush_folder(path.parent)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise storage_error(f"could not write {path}", error) from error
+        raise
+
+
+def _unfit(attempt: str, reason: str, advice: str) -> StorageError:
+    return StorageError(f"{attempt}: {reason}.", advice=advice)
 
 
 def storage_error(attempt: str, error: OSError) -> StorageError:

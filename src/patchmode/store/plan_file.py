@@ -23,7 +23,7 @@ _AGAIN = "Make the plan again with `patchmode plan`."
 
 
 def write_plan(plan: Plan, path: Path) -> Plan:
-    """Write a plan file, whole or not at all, readable by its owner only.
+    """Write a plan file, whole or not at all, readable by its owner only; into a pipe or a device, as far as it goes.
 
     Args:
         plan: any plan; its digest is calculated anew.
