@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients oracles docs bench setup demo test check lint types contracts coverage format clean
+.PHONY: help slow clients oracles docs bench setup demo test check lint types contracts wheel coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -23,10 +24,10 @@ demo: setup ## set up, then run the whole story on the emulator
 	$(BIN)/patchmode demo
 
 test: setup ## set up, then pass the tests
-	$(BIN)/python -m pytest -n 2 -q -m "not clients and not slow"
+	$(BIN)/python -m pytest -n 2 -q -m "not clients"
 
-slow: setup ## long fault and fuzzing suites
-	$(BIN)/python -m pytest -n 2 -q -m slow
+slow: setup ## the properties again, with thousands of new examples each
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 -q tests/properties tests/emulator/kql/test_properties.py
 
 CLIENTS := .venv-clients
 $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt
@@ -63,13 +64,22 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint types contracts test ## all that CI runs
+WHEEL := .venv-wheel
+wheel: setup ## build the wheel and start what it installs, with nothing but the run-time requirements
+	rm -rf $(WHEEL) dist
+	$(BIN)/python -m hatchling build -t wheel
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	cd $(WHEEL) && bin/patchmode --version && bin/arm-emulator --version && bin/patchmode demo > demo.txt && tail -3 demo.txt
+
+check: lint types contracts test wheel ## all that CI runs
 
 coverage: setup ## the tests again, measuring lines and branches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m 'not clients and not slow'
+	$(BIN)/coverage run -m pytest -q -m 'not clients'
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-clients dist build .coverage* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(WHEEL) dist build .coverage* .mypy_cache .ruff_cache .hypothesis

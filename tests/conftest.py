@@ -1,0 +1,17 @@
+"""For every test: an environment without anybody's Azure settings, and hypothesis without deadlines.
+
+Two profiles, chosen by HYPOTHESIS_PROFILE: `repeatable` (the default) draws the same examples each time, so that a
+change is judged by what it changed; `long` draws many new ones (`make slow`).
+"""
+
+import os
+
+from hypothesis import settings
+
+for _name in list(os.environ):
+    if _name.upper().startswith(("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")):
+        del os.environ[_name]
+
+settings.register_profile("repeatable", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("long", deadline=None, print_blob=True, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
