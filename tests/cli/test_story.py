@@ -82,6 +82,9 @@ def test_jsonl_and_csv_hold_a_machine_a_line(start: Start) -> None:
     assert [loaded(line)["name"] for line in lines] == ["db-01", "db-02", "web-01", "web-02"]
     assert [row["name"] for row in rows] == ["db-01", "db-02", "web-01", "web-02"]
     assert rows[1]["bypass"] in {"", "false"}
+    plans = list(csv.DictReader(io.StringIO(program("plan", "--all", "-o", "csv").out)))
+    documents = loaded(program("plan", "--all", "-o", "json").out)["changes"]
+    assert [loaded(row["body"]) for row in plans if row["end"] == "change"] == [one["body"] for one in documents]
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,12 @@ def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
 
 
 def _emit_plain(rows: list[dict[str, Any]], columns: list[str], stream: TextIO, settings: Settings) -> None:
+    from patchmode.reports import machine_formats
     from patchmode.reports.columns import Column, lines
 
     if not rows:
         return
-    texts = [["" if row.get(name) is None else str(row[name]) for name in columns] for row in rows]
+    texts = [[machine_formats.cell_text(row.get(name)) for name in columns] for row in rows]
     if columns == ["value"]:
         stream.writelines(f"{text[0]}\n" for text in texts)
         return

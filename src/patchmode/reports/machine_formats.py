@@ -79,15 +79,29 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream:
 
 
 def _cell(value: Any) -> str:
+    text = cell_text(value)
+    # Numbers and JSON are no formulas; a number's minus must stay a minus.
+    return _guarded(text) if isinstance(value, str | list | tuple) else text
+
+
+def cell_text(value: Any) -> str:
+    """One JSON value as a table's cell: JSON again, but for what reads better plain.
+
+    Args:
+        value: None gives no text, a text itself, a list of texts its entries, a list of reasons their rules.
+    """
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return _guarded(str(value.get("rule") or value.get("id") or value))
+    if isinstance(value, str):
+        return value
     if isinstance(value, list | tuple):
-        return _guarded("; ".join(_cell(entry) for entry in value))
-    return _guarded(str(value))
+        entries = [entry.get("rule") if isinstance(entry, Mapping) else entry for entry in value]
+        texts = [entry for entry in entries if isinstance(entry, str)]
+        if len(texts) == len(entries):
+            return "; ".join(texts)
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
 
 
 def _guarded(text: str) -> str:

@@ -40,14 +40,35 @@ def test_no_cell_of_a_csv_is_a_formula(rows: list[dict[str, object]]) -> None:
         ("a;b", "a;b"),
         ([{"rule": "client-os"}, {"rule": "read-only-lock"}], "client-os; read-only-lock"),
         ([], ""),
-        ({"id": "/x"}, "/x"),
+        (["a", "b"], "a; b"),
+        ({"id": "/x"}, '{"id":"/x"}'),
+        ({"properties": {"bypass": True, "name": "ü"}}, '{"properties":{"bypass":true,"name":"ü"}}'),
+        ([{"action": "x", "neededFor": None}], '[{"action":"x","neededFor":null}]'),
+        ([["a"], "b"], '[["a"],"b"]'),
+        ({}, "{}"),
     ],
 )
 def test_values_of_a_csv(value: object, cell: str) -> None:
-    """Lists become one cell; reasons are told by their rules."""
+    """Lists become one cell; reasons are told by their rules, and other structures are JSON, never Python."""
     stream = io.StringIO()
     write_csv([{"x": value, "not asked for": 1}], ("x",), stream)
     assert list(csv.reader(io.StringIO(stream.getvalue()))) == [["x"], [cell] if cell else [""]]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=3).filter(lambda value: "rule" not in value))
+def test_an_object_in_a_csv_is_json(value: dict[str, object]) -> None:
+    """A program that reads the table gets the object back, whatever is in it."""
+    stream = io.StringIO(newline="")
+    write_csv([{"x": value}], ("x",), stream)
+    ((_,), (cell,)) = csv.reader(io.StringIO(stream.getvalue(), newline=""))
+    assert json.loads(cell) == value
 
 
 def test_json_and_json_lines() -> None:
