@@ -36,13 +36,14 @@ class Result(StrEnum):
     """What became of one change. The values stand in our JSON as `result`."""
 
     APPLIED = "applied"
-    """The provider shows the machine with the planned settings and the operation at its end."""
+    """This run set it: the provider shows the planned settings and the operation at its end."""
     FAILED = "failed"
     """Azure refused the change, or its operation failed; `error` says whether the settings may stand in the model."""
     UNKNOWN = "unknown"
     """Sent, and the answer never came: it may have been applied."""
     STALE = "stale"
-    """Not sent, or refused by If-Match: the machine moved since the plan; the error names the field."""
+    """Not sent, or refused by If-Match: the machine moved since the plan, be it to what was planned; the error says
+    which field."""
     NOT_SENT = "notSent"
     """Nothing was sent: stopped, budget spent, or the machine could not be read first."""
 

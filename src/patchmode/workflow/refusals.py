@@ -83,10 +83,23 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
 
 def stale_error(change: Change, moves: Sequence[Difference], *, may_have_been_applied: bool) -> MachineError:
     """The machine moved since the plan; the fields that moved are named, the first few with their values."""
-    named = "; ".join(f"{one.path} was {one.expected}, is {one.found}" for one in moves[:3])
-    more = f"; and {len(moves) - 3} more" if len(moves) > 3 else ""
-    message = f"{change.id.name} moved since the plan was made, so nothing more was sent: {named}{more}."
+    message = f"{change.id.name} moved since the plan was made, so nothing more was sent: {_named(moves)}."
     return MachineError("MachineMoved", message, may_have_been_applied, _NEW_PLAN)
+
+
+def already_set_error(change: Change, moves: Sequence[Difference]) -> MachineError:
+    """The machine moved to what was planned, and no write of this run can have done it."""
+    message = (
+        f"Somebody else set {change.id.name} to what was planned, after the plan was made; this run sent nothing that "
+        f"changed it: {_named(moves)}."
+    )
+    advice = "Make a new plan: as far as this machine is concerned it will be unchanged."
+    return MachineError("AlreadySet", message, may_have_been_applied=False, advice=advice)
+
+
+def _named(moves: Sequence[Difference]) -> str:
+    named = "; ".join(f"{one.path} was {one.expected}, is {one.found}" for one in moves[:3])
+    return f"{named}; and {len(moves) - 3} more" if len(moves) > 3 else named
 
 
 def restless_error(change: Change, tries: int) -> MachineError:

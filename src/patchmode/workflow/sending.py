@@ -3,18 +3,18 @@
 Must not: compute what is sent. The body goes out as it stands in the plan, to a machine that is as the plan saw it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import ChangeResult, MachineError, Result
+from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result
 from patchmode.model.plan import Change
 from patchmode.rules.verification import differences, moved
 from patchmode.workflow.flights import Flight
 from patchmode.workflow.following import Follower, Landed
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step
-from patchmode.workflow.refusals import is_concurrent, machine_error, restless_error, stale_error
+from patchmode.workflow.refusals import already_set_error, is_concurrent, machine_error, restless_error, stale_error
 
 TRIES = 4
 """PATCHes of one machine in one run at most: Azure allows 12 in a burst and 4 a minute."""
@@ -145,21 +145,28 @@ class Sender:
             await self._end_unread(attempt, error)
             return None
         document = machine.document or {}
-        wrong = differences(change, document)
-        stands = not any(_SETTINGS in one.path for one in wrong)
-        if not wrong or (attempt.is_uncertain and stands):
-            # Made already: by an attempt of ours whose answer was lost, or by someone with the same wish.
+        stands = not any(_SETTINGS in one.path for one in differences(change, document))
+        if stands and attempt.is_uncertain:
+            # Made by an attempt of ours whose answer was lost, or as good as: nobody can tell any more.
             await self._follower.settle(self._flight(attempt), machine)
             return None
         moves = moved(change, document)
         if moves:
-            result = Result.UNKNOWN if attempt.is_uncertain and attempt.lost else Result.STALE
-            await self._end(attempt, result, stale_error(change, moves, may_have_been_applied=attempt.is_uncertain))
+            await self._end_moved(attempt, moves, stands=stands)
             return None
         if attempt.lost > LOST_ANSWERS or attempt.tries >= TRIES:
             await self._end_exhausted(attempt)
             return None
         return machine
+
+    async def _end_moved(self, attempt: _Attempt, moves: Sequence[Difference], *, stands: bool) -> None:
+        if stands:
+            # Another writer's change is not this run's: it is not reported as applied, so no rollback undoes it.
+            await self._end(attempt, Result.STALE, already_set_error(attempt.change, moves))
+            return
+        result = Result.UNKNOWN if attempt.is_uncertain and attempt.lost else Result.STALE
+        error = stale_error(attempt.change, moves, may_have_been_applied=attempt.is_uncertain)
+        await self._end(attempt, result, error)
 
     async def _end_unread(self, attempt: _Attempt, error: RequestError) -> None:
         problem = machine_error(error, may_have_been_applied=attempt.is_uncertain)

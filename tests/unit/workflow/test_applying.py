@@ -150,12 +150,39 @@ def test_machine_without_etag_is_read_first() -> None:
     assert azure.log[:2] == [("GET", str(machine_id("web"))), ("PATCH", str(machine_id("web")))]
 
 
-def test_machine_that_somebody_set_the_same_way_needs_no_patch() -> None:
-    azure = one_machine(etag=False)
+@pytest.mark.parametrize("etag", [True, False])
+def test_machine_that_somebody_else_set_is_stale_and_not_ours(etag: bool) -> None:
+    """A change of somebody else's is never reported as applied, so a rollback of this run leaves it alone."""
+    azure = one_machine(etag=etag)
     plan = azure.plan()
     settings_of(azure.machines[machine_id("web")].document).update(SET)
-    assert runs.apply_all(azure, plan=plan).counts == RunCounts(scope=1, applied=1, verified=1)
-    assert azure.count("PATCH") == 0
+    if etag:
+        azure.touch(machine_id("web"))
+    (result,) = runs.apply_all(azure, plan=plan).results
+    error = runs.error_of(result)
+    assert (result.result, error.code, error.may_have_been_applied) == (Result.STALE, "AlreadySet", False)
+    assert 'patchSettings.patchMode was "AutomaticByOS", is "AutomaticByPlatform"' in error.message
+    assert "Somebody else set web" in error.message
+    assert "new plan" in error.advice
+    assert azure.writes() == {"web": 0}
+
+
+def test_machine_that_somebody_else_set_while_a_concurrent_write_was_waited_out_is_stale() -> None:
+    azure = one_machine("Conflict:409")
+    azure.before_patch = lambda machine: settings_of(azure.machines[machine].document).update(SET)
+    (result,) = runs.apply_all(azure).results
+    assert (result.result, runs.error_of(result).code) == (Result.STALE, "AlreadySet")
+
+
+@pytest.mark.parametrize("etag", [True, False])
+def test_two_applies_of_one_plan_claim_each_machine_once(etag: bool) -> None:
+    """From two state folders, which know nothing of each other."""
+    azure = FleetDouble([vm(f"vm-{number}", etag=etag) for number in range(6)])
+    plan = azure.plan()
+    first, second = runs.apply_all(azure, plan=plan), runs.apply_all(azure, plan=plan)
+    assert first.counts == RunCounts(scope=6, applied=6, verified=6)
+    assert second.counts == RunCounts(scope=6, stale=6)
+    assert set(azure.writes().values()) == {1}
 
 
 @pytest.mark.parametrize(

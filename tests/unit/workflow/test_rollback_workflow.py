@@ -75,6 +75,17 @@ def test_machines_that_the_run_did_not_change_are_left_alone() -> None:
     assert [one.id.rpartition("/")[2] for one in plan.unreadable] == ["gone"]
 
 
+def test_what_somebody_else_set_is_not_undone() -> None:
+    azure = fleet_of(3)
+    with runs.temporary_store() as store, runs.temporary_store() as elsewhere:
+        plan = azure.plan()
+        runs.apply_in(elsewhere, azure, plan=plan)
+        runs.apply_in(store, azure, plan=plan)
+        undoing = rollback_plan(store, azure)
+    assert undoing.changes == ()
+    assert [one.rule for one in undoing.skipped] == ["not-changed-by-run"] * 3
+
+
 def test_machine_that_may_have_been_changed_is_looked_at() -> None:
     """Killed between the answer and the journal: nobody wrote down that the PATCH was accepted."""
     azure = fleet_of(2, duration_s=0.0)
