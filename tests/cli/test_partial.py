@@ -1,9 +1,12 @@
 """Runs that do not end as planned: stale machines, a spent budget, a lock that came later, two applies at once."""
 
 import json
+import os
+import signal
 import subprocess
 from typing import Any
 
+import pytest
 from tests.cli.conftest import PROGRAM, Done, Start
 
 VM = (
@@ -41,7 +44,15 @@ def test_a_machine_changed_after_the_run_fails_its_verification(start: Start) ->
     assert loaded(done)["counts"] == {"scope": 3, "verified": 2, "differing": 1, "unreadable": 0}
     wrong = [entry for entry in loaded(done)["results"] if not entry["verified"]]
     assert [entry["id"].rsplit("/", 1)[1] for entry in wrong] == ["db-01"]
-    assert wrong[0]["differences"][0]["expected"] == '"AutomaticByPlatform"'
+    settings = "properties.osProfile.linuxConfiguration.patchSettings"
+    found = {one.pop("path").removeprefix(settings): one for one in wrong[0]["differences"]}
+    assert found[".patchMode"] == {"expected": "AutomaticByPlatform", "found": "ImageDefault"}
+    bypass = ".automaticByPlatformSettings.bypassPlatformSafetyChecksOnUserSchedule"
+    assert found[bypass]["expected"] is True
+    shown = loaded(program("runs", "show", run, "-o", "json"))["results"]
+    assert [one["verification"]["differences"][0]["found"] for one in shown if not one["verification"]["verified"]] == [
+        wrong[0]["differences"][0]["found"]
+    ]
 
 
 def test_two_applies_of_one_plan_at_once(start: Start) -> None:
@@ -66,6 +77,46 @@ def test_two_applies_of_one_plan_at_once(start: Start) -> None:
     assert "is carrying this plan out" in second.err
     entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
     assert sum(entry.method == "PATCH" for entry in entries) == 3
+
+
+def test_an_operation_that_never_ends_is_given_up_when_asked_to(start: Start) -> None:
+    """Apply, resume and rollback all take the patience from the command line, and name the operation."""
+    program = start("small", lro_seconds=600)
+    done = program("apply", "--all", "--yes", "--operation-timeout", "2", "-o", "json")
+    assert done.code == 11
+    counts = loaded(done)["counts"]
+    assert (counts["unknown"], counts["applied"]) == (3, 0)
+    for result in loaded(done)["results"]:
+        assert (result["error"]["code"], result["error"]["mayHaveBeenApplied"]) == ("StillRunning", True)
+        assert "Its operation: https://" in result["error"]["advice"]
+    assert program("runs", "resume", "--operation-timeout", "2", "-q").code == 11
+    assert program("apply", "--all", "--operation-timeout", "0").code == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
+def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
+    """A job that is cancelled by its runner follows what it sent to its end, and can be taken up."""
+    program = start("demo", lro_seconds=2)
+    applying = subprocess.Popen(
+        [PROGRAM, "apply", "--all", "--yes", "--concurrency", "1", "--max-failures", "1"],
+        cwd=program.folder,
+        env=program.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert applying.stderr is not None
+    while "Applying" not in applying.stderr.readline():
+        assert applying.poll() is None
+    applying.send_signal(signal.SIGTERM)
+    _, said = applying.communicate(timeout=60)
+    assert applying.returncode == 130
+    assert "Stopping: changes under way are followed to their end" in said
+    assert "Go on with: patchmode runs resume" in said
+    counts = loaded(program("runs", "show", "-o", "json"))["counts"]
+    assert counts["unknown"] == 0
+    assert counts["applied"] + counts["notSent"] == 30
+    assert counts["notSent"] > 0
 
 
 def test_rollback_leaves_what_it_may_not_restore_and_says_why(start: Start) -> None:

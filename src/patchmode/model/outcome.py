@@ -3,9 +3,11 @@
 Must not: predict or compare; these are the answers, not the questions.
 """
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
@@ -62,6 +64,10 @@ class MachineError:
     http_status: int | None = None
 
 
+ABSENT_TEXT = "(absent)"
+"""How a missing leaf is told; no JSON text reads so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One leaf that is not what it should be."""
@@ -71,6 +77,16 @@ class Difference:
     expected: str
     """JSON text; `(absent)` where there should be nothing."""
     found: str
+
+    def members(self) -> dict[str, Any]:
+        """As JSON values: `path`, `expected` and `found`, the last two only where they are not absent.
+
+        Raises:
+            ValueError: a text is neither JSON nor `(absent)`.
+        """
+        told = {"expected": self.expected, "found": self.found}
+        values = {name: json.loads(text) for name, text in told.items() if text != ABSENT_TEXT}
+        return {"path": self.path, **values}
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def verification_row(entry: Verification) -> dict[str, Any]:
     return {
         "id": str(entry.id),
         "verified": entry.verified,
-        "differences": [{"path": one.path, "expected": one.expected, "found": one.found} for one in entry.differences],
+        "differences": [one.members() for one in entry.differences],
         "unreadableBecause": entry.unreadable_because,
     }
 

@@ -11,13 +11,15 @@ from enum import Enum
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
+from patchmode.model.outcome import ABSENT_TEXT
+
 Path = tuple[str | int, ...]
 
 
 class _Absent(Enum):
     """The value of a leaf that is not there; null is a value."""
 
-    ABSENT = "(absent)"
+    ABSENT = ABSENT_TEXT
 
 
 ABSENT: Final = _Absent.ABSENT

@@ -147,11 +147,11 @@ class ErrorRow(_Edge, frozen=True):
 
 
 class DifferenceRow(_Edge, frozen=True):
-    """One leaf that is not what it should be."""
+    """One leaf that is not what it should be; a member that is left out means that the leaf is absent."""
 
     path: str
-    expected: str
-    found: str
+    expected: Any = msgspec.UNSET
+    found: Any = msgspec.UNSET
 
 
 class VerificationRow(_Edge, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
-from patchmode.store.formats import DifferenceRow, ErrorRow, VerificationRow
+from patchmode.store.formats import ErrorRow
 from patchmode.workflow.ports import JournalEntry, PatchAnswer, Step
 
 VERIFIED = "verified"
@@ -22,6 +22,22 @@ VERIFIED = "verified"
 
 class _Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     """What the details share; members that a newer version of v1 may add are ignored."""
+
+
+class DifferenceDetail(_Detail, frozen=True):
+    """One leaf that is not what it should be, as the model has it: JSON text, or `(absent)`."""
+
+    path: str
+    expected: str
+    found: str
+
+
+class VerificationDetail(_Detail, frozen=True):
+    """What the provider showed after the change."""
+
+    verified: bool
+    differences: tuple[DifferenceDetail, ...]
+    unreadable_because: str | None
 
 
 class IntendedDetail(_Detail, frozen=True):
@@ -46,13 +62,13 @@ class EndedDetail(_Detail, frozen=True):
     request_id: str | None = None
     correlation_id: str | None = None
     started_at: float | None = None
-    verification: VerificationRow | None = None
+    verification: VerificationDetail | None = None
 
 
 class VerifiedDetail(_Detail, frozen=True):
     """What a later verification found."""
 
-    verification: VerificationRow
+    verification: VerificationDetail
 
 
 _encode = msgspec.json.Encoder().encode
@@ -86,14 +102,14 @@ def ended_row(change: int, result: ChangeResult, *, at: datetime) -> StepRow:
         request_id=result.request_id,
         correlation_id=result.correlation_id,
         started_at=None if result.started_at is None else result.started_at.timestamp(),
-        verification=None if result.verification is None else verification_row(result.verification),
+        verification=None if result.verification is None else verification_detail(result.verification),
     )
     return change, Step.ENDED.value, (result.ended_at or at).timestamp(), _encode(detail)
 
 
 def verified_row(change: int, verification: Verification, *, at: datetime) -> StepRow:
     """The row for `RunJournal.verified`."""
-    return change, VERIFIED, at.timestamp(), _encode(VerifiedDetail(verification=verification_row(verification)))
+    return change, VERIFIED, at.timestamp(), _encode(VerifiedDetail(verification=verification_detail(verification)))
 
 
 def fold(changes: Iterable[Change], rows: Iterable[tuple[int, str, float, bytes]]) -> tuple[JournalEntry, ...]:
@@ -180,18 +196,18 @@ def error_of(row: ErrorRow) -> MachineError:
     return MachineError(row.code, row.message, row.may_have_been_applied, row.advice, row.http_status)
 
 
-def verification_row(verification: Verification) -> VerificationRow:
+def verification_detail(verification: Verification) -> VerificationDetail:
     """The struct for a verification."""
-    return VerificationRow(
+    return VerificationDetail(
         verified=verification.verified,
         differences=tuple(
-            DifferenceRow(path=one.path, expected=one.expected, found=one.found) for one in verification.differences
+            DifferenceDetail(path=one.path, expected=one.expected, found=one.found) for one in verification.differences
         ),
         unreadable_because=verification.unreadable_because,
     )
 
 
-def verification_of(machine_id: ResourceId, row: VerificationRow) -> Verification:
+def verification_of(machine_id: ResourceId, row: VerificationDetail) -> Verification:
     """The verification in its struct."""
     differences = tuple(Difference(one.path, one.expected, one.found) for one in row.differences)
     return Verification(machine_id, row.verified, differences, row.unreadable_because)

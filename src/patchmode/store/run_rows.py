@@ -5,10 +5,10 @@ Must not: print; the command line does.
 
 import msgspec
 
-from patchmode.model.outcome import ChangeResult, RunReport
+from patchmode.model.outcome import ChangeResult, RunReport, Verification
 from patchmode.model.target import Target
-from patchmode.store.formats import ResultRow, RunCountsRow, RunDocument
-from patchmode.store.journal_rows import error_row, verification_row
+from patchmode.store.formats import DifferenceRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
+from patchmode.store.journal_rows import error_row
 from patchmode.store.plan_rows import target_row
 
 
@@ -54,5 +54,13 @@ def _result_row(result: ChangeResult) -> ResultRow:
         correlation_id=result.correlation_id,
         started_at=result.started_at,
         ended_at=result.ended_at,
-        verification=None if result.verification is None else verification_row(result.verification),
+        verification=None if result.verification is None else _verification_row(result.verification),
+    )
+
+
+def _verification_row(verification: Verification) -> VerificationRow:
+    return VerificationRow(
+        verified=verification.verified,
+        differences=tuple(DifferenceRow(**one.members()) for one in verification.differences),
+        unreadable_because=verification.unreadable_because,
     )

@@ -50,7 +50,15 @@ def answer() -> PatchAnswer:
 
 
 def applied(name: str = "vm-0", *, verified: bool = True) -> ChangeResult:
-    differences = () if verified else (Difference("properties.tags.owner", '"a"', '"b"'),)
+    differences = (
+        ()
+        if verified
+        else (
+            Difference("properties.tags.owner", '"a"', '"b"'),
+            Difference("properties.added", "(absent)", "null"),
+            Difference("properties.bypass", "true", "(absent)"),
+        )
+    )
     return ChangeResult(
         plans.machine_id(name),
         Result.APPLIED,
@@ -429,7 +437,11 @@ def test_run_report_is_valid_by_its_published_schema() -> None:
     jsonschema.validate(document, json.loads((schema_files.FOLDER / "run-v1.json").read_text()))
     assert document["format"] == "patchmode/run/v1"
     assert document["counts"]["notSent"] == 0
-    assert document["results"][0]["verification"]["differences"][0]["path"] == "properties.tags.owner"
+    assert document["results"][0]["verification"]["differences"] == [
+        {"path": "properties.tags.owner", "expected": "a", "found": "b"},
+        {"path": "properties.added", "found": None},
+        {"path": "properties.bypass", "expected": True},
+    ]
     assert document["results"][1]["error"] == {
         "code": "ScopeLocked",
         "message": "PATCH was refused: locked.",
