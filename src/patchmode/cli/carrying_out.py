@@ -23,14 +23,14 @@ from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.runs import make_report
 
 
-def options_from(concurrency: int, max_failures: str | None) -> ApplyOptions:
+def options_from(concurrency: int, max_failures: str | None, operation_timeout: float) -> ApplyOptions:
     """The options of `apply_plan`.
 
     Raises:
         UsageError: the failure budget is neither `N` nor `P%`.
     """
     budget = None if max_failures is None else MaxFailures.parse(max_failures)
-    return ApplyOptions(concurrency=concurrency, max_failures=budget)
+    return ApplyOptions(concurrency=concurrency, max_failures=budget, operation_timeout_s=operation_timeout)
 
 
 def carry_out(

@@ -124,7 +124,7 @@ def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add failure budget and concurrency."""
+    """Add failure budget, concurrency and patience."""
     options: list[Decorator] = [
         click.option("--max-failures", metavar="N|P%", help="Send nothing more after so many failures."),
         click.option(
@@ -134,6 +134,14 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="N",
             help="Changes under way at once; Azure's limits are kept whatever it is.",
+        ),
+        click.option(
+            "--operation-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=1800.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="A machine whose operation has not ended after so long is given up as unknown.",
         ),
     ]
     for option in reversed(options):

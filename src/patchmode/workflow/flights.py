@@ -4,7 +4,7 @@ Must not: read anything; `following` does.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,8 @@ OVERDUE_S = 20.0
 CLOSING_OVERDUE_S = 2.0
 """Once nothing more is sent, waiting for company does not pay for long."""
 CLOSING_SHARE = 0.9
+NAMED = 5
+"""So many machines are named in a remark at most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +109,10 @@ class Board:
         """When the next flight is due; None: nothing is in flight."""
         return min((flight.due for flights in self.parts.values() for flight in flights.values()), default=None)
 
+    def oldest_first(self) -> list[Flight]:
+        """Every flight, the one accepted first in front."""
+        return sorted((one for flights in self.parts.values() for one in flights.values()), key=lambda one: one.since)
+
     def _is_worth(self, due: list[Flight], waiting: int, now: float) -> bool:
         waited = now - min(flight.due for flight in due)
         if any(flight.is_scout for flight in due):
@@ -114,6 +120,20 @@ class Board:
         if self.more_coming:
             return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])
         return waited >= CLOSING_OVERDUE_S or len(due) >= CLOSING_SHARE * waiting
+
+
+def waiting_text(flights: Sequence[Flight], now: float) -> str:
+    """`Still waiting for 1 machine: web-01 (4 min)`: who is waited for, and how long the oldest has been.
+
+    Args:
+        flights: at least one, oldest first.
+        now: on the clock's monotonic scale.
+    """
+    count = len(flights)
+    names = ", ".join(flight.change.id.name for flight in flights[:NAMED])
+    more = f" and {count - NAMED:,} more" if count > NAMED else ""
+    minutes = int(now - flights[0].since) // 60
+    return f"Still waiting for {count:,} machine{'s' * (count > 1)}: {names}{more} ({minutes or '< 1'} min)"
 
 
 def _part(change: Change) -> tuple[str, MachineKind]:

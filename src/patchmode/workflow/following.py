@@ -17,7 +17,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.verification import differences
-from patchmode.workflow.flights import Board, Flight
+from patchmode.workflow.flights import Board, Flight, waiting_text
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
 from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, machine_error
@@ -27,6 +27,8 @@ from patchmode.workflow.together import all_of
 TICK_S = 0.25
 POLL_S = 15.0
 """Between polls of a slow operation when the service names no time (only the first poll's answer does)."""
+REMARK_EVERY_S = 60.0
+"""When no change has ended for so long, the machines waited for are named."""
 CLOSING_HASTE = 3.0
 """At the end somebody waits for the last machines, so a long list gives way to up to three times as many GETs."""
 _FAILED = frozenset({"failed", "canceled"})
@@ -75,6 +77,8 @@ class Follower:
         self._board = Board(self._sweeper)
         self._pace = Pace()
         self._finishing = asyncio.Event()
+        self._told_at = clock.monotonic()
+        """When the last change ended, or the watcher was last told who is waited for."""
 
     @property
     def waiting(self) -> int:
@@ -130,11 +134,20 @@ class Follower:
         """
         while len(self._board) or self._board.more_coming:
             now = self._clock.monotonic()
+            self._tell_waiting(now)
             looks = [self._look(due, others) for due, others in self._board.overdue(now)]
             if looks:
                 await all_of(looks)
             elif len(self._board) or self._board.more_coming:
                 await self._pause(now)
+
+    def _tell_waiting(self, now: float) -> None:
+        """Name the machines waited for when nothing has ended for a while: otherwise a log would just fall silent."""
+        if not len(self._board):
+            self._told_at = now
+        elif now - self._told_at >= REMARK_EVERY_S:
+            self._told_at = now
+            self._remark(waiting_text(self._board.oldest_first(), now))
 
     async def _pause(self, now: float) -> None:
         next_due = self._board.next_due()
@@ -208,6 +221,7 @@ class Follower:
     async def _land(self, results: Sequence[ChangeResult]) -> None:
         for result in results:
             self._board.forget(result.id)
+        self._told_at = self._clock.monotonic()
         await self._landed(results)
 
     def _given_up(self, flight: Flight) -> ChangeResult | None:

@@ -1,5 +1,7 @@
 """The end of each operation is learned from the provider, cheaply, and never guessed."""
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, settings_of, vm
@@ -7,6 +9,7 @@ from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, 
 from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.flights import Flight, waiting_text
 from patchmode.workflow.pace import Pace
 
 
@@ -56,6 +59,40 @@ def test_operation_that_never_ends_is_unknown_and_its_url_is_kept() -> None:
     assert "https://management.azure.com/operations/1?t=1" in error.advice
 
 
+def test_who_is_waited_for_is_told_each_minute() -> None:
+    """In a pipe nothing else would be written until the last operation has ended."""
+    azure = fleet_of(3, duration_s=lambda number: 250.0 if number == 1 else 5.0)
+    watcher = runs.Watcher()
+    assert runs.apply_all(azure, observer=watcher).counts.applied == 3
+    waiting = [remark for remark in watcher.remarks if remark.startswith("Still waiting")]
+    assert (
+        waiting == [f"Still waiting for 1 machine: vm-0000 ({minutes} min)" for minutes in (1, 2, 3, 4)][: len(waiting)]
+    )
+    assert len(waiting) in (3, 4)
+
+
+def test_nobody_is_named_while_changes_go_on_ending() -> None:
+    watcher = runs.Watcher()
+    runs.apply_all(fleet_of(30), observer=watcher)
+    assert watcher.remarks == []
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (1, "Still waiting for 1 machine: vm-0000 (2 min)"),
+        (2, "Still waiting for 2 machines: vm-0000, vm-0001 (2 min)"),
+        (7, "Still waiting for 7 machines: vm-0000, vm-0001, vm-0002, vm-0003, vm-0004 and 2 more (2 min)"),
+    ],
+)
+def test_remark_on_waiting_names_a_few_and_counts_the_rest(count: int, text: str) -> None:
+    flights = [
+        Flight(change, datetime(2030, 1, 31, tzinfo=UTC), since=float(place), due=0.0)
+        for place, change in enumerate(fleet_of(count).plan().changes)
+    ]
+    assert waiting_text(flights, now=150.0) == text
+
+
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
@@ -96,7 +133,7 @@ def test_slow_operation_that_cannot_be_asked_is_read_to_its_end() -> None:
     watcher = runs.Watcher()
     assert runs.apply_all(azure, observer=watcher).counts.verified == 1
     assert polls_of(azure) == 1
-    assert watcher.remarks == ["vm-0000: its operation cannot be asked (NotFound); going on with reads."]
+    assert watcher.remarks[0] == "vm-0000: its operation cannot be asked (NotFound); going on with reads."
 
 
 def test_operation_that_does_not_answer_for_a_while_is_asked_again() -> None:
@@ -104,8 +141,9 @@ def test_operation_that_does_not_answer_for_a_while_is_asked_again() -> None:
     azure.operations_silent = 2
     watcher = runs.Watcher()
     assert runs.apply_all(azure, observer=watcher).counts.verified == 1
-    assert len(watcher.remarks) == 2
-    assert "did not answer (InternalServerError); going on with reads." in watcher.remarks[0]
+    silent = [remark for remark in watcher.remarks if "Still waiting" not in remark]
+    assert len(silent) == 2
+    assert "did not answer (InternalServerError); going on with reads." in silent[0]
     assert polls_of(azure) >= 3
 
 

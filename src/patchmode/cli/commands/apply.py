@@ -29,6 +29,7 @@ def command(
     yes: bool,
     max_failures: str | None,
     concurrency: int,
+    operation_timeout: float,
     **options: Any,
 ) -> int:
     """Carry out a plan file, or plan and apply a scope.
@@ -44,7 +45,7 @@ def command(
     from patchmode.store.plan_file import read_plan
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures)
+    how = options_from(concurrency, max_failures, operation_timeout)
     # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
     if file is not None and any(options.values()):
         raise UsageError(

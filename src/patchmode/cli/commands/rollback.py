@@ -34,6 +34,7 @@ def command(
     yes: bool,
     max_failures: str | None,
     concurrency: int,
+    operation_timeout: float,
 ) -> int:
     """Restore what a run changed, where Azure allows it.
 
@@ -47,7 +48,7 @@ def command(
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures)
+    how = options_from(concurrency, max_failures, operation_timeout)
     journal = composition.run_store(settings).open(run)
     plan, principal = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
     path = composition.new_plan_path(settings, composition.clock())

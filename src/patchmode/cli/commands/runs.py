@@ -58,7 +58,9 @@ def show(context: click.Context, run: str) -> int:
 @click.argument("run", default="latest")
 @carrying_options
 @click.pass_context
-def resume(context: click.Context, run: str, max_failures: str | None, concurrency: int) -> int:
+def resume(
+    context: click.Context, run: str, max_failures: str | None, concurrency: int, operation_timeout: float
+) -> int:
     """Take up a run that was interrupted; what is done stays done.
 
     The plan was confirmed when the run began, so nothing is asked.
@@ -70,7 +72,7 @@ def resume(context: click.Context, run: str, max_failures: str | None, concurren
     from patchmode.workflow.ports import Step
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures)
+    how = options_from(concurrency, max_failures, operation_timeout)
     store = composition.run_store(settings)
     journal = store.open(run)
     plan = journal.plan
