@@ -184,6 +184,10 @@ class _Application:
         self._errors: dict[str, MachineError] = {}
         self._sent_before = azure.ledger.by_method()
         self._settled: dict[ResourceId, asyncio.Event] = {}
+        self._senders = 0
+        """How many workers have not come to their end."""
+        self._settling = 0
+        """How many of them wait for a change of theirs to end."""
         self._follower = Follower(
             azure,
             self._landed,
@@ -220,15 +224,15 @@ class _Application:
         )
 
     async def _send_all(self, queue: Iterator[JournalEntry]) -> None:
-        workers = min(self._options.concurrency, len(self._entries))
-        await all_of(self._work(queue) for _ in range(workers))
+        self._senders = min(self._options.concurrency, len(self._entries))
+        await all_of(self._work(queue) for _ in range(self._senders))
         self._follower.finish()
 
     async def _work(self, queue: Iterator[JournalEntry]) -> None:
         while self._may_send():
             entry = next(queue, None)
             if entry is None:
-                return
+                break
             if self._options.max_failures is None:
                 await self._sender.carry_out(entry)
                 self._tell(None)
@@ -236,7 +240,20 @@ class _Application:
             settled = self._settled[entry.change.id] = asyncio.Event()
             await self._sender.carry_out(entry)
             self._tell(None)
-            await settled.wait()
+            await self._settle(settled)
+        self._senders -= 1
+        self._hurry()
+
+    async def _settle(self, settled: asyncio.Event) -> None:
+        self._settling += 1
+        self._hurry()
+        await settled.wait()
+        self._settling -= 1
+        self._hurry()
+
+    def _hurry(self) -> None:
+        """Where every sender waits for ends, the ends are what everything waits for."""
+        self._follower.hurry(is_awaited=self._settling == self._senders)
 
     def _may_send(self) -> bool:
         return not (self._stop.is_set() or self._budget_is_spent)

@@ -83,7 +83,9 @@ class Board:
 
     sweeper: Sweeper
     more_coming: bool = True
-    """Whether PATCHes are still being sent."""
+    """Whether PATCHes are still to be sent."""
+    is_awaited: bool = False
+    """Whether none is sent until a change ends."""
     parts: dict[tuple[str, MachineKind], dict[ResourceId, Flight]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, flight: Flight) -> None:
@@ -117,7 +119,7 @@ class Board:
         waited = now - min(flight.due for flight in due)
         if any(flight.is_scout for flight in due):
             return True
-        if self.more_coming:
+        if self.more_coming and not self.is_awaited:
             return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])
         return waited >= CLOSING_OVERDUE_S or len(due) >= CLOSING_SHARE * waiting
 

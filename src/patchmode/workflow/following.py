@@ -120,6 +120,13 @@ class Follower:
         else:
             await self._landed([result])
 
+    def hurry(self, *, is_awaited: bool) -> None:
+        """Nothing is sent until a change ends (or it is again): then waiting for company does not pay.
+
+        Unlike at the end, a list is still preferred to many GETs: more of the fleet is to come, and to be read.
+        """
+        self._board.is_awaited = is_awaited
+
     def finish(self) -> None:
         """Nothing more will be sent: `run` returns once every change has ended."""
         self._board.more_coming = False

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
-from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, settings_of, vm
+from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, settings_of, vm
 
 from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.applying import ApplyOptions, MaxFailures
 from patchmode.workflow.flights import Flight, waiting_text
 from patchmode.workflow.pace import Pace
 
@@ -57,6 +57,19 @@ def test_operation_that_never_ends_is_unknown_and_its_url_is_kept() -> None:
     error = runs.error_of(report.results[0])
     assert (error.code, error.may_have_been_applied) == ("StillRunning", True)
     assert "https://management.azure.com/operations/1?t=1" in error.advice
+
+
+@pytest.mark.parametrize(("machines", "concurrency"), [(29, 64), (29, 4), (300, 64), (1_000, 64)])
+def test_failure_budget_does_not_make_ends_wait_for_company(machines: int, concurrency: int) -> None:
+    """Where no change is sent until another ends, nothing is gained by leaving machines unread."""
+    azure = fleet_of(machines, duration_s=0.5)
+    options = ApplyOptions(concurrency=concurrency, max_failures=MaxFailures(count=1))
+    began = VirtualLoop.elapsed()
+    report = runs.apply_all(azure, options=options)
+    rounds = -(-machines // concurrency)
+    assert report.counts.verified == machines
+    assert VirtualLoop.elapsed() - began <= 3 * rounds + 2
+    assert sum(report.requests.values()) / machines < 1.3
 
 
 def test_who_is_waited_for_is_told_each_minute() -> None:
