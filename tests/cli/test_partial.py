@@ -119,6 +119,31 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
     assert counts["notSent"] > 0
 
 
+def test_a_run_that_another_process_carries_out_is_not_rolled_back(start: Start) -> None:
+    """What it will have changed is not known yet, so there is no honest way back to plan."""
+    program = start("small", lro_seconds=600)
+    applying = subprocess.Popen(
+        [PROGRAM, "apply", "--all", "--yes", "--operation-timeout", "60"],
+        cwd=program.folder,
+        env=program.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert applying.stderr is not None
+    while "Applying" not in applying.stderr.readline():
+        assert applying.poll() is None
+    done = program("rollback", "latest", "--yes")
+    applying.kill()
+    applying.communicate()
+    assert done.code == 12
+    assert f"is held by process {applying.pid}" in done.err
+    # Nobody holds it any more; its machines are left alone only for as long as their operations run.
+    after = program("rollback", "latest", "--yes")
+    assert after.code == 0
+    assert "when the operation has ended" in after.err
+
+
 def test_rollback_leaves_what_it_may_not_restore_and_says_why(start: Start) -> None:
     """Handing a machine back to Azure's own patching needs a word of its own."""
     program = start("small")

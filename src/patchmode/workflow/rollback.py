@@ -27,7 +27,7 @@ async def make_rollback_plan(
 
     Args:
         azure: a connection to the run's target; reading is enough.
-        journal: the run; it stays open.
+        journal: the run; it stays open. Open it for writing: then no other process is still carrying it out.
         allow_azure_managed: whether machines may come back to where Azure patches and reboots them at will.
         clock: for the plan's time.
         tool_version: stands in the plan file.

@@ -49,8 +49,12 @@ def command(
 
     settings = settings_of(context)
     how = options_from(concurrency, max_failures, operation_timeout)
-    journal = composition.run_store(settings).open(run)
-    plan, principal = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+    # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
+    journal = composition.run_store(settings).open(run, for_writing=True)
+    try:
+        plan, principal = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+    finally:
+        journal.release()
     path = composition.new_plan_path(settings, composition.clock())
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
