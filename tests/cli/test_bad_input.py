@@ -33,7 +33,9 @@ def sent(program: Program) -> list[str]:
         (["plan", "--to", "windows-update", "--all"], 2, "'windows-update' is not one of"),
         (["apply"], 2, "apply needs to know which machines"),
         (["apply", "plan.json", "--all"], 2, "A plan file holds its own machines"),
-        (["apply", "nowhere.json", "--yes"], 1, "could not read the plan nowhere.json"),
+        (["apply", "nowhere.json", "--yes"], 2, "could not read the plan nowhere.json: No such file or directory"),
+        (["apply", ".", "--yes"], 2, "could not read the plan .: Is a directory"),
+        (["verify", "nowhere.json"], 2, "could not read the plan nowhere.json: No such file or directory"),
         (["apply", "--all", "--max-failures", "none"], 2, "'none' is not a failure budget"),
         (["apply", "--all", "--max-failures", "0"], 2, "'0' is not a failure budget"),
         (["apply", "--all", "--concurrency", "0"], 2, "0 is not in the range"),
@@ -43,7 +45,8 @@ def sent(program: Program) -> list[str]:
         (["runs", "show"], 2, "there is no run 'latest'"),
         (["runs", "resume", "x"], 2, "there is no run 'x'"),
         (["explain"], 2, "Missing argument 'MACHINE'"),
-        (["plan", "--ids-file", "nowhere.txt"], 1, "nowhere.txt could not be read"),
+        (["plan", "--ids-file", "nowhere.txt"], 2, "nowhere.txt could not be read: No such file or directory"),
+        (["plan", "--ids-file", "."], 2, ". could not be read: Is a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -52,6 +55,7 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
     done = offline(*args)
     assert done.code == code, done.err
     assert told in done.err
+    assert "free space" not in done.err
     assert done.out == ""
 
 

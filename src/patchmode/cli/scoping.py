@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from patchmode.errors import StorageError, UsageError
+from patchmode.errors import UsageError
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Filters, Scope
@@ -24,7 +24,7 @@ def scope_from(options: dict[str, Any]) -> Scope:
         options: a command's keyword arguments; those of the scope are removed from it.
 
     Raises:
-        UsageError: a filter or a file of ids cannot be understood. StorageError: a file cannot be read.
+        UsageError: a filter or a file of ids cannot be understood, or a file cannot be read.
     """
     ids = [text for value in options.pop("ids") for text in _split(value)]
     for name in options.pop("ids_file"):
@@ -131,6 +131,8 @@ def _text_of(name: str) -> str:
             return sys.stdin.read()
         return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise StorageError(f"{name} could not be read: {error.strerror}.", advice="Check the path.") from error
+        raise UsageError(
+            f"{name} could not be read: {error.strerror}.", advice="Check the path, and that you may read the file."
+        ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not a text file.", advice="Put one resource id on a line, UTF-8.") from error

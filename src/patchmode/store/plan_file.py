@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from patchmode.errors import BrokenPlanError, StorageError
+from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.plan import Plan
-from patchmode.store.atomic import storage_error, write_whole
+from patchmode.store.atomic import write_whole
 from patchmode.store.formats import PLAN_FORMAT, PlanDocument
 from patchmode.store.plan_checks import check_plan
 from patchmode.store.plan_rows import plan_from_document, plan_to_document
@@ -45,14 +45,17 @@ def read_plan(path: Path) -> Plan:
     """Read a plan file that is whole, unedited and of a version that this program knows.
 
     Raises:
-        StorageError: the file cannot be read.
+        UsageError: there is no such file, or it may not be read.
         BrokenPlanError: it is not a plan, is cut short, was edited, comes from another version, or contradicts itself;
             the message says which.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise storage_error(f"could not read the plan {path}", error) from error
+        raise UsageError(
+            f"could not read the plan {path}: {error.strerror or error}.",
+            advice="Check the path, and that you may read the file; `patchmode plan --out FILE` writes one.",
+        ) from error
     return decode_plan(content, name=str(path))
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.store import plans
 
-from patchmode.errors import BrokenPlanError, StorageError
+from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Plan
@@ -210,7 +210,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_read_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"could not read the plan .*missing\.json: No such file"):
+    with pytest.raises(UsageError, match=r"could not read the plan .*missing\.json: No such file"):
         plan_file.read_plan(tmp_path / "missing.json")
 
 
