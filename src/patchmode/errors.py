@@ -22,6 +22,26 @@
 Must not: print, log or exit.
 """
 
+OUR_CODES = frozenset(
+    {
+        "ForeignHost",
+        "GatewayPage",
+        "NoAnswer",
+        "NoErrorBody",
+        "NoIdColumn",
+        "NotSecure",
+        "NotSent",
+        "NotTrusted",
+        "ResultTruncated",
+        "Stopped",
+        "TenantSubscriptionLimit",
+        "UnnamedError",
+        "UnreadableBody",
+        "UnusableAnswer",
+    }
+)
+"""Codes of a `RequestError` that no service sent. They are for programs; the message says the same in words."""
+
 
 class PatchmodeError(Exception):
     """Root of every error that patchmode raises on purpose.
@@ -104,6 +124,11 @@ class RequestError(PatchmodeError):
         self.target = target
         self.request_id = request_id
         self.correlation_id = correlation_id
+
+    @property
+    def service_code(self) -> str | None:
+        """The code that the service itself answered; None where it named none."""
+        return None if self.code in OUR_CODES else self.code
 
 
 class NotSentError(RequestError):

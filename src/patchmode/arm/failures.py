@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from patchmode.arm.wire import decode
 from patchmode.errors import (
+    OUR_CODES,
     ForbiddenError,
     MaybeAppliedError,
     PreconditionError,
@@ -213,8 +214,10 @@ def rejection(
     """
     is_lost = not attempt.is_read and (status >= 500 or status == 408 or (status == 412 and lost_before))
     kind: type[RequestError] = MaybeAppliedError if is_lost else _kind_of(status)
+    # A code of ours after the number would read as if the service had sent it.
+    answer = f"{status}" if fault.code in OUR_CODES else f"{status} {fault.code}"
     return kind(
-        f"{attempt} was answered {status} {fault.code}: {fault.message}",
+        f"{attempt} was answered {answer}: {fault.message}",
         code=fault.code,
         status=status,
         target=fault.target,

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import click
 
@@ -78,7 +79,7 @@ def run(args: Sequence[str]) -> int:
         click.echo("patchmode: interrupted.", err=True)
         return Exit.INTERRUPTED
     except PatchmodeError as error:
-        _tell(error)
+        tell(error)
         return exit_for(error)
     except OSError as error:
         return _after_output_fault(error)
@@ -90,18 +91,22 @@ def _tell_usage(error: click.UsageError) -> None:
         click.echo(f"  Help: {error.ctx.command_path} --help", err=True)
 
 
-def _tell(error: PatchmodeError) -> None:
+def tell(error: PatchmodeError) -> None:
+    """Tell an error on standard error: what happened, what to do, and what identifies it to Azure's support."""
     click.echo(f"patchmode: {error.message}", err=True)
     if error.advice:
         click.echo(f"  What to do: {error.advice}", err=True)
     if isinstance(error, RequestError):
         facts = [
-            ("HTTP status", error.status),
-            ("code", error.code),
+            # A fault that patchmode found in a good answer is no HTTP error.
+            ("HTTP status", None if error.status == HTTPStatus.OK else error.status),
+            ("code", error.service_code),
             ("request id", error.request_id),
             ("correlation id", error.correlation_id),
         ]
-        click.echo("  " + ", ".join(f"{name} {value}" for name, value in facts if value), err=True)
+        told = [f"{name} {value}" for name, value in facts if value]
+        if told:
+            click.echo(f"  {', '.join(told)}", err=True)
 
 
 def _after_output_fault(error: OSError) -> int:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import click
 
 from patchmode.cli.settings import Settings
+from patchmode.errors import OUR_CODES
 from patchmode.model.outcome import ChangeResult, Result
 from patchmode.reports.headings import short
 from patchmode.reports.paint import printable
@@ -79,11 +80,16 @@ def finished(progress: Progress) -> int:
 
 
 def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, gap: str = "  ") -> str:
-    """Done, failed, skipped, waiting, machines per second, time left; what is nought is left out."""
-    parts = [f"{progress.done:,} done"]
-    parts += [f"{progress.failed:,} failed"] if progress.failed else []
-    parts += [f"{skipped:,} skipped"] if skipped else []
-    parts += [f"{progress.waiting:,} waiting"] if progress.waiting else []
+    """Done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out."""
+    counted = {
+        "failed": progress.failed,
+        "unknown": progress.unknown,
+        "stale": progress.stale,
+        "not sent": progress.not_sent,
+        "skipped": skipped,
+        "waiting": progress.waiting,
+    }
+    parts = [f"{progress.done:,} done", *(f"{count:,} {what}" for what, count in counted.items() if count)]
     ended = finished(progress)
     if ended and elapsed_s > 0:
         rate = ended / elapsed_s
@@ -109,7 +115,8 @@ def failure_text(result: ChangeResult) -> str:
     reason = str(result.result)
     if error is not None:
         # The message names request and machine once more; what Azure said comes after its code.
-        reason = f"{error.code}: {error.message.partition(f'{error.code}: ')[2] or error.message}"
+        said = error.message.partition(f"{error.code}: ")[2] or error.message
+        reason = said if error.code in OUR_CODES else f"{error.code}: {said}"
     return printable(f"✗ {short(result.id)}  {reason}")
 
 

@@ -51,6 +51,16 @@ def test_every_shape_is_read(body: bytes, code: str, said: str) -> None:
     assert said in fault.message
 
 
+def test_a_code_of_ours_is_not_told_as_the_services() -> None:
+    """`500 NoErrorBody` reads as if Azure had said so; programs still find it in `code`."""
+    error = rejection(READ, 500, read_fault(b""), {})
+    assert str(error) == "GET /subscriptions/s/x was answered 500: the answer had no body"
+    assert (error.code, error.service_code) == ("NoErrorBody", None)
+    named = rejection(READ, 404, read_fault(b'{"error":{"code":"NotFound","message":"gone"}}'), {})
+    assert str(named) == "GET /subscriptions/s/x was answered 404 NotFound: gone"
+    assert named.service_code == "NotFound"
+
+
 def test_resource_graph_says_where_the_query_is_wrong() -> None:
     """The position stands in the details, beside a message that says nothing (recorded)."""
     position = {"line": 1, "characterPositionInLine": 34, "token": "<EOF>"}
