@@ -99,6 +99,6 @@ def _tell_resume(run: str) -> None:
 
 
 def _tell_next(report: RunReport, settings: Settings) -> None:
-    say(f"Prove it again with: patchmode verify {report.run}", settings)
     if report.counts.applied:
+        say(f"Prove it again with: patchmode verify {report.run}", settings)
         say(f"Undo it with:        patchmode rollback {report.run}", settings)

@@ -179,7 +179,7 @@ class _Application:
         self._budget_is_spent = False
         self._entries = journal.entries()
         self._results = {entry.change.id: entry.result for entry in self._entries if entry.result and _is_over(entry)}
-        self._applied = sum(result.result is Result.APPLIED for result in self._results.values())
+        self._ends = Counter(result.result for result in self._results.values())
         self._failures = 0
         self._errors: dict[str, MachineError] = {}
         self._sent_before = azure.ledger.by_method()
@@ -265,7 +265,7 @@ class _Application:
             if result.error is not None:
                 self._errors[str(result.id)] = result.error
             self._failures += _is_failure(result)
-            self._applied += result.result is Result.APPLIED
+            self._ends[result.result] += 1
             self._tell(result)
             if settled := self._settled.pop(result.id, None):
                 settled.set()
@@ -295,8 +295,11 @@ class _Application:
         self._observer.progressed(
             Progress(
                 total=total,
-                done=self._applied,
-                failed=ended - self._applied,
+                done=self._ends[Result.APPLIED],
+                failed=self._ends[Result.FAILED],
+                unknown=self._ends[Result.UNKNOWN],
+                stale=self._ends[Result.STALE],
+                not_sent=self._ends[Result.NOT_SENT],
                 waiting=waiting,
                 not_started=total - ended - waiting,
                 latest=latest,

@@ -353,6 +353,13 @@ class Progress:
     total: int
     done: int = 0
     failed: int = 0
+    """Refused by Azure, or its operation failed."""
+    unknown: int = 0
+    """Sent, and how it ended was not learned."""
+    stale: int = 0
+    """The machine moved since the plan."""
+    not_sent: int = 0
+    """It had its turn, and nothing could be sent."""
     waiting: int = 0
     """Sent, operation not yet at its end."""
     not_started: int = 0

@@ -190,6 +190,8 @@ def test_the_tally_leaves_out_what_is_nought() -> None:
     assert (
         tally_text(progress, skipped=7, elapsed_s=21) == "40 done  2 failed  7 skipped  8 waiting  2.0 VMs/s  29 s left"
     )
+    others = Progress(total=9, done=1, failed=1, unknown=2, stale=4, not_sent=1)
+    assert tally_text(others, skipped=0, elapsed_s=0) == "1 done  1 failed  2 unknown  4 stale  1 not sent"
     assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done"
     assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
 

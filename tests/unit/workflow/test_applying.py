@@ -102,15 +102,25 @@ def test_subscriptions_and_regions_take_turns() -> None:
     assert [entry.change.id.name for entry in interleave(entries)] == ["a1", "b1", "c1", "a2", "a3"]
 
 
-def test_progress_adds_up_at_each_moment() -> None:
+def test_progress_adds_up_at_each_moment_and_tells_the_ends_apart() -> None:
     azure = fleet_of(30)
-    azure.machines[machine_id("vm-0003")].faults.append("ScopeLocked:409")
+    plan = azure.plan()
+    for number in range(4):
+        azure.edit(machine_id(f"vm-{number:04}"), tag="db")
+    faults = {4: ["ScopeLocked:409"], 5: ["lost-before"] * 3, 6: ["not-sent"]}
+    for number, script in faults.items():
+        azure.machines[machine_id(f"vm-{number:04}")].faults.extend(script)
     watcher = runs.Watcher()
-    runs.apply_all(azure, observer=watcher)
-    for progress in watcher.progress:
-        assert progress.done + progress.failed + progress.waiting + progress.not_started == progress.total == 30
-    assert (watcher.progress[0].not_started, watcher.progress[-1].done, watcher.progress[-1].failed) == (30, 29, 1)
-    assert list(watcher.progress[-1].errors) == [str(machine_id("vm-0003"))]
+    counts = runs.apply_all(azure, plan=plan, observer=watcher).counts
+    for one in watcher.progress:
+        ended = one.done + one.failed + one.unknown + one.stale + one.not_sent
+        assert ended + one.waiting + one.not_started == one.total == 30
+    first, last = watcher.progress[0], watcher.progress[-1]
+    assert first.not_started == 30
+    assert (last.done, last.failed, last.unknown, last.stale, last.not_sent) == (23, 1, 1, 4, 1)
+    assert (counts.applied, counts.failed, counts.unknown, counts.stale, counts.not_sent) == (23, 1, 1, 4, 1)
+    assert list(last.errors)[-1] in {str(machine_id(f"vm-{number:04}")) for number in range(7)}
+    assert len(last.errors) == 7
 
 
 # ------------------------------------------------------------------------------------------------ the machine moved

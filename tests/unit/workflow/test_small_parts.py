@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import UTC
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.workflow.fleet_double import fleet_of
 
 from patchmode.errors import PatchmodeError, RejectedError
-from patchmode.model.outcome import ChangeResult, Difference, Result
+from patchmode.model.outcome import ChangeResult, Difference, Result, Verification
 from patchmode.workflow.clock import ScaledClock, SystemClock
 from patchmode.workflow.ports import JournalEntry, Step
 from patchmode.workflow.refusals import advice_for, is_gone, machine_error, stale_error
-from patchmode.workflow.runs import make_report, result_of
+from patchmode.workflow.runs import count, make_report, result_of
 from patchmode.workflow.together import all_of
 
 # ------------------------------------------------------------------------------------------------ clocks
@@ -123,6 +125,18 @@ def test_missing_machine_is_known_by_status_or_code() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ reports
+
+
+@given(ends=st.lists(st.tuples(st.sampled_from(Result), st.sampled_from([None, False, True])), max_size=12))
+def test_no_more_are_verified_than_were_applied(ends: list[tuple[Result, bool | None]]) -> None:
+    """What was looked at after a failed operation may show the settings all the same."""
+    plan = fleet_of(len(ends)).plan()
+    results = [
+        ChangeResult(change.id, result, verification=None if seen is None else Verification(change.id, seen))
+        for change, (result, seen) in zip(plan.changes, ends, strict=True)
+    ]
+    counts = count(plan, results)
+    assert counts.verified == ends.count((Result.APPLIED, True)) <= counts.applied
 
 
 def test_counts_that_do_not_add_up_are_refused() -> None:
