@@ -18,6 +18,7 @@ from patchmode.reports.paint import printable
 from patchmode.workflow.ports import Observer, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BEFORE_RATE = 1.0
 _BAD = {Result.FAILED, Result.UNKNOWN, Result.STALE}
 
 
@@ -63,15 +64,22 @@ class Lines(Remarks):
         self.doing = doing
         self.began = time.monotonic()
         self.told = float("-inf")
+        self.before: int | None = None
+        self.line = ""
 
     def progressed(self, progress: Progress) -> None:
         """Tell the tally when it is time, and at the end."""
         now = time.monotonic()
+        if self.before is None:
+            self.before = finished(progress)
         if finished(progress) < progress.total and now - self.told < SECONDS_BETWEEN_LINES:
             return
         self.told = now
-        tally = tally_text(progress, skipped=self.skipped, elapsed_s=now - self.began)
-        click.echo(f"{self.doing}: {finished(progress):,}/{progress.total:,}  {tally}", err=True)
+        tally = tally_text(progress, skipped=self.skipped, elapsed_s=now - self.began, before=self.before)
+        line = f"{self.doing}: {finished(progress):,}/{progress.total:,}  {tally}"
+        if line != self.line:
+            self.line = line
+            click.echo(line, err=True)
 
 
 def finished(progress: Progress) -> int:
@@ -79,8 +87,16 @@ def finished(progress: Progress) -> int:
     return progress.total - progress.waiting - progress.not_started
 
 
-def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, gap: str = "  ") -> str:
-    """Done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out."""
+def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: int = 0, gap: str = "  ") -> str:
+    """Done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out.
+
+    Args:
+        progress: the run's.
+        skipped: machines that the plan leaves alone.
+        elapsed_s: since this process began; a rate is told after the first second only, earlier it means nothing.
+        before: changes that had ended by then, in an earlier process, and so tell nothing of the rate.
+        gap: between the parts.
+    """
     counted = {
         "failed": progress.failed,
         "unknown": progress.unknown,
@@ -91,8 +107,8 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, gap: str =
     }
     parts = [f"{progress.done:,} done", *(f"{count:,} {what}" for what, count in counted.items() if count)]
     ended = finished(progress)
-    if ended and elapsed_s > 0:
-        rate = ended / elapsed_s
+    if ended > before and elapsed_s >= SECONDS_BEFORE_RATE:
+        rate = (ended - before) / elapsed_s
         parts.append(f"{rate:.1f} VMs/s")
         if ended < progress.total:
             parts.append(f"{duration_text((progress.total - ended) / rate)} left")
@@ -137,8 +153,13 @@ def _bar(settings: Settings, *, skipped: int, doing: str) -> Iterator[Observer]:
         class Bar(Remarks):
             """Moves the bar; tells each failure once, above it."""
 
+            before: int | None = None
+
             def progressed(self, progress: Progress) -> None:
-                tally = tally_text(progress, skipped=skipped, elapsed_s=time.monotonic() - began, gap=" ")
+                if self.before is None:
+                    self.before = finished(progress)
+                elapsed_s = time.monotonic() - began
+                tally = tally_text(progress, skipped=skipped, elapsed_s=elapsed_s, before=self.before, gap=" ")
                 text = f"{finished(progress)}/{progress.total} {tally}"
                 bars.update(task, total=progress.total, completed=finished(progress), description=text)
                 latest = progress.latest

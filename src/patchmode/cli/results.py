@@ -98,13 +98,14 @@ def _run_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def runs_result(runs: tuple[RunSummary, ...]) -> Result:
-    """The list of runs."""
+    """The list of runs, the oldest first as the store has them; told newest first in every format."""
     from patchmode.reports.run_text import runs_lines
 
-    rows = [_summary_row(run) for run in runs]
+    newest_first = runs[::-1]
+    rows = [_summary_row(run) for run in newest_first]
     return Result(
         document={"format": "patchmode/runs/v1", "runs": rows},
-        lines=lambda paint: runs_lines(runs, paint=paint),
+        lines=lambda paint: runs_lines(newest_first, paint=paint),
         rows=lambda: rows,
         columns=("run", "state", "createdAt", "changes", "ended", "rollbackOf", "endpoint", "tenantId", "problem"),
     )

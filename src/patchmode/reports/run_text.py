@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
-from patchmode.reports.headings import short, some, target_text
+from patchmode.reports.headings import plural, short, some, target_text
 from patchmode.reports.paint import Paint
 from patchmode.reports.verification import mismatch_lines
 
@@ -74,13 +74,13 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
     requests = sum(report.requests.values())
     if requests:
         each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
-        yield f"  {requests:,} requests: {each}."
+        yield f"  {plural(requests, 'request')}: {each}."
 
 
 def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
-    """The list of runs, newest first, as lines without line feeds."""
+    """The list of runs in the order given, as lines without line feeds."""
     columns = (Column("RUN"), Column("STATE"), Column("ENDED"), Column("UNDOES", 6), Column("TARGET", 20))
-    yield from lines(columns, [_summary(run) for run in reversed(runs)], paint=paint)
+    yield from lines(columns, [_summary(run) for run in runs], paint=paint)
 
 
 def _summary(run: RunSummary) -> list[Cell | str]:

@@ -124,7 +124,7 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
     if odd:
         raise UnsafeError(
             f"The plan does not account for its scope: {odd[0]} {'stands in it twice' if twice else 'has no end'} "
-            f"({len(odd)} machines in all).",
+            f"({len(odd)} in all).",
             advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
         )
 

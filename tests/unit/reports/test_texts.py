@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from patchmode.cli.progress import duration_text, failure_text, tally_text
+from patchmode.cli.output import as_values
+from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
+from patchmode.cli.results import runs_result
+from patchmode.cli.settings import Settings
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import (
     ChangeResult,
@@ -179,9 +182,23 @@ def test_runs_are_listed_newest_first_and_a_damaged_one_says_so() -> None:
         RunSummary("R2", "unreadable", problem="R2.sqlite is damaged."),
     )
     text = list(runs_lines(runs, paint=PLAIN))
-    assert text[1].split()[:2] == ["R2", "unreadable"]
-    assert text[1].endswith("R2.sqlite is damaged.")
-    assert text[2].split()[:3] == ["R1", "finished", "3/3"]
+    assert text[1].split()[:3] == ["R1", "finished", "3/3"]
+    assert text[2].split()[:2] == ["R2", "unreadable"]
+    assert text[2].endswith("R2.sqlite is damaged.")
+
+
+def test_runs_are_told_newest_first_in_every_format() -> None:
+    """The store lists them oldest first, and a reader of the table may also read the JSON."""
+    told = runs_result((RunSummary("R1", "finished"), RunSummary("R2", "finished")))
+    assert [line.split()[0] for line in told.lines(PLAIN)] == ["RUN", "R2", "R1"]
+    assert [run["run"] for run in as_values(told.document)["runs"]] == ["R2", "R1"]
+    assert [run["run"] for run in told.rows()] == ["R2", "R1"]
+
+
+def test_one_request_is_no_requests() -> None:
+    """The tally is read by people."""
+    report = RunReport("R1", "finished", RunCounts(scope=1, applied=1), {"GET": 1}, ())
+    assert list(run_lines(report, TARGET, paint=PLAIN))[-1] == "  1 request: 1 GET."
 
 
 def test_the_tally_leaves_out_what_is_nought() -> None:
@@ -194,6 +211,22 @@ def test_the_tally_leaves_out_what_is_nought() -> None:
     assert tally_text(others, skipped=0, elapsed_s=0) == "1 done  1 failed  2 unknown  4 stale  1 not sent"
     assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done"
     assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
+
+
+def test_a_rate_counts_what_ended_while_one_looked() -> None:
+    """A run that is resumed at its end has no rate, and one resumed half-way not that of the first half."""
+    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.001, before=3) == "3 done"
+    half = Progress(total=100, done=60, not_started=40)
+    assert tally_text(half, skipped=0, elapsed_s=10, before=50) == "60 done  1.0 VMs/s  40 s left"
+    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.4) == "3 done"
+
+
+def test_a_finished_run_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a rate, however often the engine tells that nothing is left."""
+    lines = Lines(Settings(), skipped=0, doing="Applying")
+    for _ in range(3):
+        lines.progressed(Progress(total=2, done=2))
+    assert capsys.readouterr().err == "Applying: 2/2  2 done\n"
 
 
 @pytest.mark.parametrize(
