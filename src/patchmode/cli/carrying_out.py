@@ -16,6 +16,7 @@ from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
 from patchmode.cli.running import run_writing
 from patchmode.cli.settings import Settings
+from patchmode.errors import SignInError
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
@@ -70,6 +71,10 @@ def carry_out(
         except KeyboardInterrupt:
             for journal in journals:
                 journal.close(state="interrupted")
+                _tell_resume(journal.run)
+            raise
+        except SignInError:
+            for journal in journals:
                 _tell_resume(journal.run)
             raise
     emit(run_result(report, plan.target), settings)

@@ -20,7 +20,7 @@ from patchmode.rules.verification import differences
 from patchmode.workflow.flights import Board, Flight, waiting_text
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
-from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, machine_error
+from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, is_signed_out, machine_error, signed_out
 from patchmode.workflow.sweeping import Reading, Sweeper
 from patchmode.workflow.together import all_of
 
@@ -349,6 +349,8 @@ class Follower:
         try:
             status = await self._azure.writer.operation(flight.operation_url)
         except RequestError as error:
+            if is_signed_out(error):
+                raise signed_out(error) from error
             if isinstance(error, RejectedError) and not isinstance(error, ThrottledError):
                 how, flight.operation_url = "cannot be asked", None
             else:

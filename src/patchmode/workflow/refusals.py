@@ -10,7 +10,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 
 from collections.abc import Sequence
 
-from patchmode.errors import RequestError
+from patchmode.errors import RequestError, SignInError
 from patchmode.model.outcome import Difference, MachineError
 from patchmode.model.plan import Change
 
@@ -53,6 +53,7 @@ _ADVICE_BY_CODE = {
 }
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
+SIGN_IN = "Sign in again (az login), then take the run up with `patchmode runs resume`."
 VERIFY = "Run `patchmode verify` to see what the machine shows."
 
 
@@ -110,6 +111,16 @@ def restless_error(change: Change, tries: int) -> MachineError:
     )
     advice = "Wait until the extension or agent work on it has ended, then make a new plan."
     return MachineError("MachineKeepsMoving", message, may_have_been_applied=False, advice=advice, http_status=412)
+
+
+def is_signed_out(error: RequestError) -> bool:
+    """Whether the service no longer knows who asks; the connection has then renewed its sign-in once in vain."""
+    return error.status == 401
+
+
+def signed_out(error: RequestError) -> SignInError:
+    """What ends the whole run on a 401: no other machine would fare better."""
+    return SignInError(error.message, advice=SIGN_IN)
 
 
 def is_concurrent(error: RequestError) -> bool:

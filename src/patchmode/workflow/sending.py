@@ -5,6 +5,7 @@ Must not: compute what is sent. The body goes out as it stands in the plan, to a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError
 from patchmode.model.machine import Machine
@@ -14,7 +15,15 @@ from patchmode.rules.verification import differences, moved
 from patchmode.workflow.flights import Flight
 from patchmode.workflow.following import Follower, Landed
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step
-from patchmode.workflow.refusals import already_set_error, is_concurrent, machine_error, restless_error, stale_error
+from patchmode.workflow.refusals import (
+    already_set_error,
+    is_concurrent,
+    is_signed_out,
+    machine_error,
+    restless_error,
+    signed_out,
+    stale_error,
+)
 
 TRIES = 4
 """PATCHes of one machine in one run at most: Azure allows 12 in a burst and 4 a minute."""
@@ -131,10 +140,18 @@ class Sender:
             case _ if is_concurrent(error) and attempt.tries < TRIES:
                 await self._clock.sleep(_PAUSE_S * 2**attempt.tries)
                 return True
+            case _ if is_signed_out(error):
+                await self._end_signed_out(attempt, error)
             case _:
                 result = Result.FAILED
         await self._end(attempt, result, machine_error(error, may_have_been_applied=attempt.is_uncertain))
         return False
+
+    async def _end_signed_out(self, attempt: _Attempt, error: RequestError) -> NoReturn:
+        """End the run; the change goes on at resume, from "intended" where an earlier attempt's fate is not known."""
+        if not attempt.is_uncertain:
+            await self._end(attempt, Result.NOT_SENT, machine_error(error, may_have_been_applied=False))
+        raise signed_out(error) from error
 
     async def _examine(self, attempt: _Attempt) -> Machine | None:
         """Read the machine and decide: itself when the PATCH may be sent, None when the change is settled."""
@@ -142,6 +159,8 @@ class Sender:
         try:
             machine = await self._provider.get(change.id, change.kind)
         except RequestError as error:
+            if is_signed_out(error):
+                await self._end_signed_out(attempt, error)
             await self._end_unread(attempt, error)
             return None
         document = machine.document or {}

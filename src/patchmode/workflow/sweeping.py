@@ -18,6 +18,7 @@ from patchmode.errors import ForbiddenError, RequestError
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.ports import Provider
+from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
 
 PAGE = 50
@@ -115,6 +116,8 @@ class Sweeper:
             try:
                 return Reading(await self._provider.get(wanted.id, wanted.kind))
             except RequestError as error:
+                if is_signed_out(error):
+                    raise signed_out(error) from error
                 return Reading(None, error)
 
     async def _read_subscription(self, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
@@ -139,7 +142,9 @@ class Sweeper:
         try:
             async with self._slots:
                 await self._read_list(place, wanted, sweep)
-        except ForbiddenError:
+        except ForbiddenError as error:
+            if is_signed_out(error):
+                raise signed_out(error) from error
             # A role on single machines or groups may still allow the narrower reads.
             self._note(place, math.inf)
         except RequestError as error:

@@ -176,6 +176,8 @@ class FleetDouble:
         """Changes what a read shows of a machine with an operation; told whether it still runs."""
         self.no_operation_url = False
         self.signed_out = False
+        self.is_refusing = False
+        """Every request is answered 401, as after a token was revoked and the new one is refused as well."""
         self.read_only = False
         self.target = TARGET
         self.under_way = 0
@@ -348,6 +350,9 @@ class FleetDouble:
             raise SignInError("the token has expired and no credential gives another")
         self.log.append((method, what))
         await asyncio.sleep(0)
+        if self.is_refusing:
+            code = "InvalidAuthenticationToken"
+            raise ForbiddenError(f"{method} {what} was answered 401 {code}", code=code, status=401)
 
     # what others do
 

@@ -477,6 +477,61 @@ def test_expired_sign_in_ends_the_run_and_resume_finishes_it() -> None:
     assert set(azure.writes().values()) == {1}
 
 
+@pytest.mark.parametrize("etag", [True, False])
+def test_token_that_is_refused_for_good_ends_the_run_and_fails_no_machine(etag: bool) -> None:
+    azure = FleetDouble([vm(f"vm-{number}", etag=etag) for number in range(30)])
+
+    def revoke(machine: object) -> None:
+        azure.is_refusing = azure.count("PATCH") >= 10
+
+    azure.before_patch = revoke
+    with runs.temporary_store() as store:
+        with pytest.raises(SignInError, match="was answered 401 InvalidAuthenticationToken") as caught:
+            runs.apply_in(store, azure, plan=azure.plan(), options=ApplyOptions(concurrency=4))
+        assert "runs resume" in caught.value.advice
+        assert azure.count("PATCH") <= 14
+        journal = store.open()
+        report = report_of(journal)
+        journal.release()
+        assert (report.state, report.counts.failed, report.counts.stale) == ("interrupted", 0, 0)
+        written = {name for name, writes in azure.writes().items() if writes}
+        assert {one.id.name for one in report.results if one.result is Result.NOT_SENT}.isdisjoint(written)
+        azure.before_patch, azure.is_refusing = (lambda _: None), False
+        assert runs.apply_in(store, azure).counts == RunCounts(scope=30, applied=30, verified=30)
+    assert set(azure.writes().values()) == {1}
+
+
+@pytest.mark.parametrize(("duration_s", "after_s"), [(5.0, 3.0), (300.0, 3.0), (300.0, 100.0)])
+def test_token_that_is_refused_while_ends_are_awaited_ends_the_run(duration_s: float, after_s: float) -> None:
+    azure = fleet_of(3, duration_s=duration_s)
+
+    async def main(store: RunStore) -> None:
+        apply = asyncio.create_task(apply_plan(store.create(azure.plan()), azure, ApplyOptions(), clock=LoopClock()))
+        await asyncio.sleep(after_s)
+        azure.is_refusing = True
+        await apply
+
+    with runs.temporary_store() as store:
+        with pytest.raises(SignInError):
+            run_virtually(main(store))
+        azure.is_refusing = False
+        assert runs.apply_in(store, azure).counts == RunCounts(scope=3, applied=3, verified=3)
+    assert set(azure.writes().values()) == {1}
+
+
+def test_token_that_is_refused_after_a_lost_answer_leaves_it_unknown() -> None:
+    azure = one_machine("lost-after")
+    azure.after_write = lambda _: setattr(azure, "is_refusing", True)
+    with runs.temporary_store() as store:
+        with pytest.raises(SignInError):
+            runs.apply_in(store, azure, plan=azure.plan())
+        journal = store.open()
+        assert report_of(journal).counts == RunCounts(scope=1, unknown=1)
+        journal.release()
+        azure.is_refusing = False
+        assert runs.apply_in(store, azure).counts == RunCounts(scope=1, applied=1, verified=1)
+
+
 @settings(max_examples=50, deadline=None)
 @given(step=st.integers(0, 30), committed=st.booleans())
 def test_full_disk_sends_nothing_that_is_not_written_down(step: int, committed: bool) -> None:
