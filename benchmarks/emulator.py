@@ -72,7 +72,12 @@ async def over_tls(ready: dict[str, Any], ids: list[str]) -> None:
     trust = ssl.create_default_context(cafile=ready["caBundle"])
     connector = aiohttp.TCPConnector(ssl=trust, limit=CONCURRENCY)
     async with aiohttp.ClientSession(ready["endpoint"], connector=connector) as session:
-        form = {"client_id": ready["clientId"], "client_secret": "s", "grant_type": "client_credentials", "scope": "x"}
+        form = {
+            "client_id": ready["clientId"],
+            "client_secret": ready["clientSecret"],
+            "grant_type": "client_credentials",
+            "scope": f"{ready['endpoint']}/.default",
+        }
         async with session.post("/adfs/oauth2/token", data=form) as answer:
             token = (await answer.json())["access_token"]
         session.headers["Authorization"] = f"Bearer {token}"
@@ -91,7 +96,7 @@ async def over_tls(ready: dict[str, Any], ids: list[str]) -> None:
 async def in_process(made: Emulator, ids: list[str]) -> None:
     """Print a row for each kind of call, without a socket."""
     account = made.directory.accounts[next(iter(made.directory.accounts))]
-    token = made.tokens.issue(account, audience="x", issuer="x")
+    token = made.tokens.issue(account, audience="https://localhost:1", issuer="https://localhost:1/adfs")
     headers = {"host": "localhost:1", "authorization": f"Bearer {token}"}
 
     async def send(ask: Ask) -> None:

@@ -46,8 +46,9 @@ class Account:
     """A principal that may sign in."""
 
     principal: Principal
-    secret: str | None
-    """None: any secret is accepted."""
+    secret: str = DEFAULT_SECRET
+    is_everywhere: bool = False
+    """Whether it signs in to every tenant, not only to its own: the default account, unless the fleet places it."""
 
 
 class Directory:
@@ -57,21 +58,22 @@ class Directory:
         self.subscriptions: dict[str, Subscription] = {}
         self.groups: dict[str, ManagementGroup] = {}
         self.accounts: dict[str, Account] = {}
-        self.is_open = True
-        """Any client id signs in as the default principal: the fleet names no principals."""
         self.tenant_id = DEFAULT_TENANT
         self.clear()
 
     def clear(self) -> None:
         """Forget everything but the default tenant and principal."""
         self.subscriptions, self.groups, self.accounts = {}, {}, {}
-        self.is_open = True
         self.tenant_id = DEFAULT_TENANT
         self._add_default()
 
-    def _add_default(self) -> None:
+    def made_default(self) -> Account:
+        """The default account as it is while the fleet does not name it."""
         principal = Principal(DEFAULT_OBJECT, "arm-emulator operator", self.tenant_id, DEFAULT_CLIENT)
-        self.accounts[DEFAULT_CLIENT] = Account(principal, None)
+        return Account(principal, is_everywhere=True)
+
+    def _add_default(self) -> None:
+        self.accounts[DEFAULT_CLIENT] = self.made_default()
 
     def load(self, fleet: dict[str, Any]) -> None:
         """Take in ``subscriptions``, ``managementGroups`` and ``principals`` of a fleet document.
@@ -105,8 +107,8 @@ class Directory:
             entry.get("tenantId", self.tenant_id),
             client,
         )
-        self.accounts[client.lower()] = Account(principal, entry.get("clientSecret"))
-        self.is_open = False
+        is_everywhere = client.lower() == DEFAULT_CLIENT and "tenantId" not in entry
+        self.accounts[client.lower()] = Account(principal, entry.get("clientSecret", DEFAULT_SECRET), is_everywhere)
 
     def add_subscription(
         self,
@@ -135,13 +137,18 @@ class Directory:
         return self.subscriptions.get(subscription_id.lower())
 
     def account(self, client_id: str) -> Account | None:
-        """The account of a client id: the default one for any id while the fleet names no principals; else None."""
-        found = self.accounts.get(client_id.lower())
-        return found or (self.accounts[DEFAULT_CLIENT] if self.is_open else None)
+        """The account of a client id in any casing, or None."""
+        return self.accounts.get(client_id.lower())
 
-    def default_principal(self) -> Principal:
-        """The principal of the ready file: Owner of everything unless the fleet gives it narrower roles."""
-        return self.accounts[DEFAULT_CLIENT].principal
+    def default_account(self) -> Account:
+        """The account of the ready file: Owner of everything unless the fleet gives it narrower roles."""
+        return self.accounts[DEFAULT_CLIENT]
+
+    def tenant(self, name: str) -> str | None:
+        """The id of a tenant that the fleet knows, as the fleet writes it; ``name`` in any casing. None: unknown."""
+        theirs = (account.principal.tenant_id for account in self.accounts.values())
+        known = (self.tenant_id, *(entry.tenant_id for entry in self.subscriptions.values()), *theirs)
+        return next((tenant for tenant in known if tenant.lower() == name.lower()), None)
 
     def root_group(self) -> ManagementGroup:
         """The tenant's root management group."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from arm_emulator.directory import DEFAULT_CLIENT, DEFAULT_SECRET, Directory
+from arm_emulator.directory import Directory
 
 
 def environment(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]:
@@ -11,11 +11,12 @@ def environment(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]
     az reads the cloud from ``ARM_CLOUD_METADATA_URL`` (by urllib, so through ``SSL_CERT_FILE``) and everything else by
     requests (``REQUESTS_CA_BUNDLE``); the metadata's sign-in URL ends in ``/adfs``, so MSAL asks no public cloud.
     """
+    account = directory.default_account()
     return {
         "PATCHMODE_CLOUD": endpoint,
-        "AZURE_TENANT_ID": directory.tenant_id,
-        "AZURE_CLIENT_ID": DEFAULT_CLIENT,
-        "AZURE_CLIENT_SECRET": DEFAULT_SECRET,
+        "AZURE_TENANT_ID": account.principal.tenant_id,
+        "AZURE_CLIENT_ID": account.principal.client_id,
+        "AZURE_CLIENT_SECRET": account.secret,
         "AZURE_AUTHORITY_HOST": endpoint,
         "ARM_CLOUD_METADATA_URL": f"{endpoint}/metadata/endpoints?api-version=2019-05-01",
         "SSL_CERT_FILE": str(ca),
@@ -32,11 +33,12 @@ def environment(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]
 
 def ready_line(endpoint: str, ca: Path, directory: Directory) -> dict[str, object]:
     """What ``--ready-file`` says, as one JSON line."""
+    account = directory.default_account()
     return {
         "endpoint": endpoint,
         "caBundle": str(ca),
-        "tenantId": directory.tenant_id,
-        "clientId": DEFAULT_CLIENT,
-        "clientSecret": DEFAULT_SECRET,
+        "tenantId": account.principal.tenant_id,
+        "clientId": account.principal.client_id,
+        "clientSecret": account.secret,
         "env": environment(endpoint, ca, directory),
     }

@@ -145,17 +145,17 @@ def directory_of(directory: Directory) -> dict[str, Any]:
 
 
 def _principals(directory: Directory) -> Iterator[dict[str, Any]]:
-    if directory.is_open:
-        return
     for account in directory.accounts.values():
+        if account == directory.made_default():
+            continue
         principal = account.principal
         entry = {
             "clientId": principal.client_id,
+            "clientSecret": account.secret,
             "objectId": principal.object_id,
             "displayName": principal.display_name,
-            "tenantId": principal.tenant_id,
         }
-        yield entry if account.secret is None else {**entry, "clientSecret": account.secret}
+        yield entry if account.is_everywhere else {**entry, "tenantId": principal.tenant_id}
 
 
 def read_fleet(choice: str) -> dict[str, Any]:

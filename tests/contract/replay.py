@@ -11,6 +11,7 @@ from tests.contract.comparing import Answer
 from tests.contract.recordings import Exchange, machine_before
 
 from arm_emulator.app import Emulator
+from arm_emulator.directory import DEFAULT_CLIENT, DEFAULT_SECRET
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.protocol.wire import Call
@@ -47,7 +48,10 @@ class Replay:
         self._token = self._sign_in()
 
     def _sign_in(self) -> str:
-        form = "grant_type=client_credentials&client_id=33333333-3333-3333-3333-333333333333&client_secret=any&scope=x"
+        form = (
+            f"grant_type=client_credentials&client_id={DEFAULT_CLIENT}&client_secret={DEFAULT_SECRET}"
+            f"&scope=https://{HOST}/.default"
+        )
         headers = {"host": HOST, "content-type": "application/x-www-form-urlencoded"}
         call = Call("POST", f"/{self.emulator.directory.tenant_id}/oauth2/v2.0/token", headers, form.encode())
         token: str = json.loads(self.emulator.serve(call).body)["access_token"]

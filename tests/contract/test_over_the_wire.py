@@ -53,7 +53,12 @@ def _sent(served: Running, exchange: Exchange) -> Answer:
 
 
 def _token(connection: http.client.HTTPSConnection, served: Running) -> str:
-    form = {"grant_type": "client_credentials", "client_id": "any", "client_secret": "any", "scope": "any"}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": served.env["AZURE_CLIENT_ID"],
+        "client_secret": served.env["AZURE_CLIENT_SECRET"],
+        "scope": f"{served.endpoint}/.default",
+    }
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     tenant = served.emulator.directory.tenant_id
     connection.request("POST", f"/{tenant}/oauth2/v2.0/token", urlencode(form), headers)

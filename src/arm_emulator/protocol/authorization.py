@@ -28,7 +28,7 @@ class Authorization:
 
     def __init__(self, emulator: "Emulator") -> None:
         self._emulator = emulator
-        self._memory: dict[tuple[str, str], tuple[Permission, ...]] = {}
+        self._memory: dict[tuple[str, str, str], tuple[Permission, ...]] = {}
         self._has_denials = False
         self._has_locks = False
         self.refresh()
@@ -46,7 +46,7 @@ class Authorization:
 
     def permissions(self, principal: Principal, scope: str) -> tuple[Permission, ...]:
         """What the principal's roles allow at a scope, inherited ones included; empty: nothing."""
-        place = (principal.object_id, _role_scope(scope))
+        place = (principal.object_id, principal.tenant_id, _role_scope(scope))
         known = self._memory.get(place)
         if known is None:
             known = self._memory[place] = tuple(self._gathered(principal, scope))
@@ -60,6 +60,8 @@ class Authorization:
         """Whether the principal can read at a scope, or has any role below it (then Azure lists the scope too)."""
         if self.allows(principal, "Microsoft.Resources/subscriptions/resourceGroups/read", scope):
             return True
+        if self._is_foreign(principal, scope):
+            return False
         below = scope.lower().rstrip("/") + "/"
         return any(_assigned_scope(role).startswith(below) for role in self._roles_of(principal))
 
@@ -140,8 +142,10 @@ class Authorization:
                 yield found
 
     def _gathered(self, principal: Principal, scope: str) -> Iterator[Permission]:
+        if self._is_foreign(principal, scope):
+            return
         roles = list(self._roles_of(principal))
-        is_default = principal.object_id == self._emulator.directory.default_principal().object_id
+        is_default = principal.object_id == self._emulator.directory.default_account().principal.object_id
         if not roles and is_default:
             yield from BUILT_IN_ROLES["8e3af657-a8ff-443c-a75c-2fe8c4bcb635"].permissions
             return
@@ -149,6 +153,19 @@ class Authorization:
         for role in roles:
             if _assigned_scope(role) in places:
                 yield from self._definition(role.document["properties"]["roleDefinitionId"])
+
+    def _is_foreign(self, principal: Principal, scope: str) -> bool:
+        """Whether a scope belongs to another tenant than the one that the principal signed in to."""
+        segments = scope.lower().strip("/").split("/")
+        directory = self._emulator.directory
+        owner = principal.tenant_id
+        if segments[0] == "subscriptions" and len(segments) > 1:
+            subscription = directory.subscription(segments[1])
+            owner = subscription.tenant_id if subscription is not None else owner
+        elif "managementgroups" in segments[:-1]:
+            # The fleet's management groups are one tree, that of its first tenant.
+            owner = directory.tenant_id
+        return owner.lower() != principal.tenant_id.lower()
 
     def _places(self, scope: str) -> set[str]:
         places = {"", *ancestry(scope)}

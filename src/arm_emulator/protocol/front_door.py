@@ -11,6 +11,7 @@ from arm_emulator.protocol.authorization import client
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Match, Route
 from arm_emulator.protocol.throttle import namespace_of
+from arm_emulator.protocol.tokens import refusal
 from arm_emulator.resource_id import parse_id
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def _subscription(emulator: "Emulator", request: Request) -> str:
     if segments[0].lower() != "subscriptions" or len(segments) < 2:
         return ""
     found = emulator.directory.subscription(segments[1])
+    if found is not None and found.tenant_id.lower() != request.principal.tenant_id.lower():
+        raise _wrong_tenant(request, found.tenant_id)
     is_visible = found is not None and emulator.authorization.can_see(
         request.principal, f"/subscriptions/{segments[1]}"
     )
@@ -93,6 +96,18 @@ def _subscription(emulator: "Emulator", request: Request) -> str:
         )
         raise ArmError(409, "ReadOnlyDisabledSubscription", message, gateway=True)
     return segments[1].lower()
+
+
+def _wrong_tenant(request: Request, owner: str) -> ArmError:
+    authority = f"{request.base_url}/{owner}"
+    message = (
+        f"The access token is from the wrong issuer '{request.base_url}/{request.principal.tenant_id}/'. It must match "
+        f"the tenant '{authority}/' associated with this subscription. Please use the authority (URL) '{authority}' to "
+        "get the token. Note, if the subscription is transferred to another tenant there is no impact to the services, "
+        "but information about new tenant could take time to propagate (up to an hour). If you just transferred your "
+        "subscription and see this error message, please try back later."
+    )
+    return refusal("InvalidAuthenticationTokenTenant", message, authority)
 
 
 def _no_subscription(emulator: "Emulator", request: Request, subscription: str, *, is_there: bool) -> ArmError:

@@ -4,15 +4,25 @@ Every URL is built from the Host header, so one emulator serves under ``localhos
 the public names alike. The sign-in URL ends in ``/adfs`` because MSAL then skips instance discovery.
 """
 
+import hmac
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from arm_emulator.protocol.http import Response
+from arm_emulator.protocol.tokens import is_arm
+from arm_emulator.protocol.wire import new_id
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
+    from arm_emulator.directory import Account, Directory
+
+ADFS = "adfs"
+_ANY_TENANT = ("common", "organizations", "consumers")
+_GRAPH = "https://graph.microsoft.com"
+_OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 
 LIST_FROM = "2019-05-01"
 LIST_VERSIONS = frozenset({"2019-05-01", "2020-06-01"})
@@ -41,9 +51,10 @@ def answer(
     if method == "GET" and lowered == "/common/discovery/instance":
         return Response(200, _instance_discovery(base))
     if method == "GET" and (found := _DISCOVERY.match(path)):
-        return Response(200, _openid(base, found["tenant"], found["version"] or "", emulator.directory.tenant_id))
+        return _discovered(emulator, found["tenant"], found["version"] or "", base)
     if method == "POST" and (found := _TOKEN.match(path)):
-        return _token(emulator, body, base)
+        form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        return _token(emulator, form, found["tenant"], base)
     return None
 
 
@@ -81,6 +92,22 @@ def metadata(base: str, api_version: str) -> object:
     return cloud
 
 
+def _discovered(emulator: "Emulator", place: str, version: str, base: str) -> Response:
+    is_named = place.lower() not in (ADFS, *_ANY_TENANT)
+    tenant = emulator.directory.tenant(place) if is_named else emulator.directory.tenant_id
+    if tenant is None:
+        return _RefusedError("invalid_tenant", 90002, _no_tenant(place)).response(emulator.clock.now())
+    return Response(200, _openid(base, place, version, tenant))
+
+
+def _no_tenant(name: str) -> str:
+    return (
+        f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        "subscriptions for the tenant."
+    )
+
+
 def _openid(base: str, tenant: str, version: str, tenant_id: str) -> dict[str, Any]:
     is_adfs = tenant.lower() == "adfs"
     oauth = f"{base}/{tenant}/oauth2" + ("" if is_adfs or not version else "/v2.0")
@@ -93,7 +120,7 @@ def _openid(base: str, tenant: str, version: str, tenant_id: str) -> dict[str, A
         "response_types_supported": ["code", "id_token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["HS256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
         "tenant_region_scope": "EU",
     }
 
@@ -107,24 +134,15 @@ def _instance_discovery(base: str) -> dict[str, Any]:
     }
 
 
-def _token(emulator: "Emulator", body: bytes, base: str) -> Response:
-    form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-    grant = form.get("grant_type", "")
-    if grant != "client_credentials":
-        return _oauth_error("unsupported_grant_type", f"AADSTS70003: The grant type '{grant}' is not emulated.")
-    client = form.get("client_id", "")
-    account = emulator.directory.account(client)
-    if account is None:
-        return _oauth_error(
-            "unauthorized_client",
-            f"AADSTS700016: Application with identifier '{client}' was not found in the directory.",
-        )
-    has_proof = "client_secret" in form or "client_assertion" in form
-    if not has_proof or (account.secret is not None and form.get("client_secret") != account.secret):
-        return _oauth_error("invalid_client", "AADSTS7000215: Invalid client secret provided.", status=401)
-    audience = form.get("scope", form.get("resource", base)).removesuffix("/.default")
+def _token(emulator: "Emulator", form: Mapping[str, str], place: str, base: str) -> Response:
+    try:
+        account, tenant = _signed_in(emulator.directory, form, place)
+        audience = _resource(form, tenant, base)
+    except _RefusedError as refused:
+        return refused.response(emulator.clock.now())
+    issuer = f"{base}/adfs" if place.lower() == ADFS else f"{base}/{tenant}"
     lifetime = emulator.token_seconds
-    token = emulator.tokens.issue(account, audience=audience, issuer=f"{base}/adfs", lifetime_s=lifetime)
+    token = emulator.tokens.issue(account, audience=audience, issuer=issuer, tenant=tenant, lifetime_s=lifetime)
     return Response(
         200,
         {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token},
@@ -132,5 +150,88 @@ def _token(emulator: "Emulator", body: bytes, base: str) -> Response:
     )
 
 
-def _oauth_error(code: str, description: str, *, status: int = 400) -> Response:
-    return Response(status, {"error": code, "error_description": description, "error_codes": []})
+def _signed_in(directory: "Directory", form: Mapping[str, str], place: str) -> "tuple[Account, str]":
+    """The account that a form proves to be, and the tenant that it signs in to."""
+    grant, client = form.get("grant_type", ""), form.get("client_id", "")
+    if grant != "client_credentials":
+        raise _RefusedError("unsupported_grant_type", 70003, f"The grant type '{grant}' is not emulated.")
+    if place.lower() in _ANY_TENANT:
+        text = "No tenant-identifying information found in either the request or implied by any provided credentials."
+        raise _RefusedError("invalid_request", 50059, text)
+    account = directory.account(client)
+    home = account.principal.tenant_id if account is not None else directory.tenant_id
+    tenant = home if place.lower() == ADFS else directory.tenant(place)
+    if tenant is None:
+        raise _RefusedError("invalid_request", 90002, _no_tenant(place))
+    if account is None or not (account.is_everywhere or tenant.lower() == home.lower()):
+        text = (
+            f"Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the "
+            "application has not been installed by the administrator of the tenant or consented to by any user in the "
+            "tenant. You may have sent your authentication request to the wrong tenant."
+        )
+        raise _RefusedError("unauthorized_client", 700016, text)
+    _check_proof(account, form)
+    return account, tenant
+
+
+def _check_proof(account: "Account", form: Mapping[str, str]) -> None:
+    if "client_secret" in form:
+        if not hmac.compare_digest(form["client_secret"].encode(), account.secret.encode()):
+            text = (
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+                f"value, not the client secret ID, for a secret added to app '{account.principal.client_id}'."
+            )
+            raise _RefusedError("invalid_client", 7000215, text, status=401)
+    elif "client_assertion" in form:
+        text = "The certificate with identifier used to sign the client assertion is not registered on application."
+        raise _RefusedError("invalid_client", 700027, text, status=401)
+    else:
+        text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+        raise _RefusedError("invalid_client", 7000218, text, status=401)
+
+
+def _resource(form: Mapping[str, str], tenant: str, base: str) -> str:
+    """The resource that a form asks for: ``resource`` of the older form, the ``/.default`` scope of the newer."""
+    if "scope" not in form and "resource" not in form:
+        text = "The required field 'scope' is missing from the credential."
+        raise _RefusedError("invalid_request", 90014, text)
+    if "scope" not in form:
+        code, resource = "invalid_resource", form["resource"]
+    else:
+        wanted = [scope for scope in form["scope"].split() if scope.lower() not in _OPENID]
+        code, resource = "invalid_scope", wanted[0].removesuffix("/.default") if wanted else form.get("resource", "")
+        if len(wanted) != 1 or not wanted[0].endswith("/.default"):
+            text = (
+                f"The provided value for scope {form['scope']} is not valid. Client credential flows must have a scope "
+                "value with /.default suffixed to the resource identifier (application ID URI)."
+            )
+            raise _RefusedError("invalid_scope", 1002012, text)
+    if not is_arm(resource, base) and resource.rstrip("/").lower() not in (f"{base}/graph".lower(), _GRAPH):
+        text = (
+            f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if "
+            "the application has not been installed by the administrator of the tenant or consented to by any user in "
+            "the tenant. You might have sent your authentication request to the wrong tenant."
+        )
+        raise _RefusedError(code, 500011, text)
+    return resource
+
+
+class _RefusedError(Exception):
+    """A sign-in that Entra refuses, by OAuth's error code and its own number."""
+
+    def __init__(self, code: str, number: int, text: str, *, status: int = 400) -> None:
+        super().__init__(text)
+        self._code, self._number, self._text, self._status = code, number, text, status
+
+    def response(self, moment: datetime) -> Response:
+        trace, correlation, stamp = new_id(), new_id(), f"{moment:%Y-%m-%d %H:%M:%SZ}"
+        ends = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+        body = {
+            "error": self._code,
+            "error_description": f"AADSTS{self._number}: {self._text} {ends}",
+            "error_codes": [self._number],
+            "timestamp": stamp,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }
+        return Response(self._status, body, {"Cache-Control": "no-store"})

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,8 @@ from arm_emulator.directory import Account, Directory
 from arm_emulator.protocol.http import ArmError, Principal
 
 LIFETIME_S = 3599
+ARM = ("https://management.azure.com", "https://management.core.windows.net")
+"""The public names of Azure Resource Manager as a resource to sign in for."""
 _ENCODED_HEADER = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"HS256"}').rstrip(b"=").decode()
 
 
@@ -30,7 +33,7 @@ class Tokens:
         self._directory = directory
         self._wall = wall
         self._key = hashlib.sha256(b"arm-emulator token signature").digest()
-        self._read: dict[str, tuple[Principal, float]] = {}
+        self._read: dict[str, tuple[Principal, float, str]] = {}
         self._refused_before = 0.0
         self._count = 0
 
@@ -39,8 +42,18 @@ class Tokens:
         self._refused_before = float(self._count + 1)
         self._read.clear()
 
-    def issue(self, account: Account, *, audience: str, issuer: str, lifetime_s: int = LIFETIME_S) -> str:
-        """A token for an account; a JWT, because some clients look inside."""
+    def issue(
+        self, account: Account, *, audience: str, issuer: str, tenant: str = "", lifetime_s: int = LIFETIME_S
+    ) -> str:
+        """A token for an account; a JWT, because some clients look inside.
+
+        Args:
+            account: who signs in.
+            audience: the resource that it is for, as the client wrote it.
+            issuer: the sign-in URL.
+            tenant: the tenant that it acts in; ``''``: the account's own.
+            lifetime_s: seconds until it expires.
+        """
         now = int(self._wall())
         self._count += 1
         principal = account.principal
@@ -53,7 +66,7 @@ class Tokens:
             "appid": principal.client_id,
             "oid": principal.object_id,
             "sub": principal.object_id,
-            "tid": principal.tenant_id,
+            "tid": tenant or principal.tenant_id,
             "name": principal.display_name,
             "jti": str(self._count),
             "ver": "1.0",
@@ -61,35 +74,44 @@ class Tokens:
         text = f"{_ENCODED_HEADER}.{_base64(msgspec.json.encode(claims))}"
         return f"{text}.{self._signature(text)}"
 
-    def read(self, authorization: str | None, authority: str) -> Principal:
+    def read(self, authorization: str | None, authority: str, base: str) -> Principal:
         """The principal of an ``Authorization`` header.
 
         Args:
             authorization: the header's value, or None.
             authority: the sign-in URL that the challenge names.
+            base: ``https://host:port`` that was called; the token must be for it.
 
         Raises:
-            ArmError: 401 with ``WWW-Authenticate`` where the token is missing, not ours or expired.
+            ArmError: 401 with ``WWW-Authenticate`` where the token is missing, not ours, expired or for another
+                resource.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             message = "Authentication failed. The 'Authorization' header is missing."
-            raise _refusal("AuthenticationFailed", message, authority)
+            raise refusal("AuthenticationFailed", message, authority)
         known = self._read.get(token)
         if known is None:
             known = self._read[token] = self._verified(token, authority)
-        principal, expiry = known
+        principal, expiry, audience = known
         if expiry <= self._wall():
             moment = f"{time.strftime('%m/%d/%Y %H:%M:%S', time.gmtime(expiry))}"
             message = f"The access token expiry UTC time '{moment}' is earlier than current UTC time."
-            raise _refusal("ExpiredAuthenticationToken", message, authority)
+            raise refusal("ExpiredAuthenticationToken", message, authority)
+        if not is_arm(audience, base):
+            allowed = ",".join(f"'{resource}'" for resource in (f"{base}/", base, *(f"{name}/" for name in ARM), *ARM))
+            message = (
+                f"The access token has been obtained for wrong audience or resource '{audience}'. It should exactly "
+                f"match with one of the allowed audiences {allowed}."
+            )
+            raise refusal("InvalidAuthenticationTokenAudience", message, authority)
         return principal
 
-    def _verified(self, token: str, authority: str) -> tuple[Principal, float]:
+    def _verified(self, token: str, authority: str) -> tuple[Principal, float, str]:
         text, _, signature = token.rpartition(".")
         message = "The access token is invalid."
         if not hmac.compare_digest(signature.encode(), self._signature(text).encode()):
-            raise _refusal("InvalidAuthenticationToken", message, authority)
+            raise refusal("InvalidAuthenticationToken", message, authority)
         try:
             payload = text.split(".")[1]
             claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -97,15 +119,30 @@ class Tokens:
             if float(claims["jti"]) < self._refused_before:
                 expiry = min(expiry, self._wall() - 1)
             principal = Principal(claims["oid"], claims["name"], claims["tid"], claims["appid"])
+            audience = str(claims["aud"])
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise _refusal("InvalidAuthenticationToken", message, authority) from error
-        return principal, expiry
+            raise refusal("InvalidAuthenticationToken", message, authority) from error
+        return principal, expiry, audience
 
     def _signature(self, text: str) -> str:
         return _base64(hmac.digest(self._key, text.encode(), "sha256"))
 
 
-def _refusal(code: str, message: str, authority: str) -> ArmError:
+@lru_cache(maxsize=256)
+def is_arm(resource: str, base: str) -> bool:
+    """Whether a resource (an audience) is the Resource Manager that is called at ``base``.
+
+    Args:
+        resource: e.g. ``https://management.azure.com/`` or the endpoint, with or without slashes at its end.
+        base: ``https://host:port``.
+    """
+    port = base.removeprefix("https://").rpartition(":")[2]
+    loopback = (f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")) if port.isdigit() else ()
+    return resource.rstrip("/").lower() in {base.lower(), *ARM, *loopback}
+
+
+def refusal(code: str, message: str, authority: str) -> ArmError:
+    """401 in Azure's error shape, with the challenge that says where to sign in."""
     challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{message}"'
     return ArmError(401, code, message, headers={"WWW-Authenticate": challenge}, gateway=True)
 

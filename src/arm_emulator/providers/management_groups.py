@@ -96,7 +96,8 @@ def _subscriptions_of(emulator: "Emulator", group: "ManagementGroup") -> "list[S
     return [
         entry
         for entry in emulator.directory.subscriptions.values()
-        if emulator.directory.ancestors(entry.management_group)[:1] == [group]
+        if entry.tenant_id.lower() == emulator.directory.tenant_id.lower()
+        and emulator.directory.ancestors(entry.management_group)[:1] == [group]
     ]
 
 

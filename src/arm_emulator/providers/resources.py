@@ -23,8 +23,8 @@ _GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
 _UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions")
 
 
-def _tenants(emulator: "Emulator", _: Request, __: dict[str, str]) -> Response:
-    tenant = emulator.directory.tenant_id
+def _tenants(_: "Emulator", request: Request, __: dict[str, str]) -> Response:
+    tenant = request.principal.tenant_id
     entry = {
         "id": f"/tenants/{tenant}",
         "tenantId": tenant,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from arm_emulator.app import Emulator
+from arm_emulator.directory import DEFAULT_CLIENT, DEFAULT_SECRET
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.protocol.wire import Call
@@ -67,7 +68,10 @@ class Caller:
             fleet=fleet, limits=Limits(is_off=True), lro_seconds=lro_seconds, profile=Profile(**switches)
         )
         caller = cls(emulator)
-        form = "grant_type=client_credentials&client_id=any&client_secret=any&scope=any"
+        form = (
+            f"grant_type=client_credentials&client_id={DEFAULT_CLIENT}&client_secret={DEFAULT_SECRET}"
+            "&scope=https://management.azure.com/.default"
+        )
         path = f"/{emulator.directory.tenant_id}/oauth2/v2.0/token"
         headers = {"host": HOST, "content-type": "application/x-www-form-urlencoded"}
         caller.token = json.loads(emulator.serve(Call("POST", path, headers, form.encode())).body)["access_token"]

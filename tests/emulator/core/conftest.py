@@ -5,16 +5,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from arm_emulator.app import Emulator
 from arm_emulator.clock import Clock
-from arm_emulator.directory import DEFAULT_CLIENT
+from arm_emulator.directory import DEFAULT_CLIENT, DEFAULT_SECRET
 from arm_emulator.protocol.wire import Answer, Call
 
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)
+
+
+def sign_in_form(
+    client_id: str = DEFAULT_CLIENT, secret: str = DEFAULT_SECRET, scope: str = "https://localhost:1/.default"
+) -> str:
+    """The body of a client credentials request."""
+    return urlencode(
+        {"client_id": client_id, "client_secret": secret, "grant_type": "client_credentials", "scope": scope}
+    )
 
 
 class StandingTime:
@@ -50,8 +60,8 @@ class Client:
 
     def __init__(self, emulator: Emulator, client_id: str = DEFAULT_CLIENT) -> None:
         self.emulator = emulator
-        form = f"client_id={client_id}&client_secret=s&grant_type=client_credentials&scope=x".encode()
-        answer = emulator.serve(Call("POST", "/adfs/oauth2/token", {"host": "localhost:1"}, form))
+        form = sign_in_form(client_id, emulator.directory.accounts[client_id].secret)
+        answer = emulator.serve(Call("POST", "/adfs/oauth2/token", {"host": "localhost:1"}, form.encode()))
         self.token = json.loads(answer.body)["access_token"]
 
     def __call__(
