@@ -9,7 +9,8 @@ Must not: know what the rows mean.
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from patchmode.errors import RefusedError, StorageError
@@ -58,14 +59,13 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     Raises:
         StorageError: the file cannot be opened or is damaged. RefusedError: it is not ours, or from a newer version.
     """
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+
+    def prepare(connection: sqlite3.Connection) -> None:
         check_layout(connection, path)
         _prefer_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
-    except sqlite3.Error as error:
-        raise failed(f"could not open the run's journal {path}", error) from error
-    return connection
+
+    return _opened(path, "rw", prepare)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -74,10 +74,22 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     Raises:
         StorageError: the file cannot be opened or is damaged. RefusedError: it is not ours, or from a newer version.
     """
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    def prepare(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         check_layout(connection, path)
+
+    return _opened(path, "ro", prepare)
+
+
+def _opened(path: Path, mode: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    """A prepared connection; one that cannot be prepared is closed again."""
+    try:
+        with ExitStack() as undo:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+            undo.callback(connection.close)
+            prepare(connection)
+            undo.pop_all()
     except sqlite3.Error as error:
         raise failed(f"could not open the run's journal {path}", error) from error
     return connection
