@@ -157,5 +157,5 @@ def diagnosis_result(diagnosis: Diagnosis) -> Result:
         document=diagnosis_document(diagnosis),
         lines=lambda paint: diagnosis_lines(diagnosis, paint=paint),
         rows=lambda: map(subscription_row, diagnosis.subscriptions),
-        columns=("id", "name", "state", "missingActions", "readOnlyLocks", "notes"),
+        columns=("id", "name", "state", "missingActions", "readOnlyLocks", "otherLocks", "notes"),
     )

@@ -106,6 +106,8 @@ class SubscriptionCheck:
     locks: tuple[Lock, ...] = ()
     """Only read-only locks: these are what blocks writes."""
     notes: tuple[str, ...] = ()
+    harmless_locks: tuple[Lock, ...] = ()
+    """Every other lock: `CanNotDelete` does not stop a PATCH."""
 
     @property
     def unregistered(self) -> tuple[str, ...]:
@@ -124,10 +126,14 @@ class Diagnosis:
     graph: str
     """`answers`, or why Resource Graph does not."""
     subscriptions: tuple[SubscriptionCheck, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    """What the scope names and could not be looked at: subscriptions and management groups."""
 
     @property
     def has_findings(self) -> bool:
         """Whether anything would stand in the way of an apply."""
-        return not self.subscriptions or any(
-            check.missing or check.locks or check.notes or check.unregistered for check in self.subscriptions
+        return (
+            bool(self.unreadable)
+            or not self.subscriptions
+            or any(check.missing or check.locks or check.notes or check.unregistered for check in self.subscriptions)
         )

@@ -12,6 +12,7 @@ from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural
 from patchmode.reports.paint import Paint, printable
 
+_MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/"
 _IDENTITY = ("upn", "preferred_username", "unique_name", "name", "appid", "oid")
 
 
@@ -33,6 +34,15 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         hang=16,
     )
     yield ""
+    if diagnosis.unreadable:
+        yield paint("bad", f"Could not be looked at ({len(diagnosis.unreadable):,}):")
+        for entry in diagnosis.unreadable:
+            reason = f"{entry.reason[:1].lower()}{entry.reason[1:]}"
+            yield from wrapped(f"{_called(entry.id)}: {reason}", paint=paint, indent=2, hang=4)
+        yield ""
+        if not diagnosis.subscriptions:
+            yield "Check the names; `patchmode doctor` alone lists the subscriptions that you can see."
+            return
     if not diagnosis.subscriptions:
         yield paint("bad", "You can see no subscription.")
         yield from wrapped("→ Ask for the Reader role, or sign in to another tenant.", paint=paint, indent=2, hang=4)
@@ -40,6 +50,11 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
     for check in diagnosis.subscriptions:
         yield from _check(check, paint)
     yield from _verdict(diagnosis, paint)
+
+
+def _called(place: str) -> str:
+    name = place.removeprefix(_MANAGEMENT_GROUP)
+    return place if name == place else f"management group {printable(name)}"
 
 
 def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
@@ -57,6 +72,10 @@ def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
             yield f"      {name}: {state}"
     for lock in check.locks:
         yield from wrapped(f"read-only lock {lock.name!r} at {lock.scope}", paint=paint, indent=6, hang=8)
+    for lock in check.harmless_locks:
+        text = f"{lock.level} lock {lock.name!r} at {lock.scope}: does not stand in the way"
+        for line in wrapped(text, paint=paint, indent=6, hang=8):
+            yield paint("dim", line)
     for note in check.notes:
         yield from wrapped(note, paint=paint, indent=6, hang=8)
 
@@ -87,6 +106,7 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
         "principal": dict(diagnosis.principal),
         "resourceGraph": diagnosis.graph,
         "subscriptions": [subscription_row(check) for check in diagnosis.subscriptions],
+        "unreadable": [{"id": entry.id, "reason": entry.reason} for entry in diagnosis.unreadable],
     }
 
 
@@ -101,5 +121,6 @@ def subscription_row(check: SubscriptionCheck) -> dict[str, Any]:
             {"scope": one.scope, "action": one.action, "neededFor": one.needed_for} for one in check.missing
         ],
         "readOnlyLocks": [{"name": lock.name, "scope": lock.scope} for lock in check.locks],
+        "otherLocks": [{"name": lock.name, "scope": lock.scope, "level": lock.level} for lock in check.harmless_locks],
         "notes": list(check.notes),
     }

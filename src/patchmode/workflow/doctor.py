@@ -6,7 +6,7 @@ Must not: write, register providers or assign roles; it says who may.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchmode.errors import RequestError
 from patchmode.model.machine import Lock, Subscription
@@ -14,6 +14,9 @@ from patchmode.model.report import Diagnosis, MissingAction, SubscriptionCheck
 from patchmode.model.scope import Scope
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.scoping import resolve
+
+if TYPE_CHECKING:
+    from patchmode.model.plan import Unreadable
 
 ACTIONS: Mapping[str, str] = {
     "Microsoft.Compute/virtualMachines/read": "audit, plan, verify",
@@ -37,6 +40,7 @@ OPTIONAL = frozenset({"Microsoft.Authorization/permissions/read"})
 NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance", "Microsoft.HybridCompute", "Microsoft.ResourceGraph")
 _ARC = "Microsoft.HybridCompute"
 AT_ONCE = 8
+_BLOCKING = "readonly"
 
 
 async def examine(azure: Azure, scope: Scope) -> Diagnosis:
@@ -52,10 +56,15 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
     principal = await azure.authorization.principal()
     known = {entry.id.lower(): entry for entry in await azure.authorization.subscriptions()}
     chosen = sorted(known)
+    unreadable: tuple[Unreadable, ...] = ()
     if scope.has_selector and not scope.everything:
         selection = await resolve(azure, scope)
         wanted = {*selection.subscriptions, *(group[0] for group in selection.groups)}
         wanted |= {entry.subscription_id for entry in selection.ids}
+        if selection.group_names or scope.graph_queries:
+            # Either may lead into any subscription.
+            wanted |= set(selection.readable)
+        unreadable = selection.unreadable
         chosen = [entry for entry in chosen if entry in wanted]
     slots = asyncio.Semaphore(AT_ONCE)
 
@@ -64,7 +73,7 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
             return await _subscription(azure, subscription)
 
     checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
-    return Diagnosis(azure.target, principal, await _graph(azure, chosen), tuple(checks))
+    return Diagnosis(azure.target, principal, await _graph(azure, chosen), tuple(checks), unreadable)
 
 
 async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
@@ -100,17 +109,23 @@ async def _subscription(azure: Azure, subscription: Subscription) -> Subscriptio
         ]
     except RequestError as error:
         notes.append(f"Permissions could not be read: {error.message}")
-    locks = await _read_only_locks(azure, subscription.id, notes)
-    return SubscriptionCheck(subscription, registrations, tuple(missing), locks, tuple(notes))
+    locks = await _locks(azure, subscription.id, notes)
+    return SubscriptionCheck(
+        subscription,
+        registrations,
+        tuple(missing),
+        locks=tuple(lock for lock in locks if lock.level.casefold() == _BLOCKING),
+        notes=tuple(notes),
+        harmless_locks=tuple(lock for lock in locks if lock.level.casefold() != _BLOCKING),
+    )
 
 
-async def _read_only_locks(azure: Azure, subscription_id: str, notes: list[str]) -> tuple[Lock, ...]:
+async def _locks(azure: Azure, subscription_id: str, notes: list[str]) -> Sequence[Lock]:
     try:
-        locks = await azure.authorization.locks(subscription_id)
+        return await azure.authorization.locks(subscription_id)
     except RequestError as error:
         notes.append(f"Locks could not be read: {error.message}")
         return ()
-    return tuple(lock for lock in locks if lock.level.casefold() == "readonly")
 
 
 def is_allowed(action: str, permissions: Sequence[Mapping[str, Any]]) -> bool:

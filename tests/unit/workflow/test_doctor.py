@@ -7,6 +7,8 @@ from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble
 
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
+from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines
+from patchmode.reports.paint import Paint
 from patchmode.workflow.doctor import ACTIONS, examine, is_allowed, least_privilege_role
 
 VM_CONTRIBUTOR = {
@@ -89,6 +91,7 @@ async def test_registrations_locks_and_disabled_subscriptions_are_findings() -> 
     alpha, beta = diagnosis.subscriptions
     assert alpha.unregistered == ("Microsoft.Maintenance",)
     assert [lock.name for lock in alpha.locks] == ["freeze"]
+    assert [lock.name for lock in alpha.harmless_locks] == ["keep"]
     assert beta.notes == ("The subscription is Disabled: nothing in it can be changed.",)
     assert diagnosis.graph == "AuthorizationFailed: graph is refused"
 
@@ -100,6 +103,40 @@ async def test_only_the_subscriptions_of_the_scope_are_looked_at() -> None:
     )
     diagnosis = await examine(azure, Scope(subscriptions=("beta",)))
     assert [check.subscription.name for check in diagnosis.subscriptions] == ["Beta"]
+
+
+async def test_what_the_scope_names_and_nobody_sees_is_told_by_its_name() -> None:
+    """`You can see no subscription` is not the answer to a mistyped management group."""
+    missing = "44444444-4444-4444-4444-444444444444"
+    diagnosis = await examine(AzureDouble(), Scope(management_groups=("nope",), subscriptions=(missing,)))
+    assert diagnosis.subscriptions == ()
+    assert diagnosis.has_findings
+    text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
+    assert "management group nope: it does not exist, or you can read no subscription below it." in text
+    assert f"/subscriptions/{missing}" in text
+    assert "You can see no subscription" not in text
+    assert [entry["id"] for entry in diagnosis_document(diagnosis)["unreadable"]] == [
+        "/providers/Microsoft.Management/managementGroups/nope",
+        f"/subscriptions/{missing}",
+    ]
+
+
+async def test_a_group_by_name_may_be_in_any_subscription() -> None:
+    """So each that can be read is looked at; a query says nothing of where it looks either."""
+    for scope in (Scope(resource_groups=("rg",)), Scope(graph_queries=("resources",))):
+        assert [check.subscription.id for check in (await examine(AzureDouble(), scope)).subscriptions] == [ALPHA]
+
+
+async def test_a_lock_against_deletion_is_told_and_is_no_finding() -> None:
+    """Whoever knows of the lock must see that it was looked at."""
+    azure = AzureDouble(lock_list=[Lock(f"/subscriptions/{ALPHA}", "keep", "CanNotDelete")])
+    diagnosis = await examine(azure, Scope())
+    assert not diagnosis.has_findings
+    text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
+    assert f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not stand in the way" in text
+    (row,) = diagnosis_document(diagnosis)["subscriptions"]
+    assert row["readOnlyLocks"] == []
+    assert row["otherLocks"] == [{"name": "keep", "scope": f"/subscriptions/{ALPHA}", "level": "CanNotDelete"}]
 
 
 async def test_what_may_not_be_read_is_a_note() -> None:
