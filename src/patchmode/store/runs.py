@@ -116,6 +116,9 @@ class RunStore:
         fitting: Sequence[str] = ids[-1:] if run == LATEST else [one for one in ids if one.startswith(run)]
         if len(fitting) == 1:
             return fitting[0]
+        if run == LATEST:
+            msg = f"there are no runs yet in the state folder {self._runs.parent}."
+            raise UsageError(msg, advice="`patchmode apply` makes one; --state-dir names another folder.")
         what = f"{len(fitting)} runs begin with {run!r}" if fitting else f"there is no run {run!r} in {self._runs}"
         raise UsageError(f"{what}.", advice="`patchmode runs list` shows them; --state-dir names another folder.")
 

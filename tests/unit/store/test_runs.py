@@ -409,8 +409,10 @@ def opened(store: RunStore, run: str) -> str:
 
 def test_runs_are_found_by_beginning_and_latest(store: RunStore) -> None:
     assert (store.latest(), store.list()) == (None, ())
-    with pytest.raises(UsageError, match="there is no run 'latest'"):
+    with pytest.raises(UsageError, match=r"there are no runs yet in the state folder .*state\."):
         store.open()
+    with pytest.raises(UsageError, match="there is no run '20260301'"):
+        store.open("20260301")
     first = store.create(plans.plan(), now=EARLY)
     first.close(state="finished")
     second = store.create(plans.full_plan(), now=LATE)
