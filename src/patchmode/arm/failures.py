@@ -24,6 +24,8 @@ from patchmode.errors import (
 )
 
 _EXCERPT = 200
+_POLICIES = 4
+"""So many policies are named at most."""
 _TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]+>", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(r"<Code>(?P<code>[^<]+)</Code>\s*(?:<Message>(?P<message>[^<]*)</Message>)?", re.IGNORECASE)
 _SECONDS = re.compile(r"(?:try again (?:after|in)|retry after)\s*'?(\d+(?:\.\d+)?)'?\s*seconds?", re.IGNORECASE)
@@ -106,7 +108,7 @@ def _from_json(document: Any, text: str) -> Fault:
         return Fault("UnnamedError", f"the answer names no error: {_excerpt(text)}")
     return Fault(
         code=codes[0] if codes else "UnnamedError",
-        message=_joined(messages) if messages else codes[0],
+        message=_with_policies(_joined(messages) if messages else codes[0], nodes),
         target=next((target for node in nodes if (target := _text(node, "target"))), None),
         codes=codes,
         targets=tuple(target for node in nodes if (target := _text(node, "target"))),
@@ -167,6 +169,29 @@ def _joined(messages: Sequence[str]) -> str:
     return " ".join(wanted[:4]) or messages[0]
 
 
+def _with_policies(message: str, nodes: Sequence[Mapping[str, Any]]) -> str:
+    """The message, and the policies that refused the write, where only its additional members name them.
+
+    Source: Resource Manager's common `ErrorAdditionalInfo`, of type `PolicyViolation`.
+    """
+    found = dict.fromkeys(names for node in nodes for names in _policies(_member(node, "additionalinfo")))
+    new = [names for names in found if not all(name in message for name in names)]
+    return " ".join([message, *(f"Policy: {', assigned as '.join(map(repr, names))}." for names in new[:_POLICIES])])
+
+
+def _policies(entries: Any) -> Iterator[tuple[str, ...]]:
+    """The names of each policy that was violated: its definition's, its assignment's."""
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, Mapping) or _text(entry, "type").casefold() != "policyviolation":
+            continue
+        violation = _member(entry, "info")
+        if isinstance(violation, Mapping):
+            definition = _text(violation, "policydefinitiondisplayname", "policydefinitionname")
+            assignment = _text(violation, "policyassignmentdisplayname", "policyassignmentname")
+            if names := tuple(name for name in (definition, assignment) if name):
+                yield names
+
+
 def _seconds_in(text: str) -> float | None:
     found = _SECONDS.search(text)
     return float(found[1]) if found else None
@@ -179,6 +204,7 @@ def _excerpt(text: str) -> str:
 
 READ_AGAIN = "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
 _ADVICE = {
+    400: "Sent again as it is, it will be refused again: the message says what the service does not accept.",
     401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
     403: "Have the missing action granted at this scope (`patchmode doctor` lists what is missing).",
     404: "Check the id; the machine may have been deleted or moved since it was listed.",
@@ -191,6 +217,7 @@ _ADVICE_BY_CODE = {
     "scopelocked": "Remove the ReadOnly lock that the message names, or take the machine out of scope.",
     "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
     "requestdisallowedbypolicy": "A deny policy refuses this write: ask its owner for an exemption.",
+    "readonlydisabledsubscription": "The subscription is disabled and can only be read: have it enabled again first.",
     "propertychangenotallowed": "The service does not allow this property to change on an existing machine.",
 }
 

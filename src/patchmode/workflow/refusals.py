@@ -36,6 +36,9 @@ _ADVICE_BY_CODE = {
     ),
     "linkedauthorizationfailed": "Grant the linked action that the message names, then make a new plan.",
     "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
+    "readonlydisabledsubscription": (
+        "The subscription is disabled and can only be read: have it enabled again, then make a new plan."
+    ),
     "resourcenotfound": "The machine was deleted or moved since the plan was made: make a new plan.",
     "resourcegroupnotfound": "The resource group was deleted or renamed since the plan was made: make a new plan.",
     "notfound": "The machine was deleted or moved since the plan was made: make a new plan.",
@@ -51,6 +54,9 @@ _ADVICE_BY_CODE = {
     ),
     "vmagentstatuscommunicationerror": "The settings may stand, and the VM agent does not answer: repair the agent.",
 }
+_NOT_ACCEPTED = (
+    "Azure does not accept this on this machine as it stands: its words say why, `patchmode explain` shows the machine."
+)
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
 SIGN_IN = "Sign in again (az login), then take the run up with `patchmode runs resume`."
@@ -78,7 +84,8 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
         error: its message already names the request, the machine and Azure's answer.
         may_have_been_applied: also true where an earlier attempt's answer was lost.
     """
-    advice = advice_for(error.code, error.message, otherwise=error.advice)
+    otherwise = _NOT_ACCEPTED if error.status == 400 else error.advice
+    advice = advice_for(error.code, error.message, otherwise=otherwise)
     return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
 
 

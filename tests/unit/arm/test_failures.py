@@ -96,6 +96,69 @@ def test_computes_throttle_hides_behind_another_code() -> None:
     assert fault.is_one_resource
 
 
+def refused_by_policy(message: str, *violations: Any) -> Fault:
+    body = {
+        "error": {
+            "code": "RequestDisallowedByPolicy",
+            "target": "web-01",
+            "message": message,
+            "additionalInfo": list(violations),
+        }
+    }
+    return read_fault(json.dumps(body).encode())
+
+
+def violation(**members: str) -> dict[str, Any]:
+    return {"type": "PolicyViolation", "info": members}
+
+
+@pytest.mark.parametrize(
+    ("message", "violations", "expected"),
+    [
+        (
+            "Disallowed.",
+            [violation(policyDefinitionDisplayName="Allowed images", policyAssignmentDisplayName="Corp images")],
+            "Disallowed. Policy: 'Allowed images', assigned as 'Corp images'.",
+        ),
+        (
+            "Disallowed.",
+            [
+                violation(policyDefinitionName="d1"),
+                violation(policyDefinitionName="d1"),
+                violation(policyAssignmentName="a1"),
+            ],
+            "Disallowed. Policy: 'd1'. Policy: 'a1'.",
+        ),
+        ("Disallowed by 'd1'.", [violation(policyDefinitionName="d1")], "Disallowed by 'd1'."),
+        (
+            "Disallowed.",
+            [{"type": "Other", "info": {"policyDefinitionName": "d1"}}, 7, violation(), None],
+            "Disallowed.",
+        ),
+        (
+            "Disallowed.",
+            [violation(policyDefinitionName=f"d{n}") for n in range(9)],
+            "Disallowed. Policy: 'd0'. Policy: 'd1'. Policy: 'd2'. Policy: 'd3'.",
+        ),
+    ],
+)
+def test_policies_that_refused_are_named(message: str, violations: list[Any], expected: str) -> None:
+    """Whoever reads it must know whom to ask for an exemption."""
+    assert refused_by_policy(message, *violations).message == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (400, "InvalidParameter", "will be refused again"),
+        (403, "RequestDisallowedByPolicy", "exemption"),
+        (409, "ReadOnlyDisabledSubscription", "enabled again"),
+    ],
+)
+def test_refusals_come_with_advice(status: int, code: str, advice: str) -> None:
+    assert advice in rejection(WRITE, status, Fault(code, "no"), {}).advice
+
+
 def test_seconds_in_the_text_are_found() -> None:
     """The header may be missing (recorded)."""
     body = b'{"error":{"code":"SubscriptionRequestsThrottled","message":"Please try again after \'6\' seconds."}}'
@@ -154,7 +217,7 @@ def test_no_bytes_break_the_reader(body: bytes) -> None:
     assert read_fault(body).message
 
 
-MEMBERS = ["error", "Error", "code", "Message", "details", "innererror", "x"]
+MEMBERS = ["error", "Error", "code", "Message", "details", "innererror", "additionalInfo", "type", "info", "x"]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4),

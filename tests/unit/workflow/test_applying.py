@@ -265,7 +265,9 @@ def test_what_was_never_sent_can_be_sent_by_resume() -> None:
         ("MissingSubscriptionRegistration", 409, "Register the resource provider"),
         ("ResourceNotFound", 404, "deleted or moved"),
         ("OperationNotAllowed", 409, "present state"),
-        ("SomethingNew", 400, "activity log"),
+        ("ReadOnlyDisabledSubscription", 409, "have it enabled again"),
+        ("SomethingNew", 400, "patchmode explain"),
+        ("SomethingNew", 409, "activity log"),
     ],
 )
 def test_refusal_is_a_value_with_advice_and_stops_nobody_else(code: str, status: int, advice: str) -> None:
