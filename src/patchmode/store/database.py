@@ -19,6 +19,8 @@ from patchmode.store.atomic import PRIVATE_FILE, storage_error
 LAYOUT_VERSION = 1
 _APPLICATION_ID = 0x504D4A31
 """Marks the file as ours ("PMJ1"), for `file` and for us."""
+_DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""SQLite's primary codes for a file that is none, is torn, or lacks a table."""
 _LAYOUT = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE plan (content BLOB NOT NULL);
@@ -126,6 +128,12 @@ def failed(attempt: str, error: OSError | sqlite3.Error) -> StorageError:
     """A StorageError that says in plain words what stood in the way of `attempt`."""
     if isinstance(error, OSError):
         return storage_error(attempt, error)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return StorageError(
+            f"{attempt}: {error}.",
+            advice="The file is damaged: restore it from a backup or move it out of the state folder. `patchmode verify` "
+            "with a scope or the plan file shows how the machines stand.",
+        )
     return StorageError(
         f"{attempt}: {error}.", advice="Check the free space and the permissions of the state folder (--state-dir)."
     )

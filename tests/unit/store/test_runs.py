@@ -386,8 +386,24 @@ def test_text_file_in_place_of_a_run_is_refused(store: RunStore, tmp_path: Path)
     run = rewrite(store, tmp_path, "PRAGMA user_version=1")
     (tmp_path / "state" / "runs" / f"{run}.sqlite").write_text("not a database" * 100)
     for for_writing in (False, True):
-        with pytest.raises(StorageError, match="file is not a database"):
+        with pytest.raises(StorageError, match="file is not a database") as caught:
             store.open(run, for_writing=for_writing)
+        assert "damaged" in caught.value.advice
+        assert "free space" not in caught.value.advice
+
+
+def test_torn_file_is_said_to_be_damaged(store: RunStore, tmp_path: Path) -> None:
+    run = rewrite(store, tmp_path, "DROP TABLE step")
+    journal = store.open(run)
+    with pytest.raises(StorageError, match="no such table: step") as caught:
+        journal.entries()
+    journal.release()
+    assert "restore it from a backup" in caught.value.advice
+    path = tmp_path / "state" / "runs" / f"{run}.sqlite"
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 4000)
+    with pytest.raises(StorageError, match="malformed") as caught:
+        store.open(run)
+    assert "restore it from a backup" in caught.value.advice
 
 
 def test_damaged_step_is_said_to_be_damaged(store: RunStore, tmp_path: Path) -> None:
