@@ -4,7 +4,9 @@ Refuses what Kusto refuses: names that are not there, operators on types that do
 Must not bind tabular operators; a sub-query inside an expression goes to the query binder through `SubQueries`.
 
 Source: operand types as Microsoft's own language service (`@kusto/language-service-next`) binds them, made stricter
-where the service itself is known to ask for a cast (`==` between dynamics, or between a string and a number).
+where the service itself is known to ask for a cast (`==` between dynamics, or between a string and a number), and
+looser where published queries of Resource Graph show that it converts: a dynamic beside a datetime, a timespan or a
+bool is read as one in every comparison (`properties.lastModifiedDateTime > ago(7d)`).
 """
 
 from collections.abc import Callable
@@ -337,8 +339,7 @@ class _Visit:
     def _relation(self, tree: Binary, left: Bound, right: Bound) -> Bound:
         ordered = NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC}
         sides = self._aligned(left, right)
-        times_from_dynamic = Type.DYNAMIC in {left.type, right.type} and {left.type, right.type} & TIMES
-        if sides is None or times_from_dynamic or left.type not in ordered or right.type not in ordered:
+        if sides is None or left.type not in ordered or right.type not in ordered:
             raise self._mismatch(tree, left.type, right.type)
         left, right = sides
         if not (left.nullable or right.nullable):
@@ -401,7 +402,8 @@ class _Visit:
 
     def _between(self, tree: Between) -> Bound:
         subject, low, high = self.bind(tree.subject), self.bind(tree.low), self.bind(tree.high)
-        if subject.type is Type.DATETIME and high.type is Type.TIMESPAN and low.type is Type.DATETIME:
+        is_moment = subject.type in {Type.DATETIME, Type.DYNAMIC}
+        if is_moment and high.type is Type.TIMESPAN and low.type is Type.DATETIME:
             high = self._times("+", Type.DATETIME, low, high)
         lower = self._relation(Binary(tree.at, ">=", tree.subject, tree.low), subject, low)
         upper = self._relation(Binary(tree.at, "<=", tree.subject, tree.high), subject, high)
