@@ -42,8 +42,9 @@ def check_detected(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]
 
 
 def check_schedule_lists(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
-    """`image-excluded` and `image-not-in-schedule-list`, for Customer Managed Schedules only."""
-    if wanted.orchestration is not Orchestration.CUSTOMER_MANAGED_SCHEDULES or not _from_marketplace(machine):
+    """`image-excluded`, also for periodic assessment, and `image-not-in-schedule-list`, for schedules only."""
+    by_schedule = wanted.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
+    if not (by_schedule or wanted.periodic_assessment is True) or not _from_marketplace(machine):
         return
     image, listed = machine.image, schedule_patching().names(machine.image)
     if schedule_patching_excluded().names(image):
@@ -55,7 +56,7 @@ def check_schedule_lists(machine: Machine, wanted: WantedSettings) -> Iterator[R
             _evidence(image, schedule_patching_excluded()),
             "Patch it by other means, or move it to a supported image.",
         )
-    elif not listed:
+    elif by_schedule and not listed:
         yield Reason(
             "image-not-in-schedule-list",
             Severity.WARNS,

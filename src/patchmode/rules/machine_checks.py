@@ -38,9 +38,12 @@ def check_arc(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
         yield Reason(
             "arc-no-orchestration",
             Severity.BLOCKS,
-            "An Arc server needs no patch orchestration: attaching a schedule is enough.",
+            "An Arc server needs no patch orchestration: attaching a schedule is enough."
+            if wanted.orchestration is not None
+            else "An Arc server has neither a reboot setting nor hotpatching to set: its schedule decides of reboots.",
             f"type = {machine.id.full_type}",
-            "Attach a schedule to it; for periodic assessment plan it with --periodic-assessment alone.",
+            "Attach a schedule to it; for periodic assessment give --periodic-assessment, without --reboot and "
+            "--hotpatch.",
         )
 
 

@@ -55,9 +55,6 @@ async def make_plan(
     swallowed = _swallowed(inventory)
     if swallowed is not None and not is_reviewed:
         raise swallowed
-    if remark is not None:
-        for note in (*([f"{swallowed.message} {swallowed.advice}"] if swallowed else ()), *inventory.notes):
-            remark(note)
     decided = [plan_machine(machine, wanted_of(machine, wanted)) for machine in inventory.machines]
     plan = Plan(
         target=azure.target,
@@ -71,17 +68,30 @@ async def make_plan(
         tool_version=tool_version,
     )
     check_plan_adds_up(plan, inventory)
+    if remark is not None:
+        told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
+        for note in (*told, *inventory.notes, *_arc_note(plan)):
+            remark(note)
     return plan
 
 
 def wanted_of(machine: Machine, wanted: WantedSettings) -> WantedSettings:
-    """What of the wish concerns a machine: of an Arc machine only periodic assessment, where that was named.
+    """What of the wish concerns a machine: of an Arc machine no orchestration, where periodic assessment was named.
 
-    Without it the wish stays whole, so that the rules say why nothing of it can be set there.
+    The command line always names an orchestration. Everything else stays in the wish, so that the rules say what of it
+    cannot be set there.
     """
     if machine.kind is MachineKind.ARC and wanted.periodic_assessment is not None:
-        return WantedSettings(periodic_assessment=wanted.periodic_assessment)
+        return replace(wanted, orchestration=None)
     return wanted
+
+
+def _arc_note(plan: Plan) -> tuple[str, ...]:
+    count = sum(change.kind is MachineKind.ARC for change in plan.changes)
+    if not count or plan.wanted.orchestration is None:
+        return ()
+    who, have = ("Arc server", "it has") if count == 1 else ("Arc servers", "they have")
+    return (f"Of {count:,} {who} only periodic assessment is planned: {have} no orchestration to set.",)
 
 
 def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:

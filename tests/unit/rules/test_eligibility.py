@@ -18,6 +18,7 @@ CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 AZURE = WantedSettings(Orchestration.AZURE_MANAGED)
 BY_OS = WantedSettings(Orchestration.AUTOMATIC_BY_OS)
 ASSESS = WantedSettings(periodic_assessment=True)
+UNASSESS = WantedSettings(periodic_assessment=False)
 NOTHING = WantedSettings()
 BLOCKS, WARNS, NOTES = Severity.BLOCKS, Severity.WARNS, Severity.NOTES
 PLATFORM = {"patchMode": "AutomaticByPlatform"}
@@ -134,6 +135,12 @@ CASES: list[tuple[str, Machine, WantedSettings, Severity | None, str]] = [
     ("image-excluded", image("OpenLogic", "CentOS-HPC", "7.7", "Linux"), CMS, BLOCKS, "OpenLogic/CentOS-HPC/7.7"),
     ("image-excluded", image("OpenLogic", "CentOS", "8_5", "Linux"), CMS, WARNS, "support-matrix-updates.md"),
     ("image-excluded", image("OpenLogic", "CentOS", "8_5", "Linux"), AZURE, None, ""),
+    ("image-excluded", image("OpenLogic", "CentOS-HPC", "7.7", "Linux"), ASSESS, BLOCKS, "OpenLogic/CentOS-HPC/7.7"),
+    ("image-excluded", image("OpenLogic", "CentOS", "8_5", "Linux"), ASSESS, WARNS, "support-matrix-updates.md"),
+    ("image-excluded", image("OpenLogic", "CentOS-HPC", "7.7", "Linux"), UNASSESS, None, ""),
+    ("image-not-in-schedule-list", image("Fabrikam", "appliance", "1"), ASSESS, None, ""),
+    ("detected-unsupported", around(detected_support="Unsupported"), ASSESS, BLOCKS, "= Unsupported"),
+    ("detected-unsupported", around(detected_support="Unsupported"), UNASSESS, None, ""),
     ("image-not-in-schedule-list", image("contoso", "appliance", "v1"), CMS, WARNS, "contoso/appliance/v1"),
     ("image-not-in-schedule-list", image("contoso", "appliance", "v1"), AZURE, None, ""),
     ("image-not-in-schedule-list", windows(), CMS, None, ""),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.workflow.azure_double import ALPHA, TARGET, AzureDouble, FixedClock, machine, machine_id
 
 from patchmode.errors import UnsafeError, UsageError
-from patchmode.model.patch_settings import Orchestration
+from patchmode.model.machine import Machine
+from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Filters, Scope
 from patchmode.workflow.inventory import take_inventory
@@ -86,15 +88,19 @@ async def test_a_group_inside_a_selected_subscription_is_told_or_refused() -> No
         await plan_of(AzureDouble(FLEET), scope, is_reviewed=False)
 
 
+def arc_machine() -> Machine:
+    """One that is not assessed yet."""
+    settings = {"patchSettings": {"assessmentMode": "ImageDefault"}}
+    document = {
+        "id": str(machine_id("arc", arc=True)),
+        "properties": {"osProfile": {"linuxConfiguration": settings}},
+    }
+    return replace(machine("arc", arc=True), document=document)
+
+
 async def test_an_arc_machine_is_planned_for_assessment_beside_any_orchestration() -> None:
     """`plan --periodic-assessment on` names the default orchestration too, which an Arc machine cannot have."""
-    arc = replace(
-        machine("arc", arc=True),
-        document={
-            "id": str(machine_id("arc", arc=True)),
-            "properties": {"osProfile": {"linuxConfiguration": {"patchSettings": {"assessmentMode": "ImageDefault"}}}},
-        },
-    )
+    arc = arc_machine()
     wanted = replace(SCHEDULED, periodic_assessment=True)
     (change,) = (await plan_of(AzureDouble([arc]), wanted=wanted)).changes
     assert change.body == {
@@ -102,6 +108,25 @@ async def test_an_arc_machine_is_planned_for_assessment_beside_any_orchestration
             "osProfile": {"linuxConfiguration": {"patchSettings": {"assessmentMode": "AutomaticByPlatform"}}}
         }
     }
+
+
+async def test_the_reader_is_told_that_an_arc_machine_gets_its_assessment_only() -> None:
+    """The plan's heading says Customer Managed Schedules."""
+    told: list[str] = []
+    azure = AzureDouble([arc_machine(), machine("vm", mode="ImageDefault")])
+    wanted = replace(SCHEDULED, periodic_assessment=True)
+    await plan_of(azure, wanted=wanted, remark=told.append)
+    assert told == ["Of 1 Arc server only periodic assessment is planned: it has no orchestration to set."]
+
+
+@pytest.mark.parametrize("beside", [{"reboot": RebootSetting.NEVER}, {"hotpatch_off": True}])
+async def test_what_an_arc_machine_cannot_have_is_not_dropped_in_silence(beside: dict[str, Any]) -> None:
+    """`--periodic-assessment on --reboot Never` names two wishes, and half of them is not what was asked for."""
+    wanted = replace(SCHEDULED, periodic_assessment=True, **beside)
+    plan = await plan_of(AzureDouble([arc_machine()]), wanted=wanted)
+    (skipped,) = plan.skipped
+    assert (skipped.rule, plan.changes) == ("arc-no-orchestration", ())
+    assert "without --reboot and --hotpatch" in (skipped.fix or "")
 
 
 async def test_notes_are_passed_on() -> None:
