@@ -24,8 +24,8 @@ def identity(principal: Mapping[str, str]) -> str:
 
 def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
     """The lines of doctor's answer, without line feeds."""
-    yield f"Signed in as    {identity(diagnosis.principal)}"
-    yield f"Cloud           {diagnosis.target.cloud} ({diagnosis.target.endpoint})"
+    yield from wrapped(f"Signed in as    {identity(diagnosis.principal)}", paint=paint, hang=16)
+    yield from wrapped(f"Cloud           {diagnosis.target.cloud} ({diagnosis.target.endpoint})", paint=paint, hang=16)
     yield f"Tenant          {diagnosis.target.tenant_id}"
     graph = diagnosis.graph == "answers"
     yield from wrapped(
@@ -41,7 +41,8 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
             yield from wrapped(f"{_called(entry.id)}: {reason}", paint=paint, indent=2, hang=4)
         yield ""
         if not diagnosis.subscriptions:
-            yield "Check the names; `patchmode doctor` alone lists the subscriptions that you can see."
+            advice = "Check the names; `patchmode doctor` alone lists the subscriptions that you can see."
+            yield from wrapped(f"→ {advice}", paint=paint, indent=2, hang=4)
             return
     if not diagnosis.subscriptions:
         yield paint("bad", "You can see no subscription.")

@@ -50,7 +50,9 @@ def mismatch_lines(found: Sequence[Verification], *, paint: Paint) -> Iterator[s
         if entry.unreadable_because:
             yield from wrapped(f"could not be read: {entry.unreadable_because}", paint=paint, indent=6)
         for difference in entry.differences:
-            text = f"{difference.path}: expected {difference.expected}, found {difference.found}"
+            # From the root a path is wider than a terminal; whoever reads this knows the patch settings.
+            path = difference.path.partition(".patchSettings.")[2] or difference.path
+            text = f"{path}: expected {difference.expected}, found {difference.found}"
             yield from wrapped(text, paint=paint, indent=6, hang=8)
     yield ""
 

@@ -1,5 +1,6 @@
 """What a person reads, word for word where the words matter."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,13 +26,15 @@ from patchmode.model.outcome import (
 )
 from patchmode.model.patch_settings import OperatingSystem, Orchestration
 from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
+from patchmode.model.report import Diagnosis
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
+from patchmode.reports.diagnosis import diagnosis_lines
 from patchmode.reports.headings import plural, some
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.run_text import run_lines, runs_lines
-from patchmode.reports.verification import counts_of, verification_lines
+from patchmode.reports.verification import counts_of, verification_document, verification_lines
 from patchmode.workflow.ports import Progress
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
@@ -193,6 +196,25 @@ def test_runs_are_told_newest_first_in_every_format() -> None:
     assert [line.split()[0] for line in told.lines(PLAIN)] == ["RUN", "R2", "R1"]
     assert [run["run"] for run in as_values(told.document)["runs"]] == ["R2", "R1"]
     assert [run["run"] for run in told.rows()] == ["R2", "R1"]
+
+
+def test_a_difference_in_the_patch_settings_fits_the_terminal() -> None:
+    """The path from the root is 119 columns long; the JSON has it whole."""
+    bypass = "automaticByPlatformSettings.bypassPlatformSafetyChecksOnUserSchedule"
+    path = f"properties.osProfile.windowsConfiguration.patchSettings.{bypass}"
+    found = [Verification(machine_id("b"), False, (Difference(path, "true", "(absent)"),))]
+    text = list(verification_lines(found, TARGET, what="run R1", paint=Paint(width=80)))
+    assert f"      {bypass}:" in text
+    assert max(map(len, text)) <= 80
+    assert path in json.dumps(verification_document(found, TARGET, run=None))
+
+
+def test_doctor_fits_the_terminal() -> None:
+    """Names and ids are long in real tenants."""
+    principal = {"upn": "first.last@contoso.example", "oid": "44444444-4444-4444-4444-444444444444"}
+    lost = Unreadable("/providers/Microsoft.Management/managementGroups/nope", "It does not exist.")
+    told = diagnosis_lines(Diagnosis(TARGET, principal, "answers", (), (lost,)), paint=Paint(width=80))
+    assert max(map(len, told)) <= 80
 
 
 def test_one_request_is_no_requests() -> None:
