@@ -91,7 +91,8 @@ class Emulator:
         self.graph_results = Results()
         self.state.observe(self.graph.on_change)
         self._router = router()
-        self._begin(fleet or {})
+        self._starting_fleet = fleet or {}
+        self._begin(self._starting_fleet)
 
     def _begin(self, fleet: dict[str, Any]) -> None:
         remembered = self.store.fleet() if self.store is not None else None
@@ -127,13 +128,16 @@ class Emulator:
         if self.store is not None:
             self.store.keep_fleet(fleets.directory_of(self.directory))
 
-    def reset(self, fleet: dict[str, Any]) -> None:
+    def reset(self, fleet: dict[str, Any] | None = None) -> None:
         """Forget everything (resources, operations, requests, buckets) and load a fleet document; faults stay.
+
+        Args:
+            fleet: None: the fleet that the emulator was started with, even where a store held another then.
 
         Raises:
             fleets.FleetError: when it is no fleet document; nothing was forgotten then.
         """
-        checked = fleets.checked(fleet)
+        checked = fleets.checked(self._starting_fleet if fleet is None else fleet)
         self.clock.forget()
         self.operations.forget()
         self.state.clear()

@@ -82,7 +82,7 @@ def _step(emulator: "Emulator", wanted: dict[str, Any]) -> timedelta:
 
 def _reset(emulator: "Emulator", body: bytes) -> Response:
     try:
-        emulator.reset(_object(body) if body.strip() else {})
+        emulator.reset(_object(body) or None)
     except fleets.FleetError as error:
         raise ArmError(400, "InvalidFleet", str(error)) from error
     return Response(200, {"resources": len(emulator.state), "subscriptions": len(emulator.directory.subscriptions)})
@@ -90,7 +90,7 @@ def _reset(emulator: "Emulator", body: bytes) -> Response:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        decoded = msgspec.json.decode(body or b"{}")
+        decoded = msgspec.json.decode(body.strip() or b"{}")
     except msgspec.DecodeError as error:
         raise ArmError(400, "InvalidRequestContent", f"The body is not JSON: {error}") from error
     if not isinstance(decoded, dict):

@@ -301,3 +301,21 @@ def test_the_ledger_leaves_out_control_calls_and_secrets(start: Start, fleet: di
 def test_an_unknown_control_call_names_the_known_ones(start: Start) -> None:
     """404 with the list."""
     assert "GET state" in start()("GET", "/_emulator/nothing").json["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_reset_without_a_fleet_restores_the_one_of_the_start(
+    start: Start, fleet: dict[str, Any], body: dict[str, Any] | None
+) -> None:
+    """As it was loaded: what was written since is gone, what was deleted is back."""
+    client = start(fleet, lro_seconds=0)
+    before = client("GET", "/_emulator/state").json
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
+    assert client("PUT", f"{group}/new?api-version=2021-04-01", {"location": "westeurope"}).status == 201
+    tags = {"tags": {"a": "b"}}
+    vm = f"{group}/rg-app/providers/Microsoft.Compute/virtualMachines/a?api-version=2024-07-01"
+    assert client("PATCH", vm, tags).status == 200
+    assert client("GET", "/_emulator/state").json != before
+    assert client("POST", "/_emulator/reset", body).json == {"resources": 6, "subscriptions": 1}
+    assert client("GET", "/_emulator/state").json == before
+    assert client("POST", "/_emulator/reset", {"resources": []}).json == {"resources": 0, "subscriptions": 0}
