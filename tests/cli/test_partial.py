@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import PROGRAM, Done, Start
 
+from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
+
 VM = (
     "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
     "/virtualMachines"
@@ -92,6 +94,24 @@ def test_an_operation_that_never_ends_is_given_up_when_asked_to(start: Start) ->
     assert "Prove it again" not in done.err, "nothing was applied"
     assert program("runs", "resume", "--operation-timeout", "2", "-q").code == 11
     assert program("apply", "--all", "--operation-timeout", "0").code == 2
+
+
+def test_a_sign_in_that_is_refused_for_good_stops_the_run(start: Start) -> None:
+    """The token is renewed once; then no other machine would fare better, and nothing more is sent."""
+    refusal = {"error": {"code": "InvalidAuthenticationToken", "message": "The access token is invalid."}}
+    rule = Rule(do=Action(respond=Respond(401, json=refusal)), match=Matcher(method="PATCH"), nth=[2, 3])
+    program = start("small", faults=FaultPlan([rule]))
+    done = program("apply", "--all", "--yes", "--concurrency", "1", "--no-progress")
+    assert done.code == 1
+    assert "was answered 401 InvalidAuthenticationToken" in done.err
+    assert "patchmode runs resume" in done.err
+    entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
+    assert sum(entry.method == "PATCH" for entry in entries) == 3, "one, and one that was refused and renewed"
+    report = loaded(program("runs", "show", "-o", "json"))
+    assert (report["state"], report["counts"]["failed"]) == ("interrupted", 0)
+    assert report["counts"]["notSent"] == 2
+    resumed = program("runs", "resume", "-q", "-o", "json")
+    assert (resumed.code, loaded(resumed)["counts"]["verified"]) == (0, 3)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
