@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -28,7 +29,8 @@ class Options:
     ready_file: Path | None
     throttle: str
     lro_seconds: float | None
-    graph_lag_seconds: str
+    graph_lag_seconds: float | None
+    """None: lags such as Azure's."""
     faults: Path | None
     clock: datetime | None
     clock_speed: float
@@ -49,9 +51,30 @@ class _Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+class _Lag(click.ParamType[float | None]):
+    name = "S|azure"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        if value == "azure":
+            return None
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number of seconds nor azure", param, ctx)
+        if not 0 <= seconds < math.inf:
+            self.fail(f"{value!r} is no number of seconds from 0 up", param, ctx)
+        return seconds
+
+
 _FILE = click.Path(path_type=Path)
 _OPTIONS = (
-    click.option("--port", default=0, show_default=True, help="Port on loopback; 0 lets the system choose."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=0,
+        show_default=True,
+        help="Port on loopback; 0 lets the system choose.",
+    ),
     click.option(
         "--fleet", default="demo", show_default=True, metavar="NAME|FILE", help="demo, small, empty, or a file."
     ),
@@ -64,7 +87,12 @@ _OPTIONS = (
         "--lro-seconds", type=click.FloatRange(min=0), help="Length of every operation; default: as recorded."
     ),
     click.option(
-        "--graph-lag-seconds", default="0", show_default=True, metavar="S|azure", help="Resource Graph's lag."
+        "--graph-lag-seconds",
+        type=_Lag(),
+        default="0",
+        show_default=True,
+        metavar="S|azure",
+        help="Resource Graph's lag.",
     ),
     click.option("--faults", type=_FILE, help="What goes wrong (JSON)."),
     click.option("--clock", type=_Moment(), help="The emulated time at start; default: now."),
@@ -154,13 +182,12 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.store import Store
 
     try:
-        lag = None if options.graph_lag_seconds == "azure" else float(options.graph_lag_seconds)
         emulator = Emulator(
             clock=Clock(options.clock, speed=options.clock_speed),
             profile=load_profile(options.profile) if options.profile else Profile(),
             limits=limits_from(options.throttle),
             lro_seconds=options.lro_seconds,
-            graph_lag_s=lag,
+            graph_lag_s=options.graph_lag_seconds,
             faults=load_faults(options.faults) if options.faults else None,
             fleet=read_fleet(options.fleet),
             store=Store(options.state) if options.state else None,
@@ -199,7 +226,7 @@ async def _serving(
     try:
         ready = ready_line(server.endpoint, certificates.ca, emulator.directory)
         if options.ready_file is not None:
-            _write_whole(options.ready_file, msgspec.json.encode(ready) + b"\n")
+            _write_ready(options.ready_file, msgspec.json.encode(ready) + b"\n")
         click.echo(f"arm-emulator: {server.endpoint}, {len(emulator.state)} resources, CA {certificates.ca}", err=True)
         return await work(environment(server.endpoint, certificates.ca, emulator.directory))
     finally:
@@ -229,6 +256,13 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 def _exit_code(returned: int) -> int:
     """A command ended by signal N counts as 128 + N, as shells have it."""
     return returned if returned >= 0 else 128 - returned
+
+
+def _write_ready(path: Path, content: bytes) -> None:
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        raise click.ClickException(f"ready file {path} could not be written: {error}") from error
 
 
 def _write_whole(path: Path, content: bytes) -> None:

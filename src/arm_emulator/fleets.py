@@ -54,7 +54,43 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
         _need(fleet, name, member)
     for name in _RESOURCE_LISTS:
         _need(fleet, name, "id")
+        for at, document in enumerate(fleet.get(name, ())):
+            _check_document(f"{name}[{at}]", document, needs_properties=name != "resources" and name != "locks")
+    for name in ("subscriptions", "managementGroups", "principals"):
+        for at, entry in enumerate(fleet.get(name, ())):
+            _check_texts(f"{name}[{at}]", entry)
     return fleet
+
+
+def _check_document(place: str, document: dict[str, Any], *, needs_properties: bool) -> None:
+    resource_id = document["id"]
+    segments = resource_id.removesuffix("/").split("/")[1:]
+    is_rooted = resource_id.startswith("/") and segments[0].lower() in ("subscriptions", "providers") and all(segments)
+    if not (is_rooted and (len(segments) == 2 or _ends_in_a_name(segments))):
+        raise FleetError(f"fleet member {place}: {resource_id!r} is no resource id")
+    if not isinstance(document.get("properties", None if needs_properties else {}), dict):
+        raise FleetError(f"fleet member {place}: properties is no object")
+    for member in ("name", "type", "location"):
+        if not isinstance(document.get(member) or "", str):
+            raise FleetError(f"fleet member {place}: {member} is no text")
+
+
+def _ends_in_a_name(segments: list[str]) -> bool:
+    """Whether an id's last part is pairs of type and name, after the namespace where it has one."""
+    lowered = [segment.lower() for segment in segments]
+    if "providers" not in lowered:
+        return len(segments) == 4 and lowered[2] == "resourcegroups"
+    tail = len(segments) - 1 - lowered[::-1].index("providers")
+    after = len(segments) - tail - 1
+    return after >= 3 and after % 2 == 1
+
+
+def _check_texts(place: str, entry: dict[str, Any]) -> None:
+    for member, value in entry.items():
+        if member != "unregisteredProviders" and not isinstance(value, str):
+            raise FleetError(f"fleet member {place}: {member} is no text")
+    if "/" in entry.get("subscriptionId", ""):
+        raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is no subscriptionId")
 
 
 def _need(fleet: dict[str, Any], name: str, member: str) -> None:

@@ -310,6 +310,7 @@ def limits_from(choice: str) -> Limits:
     if unknown:
         raise ThrottleError(f"throttle file {choice}: unknown member {', '.join(sorted(unknown))}")
     graph = content.get("resourceGraph", {})
+    _check_figures("resourceGraph", graph, choice)
     return Limits(
         arm=_overlaid(ARM_LIMITS, content.get("arm", {}), choice),
         providers=_overlaid(COMPUTE_LIMITS, content.get("providers", {}), choice),
@@ -318,11 +319,18 @@ def limits_from(choice: str) -> Limits:
     )
 
 
+def _check_figures(name: str, figures: object, choice: str) -> None:
+    values = figures.values() if isinstance(figures, dict) else [None]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in values):
+        raise ThrottleError(f"throttle file {choice}: {name} is no object of numbers above 0")
+
+
 def _overlaid(base: Mapping[str, Limit], given: dict[str, Any], choice: str) -> dict[str, Limit]:
     merged = dict(base)
     for name, figures in given.items():
         if name not in base:
             raise ThrottleError(f"throttle file {choice}: unknown bucket {name}; known: {', '.join(base)}")
+        _check_figures(name, figures, choice)
         rate = figures.get("perSecond", figures["perMinute"] / 60 if "perMinute" in figures else base[name].per_second)
         merged[name] = Limit(float(figures.get("burst", base[name].burst)), float(rate))
     return merged

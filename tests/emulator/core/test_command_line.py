@@ -70,7 +70,11 @@ def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> Non
         (["serve", "--throttle", "nowhere.json"], "throttle file nowhere.json"),
         (["serve", "--faults", "nowhere.json"], "faults nowhere.json"),
         (["serve", "--profile", "nowhere.json"], "profile nowhere.json"),
-        (["serve", "--graph-lag-seconds", "soon"], "could not convert string to float: 'soon'"),
+        (["serve", "--graph-lag-seconds", "soon"], "'soon' is neither a number of seconds nor azure"),
+        (["serve", "--graph-lag-seconds", "-3"], "'-3' is no number of seconds from 0 up"),
+        (["serve", "--graph-lag-seconds", "nan"], "'nan' is no number of seconds from 0 up"),
+        (["serve", "--port", "99999"], "0<=x<=65535"),
+        (["serve", "--ready-file", "nowhere/x", "--fleet", "empty"], "ready file nowhere/x could not be written"),
         (["serve", "--clock", "tomorrow"], "is no ISO 8601 time"),
         (["serve", "--clock-speed", "0"], "x>0"),
         (["serve", "--lro-seconds", "-1"], "x>=0"),
@@ -83,6 +87,43 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str) -> None:
     assert done.exit_code in (1, 2)
     assert sentence in done.output
     assert "Traceback" not in done.output
+
+
+BROKEN = [
+    ("--fleet", "{", "is not JSON"),
+    ("--fleet", "[]", "is not a JSON object"),
+    ("--fleet", '{"resources": [{"id": 5}]}', "resources[0] has no id"),
+    ("--fleet", '{"resources": [{"id": "x"}]}', "resources[0]: 'x' is no resource id"),
+    ("--fleet", '{"resources": [{"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"}]}',
+     "is no resource id"),
+    ("--fleet", '{"resources": [{"id": "/subscriptions//resourceGroups/g"}]}', "is no resource id"),
+    ("--fleet", '{"resources": [{"id": "/subscriptions/s/resourceGroups/g", "properties": 1}]}',
+     "properties is no object"),
+    ("--fleet", '{"roleAssignments": [{"id": "/providers/Microsoft.Authorization/roleAssignments/a"}]}',
+     "roleAssignments[0]: properties is no object"),
+    ("--fleet", '{"subscriptions": [{"subscriptionId": "a/b"}]}', "subscriptions[0]: 'a/b' is no subscriptionId"),
+    ("--fleet", '{"subscriptions": [{"subscriptionId": "a", "tenantId": 5}]}', "tenantId is no text"),
+    ("--faults", "{", "faults"),
+    ("--faults", '{"rules": 5}', "faults"),
+    ("--profile", "{", "profile"),
+    ("--profile", "[]", "a profile is an object"),
+    ("--throttle", "{", "throttle file"),
+    ("--throttle", '{"arm": {"subscription_reads": 5}}', "throttle file"),
+    ("--throttle", '{"providers": {"UpdateVMResource": 5}}', "UpdateVMResource is no object of numbers"),
+    ("--throttle", '{"providers": {"UpdateVMResource": {"burst": []}}}', "UpdateVMResource is no object of numbers"),
+    ("--throttle", '{"resourceGraph": {"queries": []}}', "resourceGraph is no object of numbers"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "content", "sentence"), BROKEN)
+def test_a_broken_file_is_one_sentence(tmp_path: Path, option: str, content: str, sentence: str) -> None:
+    """Whatever is wrong in it."""
+    path = tmp_path / "broken.json"
+    path.write_text(content)
+    done = CliRunner().invoke(main, ["serve", option, str(path)])
+    assert (done.exit_code, isinstance(done.exception, SystemExit)) == (1, True)
+    assert sentence in done.output
+    assert len(done.output.splitlines()) == 1
 
 
 def test_a_taken_port_is_one_sentence() -> None:
