@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests.cli.conftest import Start
 
 from patchmode.reports.audit_document import audit_schema
+from patchmode.reports.published import render_schemas
 from patchmode.store.formats import PlanDocument, RunDocument
 
 GROUP = "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
@@ -72,6 +73,24 @@ def test_audit_json_is_what_is_published(start: Start) -> None:
         "os": "Windows",
         "schedules": [],
     }
+
+
+def test_every_other_document_is_what_is_published(start: Start) -> None:
+    """verify with and without differences, runs, doctor with findings, explain of a machine of each kind."""
+    program = start("demo")
+    assert program("apply", "-g", "rg-app", "--name", "web-*", "--yes", "-q").code in {0, 11}
+    ids = loaded(program("audit", "--query", "machines[?kind=='arc'].id | [:1]").out)
+    for args in (
+        ["verify"],
+        ["verify", "--all"],
+        ["runs"],
+        ["doctor", "-m", "nope"],
+        ["doctor"],
+        ["explain", "web-04"],
+    ):
+        document = loaded(program(*args, "-o", "json").out)
+        jsonschema.validate(document, loaded(render_schemas()[f"{args[0]}-v1.json"]))
+    jsonschema.validate(loaded(program("explain", *ids, "-o", "json").out), loaded(render_schemas()["explain-v1.json"]))
 
 
 def test_jsonl_and_csv_hold_a_machine_a_line(start: Start) -> None:

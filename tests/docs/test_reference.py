@@ -78,7 +78,7 @@ def test_every_environment_variable_is_documented() -> None:
 def test_every_member_of_the_json_formats_is_documented() -> None:
     """Members of the published schemas, and of an audit's machine."""
     page = set(code_spans(REFERENCE / "json-formats.md"))
-    for schema in (SOURCES / "store" / "schemas").glob("*.json"):
+    for schema in SOURCES.glob("*/schemas/*.json"):
         assert _members(json.loads(schema.read_text(encoding="utf-8"))) <= page, schema.name
     assert set(CSV_COLUMNS) <= page
     values = {*OutcomeKind, *Result, *Orchestration}

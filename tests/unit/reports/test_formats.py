@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
+from patchmode.reports import published
 from patchmode.reports.audit_document import audit_schema
 from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
 from patchmode.reports.machine_formats import check_expression, select, write_csv, write_json, write_jsonl
@@ -129,6 +130,12 @@ def test_wrapping_loses_no_word(words: list[str], width: int) -> None:
 def test_no_text_can_steer_the_terminal(text: str) -> None:
     """Names and messages come from outside."""
     assert printable(text + "\x1b[2J\x07").isprintable()
+
+
+def test_the_published_schemas_are_current() -> None:
+    """They are made from the structs; `python -m patchmode.reports.published` writes them anew."""
+    rendered = published.render_schemas()
+    assert {path.name: path.read_text(encoding="utf-8") for path in published.FOLDER.glob("*.json")} == rendered
 
 
 def test_the_published_audit_schema_is_current() -> None:

@@ -1,0 +1,176 @@
+"""The published JSON of verify, runs, doctor and explain, member by member; audit, plan and run have theirs elsewhere.
+
+`python -m patchmode.reports.published` writes the schemas anew, the audit's too.
+
+Must not: be needed at run time; the schemas are what others read, and tests hold the reports to them.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from patchmode.reports.audit_document import SCHEMA_FILE, AuditMachine, AuditTarget, AuditUnreadable, audit_schema_text
+
+FOLDER = SCHEMA_FILE.parent
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What all structs here share."""
+
+
+class DifferenceRow(_Edge, frozen=True):
+    """One leaf that is not what it should be; a member that is left out means that the leaf is absent."""
+
+    path: str
+    expected: Any = msgspec.UNSET
+    found: Any = msgspec.UNSET
+
+
+class VerifiedRow(_Edge, frozen=True):
+    """What the provider showed for one machine."""
+
+    id: str
+    verified: bool
+    differences: tuple[DifferenceRow, ...]
+    unreadable_because: str | None
+
+
+class VerifyCounts(_Edge, frozen=True):
+    """`scope` is the sum of the others."""
+
+    scope: int
+    verified: int
+    differing: int
+    unreadable: int
+
+
+class VerifyDocument(_Edge, frozen=True):
+    """`verify -o json`."""
+
+    format: Literal["patchmode/verify/v1"]
+    run: str | None
+    """Null where a file or a scope was verified."""
+    target: AuditTarget
+    counts: VerifyCounts
+    results: tuple[VerifiedRow, ...]
+
+
+class RunRow(_Edge, frozen=True):
+    """One run of the state folder; most is null where it cannot be read, and `problem` says why."""
+
+    run: str
+    state: Literal["running", "interrupted", "finished", "unreadable"]
+    created_at: datetime | None
+    changes: int
+    ended: int
+    rollback_of: str | None
+    endpoint: str | None
+    tenant_id: str | None
+    plan_digest: str | None
+    problem: str | None
+
+
+class RunsDocument(_Edge, frozen=True):
+    """`runs list -o json`, newest first."""
+
+    format: Literal["patchmode/runs/v1"]
+    runs: tuple[RunRow, ...]
+
+
+class MissingActionRow(_Edge, frozen=True):
+    """An action that the signed-in principal lacks."""
+
+    scope: str
+    action: str
+    needed_for: str
+
+
+class ReadOnlyLockRow(_Edge, frozen=True):
+    """A lock that stops writes."""
+
+    name: str
+    scope: str
+
+
+class OtherLockRow(_Edge, frozen=True):
+    """A lock that stops no PATCH."""
+
+    name: str
+    scope: str
+    level: str
+
+
+class SubscriptionRow(_Edge, frozen=True):
+    """What doctor found in one subscription."""
+
+    id: str
+    name: str
+    state: str
+    registrations: dict[str, str]
+    missing_actions: tuple[MissingActionRow, ...]
+    read_only_locks: tuple[ReadOnlyLockRow, ...]
+    other_locks: tuple[OtherLockRow, ...]
+    notes: tuple[str, ...]
+
+
+class DoctorDocument(_Edge, frozen=True):
+    """`doctor -o json`."""
+
+    format: Literal["patchmode/doctor/v1"]
+    target: AuditTarget
+    principal: dict[str, str]
+    """The token's claims that identify who is signed in."""
+    resource_graph: str
+    """`answers`, or why it does not."""
+    subscriptions: tuple[SubscriptionRow, ...]
+    unreadable: tuple[AuditUnreadable, ...]
+
+
+class ExplainDocument(_Edge, frozen=True):
+    """`explain -o json`."""
+
+    format: Literal["patchmode/explain/v1"]
+    target: AuditTarget
+    machine: AuditMachine
+    document: dict[str, Any] | None
+    """The machine as its provider answered it."""
+    instance_view: dict[str, Any] | None
+    notes: tuple[str, ...]
+
+
+DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "verify": VerifyDocument,
+    "runs": RunsDocument,
+    "doctor": DoctorDocument,
+    "explain": ExplainDocument,
+}
+"""Command → the struct of its document."""
+
+
+def render_schemas() -> dict[str, str]:
+    """File name → the JSON Schema's text (draft 2020-12), ending in a line feed."""
+    return {
+        SCHEMA_FILE.name: audit_schema_text(),
+        **{f"{name}-v1.json": _render(struct) for name, struct in DOCUMENTS.items()},
+    }
+
+
+def write_schemas(folder: Path = FOLDER) -> None:
+    """Write every schema into a folder, over what is there.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for name, text in render_schemas().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _render(struct: type[msgspec.Struct]) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(struct)}
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+if __name__ == "__main__":
+    write_schemas()
