@@ -4,9 +4,9 @@ Token, api-version, tenant and subscription, the front door's own buckets, roles
 registration, resource group, the provider's buckets; then the handler.
 """
 
-import re
 from typing import TYPE_CHECKING
 
+from arm_emulator.protocol.api_versions import check_age, check_form, unknown_version
 from arm_emulator.protocol.authorization import client
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Match, Route
@@ -17,7 +17,6 @@ from arm_emulator.resource_id import parse_id
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
 
-_VERSION = re.compile(r"^\d{4}-\d{2}-\d{2}(-(preview|alpha|beta|privatepreview))?$", re.IGNORECASE)
 ALWAYS_REGISTERED = frozenset(
     {"", "microsoft.resources", "microsoft.authorization", "microsoft.management", "microsoft.resourcegraph"}
 )
@@ -34,10 +33,10 @@ def admit(emulator: "Emulator", request: Request, match: Match | None) -> Respon
     Raises:
         ArmError: the first refusal; 501 NotEmulated where no route serves the call.
     """
-    check_api_version(request)
+    check_form(request.api_version)
     subscription = _subscription(emulator, request)
     route = _route(request, match)
-    _check_provider_version(request, route)
+    _check_provider_version(emulator, request, route)
     headers = (
         {}
         if _is_graph(request)
@@ -59,22 +58,6 @@ def admit(emulator: "Emulator", request: Request, match: Match | None) -> Respon
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response
-
-
-def check_api_version(request: Request) -> None:
-    """Refuse a call without a well-formed api-version.
-
-    Raises:
-        ArmError: 400 MissingApiVersionParameter or InvalidApiVersionParameter.
-    """
-    if not request.api_version:
-        message = "The api-version query parameter (?api-version=) is required for all requests."
-        raise ArmError(400, "MissingApiVersionParameter", message, gateway=True)
-    if not _VERSION.match(request.api_version):
-        message = (
-            f"The api-version '{request.api_version}' is invalid. Its form is 'yyyy-MM-dd' or 'yyyy-MM-dd-preview'."
-        )
-        raise ArmError(400, "InvalidApiVersionParameter", message, gateway=True)
 
 
 def _subscription(emulator: "Emulator", request: Request) -> str:
@@ -132,15 +115,20 @@ def _route(request: Request, match: Match | None) -> Route:
     return route
 
 
-def _check_provider_version(request: Request, route: Route) -> None:
-    if route.api_versions is None or request.api_version.lower() in route.api_versions:
-        return
-    type_ = next((part for part in reversed(route.pattern.split("/")) if not part.startswith("{")), "")
-    message = (
-        f"No registered resource provider found for location '' and API version '{request.api_version}' for type "
-        f"'{type_}'. The supported api-versions are '{', '.join(sorted(route.api_versions))}'."
-    )
-    raise ArmError(400, "NoRegisteredProviderFound", message, gateway=True)
+def _check_provider_version(emulator: "Emulator", request: Request, route: Route) -> None:
+    type_ = "/".join(_types(route.pattern))
+    stored = emulator.state.get(authorization_scope(request.path))
+    location = stored.location if stored is not None else ""
+    if route.api_versions is None:
+        check_age(request.api_version, namespace_of(route.pattern), location, type_)
+    elif request.api_version.lower() not in route.api_versions:
+        raise unknown_version(request.api_version, location, type_, tuple(sorted(route.api_versions)))
+
+
+def _types(pattern: str) -> list[str]:
+    """The literal parts of a pattern after its last provider: the type's, and an action's."""
+    tail = pattern.rpartition("/providers/")[2].split("/")[1:]
+    return [part for part in tail if not part.startswith("{")]
 
 
 def authorization_scope(path: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.emulator.core.conftest import Client, Start
+from tests.emulator.core.conftest import SUBSCRIPTION, Client, Start, machine
 
 from arm_emulator.demo_fleet import demo_fleet
 from arm_emulator.profile import Profile
@@ -46,6 +46,11 @@ def eve(start: Start, fleet: dict[str, Any]) -> Callable[..., Client]:
     [
         ("GET", f"{VM}/a", 400, "MissingApiVersionParameter"),
         ("GET", f"{VM}/a?api-version=now", 400, "InvalidApiVersionParameter"),
+        ("GET", f"{VM}/a?api-version=2024-07-99", 400, "InvalidApiVersionParameter"),
+        ("GET", f"{VM}/a?api-version=2023-02-29", 400, "InvalidApiVersionParameter"),
+        ("GET", f"{VM}/a?api-version=2024-07-01-gamma", 400, "InvalidApiVersionParameter"),
+        ("GET", f"{VM}/a?api-version=2099-01-01", 400, "NoRegisteredProviderFound"),
+        ("GET", f"{VM}/a?api-version=2099-01-01-preview", 400, "NoRegisteredProviderFound"),
         ("GET", f"/subscriptions/99999999-9999-9999-9999-999999999999/resourcegroups{V}", 404, "SubscriptionNotFound"),
         ("GET", f"{VM.replace('rg-app', 'gone')}/a{V}", 404, "ResourceGroupNotFound"),
         ("GET", f"{VM}/gone{V}", 404, "ResourceNotFound"),
@@ -235,3 +240,26 @@ def test_broken_json_is_refused(start: Start, fleet: dict[str, Any]) -> None:
     client = start(fleet)
     seen = client("PATCH", f"{VM}/a{V}", "x")
     assert seen.status == 400
+
+
+def test_a_made_interface_follows_its_machine(start: Start) -> None:
+    """In any casing; after a write and after a delete it is looked for anew."""
+    nics = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-app/providers/Microsoft.Network/networkInterfaces"
+
+    def with_interface(name: str, nic: str) -> dict[str, Any]:
+        made = machine(name)
+        made["properties"]["networkProfile"] = {"networkInterfaces": [{"id": f"{nics}/{nic}"}]}
+        return made
+
+    client = start({"resources": [with_interface("a", "NIC-a"), with_interface("b", "nic-b")]}, lro_seconds=0)
+    version = "?api-version=2024-05-01"
+    for _ in range(2):
+        seen = client("GET", f"{nics}/nic-A{version}").json
+        assert seen["properties"]["virtualMachine"]["id"].endswith("/virtualMachines/a")
+        assert client("GET", f"{nics}/nic-c{version}").code == "ResourceNotFound"
+    wanted = {"properties": {"networkProfile": {"networkInterfaces": [{"id": f"{nics}/nic-c"}]}}}
+    client.emulator.state.put({**machine("b"), **wanted}, etag=3)
+    assert client("GET", f"{nics}/nic-c{version}").json["properties"]["virtualMachine"]["id"].endswith("/b")
+    assert client("GET", f"{nics}/nic-b{version}").status == 404
+    client.emulator.state.delete(machine("a")["id"])
+    assert client("GET", f"{nics}/nic-a{version}").status == 404
