@@ -25,6 +25,7 @@ from arm_emulator.protocol.paging import Snapshots
 from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
+from arm_emulator.providers.network import Interfaces
 from arm_emulator.providers.resource_graph.endpoint import Results
 from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.providers.resource_graph.rows import Rows
@@ -89,6 +90,7 @@ class Emulator:
         self.graph = GraphIndex(self)
         self.graph_rows = Rows(self)
         self.graph_results = Results()
+        self.interfaces = Interfaces(self.state)
         self.state.observe(self.graph.on_change)
         self._router = router()
         self._starting_fleet = fleet or {}

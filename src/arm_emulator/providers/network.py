@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Route
-from arm_emulator.state import Document, Stored
+from arm_emulator.state import Document, State, Stored
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
@@ -16,13 +16,33 @@ if TYPE_CHECKING:
 TYPE = "Microsoft.Network/networkInterfaces"
 
 
+class Interfaces:
+    """Finds the machine that names an interface; the fleet is looked through once after a change, not at every call."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._seen = -1
+        self._machines: dict[str, str] = {}
+
+    def machine(self, interface_id: str) -> Stored | None:
+        """The first machine that names an interface, in any casing; None: no machine does."""
+        if self._seen != self._state.changes:
+            self._machines = {}
+            for machine in self._state.of_type("Microsoft.Compute/virtualMachines"):
+                for named in _interfaces(machine):
+                    self._machines.setdefault(named, machine.key)
+            self._seen = self._state.changes
+        key = self._machines.get(interface_id.rstrip("/").lower())
+        return self._state.get(key) if key is not None else None
+
+
 def _get(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
     stored = emulator.state.get(request.path)
     if stored is not None:
         return Response(200, stored.document)
-    for machine in emulator.state.of_type("Microsoft.Compute/virtualMachines", subscription=params["subscription"]):
-        if request.path.lower() in _interfaces(machine):
-            return Response(200, _interface(request.path, params["name"], machine))
+    machine = emulator.interfaces.machine(request.path)
+    if machine is not None:
+        return Response(200, _interface(request.path, params["name"], machine))
     message = (
         f"The Resource '{TYPE}/{params['name']}' under resource group '{params['group']}' was not found. For more "
         "details please go to https://aka.ms/ARMResourceNotFoundFix"
