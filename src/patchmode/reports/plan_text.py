@@ -34,9 +34,12 @@ class LeafChange:
 def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """The lines of a plan, without line feeds."""
     yield from wrapped(f"Plan for {target_text(plan.target)}", paint=paint)
+    scope = list(plan.scope)
     if plan.rollback_of:
         yield f"Undoes run {plan.rollback_of}."
-    yield from wrapped(f"Scope: {'  '.join(plan.scope) or 'as the run'}", paint=paint, hang=7)
+        scope = [text for text in scope if text != f"--run {plan.rollback_of}"]
+    if scope:
+        yield from wrapped(f"Scope: {'  '.join(scope)}", paint=paint, hang=7)
     yield ""
     yield from irreversible_lines(plan, paint=paint)
     if len(plan.changes) <= ONE_BY_ONE:

@@ -39,6 +39,13 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
     yield from _tally(report, paint)
 
 
+def left_text(left: int, of: int) -> str:
+    """How many of a run's changes have not ended, before it is taken up; follows the run's name."""
+    if not left:
+        return f"{f'its {of:,} changes have' if of != 1 else 'its change has'} ended; nothing is left to send"
+    return f"{left:,} of {plural(of, 'change')} {'has' if left == 1 else 'have'} not ended"
+
+
 def _errors(entries: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
     """Equal errors once, with their machines; a message usually names its machine, so few are equal."""
     groups: dict[tuple[str, str, str], list[ChangeResult]] = defaultdict(list)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from patchmode.cli.commands.runs import is_left
 from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
@@ -33,9 +34,9 @@ from patchmode.reports.diagnosis import diagnosis_lines
 from patchmode.reports.headings import plural, some
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
-from patchmode.reports.run_text import run_lines, runs_lines
+from patchmode.reports.run_text import left_text, run_lines, runs_lines
 from patchmode.reports.verification import counts_of, verification_document, verification_lines
-from patchmode.workflow.ports import Progress
+from patchmode.workflow.ports import JournalEntry, Progress, Step
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 PLAIN = Paint()
@@ -215,6 +216,45 @@ def test_doctor_fits_the_terminal() -> None:
     lost = Unreadable("/providers/Microsoft.Management/managementGroups/nope", "It does not exist.")
     told = diagnosis_lines(Diagnosis(TARGET, principal, "answers", (), (lost,)), paint=Paint(width=80))
     assert max(map(len, told)) <= 80
+
+
+def test_a_rollback_s_plan_names_its_run_once() -> None:
+    """`--run` is no option; what was typed beside the run still stands there."""
+    plan = Plan(TARGET, ("--run R1",), WantedSettings(), (change(),), (), (), (), rollback_of="R1")
+    told = list(plan_lines(plan, paint=PLAIN))
+    assert told[1:3] == ["Undoes run R1.", ""]
+    narrowed = list(plan_lines(replace(plan, scope=("--run R1", "--ids /x")), paint=PLAIN))
+    assert narrowed[1:4] == ["Undoes run R1.", "Scope: --ids /x", ""]
+
+
+@pytest.mark.parametrize(
+    ("left", "of", "text"),
+    [
+        (0, 33, "its 33 changes have ended; nothing is left to send"),
+        (0, 1, "its change has ended; nothing is left to send"),
+        (1, 1234, "1 of 1,234 changes has not ended"),
+        (5, 33, "5 of 33 changes have not ended"),
+    ],
+)
+def test_how_much_of_a_run_is_left(left: int, of: int, text: str) -> None:
+    """Before anything is taken up."""
+    assert left_text(left, of) == text
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "left"),
+    [
+        (Step.PENDING, None, True),
+        (Step.STARTED, None, True),
+        (Step.ENDED, Result.APPLIED, False),
+        (Step.ENDED, Result.FAILED, False),
+        (Step.ENDED, Result.NOT_SENT, True),
+    ],
+)
+def test_what_a_resume_takes_up(step: Step, result: Result | None, left: bool) -> None:
+    """Also what the stop of an earlier process left unsent."""
+    end = None if result is None else ChangeResult(machine_id("vm1"), result)
+    assert is_left(JournalEntry(change(), step, 1, result=end)) is left
 
 
 def test_one_request_is_no_requests() -> None:

@@ -1,11 +1,16 @@
 """`patchmode runs`: list, show, resume. Must not: send anything that a run's plan does not hold."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import carrying_options
 from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from patchmode.workflow.ports import JournalEntry
 
 
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
@@ -69,14 +74,23 @@ def resume(
     from patchmode.cli.carrying_out import carry_out, options_from
     from patchmode.cli.confirming import signed_in_for, tell_banner
     from patchmode.cli.output import say
-    from patchmode.workflow.ports import Step
+    from patchmode.reports.run_text import left_text
 
     settings = settings_of(context)
     how = options_from(concurrency, max_failures, operation_timeout)
     store = composition.run_store(settings)
     journal = store.open(run)
     plan = journal.plan
-    left = sum(entry.step is not Step.ENDED for entry in journal.entries())
-    say(f"Run {journal.run}: {left:,} of {len(plan.changes):,} changes have not ended.", settings)
+    left = sum(map(is_left, journal.entries()))
+    say(f"Run {journal.run}: {left_text(left, len(plan.changes))}.", settings)
     tell_banner(signed_in_for(plan, settings), plan.target, settings)
     return carry_out(lambda _: store.open(journal.run, for_writing=True), plan, how, settings)
+
+
+def is_left(entry: "JournalEntry") -> bool:
+    """Whether a resume takes a change up: it has not ended, or ended without having been sent."""
+    from patchmode.model.outcome import Result
+    from patchmode.workflow.ports import Step
+
+    result = entry.result
+    return entry.step is not Step.ENDED or result is None or result.result is Result.NOT_SENT
