@@ -1,4 +1,6 @@
-"""What the emulator itself can do: `python -m benchmarks.emulator [machines]`. Requests per second, 16 at once.
+"""What the emulator itself can do, in requests per second, 16 at once.
+
+Run it with `python -m benchmarks emulator`, or with another size by `python -m benchmarks.emulator [machines]`.
 
 The client and the server have a core each where the machine has two, so a figure is the slower one's. The rows
 `in process` leave socket, TLS and client out: they are what the emulator alone spends on a call.
