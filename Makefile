@@ -49,10 +49,9 @@ docs: setup ## write the generated pages of the reference anew
 bench: setup ## the benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks
 
-lint: setup ## ruff (rules and format) and docstring coverage
+lint: setup ## ruff: rules, docstrings, format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/interrogate -q src
 
 types: setup ## mypy --strict
 	$(BIN)/mypy
