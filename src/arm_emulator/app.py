@@ -200,7 +200,7 @@ class Emulator:
     def _arm(self, call: Call, target: Target, entry: Entry, base: str, headers: dict[str, str]) -> Response:
         try:
             authority = f"{base}/{self.directory.tenant_id}"
-            principal = self.tokens.read(call.headers.get("authorization"), authority, base)
+            principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
             request = Request(
                 method=call.method,

@@ -4,7 +4,7 @@ Roles, locks and deny assignments are ordinary resources in the state; this modu
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from arm_emulator.protocol.http import Principal
@@ -59,6 +59,8 @@ class Directory:
         self.groups: dict[str, ManagementGroup] = {}
         self.accounts: dict[str, Account] = {}
         self.tenant_id = DEFAULT_TENANT
+        self._handed_out = ""
+        """The tenant of the first fleet, which the ready file names."""
         self.clear()
 
     def clear(self) -> None:
@@ -98,6 +100,7 @@ class Directory:
             self.groups[group.name.lower()] = group
         for entry in fleet.get("principals", ()):
             self._add_principal(entry)
+        self._handed_out = self._handed_out or self.tenant_id
 
     def _add_principal(self, entry: dict[str, Any]) -> None:
         client = entry["clientId"]
@@ -145,10 +148,24 @@ class Directory:
         return self.accounts[DEFAULT_CLIENT]
 
     def tenant(self, name: str) -> str | None:
-        """The id of a tenant that the fleet knows, as the fleet writes it; ``name`` in any casing. None: unknown."""
+        """The id of a tenant that the fleet knows, as the fleet writes it; ``name`` in any casing. None: unknown.
+
+        The tenant of the ready file stands for the first one of a fleet that was loaded later and does not name it.
+        """
         theirs = (account.principal.tenant_id for account in self.accounts.values())
         known = (self.tenant_id, *(entry.tenant_id for entry in self.subscriptions.values()), *theirs)
-        return next((tenant for tenant in known if tenant.lower() == name.lower()), None)
+        found = next((tenant for tenant in known if tenant.lower() == name.lower()), None)
+        was_handed_out = name.lower() == self._handed_out.lower()
+        return self.tenant_id if found is None and was_handed_out else found
+
+    def as_of_now(self, principal: Principal) -> Principal:
+        """Who a token's principal is since the last reset.
+
+        What the ready file handed out opens every later fleet too: where the new one does not know that tenant, its
+        first tenant takes the place.
+        """
+        tenant = self.tenant(principal.tenant_id)
+        return principal if tenant in (None, principal.tenant_id) else replace(principal, tenant_id=tenant)
 
     def root_group(self) -> ManagementGroup:
         """The tenant's root management group."""

@@ -13,7 +13,7 @@ from patchmode.errors import ForbiddenError, NotSentError, PatchmodeError, Rejec
         (UsageError("No.", advice="Try."), "patchmode: No.\n  What to do: Try.\n"),
         (
             ForbiddenError("GET x was refused: no.", code="AuthorizationFailed", status=403),
-            "patchmode: GET x was answered 403 AuthorizationFailed: no.\n  HTTP status 403, code AuthorizationFailed\n",
+            "patchmode: GET x was refused: no.\n  HTTP status 403, code AuthorizationFailed\n",
         ),
         (
             RejectedError("GET x was answered 502: no body", code="NoErrorBody", status=502, request_id="r"),

@@ -29,8 +29,9 @@ COMPUTE_VERSIONS = (
 MAINTENANCE_VERSIONS = (
     "2018-06-01-preview", "2020-04-01", "2020-07-01-preview", "2021-04-01-preview", "2021-05-01", "2021-09-01-preview",
     "2022-07-01-preview", "2022-11-01-preview", "2023-04-01", "2023-09-01-preview", "2023-10-01-preview",
+    "2025-10-01-preview", "2025-11-01", "2026-02-01-preview",
 )  # fmt: skip
-"""Of Microsoft.Maintenance, oldest first."""
+"""Of Microsoft.Maintenance, oldest first: azure-mgmt-maintenance 2.1.0, and the public REST specifications."""
 
 _KNOWN = {"microsoft.compute": COMPUTE_VERSIONS, "microsoft.maintenance": MAINTENANCE_VERSIONS}
 

@@ -141,6 +141,19 @@ def test_a_subscription_of_another_tenant_is_named_as_such(start: Start) -> None
     assert seen.headers["WWW-Authenticate"].startswith(f'Bearer authorization_uri="{HERE}/{SECOND}"')
 
 
+def test_what_was_handed_out_opens_every_later_fleet(start: Start) -> None:
+    """Whoever resets the emulator to a fleet of another tenant keeps the token and the environment of the start."""
+    emulator = start().emulator
+    given = token(emulator)
+    emulator.reset({"subscriptions": [{"subscriptionId": ELSEWHERE, "tenantId": SECOND}], "resources": []})
+    again = token(emulator, path=f"/{TENANT}/oauth2/v2.0/token")
+    at_home = token(emulator, path=f"/{SECOND}/oauth2/v2.0/token")
+    for held in (given, again, at_home):
+        (seen,) = called(emulator, held, SUBSCRIPTIONS).json["value"]
+        assert (seen["subscriptionId"], seen["tenantId"]) == (ELSEWHERE, SECOND)
+    assert asked(emulator, sign_in_form(), f"/{UNKNOWN}/oauth2/v2.0/token")[1]["error_codes"] == [90002]
+
+
 def test_a_principal_of_the_fleet_signs_in_at_home(start: Start) -> None:
     """With its own secret; where the fleet gives none, with the one handed out."""
     principals = [{"clientId": EVE, "tenantId": SECOND}, {"clientId": UNKNOWN, "clientSecret": "own"}]
