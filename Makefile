@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients oracles docs bench setup demo test check lint types contracts wheel coverage format clean
+.PHONY: help slow clients oracles replay docs bench setup demo test check lint types contracts wheel coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,6 +42,9 @@ clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emu
 oracles: setup ## Microsoft's own KQL parser (npm) as one more judge of the emulator's
 	npm --prefix tests/oracles install --no-audit --no-fund --no-package-lock
 	$(BIN)/python -m pytest -q tests/emulator/kql/test_judge_microsoft.py
+
+replay: setup ## the share of recorded exchanges that the emulator answers as recorded, per group
+	$(BIN)/python -m pytest -q -s tests/contract/test_replay.py -k share
 
 docs: setup ## write the generated pages of the reference anew
 	$(BIN)/python -m tests.docs.reference_pages
