@@ -79,7 +79,7 @@ check: lint types contracts test wheel ## all that CI runs
 
 coverage: setup ## the tests again, measuring lines and branches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -m 'not clients'
+	$(BIN)/coverage run -m pytest -n 2 -q -m 'not clients'
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
