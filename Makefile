@@ -24,7 +24,7 @@ demo: setup ## set up, then run the whole story on the emulator
 	$(BIN)/patchmode demo
 
 test: setup ## set up, then pass the tests
-	$(BIN)/python -m pytest -n 2 -q -m "not clients"
+	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 -q -m "not clients"
 
 slow: setup ## the properties again, with thousands of new examples each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 -q tests/properties tests/emulator/kql/test_properties.py
@@ -75,11 +75,11 @@ wheel: setup ## build the wheel and start what it installs, with nothing but the
 	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	cd $(WHEEL) && bin/patchmode --version && bin/arm-emulator --version && bin/patchmode demo > demo.txt && tail -3 demo.txt
 
-check: lint types contracts test wheel ## all that CI runs
+check: lint types contracts coverage wheel ## all that CI runs
 
-coverage: setup ## the tests again, measuring lines and branches
+coverage: setup ## the tests, measuring lines and branches; fails below the bound in pyproject.toml
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 -q -m 'not clients'
+	$(MAKE) test MEASURED=yes
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
