@@ -3,10 +3,8 @@
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -164,17 +162,3 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
         outcome=entry.outcome.kind,
         outcome_reason=entry.outcome.reason,
     )
-
-
-def audit_schema() -> Mapping[str, Any]:
-    """The JSON Schema of `patchmode/audit/v1`, draft 2020-12."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(AuditDocument)}
-
-
-SCHEMA_FILE = Path(__file__).parent / "schemas" / "audit-v1.json"
-"""The published schema; it holds `audit_schema_text()`."""
-
-
-def audit_schema_text() -> str:
-    """The published schema's text, ending in a line feed."""
-    return msgspec.json.format(msgspec.json.encode(audit_schema()), indent=2).decode() + "\n"

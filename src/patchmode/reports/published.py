@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.reports.audit_document import SCHEMA_FILE, AuditMachine, AuditTarget, AuditUnreadable, audit_schema_text
+from patchmode.json_schema import schema_text, write_schemas
+from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
 
-FOLDER = SCHEMA_FILE.parent
+FOLDER = Path(__file__).parent / "schemas"
 
 
 class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
@@ -141,36 +142,19 @@ class ExplainDocument(_Edge, frozen=True):
 
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
+    "audit": AuditDocument,
     "verify": VerifyDocument,
     "runs": RunsDocument,
     "doctor": DoctorDocument,
     "explain": ExplainDocument,
 }
-"""Command → the struct of its document."""
+"""Command → the struct of its document. Plan and run have theirs in the store, which writes and reads them."""
 
 
 def render_schemas() -> dict[str, str]:
-    """File name → the JSON Schema's text (draft 2020-12), ending in a line feed."""
-    return {
-        SCHEMA_FILE.name: audit_schema_text(),
-        **{f"{name}-v1.json": _render(struct) for name, struct in DOCUMENTS.items()},
-    }
-
-
-def write_schemas(folder: Path = FOLDER) -> None:
-    """Write every schema into a folder, over what is there.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    for name, text in render_schemas().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
-def _render(struct: type[msgspec.Struct]) -> str:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(struct)}
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+    """File name → the JSON Schema's text."""
+    return {f"{name}-v1.json": schema_text(struct) for name, struct in DOCUMENTS.items()}
 
 
 if __name__ == "__main__":
-    write_schemas()
+    write_schemas(FOLDER, render_schemas())

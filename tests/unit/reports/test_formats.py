@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
 from patchmode.reports import published
-from patchmode.reports.audit_document import audit_schema
 from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
 from patchmode.reports.machine_formats import check_expression, select, write_csv, write_json, write_jsonl
 from patchmode.reports.paint import Paint, printable
@@ -136,11 +135,3 @@ def test_the_published_schemas_are_current() -> None:
     """They are made from the structs; `python -m patchmode.reports.published` writes them anew."""
     rendered = published.render_schemas()
     assert {path.name: path.read_text(encoding="utf-8") for path in published.FOLDER.glob("*.json")} == rendered
-
-
-def test_the_published_audit_schema_is_current() -> None:
-    """It is made from the structs; `make` it anew with audit_schema_text when they grow."""
-    from patchmode.reports.audit_document import SCHEMA_FILE, audit_schema_text
-
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == audit_schema_text()
-    assert json.loads(audit_schema_text()) == json.loads(json.dumps(audit_schema()))
