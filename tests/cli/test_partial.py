@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PROGRAM, Done, Start
+from tests.cli.conftest import PROGRAM, Done, Program, Start
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 
@@ -15,6 +15,22 @@ VM = (
     "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
     "/virtualMachines"
 )
+
+
+def begun(program: Program, *args: str) -> "subprocess.Popen[str]":
+    """A program that runs on beside the test, once it says that it is applying."""
+    process = subprocess.Popen(
+        [PROGRAM, *args],
+        cwd=program.folder,
+        env=program.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "Applying" not in process.stderr.readline():
+        assert process.poll() is None
+    return process
 
 
 def loaded(done: Done) -> Any:
@@ -61,17 +77,7 @@ def test_two_applies_of_one_plan_at_once(start: Start) -> None:
     """The second is told who holds it, and sends nothing."""
     program = start("small", lro_seconds=4)
     assert program("plan", "--all", "--out", "plan.json").code == 10
-    first = subprocess.Popen(
-        [PROGRAM, "apply", "plan.json", "--yes"],
-        cwd=program.folder,
-        env=program.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert first.stderr is not None
-    while "Applying" not in first.stderr.readline():
-        assert first.poll() is None
+    first = begun(program, "apply", "plan.json", "--yes")
     second = program("apply", "plan.json", "--yes")
     assert first.wait(60) == 0
     first.communicate()
@@ -118,17 +124,7 @@ def test_a_sign_in_that_is_refused_for_good_stops_the_run(start: Start) -> None:
 def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
     """A job that is cancelled by its runner follows what it sent to its end, and can be taken up."""
     program = start("demo", lro_seconds=2)
-    applying = subprocess.Popen(
-        [PROGRAM, "apply", "--all", "--yes", "--concurrency", "1", "--max-failures", "1"],
-        cwd=program.folder,
-        env=program.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert applying.stderr is not None
-    while "Applying" not in applying.stderr.readline():
-        assert applying.poll() is None
+    applying = begun(program, "apply", "--all", "--yes", "--concurrency", "1", "--max-failures", "1")
     applying.send_signal(signal.SIGTERM)
     _, said = applying.communicate(timeout=60)
     assert applying.returncode == 130
@@ -143,17 +139,7 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
 def test_a_run_that_another_process_carries_out_is_not_rolled_back(start: Start) -> None:
     """What it will have changed is not known yet, so there is no honest way back to plan."""
     program = start("small", lro_seconds=600)
-    applying = subprocess.Popen(
-        [PROGRAM, "apply", "--all", "--yes", "--operation-timeout", "60"],
-        cwd=program.folder,
-        env=program.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert applying.stderr is not None
-    while "Applying" not in applying.stderr.readline():
-        assert applying.poll() is None
+    applying = begun(program, "apply", "--all", "--yes", "--operation-timeout", "60")
     done = program("rollback", "latest", "--yes")
     applying.kill()
     applying.communicate()
