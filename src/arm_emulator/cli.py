@@ -1,7 +1,6 @@
 """The command line of ``arm-emulator``: serve, exec, fleet. The only module that prints or exits."""
 
 import asyncio
-import contextlib
 import math
 import os
 import signal
@@ -238,9 +237,9 @@ async def _serving(
 async def _until_stopped(_: dict[str, str]) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Windows' loop has no signal handlers; there Ctrl-C arrives as KeyboardInterrupt.
-        with contextlib.suppress(NotImplementedError):
+    # Windows' loop has no signal handlers; there Ctrl-C arrives as KeyboardInterrupt.
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
     await stopped.wait()
     return 0
