@@ -168,3 +168,14 @@ def test_rollback_leaves_what_it_may_not_restore_and_says_why(start: Start) -> N
     }
     again = program("rollback", "latest", "--yes", "-q", "--allow-azure-managed")
     assert again.code == 0
+
+
+def test_a_plan_without_changes_says_so_and_is_written_all_the_same(start: Start) -> None:
+    """A file that appears without a word leaves its reader wondering what it is for."""
+    program = start("small")
+    assert program("apply", "--all", "--yes").code in {0, 10}
+    done = program("plan", "--all", "--out", "empty.json")
+    assert done.code == 0
+    assert "Nothing has to be changed. Written to empty.json." in done.err
+    assert (program.folder / "empty.json").is_file()
+    assert "Written" not in program("plan", "--all").err

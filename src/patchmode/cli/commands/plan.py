@@ -52,12 +52,13 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    if plan.changes:
-        say(_next_step(out), settings)
+    say(_next_step(out, has_changes=bool(plan.changes)), settings)
     return Exit.FINDINGS if plan.changes or plan.unreadable else Exit.DONE
 
 
-def _next_step(out: Path | None) -> str:
+def _next_step(out: Path | None, *, has_changes: bool) -> str:
+    if not has_changes:
+        return "Nothing has to be changed." + (f" Written to {out}." if out else "")
     if out is None:
         return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"
     return f"Nothing was changed. Written to {out}; carry it out with: patchmode apply {out}"
