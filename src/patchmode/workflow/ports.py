@@ -13,6 +13,14 @@ from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
 from patchmode.model.outcome import ChangeResult, MachineError
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    DynamicScope,
+    Installation,
+    MachineRun,
+    MaintenanceConfiguration,
+    ScopeFilter,
+)
 from patchmode.model.target import Target
 
 
@@ -85,6 +93,52 @@ class Graph(Protocol):
 
     async def subscriptions_under(self, management_group: str) -> Sequence[str]:
         """Ids of the subscriptions below a management group, at any depth, that the principal can read."""
+        ...
+
+    def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
+        """Maintenance configurations of every maintenance scope, page by page, ordered by id."""
+        ...
+
+    def configuration_assignments(
+        self, scope: GraphScope
+    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
+        """Static assignments on machines, and dynamic scopes, page by page. Assignments on anything else are left out.
+
+        A row that cannot be read as either is left out with a warning in the log; a dynamic scope whose filter has
+        unknown members names them in `ScopeFilter.unknown`.
+        """
+        ...
+
+    def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
+        """What became of each machine in each scheduled run that began at or after `since`, page by page."""
+        ...
+
+    def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
+        """Results of installing updates that began at or after `since`, page by page."""
+        ...
+
+
+class Maintenance(Protocol):
+    """Microsoft.Maintenance itself: the source of truth for schedules."""
+
+    async def configuration(self, configuration_id: ResourceId) -> MaintenanceConfiguration:
+        """Read one configuration.
+
+        Raises:
+            RejectedError: with code `ResourceNotFound` and the like; RequestError otherwise.
+        """
+        ...
+
+    async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
+        """Every static assignment on one machine."""
+        ...
+
+    async def dynamic_scope(self, subscription_id: str, resource_group: str | None, name: str) -> DynamicScope:
+        """Read one dynamic scope.
+
+        Raises:
+            RejectedError: it does not exist, or may not be read; RequestError otherwise.
+        """
         ...
 
 
@@ -215,6 +269,48 @@ class Writer(Protocol):
         ...
 
 
+class MaintenanceWriter(Protocol):
+    """The only way to change schedules and assignments. Every call is synchronous in Azure, and safe to repeat.
+
+    All raise, as `Writer.patch`: RejectedError, MaybeAppliedError, NotSentError.
+    """
+
+    async def put_configuration(
+        self, configuration_id: ResourceId, location: str, properties: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> MaintenanceConfiguration:
+        """Create a configuration, or replace the one of that id."""
+        ...
+
+    async def attach(
+        self, machine_id: ResourceId, location: str, name: str, configuration_id: ResourceId
+    ) -> ConfigurationAssignment:
+        """Assign a configuration to one machine."""
+        ...
+
+    async def detach(self, machine_id: ResourceId, name: str) -> bool:
+        """Delete a static assignment; False: there was none."""
+        ...
+
+    async def attach_scope(
+        self,
+        subscription_id: str,
+        resource_group: str | None,
+        name: str,
+        configuration_id: ResourceId,
+        wanted: ScopeFilter,
+    ) -> DynamicScope:
+        """Create a dynamic scope on a subscription, or on one of its resource groups.
+
+        Raises:
+            ValueError: `wanted.unknown` is not empty.
+        """
+        ...
+
+    async def detach_scope(self, subscription_id: str, resource_group: str | None, name: str) -> bool:
+        """Delete a dynamic scope; False: there was none."""
+        ...
+
+
 class RequestLedger(Protocol):
     """What was sent, for the run report and for benchmarks."""
 
@@ -242,6 +338,11 @@ class Azure(Protocol):
         ...
 
     @property
+    def maintenance(self) -> Maintenance:
+        """Schedules and assignments, for truth."""
+        ...
+
+    @property
     def authorization(self) -> Authorization:
         """Subscriptions, locks, permissions."""
         ...
@@ -249,6 +350,15 @@ class Azure(Protocol):
     @property
     def writer(self) -> Writer:
         """The writing side.
+
+        Raises:
+            UnsafeError: when the connection was opened for reading only.
+        """
+        ...
+
+    @property
+    def maintenance_writer(self) -> MaintenanceWriter:
+        """The writing side for schedules and assignments.
 
         Raises:
             UnsafeError: when the connection was opened for reading only.

@@ -1,0 +1,294 @@
+"""Maintenance configurations, what attaches them to machines, their windows, and the runs that Azure recorded.
+
+Must not: resolve or predict; the rules do. A configuration here is as Azure stores it, whether or not it makes sense.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from patchmode.model.resource_id import ResourceId
+
+GUEST_SCOPE = "InGuestPatch"
+"""The one maintenance scope that patches guests; the others maintain hosts, extensions, images and SQL."""
+
+
+# ------------------------------------------------------------------------------------------------ as Azure stores it
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """`maintenanceWindow` of a configuration, every text as it stands there. None: the member is absent."""
+
+    start: str | None = None
+    """`YYYY-MM-DD hh:mm`, local time in `time_zone`."""
+    expiration: str | None = None
+    """The same form; None and `9999-12-31 …`: never."""
+    duration: str | None = None
+    """`HH:mm`."""
+    time_zone: str | None = None
+    """A Windows time-zone name: `W. Europe Standard Time`."""
+    recur_every: str | None = None
+    """`3Days`, `Week Saturday,Sunday`, `Month Third Sunday Offset-3`, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceConfiguration:
+    """One maintenance configuration, which users call a schedule."""
+
+    id: ResourceId
+    location: str
+    scope: str
+    """`maintenanceScope` as written; only `InGuestPatch` concerns guest patching."""
+    patch_mode: str | None = None
+    """`extensionProperties.InGuestPatchMode`: `User` or `Platform`; None: absent."""
+    window: WindowRule = field(default_factory=WindowRule)
+    reboot_setting: str | None = None
+    """`installPatches.rebootSetting` as written; the service answers `Always` as `AlwaysReboot`."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """The whole `properties` object as it was answered."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The configuration's name."""
+        return self.id.name
+
+    @property
+    def is_guest_patching(self) -> bool:
+        """Whether it patches guests at all."""
+        return self.scope.casefold() == GUEST_SCOPE.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationAssignment:
+    """A static assignment: one configuration on one machine."""
+
+    name: str
+    machine: ResourceId
+    configuration: ResourceId
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFilter:
+    """`filter` of a dynamic scope. An empty member does not narrow; members narrow one another."""
+
+    resource_types: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = ()
+    os_types: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tag key → the values that match."""
+    any_tag: bool = False
+    """`filterOperator` Any: one of the keys is enough. All is the default."""
+    unknown: tuple[str, ...] = ()
+    """Names of members that are set and that this version cannot evaluate, such as `availabilityZones`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicScope:
+    """A dynamic assignment: a configuration for whatever a subscription or a resource group holds at run time."""
+
+    name: str
+    subscription_id: str
+    """Lower case."""
+    resource_group: str | None
+    """None: the scope is the whole subscription."""
+    configuration: ResourceId
+    filter: ScopeFilter = field(default_factory=ScopeFilter)
+
+    @property
+    def place(self) -> str:
+        """The id of the subscription or group that the scope stands on."""
+        group = "" if self.resource_group is None else f"/resourceGroups/{self.resource_group}"
+        return f"/subscriptions/{self.subscription_id}{group}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleBook:
+    """Every schedule and assignment that was read, for as many machines as one likes."""
+
+    configurations: tuple[MaintenanceConfiguration, ...] = ()
+    assignments: tuple[ConfigurationAssignment, ...] = ()
+    dynamic_scopes: tuple[DynamicScope, ...] = ()
+    covered: frozenset[str] = frozenset()
+    """Subscriptions (lower case) in which assignments and dynamic scopes were looked up and could be seen whole.
+    Of a machine in any other, having found no schedule says nothing."""
+    visible: frozenset[str] = frozenset()
+    """Subscriptions (lower case) in which configurations can be seen: one that is named, stands in such a subscription
+    and was not found does not exist (or is too new for Resource Graph)."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how it was read, one sentence each."""
+
+
+# ------------------------------------------------------------------------------------------------ resolved by rules
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One maintenance window."""
+
+    starts_at: datetime
+    """UTC, aware."""
+    ends_at: datetime
+    """UTC, aware."""
+    local_start: datetime
+    """The same instant as `starts_at`, aware, in the configuration's own zone."""
+
+
+class Via(StrEnum):
+    """How a configuration reaches a machine; the values stand in our JSON as `via`."""
+
+    STATIC = "static"
+    DYNAMIC = "dynamic"
+
+
+class Timing(StrEnum):
+    """What is known of a configuration's next window."""
+
+    COMING = "coming"
+    """There is a next window."""
+    OVER = "over"
+    """The configuration has expired."""
+    NEVER = "never"
+    """Its recurrence names no day that exists, such as 31 February."""
+    UNREADABLE = "unreadable"
+    """The recurrence, the start, the duration or the time zone is none that this version knows."""
+    MISSING = "missing"
+    """The configuration that is named does not exist."""
+    UNSEEN = "unseen"
+    """The configuration stands where the principal cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextWindow:
+    """When a configuration runs next, or why that cannot be told."""
+
+    timing: Timing
+    window: Window | None = None
+    """Only with `COMING`. None there: it comes, but two readings of the rule name different days; see `because`."""
+    because: str = ""
+    """One sentence; empty where `window` says all."""
+    rule: str | None = None
+    """The rule id that says so, for example `unknown-time-zone`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleHit:
+    """One configuration that reaches one machine, by one or several clauses."""
+
+    configuration: ResourceId
+    via: Via
+    """Static where any clause is."""
+    clause: str
+    """What made it match, in words: the assignment's name, or the dynamic scope with the part of the filter that
+    matched."""
+    assignment: str
+    """The name of the assignment or dynamic scope of `clause`."""
+    next: NextWindow
+    doubt: str | None = None
+    """Why it is not certain that the machine is a member, one sentence; None: it is certain."""
+    doubt_rule: str | None = None
+    also: tuple[str, ...] = ()
+    """Further clauses that name the same configuration for this machine: it still runs once."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSchedules:
+    """What is known of the configurations that reach one machine."""
+
+    looked_up: bool
+    """False: nothing may be concluded from `hits` being empty."""
+    hits: tuple[ScheduleHit, ...] = ()
+    """Guest-patching configurations only, each once, the next to run first."""
+    why_not: str = ""
+    """Why they were not looked up."""
+
+    @property
+    def certain(self) -> tuple[ScheduleHit, ...]:
+        """Those of which membership is certain."""
+        return tuple(hit for hit in self.hits if hit.doubt is None)
+
+
+NOT_LOOKED_UP = MachineSchedules(looked_up=False, why_not="no schedule was looked up")
+
+
+class RunForecast(StrEnum):
+    """What will become of one machine in one window, as things stand."""
+
+    RUNS = "runs"
+    FAILS = "fails"
+    """The prerequisite is not met, or something else about the machine lets the run fail."""
+    MISSED = "missed"
+    """The machine is off: it is not patched in that window."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One machine in one configuration's next window."""
+
+    result: RunForecast
+    reason: str
+    rule: str | None = None
+    """The rule behind it; None where it simply runs."""
+
+
+# ------------------------------------------------------------------------------------------------ as Azure recorded it
+
+
+class FailureKind(StrEnum):
+    """Why a scheduled run failed on a machine, as far as its record says. The values stand in our JSON."""
+
+    PREREQUISITE = "prerequisite"
+    OFF = "off"
+    """`ShutdownOrUnresponsive`."""
+    TIMED_OUT = "timed-out"
+    WINDOW_EXCEEDED = "window-exceeded"
+    CANCELLED = "cancelled"
+    UNSUPPORTED = "unsupported"
+    """The image or the system cannot be patched."""
+    OTHER = "other"
+    """The record names a reason of another kind."""
+    NOT_TOLD = "not-told"
+    """The record names no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRun:
+    """What Resource Graph keeps of one machine in one run of a configuration, for 30 days."""
+
+    machine: ResourceId
+    configuration: ResourceId | None
+    correlation_id: str | None
+    """Common to all machines of one run."""
+    status: str
+    """As Azure words it: `Succeeded`, `Failed`, `InProgress`, `Cancelled`, …"""
+    started_at: datetime | None
+    """UTC."""
+    ended_at: datetime | None
+    failure: FailureKind | None = None
+    """None: it did not fail."""
+    message: str = ""
+    """The error's text as recorded; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The latest results of installing updates on one machine, whoever started it."""
+
+    machine: ResourceId
+    status: str
+    started_by: str
+    """As Azure words it: `User`, `Platform`, …"""
+    started_at: datetime | None
+    ended_at: datetime | None
+    maintenance_run: str | None
+    """`maintenanceRunId`; None: no schedule started it."""
+    installed: int = 0
+    failed: int = 0
+    window_exceeded: bool = False
+    reboot_status: str = ""
+    message: str = ""
