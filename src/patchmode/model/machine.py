@@ -67,6 +67,8 @@ class Surroundings:
     locks: tuple[Lock, ...] = ()
     group_managed_by: str | None = None
     """`managedBy` of the resource group: an AKS cluster, a Databricks workspace, a managed application."""
+    arc_status: str | None = None
+    """`properties.status` of an Arc server: `Connected`, `Disconnected`, `Expired`, …; None: not known, or no Arc."""
 
 
 @dataclass(frozen=True, slots=True)
