@@ -48,14 +48,26 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group of commands whose help texts are known without importing them."""
+    """A group of commands whose help texts are known without importing them.
+
+    Args:
+        late: command → its first line of help, in the order in which one would use them.
+        rooms: the package that holds a module of each late command's name, with the command as its `command`.
+    """
 
     command_class = Command
 
-    def __init__(self, *args: Any, late: Mapping[str, str] | None = None, **keywords: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        late: Mapping[str, str] | None = None,
+        rooms: str = "patchmode.cli.commands",
+        **keywords: Any,
+    ) -> None:
         super().__init__(*args, **keywords)
         self.params.extend(global_options())
         self.late = dict(late or {})
+        self.rooms = rooms
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in the order in which one would use them."""
@@ -65,7 +77,7 @@ class Group(click.Group):
         """Import and return one command; None when there is none of that name."""
         if cmd_name not in self.late:
             return super().get_command(ctx, cmd_name)
-        command = import_module(f"patchmode.cli.commands.{cmd_name}").command
+        command = import_module(f"{self.rooms}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
         return command
 

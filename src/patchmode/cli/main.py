@@ -24,6 +24,7 @@ COMMANDS = {
     "rollback": "Restore what a run changed, where Azure allows it.",
     "runs": "List, show and resume runs.",
     "explain": "One machine in full: settings, rules, outcome, JSON.",
+    "schedule": "Maintenance configurations: who is hit, when, and will it work.",
     "doctor": "Who am I, where, and what is missing to do the job.",
     "demo": "The whole story on a local emulator; no Azure needed.",
 }
