@@ -6,10 +6,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from patchmode.errors import ForbiddenError, RejectedError
+from tests.unit.workflow.maintenance_double import MaintenanceDouble
+
+from patchmode.errors import ForbiddenError, RejectedError, UnsafeError
 from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    DynamicScope,
+    Installation,
+    MachineRun,
+    MaintenanceConfiguration,
+)
 from patchmode.model.target import Target
 from patchmode.workflow.ports import GraphScope, ResourceGroup
 
@@ -79,11 +88,22 @@ class AzureDouble:
     under: Mapping[str, Sequence[str]] = field(default_factory=dict)
     queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
-    """`graph`, `locks`, `list:{subscription}`, `group:{name}`, `get:{name}`."""
+    """`graph`, `locks`, `list:{subscription}`, `group:{name}`, `get:{name}`, `permissions:{scope}`, `subscriptions`."""
     requests: Counter[str] = field(default_factory=Counter)
     page: int = 2
     permission_list: Sequence[Mapping[str, Any]] = ({"actions": ["*"], "notActions": []},)
     registrations: Mapping[str, str] = field(default_factory=dict)
+    schedules: MaintenanceDouble = field(default_factory=MaintenanceDouble)
+    """Set its lists; requests about schedules are counted as `graph` and `maintenance`."""
+    is_writable: bool = False
+    """Whether schedules and assignments may be written; machines never."""
+
+    def __post_init__(self) -> None:
+        self.schedules.arrive = self.arrive
+
+    async def arrive(self, method: str, what: str) -> None:
+        """Count a request about schedules."""
+        self.check("graph" if what.startswith("graph") else "maintenance")
 
     @property
     def target(self) -> Target:
@@ -98,12 +118,22 @@ class AzureDouble:
         return _ProviderDouble(self)
 
     @property
+    def maintenance(self) -> MaintenanceDouble:
+        return self.schedules
+
+    @property
     def authorization(self) -> "AzureDouble":
         return self
 
     @property
     def writer(self) -> Any:
         raise AssertionError("reading must not write")
+
+    @property
+    def maintenance_writer(self) -> MaintenanceDouble:
+        if not self.is_writable:
+            raise UnsafeError("the connection was opened for reading only")
+        return self.schedules
 
     @property
     def ledger(self) -> Any:
@@ -132,6 +162,8 @@ class AzureDouble:
         ]
 
     async def subscriptions(self) -> Sequence[Subscription]:
+        if "subscriptions" in self.refused:
+            raise ForbiddenError("subscriptions are refused", code="AuthorizationFailed", status=403)
         return self.known
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
@@ -170,6 +202,20 @@ class _GraphDouble:
     async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
         async for page in self.azure.pages("graph", list(self.azure.managed)):
             yield page
+
+    def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
+        return self.azure.schedules.maintenance_configurations(scope)
+
+    def configuration_assignments(
+        self, scope: GraphScope
+    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
+        return self.azure.schedules.configuration_assignments(scope)
+
+    def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
+        return self.azure.schedules.machine_runs(scope, since=since)
+
+    def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
+        return self.azure.schedules.installations(scope, since=since)
 
 
 class _ProviderDouble:

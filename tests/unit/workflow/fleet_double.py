@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.unit.workflow.maintenance_double import MaintenanceDouble
+
 from patchmode.arm.wire import machine_from_document
 from patchmode.errors import (
     ForbiddenError,
@@ -23,7 +25,7 @@ from patchmode.errors import (
     SignInError,
     UnsafeError,
 )
-from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.machine import Machine, MachineKind, Subscription
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Plan, WantedSettings
 from patchmode.model.resource_id import ResourceId
@@ -180,6 +182,8 @@ class FleetDouble:
         """Every request is answered 401, as after a token was revoked and the new one is refused as well."""
         self.read_only = False
         self.target = TARGET
+        self.schedules = MaintenanceDouble(arrive=self._arrive)
+        """Set its lists; its requests stand in `log` among the others."""
         self.under_way = 0
         self.most_under_way = 0
 
@@ -200,10 +204,33 @@ class FleetDouble:
         return self
 
     @property
-    def graph(self) -> Any:
-        raise AssertionError("Resource Graph is never used to verify")
+    def graph(self) -> MaintenanceDouble:
+        """What became of runs is known to Resource Graph alone; machines it has none, as it is never used to verify."""
+        return self.schedules
 
-    authorization = graph
+    @property
+    def maintenance(self) -> MaintenanceDouble:
+        return self.schedules
+
+    @property
+    def maintenance_writer(self) -> MaintenanceDouble:
+        if self.read_only:
+            raise UnsafeError("the connection was opened for reading only")
+        return self.schedules
+
+    @property
+    def authorization(self) -> "FleetDouble":
+        return self
+
+    # ports.Authorization, as far as reading schedules needs it
+
+    async def subscriptions(self) -> Sequence[Subscription]:
+        return [
+            Subscription(one, one, TARGET.tenant_id) for one in sorted({one.subscription_id for one in self.machines})
+        ]
+
+    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
+        return [{"actions": ["*"], "notActions": []}]
 
     def by_method(self) -> dict[str, int]:
         return dict(Counter(method for method, _ in self.log))
