@@ -1,0 +1,76 @@
+"""What stands against attaching a configuration to a machine, and what taking it off would let Azure do.
+
+Must not: read anything; the values come from the providers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
+from patchmode.rules.workload import out_of_reach
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why something is not done, by rule, with the way out."""
+
+    rule: str
+    message: str
+    fix: str
+
+
+def attach_obstacle(machine: Machine, configuration: MaintenanceConfiguration) -> Obstacle | None:
+    """Why a configuration must not be attached to a machine: its runs there would fail, or Azure would refuse.
+
+    Args:
+        machine: as its provider shows it now.
+        configuration: as Microsoft.Maintenance shows it now.
+
+    Source: Azure refuses the assignment with UnsupportedResourceOperation unless patchMode is AutomaticByPlatform and
+    bypassPlatformSafetyChecksOnUserSchedule is true (public reports); Arc servers need no such settings (Microsoft's
+    prerequisites for scheduled patching).
+    """
+    obstacle = scope_obstacle(configuration)
+    if obstacle is not None:
+        return obstacle
+    workload = out_of_reach(machine)
+    if workload is not None:
+        return Obstacle(workload.rule, f"{workload.because}.", workload.fix)
+    if machine.kind is MachineKind.ARC or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
+        return None
+    return Obstacle(
+        "prerequisite-missing",
+        f"The machine is not prepared: its patch orchestration is {machine.orchestration.portal_name}, and Azure runs "
+        "schedules only on Customer Managed Schedules.",
+        f"patchmode apply --ids {machine.id} --then-attach {configuration.id}",
+    )
+
+
+def scope_obstacle(configuration: MaintenanceConfiguration) -> Obstacle | None:
+    """A configuration that patches no guests can be attached to none."""
+    if configuration.is_guest_patching:
+        return None
+    return Obstacle(
+        "wrong-maintenance-scope",
+        f"{configuration.name} has the maintenance scope {configuration.scope or '(absent)'}, which patches no guests.",
+        "Give a configuration with the maintenance scope InGuestPatch; `patchmode schedule list` shows them.",
+    )
+
+
+def name_obstacle(standing: Iterable[ConfigurationAssignment], name: str) -> Obstacle | None:
+    """An assignment of that name that holds another configuration: writing it would take that one off.
+
+    Args:
+        standing: every static assignment on the machine.
+        name: of the assignment to be written, which no assignment of the wanted configuration has.
+    """
+    other = next((entry for entry in standing if entry.name.casefold() == name.casefold()), None)
+    if other is None:
+        return None
+    return Obstacle(
+        "assignment-name-taken",
+        f"An assignment named {other.name} already attaches another configuration, {other.configuration}, to it.",
+        "Give the assignment another name with --name.",
+    )

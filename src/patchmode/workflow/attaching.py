@@ -1,0 +1,266 @@
+"""Attaching one configuration to machines, and taking it off: look, write, look again.
+
+Each write is one synchronous request that is safe to repeat, so there is no journal: a run that was cut off is simply
+repeated, and what already stands ends as unchanged.
+
+Must not: trust Resource Graph for anything that it writes by; assignments are read from Microsoft.Maintenance, settings
+from the machine's own provider.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from patchmode.errors import MaybeAppliedError, NotSentError, RequestError
+from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.machine import Machine, ReadFrom
+from patchmode.model.outcome import MachineError
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
+from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstacle
+from patchmode.workflow.ports import Azure, Clock
+from patchmode.workflow.refusals import is_gone, is_signed_out, signed_out
+from patchmode.workflow.together import all_of
+
+AT_ONCE = 8
+"""Machines under way at the same time; the wire's own throttle bounds their rate."""
+TRIES = 3
+"""Writes of one assignment at most, where answers are lost."""
+_ADVICE = {
+    "unsupportedresourceoperation": "Make the machine ready first: patchmode apply --then-attach.",
+    "authorizationfailed": (
+        "Grant Microsoft.Maintenance/configurationAssignments/write (and /delete) on the machine, and "
+        "Microsoft.Maintenance/maintenanceConfigurations/read on the configuration."
+    ),
+    "scopelocked": "Remove the lock that the message names, then repeat the command.",
+    "missingsubscriptionregistration": "Register Microsoft.Maintenance in the machine's subscription.",
+    "resourcenotfound": "The machine or the configuration was moved or deleted: check both ids.",
+    "notfound": "The machine or the configuration was moved or deleted: check both ids.",
+}
+
+
+async def attach_one(
+    azure: Azure, machine: Machine, configuration: MaintenanceConfiguration, *, name: str | None = None
+) -> AttachResult:
+    """Attach a configuration to one machine and see that it stands.
+
+    Steps:
+        1. read the machine, where Resource Graph described it;
+        2. refuse what would fail, see that it is not attached already, under whatever name;
+        3. PUT the assignment; where the answer is lost, look, and send it again: it is safe to repeat;
+        4. read the machine's assignments.
+
+    Args:
+        azure: a connection that may write.
+        machine: one whose provider was read just now is taken as it is.
+        configuration: as Microsoft.Maintenance answered it.
+        name: of the assignment; None: the configuration's name, as Terraform has it.
+
+    Returns:
+        Its end, whatever it is: what concerns this machine alone is never raised.
+
+    Raises:
+        SignInError: the service no longer knows who asks.
+    """
+    wanted = name or configuration.name
+    try:
+        if machine.read_from is ReadFrom.GRAPH:
+            machine = await azure.provider.get(machine.id, machine.kind)
+        standing = await azure.maintenance.assignments_on(machine.id)
+    except RequestError as error:
+        return _unread(machine.id, error)
+    obstacle = attach_obstacle(machine, configuration)
+    if obstacle is not None:
+        return refused(str(machine.id), obstacle)
+    there = _of(standing, configuration.id)
+    if there is not None:
+        return AttachResult(str(machine.id), AttachEnd.UNCHANGED, assignment=there.name)
+    obstacle = name_obstacle(standing, wanted)
+    if obstacle is not None:
+        return refused(str(machine.id), obstacle)
+
+    async def write() -> None:
+        await azure.maintenance_writer.attach(machine.id, machine.location, wanted, configuration.id)
+
+    async def stands() -> bool:
+        found = _of(await azure.maintenance.assignments_on(machine.id), configuration.id)
+        return found is not None and found.name.casefold() == wanted.casefold()
+
+    return await written(str(machine.id), wanted, AttachEnd.ATTACHED, write, stands)
+
+
+async def detach_one(azure: Azure, machine_id: ResourceId, configuration_id: ResourceId) -> AttachResult:
+    """Take a configuration off one machine, every static assignment of it, and see that it is gone.
+
+    Args:
+        azure: a connection that may write.
+        machine_id: it need not exist any more: an orphaned assignment can be deleted too.
+        configuration_id: it need not exist any more.
+
+    Returns:
+        `unchanged` where it is not attached.
+
+    Raises:
+        SignInError: the service no longer knows who asks.
+    """
+    try:
+        standing = await azure.maintenance.assignments_on(machine_id)
+    except RequestError as error:
+        return _unread(machine_id, error)
+    names = [entry.name for entry in standing if entry.configuration == configuration_id]
+    if not names:
+        return AttachResult(str(machine_id), AttachEnd.UNCHANGED)
+
+    async def write() -> None:
+        for name in names:
+            await azure.maintenance_writer.detach(machine_id, name)
+
+    async def gone() -> bool:
+        return _of(await azure.maintenance.assignments_on(machine_id), configuration_id) is None
+
+    return await written(str(machine_id), ", ".join(names), AttachEnd.DETACHED, write, gone)
+
+
+async def written(
+    identifier: str,
+    name: str,
+    end: AttachEnd,
+    write: Callable[[], Awaitable[None]],
+    as_wanted: Callable[[], Awaitable[bool]],
+) -> AttachResult:
+    """Write, repeating where the answer was lost, and read back.
+
+    Args:
+        identifier: of the machine or dynamic scope.
+        name: of the assignment.
+        end: what it is called when it stands as wanted.
+        write: sends the request.
+        as_wanted: reads, and tells whether it now stands as wanted.
+
+    Raises:
+        SignInError: the service no longer knows who asks.
+    """
+    lost: RequestError | None = None
+    for _ in range(TRIES):
+        try:
+            await write()
+        except MaybeAppliedError as error:
+            lost = error
+            if not await _seen(as_wanted):
+                continue
+            return AttachResult(identifier, end, assignment=name, request_id=error.request_id)
+        except RequestError as error:
+            return _failed(identifier, name, error, lost)
+        return await _checked(identifier, name, end, as_wanted)
+    assert lost is not None  # noqa: S101 - every other way out of the loop returns
+    return AttachResult(
+        identifier,
+        AttachEnd.UNKNOWN,
+        assignment=name,
+        error=MachineError(
+            lost.code, lost.message, True, "Repeat the command: what already stands is left alone.", lost.status
+        ),
+        request_id=lost.request_id,
+        correlation_id=lost.correlation_id,
+    )
+
+
+def refused(identifier: str, obstacle: Obstacle) -> AttachResult:
+    """Nothing was sent, and the rule that says why."""
+    return AttachResult(
+        identifier,
+        AttachEnd.REFUSED,
+        rule=obstacle.rule,
+        error=MachineError("Refused", obstacle.message, False, obstacle.fix),
+        fix=obstacle.fix,
+    )
+
+
+async def each(
+    work: Sequence[Callable[[], Awaitable[AttachResult]]],
+    ids: Sequence[str],
+    *,
+    clock: Clock,
+    stop: asyncio.Event,
+    progressed: Callable[[AttachResult], None],
+) -> list[AttachResult]:
+    """Carry many out, a few at once; what had no turn before the stop ends as not sent.
+
+    Args:
+        work: one call per machine.
+        ids: of the same machines, in the same order.
+        clock: for the time of each end.
+        stop: set: what is under way is brought to its end, nothing new begins.
+        progressed: told of each end.
+
+    Returns:
+        One result for each, in the order given.
+    """
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(call: Callable[[], Awaitable[AttachResult]], identifier: str) -> AttachResult:
+        async with slots:
+            if stop.is_set():
+                error = MachineError("Stopped", "It was stopped before its turn.", False, "Repeat the command.")
+                return AttachResult(identifier, AttachEnd.NOT_SENT, error=error)
+            result = (await call()).at(clock.now())
+        progressed(result)
+        return result
+
+    return await all_of(one(call, identifier) for call, identifier in zip(work, ids, strict=True))
+
+
+def _of(standing: Sequence[ConfigurationAssignment], configuration: ResourceId) -> ConfigurationAssignment | None:
+    return next((entry for entry in standing if entry.configuration == configuration), None)
+
+
+async def _seen(as_wanted: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await as_wanted()
+    except RequestError as error:
+        if is_signed_out(error):
+            raise signed_out(error) from error
+        return False
+
+
+async def _checked(
+    identifier: str, name: str, end: AttachEnd, as_wanted: Callable[[], Awaitable[bool]]
+) -> AttachResult:
+    try:
+        if await as_wanted():
+            return AttachResult(identifier, end, assignment=name)
+        message = "Azure accepted the request, and a read right afterwards does not show it."
+        error = MachineError("NotAsWritten", message, True, "Look again with `patchmode schedule show`.")
+    except RequestError as failure:
+        if is_signed_out(failure):
+            raise signed_out(failure) from failure
+        message = f"Azure accepted the request, and reading it back failed: {failure.message}"
+        error = MachineError(failure.code, message, True, "Look again with `patchmode schedule show`.", failure.status)
+    return AttachResult(identifier, AttachEnd.MISMATCH, assignment=name, error=error)
+
+
+def _failed(identifier: str, name: str, error: RequestError, lost: RequestError | None) -> AttachResult:
+    if is_signed_out(error):
+        raise signed_out(error) from error
+    end = AttachEnd.NOT_SENT if isinstance(error, NotSentError) else AttachEnd.FAILED
+    advice = _ADVICE.get(error.code.casefold()) or error.advice or "Azure's words say why."
+    return AttachResult(
+        identifier,
+        AttachEnd.UNKNOWN if lost else end,
+        assignment=name,
+        error=MachineError(error.code, error.message, lost is not None, advice, error.status),
+        request_id=error.request_id,
+        correlation_id=error.correlation_id,
+    )
+
+
+def _unread(machine_id: ResourceId, error: RequestError) -> AttachResult:
+    if is_signed_out(error):
+        raise signed_out(error) from error
+    advice = "It was moved or deleted: check the id." if is_gone(error) else error.advice
+    return AttachResult(
+        str(machine_id),
+        AttachEnd.NOT_SENT,
+        error=MachineError(error.code, error.message, False, advice, error.status),
+        request_id=error.request_id,
+        correlation_id=error.correlation_id,
+    )
