@@ -3,7 +3,10 @@
 Must not: resolve anything; the inventory does.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from patchmode.model.pasted_log import LogReading
+from patchmode.model.since import Since
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class Scope:
     ids: tuple[str, ...] = ()
     graph_queries: tuple[str, ...] = ()
     """Resource Graph KQL as the user wrote it; each must project `id`."""
+    schedules: tuple[str, ...] = ()
+    """Maintenance configurations, by id or by a name that only one has: every machine that they reach."""
+    failed_since: Since | None = None
+    """Machines whose last scheduled run since then failed on the prerequisite."""
+    logs: tuple[LogReading, ...] = ()
+    """Machines that pasted text names."""
     everything: bool = False
     """`--all`, and audit without a selector."""
     include: Filters = field(default_factory=Filters)
@@ -45,8 +54,21 @@ class Scope:
             or self.resource_groups
             or self.ids
             or self.graph_queries
+            or self.schedules
+            or self.failed_since
+            or self.logs
             or self.everything
         )
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether any filter narrows."""
+        return self.include != Filters() or self.exclude != Filters()
+
+    @property
+    def without_schedules(self) -> "Scope":
+        """The same scope without the machines of its schedules."""
+        return replace(self, schedules=())
 
     def describe(self) -> tuple[str, ...]:
         """The selectors and filters as options, one text each, for plans and reports."""
@@ -55,6 +77,9 @@ class Scope:
         texts += [f"--resource-group {value}" for value in self.resource_groups]
         texts += [f"--ids {value}" for value in self.ids]
         texts += [f"--graph-query {value}" for value in self.graph_queries]
+        texts += [f"--schedule {value}" for value in self.schedules]
+        texts += [f"--failed-since {self.failed_since}"] if self.failed_since else []
+        texts += [f"--from-log {reading.source or '-'}" for reading in self.logs]
         texts += ["--all"] if self.everything else []
         return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"))
 

@@ -1,0 +1,194 @@
+"""Machines that pasted text names: portal errors, activity logs, Terraform, az, PowerShell, ARM deployments.
+
+Must not: look anything up, or take a machine that does not stand in the text. Where a terminal broke a line in the
+middle of a machine's name and nothing shows how it goes on, both readings are given, the shorter one first.
+
+Sources of the forms: error texts in public issues of terraform-provider-azurerm, azure-cli and azure-powershell;
+`az monitor activity-log list`; recorded exchanges. The letters of names: Microsoft, "Naming rules and restrictions for
+Azure resources".
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
+
+from patchmode.model.pasted_log import LoggedMachine, LogReading
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.rules.log_documents import errors_in_documents
+from patchmode.rules.log_errors import Mention, errors_of
+from patchmode.rules.log_text import FlatText, flatten
+
+LOOKED_FOR = (
+    "resource ids of Microsoft.Compute/virtualMachines and Microsoft.HybridCompute/machines, as they stand or inside "
+    "addresses and JSON, and names such as virtual machine 'web-01'"
+)
+"""What a text is searched for, for the message about one that has none of it."""
+
+_SLASH = r"(?:\\{0,7}/|%(?:25){0,3}2F|\\{1,7}u002F)"
+"""Plain, escaped for JSON once or several times, or encoded for an address."""
+_QUOTE = r"\\{0,7}[\"'`‘’“”]"
+_GUID = r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"
+_GROUP = r"(?:[\w.()-]|%(?:25){0,3}(?:2[89DE]|5F|[89A-F][0-9A-F])){1,90}"
+_NAME = r"(?:[\w.-]|%(?:25){0,3}(?:2[DE]|5F|[89A-F][0-9A-F]))+"
+_ID = re.compile(
+    rf"subscriptions{_SLASH}(?P<subscription>{_GUID}){_SLASH}resourceGroups{_SLASH}(?P<group>{_GROUP}){_SLASH}providers"
+    rf"{_SLASH}(?:(?P<vm>Microsoft\.Compute{_SLASH}virtualMachines)|Microsoft\.HybridCompute{_SLASH}machines){_SLASH}"
+    rf"(?P<name>{_NAME})",
+    re.IGNORECASE,
+)
+_ENDS_IN_SLASH = re.compile(rf"{_SLASH}\Z", re.IGNORECASE)
+_BLANK = r"(?:\s|\\{1,7}[nrt])*"
+_IN_WORDS = re.compile(
+    rf"Subscription(?:\s*Id)?:{_BLANK}{_QUOTE}(?P<subscription>{_GUID}){_QUOTE}{_BLANK}"
+    rf"Resource\s*Group(?:\s*Name)?:{_BLANK}{_QUOTE}(?P<group>[\w.()-]{{1,90}}){_QUOTE}{_BLANK}"
+    rf"(?:(?P<vm>Virtual\s*)|)Machine\s*Name:{_BLANK}{_QUOTE}(?P<name>[\w.-]{{1,64}}){_QUOTE}",
+    re.IGNORECASE,
+)
+"""How terraform-provider-azurerm writes an id for people: `(Subscription: "…"\\nResource Group Name: "…"\\n…)`."""
+_NAMES = re.compile(
+    rf"\b(?:virtual\s*machine|vm|machine|server)(?:\s*name)?\s{{0,3}}[:=]?\s{{0,3}}(?:\(Name\s*)?"
+    rf"{_QUOTE}(?P<quoted>[\w.-]{{1,64}}){_QUOTE}"
+    rf"|\b(?:vm[-_ ]?name|virtual[-_ ]?machine[-_ ]?name|machine[-_ ]?name)(?:{_QUOTE})?"
+    rf"(?:\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?|(?<=-vm-name)\s+|(?<=-vmname)\s+)(?P<labelled>[\w.-]{{1,64}})(?![\w.-])"
+    rf"|(?<!providers/)Microsoft\.(?:Compute/virtualMachines|HybridCompute/machines)/(?P<typed>[\w.-]{{1,64}})(?![\w.-])",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 64
+_CLOSERS = {'"': '"', "'": "'", "`": "`", "‘": "’", "“": "”"}
+
+
+def read_log(text: str, *, source: str = "") -> LogReading:
+    """Read every machine that a text names.
+
+    Steps:
+        1. take away colours and invisible letters, put broken lines together;
+        2. find ids, whatever their casing, encoding and quotes; an id of something below a machine counts as the
+           machine's;
+        3. give each machine the error that stands with it: in JSON the one of the same object, else the nearest;
+        4. find names of machines whose id does not stand there.
+
+    Args:
+        text: any length; the work is linear in it. Empty: nothing is named.
+        source: the file's name, kept for reports.
+
+    Returns:
+        Machines in the order of first mention, each once. Nothing found gives a reading that names nothing.
+    """
+    flat = flatten(text)
+    cut_short: list[str] = []
+    mentions = sorted([*_ids(flat, cut_short), *_in_words(flat)])
+    ids = _each_once(mentions)
+    told = errors_in_documents(text, lambda part: [entry.id for entry in _ids(flatten(part), [])])
+    if told is None:
+        told = errors_of(flat, mentions)
+    return LogReading(
+        machines=tuple(LoggedMachine(machine_id, told.get(machine_id), or_else) for machine_id, or_else in ids.items()),
+        names_only=tuple(_names(flat, {machine_id.name.casefold() for machine_id in ids})),
+        cut_short=tuple(dict.fromkeys(cut_short)),
+        source=source,
+    )
+
+
+def _ids(flat: FlatText, cut_short: list[str]) -> Iterator[Mention]:
+    for match in _ID.finditer(flat.text):
+        if _is_inside_a_word(flat, match.start()):
+            continue
+        end = _end_of_name(flat, match)
+        name = _decoded(flat.text[match.start("name") : end]).rstrip(".-")
+        if _is_cut_short(flat.text, end):
+            cut_short.append(name)
+            continue
+        kind = "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
+        machine_id = _made(match["subscription"], _decoded(match["group"]), kind, name)
+        longer = None
+        if end < match.end("name"):
+            longer = _made(match["subscription"], _decoded(match["group"]), kind, _decoded(match["name"]).rstrip(".-"))
+        if machine_id is not None:
+            yield Mention(match.start(), end, machine_id, longer)
+
+
+def _each_once(mentions: Iterable[Mention]) -> dict[ResourceId, ResourceId | None]:
+    """Each machine by its first mention; one mention without a doubt settles what another leaves open."""
+    found: dict[ResourceId, ResourceId | None] = {}
+    for mention in mentions:
+        if mention.id in found and mention.or_else is not None:
+            continue
+        found[mention.id] = mention.or_else
+    return found
+
+
+def _is_inside_a_word(flat: FlatText, start: int) -> bool:
+    """Whether a longer word ends like the first word of an id; an encoded slash before it also ends in a letter."""
+    before = flat.text[max(0, start - 1) : start]
+    if not (before.isalnum() or before == "_") or flat.is_break(start):
+        return False
+    return _ENDS_IN_SLASH.search(flat.text[max(0, start - 12) : start]) is None
+
+
+def _in_words(flat: FlatText) -> Iterator[Mention]:
+    for match in _IN_WORDS.finditer(flat.text):
+        kind = "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
+        machine_id = _made(match["subscription"], match["group"], kind, match["name"])
+        if machine_id is not None:
+            yield Mention(match.start(), match.end(), machine_id)
+
+
+def _made(subscription: str, group: str, kind: str, name: str) -> ResourceId | None:
+    if not name or len(name) > _LONGEST_NAME:
+        return None
+    try:
+        return ResourceId.parse(f"/subscriptions/{subscription}/resourceGroups/{group}/providers/{kind}/{name}")
+    except ResourceIdError:
+        return None
+
+
+def _decoded(text: str) -> str:
+    while "%" in text and (plain := unquote(text)) != text:
+        text = plain
+    return text
+
+
+def _is_cut_short(text: str, end: int) -> bool:
+    """Whether a table cut the name: what is left of it is another machine's name, or nobody's."""
+    return text.startswith("…", end) or text[:end].endswith("...")
+
+
+def _end_of_name(flat: FlatText, match: re.Match[str]) -> int:
+    """Where the name ends, when lines were put together in the middle of what looks like one."""
+    start, end = match.span("name")
+    for entry in flat.breaks_within(start, end):
+        if not _goes_on(flat, match, entry.at, entry.width, entry.indent):
+            return entry.at
+    return end
+
+
+def _goes_on(flat: FlatText, match: re.Match[str], at: int, width: int, indent: int) -> bool:
+    """Whether a name goes on behind a break."""
+    text = flat.text
+    if text[at - 1] == "-":
+        return True  # no machine's name may end in a hyphen
+    opening = _opening_quote(text, match.start())
+    if opening is not None:
+        return text.startswith(_CLOSERS[opening], match.end()) or text.startswith("\\", match.end())
+    earlier = flat.breaks_within(match.start(), match.start("name") + 1)
+    return any(entry.width == width and entry.indent == indent for entry in earlier)
+
+
+def _opening_quote(text: str, start: int) -> str | None:
+    """The quotation mark right before an id, which must then be closed behind it."""
+    before = text[max(0, start - 1) : start]
+    if before == "/":
+        before = text[max(0, start - 2) : start - 1]
+    return before if before in _CLOSERS and before else None
+
+
+def _names(flat: FlatText, known: set[str]) -> Iterator[str]:
+    for match in _NAMES.finditer(flat.text):
+        group = match.lastgroup or "quoted"
+        start, end = match.span(group)
+        if group != "quoted":
+            end = next((entry.at for entry in flat.breaks_within(start, end)), end)
+        name = flat.text[start:end].rstrip(".-")
+        if name and name.casefold() not in known:
+            known.add(name.casefold())
+            yield name
