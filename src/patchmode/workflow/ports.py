@@ -4,14 +4,13 @@ Must not: contain behaviour.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
-from patchmode.model.outcome import ChangeResult, MachineError
-from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -22,6 +21,29 @@ from patchmode.model.schedule import (
     ScopeFilter,
 )
 from patchmode.model.target import Target
+from patchmode.workflow.run_ports import JournalEntry, Observer, Progress, RunJournal, Step
+
+__all__ = [
+    "Authorization",
+    "Azure",
+    "Clock",
+    "Graph",
+    "GraphScope",
+    "JournalEntry",
+    "Maintenance",
+    "MaintenanceWriter",
+    "Observer",
+    "OperationState",
+    "OperationStatus",
+    "PatchAnswer",
+    "Progress",
+    "Provider",
+    "RequestLedger",
+    "ResourceGroup",
+    "RunJournal",
+    "Step",
+    "Writer",
+]
 
 
 class Clock(Protocol):
@@ -115,6 +137,10 @@ class Graph(Protocol):
 
     def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
         """Results of installing updates that began at or after `since`, page by page."""
+        ...
+
+    def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
+        """Who changed machines and their assignments at or after `since`, page by page, as far as Azure tells."""
         ...
 
 
@@ -368,122 +394,4 @@ class Azure(Protocol):
     @property
     def ledger(self) -> RequestLedger:
         """Requests sent so far on this connection."""
-        ...
-
-
-# ------------------------------------------------------------------------------------------------ journal
-
-
-class Step(StrEnum):
-    """How far one change of a run has come, in order. A kill leaves each change at the last step that was committed."""
-
-    PENDING = "pending"
-    INTENDED = "intended"
-    """Committed before the PATCH leaves: from here on it may have been applied."""
-    STARTED = "started"
-    """The service accepted it; the operation's URL is kept."""
-    ENDED = "ended"
-    """The result is final."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One change of a run as the journal knows it."""
-
-    change: Change
-    step: Step
-    attempts: int = 0
-    """How many times a PATCH was intended."""
-    operation_url: str | None = None
-    request_id: str | None = None
-    correlation_id: str | None = None
-    intended_at: datetime | None = None
-    started_at: datetime | None = None
-    result: ChangeResult | None = None
-
-
-class RunJournal(Protocol):
-    """One run's journal, open for writing by one process, committed before each method returns."""
-
-    @property
-    def run(self) -> str:
-        """The run's id."""
-        ...
-
-    @property
-    def plan(self) -> Plan:
-        """The plan the run carries out."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """`running`, `interrupted` or `finished`, as last committed."""
-        ...
-
-    def entries(self) -> Sequence[JournalEntry]:
-        """Every change, in plan order."""
-        ...
-
-    def requests(self) -> Mapping[str, int]:
-        """HTTP method → requests that earlier sessions of this run sent, as far as they were committed."""
-        ...
-
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
-        """Commit that a PATCH is about to leave."""
-        ...
-
-    async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
-        """Commit that the service accepted the PATCH."""
-        ...
-
-    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
-        """Commit a change's final result."""
-        ...
-
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
-        """Commit many final results at once. `requests`: what this session has sent so far."""
-        ...
-
-    async def verified(self, result: ChangeResult) -> None:
-        """Commit what a verification found for a change that has ended."""
-        ...
-
-    def close(self, *, state: str) -> None:
-        """Commit the run's state (`finished`, `interrupted`) and release the lock. Safe to repeat."""
-        ...
-
-
-# ------------------------------------------------------------------------------------------------ watching
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A run's tally at one moment; the parts add up to `total`."""
-
-    total: int
-    done: int = 0
-    failed: int = 0
-    """Refused by Azure, or its operation failed."""
-    unknown: int = 0
-    """Sent, and how it ended was not learned."""
-    stale: int = 0
-    """The machine moved since the plan."""
-    not_sent: int = 0
-    """It had its turn, and nothing could be sent."""
-    waiting: int = 0
-    """Sent, operation not yet at its end."""
-    not_started: int = 0
-    latest: ChangeResult | None = None
-    errors: Mapping[str, MachineError] = field(default_factory=dict)
-
-
-class Observer(Protocol):
-    """Whoever wants to watch; every method may be ignored and none may raise."""
-
-    def progressed(self, progress: Progress) -> None:
-        """Called after each change of the tally."""
-        ...
-
-    def remarked(self, text: str) -> None:
-        """One line for the person watching: a throttle pause, a retry, a stop."""
         ...
