@@ -35,6 +35,8 @@ class Answer(NamedTuple):
     """Names in any case; a repeated one joined by commas."""
     document: Any
     """The decoded body; None where there was none."""
+    was_lost: bool = False
+    """An earlier try of the same request got no usable answer, so it may have been what changed the resource."""
 
     @property
     def retry_after_s(self) -> float | None:
@@ -123,6 +125,27 @@ class Channel:
         """
         return await self._send("PATCH", url, spend, is_read=False, body=body, etag=etag, may_send=may_send)
 
+    async def put(self, url: str, body: Mapping[str, Any], spend: Spend) -> Answer:
+        """PUT a resource that nothing else depends on: it is repeated until there is an answer.
+
+        Args:
+            url: of the resource.
+            body: sent as it stands.
+            spend: its buckets.
+
+        Raises:
+            RequestError: no success; the class says whether it may have been applied.
+        """
+        return await self._send("PUT", url, spend, is_read=False, is_repeatable=True, body=body)
+
+    async def delete(self, url: str, spend: Spend) -> Answer:
+        """DELETE a resource, repeated until there is an answer.
+
+        Raises:
+            RequestError: no success; the class says whether it may have been applied.
+        """
+        return await self._send("DELETE", url, spend, is_read=False, is_repeatable=True)
+
     async def pages(self, url: str, spend: Spend) -> AsyncIterator[list[Mapping[str, Any]]]:
         """The `value` of every page of a list, next links followed verbatim.
 
@@ -149,20 +172,21 @@ class Channel:
         spend: Spend,
         *,
         is_read: bool,
+        is_repeatable: bool = False,
         body: Mapping[str, Any] | None = None,
         etag: str | None = None,
         may_send: Callable[[], bool] | None = None,
         shape: Any = Any,
     ) -> Answer:
-        attempt = Attempt(method, urlsplit(url).path, is_read)
+        attempt = Attempt(method, urlsplit(url).path, is_read, is_repeatable)
         request = HttpRequest(method, url, headers=self._headers_for(body, etag), content=_encoded(body))
         ran = await self._pipeline.run(request, order=Order(attempt, spend, may_send))
         answer = ran.http_response
+        was_lost = bool(ran.context.get("was_lost"))
         if not 200 <= answer.status_code < 300:
             fault = read_fault(answer.content)
-            lost_before = bool(ran.context.get("was_lost"))
-            raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=lost_before)
-        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape))
+            raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=was_lost)
+        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape), was_lost)
 
     def _headers_for(self, body: Mapping[str, Any] | None, etag: str | None) -> dict[str, str]:
         headers = {**self._headers, "x-ms-client-request-id": str(uuid4())}

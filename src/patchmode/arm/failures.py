@@ -41,6 +41,8 @@ class Attempt(NamedTuple):
     """An id or a path, without the query."""
     is_read: bool
     """Nothing can have been changed by it, whatever became of it."""
+    is_repeatable: bool = False
+    """A write that leaves the same behind however often it arrives."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.resource}"
@@ -203,6 +205,7 @@ def _excerpt(text: str) -> str:
 
 
 READ_AGAIN = "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
+RUN_AGAIN = "The change may have been applied: it is safe to run this again."
 _ADVICE = {
     400: "Sent again as it is, it will be refused again: the message says what the service does not accept.",
     401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
@@ -218,6 +221,8 @@ _ADVICE_BY_CODE = {
     "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
     "requestdisallowedbypolicy": "A deny policy refuses this write: ask its owner for an exemption.",
     "readonlydisabledsubscription": "The subscription is disabled and can only be read: have it enabled again first.",
+    "unsupportedresourceoperation": "Where the message names a prerequisite, set Customer Managed Schedules on the "
+    "machine first (`patchmode apply`); otherwise see whether the configuration's maintenanceScope is InGuestPatch.",
     "propertychangenotallowed": "The service does not allow this property to change on an existing machine.",
 }
 
@@ -250,7 +255,7 @@ def rejection(
         target=fault.target,
         request_id=headers.get("x-ms-request-id"),
         correlation_id=headers.get("x-ms-correlation-request-id"),
-        advice=_advice(status, fault, is_lost=is_lost),
+        advice=lost_advice(attempt) if is_lost else _advice(status, fault),
     )
 
 
@@ -259,9 +264,12 @@ def _kind_of(status: int) -> type[RejectedError]:
     return kinds.get(status, RejectedError)
 
 
-def _advice(status: int, fault: Fault, *, is_lost: bool) -> str:
-    if is_lost:
-        return READ_AGAIN
+def lost_advice(attempt: Attempt) -> str:
+    """What to do about a write of which nobody knows whether it arrived."""
+    return RUN_AGAIN if attempt.is_repeatable else READ_AGAIN
+
+
+def _advice(status: int, fault: Fault) -> str:
     if status >= 500:
         return "The service has trouble; try again later."
     return _ADVICE_BY_CODE.get(fault.code.casefold()) or _ADVICE.get(status, "")

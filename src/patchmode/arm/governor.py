@@ -3,10 +3,10 @@
 Must not: send or retry.
 
 Source of the figures: Microsoft's "Understand how Azure Resource Manager throttles requests" (subscription reads 250 +
-25/s, writes 200 + 10/s) and "Throttling limits for Compute" (per subscription, region and minute: Update VM 500, burst
-1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300, burst 900; GET operation 5,000, burst 15,000); Resource
-Graph's "Guidance for throttled requests" (15 queries in 5 s a user, "subject to change"); header names: recorded
-exchanges.
+25/s, writes and deletes 200 + 10/s each) and "Throttling limits for Compute" (per subscription, region and minute:
+Update VM 500, burst 1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300, burst 900; GET operation 5,000, burst
+15,000); Resource Graph's "Guidance for throttled requests" (15 queries in 5 s a user, "subject to change"); header
+names: recorded exchanges, but for deletes, which follow their pattern.
 """
 
 import re
@@ -33,6 +33,7 @@ class Verb(StrEnum):
 
     READS = "reads"
     WRITES = "writes"
+    DELETES = "deletes"
 
 
 COMPUTE_LIMITS: Mapping[Policy, Limit] = {
@@ -41,7 +42,11 @@ COMPUTE_LIMITS: Mapping[Policy, Limit] = {
     Policy.HIGH_COST_GET: Limit(900, 300 / 60),
     Policy.GET_OPERATION: Limit(15_000, 5_000 / 60),
 }
-ARM_LIMITS: Mapping[Verb, Limit] = {Verb.READS: Limit(250, 25), Verb.WRITES: Limit(200, 10)}
+ARM_LIMITS: Mapping[Verb, Limit] = {
+    Verb.READS: Limit(250, 25),
+    Verb.WRITES: Limit(200, 10),
+    Verb.DELETES: Limit(200, 10),
+}
 GRAPH_QUERIES, GRAPH_WINDOW_S = 15, 5.0
 
 

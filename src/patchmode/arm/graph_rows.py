@@ -3,7 +3,8 @@
 Must not: hold anything that a user typed. What narrows a query travels beside it, as subscriptions and management
 groups, or is compared after reading.
 
-Source of the paths: azure-mgmt-compute `VirtualMachine`, and the portal's own Update Manager query for the power state.
+Source of the paths: azure-mgmt-compute `VirtualMachine`, azure-mgmt-hybridcompute `Machine`, and the portal's own
+Update Manager query for the power state.
 Columns are bare paths without conversions: each keeps its JSON type, and absent members come as null.
 """
 
@@ -37,7 +38,8 @@ resources
     windowsUpdates = properties.osProfile.windowsConfiguration.enableAutomaticUpdates,
     linux = properties.osProfile.linuxConfiguration.patchSettings,
     linuxAgent = properties.osProfile.linuxConfiguration.provisionVMAgent,
-    power = properties.extended.instanceView.powerState
+    power = properties.extended.instanceView.powerState,
+    arcStatus = properties.status
 | order by id asc"""
 
 UNSUPPORTED = """\
@@ -86,6 +88,7 @@ class Row(msgspec.Struct, gc=False, rename="camel"):
     linux: dict[str, Any] | None = None
     linux_agent: bool | None = None
     power: dict[str, Any] | None = None
+    arc_status: Any = None
 
 
 def machine_from_row(row: Row) -> Machine:
@@ -116,7 +119,10 @@ def machine_from_row(row: Row) -> Machine:
         provisioning_state=_shared(row.provisioning_state),
         vm_id=row.vm_id,
         tags={key: value or "" for key, value in (row.tags or {}).items()},
-        surroundings=Surroundings(power_state=_shared(power_state(power.get("code"), power.get("displayStatus")))),
+        surroundings=Surroundings(
+            power_state=_shared(power_state(power.get("code"), power.get("displayStatus"))),
+            arc_status=_shared(row.arc_status) if is_arc and isinstance(row.arc_status, str) else None,
+        ),
         read_from=ReadFrom.GRAPH,
     )
 

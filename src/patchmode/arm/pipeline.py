@@ -29,7 +29,7 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
 from patchmode.arm.credentials import SignIn
-from patchmode.arm.failures import READ_AGAIN, Attempt, read_fault
+from patchmode.arm.failures import Attempt, lost_advice, read_fault
 from patchmode.arm.governor import Governor, Spend
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, UnsafeError
 from patchmode.workflow.ports import Clock
@@ -67,9 +67,9 @@ class Patience:
 class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Repeats what is safe to repeat, with jitter, at the pace the service asks for.
 
-    Reads: every answer and failure that may pass. Writes: 429, 503, 409 for a concurrent write, and what certainly was
-    not received. With If-Match a write that was applied after all meets a 412 the second time, and `was_lost` in the
-    request's context tells the caller so.
+    Reads, and writes that are safe to repeat: every answer and failure that may pass. Other writes: 429, 503, 409 for a
+    concurrent write, and what certainly was not received. With If-Match a write that was applied after all meets a 412
+    the second time; `was_lost` in the request's context tells the caller that an earlier try may have been applied.
     """
 
     def __init__(
@@ -102,6 +102,8 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 failure = _no_answer(order.attempt, error)
                 if tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
                     raise failure from error
+                if isinstance(failure, MaybeAppliedError):
+                    request.context["was_lost"] = True
                 pause = self._backoff(tries)
             else:
                 wait = self._pause_after(order, response.http_response, tries)
@@ -135,13 +137,15 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 def _may_try_again(attempt: Attempt, failure: RequestError) -> bool:
     """An address that is not https, or whose certificate is not trusted, will not be better in a second."""
-    return failure.code not in ("NotTrusted", "NotSecure") and (attempt.is_read or isinstance(failure, NotSentError))
+    is_safe = attempt.is_read or attempt.is_repeatable or isinstance(failure, NotSentError)
+    return is_safe and failure.code not in ("NotTrusted", "NotSecure")
 
 
 def _may_repeat(attempt: Attempt, status: int, answer: AsyncHttpResponse) -> bool:
     if attempt.is_read:
         return status in _READ_AGAIN
-    return status in _WRITE_AGAIN or (status == 409 and read_fault(answer.content).is_concurrent)
+    again = _READ_AGAIN if attempt.is_repeatable else _WRITE_AGAIN
+    return status in again or (status == 409 and read_fault(answer.content).is_concurrent)
 
 
 def asked_wait_s(answer: AsyncHttpResponse) -> float | None:
@@ -175,7 +179,7 @@ def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
     if was_not_sent(cause):
         code = "NotTrusted" if is_distrust(cause) else "NotSent"
         return NotSentError(f"{attempt} was not sent: {describe(cause)}", code=code, advice=advice_on(cause))
-    advice = "Nothing was changed; run it again." if attempt.is_read else READ_AGAIN
+    advice = "Nothing was changed; run it again." if attempt.is_read else lost_advice(attempt)
     return MaybeAppliedError(f"{attempt} got no answer: {describe(cause)}", code="NoAnswer", advice=advice)
 
 

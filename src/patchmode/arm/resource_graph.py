@@ -10,10 +10,13 @@ that the rest cannot be had).
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from patchmode.arm.change_rows import change_of, changes_query
 from patchmode.arm.channel import Channel
 from patchmode.arm.governor import Spend
 from patchmode.arm.graph_rows import (
@@ -26,9 +29,26 @@ from patchmode.arm.graph_rows import (
     support_of,
 )
 from patchmode.arm.pipeline import GRAPH_PATH
+from patchmode.arm.run_rows import RecordRow, installation_of, installations_query, run_of, runs_query
+from patchmode.arm.schedule_rows import (
+    ASSIGNMENTS,
+    CONFIGURATIONS,
+    AssignmentRow,
+    assignment_of,
+    configuration_of,
+    readable,
+)
 from patchmode.errors import RejectedError, RequestError
+from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    DynamicScope,
+    Installation,
+    MachineRun,
+    MaintenanceConfiguration,
+)
 from patchmode.workflow.ports import GraphScope, ResourceGroup
 
 API = "2021-03-01"
@@ -128,6 +148,33 @@ class ResourceGraph:
         pages = self._pages(SUBSCRIPTIONS, scope, dict[str, Any])
         return [str(row["subscriptionId"]).lower() async for rows in pages for row in rows if row.get("subscriptionId")]
 
+    async def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
+        """Maintenance configurations of every kind. See `ports.Graph.maintenance_configurations`."""
+        async for rows in self._pages(CONFIGURATIONS, scope, dict[str, Any]):
+            yield readable(configuration_of, rows, _warn)
+
+    async def configuration_assignments(
+        self, scope: GraphScope
+    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
+        """Assignments on machines, and dynamic scopes. See `ports.Graph.configuration_assignments`."""
+        async for rows in self._pages(ASSIGNMENTS, scope, AssignmentRow):
+            yield readable(assignment_of, rows, _warn)
+
+    async def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
+        """What became of machines in scheduled runs. See `ports.Graph.machine_runs`."""
+        async for rows in self._pages(runs_query(since), scope, RecordRow):
+            yield readable(partial(run_of, since=since), rows, _warn)
+
+    async def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
+        """Results of installing updates. See `ports.Graph.installations`."""
+        async for rows in self._pages(installations_query(since), scope, RecordRow):
+            yield readable(partial(installation_of, since=since), rows, _warn)
+
+    async def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
+        """Who changed machines and assignments. See `ports.Graph.resource_changes`."""
+        async for rows in self._pages(changes_query(since), scope, dict[str, Any]):
+            yield [change for row in rows if (change := change_of(row)) is not None]
+
     async def _pages(self, query: str, scope: GraphScope, row: type[T]) -> AsyncIterator[list[T]]:
         for part in _parts(scope):
             token: str | None = None
@@ -157,6 +204,11 @@ class ResourceGraph:
             )
         page: Page[T] = answer.document
         return page
+
+
+def _warn(why: str) -> None:
+    """A fleet's schedules are not lost for one row that somebody's preview feature wrote."""
+    _LOG.warning("a row of Resource Graph was left out: %s", why)
 
 
 def _narrowed(scope: GraphScope, ids: Sequence[str]) -> GraphScope:

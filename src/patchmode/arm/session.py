@@ -13,7 +13,17 @@ from patchmode.arm.governor import Governor, Spend
 from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
 from patchmode.workflow.clock import SystemClock
-from patchmode.workflow.ports import Authorization, Azure, Clock, Graph, Provider, RequestLedger, Writer
+from patchmode.workflow.ports import (
+    Authorization,
+    Azure,
+    Clock,
+    Graph,
+    Maintenance,
+    MaintenanceWriter,
+    Provider,
+    RequestLedger,
+    Writer,
+)
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -34,9 +44,11 @@ class Connection:
     target: Target
     graph: Graph
     provider: Provider
+    maintenance: Maintenance
     authorization: Authorization
     ledger: RequestLedger
     _writer: Writer
+    _maintenance_writer: MaintenanceWriter
     _read_only: bool
 
     @property
@@ -46,10 +58,23 @@ class Connection:
         Raises:
             UnsafeError: the connection was opened for reading only.
         """
+        self._check_may_write()
+        return self._writer
+
+    @property
+    def maintenance_writer(self) -> MaintenanceWriter:
+        """The writing side for schedules and assignments.
+
+        Raises:
+            UnsafeError: the connection was opened for reading only.
+        """
+        self._check_may_write()
+        return self._maintenance_writer
+
+    def _check_may_write(self) -> None:
         if self._read_only:
             msg = "this connection was opened for reading only"
             raise UnsafeError(msg, advice="This is a defect of patchmode; nothing was sent.")
-        return self._writer
 
 
 def _ignore(_: str) -> None:
@@ -73,7 +98,8 @@ async def connect(
 
     Args:
         cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or the https URL of a Resource Manager.
-        read_only: nothing but GET, HEAD and the Resource Graph query can leave; `writer` is refused.
+        read_only: nothing but GET, HEAD and the Resource Graph query can leave; `writer` and
+            `maintenance_writer` are refused.
         credential: an asynchronous azure-identity credential, which stays the caller's to close; None: the environment,
             workload identity, managed identity and az login are tried, in this order.
         tenant_id: the tenant to sign in to; None: the credential's own.
@@ -182,6 +208,8 @@ def _connection(
 ) -> Connection:
     from patchmode.arm.authorization import Directory
     from patchmode.arm.compute import MachineReader
+    from patchmode.arm.maintenance import MaintenanceReader
+    from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
     from patchmode.arm.operations import Writer as OperationWriter
     from patchmode.arm.resource_graph import ResourceGraph
 
@@ -189,8 +217,10 @@ def _connection(
         target=target,
         graph=ResourceGraph(channel),
         provider=MachineReader(channel),
+        maintenance=MaintenanceReader(channel),
         authorization=Directory(channel, lambda: sign_in.principal),
         ledger=ledger,
         _writer=OperationWriter(channel),
+        _maintenance_writer=ScheduleWriter(channel),
         _read_only=read_only,
     )

@@ -133,12 +133,14 @@ def _vm_facts(document: Mapping[str, Any]) -> dict[str, Any]:
 def _arc_facts(document: Mapping[str, Any]) -> dict[str, Any]:
     """Arc names the system in `properties.osType`; older agents only in `osName`, which is too free a text to read."""
     properties = member(document, "properties")
+    status = properties.get("status")
     os = operating_system(properties.get("osType")) or _os_by_configuration(member(properties, "osProfile"))
     return {
         **_os_profile_facts(properties, os),
         "scale_set_id": None,
         "provisioning_state": properties.get("provisioningState"),
         "vm_id": properties.get("vmId"),
+        "surroundings": Surroundings(arc_status=status if isinstance(status, str) and status else None),
     }
 
 

@@ -1,0 +1,195 @@
+"""What Azure recorded of scheduled runs: the fixed queries, and how their rows become the model's values.
+
+Must not: read a machine's configuration, or hold anything that a user typed: the moment is written by this module.
+
+Source: Microsoft, "Overview of query logs in Azure Update Manager" (`maintenanceresources` of type
+`microsoft.maintenance/applyupdates`, `patchinstallationresources`; kept for 30 days). Its rows are documented by name
+only, so every member but the id may be absent here.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from patchmode.arm.run_failures import failure_of, reasons_in
+from patchmode.arm.schedule_rows import MACHINE_TYPES, UnreadableRowError
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import GUEST_SCOPE, Installation, MachineRun
+
+_RUNS = """\
+maintenanceresources
+| where type =~ 'microsoft.maintenance/applyupdates'
+| extend begun = todatetime(properties.startDateTime), scope = tostring(properties.maintenanceScope)
+| where isnull(begun) or begun >= {since}
+| where isempty(scope) or scope =~ 'InGuestPatch'
+| project id, properties
+| order by id asc"""
+
+_INSTALLATIONS = """\
+patchinstallationresources
+| where type =~ 'microsoft.compute/virtualmachines/patchinstallationresults'
+    or type =~ 'microsoft.hybridcompute/machines/patchinstallationresults'
+| extend begun = todatetime(properties.startDateTime)
+| where isnull(begun) or begun >= {since}
+| project id, properties
+| order by id asc"""
+
+_RUN = "/providers/microsoft.maintenance/applyupdates/"
+_INSTALLATION = "/patchinstallationresults/"
+_ENDED = frozenset({"succeeded", "completed", "completedwithwarnings", "failed", "cancelled", "canceled"})
+
+
+class RecordRow(msgspec.Struct, gc=False):
+    """One row of either query; whatever is of another type than documented spoils itself and not its page."""
+
+    id: Any = None
+    properties: Any = None
+
+    @property
+    def text(self) -> str:
+        """The id; empty where there is none."""
+        return self.id if isinstance(self.id, str) else ""
+
+    @property
+    def bag(self) -> Mapping[str, Any]:
+        """The properties; empty where there are none."""
+        return self.properties if isinstance(self.properties, Mapping) else {}
+
+
+def runs_query(since: datetime) -> str:
+    """The query for each machine in each scheduled run that began at or after a moment, aware."""
+    return _RUNS.format(since=_literal(since))
+
+
+def installations_query(since: datetime) -> str:
+    """The query for results of installing updates that began at or after a moment, aware."""
+    return _INSTALLATIONS.format(since=_literal(since))
+
+
+def _literal(moment: datetime) -> str:
+    return f"datetime({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ})"
+
+
+def run_of(row: RecordRow, *, since: datetime) -> MachineRun | None:
+    """Read one machine in one run.
+
+    Args:
+        row: of `runs_query`.
+        since: what began before is left out; what gives no time at all is kept, since the graph keeps 30 days only.
+
+    Returns:
+        None: it began before, or is not about a machine.
+
+    Raises:
+        UnreadableRowError: the row names no resource.
+    """
+    bag, text = row.bag, row.text
+    at = text.casefold().rfind(_RUN)
+    machine = _machine(text[:at] if at > 0 else _string(bag, "resourceId"), text)
+    started_at = moment_of(bag.get("startDateTime"))
+    if started_at is None and at > 0:
+        started_at = _moment_of_name(text[at + len(_RUN) :])
+    scope = _string(bag, "maintenanceScope")
+    is_other = bool(scope) and scope.casefold() != GUEST_SCOPE.casefold()
+    if machine is None or is_other or (started_at is not None and started_at < since):
+        return None
+    status = _string(bag, "status")
+    failure = failure_of(status, bag)
+    return MachineRun(
+        machine=machine,
+        configuration=_configuration(bag.get("maintenanceConfigurationId")),
+        correlation_id=_string(bag, "correlationId") or None,
+        status=status,
+        started_at=started_at,
+        ended_at=moment_of(bag.get("endDateTime")),
+        failure=failure,
+        message=reasons_in(bag) if failure is not None else "",
+    )
+
+
+def installation_of(row: RecordRow, *, since: datetime) -> Installation | None:
+    """Read one result of installing updates.
+
+    Returns:
+        None: it began before `since`, or is not about a machine.
+
+    Raises:
+        UnreadableRowError: the row names no resource.
+    """
+    bag, text = row.bag, row.text
+    at = text.casefold().rfind(_INSTALLATION)
+    if at <= 0 or "/" in text[at + len(_INSTALLATION) :]:
+        msg = f"{text!r} is not the id of a result of installing updates"
+        raise UnreadableRowError(msg)
+    machine = _machine(text[:at], text)
+    started_at = moment_of(bag.get("startDateTime"))
+    if machine is None or (started_at is not None and started_at < since):
+        return None
+    status = _string(bag, "status")
+    return Installation(
+        machine=machine,
+        status=status,
+        started_by=_string(bag, "startedBy"),
+        started_at=started_at,
+        ended_at=moment_of(bag.get("lastModifiedDateTime")) if status.casefold() in _ENDED else None,
+        maintenance_run=_string(bag, "maintenanceRunId") or None,
+        installed=_count(bag.get("installedPatchCount")),
+        failed=_count(bag.get("failedPatchCount")),
+        window_exceeded=str(bag.get("maintenanceWindowExceeded")).casefold() == "true",
+        reboot_status=_string(bag, "rebootStatus"),
+        message=reasons_in(bag),
+    )
+
+
+def moment_of(value: object) -> datetime | None:
+    """A time as Azure writes it, aware and in UTC; None: none, or not readable.
+
+    Seven digits of a second are recorded, `Z` and `+00:00` as well; a time without a zone is UTC. The years 1
+    (recorded `lastUpdateTime`) and 9999 stand for no time.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    if not 1900 <= found.year < 9999:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _moment_of_name(name: str) -> datetime | None:
+    """The start of a run as its name has it: `yyyyMMddHHmmss` and perhaps more."""
+    try:
+        return datetime.strptime(name[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _machine(text: str, row_id: str) -> ResourceId | None:
+    try:
+        found = ResourceId.parse(text)
+    except ResourceIdError as error:
+        msg = f"{row_id!r} is not the record of a machine"
+        raise UnreadableRowError(msg) from error
+    return found if found.full_type in MACHINE_TYPES else None
+
+
+def _configuration(text: object) -> ResourceId | None:
+    try:
+        return ResourceId.parse(text) if isinstance(text, str) else None
+    except ResourceIdError:
+        return None
+
+
+def _string(bag: Mapping[str, Any], name: str) -> str:
+    value = bag.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int | float):
+        return int(value)
+    return int(value) if isinstance(value, str) and value.isdecimal() else 0
