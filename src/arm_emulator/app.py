@@ -16,6 +16,7 @@ from arm_emulator.directory import Directory
 from arm_emulator.fault_effects import disturbed
 from arm_emulator.faults import FaultPlan, Faults
 from arm_emulator.ledger import Entry, Ledger
+from arm_emulator.patching import Patching
 from arm_emulator.profile import Profile
 from arm_emulator.protocol import front_door, sign_in, wire
 from arm_emulator.protocol.authorization import Authorization
@@ -25,6 +26,7 @@ from arm_emulator.protocol.paging import Snapshots
 from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
+from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.providers.network import Interfaces
 from arm_emulator.providers.resource_graph.endpoint import Results
 from arm_emulator.providers.resource_graph.index import GraphIndex
@@ -91,7 +93,11 @@ class Emulator:
         self.graph_rows = Rows(self)
         self.graph_results = Results()
         self.interfaces = Interfaces(self.state)
+        self.associations = Associations()
+        self.state.observe(self.associations.on_change)
         self.state.observe(self.graph.on_change)
+        self.patching = Patching(self)
+        self.state.observe(self.patching.on_change)
         self._router = router()
         self._starting_fleet = fleet or {}
         self._begin(self._starting_fleet)
@@ -106,6 +112,7 @@ class Emulator:
         self.state.restore(self.store.resources())
         self.graph.is_loading = False
         self.authorization.refresh()
+        self.patching.begin()
         for operation in self.store.operations():
             self.operations.restore(self, operation)
 
@@ -123,6 +130,7 @@ class Emulator:
         finally:
             self.graph.is_loading = False
         self.authorization.refresh()
+        self.patching.begin()
         self.keep_directory()
 
     def keep_directory(self) -> None:
@@ -143,6 +151,7 @@ class Emulator:
         self.clock.forget()
         self.operations.forget()
         self.state.clear()
+        self.patching.forget()
         self.graph.clear()
         self.graph_rows.forget()
         self.directory.clear()

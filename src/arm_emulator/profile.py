@@ -175,6 +175,85 @@ class Profile:
         "not-implemented",
         "GET of a subscription's configurationAssignments: reported as not implemented in 2024, or the list.",
     )
+    apply_updates_list: Literal["not-implemented", "listed"] = switch(
+        "not-implemented",
+        "GET of a subscription's or a group's applyUpdates: documented as not supported there, or the list.",
+    )
+    hourly_recurrence: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "PUT of a recurEvery such as 8Hours: accepted from 6 hours on (a recorded list of 2024 holds many), or "
+        "refused, as the API's documentation does not name it.",
+    )
+    configuration_delete: Literal["leaves-assignments", "removes-assignments", "refused"] = switch(
+        "leaves-assignments",
+        "DELETE of a configuration that assignments name: they stay and name nothing, go with it, or the DELETE is "
+        "refused.",
+    )
+    late_cancel: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "Cancelling a run less than 10 minutes before it starts: accepted (recorded at seven and a half minutes), or "
+        "refused, as the documentation has it.",
+    )
+
+    # -- Microsoft.Maintenance, as the clock passes windows
+    dynamic_scope_tag_case: Literal["values-exact", "exact", "ignored"] = switch(
+        "values-exact",
+        "Tags in a dynamic scope's filter: keys in any casing and values as they are, both as they are, or both in any "
+        "casing.",
+    )
+    dynamic_scope_extra_filters: Literal["honoured", "ignored"] = switch(
+        "honoured",
+        "Further members of a dynamic scope's filter (availabilityZones, resourceIds, unknown ones): they narrow, or "
+        "do nothing.",
+    )
+    dynamic_scope_over_limit: Literal["first-thousand", "all"] = switch(
+        "first-thousand",
+        "A dynamic scope that takes in more than 1,000 machines: the first by id take part, or all.",
+    )
+    recurrence_week_start: Literal["sunday", "monday"] = switch(
+        "sunday",
+        "The day on which a week begins, for every n-th week.",
+    )
+    recurrence_offset_month: Literal["from-start-month", "any-month"] = switch(
+        "from-start-month",
+        "A monthly window by weekday with an offset: counted from the start's month, or also from the month before it.",
+    )
+    schedule_on_flexible_member: Literal["unsupported", "runs"] = switch(
+        "unsupported",
+        "A scheduled run on a member of a Flexible scale set: fails as not supported, or runs.",
+    )
+    platform_mode_configuration: Literal["as-user", "idle"] = switch(
+        "as-user",
+        "A configuration with InGuestPatchMode Platform: its windows run as with User, or never.",
+    )
+    late_change: Literal["missed", "included"] = switch(
+        "missed",
+        "An assignment or a configuration written less than 15 minutes before a window: that window passes it by, "
+        "or not.",
+    )
+    idle_schedule_counts_as_attached: Literal["yes", "no"] = switch(
+        "yes",
+        "A schedule that can never run again (expired, never comes, its configuration deleted) still keeps Azure from "
+        "patching the machine by itself.",
+    )
+    autopatch_unlisted_image: Literal["no", "yes"] = switch(
+        "no",
+        "Azure's own patching of a marketplace image that the documentation's list does not name.",
+    )
+    autopatch_run_id: Literal["absent", "present"] = switch(
+        "absent",
+        "maintenanceRunId of an installation by Azure's own patching: absent, or a guid as the article on query logs "
+        "may be read.",
+    )
+    run_error_shape: Literal["error-object", "error-text", "absent"] = switch(
+        "error-object",
+        "Where a run's row says why it failed: errorDetails {code, message, details}, errorMessage as text, or "
+        "nowhere.",
+    )
+    assessment_retention_days: Literal[7, 30] = switch(
+        7,
+        "How long assessments can be queried: 7 days in the newer article on query logs, 30 in the older.",
+    )
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))

@@ -42,6 +42,16 @@ def takes_assessment(machine: Json) -> bool:
     return (_is_in(lists.automatic, image) or _is_in(lists.scheduled, image)) and not _is_in(lists.excluded, image)
 
 
+def is_excluded(machine: Json) -> bool:
+    """Whether Update Manager's support matrix names the image as not supported."""
+    return _is_in(_lists().excluded, _marketplace(machine))
+
+
+def is_marketplace(machine: Json) -> bool:
+    """Whether the machine's image comes from the marketplace: publisher, offer and sku are all named."""
+    return _marketplace(machine) is not None
+
+
 def _marketplace(machine: Json) -> tuple[str, str, str] | None:
     """Publisher, offer and sku in lower case; None for custom images, galleries and attached disks."""
     image = machine.get("properties", {}).get("storageProfile", {}).get("imageReference")

@@ -2,8 +2,8 @@
 
 Pure: no state, no clock. Times of day, daylight saving and expiry belong to ``windows``; this module deals in dates.
 
-Source: the documentation of ``MaintenanceWindow.recurEvery`` and ``timeZone`` in azure-mgmt-maintenance 2.1; that a bare
-``Month`` is refused: hashicorp/terraform-provider-azurerm issue 29738.
+Source: the documentation of ``MaintenanceWindow.recurEvery`` and ``timeZone`` in azure-mgmt-maintenance 2.1; that a
+bare ``Month`` is refused: hashicorp/terraform-provider-azurerm issue 29738.
 """
 
 import calendar

@@ -55,6 +55,10 @@ class Rows:
         self._made[stored.key] = (stored, group, made)
         return made
 
+    def fresh(self, stored: Stored) -> Row:
+        """The row of a resource that is in no state and changes with every moment."""
+        return self._make(stored, self._group_name(stored))
+
     def forget(self) -> None:
         """Drop every remembered row."""
         self._made.clear()

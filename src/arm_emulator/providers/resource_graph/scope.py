@@ -53,12 +53,22 @@ class Source:
         index = self._emulator.graph
         if table == "resourcecontainers" and types != frozenset({GROUP_TYPE}):
             yield from container_rows(self._emulator, self._subscriptions)
+        made = {
+            stored.key: stored
+            for stored in self._emulator.patching.rows(table)
+            if types is None or stored.type in types
+        }
         for type_ in index.types():
             if table_of(type_) != table or (types is not None and type_ not in types):
                 continue
             if type_ == "microsoft.resources/subscriptions":
                 continue
-            yield from (self._rows.row(stored) for stored in index.of_type(type_) if self._is_readable(stored))
+            found = index.of_type(type_)
+            if made:
+                found = [stored for stored in found if stored.key not in made]
+            yield from (self._rows.row(stored) for stored in found if self._is_readable(stored))
+        # Shown from the moment of asking, so nothing is remembered of them.
+        yield from (self._rows.fresh(stored) for stored in made.values() if self._is_readable(stored))
 
     def _is_readable(self, stored: "Stored") -> bool:
         if stored.subscription not in self._ids:

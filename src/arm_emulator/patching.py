@@ -1,0 +1,150 @@
+"""Everything that patches emulated machines while time passes: schedules, Azure's own nights, periodic assessment.
+
+The one door to it: the emulator tells it of changes and of a reset, Resource Graph asks it for rows, instance views ask
+it for summaries. It writes nothing to the state.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.providers.compute.assessments import Assessments
+from arm_emulator.providers.compute.autopatch import Autopatch
+from arm_emulator.providers.compute.patch_rows import (
+    assessment_rows,
+    assessment_summary,
+    install_rows,
+    installation_summary,
+)
+from arm_emulator.providers.compute.patches import Install, PatchBook
+from arm_emulator.providers.maintenance.membership import (
+    ASSIGNMENT_TYPE,
+    CONFIGURATION_TYPE,
+    MACHINE_TYPES,
+    Membership,
+    os_of,
+)
+from arm_emulator.providers.maintenance.run_rows import machine_documents, run_document
+from arm_emulator.providers.maintenance.runner import KEPT, Runner
+from arm_emulator.providers.maintenance.runs import Run
+from arm_emulator.providers.maintenance.verdicts import support_state, unsupported_reason
+from arm_emulator.resource_id import parse_id
+from arm_emulator.state import Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_WATCHED = frozenset({ASSIGNMENT_TYPE, CONFIGURATION_TYPE})
+_SUPPORT = {"supported": "Supported", "unsupported": "Unsupported", "unabletodetermine": "UnableToDetermine"}
+
+
+class Patching:
+    """The patching of one emulated cloud.
+
+    Args:
+        emulator: whose clock drives it.
+    """
+
+    def __init__(self, emulator: "Emulator") -> None:
+        self._emulator = emulator
+        self._book = PatchBook()
+        self._members = Membership(emulator)
+        self.runner = Runner(emulator, self._members, self._book)
+        self._autopatch = Autopatch(emulator, self._members, self.runner, self._book)
+        self._assessments = Assessments()
+
+    def on_change(self, key: str, stored: Stored | None) -> None:
+        """A resource was written or deleted."""
+        type_ = stored.type if stored is not None else parse_id(key).type
+        if type_ in MACHINE_TYPES:
+            self._assessments.on_change(key, stored, self._emulator.clock.now())
+        elif type_ in _WATCHED:
+            self.runner.on_change(key, stored)
+
+    def begin(self) -> None:
+        """A fleet was loaded: from now on nights count."""
+        self._autopatch.begin()
+
+    def forget(self) -> None:
+        """Forget every run, installation and assessment (a reset does, after it emptied the clock)."""
+        self.runner.forget()
+        self._members.forget()
+        self._autopatch.forget()
+        self._assessments.forget()
+        self._book.forget()
+
+    def rows(self, table: str) -> Iterator[Stored]:
+        """The rows of a table that come from runs, installations and assessments, as Resource Graph knows them now.
+
+        Args:
+            table: in lower case; any but the three of Update Manager has none.
+        """
+        now = self._emulator.clock.now() - timedelta(seconds=self._emulator.graph_lag_s or 0)
+        match table:
+            case "maintenanceresources":
+                yield from self._run_rows(now)
+            case "patchinstallationresources":
+                for install in self._installs(now):
+                    yield from install_rows(install, now)
+            case "patchassessmentresources":
+                yield from self._assessment_rows(now)
+
+    def runs(self) -> Iterator[Run]:
+        """The runs that have opened and are still kept, oldest first."""
+        now = self._emulator.clock.now()
+        return (run for run in self.runner.runs(now - KEPT) if run.starts <= now)
+
+    def summaries(self, machine: Stored) -> dict[str, Any]:
+        """The members of an instance view's ``patchStatus`` that time has brought about; empty where it has none."""
+        now = self._emulator.clock.now()
+        found = {}
+        install = self._book.last(machine.key)
+        if install is not None and now >= install.begins:
+            found["lastPatchInstallationSummary"] = installation_summary(install, now)
+        at = self._assessed_at(machine, now)
+        if at is not None:
+            missing = self._book.missing(machine.key, os_of(machine.document), at)
+            found["availablePatchSummary"] = assessment_summary(machine, at, missing)
+        return found
+
+    def _run_rows(self, now: datetime) -> Iterator[Stored]:
+        shape = self._emulator.profile.run_error_shape
+        for run in self.runner.runs(now - KEPT):
+            if run.starts <= now:
+                yield run_document(run, now, shape)
+                yield from machine_documents(run, now, shape)
+
+    def _installs(self, now: datetime) -> Iterator[Install]:
+        for run in self.runner.runs(now - KEPT):
+            yield from (part.install for part in run.parts if part.install is not None)
+        yield from (install for install in self._autopatch.installs() if install.ends >= now - KEPT)
+
+    def _assessed_at(self, machine: Stored, now: datetime) -> datetime | None:
+        by_itself = self._assessments.latest(machine.key, now)
+        install = self._book.last(machine.key)
+        if install is None or install.is_cut_off or install.ends > now:
+            return by_itself
+        return install.ends if by_itself is None else max(by_itself, install.ends)
+
+    def _assessment_rows(self, now: datetime) -> Iterator[Stored]:
+        kept = timedelta(days=self._emulator.profile.assessment_retention_days)
+        for type_ in MACHINE_TYPES:
+            for machine in self._emulator.state.of_type(type_):
+                at = self._assessed_at(machine, now)
+                if at is None or at < now - kept:
+                    continue
+                os = os_of(machine.document)
+                is_by_itself = at == self._assessments.latest(machine.key, now)
+                yield from assessment_rows(
+                    machine,
+                    os,
+                    at,
+                    self._book.missing(machine.key, os, at),
+                    support=self._support(machine),
+                    mode_on=is_by_itself,
+                )
+
+    def _support(self, machine: Stored) -> str:
+        if unsupported_reason(self._emulator, machine) is not None:
+            return "Unsupported"
+        return _SUPPORT.get(support_state(self._emulator, machine), "Supported")

@@ -1,0 +1,198 @@
+"""Installations and assessments as rows of Resource Graph, and as the summaries of a machine's instance view.
+
+Source: "Access Azure Update Manager operations data" and "Sample query logs" for the rows' members;
+``LastPatchInstallationSummary`` and ``AvailablePatchSummary`` of azure-mgmt-compute for the summaries.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from arm_emulator.providers.compute.patches import Install, Patch
+from arm_emulator.providers.maintenance.run_rows import graph_time
+from arm_emulator.providers.maintenance.runs import stable_guid
+from arm_emulator.state import Document, Stored
+
+_NO_ERROR: Document = {"details": [], "code": "Success", "message": "0 error/s reported"}
+_CUT_OFF: Document = {
+    "code": "MaintenanceWindowExceeded",
+    "message": "The maintenance window had less than 25 minutes left.",
+}
+_CLASSES = {
+    "windows": ("security", "critical", "definition", "updateRollup", "featurePack", "servicePack", "tools", "updates"),
+    "linux": ("security", "critical", "other"),
+}
+_SERVICES = {"windows": "WU-WSUS", "linux": "APT"}
+
+
+def install_type(machine: Stored) -> str:
+    """The row type of a machine's installations."""
+    return f"{machine.type}/patchinstallationresults"
+
+
+def assessment_type(machine: Stored) -> str:
+    """The row type of a machine's assessments."""
+    return f"{machine.type}/patchassessmentresults"
+
+
+def install_rows(install: Install, now: datetime) -> Iterator[Stored]:
+    """The installation as it stands at a moment, then its updates; nothing before it begins."""
+    if now < install.begins:
+        return
+    machine = install.machine
+    activity = _activity(install)
+    base = f"{machine.key}/patchinstallationresults/{activity}"
+    is_done = now >= install.ends
+    modified = graph_time(install.ends if is_done else install.begins)
+    properties = {
+        "installationActivityId": activity,
+        "status": _status(install, is_done=is_done),
+        "startedBy": install.started_by,
+        "startDateTime": graph_time(install.begins),
+        "lastModifiedDateTime": modified,
+        "maintenanceWindowExceeded": install.is_cut_off and is_done,
+        "rebootStatus": install.reboot_status if is_done else "NotNeeded",
+        **_counts(install, is_done=is_done),
+        "errorDetails": _error(install, is_done=is_done),
+        "osType": _system(install.os),
+        "patchServiceUsed": _SERVICES.get(install.os, "APT"),
+    }
+    if install.run_id:
+        properties["maintenanceRunId"] = install.run_id
+    yield _row(base, install_type(machine), activity, machine, properties)
+    for patch, state in _states(install, is_done=is_done):
+        yield _patch_row(base, install_type(machine), machine, patch, {"installationState": state}, modified)
+
+
+def installation_summary(install: Install, now: datetime) -> Document:
+    """``lastPatchInstallationSummary`` of the instance view."""
+    is_done = now >= install.ends
+    return {
+        "status": _status(install, is_done=is_done),
+        "installationActivityId": _activity(install),
+        "maintenanceWindowExceeded": install.is_cut_off and is_done,
+        **_counts(install, is_done=is_done),
+        "startTime": _wire_time(install.begins),
+        "lastModifiedTime": _wire_time(install.ends if is_done else install.begins),
+        "error": _error(install, is_done=is_done),
+    }
+
+
+def assessment_rows(
+    machine: Stored, os: str, at: datetime, missing: Sequence[Patch], *, support: str, mode_on: bool
+) -> Iterator[Stored]:
+    """The newest assessment of a machine, then the updates that it found.
+
+    Args:
+        machine: assessed.
+        os: ``windows`` or ``linux``.
+        at: when it was assessed.
+        missing: what it lacked then.
+        support: ``Supported``, ``Unsupported`` or ``Unknown``.
+        mode_on: whether periodic assessment made it, rather than an installation.
+    """
+    base = f"{machine.key}/patchassessmentresults/latest"
+    activity = stable_guid(machine.key, "assessment", at.isoformat())
+    system = "windows" if os == "windows" else "linux"
+    counts = dict.fromkeys(_CLASSES[system], 0)
+    for patch in missing:
+        name = next(one for one in _CLASSES[system] if one.lower() == patch.classification.lower())
+        counts[name] += 1
+    properties = {
+        "assessmentActivityId": activity,
+        "status": "Succeeded",
+        "startedBy": "Platform" if mode_on else "User",
+        "rebootPending": False,
+        "patchServiceUsed": _SERVICES[system],
+        "osType": _system(os),
+        "startDateTime": graph_time(at),
+        "lastModifiedDateTime": graph_time(at),
+        "availablePatchCountByClassification": counts,
+        "errorDetails": _NO_ERROR,
+        "configurationStatus": {"vmGuestPatchReadiness": {"detectedVMGuestPatchSupportState": support}},
+    }
+    yield _row(base, assessment_type(machine), activity, machine, properties)
+    for patch in missing:
+        yield _patch_row(base, assessment_type(machine), machine, patch, {}, graph_time(at))
+
+
+def assessment_summary(machine: Stored, at: datetime, missing: Sequence[Patch]) -> Document:
+    """``availablePatchSummary`` of the instance view."""
+    urgent = sum(patch.classification in {"Security", "Critical"} for patch in missing)
+    return {
+        "status": "Succeeded",
+        "assessmentActivityId": stable_guid(machine.key, "assessment", at.isoformat()),
+        "rebootPending": False,
+        "criticalAndSecurityPatchCount": urgent,
+        "otherPatchCount": len(missing) - urgent,
+        "startTime": _wire_time(at),
+        "lastModifiedTime": _wire_time(at),
+        "error": _NO_ERROR,
+    }
+
+
+def _activity(install: Install) -> str:
+    return stable_guid(install.machine.key, install.run_id, install.begins.isoformat())
+
+
+def _status(install: Install, *, is_done: bool) -> str:
+    if not is_done:
+        return "InProgress"
+    return "Failed" if install.is_cut_off else "Succeeded"
+
+
+def _counts(install: Install, *, is_done: bool) -> dict[str, int]:
+    is_installed = is_done and not install.is_cut_off
+    return {
+        "excludedPatchCount": 0,
+        "failedPatchCount": 0,
+        "installedPatchCount": len(install.selected) if is_installed else 0,
+        "notSelectedPatchCount": len(install.not_selected),
+        "pendingPatchCount": 0 if is_installed else len(install.selected),
+    }
+
+
+def _states(install: Install, *, is_done: bool) -> Iterator[tuple[Patch, str]]:
+    for patch in install.selected:
+        yield patch, "Installed" if is_done and not install.is_cut_off else "Pending"
+    for patch in install.not_selected:
+        yield patch, "NotSelected"
+
+
+def _error(install: Install, *, is_done: bool) -> Document:
+    return {**_CUT_OFF, "details": [_CUT_OFF]} if install.is_cut_off and is_done else _NO_ERROR
+
+
+def _patch_row(base: str, type_: str, machine: Stored, patch: Patch, more: dict[str, Any], modified: str) -> Stored:
+    is_windows = bool(patch.kb)
+    properties = {
+        "patchName": patch.name,
+        "classifications": [patch.classification],
+        "rebootRequired": patch.needs_reboot,
+        "rebootBehavior": "CanRequestReboot" if patch.needs_reboot else "NeverReboots",
+        "lastModifiedDateTime": modified,
+        "publishedDateTime": graph_time(patch.published) if is_windows else None,
+        **({"kbId": patch.kb} if is_windows else {"version": patch.version}),
+        **more,
+    }
+    name = stable_guid(base, patch.name)
+    return _row(f"{base}/softwarepatches/{name}", f"{type_}/softwarepatches", name, machine, properties)
+
+
+def _row(id_: str, type_: str, name: str, machine: Stored, properties: Document) -> Stored:
+    document = {
+        "id": id_,
+        "name": name,
+        "type": type_,
+        "location": machine.document.get("location"),
+        "properties": properties,
+    }
+    return Stored(id_, type_, machine.subscription, machine.group, document, None, id_, machine.key)
+
+
+def _system(os: str) -> str:
+    return "Windows" if os == "windows" else "Linux"
+
+
+def _wire_time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}0+00:00"

@@ -1,0 +1,178 @@
+"""The made-up updates that emulated machines need, and what installing them leaves behind.
+
+New updates appear on the second Tuesday of each month, as Microsoft's do; one month's updates are a *wave*. A machine
+that was never patched needs the current wave at once. Names say that they are emulated; everything follows from the
+machine's id and the wave, so the same run always tells the same story. Nothing here reads the state or writes to it.
+"""
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from arm_emulator.state import Stored
+
+SHORTEST_INSTALL, INSTALL_SPREAD = timedelta(minutes=8), 13
+"""An installation takes 8 to 20 minutes of the emulator's time: it fits whatever a window must leave for one."""
+NEEDED_TIME = timedelta(minutes=25)
+"""What a window must still hold: 15 minutes, and 10 for the reboot. Source: "Troubleshoot issues with Azure Update
+Manager"."""
+StartedBy = Literal["User", "Platform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One update."""
+
+    name: str
+    classification: str
+    kb: str
+    """``''`` on Linux."""
+    version: str
+    """``''`` on Windows."""
+    needs_reboot: bool
+    published: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """One installation on one machine, from its beginning to its end. Later than now: in progress, or still to come."""
+
+    machine: Stored
+    os: str
+    begins: datetime
+    ends: datetime
+    is_cut_off: bool
+    """The window left no time: nothing was installed."""
+    selected: tuple[Patch, ...]
+    not_selected: tuple[Patch, ...]
+    reboot_setting: str
+    started_by: StartedBy
+    run_id: str
+    """The schedule's run, or ``''``."""
+
+    @property
+    def reboot_status(self) -> str:
+        """``NotNeeded``, ``Required`` or ``Completed``, as the reboot setting makes of it."""
+        if self.is_cut_off:
+            return "NotNeeded"
+        if self.reboot_setting == "always":
+            return "Completed"
+        if not any(patch.needs_reboot for patch in self.selected):
+            return "NotNeeded"
+        return "Required" if self.reboot_setting == "never" else "Completed"
+
+
+def reboot_word(setting: object) -> str:
+    """``ifrequired``, ``never`` or ``always`` of any spelling that a model or a configuration has."""
+    word = str(setting or "").lower().removesuffix("reboot")
+    return word if word in {"never", "always"} else "ifrequired"
+
+
+def wave_of(moment: datetime) -> datetime:
+    """The instant at which the updates that are current at a moment were published."""
+    this_month = _second_tuesday(moment.year, moment.month)
+    if this_month <= moment:
+        return this_month
+    before = moment.replace(day=1) - timedelta(days=1)
+    return _second_tuesday(before.year, before.month)
+
+
+@lru_cache(maxsize=256)
+def _second_tuesday(year: int, month: int) -> datetime:
+    first = datetime(year, month, 1, tzinfo=UTC)
+    return first + timedelta(days=(1 - first.weekday()) % 7 + 7)
+
+
+def duration_on(machine_key: str, moment: datetime) -> timedelta:
+    """How long an installation that begins then takes on a machine."""
+    drawn = zlib.crc32(f"{machine_key} {moment.isoformat()}".encode())
+    return SHORTEST_INSTALL + timedelta(minutes=drawn % INSTALL_SPREAD)
+
+
+def patches_of(machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
+    """The updates of a wave that a machine needs: one to three.
+
+    Args:
+        machine_key: its id in lower case.
+        os: ``windows``; anything else counts as Linux.
+        wave: from ``wave_of``.
+    """
+    drawn = zlib.crc32(f"{machine_key} {wave:%Y-%m}".encode())
+    offered = _offered(os == "windows", wave)
+    return tuple(patch for number, patch in enumerate(offered) if number == 0 or drawn >> number & 1)
+
+
+@lru_cache(maxsize=512)
+def _offered(is_windows: bool, wave: datetime) -> tuple[Patch, ...]:
+    month, number = f"{wave:%Y-%m}", f"{wave:%y%m}"
+    if is_windows:
+        rows = (
+            (f"{month} Cumulative Update for Windows Server (emulated)", "Security", f"91{number}", "", True),
+            (f"{month} Cumulative Update for .NET Framework (emulated)", "UpdateRollUp", f"92{number}", "", False),
+            (f"{month} Malicious Software Removal Tool (emulated)", "Tools", f"93{number}", "", False),
+        )
+    else:
+        version = f"{wave:%Y}.{wave.month}.1-emulated"
+        rows = (
+            ("emulated-kernel", "Security", "", version, True),
+            ("emulated-tls", "Critical", "", version, False),
+            ("emulated-editor", "Other", "", version, False),
+        )
+    return tuple(Patch(*row, published=wave) for row in rows)
+
+
+def chosen(
+    patches: Iterable[Patch], classifications: Iterable[str] | None
+) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
+    """The updates of some classifications, and the others.
+
+    Args:
+        patches: what the machine needs.
+        classifications: in any casing; None or empty: all.
+    """
+    wanted = {str(word).lower().removesuffix("s") for word in classifications or ()}
+    found = tuple(patches)
+    if not wanted:
+        return found, ()
+    taken = tuple(patch for patch in found if patch.classification.lower().removesuffix("s") in wanted)
+    return taken, tuple(patch for patch in found if patch not in taken)
+
+
+class PatchBook:
+    """Which updates each machine has installed, and its last installation. Kept in memory."""
+
+    def __init__(self) -> None:
+        self._installed: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._last: dict[str, Install] = {}
+
+    def forget(self) -> None:
+        """Every machine is new again."""
+        self._installed.clear()
+        self._last.clear()
+
+    def missing(self, machine_key: str, os: str, moment: datetime) -> tuple[Patch, ...]:
+        """The updates that a machine needs at a moment; empty when it has the current wave."""
+        wave = wave_of(moment)
+        needed = patches_of(machine_key, os, wave)
+        known = self._installed.get(machine_key)
+        if known is None or known[0] != wave:
+            return needed
+        return tuple(patch for patch in needed if patch.name not in known[1])
+
+    def note(self, install: Install) -> None:
+        """Remember an installation; its updates count as installed from now on."""
+        key = install.machine.key
+        self._last[key] = install
+        if install.is_cut_off:
+            return
+        wave = wave_of(install.begins)
+        known = self._installed.get(key)
+        before = known[1] if known is not None and known[0] == wave else frozenset()
+        self._installed[key] = (wave, before | {patch.name for patch in install.selected})
+
+    def last(self, machine_key: str) -> Install | None:
+        """A machine's last installation, or None."""
+        return self._last.get(machine_key)

@@ -1,0 +1,247 @@
+"""Opens windows as the emulator's clock passes them, and remembers what each did to every member.
+
+The clock runs callbacks only when somebody asks, in order, and stands at the instant that was due. One callback is
+armed at a time, for the earliest opening. A run is settled when its window opens: who takes part, who fails and why,
+when each installation begins and ends; what a query then shows depends on its moment. Nothing is written to the state.
+"""
+
+import heapq
+import logging
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from arm_emulator.providers.compute.patches import NEEDED_TIME, Install, PatchBook, chosen, duration_on, reboot_word
+from arm_emulator.providers.maintenance.membership import ARC_MACHINE, CONFIGURATION_TYPE, Membership, os_of
+from arm_emulator.providers.maintenance.runs import Part, Run, run_id, run_name
+from arm_emulator.providers.maintenance.verdicts import Failure, failure_of
+from arm_emulator.providers.maintenance.windows import WindowRule, read_window
+from arm_emulator.resource_id import parse_id
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+_LOG = logging.getLogger(__name__)
+
+LATE = timedelta(minutes=15)
+"""Changes closer to a window than this may miss it (documentation of maintenance configurations)."""
+KEPT = timedelta(days=30)
+"""How long runs and installations can be queried ("Access Azure Update Manager operations data")."""
+_FAILED_AFTER = timedelta(minutes=1)
+EXCEEDED = Failure(
+    "MaintenanceWindowExceeded",
+    "The maintenance window had less than 25 minutes left, so the installation of updates was not started.",
+)
+"""``maintenanceWindowExceeded`` is the installation's own flag; code and sentence of the run are ours."""
+
+
+class Runner:
+    """Every configuration's next opening, and the runs of the last thirty days.
+
+    Args:
+        emulator: whose clock, state and profile count.
+        members: who belongs where.
+        book: what each machine has installed.
+    """
+
+    def __init__(self, emulator: "Emulator", members: Membership, book: PatchBook) -> None:
+        self._emulator = emulator
+        self._members = members
+        self._book = book
+        self._rules: dict[str, WindowRule] = {}
+        self._next: dict[str, datetime] = {}
+        self._openings: list[tuple[datetime, str]] = []
+        self._armed: datetime | None = None
+        self._written: dict[str, datetime] = {}
+        self._busy: dict[str, datetime] = {}
+        self._runs: deque[Run] = deque()
+        self._verdicts: dict[str, tuple[Stored, int, Failure | None]] = {}
+        self.idle_changes = 0
+        """How often a configuration's windows came to an end: who is attached to a living schedule may differ then."""
+
+    def forget(self) -> None:
+        """Forget runs, openings and late changes. The caller has emptied the clock, or is about to."""
+        for kept in (self._rules, self._next, self._openings, self._written, self._busy, self._runs, self._verdicts):
+            kept.clear()
+        self._armed = None
+
+    def on_change(self, key: str, stored: Stored | None) -> None:
+        """A configuration was written or deleted, or an assignment written: plan anew, remember when."""
+        if not self._emulator.graph.is_loading and stored is not None:
+            self._written[key] = self._emulator.clock.now()
+        if stored is None:
+            self._written.pop(key, None)
+        if parse_id(key).type == CONFIGURATION_TYPE:
+            self._plan(key, stored)
+
+    def next_opening(self, configuration_key: str) -> datetime | None:
+        """When a configuration's window opens next; None where it never does again, or is no guest patching."""
+        return self._next.get(configuration_key)
+
+    def runs(self, since: datetime) -> Iterator[Run]:
+        """The runs that ended at or after a moment, oldest first."""
+        return (run for run in list(self._runs) if run.ends >= since)
+
+    def _plan(self, key: str, stored: Stored | None) -> None:
+        self._rules.pop(key, None)
+        had = self._next.pop(key, None)
+        rule = self._rule_of(stored) if stored is not None else None
+        if rule is not None:
+            self._rules[key] = rule
+            self._schedule(key, self._emulator.clock.now(), is_strict=False)
+        elif had is not None:
+            self.idle_changes += 1
+        self._arm()
+
+    def _rule_of(self, stored: Stored) -> WindowRule | None:
+        properties = stored.document.get("properties") or {}
+        if str(properties.get("maintenanceScope") or "").lower() != "inguestpatch":
+            return None
+        mode = str((properties.get("extensionProperties") or {}).get("InGuestPatchMode") or "").lower()
+        if mode == "platform" and self._emulator.profile.platform_mode_configuration == "idle":
+            return None
+        return read_window(properties.get("maintenanceWindow"))
+
+    def _schedule(self, key: str, after: datetime, *, is_strict: bool) -> None:
+        profile = self._emulator.profile
+        opening = self._rules[key].next_start(
+            after,
+            week_start=profile.recurrence_week_start,
+            offset_month=profile.recurrence_offset_month,
+            is_strict=is_strict,
+        )
+        if opening is None:
+            self._next.pop(key, None)
+            self.idle_changes += 1
+        else:
+            self._next[key] = opening
+            heapq.heappush(self._openings, (opening, key))
+
+    def _arm(self) -> None:
+        if self._openings and (self._armed is None or self._openings[0][0] < self._armed):
+            self._armed = self._openings[0][0]
+            self._emulator.clock.call_at(self._armed, self._run_due)
+
+    def _run_due(self) -> None:
+        now = self._emulator.clock.now()
+        if self._armed is not None and self._armed <= now:
+            self._armed = None
+        while self._openings and self._openings[0][0] <= now:
+            opening = self._openings[0][0]
+            keys = set()
+            while self._openings and self._openings[0][0] == opening:
+                _, key = heapq.heappop(self._openings)
+                if self._next.get(key) == opening:
+                    keys.add(key)
+            self._open(opening, sorted(keys))
+        self._arm()
+
+    def _open(self, opening: datetime, keys: list[str]) -> None:
+        fired: set[tuple[str, bytes]] = set()
+        for key in keys:
+            try:
+                self._open_one(opening, key, fired)
+            except Exception:  # noqa: BLE001  a defect in a run must not fail the request that moved the clock
+                _LOG.exception("the window of %s at %s could not be run", key, opening)
+            self._schedule(key, opening, is_strict=True)
+        while self._runs and self._runs[0].closes < opening - KEPT - timedelta(days=1):
+            self._runs.popleft()
+
+    def _open_one(self, opening: datetime, key: str, fired: set[tuple[str, bytes]]) -> None:
+        configuration = self._emulator.state.get(key)
+        if configuration is None or self._is_late(key, opening):
+            return
+        left_out = frozenset(one.key for one in self._members.assignments(key) if self._is_late(one.key, opening))
+        machines = self._members.members(key, left_out=left_out)
+        settings = (configuration.document.get("properties") or {}).get("installPatches") or {}
+        trigger = msgspec.json.encode(settings, order="deterministic")
+        machines = tuple(machine for machine in machines if (machine.key, trigger) not in fired)
+        fired.update((machine.key, trigger) for machine in machines)
+        if not machines:
+            return
+        closes = opening + self._rules[key].duration
+        cancelled = self._cancellation(key, opening)
+        if cancelled:
+            parts = tuple(Part(machine, opening, None, None) for machine in machines)
+        else:
+            run = run_id(key, opening)
+            parts = tuple(self._part(machine, opening, closes, settings, run) for machine in machines)
+        self._runs.append(Run(configuration, opening, closes, parts, cancelled))
+
+    def _is_late(self, key: str, opening: datetime) -> bool:
+        written = self._written.get(key)
+        return written is not None and opening - written < LATE and self._emulator.profile.late_change == "missed"
+
+    def _cancellation(self, key: str, opening: datetime) -> str:
+        """The sentence of a run that was cancelled through the API, ``''`` otherwise.
+
+        Source: "Manage pre and post events" for the sentence.
+        """
+        name = run_name(opening)
+        for path in (f"{key}/providers/microsoft.maintenance/applyupdates/{name}", f"{key}/applyupdates/{name}"):
+            kept = self._emulator.state.get(path)
+            properties: Any = (kept.document.get("properties") or {}) if kept is not None else {}
+            if str(properties.get("status") or "").lower() in {"cancelled", "cancel"}:
+                at = properties.get("lastUpdateTime") or f"{opening:%Y-%m-%dT%H:%M:%SZ}"
+                return f"Maintenance cancelled using cancellation API at {at}"
+        return ""
+
+    def _verdict(self, machine: Stored) -> Failure | None:
+        changes = self._emulator.state.changes
+        known = self._verdicts.get(machine.key)
+        if known is None or known[0] is not machine or known[1] != changes:
+            known = self._verdicts[machine.key] = (machine, changes, failure_of(self._emulator, machine))
+        return known[2]
+
+    def _part(self, machine: Stored, opening: datetime, closes: datetime, settings: Document, run: str) -> Part:
+        failure = self._verdict(machine)
+        if failure is not None:
+            return Part(machine, opening + _FAILED_AFTER, failure, None)
+        begins = min(max(opening, self._busy.get(machine.key, opening)), closes)
+        os = os_of(machine.document)
+        is_cut_off = closes - begins < NEEDED_TIME
+        selected, others = chosen(self._book.missing(machine.key, os, begins), _classifications(settings, os))
+        install = Install(
+            machine,
+            os,
+            begins,
+            closes if is_cut_off else begins + duration_on(machine.key, begins),
+            is_cut_off,
+            selected,
+            others,
+            reboot_word(reboot_setting(machine) or settings.get("rebootSetting")),
+            "User",
+            run,
+        )
+        if not is_cut_off:
+            self._busy[machine.key] = install.ends
+        self._book.note(install)
+        return Part(machine, install.ends, EXCEEDED if is_cut_off else None, install)
+
+
+def reboot_setting(machine: Stored) -> str:
+    """The model's own reboot setting, ``''`` where it has none.
+
+    Source: "Automatic VM guest patching" says that it beats the schedule's.
+    """
+    if machine.type == ARC_MACHINE:
+        return ""
+    value: Any = (machine.document.get("properties") or {}).get("osProfile")
+    blocks = (
+        [value.get(name) for name in ("windowsConfiguration", "linuxConfiguration")] if isinstance(value, dict) else []
+    )
+    for block in blocks:
+        settings = (block or {}).get("patchSettings") or {} if isinstance(block, dict) else {}
+        setting = (settings.get("automaticByPlatformSettings") or {}).get("rebootSetting")
+        if setting and str(setting).lower() != "unknown":
+            return str(setting)
+    return ""
+
+
+def _classifications(settings: Document, os: str) -> list[str]:
+    wanted = (settings.get(f"{os or 'linux'}Parameters") or {}).get("classificationsToInclude")
+    return [str(word) for word in wanted] if isinstance(wanted, list) else []

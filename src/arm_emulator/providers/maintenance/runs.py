@@ -1,0 +1,85 @@
+"""One run of a maintenance configuration: who took part, and how it ended for each. Values only."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from arm_emulator.providers.compute.patches import Install
+from arm_emulator.providers.maintenance.verdicts import Failure
+from arm_emulator.state import Stored
+
+CANCELLED = "MaintenanceCancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One machine's part in a run."""
+
+    machine: Stored
+    ends: datetime
+    failure: Failure | None
+    install: Install | None
+    """None where it failed before anything could be installed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A window that opened. What it shows depends on the moment of asking: before ``ends`` it is in progress."""
+
+    configuration: Stored
+    """As it stood when the window opened."""
+    starts: datetime
+    closes: datetime
+    """When the window ends, whatever happens in it."""
+    parts: tuple[Part, ...]
+    cancelled: str
+    """The sentence of a cancelled run, ``''`` for any other."""
+
+    @cached_property
+    def name(self) -> str:
+        """The run's name: its start, ``yyyyMMddHHmmss``."""
+        return run_name(self.starts)
+
+    @cached_property
+    def id(self) -> str:
+        """The run's id, which is also its correlation id: all lower case, as published queries compare it."""
+        return run_id(self.configuration.key, self.starts)
+
+    @cached_property
+    def ends(self) -> datetime:
+        """When the last machine is done."""
+        return max((part.ends for part in self.parts), default=self.starts)
+
+    def status_of(self, part: Part, now: datetime) -> str:
+        """``Cancelled``, ``InProgress``, ``Failed`` or ``Succeeded``."""
+        if self.cancelled:
+            return "Cancelled"
+        if now < part.ends:
+            return "InProgress"
+        return "Failed" if part.failure is not None else "Succeeded"
+
+    def status(self, now: datetime) -> str:
+        """The same for the run: failed as soon as all are done and one failed."""
+        if self.cancelled:
+            return "Cancelled"
+        if now < self.ends:
+            return "InProgress"
+        return "Failed" if any(part.failure is not None for part in self.parts) else "Succeeded"
+
+
+def run_name(starts: datetime) -> str:
+    """How a run that starts then (UTC) is named. Source: the specification's example of a cancellation."""
+    return f"{starts:%Y%m%d%H%M%S}"
+
+
+def run_id(configuration_key: str, starts: datetime) -> str:
+    """The id of a run. Source: "Manage pre and post events": the query compares ``properties.correlationId`` so."""
+    return f"{configuration_key}/providers/microsoft.maintenance/applyupdates/{run_name(starts)}"
+
+
+def stable_guid(*texts: str) -> str:
+    """A guid that is a digest of some texts."""
+    digest = hashlib.blake2b("\n".join(texts).lower().encode(), digest_size=16).digest()
+    return str(uuid.UUID(bytes=digest, version=4))

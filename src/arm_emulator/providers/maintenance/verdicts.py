@@ -1,0 +1,137 @@
+"""What a window would do to one machine: run, or the reason why its deployment fails.
+
+Pure but for the state it is handed. First match wins; the order matters for the recorded reason, not for success.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from arm_emulator.providers.compute.images import is_excluded
+from arm_emulator.providers.compute.instance_view import known_power
+from arm_emulator.providers.maintenance.assignments import is_prepared
+from arm_emulator.providers.maintenance.errors import NOT_PREPARED
+from arm_emulator.providers.maintenance.membership import ARC_MACHINE
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+OFF_STATES = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
+_CLIENT_OFFERS = ("windows-10*", "windows-11*")
+_SYSTEMS = ("windowsConfiguration", "linuxConfiguration")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a machine's deployment fails."""
+
+    code: str
+    message: str
+
+
+UNSUPPORTED_IMAGE = Failure("Unsupported", "The selected VM image is not supported for VM Guest patch operations.")
+"""The sentence is Compute's own for such an image; the code is ours, none is known for a run."""
+UNSUPPORTED_CLIENT = Failure(
+    "Unsupported", "The operating system of the machine is not supported by Azure Update Manager."
+)
+UNSUPPORTED_MEMBER = Failure(
+    "Unsupported", "Members of a virtual machine scale set are not supported by Azure Update Manager."
+)
+UNPREPARED = Failure("UnsupportedResourceOperation", NOT_PREPARED)
+NO_EXTENSIONS = Failure(
+    "OperationNotAllowed",
+    "This operation cannot be performed when extension operations are disallowed. To allow, please ensure VM Agent is "
+    "installed on the VM and the osProfile.allowExtensionOperations property is true.",
+)
+OFF = Failure("ShutdownOrUnresponsive", "The machine is shut down or unresponsive.")
+"""Code: "Troubleshoot issues with Azure Update Manager"; the sentence is ours."""
+
+
+def failure_of(emulator: "Emulator", machine: Stored) -> Failure | None:
+    """Why a scheduled deployment to this machine fails as it stands; None where updates will be installed.
+
+    Source: the prerequisites' article (scenarios 3, 5 and 7), the list of unsupported workloads, and "Troubleshoot
+    issues with Azure Update Manager" (machines that are off, extensions that cannot run).
+    """
+    document = machine.document
+    unsupported = unsupported_reason(emulator, machine)
+    if unsupported is not None:
+        return unsupported
+    if machine.type != ARC_MACHINE:
+        if "virtualMachineScaleSet" in (document.get("properties") or {}) and (
+            emulator.profile.schedule_on_flexible_member == "unsupported"
+        ):
+            return UNSUPPORTED_MEMBER
+        if not is_prepared(document):
+            return UNPREPARED
+        if not takes_extensions(document):
+            return NO_EXTENSIONS
+    return OFF if is_off(machine) else None
+
+
+def unsupported_reason(emulator: "Emulator", machine: Stored) -> Failure | None:
+    """Why Update Manager does not patch a machine of this image at all; None where it does."""
+    document = machine.document
+    if _is_client(document):
+        return UNSUPPORTED_CLIENT
+    if is_excluded(document) or _is_assessed_unsupported(emulator, machine):
+        return UNSUPPORTED_IMAGE
+    return None
+
+
+def _is_client(document: Document) -> bool:
+    properties = document.get("properties") or {}
+    image = (properties.get("storageProfile") or {}).get("imageReference")
+    image = image if isinstance(image, dict) else {}
+    offer = str(image.get("offer") or "").lower()
+    is_client_image = str(image.get("publisher") or "").lower() == "microsoftwindowsdesktop"
+    named = " ".join(str(properties.get(name) or "") for name in ("osSku", "osName")).lower()
+    return (
+        is_client_image
+        or any(fnmatchcase(offer, pattern) for pattern in _CLIENT_OFFERS)
+        or "windows 10" in named
+        or "windows 11" in named
+    )
+
+
+def _is_assessed_unsupported(emulator: "Emulator", machine: Stored) -> bool:
+    """Whether an assessment that the fleet file holds found the image unsupported."""
+    return support_state(emulator, machine) == "unsupported"
+
+
+def support_state(emulator: "Emulator", machine: Stored) -> str:
+    """What the last assessment in the state says of the image, in lower case; ``''`` where it says nothing.
+
+    Source: "Manage updates for customized images": ``detectedVMGuestPatchSupportState``.
+    """
+    kept = emulator.state.get(f"{machine.key}/patchassessmentresults/latest")
+    value: Any = (kept.document.get("properties") or {}) if kept is not None else {}
+    for name in ("configurationStatus", "vmGuestPatchReadiness", "detectedVMGuestPatchSupportState"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return str(value or "").lower()
+
+
+def takes_extensions(document: Document) -> bool:
+    """Whether a virtual machine has an agent and may run extensions; absent members count as yes."""
+    profile = (document.get("properties") or {}).get("osProfile")
+    profile = profile if isinstance(profile, dict) else {}
+    blocks = [profile.get(system) for system in _SYSTEMS]
+    has_agent = not any(isinstance(block, dict) and block.get("provisionVMAgent") is False for block in blocks)
+    return has_agent and profile.get("allowExtensionOperations") is not False
+
+
+def is_off(machine: Stored) -> bool:
+    """Whether nothing on the machine would answer: powered off, an agent that is not ready, an Arc server away."""
+    properties = machine.document.get("properties") or {}
+    if machine.type == ARC_MACHINE:
+        return str(properties.get("status") or "").lower() in {"disconnected", "expired"}
+    if known_power(machine.document) in OFF_STATES:
+        return True
+    view = properties.get("instanceView")
+    agent = view.get("vmAgent") if isinstance(view, dict) else None
+    statuses = agent.get("statuses") if isinstance(agent, dict) else None
+    return any(
+        isinstance(status, dict) and str(status.get("displayStatus") or "").lower() == "not ready"
+        for status in (statuses if isinstance(statuses, list) else ())
+    )
