@@ -4,7 +4,6 @@ Must not: write, register providers or assign roles; it says who may.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from patchmode.errors import RequestError
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.report import Diagnosis, MissingAction, SubscriptionCheck
 from patchmode.model.scope import Scope
+from patchmode.workflow.permissions import is_allowed
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.scoping import resolve
 
@@ -22,9 +22,17 @@ ACTIONS: Mapping[str, str] = {
     "Microsoft.Compute/virtualMachines/read": "audit, plan, verify",
     "Microsoft.Compute/virtualMachines/write": "apply, rollback",
     "Microsoft.Compute/virtualMachines/instanceView/read": "explain",
+    "Microsoft.Compute/virtualMachines/patchAssessmentResults/read": "audit: whether the image can be patched",
+    "Microsoft.Compute/virtualMachines/patchInstallationResults/read": "verify --after-window",
     "Microsoft.Compute/locations/operations/read": "apply: following an operation to its end",
     "Microsoft.HybridCompute/machines/read": "audit of Arc machines",
     "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
+    "Microsoft.Maintenance/maintenanceConfigurations/read": "audit, plan, schedule: when schedules run",
+    "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+    "Microsoft.Maintenance/configurationAssignments/read": "audit, plan, schedule: which schedules reach a machine",
+    "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",
+    "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach",
+    "Microsoft.Maintenance/applyUpdates/read": "schedule failures, verify --after-window",
     "Microsoft.Resources/subscriptions/resourceGroups/read": "audit: managed resource groups",
     "Microsoft.Authorization/locks/read": "audit, plan: read-only locks",
     "Microsoft.Authorization/permissions/read": "doctor",
@@ -128,28 +136,6 @@ async def _locks(azure: Azure, subscription_id: str, notes: list[str]) -> Sequen
         return ()
 
 
-def is_allowed(action: str, permissions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether permissions allow an action.
-
-    Args:
-        action: for example `Microsoft.Compute/virtualMachines/write`.
-        permissions: objects with `actions` and `notActions`, each a list of texts in which `*` stands for anything.
-
-    Source: Microsoft, "Understand Azure role definitions": an action is allowed where any one role has it in `actions`
-    and not in the same role's `notActions`; `notActions` of one role take nothing from another. Case does not count.
-    """
-    return any(
-        any(_covers(pattern, action) for pattern in entry.get("actions") or ())
-        and not any(_covers(pattern, action) for pattern in entry.get("notActions") or ())
-        for entry in permissions
-    )
-
-
-def _covers(pattern: str, action: str) -> bool:
-    expression = ".*".join(re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(expression, action, re.IGNORECASE) is not None
-
-
 def least_privilege_role(subscription_ids: Sequence[str]) -> dict[str, Any]:
     """A custom role that allows what patchmode does and nothing else, as `az role definition create` takes it.
 
@@ -163,7 +149,8 @@ def least_privilege_role(subscription_ids: Sequence[str]) -> dict[str, Any]:
     return {
         "Name": "Patch Orchestration Operator",
         "IsCustom": True,
-        "Description": "Read machines and set their patch orchestration, periodic assessment and reboot setting.",
+        "Description": "Read machines, set their patch orchestration, periodic assessment and reboot setting, "
+        "and attach schedules to them.",
         "Actions": sorted(ACTIONS),
         "NotActions": [],
         "DataActions": [],

@@ -9,7 +9,8 @@ from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
 from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines
 from patchmode.reports.paint import Paint
-from patchmode.workflow.doctor import ACTIONS, examine, is_allowed, least_privilege_role
+from patchmode.workflow.doctor import ACTIONS, examine, least_privilege_role
+from patchmode.workflow.permissions import is_allowed
 
 VM_CONTRIBUTOR = {
     "actions": [
@@ -20,6 +21,17 @@ VM_CONTRIBUTOR = {
     ],
     "notActions": [],
 }
+READER = {"actions": ["*/read"], "notActions": []}
+SCHEDULED_PATCHING_CONTRIBUTOR = {
+    "actions": [
+        f"Microsoft.Maintenance/{kind}{part}/{verb}"
+        for kind in ("maintenanceConfigurations", "configurationAssignments")
+        for part in ("", "/maintenanceScope/InGuestPatch")
+        for verb in ("read", "write", "delete")
+    ],
+    "notActions": [],
+}
+"""The built-in role cd08ab90-6b14-449c-ad9a-8f8e549482c6."""
 
 
 @pytest.mark.parametrize(
@@ -59,17 +71,23 @@ async def test_nothing_missing_is_nothing_told() -> None:
 
 async def test_missing_actions_are_named_with_what_needs_them() -> None:
     """Reader alone can audit and cannot apply."""
-    azure = AzureDouble(permission_list=[{"actions": ["*/read"], "notActions": []}])
+    azure = AzureDouble(permission_list=[READER])
     (check,) = (await examine(azure, Scope())).subscriptions
     assert {one.action: one.needed_for for one in check.missing} == {
         "Microsoft.Compute/virtualMachines/write": "apply, rollback",
         "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
+        "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+        "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",
+        "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach",
     }
 
 
 async def test_arc_s_actions_are_not_missed_where_there_can_be_no_arc_machine() -> None:
-    """The documented role for virtual machines alone is enough there."""
-    azure = AzureDouble(permission_list=[VM_CONTRIBUTOR], registrations={"Microsoft.HybridCompute": "NotRegistered"})
+    """The documented roles for virtual machines and schedules are enough there."""
+    azure = AzureDouble(
+        permission_list=[READER, VM_CONTRIBUTOR, SCHEDULED_PATCHING_CONTRIBUTOR],
+        registrations={"Microsoft.HybridCompute": "NotRegistered"},
+    )
     diagnosis = await examine(azure, Scope())
     assert diagnosis.subscriptions[0].missing == ()
     assert not diagnosis.has_findings
