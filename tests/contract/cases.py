@@ -180,12 +180,15 @@ def _arc(group: str) -> Iterator[Case]:
         yield Case((exchange,), Start(documents, "answer"), "" if is_ours else ELSEWHERE)
 
 
+_MAINTAINED = re.compile(r"/((public)?maintenanceconfigurations|configurationassignments|applyupdates|updates)(/|$)")
+
+
 def _maintenance(group: str) -> Iterator[Case]:
     """Configurations and assignments: what a GET or DELETE needs, what a PATCH changes, and the configuration "
     "of a PUT."""
     for exchange in exchanges(group):
         lowered = exchange.path.lower()
-        is_ours = "/maintenanceconfigurations" in lowered or "/configurationassignments" in lowered
+        is_ours = _MAINTAINED.search(lowered) is not None
         documents = tuple(_maintained(exchange)) if is_ours else ()
         names = [str(document["id"]).lower() for document in documents]
         left_out = (REPEATED if len(set(names)) < len(names) else "") if is_ours else ELSEWHERE
@@ -196,7 +199,8 @@ def _maintained(exchange: Exchange) -> Iterator[dict[str, Any]]:
     if isinstance(exchange.body, dict):
         configuration = exchange.body.get("properties", {}).get("maintenanceConfigurationId")
         if configuration:
-            yield {"id": configuration, "location": "westus", "properties": {"maintenanceScope": "Host"}}
+            scope = "InGuestPatch" if "filter" in exchange.body["properties"] else "Host"
+            yield {"id": configuration, "location": "westus", "properties": {"maintenanceScope": scope}}
     match exchange.method, exchange.answer:
         case "GET", {"value": [*rows]}:
             yield from rows

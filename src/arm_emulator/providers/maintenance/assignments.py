@@ -8,6 +8,7 @@ recorded.
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.providers.maintenance import limits
 from arm_emulator.providers.maintenance.configurations import body_of, find_configuration, scope_of
 from arm_emulator.providers.maintenance.errors import capitalised, not_found, not_prepared, unsupported_scope
 from arm_emulator.resource_id import parse_id
@@ -18,23 +19,29 @@ if TYPE_CHECKING:
 
 ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments"
 _LOWERED_SINCE = "2023-04-01"
-_MACHINE_TYPES = {
+MACHINE_TYPES = {
     "microsoft.compute/virtualmachines": "Microsoft.Compute/virtualMachines",
     "microsoft.hybridcompute/machines": "Microsoft.HybridCompute/machines",
 }
 
 
 def put_assignment(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    """``PUT {machine}/providers/Microsoft.Maintenance/configurationAssignments/{name}``: 200, new or not (recorded)."""
+    """``PUT {machine}/providers/Microsoft.Maintenance/configurationAssignments/{name}``: 200, new or not (recorded).
+
+    The machine's region and the configuration's may differ: no source says that they must agree.
+    """
     target = "/" + params["scope"]
     body = body_of(request)
-    configuration_id = (body.get("properties") or {}).get("maintenanceConfigurationId")
+    properties = body.get("properties")
+    configuration_id = properties.get("maintenanceConfigurationId") if isinstance(properties, dict) else None
     if not isinstance(configuration_id, str) or not configuration_id:
         raise capitalised(400, "InvalidRequestContent", "The maintenance configuration id must be given.")
     configuration = find_configuration(emulator, configuration_id)
     if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
     _check_target(emulator, target, configuration)
+    key = f"{target}/providers/{ASSIGNMENTS}/{params['name']}".lower()
+    limits.check_machine(emulator, configuration.key, key)
     is_lowered = request.api_version >= _LOWERED_SINCE
     document = {
         "location": body.get("location"),
@@ -103,7 +110,7 @@ def _check_target(emulator: "Emulator", target: str, configuration: Stored) -> N
         ArmError: 404, or 400 UnsupportedResourceOperation.
     """
     parts = parse_id(target)
-    kind = _MACHINE_TYPES.get(parts.type)
+    kind = MACHINE_TYPES.get(parts.type)
     is_guest = scope_of(configuration).lower() == "inguestpatch"
     if kind is None:
         if is_guest:

@@ -1,14 +1,15 @@
 """Maintenance configurations: PUT, PATCH, GET, lists, DELETE, with the oddities of recorded answers.
 
 A PUT answers its own path as ``id``; a later GET answers the provider's part in lower case. ``rebootSetting: Always``
-comes back as ``AlwaysReboot``. ``configurationType`` is in no documentation.
+comes back as ``AlwaysReboot``. ``configurationType`` is in no documentation. What is refused: ``window_checks``.
 """
 
 import re
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Request, Response
-from arm_emulator.providers.maintenance.errors import capitalised, not_found
+from arm_emulator.providers.maintenance import limits, window_checks
+from arm_emulator.providers.maintenance.errors import not_found, still_assigned
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
@@ -27,19 +28,21 @@ _ORDER = (
 _WINDOW = ("startDateTime", "expirationDateTime", "duration", "timeZone", "recurEvery")
 _TYPED_SINCE = "2021-05-01"
 """Before, recorded answers have neither ``visibility`` nor ``configurationType``."""
-_BARE_MONTH = re.compile(r"^\s*\d*\s*months?\s*$", re.IGNORECASE)
-_REBOOT = {"always": "AlwaysReboot"}
-"""What comes back for what was sent (recorded for this one value)."""
-_PATCH_MODE = (
-    "Extension properties must contain Patch mode. e.g. InGuestPatchMode = 'User' or InGuestPatchMode = 'Platform'"
-)
-_BAD_MONTH = "Invalid maintenance window. Error: Monthly maintenance window is missing day of month or week of month."
 
 
 def put_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
     """``PUT .../maintenanceConfigurations/{name}``: 200 also where it is new (recorded; the specification says 201)."""
-    document = _document(request.path, params["name"], body_of(request), request.api_version)
-    _check(document["properties"])
+    body = body_of(request)
+    location = body.get("location")
+    if not isinstance(location, str) or not location:
+        message = "The location property is required for this definition."
+        raise ArmError(400, "LocationRequired", message, gateway=True)
+    given = _properties(body)
+    window_checks.check(given, emulator.profile)
+    window_checks.check_names(params["name"], params["group"], given)
+    if find_configuration(emulator, request.path) is None:
+        limits.check_configurations(emulator, params["subscription"], location)
+    document = _document(request.path, params["name"], body, request.api_version)
     return Response(200, emulator.state.put(document, etag=None).document)
 
 
@@ -50,10 +53,10 @@ def patch_configuration(emulator: "Emulator", request: Request, params: dict[str
     merged = {
         "location": stored.document.get("location"),
         "tags": body.get("tags", stored.document.get("tags", {})),
-        "properties": {**stored.document.get("properties", {}), **(body.get("properties") or {})},
+        "properties": {**stored.document.get("properties", {}), **_properties(body)},
     }
+    window_checks.check(merged["properties"], emulator.profile)
     document = _document(stored.id, str(stored.document.get("name")), merged, request.api_version)
-    _check(document["properties"])
     return Response(200, _shown(emulator.state.put(document, etag=None), request.path))
 
 
@@ -70,10 +73,22 @@ def list_configurations(emulator: "Emulator", _request: Request, params: dict[st
 
 
 def delete_configuration(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
-    """``DELETE``: 200 with an empty body, 204 where there is none."""
+    """``DELETE``: 200 with an empty body, 204 where there is none.
+
+    What becomes of its assignments no source says: the profile's ``configuration_delete``.
+
+    Raises:
+        ArmError: 409 where that is ``refused`` and an assignment names it; the wording is ours.
+    """
     stored = find_configuration(emulator, _id(params))
     if stored is None:
         return Response(204)
+    if emulator.profile.configuration_delete != "leaves-assignments":
+        assigned = emulator.associations.of_configuration(stored.key)
+        if assigned and emulator.profile.configuration_delete == "refused":
+            raise still_assigned(str(stored.document.get("name")))
+        for key in assigned:
+            emulator.state.delete(key)
     emulator.state.delete(stored.id)
     return Response(200)
 
@@ -115,9 +130,14 @@ def _require(emulator: "Emulator", params: dict[str, str]) -> Stored:
     return stored
 
 
+def _properties(body: Document) -> dict[str, Any]:
+    given = body.get("properties")
+    return given if isinstance(given, dict) else {}
+
+
 def _document(identifier: str, name: str, body: Document, api_version: str) -> Document:
     """A configuration as it is stored, from a request or a merge of one."""
-    given: dict[str, Any] = dict(body.get("properties") or {})
+    given = dict(_properties(body))
     given.setdefault("extensionProperties", {})
     given.setdefault("maintenanceScope", "All")
     if api_version >= _TYPED_SINCE:
@@ -129,7 +149,10 @@ def _document(identifier: str, name: str, body: Document, api_version: str) -> D
     patches = given.get("installPatches")
     if isinstance(patches, dict) and isinstance(patches.get("rebootSetting"), str):
         setting = patches["rebootSetting"]
-        given["installPatches"] = {**patches, "rebootSetting": _REBOOT.get(setting.lower(), setting)}
+        given["installPatches"] = {
+            **patches,
+            "rebootSetting": window_checks.REBOOT_SETTINGS.get(setting.lower(), setting),
+        }
     ordered = [key for key in _ORDER if key in given] + [key for key in given if key not in _ORDER]
     return {
         "location": body.get("location"),
@@ -139,20 +162,6 @@ def _document(identifier: str, name: str, body: Document, api_version: str) -> D
         "name": name,
         "type": CONFIGURATIONS,
     }
-
-
-def _check(properties: dict[str, Any]) -> None:
-    """Refuse what reports quote refusals of.
-
-    Raises:
-        ArmError: 400, capitalised envelope.
-    """
-    scope = str(properties.get("maintenanceScope", ""))
-    mode = (properties.get("extensionProperties") or {}).get("InGuestPatchMode")
-    if scope.lower() == "inguestpatch" and str(mode or "").lower() not in {"user", "platform"}:
-        raise capitalised(400, "InvalidRequestContent", _PATCH_MODE)
-    if _BARE_MONTH.match(str((properties.get("maintenanceWindow") or {}).get("recurEvery", ""))):
-        raise capitalised(400, "InvalidMaintenanceWindow", _BAD_MONTH)
 
 
 def _shown(stored: Stored, path: str) -> Document:

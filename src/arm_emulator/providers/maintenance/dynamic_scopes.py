@@ -1,14 +1,18 @@
 """Dynamic scopes: assignments at a subscription or a resource group, with a filter. Stored, not carried out.
 
+A filter of the wrong form is refused in words of our own; members that the service does not name are left out, as its
+answers show no others.
+
 The answers hold explicit nulls for the parts of the filter that were not given, and lower-case ``id`` and ``type``; the
 configuration's id keeps its casing. All recorded at 2023-04-01.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from arm_emulator.protocol.http import Request, Response
-from arm_emulator.providers.maintenance.configurations import body_of, find_configuration
-from arm_emulator.providers.maintenance.errors import bare, capitalised, not_found
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.providers.maintenance import limits
+from arm_emulator.providers.maintenance.configurations import body_of, find_configuration, scope_of
+from arm_emulator.providers.maintenance.errors import bare, capitalised, not_found, over_limit, unsupported_scope
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ def patch_scope(emulator: "Emulator", request: Request, params: dict[str, str]) 
     """``PATCH`` at a subscription or a group."""
     stored = _require(emulator, request, params)
     body = body_of(request)
-    properties = {**stored.document.get("properties", {}), **(body.get("properties") or {})}
+    properties = {**stored.document.get("properties", {}), **_object(body.get("properties"))}
     return _written(emulator, request, params, {**stored.document, **body, "properties": properties})
 
 
@@ -64,14 +68,20 @@ def list_scopes(emulator: "Emulator", _request: Request, params: dict[str, str])
 
 
 def _written(emulator: "Emulator", request: Request, params: dict[str, str], body: Document) -> Response:
-    properties: dict[str, Any] = body.get("properties") or {}
+    properties = _object(body.get("properties"))
     scope = _scope(request)
     chosen = properties.get("filter")
     if not isinstance(chosen, dict):
         raise bare(500, "An error has occurred.")
+    _check_filter(chosen)
     configuration_id = properties.get("maintenanceConfigurationId")
-    if not isinstance(configuration_id, str) or find_configuration(emulator, configuration_id) is None:
+    configuration = find_configuration(emulator, configuration_id) if isinstance(configuration_id, str) else None
+    if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
+    if scope_of(configuration).lower() != "inguestpatch":
+        raise unsupported_scope(scope_of(configuration))
+    location = str(body.get("location") or "")
+    limits.check_scope(emulator, configuration.key, _id(request, params).lower(), location)
     document = {
         "location": body.get("location"),
         "properties": {
@@ -84,6 +94,44 @@ def _written(emulator: "Emulator", request: Request, params: dict[str, str], bod
         "type": _TYPE,
     }
     return Response(200, emulator.state.put(document, etag=None).document)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _check_filter(chosen: dict[str, Any]) -> None:
+    """Refuse what cannot be read as a filter, and more of it than is documented.
+
+    Raises:
+        ArmError: 400; the wording is ours.
+    """
+    for name in _FILTER[1:]:
+        value = chosen.get(name)
+        if value is not None and not _is_texts(value):
+            raise _unreadable(name, "a list of texts")
+    if len(chosen.get("resourceGroups") or ()) > limits.GROUP_FILTERS:
+        raise over_limit("The number of resource groups of a dynamic scope", limits.GROUP_FILTERS)
+    settings = chosen.get("tagSettings")
+    if settings is None:
+        return
+    if not isinstance(settings, dict):
+        raise _unreadable("tagSettings", "an object")
+    operator, tags = settings.get("filterOperator"), settings.get("tags")
+    if operator is not None and str(operator).lower() not in {"all", "any"}:
+        raise _unreadable("filterOperator", "All or Any")
+    if tags is not None and not (isinstance(tags, dict) and all(_is_texts(values) for values in tags.values())):
+        raise _unreadable("tags", "an object of lists of texts")
+    if len(tags or ()) > limits.TAG_FILTERS:
+        raise over_limit("The number of tags of a dynamic scope", limits.TAG_FILTERS)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _unreadable(name: str, wanted: str) -> ArmError:
+    return capitalised(400, "InvalidRequestContent", f"The filter's {name} must be {wanted}.")
 
 
 def _filter_part(name: str, value: Any) -> Any:

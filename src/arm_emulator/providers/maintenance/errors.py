@@ -15,6 +15,19 @@ def bare(status: int, message: str) -> ArmError:
     return ArmError(status, "", message, body={"Message": message})
 
 
+def invalid_window(reason: str) -> ArmError:
+    """400 for a window that is refused: the code and the sentence's beginning are reported.
+
+    Source: hashicorp/terraform-provider-azurerm issue 29738, Azure/azure-sdk-for-net issue 34604.
+    """
+    return capitalised(400, "InvalidMaintenanceWindow", f"Invalid maintenance window. Error: {reason}")
+
+
+def over_limit(what: str, limit: int) -> ArmError:
+    """400 for one more than a documented limit allows; code and wording are ours, the service's are not known."""
+    return capitalised(400, "LimitExceeded", f"{what} is limited to {limit}.")
+
+
 NOT_PREPARED = (
     '"Patch orchestration mode is not set to AutomaticByPlatform",'
     "The prerequisites to patch your machine were not met. "
@@ -43,3 +56,9 @@ def not_found(type_: str, name: str, group: str) -> ArmError:
         "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
     )
     return ArmError(404, "ResourceNotFound", message, gateway=True)
+
+
+def still_assigned(name: str) -> ArmError:
+    """409 for deleting a configuration that assignments name; code and wording are ours."""
+    message = f"The maintenance configuration '{name}' is still assigned."
+    return capitalised(409, "ConfigurationStillAssigned", message)

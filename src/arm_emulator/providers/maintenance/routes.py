@@ -1,7 +1,13 @@
 """The routes of Microsoft.Maintenance with the action each needs. No published buckets: none are spent."""
 
 from arm_emulator.protocol.routing import Route
-from arm_emulator.providers.maintenance import assignments, configurations, dynamic_scopes
+from arm_emulator.providers.maintenance import (
+    apply_updates,
+    assignments,
+    configurations,
+    dynamic_scopes,
+    public_configurations,
+)
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
@@ -10,6 +16,10 @@ _CONFIGURATION = f"{_GROUP}{_PROVIDER}/maintenanceConfigurations"
 _ASSIGNED = f"{_PROVIDER}/configurationAssignments"
 _ON_RESOURCE = f"/{{scope+}}{_ASSIGNED}"
 _CONFIGURE = "Microsoft.Maintenance/maintenanceConfigurations"
+_APPLIED = f"{_PROVIDER}/applyUpdates"
+_PUBLIC = f"{_SUBSCRIPTION}{_PROVIDER}/publicMaintenanceConfigurations"
+_PUBLIC_ACTION = "Microsoft.Maintenance/publicMaintenanceConfigurations"
+_APPLY = "Microsoft.Maintenance/applyUpdates"
 _ASSIGN = "Microsoft.Maintenance/configurationAssignments"
 
 
@@ -42,5 +52,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_ON_RESOURCE}/{{name}}", assignments.get_assignment, f"{_ASSIGN}/read"),
     Route("DELETE", f"{_ON_RESOURCE}/{{name}}", assignments.delete_assignment, f"{_ASSIGN}/delete"),
     Route("GET", _ON_RESOURCE, assignments.list_assignments, f"{_ASSIGN}/read"),
+    Route("PUT", f"/{{scope+}}{_APPLIED}/{{name}}", apply_updates.put_update, f"{_APPLY}/write"),
+    Route("GET", f"/{{scope+}}{_APPLIED}/{{name}}", apply_updates.get_update, f"{_APPLY}/read"),
+    Route("GET", f"{_SUBSCRIPTION}{_APPLIED}", apply_updates.list_of_scope, f"{_APPLY}/read"),
+    Route("GET", f"{_GROUP}{_APPLIED}", apply_updates.list_of_scope, f"{_APPLY}/read"),
+    Route("GET", f"/{{scope+}}{_PROVIDER}/updates", apply_updates.list_pending, "Microsoft.Maintenance/updates/read"),
+    Route("GET", f"{_PUBLIC}/{{name}}", public_configurations.get_public, f"{_PUBLIC_ACTION}/read"),
+    Route("GET", _PUBLIC, public_configurations.list_public, f"{_PUBLIC_ACTION}/read"),
 )
 """Every operation of Microsoft.Maintenance that is emulated."""

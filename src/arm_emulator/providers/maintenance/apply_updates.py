@@ -1,0 +1,164 @@
+"""Apply updates and pending updates on a resource, and the cancellation of one run of a configuration.
+
+Recorded: ``PUT .../applyUpdates/default`` answers 200 with the body ``null`` where nothing was pending, a later GET
+says ``Completed`` at the year 1; ``updates`` is an empty list; a cancellation answers the configuration's name as
+``name``. The emulator has no host maintenance, so nothing is ever pending. Whether a cancelled run is left out is
+decided when its window opens, not here.
+
+Sources: the recorded test of azure-cli's maintenance extension (2024); "Manage pre and post events" for the ten
+minutes.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.providers.maintenance.assignments import MACHINE_TYPES
+from arm_emulator.providers.maintenance.configurations import CONFIGURATIONS, body_of, find_configuration, scope_of
+from arm_emulator.providers.maintenance.errors import capitalised, not_found, unsupported_scope
+from arm_emulator.resource_id import parse_id
+from arm_emulator.state import Document, Stored
+
+if TYPE_CHECKING:
+    from arm_emulator.app import Emulator
+
+APPLY_UPDATES = "Microsoft.Maintenance/applyUpdates"
+RUN_TYPE = "microsoft.maintenance/maintenanceconfigurations/applyupdates"
+"""As Resource Graph names the runs of a configuration."""
+CANCEL_SINCE = "2023-09-01"
+LATEST_CANCEL = timedelta(minutes=10)
+_STAMP = re.compile(r"^\d{14}$")
+_API_STATUS = {"Succeeded": "Completed"}
+"""Resource Graph's words for the end of a run that the API's enumeration does not have."""
+
+
+def put_update(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    """``PUT {resource}/providers/Microsoft.Maintenance/applyUpdates/{name}``: apply what is pending, or cancel a run.
+
+    Raises:
+        ArmError: 404 for a machine or configuration that is not there, 400 for a run that cannot be cancelled.
+    """
+    target = "/" + params["scope"]
+    if parse_id(target).type == CONFIGURATIONS.lower():
+        return _cancelled(emulator, request, target, params["name"])
+    _check_machine(emulator, target)
+    return Response(200, b"null", {"Content-Type": "application/json; charset=utf-8"})
+
+
+def get_update(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET`` of one: a run that took place or was cancelled, or ``default``, which is always complete."""
+    target = "/" + params["scope"]
+    stored = emulator.state.get(f"{target}/providers/{APPLY_UPDATES}/{params['name']}")
+    if stored is not None:
+        return Response(200, _shown(stored))
+    _check_machine(emulator, target)
+    if params["name"].lower() != "default" or find_configuration(emulator, target) is not None:
+        segments = params["scope"].split("/")
+        raise not_found(APPLY_UPDATES, params["name"], segments[3] if len(segments) > 3 else "")
+    properties = {"status": "Completed", "resourceId": target, "lastUpdateTime": "0001-01-01T00:00:00"}
+    return Response(200, _document(properties, f"{target}/providers/{APPLY_UPDATES}/default", "default"))
+
+
+def list_of_scope(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET`` of all at a subscription or a group; whether the service implements it is a switch of the profile."""
+    if emulator.profile.apply_updates_list == "not-implemented":
+        raise capitalised(501, "NotImplemented", "Listing apply updates of a subscription or group is not implemented.")
+    rows = emulator.state.of_type(APPLY_UPDATES, subscription=params["subscription"], group=params.get("group"))
+    return Response(200, {"value": [_shown(stored) for stored in rows]})
+
+
+def list_pending(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+    """``GET {resource}/providers/Microsoft.Maintenance/updates``: nothing is pending."""
+    _check_machine(emulator, "/" + params["scope"])
+    return Response(200, {"value": []})
+
+
+def _check_machine(emulator: "Emulator", target: str) -> None:
+    kind = MACHINE_TYPES.get(parse_id(target).type)
+    if kind is not None and emulator.state.get(target) is None:
+        segments = target.strip("/").split("/")
+        raise not_found(kind, segments[-1], segments[3] if len(segments) > 3 else "")
+
+
+def _cancelled(emulator: "Emulator", request: Request, target: str, stamp: str) -> Response:
+    configuration = find_configuration(emulator, target)
+    if configuration is None:
+        segments = target.strip("/").split("/")
+        raise not_found(CONFIGURATIONS, segments[-1], segments[3] if len(segments) > 3 else "")
+    starts = _checked(emulator, request, configuration, stamp)
+    now = emulator.clock.now()
+    document = {
+        "properties": {
+            "status": "Cancelled",
+            "startDateTime": f"{starts:%Y-%m-%dT%H:%M:%SZ}",
+            "lastUpdateTime": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "maintenanceConfigurationId": configuration.key,
+        },
+        "id": f"{configuration.id}/providers/{APPLY_UPDATES}/{stamp}",
+        "name": stamp,
+        "type": RUN_TYPE,
+    }
+    emulator.state.put(document, etag=None)
+    return Response(200, _cancellation(target, stamp))
+
+
+def _cancellation(target: str, stamp: str) -> Document:
+    """As recorded: the path's scope as written, the rest of ``id`` in lower case, the configuration's name."""
+    at = target.lower().rfind("/providers/")
+    tail = f"{target[at:]}/providers/{APPLY_UPDATES}/".lower()
+    properties: Document = {"status": "Cancelled", "resourceId": target}
+    return _document(properties, f"{target[:at]}{tail}{stamp}", target.rpartition("/")[2])
+
+
+def _checked(emulator: "Emulator", request: Request, configuration: Stored, stamp: str) -> datetime:
+    """The start of the run that is to be cancelled.
+
+    Raises:
+        ArmError: 400; the wording is ours.
+    """
+    properties = body_of(request).get("properties")
+    status = properties.get("status") if isinstance(properties, dict) else None
+    if str(status or "").lower() != "cancel" or request.api_version < CANCEL_SINCE:
+        raise _refused("A run of a maintenance configuration can only be cancelled, from api-version 2023-09-01 on.")
+    if scope_of(configuration).lower() != "inguestpatch":
+        raise unsupported_scope(scope_of(configuration))
+    starts = _instant(stamp)
+    if starts is None:
+        raise _refused(f"'{stamp}' is not the start of a run; the form is yyyyMMddHHmmss.")
+    left = starts - emulator.clock.now()
+    if left <= timedelta(0):
+        raise _refused(f"The run of {stamp} has started.")
+    if left < LATEST_CANCEL and emulator.profile.late_cancel == "refused":
+        raise _refused(f"The run of {stamp} starts in less than 10 minutes.")
+    return starts
+
+
+def _instant(stamp: str) -> datetime | None:
+    if _STAMP.match(stamp) is None:
+        return None
+    try:
+        return datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _refused(message: str) -> ArmError:
+    return capitalised(400, "InvalidRequestContent", message)
+
+
+def _shown(stored: Stored) -> Document:
+    """A stored run in the form of the API: what it does not name stays in Resource Graph."""
+    scope, _, _ = stored.id.rpartition("/providers/")
+    if str(stored.document.get("type", "")).lower() == RUN_TYPE:
+        return _cancellation(scope, str(stored.document.get("name")))
+    known = stored.document.get("properties") or {}
+    status = str(known.get("status", ""))
+    ended = known.get("lastUpdateTime") or known.get("endDateTime") or known.get("startDateTime")
+    properties = {"status": _API_STATUS.get(status, status), "resourceId": scope, "lastUpdateTime": ended}
+    named = {key: value for key, value in properties.items() if value is not None}
+    return _document(named, stored.id, str(stored.document.get("name")))
+
+
+def _document(properties: Document, identifier: str, name: str) -> Document:
+    return {"properties": properties, "id": identifier, "name": name, "type": APPLY_UPDATES}
