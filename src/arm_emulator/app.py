@@ -27,7 +27,6 @@ from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
 from arm_emulator.providers.maintenance.limits import Associations
-from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.providers.network import Interfaces
 from arm_emulator.providers.resource_graph.endpoint import Results
 from arm_emulator.providers.resource_graph.index import GraphIndex
@@ -94,8 +93,6 @@ class Emulator:
         self.graph_rows = Rows(self)
         self.graph_results = Results()
         self.interfaces = Interfaces(self.state)
-        self.associations = Associations()
-        self.state.observe(self.associations.on_change)
         self.associations = Associations()
         self.state.observe(self.associations.on_change)
         self.state.observe(self.graph.on_change)

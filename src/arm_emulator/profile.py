@@ -194,25 +194,6 @@ class Profile:
         "Cancelling a run less than 10 minutes before it starts: accepted (recorded at seven and a half minutes), or "
         "refused, as the documentation has it.",
     )
-    apply_updates_list: Literal["not-implemented", "listed"] = switch(
-        "not-implemented",
-        "GET of a subscription's or a group's applyUpdates: documented as not supported there, or the list.",
-    )
-    hourly_recurrence: Literal["accepted", "refused"] = switch(
-        "accepted",
-        "PUT of a recurEvery such as 8Hours: accepted from 6 hours on (a recorded list of 2024 holds many), or "
-        "refused, as the API's documentation does not name it.",
-    )
-    configuration_delete: Literal["leaves-assignments", "removes-assignments", "refused"] = switch(
-        "leaves-assignments",
-        "DELETE of a configuration that assignments name: they stay and name nothing, go with it, or the DELETE is "
-        "refused.",
-    )
-    late_cancel: Literal["accepted", "refused"] = switch(
-        "accepted",
-        "Cancelling a run less than 10 minutes before it starts: accepted (recorded at seven and a half minutes), or "
-        "refused, as the documentation has it.",
-    )
 
     # -- Microsoft.Maintenance, as the clock passes windows
     dynamic_scope_tag_case: Literal["values-exact", "exact", "ignored"] = switch(
