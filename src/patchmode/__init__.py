@@ -58,6 +58,17 @@ if TYPE_CHECKING:
     from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
     from patchmode.model.report import AuditReport, Diagnosis, Explanation
     from patchmode.model.resource_id import ResourceId
+    from patchmode.model.schedule import (
+        ConfigurationAssignment,
+        DynamicScope,
+        FailureKind,
+        Installation,
+        MachineRun,
+        MaintenanceConfiguration,
+        ScheduleBook,
+        ScopeFilter,
+        WindowRule,
+    )
     from patchmode.model.scope import Filters, Scope
     from patchmode.model.target import Target
     from patchmode.store.plan_file import read_plan, write_plan
@@ -72,6 +83,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.ports import Azure, Clock, Observer, Progress
     from patchmode.workflow.rollback import make_rollback_plan
     from patchmode.workflow.runs import report_of
+    from patchmode.workflow.schedules import read_schedules
     from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
 
 _HOMES = {
@@ -96,6 +108,17 @@ _HOMES = {
     "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings"),
     "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation"),
     "patchmode.model.resource_id": ("ResourceId",),
+    "patchmode.model.schedule": (
+        "ConfigurationAssignment",
+        "DynamicScope",
+        "FailureKind",
+        "Installation",
+        "MachineRun",
+        "MaintenanceConfiguration",
+        "ScheduleBook",
+        "ScopeFilter",
+        "WindowRule",
+    ),
     "patchmode.model.scope": ("Filters", "Scope"),
     "patchmode.model.target": ("Target",),
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
@@ -110,6 +133,7 @@ _HOMES = {
     "patchmode.workflow.ports": ("Azure", "Clock", "Observer", "Progress"),
     "patchmode.workflow.rollback": ("make_rollback_plan",),
     "patchmode.workflow.runs": ("report_of",),
+    "patchmode.workflow.schedules": ("read_schedules",),
     "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -130,6 +154,7 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "examine",
     "least_privilege_role",
     "take_inventory",
+    "read_schedules",
     "Scope",
     "Filters",
     "WantedSettings",
@@ -146,6 +171,15 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "Progress",
     "Machine",
     "Inventory",
+    "ScheduleBook",
+    "MaintenanceConfiguration",
+    "WindowRule",
+    "ConfigurationAssignment",
+    "DynamicScope",
+    "ScopeFilter",
+    "MachineRun",
+    "Installation",
+    "FailureKind",
     "AuditReport",
     "Plan",
     "Change",
