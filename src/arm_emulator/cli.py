@@ -75,7 +75,11 @@ _OPTIONS = (
         help="Port on loopback; 0 lets the system choose.",
     ),
     click.option(
-        "--fleet", default="demo", show_default=True, metavar="NAME|FILE", help="demo, small, empty, or a file."
+        "--fleet",
+        default="demo",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="demo, schedules, small, empty, or a file.",
     ),
     click.option("--state", type=_FILE, help="Keep the state in this SQLite file; in memory otherwise."),
     click.option("--ready-file", type=_FILE, help="Write one JSON line here when ready."),
@@ -159,13 +163,26 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
     "--subscriptions", type=click.IntRange(min=1), default=1, show_default=True, help="Over how many subscriptions."
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same fleet.")
+@click.option(
+    "--schedules", type=click.IntRange(min=0), default=0, show_default=True, help="How many maintenance configurations."
+)
+@click.option(
+    "--dynamic-scopes", type=click.IntRange(min=0), default=0, show_default=True, help="How many; they need schedules."
+)
 @click.option("-o", "--output", type=_FILE, required=True, help="Where the fleet file goes.")
-def fleet(machines: int, subscriptions: int, seed: int, output: Path) -> None:
+def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_scopes: int, output: Path) -> None:
     """Make a fleet file of mixed, realistic machines."""
     from arm_emulator.fleet_generator import write_fleet
 
     try:
-        write_fleet(output, machines=machines, subscriptions=subscriptions, seed=seed)
+        write_fleet(
+            output,
+            machines=machines,
+            subscriptions=subscriptions,
+            seed=seed,
+            schedules=schedules,
+            scopes=dynamic_scopes,
+        )
     except OSError as error:
         raise click.ClickException(f"{output} could not be written: {error}") from error
     click.echo(f"{output}: {machines} machines in {subscriptions} subscriptions", err=True)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from arm_emulator.demo_fleet import BY_PLATFORM, SCHEDULED
 from arm_emulator.directory import DEFAULT_TENANT
 from arm_emulator.fleet_documents import IMAGES, Json, Machine, group_id, machine_document
 from arm_emulator.fleets import group_document
+from arm_emulator.schedules_fleet import assignment_document, configuration_document, dynamic_document
 from arm_emulator.state import Document
 
 MACHINES_PER_GROUP = 40
+_ASSIGNED_SHARE = 0.3
 _REGIONS = ("westeurope", "northeurope", "eastus2")
 _IMAGES = ("ws2022", "ws2019", "sql2022", "ubuntu2204", "ubuntu2404", "rhel9", "sles15", "debian12")
 _IMAGE_WEIGHTS = (30, 12, 6, 25, 6, 12, 5, 4)
@@ -32,6 +35,58 @@ _HOTPATCH: Json = {
 def subscription_ids(count: int) -> list[str]:
     """Obviously made-up subscription ids."""
     return [f"a0000000-0000-4000-8000-{number:012d}" for number in range(1, count + 1)]
+
+
+_RECURRENCES = ("Day", "Week Saturday", "Week Sunday", "2Weeks Saturday", "Month Second Tuesday Offset4", "Month day15")
+_ZONES = ("UTC", "W. Europe Standard Time", "Pacific Standard Time")
+
+
+def schedule_documents(
+    *, machines: int, subscriptions: int, seed: int, schedules: int, scopes: int
+) -> Iterator[Document]:
+    """Maintenance configurations, static assignments and dynamic scopes for a fleet of ``documents``.
+
+    Args:
+        machines: how many the fleet has; about a third get a static assignment, whatever their settings are.
+        subscriptions: over how many.
+        seed: the same seed makes the same schedules.
+        schedules: how many configurations, spread over the subscriptions; 0 makes nothing at all.
+        scopes: how many dynamic scopes, at subscriptions and at resource groups, by tags, OS or region.
+    """
+    if not schedules:
+        return
+    draw = random.Random(seed + 1)  # noqa: S311  repeatable on purpose, no secret
+    ids = subscription_ids(subscriptions)
+    names = []
+    for number in range(schedules):
+        group = group_id(ids[number % subscriptions], "rg-schedules")
+        names.append(f"{group}/providers/Microsoft.Maintenance/maintenanceConfigurations/mc-{number:04d}")
+        starts = f"2024-0{draw.randint(1, 9)}-{draw.randint(1, 28):02d} {draw.randint(0, 23):02d}:00"
+        yield configuration_document(
+            names[-1], recur_every=draw.choice(_RECURRENCES), starts=starts, zone=draw.choice(_ZONES)
+        )
+    for number in range(machines):
+        if draw.random() < _ASSIGNED_SHARE:
+            group = group_id(ids[number * subscriptions // machines], f"rg-fleet-{number // MACHINES_PER_GROUP:04d}")
+            machine = f"{group}/providers/Microsoft.Compute/virtualMachines/vm-{number:06d}"
+            yield assignment_document(machine, "generated", draw.choice(names))
+    for number in range(scopes):
+        subscription = ids[number % subscriptions]
+        first = -(-(number % subscriptions) * machines // subscriptions)
+        place = f"/subscriptions/{subscription}"
+        if machines and draw.random() < 0.5:
+            group_number = draw.randint(first, max(first, first + machines // subscriptions - 1)) // MACHINES_PER_GROUP
+            place = group_id(subscription, f"rg-fleet-{group_number:04d}")
+        yield dynamic_document(place, f"scope-{number:04d}", draw.choice(names), draw.choice(_filters(draw)))
+
+
+def _filters(draw: random.Random) -> list[Json]:
+    return [
+        {"tagSettings": {"tags": {"ring": [str(draw.randint(1, 4))]}, "filterOperator": "All"}},
+        {"tagSettings": {"tags": {"env": ["prod"], "ring": ["1", "2"]}, "filterOperator": "Any"}},
+        {"osTypes": ["Windows"], "locations": [_REGIONS[draw.randrange(len(_REGIONS))]]},
+        {"resourceTypes": ["microsoft.compute/virtualmachines"], "osTypes": ["Linux"]},
+    ]
 
 
 def documents(*, machines: int, subscriptions: int, seed: int, plain: bool = False) -> Iterator[Document]:
@@ -53,14 +108,21 @@ def documents(*, machines: int, subscriptions: int, seed: int, plain: bool = Fal
         yield machine_document(_machine(draw, subscription, group, number, plain=plain))
 
 
-def fleet_document(*, machines: int, subscriptions: int, seed: int, plain: bool = False) -> dict[str, Any]:
-    """The whole fleet in memory, for tests and benchmarks; arguments as for ``documents``."""
+def fleet_document(
+    *, machines: int, subscriptions: int, seed: int, plain: bool = False, schedules: int = 0, scopes: int = 0
+) -> dict[str, Any]:
+    """The whole fleet in memory, for tests and benchmarks; arguments as for the two functions above."""
     made = documents(machines=machines, subscriptions=subscriptions, seed=seed, plain=plain)
-    return {"subscriptions": _subscriptions(subscriptions), "resources": list(made)}
+    more = schedule_documents(
+        machines=machines, subscriptions=subscriptions, seed=seed, schedules=schedules, scopes=scopes
+    )
+    return {"subscriptions": _subscriptions(subscriptions), "resources": [*made, *more]}
 
 
-def write_fleet(path: Path, *, machines: int, subscriptions: int, seed: int) -> None:
-    """Write a fleet file.
+def write_fleet(
+    path: Path, *, machines: int, subscriptions: int, seed: int, schedules: int = 0, scopes: int = 0
+) -> None:
+    """Write a fleet file; arguments as for ``fleet_document``.
 
     Raises:
         OSError: when it cannot be written; nothing is left at ``path`` then.
@@ -69,7 +131,11 @@ def write_fleet(path: Path, *, machines: int, subscriptions: int, seed: int) -> 
     encoder = msgspec.json.Encoder()
     with partial.open("wb") as out:
         out.write(b'{"subscriptions":' + encoder.encode(_subscriptions(subscriptions)) + b',"resources":[\n')
-        for number, document in enumerate(documents(machines=machines, subscriptions=subscriptions, seed=seed)):
+        made = documents(machines=machines, subscriptions=subscriptions, seed=seed)
+        more = schedule_documents(
+            machines=machines, subscriptions=subscriptions, seed=seed, schedules=schedules, scopes=scopes
+        )
+        for number, document in enumerate(chain(made, more)):
             out.write((b",\n" if number else b"") + encoder.encode(document))
         out.write(b"\n]}\n")
     partial.replace(path)

@@ -195,14 +195,15 @@ def _principals(directory: Directory) -> Iterator[dict[str, Any]]:
 
 
 def read_fleet(choice: str) -> dict[str, Any]:
-    """The fleet document of a ``--fleet`` choice: a built-in name (``demo``, ``small``, ``empty``) or a file.
+    """The fleet document of a ``--fleet`` choice: ``demo``, ``schedules``, ``small``, ``empty``, or a file.
 
     Raises:
         FleetError: when it is neither, or no fleet document.
     """
     from arm_emulator.demo_fleet import demo_fleet, small_fleet
+    from arm_emulator.schedules_fleet import schedules_fleet
 
-    built_in = {"demo": demo_fleet, "small": small_fleet, "empty": dict}
+    built_in = {"demo": demo_fleet, "schedules": schedules_fleet, "small": small_fleet, "empty": dict}
     if choice in built_in:
         made: dict[str, Any] = built_in[choice]()
         return copy.copy(made)

@@ -5,6 +5,7 @@ it for summaries. It writes nothing to the state.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from arm_emulator.providers.maintenance.membership import (
     Membership,
     os_of,
 )
-from arm_emulator.providers.maintenance.run_rows import machine_documents, run_document
+from arm_emulator.providers.maintenance.run_rows import MACHINE_RUN_TYPE, RUN_TYPE, machine_documents, run_document
 from arm_emulator.providers.maintenance.runner import KEPT, Runner
 from arm_emulator.providers.maintenance.runs import Run
 from arm_emulator.providers.maintenance.verdicts import support_state, unsupported_reason
@@ -94,6 +95,17 @@ class Patching:
         now = self._emulator.clock.now()
         return (run for run in self.runner.runs(now - KEPT) if run.starts <= now)
 
+    def find_run(self, run_id: str) -> Stored | None:
+        """A run of a configuration that has opened and is still kept, as it stands now; None where there is none.
+
+        Args:
+            run_id: ``{configuration}/providers/Microsoft.Maintenance/applyUpdates/{yyyyMMddHHmmss}`` in any casing.
+        """
+        wanted = run_id.rstrip("/").lower()
+        now = self._emulator.clock.now()
+        run = next((one for one in self.runs() if one.id == wanted), None)
+        return run_document(run, now, self._emulator.profile.run_error_shape) if run is not None else None
+
     def summaries(self, machine: Stored) -> dict[str, Any]:
         """The members of an instance view's ``patchStatus`` that time has brought about; empty where it has none."""
         now = self._emulator.clock.now()
@@ -109,6 +121,10 @@ class Patching:
 
     def _run_rows(self, now: datetime) -> Iterator[Stored]:
         shape = self._emulator.profile.run_error_shape
+        # A cancellation is a run of its configuration before its window opens; ids alone would take it for a machine's.
+        for stored in self._emulator.state.of_type(MACHINE_RUN_TYPE):
+            if parse_id(stored.parent).type == CONFIGURATION_TYPE:
+                yield replace(stored, type=RUN_TYPE)
         for run in self.runner.runs(now - KEPT):
             if run.starts <= now:
                 yield run_document(run, now, shape)

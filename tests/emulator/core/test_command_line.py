@@ -66,7 +66,7 @@ def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["serve", "--fleet", "nowhere.json"], "is none of demo, small, empty and no file"),
+        (["serve", "--fleet", "nowhere.json"], "is none of demo, schedules, small, empty and no file"),
         (["serve", "--throttle", "nowhere.json"], "throttle file nowhere.json"),
         (["serve", "--faults", "nowhere.json"], "faults nowhere.json"),
         (["serve", "--profile", "nowhere.json"], "profile nowhere.json"),

@@ -59,7 +59,7 @@ def shown(emulator: "Emulator", request: Request, stored: Stored, group: str, *,
     """A machine as this call is to see it, its id in the caller's casing of the group."""
     document = stored.document
     if "instanceview" in expand:
-        view = instance_view(document, emulator.clock.now())
+        view = _instance_view(emulator, stored)
         document = {**document, "properties": {**document.get("properties", {}), "instanceView": view}}
     return with_callers_group(machine_view(document, stored.etag, request.api_version, expand), group)
 
@@ -79,7 +79,20 @@ def get_machine(emulator: "Emulator", request: Request, params: dict[str, str]) 
 
 def get_instance_view(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
     """``GET .../virtualMachines/{name}/instanceView``."""
-    return rendered(instance_view(require_machine(emulator, params).document, emulator.clock.now()))
+    return rendered(_instance_view(emulator, require_machine(emulator, params)))
+
+
+def _instance_view(emulator: "Emulator", stored: Stored) -> Json:
+    """The instance view with what patching brought about since, where that is newer than what is stored."""
+    view = instance_view(stored.document, emulator.clock.now())
+    kept = view.get("patchStatus")
+    status: Json = dict(kept) if isinstance(kept, dict) else {}
+    for name, summary in emulator.patching.summaries(stored).items():
+        before = status.get(name)
+        modified = str(before.get("lastModifiedTime") or "") if isinstance(before, dict) else ""
+        if modified < summary["lastModifiedTime"]:
+            status[name] = summary
+    return {**view, "patchStatus": status} if status else view
 
 
 def _extensions(emulator: "Emulator", stored: Stored, group: str) -> list[Json]:

@@ -53,11 +53,7 @@ class Source:
         index = self._emulator.graph
         if table == "resourcecontainers" and types != frozenset({GROUP_TYPE}):
             yield from container_rows(self._emulator, self._subscriptions)
-        made = {
-            stored.key: stored
-            for stored in self._emulator.patching.rows(table)
-            if types is None or stored.type in types
-        }
+        made = {stored.key: stored for stored in self._emulator.patching.rows(table)}
         for type_ in index.types():
             if table_of(type_) != table or (types is not None and type_ not in types):
                 continue
@@ -67,8 +63,9 @@ class Source:
             if made:
                 found = [stored for stored in found if stored.key not in made]
             yield from (self._rows.row(stored) for stored in found if self._is_readable(stored))
-        # Shown from the moment of asking, so nothing is remembered of them.
-        yield from (self._rows.fresh(stored) for stored in made.values() if self._is_readable(stored))
+        # These change with the moment of asking, so nothing is remembered of them.
+        wanted = (stored for stored in made.values() if types is None or stored.type in types)
+        yield from (self._rows.fresh(stored) for stored in wanted if self._is_readable(stored))
 
     def _is_readable(self, stored: "Stored") -> bool:
         if stored.subscription not in self._ids:
