@@ -28,6 +28,7 @@ from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
 from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.providers.network import Interfaces
+from arm_emulator.providers.resource_graph.changes import Changes
 from arm_emulator.providers.resource_graph.endpoint import Results
 from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.providers.resource_graph.rows import Rows
@@ -91,6 +92,7 @@ class Emulator:
         self.graph_lag_s = graph_lag_s
         self.graph = GraphIndex(self)
         self.graph_rows = Rows(self)
+        self.changes = Changes(self)
         self.graph_results = Results()
         self.interfaces = Interfaces(self.state)
         self.associations = Associations()
@@ -154,6 +156,7 @@ class Emulator:
         self.patching.forget()
         self.graph.clear()
         self.graph_rows.forget()
+        self.changes.forget()
         self.directory.clear()
         self.ledger.clear()
         self.throttle.reset()

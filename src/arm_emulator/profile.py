@@ -44,6 +44,16 @@ class Profile:
         "present",
         "Retry-After on the front door's 429; recorded bodies name the seconds in their text as well.",
     )
+    change_values: Literal["text", "json"] = switch(
+        "text",
+        "Values in resourcechanges: all text, null and true included (as in the documentation's example), or as JSON "
+        "has them.",
+    )
+    change_client_type: Literal["by-user-agent", "unknown"] = switch(
+        "by-user-agent",
+        "clientType in resourcechanges: Azure CLI, Azure PowerShell or Terraform by the user agent and Unknown for any "
+        "other, or always Unknown; of the three names no source is known.",
+    )
     unregistered_reads: Literal["allowed", "refused"] = switch(
         "allowed",
         "Reads of a provider that the subscription is not registered for: answered, or 409 "

@@ -40,6 +40,9 @@ def _type_and_parent(key: str, segments: list[str]) -> tuple[str, str]:
     if len(tail) < 3:
         return "/".join(tail), ""
     type_ = "/".join([tail[0], *tail[1::2]])
+    if type_ == "microsoft.maintenance/applyupdates" and "maintenanceconfigurations" in segments[:last]:
+        # Resource Graph names the runs of a configuration so, though their ids are those of an extension resource.
+        type_ = "microsoft.maintenance/maintenanceconfigurations/applyupdates"
     if len(tail) > 3:
         return type_, key.rsplit("/", 2)[0]
     scope = segments[:last]

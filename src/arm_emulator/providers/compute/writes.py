@@ -241,9 +241,11 @@ def _store(emulator: "Emulator", request: Request, params: dict[str, str], updat
         kept = emulator.state.put(
             completed(_with_state(update.document, "Succeeded"), update.stored.document, emulator.random), etag=etag
         )
+        emulator.changes.note(request, update.stored, kept)
         answered = _renewed(kept, _with_state(update.document, "Updating"))
         return _answer(emulator, request, params, answered, {})
     kept = emulator.state.put(_with_state(update.document, "Updating"), etag=etag)
+    emulator.changes.note(request, update.stored, kept)
     operation = emulator.operations.start(
         emulator,
         request,

@@ -10,6 +10,7 @@ minutes.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance.assignments import MACHINE_TYPES
 from arm_emulator.providers.maintenance.configurations import CONFIGURATIONS, body_of, find_configuration, scope_of
 from arm_emulator.providers.maintenance.errors import capitalised, not_found, unsupported_scope
+from arm_emulator.providers.maintenance.run_rows import RUN_TYPE, graph_time
+from arm_emulator.providers.maintenance.windows import read_window
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from arm_emulator.app import Emulator
 
 APPLY_UPDATES = "Microsoft.Maintenance/applyUpdates"
-RUN_TYPE = "microsoft.maintenance/maintenanceconfigurations/applyupdates"
-"""As Resource Graph names the runs of a configuration."""
 CANCEL_SINCE = "2023-09-01"
 LATEST_CANCEL = timedelta(minutes=10)
 _STAMP = re.compile(r"^\d{14}$")
@@ -49,7 +50,7 @@ def put_update(emulator: "Emulator", request: Request, params: dict[str, str]) -
 def get_update(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
     """``GET`` of one: a run that took place or was cancelled, or ``default``, which is always complete."""
     target = "/" + params["scope"]
-    stored = emulator.state.get(f"{target}/providers/{APPLY_UPDATES}/{params['name']}")
+    stored = _find(emulator, f"{target}/providers/{APPLY_UPDATES}/{params['name']}".lower())
     if stored is not None:
         return Response(200, _shown(stored))
     _check_machine(emulator, target)
@@ -64,14 +65,28 @@ def list_of_scope(emulator: "Emulator", _request: Request, params: dict[str, str
     """``GET`` of all at a subscription or a group; whether the service implements it is a switch of the profile."""
     if emulator.profile.apply_updates_list == "not-implemented":
         raise capitalised(501, "NotImplemented", "Listing apply updates of a subscription or group is not implemented.")
-    rows = emulator.state.of_type(APPLY_UPDATES, subscription=params["subscription"], group=params.get("group"))
-    return Response(200, {"value": [_shown(stored) for stored in rows]})
+    subscription, group = params["subscription"].lower(), params.get("group", "").lower()
+    found = (row for row in _rows(emulator) if row.subscription == subscription and group in ("", row.group))
+    return Response(200, {"value": [_shown(row) for row in found if row.type == APPLY_UPDATES.lower()]})
 
 
 def list_pending(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
     """``GET {resource}/providers/Microsoft.Maintenance/updates``: nothing is pending."""
     _check_machine(emulator, "/" + params["scope"])
     return Response(200, {"value": []})
+
+
+def _rows(emulator: "Emulator") -> Iterator[Stored]:
+    """Runs that took place, and those that a fleet file holds."""
+    yield from emulator.state.of_type(APPLY_UPDATES)
+    yield from emulator.patching.rows("maintenanceresources")
+
+
+def _find(emulator: "Emulator", key: str) -> Stored | None:
+    stored = emulator.state.get(key)
+    if stored is not None:
+        return stored
+    return next((row for row in _rows(emulator) if row.key == key), None)
 
 
 def _check_machine(emulator: "Emulator", target: str) -> None:
@@ -91,8 +106,8 @@ def _cancelled(emulator: "Emulator", request: Request, target: str, stamp: str) 
     document = {
         "properties": {
             "status": "Cancelled",
-            "startDateTime": f"{starts:%Y-%m-%dT%H:%M:%SZ}",
-            "lastUpdateTime": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "startDateTime": graph_time(starts),
+            "lastUpdateTime": graph_time(now),
             "maintenanceConfigurationId": configuration.key,
         },
         "id": f"{configuration.id}/providers/{APPLY_UPDATES}/{stamp}",
@@ -126,12 +141,22 @@ def _checked(emulator: "Emulator", request: Request, configuration: Stored, stam
     starts = _instant(stamp)
     if starts is None:
         raise _refused(f"'{stamp}' is not the start of a run; the form is yyyyMMddHHmmss.")
+    if not _is_opening(emulator, configuration, starts):
+        raise _refused(f"No run of the maintenance configuration starts at {stamp}.")
     left = starts - emulator.clock.now()
     if left <= timedelta(0):
         raise _refused(f"The run of {stamp} has started.")
     if left < LATEST_CANCEL and emulator.profile.late_cancel == "refused":
         raise _refused(f"The run of {stamp} starts in less than 10 minutes.")
     return starts
+
+
+def _is_opening(emulator: "Emulator", configuration: Stored, starts: datetime) -> bool:
+    rule = read_window((configuration.document.get("properties") or {}).get("maintenanceWindow"))
+    profile = emulator.profile
+    return rule is not None and starts == rule.next_start(
+        starts, week_start=profile.recurrence_week_start, offset_month=profile.recurrence_offset_month
+    )
 
 
 def _instant(stamp: str) -> datetime | None:
@@ -150,10 +175,10 @@ def _refused(message: str) -> ArmError:
 def _shown(stored: Stored) -> Document:
     """A stored run in the form of the API: what it does not name stays in Resource Graph."""
     scope, _, _ = stored.id.rpartition("/providers/")
-    if str(stored.document.get("type", "")).lower() == RUN_TYPE:
-        return _cancellation(scope, str(stored.document.get("name")))
     known = stored.document.get("properties") or {}
     status = str(known.get("status", ""))
+    if status == "Cancelled" and stored.type == RUN_TYPE:
+        return _cancellation(scope, str(stored.document.get("name")))
     ended = known.get("lastUpdateTime") or known.get("endDateTime") or known.get("startDateTime")
     properties = {"status": _API_STATUS.get(status, status), "resourceId": scope, "lastUpdateTime": ended}
     named = {key: value for key, value in properties.items() if value is not None}

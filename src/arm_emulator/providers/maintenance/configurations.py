@@ -50,12 +50,13 @@ def patch_configuration(emulator: "Emulator", request: Request, params: dict[str
     """``PATCH .../maintenanceConfigurations/{name}``."""
     stored = _require(emulator, params)
     body = body_of(request)
+    properties = {**stored.document.get("properties", {}), **_properties(body)}
+    window_checks.check(properties, emulator.profile)
     merged = {
         "location": stored.document.get("location"),
         "tags": body.get("tags", stored.document.get("tags", {})),
-        "properties": {**stored.document.get("properties", {}), **_properties(body)},
+        "properties": properties,
     }
-    window_checks.check(merged["properties"], emulator.profile)
     document = _document(stored.id, str(stored.document.get("name")), merged, request.api_version)
     return Response(200, _shown(emulator.state.put(document, etag=None), request.path))
 

@@ -35,7 +35,7 @@ class GraphIndex:
 
     def on_change(self, key: str, stored: Stored | None) -> None:
         """The state changed: know it at once, or when the lag is over."""
-        lag = 0.0 if self.is_loading else self._lag()
+        lag = 0.0 if self.is_loading else self.draw_lag()
         count, latest = self._waiting.get(key, (0, None))
         if lag <= 0 and not count:
             self._apply(key, stored)
@@ -63,7 +63,8 @@ class GraphIndex:
         self._coming.clear()
         self._waiting.clear()
 
-    def _lag(self) -> float:
+    def draw_lag(self) -> float:
+        """How long one change stays unknown, in seconds: settled by the emulator's options, or drawn."""
         lag = self._emulator.graph_lag_s
         return self._emulator.random.expovariate(math.log(20) / USUAL_LAG_S) if lag is None else lag
 

@@ -27,6 +27,8 @@ def table_of(type_: str) -> str:
     """The table, in lower case, in which resources of a type in lower case stand; ``''`` for none."""
     if type_ in (GROUP_TYPE, SUBSCRIPTION_TYPE, MANAGEMENT_GROUP_TYPE):
         return "resourcecontainers"
+    if type_ == "microsoft.resources/changes":
+        return "resourcechanges"
     if "/patchassessmentresults" in type_:
         return "patchassessmentresources"
     if "/patchinstallationresults" in type_:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from arm_emulator.fleets import GROUP_TYPE
 from arm_emulator.protocol.http import ArmError, Request
+from arm_emulator.providers.resource_graph import changes
 from arm_emulator.providers.resource_graph.rows import Row, Rows, container_rows, table_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Source:
         index = self._emulator.graph
         if table == "resourcecontainers" and types != frozenset({GROUP_TYPE}):
             yield from container_rows(self._emulator, self._subscriptions)
+        if table == changes.TABLE and (types is None or changes.TYPE in types):
+            yield from self._changes()
         made = {stored.key: stored for stored in self._emulator.patching.rows(table)}
         for type_ in index.types():
             if table_of(type_) != table or (types is not None and type_ not in types):
@@ -66,6 +69,12 @@ class Source:
         # These change with the moment of asking, so nothing is remembered of them.
         wanted = (stored for stored in made.values() if types is None or stored.type in types)
         yield from (self._rows.fresh(stored) for stored in wanted if self._is_readable(stored))
+
+    def _changes(self) -> Iterator[Row]:
+        for machine, change in self._emulator.changes.rows():
+            if self._is_readable(machine):
+                row = self._rows.fresh(change)
+                yield {**row, "resourceGroup": row["resourceGroup"].lower()}
 
     def _is_readable(self, stored: "Stored") -> bool:
         if stored.subscription not in self._ids:
