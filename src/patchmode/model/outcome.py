@@ -7,10 +7,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
+
+if TYPE_CHECKING:
+    from patchmode.model.attachment import AttachResult
 
 
 class OutcomeKind(StrEnum):
@@ -143,6 +146,8 @@ class RunReport:
     results: tuple[ChangeResult, ...] = ()
     target: Target | None = None
     """None only in reports made by hand."""
+    attachments: tuple["AttachResult", ...] = ()
+    """What the run attached or took off, in plan order; empty where its plan does neither."""
 
 
 @dataclass(frozen=True, slots=True)

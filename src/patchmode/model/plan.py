@@ -88,6 +88,27 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class ThenAttach:
+    """The wish to attach a schedule to each machine of the plan once its settings stand and were seen to."""
+
+    configuration: ResourceId
+    name: str
+    """Of the assignment on each machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detachment:
+    """An assignment to delete from a machine before its settings are touched."""
+
+    id: ResourceId
+    """The machine."""
+    kind: MachineKind
+    configuration: ResourceId
+    name: str
+    """Of the assignment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A reviewed operation. `digest` is filled in by the store when the plan is written or read."""
 
@@ -104,7 +125,16 @@ class Plan:
     tool_version: str = ""
     rollback_of: str | None = None
     """The run that this plan undoes; None for an ordinary plan."""
+    then_attach: ThenAttach | None = None
+    """For the changed machines, and for those that already are as wanted."""
+    first_detach: tuple[Detachment, ...] = ()
+    """Only in the plan of a rollback."""
     digest: str = field(default="", compare=False)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether carrying it out would send anything."""
+        return bool(self.changes or self.first_detach or (self.then_attach and self.unchanged))
 
     @property
     def counts(self) -> dict[str, int]:

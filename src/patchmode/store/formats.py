@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.model.attachment import AttachEnd
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind, Result
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
@@ -92,6 +93,23 @@ class UnreadableRow(_Edge, frozen=True):
     reason: str
 
 
+class ThenAttachRow(_Edge, frozen=True):
+    """The schedule to attach to each machine once its settings were verified."""
+
+    configuration: str
+    name: str
+    """Of the assignment."""
+
+
+class DetachmentRow(_Edge, frozen=True):
+    """An assignment to delete before the machine's settings are touched."""
+
+    id: str
+    kind: MachineKind
+    configuration: str
+    name: str
+
+
 class PlanCountsRow(_Edge, frozen=True):
     """`scope` is the sum of the others."""
 
@@ -117,6 +135,10 @@ class PlanDocument(_Edge, frozen=True):
     unchanged: tuple[UnchangedRow, ...]
     skipped: tuple[SkippedRow, ...]
     unreadable: tuple[UnreadableRow, ...]
+    then_attach: ThenAttachRow | msgspec.UnsetType = msgspec.UNSET
+    """Left out where nothing is attached: versions before 0.2 refuse a plan with members that they do not know."""
+    first_detach: tuple[DetachmentRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Left out where nothing is detached; only in the plan of a rollback."""
     digest: str | msgspec.UnsetType = msgspec.UNSET
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
 
@@ -175,6 +197,19 @@ class ResultRow(_Edge, frozen=True):
     verification: VerificationRow | None
 
 
+class AttachmentRow(_Edge, frozen=True):
+    """What became of attaching the schedule to one machine, or of taking it off."""
+
+    id: str
+    result: AttachEnd
+    assignment: str | None
+    """The assignment's name."""
+    rule: str | None
+    """With `refused`: the rule that says so."""
+    error: ErrorRow | None
+    ended_at: datetime | None
+
+
 class RunDocument(_Edge, frozen=True):
     """`apply -o json` and `runs show -o json`."""
 
@@ -186,3 +221,7 @@ class RunDocument(_Edge, frozen=True):
     requests: dict[str, int]
     """HTTP method → requests sent by this run, verification included, planning not."""
     results: tuple[ResultRow, ...]
+    attachments: tuple[AttachmentRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Left out where the plan attaches and detaches nothing."""
+    attach_counts: dict[AttachEnd, int] | msgspec.UnsetType = msgspec.UNSET
+    """Result of `attachments` → how many; those of none are left out."""

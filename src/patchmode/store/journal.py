@@ -9,24 +9,29 @@ Must not: decide what happens next; the workflow does.
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from patchmode.errors import StorageError, UnsafeError
+from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ChangeResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.store.attachment_rows import STEPS, fold_attachments, places_of
+from patchmode.store.attachment_rows import ended_row as ended_attachment_row
+from patchmode.store.attachment_rows import intended_row as intended_attachment_row
 from patchmode.store.database import close_writer, connect_reader, connect_writer, failed
 from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
 from patchmode.store.lock import Lock
 from patchmode.store.plan_file import decode_plan
-from patchmode.workflow.ports import JournalEntry, PatchAnswer
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, PatchAnswer
 
 RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
+Entry = TypeVar("Entry")
 _INSERT_STEP = "INSERT INTO step (change, step, at, detail) VALUES (?, ?, ?, ?)"
 
 
@@ -59,6 +64,7 @@ class Journal:
             raise
         self._shown_state = state
         self._places = {change.id: place for place, change in enumerate(self._plan.changes)}
+        self._attachment_places = places_of(self._plan)
 
     @property
     def run(self) -> str:
@@ -81,9 +87,21 @@ class Journal:
         Raises:
             StorageError: the file is damaged.
         """
-        rows = self._query("SELECT change, step, at, detail FROM step ORDER BY seq")
+        rows = self._query("SELECT change, step, at, detail FROM step WHERE step NOT IN (?, ?) ORDER BY seq", *STEPS)
+        return self._folded(lambda: fold(self._plan.changes, rows))
+
+    def attachments(self) -> Sequence[AttachmentEntry]:
+        """Every attachment or detachment of the plan, in plan order.
+
+        Raises:
+            StorageError: the file is damaged.
+        """
+        rows = self._query("SELECT change, step, at, detail FROM step WHERE step IN (?, ?) ORDER BY seq", *STEPS)
+        return self._folded(lambda: fold_attachments(self._plan, rows))
+
+    def _folded(self, fold_rows: Callable[[], Sequence[Entry]]) -> Sequence[Entry]:
         try:
-            return fold(self._plan.changes, rows)
+            return fold_rows()
         except (msgspec.DecodeError, IndexError) as error:
             msg = f"the run's journal {self._path} is damaged: {error}."
             raise StorageError(
@@ -145,6 +163,27 @@ class Journal:
         """
         if result.verification is not None:
             await self._commit(verified_row(self._places[result.id], result.verification, at=datetime.now(UTC)))
+
+    async def intend_attachment(self, machine_id: ResourceId, *, at: datetime) -> None:
+        """Commit that the request to attach or to detach is about to leave.
+
+        Raises:
+            StorageError: it could not be committed: the request must not be sent.
+        """
+        self._mark_running()
+        await self._commit(intended_attachment_row(self._attachment_places[machine_id], at=at))
+
+    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit an attachment's or detachment's final result.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        if requests is not None:
+            self._tally = requests
+        self._mark_running()
+        place = self._attachment_places[ResourceId.parse(result.id)]
+        await self._commit(ended_attachment_row(place, result, at=datetime.now(UTC)))
 
     def close(self, *, state: str) -> None:
         """Commit what is pending and the run's state, and release the lock. Safe to repeat.

@@ -6,6 +6,7 @@ made-up plan file from sending anything but patch settings.
 Must not: judge whether a change is wanted or possible; the rules and Azure do.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from patchmode.model.plan import Change, Plan
 from patchmode.store.formats import PlanCountsRow
 
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
+_CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
+_NAME = re.compile(r"[^/?#%\s]{1,128}")
 _PLATFORM = "automaticByPlatformSettings"
 _PLATFORM_LEAVES = {"bypassPlatformSafetyChecksOnUserSchedule": bool, "rebootSetting": str}
 _LINUX_LEAVES = {"patchMode": str, "assessmentMode": str, _PLATFORM: dict}
@@ -46,11 +49,32 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
     if twice:
         msg = f"{name} contradicts itself: it names {twice[0]} more than once."
         raise BrokenPlanError(msg, advice=_ADVICE)
+    schedules = _problem_of_schedules(plan)
+    if schedules:
+        msg = f"{name} may not be applied: {schedules}."
+        raise BrokenPlanError(msg, advice=_ADVICE)
     for change in plan.changes:
         problem = _problem_of(change)
         if problem:
             msg = f"{name} may not be applied: the request for {change.id} {problem}."
             raise BrokenPlanError(msg, advice=_ADVICE)
+
+
+def _problem_of_schedules(plan: Plan) -> str | None:
+    wish = plan.then_attach
+    named = [*((one.configuration, one.name) for one in plan.first_detach)]
+    if wish is not None:
+        named.append((wish.configuration, wish.name))
+        if plan.first_detach:
+            return "it would attach and detach at once"
+    for configuration, name in named:
+        if configuration.full_type != _CONFIGURATION:
+            return f"{configuration} is no maintenance configuration"
+        if not _NAME.fullmatch(name):
+            return f"{name!r} is no name of an assignment"
+    known = {one.id for group in (plan.changes, plan.unchanged, plan.skipped) for one in group}
+    strange = next((one.id for one in plan.first_detach if one.id not in known), None)
+    return f"it would detach a schedule from {strange}, which is not in its scope" if strange else None
 
 
 def _problem_of(change: Change) -> str | None:

@@ -3,16 +3,29 @@
 Must not: check; `plan_checks` does, on the way in and on the way out.
 """
 
+from msgspec import UNSET
+
 from patchmode.model.outcome import Outcome
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.plan import (
+    Change,
+    Detachment,
+    Plan,
+    Skipped,
+    ThenAttach,
+    Unchanged,
+    Unreadable,
+    WantedSettings,
+)
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.store.formats import (
     ChangeRow,
+    DetachmentRow,
     PlanCountsRow,
     PlanDocument,
     SkippedRow,
     TargetRow,
+    ThenAttachRow,
     UnchangedRow,
     UnreadableRow,
     WantedRow,
@@ -43,6 +56,8 @@ def plan_to_document(plan: Plan) -> PlanDocument:
         ),
         skipped=tuple(map(_skipped_row, plan.skipped)),
         unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
+        then_attach=UNSET if plan.then_attach is None else _then_attach_row(plan.then_attach),
+        first_detach=tuple(map(_detachment_row, plan.first_detach)) or UNSET,
     )
 
 
@@ -73,8 +88,26 @@ def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
         created_at=document.created_at,
         tool_version=document.tool_version,
         rollback_of=document.rollback_of,
+        then_attach=None if document.then_attach is UNSET else _then_attach(document.then_attach),
+        first_detach=() if document.first_detach is UNSET else tuple(map(_detachment, document.first_detach)),
         digest=digest,
     )
+
+
+def _then_attach_row(wish: ThenAttach) -> ThenAttachRow:
+    return ThenAttachRow(configuration=str(wish.configuration), name=wish.name)
+
+
+def _then_attach(row: ThenAttachRow) -> ThenAttach:
+    return ThenAttach(ResourceId.parse(row.configuration), row.name)
+
+
+def _detachment_row(one: Detachment) -> DetachmentRow:
+    return DetachmentRow(id=str(one.id), kind=one.kind, configuration=str(one.configuration), name=one.name)
+
+
+def _detachment(row: DetachmentRow) -> Detachment:
+    return Detachment(ResourceId.parse(row.id), row.kind, ResourceId.parse(row.configuration), row.name)
 
 
 def target_row(target: Target) -> TargetRow:

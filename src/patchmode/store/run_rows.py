@@ -3,11 +3,16 @@
 Must not: print; the command line does.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import msgspec
 
+from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.outcome import ChangeResult, RunReport, Verification
 from patchmode.model.target import Target
-from patchmode.store.formats import DifferenceRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
+from patchmode.store.formats import AttachmentRow, DifferenceRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
 from patchmode.store.journal_rows import error_row
 from patchmode.store.plan_rows import target_row
 
@@ -40,8 +45,32 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             ),
             "requests": report.requests,
             "results": tuple(map(_result_row, report.results)),
+            **_attachments(report.attachments),
         },
         RunDocument,
+    )
+
+
+def _attachments(found: Sequence[AttachResult]) -> dict[str, Any]:
+    if not found:
+        return {}
+    return {"attachments": tuple(map(_attachment_row, found)), "attachCounts": attach_counts(found)}
+
+
+def attach_counts(found: Iterable[AttachResult]) -> dict[AttachEnd, int]:
+    """How many attachments ended in which way, in the order of `AttachEnd`; what is nought is left out."""
+    tally = Counter(one.result for one in found)
+    return {end: tally[end] for end in AttachEnd if tally[end]}
+
+
+def _attachment_row(one: AttachResult) -> AttachmentRow:
+    return AttachmentRow(
+        id=one.id,
+        result=one.result,
+        assignment=one.assignment,
+        rule=one.rule,
+        error=None if one.error is None else error_row(one.error),
+        ended_at=one.ended_at,
     )
 
 

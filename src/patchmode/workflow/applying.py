@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from patchmode.errors import UnsafeError, UsageError, WrongTargetError
+from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
@@ -22,6 +23,13 @@ from patchmode.workflow.following import Follower
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observer, Progress, RunJournal, Step
 from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
+from patchmode.workflow.then_attaching import (
+    Attacher,
+    is_settled,
+    may_be_attached,
+    result_of_attachment,
+    still_attached,
+)
 from patchmode.workflow.together import all_of
 
 FINISHED, INTERRUPTED = "finished", "interrupted"
@@ -88,7 +96,9 @@ async def apply_plan(
         1. refuse a plan for another target, or one that would newly hand a machine to Azure's own patching unasked;
         2. look first after what an earlier process sent;
         3. send the rest, in plan order, fairly among subscriptions and regions;
-        4. watch each to its end; the read that shows the end verifies it.
+        4. watch each to its end; the read that shows the end verifies it;
+        5. attach the schedule that the plan names to each machine whose settings stand and were verified. A rollback
+           takes such schedules off again before it touches any setting.
 
     Args:
         journal: open for writing; closed when this returns or raises.
@@ -196,6 +206,7 @@ class _Application:
             patience_s=options.operation_timeout_s,
             remark=self._remark,
         )
+        self._attacher = Attacher(journal, azure, clock=clock, may_send=self._may_send, ended=self._attachment_ended)
         self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock, may_send=self._may_send)
 
     async def carry_out(self) -> None:
@@ -209,19 +220,48 @@ class _Application:
         fresh = [entry for entry in todo if entry.step in {Step.PENDING, Step.ENDED}]
         queue = iter([*interleave(intended), *interleave(fresh)])
         self._tell(None)
+        if self._journal.plan.first_detach:
+            await self._detach_first()
+            await all_of([self._send_all(queue), self._follower.run()])
+        else:
+            await all_of([self._send_then_close(queue), self._attacher.run()])
+
+    async def _detach_first(self) -> None:
+        """No setting is touched before every schedule that this plan takes off is off, or known not to be."""
+        self._attacher.offer(self._attacher.entries)
+        self._attacher.close()
+        await self._attacher.run()
+
+    async def _send_then_close(self, queue: Iterator[JournalEntry]) -> None:
+        changed = {entry.change.id for entry in self._entries}
+        ready = (machine_id for machine_id, result in self._results.items() if may_be_attached(result))
+        self._attacher.offer([*ready, *(one for one in self._attacher.entries if one not in changed)])
         await all_of([self._send_all(queue), self._follower.run()])
+        self._attacher.close()
 
     def report(self) -> RunReport:
         """The run's report as it stands now."""
         results = [self._result(entry) for entry in self._entries]
-        unsent = any(result.result is Result.NOT_SENT for result in results)
+        attachments = self._attachment_results(results)
+        unsent = any(result.result is Result.NOT_SENT for result in results) or any(
+            one.result is AttachEnd.NOT_SENT and not is_settled(one) for one in attachments
+        )
         return make_report(
             self._journal.run,
             self._journal.plan,
             state=INTERRUPTED if unsent and self._stop.is_set() else FINISHED,
             requests=add_requests(self._journal.requests(), self._sent()),
             results=results,
+            attachments=attachments,
         )
+
+    def _attachment_results(self, results: Sequence[ChangeResult]) -> list[AttachResult]:
+        settled = {one.id: one for one in results}
+        known = self._attacher.results
+        return [
+            known.get(machine_id) or result_of_attachment(entry, settled.get(machine_id))
+            for machine_id, entry in self._attacher.entries.items()
+        ]
 
     async def _send_all(self, queue: Iterator[JournalEntry]) -> None:
         self._senders = min(self._options.concurrency, len(self._entries))
@@ -233,6 +273,10 @@ class _Application:
             entry = next(queue, None)
             if entry is None:
                 break
+            if self._must_wait(entry.change.id):
+                attachment = self._attacher.entries[entry.change.id]
+                await self._landed([still_attached(attachment, self._attacher.results.get(entry.change.id))])
+                continue
             if self._options.max_failures is None:
                 await self._sender.carry_out(entry)
                 self._tell(None)
@@ -243,6 +287,13 @@ class _Application:
             await self._settle(settled)
         self._senders -= 1
         self._hurry()
+
+    def _must_wait(self, machine_id: ResourceId) -> bool:
+        """Whether a machine's schedule should have come off first and did not."""
+        if not self._journal.plan.first_detach or machine_id not in self._attacher.entries:
+            return False
+        result = self._attacher.results.get(machine_id)
+        return result is None or not result.is_fine
 
     async def _settle(self, settled: asyncio.Event) -> None:
         self._settling += 1
@@ -269,6 +320,19 @@ class _Application:
             self._tell(result)
             if settled := self._settled.pop(result.id, None):
                 settled.set()
+            if may_be_attached(result) and not self._journal.plan.first_detach:
+                self._attacher.offer([result.id])
+        self._spend()
+
+    async def _attachment_ended(self, result: AttachResult) -> None:
+        await self._journal.end_attachment(result, requests=self._sent())
+        self._failures += result.result in _BAD_ENDS
+        if result.error is not None:
+            self._errors[result.id] = result.error
+        self._tell(None)
+        self._spend()
+
+    def _spend(self) -> None:
         budget = self._options.max_failures
         if budget is not None and not self._budget_is_spent:
             self._budget_is_spent = budget.is_spent(self._failures, len(self._entries))
@@ -302,6 +366,8 @@ class _Application:
                 not_sent=self._ends[Result.NOT_SENT],
                 waiting=waiting,
                 not_started=total - ended - waiting,
+                attached=len(self._attacher.results),
+                to_attach=len(self._attacher.entries),
                 latest=latest,
                 errors=self._errors,
             )
@@ -310,6 +376,10 @@ class _Application:
     def _remark(self, text: str) -> None:
         if self._observer is not None:
             self._observer.remarked(text)
+
+
+_BAD_ENDS = frozenset({AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
+"""What of attaching counts against a failure budget."""
 
 
 def _is_over(entry: JournalEntry) -> bool:

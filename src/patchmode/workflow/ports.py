@@ -21,9 +21,10 @@ from patchmode.model.schedule import (
     ScopeFilter,
 )
 from patchmode.model.target import Target
-from patchmode.workflow.run_ports import JournalEntry, Observer, Progress, RunJournal, Step
+from patchmode.workflow.run_ports import AttachmentEntry, JournalEntry, Observer, Progress, RunJournal, Step
 
 __all__ = [
+    "AttachmentEntry",
     "Authorization",
     "Azure",
     "Clock",

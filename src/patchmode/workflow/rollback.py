@@ -6,13 +6,22 @@ Must not: write, or decide by itself what can be undone; `rules.rollback` does.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from patchmode.model.attachment import AttachAction, AttachEnd
 from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.rules.prediction import predict
 from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, RunJournal, Step
+from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, RunJournal, Step
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
+from patchmode.workflow.then_attaching import detach_obstacle
+
+MACHINE_REPLACED = "machine-replaced"
+_ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
+"""What a rollback takes off again; what was attached before the run stays."""
 
 
 async def make_rollback_plan(
@@ -23,7 +32,9 @@ async def make_rollback_plan(
     Steps:
         1. take every change that the run applied, or may have applied;
         2. read those machines again from their providers, by the page where that is cheaper;
-        3. ask the rules for the inverse of each; what cannot be undone is skipped with the rule that says so.
+        3. ask the rules for the inverse of each; what cannot be undone is skipped with the rule that says so;
+        4. name the assignments that the run made: they come off first, but for machines that Azure would then patch at
+           will.
 
     Args:
         azure: a connection to the run's target; reading is enough.
@@ -33,7 +44,8 @@ async def make_rollback_plan(
         tool_version: stands in the plan file.
 
     Returns:
-        A plan whose scope is the run's changes: each ends as change, unchanged, skipped or unreadable.
+        A plan whose scope is the run's changes, and the machines that it only attached: each ends as change, unchanged,
+        skipped or unreadable.
 
     Raises:
         StorageError: the journal cannot be read.
@@ -46,10 +58,17 @@ async def make_rollback_plan(
         for entry, reading in zip(undoable, readings, strict=True)
     ]
     untouched = [_left_alone(entry) for entry in entries if not _may_have_changed(entry)]
+    wanted = WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None)
+    detachments, kept = await _detachments(azure, journal, wanted)
+    changed = {str(entry.change.id) for entry in entries}
+    schedules_kept = {end.id: end for end in kept if isinstance(end, Skipped)}
+    ends = [schedules_kept.get(end.id, end) if isinstance(end, Unchanged) else end for end in ends]
+    ends += [end for end in kept if str(end.id) not in changed]
+    replaced = {end.id for end in ends if isinstance(end, Skipped) and end.rule == MACHINE_REPLACED}
     return Plan(
         target=azure.target,
         scope=(f"--run {journal.run}",),
-        wanted=WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None),
+        wanted=wanted,
         changes=tuple(end for end in ends if isinstance(end, Change)),
         unchanged=tuple(end for end in ends if isinstance(end, Unchanged)),
         skipped=(*(end for end in ends if isinstance(end, Skipped)), *untouched),
@@ -57,7 +76,45 @@ async def make_rollback_plan(
         created_at=clock.now(),
         tool_version=tool_version,
         rollback_of=journal.run,
+        first_detach=tuple(one for one in detachments if one.id not in replaced),
     )
+
+
+async def _detachments(
+    azure: Azure, journal: RunJournal, wanted: WantedSettings
+) -> tuple[list[Detachment], list[Unchanged | Skipped | Unreadable]]:
+    """The assignments to take off again, and what becomes of the settings of those machines: as a rule nothing.
+
+    A machine that Azure would patch at will without its schedule keeps it, and is skipped for that reason.
+    """
+    entries = [entry for entry in journal.attachments() if _may_be_attached(entry)]
+    sweeper = Sweeper(azure.provider, (entry.id for entry in entries))
+    readings = await sweeper.read([Wanted(entry.id, entry.kind) for entry in entries])
+    detachments: list[Detachment] = []
+    ends: list[Unchanged | Skipped | Unreadable] = []
+    for entry in entries:
+        machine = readings[entry.id].machine
+        if machine is None:
+            ends.append(_unreadable(entry.id, readings[entry.id]))
+            continue
+        machine = replace(machine, id=entry.id)
+        obstacle = detach_obstacle(machine, wanted)
+        outcome = predict(machine.settings, machine)
+        if obstacle is not None:
+            ends.append(Skipped(entry.id, obstacle.rule, obstacle.message, obstacle.fix, outcome))
+            continue
+        ends.append(Unchanged(entry.id, entry.kind, outcome))
+        name = entry.result.assignment if entry.result and entry.result.assignment else entry.name
+        detachments.append(Detachment(entry.id, entry.kind, entry.configuration, name))
+    return detachments, ends
+
+
+def _may_be_attached(entry: AttachmentEntry) -> bool:
+    if entry.action is not AttachAction.ATTACH:
+        return False
+    if entry.step is Step.INTENDED:
+        return True
+    return entry.result is not None and entry.result.result in _ATTACHED
 
 
 def _may_have_changed(entry: JournalEntry) -> bool:
@@ -80,9 +137,13 @@ def _undo(
     entry: JournalEntry, reading: Reading, *, allow_azure_managed: bool
 ) -> Change | Unchanged | Skipped | Unreadable:
     if reading.machine is None:
-        reason = reading.error.message if reading.error else "the provider did not answer"
-        return Unreadable(str(entry.change.id), reason)
+        return _unreadable(entry.change.id, reading)
     return plan_rollback_of(entry.change, reading.machine, allow_azure_managed=allow_azure_managed)
+
+
+def _unreadable(machine_id: ResourceId, reading: Reading) -> Unreadable:
+    reason = reading.error.message if reading.error else "the provider did not answer"
+    return Unreadable(str(machine_id), reason)
 
 
 def _left_alone(entry: JournalEntry) -> Skipped:

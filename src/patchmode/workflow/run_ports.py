@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from patchmode.model.attachment import AttachAction, AttachResult
+from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import ChangeResult, MachineError
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
@@ -43,6 +45,24 @@ class JournalEntry:
     intended_at: datetime | None = None
     started_at: datetime | None = None
     result: ChangeResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentEntry:
+    """One attachment, or one detachment, of a run as the journal knows it."""
+
+    id: ResourceId
+    """The machine."""
+    kind: MachineKind
+    action: AttachAction
+    configuration: ResourceId
+    name: str
+    """Of the assignment."""
+    change: Change | None = None
+    """What must stand before it is attached; None: the machine was as wanted when the plan was made."""
+    step: Step = Step.PENDING
+    """`INTENDED`: the request may have been sent. There is no `STARTED`: Azure does it while the request lasts."""
+    result: AttachResult | None = None
 
 
 class RunJournal(Protocol):
@@ -91,6 +111,18 @@ class RunJournal(Protocol):
         """Commit what a verification found for a change that has ended."""
         ...
 
+    def attachments(self) -> Sequence[AttachmentEntry]:
+        """Every attachment or detachment of the plan, in plan order."""
+        ...
+
+    async def intend_attachment(self, machine_id: ResourceId, *, at: datetime) -> None:
+        """Commit that the request to attach or to detach is about to leave."""
+        ...
+
+    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+        """Commit an attachment's or detachment's final result."""
+        ...
+
     def close(self, *, state: str) -> None:
         """Commit the run's state (`finished`, `interrupted`) and release the lock. Safe to repeat."""
         ...
@@ -116,6 +148,10 @@ class Progress:
     waiting: int = 0
     """Sent, operation not yet at its end."""
     not_started: int = 0
+    attached: int = 0
+    """Machines whose attachment, or detachment, has come to an end."""
+    to_attach: int = 0
+    """Nought where the plan attaches and detaches nothing."""
     latest: ChangeResult | None = None
     errors: Mapping[str, MachineError] = field(default_factory=dict)
 

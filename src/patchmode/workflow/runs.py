@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from patchmode.errors import PatchmodeError
+from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport
 from patchmode.model.plan import Plan
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
+from patchmode.workflow.then_attaching import result_of_attachment
 
 
 def report_of(journal: RunJournal) -> RunReport:
@@ -22,12 +24,15 @@ def report_of(journal: RunJournal) -> RunReport:
     Raises:
         StorageError: the journal is damaged.
     """
+    results = [result_of(entry) for entry in journal.entries()]
+    settled = {one.id: one for one in results}
     return make_report(
         journal.run,
         journal.plan,
         state=journal.state,
         requests=journal.requests(),
-        results=[result_of(entry) for entry in journal.entries()],
+        results=results,
+        attachments=[result_of_attachment(entry, settled.get(entry.id)) for entry in journal.attachments()],
     )
 
 
@@ -62,7 +67,13 @@ def not_sent(entry: JournalEntry, code: str, because: str) -> ChangeResult:
 
 
 def make_report(
-    run: str, plan: Plan, *, state: str, requests: Mapping[str, int], results: Sequence[ChangeResult]
+    run: str,
+    plan: Plan,
+    *,
+    state: str,
+    requests: Mapping[str, int],
+    results: Sequence[ChangeResult],
+    attachments: Sequence[AttachResult] = (),
 ) -> RunReport:
     """A run's report, its counts checked.
 
@@ -72,6 +83,7 @@ def make_report(
         state: `running`, `interrupted` or `finished`.
         requests: HTTP method → requests sent, all sessions together.
         results: one for each change, in plan order.
+        attachments: one for each machine that the plan attaches a schedule to or takes one off, in plan order.
 
     Raises:
         PatchmodeError: the counts do not add up to the scope, which is a defect.
@@ -81,7 +93,7 @@ def make_report(
     if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
         raise PatchmodeError(msg, advice="Please report it; `patchmode verify` shows what is true.")
-    return RunReport(run, state, counts, dict(requests), tuple(results), plan.target)
+    return RunReport(run, state, counts, dict(requests), tuple(results), plan.target, tuple(attachments))
 
 
 def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
+from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ChangeResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.journal import Journal
-from patchmode.workflow.ports import JournalEntry, PatchAnswer
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, PatchAnswer
 
 
 class DyingJournal:
@@ -58,6 +59,15 @@ class DyingJournal:
 
     async def verified(self, result: ChangeResult) -> None:
         await self._step(lambda: self._journal.verified(result))
+
+    def attachments(self) -> Sequence[AttachmentEntry]:
+        return self._journal.attachments()
+
+    async def intend_attachment(self, machine_id: ResourceId, *, at: datetime) -> None:
+        await self._step(lambda: self._journal.intend_attachment(machine_id, at=at))
+
+    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+        await self._step(lambda: self._journal.end_attachment(result, requests=requests))
 
     def close(self, *, state: str) -> None:
         # A dead process commits nothing more.

@@ -204,7 +204,7 @@ class FleetDouble:
         return self
 
     @property
-    def graph(self) -> MaintenanceDouble:
+    def graph(self) -> Any:
         """What became of runs is known to Resource Graph alone; machines it has none, as it is never used to verify."""
         return self.schedules
 
@@ -219,7 +219,7 @@ class FleetDouble:
         return self.schedules
 
     @property
-    def authorization(self) -> "FleetDouble":
+    def authorization(self) -> Any:
         return self
 
     # ports.Authorization, as far as reading schedules needs it

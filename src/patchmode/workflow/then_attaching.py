@@ -1,0 +1,276 @@
+"""The assignments of a run: attached once a machine's settings were verified, or taken off before they are touched.
+
+For each machine: see that its settings stand, look at its assignments, commit the intent, send the one request, look
+again, commit the end. Azure does it while the request lasts and it is safe to repeat, so that what a kill leaves behind
+is settled by looking.
+
+Must not: attach to a machine whose settings were not seen to stand just now, or take a schedule off where Azure would
+then patch the machine at will.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from patchmode.errors import RequestError
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
+from patchmode.model.machine import Machine
+from patchmode.model.outcome import ChangeResult, MachineError, Result
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Plan, Unchanged, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
+from patchmode.rules.planning import plan_machine
+from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstacle
+from patchmode.rules.verification import differences
+from patchmode.workflow.attaching import AT_ONCE, refused, written
+from patchmode.workflow.planning import wanted_of
+from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
+from patchmode.workflow.refusals import is_signed_out, signed_out
+from patchmode.workflow.together import all_of
+
+NOT_VERIFIED = "SettingsNotVerified"
+RESUME = "Take the run up with `patchmode runs resume`."
+_SETTINGS = ".patchSettings"
+Ended = Callable[[AttachResult], Awaitable[None]]
+
+
+class Attacher:
+    """Attaches or detaches what a run's plan names, a few machines at a time.
+
+    Args:
+        journal: the run's: nothing is sent that it has not committed.
+        azure: a connection that may write.
+        clock: the time of each end.
+        may_send: asked before each machine; no: it has no turn in this session.
+        ended: called with each end once it is committed; awaited.
+    """
+
+    def __init__(
+        self, journal: RunJournal, azure: Azure, *, clock: Clock, may_send: Callable[[], bool], ended: Ended
+    ) -> None:
+        self._journal = journal
+        self._azure = azure
+        self._clock = clock
+        self._may_send = may_send
+        self._ended = ended
+        self._plan = journal.plan
+        self.entries = {entry.id: entry for entry in journal.attachments()}
+        """By machine, as they were when this session began."""
+        self.results = {entry.id: entry.result for entry in self.entries.values() if entry.result and is_over(entry)}
+        """What has ended for good."""
+        self._queue: asyncio.Queue[AttachmentEntry | None] = asyncio.Queue()
+        self._configuration: MaintenanceConfiguration | RequestError | None = None
+        self._reading = asyncio.Lock()
+
+    def offer(self, machine_ids: Iterable[ResourceId]) -> None:
+        """Give these machines their turn; one that has none in the plan, or had it before, is passed over."""
+        for machine_id in machine_ids:
+            entry = self.entries.get(machine_id)
+            if entry is not None and machine_id not in self.results:
+                self._queue.put_nowait(entry)
+
+    def close(self) -> None:
+        """Nothing more will be offered: `run` returns once every machine offered has ended."""
+        for _ in range(AT_ONCE):
+            self._queue.put_nowait(None)
+
+    async def run(self) -> None:
+        """Work until `close` was called and the queue is empty.
+
+        Raises:
+            PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
+        """
+        if self.entries:
+            await all_of(self._work() for _ in range(AT_ONCE))
+
+    async def _work(self) -> None:
+        while (entry := await self._queue.get()) is not None:
+            if not self._may_send():
+                continue
+            result = (await self._carry_out(entry)).at(self._clock.now())
+            self.results[entry.id] = result
+            await self._ended(result)
+
+    async def _carry_out(self, entry: AttachmentEntry) -> AttachResult:
+        try:
+            machine = await self._azure.provider.get(entry.id, entry.kind)
+            standing = await self._azure.maintenance.assignments_on(entry.id)
+        except RequestError as error:
+            return _unread(entry, error)
+        if entry.action is AttachAction.DETACH:
+            return await self._detach(entry, machine, standing)
+        unverified = unverified_because(entry, machine, self._plan)
+        if unverified is not None:
+            return not_verified(entry, unverified)
+        configuration = await self._read_configuration()
+        if isinstance(configuration, RequestError):
+            return _unread(entry, configuration)
+        obstacle = attach_obstacle(machine, configuration)
+        return refused(str(entry.id), obstacle) if obstacle else await self._attach(entry, machine, standing)
+
+    async def _attach(
+        self, entry: AttachmentEntry, machine: Machine, standing: Sequence[ConfigurationAssignment]
+    ) -> AttachResult:
+        there = next((one for one in standing if one.configuration == entry.configuration), None)
+        if there is not None:
+            # It was not there when this run committed its intent, so it is this run's: a rollback takes it off again.
+            is_ours = entry.step is Step.INTENDED and _is_called(there, entry.name)
+            end = AttachEnd.ATTACHED if is_ours else AttachEnd.UNCHANGED
+            return AttachResult(str(entry.id), end, assignment=there.name)
+        taken = name_obstacle(standing, entry.name)
+        if taken is not None:
+            return refused(str(entry.id), taken)
+        await self._journal.intend_attachment(entry.id, at=self._clock.now())
+
+        async def write() -> None:
+            await self._azure.maintenance_writer.attach(machine.id, machine.location, entry.name, entry.configuration)
+
+        async def stands() -> bool:
+            return await self._find(entry) is not None
+
+        return await written(str(entry.id), entry.name, AttachEnd.ATTACHED, write, stands)
+
+    async def _detach(
+        self, entry: AttachmentEntry, machine: Machine, standing: Sequence[ConfigurationAssignment]
+    ) -> AttachResult:
+        if not any(_is(one, entry) for one in standing):
+            end = AttachEnd.DETACHED if entry.step is Step.INTENDED else AttachEnd.UNCHANGED
+            return AttachResult(str(entry.id), end, assignment=entry.name)
+        obstacle = detach_obstacle(machine, self._plan.wanted)
+        if obstacle is not None:
+            return refused(str(entry.id), obstacle)
+        await self._journal.intend_attachment(entry.id, at=self._clock.now())
+
+        async def write() -> None:
+            await self._azure.maintenance_writer.detach(entry.id, entry.name)
+
+        async def gone() -> bool:
+            return await self._find(entry) is None
+
+        return await written(str(entry.id), entry.name, AttachEnd.DETACHED, write, gone)
+
+    async def _find(self, entry: AttachmentEntry) -> ConfigurationAssignment | None:
+        standing = await self._azure.maintenance.assignments_on(entry.id)
+        return next((one for one in standing if _is(one, entry)), None)
+
+    async def _read_configuration(self) -> MaintenanceConfiguration | RequestError:
+        wish = self._plan.then_attach
+        assert wish is not None  # noqa: S101 - only such plans attach, for the type checker
+        async with self._reading:
+            if self._configuration is None:
+                try:
+                    self._configuration = await self._azure.maintenance.configuration(wish.configuration)
+                except RequestError as error:
+                    self._configuration = error
+        return self._configuration
+
+
+def is_over(entry: AttachmentEntry) -> bool:
+    """What was never sent has its turn when the run is taken up."""
+    return entry.result is not None and entry.result.result is not AttachEnd.NOT_SENT
+
+
+def may_be_attached(result: ChangeResult) -> bool:
+    """Whether a change ended so that its machine may be given the schedule: this run set it, and it was verified."""
+    return result.result is Result.APPLIED and result.verification is not None and result.verification.verified
+
+
+def detach_obstacle(machine: Machine, wanted: WantedSettings) -> Obstacle | None:
+    """Why a schedule is not taken off a machine: Azure would patch and reboot it at will from then on.
+
+    Args:
+        machine: as its provider shows it now.
+        wanted: whether that was asked for by name.
+
+    Source: an Azure-Managed machine with a schedule attached has failing runs only, and without one Azure patches it
+    (the decision table of "Scheduled patching prerequisites" and of "Automatic guest patching").
+    """
+    asked_for = wanted.orchestration is Orchestration.AZURE_MANAGED
+    if asked_for or machine.orchestration is not Orchestration.AZURE_MANAGED:
+        return None
+    return Obstacle(
+        "would-autopatch",
+        "Its patch orchestration is Azure Managed by now: without a schedule Azure patches and reboots it at will.",
+        "Set another orchestration first, or roll back with --allow-azure-managed.",
+    )
+
+
+def unverified_because(entry: AttachmentEntry, machine: Machine, plan: Plan) -> str | None:
+    """Why a machine's settings do not stand as the plan wants them, as just read; None: they do."""
+    if entry.change is not None:
+        moved = [one for one in differences(entry.change, machine.document or {}) if _SETTINGS in one.path]
+        return None if not moved else f"{moved[0].path} is {moved[0].found} instead of {moved[0].expected}"
+    if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted)), Unchanged):
+        return None
+    return "it is no longer set as wanted, which it was when the plan was made"
+
+
+def not_verified(entry: AttachmentEntry, because: str) -> AttachResult:
+    """The result of a machine that does not get the schedule because its settings were not seen to stand."""
+    error = MachineError(
+        NOT_VERIFIED,
+        f"The schedule was not attached to {entry.id}: {because}.",
+        may_have_been_applied=False,
+        advice="Make a new plan with --then-attach once the machine is right.",
+    )
+    return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
+
+
+def is_settled(result: AttachResult) -> bool:
+    """Whether nothing was sent because of what became of the machine's settings: a resume finds nothing to do there."""
+    return result.error is not None and result.error.code == NOT_VERIFIED
+
+
+def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -> AttachResult:
+    """What is known of one attachment, whatever step it has come to.
+
+    Args:
+        entry: as the journal has it.
+        settled: what became of the machine's change; None: it has none.
+    """
+    if entry.step is Step.ENDED and entry.result is not None:
+        return entry.result
+    doing = "attached" if entry.action is AttachAction.ATTACH else "taken off"
+    if entry.step is Step.INTENDED:
+        message = f"The schedule may have been {doing} on {entry.id}, and how it ended was not written down."
+        error = MachineError("Interrupted", message, may_have_been_applied=True, advice=RESUME)
+        return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
+    if settled is not None and settled.result is not Result.NOT_SENT and not may_be_attached(settled):
+        return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
+    message = f"Nothing was sent: the schedule of {entry.id} had not had its turn."
+    error = MachineError("Pending", message, may_have_been_applied=False, advice=RESUME)
+    return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
+
+
+def still_attached(entry: AttachmentEntry, result: AttachResult | None) -> ChangeResult:
+    """The result of a change that has to wait because its machine's schedule was not taken off."""
+    because = result.error.message if result is not None and result.error is not None else "it had no turn"
+    error = MachineError(
+        "StillAttached",
+        f"Nothing was sent to {entry.id}: its schedule comes off first, and was not taken off: {because}",
+        may_have_been_applied=False,
+        advice=RESUME,
+    )
+    return ChangeResult(entry.id, Result.NOT_SENT, error)
+
+
+def _is_called(assignment: ConfigurationAssignment, name: str) -> bool:
+    return assignment.name.casefold() == name.casefold()
+
+
+def _is(assignment: ConfigurationAssignment, entry: AttachmentEntry) -> bool:
+    return assignment.configuration == entry.configuration and _is_called(assignment, entry.name)
+
+
+def _unread(entry: AttachmentEntry, error: RequestError) -> AttachResult:
+    if is_signed_out(error):
+        raise signed_out(error) from error
+    is_uncertain = entry.step is Step.INTENDED
+    return AttachResult(
+        str(entry.id),
+        AttachEnd.UNKNOWN if is_uncertain else AttachEnd.NOT_SENT,
+        assignment=entry.name if is_uncertain else None,
+        error=MachineError(error.code, error.message, is_uncertain, error.advice or RESUME, error.status),
+        request_id=error.request_id,
+        correlation_id=error.correlation_id,
+    )

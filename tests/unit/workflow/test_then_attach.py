@@ -1,0 +1,320 @@
+"""Settings, verify, attach, verify: for each machine in that order, whatever dies meanwhile; and all of it undone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.unit.workflow import run_doubles as runs
+from tests.unit.workflow.fleet_double import (
+    SUBSCRIPTION,
+    FleetDouble,
+    LoopClock,
+    machine_id,
+    run_virtually,
+    settings_of,
+    vm,
+)
+from tests.unit.workflow.maintenance_double import configuration, configuration_id
+
+from patchmode.errors import RejectedError
+from patchmode.model.attachment import AttachEnd
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import Outcome, OutcomeKind, Result, RunReport
+from patchmode.model.plan import Plan, ThenAttach, Unchanged
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import ConfigurationAssignment
+from patchmode.store.runs import RunStore
+from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.runs import report_of
+
+WEEKLY = configuration_id("weekly", subscription=SUBSCRIPTION)
+OTHER = configuration_id("other", subscription=SUBSCRIPTION)
+ASSIGNMENT = "weekly"
+STEPS = 16
+"""What an undisturbed run of the mixed fleet writes down, three machines at a time."""
+
+
+def prepared(name: str) -> dict[str, object]:
+    document = vm(name)
+    settings_of(document).update(
+        patchMode="AutomaticByPlatform", automaticByPlatformSettings={"bypassPlatformSafetyChecksOnUserSchedule": True}
+    )
+    return document
+
+
+def fleet(*changed: str, right: tuple[str, ...] = ()) -> FleetDouble:
+    azure = FleetDouble([*(vm(name) for name in changed), *(prepared(name) for name in right)])
+    azure.schedules.configurations = [configuration(WEEKLY), configuration(OTHER)]
+    azure.schedules.before_attach = lambda one: _refuse_unprepared(azure, one)
+    return azure
+
+
+def _refuse_unprepared(azure: FleetDouble, one: ResourceId) -> None:
+    settings = settings_of(azure.machines[one].document)
+    bypass = settings.get("automaticByPlatformSettings", {}).get("bypassPlatformSafetyChecksOnUserSchedule")
+    if settings["patchMode"] != "AutomaticByPlatform" or not bypass:
+        raise RejectedError("not prepared", code="UnsupportedResourceOperation", status=400)
+
+
+def plan_of(azure: FleetDouble, *, right: tuple[str, ...] = ()) -> Plan:
+    outcome = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
+    return replace(
+        azure.plan(),
+        unchanged=tuple(Unchanged(machine_id(name), MachineKind.VM, outcome) for name in right),
+        then_attach=ThenAttach(WEEKLY, ASSIGNMENT),
+    )
+
+
+def attached(azure: FleetDouble) -> set[tuple[str, str, str]]:
+    return {(one.machine.name, one.name, one.configuration.name) for one in azure.schedules.assignments}
+
+
+def ends(report: RunReport) -> dict[str, AttachEnd]:
+    return {ResourceId.parse(one.id).name: one.result for one in report.attachments}
+
+
+def code_of(report: RunReport, name: str) -> str:
+    error = next(one.error for one in report.attachments if one.id.endswith(f"/{name}"))
+    assert error is not None
+    return error.code
+
+
+def test_changed_and_right_machines_are_attached_and_others_are_unchanged() -> None:
+    azure = fleet("web", right=("db", "app"))
+    azure.schedules.assignments = [ConfigurationAssignment("by-hand", machine_id("app"), WEEKLY)]
+    report = runs.apply_all(azure, plan=plan_of(azure, right=("db", "app")))
+    assert report.counts.applied == report.counts.verified == 1
+    assert ends(report) == {"web": AttachEnd.ATTACHED, "db": AttachEnd.ATTACHED, "app": AttachEnd.UNCHANGED}
+    assert attached(azure) == {("web", "weekly", "weekly"), ("db", "weekly", "weekly"), ("app", "by-hand", "weekly")}
+
+
+def test_settings_are_verified_before_each_attach_and_the_attach_after() -> None:
+    azure = fleet("web")
+    runs.apply_all(azure, plan=plan_of(azure))
+    told = [f"{method} {what.split('/')[-1].split(' of ')[0]}" for method, what in azure.log]
+    patched, put = told.index("PATCH web"), next(at for at, text in enumerate(told) if text.startswith("PUT"))
+    assert patched < put
+    assert any(text in {"GET web", "GET list web"} for text in told[patched + 1 : put])
+    assert azure.log[-1] == ("GET", f"assignments of {machine_id('web')}")
+
+
+def test_machine_whose_change_failed_is_not_attached() -> None:
+    azure = fleet("web", "bad")
+    azure.machines[machine_id("bad")].faults.extend(["ScopeLocked:409"] * 9)
+    report = runs.apply_all(azure, plan=plan_of(azure))
+    assert ends(report) == {"web": AttachEnd.ATTACHED, "bad": AttachEnd.NOT_SENT}
+    assert code_of(report, "bad") == "SettingsNotVerified"
+    assert report.state == "finished"
+    assert attached(azure) == {("web", "weekly", "weekly")}
+
+
+def test_machine_with_another_leaf_changed_is_applied_and_not_attached() -> None:
+    azure = fleet("web")
+    azure.after_write = lambda one: azure.machines[one].document["tags"].update(owner="someone")
+    report = runs.apply_all(azure, plan=plan_of(azure))
+    assert (report.counts.applied, report.counts.verified) == (1, 0)
+    assert ends(report) == {"web": AttachEnd.NOT_SENT}
+    assert attached(azure) == set()
+
+
+def test_right_machine_that_was_set_back_since_the_plan_is_not_attached() -> None:
+    azure = fleet(right=("db",))
+    plan = plan_of(azure, right=("db",))
+    settings_of(azure.machines[machine_id("db")].document)["patchMode"] = "Manual"
+    report = runs.apply_all(azure, plan=plan)
+    assert ends(report) == {"db": AttachEnd.NOT_SENT}
+    assert code_of(report, "db") == "SettingsNotVerified"
+    assert azure.count("PUT") == 0
+
+
+def test_name_that_holds_another_configuration_is_not_overwritten() -> None:
+    azure = fleet("web")
+    azure.schedules.assignments = [ConfigurationAssignment("weekly", machine_id("web"), OTHER)]
+    report = runs.apply_all(azure, plan=plan_of(azure))
+    assert ends(report) == {"web": AttachEnd.REFUSED}
+    assert attached(azure) == {("web", "weekly", "other")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        ("lost-after", AttachEnd.ATTACHED),
+        ("lost-before", AttachEnd.ATTACHED),
+        ("not-sent", AttachEnd.NOT_SENT),
+        ("LinkedAuthorizationFailed:403", AttachEnd.FAILED),
+    ],
+)
+def test_each_answer_of_the_attach(fault: str, end: AttachEnd) -> None:
+    azure = fleet("web")
+    azure.schedules.faults["weekly"].append(fault)
+    report = runs.apply_all(azure, plan=plan_of(azure))
+    assert ends(report) == {"web": end}
+    assert report.counts.applied == 1
+
+
+def test_configuration_deleted_meanwhile_attaches_nothing_and_a_resume_does() -> None:
+    azure = fleet("web")
+    azure.schedules.configurations = []
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=plan_of(azure))
+        assert ends(report) == {"web": AttachEnd.NOT_SENT}
+        assert report.counts.verified == 1
+        azure.schedules.configurations = [configuration(WEEKLY)]
+        assert ends(runs.apply_in(store, azure)) == {"web": AttachEnd.ATTACHED}
+
+
+def test_failures_of_attaching_spend_the_budget() -> None:
+    names = tuple(f"db-{number}" for number in range(30))
+    azure = fleet(right=names)
+    azure.schedules.faults["weekly"].extend(["AuthorizationFailed:403"] * 30)
+    options = ApplyOptions(max_failures=MaxFailures(count=1))
+    plan = plan_of(azure, right=names)
+    report = runs.apply_all(azure, plan=plan, options=options)
+    assert 1 <= sum(end is AttachEnd.FAILED for end in ends(report).values()) <= 8
+
+
+# ------------------------------------------------------------------------------------------------ killed and resumed
+
+
+def mixed() -> FleetDouble:
+    azure = fleet("plain", "refused", "lost", right=("db", "app", "kept"))
+    azure.machines[machine_id("refused")].faults.extend(["ScopeLocked:409"] * 99)
+    azure.schedules.assignments = [ConfigurationAssignment("by-hand", machine_id("kept"), WEEKLY)]
+    return azure
+
+
+RIGHT = ("db", "app", "kept")
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("step", range(STEPS))
+def test_killed_at_any_step_and_resumed_ends_the_same(step: int, committed: bool) -> None:
+    expected = mixed()
+    undisturbed = runs.apply_all(expected, plan=plan_of(expected, right=RIGHT))
+    azure = mixed()
+    with runs.temporary_store() as store:
+        dies = runs.apply_until(store, azure, plan=plan_of(azure, right=RIGHT), at=step, committed=committed)
+        resumed = runs.apply_in(store, azure)
+        journal = store.open()
+        assert ends(report_of(journal)) == ends(resumed)
+        journal.release()
+    assert dies
+    assert ends(resumed) == ends(undisturbed)
+    assert attached(azure) == attached(expected)
+    assert azure.fleet() == expected.fleet()
+    assert azure.writes() == expected.writes()
+
+
+def test_the_steps_above_are_all_there_are() -> None:
+    azure = mixed()
+    with runs.temporary_store() as store:
+        assert not runs.apply_until(store, azure, plan=plan_of(azure, right=RIGHT), at=STEPS, committed=False)
+
+
+# ------------------------------------------------------------------------------------------------ rollback
+
+
+def roll_back(store: RunStore, azure: FleetDouble, *, allow: bool = False) -> tuple[Plan, RunReport]:
+    async def main() -> tuple[Plan, RunReport]:
+        journal = store.open()
+        plan = await make_rollback_plan(azure, journal, allow_azure_managed=allow, clock=LoopClock())
+        journal.release()
+        undoing = store.create(plan)
+        return plan, await apply_plan(undoing, azure, ApplyOptions(), clock=LoopClock())
+
+    return run_virtually(main())
+
+
+def test_rollback_takes_off_what_the_run_attached_and_nothing_else() -> None:
+    azure = fleet("web", right=("db", "app"))
+    azure.schedules.assignments = [ConfigurationAssignment("by-hand", machine_id("app"), WEEKLY)]
+    before = settings_of(azure.fleet()[str(machine_id("web"))])["patchMode"]
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure, right=("db", "app")))
+        plan, report = roll_back(store, azure)
+    assert {one.id.name for one in plan.first_detach} == {"web", "db"}
+    assert plan.counts["scope"] == 2
+    assert ends(report) == {"web": AttachEnd.DETACHED, "db": AttachEnd.DETACHED}
+    assert attached(azure) == {("app", "by-hand", "weekly")}
+    assert settings_of(azure.fleet()[str(machine_id("web"))])["patchMode"] == before
+
+
+def test_every_schedule_is_off_before_any_setting_is_touched() -> None:
+    azure = fleet("web", "app")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure))
+        sent = len(azure.log)
+        roll_back(store, azure)
+    methods = [method for method, _ in azure.log[sent:] if method in {"DELETE", "PATCH"}]
+    assert methods == ["DELETE", "DELETE", "PATCH", "PATCH"]
+
+
+def test_settings_stay_where_the_schedule_does_not_come_off() -> None:
+    azure = fleet("web")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure))
+        azure.schedules.faults["weekly"].append("ScopeLocked:409")
+        _, report = roll_back(store, azure)
+        assert ends(report) == {"web": AttachEnd.FAILED}
+        assert report.results[0].result is Result.NOT_SENT
+        assert report.results[0].error is not None
+        assert report.results[0].error.code == "StillAttached"
+    assert azure.writes() == {"web": 1}
+
+
+def _azure_managed(azure: FleetDouble, name: str) -> None:
+    settings_of(azure.machines[machine_id(name)].document)["automaticByPlatformSettings"] = {
+        "bypassPlatformSafetyChecksOnUserSchedule": False
+    }
+
+
+@pytest.mark.parametrize("when", ["before-plan", "after-plan"])
+def test_no_machine_becomes_autopatched_by_losing_its_schedule(when: str) -> None:
+    azure = fleet(right=("db",))
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure, right=("db",)))
+
+        async def main() -> tuple[Plan, RunReport | None]:
+            journal = store.open()
+            if when == "before-plan":
+                _azure_managed(azure, "db")
+            plan = await make_rollback_plan(azure, journal, allow_azure_managed=False, clock=LoopClock())
+            journal.release()
+            if when == "before-plan":
+                return plan, None
+            _azure_managed(azure, "db")
+            return plan, await apply_plan(store.create(plan), azure, ApplyOptions(), clock=LoopClock())
+
+        plan, report = run_virtually(main())
+    if report is None:
+        assert [one.rule for one in plan.skipped] == ["would-autopatch"]
+        assert plan.first_detach == ()
+    else:
+        assert ends(report) == {"db": AttachEnd.REFUSED}
+    assert attached(azure) == {("db", "weekly", "weekly")}
+
+
+def killing(step: int) -> Callable[[RunStore, FleetDouble], None]:
+    def kill(store: RunStore, azure: FleetDouble) -> None:
+        async def plan() -> Plan:
+            journal = store.open()
+            made = await make_rollback_plan(azure, journal, allow_azure_managed=False, clock=LoopClock())
+            journal.release()
+            return made
+
+        runs.apply_until(store, azure, plan=run_virtually(plan()), at=step, committed=bool(step % 2))
+
+    return kill
+
+
+@pytest.mark.parametrize("step", range(14))
+def test_rollback_killed_at_a_step_and_resumed_ends_the_same(step: int) -> None:
+    azure = fleet("web", right=("db",))
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure, right=("db",)))
+        killing(step // 2)(store, azure)
+        runs.apply_in(store, azure)
+    assert attached(azure) == set()
+    assert settings_of(azure.machines[machine_id("web")].document)["patchMode"] == "AutomaticByOS"
+    assert azure.writes() == {"web": 2, "db": 0}
