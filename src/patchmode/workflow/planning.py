@@ -116,6 +116,7 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
         changes=tuple(change for change in plan.changes if change.id in ids),
         skipped=(*plan.skipped, *skips),
+        first_detach=tuple(one for one in plan.first_detach if one.id in ids),
     )
 
 
