@@ -7,13 +7,16 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from patchmode.errors import EmptyScopeError, ForbiddenError, RejectedError, RequestError, UsageError
 from patchmode.model.machine import Lock, Machine, MachineKind, Surroundings
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
+from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.narrowing import narrow
+from patchmode.workflow.pointing import Pointed, point
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.reading import AT_ONCE, Documents, Extent, read_documents, with_surroundings_of
 from patchmode.workflow.scoping import Selection, machine_ids, resolve
@@ -50,11 +53,11 @@ class _Found:
             self.machines.setdefault(machine.id, machine)
 
 
-async def take_inventory(azure: Azure, scope: Scope, *, documents: bool) -> Inventory:
+async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: datetime | None = None) -> Inventory:
     """Read every machine in scope.
 
     Steps:
-        1. resolve the selectors;
+        1. resolve the selectors, and look up what schedules, failed runs and pasted text point at;
         2. discover machines through Resource Graph, or through the providers' lists where Resource Graph is refused;
         3. leave out what the filters leave out;
         4. read documents from the providers: of all machines when `documents`, of those named by id in any case;
@@ -64,6 +67,11 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool) -> Inve
         azure: a connection; reading is enough.
         scope: must have a selector.
         documents: whether every machine must carry its provider's document (and etag, where there is one).
+        now: what `--failed-since 7d` counts from, aware; None: the system's time.
+
+    Returns:
+        A machine of which it is not certain whether a named schedule reaches it is skipped with the rule of the doubt,
+        unless another selector takes it.
 
     Raises:
         UsageError: a selector is wrong. EmptyScopeError: nothing is in scope and nothing was unreadable.
@@ -71,11 +79,14 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool) -> Inve
     """
     if not scope.has_selector:
         raise UsageError(
-            "No machines were named.", advice="Give --subscription, --resource-group, --ids, --graph-query or --all."
+            "No machines were named.",
+            advice="Give --subscription, --resource-group, --ids, --schedule, --failed-since, --from-log, … or --all.",
         )
     selection = await resolve(azure, scope)
-    found = await _discover(azure, scope, selection)
+    pointed = await point(azure, scope, selection.readable, now=now or SystemClock().now())
+    found = await _discover(azure, scope, selection, pointed)
     candidates, skipped = narrow(found.machines.values(), scope)
+    skipped += _doubtful(pointed, found, scope)
     out = {entry.id for entry in skipped}
     ids = [entry.id for entry in candidates] if documents else []
     ids += [entry for entry in found.named if entry not in found.machines or not documents]
@@ -95,6 +106,17 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool) -> Inve
     return inventory
 
 
+def _doubtful(pointed: Pointed, found: _Found, scope: Scope) -> list[Skipped]:
+    """Machines that only a doubtful schedule names, as skipped; a filter that leaves one out is the better reason."""
+    left = {
+        machine_id: entry
+        for machine_id, entry in pointed.doubtful.items()
+        if machine_id not in found.machines and machine_id not in found.named
+    }
+    kept, filtered = narrow((machine for machine, _ in left.values()), scope)
+    return [*filtered, *(left[machine.id][1] for machine in kept)]
+
+
 def _joined(candidates: Sequence[Machine], found: _Found, read: Documents, *, documents: bool) -> Iterable[Machine]:
     for machine in candidates:
         if machine.id in read.machines:
@@ -110,12 +132,18 @@ def _refuse_empty(inventory: Inventory) -> None:
         return
     if inventory.skipped:
         count = len(inventory.skipped)
+        doubts = [entry for entry in inventory.skipped if not entry.rule.startswith(("filter-", "exclude-"))]
+        if doubts:
+            raise EmptyScopeError(
+                f"No machine in scope is certain ({count} left out; {doubts[0].rule}: {doubts[0].reason})",
+                advice="`patchmode schedule show` tells the members; name machines with --ids to take them anyway.",
+            )
         rules = ", ".join(f"{rule} {number}" for rule, number in Counter(e.rule for e in inventory.skipped).items())
         raise EmptyScopeError(
             f"The filters left out every machine in scope ({count}: {rules}).", advice="Loosen the filters."
         )
     raise EmptyScopeError(
-        "The scope holds no machine.",
+        " ".join(("The scope holds no machine.", *inventory.notes)),
         advice="Check the names, and with `patchmode doctor` which subscriptions you can see.",
     )
 
@@ -123,8 +151,13 @@ def _refuse_empty(inventory: Inventory) -> None:
 # ------------------------------------------------------------------------------------------------ discovery
 
 
-async def _discover(azure: Azure, scope: Scope, selection: Selection) -> _Found:
-    found = _Found(named=dict.fromkeys(selection.ids))
+async def _discover(azure: Azure, scope: Scope, selection: Selection, pointed: Pointed) -> _Found:
+    found = _Found(
+        machines=dict(pointed.machines),
+        named=dict.fromkeys((*selection.ids, *pointed.named)),
+        unreadable=dict(pointed.unreadable),
+        notes=list(pointed.notes),
+    )
     for query in scope.graph_queries:
         await _ask(azure, query, found)
     try:
@@ -134,7 +167,7 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection) -> _Found:
             f"Resource Graph was refused ({error.code}), so the providers' lists were read instead: power states, the "
             "detected image support and managed resource groups are not known."
         )
-        found.machines.clear()
+        found.machines = dict(pointed.machines)
         found.whole_groups.clear()
         await _discover_in_lists(azure, selection, found)
     return found
