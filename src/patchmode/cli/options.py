@@ -38,7 +38,18 @@ def global_options() -> list[click.Option]:
 GLOBAL_NAMES = frozenset(
     {"help", "cloud", "output", "query", "state_dir", "no_color", "no_progress", "verbose", "quiet"}
 )
-_SELECTORS = ("subscription", "management_group", "resource_group", "ids", "ids_file", "graph_query", "everything")
+_SELECTORS = (
+    "subscription",
+    "management_group",
+    "resource_group",
+    "ids",
+    "ids_file",
+    "graph_query",
+    "schedule",
+    "failed_since",
+    "from_log",
+    "everything",
+)
 _FILTERS = ("os", "location", "tag", "name", "power")
 SCOPE_NAMES = frozenset(
     (*_SELECTORS, *(f"only_{name}" for name in _FILTERS), *(f"exclude_{name}" for name in _FILTERS))
@@ -70,6 +81,23 @@ def _selector_options() -> list[Decorator]:
         click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
         click.option("--ids-file", multiple=True, metavar="FILE|-", help="Resource ids, one a line; - reads stdin."),
         click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
+        click.option(
+            "--schedule",
+            multiple=True,
+            metavar="ID|NAME",
+            help="All machines that a maintenance configuration hits now, static and dynamic.",
+        ),
+        click.option(
+            "--failed-since",
+            metavar="7d|DATE",
+            help="Machines whose last scheduled run since then failed on the prerequisite.",
+        ),
+        click.option(
+            "--from-log",
+            multiple=True,
+            metavar="FILE|-",
+            help="All machines named in pasted text: portal error, activity log, Terraform, az; - reads stdin.",
+        ),
         click.option("--all", "everything", is_flag=True, help="Everything the signed-in principal can see."),
     ]
 

@@ -3,17 +3,22 @@
 Must not: look anything up; the inventory does.
 """
 
+import codecs
 import sys
 from pathlib import Path
 from typing import Any
 
 from patchmode.errors import UsageError
+from patchmode.model.pasted_log import LogReading
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Filters, Scope
+from patchmode.model.since import Since, SinceError
 
 KEEP = "keep"
 """`--to keep`: leave the orchestration alone and set the other settings only."""
+_SAMPLE = 4096
+"""Bytes of a file that are looked at to tell its encoding."""
 _SYSTEMS = ("windows", "linux")
 
 
@@ -35,6 +40,9 @@ def scope_from(options: dict[str, Any]) -> Scope:
         resource_groups=options.pop("resource_group"),
         ids=tuple(ids),
         graph_queries=options.pop("graph_query"),
+        schedules=options.pop("schedule"),
+        failed_since=_since_or_none(options.pop("failed_since")),
+        logs=tuple(_log_in(name) for name in options.pop("from_log")),
         everything=options.pop("everything"),
         include=_filters(options, "only_"),
         exclude=_filters(options, "exclude_"),
@@ -64,8 +72,58 @@ def require_selector(scope: Scope, command: str) -> None:
     if not scope.has_selector:
         raise UsageError(
             f"{command} needs to know which machines.",
-            advice="Give --subscription, --resource-group, --ids, --graph-query, …, or --all.",
+            advice="Give --subscription, --resource-group, --ids, --schedule, --failed-since, …, or --all.",
         )
+
+
+def since_from(text: str, option: str) -> Since:
+    """A point in the past as an option gives it.
+
+    Raises:
+        UsageError: it is none; the message names the option.
+    """
+    try:
+        return Since.parse(text)
+    except SinceError as error:
+        raise UsageError(f"{option}: {error}.", advice="For example: 7d, 36h, 2026-11-01.") from error
+
+
+def _since_or_none(text: str | None) -> Since | None:
+    return None if text is None else since_from(text, "--failed-since")
+
+
+def _log_in(name: str) -> LogReading:
+    from patchmode.rules.log_reading import LOOKED_FOR, read_log
+
+    source = "standard input" if name == "-" else name
+    reading = read_log(decoded(_bytes_of(name)), source=name)
+    if reading.names_nothing:
+        cut = f" {len(reading.cut_short)} ids in it are cut short." if reading.cut_short else ""
+        raise UsageError(
+            f"{source} names no machine.{cut} Looked for: {LOOKED_FOR}.",
+            advice="Paste the whole error or log, or name the machines with --ids.",
+        )
+    return reading
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file of unknown make: UTF-8, or UTF-16 as PowerShell's `>` writes it.
+
+    What is no text in its encoding is replaced and not refused: ids are ASCII, and one odd letter must not hide them.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    if b"\x00" in content[:_SAMPLE]:
+        # No text in UTF-8 holds zeros; in UTF-16 every second byte of ASCII is one, the first or the second.
+        return content.decode("utf-16-be" if content[:1] == b"\x00" else "utf-16-le", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _bytes_of(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise _unreadable(name, error) from error
 
 
 def _filters(options: dict[str, Any], prefix: str) -> Filters:
@@ -131,8 +189,12 @@ def _text_of(name: str) -> str:
             return sys.stdin.read()
         return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UsageError(
-            f"{name} could not be read: {error.strerror}.", advice="Check the path, and that you may read the file."
-        ) from error
+        raise _unreadable(name, error) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not a text file.", advice="Put one resource id on a line, UTF-8.") from error
+
+
+def _unreadable(name: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"{name} could not be read: {error.strerror}.", advice="Check the path, and that you may read the file."
+    )

@@ -1,0 +1,125 @@
+"""`patchmode/schedule-failures/v1`: the history of scheduled runs as its published JSON document.
+
+Must not: change what a published version means; a change of meaning is a new version.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from patchmode.model.run_history import FailureReport, ScheduleRun
+from patchmode.model.schedule import FailureKind
+from patchmode.reports.audit_document import AuditTarget
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What all structs here share."""
+
+
+class FailedRow(_Edge, frozen=True):
+    """The machines of one run that failed for one reason."""
+
+    reason: FailureKind
+    words: str
+    machines: tuple[str, ...]
+    recovered: int
+    """How many of them succeeded in their last run."""
+    messages: tuple[str, ...]
+    advice: str
+    command: str | None
+
+
+class ScheduleRunRow(_Edge, frozen=True):
+    """One run; `members` is the sum of `succeeded`, `failed` and what is `unfinished`."""
+
+    configuration: str | None
+    name: str | None
+    correlation_id: str | None
+    started_at: datetime | None
+    local_start: datetime | None
+    time_zone: str | None
+    members: int
+    succeeded: int
+    failed: int
+    unfinished: tuple[str, ...]
+    failures: tuple[FailedRow, ...]
+
+
+class FailuresDocument(_Edge, frozen=True):
+    """`schedule failures -o json`."""
+
+    format: Literal["patchmode/schedule-failures/v1"]
+    created_at: datetime | None
+    target: AuditTarget
+    scope: tuple[str, ...]
+    since: str
+    counts: dict[str, int]
+    runs: tuple[ScheduleRunRow, ...]
+    """Newest first."""
+    notes: tuple[str, ...]
+
+
+CSV_COLUMNS = ("startedAt", "name", "configuration", "machine", "reason", "words", "messages", "advice", "command")
+"""One row for each machine that failed in a run."""
+
+
+def failures_document(report: FailureReport) -> FailuresDocument:
+    """The published struct for a history."""
+    target = report.target
+    return FailuresDocument(
+        format="patchmode/schedule-failures/v1",
+        created_at=report.created_at,
+        target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
+        scope=report.scope,
+        since=str(report.since),
+        counts=report.counts,
+        runs=tuple(_run(entry) for entry in report.runs),
+        notes=report.notes,
+    )
+
+
+def _run(run: ScheduleRun) -> ScheduleRunRow:
+    return ScheduleRunRow(
+        configuration=str(run.configuration) if run.configuration else None,
+        name=run.configuration.name if run.configuration else None,
+        correlation_id=run.correlation_id,
+        started_at=run.started_at,
+        local_start=run.local_start,
+        time_zone=run.time_zone,
+        members=run.members,
+        succeeded=len(run.succeeded),
+        failed=run.failed,
+        unfinished=tuple(map(str, run.unfinished)),
+        failures=tuple(
+            FailedRow(
+                reason=entry.kind,
+                words=entry.words,
+                machines=tuple(map(str, entry.machines)),
+                recovered=entry.recovered,
+                messages=entry.messages,
+                advice=entry.advice,
+                command=entry.command,
+            )
+            for entry in run.failures
+        ),
+    )
+
+
+def failure_rows(report: FailureReport) -> Iterator[dict[str, object]]:
+    """One mapping for each machine that failed in a run, for csv and jsonl."""
+    for run in failures_document(report).runs:
+        for entry in run.failures:
+            for machine in entry.machines:
+                yield {
+                    "startedAt": run.started_at,
+                    "name": run.name,
+                    "configuration": run.configuration,
+                    "machine": machine,
+                    "reason": entry.reason,
+                    "words": entry.words,
+                    "messages": entry.messages,
+                    "advice": entry.advice,
+                    "command": entry.command,
+                }
