@@ -28,7 +28,7 @@ from patchmode.model.schedule import (
 CONFIGURATIONS = """\
 resources
 | where type =~ 'microsoft.maintenance/maintenanceconfigurations'
-| project id, location, tags, properties
+| project id, name, location, tags, properties
 | order by id asc"""
 
 ASSIGNMENTS = """\
@@ -74,12 +74,13 @@ def configuration_of(document: Mapping[str, Any]) -> MaintenanceConfiguration:
     """Read a maintenance configuration, from Resource Graph or from the provider.
 
     Args:
-        document: `id`, `location`, `tags` and `properties`, as a GET answers them.
+        document: `id`, `name`, `location`, `tags` and `properties`, as a GET answers them. The id may be in lower case
+            where `name` keeps the spelling of whoever created it (recorded lists); the id then takes that over.
 
     Raises:
         UnreadableRowError: it has no id of a resource, or no properties.
     """
-    identity, properties = _resource(document.get("id")), document.get("properties")
+    identity, properties = _spelled(_resource(document.get("id")), document.get("name")), document.get("properties")
     if not isinstance(properties, Mapping):
         msg = f"{identity} has no properties"
         raise UnreadableRowError(msg)
@@ -253,6 +254,13 @@ def _resource(text: object) -> ResourceId:
         return ResourceId.parse(text if isinstance(text, str) else "")
     except ResourceIdError as error:
         raise UnreadableRowError(str(error)) from error
+
+
+def _spelled(identity: ResourceId, name: object) -> ResourceId:
+    """The same id, its last segment spelled like the resource's own name."""
+    if not isinstance(name, str) or name == identity.name or name.casefold() != identity.name.casefold():
+        return identity
+    return ResourceId.parse(identity.text.removesuffix(identity.name) + name)
 
 
 def _is_texts(value: object) -> bool:

@@ -183,6 +183,14 @@ def test_a_configuration_is_read_as_it_stands() -> None:
     assert (found.properties, found.tags) == (properties, {"team": "web"})
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [("Night", "Night"), ("other", "night"), (None, "night"), ("night", "night")]
+)
+def test_a_name_is_shown_as_its_creator_spelled_it(name: Any, shown: str) -> None:
+    found = configuration_of({**document(maintenanceScope="InGuestPatch"), "name": name})
+    assert (found.name, found.id) == (shown, ResourceId.parse(CONFIGURATION))
+
+
 def test_absent_is_none_and_another_type_is_kept_as_what_nobody_can_read() -> None:
     """An absent start means another thing than one that is a number."""
     found = configuration_of(document(maintenanceScope="InGuestPatch", maintenanceWindow={"duration": 90, "x": 1}))
