@@ -58,7 +58,7 @@ def check_agent(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
             "Install the VM agent in the guest; where the property stays false the machine has to be made anew.",
         )
     status = machine.surroundings.agent_status
-    if status is not None and status.lower() not in _READY and not _is_off(machine):
+    if status is not None and status.lower() not in _READY and not is_off(machine):
         yield Reason(
             "agent-not-ready",
             Severity.WARNS,
@@ -108,7 +108,7 @@ def check_provisioning(machine: Machine, wanted: WantedSettings) -> Iterator[Rea
 def check_power(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     """`deallocated`."""
     del wanted
-    if _is_off(machine):
+    if is_off(machine):
         yield Reason(
             "deallocated",
             Severity.NOTES,
@@ -132,5 +132,6 @@ def check_os_profile(machine: Machine, wanted: WantedSettings) -> Iterator[Reaso
         )
 
 
-def _is_off(machine: Machine) -> bool:
+def is_off(machine: Machine) -> bool:
+    """Whether a virtual machine is known not to run; what is not known counts as running."""
     return (machine.surroundings.power_state or "").lower() in _OFF

@@ -1,0 +1,225 @@
+"""Which machines a dynamic scope takes in, by which part of its filter, and where that cannot be told.
+
+A scope is prepared once and matched many times: `prepared(scope).match(machine)`. `match` does both.
+
+Must not: look at configurations, or take a machine in on a guess. What no source states leaves the machine in doubt,
+with the rule that says so.
+
+Sources: azure-mgmt-maintenance's `ConfigurationAssignmentFilterProperties` and `TagSettingsProperties`; Microsoft's
+"Dynamic scoping overview" (membership is worked out when the schedule runs). Whether tags compare with regard to case
+is stated nowhere.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from patchmode.model.machine import Machine
+from patchmode.model.schedule import DynamicScope
+
+TAG_CASE = "tag-case"
+UNKNOWN_MEMBER = "unknown-filter-member"
+UNKNOWN_OS = "unknown-os"
+
+Handle = tuple[str, ...]
+"""What a machine must have for a scope to be worth a look: a group, a tag with its value, a region, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A dynamic scope takes a machine in, for certain or perhaps."""
+
+    clause: str
+    """The scope and the part of its filter that matched, in words."""
+    doubt: str | None = None
+    """Why it is not certain, one sentence without a full stop; None: it is certain."""
+    doubt_rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """What the tags say: nothing against the machine, nothing for it, or something in between."""
+
+    taken: tuple[str, ...]
+    """The tags that matched, in the filter's words."""
+    doubt: str | None = None
+    rule: str | None = None
+
+
+_NO_TAGS = _Tags(())
+
+
+@dataclass(frozen=True, slots=True)
+class _TagRule:
+    key: str
+    folded: str
+    values: frozenset[str]
+    folded_values: frozenset[str]
+
+
+@dataclass(slots=True)
+class PreparedScope:
+    """A dynamic scope with its filter in the form in which Azure compares it."""
+
+    scope: DynamicScope
+    group: str | None
+    types: frozenset[str]
+    groups: frozenset[str]
+    systems: frozenset[str]
+    locations: frozenset[str]
+    tags: tuple[_TagRule, ...]
+    _known: dict[tuple[object, ...], Match] = field(default_factory=dict)
+    """Matches by what decided them: most machines of a scope share a few."""
+
+    def handles(self) -> list[Handle]:
+        """A machine that has none of these is certainly not taken in; the narrowest part of the filter gives them."""
+        place = self.scope.subscription_id
+        if self.group is not None:
+            return [(place, "group", self.group)]
+        if self.groups:
+            return [(place, "group", name) for name in self.groups]
+        decisive = self.tags if self.scope.filter.any_tag else self.tags[:1]
+        if decisive and all(rule.values for rule in decisive):
+            return [(place, "tag", rule.folded, value) for rule in decisive for value in rule.folded_values]
+        if self.locations:
+            return [(place, "location", name) for name in self.locations]
+        return [(place,)]
+
+    def match(self, machine: Machine) -> Match | None:
+        """Whether the scope takes the machine in; None: certainly not."""
+        machine_id = machine.id
+        if machine_id.subscription_id != self.scope.subscription_id:
+            return None
+        group = machine_id.resource_group.casefold()
+        if (self.group is not None and group != self.group) or (self.groups and group not in self.groups):
+            return None
+        if self.locations and plain_location(machine.location) not in self.locations:
+            return None
+        kind = machine_id.full_type
+        if self.types and kind not in self.types:
+            return None
+        system = None if machine.os is None else machine.os.value
+        if self.systems and system is not None and system.casefold() not in self.systems:
+            return None
+        tags = self._tags(machine.tags) if self.tags else _NO_TAGS
+        if tags is None:
+            return None
+        decided = (
+            tags,
+            group if self.groups else None,
+            kind if self.types else None,
+            (system,) if self.systems else None,
+            plain_location(machine.location) if self.locations else None,
+        )
+        found = self._known.get(decided)
+        if found is None:
+            found = self._known[decided] = self._told(machine, tags)
+        return found
+
+    def _tags(self, tags: Mapping[str, str]) -> _Tags | None:
+        folded = {key.casefold(): (key, value) for key, value in tags.items()}
+        found = [_tag(rule, folded) for rule in self.tags]
+        hits = [entry for entry in found if entry is not None]
+        if self.scope.filter.any_tag:
+            certain = [entry for entry in hits if entry.doubt is None]
+            return _together(certain or hits) if hits else None
+        return _together(hits) if len(hits) == len(found) else None
+
+    def _told(self, machine: Machine, tags: _Tags) -> Match:
+        doubt, rule = tags.doubt, tags.rule
+        unknown = self.scope.filter.unknown
+        if doubt is None and self.systems and machine.os is None:
+            doubt, rule = "it is not known which system the machine runs, and the filter asks for one", UNKNOWN_OS
+        if doubt is None and unknown:
+            many = "members" if len(unknown) > 1 else "the member"
+            doubt = f"the filter also has {many} {', '.join(unknown)}, which this version cannot evaluate"
+            rule = UNKNOWN_MEMBER
+        return Match(self._clause(machine, tags), doubt, rule)
+
+    def _clause(self, machine: Machine, tags: _Tags) -> str:
+        parts = [f"tag {text}" for text in tags.taken]
+        if self.locations:
+            parts.append(f"location {machine.location}")
+        if self.groups:
+            parts.append(f"resource group {machine.id.resource_group}")
+        if self.types:
+            parts.append(f"type {machine.id.namespace}/{machine.id.type}")
+        if self.systems and machine.os is not None:
+            parts.append(f"system {machine.os.value}")
+        return f"{_heading(self.scope)}: {', '.join(parts) or 'every machine'}"
+
+
+def prepared(scope: DynamicScope) -> PreparedScope:
+    """A dynamic scope, ready to be matched with many machines."""
+    filters = scope.filter
+    return PreparedScope(
+        scope=scope,
+        group=None if scope.resource_group is None else scope.resource_group.casefold(),
+        types=_folded(filters.resource_types),
+        groups=_folded(filters.resource_groups),
+        systems=_folded(filters.os_types),
+        locations=frozenset(map(plain_location, filters.locations)),
+        tags=tuple(
+            _TagRule(key, key.casefold(), frozenset(values), _folded(values)) for key, values in filters.tags.items()
+        ),
+    )
+
+
+def match(scope: DynamicScope, machine: Machine) -> Match | None:
+    """Whether a dynamic scope takes a machine in.
+
+    Returns:
+        None: certainly not. A match with a `doubt`: perhaps; what it hangs on is stated nowhere or not known here.
+    """
+    return prepared(scope).match(machine)
+
+
+def machine_handles(machine: Machine) -> list[Handle]:
+    """Every handle by which a prepared scope may be found that takes the machine in."""
+    place = machine.id.subscription_id
+    handles: list[Handle] = [
+        (place,),
+        (place, "group", machine.id.resource_group.casefold()),
+        (place, "location", plain_location(machine.location)),
+    ]
+    handles += [(place, "tag", key.casefold(), value.casefold()) for key, value in machine.tags.items()]
+    return handles
+
+
+def plain_location(text: str) -> str:
+    """A region as its canonical name: `West Europe` and `westeurope` are the same."""
+    return text.replace(" ", "").casefold()
+
+
+def _folded(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(text.casefold() for text in texts)
+
+
+def _heading(scope: DynamicScope) -> str:
+    place = f"subscription {scope.subscription_id}"
+    if scope.resource_group is not None:
+        place = f"resource group {scope.resource_group} of {place}"
+    return f"dynamic scope '{scope.name}' on {place}"
+
+
+def _tag(rule: _TagRule, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
+    """What one key of the filter says of a machine; `tags`: folded key → key and value as written."""
+    if not rule.values:
+        reason = f"the filter lists no value for the tag {rule.key}, and what Azure makes of that is stated nowhere"
+        return _Tags((), reason, UNKNOWN_MEMBER)
+    written = tags.get(rule.folded)
+    if written is None or written[1].casefold() not in rule.folded_values:
+        return None
+    key, value = written
+    text = f"{key} = {value}"
+    if key == rule.key and value in rule.values:
+        return _Tags((text,))
+    asked = f"{rule.key} = {' or '.join(sorted(rule.values))}"
+    reason = f"its tag {text} differs from the filter's {asked} by case, and whether Azure minds is stated nowhere"
+    return _Tags((text,), reason, TAG_CASE)
+
+
+def _together(found: Iterable[_Tags]) -> _Tags:
+    entries = list(found)
+    taken = tuple(text for entry in entries for text in entry.taken)
+    doubtful = next((entry for entry in entries if entry.doubt is not None), _NO_TAGS)
+    return _Tags(taken, doubtful.doubt, doubtful.rule)

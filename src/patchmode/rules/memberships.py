@@ -1,0 +1,280 @@
+"""Which configurations reach a machine: static assignments and dynamic scopes united, each configuration once.
+
+The index is made once for a book of schedules and asked for as many machines as one likes: what it costs grows with the
+machines and what reaches them, not with the product of machines and scopes.
+
+Must not: predict what becomes of the machine; `prediction` does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from patchmode.model.machine import Machine
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import (
+    NOT_LOOKED_UP,
+    ConfigurationAssignment,
+    DynamicScope,
+    MachineSchedules,
+    MaintenanceConfiguration,
+    NextWindow,
+    ScheduleBook,
+    ScheduleHit,
+    Timing,
+    Via,
+    Window,
+)
+from patchmode.rules.dynamic_scope import Handle, PreparedScope, machine_handles, prepared
+from patchmode.rules.recurrence import next_window, windows_between
+from patchmode.rules.window_reading import duration_of
+
+PLATFORM_MODE = "platform-mode-schedule"
+MISSING = "configuration-missing"
+UNSEEN = "configuration-unseen"
+SHORTEST_RUN = timedelta(minutes=25)
+"""A run needs 15 minutes and 10 for a reboot. Source: Microsoft's "Troubleshoot issues with Azure Update Manager"."""
+HORIZON = timedelta(days=92)
+"""How far ahead windows of several schedules on one machine are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """One way in which a configuration reaches a machine."""
+
+    configuration: ResourceId
+    via: Via
+    name: str
+    words: str
+    doubt: str | None = None
+    doubt_rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Windows of two configurations that meet."""
+
+    first: Window
+    second: Window
+    same_trigger: bool
+    """Both start at the same instant and install the same: only one of them fires."""
+
+
+class ScheduleIndex:
+    """A book of schedules, indexed for questions about machines."""
+
+    def __init__(self, book: ScheduleBook, *, now: datetime) -> None:
+        """Index a book.
+
+        Args:
+            book: configurations of every maintenance scope; only those that patch guests count.
+            now: aware; windows that start at this instant or later are coming.
+        """
+        self.book = book
+        self.now = now
+        self._configurations = {entry.id: entry for entry in book.configurations}
+        self._next: dict[ResourceId, NextWindow] = {}
+        self._windows: dict[ResourceId, tuple[Window, ...]] = {}
+        self._clashes: dict[tuple[str, str], Clash | None] = {}
+        self._all = _Clauses(book.assignments, book.dynamic_scopes)
+        self._by_configuration: dict[ResourceId, _Clauses] | None = None
+        self._hits: dict[_Clause, ScheduleHit] = {}
+
+    def configuration(self, configuration_id: ResourceId) -> MaintenanceConfiguration | None:
+        """The configuration of that id, of whatever maintenance scope; None: the book has none."""
+        return self._configurations.get(configuration_id)
+
+    def next_of(self, configuration_id: ResourceId) -> NextWindow:
+        """When a configuration runs next, worked out once."""
+        found = self._next.get(configuration_id)
+        if found is None:
+            found = self._next[configuration_id] = self._work_out(configuration_id)
+        return found
+
+    def schedules_of(self, machine: Machine) -> MachineSchedules:
+        """Every guest-patching configuration that reaches a machine.
+
+        Returns:
+            `looked_up` is false where the book does not cover the machine's subscription; hits that were seen all the
+            same are there.
+        """
+        hits = sorted(self._hits_in(self._all.of(machine)), key=_order) if self._all else []
+        if machine.id.subscription_id in self.book.covered:
+            return MachineSchedules(looked_up=True, hits=tuple(hits)) if hits else _NONE
+        why = f"schedules of subscription {machine.id.subscription_id} could not be looked up as a whole"
+        return MachineSchedules(looked_up=False, hits=tuple(hits), why_not=why if self.book.covered else _NOT_AT_ALL)
+
+    def hits_of(self, configuration_id: ResourceId, machine: Machine) -> ScheduleHit | None:
+        """How one configuration reaches a machine; None: it does not, or it patches no guests."""
+        if self._by_configuration is None:
+            self._by_configuration = self._split()
+        clauses = self._by_configuration.get(configuration_id)
+        return None if clauses is None else next(iter(self._hits_in(clauses.of(machine))), None)
+
+    def windows_of(self, configuration_id: ResourceId) -> tuple[Window, ...]:
+        """The windows of the next 92 days, in order; empty where there is no such configuration or it is unreadable."""
+        found = self._windows.get(configuration_id)
+        if found is None:
+            known = self._configurations.get(configuration_id)
+            coming = known is not None and self.next_of(configuration_id).timing is Timing.COMING
+            found = windows_between(known.window, start=self.now, end=self.now + HORIZON) if known and coming else ()
+            self._windows[configuration_id] = found
+        return found
+
+    def clash(self, one: ResourceId, other: ResourceId) -> Clash | None:
+        """The first windows of two configurations that meet within the next 92 days; None: none do.
+
+        Source: of several configurations with the same trigger and settings only one fires (Microsoft, "Troubleshoot
+        maintenance configurations"); others that overlap run one after the other (its Update Manager's counterpart).
+        """
+        first, second = sorted((one, other))
+        key = (first.key, second.key)
+        if key not in self._clashes:
+            self._clashes[key] = self._find_clash(first, second)
+        return self._clashes[key]
+
+    def _find_clash(self, one: ResourceId, other: ResourceId) -> Clash | None:
+        met = _meeting(self.windows_of(one), self.windows_of(other))
+        if met is None:
+            return None
+        same_instant = met[0].starts_at == met[1].starts_at
+        return Clash(*met, same_trigger=same_instant and self._installs(one) == self._installs(other))
+
+    def _installs(self, configuration_id: ResourceId) -> object:
+        known = self._configurations.get(configuration_id)
+        return None if known is None else known.properties.get("installPatches")
+
+    def _work_out(self, configuration_id: ResourceId) -> NextWindow:
+        known = self._configurations.get(configuration_id)
+        if known is None and configuration_id.subscription_id in self.book.visible:
+            return NextWindow(
+                Timing.MISSING, because=f"the configuration {configuration_id.name} does not exist", rule=MISSING
+            )
+        if known is None:
+            because = f"the configuration {configuration_id.name} stands where you cannot read"
+            return NextWindow(Timing.UNSEEN, because=because, rule=UNSEEN)
+        found = next_window(known.window, after=self.now)
+        if found.timing is Timing.COMING and (known.patch_mode or "User").casefold() != "user":
+            because = (
+                f"InGuestPatchMode of {known.name} is {known.patch_mode}, and what Azure does then is not documented"
+            )
+            return replace(found, because=because, rule=PLATFORM_MODE)
+        if found.timing is Timing.COMING and found.window is None and _is_too_short(known):
+            return replace(
+                found, because="its window is shorter than a run needs (25 minutes)", rule="window-too-short"
+            )
+        return found
+
+    def _hits_in(self, clauses: Iterable[_Clause]) -> Iterable[ScheduleHit]:
+        by_configuration: dict[ResourceId, list[_Clause]] = {}
+        for clause in clauses:
+            known = self._configurations.get(clause.configuration)
+            if known is None or known.is_guest_patching:
+                by_configuration.setdefault(clause.configuration, []).append(clause)
+        for entries in by_configuration.values():
+            yield self._hit(entries[0]) if len(entries) == 1 else self._united(entries)
+
+    def _hit(self, clause: _Clause) -> ScheduleHit:
+        """Machines that one clause of a dynamic scope takes in share one value."""
+        found = self._hits.get(clause) if clause.via is Via.DYNAMIC else None
+        if found is None:
+            known = self._configurations.get(clause.configuration)
+            found = ScheduleHit(
+                configuration=clause.configuration if known is None else known.id,
+                via=clause.via,
+                clause=clause.words,
+                assignment=clause.name,
+                next=self.next_of(clause.configuration),
+                doubt=clause.doubt,
+                doubt_rule=clause.doubt_rule,
+            )
+            if clause.via is Via.DYNAMIC:
+                self._hits[clause] = found
+        return found
+
+    def _united(self, clauses: list[_Clause]) -> ScheduleHit:
+        """Static before dynamic, certain before doubtful: the first one tells how the machine is reached."""
+        first, *others = sorted(clauses, key=lambda one: (one.doubt is not None, one.via is Via.DYNAMIC))
+        return replace(self._hit(first), also=tuple(one.words for one in others))
+
+    def _split(self) -> "dict[ResourceId, _Clauses]":
+        assignments: dict[ResourceId, list[ConfigurationAssignment]] = defaultdict(list)
+        scopes: dict[ResourceId, list[DynamicScope]] = defaultdict(list)
+        for assignment in self.book.assignments:
+            assignments[assignment.configuration].append(assignment)
+        for scope in self.book.dynamic_scopes:
+            scopes[scope.configuration].append(scope)
+        return {one: _Clauses(assignments[one], scopes[one]) for one in {*assignments, *scopes}}
+
+
+_NONE = MachineSchedules(looked_up=True)
+_NOT_AT_ALL = NOT_LOOKED_UP.why_not
+
+
+class _Clauses:
+    """Assignments by machine, and dynamic scopes by what a machine must have to be taken in."""
+
+    def __init__(self, assignments: Iterable[ConfigurationAssignment], scopes: Iterable[DynamicScope]) -> None:
+        self.by_machine: dict[ResourceId, list[_Clause]] = defaultdict(list)
+        for assignment in assignments:
+            words = f"assignment '{assignment.name}'"
+            clause = _Clause(assignment.configuration, Via.STATIC, assignment.name, words)
+            self.by_machine[assignment.machine].append(clause)
+        self.by_handle: dict[Handle, list[tuple[int, PreparedScope]]] = defaultdict(list)
+        self.known: dict[tuple[int, int], _Clause] = {}
+        """(number of the scope, identity of its match, which the prepared scope keeps) → clause."""
+        for number, scope in enumerate(scopes):
+            ready = prepared(scope)
+            for handle in dict.fromkeys(ready.handles()):
+                self.by_handle[handle].append((number, ready))
+
+    def __bool__(self) -> bool:
+        return bool(self.by_machine or self.by_handle)
+
+    def of(self, machine: Machine) -> Iterable[_Clause]:
+        """Every clause that reaches the machine, or may."""
+        yield from self.by_machine.get(machine.id, ())
+        if not self.by_handle:
+            return
+        candidates: dict[int, PreparedScope] = {}
+        for handle in machine_handles(machine):
+            candidates.update(self.by_handle.get(handle, ()))
+        for number, ready in candidates.items():
+            found = ready.match(machine)
+            if found is None:
+                continue
+            key = (number, id(found))
+            clause = self.known.get(key)
+            if clause is None:
+                scope = ready.scope
+                clause = self.known[key] = _Clause(
+                    scope.configuration, Via.DYNAMIC, scope.name, found.clause, found.doubt, found.doubt_rule
+                )
+            yield clause
+
+
+def _order(hit: ScheduleHit) -> tuple[bool, bool, float, str]:
+    """The next to run first; what never runs, or nobody knows when, last."""
+    window = hit.next.window
+    coming = hit.next.timing is Timing.COMING
+    return not coming, window is None, window.starts_at.timestamp() if window else 0.0, hit.configuration.key
+
+
+def _meeting(left: tuple[Window, ...], right: tuple[Window, ...]) -> tuple[Window, Window] | None:
+    """The first pair of windows that overlap, both in order of time."""
+    here = there = 0
+    while here < len(left) and there < len(right):
+        one, other = left[here], right[there]
+        if one.starts_at < other.ends_at and other.starts_at < one.ends_at:
+            return one, other
+        if one.ends_at <= other.ends_at:
+            here += 1
+        else:
+            there += 1
+    return None
+
+
+def _is_too_short(configuration: MaintenanceConfiguration) -> bool:
+    duration = duration_of(configuration.window.duration)
+    return duration is not None and duration < SHORTEST_RUN
