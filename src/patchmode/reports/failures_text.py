@@ -24,10 +24,10 @@ def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
     )
     if report.runs:
         yield from wrapped(
-            f"  {counts['members']:,} machine runs: {counts['succeeded']:,} succeeded, {counts['failed']:,} failed, "
+            f"{counts['members']:,} machine runs: {counts['succeeded']:,} succeeded, {counts['failed']:,} failed, "
             f"{counts['unfinished']:,} not ended.",
             paint=paint,
-            hang=2,
+            indent=2,
         )
         if not counts["failed"]:
             yield paint("good", "No run failed.")
