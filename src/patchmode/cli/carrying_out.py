@@ -17,6 +17,7 @@ from patchmode.cli.results import run_result
 from patchmode.cli.running import run_writing
 from patchmode.cli.settings import Settings
 from patchmode.errors import SignInError
+from patchmode.model.attachment import AttachEnd
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
@@ -48,7 +49,7 @@ def carry_out(
     Raises:
         PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: interrupted twice.
     """
-    if not plan.changes:
+    if not plan.has_work:
         # An empty run would stand in the way of `latest`, and there is nothing to journal.
         report = make_report("", plan, state="finished", requests={}, results=())
         emit(run_result(report, plan.target), settings)
@@ -93,6 +94,8 @@ def exit_of(report: RunReport) -> int:
         return Exit.INTERRUPTED
     if counts.failed or counts.unknown or counts.stale or counts.not_sent:
         return Exit.PARTIAL
+    if not all(one.is_fine for one in report.attachments):
+        return Exit.PARTIAL
     if mismatch:
         return Exit.MISMATCH
     return Exit.FINDINGS if counts.unreadable else Exit.DONE
@@ -104,6 +107,10 @@ def _tell_resume(run: str) -> None:
 
 
 def _tell_next(report: RunReport, settings: Settings) -> None:
+    is_attached = any(one.result is AttachEnd.ATTACHED for one in report.attachments)
     if report.counts.applied:
         say(f"Prove it again with: patchmode verify {report.run}", settings)
+    if is_attached:
+        say(f"After the window:    patchmode verify {report.run} --after-window", settings)
+    if report.counts.applied or is_attached:
         say(f"Undo it with:        patchmode rollback {report.run}", settings)

@@ -18,23 +18,33 @@ from patchmode.model.target import Target
 from patchmode.reports.diagnosis import identity
 from patchmode.reports.headings import plural, target_text
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
+from patchmode.reports.then_attach_text import question_for, wish_lines
 from patchmode.workflow.applying import check_applicable
+from patchmode.workflow.attach_wish import check_attachable
 
 TYPE_THE_COUNT_FROM = 25
 """From so many changes on, the answer is the number of machines and not a letter."""
 
 
-def signed_in_for(plan: Plan, settings: Settings) -> Mapping[str, str]:
+def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Mapping[str, str]:
     """Who is signed in to a plan's target.
 
+    Args:
+        plan: the plan.
+        settings: cloud and quiet are looked at.
+        is_new: nothing of it was sent yet, so it may still be refused because its schedule cannot be attached at all.
+
     Raises:
-        WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant. Both before anybody is
-            asked anything.
+        WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant. RefusedError: its
+            schedule cannot be attached. All before anybody is asked anything.
     """
 
     async def work() -> Mapping[str, str]:
         async with composition.connected(settings, read_only=True) as azure:
             check_applicable(plan, azure)
+            if is_new:
+                clock = composition.clock()
+                await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))
             return await azure.authorization.principal()
 
     return run_reading(work)
@@ -50,7 +60,7 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
     """Show a plan on standard error and ask whether to carry it out.
 
     Args:
-        plan: nothing is asked where it has no changes.
+        plan: nothing is asked where it would send nothing.
         settings: quiet shows nothing, and still asks.
         yes: do not ask.
         is_new: the plan was made just now, so nobody has seen it; one from a file is shown in full only before asking.
@@ -64,20 +74,26 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
     else:
         say_lines(irreversible_lines(plan, paint=paint), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
-    if yes or not plan.changes:
+    say_lines(wish_lines(plan, paint=paint), settings)
+    if yes or not plan.has_work:
         return
     if not sys.stdin.isatty():
         raise UsageError(
             "Standard input is not a terminal, so nobody can be asked whether to go on.",
             advice="Review the plan and add --yes.",
         )
-    if not _agreed(len(plan.changes)):
+    if not _agreed(plan):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
 
 
-def _agreed(count: int) -> bool:
+def _agreed(plan: Plan) -> bool:
+    groups = [[one.id for one in plan.changes], [one.id for one in plan.first_detach]]
+    if plan.then_attach is not None:
+        groups.append([one.id for one in plan.unchanged])
+    count = len({machine_id for group in groups for machine_id in group})
     if count < TYPE_THE_COUNT_FROM:
-        return click.confirm(f"Change {plural(count, 'machine')}?", default=False, err=True)
-    prompt = f"This changes {plural(count, 'machine')}. Type the number to go on"
-    answer = click.prompt(prompt, default="", show_default=False, err=True)
+        return click.confirm(f"{question_for(plan)}?", default=False, err=True)
+    is_plain = plan.then_attach is None and not plan.first_detach
+    what = f"This changes {plural(count, 'machine')}" if is_plain else f"{question_for(plan)}: {count:,} machines"
+    answer = click.prompt(f"{what}. Type the number to go on", default="", show_default=False, err=True)
     return str(answer).replace(",", "").strip() == str(count)

@@ -105,7 +105,8 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: in
         "skipped": skipped,
         "waiting": progress.waiting,
     }
-    parts = [f"{progress.done:,} done", *(f"{count:,} {what}" for what, count in counted.items() if count)]
+    attached = [f"{progress.attached:,}/{progress.to_attach:,} schedules"] if progress.to_attach else []
+    parts = [f"{progress.done:,} done", *attached, *(f"{count:,} {what}" for what, count in counted.items() if count)]
     ended = finished(progress)
     if ended > before and elapsed_s >= SECONDS_BEFORE_RATE:
         rate = (ended - before) / elapsed_s

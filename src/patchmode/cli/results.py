@@ -4,6 +4,7 @@ Must not: decide exit codes; the commands do.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from patchmode.cli.output import Result, as_values
@@ -45,13 +46,14 @@ def plan_result(plan: Plan) -> Result:
     import msgspec
 
     from patchmode.reports.plan_text import plan_lines
+    from patchmode.reports.then_attach_text import wish_lines
     from patchmode.store.plan_file import encode_plan
 
     # What is printed is what would be written, digest included, so that it can be kept and applied.
     document = msgspec.json.decode(encode_plan(plan)[0])
     return Result(
         document=document,
-        lines=lambda paint: plan_lines(plan, paint=paint),
+        lines=lambda paint: chain(plan_lines(plan, paint=paint), wish_lines(plan, paint=paint)),
         rows=lambda: _plan_rows(document),
         columns=_PLAN_COLUMNS,
     )

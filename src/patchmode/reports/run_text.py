@@ -11,6 +11,7 @@ from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.headings import plural, short, some, target_text
 from patchmode.reports.paint import Paint
+from patchmode.reports.then_attach_text import attachment_lines, tally_line
 from patchmode.reports.verification import mismatch_lines
 
 _TITLES = {
@@ -32,11 +33,13 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
+    yield from attachment_lines(report.attachments, paint=paint)
     if report.run:
         yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
     else:
         yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)
+    yield from tally_line(report.attachments, paint=paint)
 
 
 def left_text(left: int, of: int) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.attach_options import attached, attachment_from, then_attach_options
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
 @scope_options
 @settings_options
+@then_attach_options
 @apply_options
 @click.pass_context
 def command(
@@ -36,6 +38,7 @@ def command(
 
     With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that
     file. Each machine is changed only if it has not moved since the plan; each intent is journalled before it is sent.
+    With --then-attach each machine gets the schedule once its settings were verified, and never before.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out, options_from
@@ -53,20 +56,23 @@ def command(
             "nothing.",
             advice="Give FILE alone, or make a new plan with that scope.",
         )
+    attaching = attachment_from(options)
     wanted = wanted_from(options)
     scope = scope_from(options)
     if file is None:
         require_selector(scope, "apply")
-        plan, principal = _planned(scope, wanted, settings)
+        plan, principal = _planned(scope, wanted, attaching, settings)
     else:
         plan = read_plan(file)
-        principal = signed_in_for(plan, settings)
+        principal = signed_in_for(plan, settings, is_new=True)
     tell_banner(principal, plan.target, settings)
     confirm(plan, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
 
-def _planned(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "tuple[Plan, Mapping[str, str]]":
+def _planned(
+    scope: "Scope", wanted: "WantedSettings", attaching: tuple[str | None, str | None], settings: Settings
+) -> "tuple[Plan, Mapping[str, str]]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
     from patchmode.cli import composition
     from patchmode.cli.output import say
@@ -88,6 +94,7 @@ def _planned(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "t
                 remark=lambda note: say(f"Note: {note}", settings),
                 is_reviewed=False,
             )
+            plan = await attached(azure, plan, attaching, settings)
             return plan, await azure.authorization.principal()
 
     plan, principal = run_reading(work)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from patchmode.cli.attach_options import attached, attachment_from, then_attach_options
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
@@ -14,6 +15,7 @@ from patchmode.cli.settings import settings_of
 @click.command(cls=Command)
 @scope_options
 @settings_options
+@then_attach_options
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file.")
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
@@ -33,13 +35,14 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
     from patchmode.workflow.planning import make_plan
 
     settings = settings_of(context)
+    attaching = attachment_from(options)
     wanted = wanted_from(options)
     scope = scope_from(options)
     require_selector(scope, "plan")
 
     async def work() -> Plan:
         async with composition.connected(settings, read_only=True) as azure:
-            return await make_plan(
+            plan = await make_plan(
                 azure,
                 scope,
                 wanted,
@@ -47,13 +50,14 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
             )
+            return await attached(azure, plan, attaching, settings)
 
     plan = run_reading(work)
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    say(_next_step(out, has_changes=bool(plan.changes)), settings)
-    return Exit.FINDINGS if plan.changes or plan.unreadable else Exit.DONE
+    say(_next_step(out, has_changes=plan.has_work), settings)
+    return Exit.FINDINGS if plan.has_work or plan.unreadable else Exit.DONE
 
 
 def _next_step(out: Path | None, *, has_changes: bool) -> str:

@@ -75,6 +75,7 @@ def resume(
     from patchmode.cli.confirming import signed_in_for, tell_banner
     from patchmode.cli.output import say
     from patchmode.reports.run_text import left_text
+    from patchmode.workflow.then_attaching import is_over
 
     settings = settings_of(context)
     how = options_from(concurrency, max_failures, operation_timeout)
@@ -83,7 +84,11 @@ def resume(
     plan = journal.plan
     left = sum(map(is_left, journal.entries()))
     say(f"Run {journal.run}: {left_text(left, len(plan.changes))}.", settings)
-    tell_banner(signed_in_for(plan, settings), plan.target, settings)
+    schedules = journal.attachments()
+    if schedules:
+        undone = sum(not is_over(entry) for entry in schedules)
+        say(f"Of its {len(schedules):,} schedules {undone:,} have not ended.", settings)
+    tell_banner(signed_in_for(plan, settings, is_new=False), plan.target, settings)
     return carry_out(lambda _: store.open(journal.run, for_writing=True), plan, how, settings)
 
 

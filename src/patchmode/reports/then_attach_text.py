@@ -1,0 +1,92 @@
+"""The schedules that a plan attaches or takes off, and what became of them, for people.
+
+Must not: call a machine attached that was not seen to be.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import plural, short, some
+from patchmode.reports.paint import Paint
+
+_TITLES = {
+    AttachEnd.FAILED: "Not attached or taken off: Azure refused it",
+    AttachEnd.UNKNOWN: "Schedule not known: sent, but the answer never came",
+    AttachEnd.MISMATCH: "Schedule not as written",
+    AttachEnd.REFUSED: "Schedule left alone, because it would fail or do harm",
+    AttachEnd.NOT_SENT: "Schedule not attached or taken off, nothing was sent",
+}
+_WORDS = {
+    AttachEnd.ATTACHED: ("attached", "good"),
+    AttachEnd.DETACHED: ("taken off", "good"),
+    AttachEnd.UNCHANGED: ("unchanged", "dim"),
+    AttachEnd.REFUSED: ("refused", "bad"),
+    AttachEnd.FAILED: ("failed", "bad"),
+    AttachEnd.UNKNOWN: ("unknown", "bad"),
+    AttachEnd.MISMATCH: ("not as written", "bad"),
+    AttachEnd.NOT_SENT: ("not sent", "warn"),
+}
+
+
+def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """What a plan attaches or takes off, in a sentence or two; nothing where it does neither."""
+    if plan.then_attach is not None:
+        wish, count = plan.then_attach, len(plan.changes) + len(plan.unchanged)
+        right = f", {len(plan.unchanged):,} of them already as wanted" if plan.unchanged else ""
+        text = (
+            f"Then attach: {wish.configuration.name} to {plural(count, 'machine')}{right}; each only once its settings "
+            "were verified."
+        )
+        yield from (paint("strong", line) for line in wrapped(text, paint=paint, hang=6))
+        yield from wrapped(f"{wish.configuration}, assignment {wish.name}", paint=paint, indent=6)
+    if plan.first_detach:
+        names = [short(one.id) for one in plan.first_detach]
+        text = f"First take off: the schedule of {plural(len(names), 'machine')}, before any setting is touched: "
+        yield from wrapped(text + some(names), paint=paint, hang=6)
+
+
+def question_for(plan: Plan) -> str:
+    """What is to be agreed to: `Change 3 machines and attach weekly to 5`."""
+    parts = [f"change {plural(len(plan.changes), 'machine')}"] if plan.changes else []
+    if plan.then_attach is not None:
+        parts.append(f"attach {plan.then_attach.configuration.name} to {len(plan.changes) + len(plan.unchanged):,}")
+    if plan.first_detach:
+        parts.insert(0, f"take the schedule off {len(plan.first_detach):,}")
+    text = " and ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def attachment_lines(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
+    """Attachments that did not end as planned, by kind and reason, followed by an empty line; nothing where all did."""
+    for end, title in _TITLES.items():
+        entries = [entry for entry in found if entry.result is end]
+        if entries:
+            yield paint("warn" if end is AttachEnd.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
+            yield from _errors(entries, paint)
+            yield ""
+
+
+def tally_line(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
+    """How many schedules ended in which way, one line; nothing where there are none."""
+    if found:
+        tally = Counter(entry.result for entry in found)
+        parts = [paint(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in _WORDS.items() if tally[end]]
+        yield f"  Schedule: {', '.join(parts)}; {plural(len(found), 'machine')}."
+
+
+def _errors(entries: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
+    groups: dict[tuple[str, str, str], list[AttachResult]] = defaultdict(list)
+    for entry in entries:
+        error = entry.error
+        groups[(error.code, error.message, error.advice) if error else ("", "", "")].append(entry)
+    for (code, message, advice), members in groups.items():
+        names = some([short(ResourceId.parse(entry.id)) for entry in members])
+        yield f"  {paint('strong', names)}{f'  {code}' if code else ''}"
+        if message:
+            yield from wrapped(message, paint=paint, indent=6)
+        if advice:
+            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
