@@ -67,6 +67,11 @@ class Caller:
         emulator = Emulator(
             fleet=fleet, limits=Limits(is_off=True), lro_seconds=lro_seconds, profile=Profile(**switches)
         )
+        return cls.signed_in(emulator)
+
+    @classmethod
+    def signed_in(cls, emulator: Emulator) -> "Caller":
+        """A caller of an emulator that stands already, with the default principal's token."""
         caller = cls(emulator)
         form = (
             f"grant_type=client_credentials&client_id={DEFAULT_CLIENT}&client_secret={DEFAULT_SECRET}"

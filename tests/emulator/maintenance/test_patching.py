@@ -1,0 +1,290 @@
+"""Azure's own patching and periodic assessment, and what holds of every run whatever the fleet is."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.emulator.compute.caller import APPLIANCE, TARGET, WINDOWS, machine, patch_body
+from tests.emulator.maintenance.estate import (
+    MANAGED,
+    NOW,
+    PREPARED,
+    Estate,
+    arc,
+    assigned,
+    configuration,
+    prepared,
+    scoped,
+    vm_id,
+    with_members,
+)
+
+from arm_emulator.app import Emulator
+from arm_emulator.clock import Clock
+from arm_emulator.fleet_generator import fleet_document
+from arm_emulator.fleets import read_fleet
+from arm_emulator.store import Store
+
+GALLERY = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/x/images/y"}
+ASSESSED = {**PREPARED, "assessmentMode": "AutomaticByPlatform"}
+UNLISTED = {**WINDOWS, "sku": "2022-datacenter-made-up"}
+
+
+def managed(name: str = "vm1", **changes: Any) -> dict[str, Any]:
+    """A machine that Azure patches at will."""
+    return machine(name, **{"settings": MANAGED, **changes})
+
+
+class TestAutopatch:
+    """Scenario 4 of the prerequisites, and what keeps it from happening."""
+
+    def test_it_installs_once_a_month_at_night(self) -> None:
+        """Critical and security updates only, started by the platform, in no schedule's run."""
+        estate = Estate(managed()).advance(days=20)
+        installs = sorted(estate.installs(), key=lambda one: str(one["startDateTime"]))
+        assert [one["startedBy"] for one in installs] == ["Platform", "Platform"]
+        assert [one["startDateTime"][:10] for one in installs] == ["2026-03-03", "2026-03-10"]
+        assert all("01:00" <= one["startDateTime"][11:16] < "05:00" for one in installs)
+        assert not any("maintenanceRunId" in one for one in installs)
+        assert all(one["installedPatchCount"] > 0 for one in installs)
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            machine(),
+            prepared(),
+            managed(image=GALLERY),
+            managed(image=UNLISTED),
+            managed(image=APPLIANCE),
+            managed(block={"provisionVMAgent": False}),
+            managed(power="deallocated"),
+            arc(),
+        ],
+    )
+    def test_who_is_left_alone(self, document: dict[str, Any]) -> None:
+        """Other modes, other images, and machines that nothing can reach."""
+        assert Estate(document).advance(days=20).installs() == []
+
+    @pytest.mark.parametrize(("switch", "count"), [("no", 0), ("yes", 1)])
+    def test_an_unlisted_marketplace_image_is_a_switch(self, switch: str, count: int) -> None:
+        """The documentation's list lags."""
+        estate = Estate(managed(image=UNLISTED), autopatch_unlisted_image=switch).advance(days=3)
+        assert len(estate.installs()) == count
+
+    @pytest.mark.parametrize(("switch", "has"), [("absent", False), ("present", True)])
+    def test_its_run_id_is_a_switch(self, switch: str, has: bool) -> None:
+        """The article on query logs can be read either way."""
+        (install,) = Estate(managed(), autopatch_run_id=switch).advance(days=3).installs()
+        assert ("maintenanceRunId" in install) is has
+
+    @pytest.mark.parametrize("attached", [assigned(vm_id("vm1")), scoped(osTypes=["Windows"])])
+    def test_an_attached_schedule_keeps_it_away(self, attached: dict[str, Any]) -> None:
+        """Scenario 3: nothing but failing runs."""
+        estate = Estate(managed(), configuration(), attached).advance(days=3)
+        assert estate.installs() == []
+        assert {part["status"] for part in estate.parts()} == {"Failed"}
+
+    @pytest.mark.parametrize(("switch", "count"), [("yes", 0), ("no", 1)])
+    @pytest.mark.parametrize(
+        "schedule",
+        [[], [configuration(window={"expirationDateTime": "2026-03-01 00:00"})]],
+        ids=["deleted", "expired"],
+    )
+    def test_a_schedule_that_never_runs_again_is_a_switch(
+        self, schedule: list[dict[str, Any]], switch: str, count: int
+    ) -> None:
+        """UNCONFIRMED whether it counts as attached."""
+        estate = Estate(managed(), *schedule, assigned(vm_id("vm1")), idle_schedule_counts_as_attached=switch)
+        assert len(estate.advance(days=3).installs()) == count
+
+    def test_a_machine_that_comes_back_is_patched_the_next_night(self) -> None:
+        """It was off for a week."""
+        estate = Estate(managed(power="deallocated")).advance(days=7)
+        assert estate.installs() == []
+        estate.caller.call("POST", f"{vm_id('vm1')}/start")
+        assert [one["startDateTime"][:10] for one in estate.advance(days=1).installs()] == ["2026-03-10"]
+
+    def test_the_bypass_flag_ends_it(self) -> None:
+        """Parked: neither Azure nor a schedule."""
+        estate = Estate(managed())
+        estate.caller.patch(vm_id("vm1"), patch_body(**TARGET))
+        assert estate.advance(days=20).installs() == []
+
+    @pytest.mark.parametrize(
+        ("setting", "status"),
+        [(None, "Completed"), ("IfRequired", "Completed"), ("Never", "Required"), ("Always", "Completed")],
+    )
+    def test_the_reboot_setting_shows(self, setting: str | None, status: str) -> None:
+        """The month's first update needs a reboot."""
+        block = {} if setting is None else {"automaticByPlatformSettings": {"rebootSetting": setting}}
+        (install,) = Estate(managed(settings={**MANAGED, **block})).advance(days=3).installs()
+        assert install["rebootStatus"] == status
+
+
+class TestReboots:
+    """The model's own setting beats the schedule's."""
+
+    @pytest.mark.parametrize(
+        ("own", "schedules", "status"),
+        [
+            (None, "NeverReboot", "Required"),
+            (None, "AlwaysReboot", "Completed"),
+            ("Never", "Always", "Required"),
+            ("IfRequired", "Never", "Completed"),
+        ],
+    )
+    def test_reboot_status(self, own: str | None, schedules: str, status: str) -> None:
+        """As the article on automatic guest patching says."""
+        block = {"bypassPlatformSafetyChecksOnUserSchedule": True, **({"rebootSetting": own} if own else {})}
+        document = machine(settings={**PREPARED, "automaticByPlatformSettings": block})
+        estate = Estate(*with_members(document, installPatches={"rebootSetting": schedules})).advance(hours=10)
+        assert [one["rebootStatus"] for one in estate.installs()] == [status]
+
+    def test_classifications_that_are_not_chosen_stay(self) -> None:
+        """They are counted, and the next assessment still finds them."""
+        patches = {"rebootSetting": "IfRequired", "windowsParameters": {"classificationsToInclude": ["Critical"]}}
+        estate = Estate(*with_members(prepared(), installPatches=patches)).advance(hours=10)
+        (install,) = estate.installs()
+        assert (install["installedPatchCount"], install["notSelectedPatchCount"] > 0) == (0, True)
+        assert estate.assessments()["vm1"]["availablePatchCountByClassification"]["security"] == 1
+
+
+class TestAssessment:
+    """Every 24 hours while the machine is on."""
+
+    def test_a_machine_is_assessed_within_a_day(self) -> None:
+        """And again the next."""
+        estate = Estate(machine(settings=ASSESSED), machine("vm2"))
+        first = estate.advance(days=1).assessments()
+        assert set(first) == {"vm1"}
+        assert first["vm1"]["startedBy"] == "Platform"
+        assert first["vm1"]["availablePatchCountByClassification"]["security"] == 1
+        second = estate.advance(days=1).assessments()["vm1"]
+        assert first["vm1"]["startDateTime"][:10] < second["startDateTime"][:10]
+        assert first["vm1"]["startDateTime"][11:] == second["startDateTime"][11:]
+
+    @pytest.mark.parametrize("kept", [7, 30])
+    def test_an_assessment_is_kept_so_many_days(self, kept: int) -> None:
+        """Sources differ; a machine that is off is not assessed anew."""
+        estate = Estate(machine(settings=ASSESSED), assessment_retention_days=kept).advance(days=2)
+        estate.caller.call("POST", f"{vm_id('vm1')}/deallocate")
+        estate.clock.run_due()
+        assert set(estate.advance(days=kept - 1).assessments()) == {"vm1"}
+        assert estate.advance(days=1).assessments() == {}
+
+    def test_an_installation_assesses_too(self) -> None:
+        """Nothing is missing after it."""
+        estate = Estate(*with_members(prepared())).advance(hours=10)
+        assert set(estate.assessments()["vm1"]["availablePatchCountByClassification"].values()) == {0}
+
+    def test_a_loaded_assessment_gives_way_to_a_newer_one(self) -> None:
+        """One row a machine; what it said of the image's support stays."""
+        state = {"vmGuestPatchReadiness": {"detectedVMGuestPatchSupportState": "UnableToDetermine"}}
+        loaded = {
+            "id": f"{vm_id('vm1')}/patchAssessmentResults/latest",
+            "properties": {"lastModifiedDateTime": "2026-03-01T00:00:00Z", "configurationStatus": state},
+        }
+        estate = Estate(machine(settings=ASSESSED), loaded)
+        assert estate.assessments()["vm1"]["lastModifiedDateTime"] == "2026-03-01T00:00:00Z"
+        newer = estate.advance(days=1).assessments()["vm1"]
+        assert newer["lastModifiedDateTime"] > "2026-03-02"
+        assert newer["configurationStatus"] == state
+
+
+def _fleet(seed: int) -> dict[str, Any]:
+    return fleet_document(machines=30, subscriptions=2, seed=seed, schedules=6, scopes=4)
+
+
+def _tables(emulator: Emulator) -> dict[str, list[Any]]:
+    tables = ("maintenanceresources", "patchinstallationresources", "patchassessmentresources")
+    return {table: sorted((row.id, str(row.document)) for row in emulator.patching.rows(table)) for table in tables}
+
+
+def _emulator(fleet: dict[str, Any], store: Store | None = None) -> Emulator:
+    return Emulator(clock=Clock(NOW, monotonic=lambda: 0.0), fleet=fleet, store=store)
+
+
+class TestEveryFleet:
+    """Properties over generated fleets."""
+
+    @settings(max_examples=15, deadline=None)
+    @given(seed=st.integers(0, 10_000), steps=st.lists(st.integers(1, 40 * 60), min_size=2, max_size=12))
+    def test_one_step_is_as_good_as_many(self, seed: int, steps: list[int]) -> None:
+        """The state of the tables depends on the moment, not on how the clock came there or who asked on the way."""
+        at_once, slowly = _emulator(_fleet(seed)), _emulator(_fleet(seed))
+        at_once.clock.advance(timedelta(minutes=sum(steps)))
+        for step in steps:
+            slowly.clock.advance(timedelta(minutes=step))
+            _tables(slowly)
+        assert _tables(at_once) == _tables(slowly)
+
+    @settings(max_examples=10, deadline=None)
+    @given(seed=st.integers(0, 10_000))
+    def test_every_member_has_one_row_in_every_run(self, seed: int) -> None:
+        """And the run's counts are those of its rows; a success has an installation, a failure none of its own."""
+        emulator = _emulator(_fleet(seed))
+        emulator.clock.advance(timedelta(days=15))
+        rows = list(emulator.patching.rows("maintenanceresources"))
+        runs = {row.key: row.document["properties"] for row in rows if row.type.endswith("configurations/applyupdates")}
+        parts = [row.document["properties"] for row in rows if row.type == "microsoft.maintenance/applyupdates"]
+        counted = Counter((part["correlationId"], part["resourceId"]) for part in parts)
+        assert not counted or max(counted.values()) == 1
+        installed = {
+            (row.document["properties"]["maintenanceRunId"], row.parent)
+            for row in emulator.patching.rows("patchinstallationresources")
+            if "maintenanceRunId" in row.document["properties"]
+        }
+        for key, run in runs.items():
+            mine = [part for part in parts if part["correlationId"] == key]
+            summary = run["resourceUpdateSummary"]
+            assert summary["total"] == len(mine) > 0
+            for word, status in (("succeeded", "Succeeded"), ("failed", "Failed"), ("inProgress", "InProgress")):
+                assert summary[word] == sum(part["status"] == status for part in mine)
+            done = {part["resourceId"] for part in mine if part["status"] == "Succeeded"}
+            assert done <= {machine_key for run_key, machine_key in installed if run_key == key}
+
+
+def test_the_fleet_with_schedules_fails_on_exactly_the_unprepared_members() -> None:
+    """The demo's story: a day passes, and four members of the nightly schedule have failed on the prerequisite."""
+    emulator = _emulator(read_fleet("schedules"))
+    emulator.clock.advance(timedelta(days=1))
+    parts = [
+        row.document["properties"]
+        for row in emulator.patching.rows("maintenanceresources")
+        if row.type == "microsoft.maintenance/applyupdates"
+    ]
+    ended = {part["resourceId"].rsplit("/", 1)[-1]: part for part in parts}
+    assert {name for name, part in ended.items() if part["status"] == "Failed"} == {
+        "web-01",
+        "web-02",
+        "web-05",
+        "api-01",
+    }
+    assert {name for name, part in ended.items() if part["status"] == "Succeeded"} == {"web-04", "api-04"}
+    assert all("The prerequisites" in str(part) for part in ended.values() if part["status"] == "Failed")
+
+
+def test_a_restart_goes_on_with_the_next_window(tmp_path: Path) -> None:
+    """Openings are computed anew from the clock; runs that were shown are gone, as the reference says."""
+    fleet = {"resources": with_members(prepared())}
+    store = Store(tmp_path / "s.db")
+    emulator = _emulator(fleet, store)
+    emulator.clock.advance(timedelta(days=1))
+    assert len(list(emulator.patching.runs())) == 1
+    store.close()
+    again = _emulator({}, Store(tmp_path / "s.db"))
+    assert list(again.patching.runs()) == []
+    again.clock.advance(timedelta(days=2))
+    assert len(list(again.patching.runs())) == 2
+
+
+def test_a_defect_in_a_run_fails_no_request() -> None:
+    """A configuration that no reader foresaw is logged, and the clock goes on."""
+    broken = configuration("broken", installPatches="everything")
+    estate = Estate(broken, assigned(vm_id("vm1"), "broken"), *with_members(prepared()))
+    estate.advance(days=1)
+    assert [run["maintenanceConfiguration"]["name"] for run in estate.runs()] == ["nightly"]
