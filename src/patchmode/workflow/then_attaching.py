@@ -166,7 +166,9 @@ class Attacher:
 
 
 def is_over(entry: AttachmentEntry) -> bool:
-    """What was never sent has its turn when the run is taken up."""
+    """What was never sent has its turn when the run is taken up, and what still has to come off has it again."""
+    if entry.action is AttachAction.DETACH:
+        return entry.result is not None and entry.result.is_fine
     return entry.result is not None and entry.result.result is not AttachEnd.NOT_SENT
 
 
@@ -244,10 +246,10 @@ def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -
 
 def still_attached(entry: AttachmentEntry, result: AttachResult | None) -> ChangeResult:
     """The result of a change that has to wait because its machine's schedule was not taken off."""
-    because = result.error.message if result is not None and result.error is not None else "it had no turn"
+    because = f" ({result.error.code})" if result is not None and result.error is not None else ""
     error = MachineError(
         "StillAttached",
-        f"Nothing was sent to {entry.id}: its schedule comes off first, and was not taken off: {because}",
+        f"Nothing was sent to {entry.id}: its schedule comes off first, and did not come off{because}.",
         may_have_been_applied=False,
         advice=RESUME,
     )

@@ -250,7 +250,7 @@ def test_every_schedule_is_off_before_any_setting_is_touched() -> None:
     assert methods == ["DELETE", "DELETE", "PATCH", "PATCH"]
 
 
-def test_settings_stay_where_the_schedule_does_not_come_off() -> None:
+def test_settings_stay_until_the_schedule_comes_off() -> None:
     azure = fleet("web")
     with runs.temporary_store() as store:
         runs.apply_in(store, azure, plan=plan_of(azure))
@@ -260,7 +260,9 @@ def test_settings_stay_where_the_schedule_does_not_come_off() -> None:
         assert report.results[0].result is Result.NOT_SENT
         assert report.results[0].error is not None
         assert report.results[0].error.code == "StillAttached"
-    assert azure.writes() == {"web": 1}
+        assert azure.writes() == {"web": 1}
+        assert ends(runs.apply_in(store, azure)) == {"web": AttachEnd.DETACHED}
+    assert azure.writes() == {"web": 2}
 
 
 def _azure_managed(azure: FleetDouble, name: str) -> None:
