@@ -45,7 +45,7 @@ class _Note:
     principal: Principal
     agent: str
     correlation_id: str
-    guid: str
+    request_id: str
     seen: datetime
     """From when Resource Graph knows of it."""
 
@@ -65,9 +65,10 @@ class Changes:
         self._drop(now)
         seen = now + timedelta(seconds=self._emulator.graph.draw_lag())
         agent = request.headers.get("user-agent", "")
-        guid = str(uuid.uuid5(uuid.NAMESPACE_URL, request.request_id))
         self._notes.append(
-            _Note(after, before.document, now, request.principal, agent, request.correlation_id, guid, seen)
+            _Note(
+                after, before.document, now, request.principal, agent, request.correlation_id, request.request_id, seen
+            )
         )
 
     def forget(self) -> None:
@@ -88,7 +89,7 @@ class Changes:
 
     def _document(self, note: _Note) -> Document:
         changes = dict(_changes(note, as_text=self._emulator.profile.change_values == "text"))
-        name = f"{_ticks(note.at)}_{note.guid}"
+        name = f"{_ticks(note.at)}_{uuid.uuid5(uuid.NAMESPACE_URL, note.request_id)}"
         return {
             "id": f"{note.machine.id}/providers/Microsoft.Resources/changes/{name}",
             "name": name,
@@ -174,5 +175,5 @@ def _ticks(moment: datetime) -> str:
 
 
 def _snapshot(note: _Note, which: str) -> str:
-    digest = uuid.uuid5(uuid.UUID(note.guid), which)
+    digest = uuid.uuid5(uuid.NAMESPACE_URL, f"{note.request_id}/{which}")
     return f"{_ticks(note.at)}_{digest}_{digest.int % 2**32}_{int(note.at.timestamp())}"
