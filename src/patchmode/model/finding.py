@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import Outcome
+from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
 
 
 class Severity(StrEnum):
@@ -43,3 +44,5 @@ class MachineAudit:
     """May the wanted orchestration be set at all: no reason blocks."""
     reasons: tuple[Reason, ...]
     outcome: Outcome
+    schedules: MachineSchedules = NOT_LOOKED_UP
+    """The configurations that reach it."""

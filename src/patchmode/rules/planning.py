@@ -9,6 +9,7 @@ from typing import Any
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
+from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
 from patchmode.rules.eligibility import first_block, reasons_for
 from patchmode.rules.prediction import predict
 from patchmode.rules.settings_patch import (
@@ -30,12 +31,15 @@ _THE_WISH_ITSELF = frozenset({"unknown-os", "arc-no-orchestration", "mode-os-mis
 what stands against a change, which matters only where there is one."""
 
 
-def plan_machine(machine: Machine, wanted: WantedSettings) -> Change | Unchanged | Skipped:
+def plan_machine(
+    machine: Machine, wanted: WantedSettings, schedules: MachineSchedules = NOT_LOOKED_UP
+) -> Change | Unchanged | Skipped:
     """What the plan does with one machine.
 
     Args:
         machine: as the provider described it: `document` is present.
         wanted: what was asked for.
+        schedules: what reaches the machine, before and after alike; only the outcomes hang on it.
 
     Returns:
         A change with the complete request; `Unchanged` where the machine already is as wanted (enumerations compare
@@ -46,7 +50,7 @@ def plan_machine(machine: Machine, wanted: WantedSettings) -> Change | Unchanged
     """
     document = document_of(machine)
     block = first_block(reasons_for(machine, wanted))
-    outcome = predict(machine.settings, machine)
+    outcome = predict(machine.settings, machine, schedules)
     if block is not None and block.rule in _THE_WISH_ITSELF:
         return Skipped(machine.id, block.rule, block.message, block.fix, outcome)
     system = system_of(machine)
@@ -55,7 +59,7 @@ def plan_machine(machine: Machine, wanted: WantedSettings) -> Change | Unchanged
         return Unchanged(machine.id, machine.kind, outcome)
     if block is not None:
         return Skipped(machine.id, block.rule, block.message, block.fix, outcome)
-    return change_with(machine, patch)
+    return change_with(machine, patch, schedules)
 
 
 def body_for(machine: Machine, wanted: WantedSettings) -> Mapping[str, Any] | None:
@@ -72,7 +76,7 @@ def body_for(machine: Machine, wanted: WantedSettings) -> Mapping[str, Any] | No
     return request_body(system, patch) if patch else None
 
 
-def change_with(machine: Machine, patch: Mapping[str, Any]) -> Change:
+def change_with(machine: Machine, patch: Mapping[str, Any], schedules: MachineSchedules = NOT_LOOKED_UP) -> Change:
     """The change that sends this `patchSettings` object to the machine.
 
     Raises:
@@ -93,8 +97,8 @@ def change_with(machine: Machine, patch: Mapping[str, Any]) -> Change:
         before=before,
         after=after,
         document=document,
-        outcome_before=predict(stated, machine),
-        outcome_after=predict(PatchSettings.from_document(after), machine),
+        outcome_before=predict(stated, machine, schedules),
+        outcome_after=predict(PatchSettings.from_document(after), machine, schedules),
         reversible=obstacle is None,
         irreversible_because=obstacle,
         tolerated=_tolerated(patch, after),

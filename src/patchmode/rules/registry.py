@@ -27,6 +27,8 @@ class Rule:
 
 
 _BLOCKS, _WARNS, _NOTES = (Severity.BLOCKS,), (Severity.WARNS,), (Severity.NOTES,)
+_REFUSES = (*_BLOCKS, *_WARNS)
+"""Refused by `schedule create` or `schedule attach`; told as a warning of what stands already."""
 
 RULES: tuple[Rule, ...] = (
     Rule("arc-no-orchestration", "an Arc server has no patch mode", _BLOCKS),
@@ -58,13 +60,39 @@ RULES: tuple[Rule, ...] = (
     Rule("reboot-setting-overrides", "the machine's reboot setting overrides its schedule's", _NOTES),
     Rule("hotpatch-image", "the image could hotpatch, which schedules exclude", _NOTES),
     Rule("deallocated", "the machine is not running", _NOTES),
+    Rule("prerequisite-missing", "a schedule is attached and its runs fail: the machine is not prepared", _REFUSES),
+    Rule("off-at-window", "the machine is off, and its next window would miss it", _WARNS),
+    Rule("tag-case", "a dynamic scope's tags match only when case is ignored", _WARNS),
+    Rule("unknown-filter-member", "a dynamic scope filters by what this version cannot evaluate", _WARNS),
+    Rule("configuration-missing", "the assignment names a configuration that does not exist", _REFUSES),
+    Rule("configuration-unseen", "the configuration stands where you cannot read", _NOTES),
+    Rule("unknown-time-zone", "the schedule's time zone is none that this version knows", _REFUSES),
+    Rule("unreadable-recurrence", "the schedule's window is written in no form that this version knows", _REFUSES),
+    Rule("window-never-comes", "the schedule's recurrence names no day that exists", _REFUSES),
+    Rule("schedule-expired", "the schedule has expired, or expires before its first window", _REFUSES),
+    Rule("recurrence-unconfirmed", "two readings of the recurrence name different days", _WARNS),
+    Rule("window-too-short", "the schedule's window is too short", _REFUSES),
+    Rule("window-too-long", "the window is longer than guest patching accepts", _BLOCKS),
+    Rule("start-before-midnight", "the window starts shortly before midnight", _WARNS),
+    Rule("platform-mode-schedule", "the schedule's InGuestPatchMode is not User", _WARNS),
+    Rule("schedules-same-trigger", "two schedules start at the same instant: only one fires", _WARNS),
+    Rule("schedules-overlap", "windows of two schedules overlap", _WARNS),
+    Rule("assigned-twice", "two assignments name the same schedule for the machine", _NOTES),
+    Rule("assignment-orphaned", "the assignment's machine was moved or is gone", _WARNS),
+    Rule("wrong-maintenance-scope", "the configuration does not patch guests", _BLOCKS),
+    Rule("assignment-name-taken", "an assignment of that name attaches another configuration", _BLOCKS),
+    Rule("schedule-hits-nothing", "the configuration reaches no machine", _WARNS),
+    Rule("schedule-limit", "a limit of Azure is reached", _REFUSES),
+    Rule("schedule-limit-near", "a limit of Azure is nearly reached", _NOTES),
+    Rule("window-too-close", "the next window starts too soon for a change to count", _WARNS),
+    Rule("last-schedule", "without its last schedule Azure would patch the machine when it likes", _BLOCKS),
     Rule("moved-since-run", "the machine's patch settings are not what the run left", _BLOCKS),
     Rule("machine-replaced", "another machine stands under the same id", _BLOCKS),
     Rule("cannot-be-restored", "what stood there before cannot be restored", _BLOCKS),
     Rule("would-autopatch", "the step would hand the machine to Azure's own patching", _BLOCKS),
     Rule("not-changed-by-run", "the run did not change the machine, so there is nothing to undo", _BLOCKS),
 )
-"""The last five are rollback's own."""
+"""The last five are rollback's own; those before them, from `prerequisite-missing` on, are about schedules."""
 
 RULE_ORDER = {rule.id: index for index, rule in enumerate(RULES)}
 """Rule id → its place."""

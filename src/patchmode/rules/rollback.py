@@ -11,6 +11,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import PatchSettings, same_value
 from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
+from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
 from patchmode.rules.comparison import ABSENT, Leaf, dotted, leaf_differences, shown
 from patchmode.rules.eligibility import first_block, reasons_for
 from patchmode.rules.planning import change_with, document_of
@@ -30,7 +31,9 @@ _WAYS_ON = {
 }
 
 
-def plan_rollback_of(change: Change, observed: Machine, *, allow_azure_managed: bool) -> Change | Unchanged | Skipped:
+def plan_rollback_of(
+    change: Change, observed: Machine, *, allow_azure_managed: bool, schedules: MachineSchedules = NOT_LOOKED_UP
+) -> Change | Unchanged | Skipped:
     """The inverse of a recorded change, for the machine as it stands now.
 
     Args:
@@ -38,6 +41,7 @@ def plan_rollback_of(change: Change, observed: Machine, *, allow_azure_managed: 
         observed: a fresh reading from the provider.
         allow_azure_managed: whether a machine may come back into "Azure Managed - Safe Deployment", where Azure patches
             and reboots it at will.
+        schedules: what reaches the machine; only the outcomes hang on it.
 
     Returns:
         `Unchanged` where the machine is as it was before the change; `Skipped` where it was changed again since, where
@@ -48,7 +52,7 @@ def plan_rollback_of(change: Change, observed: Machine, *, allow_azure_managed: 
     """
     # A subscription's list upper-cases the resource group; the plan's own casing is the one that people know.
     observed = replace(observed, id=change.id)
-    outcome = predict(observed.settings, observed)
+    outcome = predict(observed.settings, observed, schedules)
     now = settings_in(document_of(observed), change.os)
     if _was_replaced(change, observed):
         return _skip(change, "machine-replaced", "Another machine stands under this id since the run.", outcome)
@@ -70,7 +74,7 @@ def plan_rollback_of(change: Change, observed: Machine, *, allow_azure_managed: 
             "Before the run Azure patched and rebooted this machine at will, and nothing hands it back unasked.",
             outcome,
         )
-    return change_with(observed, patch)
+    return change_with(observed, patch, schedules)
 
 
 def _skip(change: Change, rule: str, reason: str, outcome: Outcome) -> Skipped:
