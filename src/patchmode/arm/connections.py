@@ -67,7 +67,23 @@ def open_pool(context: ssl.SSLContext, *, limit: int, reads_environment: bool = 
         trust_env=reads_environment,
         auto_decompress=False,  # azure-core does it
         raise_for_status=False,
+        middlewares=(_only_once,),
     )
+
+
+async def _only_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating by itself what it takes for harmless.
+
+    It sends GET, PUT and DELETE a second time when their connection is lost, so that a DELETE which was carried out
+    would be answered as if there had been nothing to delete, and the ledger would not know of it. It does so for two
+    kinds of error only, so a lost connection leaves here as their common parent.
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(describe(error)) from error
 
 
 class Verbatim:
