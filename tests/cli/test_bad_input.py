@@ -27,7 +27,7 @@ def sent(program: Program) -> list[str]:
         (["audit", "--tag", "=x"], 2, "'=x' is not a tag filter"),
         (["audit", "--query", "machines["], 2, "--query 'machines[' is not JMESPath"),
         (["audit", "-o", "xml"], 2, "'xml' is not one of"),
-        (["audit", "--schedule", "x"], 2, "No such option"),
+        (["audit", "--scheduled", "x"], 2, "No such option"),
         (["plan"], 2, "plan needs to know which machines"),
         (["plan", "--os", "linux"], 2, "plan needs to know which machines"),
         (["plan", "--to", "windows-update", "--all"], 2, "'windows-update' is not one of"),

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from patchmode.errors import NotSentError, RejectedError, RequestError
 from patchmode.model.machine import Machine, MachineKind
@@ -23,10 +22,8 @@ from patchmode.model.since import Since
 from patchmode.rules.run_history import last_ended
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.run_records import read_history, retention_note
+from patchmode.workflow.schedule_members import Reached, reached_by
 from patchmode.workflow.scoping import KINDS
-
-if TYPE_CHECKING:
-    from patchmode.workflow.schedule_members import Reached
 
 _AT_ONCE = 8
 _NAMES_SHOWN = 5
@@ -59,7 +56,7 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
         RequestError: Resource Graph is refused or fails: schedules and run records have no other source.
     """
     pointed = Pointed()
-    reached = await _reached(azure, scope, readable, now)
+    reached = [await reached_by(azure, scope.schedules, readable, now=now)] if scope.schedules else []
     failed = None if scope.failed_since is None else await _failed(azure, scope.failed_since, readable, now, pointed)
     places = {place for entry in reached for place in entry.places}
     places |= {run.machine.subscription_id for run in failed or ()}
@@ -72,15 +69,6 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
     for reading in scope.logs:
         _take_logged(reading, seen, pointed)
     return pointed
-
-
-async def _reached(azure: Azure, scope: Scope, readable: Sequence[str], now: datetime) -> "list[Reached]":
-    if not scope.schedules:
-        return []
-    # Most commands name no schedule, and need not pay for what resolves one.
-    from patchmode.workflow.schedule_members import reached_by
-
-    return [await reached_by(azure, scope.schedules, readable, now=now)]
 
 
 async def _survey(azure: Azure, subscriptions: Collection[str]) -> dict[ResourceId, Machine]:
@@ -122,7 +110,7 @@ async def _ask_singly(azure: Azure, ids: Iterable[ResourceId], pointed: Pointed)
 # ------------------------------------------------------------------------------------------------ schedules
 
 
-async def _take_reached(azure: Azure, reached: "Reached", seen: Mapping[ResourceId, Machine], pointed: Pointed) -> None:
+async def _take_reached(azure: Azure, reached: Reached, seen: Mapping[ResourceId, Machine], pointed: Pointed) -> None:
     pointed.notes += reached.notes
     assigned = [entry for entry in reached.assigned if entry not in seen]
     for machine in seen.values():
