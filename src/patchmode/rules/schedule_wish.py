@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import Orchestration
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
 from patchmode.rules.workload import out_of_reach
 
@@ -72,5 +74,20 @@ def name_obstacle(standing: Iterable[ConfigurationAssignment], name: str) -> Obs
     return Obstacle(
         "assignment-name-taken",
         f"An assignment named {other.name} already attaches another configuration, {other.configuration}, to it.",
-        "Give the assignment another name with --name.",
+        "Give the assignment another name with --assignment-name.",
+    )
+
+
+def last_schedule_obstacle(machine: Machine, configuration: ResourceId, outcome: Outcome) -> Obstacle:
+    """Why a machine keeps its last schedule, although its runs there fail.
+
+    Args:
+        machine: Azure Managed.
+        configuration: what was to be taken off.
+        outcome: what would become of the machine.
+    """
+    return Obstacle(
+        "last-schedule",
+        f"The machine is Azure Managed. Without {configuration.name}: {outcome.reason.rstrip('.')}.",
+        f"patchmode apply --ids {machine.id} (Customer Managed Schedules) first, or repeat with --allow-azure-managed.",
     )

@@ -23,7 +23,7 @@ from patchmode.workflow.together import all_of
 
 AT_ONCE = 8
 """Machines under way at the same time; the wire's own throttle bounds their rate."""
-TRIES = 3
+TRIES = 2
 """Writes of one assignment at most, where answers are lost."""
 _ADVICE = {
     "unsupportedresourceoperation": "Make the machine ready first: patchmode apply --then-attach.",

@@ -1,0 +1,142 @@
+"""What attach and detach share: preview, question, carrying out, exit code.
+
+Must not: decide what is refused; the workflow does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from patchmode.cli import composition
+from patchmode.cli.confirming import tell_banner
+from patchmode.cli.exits import Exit
+from patchmode.cli.output import Result, emit, say
+from patchmode.cli.running import run_reading, run_writing
+from patchmode.cli.schedules.asking import ask, ask_for_count, show
+from patchmode.cli.settings import Settings
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
+from patchmode.model.target import Target
+from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, attach_row, flat_row
+from patchmode.reports.attach_text import attach_lines, member_lines, refused_lines
+from patchmode.reports.headings import plural
+from patchmode.workflow.schedule_attaching import Preview, carry_out
+from patchmode.workflow.schedule_scoping import ScopePreview, carry_out_scope
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from patchmode.workflow.ports import Azure
+
+    Found = TypeVar("Found")
+
+_BAD = (AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.REFUSED, AttachEnd.NOT_SENT)
+STEP = 100
+"""After so many machines a line tells how far it has come."""
+
+
+def previewed(
+    look: "Callable[[Azure], Awaitable[Found]]", settings: Settings
+) -> "tuple[Found, Mapping[str, str], Target]":
+    """Look, on a connection that cannot write; with who is signed in, and where."""
+
+    async def work() -> "tuple[Found, Mapping[str, str], Target]":
+        async with composition.connected(settings, read_only=True) as azure:
+            return await look(azure), await azure.authorization.principal(), azure.target
+
+    return run_reading(work)
+
+
+def write_machines(
+    preview: Preview, principal: Mapping[str, str], target: Target, settings: Settings, *, name: str | None, yes: bool
+) -> int:
+    """Show a preview of machines, ask, carry it out, tell the result; the exit code."""
+    tell_banner(principal, target, settings)
+    show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
+    for warning in preview.warnings:
+        say(f"! {warning}", settings)
+    is_attach = preview.action is AttachAction.ATTACH
+    count, there = preview.writes, len(preview.unchanged)
+    where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
+    verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
+    already = f" {plural(there, 'machine')} {_have(there)} it {'already' if is_attach else 'not'}." if there else ""
+    say(f"{verb} {where} {preposition} {plural(count, 'machine')}.{already}", settings)
+    if count:
+        question = f"{verb} {preview.configuration.name} {preposition} {plural(count, 'machine')}?"
+        ask_for_count(question, count, f"{verb.lower()}es {plural(count, 'machine')}", yes=yes)
+
+    async def work(stop: asyncio.Event) -> AttachReport:
+        async with composition.connected(settings, read_only=not count) as azure:
+            told = _progress(count, settings)
+            return await carry_out(azure, preview, name=name, clock=composition.clock(), stop=stop, progressed=told)
+
+    return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
+
+
+def write_scope(
+    preview: ScopePreview, principal: Mapping[str, str], target: Target, settings: Settings, *, yes: bool
+) -> int:
+    """Show a preview of a dynamic scope, ask, carry it out, tell the result; the exit code."""
+    tell_banner(principal, target, settings)
+    is_attach = preview.action is AttachAction.ATTACH
+    if not preview.is_unchanged and preview.obstacle is None:
+        verb = "Attach" if is_attach else "Detach"
+        say(f"{verb} {preview.configuration.name}, dynamic scope {preview.scope.name} on {preview.text}.", settings)
+        if is_attach:
+            show(lambda paint: member_lines(preview.members, paint=paint), settings)
+        else:
+            say(f"{plural(len(preview.members), 'machine')} {_have(len(preview.members))} it by this scope.", settings)
+        for warning in preview.warnings:
+            say(f"! {warning}", settings)
+        ask(f"{verb} it?", yes=yes)
+
+    async def work(stop: asyncio.Event) -> AttachReport:
+        del stop  # one write: there is nothing to stop between
+        is_read_only = preview.is_unchanged or preview.obstacle is not None
+        async with composition.connected(settings, read_only=is_read_only) as azure:
+            return await carry_out_scope(azure, preview, clock=composition.clock())
+
+    return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
+
+
+def exit_of(report: AttachReport) -> int:
+    """The exit code of an attach or detach."""
+    ends = {entry.result for entry in report.results}
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    if ends & set(_BAD):
+        return Exit.PARTIAL
+    if AttachEnd.MISMATCH in ends:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if report.unreadable else Exit.DONE
+
+
+def _told(report: AttachReport, settings: Settings) -> int:
+    is_flat = settings.format == "csv"
+    emit(
+        Result(
+            document=attach_document(report),
+            lines=lambda paint: attach_lines(report, paint=paint),
+            rows=lambda: map(flat_row if is_flat else attach_row, report.results),
+            columns=ATTACH_COLUMNS,
+        ),
+        settings,
+    )
+    if report.state == "interrupted":
+        say("Stopped. Repeat the command: what already stands is left alone.", settings)
+    return exit_of(report)
+
+
+def _progress(total: int, settings: Settings) -> Callable[[AttachResult], None]:
+    done = 0
+
+    def told(_: AttachResult) -> None:
+        nonlocal done
+        done += 1
+        if done % STEP == 0 and not settings.no_progress:
+            say(f"{done:,} of {plural(total, 'machine')} done.", settings)
+
+    return told
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"

@@ -1,0 +1,43 @@
+"""`patchmode schedule check`. Must not: write anything anywhere."""
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command, name="check")
+@click.argument("config", nargs=-1, metavar="[CONFIG]...")
+@click.pass_context
+def command(context: click.Context, /, config: tuple[str, ...]) -> int:
+    """What is wrong with schedules, assignments and members.
+
+    CONFIG is an id, a name, or GROUP/NAME; without any: every schedule that can be seen, and the limits of
+    subscriptions. Ends with 10 when a finding blocks or warns, with 0 where there is none or only something to note.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.running import run_reading
+    from patchmode.model.schedule_view import CheckReport
+    from patchmode.reports.schedule_documents import CHECK_COLUMNS, check_document, finding_row
+    from patchmode.reports.schedule_text import check_lines
+    from patchmode.workflow.schedule_views import check_schedules
+
+    settings = settings_of(context)
+
+    async def work() -> CheckReport:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await check_schedules(azure, config, clock=composition.clock())
+
+    report = run_reading(work)
+    emit(
+        Result(
+            document=check_document(report),
+            lines=lambda paint: check_lines(report, paint=paint),
+            rows=lambda: map(finding_row, report.findings),
+            columns=CHECK_COLUMNS,
+        ),
+        settings,
+    )
+    return Exit.DONE if report.is_clean else Exit.FINDINGS

@@ -1,0 +1,130 @@
+"""`patchmode schedule create`. Must not: write over a schedule unless told to."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from patchmode.model.schedule_view import CreateReport, ScheduleWish
+    from patchmode.model.target import Target
+    from patchmode.workflow.schedule_creating import Draft
+
+_REBOOTS = ("IfRequired", "Never", "Always")
+
+
+@click.command(cls=Command, name="create")
+@click.argument("name", metavar="NAME")
+@click.option("-s", "--subscription", "place", required=True, metavar="ID|NAME", help="Where it is to stand.")
+@click.option("-g", "--resource-group", "group", required=True, metavar="NAME", help="Its resource group.")
+@click.option("--location", "region", required=True, metavar="REGION", help="Its region; it reaches machines of any.")
+@click.option("--start", required=True, metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
+@click.option("--duration", required=True, metavar="HH:mm", help="01:30 to 03:55.")
+@click.option("--time-zone", required=True, metavar="NAME", help="For example 'W. Europe Standard Time', or UTC.")
+@click.option("--recur", required=True, metavar="RULE", help="For example 'Month Second Tuesday Offset4'.")
+@click.option("--expires", metavar="'YYYY-MM-DD hh:mm'", help="No window starts afterwards (default: never).")
+@click.option(
+    "--reboot",
+    "restart",
+    type=click.Choice(_REBOOTS, case_sensitive=False),
+    default="IfRequired",
+    show_default=True,
+    metavar="[IfRequired|Never|Always]",
+    help="Whether machines restart.",
+)
+@click.option(
+    "--classifications",
+    multiple=True,
+    metavar="LIST",
+    help="Updates to install, by commas (default: Critical,Security); each goes to the systems that know it.",
+)
+@click.option("--kb-include", multiple=True, metavar="LIST", help="Windows: updates to install, by commas.")
+@click.option("--kb-exclude", multiple=True, metavar="LIST", help="Windows: updates to leave out.")
+@click.option("--package-include", multiple=True, metavar="LIST", help="Linux: package name masks to install.")
+@click.option("--package-exclude", multiple=True, metavar="LIST", help="Linux: package name masks to leave out.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the schedule itself.")
+@click.option("--replace", is_flag=True, help="Write over a schedule of that name; its assignments stay.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> int:
+    """Create a schedule, checked before and read back after.
+
+    Shows what will be sent and the first three windows, and asks. A schedule of that name that is as wanted is left
+    alone; one that differs is refused without --replace, and with it the difference is shown. Ends with 13 when a read
+    afterwards shows something else than was sent.
+    """
+    from patchmode.cli.confirming import tell_banner
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.schedules.asking import ask, show
+    from patchmode.reports.attach_documents import create_document
+    from patchmode.reports.attach_text import create_lines, draft_lines
+    from patchmode.rules.schedule_words import window_text
+
+    settings = settings_of(context)
+    drafted, principal, target = _drafted(options, place, settings, replace=replace)
+    tell_banner(principal, target, settings)
+    if not drafted.is_unchanged:
+        show(
+            lambda paint: draft_lines(
+                drafted.wish.id,
+                drafted.properties,
+                drafted.before,
+                drafted.windows,
+                drafted.warnings,
+                text=window_text(drafted.wish.window),
+                replaces=drafted.standing is not None,
+                paint=paint,
+            ),
+            settings,
+        )
+        verb = "Create" if drafted.standing is None else "Replace"
+        ask(f"{verb} {drafted.wish.id.name}?", yes=yes)
+    report = _created(drafted, settings)
+    document = create_document(report)
+    emit(
+        Result(
+            document=document,
+            lines=lambda paint: create_lines(report, paint=paint),
+            rows=lambda: [document],
+            columns=("id", "result", "windows", "differences"),
+        ),
+        settings,
+    )
+    return Exit.MISMATCH if report.differences else Exit.DONE
+
+
+def _drafted(
+    options: dict[str, Any], place: str, settings: Settings, *, replace: bool
+) -> "tuple[Draft, Mapping[str, str], Target]":
+    from patchmode.cli import composition
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.schedules.wishes import check_wish, subscription_id, wish_from
+    from patchmode.workflow.schedule_creating import draft
+
+    check_wish(wish_from(options, "00000000-0000-0000-0000-000000000000"))
+
+    async def work() -> "tuple[Draft, Mapping[str, str], Target]":
+        async with composition.connected(settings, read_only=True) as azure:
+            wish: ScheduleWish = wish_from(options, await subscription_id(azure, place))
+            drafted = await draft(azure, wish, replace=replace, clock=composition.clock())
+            return drafted, await azure.authorization.principal(), azure.target
+
+    return run_reading(work)
+
+
+def _created(drafted: "Draft", settings: Settings) -> "CreateReport":
+    from patchmode.cli import composition
+    from patchmode.cli.running import run_reading
+    from patchmode.workflow.schedule_creating import create
+
+    async def work() -> "CreateReport":
+        # What is left alone is read again on a connection that cannot write.
+        async with composition.connected(settings, read_only=drafted.is_unchanged) as azure:
+            return await create(azure, drafted)
+
+    return run_reading(work)

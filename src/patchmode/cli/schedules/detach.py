@@ -1,0 +1,92 @@
+"""`patchmode schedule detach`. Must not: hand a machine to Azure's own patching unless told to."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from patchmode.model.scope import Scope
+    from patchmode.workflow.ports import Azure
+    from patchmode.workflow.schedule_scoping import ScopePreview
+
+_NO_FILTERS: dict[str, Any] = {
+    "filter_tag": (),
+    "any_tag": False,
+    "filter_os": (),
+    "filter_location": (),
+    "filter_group": (),
+    "filter_type": (),
+}
+
+
+@click.command(cls=Command, name="detach")
+@click.argument("config", metavar="CONFIG")
+@scope_options
+@click.option("--dynamic", metavar="NAME", help="The dynamic scope of this name, on --subscription/--resource-group.")
+@click.option(
+    "--allow-azure-managed",
+    is_flag=True,
+    help="Also where Azure would then patch and restart machines when it likes.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    config: str,
+    dynamic: str | None,
+    allow_azure_managed: bool,
+    yes: bool,
+    **options: Any,
+) -> int:
+    """Take a schedule off machines, or delete a dynamic scope.
+
+    CONFIG is its id, its name, or GROUP/NAME; an id also where the schedule does not exist any more. A machine that is
+    named by --ids need not exist any more either. Azure Managed machines keep their last schedule, because without one
+    Azure patches them when it likes: --allow-azure-managed lets them go. Ends as `schedule attach` does.
+    """
+    from patchmode.cli.scoping import require_selector, scope_from
+
+    settings = settings_of(context)
+    scope = scope_from(options)
+    if dynamic is not None:
+        return _detach_scope(config, dynamic, scope, settings, allow_azure_managed=allow_azure_managed, yes=yes)
+    require_selector(scope, "schedule detach")
+    return _detach_machines(config, scope, settings, allow_azure_managed=allow_azure_managed, yes=yes)
+
+
+def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool) -> int:
+    from patchmode.cli import composition
+    from patchmode.cli.schedules.attaching import previewed, write_machines
+    from patchmode.workflow.schedule_attaching import preview_detach
+
+    preview, principal, target = previewed(
+        lambda azure: preview_detach(
+            azure, config, scope, clock=composition.clock(), allow_azure_managed=allow_azure_managed
+        ),
+        settings,
+    )
+    return write_machines(preview, principal, target, settings, name=None, yes=yes)
+
+
+def _detach_scope(
+    config: str, name: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool
+) -> int:
+    from patchmode.cli import composition
+    from patchmode.cli.schedules.attaching import previewed, write_scope
+    from patchmode.cli.schedules.wishes import check_place, dynamic_scope_from, subscription_id
+    from patchmode.workflow.schedule_scoping import preview_detach_scope
+
+    check_place(scope)
+
+    async def look(azure: "Azure") -> "ScopePreview":
+        wanted = dynamic_scope_from(_NO_FILTERS, name, scope, await subscription_id(azure, scope.subscriptions[0]))
+        clock = composition.clock()
+        return await preview_detach_scope(azure, config, wanted, clock=clock, allow_azure_managed=allow_azure_managed)
+
+    preview, principal, target = previewed(look, settings)
+    return write_scope(preview, principal, target, settings, yes=yes)

@@ -1,0 +1,44 @@
+"""`patchmode schedule list`. Must not: write anything anywhere."""
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command, name="list")
+@click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="Only schedules of this subscription.")
+@click.pass_context
+def command(context: click.Context, /, subscription: tuple[str, ...]) -> int:
+    """Every schedule that patches guests: when it runs, whom it reaches.
+
+    Members are counted wherever they stand: static ones, dynamic ones, and with a question mark those in doubt. The
+    last column names the worst finding; `patchmode schedule check` tells them all, and ends with 10 for them.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.running import run_reading
+    from patchmode.model.schedule_view import ScheduleList
+    from patchmode.reports.schedule_documents import LIST_COLUMNS, list_document, list_rows
+    from patchmode.reports.schedule_text import list_lines
+    from patchmode.workflow.schedule_views import list_schedules
+
+    settings = settings_of(context)
+
+    async def work() -> ScheduleList:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await list_schedules(azure, clock=composition.clock(), subscriptions=subscription)
+
+    found = run_reading(work)
+    rows = list_rows if settings.format == "csv" else lambda one: list_document(one).schedules
+    emit(
+        Result(
+            document=list_document(found),
+            lines=lambda paint: list_lines(found, paint=paint),
+            rows=lambda: rows(found),
+            columns=LIST_COLUMNS,
+        ),
+        settings,
+    )
+    return Exit.DONE

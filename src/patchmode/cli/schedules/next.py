@@ -1,0 +1,55 @@
+"""`patchmode schedule next`. Must not: write anything anywhere."""
+
+from typing import Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command, name="next")
+@click.option("--days", type=click.IntRange(1, 366), default=14, show_default=True, metavar="N", help="How far ahead.")
+@scope_options
+@click.pass_context
+def command(context: click.Context, /, days: int, **options: Any) -> int:
+    """A calendar of coming windows: who runs, fails, is missed.
+
+    Every window counts its members as they stand now. With a scope: only its machines, and only schedules that reach
+    one of them. Filters alone narrow all machines.
+    """
+    from dataclasses import replace
+
+    from patchmode.cli import composition
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.running import run_reading
+    from patchmode.cli.scoping import scope_from
+    from patchmode.model.schedule_view import Calendar
+    from patchmode.reports.schedule_documents import NEXT_COLUMNS, calendar_row, next_document, next_rows
+    from patchmode.reports.schedule_text import calendar_lines
+    from patchmode.workflow.schedule_views import next_windows
+
+    settings = settings_of(context)
+    is_scoped = any(options.values())
+    scope = scope_from(options)
+    if is_scoped and not scope.has_selector:
+        scope = replace(scope, everything=True)
+
+    async def work() -> Calendar:
+        async with composition.connected(settings, read_only=True) as azure:
+            clock = composition.clock()
+            return await next_windows(azure, clock=clock, days=days, scope=scope if is_scoped else None)
+
+    calendar = run_reading(work)
+    emit(
+        Result(
+            document=next_document(calendar),
+            lines=lambda paint: calendar_lines(calendar, paint=paint),
+            rows=lambda: next_rows(calendar) if settings.format == "csv" else map(calendar_row, calendar.entries),
+            columns=NEXT_COLUMNS,
+        ),
+        settings,
+    )
+    return Exit.DONE

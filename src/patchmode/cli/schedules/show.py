@@ -1,0 +1,43 @@
+"""`patchmode schedule show`. Must not: write anything anywhere."""
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.settings import settings_of
+
+
+@click.command(cls=Command, name="show")
+@click.argument("config", metavar="CONFIG")
+@click.pass_context
+def command(context: click.Context, /, config: str) -> int:
+    """One schedule in full, with its members and its last run.
+
+    CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with what will
+    become of it in the next window; the last recorded run says who came and who went since.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.output import Result, emit
+    from patchmode.cli.running import run_reading
+    from patchmode.model.schedule_view import ScheduleDetail
+    from patchmode.reports.schedule_documents import SHOW_COLUMNS, member_row, show_document
+    from patchmode.reports.schedule_text import detail_lines
+    from patchmode.workflow.schedule_views import show_schedule
+
+    settings = settings_of(context)
+
+    async def work() -> ScheduleDetail:
+        async with composition.connected(settings, read_only=True) as azure:
+            return await show_schedule(azure, config, clock=composition.clock())
+
+    detail = run_reading(work)
+    emit(
+        Result(
+            document=show_document(detail),
+            lines=lambda paint: detail_lines(detail, paint=paint),
+            rows=lambda: map(member_row, detail.schedule.members),
+            columns=SHOW_COLUMNS,
+        ),
+        settings,
+    )
+    return Exit.DONE

@@ -1,0 +1,203 @@
+"""The options of `schedule create` and of dynamic scopes as the model's values.
+
+Must not: look at Azure, but for the id of a subscription that was given by name.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from patchmode.errors import UsageError
+from patchmode.model.finding import Severity
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
+from patchmode.model.schedule_view import ScheduleWish
+from patchmode.model.scope import Scope
+from patchmode.rules.schedule_creation import (
+    DEFAULT_CLASSIFICATIONS,
+    LINUX_CLASSIFICATIONS,
+    WINDOWS_CLASSIFICATIONS,
+    is_name,
+    wish_problems,
+)
+from patchmode.workflow.ports import Azure
+from patchmode.workflow.scoping import resolve
+
+_TYPES = {"vm": "Microsoft.Compute/virtualMachines", "arc": "Microsoft.HybridCompute/machines"}
+_SYSTEMS = {"windows": "Windows", "linux": "Linux"}
+
+
+def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
+    """The configuration that the options of `schedule create` describe.
+
+    Args:
+        options: a command's keyword arguments; they are left as they are.
+        subscription: the id of the subscription that it is to stand in.
+
+    Raises:
+        UsageError: a name, a classification or a tag is none.
+    """
+    name, group = options["name"], options["group"]
+    if not is_name(name):
+        raise _not_a_name(name)
+    try:
+        identifier = ResourceId.parse(
+            f"/subscriptions/{subscription}/resourceGroups/{group}"
+            f"/providers/Microsoft.Maintenance/maintenanceConfigurations/{name}"
+        )
+    except ResourceIdError as error:
+        raise UsageError(f"{group!r} is not the name of a resource group.", advice="Give its name alone.") from error
+    chosen = _listed(options["classifications"]) or DEFAULT_CLASSIFICATIONS
+    _check_classifications(chosen)
+    return ScheduleWish(
+        identifier,
+        options["region"],
+        WindowRule(options["start"], options["expires"], options["duration"], options["time_zone"], options["recur"]),
+        options["restart"],
+        _known(chosen, WINDOWS_CLASSIFICATIONS),
+        _known(chosen, LINUX_CLASSIFICATIONS),
+        _listed(options["kb_include"]),
+        _listed(options["kb_exclude"]),
+        _listed(options["package_include"]),
+        _listed(options["package_exclude"]),
+        dict(_pair(text) for text in options["tags"]),
+    )
+
+
+def check_wish(wish: ScheduleWish) -> None:
+    """Refuse a wish that Azure would refuse, before anything is read.
+
+    Raises:
+        UsageError: with the rule of each thing that is wrong.
+    """
+    wrong = [one for one in wish_problems(wish) if one.severity is Severity.BLOCKS]
+    if wrong:
+        told = " ".join(f"{_sentence(one.message)} ({one.rule})." for one in wrong)
+        raise UsageError(told, advice="Nothing was sent. The help of this command shows the forms.")
+
+
+def assignment_name(text: str | None) -> str | None:
+    """The name of an assignment, as it was given.
+
+    Raises:
+        UsageError: Azure takes no such name.
+    """
+    if text is not None and not is_name(text):
+        raise _not_a_name(text)
+    return text
+
+
+def dynamic_scope_from(options: dict[str, Any], name: str, scope: Scope, subscription: str) -> DynamicScope:
+    """The dynamic scope that the options of `attach --dynamic` describe; its configuration is filled in later.
+
+    Args:
+        options: a command's keyword arguments; they are left as they are.
+        name: of the dynamic scope.
+        scope: holds at most one group, by name or id.
+        subscription: the id of the subscription that it stands on.
+
+    Raises:
+        UsageError: a tag filter, an operating system or a type is none, or the group stands elsewhere.
+    """
+    if not is_name(name):
+        raise _not_a_name(name)
+    group = scope.resource_groups[0] if scope.resource_groups else None
+    if group is not None and group.startswith("/"):
+        parts = group.strip("/").split("/")
+        if len(parts) < 4 or parts[1].casefold() != subscription.casefold():
+            raise UsageError(f"{group} is not a group of the subscription {subscription}.", advice="Give its name.")
+        group = parts[3]
+    tags: dict[str, tuple[str, ...]] = {}
+    for text in options["filter_tag"]:
+        key, value = _pair(text)
+        tags[key] = (*tags.get(key, ()), *_listed([value]))
+    placeholder = ResourceId.parse(
+        f"/subscriptions/{subscription}/resourceGroups/none"
+        "/providers/Microsoft.Maintenance/maintenanceConfigurations/none"
+    )
+    return DynamicScope(
+        name,
+        subscription,
+        group,
+        placeholder,
+        ScopeFilter(
+            resource_types=_chosen(options["filter_type"], _TYPES, "type", "vm or arc"),
+            resource_groups=_listed(options["filter_group"]),
+            os_types=_chosen(options["filter_os"], _SYSTEMS, "operating system", "windows or linux"),
+            locations=tuple(text.replace(" ", "").lower() for text in _listed(options["filter_location"])),
+            tags=tags,
+            any_tag=options["any_tag"],
+        ),
+    )
+
+
+def check_place(scope: Scope) -> None:
+    """A dynamic scope stands on one subscription, or on one of its groups, and machines are chosen by its filter.
+
+    Raises:
+        UsageError: the scope of machines says more or less than that.
+    """
+    plain = Scope(subscriptions=scope.subscriptions, resource_groups=scope.resource_groups)
+    if scope != plain or len(scope.subscriptions) != 1 or len(scope.resource_groups) > 1:
+        raise UsageError(
+            "A dynamic scope stands on one subscription, or on one of its resource groups.",
+            advice="Give one --subscription, at most one --resource-group, and choose machines with --filter-….",
+        )
+
+
+async def subscription_id(azure: Azure, text: str) -> str:
+    """The id of one subscription, lower case.
+
+    Raises:
+        UsageError: a name that none has, or a subscription that cannot be read.
+    """
+    selection = await resolve(azure, Scope(subscriptions=(text,)))
+    if selection.subscriptions:
+        return selection.subscriptions[0]
+    reason = selection.unreadable[0].reason if selection.unreadable else "It cannot be read."
+    raise UsageError(f"{text}: {reason}", advice="`patchmode doctor` lists the subscriptions you can see.")
+
+
+def _not_a_name(text: str) -> UsageError:
+    return UsageError(
+        f"{text!r} is not a name that Azure takes.",
+        advice="Use letters, digits, '-', '_' and '.', fewer than 128, a letter or digit first.",
+    )
+
+
+def _listed(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key.strip() or not equals:
+        raise UsageError(f"{text!r} is not of the form KEY=VALUE.", advice="For example env=prod.")
+    return key.strip(), value
+
+
+def _known(chosen: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    wanted = {text.casefold() for text in chosen}
+    return tuple(name for name in names if name.casefold() in wanted)
+
+
+def _check_classifications(chosen: Iterable[str]) -> None:
+    names = dict.fromkeys((*WINDOWS_CLASSIFICATIONS, *LINUX_CLASSIFICATIONS))
+    known = {name.casefold() for name in names}
+    for text in chosen:
+        if text.casefold() not in known:
+            raise UsageError(f"{text!r} is not a classification of updates.", advice=f"Known are {', '.join(names)}.")
+
+
+def _chosen(values: Iterable[str], known: dict[str, str], what: str, forms: str) -> tuple[str, ...]:
+    found = []
+    for text in _listed(values):
+        value = known.get(text.casefold())
+        if value is None:
+            raise UsageError(f"{text!r} is not a {what} here.", advice=f"Give {forms}.")
+        found.append(value)
+    return tuple(dict.fromkeys(found))
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip().rstrip(".")
+    return stripped[:1].upper() + stripped[1:]

@@ -1,0 +1,178 @@
+"""Attaching, detaching and creating schedules, for people: what would happen, and what did.
+
+Must not: call a machine attached that was not seen to be.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
+from patchmode.model.outcome import ABSENT_TEXT, Difference
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import RunForecast, Window
+from patchmode.model.schedule_view import CreateReport, Member, ScheduleFinding, forecast_counts
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import note_lines, plural, short, skipped_lines, some, target_text, unreadable_lines
+from patchmode.reports.paint import Paint, printable
+from patchmode.reports.schedule_text import window_words
+
+_TITLES = {
+    AttachEnd.FAILED: ("bad", "Failed: Azure refused it"),
+    AttachEnd.UNKNOWN: ("bad", "Not known: sent, but the answer never came; it may have been done"),
+    AttachEnd.MISMATCH: ("bad", "Accepted, but a read afterwards does not show it"),
+    AttachEnd.NOT_SENT: ("warn", "Not sent"),
+    AttachEnd.REFUSED: ("warn", "Refused, nothing was sent"),
+}
+_WORDS = {
+    AttachEnd.ATTACHED: ("attached", "good"),
+    AttachEnd.DETACHED: ("detached", "good"),
+    AttachEnd.UNCHANGED: ("unchanged", "dim"),
+    AttachEnd.REFUSED: ("refused", "warn"),
+    AttachEnd.FAILED: ("failed", "bad"),
+    AttachEnd.UNKNOWN: ("unknown", "bad"),
+    AttachEnd.MISMATCH: ("not as written", "bad"),
+    AttachEnd.NOT_SENT: ("not sent", "warn"),
+}
+
+
+def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of an attach or detach, without line feeds."""
+    for end, (meaning, title) in _TITLES.items():
+        entries = [entry for entry in report.results if entry.result is end]
+        if entries:
+            yield paint(meaning, f"{title} ({len(entries):,}):")
+            yield from _reasons(entries, paint)
+            yield ""
+    if report.skipped:
+        yield f"Left out ({len(report.skipped):,}):"
+        yield from skipped_lines(report.skipped, paint=paint)
+        yield ""
+    if report.unreadable:
+        yield f"Could not be read ({len(report.unreadable):,}):"
+        yield from unreadable_lines(report.unreadable, paint=paint)
+        yield ""
+    counts = report.counts
+    told = [
+        paint(meaning, f"{counts[end.value]:,} {word}") for end, (word, meaning) in _WORDS.items() if counts[end.value]
+    ]
+    told += [f"{counts[name]:,} {name}" for name in ("skipped", "unreadable") if counts[name]]
+    what = "dynamic scope" if report.dynamic else "machine"
+    verb = "Attach" if report.action is AttachAction.ATTACH else "Detach"
+    yield from wrapped(
+        f"{verb} {report.configuration.name} on {target_text(report.target)}: {report.state}.", paint=paint, hang=4
+    )
+    yield f"{plural(counts['scope'], what)}: {', '.join(told) or 'none'}."
+    yield from note_lines(report.notes, paint=paint)
+
+
+def refused_lines(results: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
+    """What will not be sent, by reason; nothing where there is none."""
+    if results:
+        yield paint("warn", f"Will be refused, nothing is sent for these ({len(results):,}):")
+        yield from _reasons(results, paint)
+
+
+def member_lines(members: Sequence[Member], *, paint: Paint) -> Iterator[str]:
+    """Whom a dynamic scope hits now, and what would become of them."""
+    yield f"It hits {plural(len(members), 'machine')} now:"
+    counts = forecast_counts(tuple(members))
+    words = {
+        RunForecast.RUNS: ("will run", "good"),
+        RunForecast.FAILS: ("will fail", "bad"),
+        RunForecast.MISSED: ("will be missed", "warn"),
+        RunForecast.UNKNOWN: ("not known", "warn"),
+    }
+    for kind, (word, meaning) in words.items():
+        chosen = [one for one in members if (one.forecast.result if one.is_certain else RunForecast.UNKNOWN) is kind]
+        if not chosen:
+            continue
+        yield paint(meaning, f"  {word} ({counts[kind]:,})")
+        yield from wrapped(some([short(one.machine.id) for one in chosen]), paint=paint, indent=6)
+        if kind is not RunForecast.RUNS:
+            for reason in sorted({one.hit.doubt or one.forecast.reason for one in chosen})[:3]:
+                yield from wrapped(reason, paint=paint, indent=6)
+
+
+def draft_lines(
+    identifier: ResourceId,
+    properties: Mapping[str, object],
+    before: Sequence[Difference],
+    windows: Sequence[Window],
+    warnings: Sequence[ScheduleFinding],
+    *,
+    text: str,
+    replaces: bool,
+    paint: Paint,
+) -> Iterator[str]:
+    """What would be created or written over, with its first windows."""
+    mark, meaning = ("~", "change") if replaces else ("+", "add")
+    yield f"{paint(meaning, mark)} {paint('strong', printable(short(identifier)))}  {text}"
+    if replaces:
+        for one in before:
+            yield paint("change", f"    ~ {one.path.removeprefix('properties.')}: {one.found} -> {one.expected}")
+    else:
+        for path, value in _leaves(properties):
+            yield paint("add", f"    + {path}: {value}")
+    yield ""
+    yield "First windows:" if windows else "No window comes."
+    for window in windows:
+        yield f"  {window_words(window)}"
+    for finding in warnings:
+        for line in wrapped(f"! {finding.message} ({finding.rule})", paint=paint, hang=4):
+            yield paint("warn", line)
+
+
+def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of a creation, without line feeds."""
+    if report.differences:
+        yield paint("bad", f"Not as written ({len(report.differences):,}):")
+        for one in report.differences:
+            text = f"{one.path}: expected {one.expected}, found {one.found}"
+            yield from wrapped(text, paint=paint, indent=4, hang=6)
+        yield ""
+    words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already as wanted, nothing was sent:"}
+    text = f"{words[report.result]} {report.id} on {target_text(report.target)}"
+    fine = not report.differences
+    checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."
+    for line in wrapped(text + (checked if fine else "."), paint=paint, hang=4):
+        yield paint("good" if fine else "bad", line)
+    for window in report.windows[:1]:
+        yield f"It runs first on {window_words(window)}."
+
+
+def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, entry in value.items():
+        where = f"{path}.{name}" if path else name
+        if isinstance(entry, Mapping):
+            yield from _leaves(entry, where)
+        elif isinstance(entry, list | tuple):
+            yield where, ", ".join(map(str, entry))
+        else:
+            yield where, ABSENT_TEXT if entry is None else str(entry)
+
+
+def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
+    """Equal reasons once, with their machines; the first one's way out stands for all."""
+    groups: dict[tuple[str, str], list[AttachResult]] = defaultdict(list)
+    for entry in results:
+        error = entry.error
+        groups[entry.rule or (error.code if error else ""), error.message if error else ""].append(entry)
+    for (name, message), members in groups.items():
+        yield f"  {paint('strong', some([_short(entry.id) for entry in members]))}{f'  {name}' if name else ''}"
+        if message:
+            yield from wrapped(message, paint=paint, indent=6)
+        advice = members[0].fix or (members[0].error.advice if members[0].error else "")
+        if advice:
+            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
+        if len(members) > 1 and members[0].fix:
+            yield "        (each machine's own stands in the JSON)"
+        request = members[0].request_id
+        if request:
+            yield f"      request id {request}"
+
+
+def _short(text: str) -> str:
+    try:
+        return short(ResourceId.parse(text))
+    except ResourceIdError:
+        return text

@@ -1,0 +1,318 @@
+"""Schedules for people: the list, one in full, the calendar, and what is wrong.
+
+Must not: leave a configuration out, or call a machine a member that may be none.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from patchmode.model.finding import Severity
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window
+from patchmode.model.schedule_view import (
+    Calendar,
+    CalendarEntry,
+    CheckReport,
+    LastRun,
+    Member,
+    ScheduleDetail,
+    ScheduleFinding,
+    ScheduleList,
+    ScheduleView,
+    forecast_counts,
+)
+from patchmode.reports.columns import Cell, Column, lines, wrapped
+from patchmode.reports.headings import note_lines, plural, short, some, target_text
+from patchmode.reports.paint import Paint, printable
+
+_MEANING = {
+    RunForecast.RUNS: "good",
+    RunForecast.FAILS: "bad",
+    RunForecast.MISSED: "warn",
+    RunForecast.UNKNOWN: "warn",
+}
+_SEVERITY = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
+_TITLES = {
+    Severity.BLOCKS: "Must be put right",
+    Severity.WARNS: "Will not work as hoped",
+    Severity.NOTES: "Worth knowing",
+}
+_WORDS = {
+    Timing.OVER: "expired",
+    Timing.NEVER: "never",
+    Timing.UNREADABLE: "unreadable",
+    Timing.MISSING: "missing",
+    Timing.UNSEEN: "not seen",
+    Timing.COMING: "one of two days",
+}
+_LIST = (
+    Column("GROUP", 6),
+    Column("SCHEDULE", 8),
+    Column("NEXT, LOCAL"),
+    Column("UTC"),
+    Column("STATIC"),
+    Column("DYN"),
+    Column("FINDING", 7),
+)
+_CALENDAR = (
+    Column("LOCAL"),
+    Column("UTC"),
+    Column("SCHEDULE", 8),
+    Column("RUN"),
+    Column("FAIL"),
+    Column("MISSED"),
+    Column("UNKNOWN"),
+)
+_MEMBERS = (
+    Column("GROUP", 6),
+    Column("MACHINE", 8),
+    Column("NEXT"),
+    Column("VIA"),
+    Column("CLAUSE OR REASON", 12),
+)
+_LEAF = "  "
+
+
+def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
+    """The lines of `schedule list`, without line feeds."""
+    if found.schedules:
+        yield from lines(_LIST, map(_list_row, found.schedules), paint=paint)
+        yield ""
+        for view in found.schedules:
+            yield from wrapped(f"{short(view.configuration.id)}: {view.window_text}", paint=paint, hang=4)
+        yield ""
+    reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
+    text = (
+        f"{plural(len(found.schedules), 'schedule')} on {target_text(found.target)}, reaching "
+        f"{plural(len(reached), 'machine')}."
+    )
+    yield from wrapped(text, paint=paint, hang=4)
+    if found.other_scopes:
+        text = f"{plural(found.other_scopes, 'configuration')} of other maintenance scopes patch no guests and are not "
+        yield from note_lines([f"{text}listed."], paint=paint)
+    yield from note_lines(found.notes, paint=paint)
+
+
+def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
+    """The lines of `schedule show`, without line feeds."""
+    view = detail.schedule
+    one = view.configuration
+    yield paint("strong", printable(short(one.id)))
+    facts = [
+        ("Id", str(one.id)),
+        ("Runs", view.window_text),
+        ("Recurrence", f"{one.window.recur_every or '(absent)'}, from {one.window.start or '(absent)'}"),
+        ("Expires", one.window.expiration or "never"),
+        ("Restarts", one.reboot_setting or "(absent)"),
+        *_updates(detail),
+    ]
+    for name, text in facts:
+        yield from wrapped(f"{_LEAF}{name:<11} {text}", paint=paint, hang=14)
+    yield ""
+    yield from _windows(detail.windows, view.next, paint)
+    yield from _attached(view, paint)
+    yield ""
+    yield from _members(view, paint)
+    if detail.last_run is not None:
+        yield ""
+        yield from _last_run(detail.last_run, paint)
+    if view.findings:
+        yield ""
+        yield from finding_lines(view.findings, paint=paint)
+    if detail.notes:
+        yield ""
+        yield from note_lines(detail.notes, paint=paint)
+
+
+def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
+    """The lines of `schedule next`, without line feeds."""
+    if calendar.entries:
+        yield from lines(_CALENDAR, map(_calendar_row, calendar.entries), paint=paint)
+        yield ""
+    span = f"from {calendar.start:%Y-%m-%d %H:%M} to {calendar.end:%Y-%m-%d %H:%M} UTC"
+    scope = f", machines of {' '.join(calendar.scope)}" if calendar.scope else ""
+    yield from wrapped(f"{plural(len(calendar.entries), 'window')} {span}{scope}.", paint=paint, hang=4)
+    failing = {
+        member.machine.id
+        for entry in calendar.entries
+        for member in entry.members
+        if member.is_certain and member.forecast.result is RunForecast.FAILS
+    }
+    if failing:
+        names = some([short(one) for one in sorted(failing)])
+        text = f"{plural(len(failing), 'machine')} will fail as things stand: {names}."
+        for line in wrapped(text, paint=paint, hang=4):
+            yield paint("bad", line)
+    for view in calendar.silent:
+        text = f"{short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and no window can be "
+        yield from wrapped(f"{text}told: {view.next.because}.", paint=paint, hang=4)
+    yield from note_lines(calendar.notes, paint=paint)
+
+
+def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of `schedule check`, without line feeds."""
+    yield from finding_lines(report.findings, paint=paint)
+    if report.findings:
+        yield ""
+    tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
+    told = ", ".join(f"{count:,} {severity}" for severity, count in tally.items() if count) or "nothing is wrong"
+    text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
+    for line in wrapped(text, paint=paint, hang=4):
+        yield paint("good" if report.is_clean else "warn", line)
+    yield from note_lines(report.notes, paint=paint)
+
+
+def finding_lines(findings: Iterable[ScheduleFinding], *, paint: Paint) -> Iterator[str]:
+    """Findings by severity: rule, configuration, message, subjects, way out."""
+    by_severity: dict[Severity, list[ScheduleFinding]] = defaultdict(list)
+    for finding in findings:
+        by_severity[finding.severity].append(finding)
+    for severity in Severity:
+        if by_severity[severity]:
+            yield paint(_SEVERITY[severity], f"{_TITLES[severity]}:")
+            for finding in by_severity[severity]:
+                yield from _finding(finding, paint)
+
+
+def window_words(window: Window) -> str:
+    """One window: `Wed 2026-12-09 02:00-05:00 +01:00  =  2026-12-09 01:00 UTC`."""
+    zone = window.local_start.tzinfo
+    local_end = window.ends_at.astimezone(zone)
+    offset = window.local_start.strftime("%z")
+    return (
+        f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {offset[:3]}:{offset[3:]}  =  "
+        f"{window.starts_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
+    window = view.next.window
+    worst = min(view.findings, key=lambda one: tuple(Severity).index(one.severity), default=None)
+    more = f" +{len(view.findings) - 1}" if len(view.findings) > 1 else ""
+    doubt = f"+{view.in_doubt}?" if view.in_doubt else ""
+    return [
+        view.configuration.id.resource_group,
+        Cell(view.configuration.name, "strong"),
+        f"{window.local_start:%Y-%m-%d %H:%M}" if window else Cell(_WORDS[view.next.timing], "warn"),
+        f"{window.starts_at:%d. %H:%M}" if window else "",
+        f"{view.via[Via.STATIC]:,}",
+        f"{view.via[Via.DYNAMIC]:,}{doubt}",
+        Cell(f"{worst.rule}{more}", _SEVERITY[worst.severity]) if worst else "",
+    ]
+
+
+def _updates(detail: ScheduleDetail) -> Iterator[tuple[str, str]]:
+    patches = detail.schedule.configuration.properties.get("installPatches") or {}
+    for title, name, included, excluded in (
+        ("Windows", "windowsParameters", "kbNumbersToInclude", "kbNumbersToExclude"),
+        ("Linux", "linuxParameters", "packageNameMasksToInclude", "packageNameMasksToExclude"),
+    ):
+        chosen = patches.get(name) or {}
+        parts = [", ".join(map(str, chosen.get("classificationsToInclude") or ())) or "no classification"]
+        parts += [f"with {', '.join(map(str, chosen[included]))}"] if chosen.get(included) else []
+        parts += [f"without {', '.join(map(str, chosen[excluded]))}"] if chosen.get(excluded) else []
+        yield title, "; ".join(parts)
+
+
+def _windows(windows: Sequence[Window], following: NextWindow, paint: Paint) -> Iterator[str]:
+    if not windows:
+        yield from wrapped(f"No next window: {following.because}.", paint=paint, hang=4)
+        return
+    yield "Next windows:"
+    if following.window is None:
+        yield from wrapped(f"Not certain: {following.because}.", paint=paint, indent=2, hang=4)
+    for window in windows:
+        yield f"{_LEAF}{window_words(window)}"
+
+
+def _attached(view: ScheduleView, paint: Paint) -> Iterator[str]:
+    yield ""
+    assignments, scopes = plural(len(view.assignments), "assignment"), plural(len(view.dynamic_scopes), "dynamic scope")
+    yield f"Attached by {assignments} and {scopes}."
+    for scope, text in zip(view.dynamic_scopes, view.scope_texts, strict=True):
+        yield from wrapped(f"{scope.name} on {text}", paint=paint, indent=2, hang=4)
+    unseen = {one.machine for one in view.assignments} - {member.machine.id for member in view.members}
+    if unseen:
+        names = some([short(one) for one in sorted(unseen)])
+        yield from wrapped(f"assigned, and not among the machines that you see: {names}", paint=paint, indent=2, hang=4)
+
+
+def _members(view: ScheduleView, paint: Paint) -> Iterator[str]:
+    counts = forecast_counts(view.members)
+    told = ", ".join(f"{count:,} {_verb(kind)}" for kind, count in counts.items() if count)
+    yield from wrapped(f"Members now: {len(view.members):,}{f' ({told})' if told else ''}.", paint=paint, hang=4)
+    if view.members:
+        yield from lines(_MEMBERS, map(_member_row, view.members), paint=paint)
+
+
+def _verb(kind: RunForecast) -> str:
+    verbs = {
+        RunForecast.RUNS: "will run",
+        RunForecast.FAILS: "will fail",
+        RunForecast.MISSED: "will be missed",
+        RunForecast.UNKNOWN: "not known",
+    }
+    return verbs[kind]
+
+
+def _member_row(member: Member) -> Sequence[Cell | str]:
+    result = member.forecast.result if member.is_certain else RunForecast.UNKNOWN
+    said = member.hit.doubt or (member.hit.clause if result is RunForecast.RUNS else member.forecast.reason)
+    return [
+        member.machine.id.resource_group,
+        member.machine.name,
+        Cell(result.value, _MEANING[result]),
+        member.hit.via.value,
+        said,
+    ]
+
+
+def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
+    when = f" of {run.started_at:%Y-%m-%d %H:%M} UTC" if run.started_at else ""
+    told = ", ".join(f"{count:,} {status}" for status, count in sorted(run.statuses.items()))
+    yield from wrapped(f"Last run{when}: {told}.", paint=paint, hang=4)
+    for title, ids in (("Members that had no part in it", run.came), ("Had a part, and are no members now", run.went)):
+        if ids:
+            names = some([_short(one) for one in ids])
+            yield from wrapped(f"{title} ({len(ids):,}): {names}", paint=paint, indent=2, hang=4)
+    for one in run.failed:
+        following = f"; next time: {one.forecast.result}" if one.forecast else "; no member now"
+        text = f"{short(one.machine)} failed ({one.kind}){following}"
+        yield from wrapped(text, paint=paint, indent=2, hang=4)
+        if one.message:
+            yield from wrapped(one.message, paint=paint, indent=6)
+
+
+def _calendar_row(entry: CalendarEntry) -> Sequence[Cell | str]:
+    counts = forecast_counts(entry.members)
+    return [
+        f"{entry.window.local_start:%a %Y-%m-%d %H:%M}",
+        f"{entry.window.starts_at:%m-%d %H:%M}",
+        Cell(entry.configuration.name, "strong"),
+        *(_count(counts[kind], _MEANING[kind]) for kind in _ORDER),
+    ]
+
+
+_ORDER = (RunForecast.RUNS, RunForecast.FAILS, RunForecast.MISSED, RunForecast.UNKNOWN)
+
+
+def _count(number: int, meaning: str) -> Cell:
+    return Cell(f"{number:,}", meaning if number else "dim")
+
+
+def _finding(finding: ScheduleFinding, paint: Paint) -> Iterator[str]:
+    name = f"  {_short(finding.configuration)}" if finding.configuration else ""
+    count = f" ({len(finding.subjects):,})" if len(finding.subjects) > 1 else ""
+    yield f"  {paint(_SEVERITY[finding.severity], finding.rule)}{paint('strong', printable(name))}{count}"
+    yield from wrapped(finding.message, paint=paint, indent=6)
+    if finding.subjects:
+        yield from wrapped(some([_short(one) for one in finding.subjects]), paint=paint, indent=6)
+    if finding.fix:
+        yield from wrapped(f"→ {finding.fix}", paint=paint, indent=6, hang=8)
+
+
+def _short(text: str) -> str:
+    try:
+        return short(ResourceId.parse(text))
+    except ResourceIdError:
+        return text

@@ -1,0 +1,219 @@
+"""`schedule list`, `show`, `next` and `check`: what is read once, looked at from four sides.
+
+Must not: write.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain
+
+from patchmode.errors import RequestError
+from patchmode.model.finding import Severity
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import MachineRun, MaintenanceConfiguration, Window
+from patchmode.model.schedule_view import (
+    Calendar,
+    CalendarEntry,
+    CheckReport,
+    FailedMember,
+    LastRun,
+    Member,
+    ScheduleDetail,
+    ScheduleFinding,
+    ScheduleList,
+    ScheduleView,
+)
+from patchmode.model.scope import Scope
+from patchmode.rules.recurrence import windows_between
+from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
+from patchmode.rules.schedule_limits import configuration_limits, limits_of, place_limits
+from patchmode.workflow.ports import Azure, Clock, GraphScope
+from patchmode.workflow.schedule_reading import EVERYTHING, Estate, find_configuration, read_estate, views_of
+from patchmode.workflow.scoping import resolve
+
+KEPT = timedelta(days=30)
+"""Source: Microsoft's article on query logs: runs stay in Resource Graph for 30 days."""
+WINDOWS_SHOWN = 5
+FAR = timedelta(days=366 * 2)
+"""How far ahead `show` looks for windows: a yearly rule still shows two."""
+_RANK = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.NOTES: 2}
+
+
+async def list_schedules(azure: Azure, *, clock: Clock, subscriptions: Sequence[str] = ()) -> ScheduleList:
+    """Every guest-patching configuration that can be seen, with members and what is wrong.
+
+    Args:
+        azure: a connection; reading is enough.
+        clock: for the next windows.
+        subscriptions: ids or display names of those whose configurations are listed; empty: all. Members count from
+            wherever they stand.
+
+    Raises:
+        UsageError: a name that no subscription has. RequestError: Resource Graph does not answer.
+    """
+    wanted = await _subscription_ids(azure, subscriptions)
+    estate = await read_estate(azure, clock=clock)
+    views = [view for view in views_of(estate) if not wanted or view.configuration.id.subscription_id in wanted]
+    return ScheduleList(
+        azure.target,
+        tuple(replace(view, findings=_findings(view, estate, azure.target.cloud)) for view in views),
+        estate.now,
+        estate.other_scopes,
+        estate.notes,
+    )
+
+
+async def show_schedule(azure: Azure, text: str, *, clock: Clock) -> ScheduleDetail:
+    """One configuration in full, compared with its last recorded run.
+
+    Args:
+        azure: a connection; reading is enough.
+        text: its id, name, or `group/name`.
+        clock: for the next windows.
+
+    Raises:
+        UsageError: there is none, or several. RequestError: Resource Graph does not answer.
+    """
+    estate = await read_estate(azure, clock=clock)
+    configuration = find_configuration(text, estate.book)
+    view = views_of(estate, [configuration])[0]
+    orphans = _orphans(estate, {configuration.id})
+    view = replace(view, findings=(*_findings(view, estate, azure.target.cloud), *orphans))
+    windows = windows_between(configuration.window, start=estate.now, end=estate.now + FAR)[:WINDOWS_SHOWN]
+    last, notes = await _last_run(azure, view, estate)
+    return ScheduleDetail(azure.target, view, estate.now, windows, last, (*estate.notes, *notes))
+
+
+async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | None = None) -> Calendar:
+    """A calendar of coming windows.
+
+    Args:
+        azure: a connection; reading is enough.
+        clock: the calendar begins at its time.
+        days: how far it goes, > 0.
+        scope: the machines to count; configurations that reach none of them are left out. None: all machines, and every
+            configuration.
+
+    Raises:
+        UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
+    """
+    estate = await read_estate(azure, clock=clock, scope=scope or EVERYTHING)
+    end = estate.now + timedelta(days=days)
+    views = [view for view in views_of(estate) if view.members or scope is None]
+    entries = [
+        CalendarEntry(view.configuration, window, view.members)
+        for view in views
+        for window in windows_between(view.configuration.window, start=estate.now, end=end)
+    ]
+    return Calendar(
+        azure.target,
+        scope.describe() if scope else (),
+        estate.now,
+        end,
+        tuple(sorted(entries, key=lambda entry: (entry.window.starts_at, entry.configuration.id.key))),
+        tuple(view for view in views if view.next.window is None and view.members),
+        estate.notes,
+    )
+
+
+async def check_schedules(azure: Azure, names: Sequence[str], *, clock: Clock) -> CheckReport:
+    """What is wrong with configurations, assignments, and members.
+
+    Args:
+        azure: a connection; reading is enough.
+        names: configurations by id, name, or `group/name`; empty: all, and what concerns none of them alone.
+        clock: for what is too close.
+
+    Raises:
+        UsageError: a name that none has, or several. RequestError: Resource Graph does not answer.
+    """
+    estate = await read_estate(azure, clock=clock)
+    chosen = [find_configuration(name, estate.book) for name in names] if names else list(estate.guest)
+    views = views_of(estate, _each_once(chosen))
+    limits = limits_of(azure.target.cloud)
+    found = list(chain.from_iterable(_findings(view, estate, azure.target.cloud) for view in views))
+    everywhere = views if not names else views_of(estate)
+    ids = {view.configuration.id for view in views}
+    found += [one for one in overlap_findings(everywhere) if not names or _concerns(one, ids)]
+    if names:
+        found += _orphans(estate, ids)
+    else:
+        found += _orphans(estate, None)
+        found += place_limits(estate.book.configurations, estate.book.dynamic_scopes, limits)
+    ordered = sorted(found, key=lambda one: (_RANK[one.severity], one.rule, one.configuration or ""))
+    return CheckReport(azure.target, estate.now, views, tuple(ordered), estate.notes)
+
+
+def _findings(view: ScheduleView, estate: Estate, cloud: str) -> tuple[ScheduleFinding, ...]:
+    limits = configuration_limits(view, limits_of(cloud))
+    return (*view_findings(view, now=estate.now), *limits)
+
+
+def _orphans(estate: Estate, ids: set[ResourceId] | None) -> list[ScheduleFinding]:
+    machines = {machine.id: machine for machine in estate.machines}
+    keys = None if ids is None else {one.key for one in ids}
+    found = book_findings(estate.book, machines, seen=estate.seen)
+    return [one for one in found if keys is None or (one.configuration or "").casefold() in keys]
+
+
+def _concerns(finding: ScheduleFinding, ids: set[ResourceId]) -> bool:
+    """Whether an overlap has one of these configurations in it."""
+    told = f"{finding.configuration} {finding.evidence}".casefold().split()
+    return any(one.key in told for one in ids)
+
+
+def _each_once(found: Sequence[MaintenanceConfiguration]) -> list[MaintenanceConfiguration]:
+    return list({one.id: one for one in found}.values())
+
+
+async def _subscription_ids(azure: Azure, texts: Sequence[str]) -> frozenset[str]:
+    if not texts:
+        return frozenset()
+    selection = await resolve(azure, Scope(subscriptions=tuple(texts)))
+    return frozenset(selection.subscriptions)
+
+
+async def _last_run(azure: Azure, view: ScheduleView, estate: Estate) -> tuple[LastRun | None, tuple[str, ...]]:
+    """The latest recorded run of a configuration, beside its members now."""
+    rows: list[MachineRun] = []
+    try:
+        async for page in azure.graph.machine_runs(GraphScope(), since=estate.now - KEPT):
+            rows += [row for row in page if row.configuration == view.configuration.id]
+    except RequestError as error:
+        return None, (f"Its past runs could not be read: {error.message}",)
+    if not rows:
+        return None, ()
+    latest = max(rows, key=lambda row: (row.started_at is not None, row.started_at or estate.now))
+    run = [row for row in rows if _same_run(row, latest)]
+    members = {member.machine.id: member for member in view.members}
+    took_part = {row.machine for row in run}
+    certain = {identifier for identifier, member in members.items() if member.is_certain}
+    return (
+        LastRun(
+            latest.correlation_id,
+            min((row.started_at for row in run if row.started_at is not None), default=None),
+            Counter(row.status for row in run),
+            tuple(sorted(str(one) for one in certain - took_part)),
+            tuple(sorted(str(one) for one in took_part - set(members))),
+            tuple(_failed(row, members.get(row.machine)) for row in run if row.failure is not None),
+        ),
+        (),
+    )
+
+
+def _same_run(row: MachineRun, latest: MachineRun) -> bool:
+    if latest.correlation_id is not None:
+        return row.correlation_id == latest.correlation_id
+    return row.started_at == latest.started_at
+
+
+def _failed(row: MachineRun, member: Member | None) -> FailedMember:
+    assert row.failure is not None  # noqa: S101 - the caller has asked
+    return FailedMember(row.machine, row.failure, row.message, member.forecast if member else None)
+
+
+def first_windows(configuration: MaintenanceConfiguration, *, after: datetime, count: int) -> tuple[Window, ...]:
+    """The first windows of a configuration, fewer where fewer come within two years."""
+    return windows_between(configuration.window, start=after, end=after + FAR)[:count]
