@@ -232,6 +232,19 @@ async def test_a_connection_for_reading_cannot_write() -> None:
     assert asked(made) == []
 
 
+async def test_deletes_have_a_bucket_of_their_own() -> None:
+    """A schedule that moves from many machines to many others waits for neither half."""
+    made = wire(ok(assignment()))
+    writer = MaintenanceWriter(made.channel)
+    for _ in range(150):
+        await writer.attach(VM, "westeurope", "nightly", NIGHT)
+        await writer.detach(VM, "nightly")
+    assert made.clock.slept == []
+    for _ in range(100):
+        await writer.detach(VM, "nightly")
+    assert sum(made.clock.slept) >= 4
+
+
 async def test_unknown_members_of_a_filter_are_never_dropped() -> None:
     made = wire(ok({}))
     with pytest.raises(ValueError, match="availabilityZones"):
