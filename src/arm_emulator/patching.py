@@ -17,7 +17,7 @@ from arm_emulator.providers.compute.patch_rows import (
     install_rows,
     installation_summary,
 )
-from arm_emulator.providers.compute.patches import Install, PatchBook
+from arm_emulator.providers.compute.patches import Install, Patch, PatchBook, wave_of
 from arm_emulator.providers.maintenance.membership import (
     ASSIGNMENT_TYPE,
     CONFIGURATION_TYPE,
@@ -74,16 +74,17 @@ class Patching:
         self._assessments.forget()
         self._book.forget()
 
-    def rows(self, table: str) -> Iterator[Stored]:
+    def rows(self, table: str, types: frozenset[str] | None = None) -> Iterator[Stored]:
         """The rows of a table that come from runs, installations and assessments, as Resource Graph knows them now.
 
         Args:
             table: in lower case; any but the three of Update Manager has none.
+            types: in lower case: rows of others need not be made. None: all.
         """
         now = self._emulator.clock.now() - timedelta(seconds=self._emulator.graph_lag_s or 0)
         match table:
             case "maintenanceresources":
-                yield from self._run_rows(now)
+                yield from self._run_rows(now, types)
             case "patchinstallationresources":
                 for install in self._installs(now):
                     yield from install_rows(install, now)
@@ -115,24 +116,27 @@ class Patching:
             found["lastPatchInstallationSummary"] = installation_summary(install, now)
         at = self._assessed_at(machine, now)
         if at is not None:
-            missing = self._book.missing(machine.key, os_of(machine.document), at)
+            missing = self._missing_at(machine, os_of(machine.document), at)
             found["availablePatchSummary"] = assessment_summary(machine, at, missing)
         return found
 
-    def _run_rows(self, now: datetime) -> Iterator[Stored]:
+    def _run_rows(self, now: datetime, types: frozenset[str] | None) -> Iterator[Stored]:
         shape = self._emulator.profile.run_error_shape
         # A cancellation is a run of its configuration before its window opens; ids alone would take it for a machine's.
         for stored in self._emulator.state.of_type(MACHINE_RUN_TYPE):
             if parse_id(stored.parent).type == CONFIGURATION_TYPE:
                 yield replace(stored, type=RUN_TYPE)
         for run in self.runner.runs(now - KEPT):
-            if run.starts <= now:
+            if run.starts > now:
+                continue
+            if types is None or RUN_TYPE in types:
                 yield run_document(run, now, shape)
+            if types is None or MACHINE_RUN_TYPE in types:
                 yield from machine_documents(run, now, shape)
 
     def _installs(self, now: datetime) -> Iterator[Install]:
         for run in self.runner.runs(now - KEPT):
-            yield from (part.install for part in run.parts if part.install is not None)
+            yield from run.installs
         yield from (install for install in self._autopatch.installs() if install.ends >= now - KEPT)
 
     def _assessed_at(self, machine: Stored, now: datetime) -> datetime | None:
@@ -141,6 +145,15 @@ class Patching:
         if install is None or install.is_cut_off or install.ends > now:
             return by_itself
         return install.ends if by_itself is None else max(by_itself, install.ends)
+
+    def _missing_at(self, machine: Stored, os: str, at: datetime) -> tuple[Patch, ...]:
+        """What a machine lacked when it was assessed: an installation that ended later had not helped yet."""
+        wave = wave_of(at)
+        install = self._book.last(machine.key)
+        is_later = install is not None and not install.is_cut_off and install.ends > at
+        if install is not None and is_later and wave_of(install.begins) == wave:
+            return install.selected + install.not_selected
+        return self._book.missing(machine.key, os, wave)
 
     def _assessment_rows(self, now: datetime) -> Iterator[Stored]:
         kept = timedelta(days=self._emulator.profile.assessment_retention_days)
@@ -155,7 +168,7 @@ class Patching:
                     machine,
                     os,
                     at,
-                    self._book.missing(machine.key, os, at),
+                    self._missing_at(machine, os, at),
                     support=self._support(machine),
                     mode_on=is_by_itself,
                 )

@@ -106,7 +106,8 @@ class Autopatch:
 
     def _patch(self, machine: Stored, night: datetime) -> None:
         os = os_of(machine.document)
-        missing = self._book.missing(machine.key, os, night)
+        wave = wave_of(night)
+        missing = self._book.missing(machine.key, os, wave)
         urgent = tuple(patch for patch in missing if patch.classification in _URGENT)
         if not urgent:
             return
@@ -125,7 +126,7 @@ class Autopatch:
             stable_guid(machine.key, begins.isoformat()) if self._has_run_id else "",
         )
         self._installs.append(install)
-        self._book.note(install)
+        self._book.note(install, wave)
 
     def _attached_machines(self) -> frozenset[str]:
         """The keys of machines to which some schedule is attached."""

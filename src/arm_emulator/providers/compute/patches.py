@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
+
 from arm_emulator.state import Stored
 
-SHORTEST_INSTALL, INSTALL_SPREAD = timedelta(minutes=8), 13
+_DURATIONS = tuple(timedelta(minutes=minutes) for minutes in range(8, 21))
 """An installation takes 8 to 20 minutes of the emulator's time: it fits whatever a window must leave for one."""
 NEEDED_TIME = timedelta(minutes=25)
 """What a window must still hold: 15 minutes, and 10 for the reboot. Source: "Troubleshoot issues with Azure Update
@@ -36,8 +38,7 @@ class Patch:
     published: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
+class Install(msgspec.Struct, frozen=True):
     """One installation on one machine, from its beginning to its end. Later than now: in progress, or still to come."""
 
     machine: Stored
@@ -88,8 +89,7 @@ def _second_tuesday(year: int, month: int) -> datetime:
 
 def duration_on(machine_key: str, moment: datetime) -> timedelta:
     """How long an installation that begins then takes on a machine."""
-    drawn = zlib.crc32(f"{machine_key} {moment.isoformat()}".encode())
-    return SHORTEST_INSTALL + timedelta(minutes=drawn % INSTALL_SPREAD)
+    return _DURATIONS[(zlib.crc32(machine_key.encode()) ^ int(moment.timestamp()) // 60 * 31) % len(_DURATIONS)]
 
 
 def patches_of(machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
@@ -142,36 +142,34 @@ def chosen(
 
 
 class PatchBook:
-    """Which updates each machine has installed, and its last installation. Kept in memory."""
+    """Which updates each machine still needs of the current wave, and its last installation. Kept in memory."""
 
     def __init__(self) -> None:
-        self._installed: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._left: dict[str, tuple[datetime, tuple[Patch, ...]]] = {}
         self._last: dict[str, Install] = {}
 
     def forget(self) -> None:
         """Every machine is new again."""
-        self._installed.clear()
+        self._left.clear()
         self._last.clear()
 
-    def missing(self, machine_key: str, os: str, moment: datetime) -> tuple[Patch, ...]:
-        """The updates that a machine needs at a moment; empty when it has the current wave."""
-        wave = wave_of(moment)
-        needed = patches_of(machine_key, os, wave)
-        known = self._installed.get(machine_key)
-        if known is None or known[0] != wave:
-            return needed
-        return tuple(patch for patch in needed if patch.name not in known[1])
+    def missing(self, machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
+        """The updates of a wave that a machine needs; empty when it has them all.
 
-    def note(self, install: Install) -> None:
-        """Remember an installation; its updates count as installed from now on."""
+        Args:
+            machine_key: its id in lower case.
+            os: ``windows``; anything else counts as Linux.
+            wave: from ``wave_of``.
+        """
+        known = self._left.get(machine_key)
+        return known[1] if known is not None and known[0] == wave else patches_of(machine_key, os, wave)
+
+    def note(self, install: Install, wave: datetime) -> None:
+        """Remember an installation of a wave's updates; what it did not select is still needed."""
         key = install.machine.key
         self._last[key] = install
-        if install.is_cut_off:
-            return
-        wave = wave_of(install.begins)
-        known = self._installed.get(key)
-        before = known[1] if known is not None and known[0] == wave else frozenset()
-        self._installed[key] = (wave, before | {patch.name for patch in install.selected})
+        if install.selected and not install.is_cut_off:
+            self._left[key] = (wave, install.not_selected)
 
     def last(self, machine_key: str) -> Install | None:
         """A machine's last installation, or None."""

@@ -41,7 +41,7 @@ def run_document(run: Run, now: datetime, shape: ErrorShape) -> Stored:
             "properties": configuration.get("properties") or {},
         },
         "resourceUpdateSummary": {
-            "total": len(run.parts),
+            "total": counts.total(),
             "succeeded": counts["Succeeded"],
             "failed": counts["Failed"],
             "inProgress": counts["InProgress"],

@@ -9,14 +9,23 @@ import heapq
 import logging
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from arm_emulator.providers.compute.patches import NEEDED_TIME, Install, PatchBook, chosen, duration_on, reboot_word
+from arm_emulator.providers.compute.patches import (
+    NEEDED_TIME,
+    Install,
+    PatchBook,
+    chosen,
+    duration_on,
+    reboot_word,
+    wave_of,
+)
 from arm_emulator.providers.maintenance.membership import ARC_MACHINE, CONFIGURATION_TYPE, Membership, os_of
-from arm_emulator.providers.maintenance.runs import Part, Run, run_id, run_name
+from arm_emulator.providers.maintenance.runs import Run, run_id, run_name
 from arm_emulator.providers.maintenance.verdicts import Failure, failure_of
 from arm_emulator.providers.maintenance.windows import WindowRule, read_window
 from arm_emulator.resource_id import parse_id
@@ -31,12 +40,20 @@ LATE = timedelta(minutes=15)
 """Changes closer to a window than this may miss it (documentation of maintenance configurations)."""
 KEPT = timedelta(days=30)
 """How long runs and installations can be queried ("Access Azure Update Manager operations data")."""
-_FAILED_AFTER = timedelta(minutes=1)
-EXCEEDED = Failure(
-    "MaintenanceWindowExceeded",
-    "The maintenance window had less than 25 minutes left, so the installation of updates was not started.",
-)
-"""``maintenanceWindowExceeded`` is the installation's own flag; code and sentence of the run are ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lineup:
+    """A configuration's members, parted by what a window does to them. True while the state does not change."""
+
+    changes: int
+    failed: tuple[tuple[Stored, Failure], ...]
+    able: tuple[tuple[Stored, str, str], ...]
+    """Machine, system, reboot setting in effect."""
+    trigger: bytes
+    """The settings: of two configurations with equal ones that open at one moment, only one fires on a machine."""
+    classifications: dict[str, list[str]]
+    """System → the chosen classifications; empty: all."""
 
 
 class Runner:
@@ -60,13 +77,16 @@ class Runner:
         self._busy: dict[str, datetime] = {}
         self._runs: deque[Run] = deque()
         self._verdicts: dict[str, tuple[Stored, int, Failure | None]] = {}
+        self._lineups: dict[str, _Lineup] = {}
         self.idle_changes = 0
         """How often a configuration's windows came to an end: who is attached to a living schedule may differ then."""
 
     def forget(self) -> None:
         """Forget runs, openings and late changes. The caller has emptied the clock, or is about to."""
-        for kept in (self._rules, self._next, self._openings, self._written, self._busy, self._runs, self._verdicts):
+        for kept in (self._rules, self._next, self._openings, self._written, self._busy, self._runs):
             kept.clear()
+        self._verdicts.clear()
+        self._lineups.clear()
         self._armed = None
 
     def on_change(self, key: str, stored: Stored | None) -> None:
@@ -141,36 +161,67 @@ class Runner:
         self._arm()
 
     def _open(self, opening: datetime, keys: list[str]) -> None:
-        fired: set[tuple[str, bytes]] = set()
+        fired: dict[bytes, set[str]] = {}
         for key in keys:
             try:
-                self._open_one(opening, key, fired)
+                self._open_one(opening, key, fired if len(keys) > 1 else None)
             except Exception:  # noqa: BLE001  a defect in a run must not fail the request that moved the clock
                 _LOG.exception("the window of %s at %s could not be run", key, opening)
             self._schedule(key, opening, is_strict=True)
         while self._runs and self._runs[0].closes < opening - KEPT - timedelta(days=1):
             self._runs.popleft()
 
-    def _open_one(self, opening: datetime, key: str, fired: set[tuple[str, bytes]]) -> None:
+    def _open_one(self, opening: datetime, key: str, fired: dict[bytes, set[str]] | None) -> None:
         configuration = self._emulator.state.get(key)
         if configuration is None or self._is_late(key, opening):
             return
-        left_out = frozenset(one.key for one in self._members.assignments(key) if self._is_late(one.key, opening))
-        machines = self._members.members(key, left_out=left_out)
-        settings = (configuration.document.get("properties") or {}).get("installPatches") or {}
-        trigger = msgspec.json.encode(settings, order="deterministic")
-        machines = tuple(machine for machine in machines if (machine.key, trigger) not in fired)
-        fired.update((machine.key, trigger) for machine in machines)
-        if not machines:
+        lineup = self._lineup(configuration, opening)
+        failed, able = lineup.failed, lineup.able
+        if fired is not None:
+            before = fired.setdefault(lineup.trigger, set())
+            if before:
+                failed = tuple(one for one in failed if one[0].key not in before)
+                able = tuple(one for one in able if one[0].key not in before)
+            before.update(machine.key for machine, _ in failed)
+            before.update(machine.key for machine, _, _ in able)
+        if not failed and not able:
             return
         closes = opening + self._rules[key].duration
         cancelled = self._cancellation(key, opening)
         if cancelled:
-            parts = tuple(Part(machine, opening, None, None) for machine in machines)
-        else:
-            run = run_id(key, opening)
-            parts = tuple(self._part(machine, opening, closes, settings, run) for machine in machines)
-        self._runs.append(Run(configuration, opening, closes, parts, cancelled))
+            named = [*(machine for machine, _ in failed), *(machine for machine, _, _ in able)]
+            spared = tuple(sorted(named, key=lambda machine: machine.key))
+            self._runs.append(Run(configuration, opening, closes, (), spared, (), cancelled))
+            return
+        installs = self._installs(able, opening, closes, lineup, run_id(key, opening))
+        self._runs.append(Run(configuration, opening, closes, failed, (), installs, ""))
+
+    def _lineup(self, configuration: Stored, opening: datetime) -> _Lineup:
+        key, changes = configuration.key, self._emulator.state.changes
+        late = frozenset(one.key for one in self._late_assignments(key, opening))
+        known = self._lineups.get(key)
+        if known is not None and known.changes == changes and not late:
+            return known
+        failed: list[tuple[Stored, Failure]] = []
+        able: list[tuple[Stored, str, str]] = []
+        settings = (configuration.document.get("properties") or {}).get("installPatches") or {}
+        for machine in self._members.members(key, left_out=late):
+            failure = self._verdict(machine)
+            if failure is not None:
+                failed.append((machine, failure))
+            else:
+                reboot = reboot_word(reboot_setting(machine) or settings.get("rebootSetting"))
+                able.append((machine, os_of(machine.document), reboot))
+        trigger = msgspec.json.encode(settings, order="deterministic")
+        classes = {os: _classifications(settings, os) for os in ("windows", "linux", "")}
+        made = _Lineup(changes, tuple(failed), tuple(able), trigger, classes)
+        if not late:
+            self._lineups[key] = made
+        return made
+
+    def _late_assignments(self, key: str, opening: datetime) -> Iterator[Stored]:
+        if any(opening - written < LATE for written in self._written.values()):
+            yield from (one for one in self._members.assignments(key) if self._is_late(one.key, opening))
 
     def _is_late(self, key: str, opening: datetime) -> bool:
         written = self._written.get(key)
@@ -197,30 +248,35 @@ class Runner:
             known = self._verdicts[machine.key] = (machine, changes, failure_of(self._emulator, machine))
         return known[2]
 
-    def _part(self, machine: Stored, opening: datetime, closes: datetime, settings: Document, run: str) -> Part:
-        failure = self._verdict(machine)
-        if failure is not None:
-            return Part(machine, opening + _FAILED_AFTER, failure, None)
-        begins = min(max(opening, self._busy.get(machine.key, opening)), closes)
-        os = os_of(machine.document)
-        is_cut_off = closes - begins < NEEDED_TIME
-        selected, others = chosen(self._book.missing(machine.key, os, begins), _classifications(settings, os))
-        install = Install(
-            machine,
-            os,
-            begins,
-            closes if is_cut_off else begins + duration_on(machine.key, begins),
-            is_cut_off,
-            selected,
-            others,
-            reboot_word(reboot_setting(machine) or settings.get("rebootSetting")),
-            "User",
-            run,
-        )
-        if not is_cut_off:
-            self._busy[machine.key] = install.ends
-        self._book.note(install)
-        return Part(machine, install.ends, EXCEEDED if is_cut_off else None, install)
+    def _installs(
+        self,
+        able: tuple[tuple[Stored, str, str], ...],
+        opening: datetime,
+        closes: datetime,
+        lineup: _Lineup,
+        run: str,
+    ) -> tuple[Install, ...]:
+        """The installations of a window, each after what its machine is busy with."""
+        made = []
+        wave_at_opening = wave_of(opening)
+        for machine, os, reboot in able:
+            key = machine.key
+            begins, wave = opening, wave_at_opening
+            busy = self._busy.get(key)
+            if busy is not None and busy > opening:
+                begins = min(busy, closes)
+                wave = wave_of(begins)
+            is_cut_off = closes - begins < NEEDED_TIME
+            missing = self._book.missing(key, os, wave)
+            wanted = lineup.classifications.get(os)
+            selected, others = chosen(missing, wanted) if missing and wanted else (missing, ())
+            ends = closes if is_cut_off else begins + duration_on(key, begins)
+            install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run)
+            if not is_cut_off:
+                self._busy[key] = ends
+            self._book.note(install, wave)
+            made.append(install)
+        return tuple(made)
 
 
 def reboot_setting(machine: Stored) -> str:

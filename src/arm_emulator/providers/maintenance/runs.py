@@ -2,8 +2,9 @@
 
 import hashlib
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from arm_emulator.providers.compute.patches import Install
@@ -13,6 +14,10 @@ from arm_emulator.state import Stored
 CANCELLED = "MaintenanceCancelled"
 
 
+FAILED_AFTER = timedelta(minutes=1)
+"""A machine that cannot be patched has failed a minute after the window opened."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One machine's part in a run."""
@@ -20,8 +25,13 @@ class Part:
     machine: Stored
     ends: datetime
     failure: Failure | None
-    install: Install | None
-    """None where it failed before anything could be installed."""
+
+
+EXCEEDED = Failure(
+    "MaintenanceWindowExceeded",
+    "The maintenance window had less than 25 minutes left, so the installation of updates was not started.",
+)
+"""``maintenanceWindowExceeded`` is the installation's own flag; code and sentence of the run are ours."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,11 @@ class Run:
     starts: datetime
     closes: datetime
     """When the window ends, whatever happens in it."""
-    parts: tuple[Part, ...]
+    failed: tuple[tuple[Stored, Failure], ...]
+    """Machines on which nothing could be installed. Shared between runs, as is the next."""
+    spared: tuple[Stored, ...]
+    """The machines of a cancelled run."""
+    installs: tuple[Install, ...]
     cancelled: str
     """The sentence of a cancelled run, ``''`` for any other."""
 
@@ -50,7 +64,18 @@ class Run:
     @cached_property
     def ends(self) -> datetime:
         """When the last machine is done."""
-        return max((part.ends for part in self.parts), default=self.starts)
+        first = self.starts + FAILED_AFTER if self.failed else self.starts
+        return max((install.ends for install in self.installs), default=first)
+
+    @property
+    def parts(self) -> Iterator[Part]:
+        """Every machine's part, made when asked."""
+        for machine, failure in self.failed:
+            yield Part(machine, self.starts + FAILED_AFTER, failure)
+        for install in self.installs:
+            yield Part(install.machine, install.ends, EXCEEDED if install.is_cut_off else None)
+        for machine in self.spared:
+            yield Part(machine, self.starts, None)
 
     def status_of(self, part: Part, now: datetime) -> str:
         """``Cancelled``, ``InProgress``, ``Failed`` or ``Succeeded``."""
@@ -66,7 +91,7 @@ class Run:
             return "Cancelled"
         if now < self.ends:
             return "InProgress"
-        return "Failed" if any(part.failure is not None for part in self.parts) else "Succeeded"
+        return "Failed" if self.failed or any(install.is_cut_off for install in self.installs) else "Succeeded"
 
 
 def run_name(starts: datetime) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OFF_STATES = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
 _CLIENT_OFFERS = ("windows-10*", "windows-11*")
+_CLIENT_LICENSE = "windows_client"
+"""``licenseType`` of Windows 10 and 11 under multi-tenant hosting rights, whatever image they were made from."""
 _SYSTEMS = ("windowsConfiguration", "linuxConfiguration")
 
 
@@ -89,6 +91,7 @@ def _is_client(document: Document) -> bool:
     named = " ".join(str(properties.get(name) or "") for name in ("osSku", "osName")).lower()
     return (
         is_client_image
+        or str(properties.get("licenseType") or "").lower() == _CLIENT_LICENSE
         or any(fnmatchcase(offer, pattern) for pattern in _CLIENT_OFFERS)
         or "windows 10" in named
         or "windows 11" in named

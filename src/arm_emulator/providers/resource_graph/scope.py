@@ -56,7 +56,7 @@ class Source:
             yield from container_rows(self._emulator, self._subscriptions)
         if table == changes.TABLE and (types is None or changes.TYPE in types):
             yield from self._changes()
-        made = {stored.key: stored for stored in self._emulator.patching.rows(table)}
+        made = {stored.key: stored for stored in self._emulator.patching.rows(table, types)}
         for type_ in index.types():
             if table_of(type_) != table or (types is not None and type_ not in types):
                 continue
