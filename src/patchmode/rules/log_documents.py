@@ -1,4 +1,6 @@
-"""Errors in JSON: activity logs, deployment errors, az output. A machine's error is that of the object it stands in.
+"""Machines and errors in JSON: activity logs, deployment errors, az output.
+
+A machine's error is that of the object it stands in.
 
 Must not: read anything that is not JSON as a whole, or line by line; such text is read as text.
 """
@@ -10,9 +12,9 @@ from typing import Any
 
 from patchmode.model.pasted_log import LoggedError
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.log_errors import NO_ERRORS, error_in
+from patchmode.rules.log_errors import NO_ERRORS, Mention, error_in
 
-Finder = Callable[[str], Iterable[ResourceId]]
+Finder = Callable[[str], Iterable[Mention]]
 
 
 @dataclass(slots=True)
@@ -24,23 +26,23 @@ class _Part:
     error: LoggedError | None = None
 
 
-def errors_in_documents(text: str, find: Finder) -> dict[ResourceId, LoggedError] | None:
-    """The error of each machine, where the text is JSON.
+def read_documents(text: str, find: Finder) -> tuple[list[Mention], dict[ResourceId, LoggedError]] | None:
+    """The machines that JSON names, and the error of each.
 
     Args:
         text: a JSON document, or one document on each line.
-        find: the machines that a text names.
+        find: the machines that one text in it names.
 
     Returns:
-        Machines that an error stands with; None: the text is no JSON.
+        Every mention in order, and the machines that an error stands with; None: the text is no JSON.
     """
-    told: dict[ResourceId, LoggedError] = {}
+    walk = _Walk(find)
     try:
         for document in _documents(text):
-            _walk(document, find, told)
+            walk.value(document)
     except (ValueError, RecursionError):
         return None
-    return told
+    return walk.mentions, walk.told
 
 
 def _documents(text: str) -> list[Any]:
@@ -54,46 +56,53 @@ def _documents(text: str) -> list[Any]:
         return [json.loads(line) for line in stripped.splitlines() if line.strip()]
 
 
-def _walk(value: Any, find: Finder, told: dict[ResourceId, LoggedError]) -> _Part:
-    if isinstance(value, str):
-        return _of_text(value, find)
-    if isinstance(value, dict):
-        return _of_object(value, find, told)
-    if isinstance(value, list):
-        return _of_list(value, find, told)
-    return _Part()
+class _Walk:
+    """One pass through documents."""
 
+    def __init__(self, find: Finder) -> None:
+        self.find = find
+        self.mentions: list[Mention] = []
+        self.told: dict[ResourceId, LoggedError] = {}
 
-def _of_text(text: str, find: Finder) -> _Part:
-    machines = list(find(text)) if "subscriptions" in text.lower() else []
-    return _Part(machines, bool(machines), error_in(text))
+    def value(self, value: Any) -> _Part:
+        """Any value."""
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict):
+            return self._object(value)
+        if isinstance(value, list):
+            return self._list(value)
+        return _Part()
 
+    def _text(self, text: str) -> _Part:
+        found = list(self.find(text)) if "subscription" in text.lower() else []
+        self.mentions += found
+        return _Part([mention.id for mention in found], bool(found), error_in(text))
 
-def _of_object(value: dict[str, Any], find: Finder, told: dict[ResourceId, LoggedError]) -> _Part:
-    whole = _Part(error=_own(value))
-    for key, entry in value.items():
-        part = _walk(entry, find, told)
-        named = _of_text(key, find) if "/" in key else _Part()
-        whole.open += [*named.open, *part.open]
-        whole.has_machines = whole.has_machines or part.has_machines or named.has_machines
-        whole.error = _stronger(whole.error, part.error)
-    if whole.error is not None:
-        for machine_id in whole.open:
-            told[machine_id] = _stronger(told.get(machine_id), whole.error) or whole.error
-        whole.open = []
-    return whole
-
-
-def _of_list(value: list[Any], find: Finder, told: dict[ResourceId, LoggedError]) -> _Part:
-    """Entries are strangers to one another: an error that stands with machines in one of them leaves it no further."""
-    whole = _Part()
-    for entry in value:
-        part = _walk(entry, find, told)
-        whole.open += part.open
-        whole.has_machines = whole.has_machines or part.has_machines
-        if not part.has_machines:
+    def _object(self, value: dict[str, Any]) -> _Part:
+        whole = _Part(error=_own(value))
+        for key, entry in value.items():
+            named = self._text(key) if "/" in key else _Part()
+            part = self.value(entry)
+            whole.open += [*named.open, *part.open]
+            whole.has_machines = whole.has_machines or part.has_machines or named.has_machines
             whole.error = _stronger(whole.error, part.error)
-    return whole
+        if whole.error is not None:
+            for machine_id in whole.open:
+                self.told[machine_id] = _stronger(self.told.get(machine_id), whole.error) or whole.error
+            whole.open = []
+        return whole
+
+    def _list(self, value: list[Any]) -> _Part:
+        """Entries are strangers to one another: an error that stands with machines in one goes no further."""
+        whole = _Part()
+        for entry in value:
+            part = self.value(entry)
+            whole.open += part.open
+            whole.has_machines = whole.has_machines or part.has_machines
+            if not part.has_machines:
+                whole.error = _stronger(whole.error, part.error)
+        return whole
 
 
 def _own(value: dict[str, Any]) -> LoggedError | None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from patchmode.model.pasted_log import LoggedMachine, LogReading
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.rules.log_documents import errors_in_documents
+from patchmode.rules.log_documents import read_documents
 from patchmode.rules.log_errors import Mention, errors_of
 from patchmode.rules.log_text import FlatText, flatten
 
@@ -28,8 +28,18 @@ _SLASH = r"(?:\\{0,7}/|%(?:25){0,3}2F|\\{1,7}u002F)"
 """Plain, escaped for JSON once or several times, or encoded for an address."""
 _QUOTE = r"\\{0,7}[\"'`‘’“”]"
 _GUID = r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"
-_GROUP = r"(?:[\w.()-]|%(?:25){0,3}(?:2[89DE]|5F|[89A-F][0-9A-F])){1,90}"
-_NAME = r"(?:[\w.-]|%(?:25){0,3}(?:2[DE]|5F|[89A-F][0-9A-F]))+"
+_MARKS = r"\u0300-\u036f"
+_GROUP = rf"(?:[\w{_MARKS}.()-]| (?=[\w(])|%(?:25){{0,3}}(?:2[089DE]|5F|[89A-F][0-9A-F])){{1,90}}"
+_NAME = rf"(?:[\w{_MARKS}.-]|%(?:25){{0,3}}(?:2[DE]|5F|[89A-F][0-9A-F]))+"
+_WHOLE = re.compile(
+    rf"/subscriptions/(?P<subscription>{_GUID})/resourceGroups/(?P<group>[^/\\?#%&\x00-\x1f]{{1,90}})/providers/"
+    r"(?:(?P<vm>Microsoft\.Compute/virtualMachines)|Microsoft\.HybridCompute/machines)/"
+    r"(?P<name>[^\s/\\?#%&:;,\"<>|*=+{}\[\]]{1,64})(?:/[^\s?#]*)?",
+    re.IGNORECASE,
+)
+"""A value of JSON that is an id and nothing else, so that no letter in it can be a quotation mark or a line's end."""
+_APOSTROPHE = re.compile(r"(?:'[\w.-]+)+")
+"""What may be a name's rest, or `'s`; no machine made today may have such a name, and servers of Arc do."""
 _ID = re.compile(
     rf"subscriptions{_SLASH}(?P<subscription>{_GUID}){_SLASH}resourceGroups{_SLASH}(?P<group>{_GROUP}){_SLASH}providers"
     rf"{_SLASH}(?:(?P<vm>Microsoft\.Compute{_SLASH}virtualMachines)|Microsoft\.HybridCompute{_SLASH}machines){_SLASH}"
@@ -77,16 +87,28 @@ def read_log(text: str, *, source: str = "") -> LogReading:
     flat = flatten(text)
     cut_short: list[str] = []
     mentions = sorted([*_ids(flat, cut_short), *_in_words(flat)])
-    ids = _each_once(mentions)
-    told = errors_in_documents(text, lambda part: [entry.id for entry in _ids(flatten(part), [])])
-    if told is None:
+    documents = read_documents(text, _in_value)
+    if documents is None:
         told = errors_of(flat, mentions)
+    else:
+        mentions, told = documents
+    ids = _each_once(mentions)
     return LogReading(
         machines=tuple(LoggedMachine(machine_id, told.get(machine_id), or_else) for machine_id, or_else in ids.items()),
         names_only=tuple(_names(flat, {machine_id.name.casefold() for machine_id in ids})),
         cut_short=tuple(dict.fromkeys(cut_short)),
         source=source,
     )
+
+
+def _in_value(text: str) -> list[Mention]:
+    """The machines that one text in a JSON document names."""
+    whole = _WHOLE.fullmatch(text.strip())
+    if whole is None:
+        flat = flatten(text)
+        return sorted([*_ids(flat, []), *_in_words(flat)])
+    machine_id = _made(whole["subscription"], whole["group"], _kind(whole), whole["name"].rstrip(".-'"))
+    return [] if machine_id is None else [Mention(0, len(text), machine_id)]
 
 
 def _ids(flat: FlatText, cut_short: list[str]) -> Iterator[Mention]:
@@ -98,13 +120,11 @@ def _ids(flat: FlatText, cut_short: list[str]) -> Iterator[Mention]:
         if _is_cut_short(flat.text, end):
             cut_short.append(name)
             continue
-        kind = "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
-        machine_id = _made(match["subscription"], _decoded(match["group"]), kind, name)
-        longer = None
-        if end < match.end("name"):
-            longer = _made(match["subscription"], _decoded(match["group"]), kind, _decoded(match["name"]).rstrip(".-"))
+        place = match["subscription"], _decoded(match["group"]), _kind(match)
+        machine_id = _made(*place, name)
         if machine_id is not None:
-            yield Mention(match.start(), end, machine_id, longer)
+            longer = _longer_name(flat, match, end)
+            yield Mention(match.start(), end, machine_id, _made(*place, longer) if longer else None)
 
 
 def _each_once(mentions: Iterable[Mention]) -> dict[ResourceId, ResourceId | None]:
@@ -127,10 +147,24 @@ def _is_inside_a_word(flat: FlatText, start: int) -> bool:
 
 def _in_words(flat: FlatText) -> Iterator[Mention]:
     for match in _IN_WORDS.finditer(flat.text):
-        kind = "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
-        machine_id = _made(match["subscription"], match["group"], kind, match["name"])
+        machine_id = _made(match["subscription"], match["group"], _kind(match), match["name"])
         if machine_id is not None:
             yield Mention(match.start(), match.end(), machine_id)
+
+
+def _longer_name(flat: FlatText, match: re.Match[str], end: int) -> str:
+    """What the name is if the break or the apostrophe behind it belongs to it; empty: neither stands there."""
+    if end < match.end("name"):
+        return _decoded(match["name"]).rstrip(".-")
+    rest = _APOSTROPHE.match(flat.text, end) if _opening_quote(flat.text, match.start()) != "'" else None
+    if rest is None:
+        return ""
+    until = next((entry.at for entry in flat.breaks_within(end, rest.end())), rest.end())
+    return _decoded(match["name"] + flat.text[end:until]).rstrip(".-'")
+
+
+def _kind(match: re.Match[str]) -> str:
+    return "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
 
 
 def _made(subscription: str, group: str, kind: str, name: str) -> ResourceId | None:

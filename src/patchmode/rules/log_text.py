@@ -7,6 +7,7 @@ a break can judge whether the break belonged to it.
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from unicodedata import normalize
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 """Escape sequences of ECMA-48: colours, cursor moves, titles and links."""
@@ -65,7 +66,9 @@ def flatten(text: str) -> FlatText:
     """
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    lines = text.translate(_INVISIBLE).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not text.isascii():
+        text = normalize("NFC", text.translate(_INVISIBLE))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     parts: list[str] = []
     breaks: list[Break] = []
     starts: list[int] = []

@@ -98,6 +98,20 @@ def test_what_names_no_machine_gives_none(text: str) -> None:
     assert read_log(text).names_only == ()
 
 
+def test_unusual_names_are_found_whole() -> None:
+    """Groups with blanks, umlauts in whatever form, apostrophes that only a lookup can settle."""
+    machine = vm("zürich-01", "rg-Größe (EU)")
+    decomposed = machine.replace("ü", "u\u0308").replace("ö", "o\u0308")
+    for text in (machine, f"'{machine}' failed", decomposed, quote(machine, safe="")):
+        assert ids(read_log(text)) == [machine], text
+    (found,) = read_log(f"{vm('o')}'hara-01 failed").machines
+    assert (str(found.id), str(found.or_else)) == (vm("o"), vm("o'hara-01"))
+    (found,) = read_log(json.dumps({"id": vm("o'hara-01", "rg-Größe (EU)"), "name": "o'hara-01"})).machines
+    assert (str(found.id), found.or_else) == (vm("o'hara-01", "rg-Größe (EU)"), None)
+    (found,) = read_log(f"'{vm('web')}'failed").machines
+    assert (str(found.id), found.or_else) == (vm("web"), None)
+
+
 def test_an_id_that_a_table_cut_is_not_taken_and_told() -> None:
     """What is left of the name may be another machine's."""
     reading = read_log(f"{vm('web-')}… Failed\n{vm('db')}... Failed\n{vm('app-01')} Failed")
