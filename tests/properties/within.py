@@ -1,0 +1,107 @@
+"""The product's own reading side on an emulator in this process: no socket, no TLS, the same bytes.
+
+Everything above the channel is the product's: queries, rows, ports, permissions. Only `Channel._send` is replaced.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from arm_emulator.app import Emulator
+from arm_emulator.protocol import wire
+from arm_emulator.protocol.http import Request
+from patchmode.arm.authorization import Directory
+from patchmode.arm.channel import Answer, Channel
+from patchmode.arm.compute import MachineReader
+from patchmode.arm.resource_graph import ResourceGraph
+from patchmode.arm.wire import decode, surroundings_of
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.schedule import Installation, MachineRun, ScheduleBook
+from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.schedules import read_schedules
+
+HOST = "https://localhost"
+
+
+class WithinProcess(Channel):
+    """Requests that are handled where they are made."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__(cast("Any", None), HOST)
+        self._emulator = emulator
+        self._principal = emulator.directory.made_default().principal
+
+    async def _send(
+        self, method: str, url: str, spend: object, *, body: object = None, shape: Any = Any, **_: object
+    ) -> Answer:
+        split = urlsplit(url)
+        query = {key.lower(): value for key, value in parse_qsl(split.query, keep_blank_values=True)}
+        request = Request(
+            method=method,
+            path=unquote(split.path),
+            query=query,
+            headers={},
+            body=json.loads(json.dumps(body)),
+            base_url=HOST,
+            principal=self._principal,
+            request_id="r",
+            correlation_id="c",
+            api_version=query["api-version"],
+            raw_query=split.query,
+        )
+        response = self._emulator.handle(request)
+        assert 200 <= response.status < 300, (method, url, response.body)
+        document = decode(wire.encode(response)[0], shape)
+        return Answer(response.status, response.headers, document)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """As much of `ports.Azure` as reading schedules takes."""
+
+    graph: ResourceGraph
+    authorization: Directory
+
+
+class Product:
+    """What patchmode can find out, without sending anything anywhere."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        channel = WithinProcess(emulator)
+        self._graph = ResourceGraph(channel)
+        self._reader = MachineReader(channel)
+        self._azure = cast("Azure", _Connection(self._graph, Directory(channel, dict)))
+
+    def machines(self) -> list[Machine]:
+        """Every machine, with the power and agent states that `explain` would show."""
+        return asyncio.run(self._machines())
+
+    def book(self, subscriptions: tuple[str, ...]) -> ScheduleBook:
+        """The schedules of some subscriptions."""
+        return asyncio.run(read_schedules(self._azure, subscriptions))
+
+    def recorded(self, since: datetime) -> tuple[list[MachineRun], list[Installation]]:
+        """Runs and installations that began since."""
+        return asyncio.run(self._recorded(since))
+
+    async def _machines(self) -> list[Machine]:
+        found = [machine async for page in self._graph.machines(GraphScope()) for machine in page]
+        return [machine if machine.kind is MachineKind.ARC else await self._looked_at(machine) for machine in found]
+
+    async def _looked_at(self, machine: Machine) -> Machine:
+        seen = surroundings_of(await self._reader.get_instance_view(machine.id))
+        return replace(machine, surroundings=replace(machine.surroundings, agent_status=seen.agent_status))
+
+    async def _recorded(self, since: datetime) -> tuple[list[MachineRun], list[Installation]]:
+        scope = GraphScope()
+        runs = [run async for page in self._graph.machine_runs(scope, since=since) for run in page if run is not None]
+        installs = [
+            install
+            async for page in self._graph.installations(scope, since=since)
+            for install in page
+            if install is not None
+        ]
+        return runs, installs
