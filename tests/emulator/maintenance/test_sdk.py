@@ -138,10 +138,8 @@ def test_dynamic_scopes_at_subscription_and_group(client: MaintenanceManagementC
         client.configuration_assignments_for_resource_group,
     )
     created = everywhere.create_or_update("all", body)
-    assert (created.resource_id, created.type) == (
-        f"/subscriptions/{SUBSCRIPTION}",
-        "microsoft.maintenance/configurationassignments",
-    )
+    assert created.resource_id == f"/subscriptions/{SUBSCRIPTION}"
+    assert created.as_dict()["type"] == "microsoft.maintenance/configurationassignments"
     in_group.create_or_update("Rg", "some", body)
     for found in (everywhere.get("all"), in_group.get("Rg", "some")):
         assert found.filter is not None
