@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "The exact changes, as a diff and as a file.",
     "apply": "Carry out a plan file, or plan and apply a scope.",
     "verify": "Read the provider again and compare leaf by leaf.",
+    "watch": "Look again and again, and tell only what moved.",
     "rollback": "Restore what a run changed, where Azure allows it.",
     "runs": "List, show and resume runs.",
     "explain": "One machine in full: settings, rules, outcome, JSON.",

@@ -22,8 +22,8 @@ class MachineLook:
     """Field of the audit (`patchMode`, `bypass`, …) → its JSON value; None: the model does not say."""
     outcome: str
     outcome_reason: str
-    schedules: Mapping[str, str] = field(default_factory=dict)
-    """Key of the configuration's id → the id as it was written."""
+    schedules: Mapping[str, str] | None = None
+    """Key of the configuration's id → the id as it was written; None: they were not looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import msgspec
 
 from patchmode.json_schema import schema_text, write_schemas
 from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
+from patchmode.reports.drift_document import DriftDocument
 from patchmode.reports.failures_document import FailuresDocument
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -148,6 +149,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "runs": RunsDocument,
     "doctor": DoctorDocument,
     "explain": ExplainDocument,
+    "drift": DriftDocument,
     "schedule-failures": FailuresDocument,
 }
 """Command → the struct of its document. Plan and run have theirs in the store, which writes and reads them."""

@@ -1,0 +1,153 @@
+"""`patchmode watch`. Must not: write anything anywhere, or take a look that failed for machines that went."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from patchmode.cli.exits import Exit
+from patchmode.cli.group import Command
+from patchmode.cli.options import scope_options
+from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from patchmode.errors import PatchmodeError
+    from patchmode.model.drift import Drift, Look
+    from patchmode.model.scope import Scope
+    from patchmode.workflow.watching import Seen, WatchOptions
+
+
+@click.command(cls=Command)
+@scope_options
+@click.option("--interval", metavar="15m", default="15m", show_default=True, help="Time from one look to the next.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many looks.")
+@click.option("--once", is_flag=True, help="One look, compared with --baseline; for cron and CI.")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A saved audit -o json to compare the first look with.",
+)
+@click.option("--until-change", is_flag=True, help="End with the first look that shows a change.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    interval: str,
+    count: int | None,
+    once: bool,
+    baseline: Path | None,
+    until_change: bool,
+    **options: Any,
+) -> int:
+    """Look again and again, and tell only what moved.
+
+    Repeats the audit at an interval and tells each machine that is not as it was: what moved, who patches it now, and
+    who did it as far as Azure tells. Ends with 10 when anything moved, with 0 when nothing did.
+    """
+    from patchmode.cli.scoping import scope_from
+    from patchmode.errors import UsageError
+    from patchmode.store.baseline import read_baseline
+    from patchmode.workflow.watching import WatchOptions
+
+    settings = settings_of(context)
+    if once and baseline is None:
+        raise UsageError(
+            "One look alone has nothing to be compared with.",
+            advice="Add --baseline FILE, made by: patchmode audit -o json",
+        )
+    if settings.format == "csv" or settings.query:
+        raise UsageError("watch tells lines or JSON lines.", advice="Use -o table or -o jsonl.")
+    how = WatchOptions(_seconds(interval), 1 if once else count, until_change)
+    known = None if baseline is None else read_baseline(baseline)
+    scope = scope_from(options)
+    if not scope.has_selector:
+        scope = replace(scope, everything=True)
+    return _watch(scope, how, known, settings)
+
+
+def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: Settings) -> int:
+    from patchmode.cli import composition
+    from patchmode.cli.running import run_reading
+    from patchmode.workflow.watching import watch
+
+    clock = composition.clock()
+
+    async def work() -> int:
+        moved, looked = 0, 0
+        failure: PatchmodeError | None = None
+        looks = watch(lambda: composition.connected(settings, read_only=True), scope, how, clock=clock, baseline=known)
+        async for seen in looks:
+            if seen.failure is None:
+                _tell(seen, settings, is_first=not looked and known is None)
+            else:
+                failure = seen.failure
+                if looked or seen.number != how.count:
+                    _tell_failure(seen, settings, is_last=seen.number == how.count)
+            moved, looked = moved + len(seen.drift), looked + (seen.look is not None)
+        if failure is not None and not looked:
+            raise failure
+        return Exit.FINDINGS if moved else Exit.DONE
+
+    return run_reading(work)
+
+
+def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
+    from patchmode.cli.output import say
+
+    assert seen.look is not None  # noqa: S101 - a look without a failure, for the type checker
+    at = f"{seen.look.taken_at:%Y-%m-%d %H:%M:%SZ}" if seen.look.taken_at else ""
+    count = len(seen.look.machines)
+    if is_first:
+        say(f"{at}  {count:,} machines; from now on only what moves is told.", settings)
+    elif not seen.drift:
+        say(f"{at}  {count:,} machines; nothing moved.", settings)
+    else:
+        say(f"{at}  {count:,} machines; {len(seen.drift):,} moved.", settings)
+    if seen.look.unreadable:
+        say(f"{at}  {len(seen.look.unreadable):,} could not be read; nothing is concluded from that.", settings)
+    for drift in seen.drift:
+        _write(drift, seen.look, settings)
+
+
+def _write(drift: "Drift", look: "Look", settings: Settings) -> None:
+    import sys
+
+    from patchmode.cli import composition
+    from patchmode.cli.output import as_values, paint_for
+
+    if settings.format == "table":
+        from patchmode.reports.drift_text import drift_lines
+
+        sys.stdout.writelines(line + "\n" for line in drift_lines(drift, paint=paint_for(sys.stdout, settings)))
+    else:
+        from patchmode.reports import machine_formats
+        from patchmode.reports.drift_document import drift_document
+
+        document = drift_document(drift, seen_at=look.taken_at or composition.clock().now())
+        machine_formats.write_jsonl([as_values(document)], sys.stdout)
+    sys.stdout.flush()
+
+
+def _tell_failure(seen: "Seen", settings: Settings, *, is_last: bool) -> None:
+    from patchmode.cli.output import say
+
+    assert seen.failure is not None  # noqa: S101 - the caller looked, for the type checker
+    then = "" if is_last else " It is tried again at the next look."
+    say(f"Look {seen.number} failed, and says nothing about the machines: {seen.failure.message}{then}", settings)
+
+
+def _seconds(text: str) -> float:
+    from datetime import timedelta
+
+    from patchmode.errors import UsageError
+    from patchmode.model.since import Since, SinceError
+
+    try:
+        span = Since.parse(text).ago
+    except SinceError:
+        span = None
+    if span is None:
+        raise UsageError(f"--interval: {text!r} is no span of time.", advice="For example: 15m, 1h, 1d.")
+    return span / timedelta(seconds=1)

@@ -1,0 +1,161 @@
+"""A saved `audit -o json`, read back to compare a later look with it.
+
+Only the members that drift is about are read; others may come and go within `patchmode/audit/v1`.
+
+Must not: write, or compare.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from patchmode.errors import BrokenPlanError, UsageError
+from patchmode.model.drift import Look, MachineLook
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.target import Target
+
+FORMAT = "patchmode/audit/v1"
+_FAMILY = "patchmode/audit/"
+_AGAIN = "Make it again with `patchmode audit -o json`."
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """Members that are not named are passed over."""
+
+
+class BaselineTarget(_Edge, frozen=True):
+    """Where the machines stood."""
+
+    cloud: str
+    endpoint: str
+    tenant_id: str
+
+
+class BaselineSchedule(_Edge, frozen=True):
+    """A schedule of a machine."""
+
+    id: str
+
+
+class BaselineMachine(_Edge, frozen=True):
+    """One machine of the audit."""
+
+    id: str
+    orchestration: str
+    patch_mode: str | None
+    bypass: bool | None
+    assessment_mode: str | None
+    reboot_setting: str | None
+    hotpatch: bool | None
+    outcome: str
+    outcome_reason: str
+    schedules: tuple[BaselineSchedule, ...] | None
+    """Null: they were not looked up."""
+
+
+class BaselineSkipped(_Edge, frozen=True):
+    """A machine that a filter left out."""
+
+    id: str
+    reason: str
+
+
+class BaselineUnreadable(_Edge, frozen=True):
+    """What could not be read."""
+
+    id: str
+
+
+class BaselineDocument(_Edge, frozen=True):
+    """The audit."""
+
+    created_at: datetime | None
+    target: BaselineTarget
+    scope: tuple[str, ...]
+    machines: tuple[BaselineMachine, ...]
+    skipped: tuple[BaselineSkipped, ...]
+    unreadable: tuple[BaselineUnreadable, ...]
+
+
+def read_baseline(path: Path) -> Look:
+    """Read a saved audit.
+
+    Raises:
+        UsageError: there is no such file, or it may not be read.
+        BrokenPlanError: it is no audit, is cut short, or comes from another version; the message says which.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"could not read the baseline {path}: {error.strerror or error}.",
+            advice="Make one with: patchmode audit -o json",
+        ) from error
+    return decode_baseline(content, name=str(path))
+
+
+def decode_baseline(content: bytes, *, name: str) -> Look:
+    """The look that a saved audit is.
+
+    Args:
+        content: the whole file.
+        name: how messages call it.
+
+    Raises:
+        BrokenPlanError: as `read_baseline`.
+    """
+    if not content.strip():
+        raise BrokenPlanError(f"{name} is empty.", advice=_AGAIN)
+    try:
+        raw = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        what = "is cut short" if "truncated" in str(error) else f"is not JSON ({error})"
+        raise BrokenPlanError(f"{name} {what}.", advice=_AGAIN) from error
+    _check_format(raw, name)
+    try:
+        return _look(msgspec.convert(raw, BaselineDocument))
+    except (msgspec.ValidationError, ResourceIdError) as error:
+        raise BrokenPlanError(f"{name} does not hold together as {FORMAT}: {error}.", advice=_AGAIN) from error
+
+
+def _check_format(raw: Any, name: str) -> None:
+    stated = raw.get("format") if isinstance(raw, dict) else None
+    if stated == FORMAT:
+        return
+    if isinstance(stated, str) and stated.startswith(_FAMILY):
+        msg = f"{name} has the format {stated}, and this version reads {FORMAT}."
+        raise BrokenPlanError(msg, advice="Use the version that wrote it, or make it again with this one.")
+    what = f"it has the format {stated}" if isinstance(stated, str) else "it has no format member"
+    raise BrokenPlanError(f"{name} is no audit: {what}.", advice=f"Is it the right file? {_AGAIN}")
+
+
+def _look(document: BaselineDocument) -> Look:
+    target = document.target
+    machines = [_machine(row) for row in document.machines]
+    return Look(
+        target=Target(target.cloud, target.endpoint, target.tenant_id),
+        scope=document.scope,
+        machines={one.id.key: one for one in machines},
+        filtered={row.id.casefold(): row.reason for row in document.skipped},
+        unreadable=tuple(row.id for row in document.unreadable),
+        taken_at=document.created_at,
+    )
+
+
+def _machine(row: BaselineMachine) -> MachineLook:
+    return MachineLook(
+        ResourceId.parse(row.id),
+        {
+            "orchestration": row.orchestration,
+            "patchMode": row.patch_mode,
+            "bypass": row.bypass,
+            "assessmentMode": row.assessment_mode,
+            "rebootSetting": row.reboot_setting,
+            "hotpatch": row.hotpatch,
+        },
+        row.outcome,
+        row.outcome_reason,
+        None if row.schedules is None else {ResourceId.parse(one.id).key: one.id for one in row.schedules},
+    )
