@@ -35,7 +35,7 @@ ACTIONS: Mapping[str, str] = {
     "Microsoft.Maintenance/applyUpdates/read": "schedule failures, verify --after-window",
     "Microsoft.Resources/subscriptions/resourceGroups/read": "audit: managed resource groups",
     "Microsoft.Authorization/locks/read": "audit, plan: read-only locks",
-    "Microsoft.Authorization/permissions/read": "doctor",
+    "Microsoft.Authorization/permissions/read": "doctor; audit, plan, schedule: whether schedules were seen whole",
 }
 """Every action that patchmode uses, and for what.
 
