@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from arm_emulator.app import Emulator
 
 _WATCHED = frozenset({ASSIGNMENT_TYPE, CONFIGURATION_TYPE})
+_MEAN_LAG_S = 10.0
+"""Resource Graph's where it lags as Azure's does: drawn lags would let one table contradict another."""
 _SUPPORT = {"supported": "Supported", "unsupported": "Unsupported", "unabletodetermine": "UnableToDetermine"}
 
 
@@ -81,7 +83,8 @@ class Patching:
             table: in lower case; any but the three of Update Manager has none.
             types: in lower case: rows of others need not be made. None: all.
         """
-        now = self._emulator.clock.now() - timedelta(seconds=self._emulator.graph_lag_s or 0)
+        lag = self._emulator.graph_lag_s
+        now = self._emulator.clock.now() - timedelta(seconds=_MEAN_LAG_S if lag is None else lag)
         match table:
             case "maintenanceresources":
                 yield from self._run_rows(now, types)
@@ -95,17 +98,6 @@ class Patching:
         """The runs that have opened and are still kept, oldest first."""
         now = self._emulator.clock.now()
         return (run for run in self.runner.runs(now - KEPT) if run.starts <= now)
-
-    def find_run(self, run_id: str) -> Stored | None:
-        """A run of a configuration that has opened and is still kept, as it stands now; None where there is none.
-
-        Args:
-            run_id: ``{configuration}/providers/Microsoft.Maintenance/applyUpdates/{yyyyMMddHHmmss}`` in any casing.
-        """
-        wanted = run_id.rstrip("/").lower()
-        now = self._emulator.clock.now()
-        run = next((one for one in self.runs() if one.id == wanted), None)
-        return run_document(run, now, self._emulator.profile.run_error_shape) if run is not None else None
 
     def summaries(self, machine: Stored) -> dict[str, Any]:
         """The members of an instance view's ``patchStatus`` that time has brought about; empty where it has none."""

@@ -293,6 +293,9 @@ class TestMembers:
             {"window": {"recurEvery": "12Months day31", "startDateTime": "2026-02-01 20:00"}},
             {"window": {"duration": "long"}},
             {"window": {"startDateTime": "tomorrow"}},
+            {"window": {"timeZone": ["UTC"], "recurEvery": {}, "duration": 3}},
+            {"maintenanceWindow": "always"},
+            {"extensionProperties": "User", "window": {"recurEvery": "Never"}},
         ],
     )
     def test_what_never_opens(self, changes: dict[str, Any]) -> None:

@@ -74,6 +74,7 @@ class Runner:
         self._openings: list[tuple[datetime, str]] = []
         self._armed: datetime | None = None
         self._written: dict[str, datetime] = {}
+        self._last_write: datetime | None = None
         self._busy: dict[str, datetime] = {}
         self._runs: deque[Run] = deque()
         self._verdicts: dict[str, tuple[Stored, int, Failure | None]] = {}
@@ -88,11 +89,12 @@ class Runner:
         self._verdicts.clear()
         self._lineups.clear()
         self._armed = None
+        self._last_write = None
 
     def on_change(self, key: str, stored: Stored | None) -> None:
         """A configuration was written or deleted, or an assignment written: plan anew, remember when."""
         if not self._emulator.graph.is_loading and stored is not None:
-            self._written[key] = self._emulator.clock.now()
+            self._written[key] = self._last_write = self._emulator.clock.now()
         if stored is None:
             self._written.pop(key, None)
         if parse_id(key).type == CONFIGURATION_TYPE:
@@ -121,7 +123,8 @@ class Runner:
         properties = stored.document.get("properties") or {}
         if str(properties.get("maintenanceScope") or "").lower() != "inguestpatch":
             return None
-        mode = str((properties.get("extensionProperties") or {}).get("InGuestPatchMode") or "").lower()
+        extension = properties.get("extensionProperties")
+        mode = str(extension.get("InGuestPatchMode") or "").lower() if isinstance(extension, dict) else ""
         if mode == "platform" and self._emulator.profile.platform_mode_configuration == "idle":
             return None
         return read_window(properties.get("maintenanceWindow"))
@@ -220,7 +223,7 @@ class Runner:
         return made
 
     def _late_assignments(self, key: str, opening: datetime) -> Iterator[Stored]:
-        if any(opening - written < LATE for written in self._written.values()):
+        if self._last_write is not None and opening - self._last_write < LATE:
             yield from (one for one in self._members.assignments(key) if self._is_late(one.key, opening))
 
     def _is_late(self, key: str, opening: datetime) -> bool:

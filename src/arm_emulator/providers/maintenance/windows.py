@@ -81,7 +81,8 @@ def read_window(window: Any) -> WindowRule | None:
     """
     if not isinstance(window, dict):
         return None
-    zone = zone_of(window.get("timeZone") or "")
+    named = window.get("timeZone")
+    zone = zone_of(named) if isinstance(named, str) else None
     starts = local_time(window.get("startDateTime"))
     duration = window_duration(window.get("duration"))
     if zone is None or starts is None or duration is None:
