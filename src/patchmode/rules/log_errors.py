@@ -30,9 +30,24 @@ _CODE = re.compile(
     r"|\bwith\s{0,3}error:\s{0,3}(?P<terraform>[A-Z][A-Za-z]{3,79}):"
 )
 NO_ERRORS = frozenset(
-    {"accepted", "completed", "created", "false", "inprogress", "none", "null", "running", "succeeded", "success"}
+    {
+        "accepted",
+        "automaticbyos",
+        "automaticbyplatform",
+        "completed",
+        "created",
+        "false",
+        "ifrequired",
+        "imagedefault",
+        "inprogress",
+        "none",
+        "null",
+        "running",
+        "succeeded",
+        "success",
+    }
 )
-"""Words that stand where a code stands and report no error, in lower case."""
+"""Words that stand where a code may stand and report no error, in lower case: states, and patch settings."""
 _ONE_ERROR = 400
 """Letters between a code and its sentence, at most."""
 

@@ -184,7 +184,7 @@ def _decoded(text: str) -> str:
 
 def _is_cut_short(text: str, end: int) -> bool:
     """Whether a table cut the name: what is left of it is another machine's name, or nobody's."""
-    return text.startswith("…", end) or text[:end].endswith("...")
+    return text.startswith("…", end) or text.endswith("...", 0, end)
 
 
 def _end_of_name(flat: FlatText, match: re.Match[str]) -> int:
