@@ -103,12 +103,13 @@ class PreparedScope:
         tags = self._tags(machine.tags) if self.tags else _NO_TAGS
         if tags is None:
             return None
+        # The machine's own words, which the clause repeats: `westeurope` and `West Europe` decide alike, read apart.
         decided = (
             tags,
-            group if self.groups else None,
-            kind if self.types else None,
+            machine_id.resource_group if self.groups else None,
+            (machine_id.namespace, machine_id.type) if self.types else None,
             (system,) if self.systems else None,
-            plain_location(machine.location) if self.locations else None,
+            machine.location if self.locations else None,
         )
         found = self._known.get(decided)
         if found is None:
