@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.emulator.compute.caller import APPLIANCE, TARGET, WINDOWS, machine, patch_body
@@ -24,6 +25,7 @@ from tests.emulator.maintenance.estate import (
 )
 
 from arm_emulator.app import Emulator
+from arm_emulator.cli import main
 from arm_emulator.clock import Clock
 from arm_emulator.fleet_generator import fleet_document
 from arm_emulator.fleets import read_fleet
@@ -266,6 +268,22 @@ def test_the_fleet_with_schedules_fails_on_exactly_the_unprepared_members() -> N
     }
     assert {name for name, part in ended.items() if part["status"] == "Succeeded"} == {"web-04", "api-04"}
     assert all("The prerequisites" in str(part) for part in ended.values() if part["status"] == "Failed")
+
+
+def test_a_fleet_file_with_schedules(tmp_path: Path) -> None:
+    """The same bytes for the same seed, and schedules that have members."""
+    files = [tmp_path / name for name in ("one.json", "two.json")]
+    for file in files:
+        arguments = ["fleet", "--machines", "80", "--schedules", "5", "--dynamic-scopes", "6", "-o", str(file)]
+        assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+    fleet = read_fleet(str(files[0]))
+    types = Counter(document["type"].lower().removeprefix("microsoft.maintenance/") for document in fleet["resources"])
+    assert types["maintenanceconfigurations"] == 5
+    assert types["configurationassignments"] > 6
+    emulator = _emulator(fleet)
+    emulator.clock.advance(timedelta(days=29))
+    assert len({run.configuration.key for run in emulator.patching.runs()}) == 5
 
 
 def test_a_restart_goes_on_with_the_next_window(tmp_path: Path) -> None:

@@ -372,6 +372,16 @@ class TestChanges:
         assert estate.installs() == []
         assert [one["status"] for one in estate.advance(days=1).runs()] == ["Cancelled", "Succeeded"]
 
+    def test_a_cancellation_through_the_api_counts(self) -> None:
+        """The sentence names the moment at which it was asked for."""
+        estate = Estate(*with_members(prepared()))
+        path = f"{configuration()['id']}/providers/Microsoft.Maintenance/applyUpdates/20260302200000"
+        body = {"properties": {"status": "Cancel"}}
+        assert estate.caller.put(path, body, version="2023-09-01-preview").status == 200
+        (run,) = estate.advance(hours=10).runs()
+        assert run["errorDetails"]["message"] == "Maintenance cancelled using cancellation API at 2026-03-02T12:00:00Z"
+        assert estate.installs() == []
+
     def test_a_reset_forgets_runs_and_windows(self) -> None:
         """Each window of the fleet that is loaded then opens once, and no other."""
         estate = Estate(*with_members(prepared())).advance(days=3)
