@@ -9,6 +9,7 @@ still counts as attached is stated nowhere.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
@@ -17,6 +18,7 @@ from patchmode.model.schedule import (
     NOT_LOOKED_UP,
     Forecast,
     MachineSchedules,
+    NextWindow,
     RunForecast,
     ScheduleHit,
     Timing,
@@ -96,11 +98,7 @@ def _by_schedule(
     rivals = [
         hit
         for hit in hits
-        if hit is not first
-        and hit.next.timing is Timing.COMING
-        and hit.next.rule != PLATFORM_MODE
-        and (hit.next.window is None or (hit.doubt is not None and _start(hit) < _start(first)))
-        and forecast(settings, machine, hit).result is not decided.result
+        if _may_come_first(hit, first) and forecast(settings, machine, _as_if_it_came(hit)).result is not decided.result
     ]
     if rivals:
         reason = f"{_named(first)}: {decided.reason}; but {_named(rivals[0])} may come first, and would end otherwise"
@@ -109,6 +107,21 @@ def _by_schedule(
     other = next((hit for hit, end in ends if end.result is not decided.result), None)
     mixed = "" if other is None else f"; a later window, of '{other.configuration.name}', would end otherwise"
     return _told(machine, first, decided, mixed)
+
+
+def _may_come_first(hit: ScheduleHit, first: ScheduleHit) -> bool:
+    """Whether a window of one hit may come before the first window that is certain: nobody knows when, or whether."""
+    if hit is first or hit.next.timing in _IDLE:
+        return False
+    is_certain = hit.doubt is None and _is_live(hit)
+    return hit.next.window is None or (not is_certain and _start(hit) < _start(first))
+
+
+def _as_if_it_came(hit: ScheduleHit) -> ScheduleHit:
+    """The hit with what keeps its run from being told taken away: how it would end if it ran."""
+    if _is_live(hit):
+        return hit
+    return replace(hit, next=NextWindow(Timing.COMING, hit.next.window))
 
 
 def _told(machine: Machine, hit: ScheduleHit, decided: Forecast, mixed: str) -> Outcome:
