@@ -294,6 +294,8 @@ def _spoiled(dice: _Dice, window: dict[str, Any], now: datetime) -> set[str]:
             return {"idle schedule"}
         case "two readings":
             window["recurEvery"] = dice.of(*_TWO_READINGS)
+            if dice.of(True, False):
+                window["expirationDateTime"] = f"{now + timedelta(days=dice.of(3, 9, 16)):%Y-%m-%d} 12:00"
             return {"two readings"}
         case "zone":
             window["timeZone"] = dice.of("Mars Standard Time", "", None)

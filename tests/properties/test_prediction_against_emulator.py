@@ -24,6 +24,8 @@ from patchmode.rules.prediction import forecast, predict
 
 FLEETS = 500
 MONTH = timedelta(days=31)
+UNDECIDED = timedelta(days=50)
+"""By then a window has come whose day two readings put differently: the generator starts none later."""
 STEP = timedelta(days=25)
 """Runs can be read for 30 days, so they are read more often than that."""
 
@@ -89,7 +91,8 @@ def differences(fleet: Fleet, tally: Tally) -> list[str]:
     assert {machine.id.key for machine in machines} == set(fleet.machines)
     book = product.book(tuple({machine.id.subscription_id for machine in machines}))
     index = ScheduleIndex(book, now=fleet.now)
-    starts = [hit.next.window.starts_at for m in machines for hit in index.schedules_of(m).hits if hit.next.window]
+    coming = [hit.next for m in machines for hit in index.schedules_of(m).hits if hit.next.timing is Timing.COMING]
+    starts = [one.window.starts_at if one.window is not None else fleet.now + UNDECIDED for one in coming]
     histories = recorded(emulator, product, max([fleet.now, *starts]) + MONTH)
     sleeping, wrong = [], []
     for machine in machines:
