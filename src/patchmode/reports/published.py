@@ -12,9 +12,17 @@ from typing import Any, Literal
 import msgspec
 
 from patchmode.json_schema import schema_text, write_schemas
+from patchmode.reports.after_window import AfterWindowDocument
+from patchmode.reports.attach_documents import AttachDocument, CreateDocument
 from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
 from patchmode.reports.drift_document import DriftDocument
 from patchmode.reports.failures_document import FailuresDocument
+from patchmode.reports.schedule_documents import (
+    ScheduleCheckDocument,
+    ScheduleListDocument,
+    ScheduleNextDocument,
+    ScheduleShowDocument,
+)
 
 FOLDER = Path(__file__).parent / "schemas"
 
@@ -150,7 +158,14 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "doctor": DoctorDocument,
     "explain": ExplainDocument,
     "drift": DriftDocument,
+    "after-window": AfterWindowDocument,
     "schedule-failures": FailuresDocument,
+    "schedule-list": ScheduleListDocument,
+    "schedule-show": ScheduleShowDocument,
+    "schedule-next": ScheduleNextDocument,
+    "schedule-check": ScheduleCheckDocument,
+    "schedule-attach": AttachDocument,
+    "schedule-create": CreateDocument,
 }
 """Command → the struct of its document. Plan and run have theirs in the store, which writes and reads them."""
 

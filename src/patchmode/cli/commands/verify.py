@@ -24,13 +24,31 @@ if TYPE_CHECKING:
 @click.argument("subject", required=False, metavar="[RUN|FILE]")
 @scope_options
 @settings_options
+@click.option(
+    "--after-window", is_flag=True, help="Did the next maintenance window really succeed? Azure's record says."
+)
+@click.option("--wait", is_flag=True, help="With --after-window: wait until the next windows are over and recorded.")
+@click.option(
+    "--since", metavar="7d|DATE", help="With --after-window: runs since then (default: the run's end; a scope: 7d)."
+)
 @click.pass_context
-def command(context: click.Context, /, subject: str | None, **options: Any) -> int:
+def command(
+    context: click.Context,
+    /,
+    subject: str | None,
+    after_window: bool,
+    wait: bool,
+    since: str | None,
+    **options: Any,
+) -> int:
     """Read the provider again and compare leaf by leaf.
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
     carried it out. A scope: every machine that can have the settings has them. Without any: the latest run. Ends with
     13 when a machine is not as it should be, or could not be read.
+
+    With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it. Ends
+    with 13 when one failed or missed it, with 10 when one has no success on record yet, with 0 when all succeeded.
     """
     from patchmode.cli.output import emit
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
@@ -44,11 +62,15 @@ def command(context: click.Context, /, subject: str | None, **options: Any) -> i
             "nothing.",
             advice="Give RUN or FILE alone, or a scope.",
         )
+    if not after_window and (wait or since is not None):
+        raise UsageError("--wait and --since belong to --after-window.", advice="Add --after-window.")
     is_narrowed = any(options.values())
     wanted = wanted_from(options)
     scope = scope_from(options)
     if is_narrowed:
         require_selector(scope, "verify")
+    if after_window:
+        return _verify_window(subject, scope, settings, wait=wait, since=since)
     if scope.has_selector:
         found, result = _verify_scope(scope, wanted, settings)
     elif subject is not None and _is_file(subject):
@@ -57,6 +79,18 @@ def command(context: click.Context, /, subject: str | None, **options: Any) -> i
         found, result = _verify_run(subject or "latest", settings)
     emit(result, settings)
     return Exit.DONE if all(entry.verified for entry in found) else Exit.MISMATCH
+
+
+def _verify_window(subject: str | None, scope: "Scope", settings: Settings, *, wait: bool, since: str | None) -> int:
+    from patchmode.cli.after_window import answer, of_file, of_run, of_scope
+
+    if scope.has_selector:
+        question = of_scope(scope, since)
+    elif subject is not None and _is_file(subject):
+        question = of_file(Path(subject), since)
+    else:
+        question = of_run(subject or "latest", since, settings)
+    return answer(question, settings, wait=wait)
 
 
 def _is_file(subject: str) -> bool:

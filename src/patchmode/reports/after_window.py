@@ -1,0 +1,135 @@
+"""What became of machines in their windows, for people and as `patchmode/after-window/v1`.
+
+Must not: call a machine patched that has no record, or hide that it is Resource Graph's record.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
+from patchmode.reports.audit_document import AuditTarget
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import note_lines, plural, short, some
+from patchmode.reports.paint import Paint
+
+_TITLES = {
+    WindowEnd.FAILED: ("Failed in its window", "bad"),
+    WindowEnd.MISSED: ("Missed its window: off, or no answer", "bad"),
+    WindowEnd.UNKNOWN: ("Not known", "warn"),
+    WindowEnd.NO_SCHEDULE: ("No schedule", "warn"),
+    WindowEnd.NOT_YET: ("Not yet", "change"),
+}
+_WORDS = {
+    WindowEnd.SUCCEEDED: "succeeded",
+    WindowEnd.FAILED: "failed",
+    WindowEnd.MISSED: "missed it",
+    WindowEnd.NOT_YET: "not yet",
+    WindowEnd.NO_SCHEDULE: "without a schedule",
+    WindowEnd.UNKNOWN: "not known",
+}
+
+
+class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
+    """What all structs here share."""
+
+
+class WindowResultRow(_Edge, frozen=True):
+    """One machine."""
+
+    id: str
+    result: WindowEnd
+    reason: str
+    fix: str | None
+    configuration: str | None
+    run_started_at: datetime | None
+    window_ends_at: datetime | None
+
+
+class AfterWindowDocument(_Edge, frozen=True):
+    """`verify --after-window -o json`."""
+
+    format: Literal["patchmode/after-window/v1"]
+    source: Literal["resource-graph"]
+    run: str | None
+    """Null where a file or a scope was asked for."""
+    target: AuditTarget
+    since: datetime
+    looked_at: datetime
+    counts: dict[str, int]
+    """`scope` is the sum of the others."""
+    results: tuple[WindowResultRow, ...]
+    notes: tuple[str, ...]
+
+
+CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
+
+
+def after_window_document(report: AfterWindowReport, *, run: str | None) -> AfterWindowDocument:
+    """The published struct."""
+    target = report.target
+    return AfterWindowDocument(
+        format="patchmode/after-window/v1",
+        source="resource-graph",
+        run=run,
+        target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
+        since=report.since,
+        looked_at=report.looked_at,
+        counts=report.counts,
+        results=tuple(map(window_row, report.results)),
+        notes=report.notes,
+    )
+
+
+def window_row(entry: WindowResult) -> WindowResultRow:
+    """One machine as it stands in `results`."""
+    return WindowResultRow(
+        id=str(entry.id),
+        result=entry.result,
+        reason=entry.reason,
+        fix=entry.fix,
+        configuration=entry.configuration,
+        run_started_at=entry.run_started_at,
+        window_ends_at=entry.window_ends_at,
+    )
+
+
+def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) -> Iterator[str]:
+    """The lines for people: what did not succeed first, by reason, then the tally.
+
+    Args:
+        report: the report.
+        what: the run, file or scope that was asked for.
+        paint: colours and width.
+    """
+    for end, (title, meaning) in _TITLES.items():
+        entries = [entry for entry in report.results if entry.result is end]
+        if entries:
+            yield paint(meaning, f"{title} ({len(entries):,}):")
+            yield from _by_reason(entries, paint)
+            yield ""
+    counts = report.counts
+    parts = [f"{counts[end.value]:,} {word}" for end, word in _WORDS.items() if counts[end.value]]
+    since = f"{report.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    text = f"After the window ({what}, since {since}): {', '.join(parts) or 'no machine'}; "
+    fine = counts["succeeded"] == counts["scope"]
+    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}.", paint=paint, hang=4):
+        yield paint("good" if fine else "bad", line)
+    yield from note_lines(report.notes, paint=paint)
+
+
+def _by_reason(entries: Sequence[WindowResult], paint: Paint) -> Iterator[str]:
+    groups: dict[tuple[str, str | None], list[WindowResult]] = defaultdict(list)
+    for entry in entries:
+        # A fix that names its machine would make a group of each.
+        fix = entry.fix.replace(str(entry.id), "ID") if entry.fix else None
+        groups[entry.reason, fix].append(entry)
+    for (reason, fix), members in groups.items():
+        yield f"  {paint('strong', some([short(entry.id) for entry in members]))}"
+        yield from wrapped(reason, paint=paint, indent=6)
+        if fix:
+            told = members[0].fix if len(members) == 1 else fix
+            yield from wrapped(f"→ {told}", paint=paint, indent=6, hang=8)

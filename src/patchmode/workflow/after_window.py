@@ -1,0 +1,144 @@
+"""After the window: what Resource Graph recorded of machines' scheduled runs since a moment, once or until it is there.
+
+Only Azure's own record is read here: what a window did cannot be asked of the machine's provider.
+
+Must not: write anything, or ask more often than something new can be there.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+
+from patchmode.errors import CloudError, RequestError, SignInError
+from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
+from patchmode.model.machine import Machine
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import Installation, MachineRun
+from patchmode.model.scope import Scope
+from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.run_history import with_reasons
+from patchmode.rules.run_success import RECORD_LAG, judge
+from patchmode.workflow.inventory import take_inventory
+from patchmode.workflow.ports import Azure, Clock, GraphScope
+from patchmode.workflow.schedules import read_schedules
+
+POLL = timedelta(minutes=5)
+"""Between looks while a window is over and its record is awaited."""
+SOURCE = "This is Resource Graph's record of the runs, not an answer of the machines' providers."
+Connect = Callable[[], AbstractAsyncContextManager[Azure]]
+Subject = Scope | Sequence[ResourceId]
+Remark = Callable[[str], None]
+
+
+async def after_window(connect: Connect, subject: Subject, *, since: datetime, clock: Clock) -> AfterWindowReport:
+    """What became of machines in their windows since a moment, as recorded by now.
+
+    Args:
+        connect: gives a connection; reading is enough.
+        subject: a scope, or the machines themselves; empty: an empty report.
+        since: aware; runs that began earlier do not count.
+        clock: the time.
+
+    Raises:
+        EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
+    """
+    async with connect() as azure:
+        machines, missing = await _machines(azure, subject)
+        subscriptions = sorted({machine.id.subscription_id for machine in machines})
+        book = await read_schedules(azure, subscriptions)
+        index = ScheduleIndex(book, now=since)
+        runs, installations = await _records(azure, subscriptions, since)
+        now = clock.now()
+        results = [
+            judge(
+                machine.id,
+                runs=runs.get(machine.id, ()),
+                installations=installations.get(machine.id, ()),
+                schedules=index.schedules_of(machine),
+                now=now,
+            )
+            for machine in machines
+        ]
+        results += [_unseen(machine_id) for machine_id in missing]
+        results.sort(key=lambda entry: entry.id)
+        return AfterWindowReport(azure.target, since, now, tuple(results), (SOURCE, *book.notes))
+
+
+async def after_window_waiting(
+    connect: Connect, subject: Subject, *, since: datetime, clock: Clock, remark: Remark
+) -> AfterWindowReport:
+    """As `after_window`, once the machines' next windows are over and recorded.
+
+    Machines of which no window is known to come are not waited for. A look that fails is told and repeated; the first
+    one is raised.
+
+    Args:
+        remark: is told what is waited for, one line each time.
+    """
+    report = await after_window(connect, subject, since=since, clock=clock)
+    while (until := next_look(report)) is not None:
+        waiting = sum(entry.result is WindowEnd.NOT_YET for entry in report.results)
+        remark(f"Waiting until {until:%Y-%m-%d %H:%M:%SZ} for {waiting:,} of {len(report.results):,} machines.")
+        await clock.sleep(max(0.0, (until - clock.now()) / timedelta(seconds=1)))
+        try:
+            report = await after_window(connect, subject, since=since, clock=clock)
+        except (RequestError, SignInError, CloudError) as error:
+            remark(f"A look failed, and is repeated: {error.message}")
+            await clock.sleep(POLL / timedelta(seconds=1))
+    return report
+
+
+def next_look(report: AfterWindowReport) -> datetime | None:
+    """When something new may be recorded; None: nothing is waited for any more.
+
+    The first window to end decides, its record not being there before; one that is over is asked for every few minutes.
+    """
+    awaited = [entry for entry in report.results if entry.result is WindowEnd.NOT_YET]
+    if not awaited:
+        return None
+    ends = [entry.window_ends_at for entry in awaited]
+    if any(end is None or end <= report.looked_at for end in ends):
+        return report.looked_at + POLL
+    return min(end for end in ends if end is not None) + RECORD_LAG / 3
+
+
+async def _machines(azure: Azure, subject: Subject) -> tuple[Sequence[Machine], Sequence[ResourceId]]:
+    """The machines, and those named ones that Resource Graph does not know."""
+    if isinstance(subject, Scope):
+        inventory = await take_inventory(azure, subject, documents=False)
+        return inventory.machines, ()
+    if not subject:
+        return (), ()
+    scope = GraphScope(tuple(sorted({machine_id.subscription_id for machine_id in subject})))
+    found: list[Machine] = []
+    async for page in azure.graph.machines(scope, ids=[str(machine_id) for machine_id in subject]):
+        found += page
+    known = {machine.id for machine in found}
+    return found, [machine_id for machine_id in subject if machine_id not in known]
+
+
+async def _records(
+    azure: Azure, subscriptions: Iterable[str], since: datetime
+) -> tuple[dict[ResourceId, list[MachineRun]], dict[ResourceId, list[Installation]]]:
+    scope = GraphScope(tuple(subscriptions))
+    if not scope.subscriptions:
+        return {}, {}
+    recorded: list[MachineRun] = []
+    async for runs in azure.graph.machine_runs(scope, since=since):
+        recorded += runs
+    installed: list[Installation] = []
+    async for page in azure.graph.installations(scope, since=since):
+        installed += page
+    by_machine: dict[ResourceId, list[MachineRun]] = defaultdict(list)
+    for run in with_reasons(recorded, installed):
+        by_machine[run.machine].append(run)
+    found: dict[ResourceId, list[Installation]] = defaultdict(list)
+    for one in installed:
+        found[one.machine].append(one)
+    return by_machine, found
+
+
+def _unseen(machine_id: ResourceId) -> WindowResult:
+    reason = "Resource Graph does not know the machine: it was deleted or moved, or you may not read it"
+    return WindowResult(machine_id, WindowEnd.UNKNOWN, reason)
