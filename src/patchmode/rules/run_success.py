@@ -13,7 +13,7 @@ from patchmode.rules.run_history import has_ended
 from patchmode.rules.run_remedies import WORDS
 
 RECORD_LAG = timedelta(minutes=15)
-"""So long after a window's end a record may still be missing. How far Resource Graph lags is documented without a figure."""
+"""So long after a window's end a record may be missing. How far Resource Graph lags is documented without a figure."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _WORST_FIRST = (WindowEnd.FAILED, WindowEnd.MISSED, WindowEnd.NOT_YET, WindowEnd.SUCCEEDED)
 _INSTALLED = frozenset({"succeeded", "completed", "completedwithwarnings"})
