@@ -11,6 +11,7 @@ from typing import Any
 
 from patchmode.model.finding import MachineAudit
 from patchmode.model.machine import Lock, MachineKind, Subscription
+from patchmode.model.outcome import Headline
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
 from patchmode.model.plan import Skipped, Unreadable, WantedSettings
 from patchmode.model.target import Target
@@ -37,6 +38,7 @@ class AuditReport:
     @property
     def counts(self) -> dict[str, int]:
         """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`."""
+        headline = self.headline
         return {
             "scope": len(self.machines) + len(self.skipped) + len(self.unreadable),
             "machines": len(self.machines),
@@ -45,7 +47,15 @@ class AuditReport:
             "asWanted": sum(self.is_as_wanted(entry) for entry in self.machines),
             "eligible": sum(entry.eligible for entry in self.machines),
             "findings": sum(not self.is_as_wanted(entry) for entry in self.machines) + len(self.unreadable),
+            "failsAtNextWindow": headline.fails_at_next_window,
+            "rebootedByAzure": headline.rebooted_by_azure,
+            "patchedByNobody": headline.patched_by_nobody,
         }
+
+    @property
+    def headline(self) -> Headline:
+        """What becomes of the machines as they stand."""
+        return Headline.of(entry.outcome for entry in self.machines)
 
     @property
     def orchestrations(self) -> Mapping[Orchestration, int]:

@@ -13,6 +13,7 @@ from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.report import AuditReport
+from patchmode.model.schedule import ScheduleHit, Timing
 
 
 class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
@@ -38,12 +39,24 @@ class AuditReason(_Edge, frozen=True):
 
 
 class AuditSchedule(_Edge, frozen=True):
-    """A maintenance configuration that hits the machine. This version reads none, so the list is always empty."""
+    """A maintenance configuration that reaches the machine."""
 
     id: str
+    name: str
     via: Literal["static", "dynamic"]
     clause: str | None
+    """What made it match, in words."""
+    also: tuple[str, ...]
+    """Further clauses that name the same configuration: it still runs once."""
     next_window: datetime | None
+    """UTC; null where none is known to come."""
+    local_start: str | None
+    """The same instant in the configuration's own time zone, with its offset."""
+    timing: Timing
+    because: str | None
+    """Why there is no next window, or what is not certain about it."""
+    doubt: str | None
+    """Why it is not certain that the machine is a member; null: it is certain."""
 
 
 class AuditMachine(_Edge, frozen=True):
@@ -93,7 +106,7 @@ class AuditDocument(_Edge, frozen=True):
     target: AuditTarget
     scope: tuple[str, ...]
     counts: dict[str, int]
-    """`scope` = `machines` + `skipped` + `unreadable`; `asWanted`, `eligible` and `findings` are counted among them."""
+    """`scope` = `machines` + `skipped` + `unreadable`; the others are counted among the machines."""
     orchestrations: dict[Orchestration, int]
     outcomes: dict[OutcomeKind, int]
     machines: tuple[AuditMachine, ...]
@@ -158,7 +171,23 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
             )
             for reason in entry.reasons
         ),
-        schedules=(),
+        schedules=tuple(map(_schedule, entry.schedules.hits)),
         outcome=entry.outcome.kind,
         outcome_reason=entry.outcome.reason,
+    )
+
+
+def _schedule(hit: ScheduleHit) -> AuditSchedule:
+    window = hit.next.window
+    return AuditSchedule(
+        id=str(hit.configuration),
+        name=hit.configuration.name,
+        via=hit.via.value,
+        clause=hit.clause,
+        also=hit.also,
+        next_window=None if window is None else window.starts_at,
+        local_start=None if window is None else window.local_start.isoformat(),
+        timing=hit.next.timing,
+        because=hit.next.because or None,
+        doubt=hit.doubt,
     )

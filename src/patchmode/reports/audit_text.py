@@ -14,6 +14,7 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.report import AuditReport
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.headings import note_lines, plural, skipped_lines, target_text, unreadable_lines
+from patchmode.reports.headline import headline_lines
 from patchmode.reports.paint import Paint, printable
 
 _COLUMNS = (
@@ -127,6 +128,9 @@ def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
         text = f"  {count:>6,}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
         for line in wrapped(text, paint=paint, hang=10):
             yield paint(meaning, line) if meaning else line
+    if report.machines:
+        yield "As they stand:"
+        yield from headline_lines(report.headline, paint=paint)
     if wanted is not None:
         ready = sum(entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
         blocked = sum(not entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)

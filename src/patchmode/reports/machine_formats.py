@@ -88,20 +88,28 @@ def cell_text(value: Any) -> str:
     """One JSON value as a table's cell: JSON again, but for what reads better plain.
 
     Args:
-        value: None gives no text, a text itself, a list of texts its entries, a list of reasons their rules.
+        value: None gives no text, a text itself, a list of texts its entries, a list of reasons their rules, a list of
+            schedules their names and next windows.
     """
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
-        entries = [entry.get("rule") if isinstance(entry, Mapping) else entry for entry in value]
+        entries = [_short(entry) if isinstance(entry, Mapping) else entry for entry in value]
         texts = [entry for entry in entries if isinstance(entry, str)]
         if len(texts) == len(entries):
             return "; ".join(texts)
     import msgspec
 
     return msgspec.json.encode(value).decode()
+
+
+def _short(entry: Mapping[str, Any]) -> str | None:
+    """A reason by its rule, a schedule by its name and its next window; None: any other object."""
+    if "rule" in entry or "via" not in entry:
+        return entry.get("rule")
+    return f"{entry.get('name')} {entry.get('nextWindow') or entry.get('timing')}"
 
 
 def _guarded(text: str) -> str:

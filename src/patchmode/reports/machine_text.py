@@ -10,6 +10,7 @@ from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.report import Explanation
+from patchmode.model.schedule import MachineSchedules, ScheduleHit
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import note_lines, target_text
 from patchmode.reports.paint import Paint, printable
@@ -33,6 +34,8 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
         yield f"  {name:<22}{printable(value)}"
     yield ""
     yield from wrapped(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}", paint=paint)
+    yield ""
+    yield from _schedules(entry.schedules, paint)
     yield ""
     yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
     for reason in entry.reasons:
@@ -75,6 +78,36 @@ def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
     }
     for name, value in values.items():
         yield name, "absent" if value is None else json.dumps(value).strip('"')
+
+
+def _schedules(schedules: MachineSchedules, paint: Paint) -> Iterator[str]:
+    """What reaches the machine, the next to run first; overlaps stand among the reasons."""
+    if not schedules.looked_up:
+        yield from wrapped(f"Schedules: not known, {schedules.why_not}", paint=paint)
+    elif not schedules.hits:
+        yield "Schedules: none"
+        return
+    else:
+        yield f"Schedules ({len(schedules.hits):,}):"
+    for hit in schedules.hits:
+        yield f"  {paint('strong', printable(hit.configuration.name))}"
+        for text in _hit(hit):
+            yield from wrapped(text, paint=paint, indent=6, hang=8)
+
+
+def _hit(hit: ScheduleHit) -> Iterator[str]:
+    yield f"by {hit.clause}"
+    for clause in hit.also:
+        yield f"also by {clause}"
+    if hit.doubt is not None:
+        yield f"not certain: {hit.doubt}"
+    window = hit.next.window
+    if window is not None:
+        zone = window.local_start.tzinfo
+        local = f"{window.local_start:%Y-%m-%d %H:%M} {zone}"
+        yield f"next window: {local} ({window.starts_at:%Y-%m-%d %H:%M} to {window.ends_at:%H:%M} UTC)"
+    if hit.next.because:
+        yield f"{'note' if window is not None else 'next window not known'}: {hit.next.because}"
 
 
 def _reason(reason: Reason, paint: Paint) -> Iterator[str]:

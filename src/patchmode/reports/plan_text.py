@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import Headline
 from patchmode.model.plan import Change, Plan
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
+from patchmode.reports.headline import change_lines
 from patchmode.reports.paint import Paint, printable
 
 ONE_BY_ONE = 10
@@ -55,7 +56,21 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield f"Could not be read ({len(plan.unreadable):,}):"
         yield from unreadable_lines(plan.unreadable, paint=paint)
         yield ""
+    yield from _headline(plan, paint)
     yield from summary_lines(plan, paint=paint)
+
+
+def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
+    """What the plan makes of its machines. Of the way back it is not told: no schedules are looked up for it."""
+    if not plan.changes or plan.rollback_of is not None:
+        return
+    same = [entry.outcome for entry in plan.unchanged]
+    same += [entry.outcome for entry in plan.skipped if entry.outcome is not None]
+    before = Headline.of((*same, *(change.outcome_before for change in plan.changes)))
+    after = Headline.of((*same, *(change.outcome_after for change in plan.changes)))
+    yield "Now and after the plan:"
+    yield from change_lines(before, after, paint=paint)
+    yield ""
 
 
 def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
@@ -127,7 +142,7 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
         mark, meaning, values = _values(entry)
         yield paint(meaning, f"    {mark} {_fitted(name, width, values, paint)}")
     told = {change.outcome_before.kind, change.outcome_after.kind}
-    if len(told) > 1 and OutcomeKind.UNKNOWN not in told:
+    if len(told) > 1:
         yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
 
 

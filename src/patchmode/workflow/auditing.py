@@ -10,6 +10,7 @@ from patchmode.model.scope import Scope
 from patchmode.rules.auditing import audit_machine
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, Clock
+from patchmode.workflow.schedule_lookup import look_up
 
 DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 """What machines are measured against when the user names nothing: the prerequisite of schedules."""
@@ -22,7 +23,7 @@ async def audit(azure: Azure, scope: Scope, *, wanted: WantedSettings = DEFAULT_
         azure: a connection; reading is enough.
         scope: selectors united, filters narrowing.
         wanted: the settings to measure against.
-        clock: for the report's time.
+        clock: for the report's time, and for what counts as the next window.
 
     Returns:
         Each machine in scope stands once in the report; machines ordered by id.
@@ -31,13 +32,15 @@ async def audit(azure: Azure, scope: Scope, *, wanted: WantedSettings = DEFAULT_
         UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
     inventory = await take_inventory(azure, scope, documents=False)
+    now = clock.now()
+    index = await look_up(azure, inventory.machines, now=now)
     return AuditReport(
         target=azure.target,
         scope=scope.describe(),
         wanted=wanted,
-        machines=tuple(audit_machine(machine, wanted) for machine in inventory.machines),
+        machines=tuple(audit_machine(machine, wanted, index) for machine in inventory.machines),
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
-        notes=inventory.notes,
-        created_at=clock.now(),
+        notes=(*inventory.notes, *index.book.notes),
+        created_at=now,
     )

@@ -15,16 +15,18 @@ from patchmode.model.scope import Filters, Scope
 from patchmode.rules.auditing import audit_machine
 from patchmode.workflow.auditing import DEFAULT_WANTED
 from patchmode.workflow.inventory import take_inventory
-from patchmode.workflow.ports import Azure
+from patchmode.workflow.ports import Azure, Clock
+from patchmode.workflow.schedule_lookup import look_up
 
 
-async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAULT_WANTED) -> Explanation:
+async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAULT_WANTED, clock: Clock) -> Explanation:
     """Explain one machine.
 
     Args:
         azure: a connection; reading is enough.
         machine: its resource id, or its name where only one machine of that name can be seen.
         wanted: the settings to measure against.
+        clock: for what counts as the next window.
 
     Raises:
         UsageError: the id is not a machine's, or several machines have the name.
@@ -39,9 +41,11 @@ async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAUL
     found = inventory.machines[0]
     notes = list(inventory.notes)
     view = await _instance_view(azure, found, notes)
+    index = await look_up(azure, (found,), now=clock.now())
+    notes += index.book.notes
     return Explanation(
         target=azure.target,
-        audit=audit_machine(_with_view(found, view), wanted),
+        audit=audit_machine(_with_view(found, view), wanted, index),
         document=found.document or {},
         instance_view=view,
         notes=tuple(notes),

@@ -15,6 +15,7 @@ from patchmode.model.scope import Scope
 from patchmode.rules.planning import plan_machine
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
+from patchmode.workflow.schedule_lookup import look_up
 
 
 async def make_plan(
@@ -31,14 +32,15 @@ async def make_plan(
 
     Steps:
         1. take the inventory, with each machine's document and etag from its provider;
-        2. ask the rules for each machine's change;
-        3. check that every machine ended as exactly one of the four.
+        2. look up the schedules that reach them, for the outcomes before and after;
+        3. ask the rules for each machine's change;
+        4. check that every machine ended as exactly one of the four.
 
     Args:
         azure: a connection; reading is enough.
         scope: must have a selector: a plan leads to writing, so nothing is taken by default.
         wanted: what to set; at least one setting must be named.
-        clock: for the plan's time.
+        clock: for the plan's time, and for what counts as the next window.
         tool_version: stands in the plan file.
         remark: is told, one sentence each, what a reader must know about how the machines were read.
         is_reviewed: whether a person looks at the plan before anything is applied; where not, a selector without
@@ -55,7 +57,11 @@ async def make_plan(
     swallowed = _swallowed(inventory)
     if swallowed is not None and not is_reviewed:
         raise swallowed
-    decided = [plan_machine(machine, wanted_of(machine, wanted)) for machine in inventory.machines]
+    now = clock.now()
+    index = await look_up(azure, inventory.machines, now=now)
+    decided = [
+        plan_machine(machine, wanted_of(machine, wanted), index.schedules_of(machine)) for machine in inventory.machines
+    ]
     plan = Plan(
         target=azure.target,
         scope=scope.describe(),
@@ -64,13 +70,13 @@ async def make_plan(
         unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
         skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
         unreadable=inventory.unreadable,
-        created_at=clock.now(),
+        created_at=now,
         tool_version=tool_version,
     )
     check_plan_adds_up(plan, inventory)
     if remark is not None:
         told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
-        for note in (*told, *inventory.notes, *_arc_note(plan)):
+        for note in (*told, *inventory.notes, *index.book.notes, *_arc_note(plan)):
             remark(note)
     return plan
 

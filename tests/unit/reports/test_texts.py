@@ -103,6 +103,11 @@ def test_a_plan_reads_like_a_diff() -> None:
         "    + bypassPlatformSafetyChecksOnUserSchedule  true",
         "      outcome: guest-managed -> parked",
         "",
+        "Now and after the plan:",
+        "       0 -> 0  fail at their next window",
+        "       0 -> 0  rebooted by Azure without a window",
+        "       0 -> 1  patched by nobody",
+        "",
         "Plan: 1 to change, 0 already as wanted, 0 left alone, 0 not readable; 1 in scope.",
     ]
 

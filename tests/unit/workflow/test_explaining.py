@@ -1,15 +1,19 @@
 """One machine in full, found by id or by name."""
 
 import pytest
-from tests.unit.workflow.azure_double import AzureDouble, machine, machine_id
+from tests.unit.workflow.azure_double import ALPHA, AzureDouble, FixedClock, machine, machine_id
+from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
 from patchmode.errors import EmptyScopeError, UsageError
+from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
+from patchmode.reports.machine_text import explanation_lines
+from patchmode.reports.paint import Paint
 from patchmode.workflow.explaining import explain
 
 
 async def test_by_id_with_what_only_the_instance_view_tells() -> None:
     """Agent and power as they are at this moment."""
-    explanation = await explain(AzureDouble([machine("vm1")]), str(machine_id("vm1")))
+    explanation = await explain(AzureDouble([machine("vm1")]), str(machine_id("vm1")), clock=FixedClock())
     surroundings = explanation.audit.machine.surroundings
     assert (surroundings.agent_status, surroundings.power_state) == ("Ready", "deallocated")
     assert explanation.document["id"] == str(machine_id("vm1"))
@@ -18,7 +22,7 @@ async def test_by_id_with_what_only_the_instance_view_tells() -> None:
 @pytest.mark.parametrize("name", ["web*", "WEB*", "o'brien\"", "[x]"])
 async def test_a_name_is_compared_as_text(name: str) -> None:
     """It is neither a pattern nor part of a query."""
-    found = await explain(AzureDouble([machine(name.lower()), machine("web1"), machine("x")]), name)
+    found = await explain(AzureDouble([machine(name.lower()), machine("web1"), machine("x")]), name, clock=FixedClock())
     assert found.audit.machine.name == name.lower()
 
 
@@ -26,21 +30,21 @@ async def test_an_unknown_name_and_a_name_of_two() -> None:
     """The ids of both are told, ready to be pasted."""
     azure = AzureDouble([machine("twin", group="a"), machine("Twin", group="b")])
     with pytest.raises(EmptyScopeError, match="no machine named 'nobody'"):
-        await explain(azure, "nobody")
+        await explain(azure, "nobody", clock=FixedClock())
     with pytest.raises(UsageError, match="2 machines are named 'twin'"):
-        await explain(azure, "twin")
+        await explain(azure, "twin", clock=FixedClock())
 
 
 async def test_a_machine_that_is_gone_tells_what_was_answered() -> None:
     """Not an empty page."""
     with pytest.raises(EmptyScopeError, match=r"gone could not be read: GET .* not found"):
-        await explain(AzureDouble(), str(machine_id("gone")))
+        await explain(AzureDouble(), str(machine_id("gone")), clock=FixedClock())
 
 
 async def test_an_instance_view_that_is_refused_is_a_note() -> None:
     """The rest is worth reading all the same."""
     azure = AzureDouble([machine("vm1")], refused=frozenset({"view:vm1"}))
-    explanation = await explain(azure, str(machine_id("vm1")))
+    explanation = await explain(azure, str(machine_id("vm1")), clock=FixedClock())
     assert explanation.instance_view is None
     assert explanation.notes == ("The instance view could not be read: view:vm1 is refused",)
 
@@ -48,6 +52,27 @@ async def test_an_instance_view_that_is_refused_is_a_note() -> None:
 async def test_an_arc_machine_has_no_instance_view() -> None:
     """And is not asked for one."""
     azure = AzureDouble([machine("arc1", arc=True)])
-    explanation = await explain(azure, str(machine_id("arc1", arc=True)))
+    explanation = await explain(azure, str(machine_id("arc1", arc=True)), clock=FixedClock())
     assert explanation.instance_view is None
     assert azure.requests["view"] == 0
+
+
+async def test_each_schedule_with_its_clause_and_its_window_in_both_times() -> None:
+    """A person asks when, and by which rule."""
+    azure = AzureDouble([machine("vm1", location="westeurope")])
+    window = WindowRule("2024-01-01 03:00", None, "02:00", "W. Europe Standard Time", "Day")
+    for name, group in (("nightly", None), ("twin", "rg")):
+        found = configuration(configuration_id(name, subscription=ALPHA), window)
+        azure.schedules.configurations.append(found)
+        scope = DynamicScope("west", ALPHA, group, found.id, ScopeFilter(locations=("West Europe",)))
+        azure.schedules.dynamic_scopes.append(scope)
+    explanation = await explain(azure, str(machine_id("vm1")), clock=FixedClock())
+    text = list(explanation_lines(explanation, paint=Paint()))
+    start = text.index("Schedules (2):")
+    assert text[start : start + 4] == [
+        "Schedules (2):",
+        "  nightly",
+        f"      by dynamic scope 'west' on subscription {ALPHA}: location westeurope",
+        "      next window: 2030-02-01 03:00 Europe/Berlin (2030-02-01 02:00 to 04:00 UTC)",
+    ]
+    assert "schedules-same-trigger" in [reason.rule for reason in explanation.audit.reasons]

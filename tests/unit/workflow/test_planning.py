@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.workflow.azure_double import ALPHA, TARGET, AzureDouble, FixedClock, machine, machine_id
+from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
 from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.machine import Machine
+from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.model.scope import Filters, Scope
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.planning import check_plan_adds_up, make_plan, narrowed
@@ -187,3 +190,27 @@ async def test_whatever_the_fleet_counts_add_up(
     plan = await plan_of(AzureDouble(fleet), wanted=wanted)
     ends = [entry.id for part in (plan.changes, plan.unchanged, plan.skipped) for entry in part]
     assert sorted(ends) == sorted(entry.id for entry in fleet)
+
+
+async def test_outcomes_before_and_after_hang_on_the_same_schedules() -> None:
+    """What the plan is for: the run that fails today will work."""
+    azure = AzureDouble([machine("vm1")])
+    nightly = configuration(configuration_id("nightly", subscription=ALPHA))
+    azure.schedules.configurations.append(nightly)
+    azure.schedules.assignments.append(ConfigurationAssignment("n", machine_id("vm1"), nightly.id))
+    (change,) = (await plan_of(azure)).changes
+    assert change.outcome_before.kind is OutcomeKind.SCHEDULE_FAILS
+    assert change.outcome_after.kind is OutcomeKind.SCHEDULED
+    assert (
+        change.outcome_after.reason
+        == "patched as the schedule 'nightly' (attached to it; next 2030-02-01 03:00 UTC) says"
+    )
+
+
+async def test_what_could_not_be_looked_up_is_remarked() -> None:
+    """Outcomes then say what they hang on."""
+    told: list[str] = []
+    azure = AzureDouble([machine("vm1")], permission_list=())
+    (change,) = (await plan_of(azure, remark=told.append)).changes
+    assert change.outcome_after.kind is OutcomeKind.UNKNOWN
+    assert any(note.startswith("Schedules may be hidden") for note in told)

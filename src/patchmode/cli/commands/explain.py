@@ -15,7 +15,7 @@ from patchmode.cli.settings import settings_of
 @settings_options
 @click.pass_context
 def command(context: click.Context, /, machine: str, **options: Any) -> int:
-    """One machine in full: settings, rules, outcome, JSON.
+    """One machine in full: settings, rules, schedules, outcome, JSON.
 
     MACHINE is a resource id, or a name that only one machine you can see has.
     """
@@ -32,7 +32,7 @@ def command(context: click.Context, /, machine: str, **options: Any) -> int:
 
     async def work() -> Explanation:
         async with composition.connected(settings, read_only=True) as azure:
-            return await explain(azure, machine, wanted=wanted)
+            return await explain(azure, machine, wanted=wanted, clock=composition.clock())
 
     emit(explanation_result(run_reading(work)), settings)
     return Exit.DONE
