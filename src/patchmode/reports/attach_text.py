@@ -161,14 +161,24 @@ def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
         yield f"  {paint('strong', some([_short(entry.id) for entry in members]))}{f'  {name}' if name else ''}"
         if message:
             yield from wrapped(message, paint=paint, indent=6)
-        advice = members[0].fix or (members[0].error.advice if members[0].error else "")
+        advice = _advice(name, members)
         if advice:
             yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
-        if len(members) > 1 and members[0].fix:
-            yield "        (each machine's own stands in the JSON)"
         request = members[0].request_id
         if request:
             yield f"      request id {request}"
+
+
+def _advice(rule: str, members: Sequence[AttachResult]) -> str:
+    first = members[0]
+    if rule == "prerequisite-missing" and len(members) > 1 and first.fix:
+        configuration = first.fix.rpartition(" ")[2]
+        return (
+            "Prepare and attach them: save this command's result with -o json --query "
+            f"\"results[?rule=='{rule}'].id\" as ids.json, then patchmode apply --ids-file ids.json --then-attach "
+            f"{configuration}"
+        )
+    return first.fix or (first.error.advice if first.error else "")
 
 
 def _short(text: str) -> str:

@@ -155,7 +155,8 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     if report.findings:
         yield ""
     tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
-    told = ", ".join(f"{count:,} {severity}" for severity, count in tally.items() if count) or "nothing is wrong"
+    words = {Severity.BLOCKS: "must be put right", Severity.WARNS: "will not work as hoped", Severity.NOTES: "noted"}
+    told = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count) or "nothing is wrong"
     text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)
@@ -194,7 +195,7 @@ def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
         view.configuration.id.resource_group,
         Cell(view.configuration.name, "strong"),
         f"{window.local_start:%Y-%m-%d %H:%M}" if window else Cell(_WORDS[view.next.timing], "warn"),
-        f"{window.starts_at:%d. %H:%M}" if window else "",
+        f"{window.starts_at:%m-%d %H:%M}" if window else "",
         f"{view.via[Via.STATIC]:,}",
         f"{view.via[Via.DYNAMIC]:,}{doubt}",
         Cell(f"{worst.rule}{more}", _SEVERITY[worst.severity]) if worst else "",

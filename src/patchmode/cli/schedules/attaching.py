@@ -51,14 +51,16 @@ def write_machines(
 ) -> int:
     """Show a preview of machines, ask, carry it out, tell the result; the exit code."""
     tell_banner(principal, target, settings)
-    show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
+    if not yes:
+        # Whoever is not asked reads it in the result.
+        show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
     for warning in preview.warnings:
         say(f"! {warning}", settings)
     is_attach = preview.action is AttachAction.ATTACH
     count, there = preview.writes, len(preview.unchanged)
     where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
-    already = f" {plural(there, 'machine')} {_have(there)} it {'already' if is_attach else 'not'}." if there else ""
+    already = f" {plural(there, 'machine')} {_have(there)} {'it already' if is_attach else 'none of it'}." if there else ""
     say(f"{verb} {where} {preposition} {plural(count, 'machine')}.{already}", settings)
     if count:
         question = f"{verb} {preview.configuration.name} {preposition} {plural(count, 'machine')}?"

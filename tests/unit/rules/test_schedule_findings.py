@@ -1,0 +1,140 @@
+"""What is wrong with a schedule, each rule once and with its subjects."""
+
+from datetime import timedelta
+
+import pytest
+from tests.unit.rules.builders import SUBSCRIPTION
+from tests.unit.rules.schedules import NOW, configuration, configuration_id, machine, member, view
+
+from patchmode.model.finding import Severity
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    DynamicScope,
+    Forecast,
+    RunForecast,
+    ScheduleBook,
+    WindowRule,
+)
+from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
+
+BLOCKED = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
+OFF = Forecast(RunForecast.MISSED, "it is off", "off-at-window")
+OPEN = Forecast(RunForecast.UNKNOWN, "nobody knows", "scale-set-member")
+
+
+def rules_of(*args: object, **facts: object) -> list[str]:
+    return [finding.rule for finding in view_findings(view(*args, **facts), now=NOW)]  # type: ignore[arg-type]
+
+
+def test_a_good_schedule_has_no_finding() -> None:
+    assert rules_of(member("a")) == []
+
+
+@pytest.mark.parametrize(
+    ("window", "rule"),
+    [
+        (WindowRule("2030-01-01 03:00", "2030-01-15 00:00", "02:00", "UTC", "Day"), "schedule-expired"),
+        (WindowRule("2030-02-01 03:00", None, "02:00", "UTC", "12Months day31"), "window-never-comes"),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "6Hours"), "unreadable-recurrence"),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "Middle-earth", "Day"), "unknown-time-zone"),
+        (WindowRule("2030-01-01 03:00", None, "01:00", "UTC", "Day"), "window-too-short"),
+        (WindowRule("2030-01-01 22:10", None, "02:00", "UTC", "Day"), "window-too-close"),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "2Weeks Sunday,Monday"), "recurrence-unconfirmed"),
+    ],
+)
+def test_windows(window: WindowRule, rule: str) -> None:
+    assert rules_of(member("a"), window=window) == [rule]
+
+
+def test_fifteen_minutes_are_enough() -> None:
+    """The least that Microsoft's article asks for."""
+    just = WindowRule("2030-01-01 22:15", None, "02:00", "UTC", "Day")
+    assert rules_of(member("a"), window=just) == []
+    found = list(view_findings(view(member("a"), window=just), now=NOW + timedelta(seconds=1)))
+    assert [one.rule for one in found] == ["window-too-close"]
+    assert "14 minutes" in found[0].message
+
+
+def test_members_are_told_by_reason() -> None:
+    """Those that run say nothing, those in doubt are not counted among those that fail."""
+    found = list(
+        view_findings(
+            view(
+                member("ok"),
+                member("a", BLOCKED),
+                member("b", BLOCKED),
+                member("c", Forecast(RunForecast.FAILS, "another reason", "prerequisite-missing")),
+                member("off", OFF),
+                member("flex", OPEN),
+                member("maybe", BLOCKED, doubt="the tag differs in case"),
+            ),
+            now=NOW,
+        )
+    )
+    told = {(one.rule, one.severity, tuple(subject.rpartition("/")[2] for subject in one.subjects)) for one in found}
+    assert told == {
+        ("prerequisite-missing", Severity.WARNS, ("a", "b")),
+        ("prerequisite-missing", Severity.WARNS, ("c",)),
+        ("off-at-window", Severity.WARNS, ("off",)),
+        ("scale-set-member", Severity.NOTES, ("flex",)),
+        ("tag-case", Severity.NOTES, ("maybe",)),
+    }
+
+
+def test_a_schedule_without_machines_and_one_of_the_platform() -> None:
+    assert rules_of() == ["schedule-hits-nothing"]
+    assert rules_of(member("a"), patch_mode="Platform") == ["platform-mode-schedule"]
+
+
+def test_assignments_without_machine_or_configuration() -> None:
+    """Nothing is concluded of a subscription that was not read; a namesake elsewhere is a hint."""
+    gone, here = machine("gone"), machine("here")
+    moved = machine("gone").id
+    elsewhere = machine("gone").id.parse(str(moved).replace("/rg/", "/rg-new/"))
+    book = ScheduleBook(
+        configurations=(configuration(),),
+        assignments=(
+            ConfigurationAssignment("a", gone.id, configuration_id()),
+            ConfigurationAssignment("b", here.id, configuration_id("deleted")),
+        ),
+        dynamic_scopes=(DynamicScope("d", SUBSCRIPTION, None, configuration_id("deleted")),),
+        visible=frozenset({SUBSCRIPTION}),
+    )
+    machines = {here.id: here}
+    found = list(book_findings(book, machines, seen=frozenset({SUBSCRIPTION})))
+    assert [(one.rule, len(one.subjects)) for one in found] == [
+        ("assignment-orphaned", 1),
+        ("configuration-missing", 2),
+    ]
+    assert "schedule detach" in found[0].fix
+    assert [one.rule for one in book_findings(book, machines, seen=frozenset())] == ["configuration-missing"]
+    namesake = {here.id: here, elsewhere: machine("gone")}
+    hint = next(iter(book_findings(book, namesake, seen=frozenset({SUBSCRIPTION}))))
+    assert "A machine of that name stands at" in hint.message
+    assert "schedule attach" in hint.fix
+    unseen = ScheduleBook(assignments=book.assignments, configurations=(configuration(),))
+    assert [one.rule for one in book_findings(unseen, machines, seen=frozenset())] == ["configuration-unseen"]
+
+
+@pytest.mark.parametrize(
+    ("other", "rules"),
+    [
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Day"), ["schedules-same-trigger"]),
+        (WindowRule("2030-01-01 04:59", None, "02:00", "UTC", "Day"), ["schedules-overlap"]),
+        (WindowRule("2030-01-01 05:00", None, "02:00", "UTC", "Day"), []),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "6Hours"), []),
+    ],
+)
+def test_overlaps(other: WindowRule, rules: list[str]) -> None:
+    """Only on machines that both reach; windows that touch do not overlap."""
+    one = view(member("a"), member("b"))
+    two = view(member("a", schedule="weekly"), member("c", schedule="weekly"), name="weekly", window=other)
+    found = list(overlap_findings([one, two]))
+    assert [entry.rule for entry in found] == rules
+    assert all([subject.rpartition("/")[2] for subject in entry.subjects] == ["a"] for entry in found)
+
+
+def test_the_same_start_with_other_updates_overlaps_only() -> None:
+    updates = {"installPatches": {"rebootSetting": "Never"}}
+    one, two = view(member("a")), view(member("a", schedule="weekly"), name="weekly", properties=updates)
+    assert [entry.rule for entry in overlap_findings([one, two])] == ["schedules-overlap"]
