@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.emulator.compute.caller import GROUP, PATH, SUBSCRIPTION, Caller, machine, patch_body
 
 BLOCK = "properties.osProfile.windowsConfiguration.patchSettings"
@@ -145,3 +147,49 @@ class TestWhichWrites:
         }
         caller.emulator.state.load({"name": "r", "type": "Microsoft.Authorization/roleAssignments", **assignment})
         assert len(_rows(caller)) == count
+
+
+_settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "patchMode": st.sampled_from(["AutomaticByOS", "AutomaticByPlatform", "Manual"]),
+        "assessmentMode": st.sampled_from(["ImageDefault", "AutomaticByPlatform"]),
+        "automaticByPlatformSettings": st.fixed_dictionaries(
+            {},
+            optional={
+                "rebootSetting": st.sampled_from(["IfRequired", "Never", "Always"]),
+                "bypassPlatformSafetyChecksOnUserSchedule": st.booleans(),
+            },
+        ),
+    },
+)
+
+
+def _leaves(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {key: leaf for name, part in value.items() for key, leaf in _leaves(part, f"{path}.{name}").items()}
+    return {path: value}
+
+
+def _shown(caller: Caller) -> dict[str, Any]:
+    block = caller.get(PATH).body["properties"]["osProfile"]["windowsConfiguration"]
+    return _leaves(block["patchSettings"], BLOCK)
+
+
+@given(writes=st.lists(_settings, max_size=8))
+def test_the_rows_lead_from_the_first_settings_to_the_last(writes: list[dict[str, Any]]) -> None:
+    """Accepted or refused, quiet or not: replaying the rows over the first settings gives the last."""
+    caller = Caller.of(machine(), change_values="json")
+    settings = _shown(caller)
+    for wanted in writes:
+        block = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": wanted}}}}
+        assert caller.patch(PATH, block).status in (200, 400, 409)
+    for row in _rows(caller):
+        assert row["properties"]["changes"]
+        for path, change in row["properties"]["changes"].items():
+            assert settings.get(path) == change["previousValue"]
+            if change["propertyChangeType"] == "Remove":
+                del settings[path]
+            else:
+                settings[path] = change["newValue"]
+    assert settings == _shown(caller)

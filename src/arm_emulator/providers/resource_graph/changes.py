@@ -80,15 +80,18 @@ class Changes:
         now = self._emulator.clock.now()
         self._drop(now)
         for note in list(self._notes):
-            if note.seen <= now:
-                yield note.machine, _as_resource(note.machine, self._document(note))
+            if note.seen > now:
+                continue
+            changes = dict(_changes(note, as_text=self._emulator.profile.change_values == "text"))
+            # An empty block that came or went holds no property.
+            if changes:
+                yield note.machine, _as_resource(note.machine, self._document(note, changes))
 
     def _drop(self, now: datetime) -> None:
         while self._notes and self._notes[0].at <= now - KEPT:
             self._notes.popleft()
 
-    def _document(self, note: _Note) -> Document:
-        changes = dict(_changes(note, as_text=self._emulator.profile.change_values == "text"))
+    def _document(self, note: _Note, changes: Document) -> Document:
         name = f"{_ticks(note.at)}_{uuid.uuid5(uuid.NAMESPACE_URL, note.request_id)}"
         return {
             "id": f"{note.machine.id}/providers/Microsoft.Resources/changes/{name}",
