@@ -3,13 +3,15 @@
 import json
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 import pytest
 from tests.cli.conftest import Program, Start
 
 from arm_emulator.fleets import read_fleet
+from arm_emulator.profile import Profile
+from patchmode.cli.scoping import decoded
 
 SUBSCRIPTION = "/subscriptions/22222222-2222-2222-2222-222222222222"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-app"
@@ -37,8 +39,7 @@ def machine_names(document: Any, part: str = "machines") -> list[str]:
     return sorted(entry["id"].rsplit("/", 1)[1] for entry in document[part])
 
 
-@pytest.fixture
-def program(start: Start, tmp_path: Path) -> Program:
+def scheduled(start: Start, tmp_path: Path, **options: Any) -> Program:
     """The small fleet with a nightly schedule that a dynamic scope gives to every Linux machine."""
     fleet = read_fleet("small")
     fleet["resources"] += [
@@ -72,7 +73,36 @@ def program(start: Start, tmp_path: Path) -> Program:
     ]
     path = tmp_path / "fleet.json"
     path.write_text(json.dumps(fleet), encoding="utf-8")
-    return start(str(path))
+    return start(str(path), **options)
+
+
+@pytest.fixture
+def program(start: Start, tmp_path: Path) -> Program:
+    """The program beside that fleet."""
+    return scheduled(start, tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["error-text", "absent"])
+def test_in_whatever_shape_azure_records_the_reason(
+    start: Start, tmp_path: Path, shape: Literal["error-text", "absent"]
+) -> None:
+    """The shape is not documented; where there is no reason at all, the machine itself tells, and a note says so."""
+    program = scheduled(start, tmp_path, profile=Profile(run_error_shape=shape))
+    advance(program, "P1D")
+    (run,) = loaded(program("schedule", "failures", "-o", "json").out)["runs"]
+    planned = program("plan", "--failed-since", "7d", "-o", "json")
+    failed = [name for group in run["failures"] for name in group["machines"] if group["reason"] != "off"]
+    assert machine_names(loaded(planned.out), "changes") == sorted(name.rsplit("/", 1)[1] for name in failed)
+    told = {"error-text": ["prerequisite"], "absent": ["not-told"]}[shape]
+    assert [group["reason"] for group in run["failures"] if group["reason"] != "off"] == told
+    assert ("is inferred" in planned.err) is (shape == "absent")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_text_is_read_in_the_encodings_that_shells_write(encoding: str) -> None:
+    """PowerShell's `>` writes UTF-16, with a mark or without; a stray byte must not hide the rest."""
+    assert decoded(f"{VM}/zürich-01".encode(encoding)) == f"{VM}/zürich-01"
+    assert decoded(b"\xff" + VM.encode()) == f"\ufffd{VM}"
 
 
 def test_the_machines_that_failed_are_found_fixed_and_succeed(program: Program) -> None:

@@ -61,6 +61,16 @@ class Scope:
         )
 
     @property
+    def leads_anywhere(self) -> bool:
+        """Whether a selector may take machines of any subscription: what it takes shows only when it is looked up."""
+        return bool(
+            self.graph_queries
+            or self.schedules
+            or self.failed_since
+            or any(reading.names_only for reading in self.logs)
+        )
+
+    @property
     def has_filter(self) -> bool:
         """Whether any filter narrows."""
         return self.include != Filters() or self.exclude != Filters()

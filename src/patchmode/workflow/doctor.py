@@ -69,8 +69,8 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
         selection = await resolve(azure, scope)
         wanted = {*selection.subscriptions, *(group[0] for group in selection.groups)}
         wanted |= {entry.subscription_id for entry in selection.ids}
-        if selection.group_names or scope.graph_queries:
-            # Either may lead into any subscription.
+        wanted |= {entry.id.subscription_id for reading in scope.logs for entry in reading.machines}
+        if selection.group_names or scope.leads_anywhere:
             wanted |= set(selection.readable)
         unreadable = selection.unreadable
         chosen = [entry for entry in chosen if entry in wanted]

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble, FixedClock, machine, machine_id
 from tests.unit.workflow.maintenance_double import MaintenanceDouble, configuration, configuration_id
 
@@ -24,6 +26,7 @@ from patchmode.model.schedule import (
 from patchmode.model.scope import Filters, Scope
 from patchmode.model.since import Since
 from patchmode.rules.log_reading import read_log
+from patchmode.workflow.doctor import examine
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.planning import make_plan
 
@@ -362,3 +365,91 @@ async def test_a_name_that_a_line_break_left_open_is_settled_by_what_exists(
     inventory = await taken(azure, Scope(logs=(read_log(f"{machine_id('web')}\n01 failed", source="-"),)))
     assert names(inventory) == [expected]
     assert len(inventory.notes) == notes
+
+
+# ------------------------------------------------------------------------------------------------ doctor
+
+
+@pytest.mark.parametrize(
+    ("scope", "looked_at"),
+    [
+        (Scope(schedules=("Weekly",)), [ALPHA, BETA]),
+        (Scope(failed_since=WEEK), [ALPHA, BETA]),
+        (Scope(logs=(read_log("virtual machine 'web'"),)), [ALPHA, BETA]),
+        (Scope(logs=(read_log(str(machine_id("web", subscription=BETA))),)), [BETA]),
+    ],
+)
+async def test_doctor_looks_wherever_these_selectors_may_lead(scope: Scope, looked_at: list[str]) -> None:
+    """A selector that it does not follow must not make it say that all is well."""
+    diagnosis = await examine(AzureDouble([machine("web")], known=TWO, schedules=schedules()), scope)
+    assert [entry.subscription.id for entry in diagnosis.subscriptions] == looked_at
+
+
+# ------------------------------------------------------------------------------------------------ all together
+
+
+def test_the_new_selectors_are_selectors_and_are_told_as_they_were_given() -> None:
+    """They stand in the plan file, for whoever reads it a month later."""
+    scope = Scope(
+        schedules=("Weekly", "nightly"), failed_since=WEEK, logs=(read_log(str(machine_id("web")), source="error.txt"),)
+    )
+    assert scope.has_selector
+    assert scope.describe() == (
+        "--schedule Weekly",
+        "--schedule nightly",
+        "--failed-since 7d",
+        "--from-log error.txt",
+    )
+
+
+_TAGS = st.sampled_from([{}, {"ring": "one"}, {"ring": "ONE"}, {"Ring": "one"}, {"ring": "two"}])
+
+
+@given(
+    fleet=st.lists(
+        st.tuples(st.sampled_from("abcdef"), _TAGS, st.booleans()),
+        unique_by=lambda entry: entry[0],
+        min_size=1,
+    ),
+    assignments=st.sets(st.sampled_from("abcdefg")),
+    failures=st.dictionaries(st.sampled_from("abcdefg"), st.sampled_from([None, *FailureKind])),
+    logged=st.sets(st.sampled_from("abcdefg")),
+    pattern=st.sampled_from(["*", "[a-c]", "nobody"]),
+    documents=st.booleans(),
+)
+async def test_every_machine_that_is_pointed_at_ends_exactly_once(
+    fleet: list[tuple[str, dict[str, str], bool]],
+    assignments: set[str],
+    failures: dict[str, FailureKind | None],
+    logged: set[str],
+    pattern: str,
+    documents: bool,
+) -> None:
+    """However selectors overlap: what is certain is taken, what is in doubt is not, and nothing counts twice."""
+    machines = [machine(name, tags=tags) for name, tags, _ in fleet]
+    shown = [entry for entry, (_, _, is_shown) in zip(machines, fleet, strict=True) if is_shown]
+    double = schedules(*map(assigned, sorted(assignments)), dynamic(ScopeFilter(tags={"ring": ("one",)})))
+    double.runs = [run(name, failure) for name, failure in failures.items()]
+    scope = Scope(
+        schedules=("Weekly",),
+        failed_since=WEEK,
+        logs=(read_log("\n".join(str(machine_id(name)) for name in sorted(logged))),) if logged else (),
+        include=Filters(names=(pattern,)),
+    )
+    try:
+        inventory = await taken(
+            AzureDouble(machines, graph_machines=shown, schedules=double), scope, documents=documents
+        )
+    except EmptyScopeError:
+        inventory = Inventory(())
+    exists = {entry.name: entry for entry in machines}
+    is_shown = {entry.name for entry in shown}
+    ends = [*inventory.machines, *inventory.skipped]
+    assert len({entry.id for entry in ends}) == len(ends)
+    prerequisite = {name for name, failure in failures.items() if failure is FailureKind.PREREQUISITE}
+    tagged = {name for name in is_shown if exists[name].tags == {"ring": "one"}}
+    silent = {name for name, failure in failures.items() if failure is FailureKind.NOT_TOLD} & is_shown
+    certain = (assignments | prerequisite | logged | tagged | silent) & set(exists)
+    matching = {name for name in certain if pattern == "*" or (pattern == "[a-c]" and name in "abc")}
+    assert set(names(inventory)) == matching
+    assert {entry.id for entry in inventory.unreadable} <= {str(machine_id(name)) for name in logged - set(exists)}
