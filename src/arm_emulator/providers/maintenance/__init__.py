@@ -1,5 +1,5 @@
-"""Microsoft.Maintenance, as far as scheduled guest patching needs it: configurations, assignments, dynamic scopes.
+"""Microsoft.Maintenance, as far as scheduled guest patching needs it.
 
-Everything is synchronous; no etag and no provisioning state. Running the windows that configurations describe is not
-here.
+What callers do (configurations, assignments, dynamic scopes, apply updates, cancellations) is synchronous: no etag and
+no provisioning state. What the clock does (the runs of windows) is in ``runner`` and what it calls.
 """
