@@ -55,6 +55,7 @@ class Patching:
         self.runner = Runner(emulator, self._members, self._book)
         self._autopatch = Autopatch(emulator, self._members, self.runner, self._book)
         self._assessments = Assessments()
+        self._asked: list[Install] = []
 
     def on_change(self, key: str, stored: Stored | None) -> None:
         """A resource was written or deleted."""
@@ -75,6 +76,7 @@ class Patching:
         self._autopatch.forget()
         self._assessments.forget()
         self._book.forget()
+        self._asked.clear()
 
     def rows(self, table: str, types: frozenset[str] | None = None) -> Iterator[Stored]:
         """The rows of a table that come from runs, installations and assessments, as Resource Graph knows them now.
@@ -98,6 +100,20 @@ class Patching:
         """The runs that have opened and are still kept, oldest first."""
         now = self._emulator.clock.now()
         return (run for run in self.runner.runs(now - KEPT) if run.starts <= now)
+
+    def missing(self, machine: Stored) -> tuple[Patch, ...]:
+        """The updates that a machine needs now."""
+        return self._missing_at(machine, os_of(machine.document), self._emulator.clock.now())
+
+    def note_assessment(self, machine: Stored) -> None:
+        """Somebody had a machine assessed, just now."""
+        self._assessments.note(machine.key, self._emulator.clock.now())
+
+    def note_install(self, install: Install) -> None:
+        """Somebody had updates installed, outside of any schedule."""
+        self._book.note(install, wave_of(install.begins))
+        self._asked = [one for one in self._asked if one.ends >= install.ends - KEPT]
+        self._asked.append(install)
 
     def summaries(self, machine: Stored) -> dict[str, Any]:
         """The members of an instance view's ``patchStatus`` that time has brought about; empty where it has none."""
@@ -129,14 +145,15 @@ class Patching:
     def _installs(self, now: datetime) -> Iterator[Install]:
         for run in self.runner.runs(now - KEPT):
             yield from run.installs
-        yield from (install for install in self._autopatch.installs() if install.ends >= now - KEPT)
+        others = (*self._autopatch.installs(), *self._asked)
+        yield from (install for install in others if install.ends >= now - KEPT)
 
     def _assessed_at(self, machine: Stored, now: datetime) -> datetime | None:
-        by_itself = self._assessments.latest(machine.key, now)
+        assessed = self._assessments.latest(machine.key, now)
         install = self._book.last(machine.key)
         if install is None or install.is_cut_off or install.ends > now:
-            return by_itself
-        return install.ends if by_itself is None else max(by_itself, install.ends)
+            return assessed
+        return install.ends if assessed is None else max(assessed, install.ends)
 
     def _missing_at(self, machine: Stored, os: str, at: datetime) -> tuple[Patch, ...]:
         """What a machine lacked when it was assessed: an installation that ended later had not helped yet."""
@@ -155,7 +172,7 @@ class Patching:
                 if at is None or at < now - kept:
                     continue
                 os = os_of(machine.document)
-                is_by_itself = at == self._assessments.latest(machine.key, now)
+                is_by_itself = at == self._assessments.by_itself(machine.key, now)
                 yield from assessment_rows(
                     machine,
                     os,

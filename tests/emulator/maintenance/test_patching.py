@@ -197,6 +197,34 @@ class TestAssessment:
         assert newer["configurationStatus"] == state
 
 
+class TestOnDemand:
+    """What somebody asks for finds and leaves the same updates as a schedule."""
+
+    def test_an_assessment_that_was_asked_for_shows_everywhere(self) -> None:
+        """In the operation's result, in the instance view and in Resource Graph."""
+        estate = Estate(machine())
+        started = estate.caller.call("POST", f"{vm_id('vm1')}/assessPatches")
+        estate.advance(minutes=10)
+        result = estate.caller.get(started.headers["location"].removeprefix("https://localhost:8443")).body
+        assert result["criticalAndSecurityPatchCount"] == 1
+        assert len(result["availablePatches"]) == 1 + result["otherPatchCount"]
+        row = estate.assessments()["vm1"]
+        assert (row["startedBy"], row["availablePatchCountByClassification"]["security"]) == ("User", 1)
+        view = estate.caller.get(f"{vm_id('vm1')}/instanceView").body["patchStatus"]["availablePatchSummary"]
+        assert view["criticalAndSecurityPatchCount"] == 1
+
+    def test_an_installation_that_was_asked_for_leaves_nothing_to_a_schedule(self) -> None:
+        """And stands in Resource Graph without a run."""
+        estate = Estate(*with_members(prepared()))
+        estate.caller.call("POST", f"{vm_id('vm1')}/installPatches", {"rebootSetting": "Never"})
+        (asked,) = estate.advance(minutes=10).installs()
+        assert (asked["startedBy"], asked["rebootStatus"]) == ("User", "Required")
+        assert "maintenanceRunId" not in asked
+        assert asked["installedPatchCount"] > 0
+        installs = estate.advance(hours=10).installs()
+        assert [one["installedPatchCount"] for one in installs if "maintenanceRunId" in one] == [0]
+
+
 def _fleet(seed: int) -> dict[str, Any]:
     return fleet_document(machines=30, subscriptions=2, seed=seed, schedules=6, scopes=4)
 

@@ -1,22 +1,25 @@
 """POST actions on a machine: power, generalize, and the guest patching calls.
 
 All but generalize and simulateEviction answer 202 with an empty body, ``Azure-AsyncOperation`` and ``Location``, as
-recorded. What assessing and installing find is made up from nothing but the machine's own state: no patch is pending
-on an emulated machine, and the answer says so.
+recorded. What assessing and installing find are the made-up updates of ``patches``, the same that schedules install.
 """
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation
 from arm_emulator.providers.compute.errors import invalid_parameter, operation_not_allowed
 from arm_emulator.providers.compute.instance_view import generalized, known_power, with_patch_summary, with_power
 from arm_emulator.providers.compute.members import Json
+from arm_emulator.providers.compute.patch_rows import available_patch, counts_of, installed_patch
+from arm_emulator.providers.compute.patches import Install, chosen, reboot_word
 from arm_emulator.providers.compute.reads import require_machine
 from arm_emulator.providers.compute.writes import CREATE_RETRY_AFTER, next_etag, operation_headers, request_object
+from arm_emulator.providers.maintenance.membership import os_of
 from arm_emulator.state import Stored
 
 if TYPE_CHECKING:
@@ -74,18 +77,24 @@ def assess_patches(emulator: "Emulator", request: Request, params: dict[str, str
     """``POST .../assessPatches``; the result comes from the ``monitor=true`` URL."""
     stored = require_machine(emulator, params)
     _check_ready(stored)
-    started = wire_time(emulator.clock.now())
+    now = emulator.clock.now()
+    started = wire_time(now)
+    missing = emulator.patching.missing(stored)
     result: Json = {
         "status": "Succeeded",
         "assessmentActivityId": request.request_id,
         "rebootPending": False,
-        "criticalAndSecurityPatchCount": 0,
-        "otherPatchCount": 0,
+        **counts_of(missing),
         "startDateTime": started,
-        "availablePatches": [],
+        "availablePatches": [available_patch(patch, request.request_id, now) for patch in missing],
         "error": dict(_SUCCESS),
     }
-    end = partial(_remember, emulator, _ASSESS_SUMMARY, result, started)
+
+    def end(operation: Operation) -> None:
+        if operation.outcome == "Succeeded":
+            emulator.patching.note_assessment(stored)
+        _remember(emulator, _ASSESS_SUMMARY, result, started, operation)
+
     return _accepted(emulator, request, stored, "assess", end, result)
 
 
@@ -96,20 +105,43 @@ def install_patches(emulator: "Emulator", request: Request, params: dict[str, st
     if "rebootSetting" not in body:
         raise invalid_parameter("Required parameter 'rebootSetting' is missing (null).", "rebootSetting")
     _check_ready(stored)
-    started = wire_time(emulator.clock.now())
-    counts = ("excluded", "notSelected", "pending", "installed", "failed")
+    now = emulator.clock.now()
+    started = wire_time(now)
+    planned = _planned(emulator, stored, body, now)
     result: Json = {
         "status": "Succeeded",
         "installationActivityId": request.request_id,
-        "rebootStatus": "NotNeeded",
+        "rebootStatus": planned.reboot_status,
         "maintenanceWindowExceeded": False,
-        **{f"{name}PatchCount": 0 for name in counts},
-        "patches": [],
+        "excludedPatchCount": 0,
+        "notSelectedPatchCount": len(planned.not_selected),
+        "pendingPatchCount": 0,
+        "installedPatchCount": len(planned.selected),
+        "failedPatchCount": 0,
+        "patches": [
+            *(installed_patch(patch, "Installed") for patch in planned.selected),
+            *(installed_patch(patch, "NotSelected") for patch in planned.not_selected),
+        ],
         "startDateTime": started,
         "error": dict(_SUCCESS),
     }
-    end = partial(_remember, emulator, _INSTALL_SUMMARY, result, started)
+
+    def end(operation: Operation) -> None:
+        if operation.outcome == "Succeeded":
+            emulator.patching.note_install(msgspec.structs.replace(planned, ends=emulator.clock.now()))
+        _remember(emulator, _INSTALL_SUMMARY, result, started, operation)
+
     return _accepted(emulator, request, stored, "install", end, result)
+
+
+def _planned(emulator: "Emulator", stored: Stored, body: Json, now: datetime) -> Install:
+    """What a request to install updates will do: those of the chosen classifications, all where none is chosen."""
+    os = "windows" if os_of(stored.document) == "windows" else "linux"
+    given = body.get(f"{os}Parameters")
+    wanted = given.get("classificationsToInclude") if isinstance(given, dict) else None
+    selected, others = chosen(emulator.patching.missing(stored), wanted if isinstance(wanted, list) else None)
+    reboot = reboot_word(body["rebootSetting"])
+    return Install(stored, os, now, now, False, selected, others, reboot, "User", "")
 
 
 def _check_ready(stored: Stored) -> None:

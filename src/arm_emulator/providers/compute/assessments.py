@@ -21,11 +21,13 @@ class Assessments:
     def __init__(self) -> None:
         self._since: dict[str, datetime] = {}
         self._last: dict[str, datetime] = {}
+        self._asked: dict[str, datetime] = {}
 
     def forget(self) -> None:
         """Every machine is new again."""
         self._since.clear()
         self._last.clear()
+        self._asked.clear()
 
     def on_change(self, key: str, machine: Stored | None, now: datetime) -> None:
         """A machine was written or deleted."""
@@ -34,14 +36,24 @@ class Assessments:
         if is_on and since is None:
             self._since[key] = now
         elif not is_on and since is not None:
-            latest = self.latest(key, now)
+            latest = self.by_itself(key, now)
             del self._since[key]
             if latest is not None and machine is not None:
                 self._last[key] = latest
         if machine is None:
             self._last.pop(key, None)
+            self._asked.pop(key, None)
+
+    def note(self, key: str, at: datetime) -> None:
+        """A machine was assessed because somebody asked for it."""
+        self._asked[key] = at
 
     def latest(self, key: str, now: datetime) -> datetime | None:
+        """When a machine was assessed last, by itself or because somebody asked; None: never."""
+        moments = (moment for moment in (self.by_itself(key, now), self._asked.get(key)) if moment is not None)
+        return max((moment for moment in moments if moment <= now), default=None)
+
+    def by_itself(self, key: str, now: datetime) -> datetime | None:
         """When a machine was assessed last by itself, or None."""
         since = self._since.get(key)
         if since is not None:

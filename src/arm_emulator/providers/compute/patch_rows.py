@@ -118,16 +118,47 @@ def assessment_rows(
 
 def assessment_summary(machine: Stored, at: datetime, missing: Sequence[Patch]) -> Document:
     """``availablePatchSummary`` of the instance view."""
-    urgent = sum(patch.classification in {"Security", "Critical"} for patch in missing)
     return {
         "status": "Succeeded",
         "assessmentActivityId": stable_guid(machine.key, "assessment", at.isoformat()),
         "rebootPending": False,
-        "criticalAndSecurityPatchCount": urgent,
-        "otherPatchCount": len(missing) - urgent,
+        **counts_of(missing),
         "startTime": _wire_time(at),
         "lastModifiedTime": _wire_time(at),
         "error": _NO_ERROR,
+    }
+
+
+def counts_of(missing: Sequence[Patch]) -> dict[str, int]:
+    """How many updates are urgent, and how many are not, under the names that assessments have."""
+    urgent = sum(patch.classification in {"Security", "Critical"} for patch in missing)
+    return {"criticalAndSecurityPatchCount": urgent, "otherPatchCount": len(missing) - urgent}
+
+
+def available_patch(patch: Patch, activity: str, now: datetime) -> Document:
+    """An update as the answer of ``assessPatches`` lists it. Source: azure-mgmt-compute, SoftwarePatchProperties."""
+    return {
+        **_listed_patch(patch),
+        "rebootBehavior": "CanRequestReboot" if patch.needs_reboot else "NeverReboots",
+        "activityId": activity,
+        "publishedDate": _wire_time(patch.published),
+        "lastModifiedDateTime": _wire_time(now),
+        "assessmentState": "Available",
+    }
+
+
+def installed_patch(patch: Patch, state: str) -> Document:
+    """An update as the answer of ``installPatches`` lists it. Source: azure-mgmt-compute, PatchInstallationDetail."""
+    return {**_listed_patch(patch), "installationState": state}
+
+
+def _listed_patch(patch: Patch) -> Document:
+    named = {"kbId": patch.kb} if patch.kb else {"version": patch.version}
+    return {
+        "patchId": stable_guid(patch.name, patch.published.isoformat()),
+        "name": patch.name,
+        **named,
+        "classifications": [patch.classification],
     }
 
 
