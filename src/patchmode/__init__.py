@@ -54,10 +54,12 @@ if TYPE_CHECKING:
     )
     from patchmode.model.machine import Machine
     from patchmode.model.outcome import ChangeResult, Result, RunReport, Verification
+    from patchmode.model.pasted_log import LoggedMachine, LogReading
     from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
     from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
     from patchmode.model.report import AuditReport, Diagnosis, Explanation
     from patchmode.model.resource_id import ResourceId
+    from patchmode.model.run_history import FailureReport, ScheduleRun
     from patchmode.model.schedule import (
         ConfigurationAssignment,
         DynamicScope,
@@ -70,7 +72,9 @@ if TYPE_CHECKING:
         WindowRule,
     )
     from patchmode.model.scope import Filters, Scope
+    from patchmode.model.since import Since
     from patchmode.model.target import Target
+    from patchmode.rules.log_reading import read_log
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
     from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.clock import SystemClock
     from patchmode.workflow.doctor import examine, least_privilege_role
     from patchmode.workflow.explaining import explain
+    from patchmode.workflow.failures import failures
     from patchmode.workflow.inventory import Inventory, take_inventory
     from patchmode.workflow.planning import make_plan
     from patchmode.workflow.ports import Azure, Clock, Observer, Progress
@@ -104,10 +109,12 @@ _HOMES = {
     ),
     "patchmode.model.machine": ("Machine",),
     "patchmode.model.outcome": ("ChangeResult", "Result", "RunReport", "Verification"),
+    "patchmode.model.pasted_log": ("LoggedMachine", "LogReading"),
     "patchmode.model.patch_settings": ("Orchestration", "PatchSettings", "RebootSetting"),
     "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings"),
     "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation"),
     "patchmode.model.resource_id": ("ResourceId",),
+    "patchmode.model.run_history": ("FailureReport", "ScheduleRun"),
     "patchmode.model.schedule": (
         "ConfigurationAssignment",
         "DynamicScope",
@@ -120,7 +127,9 @@ _HOMES = {
         "WindowRule",
     ),
     "patchmode.model.scope": ("Filters", "Scope"),
+    "patchmode.model.since": ("Since",),
     "patchmode.model.target": ("Target",),
+    "patchmode.rules.log_reading": ("read_log",),
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
@@ -128,6 +137,7 @@ _HOMES = {
     "patchmode.workflow.clock": ("SystemClock",),
     "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
     "patchmode.workflow.explaining": ("explain",),
+    "patchmode.workflow.failures": ("failures",),
     "patchmode.workflow.inventory": ("Inventory", "take_inventory"),
     "patchmode.workflow.planning": ("make_plan",),
     "patchmode.workflow.ports": ("Azure", "Clock", "Observer", "Progress"),
@@ -155,8 +165,13 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "least_privilege_role",
     "take_inventory",
     "read_schedules",
+    "failures",
+    "read_log",
     "Scope",
     "Filters",
+    "Since",
+    "LogReading",
+    "LoggedMachine",
     "WantedSettings",
     "Orchestration",
     "PatchSettings",
@@ -180,6 +195,8 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "MachineRun",
     "Installation",
     "FailureKind",
+    "FailureReport",
+    "ScheduleRun",
     "AuditReport",
     "Plan",
     "Change",
