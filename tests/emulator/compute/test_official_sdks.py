@@ -117,7 +117,8 @@ def test_assess_and_delete_are_followed(monkeypatch: pytest.MonkeyPatch) -> None
     """POST with a result from the monitor URL, and a DELETE with a Location."""
     with _clients(machine(), monkeypatch=monkeypatch) as (compute, _, _served):
         result = compute.virtual_machines.begin_assess_patches("Rg", "vm1").result()
-        assert (result.status, result.critical_and_security_patch_count) == ("Succeeded", 0)
+        assert (result.status, result.critical_and_security_patch_count) == ("Succeeded", 1)
+        assert result.available_patches[0].classifications == ["Security"]
         compute.virtual_machines.begin_delete("Rg", "vm1").result()
         assert list(compute.virtual_machines.list_all()) == []
 
