@@ -62,7 +62,7 @@ def scope_text(scope: DynamicScope) -> str:
         "in " + " or ".join(wanted.locations) if wanted.locations else "",
         "of group " + " or ".join(wanted.resource_groups) if wanted.resource_groups else "",
         joined,
-        f"and {', '.join(wanted.unknown)}, which cannot be evaluated" if wanted.unknown else "",
+        f"with {', '.join(wanted.unknown)}, which cannot be evaluated" if wanted.unknown else "",
     ]
     told = ", ".join(part for part in parts if part) or "every machine"
     place = f"subscription {scope.subscription_id}" if scope.resource_group is None else f"group {scope.resource_group}"

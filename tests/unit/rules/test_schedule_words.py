@@ -59,21 +59,20 @@ def test_words_never_fail(rule: WindowRule) -> None:
             ScopeFilter(tags={"env": ("prod", "test"), "ring": ("1",)}),
             "group rg: tag env=prod or test and tag ring=1",
         ),
-        (
-            "rg",
-            ScopeFilter(tags={"env": ("prod",), "ring": ("1",)}, any_tag=True),
-            "group rg: tag env=prod or tag ring=1",
-        ),
+        ("rg", ScopeFilter(tags={"a": ("1",), "b": ("2",)}, any_tag=True), "group rg: tag a=1 or tag b=2"),
         (
             "rg",
             ScopeFilter(
                 resource_types=("Microsoft.Compute/virtualMachines",),
-                locations=("westeurope", "northeurope"),
+                locations=("eastus", "westus"),
                 resource_groups=("a",),
-                unknown=("availabilityZones",),
             ),
-            "group rg: virtualMachines, in westeurope or northeurope, of group a, and availabilityZones, which cannot be "
-            "evaluated",
+            "group rg: virtualMachines, in eastus or westus, of group a",
+        ),
+        (
+            "rg",
+            ScopeFilter(unknown=("availabilityZones",)),
+            "group rg: with availabilityZones, which cannot be evaluated",
         ),
     ],
 )
