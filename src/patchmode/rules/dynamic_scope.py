@@ -1,6 +1,6 @@
 """Which machines a dynamic scope takes in, by which part of its filter, and where that cannot be told.
 
-A scope is prepared once and matched many times: `prepared(scope).match(machine)`. `match` does both.
+A scope is prepared once and matched many times: `prepared(scope).match(Facts(machine))`. `match` does both.
 
 Must not: look at configurations, or take a machine in on a guess. What no source states leaves the machine in doubt,
 with the rule that says so.
@@ -56,6 +56,31 @@ class _TagRule:
     folded_values: frozenset[str]
 
 
+class Facts:
+    """A machine in the form in which scopes compare it, worked out once for all of them."""
+
+    __slots__ = ("group", "location", "machine", "subscription_id", "system", "tags", "type")
+
+    def __init__(self, machine: Machine) -> None:
+        """Describe a machine."""
+        machine_id = machine.id
+        self.machine = machine
+        self.subscription_id = machine_id.subscription_id
+        self.group = machine_id.resource_group.casefold()
+        self.location = plain_location(machine.location)
+        self.type = machine_id.full_type
+        self.system = None if machine.os is None else machine.os.casefold()
+        self.tags = {key.casefold(): (key, value) for key, value in machine.tags.items()}
+        """Folded key → key and value as written."""
+
+    def handles(self) -> list[Handle]:
+        """Every handle by which a prepared scope may be found that takes the machine in."""
+        place = self.subscription_id
+        handles: list[Handle] = [(place,), (place, "group", self.group), (place, "location", self.location)]
+        handles += [(place, "tag", folded, value.casefold()) for folded, (_, value) in self.tags.items()]
+        return handles
+
+
 @dataclass(slots=True)
 class PreparedScope:
     """A dynamic scope with its filter in the form in which Azure compares it."""
@@ -84,30 +109,28 @@ class PreparedScope:
             return [(place, "location", name) for name in self.locations]
         return [(place,)]
 
-    def match(self, machine: Machine) -> Match | None:
+    def match(self, facts: Facts) -> Match | None:
         """Whether the scope takes the machine in; None: certainly not."""
-        machine_id = machine.id
-        if machine_id.subscription_id != self.scope.subscription_id:
+        if facts.subscription_id != self.scope.subscription_id:
             return None
-        group = machine_id.resource_group.casefold()
+        group, system = facts.group, facts.system
         if (self.group is not None and group != self.group) or (self.groups and group not in self.groups):
             return None
-        if self.locations and plain_location(machine.location) not in self.locations:
+        if self.locations and facts.location not in self.locations:
             return None
-        kind = machine_id.full_type
-        if self.types and kind not in self.types:
+        if self.types and facts.type not in self.types:
             return None
-        system = None if machine.os is None else machine.os.value
-        if self.systems and system is not None and system.casefold() not in self.systems:
+        if self.systems and system is not None and system not in self.systems:
             return None
-        tags = self._tags(machine.tags) if self.tags else _NO_TAGS
+        tags = self._tags(facts.tags) if self.tags else _NO_TAGS
         if tags is None:
             return None
         # The machine's own words, which the clause repeats: `westeurope` and `West Europe` decide alike, read apart.
+        machine = facts.machine
         decided = (
             tags,
-            machine_id.resource_group if self.groups else None,
-            (machine_id.namespace, machine_id.type) if self.types else None,
+            machine.id.resource_group if self.groups else None,
+            (machine.id.namespace, machine.id.type) if self.types else None,
             (system,) if self.systems else None,
             machine.location if self.locations else None,
         )
@@ -116,14 +139,17 @@ class PreparedScope:
             found = self._known[decided] = self._told(machine, tags)
         return found
 
-    def _tags(self, tags: Mapping[str, str]) -> _Tags | None:
-        folded = {key.casefold(): (key, value) for key, value in tags.items()}
-        found = [_tag(rule, folded) for rule in self.tags]
-        hits = [entry for entry in found if entry is not None]
+    def _tags(self, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
         if self.scope.filter.any_tag:
-            certain = [entry for entry in hits if entry.doubt is None]
-            return _together(certain or hits) if hits else None
-        return _together(hits) if len(hits) == len(found) else None
+            hits = [found for rule in self.tags if (found := _tag(rule, tags)) is not None]
+            return _together([entry for entry in hits if entry.doubt is None] or hits) if hits else None
+        needed: list[_Tags] = []
+        for rule in self.tags:
+            found = _tag(rule, tags)
+            if found is None:
+                return None
+            needed.append(found)
+        return _together(needed)
 
     def _told(self, machine: Machine, tags: _Tags) -> Match:
         doubt, rule = tags.doubt, tags.rule
@@ -171,19 +197,7 @@ def match(scope: DynamicScope, machine: Machine) -> Match | None:
     Returns:
         None: certainly not. A match with a `doubt`: perhaps; what it hangs on is stated nowhere or not known here.
     """
-    return prepared(scope).match(machine)
-
-
-def machine_handles(machine: Machine) -> list[Handle]:
-    """Every handle by which a prepared scope may be found that takes the machine in."""
-    place = machine.id.subscription_id
-    handles: list[Handle] = [
-        (place,),
-        (place, "group", machine.id.resource_group.casefold()),
-        (place, "location", plain_location(machine.location)),
-    ]
-    handles += [(place, "tag", key.casefold(), value.casefold()) for key, value in machine.tags.items()]
-    return handles
+    return prepared(scope).match(Facts(machine))
 
 
 def plain_location(text: str) -> str:

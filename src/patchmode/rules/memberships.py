@@ -26,7 +26,7 @@ from patchmode.model.schedule import (
     Via,
     Window,
 )
-from patchmode.rules.dynamic_scope import Handle, PreparedScope, machine_handles, prepared
+from patchmode.rules.dynamic_scope import Facts, Handle, PreparedScope, prepared
 from patchmode.rules.recurrence import next_window, windows_between
 from patchmode.rules.window_reading import duration_of
 
@@ -237,11 +237,12 @@ class _Clauses:
         yield from self.by_machine.get(machine.id, ())
         if not self.by_handle:
             return
+        facts = Facts(machine)
         candidates: dict[int, PreparedScope] = {}
-        for handle in machine_handles(machine):
+        for handle in facts.handles():
             candidates.update(self.by_handle.get(handle, ()))
         for number, ready in candidates.items():
-            found = ready.match(machine)
+            found = ready.match(facts)
             if found is None:
                 continue
             key = (number, id(found))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rules.builders import ARC_ID, SUBSCRIPTION, VM_ID, vm
-from tests.unit.rules.schedules import scope_of
+from tests.unit.rules.memberships import scope_of
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import DynamicScope
-from patchmode.rules.dynamic_scope import Match, machine_handles, match, prepared
+from patchmode.rules.dynamic_scope import Facts, Match, match, prepared
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 MACHINE = vm("Linux", tags={"Env": "prod", "Ring": "1"})
@@ -186,4 +186,4 @@ def test_certain_members_match_exactly_and_others_do_not_match_however_one_reads
 def test_a_scope_that_takes_a_machine_in_is_found_by_one_of_its_handles(scope: DynamicScope, machine: Machine) -> None:
     """The index looks at nothing else."""
     if match(scope, machine) is not None:
-        assert set(prepared(scope).handles()) & set(machine_handles(machine))
+        assert set(prepared(scope).handles()) & set(Facts(machine).handles())

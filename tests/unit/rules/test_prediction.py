@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rules.builders import SUBSCRIPTION, arc_document, machine_from, vm
-from tests.unit.rules.schedules import attached, coming, hit
+from tests.unit.rules.memberships import attached, coming, hit
 
 from patchmode.model.machine import Machine, MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.unit.rules.builders import ARC_ID, vm
-from tests.unit.rules.schedules import DAILY, NOW, assignment, book, configuration, scope_of
+from tests.unit.rules.memberships import DAILY, NOW, assignment, book, configuration, scope_of
 
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine, MachineKind, Surroundings
