@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import emulator as emulator_benchmark
+from benchmarks import prediction as prediction_benchmark
 from benchmarks.stage import BIN, client, control, emulator, generate, uniform_fleet
 
 HERE = Path(__file__).parent
@@ -145,6 +146,11 @@ def start(_folder: Path) -> None:
     )
 
 
+def prediction(_folder: Path) -> None:
+    """Who patches each of 1,000 to 100,000 machines, from 200 configurations and 500 dynamic scopes."""
+    prediction_benchmark.main()
+
+
 def emulator_alone(_folder: Path) -> None:
     """Requests per second that the emulator itself answers; not among those that run without a name."""
     emulator_benchmark.main(emulator_benchmark.MACHINES)
@@ -156,6 +162,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "throttled": throttled,
     "audit": audit,
     "start": start,
+    "prediction": prediction,
     "emulator": emulator_alone,
 }
 UNASKED = tuple(name for name in BENCHMARKS if name != "emulator")
