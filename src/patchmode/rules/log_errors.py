@@ -26,7 +26,7 @@ _QUOTED_CODE = r"\\{0,7}[\"']code\\{0,7}[\"']\s{0,9}:\s{0,9}\\{0,7}[\"'](?P<json
 _CODE = re.compile(
     rf"{_QUOTED_CODE}"
     r"|\b(?:Error\s{0,3})?Code\s{0,3}[=:]\s{0,3}\\{0,7}[\"']?(?P<label>[A-Z]\w{3,79})"
-    r"|\((?P<az>Conflict|Forbidden|[A-Z][a-z]+(?:[A-Z][a-z]+)+)\)"
+    r"|\((?!\w{1,80}Client\))(?P<az>Conflict|Forbidden|[A-Z][a-z]+(?:[A-Z][a-z]+)+)\)"
     r"|\bwith\s{0,3}error:\s{0,3}(?P<terraform>[A-Z][A-Za-z]{3,79}):"
 )
 NO_ERRORS = frozenset(

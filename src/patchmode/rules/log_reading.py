@@ -55,14 +55,17 @@ _IN_WORDS = re.compile(
     re.IGNORECASE,
 )
 """How terraform-provider-azurerm writes an id for people: `(Subscription: "…"\\nResource Group Name: "…"\\n…)`."""
+_PLAIN_NAME = r"\w[\w.-]{0,63}"
 _NAMES = re.compile(
     rf"\b(?:virtual\s*machine|vm|machine|server)(?:\s*name)?\s{{0,3}}[:=]?\s{{0,3}}(?:\(Name\s*)?"
-    rf"{_QUOTE}(?P<quoted>[\w.-]{{1,64}}){_QUOTE}"
+    rf"{_QUOTE}(?P<quoted>{_PLAIN_NAME}){_QUOTE}"
     rf"|\b(?:vm[-_ ]?name|virtual[-_ ]?machine[-_ ]?name|machine[-_ ]?name)(?:{_QUOTE})?"
-    rf"(?:\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?|(?<=-vm-name)\s+|(?<=-vmname)\s+)(?P<labelled>[\w.-]{{1,64}})(?![\w.-])"
-    rf"|(?<!providers/)Microsoft\.(?:Compute/virtualMachines|HybridCompute/machines)/(?P<typed>[\w.-]{{1,64}})(?![\w.-])",
+    rf"(?:\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?|(?<=-vm-name)\s+|(?<=-vmname)\s+)(?P<labelled>{_PLAIN_NAME})(?![\w.-])"
+    rf"|\bResource\s{{0,3}}{_QUOTE}Microsoft\.(?:Compute/virtualMachines|HybridCompute/machines)/"
+    rf"(?P<typed>{_PLAIN_NAME}){_QUOTE}",
     re.IGNORECASE,
 )
+"""Names of machines; an action such as `Microsoft.Compute/virtualMachines/write` is none."""
 _LONGEST_NAME = 64
 _CLOSERS = {'"': '"', "'": "'", "`": "`", "‘": "’", "“": "”"}
 

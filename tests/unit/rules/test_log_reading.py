@@ -1,7 +1,9 @@
 """Machines are found in whatever people paste, and none is found that does not stand there."""
 
 import json
+import re
 import string
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -267,6 +269,8 @@ def test_powershell_s_error_stands_with_the_one_machine_it_speaks_of() -> None:
             ("web-01",),
         ),
         (f"VM 'web-01' at {vm('web-01')}", ()),
+        ("not authorized to perform action 'Microsoft.Compute/virtualMachines/write' over scope", ()),
+        ("az disk create --vm-name --new -g rg", ()),
     ],
 )
 def test_names_without_ids_are_listed(text: str, names: tuple[str, ...]) -> None:
@@ -350,3 +354,31 @@ def test_a_long_log_is_read_whole() -> None:
     )
     assert len(text) > 1_000_000
     assert len(read_log(text).machines) == 9_000
+
+
+RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "recordings"
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded exchanges are not part of the project")
+def test_recorded_exchanges_name_their_machines_and_no_others() -> None:
+    """Real answers hold actions, user agents, command lines and types that look like names and codes."""
+    readings = {path.name: read_log(path.read_text(encoding="utf-8")) for path in RECORDINGS.glob("*/*.json")}
+    assert len(readings) > 100
+    asked = re.compile(
+        r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachines/[\w.-]+"
+    )
+    for path in RECORDINGS.glob("vm_*/*.json"):
+        url = json.loads(path.read_text(encoding="utf-8"))["request"]["url"].casefold()
+        for machine in asked.findall(url):
+            assert machine in {found.casefold() for found in ids(readings[path.name])}, path.name
+    assert {reading.names_only for reading in readings.values()} == {(), ("vm-000003",)}, "of an agent's error"
+    codes = {entry.error.code for reading in readings.values() for entry in reading.machines if entry.error}
+    assert codes == {
+        "AuthorizationFailed",
+        "InvalidParameter",
+        "OperationNotAllowed",
+        "PropertyChangeNotAllowed",
+        "ResourceNotFound",
+        "ServerTimeout",
+        "UnsupportedOS",
+    }
