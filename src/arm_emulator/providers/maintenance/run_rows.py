@@ -8,6 +8,7 @@ reason of a failure stands is not documented: a switch.
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from arm_emulator.providers.maintenance.runs import CANCELLED, Part, Run, stable_guid
@@ -19,6 +20,7 @@ MACHINE_RUN_TYPE = "microsoft.maintenance/applyupdates"
 ErrorShape = Literal["error-object", "error-text", "absent"]
 
 
+@lru_cache(maxsize=8192)
 def graph_time(moment: datetime) -> str:
     """A time as rows have it, UTC."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}Z"
