@@ -269,7 +269,7 @@ def _window(dice: _Dice, now: datetime) -> tuple[dict[str, Any], set[str]]:
         "expirationDateTime": dice.of(
             "9999-12-31 23:59", "9999-12-31 00:00", None, f"{now + timedelta(days=70):%Y-%m-%d} 12:00"
         ),
-        "duration": dice.of("02:00", "03:55", "01:30"),
+        "duration": dice.of("02:00", "03:55", "01:30", "02:00", "01:30", "00:24", "00:10"),
         "timeZone": dice.of(*_ZONES),
         "recurEvery": dice.of(*_COMING),
     }
@@ -279,10 +279,8 @@ def _window(dice: _Dice, now: datetime) -> tuple[dict[str, Any], set[str]]:
 
 def _spoiled(dice: _Dice, window: dict[str, Any], now: datetime) -> set[str]:
     """Make a window one of the sorts that are not plain."""
-    sort = dice.of("short", "expired", "never", "two readings", "zone", "recurrence", "duration", "ends soon")
+    sort = dice.of("expired", "never", "two readings", "zone", "recurrence", "duration", "ends soon")
     match sort:
-        case "short":
-            window["duration"] = dice.of("00:10", "00:24", "00:00")
         case "expired":
             window["expirationDateTime"] = f"{now - timedelta(days=dice.of(2, 300)):%Y-%m-%d} 12:00"
             return {"idle schedule"}

@@ -108,6 +108,7 @@ def differences(fleet: Fleet, tally: Tally) -> list[str]:
             found = None if doubts else "nothing doubtful was put into the fleet"
         elif found is None and outcome.kind is OutcomeKind.SCHEDULE_FAILS:
             found = other_reason(fleet, machine, schedules, histories[machine.id])
+        found = found or other_windows(schedules, histories[machine.id])
         if found is not None:
             wrong.append(f"{machine.name}: {outcome.kind} ({outcome.reason}), but {found}")
     wrong += wakened(emulator, product, sleeping) if sleeping else []
@@ -154,6 +155,27 @@ def other_reason(fleet: Fleet, machine: Machine, schedules: MachineSchedules, hi
     if fleet.profile.run_error_shape == "absent":
         wanted = FailureKind.NOT_TOLD
     return None if run.failure is wanted else f"its first run failed as {run.failure}, not {wanted}"
+
+
+def other_windows(schedules: MachineSchedules, history: History) -> str | None:
+    """What ran on the machine that was not said to reach it, or at another time than told; None: nothing."""
+    ran: dict[ResourceId | None, list[datetime | None]] = defaultdict(list)
+    for run in history.runs:
+        ran[run.configuration].append(run.started_at)
+    strangers = ran.keys() - {hit.configuration for hit in schedules.hits}
+    if strangers:
+        return f"{strangers} ran on it"
+    for hit in schedules.certain:
+        window = hit.next.window
+        if window is None or hit.next.rule is not None:
+            continue
+        first = min((start for start in ran[hit.configuration] if start is not None), default=None)
+        rivals = [other for other in schedules.hits if other is not hit and other.next.window is not None]
+        # Of several with one trigger and the same settings only one fires.
+        fired = {start for other in rivals for start in ran[other.configuration]}
+        if first != window.starts_at and window.starts_at not in fired:
+            return f"{hit.configuration.name} ran first at {first}, not at {window.starts_at}"
+    return None
 
 
 def is_asleep(machine: Machine) -> bool:
