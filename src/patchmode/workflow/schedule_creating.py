@@ -12,11 +12,10 @@ from patchmode.model.finding import Severity
 from patchmode.model.outcome import Difference
 from patchmode.model.schedule import MaintenanceConfiguration, Window
 from patchmode.model.schedule_view import CreateReport, ScheduleFinding, ScheduleWish
-from patchmode.rules.recurrence import windows_between
 from patchmode.rules.schedule_creation import properties_of, room_problems, timing_problems, unlike, wish_problems
 from patchmode.rules.schedule_limits import limits_of
+from patchmode.rules.upcoming import upcoming
 from patchmode.workflow.ports import Azure, Clock
-from patchmode.workflow.schedule_views import FAR
 from patchmode.workflow.schedules import read_schedules
 
 FIRST_WINDOWS = 3
@@ -58,7 +57,7 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
     wrong = [one for one in problems if one.severity is Severity.BLOCKS]
     if wrong:
         raise UsageError(_told(wrong), advice="Nothing was sent; docs/how-to/schedules.md shows the forms.")
-    windows = windows_between(wish.window, start=clock.now(), end=clock.now() + FAR)[:FIRST_WINDOWS]
+    windows = upcoming(wish.window, after=clock.now(), count=FIRST_WINDOWS)
     problems += timing_problems(wish, windows, clock.now())
     standing = await _standing(azure, wish)
     if standing is None:

@@ -6,13 +6,13 @@ Must not: write.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 
 from patchmode.errors import RequestError
 from patchmode.model.finding import Severity
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import MachineRun, MaintenanceConfiguration, Window
+from patchmode.model.schedule import MachineRun, MaintenanceConfiguration
 from patchmode.model.schedule_view import (
     Calendar,
     CalendarEntry,
@@ -29,6 +29,7 @@ from patchmode.model.scope import Scope
 from patchmode.rules.recurrence import windows_between
 from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
 from patchmode.rules.schedule_limits import configuration_limits, limits_of, place_limits
+from patchmode.rules.upcoming import upcoming
 from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.schedule_reading import EVERYTHING, Estate, find_configuration, read_estate, views_of
 from patchmode.workflow.scoping import resolve
@@ -36,8 +37,6 @@ from patchmode.workflow.scoping import resolve
 KEPT = timedelta(days=30)
 """Source: Microsoft's article on query logs: runs stay in Resource Graph for 30 days."""
 WINDOWS_SHOWN = 5
-FAR = timedelta(days=366 * 2)
-"""How far ahead `show` looks for windows: a yearly rule still shows two."""
 _RANK = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.NOTES: 2}
 
 
@@ -81,7 +80,7 @@ async def show_schedule(azure: Azure, text: str, *, clock: Clock) -> ScheduleDet
     view = views_of(estate, [configuration])[0]
     orphans = _orphans(estate, {configuration.id})
     view = replace(view, findings=(*_findings(view, estate, azure.target.cloud), *orphans))
-    windows = windows_between(configuration.window, start=estate.now, end=estate.now + FAR)[:WINDOWS_SHOWN]
+    windows = upcoming(configuration.window, after=estate.now, count=WINDOWS_SHOWN)
     last, notes = await _last_run(azure, view, estate)
     return ScheduleDetail(azure.target, view, estate.now, windows, last, (*estate.notes, *notes))
 
@@ -212,8 +211,3 @@ def _same_run(row: MachineRun, latest: MachineRun) -> bool:
 def _failed(row: MachineRun, member: Member | None) -> FailedMember:
     assert row.failure is not None  # noqa: S101 - the caller has asked
     return FailedMember(row.machine, row.failure, row.message, member.forecast if member else None)
-
-
-def first_windows(configuration: MaintenanceConfiguration, *, after: datetime, count: int) -> tuple[Window, ...]:
-    """The first windows of a configuration, fewer where fewer come within two years."""
-    return windows_between(configuration.window, start=after, end=after + FAR)[:count]

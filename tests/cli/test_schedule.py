@@ -1,0 +1,224 @@
+"""`patchmode schedule` as installed, against the emulator: what is read, what is written, how it ends."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Program, Start
+from tests.cli.test_bad_input import sent
+
+SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-app"
+CONFIGURATIONS = f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations"
+VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
+NIGHTLY = f"{CONFIGURATIONS}/mc-nightly"
+WHEN = (
+    *("--start", "2030-12-01 02:00", "--duration", "03:00", "--time-zone", "W. Europe Standard Time"),
+    *("--recur", "Month Second Tuesday Offset4"),
+)
+PLACE = ("-s", SUBSCRIPTION, "-g", "rg-app")
+
+
+def document(program: Program, *args: str, code: int = 0) -> dict[str, Any]:
+    done = program(*args, "-o", "json")
+    assert done.code == code, done.err
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def stored(program: Program, kind: str) -> dict[str, dict[str, Any]]:
+    """What the server holds, by id in lower case."""
+    state = program.served.emulator.state  # type: ignore[attr-defined]
+    return {entry.id.lower(): entry.document for entry in state.of_type(kind)}
+
+
+def assignments(program: Program) -> set[str]:
+    found = stored(program, "Microsoft.Maintenance/configurationAssignments")
+    return {identifier.partition("/providers/microsoft.compute/")[2] for identifier in found}
+
+
+@pytest.fixture
+def program(start: Start) -> Program:
+    """A fleet with two schedules, a dynamic scope, an orphaned assignment and one to a configuration that is gone."""
+    return start("schedules")
+
+
+def unlock(program: Program) -> None:
+    """Take the group's CanNotDelete lock away: it stops a detach (recorded for nothing, inferred from its meaning)."""
+    state = program.served.emulator.state  # type: ignore[attr-defined]
+    for entry in list(state.of_type("Microsoft.Authorization/locks")):
+        state.delete(entry.id)
+
+
+def test_list_and_next_agree_with_show(program: Program) -> None:
+    """Three views of the same members, and none of them writes."""
+    listed = {entry["name"]: entry for entry in document(program, "schedule", "list")["schedules"]}
+    assert listed["mc-nightly"]["members"] == {"static": 3, "dynamic": 3, "inDoubt": 0}
+    assert listed["mc-nightly"]["window"] == "every day 22:00-01:00 W. Europe"
+    shown = document(program, "schedule", "show", "mc-nightly")
+    assert len(shown["members"]) == 6
+    assert len(shown["windows"]) == 5
+    assert shown["schedule"] == {**listed["mc-nightly"], "findings": shown["schedule"]["findings"]}
+    calendar = document(program, "schedule", "next", "--days", "1")
+    nightly = next(entry for entry in calendar["windows"] if entry["name"] == "mc-nightly")
+    assert nightly["counts"] == listed["mc-nightly"]["forecast"]
+    assert nightly["machines"] == shown["members"]
+    assert sent(program) == []
+
+
+def test_check_finds_what_the_fleet_was_made_with(program: Program) -> None:
+    found = document(program, "schedule", "check", code=10)
+    rules = {finding["rule"] for finding in found["findings"]}
+    assert {"assignment-orphaned", "configuration-missing", "prerequisite-missing"} <= rules
+    assert program("schedule", "check", "mc-nightly", "-q").code == 10
+
+
+def test_tables_and_csv(program: Program) -> None:
+    table = program("schedule", "list")
+    assert table.out.startswith("GROUP   SCHEDULE    NEXT, LOCAL")
+    assert program("schedule", "list", "-o", "csv").out.startswith("id,name,window,timing,nextWindow")
+    assert program("schedule", "next", "-o", "csv").out.startswith("startsAt,endsAt,localStart,name")
+    rows = program("schedule", "show", "mc-weekly", "-o", "jsonl").out.splitlines()
+    assert [set(json.loads(row)) >= {"id", "via", "clause", "result"} for row in rows] == [True] * 3
+
+
+def test_create_is_read_back_and_safe_to_repeat(program: Program) -> None:
+    """Created, unchanged, refused, replaced; the body is what was shown."""
+    made = document(program, "schedule", "create", "mc-new", *PLACE, "--location", "westeurope", *WHEN, "--yes")
+    assert (made["result"], made["differences"]) == ("created", [])
+    assert made["windows"][0]["startsAt"] == "2030-12-14T01:00:00Z"
+    key = f"{CONFIGURATIONS}/mc-new".lower()
+    held = stored(program, "Microsoft.Maintenance/maintenanceConfigurations")[key]["properties"]
+    assert held["extensionProperties"] == {"InGuestPatchMode": "User"}
+    assert held["maintenanceWindow"] == made["properties"]["maintenanceWindow"]
+    writes = len(sent(program))
+    args = ("schedule", "create", "mc-new", *PLACE, "--location", "westeurope", *WHEN)
+    assert document(program, *args)["result"] == "unchanged"
+    assert len(sent(program)) == writes
+    refused = program(*args, "--reboot", "Always", "--yes")
+    assert (refused.code, len(sent(program))) == (12, writes)
+    assert 'rebootSetting is "IfRequired", not "Always"' in refused.err
+    replaced = document(program, *args, "--reboot", "Always", "--replace", "--yes")
+    assert (replaced["result"], replaced["differences"]) == ("replaced", [])
+    assert [entry["path"] for entry in replaced["before"]] == ["properties.installPatches.rebootSetting"]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--duration", "01:29"], "window-too-short"),
+        (["--recur", "Month"], "unreadable-recurrence"),
+        (["--time-zone", "Middle-earth"], "unknown-time-zone"),
+        (["--start", "2030-12-01"], "unreadable-recurrence"),
+        (["--classifications", "Urgent"], "'Urgent' is not a classification"),
+        (["--tag", "novalue"], "not of the form KEY=VALUE"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused_before_anything_is_read(offline: Program, args: list[str], told: str) -> None:
+    done = offline("schedule", "create", "mc", *PLACE, "--location", "westeurope", *WHEN, *args, "--yes")
+    assert done.code == 2
+    assert told in done.err
+    assert done.out == ""
+
+
+def test_attach_refuses_what_would_fail_and_does_the_rest(program: Program) -> None:
+    """web-04 and api-04 are prepared, web-01 is not; a second time nothing is sent."""
+    ids = [f"{VM}/{name}" for name in ("web-04", "web-01", "nowhere")]
+    args = ("schedule", "attach", "mc-weekly", "--ids", *ids)
+    asked = program(*args)
+    assert (asked.code, sent(program)) == (2, [])
+    assert "nobody can be asked" in asked.err
+    assert "rg-app/web-01  prerequisite-missing" in asked.err
+    found = document(program, *args, "--yes", code=11)
+    ends = {entry["id"].rpartition("/")[2]: entry for entry in found["results"]}
+    assert {name: entry["result"] for name, entry in ends.items()} == {"web-04": "attached", "web-01": "refused"}
+    fix = f"patchmode apply --ids {VM}/web-01 --then-attach {CONFIGURATIONS}/mc-weekly"
+    assert ends["web-01"]["fix"].casefold() == fix.casefold()
+    assert [entry["id"].rpartition("/")[2] for entry in found["unreadable"]] == ["nowhere"]
+    counts = found["counts"]
+    assert counts.pop("scope") == sum(counts.values()) == 3
+    assert sent(program) == ["PUT"]
+    assert "virtualmachines/web-04/providers/microsoft.maintenance/configurationassignments/mc-weekly" in assignments(
+        program
+    )
+    again = document(program, "schedule", "attach", "mc-weekly", "--ids", ids[0])
+    assert again["counts"]["unchanged"] == 1
+    assert sent(program) == ["PUT"]
+
+
+def test_detach_keeps_locks_and_says_so(program: Program) -> None:
+    """A CanNotDelete lock stops the deletion of an assignment; without it, it goes, and repeating changes nothing."""
+    args = ("schedule", "detach", "mc-nightly", "--ids", f"{VM}/web-04", "--yes")
+    locked = program(*args)
+    if locked.code == 11:
+        assert "ScopeLocked" in locked.out
+        unlock(program)
+        assert document(program, *args)["counts"]["detached"] == 1
+    assert document(program, *args)["counts"]["unchanged"] == 1
+
+
+def test_an_orphan_is_detached_as_check_says(program: Program) -> None:
+    """The fix that check prints, word for word."""
+    unlock(program)
+    found = document(program, "schedule", "check", "mc-nightly", code=10)["findings"]
+    fix = next(finding["fix"] for finding in found if finding["rule"] == "assignment-orphaned")
+    assert document(program, *fix.split()[1:], "--yes")["counts"]["detached"] == 1
+    after = document(program, "schedule", "check", "mc-nightly", code=10)["findings"]
+    assert "assignment-orphaned" not in {finding["rule"] for finding in after}
+
+
+def test_a_dynamic_scope_from_attach_to_detach(program: Program) -> None:
+    unlock(program)
+    args = ("schedule", "attach", "mc-weekly", "--dynamic", "linux", *PLACE)
+    some = ("--filter-os", "linux", "--filter-location", "West Europe", "--filter-tag", "ring=1,2")
+    made = document(program, *args, *some, "--yes")
+    assert (made["dynamic"], made["counts"]["attached"]) == (True, 1)
+    scope = f"{GROUP}/providers/microsoft.maintenance/configurationassignments/linux".lower()
+    held = stored(program, "Microsoft.Maintenance/configurationAssignments")[scope]["properties"]["filter"]
+    assert held["osTypes"] == ["Linux"]
+    assert held["locations"] == ["westeurope"]
+    assert held["tagSettings"] == {"tags": {"ring": ["1", "2"]}, "filterOperator": "All"}
+    assert document(program, *args, *some)["counts"]["unchanged"] == 1
+    assert program(*args, "--filter-os", "windows", "--yes").code == 12
+    shown = document(program, "schedule", "show", "mc-weekly")
+    assert {member["via"] for member in shown["members"]} >= {"static"}
+    off = ("schedule", "detach", "mc-weekly", "--dynamic", "linux", *PLACE, "--allow-azure-managed", "--yes")
+    assert document(program, *off)["counts"]["detached"] == 1
+    assert document(program, *off)["counts"]["unchanged"] == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (["schedule", "attach", "mc-nightly"], 2, "schedule attach needs to know which machines"),
+        (["schedule", "detach", "mc-nightly"], 2, "schedule detach needs to know which machines"),
+        (["schedule", "attach", "x", "--all", "--filter-os", "linux"], 2, "belong to --dynamic"),
+        (["schedule", "attach", "x", "--dynamic", "d", "--all"], 2, "stands on one subscription"),
+        (["schedule", "attach", "x", "--dynamic", "d", "-s", "a", "-s", "b"], 2, "stands on one subscription"),
+        (["schedule", "attach", "x", "--all", "--assignment-name", "a/b"], 2, "not a name that Azure takes"),
+        (["schedule", "next", "--days", "0"], 2, "0 is not in the range"),
+        (["schedule", "show"], 2, "Missing argument 'CONFIG'"),
+        (["schedule", "shwo"], 2, "No such command 'shwo'"),
+    ],
+)
+def test_wrong_command_lines(offline: Program, args: list[str], code: int, told: str) -> None:
+    done = offline(*args)
+    assert (done.code, done.out) == (code, "")
+    assert told in done.err
+
+
+@pytest.mark.parametrize("name", ["list", "show", "next", "create", "attach", "detach", "check", "failures"])
+def test_the_list_of_subcommands_tells_what_each_tells(offline: Program, name: str) -> None:
+    """The list is written by hand so that help imports no subcommand; it must not drift."""
+    from patchmode.cli.commands.schedule import SUBCOMMANDS, command
+
+    found = command.get_command(None, name)  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.help or "").split("\n")[0] == SUBCOMMANDS[name]
+
+
+def test_names_that_nobody_has(program: Program) -> None:
+    done = program("schedule", "show", "mc-nightyl")
+    assert done.code == 2
+    assert "Did you mean 'mc-nightly'?" in done.err
+    assert program("schedule", "next", "--ids", f"{VM}/nowhere", "--exclude-name", "*").code in {0, 3}
