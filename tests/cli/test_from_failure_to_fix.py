@@ -127,6 +127,10 @@ def test_the_machines_that_failed_are_found_fixed_and_succeed(program: Program) 
     assert "not prepared for schedules (the prerequisite)" in text.out
     assert "03:00 W. Europe Standard Time" in text.out
 
+    rows = program("schedule", "failures", "-o", "csv").out.splitlines()
+    assert len(rows) == 1 + run["failed"]
+    assert rows[0].startswith("startedAt,name,configuration,machine,reason")
+
     command = group["command"].removeprefix("patchmode ").split()
     planned = program(*command, "-o", "json")
     assert planned.code == 10, planned.err

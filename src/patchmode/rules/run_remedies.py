@@ -4,6 +4,7 @@ Must not: promise a cure that patchmode does not have: it cures the prerequisite
 """
 
 from dataclasses import dataclass
+from shlex import quote
 
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind
@@ -43,9 +44,11 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
     """
     if is_over:
         return Remedy("Nothing is left to do: their last run succeeded.")
-    schedule = f" --schedule {configuration}" if configuration else " --all"
-    show = f"patchmode schedule show {configuration}" if configuration else "patchmode schedule list"
-    fix = f"patchmode plan --failed-since {since} --out fix.json"
+    # A resource group's name may hold blanks and brackets, and the command is there to be copied.
+    named = quote(str(configuration))
+    schedule = f" --schedule {named}" if configuration else " --all"
+    show = f"patchmode schedule show {named}" if configuration else "patchmode schedule list"
+    fix = f"patchmode plan --failed-since {quote(str(since))} --out fix.json"
     audit = f"patchmode audit{schedule}"
     remedies = {
         FailureKind.PREREQUISITE: Remedy("Set exactly these machines, then apply the plan:", fix),

@@ -184,6 +184,15 @@ def test_every_reason_has_words_and_a_way_out() -> None:
         assert remedy_for(kind, since=WEEK, configuration=None, is_over=True).command is None
 
 
+def test_suggested_commands_can_be_copied() -> None:
+    """Whatever the group is called."""
+    odd = ResourceId.parse(
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg (EU)/providers/Microsoft.Maintenance/maintenanceConfigurations/n"
+    )
+    remedy = remedy_for(FailureKind.OFF, since=WEEK, configuration=odd, is_over=False)
+    assert remedy.command == f"patchmode audit --schedule '{odd}' --power deallocated --power stopped"
+
+
 def test_a_status_that_says_nothing_is_no_end() -> None:
     """Azure's words for it are not documented whole."""
     assert has_ended(run(status="completedWithWarnings"))

@@ -216,6 +216,23 @@ async def test_a_configuration_too_young_for_resource_graph_is_read_from_its_pro
     assert names(await taken(azure, Scope(schedules=(str(WEEKLY),)))) == ["vm1"]
 
 
+class Hidden(MaintenanceDouble):
+    """Configurations that the principal may not read."""
+
+    async def configuration(self, configuration_id: ResourceId) -> MaintenanceConfiguration:
+        raise ForbiddenError(f"GET {configuration_id} is refused", code="AuthorizationFailed", status=403)
+
+
+async def test_a_configuration_out_of_sight_is_known_by_what_attaches_it() -> None:
+    """It stands in another team's subscription; its assignments stand on one's own machines."""
+    azure = AzureDouble([machine("vm1")], schedules=Hidden(assignments=[assigned("vm1")]))
+    inventory = await taken(azure, Scope(schedules=(str(WEEKLY),)))
+    assert names(inventory) == ["vm1"]
+    assert inventory.notes == (f"Weekly itself could not be read, only what attaches it: GET {WEEKLY} is refused",)
+    with pytest.raises(UsageError, match="could not be read: GET"):
+        await taken(azure, Scope(schedules=(str(OTHER),)))
+
+
 async def test_a_schedule_that_hits_nothing_is_an_empty_scope() -> None:
     """As with every other selector."""
     azure = AzureDouble([machine("vm1")], schedules=schedules())
