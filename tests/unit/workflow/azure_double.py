@@ -9,6 +9,7 @@ from typing import Any
 from tests.unit.workflow.maintenance_double import MaintenanceDouble
 
 from patchmode.errors import ForbiddenError, RejectedError, UnsafeError
+from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
@@ -95,6 +96,8 @@ class AzureDouble:
     registrations: Mapping[str, str] = field(default_factory=dict)
     schedules: MaintenanceDouble = field(default_factory=MaintenanceDouble)
     """Set its lists; requests about schedules are counted as `graph` and `maintenance`."""
+    changes: Sequence[ResourceChange] = ()
+    """What Resource Graph records of who changed what; `changes` in `refused` refuses it."""
     is_writable: bool = False
     """Whether schedules and assignments may be written; machines never."""
 
@@ -216,6 +219,11 @@ class _GraphDouble:
 
     def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
         return self.azure.schedules.installations(scope, since=since)
+
+    async def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
+        recent = [one for one in self.azure.changes if one.at is None or one.at >= since]
+        async for page in self.azure.pages("changes", recent):
+            yield page
 
 
 class _ProviderDouble:
