@@ -186,9 +186,8 @@ def test_every_reason_has_words_and_a_way_out() -> None:
 
 def test_suggested_commands_can_be_copied() -> None:
     """Whatever the group is called."""
-    odd = ResourceId.parse(
-        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg (EU)/providers/Microsoft.Maintenance/maintenanceConfigurations/n"
-    )
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg (EU)"
+    odd = ResourceId.parse(f"{group}/providers/Microsoft.Maintenance/maintenanceConfigurations/n")
     remedy = remedy_for(FailureKind.OFF, since=WEEK, configuration=odd, is_over=False)
     assert remedy.command == f"patchmode audit --schedule '{odd}' --power deallocated --power stopped"
 
