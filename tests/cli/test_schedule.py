@@ -133,6 +133,7 @@ def test_attach_refuses_what_would_fail_and_does_the_rest(program: Program) -> N
     ends = {entry["id"].rpartition("/")[2]: entry for entry in found["results"]}
     assert {name: entry["result"] for name, entry in ends.items()} == {"web-04": "attached", "web-01": "refused"}
     fix = f"patchmode apply --ids {VM}/web-01 --then-attach {CONFIGURATIONS}/mc-weekly"
+    fix = f"patchmode apply --ids {VM}/web-01 --then-attach {CONFIGURATIONS}/mc-weekly"
     assert ends["web-01"]["fix"].casefold() == fix.casefold()
     assert [entry["id"].rpartition("/")[2] for entry in found["unreadable"]] == ["nowhere"]
     counts = found["counts"]

@@ -60,9 +60,8 @@ def write_machines(
     count, there = preview.writes, len(preview.unchanged)
     where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
-    already = (
-        f" {plural(there, 'machine')} {_have(there)} {'it already' if is_attach else 'none of it'}." if there else ""
-    )
+    state = "it already" if is_attach else "none of it"
+    already = f" {plural(there, 'machine')} {_have(there)} {state}." if there else ""
     say(f"{verb} {where} {preposition} {plural(count, 'machine')}.{already}", settings)
     if count:
         question = f"{verb} {preview.configuration.name} {preposition} {plural(count, 'machine')}?"
