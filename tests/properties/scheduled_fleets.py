@@ -51,6 +51,7 @@ DOUBTS = frozenset(
         "no duration",
         "two readings",
         "unseen configuration",
+        "same trigger",
     }
 )
 
@@ -405,6 +406,9 @@ def fleets(draw: st.DrawFn) -> Fleet:
         if number and dice.once_in(5):  # the same trigger as the one before, and perhaps the same settings
             document["properties"]["maintenanceWindow"] = dict(resources[-1]["properties"]["maintenanceWindow"])
             doubts = configurations[named[-1].lower()] | (doubts & {"platform mode"})
+            if dice.of(False, True):
+                document["properties"]["maintenanceWindow"]["duration"] = dice.of("03:00", "00:20")
+                doubts = (doubts - {"no duration"}) | {"same trigger"}
         resources.append(document)
         named += [document["id"], document["id"], document["id"]]
         configurations[document["id"].lower()] = doubts

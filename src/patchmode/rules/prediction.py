@@ -110,11 +110,10 @@ def _by_schedule(
 
 
 def _may_come_first(hit: ScheduleHit, first: ScheduleHit) -> bool:
-    """Whether a window of one hit may come before the first window that is certain: nobody knows when, or whether."""
+    """Whether a window of one hit may come before the first that is certain, or with it: of two at once, one fires."""
     if hit is first or hit.next.timing in _IDLE:
         return False
-    is_certain = hit.doubt is None and _is_live(hit)
-    return hit.next.window is None or (not is_certain and _start(hit) < _start(first))
+    return hit.next.window is None or _start(hit) <= _start(first)
 
 
 def _as_if_it_came(hit: ScheduleHit) -> ScheduleHit:

@@ -187,6 +187,28 @@ def test_a_doubtful_earlier_window_that_ends_otherwise_leaves_it_open() -> None:
     assert "'short'" in outcome.reason
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        hit("other", UNREADABLE),
+        hit("other", UNSEEN),
+        hit("other", TWO_READINGS),
+        hit("other", PLATFORM_SCHEDULE),
+        hit("other", coming(2)),
+    ],
+)
+def test_what_may_come_first_and_would_end_otherwise_leaves_it_open(other: ScheduleHit) -> None:
+    """Nobody knows when it opens, or which of two at one instant fires; where both end alike, it does not matter."""
+    short = hit("short", coming(2, minutes=10))
+    outcome = predict(READY, WINDOWS, attached(short, other))
+    assert outcome.kind is KIND.UNKNOWN
+    assert "'other'" in outcome.reason
+    assert "may come first" in outcome.reason
+    assert predict(READY, OFF, attached(short, other)).kind is KIND.SCHEDULE_FAILS
+    assert predict(AZURE, WINDOWS, attached(short, other)).kind is KIND.SCHEDULE_FAILS
+    assert predict(READY, WINDOWS, attached(hit("long", coming(2)), other)).kind is KIND.SCHEDULED
+
+
 def test_two_readings_of_a_rule_still_patch_the_machine() -> None:
     """The day is not known; that one comes is."""
     assert predict(READY, WINDOWS, attached(hit(following=TWO_READINGS))).kind is KIND.SCHEDULED
