@@ -31,7 +31,7 @@ async def audit(azure: Azure, scope: Scope, *, wanted: WantedSettings = DEFAULT_
     Raises:
         UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
-    inventory = await take_inventory(azure, scope, documents=False)
+    inventory = await take_inventory(azure, scope, documents=False, now=clock.now())
     now = clock.now()
     index = await look_up(azure, inventory.machines, now=now)
     return AuditReport(

@@ -53,7 +53,7 @@ async def make_plan(
     """
     if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
         raise UsageError("No setting was named.", advice="Give --to or another setting.")
-    inventory = await take_inventory(azure, scope, documents=True)
+    inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     swallowed = _swallowed(inventory)
     if swallowed is not None and not is_reviewed:
         raise swallowed
