@@ -6,6 +6,7 @@ Must not: read anything that is not JSON as a whole, or line by line; such text 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 from patchmode.model.pasted_log import LoggedError
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.log_errors import NO_ERRORS, Mention, error_in
+from patchmode.rules.log_text import plain
 
+_BEGIN = re.compile(r"^[\[{]", re.MULTILINE)
 Finder = Callable[[str], Iterable[Mention]]
 
 
@@ -46,14 +49,17 @@ def read_documents(text: str, find: Finder) -> tuple[list[Mention], dict[Resourc
 
 
 def _documents(text: str) -> list[Any]:
-    stripped = text.lstrip("\ufeff").strip()
-    if not stripped.startswith(("{", "[")):
+    """Every document, and before them what stands in front of the first: a warning, a shell's prompt."""
+    stripped = plain(text).strip()
+    start = _BEGIN.search(stripped)
+    if start is None:
         msg = "no JSON"
         raise ValueError(msg)
+    head, body = stripped[: start.start()], stripped[start.start() :]
     try:
-        return [json.loads(stripped)]
+        return [head, json.loads(body)]
     except ValueError:
-        return [json.loads(line) for line in stripped.splitlines() if line.strip()]
+        return [head, *(json.loads(line) for line in body.splitlines() if line.strip())]
 
 
 class _Walk:

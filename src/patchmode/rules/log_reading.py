@@ -24,8 +24,8 @@ LOOKED_FOR = (
 )
 """What a text is searched for, for the message about one that has none of it."""
 
-_SLASH = r"(?:\\{0,7}/|%(?:25){0,3}2F|\\{1,7}u002F)"
-"""Plain, escaped for JSON once or several times, or encoded for an address."""
+_SLASH = r"(?:\\{0,7}/|%(?:25){0,3}2F|\\{1,7}u002F|&#(?:x2F|47);)"
+"""Plain, escaped for JSON once or several times, or encoded for an address or for HTML."""
 _QUOTE = r"\\{0,7}[\"'`‘’“”]"
 _GUID = r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"
 _MARKS = r"\u0300-\u036f"

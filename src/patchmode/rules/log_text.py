@@ -58,17 +58,20 @@ def _at(entry: Break) -> int:
     return entry.at
 
 
+def plain(text: str) -> str:
+    """A text without colours and invisible letters, each letter in its composed form."""
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    return text if text.isascii() else normalize("NFC", text.translate(_INVISIBLE))
+
+
 def flatten(text: str) -> FlatText:
     """Put a text's broken lines together; linear in its length.
 
     Args:
         text: as pasted, any line ends, any length; empty gives an empty text.
     """
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
-    if not text.isascii():
-        text = normalize("NFC", text.translate(_INVISIBLE))
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = plain(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     parts: list[str] = []
     breaks: list[Break] = []
     starts: list[int] = []

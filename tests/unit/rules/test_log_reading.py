@@ -60,6 +60,8 @@ def errors(reading: LogReading) -> dict[str, LoggedError | None]:
         json.dumps(json.dumps({"id": vm("web-01")})).replace("/", "\\\\\\/"),
         vm("web-01").replace("/", "\\u002F"),
         f"\\u0027{vm('web-01')}\\u0027",
+        f"&quot;{vm('web-01').replace('/', '&#x2F;')}&quot;",
+        f"ResourceId : {vm('web-01')[:70]}\r\n             {vm('web-01')[70:]}\r\nName       : web-01",
         f"{vm('web-01')}/extensions/AzureMonitorLinuxAgent",
         f"{vm('web-01')}/providers/Microsoft.Maintenance/configurationAssignments/weekly",
         f"{vm('web-01')}/providers/Microsoft.Maintenance/applyUpdates/20301123020000",
@@ -199,7 +201,7 @@ def event(machine: str, *, failed: bool, message: str = SENTENCE) -> dict[str, o
     }
 
 
-@pytest.mark.parametrize("form", ["list", "value", "lines", "single", "indented"])
+@pytest.mark.parametrize("form", ["list", "value", "lines", "single", "indented", "coloured", "warned"])
 def test_an_activity_log_gives_every_machine_and_the_errors_of_those_that_failed(form: str) -> None:
     """A log that also has machines that succeeded must not blame them."""
     events = [event(vm("ok-1"), failed=False), event(vm("bad-1"), failed=True), event(arc("ok-2"), failed=False)]
@@ -208,6 +210,8 @@ def test_an_activity_log_gives_every_machine_and_the_errors_of_those_that_failed
         "value": json.dumps({"value": events}),
         "lines": "\n".join(map(json.dumps, events)),
         "single": json.dumps(events[1]),
+        "coloured": json.dumps(events, indent=2).replace('"id"', '\x1b[94m"id"\x1b[39;49;00m'),
+        "warned": f"WARNING: the log of [now] is long\n{json.dumps(events, indent=2)}\n",
         "indented": "\ufeff" + json.dumps(events, indent=2).replace("\n", "\r\n"),
     }[form]
     expected: dict[str, LoggedError | None] = {"ok-1": None, "bad-1": PREREQUISITE, "ok-2": None}
