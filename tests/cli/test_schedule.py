@@ -128,7 +128,7 @@ def test_attach_refuses_what_would_fail_and_does_the_rest(program: Program) -> N
     asked = program(*args)
     assert (asked.code, sent(program)) == (2, [])
     assert "nobody can be asked" in asked.err
-    assert "rg-app/web-01  prerequisite-missing" in asked.err
+    assert "  prerequisite-missing (1)\n      rg-app/web-01\n" in asked.err
     found = document(program, *args, "--yes", code=11)
     ends = {entry["id"].rpartition("/")[2]: entry for entry in found["results"]}
     assert {name: entry["result"] for name, entry in ends.items()} == {"web-04": "attached", "web-01": "refused"}

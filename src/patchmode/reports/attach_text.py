@@ -152,21 +152,23 @@ def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, 
 
 
 def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
-    """Equal reasons once, with their machines; the first one's way out stands for all."""
-    groups: dict[tuple[str, str], list[AttachResult]] = defaultdict(list)
+    """By rule or code: each reason once with its machines, then one way out for all of them."""
+    groups: dict[str, dict[str, list[AttachResult]]] = defaultdict(lambda: defaultdict(list))
     for entry in results:
         error = entry.error
-        groups[entry.rule or (error.code if error else ""), error.message if error else ""].append(entry)
-    for (name, message), members in groups.items():
-        yield f"  {paint('strong', some([_short(entry.id) for entry in members]))}{f'  {name}' if name else ''}"
-        if message:
-            yield from wrapped(message, paint=paint, indent=6)
+        groups[entry.rule or (error.code if error else "")][error.message if error else ""].append(entry)
+    for name, by_message in groups.items():
+        members = [entry for found in by_message.values() for entry in found]
+        yield f"  {paint('strong', name)} ({len(members):,})"
+        for message, found in by_message.items():
+            yield from wrapped(some([_short(entry.id) for entry in found]), paint=paint, indent=6)
+            if message:
+                yield from wrapped(message, paint=paint, indent=8)
+            if found[0].request_id:
+                yield f"        request id {found[0].request_id}"
         advice = _advice(name, members)
         if advice:
             yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
-        request = members[0].request_id
-        if request:
-            yield f"      request id {request}"
 
 
 def _advice(rule: str, members: Sequence[AttachResult]) -> str:

@@ -98,8 +98,8 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
     view = detail.schedule
     one = view.configuration
     yield paint("strong", printable(short(one.id)))
+    yield f"{_LEAF}{'Id':<11} {one.id}"
     facts = [
-        ("Id", str(one.id)),
         ("Runs", view.window_text),
         ("Recurrence", f"{one.window.recur_every or '(absent)'}, from {one.window.start or '(absent)'}"),
         ("Expires", one.window.expiration or "never"),
@@ -107,7 +107,7 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
         *_updates(detail),
     ]
     for name, text in facts:
-        yield from wrapped(f"{_LEAF}{name:<11} {text}", paint=paint, hang=14)
+        yield from _fact(name, text, paint)
     yield ""
     yield from _windows(detail.windows, view.next, paint)
     yield from _attached(view, paint)
@@ -200,6 +200,12 @@ def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
         f"{view.via[Via.DYNAMIC]:,}{doubt}",
         Cell(f"{worst.rule}{more}", _SEVERITY[worst.severity]) if worst else "",
     ]
+
+
+def _fact(name: str, text: str, paint: Paint) -> Iterator[str]:
+    # The name's blanks must not be taken for the gaps between words.
+    for number, line in enumerate(wrapped(text, paint=paint, indent=14)):
+        yield f"{_LEAF}{name:<11} {line[14:]}" if number == 0 else line
 
 
 def _updates(detail: ScheduleDetail) -> Iterator[tuple[str, str]]:

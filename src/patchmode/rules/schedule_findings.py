@@ -71,18 +71,20 @@ def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
 
 
 def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
-    groups: dict[tuple[str, RunForecast, str], list[Member]] = defaultdict(list)
+    groups: dict[tuple[str, RunForecast], list[Member]] = defaultdict(list)
     doubts: dict[str, list[Member]] = defaultdict(list)
     for member in view.members:
         if not member.is_certain:
             doubts[member.hit.doubt_rule or "unknown-filter-member"].append(member)
         elif member.forecast.rule is not None and member.forecast.result is not RunForecast.RUNS:
-            groups[member.forecast.rule, member.forecast.result, member.forecast.reason].append(member)
-    for (rule, result, reason), members in sorted(groups.items()):
+            groups[member.forecast.rule, member.forecast.result].append(member)
+    for (rule, result), members in sorted(groups.items()):
         if rule == view.next.rule:
             continue  # said once, of the configuration
         severity = Severity.NOTES if result is RunForecast.UNKNOWN else Severity.WARNS
-        yield _of_group(view, rule, severity, members, _sentence(reason))
+        yield _of_group(
+            view, rule, severity, members, _sentence("; ".join(dict.fromkeys(one.forecast.reason for one in members)))
+        )
     for rule, members in sorted(doubts.items()):
         yield _of_group(view, rule, Severity.NOTES, members, _sentence(members[0].hit.doubt or ""))
 

@@ -3,11 +3,14 @@
 Must not: say more than the texts say; what cannot be read is shown as it stands.
 """
 
+from collections.abc import Sequence
+
 from patchmode.model.schedule import DynamicScope, WindowRule
 from patchmode.rules.recurrence_grammar import (
     ORDINALS,
     WEEKDAYS,
     EveryDays,
+    EveryHours,
     EveryWeeks,
     MonthDays,
     MonthWeekday,
@@ -19,7 +22,7 @@ _STANDARD = " Standard Time"
 
 
 def window_text(rule: WindowRule) -> str:
-    """When a window rule runs: `Third Sunday +3 days 02:00-05:55 W. Europe`.
+    """When a window rule runs: `Third Sunday +3 days 02:00-05:55 W. Europe`, `every 8 hours from 22:00, 02:00 long UTC`.
 
     Returns:
         Never empty. A recurrence in no known form is shown as it stands, in quotes.
@@ -29,22 +32,25 @@ def window_text(rule: WindowRule) -> str:
 
 
 def recurrence_text(rule: WindowRule) -> str:
-    """On which days it runs: `every Tuesday`, `day 15 and 31 of every 2 months`."""
+    """How often or on which days it runs: `every 8 hours from 22:00`, `every Tuesday`, `day 15, 31 of every 2 months`."""
     match parse(rule.recur_every or ""):
+        case EveryHours(every=every):
+            start = moment(rule.start)
+            origin = f" from {start:%H:%M}" if start else ""
+            return f"every hour{origin}" if every == 1 else f"every {every} hours{origin}"
         case EveryDays(every=every):
             return "every day" if every == 1 else f"every {every} days"
         case EveryWeeks(every=every, weekdays=weekdays):
             start = moment(rule.start)
             days = weekdays or ((start.weekday(),) if start else ())
-            named = " and ".join(
-                filter(None, [", ".join(_weekday(day) for day in days[:-1]), *map(_weekday, days[-1:])])
-            )
+            named = _and([_weekday(day) for day in days])
             return f"every {named or 'week'}" if every == 1 else f"{named} of every {every} weeks".lstrip()
         case MonthDays(every=every, days=days):
             return f"day {', '.join(map(str, days))} of {_months(every)}"
-        case MonthWeekday(every=every, ordinal=ordinal, weekday=weekday, offset=offset):
+        case MonthWeekday(every=every, ordinals=ordinals, weekdays=weekdays, offset=offset):
             shift = f" {offset:+d} {'day' if abs(offset) == 1 else 'days'}" if offset else ""
-            named = f"{ORDINALS[ordinal].capitalize()} {_weekday(weekday)}{shift}"
+            weeks = _and([ORDINALS[ordinal] for ordinal in ordinals]).capitalize()
+            named = f"{weeks} {', '.join(map(_weekday, weekdays))}{shift}"
             return named if every == 1 else f"{named} of {_months(every)}"
         case _:
             return f"'{rule.recur_every}'" if rule.recur_every else "(no recurrence)"
@@ -75,7 +81,13 @@ def _hours(rule: WindowRule) -> str:
         return ""
     if duration is None:
         return f"{start:%H:%M}"
+    if isinstance(parse(rule.recur_every or ""), EveryHours):
+        return f"{rule.duration} long"
     return f"{start:%H:%M}-{start + duration:%H:%M}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _weekday(number: int) -> str:

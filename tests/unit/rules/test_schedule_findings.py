@@ -71,10 +71,10 @@ def test_members_are_told_by_reason() -> None:
             now=NOW,
         )
     )
+    assert found[1].message == "It is not prepared; another reason."
     told = {(one.rule, one.severity, tuple(subject.rpartition("/")[2] for subject in one.subjects)) for one in found}
     assert told == {
-        ("prerequisite-missing", Severity.WARNS, ("a", "b")),
-        ("prerequisite-missing", Severity.WARNS, ("c",)),
+        ("prerequisite-missing", Severity.WARNS, ("a", "b", "c")),
         ("off-at-window", Severity.WARNS, ("off",)),
         ("scale-set-member", Severity.NOTES, ("flex",)),
         ("tag-case", Severity.NOTES, ("maybe",)),
