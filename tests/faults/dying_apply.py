@@ -1,4 +1,6 @@
-"""`python -m tests.faults.dying_apply STATE_DIR AT COMMITTED`: apply, or resume the latest run, and die by SIGKILL.
+"""`python -m tests.faults.dying_apply STATE_DIR AT COMMITTED [SCHEDULE]`: apply, or resume the latest run, and die.
+
+It dies by SIGKILL. With SCHEDULE, the id of a maintenance configuration, the plan attaches it.
 
 AT is the number of the journal's step at which this process kills itself, before (COMMITTED 0) or after (1) that step
 is on the disk; -1: never. The target and the credential come from the environment, as for `patchmode` itself.
@@ -15,11 +17,13 @@ from typing import NoReturn
 from tests.unit.workflow.dying_journal import DyingJournal
 
 from patchmode.arm.session import connect
+from patchmode.model.attachment import AttachEnd
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.attach_wish import with_attachment
 from patchmode.workflow.clock import ScaledClock
 from patchmode.workflow.planning import make_plan
 
@@ -30,19 +34,23 @@ def die() -> NoReturn:
         time.sleep(1)
 
 
-async def main(state_dir: Path, at: int, committed: bool) -> None:
+async def main(state_dir: Path, at: int, committed: bool, schedule: str | None) -> None:
     store, clock = RunStore(state_dir), ScaledClock(10)
     wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
     async with connect(os.environ["PATCHMODE_CLOUD"], read_only=False, clock=clock) as azure:
         if store.latest() is None:
             plan = await make_plan(azure, Scope(everything=True), wanted, clock=clock)
+            if schedule is not None:
+                plan = await with_attachment(azure, plan, schedule, name=None, clock=clock, remark=lambda _: None)
             journal = store.create(plan)
         else:
             journal = store.open(for_writing=True)
         dying = DyingJournal(journal, at=at, committed=committed, die=die)
         report = await apply_plan(dying, azure, ApplyOptions(concurrency=1), clock=clock)
-        sys.stdout.write(f"{dying.steps} {report.state} {report.counts.applied} {report.counts.verified}\n")
+        attached = sum(one.result is AttachEnd.ATTACHED for one in report.attachments)
+        told = (dying.steps, report.state, report.counts.applied, report.counts.verified, attached)
+        sys.stdout.write(" ".join(map(str, told)) + "\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1", (*sys.argv[4:], None)[0]))
