@@ -97,6 +97,13 @@ class Board:
         for family in (MachineKind.VM, MachineKind.ARC):
             self.parts.get((machine_id.subscription_id, family), {}).pop(machine_id, None)
 
+    def look_by(self, age_s: float) -> None:
+        """Bring every first look forward to this age: operations were found to be quicker than was assumed."""
+        for flights in self.parts.values():
+            for flight in flights.values():
+                if not flight.looks:
+                    flight.due = min(flight.due, flight.since + age_s)
+
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
 

@@ -198,8 +198,8 @@ class Follower:
             if ends[flight.change.id] is None:
                 self._put_off(flight)
                 ends[flight.change.id] = self._given_up(flight)
-            elif flight.is_scout:
-                self._pace.scout_done(now - flight.since)
+            elif flight.is_scout and self._pace.scout_done(now - flight.since):
+                self._board.look_by(self._pace.typical_s)
         return list(ends.values())
 
     async def _conclude_all(

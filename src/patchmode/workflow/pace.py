@@ -47,10 +47,11 @@ class Pace:
             return min(LONGEST_S, max(FIRST_LOOK_S, age_s * SCOUT_GROWTH))
         return min(LONGEST_S, max(FIRST_LOOK_S, self.typical_s / 2, age_s * GROWTH))
 
-    def scout_done(self, age_s: float) -> None:
-        """A scout was found done at this age."""
+    def scout_done(self, age_s: float) -> bool:
+        """A scout was found done at this age. Whether it was the last: what is typical is known then."""
         self.scouted.append(age_s)
         self.typical_s = max(SHORTEST_S, median(self.scouted))
+        return len(self.scouted) == SCOUTS
 
     def sweep_done(self, due: int, done: int) -> None:
         """Of so many machines looked at for the first time, so many were done: correct an estimate that is far off."""

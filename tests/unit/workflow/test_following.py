@@ -231,6 +231,14 @@ def test_list_that_lags_is_not_believed() -> None:
     assert runs.apply_all(azure).counts.verified == 30
 
 
+def test_scouts_that_are_done_early_bring_the_first_looks_forward() -> None:
+    """A handful of machines whose operations are over at once must not wait for the recorded median of 5 s."""
+    began = VirtualLoop.elapsed()
+    report = runs.apply_all(fleet_of(5, duration_s=0.2))
+    assert report.counts.verified == 5
+    assert VirtualLoop.elapsed() - began < 3.0
+
+
 def test_pace_is_learned_from_scouts_and_corrected_by_first_looks() -> None:
     pace = Pace()
     assert [pace.enlist() for _ in range(4)] == [True, True, True, False]
