@@ -1,8 +1,9 @@
 """When a maintenance configuration runs: its windows in UTC and local time, or why that cannot be told.
 
-A window starts at the start's time of day in the configuration's own zone, on the dates that the recurrence names, and
-ends when its duration has elapsed. Where a clock is put forward over that time of day, the window starts that much
-later; where the time comes twice, it is the first of the two. No window starts after the expiration.
+A window starts at the start's time of day in the configuration's own zone, on the dates that the recurrence names, or
+every so many hours from the start, and ends when its duration has elapsed. Where a clock is put forward over that time
+of day, the window starts that much later; where the time comes twice, it is the first of the two. No window starts
+after the expiration.
 
 Must not: guess. Where two readings of a rule name different days, the day is not told.
 
@@ -13,10 +14,10 @@ how time libraries resolve such times.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from patchmode.model.schedule import NextWindow, Timing, Window, WindowRule
-from patchmode.rules.recurrence_grammar import LAST_DATE, Reading
+from patchmode.rules.recurrence_grammar import LAST_DATE, EveryHours, Reading
 from patchmode.rules.window_reading import ReadableRule, duration_of, instant, moment, quoted, read, unread_members
 
 NEVER_COMES = "window-never-comes"
@@ -25,10 +26,15 @@ UNCONFIRMED = "recurrence-unconfirmed"
 TOO_SHORT = "window-too-short"
 TOO_LONG = "window-too-long"
 BEFORE_MIDNIGHT = "start-before-midnight"
+TOO_OFTEN = "recurs-too-often"
 
 SHORTEST = timedelta(hours=1, minutes=30)
 LONGEST = timedelta(hours=3, minutes=55)
+LEAST_HOURS_BETWEEN = 6
+"""A guest schedule may repeat every 6 hours at most (Microsoft's article on maintenance configurations)."""
 _ADVISED_UNTIL = time(23, 45)
+_MONTHS_AHEAD = tuple(timedelta(days=30 * month) for month in range(1, 13))
+"""Clocks that are changed differ for longer than that from what they were at the start."""
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _MARGIN = timedelta(days=2)
 """A date's window starts at most this far from the same date in UTC, also where a zone once left out a whole day."""
@@ -62,12 +68,13 @@ def next_window(rule: WindowRule, *, after: datetime) -> NextWindow:
 def windows_between(rule: WindowRule, *, start: datetime, end: datetime) -> tuple[Window, ...]:
     """The windows that start at `start` or later and before `end`, in order.
 
-    Where two readings of the rule differ, the default one counts: weeks begin on Sunday, months count from the start's.
+    Where two readings of the rule differ, the default one counts: weeks begin on Sunday, months count from the start's,
+    hours as they elapse.
 
     Args:
         rule: as the configuration states it.
         start: aware.
-        end: aware. As many windows are answered as there are between; a daily rule has one a day.
+        end: aware. As many windows are answered as there are between; an hourly rule has up to 24 a day.
 
     Returns:
         Empty also for a rule that cannot be read.
@@ -96,6 +103,7 @@ def check_window_rule(rule: WindowRule) -> tuple[tuple[str, str], ...]:
     found = [*unread_members(rule), *_duration_limits(rule), *_advice_on_start(rule)]
     readable = read(rule)
     if isinstance(readable, ReadableRule):
+        found += _repetition_limit(rule, readable)
         found += _first_window(rule, readable)
     return tuple(found)
 
@@ -103,17 +111,36 @@ def check_window_rule(rule: WindowRule) -> tuple[tuple[str, str], ...]:
 def _starts(rule: ReadableRule, after: datetime, reading: Reading) -> Iterator[datetime]:
     """The instants at `after` or later at which it recurs, ascending, each once, whether or not it has expired."""
     after = max(after, _EARLIEST)
+    previous: datetime | None = None
+    for starts_at in _candidates(rule, after, reading):
+        # Where a clock left out an hour or a zone a day, what fell into it comes with what follows.
+        if starts_at >= after and (previous is None or starts_at > previous):
+            yield starts_at
+            previous = starts_at
+
+
+def _candidates(rule: ReadableRule, after: datetime, reading: Reading) -> Iterator[datetime]:
+    """The instants at which it recurs, from somewhat before `after` on."""
+    if isinstance(rule.recurrence, EveryHours):
+        yield from _every_hours(rule, rule.recurrence, after, reading)
+        return
     origin, clock = rule.start.toordinal(), rule.start.time()
     since = max((after.astimezone(rule.zone) - _MARGIN).toordinal(), origin)
     if since > LAST_DATE:
         return
-    previous: datetime | None = None
     for day in rule.recurrence.dates(origin, since, reading):
-        starts_at = instant(datetime.combine(date.fromordinal(day), clock), rule.zone)
-        # Where a zone left out a day, that day's window falls on the next day's.
-        if starts_at >= after and starts_at != previous:
-            yield starts_at
-            previous = starts_at
+        yield instant(datetime.combine(date.fromordinal(day), clock), rule.zone)
+
+
+def _every_hours(rule: ReadableRule, hours: EveryHours, after: datetime, reading: Reading) -> Iterator[datetime]:
+    """The start's multiples, read off the local clock or off one that stays as the local clock stood at the start."""
+    at_start = rule.start.replace(tzinfo=rule.zone).utcoffset() or timedelta()
+    clock = rule.zone if reading is Reading.BY_CLOCK else timezone(at_start)
+    step = timedelta(hours=hours.every)
+    since = (after.astimezone(clock) - _MARGIN).replace(tzinfo=None)
+    latest = datetime.combine(date.fromordinal(LAST_DATE), time())
+    for number in range(max(-((rule.start - since) // step), 0), (latest - rule.start) // step + 1):
+        yield instant(rule.start + number * step, clock)
 
 
 def _next(rule: WindowRule, readable: ReadableRule, after: datetime, reading: Reading) -> NextWindow:
@@ -152,6 +179,13 @@ def _advice_on_start(rule: WindowRule) -> Iterator[tuple[str, str]]:
         yield BEFORE_MIDNIGHT, f"it starts at {start:%H:%M}; Azure advises against starts between 23:45 and midnight"
 
 
+def _repetition_limit(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[str, str]]:
+    recurrence = readable.recurrence
+    if isinstance(recurrence, EveryHours) and recurrence.every < LEAST_HOURS_BETWEEN:
+        told = f"its recurrence {quoted(rule.recur_every)} repeats more often than every {LEAST_HOURS_BETWEEN} hours"
+        yield TOO_OFTEN, f"{told}, the most often that Azure accepts"
+
+
 def _first_window(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[str, str]]:
     """Whether the first window comes before the end, and whether readings of the rule differ within its first year."""
     start = instant(readable.start, readable.zone) if readable.start.year > 1 else _EARLIEST
@@ -162,7 +196,7 @@ def _first_window(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[st
         yield EXPIRED, f"it expires on {rule.expiration}, before its first window"
     elif first.rule is not None:
         yield first.rule, first.because
-    elif len(readable.recurrence.readings) > 1:
-        second = next_window(rule, after=first.window.starts_at + timedelta(minutes=1)) if first.window else first
-        if second.rule == UNCONFIRMED:
-            yield UNCONFIRMED, second.because
+    elif first.window is not None and len(readable.recurrence.readings) > 1:
+        ahead = _MONTHS_AHEAD if isinstance(readable.recurrence, EveryHours) else (timedelta(minutes=1),)
+        later = (next_window(rule, after=first.window.starts_at + passed) for passed in ahead)
+        yield from [(UNCONFIRMED, each.because) for each in later if each.rule == UNCONFIRMED][:1]

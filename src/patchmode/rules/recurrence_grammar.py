@@ -1,13 +1,19 @@
 """The grammar of `recurEvery`, and the dates that each form names.
 
+    [n]Hour(s)                                  every n hours, counted from the start
     [n]Day(s)                                   every n days, counted from the start
     [n]Week(s) [Weekday,…]                      on these weekdays of every n-th week, or on the start's own weekday
     [n]Month(s) day1[,day31]                    on these days of every n-th month; a day that a month lacks is left out
-    [n]Month(s) First|…|Last Weekday [OffsetN]  n days (−6 to 6) after that weekday of every n-th month
+    [n]Month(s) Week,… Weekday,… [OffsetN]      n days (−6 to 6) after each of these weekdays of every n-th month
 
-Source: the description of `recurEvery` in Microsoft's Python client for Maintenance. Letter case and blanks between the
-parts do not count. A bare `Month` stands in that description and is refused by the service (Terraform's Azure provider,
-issue 29738). Hourly rules are in use, but no document says how they count; they are none of these forms.
+A `Week` of the last form is First, Second, Third, Fourth or Last: `Third,Fourth Monday,Tuesday` is the third and fourth
+Monday and the third and fourth Tuesday of a month.
+
+Source: the description of `recurEvery` in Microsoft's Python client for Maintenance; hours, and several weeks or
+weekdays in a month, stand in recorded answers of the service (hours in 465 guest configurations of one subscription,
+lists in configurations for hosts and databases), which show the texts and not the windows that come of them. Letter
+case and blanks between the parts do not count. A bare `Month` stands in that description and is refused by the service
+(Terraform's Azure provider, issue 29738).
 
 Must not: know times of day and time zones (`recurrence.py` does).
 
@@ -41,10 +47,12 @@ class Reading(Enum):
     MONDAY = "a week begins on Monday"
     FROM_START = "months count from the start's own"
     MONTH_BEFORE = "the month before the start's counts too"
+    ELAPSED = "hours are counted as they elapse"
+    BY_CLOCK = "hours are counted on the local clock"
 
 
-class Recurrence(Protocol):
-    """One form of the grammar."""
+class DatedRecurrence(Protocol):
+    """A form of the grammar that names dates; the time of day is the start's."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -54,6 +62,21 @@ class Recurrence(Protocol):
     def dates(self, start: int, since: int, reading: Reading, /) -> Iterator[int]:
         """Its dates from `since` on, ascending; `since` is not before `start`, the date from which it counts."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class EveryHours:
+    """`8Hours`; the one form that names no dates."""
+
+    every: int
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """A clock that is changed parts the hours that elapsed from those that it shows."""
+        return (Reading.ELAPSED, Reading.BY_CLOCK)
+
+
+Recurrence = EveryHours | DatedRecurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +152,15 @@ class MonthDays:
 
 @dataclass(frozen=True, slots=True)
 class MonthWeekday:
-    """`Month Second Tuesday Offset4`."""
+    """`Month Second Tuesday Offset4`, `Month Third,Fourth Monday,Tuesday`."""
 
     every: int
-    ordinal: int
-    """0 to 3, and 4 for the last."""
-    weekday: int
-    """Monday is 0."""
+    ordinals: tuple[int, ...]
+    """0 to 3, and 4 for the last; ascending."""
+    weekdays: tuple[int, ...]
+    """Monday is 0; ascending. Each of them in each of the weeks."""
     offset: int = 0
-    """Days added, −6 to 6; they may lead into a neighbouring month."""
+    """Days added to each, −6 to 6; they may lead into a neighbouring month."""
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -147,21 +170,22 @@ class MonthWeekday:
         return (Reading.PLAIN,)
 
     def dates(self, start: int, since: int, reading: Reading) -> Iterator[int]:
-        """The weekday of every n-th month from the start's, shifted."""
+        """The weekdays of every n-th month from the start's, shifted."""
         origin = _month_of(start) - (reading is Reading.MONTH_BEFORE)
         month = _align(origin, _month_of(since) - 1, self.every)
         while month <= _LAST_MONTH:
-            day = self._in(month)
-            if day >= since:
-                yield day
+            first, length = _month(month)
+            # A set: in a month with four Mondays the fourth is the last.
+            for day in sorted({_nth(n, weekday, first, length) for n in self.ordinals for weekday in self.weekdays}):
+                if day + self.offset >= since:
+                    yield day + self.offset
             month += self.every
 
-    def _in(self, month: int) -> int:
-        first, length = _month(month)
-        day = first + (self.weekday - (first - 1)) % 7 + 7 * min(self.ordinal, 3)
-        if self.ordinal == len(ORDINALS) - 1 and day + 7 < first + length:
-            day += 7
-        return day + self.offset
+
+def _nth(ordinal: int, weekday: int, first: int, length: int) -> int:
+    """The nth such weekday of the month that begins on `first`."""
+    day = first + (weekday - (first - 1)) % 7 + 7 * min(ordinal, 3)
+    return day + 7 if ordinal == len(ORDINALS) - 1 and day + 7 < first + length else day
 
 
 def _align(origin: int, since: int, step: int) -> int:
@@ -182,12 +206,15 @@ def _month(month: int) -> tuple[int, int]:
 
 
 _WEEKDAY = "(?:" + "|".join(WEEKDAYS) + ")"
+_ORDINAL = "(?:" + "|".join(ORDINALS) + ")"
 _FLAGS = re.IGNORECASE | re.ASCII
 _DAYS = re.compile(r"([0-9]*)\s*days?", _FLAGS)
 _WEEKS = re.compile(rf"([0-9]*)\s*weeks?(?:\s+({_WEEKDAY}(?:\s*,\s*{_WEEKDAY})*))?", _FLAGS)
 _MONTH_DAYS = re.compile(r"([0-9]*)\s*months?\s+(day\s*[0-9]+(?:\s*,\s*day\s*[0-9]+)*)", _FLAGS)
 _MONTH_WEEKDAY = re.compile(
-    rf"([0-9]*)\s*months?\s+({'|'.join(ORDINALS)})\s+({_WEEKDAY})(?:\s+offset\s*(-?)\s*([0-6]))?", _FLAGS
+    rf"([0-9]*)\s*months?\s+({_ORDINAL}(?:\s*,\s*{_ORDINAL})*)\s+({_WEEKDAY}(?:\s*,\s*{_WEEKDAY})*)"
+    r"(?:\s+offset\s*(-?)\s*([0-6]))?",
+    _FLAGS,
 )
 _HOURS = re.compile(r"([0-9]*)\s*hours?", _FLAGS)
 
@@ -201,21 +228,22 @@ def parse(text: str) -> Recurrence | None:
         return EveryDays(every) if every else None
     if match := _WEEKS.fullmatch(stripped):
         every = _count(match[1])
-        named = {WEEKDAYS.index(name.strip().lower()) for name in (match[2] or "").split(",") if name.strip()}
-        return EveryWeeks(every, tuple(sorted(named))) if every else None
+        return EveryWeeks(every, _places(match[2] or "", WEEKDAYS)) if every else None
     if match := _MONTH_DAYS.fullmatch(stripped):
         return _month_days(_count(match[1]), match[2])
     if match := _MONTH_WEEKDAY.fullmatch(stripped):
         every, offset = _count(match[1]), int(match[5] or 0)
-        ordinal, weekday = ORDINALS.index(match[2].lower()), WEEKDAYS.index(match[3].lower())
-        return MonthWeekday(every, ordinal, weekday, -offset if match[4] else offset) if every else None
+        ordinals, weekdays = _places(match[2], ORDINALS), _places(match[3], WEEKDAYS)
+        return MonthWeekday(every, ordinals, weekdays, -offset if match[4] else offset) if every else None
+    if match := _HOURS.fullmatch(stripped):
+        every = _count(match[1], 24 * LAST_DATE)
+        return EveryHours(every) if every else None
     return None
 
 
-def hours_between(text: str) -> int | None:
-    """The hours of a rule such as `6Hours`, which says no more than that; None: it is no such rule."""
-    match = _HOURS.fullmatch(text.strip())
-    return None if match is None else _count(match[1])
+def _places(text: str, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Where the words of a comma list stand among the names, ascending, each once."""
+    return tuple(sorted({names.index(word.strip().lower()) for word in text.split(",") if word.strip()}))
 
 
 def _month_days(every: int, text: str) -> Recurrence | None:
@@ -223,6 +251,6 @@ def _month_days(every: int, text: str) -> Recurrence | None:
     return MonthDays(every, tuple(days)) if every and days[0] >= 1 and days[-1] <= 31 else None
 
 
-def _count(text: str) -> int:
+def _count(text: str, most: int = LAST_DATE) -> int:
     """The leading number; 1 where there is none. Beyond the calendar's days it makes no difference how large."""
-    return min(int(text.lstrip("0")[:12] or 0), LAST_DATE) if text else 1
+    return min(int(text.lstrip("0")[:12] or 0), most) if text else 1

@@ -5,18 +5,16 @@ Must not: find windows; `recurrence.py` does.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from patchmode.model.schedule import NextWindow, Timing, WindowRule
-from patchmode.rules.recurrence_grammar import Recurrence, hours_between, parse
+from patchmode.rules.recurrence_grammar import Recurrence, parse
 from patchmode.rules.time_zones import zone_of
 
 UNREADABLE = "unreadable-recurrence"
 UNKNOWN_ZONE = "unknown-time-zone"
-LEAST_HOURS_BETWEEN = 6
-"""A guest schedule may repeat every 6 hours at most (Microsoft's article on maintenance configurations)."""
 
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,2}):([0-5][0-9])", re.ASCII)
@@ -96,7 +94,7 @@ def duration_of(text: str | None) -> timedelta | None:
     return None if match is None else timedelta(hours=int(match[1]), minutes=int(match[2]))
 
 
-def instant(local: datetime, zone: ZoneInfo) -> datetime:
+def instant(local: datetime, zone: tzinfo) -> datetime:
     """A naive local time as UTC. One that the clock skips counts as if the clock stood as before; of two, the first.
 
     That is what Python's `fold` of 0 means.
@@ -120,11 +118,7 @@ def _no_such_zone(text: str | None) -> str:
 def _no_such_recurrence(text: str | None) -> str:
     if text is None or not text.strip():
         return "it has no recurrence, so it cannot be told whether it ever runs"
-    hours = hours_between(text)
-    if hours is None:
-        return f"its recurrence {quoted(text)} is in no form that Azure documents"
-    often = f" It may repeat every {LEAST_HOURS_BETWEEN} hours at most." if hours < LEAST_HOURS_BETWEEN else ""
-    return f"its recurrence {quoted(text)} is hourly; no document says how Azure counts the hours.{often}".rstrip(".")
+    return f"its recurrence {quoted(text)} is in no form that Azure documents or was seen to answer"
 
 
 def _unreadable(because: str) -> NextWindow:

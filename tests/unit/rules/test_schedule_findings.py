@@ -35,7 +35,8 @@ def test_a_good_schedule_has_no_finding() -> None:
     [
         (WindowRule("2030-01-01 03:00", "2030-01-15 00:00", "02:00", "UTC", "Day"), "schedule-expired"),
         (WindowRule("2030-02-01 03:00", None, "02:00", "UTC", "12Months day31"), "window-never-comes"),
-        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "6Hours"), "unreadable-recurrence"),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Fortnight"), "unreadable-recurrence"),
+        (WindowRule("2029-07-01 03:00", None, "02:00", "W. Europe Standard Time", "8Hours"), "recurrence-unconfirmed"),
         (WindowRule("2030-01-01 03:00", None, "02:00", "Middle-earth", "Day"), "unknown-time-zone"),
         (WindowRule("2030-01-01 03:00", None, "01:00", "UTC", "Day"), "window-too-short"),
         (WindowRule("2030-01-01 22:10", None, "02:00", "UTC", "Day"), "window-too-close"),
@@ -122,7 +123,9 @@ def test_assignments_without_machine_or_configuration() -> None:
         (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Day"), ["schedules-same-trigger"]),
         (WindowRule("2030-01-01 04:59", None, "02:00", "UTC", "Day"), ["schedules-overlap"]),
         (WindowRule("2030-01-01 05:00", None, "02:00", "UTC", "Day"), []),
-        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "6Hours"), []),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Fortnight"), []),
+        (WindowRule("2030-01-01 14:00", None, "02:00", "UTC", "12Hours"), ["schedules-overlap"]),
+        (WindowRule("2030-01-01 17:00", None, "02:00", "UTC", "12Hours"), []),
     ],
 )
 def test_overlaps(other: WindowRule, rules: list[str]) -> None:

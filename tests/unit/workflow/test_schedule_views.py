@@ -128,7 +128,7 @@ async def test_names_that_are_none_or_several() -> None:
 async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
     double = fleet()
     weekly = configuration(schedule_id("weekly"), WindowRule("2030-01-01 01:00", None, "02:00", "UTC", "Week Saturday"))
-    odd = configuration(schedule_id("odd"), WindowRule("2030-01-01 01:00", None, "02:00", "UTC", "6Hours"))
+    odd = configuration(schedule_id("odd"), WindowRule("2030-01-01 01:00", None, "02:00", "UTC", "Fortnight"))
     double.schedules.configurations += [weekly, odd]
     double.schedules.assignments += [assigned(ready("alone"), "weekly"), assigned(ready("alone"), "odd")]
     calendar = await next_windows(double, clock=CLOCK, days=3)
