@@ -3,26 +3,18 @@
 Must not: say more than the texts say; what cannot be read is shown as it stands.
 """
 
-from collections.abc import Sequence
+import re
 
 from patchmode.model.schedule import DynamicScope, WindowRule
-from patchmode.rules.recurrence_grammar import (
-    ORDINALS,
-    WEEKDAYS,
-    EveryDays,
-    EveryHours,
-    EveryWeeks,
-    MonthDays,
-    MonthWeekday,
-    parse,
-)
+from patchmode.rules.recurrence_grammar import ORDINALS, WEEKDAYS, parse
 from patchmode.rules.window_reading import duration_of, moment
 
 _STANDARD = " Standard Time"
+_FORM = re.compile(r"(\d*)\s*(hour|day|week|month)s?\s*(.*)", re.IGNORECASE | re.ASCII)
 
 
 def window_text(rule: WindowRule) -> str:
-    """When a window rule runs: `Third Sunday +3 days 02:00-05:55 W. Europe`, `every 8 hours from 22:00, 02:00 long UTC`.
+    """When a window rule runs: `Third Sunday +3 days 02:00-05:55 W. Europe`, `every 8 hours from 22:00 for 02:00 UTC`.
 
     Returns:
         Never empty. A recurrence in no known form is shown as it stands, in quotes.
@@ -32,28 +24,20 @@ def window_text(rule: WindowRule) -> str:
 
 
 def recurrence_text(rule: WindowRule) -> str:
-    """How often or on which days it runs: `every 8 hours from 22:00`, `every Tuesday`, `day 15, 31 of every 2 months`."""
-    match parse(rule.recur_every or ""):
-        case EveryHours(every=every):
-            start = moment(rule.start)
-            origin = f" from {start:%H:%M}" if start else ""
-            return f"every hour{origin}" if every == 1 else f"every {every} hours{origin}"
-        case EveryDays(every=every):
-            return "every day" if every == 1 else f"every {every} days"
-        case EveryWeeks(every=every, weekdays=weekdays):
-            start = moment(rule.start)
-            days = weekdays or ((start.weekday(),) if start else ())
-            named = _and([_weekday(day) for day in days])
-            return f"every {named or 'week'}" if every == 1 else f"{named} of every {every} weeks".lstrip()
-        case MonthDays(every=every, days=days):
-            return f"day {', '.join(map(str, days))} of {_months(every)}"
-        case MonthWeekday(every=every, ordinals=ordinals, weekdays=weekdays, offset=offset):
-            shift = f" {offset:+d} {'day' if abs(offset) == 1 else 'days'}" if offset else ""
-            weeks = _and([ORDINALS[ordinal] for ordinal in ordinals]).capitalize()
-            named = f"{weeks} {', '.join(map(_weekday, weekdays))}{shift}"
-            return named if every == 1 else f"{named} of {_months(every)}"
-        case _:
-            return f"'{rule.recur_every}'" if rule.recur_every else "(no recurrence)"
+    """On which days it runs: `every Tuesday`, `day 15, 31 of every 2 months`."""
+    text = (rule.recur_every or "").strip()
+    form = _FORM.fullmatch(text)
+    if form is None or parse(text) is None:
+        return f"'{text}'" if text else "(no recurrence)"
+    every, unit, rest = int(form[1] or 1), form[2].lower(), form[3].lower()
+    if unit == "week":
+        return _weeks(rule, every, rest)
+    if unit == "month":
+        return _months(every, rest)
+    told = f"every {unit}" if every == 1 else f"every {every} {unit}s"
+    start = moment(rule.start)
+    # An hourly rule has an origin instead of a time of day.
+    return f"{told} from {start:%H:%M}" if unit == "hour" and start is not None else told
 
 
 def scope_text(scope: DynamicScope) -> str:
@@ -79,20 +63,35 @@ def _hours(rule: WindowRule) -> str:
     start, duration = moment(rule.start), duration_of(rule.duration)
     if start is None:
         return ""
+    if "hour" in (rule.recur_every or "").lower():
+        return "" if duration is None else f"for {rule.duration}"
     if duration is None:
         return f"{start:%H:%M}"
-    if isinstance(parse(rule.recur_every or ""), EveryHours):
-        return f"{rule.duration} long"
     return f"{start:%H:%M}-{start + duration:%H:%M}"
 
 
-def _and(words: Sequence[str]) -> str:
+def _weeks(rule: WindowRule, every: int, rest: str) -> str:
+    start = moment(rule.start)
+    days = [day for day in WEEKDAYS if day in rest] or ([WEEKDAYS[start.weekday()]] if start else [])
+    named = _listed(days)
+    if every == 1:
+        return f"every {named or 'week'}"
+    return f"{named} of every {every} weeks" if named else f"every {every} weeks"
+
+
+def _months(every: int, rest: str) -> str:
+    of = "every month" if every == 1 else f"every {every} months"
+    numbers = re.findall(r"day\s*(\d+)", rest)
+    if numbers:
+        return f"day {', '.join(numbers)} of {of}"
+    offset = re.search(r"offset\s*(-?)\s*(\d)", rest)
+    shift = int(f"{offset[1]}{offset[2]}") if offset else 0
+    told = f" {shift:+d} {'day' if abs(shift) == 1 else 'days'}" if shift else ""
+    weeks = _listed([name for name in ORDINALS if name in rest]).capitalize()
+    named = f"{weeks} {', '.join(day.capitalize() for day in WEEKDAYS if day in rest)}"
+    return f"{named}{told}" if every == 1 else f"{named}{told} of {of}"
+
+
+def _listed(names: list[str]) -> str:
+    words = [name.capitalize() for name in names]
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _weekday(number: int) -> str:
-    return WEEKDAYS[number].capitalize()
-
-
-def _months(every: int) -> str:
-    return "every month" if every == 1 else f"every {every} months"

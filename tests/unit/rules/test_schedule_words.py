@@ -27,7 +27,10 @@ CONFIGURATION = ResourceId.parse(
         ("Month Third Sunday Offset3", "Third Sunday +3 days"),
         ("Month Second Tuesday Offset-1", "Second Tuesday -1 day"),
         ("3Months Last Friday", "Last Friday of every 3 months"),
-        ("6Hours", "'6Hours'"),
+        ("Month Third,Fourth Monday,Tuesday", "Third and fourth Monday, Tuesday"),
+        ("1Month First,Second,Last Friday Offset1", "First, second and last Friday +1 day"),
+        ("2Months last sunday,monday", "Last Monday, Sunday of every 2 months"),
+        ("6Fortnights", "'6Fortnights'"),
         (None, "(no recurrence)"),
     ],
 )
@@ -35,6 +38,23 @@ def test_recurrences(recurrence: str | None, told: str) -> None:
     """2026-12-06 is a Sunday, so a week without weekdays means Sundays."""
     rule = WindowRule("2026-12-06 02:00", None, "03:55", "W. Europe Standard Time", recurrence)
     assert window_text(rule) == f"{told} 02:00-05:55 W. Europe"
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "told"),
+    [
+        ("8Hours", "every 8 hours from 22:00 for 02:00 Pacific"),
+        ("6Hour", "every 6 hours from 22:00 for 02:00 Pacific"),
+        ("1Hours", "every hour from 22:00 for 02:00 Pacific"),
+    ],
+)
+def test_hours_have_an_origin_instead_of_a_time_of_day(recurrence: str, told: str) -> None:
+    assert window_text(WindowRule("2026-12-06 22:00", None, "02:00", "Pacific Standard Time", recurrence)) == told
+
+
+def test_hours_without_start_or_duration() -> None:
+    assert window_text(WindowRule("soon", None, "02:00", "UTC", "8Hours")) == "every 8 hours UTC"
+    assert window_text(WindowRule("2026-12-06 22:00", None, "x", "UTC", "8Hours")) == "every 8 hours from 22:00 UTC"
 
 
 def test_what_cannot_be_read_is_left_out() -> None:

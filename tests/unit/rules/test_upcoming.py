@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
         ("2030-12-01 02:00", "Month Second Tuesday Offset4", ["2030-12-14", "2031-01-18"]),
         ("2028-02-29 02:00", "12Months day29", ["2028-02-29", "2032-02-29"]),
         ("2026-11-01 02:00", "12Months day31", []),
-        ("2026-01-01 03:00", "6Hours", []),
+        ("2026-01-01 03:00", "Month Fifth Sunday", []),
     ],
 )
 def test_windows(start: str, recurrence: str, told: list[str]) -> None:
