@@ -132,7 +132,9 @@ def test_attach_refuses_what_would_fail_and_does_the_rest(program: Program) -> N
     found = document(program, *args, "--yes", code=11)
     ends = {entry["id"].rpartition("/")[2]: entry for entry in found["results"]}
     assert {name: entry["result"] for name, entry in ends.items()} == {"web-04": "attached", "web-01": "refused"}
+    assert ends["web-04"]["requestId"]
     fix = f"patchmode apply --ids {VM}/web-01 --then-attach {CONFIGURATIONS}/mc-weekly"
+    assert ends["web-04"]["requestId"]
     fix = f"patchmode apply --ids {VM}/web-01 --then-attach {CONFIGURATIONS}/mc-weekly"
     assert ends["web-01"]["fix"].casefold() == fix.casefold()
     assert [entry["id"].rpartition("/")[2] for entry in found["unreadable"]] == ["nowhere"]

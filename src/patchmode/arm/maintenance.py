@@ -9,6 +9,7 @@ specification), DELETE 200 without a body, or by the specification 204 where the
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from patchmode.arm.channel import Answer, Channel
@@ -77,7 +78,8 @@ class MaintenanceWriter:
         """Create or replace a configuration. See `ports.MaintenanceWriter.put_configuration`."""
         body = {"location": location, "tags": dict(tags), "properties": dict(properties)}
         asked = {**body, "id": str(configuration_id)}
-        return await self._put(str(configuration_id), configuration_id.subscription_id, body, configuration_of, asked)
+        place = configuration_id.subscription_id
+        return (await self._put(str(configuration_id), place, body, configuration_of, asked))[0]
 
     async def attach(
         self, machine_id: ResourceId, location: str, name: str, configuration_id: ResourceId
@@ -89,10 +91,11 @@ class MaintenanceWriter:
         """
         path = f"{machine_id}/{_CHILDREN}/{_segment(name)}"
         body = {"location": location, "properties": {"maintenanceConfigurationId": str(configuration_id)}}
-        found = await self._put(path, machine_id.subscription_id, body, _assignment, {**body, "id": path})
+        asked = {**body, "id": path}
+        found, request_id = await self._put(path, machine_id.subscription_id, body, _assignment, asked)
         if not isinstance(found, ConfigurationAssignment):
             raise _lost(f"PUT {path}", "the answer is not the assignment of a machine")
-        return found
+        return replace(found, request_id=request_id)
 
     async def detach(self, machine_id: ResourceId, name: str) -> bool:
         """Delete a static assignment. See `ports.MaintenanceWriter.detach`.
@@ -122,10 +125,10 @@ class MaintenanceWriter:
             "location": _GLOBAL if resource_group is None else next(iter(wanted.locations), _GLOBAL),
             "properties": {"maintenanceConfigurationId": str(configuration_id), "filter": filter_document(wanted)},
         }
-        found = await self._put(path, subscription_id, body, _assignment, {**body, "id": path})
+        found, request_id = await self._put(path, subscription_id, body, _assignment, {**body, "id": path})
         if not isinstance(found, DynamicScope):
             raise _lost(f"PUT {path}", "the answer is not a dynamic scope")
-        return found
+        return replace(found, request_id=request_id)
 
     async def detach_scope(self, subscription_id: str, resource_group: str | None, name: str) -> bool:
         """Delete a dynamic scope. See `ports.MaintenanceWriter.detach_scope`.
@@ -142,8 +145,10 @@ class MaintenanceWriter:
         body: Mapping[str, Any],
         read: Callable[[Mapping[str, Any]], T],
         asked: Mapping[str, Any],
-    ) -> T:
-        """Send, and read the answer; one without a body (recorded for `applyUpdates`) says that it was accepted.
+    ) -> tuple[T, str | None]:
+        """Send; what the answer shows, and its request id.
+
+        An answer without a body (recorded for `applyUpdates`) says that it was accepted.
 
         Raises:
             MaybeAppliedError: it was accepted, and what was answered cannot be read.
@@ -152,7 +157,7 @@ class MaintenanceWriter:
             self._channel.url(path, API), body, Spend(subscription_id.lower(), Verb.WRITES)
         )
         try:
-            return read(asked if answer.document is None else _object(answer.document))
+            return read(asked if answer.document is None else _object(answer.document)), answer.request_id
         except UnreadableRowError as error:
             raise _lost(f"PUT {path}", str(error), answer) from error
 

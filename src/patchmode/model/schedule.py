@@ -69,6 +69,8 @@ class ConfigurationAssignment:
     name: str
     machine: ResourceId
     configuration: ResourceId
+    request_id: str | None = field(default=None, compare=False)
+    """Azure's id of the request that wrote it; None: it was read, or the answer carried none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class DynamicScope:
     """None: the scope is the whole subscription."""
     configuration: ResourceId
     filter: ScopeFilter = field(default_factory=ScopeFilter)
+    request_id: str | None = field(default=None, compare=False)
+    """Azure's id of the request that wrote it; None: it was read, or the answer carried none."""
 
     @property
     def place(self) -> str:

@@ -9,6 +9,7 @@ from the machine's own provider.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError
 from patchmode.model.attachment import AttachEnd, AttachResult
@@ -78,8 +79,9 @@ async def attach_one(
     if obstacle is not None:
         return refused(str(machine.id), obstacle)
 
-    async def write() -> None:
-        await azure.maintenance_writer.attach(machine.id, machine.location, wanted, configuration.id)
+    async def write() -> str | None:
+        made = await azure.maintenance_writer.attach(machine.id, machine.location, wanted, configuration.id)
+        return made.request_id
 
     async def stands() -> bool:
         found = _of(await azure.maintenance.assignments_on(machine.id), configuration.id)
@@ -124,7 +126,7 @@ async def written(
     identifier: str,
     name: str,
     end: AttachEnd,
-    write: Callable[[], Awaitable[None]],
+    write: Callable[[], Awaitable[str | None]],
     as_wanted: Callable[[], Awaitable[bool]],
 ) -> AttachResult:
     """Write, repeating where the answer was lost, and read back.
@@ -133,7 +135,7 @@ async def written(
         identifier: of the machine or dynamic scope.
         name: of the assignment.
         end: what it is called when it stands as wanted.
-        write: sends the request.
+        write: sends the request; its answer's request id, where there is one.
         as_wanted: reads, and tells whether it now stands as wanted.
 
     Raises:
@@ -142,7 +144,7 @@ async def written(
     lost: RequestError | None = None
     for _ in range(TRIES):
         try:
-            await write()
+            request_id = await write()
         except MaybeAppliedError as error:
             lost = error
             if not await _seen(as_wanted):
@@ -150,7 +152,7 @@ async def written(
             return AttachResult(identifier, end, assignment=name, request_id=error.request_id)
         except RequestError as error:
             return _failed(identifier, name, error, lost)
-        return await _checked(identifier, name, end, as_wanted)
+        return replace(await _checked(identifier, name, end, as_wanted), request_id=request_id)
     assert lost is not None  # noqa: S101 - every other way out of the loop returns
     return AttachResult(
         identifier,

@@ -201,8 +201,8 @@ async def _carried_out(azure: Azure, preview: ScopePreview) -> AttachResult:
         return AttachResult(identifier, AttachEnd.UNCHANGED, assignment=scope.name)
     place = scope.subscription_id, scope.resource_group, scope.name
 
-    async def attach() -> None:
-        await azure.maintenance_writer.attach_scope(*place, scope.configuration, scope.filter)
+    async def attach() -> str | None:
+        return (await azure.maintenance_writer.attach_scope(*place, scope.configuration, scope.filter)).request_id
 
     async def detach() -> None:
         await azure.maintenance_writer.detach_scope(*place)
