@@ -1,0 +1,110 @@
+"""Attach and create reports: documents are what their structs say, lines name every end."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.rules.schedules import configuration_id, machine, member
+
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
+from patchmode.model.outcome import Difference, MachineError
+from patchmode.model.plan import Skipped, Unreadable
+from patchmode.model.schedule import Forecast, RunForecast, Window
+from patchmode.model.schedule_view import CreateReport
+from patchmode.model.target import Target
+from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, create_document, flat_row
+from patchmode.reports.attach_text import attach_lines, create_lines, draft_lines, member_lines
+from patchmode.reports.paint import Paint
+
+TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+WINDOW = Window(START, START.replace(hour=23), START)
+ERROR = MachineError("Conflict", "It was busy.", may_have_been_applied=False, advice="Try again.", http_status=409)
+
+
+def result(number: int, end: AttachEnd) -> AttachResult:
+    fine = end in {AttachEnd.ATTACHED, AttachEnd.DETACHED, AttachEnd.UNCHANGED}
+    return AttachResult(str(machine(f"vm{number}").id), end, error=None if fine else ERROR)
+
+
+@given(st.lists(st.sampled_from(AttachEnd), max_size=12), st.integers(0, 3), st.integers(0, 3))
+def test_counts_add_up_and_every_trouble_is_named(ends: list[AttachEnd], skipped: int, unreadable: int) -> None:
+    """Nothing that did not end well is left out of what a person reads."""
+    results = tuple(result(number, end) for number, end in enumerate(ends))
+    report = AttachReport(
+        AttachAction.ATTACH,
+        TARGET,
+        configuration_id(),
+        "finished",
+        results,
+        skipped=tuple(Skipped(machine(f"s{number}").id, "filter-os", "Left out.") for number in range(skipped)),
+        unreadable=tuple(Unreadable(f"/u{number}", "No.") for number in range(unreadable)),
+    )
+    counts = report.counts
+    assert counts.pop("scope") == sum(counts.values()) == len(ends) + skipped + unreadable
+    document = attach_document(report)
+    assert msgspec.json.decode(msgspec.json.encode(document), type=type(document)) == document
+    assert all(set(flat_row(one)) == set(ATTACH_COLUMNS) for one in results)
+    text = "\n".join(attach_lines(report, paint=Paint()))
+    in_trouble = [one for one in results if not one.is_fine]
+    shown = [one for one in in_trouble if f"rg/{one.id.rpartition('/')[2]}" in text or "more" in text]
+    assert shown == in_trouble
+    assert f"{len(ends) + skipped + unreadable} machine" in text
+
+
+def test_refusals_share_one_way_out() -> None:
+    """The ids go into a file; one command prepares and attaches them all."""
+    error = MachineError("Refused", "Not prepared.", may_have_been_applied=False, advice="fix")
+    fix = f"patchmode apply --ids X --then-attach {configuration_id()}"
+    results = tuple(
+        AttachResult(f"/vm{number}", AttachEnd.REFUSED, rule="prerequisite-missing", error=error, fix=fix)
+        for number in range(2)
+    )
+    report = AttachReport(AttachAction.ATTACH, TARGET, configuration_id(), "finished", results)
+    text = "\n".join(attach_lines(report, paint=Paint()))
+    assert text.count("→") == 1
+    assert f"patchmode apply --ids-file ids.json --then-attach {configuration_id()}" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "differences", "told"),
+    [
+        ("created", (), "a read afterwards shows what was sent."),
+        ("replaced", (Difference("properties.a", '"x"', "(absent)"),), 'properties.a: expected "x", found (absent)'),
+        ("unchanged", (), "Already as wanted, nothing was sent"),
+    ],
+)
+def test_creations(outcome: str, differences: tuple[Difference, ...], told: str) -> None:
+    report = CreateReport(TARGET, configuration_id(), outcome, {"a": {"b": [1]}}, (WINDOW,), (), differences)
+    text = "\n".join(create_lines(report, paint=Paint()))
+    assert told in text
+    assert ("shows what was sent" in text) is (outcome == "created")
+    document = create_document(report)
+    assert msgspec.json.decode(msgspec.json.encode(document), type=type(document)) == document
+
+
+def test_a_draft_shows_every_leaf_or_every_difference() -> None:
+    properties = {"window": {"start": "x", "days": ["a", "b"]}}
+    made = "\n".join(
+        draft_lines(configuration_id(), properties, (), (WINDOW,), (), text="daily", replaces=False, paint=Paint())
+    )
+    assert "    + window.start: x\n    + window.days: a, b" in made
+    assert "Thu 2030-01-31 22:00-23:00 +00:00  =  2030-01-31 22:00 UTC" in made
+    before = (Difference("properties.window.start", '"x"', '"y"'),)
+    changed = "\n".join(
+        draft_lines(configuration_id(), properties, before, (), (), text="daily", replaces=True, paint=Paint())
+    )
+    assert '    ~ window.start: "y" -> "x"' in changed
+    assert "No window comes." in changed
+
+
+def test_members_of_a_scope_are_told_by_what_becomes_of_them() -> None:
+    fails = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
+    text = "\n".join(
+        member_lines([member("a"), member("b", fails), member("c", doubt="the tag differs in case")], paint=Paint())
+    )
+    assert "It hits 3 machines now:" in text
+    assert "  will run (1)\n      rg/a\n  will fail (1)\n      rg/b\n      it is not prepared" in text
+    assert "  not known (1)\n      rg/c\n      the tag differs in case" in text
