@@ -24,7 +24,7 @@ COMMANDS = {
     "watch": "Look again and again, and tell only what moved.",
     "rollback": "Restore what a run changed, where Azure allows it.",
     "runs": "List, show and resume runs.",
-    "explain": "One machine in full: settings, rules, outcome, JSON.",
+    "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: who is hit, when, and will it work.",
     "doctor": "Who am I, where, and what is missing to do the job.",
     "demo": "The whole story on a local emulator; no Azure needed.",

@@ -27,11 +27,12 @@ def headline_lines(headline: Headline, *, paint: Paint) -> Iterator[str]:
 
 def change_lines(before: Headline, after: Headline, *, paint: Paint) -> Iterator[str]:
     """The numbers before and after a plan."""
+    width = max(len(f"{getattr(after, member):,}") for member, _, _ in _MEMBERS)
     for member, one, many in _MEMBERS:
         was: int = getattr(before, member)
         count: int = getattr(after, member)
         if was or count or member != "unknown":
-            yield from _line(f"{was:>6,} -> {count:,}", count, one, many, paint)
+            yield from _line(f"{was:>6,} -> {count:<{width},}", count, one, many, paint)
 
 
 def _line(numbers: str, count: int, one: str, many: str, paint: Paint) -> Iterator[str]:
