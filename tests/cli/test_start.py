@@ -14,7 +14,17 @@ from patchmode.cli.main import COMMANDS, program
 HEAVY = ("aiohttp", "azure", "rich", "msgspec", "jmespath", "sqlite3", "asyncio", "cryptography", "platformdirs")
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["plan", "--help"], ["runs", "--help"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["--version"],
+        ["plan", "--help"],
+        ["runs", "--help"],
+        ["schedule", "--help"],
+        ["schedule", "attach", "--help"],
+    ],
+)
 def test_help_loads_nothing_heavy(args: list[str]) -> None:
     """200 ms for help is kept by what is not imported; a time would depend on the machine."""
     code = (
