@@ -1,4 +1,4 @@
-"""Our windows against python-dateutil's: rrule for the days, its own zone rules for the clocks.
+"""Our windows against python-dateutil's: rrule for the days and hours, its own zone rules for the clocks.
 
 The judge shares no code with us, and is told the rules in its own terms: no text of the grammar reaches it.
 """
@@ -15,7 +15,7 @@ from dateutil import rrule, tz
 from patchmode.model.schedule import Timing, WindowRule
 from patchmode.rules.recurrence import next_window, windows_between
 
-CASES = 15_000
+CASES = 17_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ORDINALS = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
 ZONES = {
@@ -57,6 +57,8 @@ class Drawn:
     start: datetime
     days: Days
     readings: int
+    hours: int = 0
+    """Every so many hours; 0: it names days."""
 
 
 class Case(NamedTuple):
@@ -72,7 +74,7 @@ def rule_from(dice: random.Random, start: datetime) -> Drawn:
     every = dice.choice((1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 12))
     number = str(every) if every > 1 else dice.choice(("", "1"))
     plural = dice.choice(("", "s"))
-    form = dice.choice((_daily, _weekly, _weekly, _month_days, _month_weekday, _month_weekday))
+    form = dice.choice((_hourly, _daily, _weekly, _weekly, _month_days, _month_weekday, _month_weekday, _month_lists))
     drawn = form(dice, start, every, number, plural)
     return Drawn(dice.choice((drawn.text, drawn.text.lower(), f" {drawn.text} ")), drawn.kind, start, *drawn[2:])
 
@@ -82,6 +84,14 @@ class _Form(NamedTuple):
     kind: str
     days: Days
     readings: int
+    hours: int = 0
+
+
+def _hourly(dice: random.Random, start: datetime, _every: int, _number: str, plural: str) -> _Form:
+    every = dice.choice((1, 2, 3, 5, 6, 6, 7, 8, 8, 9, 12, 24, 36))
+    days = rrule.rrule(rrule.HOURLY, interval=every, dtstart=start)
+    number = str(every) if every > 1 else dice.choice(("", "1"))
+    return _Form(f"{number}Hour{plural}", "hours", lambda _first, _any: iter(days), 2, every)
 
 
 def _daily(_dice: random.Random, start: datetime, every: int, number: str, plural: str) -> _Form:
@@ -109,21 +119,36 @@ def _month_days(dice: random.Random, start: datetime, every: int, number: str, p
 
 
 def _month_weekday(dice: random.Random, start: datetime, every: int, number: str, plural: str) -> _Form:
-    ordinal, weekday, offset = dice.choice(list(ORDINALS)), dice.randrange(7), dice.randint(-6, 6)
+    ordinal, weekday = dice.choice(list(ORDINALS)), dice.randrange(7)
+    return _nth_weekdays(dice, start, every, f"{number}Month{plural}", [ordinal], [weekday])
+
+
+def _month_lists(dice: random.Random, start: datetime, every: int, number: str, plural: str) -> _Form:
+    ordinals = dice.sample(list(ORDINALS), dice.choice((1, 2, 2, 3, 5)))
+    weekdays = dice.sample(range(7), dice.choice((1, 2, 3, 5)))
+    return _nth_weekdays(dice, start, every, f"{number}Month{plural}", ordinals, weekdays)
+
+
+def _nth_weekdays(
+    dice: random.Random, start: datetime, every: int, month_text: str, ordinals: list[str], weekdays: list[int]
+) -> _Form:
+    """rrule takes each pair as one of its weekdays, such as TU(+2), and gives a day once that two of them name."""
+    offset = dice.randint(-6, 6)
     offset = dice.choice((0, offset, offset))
     shift = f" Offset{dice.choice(('', ' '))}{offset}" if offset else dice.choice(("", " Offset0"))
+    by = [rrule.weekday(weekday, ORDINALS[ordinal]) for ordinal in ordinals for weekday in weekdays]
 
     def days(_first: int, any_month: bool) -> Iterator[datetime]:
         month = start.replace(day=1)
         if any_month and every == 1:
             month = (month - timedelta(days=1)).replace(day=1)
-        by = rrule.weekday(weekday, ORDINALS[ordinal])
         for day in rrule.rrule(rrule.MONTHLY, interval=every, dtstart=month, byweekday=by):
             if day + timedelta(days=offset) >= start:
                 yield day + timedelta(days=offset)
 
-    text = f"{number}Month{plural} {ordinal} {WEEKDAYS[weekday]}{shift}"
-    kind = "last weekday" if ordinal == "Last" else "nth weekday"
+    comma = dice.choice((",", ", "))
+    text = f"{month_text} {comma.join(ordinals)} {comma.join(WEEKDAYS[weekday] for weekday in weekdays)}{shift}"
+    kind = "lists" if len(by) > 1 else "last weekday" if ordinals == ["Last"] else "nth weekday"
     return _Form(text, f"{kind} with offset" if offset else kind, days, 2 if every == 1 and offset > 0 else 1)
 
 
@@ -164,25 +189,45 @@ def instant_of(local: datetime, zone: Any) -> datetime:
     return utc.replace(tzinfo=UTC)
 
 
-def judged(case: Case, first_day: int = rrule.SU.weekday, any_month: bool = False) -> Iterator[datetime]:
-    """The judge's windows at `after` or later, in order."""
+def by_days(case: Case, is_default: bool) -> Iterator[datetime]:
+    """The judge's instants of a rule that names days, from shortly before `after` on."""
     horizon = case.after.replace(tzinfo=None) - timedelta(days=2)
+    first_day = (rrule.SU if is_default else rrule.MO).weekday
+    for local in case.drawn.days(first_day, not is_default):
+        if local >= horizon:
+            yield instant_of(local, case.zone)
+
+
+def by_hours(case: Case, is_default: bool, near: timedelta = timedelta(days=20)) -> Iterator[datetime]:
+    """The judge's instants of an hourly rule: as they elapse, or read off the local clock.
+
+    rrule counts hour by hour, which is slow: of an old start only the hours of the last days are counted by it.
+    """
+    start = case.drawn.start
+    naive = instant_of(start, case.zone).replace(tzinfo=None) if is_default else start
+    hours = int((case.after.replace(tzinfo=None) - near - naive).total_seconds()) // 3600
+    begin = naive + timedelta(hours=max(hours - hours % case.drawn.hours, 0))
+    for moment in rrule.rrule(rrule.HOURLY, interval=case.drawn.hours, dtstart=begin):
+        yield moment.replace(tzinfo=UTC) if is_default else instant_of(moment, case.zone)
+
+
+def judged(case: Case, is_default: bool = True) -> Iterator[datetime]:
+    """The judge's windows at `after` or later, in order, each once."""
     last = None if case.expires is None else instant_of(case.expires, case.zone)
-    for local in case.drawn.days(first_day, any_month):
-        if local < horizon:
-            continue
-        starts_at = instant_of(local, case.zone)
+    previous = None
+    for starts_at in (by_hours if case.drawn.hours else by_days)(case, is_default):
         if last is not None and starts_at > last:
             return
-        if starts_at >= case.after:
+        if starts_at >= case.after and starts_at != previous:
             yield starts_at
+        previous = starts_at
 
 
 def judged_next(case: Case) -> set[datetime | None]:
     """The next window by each reading that no document settles."""
     readings = {next(judged(case), None)}
     if case.drawn.readings > 1:
-        readings.add(next(judged(case, rrule.MO.weekday, any_month=True), None))
+        readings.add(next(judged(case, is_default=False), None))
     return readings
 
 
@@ -196,11 +241,13 @@ def agree(case: Case) -> str:
     if len(readings) > 1:
         expected = Timing.UNREADABLE if None in readings else Timing.COMING
         assert (found.timing, found.window, found.rule) == (expected, None, "recurrence-unconfirmed"), (case, found)
-        return "two readings"
+        return "two readings of hours" if case.drawn.hours else "two readings"
     (expected_start,) = readings
     assert found.window is not None, (case, found)
     assert found.window.starts_at == expected_start, (case, found, expected_start)
     assert found.window.ends_at - found.window.starts_at == timedelta(hours=2)
+    if case.drawn.hours:
+        return "hours"
     local = found.window.local_start.replace(tzinfo=None)
     skipped = (local.hour, local.minute) != (case.drawn.start.hour, case.drawn.start.minute)
     repeated = tz.datetime_ambiguous(local, case.zone)
@@ -214,7 +261,7 @@ def test_the_next_window_is_dateutils() -> None:
     assert covered.total() == CASES >= 10_000
     kinds = {"days", "weeks", "n weeks on weekdays", "month days", "month days 29 to 31", "nth weekday", "last weekday"}
     kinds |= {"nth weekday with offset", "last weekday with offset", "skipped hour", "repeated hour", "two readings"}
-    kinds |= {"over"}
+    kinds |= {"over", "hours", "two readings of hours", "lists", "lists with offset"}
     assert {kind for kind, count in covered.items() if count >= 100} >= kinds, covered
 
 
@@ -241,3 +288,17 @@ def test_old_starts_are_counted_from() -> None:
     dice = random.Random(10)
     covered = Counter(agree(case_from(dice, oldest_days=3650)) for _ in range(300))
     assert covered.total() == 300
+
+
+def test_hours_of_old_starts_are_counted_through() -> None:
+    """rrule counts them one by one over ten years, in a zone whose clocks are changed and in one without."""
+    after = datetime(2026, 12, 1, 3, 7, tzinfo=UTC)
+    start = datetime(2016, 7, 1, 22, 0)  # noqa: DTZ001 # local time
+    for name, hours in (("W. Europe Standard Time", 7), ("India Standard Time", 9), ("Pacific Standard Time", 36)):
+        drawn = Drawn(f"{hours}Hours", "hours", start, lambda _first, _any: iter(()), 2, hours)
+        rule = WindowRule("2016-07-01 22:00", None, "02:00", name, drawn.text)
+        case = Case(rule, drawn, tz.gettz(ZONES[name]), None, after)
+        for is_default in (True, False):
+            counted = by_hours(case, is_default, near=timedelta(days=5000))
+            assert next(each for each in counted if each >= after) == next(judged(case, is_default))
+        assert agree(case) == ("hours" if name.startswith("India") else "two readings of hours")
