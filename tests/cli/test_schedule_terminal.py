@@ -1,0 +1,74 @@
+"""`patchmode schedule` on a terminal: what is asked, and what a no or Ctrl-C leaves behind."""
+
+import sys
+from typing import Any
+
+import pytest
+from tests.cli.conftest import Program, Start
+from tests.cli.test_bad_input import sent
+from tests.cli.test_terminal import end, terminal
+
+__all__ = ["terminal"]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals on this system")
+
+PLACE = ("-s", "22222222-2222-2222-2222-222222222222", "-g", "rg-app")
+WEB = ("--resource-group", "rg-app", "--name", "web-0*")
+NEW = (
+    *("schedule", "create", "mc-new", *PLACE, "--location", "westeurope", "--start", "2030-12-01 02:00"),
+    *("--duration", "03:00", "--time-zone", "UTC", "--recur", "Week Sunday"),
+)
+
+
+def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
+    program = start("schedules")
+    for args, question in (
+        (("schedule", "attach", "mc-weekly", *WEB), "Attach mc-weekly to 2 machines?"),
+        (("schedule", "detach", "mc-nightly", "--all"), "Detach mc-nightly from 3 machines?"),
+        (("schedule", "attach", "mc-weekly", "--dynamic", "d", *PLACE, "--filter-os", "linux"), "Attach it?"),
+        (NEW, "Create mc-new?"),
+    ):
+        child = terminal(program, *args, "--no-color")
+        child.expect_exact(question)
+        child.sendline("n")
+        output, code = end(child)
+        assert code == 12
+        assert "Not confirmed: nothing was sent." in output
+    assert sent(program) == []
+
+
+def test_a_yes_is_carried_out(start: Start, terminal: Any) -> None:
+    """What is shown before the question names the machines that are refused, and why."""
+    program = start("schedules")
+    child = terminal(program, "schedule", "attach", "mc-weekly", *WEB, "--no-color")
+    child.expect_exact("Attach mc-weekly to 2 machines?")
+    before = str(child.before)
+    assert "Will be refused, nothing is sent for these (6):" in before
+    assert "prerequisite-missing (6)" in before
+    child.sendline("y")
+    output, code = end(child)
+    assert code == 11
+    assert "27 machines: 2 attached, 6 refused, 19 skipped." in output
+    assert sent(program) == ["PUT", "PUT"]
+
+
+def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any) -> None:
+    """From 25 machines on a letter is too easily typed."""
+    program: Program = start("schedules")
+    resources = program.served.emulator.state  # type: ignore[attr-defined]
+    for number in range(25):
+        stored = resources.get(
+            "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
+            "/providers/Microsoft.HybridCompute/machines/onprem-lin-01"
+        )
+        copy = {**stored.document, "id": f"{stored.id}-{number}", "name": f"onprem-lin-01-{number}"}
+        resources.put(copy, etag=None)
+    child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")
+    child.expect_exact("attaches 25 machines. Type the number to go on")
+    child.sendline("y")
+    assert end(child)[1] == 12
+    child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")
+    child.expect_exact("Type the number to go on")
+    child.sendline("25")
+    output, code = end(child)
+    assert code == 0
+    assert "25 attached" in output
