@@ -127,7 +127,7 @@ async def preview_detach(
     """
     configuration, identifier = await find_for_detach(azure, text)
     inventory = await take_inventory(azure, scope, documents=True)
-    gone, unreadable = _gone(inventory)
+    gone, unreadable = await _gone(azure, inventory, identifier)
     book = await read_all_schedules(azure)
     after = ScheduleIndex(_without(book, identifier, inventory), now=clock.now())
     attached = _attached(book, identifier)
@@ -307,9 +307,14 @@ def _check_room(attached: int, newcomers: list[Machine], configuration: Maintena
         )
 
 
-def _gone(inventory: Inventory) -> tuple[tuple[ResourceId, ...], tuple[Unreadable, ...]]:
-    """Machines named by id that are not there, and the rest of what could not be read."""
-    gone: list[ResourceId] = []
+async def _gone(
+    azure: Azure, inventory: Inventory, configuration: ResourceId
+) -> tuple[tuple[ResourceId, ...], tuple[Unreadable, ...]]:
+    """Machines named by id that are not there but still have the assignment, and the rest of what could not be read.
+
+    One that has none either is as likely a slip of the pen, so it stays among what could not be read.
+    """
+    gone: dict[ResourceId, Unreadable] = {}
     rest: list[Unreadable] = []
     for entry in inventory.unreadable:
         try:
@@ -319,10 +324,12 @@ def _gone(inventory: Inventory) -> tuple[tuple[ResourceId, ...], tuple[Unreadabl
             continue
         is_missing = parsed.full_type in KINDS and "notfound" in entry.reason.replace(" ", "").casefold()
         if is_missing:
-            gone.append(parsed)
+            gone[parsed] = entry
         else:
             rest.append(entry)
-    return tuple(gone), tuple(rest)
+    without = await _confirmed(azure, list(gone), configuration, is_there=False)
+    rest += [gone[machine_id] for machine_id in without]
+    return tuple(machine_id for machine_id in gone if machine_id not in without), tuple(rest)
 
 
 def _without(book: ScheduleBook, configuration: ResourceId, inventory: Inventory) -> ScheduleBook:

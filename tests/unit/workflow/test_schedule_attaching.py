@@ -150,6 +150,8 @@ async def test_an_orphaned_assignment_can_be_deleted() -> None:
     report = await carried(double, preview)
     assert (report.action, report.counts["detached"]) == (AttachAction.DETACH, 1)
     assert double.schedules.assignments == []
+    again = await carried(double, await preview_detach(double, str(schedule_id("retired")), scope, clock=CLOCK))
+    assert {name: count for name, count in again.counts.items() if count} == {"scope": 1, "unreadable": 1}
 
 
 # ------------------------------------------------------------------------------------------------ dynamic scopes
