@@ -194,6 +194,15 @@ class Profile:
         "PUT of a recurEvery such as 8Hours: accepted from 6 hours on (a recorded list of 2024 holds many), or "
         "refused, as the API's documentation does not name it.",
     )
+    hourly_count: Literal["elapsed", "local"] = switch(
+        "elapsed",
+        "The hours of a recurEvery such as 8Hours: those that elapse, or those that the clock of its time zone shows.",
+    )
+    week_list_recurrence: Literal["accepted", "refused"] = switch(
+        "accepted",
+        "PUT of a recurEvery such as Month Third,Fourth Monday,Tuesday for guest patching: accepted (recorded in the "
+        "scopes of hosts and databases), or refused, as the API's documentation does not name it.",
+    )
     configuration_delete: Literal["leaves-assignments", "removes-assignments", "refused"] = switch(
         "leaves-assignments",
         "DELETE of a configuration that assignments name: they stay and name nothing, go with it, or the DELETE is "

@@ -124,6 +124,14 @@ class TestWindows:
             expected = BEGINNING + "A maintenance window must not recur within 6 hours."
             assert _refusal(_guest(window={"recurEvery": rule})) == expected
 
+    def test_lists_of_weeks_and_weekdays(self) -> None:
+        """Recorded for hosts and databases; whether guest patching takes them is a switch."""
+        for rule in ("1Month Third,Fourth Monday,Tuesday", "1Month Last Thursday,Friday", "Month First,Last Sunday"):
+            assert _refusal(_guest(window={"recurEvery": rule})) == ""
+            expected = BEGINNING + f"The recurrence '{rule}' names more than one week or weekday of a month."
+            assert _refusal(_guest(window={"recurEvery": rule}), week_list_recurrence="refused") == expected
+        assert _refusal(_guest(window={"recurEvery": "Month Last Friday"}), week_list_recurrence="refused") == ""
+
     def test_no_window_and_no_recurrence_are_accepted(self) -> None:
         """A recorded configuration has no window; both kinds never run."""
         assert _refusal(_guest(window={"recurEvery": None})) == ""

@@ -15,11 +15,11 @@ from arm_emulator.providers.maintenance.windows import read_window
 def _openings(recur: str, start: str, count: int = 3, *, zone: str = "UTC", **switches: str) -> list[str]:
     rule = read_window({"startDateTime": start, "timeZone": zone, "recurEvery": recur, "duration": "02:00"})
     assert rule is not None
-    chosen = {"week_start": "sunday", "offset_month": "from-start-month", **switches}
+    chosen = {"week_start": "sunday", "offset_month": "from-start-month", "hourly_count": "elapsed", **switches}
     found: list[str] = []
     after = datetime(2020, 1, 1, tzinfo=UTC)
     while len(found) < count:
-        opening = rule.next_start(after, is_strict=True, **chosen)  # type: ignore[arg-type]  # two literals
+        opening = rule.next_start(after, is_strict=True, **chosen)  # type: ignore[arg-type]  # literals
         if opening is None:
             break
         found.append(f"{opening:%Y-%m-%d %H:%M}")
@@ -50,11 +50,65 @@ def _openings(recur: str, start: str, count: int = 3, *, zone: str = "UTC", **sw
         ),
         ("12Months day29", "2023-02-28 08:00", ["2024-02-29 08:00", "2028-02-29 08:00", "2032-02-29 08:00"]),
         ("12Months day31", "2026-04-01 08:00", []),
+        ("8Hours", "2026-03-02 22:00", ["2026-03-02 22:00", "2026-03-03 06:00", "2026-03-03 14:00"]),
+        ("6Hour", "2026-02-28 20:10", ["2026-02-28 20:10", "2026-03-01 02:10", "2026-03-01 08:10"]),
+        ("hour", "2026-03-02 22:00", ["2026-03-02 22:00", "2026-03-02 23:00", "2026-03-03 00:00"]),
+        (
+            "1Month Third,Fourth Monday,Tuesday",
+            "2026-03-17 08:00",
+            ["2026-03-17 08:00", "2026-03-23 08:00", "2026-03-24 08:00", "2026-04-20 08:00", "2026-04-21 08:00"],
+        ),
+        (
+            "1Month Last Thursday,Friday",
+            "2026-03-01 08:00",
+            ["2026-03-26 08:00", "2026-03-27 08:00", "2026-04-24 08:00"],
+        ),
+        # The fourth Sunday of April 2026 is its last; May has a fifth.
+        (
+            "Month last, fourth sunday",
+            "2026-04-01 08:00",
+            ["2026-04-26 08:00", "2026-05-24 08:00", "2026-05-31 08:00"],
+        ),
+        (
+            "Month First Monday,Wednesday Offset-1",
+            "2026-03-31 08:00",
+            ["2026-03-31 08:00", "2026-04-05 08:00", "2026-05-03 08:00"],
+        ),
     ],
 )
 def test_a_rule_opens_at(recur: str, start: str, openings: list[str]) -> None:
     """Worked out by hand on a calendar."""
-    assert _openings(recur, start) == openings
+    assert _openings(recur, start, max(3, len(openings))) == openings
+
+
+@pytest.mark.parametrize(
+    ("zone", "switch", "openings"),
+    [
+        # 20:00 PST, then either six real hours (03:00 PDT), or 02:00, which is left out and moves to 03:00 PDT.
+        ("Pacific Standard Time", "elapsed", ["2026-03-08 04:00", "2026-03-08 10:00", "2026-03-08 16:00"]),
+        ("Pacific Standard Time", "local", ["2026-03-08 04:00", "2026-03-08 10:00", "2026-03-08 15:00"]),
+        ("India Standard Time", "elapsed", ["2026-03-07 14:30", "2026-03-07 20:30", "2026-03-08 02:30"]),
+        ("India Standard Time", "local", ["2026-03-07 14:30", "2026-03-07 20:30", "2026-03-08 02:30"]),
+    ],
+)
+def test_what_an_hour_is_is_a_switch(zone: str, switch: str, openings: list[str]) -> None:
+    """It matters once a clock was changed since the start."""
+    assert _openings("6Hours", "2026-03-07 20:00", zone=zone, hourly_count=switch) == openings
+
+
+def test_an_hour_that_the_clock_leaves_out_gives_no_second_window() -> None:
+    """02:30 does not exist that night in the Pacific zone and falls on 03:30."""
+    rule = read_window({"startDateTime": "2026-03-07 23:30", "timeZone": "Pacific Standard Time", "recurEvery": "Hour"})
+    assert rule is not None
+    found, after = [], datetime(2026, 3, 8, 9, tzinfo=UTC)
+    for _ in range(3):
+        opening = rule.next_start(
+            after, week_start="sunday", offset_month="from-start-month", hourly_count="local", is_strict=True
+        )
+        assert opening is not None
+        found.append(f"{opening:%H:%M}")
+        after = opening
+    assert found == ["09:30", "10:30", "11:30"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +153,10 @@ def test_daylight_saving(zone: str, start: str, instant: str) -> None:
 
 @pytest.mark.parametrize(
     "recur",
-    ["", "Month", "2Months", "6Hours", "Hour", "0Days", "Day Monday", "Week Funday", "Week day1", "Month day0",
-     "Month day32", "Month Fifth Monday", "Month First Monday Offset7", "Month day1,First Monday", "-1Day", "Year"],
+    ["", "Month", "2Months", "0Hours", "Hour 3", "6Hourss", "0Days", "Day Monday", "Week Funday", "Week day1",
+     "Month day0", "Month day32", "Month Fifth Monday", "Month First Monday Offset7", "Month First,Fifth Monday",
+     "Month First Monday,Funday", "Month First,,Third Monday", "Month First Monday,", "Month Third Monday Tuesday",
+     "Month day1,First Monday", "-1Day", "Year"],
 )  # fmt: skip
 def test_what_the_grammar_does_not_have(recur: str) -> None:
     """Each refusal is a sentence."""
@@ -131,6 +187,36 @@ def test_a_window_that_is_open_already_is_not_run() -> None:
     assert opening == datetime(2026, 3, 3, 20, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("changes", "starts"),
+    [
+        (
+            {"recurEvery": "8Hours", "startDateTime": "2016-01-01 22:00"},
+            ["2026-03-02T14:00", "2026-03-02T22:00", "2026-03-03T06:00"],
+        ),
+        (
+            {"recurEvery": "1Month First,Last Monday,Tuesday"},
+            ["2026-03-02T20:00", "2026-03-03T20:00", "2026-03-30T20:00", "2026-03-31T20:00"],
+        ),
+    ],
+)
+def test_what_stands_in_recorded_exchanges_only_runs_too(changes: dict[str, str], starts: list[str]) -> None:
+    """The clock is pushed past the last of them."""
+    estate = Estate(*with_members(prepared(), window=changes))
+    last = datetime.fromisoformat(starts[-1]).replace(tzinfo=UTC)
+    estate.advance(seconds=(last - estate.clock.now()).total_seconds() + 3600)
+    assert [run["startDateTime"] for run in estate.runs()] == [f"{start}:00Z" for start in starts]
+
+
+@pytest.mark.parametrize(("switch", "start"), [("elapsed", "2026-03-30T05:00:00Z"), ("local", "2026-03-30T04:00:00Z")])
+def test_the_clock_runs_hours_as_the_switch_counts_them(switch: str, start: str) -> None:
+    """22:00 on 28 March in Berlin is 21:00 in UTC; the clocks go forward that night."""
+    window = {"recurEvery": "8Hours", "startDateTime": "2026-03-28 22:00", "timeZone": "W. Europe Standard Time"}
+    at = datetime(2026, 3, 30, 0, tzinfo=UTC)
+    estate = Estate(*with_members(prepared(), window=window), at=at, hourly_count=switch).advance(hours=9)
+    assert [run["startDateTime"] for run in estate.runs()] == [start]
+
+
 def _judged(recur: str, start: date, end: date) -> list[date]:
     """The dates of a rule by looking at every day in turn: slow, and written apart from the code under test."""
     words = recur.split()
@@ -152,14 +238,20 @@ def _judged(recur: str, start: date, end: date) -> list[date]:
         if words[1].startswith("day"):
             chosen = [day for day in of_month if f"day{day.day}" in words[1].split(",")]
         else:
-            matching = [day for day in of_month if calendar.day_name[day.weekday()] == words[2]]
-            nth = {"First": 0, "Second": 1, "Third": 2, "Fourth": 3, "Last": -1}[words[1]]
-            chosen = [matching[nth] + timedelta(days=int(words[3].removeprefix("Offset")) if len(words) > 3 else 0)]
+            shift = timedelta(days=int(words[3].removeprefix("Offset")) if len(words) > 3 else 0)
+            chosen = [day + shift for day in of_month if _is_named(day, length, words[1], words[2])]
         found += [day for day in chosen if start <= day < end]
     return found
 
 
+def _is_named(day: date, length: int, weeks: str, weekdays: str) -> bool:
+    """Whether a day of a month that long is one of those weekdays in one of those weeks."""
+    own = {("First", "Second", "Third", "Fourth", "Fifth")[(day.day - 1) // 7], "Last" if day.day > length - 7 else ""}
+    return calendar.day_name[day.weekday()] in weekdays.split(",") and not own.isdisjoint(weeks.split(","))
+
+
 _NAMES = st.sampled_from([name.capitalize() for name in WEEKDAYS])
+_WEEKS = st.sampled_from(["First", "Second", "Third", "Fourth", "Last"])
 _EVERY = st.sampled_from(["", "1", "2", "3", "5", "13"])
 _RULES = st.one_of(
     st.builds("{}Days".format, _EVERY),
@@ -172,8 +264,8 @@ _RULES = st.one_of(
     st.builds(
         "{}Months {} {}{}".format,
         _EVERY,
-        st.sampled_from(["First", "Second", "Third", "Fourth", "Last"]),
-        _NAMES,
+        st.lists(_WEEKS, min_size=1, max_size=5, unique=True).map(",".join),
+        st.lists(_NAMES, min_size=1, max_size=4, unique=True).map(",".join),
         st.sampled_from(["", *(f" Offset{number}" for number in range(-6, 7))]),
     ),
 )
@@ -187,9 +279,37 @@ def test_rules_agree_with_a_look_at_every_day(recur: str, start: date, skipped: 
     after = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=skipped)
     found = []
     for _ in range(4):
-        opening = rule.next_start(after, week_start="sunday", offset_month="from-start-month", is_strict=True)
+        opening = rule.next_start(
+            after, week_start="sunday", offset_month="from-start-month", hourly_count="elapsed", is_strict=True
+        )
         assert opening is not None
         found.append(opening.date())
         after = opening
     wanted = [day for day in _judged(recur, start, date(2060, 1, 1)) if day >= start + timedelta(days=skipped)]
     assert found == wanted[:4]
+
+
+@given(
+    every=st.integers(1, 40),
+    start=st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 31)),  # noqa: DTZ001  local
+    after_h=st.integers(-100, 12_000),
+    zone=st.sampled_from(["UTC", "W. Europe Standard Time", "Lord Howe Standard Time", "Pacific Standard Time"]),
+    switch=st.sampled_from(["elapsed", "local"]),
+)
+def test_hours_agree_with_a_count_from_the_start(
+    every: int, start: datetime, after_h: int, zone: str, switch: str
+) -> None:
+    """Hour by hour from the start, without the step that reaches a late day at once."""
+    start = start.replace(second=0, microsecond=0)
+    window = {"startDateTime": f"{start:%Y-%m-%d %H:%M}", "timeZone": zone, "recurEvery": f"{every}Hours"}
+    rule, tz = read_window(window), zone_of(zone)
+    assert rule is not None
+    first = start.replace(tzinfo=tz).astimezone(UTC)
+    after = first + timedelta(hours=after_h, minutes=7)
+    at, local = first, start
+    while at < after:
+        at, local = at + timedelta(hours=every), local + timedelta(hours=every)
+        if switch == "local":
+            at = local.replace(tzinfo=tz).astimezone(UTC)
+    chosen = {"week_start": "sunday", "offset_month": "from-start-month", "hourly_count": switch}
+    assert rule.next_start(after, **chosen) == at  # type: ignore[arg-type]  # literals

@@ -155,7 +155,10 @@ def _is_opening(emulator: "Emulator", configuration: Stored, starts: datetime) -
     rule = read_window((configuration.document.get("properties") or {}).get("maintenanceWindow"))
     profile = emulator.profile
     return rule is not None and starts == rule.next_start(
-        starts, week_start=profile.recurrence_week_start, offset_month=profile.recurrence_offset_month
+        starts,
+        week_start=profile.recurrence_week_start,
+        offset_month=profile.recurrence_offset_month,
+        hourly_count=profile.hourly_count,
     )
 
 

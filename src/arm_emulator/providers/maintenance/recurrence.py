@@ -1,9 +1,12 @@
 """``recurEvery`` and ``timeZone`` of a maintenance window: the grammar, and the dates that a rule names.
 
-Pure: no state, no clock. Times of day, daylight saving and expiry belong to ``windows``; this module deals in dates.
+Pure: no state, no clock. Times of day, daylight saving and expiry belong to ``windows``, and so do rules in hours; this
+module deals in dates.
 
 Source: the documentation of ``MaintenanceWindow.recurEvery`` and ``timeZone`` in azure-mgmt-maintenance 2.1; that a
-bare ``Month`` is refused: hashicorp/terraform-provider-azurerm issue 29738.
+bare ``Month`` is refused: hashicorp/terraform-provider-azurerm issue 29738. Rules in hours (``8Hours``) and lists in
+monthly rules (``1Month Third,Fourth Monday,Tuesday``) stand in recorded answers only; what they mean is read off the
+documented forms.
 """
 
 import calendar
@@ -23,9 +26,13 @@ ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 WeekStart = Literal["sunday", "monday"]
 OffsetMonth = Literal["from-start-month", "any-month"]
 
-_RULE = re.compile(r"^(?P<every>\d+)?\s*(?P<unit>day|week|month)s?(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
+_RULE = re.compile(r"^(?P<every>\d+)?\s*(?P<unit>hour|day|week|month)s?(?:\s+(?P<rest>\S.*))?$", re.IGNORECASE)
 _MONTH_DAY = re.compile(r"^day\s*(?P<day>\d{1,2})$", re.IGNORECASE)
-_NTH = re.compile(r"^(?P<ordinal>[a-z]+)\s+(?P<weekday>[a-z]+)(?:\s+offset\s*(?P<offset>[+-]?\s*\d+))?$", re.IGNORECASE)
+_NTH = re.compile(
+    r"^(?P<ordinals>[a-z]+(?:\s*,\s*[a-z]+)*)\s+(?P<weekdays>[a-z]+(?:\s*,\s*[a-z]+)*)"
+    r"(?:\s+offset\s*(?P<offset>[+-]?\s*\d+))?$",
+    re.IGNORECASE,
+)
 _LARGEST_OFFSET = 6
 _LONGEST_MONTH = 31
 _LONGEST_STEP = 100_000
@@ -34,6 +41,13 @@ _LONGEST_STEP = 100_000
 
 class RecurrenceError(ValueError):
     """A ``recurEvery`` that the grammar does not have. Its text is a whole sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hourly:
+    """Every n hours from the start; it names no dates."""
+
+    every: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +77,44 @@ class MonthlyByDay:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyByWeekday:
-    """On the nth weekday of every n-th month from the start's month, moved by some days."""
+    """On the nth weekdays of every n-th month from the start's month, moved by some days."""
 
     every: int
-    ordinal: int
+    ordinals: frozenset[int]
     """1 to 4; -1 for the last."""
-    weekday: int
+    weekdays: frozenset[int]
+    """Each of them as often as there are ordinals."""
     offset: int
     """Days, -6 to 6; the result may lie in another month."""
 
 
-Recurrence = Daily | Weekly | MonthlyByDay | MonthlyByWeekday
+DatedRecurrence = Daily | Weekly | MonthlyByDay | MonthlyByWeekday
+Recurrence = Hourly | DatedRecurrence
 
 
 def parse(recur_every: str) -> Recurrence:
     """What a ``recurEvery`` says; case does not matter and blanks are tolerated.
 
     Args:
-        recur_every: e.g. ``Day``, ``3Days``, ``2Weeks Saturday,Sunday``, ``Month day1,day15``,
-            ``Month Second Tuesday Offset4``.
+        recur_every: e.g. ``8Hours``, ``Day``, ``3Days``, ``2Weeks Saturday,Sunday``, ``Month day1,day15``,
+            ``Month Second Tuesday Offset4``, ``Month First,Third Monday,Tuesday``.
 
     Raises:
-        RecurrenceError: for anything else, hourly rules and a bare ``Month`` included.
+        RecurrenceError: for anything else, a bare ``Month`` included.
     """
     text = recur_every.strip() if isinstance(recur_every, str) else ""
     match = _RULE.match(text)
     if match is None:
-        raise RecurrenceError(f"The recurrence '{recur_every}' is neither daily nor weekly nor monthly.")
+        raise RecurrenceError(f"The recurrence '{recur_every}' is neither hourly nor daily nor weekly nor monthly.")
     every = int(match["every"] or 1)
     if not 1 <= every <= _LONGEST_STEP:
         raise RecurrenceError(f"The recurrence '{recur_every}' repeats every {every} times; it must be at least 1.")
     rest = (match["rest"] or "").strip()
     unit = match["unit"].lower()
-    if unit == "day":
+    if unit in ("hour", "day"):
         if rest:
-            raise RecurrenceError(f"A daily recurrence takes nothing after it, not '{rest}'.")
-        return Daily(every)
+            raise RecurrenceError(f"A recurrence in {unit}s takes nothing after it, not '{rest}'.")
+        return Hourly(every) if unit == "hour" else Daily(every)
     if unit == "week":
         return Weekly(every, frozenset(_weekday(name) for name in rest.split(",")) if rest else frozenset())
     return _monthly(every, rest)
@@ -121,16 +137,18 @@ def _monthly(every: int, rest: str) -> Recurrence:
             raise RecurrenceError(f"'{rest}' names a day that no month has.")
         return MonthlyByDay(every, tuple(days))
     match = _NTH.match(rest)
-    if match is None or match["ordinal"].lower() not in ORDINALS:
+    weeks = [name.strip().lower() for name in match["ordinals"].split(",")] if match else []
+    if match is None or not ORDINALS.keys() >= set(weeks):
         raise RecurrenceError(f"'{rest}' is neither days of a month nor the first to fourth or last of a weekday.")
     offset = int((match["offset"] or "0").replace(" ", ""))
     if abs(offset) > _LARGEST_OFFSET:
         raise RecurrenceError(f"The offset {offset} is not between -{_LARGEST_OFFSET} and {_LARGEST_OFFSET}.")
-    return MonthlyByWeekday(every, ORDINALS[match["ordinal"].lower()], _weekday(match["weekday"]), offset)
+    weekdays = frozenset(_weekday(name) for name in match["weekdays"].split(","))
+    return MonthlyByWeekday(every, frozenset(ORDINALS[week] for week in weeks), weekdays, offset)
 
 
 def dates(
-    rule: Recurrence, start: date, first: date, *, week_start: WeekStart, offset_month: OffsetMonth
+    rule: DatedRecurrence, start: date, first: date, *, week_start: WeekStart, offset_month: OffsetMonth
 ) -> Iterator[date]:
     """The dates of a rule, ascending, to the end of the calendar; none for a rule that never comes.
 
@@ -196,12 +214,15 @@ def _in_month(rule: MonthlyByDay | MonthlyByWeekday, year: int, month_before: in
     if isinstance(rule, MonthlyByDay):
         yield from (date(year, month, day) for day in rule.days if day <= length)
         return
-    day = 1 + (rule.weekday - first_weekday) % 7
-    day += 7 * (rule.ordinal - 1) if rule.ordinal > 0 else (length - day) // 7 * 7
-    try:
-        yield date(year, month, day) + timedelta(days=rule.offset)
-    except OverflowError:
-        return
+    chosen: set[int] = set()
+    for weekday in rule.weekdays:
+        all_of_them = range(1 + (weekday - first_weekday) % 7, length + 1, 7)
+        chosen.update(all_of_them[at - 1 if at > 0 else -1] for at in rule.ordinals)
+    for day in sorted(chosen):
+        try:
+            yield date(year, month, day) + timedelta(days=rule.offset)
+        except OverflowError:
+            return
 
 
 @lru_cache(maxsize=1)

@@ -124,8 +124,10 @@ class Runner:
         if str(properties.get("maintenanceScope") or "").lower() != "inguestpatch":
             return None
         extension = properties.get("extensionProperties")
-        mode = str(extension.get("InGuestPatchMode") or "").lower() if isinstance(extension, dict) else ""
-        if mode == "platform" and self._emulator.profile.platform_mode_configuration == "idle":
+        # Recorded configurations spell the key both InGuestPatchMode and inGuestPatchMode.
+        given = extension.items() if isinstance(extension, dict) else ()
+        modes = {str(value).lower() for key, value in given if str(key).lower() == "inguestpatchmode"}
+        if "platform" in modes and self._emulator.profile.platform_mode_configuration == "idle":
             return None
         return read_window(properties.get("maintenanceWindow"))
 
@@ -135,6 +137,7 @@ class Runner:
             after,
             week_start=profile.recurrence_week_start,
             offset_month=profile.recurrence_offset_month,
+            hourly_count=profile.hourly_count,
             is_strict=is_strict,
         )
         if opening is None:

@@ -5,9 +5,9 @@ recorded of them.
 
 Sources: the limits of "Managing VM updates with maintenance configurations", section "Guest"; the documentation of
 ``MaintenanceWindow`` in azure-mgmt-maintenance 2.1; 2,251 guest configurations in one recorded list of 2024 (in the
-test of azure-cli's own maintenance extension): hourly recurrences stand there as ``6Hour`` and ``8Hours``. Two
-sentences are quoted in public reports (``StartDateTime is not set ...`` and ``Monthly maintenance window is ...``); the
-others are ours, in the same envelope.
+test of azure-cli's own maintenance extension): hourly recurrences stand there as ``6Hour`` and ``8Hours``, and in other
+scopes monthly ones as ``1Month Third,Fourth Monday,Tuesday``. Two sentences are quoted in public reports
+(``StartDateTime is not set ...`` and ``Monthly maintenance window is ...``); the others are ours, in the same envelope.
 """
 
 import re
@@ -17,7 +17,7 @@ from typing import Any
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.http import ArmError
 from arm_emulator.providers.maintenance.errors import capitalised, invalid_window
-from arm_emulator.providers.maintenance.recurrence import RecurrenceError, parse, zone_of
+from arm_emulator.providers.maintenance.recurrence import Hourly, MonthlyByWeekday, RecurrenceError, parse, zone_of
 from arm_emulator.providers.maintenance.windows import local_time, window_duration
 
 SHORTEST = timedelta(hours=1, minutes=30)
@@ -44,7 +44,6 @@ PATCH_MODE = (
     "Extension properties must contain Patch mode. e.g. InGuestPatchMode = 'User' or InGuestPatchMode = 'Platform'"
 )
 _DATE_TIME = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$")
-_HOURLY = re.compile(r"^\s*(?P<every>\d*)\s*hours?\s*$", re.IGNORECASE)
 _BARE_MONTH = re.compile(r"^\s*\d*\s*months?\s*$", re.IGNORECASE)
 
 
@@ -53,7 +52,7 @@ def check(properties: dict[str, Any], profile: Profile) -> None:
 
     Args:
         properties: as sent, or as a PATCH merges them.
-        profile: decides ``hourly_recurrence``.
+        profile: decides ``hourly_recurrence`` and ``week_list_recurrence``.
 
     Raises:
         ArmError: 400 in the capitalised envelope.
@@ -130,15 +129,18 @@ def _check_duration(text: Any) -> None:
 
 
 def _check_recurrence(text: Any, profile: Profile) -> None:
-    match = _HOURLY.match(text) if isinstance(text, str) else None
-    if match is not None and profile.hourly_recurrence == "accepted":
-        if int(match["every"] or 1) < SHORTEST_RECURRENCE_H:
-            raise invalid_window(f"A maintenance window must not recur within {SHORTEST_RECURRENCE_H} hours.")
-        return
     try:
-        parse(text)
+        rule = parse(text)
     except RecurrenceError as error:
         raise invalid_window(str(error)) from error
+    if isinstance(rule, Hourly):
+        if profile.hourly_recurrence == "refused":
+            raise invalid_window(f"The recurrence '{text}' is neither daily nor weekly nor monthly.")
+        if rule.every < SHORTEST_RECURRENCE_H:
+            raise invalid_window(f"A maintenance window must not recur within {SHORTEST_RECURRENCE_H} hours.")
+    is_list = isinstance(rule, MonthlyByWeekday) and len(rule.ordinals) * len(rule.weekdays) > 1
+    if is_list and profile.week_list_recurrence == "refused":
+        raise invalid_window(f"The recurrence '{text}' names more than one week or weekday of a month.")
 
 
 def _check_patches(patches: Any) -> None:

@@ -5,12 +5,14 @@ and "Troubleshoot issues with maintenance configurations" (the first run is the 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from arm_emulator.providers.maintenance.recurrence import (
+    Hourly,
     OffsetMonth,
     Recurrence,
     RecurrenceError,
@@ -25,6 +27,7 @@ DEFAULT_DURATION = timedelta(hours=2)
 _FORMS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 _DURATION = re.compile(r"^(\d{1,3}):([0-5]\d)$")
 _NEVER_ENDS = 9999
+HourlyCount = Literal["elapsed", "local"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,13 @@ class WindowRule:
     """Elapsed time, whatever the clocks on the wall do meanwhile."""
 
     def next_start(
-        self, after: datetime, *, week_start: WeekStart, offset_month: OffsetMonth, is_strict: bool = False
+        self,
+        after: datetime,
+        *,
+        week_start: WeekStart,
+        offset_month: OffsetMonth,
+        hourly_count: HourlyCount,
+        is_strict: bool = False,
     ) -> datetime | None:
         """The first opening at or after an instant, aware, UTC; None where there is none any more.
 
@@ -51,18 +60,40 @@ class WindowRule:
             after: aware.
             week_start: see ``recurrence.dates``.
             offset_month: see ``recurrence.dates``.
+            hourly_count: whether the hours of an hourly rule are those that elapse, or those that the clock on the wall
+                shows. UNCONFIRMED, hence a switch; without daylight saving it is the same.
             is_strict: an opening at ``after`` itself does not count.
         """
-        # A day earlier, because a local date may lie on either side of the UTC one.
+        # Earlier, because a local date may lie on either side of the UTC one.
         first = (after - timedelta(days=2)).date()
-        days = dates(self.recurrence, self.starts.date(), first, week_start=week_start, offset_month=offset_month)
-        for day in days:
-            opening = _instant(datetime.combine(day, self.starts.time()), self.zone)
+        openings: Iterator[datetime | None]
+        if isinstance(self.recurrence, Hourly):
+            openings = self._hours(self.recurrence.every, first, hourly_count)
+        else:
+            days = dates(self.recurrence, self.starts.date(), first, week_start=week_start, offset_month=offset_month)
+            openings = (_instant(datetime.combine(day, self.starts.time()), self.zone) for day in days)
+        for opening in openings:
             if opening is None or (self.expires is not None and opening > self.expires):
                 return None
             if opening > after or (opening == after and not is_strict):
                 return opening
         return None
+
+    def _hours(self, every: int, first: date, count: HourlyCount) -> Iterator[datetime | None]:
+        """Every n hours from the start, beginning on a day or shortly before it; None beyond the calendar's end."""
+        origin = self.starts if count == "local" else _instant(self.starts, self.zone)
+        if origin is None:
+            return
+        begin = datetime.combine(first, datetime.min.time(), origin.tzinfo)
+        elapsed_h = max(0, int((begin - origin) / timedelta(hours=1)))
+        hour = elapsed_h - elapsed_h % every
+        while True:
+            try:
+                at = origin + timedelta(hours=hour)
+            except OverflowError:
+                return
+            yield at if count == "elapsed" else _instant(at, self.zone)
+            hour += every
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime | None:
