@@ -39,7 +39,8 @@ resources
     linux = properties.osProfile.linuxConfiguration.patchSettings,
     linuxAgent = properties.osProfile.linuxConfiguration.provisionVMAgent,
     power = properties.extended.instanceView.powerState,
-    arcStatus = properties.status
+    arcStatus = properties.status,
+    arcEdition = properties.osSku
 | order by id asc"""
 
 UNSUPPORTED = """\
@@ -89,6 +90,7 @@ class Row(msgspec.Struct, gc=False, rename="camel"):
     linux_agent: bool | None = None
     power: dict[str, Any] | None = None
     arc_status: Any = None
+    arc_edition: Any = None
 
 
 def machine_from_row(row: Row) -> Machine:
@@ -114,6 +116,7 @@ def machine_from_row(row: Row) -> Machine:
         image=image_reference(row.image or {}),
         os_disk_create_option=_shared(row.os_disk_create_option),
         license_type=_shared(row.license_type),
+        os_edition=_shared(row.arc_edition) if is_arc and isinstance(row.arc_edition, str) else None,
         scale_set_id=row.scale_set or None,
         managed_by=row.managed_by or None,
         provisioning_state=_shared(row.provisioning_state),

@@ -133,10 +133,11 @@ def _vm_facts(document: Mapping[str, Any]) -> dict[str, Any]:
 def _arc_facts(document: Mapping[str, Any]) -> dict[str, Any]:
     """Arc names the system in `properties.osType`; older agents only in `osName`, which is too free a text to read."""
     properties = member(document, "properties")
-    status = properties.get("status")
+    status, edition = properties.get("status"), properties.get("osSku")
     os = operating_system(properties.get("osType")) or _os_by_configuration(member(properties, "osProfile"))
     return {
         **_os_profile_facts(properties, os),
+        "os_edition": edition if isinstance(edition, str) and edition else None,
         "scale_set_id": None,
         "provisioning_state": properties.get("provisioningState"),
         "vm_id": properties.get("vmId"),

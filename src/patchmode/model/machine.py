@@ -91,6 +91,8 @@ class Machine:
     os_disk_create_option: str | None = None
     license_type: str | None = None
     """`properties.licenseType`; `Windows_Client` tells a client system whatever the image is called."""
+    os_edition: str | None = None
+    """`properties.osSku` of an Arc server, such as `Windows Server 2019 Datacenter`; None: not known, or no Arc."""
     scale_set_id: str | None = None
     managed_by: str | None = None
     provisioning_state: str | None = None

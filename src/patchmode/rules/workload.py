@@ -13,6 +13,7 @@ from patchmode.model.machine import Machine, MachineKind
 _CLIENT_PUBLISHER = "microsoftwindowsdesktop"
 _CLIENT_LICENSE = "windows_client"
 _CLIENT_OFFERS = ("windows-10", "windows-11", "windows10", "windows11", "windows-7", "windows-ent-cpc")
+_CLIENT_EDITIONS = ("windows 10", "windows 11")
 _AKS_TYPE = "/microsoft.containerservice/managedclusters/"
 _DATABRICKS_TYPE = "/microsoft.databricks/workspaces/"
 _AKS_TAG = "aks-managed-"
@@ -34,7 +35,7 @@ def out_of_reach(machine: Machine) -> Workload | None:
 
 
 def client_system(machine: Machine) -> Workload | None:
-    """A desktop edition of Windows, told by its image or by its licence type."""
+    """A desktop edition of Windows, told by its image, its licence type, or what Arc says it runs."""
     return _client(machine)
 
 
@@ -68,6 +69,8 @@ def _client_evidence(machine: Machine) -> str | None:
         return f"storageProfile.imageReference.offer = {image.offer}"
     if (machine.license_type or "").lower() == _CLIENT_LICENSE:
         return f"licenseType = {machine.license_type}"
+    if (machine.os_edition or "").lower().startswith(_CLIENT_EDITIONS):
+        return f"osSku = {machine.os_edition}"
     return None
 
 

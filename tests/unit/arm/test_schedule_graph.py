@@ -109,3 +109,13 @@ async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None
     made = wire(page(), page({**row, "arcStatus": status}))
     (found,) = await everything(ResourceGraph(made.channel).machines(SCOPE))
     assert found.surroundings.arc_status == shown
+
+
+@pytest.mark.parametrize(
+    ("edition", "shown"), [("Windows 11 Enterprise", "Windows 11 Enterprise"), (None, None), (3, None)]
+)
+async def test_an_arc_server_s_edition_is_read(edition: Any, shown: str | None) -> None:
+    row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
+    made = wire(page(), page({**row, "arcEdition": edition}))
+    (found,) = await everything(ResourceGraph(made.channel).machines(SCOPE))
+    assert found.os_edition == shown

@@ -126,11 +126,13 @@ def test_an_arc_machine_names_its_system_in_lower_case() -> None:
         "location": "westeurope",
         "properties": {
             "osType": "linux",
+            "osSku": "Ubuntu 20.04.2 LTS",
             "osProfile": {"linuxConfiguration": {"patchSettings": {"assessmentMode": "AutomaticByPlatform"}}},
         },
     }
     machine = machine_from_document(document, MachineKind.ARC)
     assert machine.os is OperatingSystem.LINUX
+    assert machine.os_edition == "Ubuntu 20.04.2 LTS"
     assert machine.settings == PatchSettings(assessment_mode="AutomaticByPlatform")
     assert machine.orchestration is Orchestration.NOT_APPLICABLE
 
