@@ -39,6 +39,9 @@ from patchmode.workflow.schedule_attaching import (
 )
 from patchmode.workflow.schedule_reading import read_configuration
 
+NAMED = 5
+"""So many machines are named in a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScopePreview:
@@ -101,6 +104,12 @@ async def preview_attach_scope(
     following = next_window(configuration.window, after=clock.now())
     members = _members(scope, configuration, inventory, following)
     _check_members(members, scope, azure.target.cloud)
+    obstacle = None
+    if standing is not None and not same_scope(standing, scope):
+        # Whom the standing one attached and the new one does not, loses a schedule as by a detach.
+        others = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
+        after = ScheduleIndex(replaced(book, dynamic_scopes=(*others, scope)), now=clock.now())
+        obstacle = _harmful(standing, inventory, after)
     return ScopePreview(
         AttachAction.ATTACH,
         configuration.id,
@@ -108,6 +117,7 @@ async def preview_attach_scope(
         scope_text(scope),
         standing,
         members,
+        obstacle,
         following=following,
         warnings=(*timing_warnings(following, clock.now()), *_place_warnings(scope, members)),
         notes=(*inventory.notes, *book.notes),
@@ -146,16 +156,7 @@ async def preview_detach_scope(
     if configuration is not None:
         upcoming = next_window(configuration.window, after=clock.now())
         members = _members(standing, configuration, inventory, upcoming)
-    harmed = [] if allow_azure_managed else [one for one in members if harm(one.machine, after, identifier)]
-    obstacle = harm(harmed[0].machine, after, identifier) if harmed else None
-    if obstacle is not None:
-        names = ", ".join(one.machine.name for one in harmed[:5])
-        more = f" and {len(harmed) - 5} more" if len(harmed) > 5 else ""
-        obstacle = Obstacle(
-            obstacle.rule,
-            f"Azure would, or might, then patch and reboot {len(harmed)} of its members when it likes: {names}{more}.",
-            "Set them to Customer Managed Schedules first (patchmode apply), or repeat with --allow-azure-managed.",
-        )
+    obstacle = None if allow_azure_managed else _harmful(standing, inventory, after)
     return ScopePreview(
         AttachAction.DETACH,
         identifier,
@@ -217,6 +218,22 @@ async def _carried_out(azure: Azure, preview: ScopePreview) -> AttachResult:
     if preview.action is AttachAction.ATTACH:
         return await written(identifier, scope.name, AttachEnd.ATTACHED, attach, stands)
     return await written(identifier, scope.name, AttachEnd.DETACHED, detach, gone)
+
+
+def _harmful(standing: DynamicScope, inventory: Inventory, after: ScheduleIndex) -> Obstacle | None:
+    """Why a dynamic scope must not go: members would be handed to Azure's own patching, by the schedules afterwards."""
+    members = [machine for machine in inventory.machines if match(standing, machine) is not None]
+    harmed = [machine for machine in members if harm(machine, after, standing.configuration) is not None]
+    if not harmed:
+        return None
+    names = ", ".join(machine.name for machine in harmed[:NAMED])
+    more = f" and {len(harmed) - NAMED} more" if len(harmed) > NAMED else ""
+    return Obstacle(
+        "last-schedule",
+        f"Azure would, or might, then patch and reboot {len(harmed)} of its members when it likes: {names}{more}.",
+        "Set them to Customer Managed Schedules first (patchmode apply), or let them go with schedule detach "
+        "--allow-azure-managed.",
+    )
 
 
 def scope_id(scope: DynamicScope) -> str:

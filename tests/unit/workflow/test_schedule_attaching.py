@@ -213,6 +213,20 @@ async def test_detaching_a_scope_hands_nobody_to_azure() -> None:
     assert (await carry_out_scope(double, gone, clock=CLOCK)).results[0].result is AttachEnd.UNCHANGED
 
 
+async def test_writing_a_scope_over_hands_nobody_to_azure_either() -> None:
+    """The new filter leaves out a machine that the old one took in."""
+    vm = machine("vm", mode="AutomaticByPlatform", image=UBUNTU, tags={"ring": "1"})
+    double = azure(vm)
+    double.schedules.dynamic_scopes = [replace(ring(), configuration=schedule_id())]
+    narrower = ring(os_types=("Windows",))
+    preview = await preview_attach_scope(double, "nightly", narrower, replace=True, clock=CLOCK)
+    report = await carry_out_scope(double, preview, clock=CLOCK)
+    assert [(one.result, one.rule) for one in report.results] == [(AttachEnd.REFUSED, "last-schedule")]
+    assert double.schedules.dynamic_scopes[0].filter == ring().filter
+    same = await preview_attach_scope(double, "nightly", ring(os_types=("Linux",)), replace=True, clock=CLOCK)
+    assert (await carry_out_scope(double, same, clock=CLOCK)).results[0].result is AttachEnd.ATTACHED
+
+
 async def test_a_scope_of_another_schedule_is_not_deleted() -> None:
     double = azure(ready("a"))
     double.schedules.dynamic_scopes = [replace(ring(), configuration=schedule_id("weekly"))]
