@@ -36,6 +36,6 @@ def change_lines(before: Headline, after: Headline, *, paint: Paint) -> Iterator
 
 
 def _line(numbers: str, count: int, one: str, many: str, paint: Paint) -> Iterator[str]:
-    text = f"{numbers.strip()}  {one if count == 1 else many}"
+    text = f"{numbers.lstrip()}  {one if count == 1 else many}"
     for line in wrapped(text, paint=paint, indent=2 + len(numbers) - len(numbers.lstrip()), hang=10):
         yield paint("warn", line) if count else line
