@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -10,7 +11,9 @@ from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
-SERVER_OPTIONS = ("--fleet", "demo", "--lro-seconds", "1", "--throttle", "azure")
+SERVER_OPTIONS = ("--fleet", "schedules", "--lro-seconds", "1", "--throttle", "azure")
+BEGINS_BEFORE = timedelta(hours=25)
+"""The emulated service's clock starts so long ago: every nightly window has opened since."""
 
 
 @click.command(cls=Command)
@@ -19,8 +22,9 @@ def command(context: click.Context) -> int:
     """The whole story on a local emulator; no Azure needed.
 
     Starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user would
-    see: an attach that Azure refuses, audit, plan, apply, verify, the attach accepted, and a rollback. Takes about half
-    a minute and leaves nothing behind.
+    see: a maintenance window that fails, exactly the machines that failed fixed, the next window that succeeds, a
+    schedule attached, the whole fleet set, drift found, and a rollback. Takes about half a minute and leaves nothing
+    behind.
     """
     from patchmode.cli.demonstration.server import serving
     from patchmode.cli.demonstration.story import Story, StoryError
@@ -29,7 +33,9 @@ def command(context: click.Context) -> int:
     settings = settings_of(context)
     paint = paint_for(sys.stdout, settings)
     options = ["--no-color"] if settings.no_color else []
-    with tempfile.TemporaryDirectory(prefix="patchmode-demo-") as name, serving(Path(name), SERVER_OPTIONS) as server:
+    begins = datetime.now(UTC) - BEGINS_BEFORE
+    server_options = (*SERVER_OPTIONS, "--clock", begins.isoformat())
+    with tempfile.TemporaryDirectory(prefix="patchmode-demo-") as name, serving(Path(name), server_options) as server:
         click.echo(f"A local Azure Resource Manager is running at {server.endpoint}.")
         click.echo("Everything below is the real program against it; nothing reaches Azure.")
         try:

@@ -9,19 +9,23 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from patchmode.cli.demonstration.rest import Rest, told
+from patchmode.cli.demonstration.rest import COMPUTE_API, Rest, patch_settings, told
 from patchmode.cli.demonstration.server import Server
 from patchmode.cli.exits import Exit
 from patchmode.reports.columns import wrapped
 from patchmode.reports.paint import Paint
 
 REFUSAL = "UnsupportedResourceOperation"
-_ACCEPTED = (200, 201)
+SCHEDULE = "mc-nightly"
+SINCE = "2d"
+NIGHT = timedelta(hours=28)
+"""From any moment on, a window that opens every night has begun and ended."""
 
 
 class StoryError(Exception):
@@ -47,120 +51,138 @@ class Story:
             StoryError: a step did not end as told; what happened has been shown.
         """
         rest = Rest(self.server)
-        plan, before = self._look_around()
-        configuration = self._configuration(rest, before)
-        attached, restored = self._heroes(before, configuration)
-        self._refused(rest, attached, configuration)
-        self._reviewed()
-        self._applied(plan)
-        self._accepted(rest, attached, configuration)
-        self._rolled_back(restored, before)
+        self._schedules()
+        failed = self._failed_night(rest)
+        self._audited()
+        self._fixed(failed)
+        self._succeeded_night(rest, failed)
+        loner = self._refused(rest)
+        before = patch_settings(rest.get(loner, COMPUTE_API))
+        self._attached(rest, loner)
+        self._whole_fleet()
+        self._drifted(rest, failed[0])
+        self._rolled_back(rest, loner, before)
         self._numbers(rest)
-
-    def _look_around(self) -> tuple[Path, dict[str, Any]]:
-        """A plan of the whole fleet, made quietly, to choose the machines of the story from."""
-        path = self.folder / "plan.json"
-        output = self._run("plan", "--all", "-q", "-o", "json", expected=Exit.FINDINGS, shown=False)
-        return path, {change["id"]: change for change in json.loads(output)["changes"]}
-
-    def _configuration(self, rest: Rest, changes: dict[str, Any]) -> dict[str, Any]:
-        for subscription_id in dict.fromkeys(identifier.split("/")[2] for identifier in changes):
-            for configuration in rest.maintenance_configurations(subscription_id):
-                if configuration["properties"].get("maintenanceScope") == "InGuestPatch":
-                    return configuration
-        raise StoryError("the fleet has no schedule to attach")
-
-    def _heroes(self, changes: dict[str, Any], configuration: dict[str, Any]) -> tuple[str, str]:
-        """The machine whose schedule is attached, and the one that is rolled back."""
-        place = configuration["location"].replace(" ", "").lower()
-        subscription_id = configuration["id"].split("/")[2]
-        fitting = [
-            identifier
-            for identifier, change in changes.items()
-            if change["reversible"]
-            and change["location"] == place
-            and identifier.split("/")[2] == subscription_id
-            and change["before"]
-            and change["before"].get("patchMode") != "AutomaticByPlatform"
-        ]
-        if len(fitting) < 2:
-            raise StoryError("the fleet has no two machines to tell of")
-        fitting.sort(key=lambda identifier: (not _name(identifier).startswith("web-"), identifier))
-        return fitting[0], fitting[1]
 
     # -------------------------------------------------------------------------------------------- steps
 
-    def _refused(self, rest: Rest, machine: str, configuration: dict[str, Any]) -> None:
-        self._title(f"The problem: a schedule is attached to {_name(machine)}")
+    def _schedules(self) -> None:
+        self._title("Who is patched tonight, and will it work")
+        self._run("schedule", "list", expected=Exit.DONE)
+
+    def _failed_night(self, rest: Rest) -> list[str]:
+        """The clock passes a window that began before this moment; the machines that failed on the prerequisite."""
+        self._title("A night passes, and the deployment fails")
+        self._say(f"The clock of the emulated Azure goes on to {_clock(rest.move_clock(datetime.now(UTC)))}.")
+        self._run("schedule", "failures", "--since", SINCE, expected=Exit.FINDINGS)
+        told = self._json("schedule", "failures", "--since", SINCE, expected=Exit.FINDINGS)
+        if told["counts"]["unfinished"]:
+            # The story began inside a window: let it end.
+            rest.move_clock(datetime.now(UTC) + NIGHT)
+            told = self._json("schedule", "failures", "--since", SINCE, expected=Exit.FINDINGS)
+        reasons = [reason for run in told["runs"] for reason in run["failures"] if reason["reason"] == "prerequisite"]
+        failed = list(dict.fromkeys(machine for reason in reasons for machine in reason["machines"]))
+        if not failed:
+            raise StoryError("no machine failed on the prerequisite")
+        return failed
+
+    def _audited(self) -> None:
+        self._title("Audit: the whole fleet, and who patches each machine")
+        self._run("audit", "--all", expected=Exit.FINDINGS)
+
+    def _fixed(self, failed: Sequence[str]) -> None:
+        self._title("Plan: exactly the machines that failed for this reason")
+        self._run("plan", "--failed-since", SINCE, "--out", "fix.json", expected=Exit.FINDINGS)
+        plan = json.loads((self.folder / "fix.json").read_text(encoding="utf-8"))
+        planned = {change["id"].casefold() for change in plan["changes"]}
+        if planned != {machine.casefold() for machine in failed}:
+            raise StoryError(f"the plan changes {len(planned)} machines, and {len(failed)} failed")
+        self._title("Apply: that file and nothing else")
+        self._run("apply", "fix.json", "--yes", expected=Exit.DONE)
+
+    def _succeeded_night(self, rest: Rest, failed: Sequence[str]) -> None:
+        self._title("The next night passes, and the deployment succeeds")
+        self._say(f"The clock goes on to {_clock(rest.move_clock(datetime.now(UTC) + NIGHT))}.")
+        self._run("verify", "fix.json", "--after-window", expected=(Exit.DONE, Exit.FINDINGS))
+        told = self._json("verify", "fix.json", "--after-window", expected=(Exit.DONE, Exit.FINDINGS))["counts"]
+        # A weekly schedule may have failed last night too; its next window is a week away.
+        if not told["succeeded"] or told["succeeded"] + told["notYet"] != len(failed):
+            raise StoryError(f"{told['succeeded']} of {len(failed)} machines succeeded in their window")
+
+    def _refused(self, rest: Rest) -> str:
+        """The machine that a schedule cannot be attached to as it stands."""
+        configuration = self._json("schedule", "show", SCHEDULE, expected=Exit.DONE)["schedule"]
+        machine = _loner(rest, configuration)
+        self._title(f"One machine more: {_name(machine)} shall be on the schedule too")
         self._say("What the portal, Terraform or a script sends when a maintenance configuration is assigned:")
-        status, answer = self._attach(rest, machine, configuration)
+        click.echo(self.paint("strong", f"> PUT …/{_name(machine)}/providers/Microsoft.Maintenance/"))
+        click.echo(self.paint("strong", f"      configurationAssignments/…  ({configuration['name']})"))
+        status, answer = rest.attach(machine, configuration)
         code, message = told(answer)
         click.echo(f"  {self.paint('bad', f'{status} {code}')}")
         for line in wrapped(message, paint=self.paint, indent=2):
             click.echo(line)
         if status != 400 or code != REFUSAL:
             raise StoryError(f"the attach should have been refused with {REFUSAL}, and was answered {status} {code}")
+        return machine
 
-    def _reviewed(self) -> None:
-        self._title("Audit: which machines, and who patches them today")
-        self._run("audit", "--all", expected=Exit.FINDINGS)
-        self._title("Plan: the exact changes, reviewed before anything is sent")
-        self._run("plan", "--all", "--out", "plan.json", expected=Exit.FINDINGS)
+    def _attached(self, rest: Rest, machine: str) -> None:
+        self._title("Settings, verify, attach, verify: in the order that Azure accepts")
+        self._run("apply", "--ids", machine, "--then-attach", SCHEDULE, "--yes", expected=Exit.DONE)
+        if rest.schedules_of(machine) != [SCHEDULE]:
+            raise StoryError(f"{SCHEDULE} should be attached to {_name(machine)}")
 
-    def _applied(self, plan: Path) -> None:
-        self._title("Apply: that file and nothing else")
-        self._run("apply", "plan.json", "--yes", expected=Exit.DONE)
-        if not plan.exists():
-            raise StoryError("the plan file is gone")
-        self._title("Verify: the provider itself is read again, every leaf compared")
-        self._run("verify", "plan.json", expected=Exit.DONE)
+    def _whole_fleet(self) -> None:
+        self._title("The rest of the fleet: reviewed, applied, verified")
+        self._run("plan", "--all", "--out", "rest.json", expected=Exit.FINDINGS)
+        self._run("apply", "rest.json", "--yes", expected=Exit.DONE)
+        self._run("verify", "rest.json", expected=Exit.DONE)
 
-    def _accepted(self, rest: Rest, machine: str, configuration: dict[str, Any]) -> None:
-        self._title(f"The same attach to {_name(machine)}, word for word, once more")
-        status, answer = self._attach(rest, machine, configuration)
-        if status not in _ACCEPTED:
-            raise StoryError(f"the attach should have been accepted, and was answered {status}: {told(answer)[1]}")
-        click.echo(f"  {self.paint('good', f'{status} attached')}  {configuration['name']}")
+    def _drifted(self, rest: Rest, machine: str) -> None:
+        self._title(f"Drift: somebody's Terraform sets {_name(machine)} back")
+        base = self.folder / "base.json"
+        base.write_text(json.dumps(self._json("audit", "--all", expected=Exit.FINDINGS)), encoding="utf-8")
+        rest.set_back(machine)
+        self._run("watch", "--all", "--once", "--baseline", "base.json", expected=Exit.FINDINGS)
 
-    def _rolled_back(self, machine: str, changes: dict[str, Any]) -> None:
-        self._title(f"Rollback of one: {_name(machine)} was a mistake")
-        self._run("rollback", "latest", "--ids", machine, "--yes", expected=Exit.DONE)
-        output = self._run("explain", machine, "-q", "-o", "json", expected=Exit.DONE, shown=False)
-        found = json.loads(output)["machine"]["patchMode"]
-        before = changes[machine]["before"]["patchMode"]
-        if found != before:
-            raise StoryError(f"{_name(machine)} should be back at {before}, and is at {found}")
+    def _rolled_back(self, rest: Rest, machine: str, before: Any) -> None:
+        self._title(f"Rollback: {_name(machine)} was a mistake")
+        run = next(
+            run["run"]
+            for run in self._json("runs", "list", expected=Exit.DONE)["runs"]
+            if run["rollbackOf"] is None and run["changes"] == 1
+        )
+        self._run("rollback", run, "--yes", expected=Exit.DONE)
+        found = patch_settings(rest.get(machine, COMPUTE_API))
+        if found != before or rest.schedules_of(machine):
+            raise StoryError(f"{_name(machine)} should be as it was, and is {found}")
 
     def _numbers(self, rest: Rest) -> None:
         self._title("What it took")
-        output = self._run("runs", "list", "-q", "-o", "json", expected=Exit.DONE, shown=False)
-        run = json.loads(output)["runs"][0]["run"]
-        shown = json.loads(self._run("runs", "show", run, "-q", "-o", "json", expected=Exit.DONE, shown=False))
-        counts, requests = shown["counts"], shown["requests"]
+        runs = self._json("runs", "list", expected=Exit.DONE)["runs"]
+        shown = [self._json("runs", "show", run["run"], expected=Exit.DONE) for run in runs if not run["rollbackOf"]]
+        applied, verified, failed = (
+            sum(run["counts"][name] for run in shown) for name in ("applied", "verified", "failed")
+        )
+        requests = sum(count for run in shown for count in run["requests"].values())
         status, ledger = rest.call("GET", "/_emulator/requests")
         if status != 200:
             raise StoryError(f"the server did not tell what it received: {status}")
         patches = sum(entry["method"] == "PATCH" for entry in ledger["requests"])
         self._say(
-            f"{counts['applied']} machines changed and {counts['verified']} of them verified with "
-            f"{sum(requests.values())} requests to apply and verify; {counts['unchanged']} were right already, "
-            f"{counts['skipped']} left alone with a reason, {counts['failed']} failed."
+            f"{applied} machines changed and {verified} of them verified with {requests} requests to apply and "
+            f"verify; {failed} failed."
         )
         self._say(
-            f"The server counted {patches} PATCH requests in all, the rollback included. "
+            f"The server counted {patches} PATCH requests in all, somebody's Terraform and the rollback included. "
             f"The story took {time.monotonic() - self.began:.0f} s, and nothing left this computer."
         )
-        if counts["verified"] != counts["applied"] or counts["applied"] != len(shown["results"]):
+        if not applied or verified != applied or applied != sum(len(run["results"]) for run in shown):
             raise StoryError("not every change was applied and verified")
         click.echo(self.paint("good", "Every step ended as told."))
         self._say("On a real fleet: sign in with `az login`, then `patchmode doctor` and `patchmode audit`.")
 
     # -------------------------------------------------------------------------------------------- telling
-
-    def _attach(self, rest: Rest, machine: str, configuration: dict[str, Any]) -> tuple[int, Any]:
-        click.echo(self.paint("strong", f"> PUT …/{_name(machine)}/providers/Microsoft.Maintenance/"))
-        click.echo(self.paint("strong", f"      configurationAssignments/…  ({configuration['name']})"))
-        return rest.attach(machine, configuration)
 
     def _title(self, text: str) -> None:
         self.step += 1
@@ -173,7 +195,11 @@ class Story:
         for line in wrapped(text, paint=self.paint):
             click.echo(line)
 
-    def _run(self, *args: str, expected: Exit, shown: bool = True) -> str:
+    def _json(self, *args: str, expected: Exit | Sequence[Exit]) -> Any:
+        """What one command of patchmode answers as JSON, quietly."""
+        return json.loads(self._run(*args, "-q", "-o", "json", expected=expected, shown=False))
+
+    def _run(self, *args: str, expected: Exit | Sequence[Exit], shown: bool = True) -> str:
         """Run one command of patchmode in a process of its own; its output is shown, or returned."""
         if shown:
             words = [f"'{_name(arg)}'" if arg.startswith("/") else arg for arg in args]
@@ -189,10 +215,33 @@ class Story:
             encoding="utf-8",
             check=False,
         )
-        if done.returncode != expected:
-            raise StoryError(f"`patchmode {args[0]}` should have ended with {int(expected)}, not {done.returncode}")
+        if done.returncode not in ((expected,) if isinstance(expected, Exit) else expected):
+            raise StoryError(f"`patchmode {' '.join(args[:2])}` should not have ended with {done.returncode}")
         return done.stdout or ""
 
 
 def _name(machine_id: str) -> str:
     return machine_id.rsplit("/", 1)[-1]
+
+
+def _loner(rest: Rest, configuration: dict[str, Any]) -> str:
+    """A machine that the guest patches, without a schedule, where one can be attached and taken off again."""
+    # A CanNotDelete lock on a group lets nobody take a schedule off its machines.
+    locked = rest.locked_groups(configuration["subscriptionId"])
+    fitting = [
+        machine["id"]
+        for machine in rest.machines(configuration["subscriptionId"])
+        if machine["location"] == configuration["location"]
+        and machine["id"].split("/")[4].casefold() not in locked
+        and machine["properties"]["provisioningState"] == "Succeeded"
+        and (patch_settings(machine) or {}).get("patchMode") in ("AutomaticByOS", "ImageDefault")
+        and not rest.schedules_of(machine["id"])
+    ]
+    if not fitting:
+        raise StoryError("the fleet has no machine to tell of")
+    return str(min(fitting, key=lambda machine: (not _name(machine).startswith("rhel-"), machine)))
+
+
+def _clock(moment: str) -> str:
+    """`2026-11-24T03:31:45.2+00:00` as a person reads it."""
+    return f"{datetime.fromisoformat(moment):%A %Y-%m-%d %H:%M} UTC"
