@@ -39,7 +39,9 @@ class Command(click.Command):
             records = [
                 record
                 for param in self.get_params(ctx)
-                if (param.name in names if names is not None else param.name not in named)
+                # An argument stands in the usage line; what it means stands in the text.
+                if isinstance(param, click.Option)
+                and (param.name in names if names is not None else param.name not in named)
                 and (record := param.get_help_record(ctx)) is not None
             ]
             if records:
