@@ -7,9 +7,13 @@ import pytest
 from tests.contract.recordings import ABSENT, Exchange, exchanges, is_here
 
 from patchmode.arm.schedule_rows import assignment_of, assignment_row, configuration_of, filter_document
-from patchmode.model.schedule import DynamicScope
+from patchmode.model.schedule import DynamicScope, NextWindow, WindowRule
+from patchmode.rules.recurrence_grammar import parse
+from patchmode.rules.time_zones import zone_of
+from patchmode.rules.window_reading import read
 
 pytestmark = pytest.mark.skipif(not is_here(), reason=ABSENT)
+_MEMBERS = ("startDateTime", "expirationDateTime", "duration", "timeZone", "recurEvery")
 
 
 def _recorded(kind: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -51,6 +55,38 @@ def test_recorded_assignments_are_read(case: str, documents: list[Mapping[str, A
         assert found.filter.unknown == ()
         assert filter_document(found.filter) == {name: value for name, value in recorded.items() if value is not None}
         assert found.place.casefold() == document["properties"]["resourceId"].casefold()
+
+
+def _configurations() -> list[Mapping[str, Any]]:
+    """Every configuration, the public ones and those of the long list with @ for slashes or no first slash too."""
+    answers = [one.answer for one in _exchanges() if isinstance(one.answer, dict)]
+    documents = [document for answer in answers for document in answer.get("value", [answer])]
+    return [one for one in documents if "maintenanceScope" in (one.get("properties") or {})]
+
+
+def test_recorded_windows_are_understood() -> None:
+    """Of every scope: each recurrence, each time zone, each window whole, save those that state no recurrence."""
+    stated = [window for one in _configurations() if (window := one["properties"].get("maintenanceWindow"))]
+    windows = [WindowRule(*(window.get(name) for name in _MEMBERS)) for window in stated]
+    assert len(windows) >= 2_500
+    recurrences = {one.recur_every for one in windows}
+    assert {text for text in recurrences if parse(text or "") is None} == {None}
+    assert recurrences >= {"6Hour", "8Hours", "12Hour", "1Month Third,Fourth Monday,Tuesday,Wednesday,Thursday,Friday"}
+    assert {one.time_zone for one in windows if zone_of(one.time_zone or "") is None} == set()
+    unread = {found.because for one in windows if isinstance(found := read(one), NextWindow)}
+    assert unread == {"it has no recurrence, so it cannot be told whether it ever runs"}
+
+
+def test_recorded_reboot_settings_and_patch_modes_are_read() -> None:
+    """The service answers other words for them than its documentation names, and one key in two spellings."""
+    documents = [one for one in _configurations() if "public" not in one["id"].casefold()]
+    found = [configuration_of({**one, "id": "/" + one["id"].replace("@", "/").lstrip("/")}) for one in documents]
+    assert {one.reboot_setting for one in found} == {None, "IfRequired", "NeverReboot", "AlwaysReboot"}
+    keys = {key for one in documents for key in one["properties"].get("extensionProperties") or {}}
+    assert keys >= {"InGuestPatchMode", "inGuestPatchMode"}
+    for read_as, document in zip(found, documents, strict=True):
+        extension = document["properties"].get("extensionProperties") or {}
+        assert read_as.patch_mode == extension.get("InGuestPatchMode", extension.get("inGuestPatchMode"))
 
 
 def test_there_is_something_to_read() -> None:
