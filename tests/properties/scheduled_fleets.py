@@ -21,7 +21,13 @@ NOWS = ("2026-03-05T10:07", "2026-07-01T00:00", "2026-10-23T23:50", "2026-12-30T
 SWITCHES = {
     name: allowed_answers(get_type_hints(Profile)[name])
     for name in (
-        *("dynamic_scope_tag_case", "dynamic_scope_extra_filters", "recurrence_week_start", "recurrence_offset_month"),
+        *(
+            "dynamic_scope_tag_case",
+            "dynamic_scope_extra_filters",
+            "recurrence_week_start",
+            "recurrence_offset_month",
+            "hourly_count",
+        ),
         *("schedule_on_flexible_member", "platform_mode_configuration", "idle_schedule_counts_as_attached"),
         *(
             "autopatch_unlisted_image",
@@ -106,9 +112,21 @@ _COMING = (
         "Month day1,day15",
         "Month day31",
     ),
-    *("Month Second Tuesday Offset-3", "month last friday", "2Months Third Sunday", "Months First Monday", "6Days"),
+    *(
+        "Month Second Tuesday Offset-3",
+        "month last friday",
+        "2Months Third Sunday",
+        "1Month First,Third Monday,Tuesday",
+        "6Days",
+    ),
 )
-_TWO_READINGS = ("2Weeks Sunday", "2Weeks Saturday,Sunday", "3Weeks Monday", "Month Last Saturday Offset6")
+_TWO_READINGS = (
+    *("8Hours", "12Hour", "7Hours"),
+    "2Weeks Sunday",
+    "2Weeks Saturday,Sunday",
+    "3Weeks Monday",
+    "Month Last Saturday Offset6",
+)
 
 
 class _Dice:
@@ -224,6 +242,10 @@ def _arc_server(dice: _Dice, base: dict[str, Any]) -> tuple[dict[str, Any], set[
     }
     if dice.once_in(12):
         del properties["osType"]
+    elif system != "linux":
+        properties["osSku"] = dice.of(
+            *["Windows Server 2019 Datacenter"] * 5, "Windows 11 Enterprise", "windows 10 pro"
+        )
     return {**base, "type": "Microsoft.HybridCompute/machines", "properties": properties}, set()
 
 
@@ -300,7 +322,7 @@ def _spoiled(dice: _Dice, window: dict[str, Any], now: datetime) -> set[str]:
             window["timeZone"] = dice.of("Mars Standard Time", "", None)
             return {"unknown time zone"}
         case "recurrence":
-            window["recurEvery"] = dice.of("8Hours", "Month", "Fortnight", None, "Month First,Third Sunday")
+            window["recurEvery"] = dice.of("Month", "Fortnight", None, "Month Fifth Sunday", "Week Mon")
             return {"unreadable recurrence"}
         case "duration":
             window["duration"] = None

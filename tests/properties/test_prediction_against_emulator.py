@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from tests.properties.scheduled_fleets import DOUBTS, Fleet, fleets
 from tests.properties.within import Product
 
@@ -208,6 +208,9 @@ def doubts_about(fleet: Fleet, machine: Machine, schedules: MachineSchedules) ->
             if hit.doubt is not None and any(f"'{name}'" in clause for clause in clauses)
             for doubt in doubts
         }
+    starts = Counter(hit.next.window.starts_at for hit in schedules.hits if hit.next.window is not None)
+    if any(count > 1 for count in starts.values()):
+        reaching.add("same trigger")
     if not schedules.hits:
         own.discard("flexible member")
     if "azure managed" not in own:
@@ -221,6 +224,7 @@ def test_what_is_predicted_is_what_happens() -> None:
 
     @settings(
         max_examples=max(FLEETS, settings().max_examples),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(fleets())
