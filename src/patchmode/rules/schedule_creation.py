@@ -35,7 +35,10 @@ LONGEST_NAME = 127
 _ADVICE_ONLY = frozenset({"start-before-midnight", "recurrence-unconfirmed"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _SYNONYMS = {"alwaysreboot": "always", "neverreboot": "never"}
-"""What comes back for what was sent (recorded for Always)."""
+"""What comes back for what was sent (recorded as a pair for Always; recorded lists have no other word for Never)."""
+
+_OF_THE_SERVICE = frozenset({"neweventdrivenscheduler", "neweventdrivescheduler"})
+"""Members of `extensionProperties` in recorded answers of several scopes that no document has a caller set."""
 
 
 def wish_problems(wish: ScheduleWish) -> Iterator[ScheduleFinding]:
@@ -115,12 +118,14 @@ def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any], path: str = "pro
 
     Args:
         wanted: as `properties_of` makes it.
-        found: as Azure answered it. Members that were not wanted are looked at only beside those that were, because the
-            service adds members of its own at the top.
+        found: as Azure answered it; names of members compare without case (recorded: `inGuestPatchMode`). Members that
+            were not wanted are looked at only beside those that were, because the service adds members of its own at
+            the top.
         path: of both.
     """
+    spelled = {name.casefold(): other for name, other in found.items()}
     for name, value in wanted.items():
-        other = found.get(name)
+        other = spelled.get(name.casefold())
         where = f"{path}.{name}".lstrip(".")
         if isinstance(value, Mapping):
             yield from unlike(value, other if isinstance(other, Mapping) else {}, where)
@@ -128,9 +133,10 @@ def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any], path: str = "pro
             yield Difference(where, _text(value), ABSENT_TEXT if other is None else _text(other))
     if path == "properties":
         return
+    known = {name.casefold() for name in wanted}
     for name, other in found.items():
         is_default = not other or (name == "expirationDateTime" and str(other).startswith("9999-12-31"))
-        if name not in wanted and not is_default:
+        if name.casefold() not in known | _OF_THE_SERVICE and not is_default:
             yield Difference(f"{path}.{name}", ABSENT_TEXT, _text(other))
 
 

@@ -1,6 +1,7 @@
 """What a new configuration holds, and whether Azure stored it so."""
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,6 +70,42 @@ def test_what_azure_adds_and_respells_is_no_difference() -> None:
     assert list(unlike(PROPERTIES, stored)) == []
 
 
+@pytest.mark.parametrize(
+    ("wished", "stored", "is_same"),
+    [
+        ("Always", "AlwaysReboot", True),
+        ("Never", "NeverReboot", True),
+        ("IfRequired", "IfRequired", True),
+        ("Always", "always", True),
+        ("Always", "NeverReboot", False),
+        ("Never", "AlwaysReboot", False),
+        ("IfRequired", "AlwaysReboot", False),
+        ("Always", None, False),
+    ],
+)
+def test_reboot_settings_as_azure_answers_them(wished: str, stored: str | None, is_same: bool) -> None:
+    """Recorded answers say IfRequired, AlwaysReboot and NeverReboot, whatever was sent."""
+    wanted = properties_of(replace(WISH, reboot_setting=wished))
+    found = copy.deepcopy(wanted)
+    found["installPatches"]["rebootSetting"] = stored
+    told = [] if is_same else ["properties.installPatches.rebootSetting"]
+    assert [one.path for one in unlike(wanted, found)] == told
+
+
+def test_the_patch_mode_is_found_in_either_recorded_spelling() -> None:
+    """Recorded lists have `inGuestPatchMode` as well; another value under that name still differs."""
+    for value, told in (("User", []), ("Platform", [('"User"', '"Platform"')])):
+        stored = {**PROPERTIES, "extensionProperties": {"inGuestPatchMode": value}}
+        assert [(one.expected, one.found) for one in unlike(PROPERTIES, stored)] == told
+
+
+def test_what_was_not_wished_is_found_in_any_spelling() -> None:
+    """`neweventdrivenscheduler` is recorded beside the patch mode, and no document has a caller set it."""
+    extension = {"inGuestPatchMode": "User", "neweventdrivenscheduler": "true", "another": "true"}
+    stored = {**PROPERTIES, "extensionProperties": extension}
+    assert [one.path for one in unlike(PROPERTIES, stored)] == ["properties.extensionProperties.another"]
+
+
 LEAVES = [
     ("maintenanceWindow", "startDateTime"),
     ("maintenanceWindow", "duration"),
@@ -110,6 +147,13 @@ def test_what_stands_there_and_was_not_wished_is_a_difference() -> None:
         (WindowRule("2030-01-01 03:00", None, "03:56", "UTC", "Day"), {"window-too-long": Severity.BLOCKS}),
         (WindowRule("2030-01-01 23:50", None, "02:00", "UTC", "Day"), {"start-before-midnight": Severity.WARNS}),
         (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Month"), {"unreadable-recurrence": Severity.BLOCKS}),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "5Hours"), {"recurs-too-often": Severity.BLOCKS}),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "6Hours"), {}),
+        (
+            WindowRule("2030-01-01 03:00", None, "02:00", "W. Europe Standard Time", "6Hours"),
+            {"recurrence-unconfirmed": Severity.WARNS},
+        ),
+        (WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Month First,Third Monday,Friday"), {}),
     ],
 )
 def test_windows_that_azure_does_not_take(window: WindowRule, rules: dict[str, Severity]) -> None:
