@@ -1,0 +1,112 @@
+"""A plan's schedules survive its file, are part of what was reviewed, and can name nothing but a schedule."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.store.plans import GUEST, change, machine_id, plan
+
+from patchmode.errors import BrokenPlanError
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import MachineError
+from patchmode.model.plan import Detachment, Plan, ThenAttach, Unchanged
+from patchmode.model.resource_id import ResourceId
+from patchmode.store.attachment_rows import attachments_of, ended_row, fold_attachments, intended_row, places_of
+from patchmode.store.plan_file import decode_plan, encode_plan
+from patchmode.store.schema_files import render_schemas
+from patchmode.workflow.ports import Step
+
+WEEKLY = ResourceId.parse(
+    "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Maintenance"
+    "/maintenanceConfigurations/weekly"
+)
+RIGHT = Unchanged(machine_id("right"), MachineKind.VM, GUEST)
+ATTACHING = plan(change(), then_attach=ThenAttach(WEEKLY, "weekly"), unchanged=(RIGHT,))
+DETACHING = plan(change(), first_detach=(Detachment(machine_id("vm-0"), MachineKind.VM, WEEKLY, "weekly"),))
+
+
+@pytest.mark.parametrize("made", [ATTACHING, DETACHING], ids=["attaching", "detaching"])
+def test_schedules_survive_the_file_and_its_schema(made: Plan) -> None:
+    content, digest = encode_plan(made)
+    assert decode_plan(content, name="p") == made
+    jsonschema.validate(json.loads(content), json.loads(render_schemas()["plan-v1.json"]))
+    assert digest != encode_plan(replace(made, then_attach=None, first_detach=()))[1]
+
+
+def test_a_plan_without_them_is_readable_by_versions_that_know_none() -> None:
+    assert not {"thenAttach", "firstDetach"} & set(json.loads(encode_plan(plan())[0]))
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (replace(ATTACHING, then_attach=ThenAttach(machine_id("vm-0"), "weekly")), "is no maintenance configuration"),
+        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "a/../b")), "is no name of an assignment"),
+        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "")), "is no name of an assignment"),
+        (replace(ATTACHING, first_detach=DETACHING.first_detach), "attach and detach at once"),
+        (
+            plan(change(), first_detach=(Detachment(machine_id("strange"), MachineKind.VM, WEEKLY, "weekly"),)),
+            "which is not in its scope",
+        ),
+    ],
+)
+def test_plan_that_would_write_anything_else_is_refused(made: Plan, words: str) -> None:
+    with pytest.raises(BrokenPlanError, match=words):
+        encode_plan(made)
+
+
+def test_edited_schedule_is_refused() -> None:
+    content, _ = encode_plan(ATTACHING)
+    with pytest.raises(BrokenPlanError, match="was changed after it was written"):
+        decode_plan(content.replace(b"/weekly", b"/monthly"), name="p")
+
+
+def test_changed_machines_come_before_right_ones_and_no_place_is_a_changes() -> None:
+    entries = attachments_of(ATTACHING)
+    assert [(entry.id.name, entry.change is not None, entry.action) for entry in entries] == [
+        ("vm-0", True, AttachAction.ATTACH),
+        ("right", False, AttachAction.ATTACH),
+    ]
+    assert list(places_of(ATTACHING).values()) == [1, 2]
+
+
+ERRORS = st.builds(MachineError, st.just("Code"), st.text(), st.booleans(), st.text(), st.none() | st.just(403))
+RESULTS = st.builds(
+    AttachResult,
+    st.just(str(machine_id("right"))),
+    st.sampled_from(AttachEnd),
+    assignment=st.none() | st.just("weekly"),
+    rule=st.none() | st.just("would-autopatch"),
+    error=st.none() | ERRORS,
+    fix=st.none() | st.text(),
+    request_id=st.none() | st.just("r"),
+    correlation_id=st.none() | st.just("c"),
+)
+
+
+@given(RESULTS)
+def test_each_end_survives_the_journal(result: AttachResult) -> None:
+    at = ATTACHING.created_at
+    assert at is not None
+    rows: list[Any] = [intended_row(2, at=at), ended_row(2, result, at=at)]
+    untouched, ended = fold_attachments(ATTACHING, rows)
+    assert (untouched.step, ended.step, ended.result) == (Step.PENDING, Step.ENDED, result.at(at))
+    (_, intended) = fold_attachments(ATTACHING, rows[:1])
+    assert (intended.step, intended.result) == (Step.INTENDED, None)
+
+
+@pytest.mark.parametrize("place", [0, 3, 99])
+def test_row_of_another_place_is_damage(place: int) -> None:
+    with pytest.raises(IndexError):
+        fold_attachments(ATTACHING, [(place, "attachIntended", 0.0, b"{}")])
+
+
+def test_torn_row_is_damage() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        fold_attachments(ATTACHING, [(1, "attachEnded", 0.0, b"{")])
