@@ -77,7 +77,9 @@ if TYPE_CHECKING:
     from patchmode.rules.log_reading import read_log
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
+    from patchmode.workflow.after_window import after_window
     from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+    from patchmode.workflow.attach_wish import with_attachment
     from patchmode.workflow.auditing import audit
     from patchmode.workflow.clock import SystemClock
     from patchmode.workflow.doctor import examine, least_privilege_role
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.runs import report_of
     from patchmode.workflow.schedules import read_schedules
     from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
+    from patchmode.workflow.watching import WatchOptions, watch
 
 _HOMES = {
     "patchmode.arm.session": ("connect",),
@@ -132,7 +135,9 @@ _HOMES = {
     "patchmode.rules.log_reading": ("read_log",),
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
+    "patchmode.workflow.after_window": ("after_window",),
     "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
+    "patchmode.workflow.attach_wish": ("with_attachment",),
     "patchmode.workflow.auditing": ("audit",),
     "patchmode.workflow.clock": ("SystemClock",),
     "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
@@ -145,6 +150,7 @@ _HOMES = {
     "patchmode.workflow.runs": ("report_of",),
     "patchmode.workflow.schedules": ("read_schedules",),
     "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),
+    "patchmode.workflow.watching": ("WatchOptions", "watch"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -152,12 +158,16 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "connect",
     "audit",
     "make_plan",
+    "with_attachment",
     "write_plan",
     "read_plan",
     "apply_plan",
     "verify_run",
     "verify_plan",
     "verify_scope",
+    "after_window",
+    "watch",
+    "WatchOptions",
     "make_rollback_plan",
     "report_of",
     "explain",
