@@ -341,7 +341,7 @@ def _configuration(dice: _Dice, number: int, now: datetime) -> tuple[dict[str, A
         "maintenanceScope": dice.of(
             "InGuestPatch", "InGuestPatch", "InGuestPatch", "InGuestPatch", "inguestpatch", "Host"
         ),
-        "extensionProperties": {"InGuestPatchMode": mode},
+        "extensionProperties": {dice.of("InGuestPatchMode", "inGuestPatchMode"): mode},
         "maintenanceWindow": window,
         "visibility": "Custom",
         "installPatches": {"rebootSetting": dice.of("IfRequired", "Never", "AlwaysReboot")},
