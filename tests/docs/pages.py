@@ -7,7 +7,8 @@ A block of commands is marked by an HTML comment right before it, so that a read
     <!-- not run: REASON -->     nobody runs it, for this reason
 
 A block after `<!-- output -->` is an excerpt of what the block before it printed: its lines must appear there in this
-order. A line `…` stands for lines left out, and `…` at a line's end for the rest of that line.
+order. A line `…` stands for lines left out, and `…` at a line's end for the rest of that line. Where what is printed
+hangs on today's date, the mark is `<!-- output: dates aside -->`.
 """
 
 import re
@@ -43,6 +44,14 @@ class Block:
         return self.mark == "run" or self.mark.startswith("run:")
 
     @property
+    def is_output(self) -> bool:
+        return self.mark == "output" or self.are_dates_aside
+
+    @property
+    def are_dates_aside(self) -> bool:
+        return self.mark == "output: dates aside"
+
+    @property
     def exit_code(self) -> int:
         found = re.fullmatch(r"run: exit (\d+)", self.mark)
         assert found or self.mark == "run", f"{self.where}: unknown mark {self.mark!r}"
@@ -70,6 +79,12 @@ def blocks(page: Path) -> Iterator[Block]:
         before = _MARK.search(text, 0, found.start())
         line = text.count("\n", 0, found.start()) + 1
         yield Block(page, line, found["language"], found["text"], before["mark"] if before else "")
+
+
+def fleet_of(page: Path) -> str:
+    """The built-in fleet that a page's commands are for: the one of the shell that it opens, else `demo`."""
+    found = re.search(r"arm-emulator exec --fleet (\w+) -- bash", read(page))
+    return found[1] if found else "demo"
 
 
 def prose(page: Path) -> str:
