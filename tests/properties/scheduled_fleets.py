@@ -120,13 +120,6 @@ _COMING = (
         "6Days",
     ),
 )
-_TWO_READINGS = (
-    *("8Hours", "12Hour", "7Hours"),
-    "2Weeks Sunday",
-    "2Weeks Saturday,Sunday",
-    "3Weeks Monday",
-    "Month Last Saturday Offset6",
-)
 
 
 class _Dice:
@@ -285,7 +278,7 @@ def _machine(dice: _Dice, number: int) -> tuple[list[dict[str, Any]], frozenset[
 
 
 def _window(dice: _Dice, now: datetime) -> tuple[dict[str, Any], set[str]]:
-    start = now + timedelta(days=dice.of(-30, -3, -1, 0, 1, 12, -400, -3650))
+    start = now + timedelta(days=dice.of(-30, -3, -1, 0, 1, 12, -200, -3650))
     clock = dice.of("22:00", "02:30", "01:30", "00:00", "23:50", "10:10")
     window: dict[str, Any] = {
         "startDateTime": f"{start:%Y-%m-%d} {clock}",
@@ -300,9 +293,27 @@ def _window(dice: _Dice, now: datetime) -> tuple[dict[str, Any], set[str]]:
     return {key: value for key, value in window.items() if value is not None}, doubts
 
 
+def _doubly_read(dice: _Dice, now: datetime) -> dict[str, Any]:
+    """A rule that can be read in two ways, with a start from which the two are likely to differ at once."""
+    eve = now.replace(day=1) - timedelta(days=1)
+    recurrence, days = dice.of(
+        *(("8Hours", -200), ("7Hours", -200), ("12Hour", -200)),
+        *(("2Weeks Sunday", -3), ("2Weeks Saturday,Sunday", -30), ("3Weeks Monday", -200), ("2Weeks Monday,Sunday", 1)),
+        *((f"Month Last {eve:%A} Offset6", 0), (f"Month Last {eve:%A} Offset5", 1)),
+    )
+    ends = now + timedelta(days=dice.of(3, 9, 16))
+    return {
+        "startDateTime": f"{now + timedelta(days=days):%Y-%m-%d} {dice.of('12:30', '22:00', '00:00')}",
+        "timeZone": dice.of("W. Europe Standard Time", "Pacific Standard Time", "AUS Eastern Standard Time"),
+        "recurEvery": recurrence,
+        "expirationDateTime": dice.of(None, None, f"{ends:%Y-%m-%d} 12:00"),
+    }
+
+
 def _spoiled(dice: _Dice, window: dict[str, Any], now: datetime) -> set[str]:
     """Make a window one of the sorts that are not plain."""
-    sort = dice.of("expired", "never", "two readings", "zone", "recurrence", "duration", "ends soon")
+    sorts = ("expired", "two readings", "never", "two readings", "zone", "recurrence", "duration", "ends soon")
+    sort = dice.of(*sorts, "two readings")
     match sort:
         case "expired":
             window["expirationDateTime"] = f"{now - timedelta(days=dice.of(2, 300)):%Y-%m-%d} 12:00"
@@ -314,9 +325,7 @@ def _spoiled(dice: _Dice, window: dict[str, Any], now: datetime) -> set[str]:
             window["expirationDateTime"] = f"{now + timedelta(days=dice.of(0, 1, 3, 9)):%Y-%m-%d} 12:00"
             return {"idle schedule"}
         case "two readings":
-            window["recurEvery"] = dice.of(*_TWO_READINGS)
-            if dice.of(True, False):
-                window["expirationDateTime"] = f"{now + timedelta(days=dice.of(3, 9, 16)):%Y-%m-%d} 12:00"
+            window |= _doubly_read(dice, now)
             return {"two readings"}
         case "zone":
             window["timeZone"] = dice.of("Mars Standard Time", "", None)
@@ -443,7 +452,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
         unseen.lower(): frozenset({"unseen configuration"}),
     }
     named += dice.of((), (), (dangling,), (unseen,))
-    resources += [_assignment(dice, number, ids, named) for number in range(dice.number(0, 12))]
+    resources += [_assignment(dice, number, ids, named) for number in range(dice.of(6, 0, 3, 9, 12))]
     scopes: dict[str, frozenset[str]] = {}
     for number in range(dice.number(0, 3)):
         document, doubts = _scope(dice, number, ids, named)
