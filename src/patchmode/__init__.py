@@ -79,7 +79,6 @@ if TYPE_CHECKING:
     from patchmode.store.runs import RunStore
     from patchmode.workflow.after_window import after_window
     from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
-    from patchmode.workflow.attach_wish import with_attachment
     from patchmode.workflow.auditing import audit
     from patchmode.workflow.clock import SystemClock
     from patchmode.workflow.doctor import examine, least_privilege_role
@@ -137,7 +136,6 @@ _HOMES = {
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.after_window": ("after_window",),
     "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
-    "patchmode.workflow.attach_wish": ("with_attachment",),
     "patchmode.workflow.auditing": ("audit",),
     "patchmode.workflow.clock": ("SystemClock",),
     "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
@@ -158,7 +156,6 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "connect",
     "audit",
     "make_plan",
-    "with_attachment",
     "write_plan",
     "read_plan",
     "apply_plan",

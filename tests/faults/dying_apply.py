@@ -23,7 +23,6 @@ from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, apply_plan
-from patchmode.workflow.attach_wish import with_attachment
 from patchmode.workflow.clock import ScaledClock
 from patchmode.workflow.planning import make_plan
 
@@ -39,9 +38,7 @@ async def main(state_dir: Path, at: int, committed: bool, schedule: str | None) 
     wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
     async with connect(os.environ["PATCHMODE_CLOUD"], read_only=False, clock=clock) as azure:
         if store.latest() is None:
-            plan = await make_plan(azure, Scope(everything=True), wanted, clock=clock)
-            if schedule is not None:
-                plan = await with_attachment(azure, plan, schedule, name=None, clock=clock, remark=lambda _: None)
+            plan = await make_plan(azure, Scope(everything=True), wanted, clock=clock, then_attach=schedule)
             journal = store.create(plan)
         else:
             journal = store.open(for_writing=True)

@@ -1,18 +1,12 @@
-"""`--then-attach` of plan and apply: its options, and the lookup behind them.
+"""`--then-attach` of plan and apply: its options.
 
 Must not: attach anything.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-from patchmode.cli.settings import Settings
-
-if TYPE_CHECKING:
-    from patchmode.model.plan import Plan
-    from patchmode.workflow.ports import Azure
 
 
 def then_attach_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,26 +36,3 @@ def attachment_from(options: dict[str, Any]) -> tuple[str | None, str | None]:
     if name is not None and (not name or set(name) & set("/?#%\\ ")):
         raise UsageError(f"{name!r} is no name of an assignment.", advice="Give letters, digits, - and _.")
     return configuration, name
-
-
-async def attached(azure: "Azure", plan: "Plan", wanted: tuple[str | None, str | None], settings: Settings) -> "Plan":
-    """The plan with the wish to attach, where there is one.
-
-    Raises:
-        UsageError, RefusedError: as `attach_wish.with_attachment`.
-    """
-    configuration, name = wanted
-    if configuration is None:
-        return plan
-    from patchmode.cli import composition
-    from patchmode.cli.output import say
-    from patchmode.workflow.attach_wish import with_attachment
-
-    return await with_attachment(
-        azure,
-        plan,
-        configuration,
-        name=name,
-        clock=composition.clock(),
-        remark=lambda note: say(f"Note: {note}", settings),
-    )

@@ -65,6 +65,8 @@ class Unchanged:
     id: ResourceId
     kind: MachineKind
     outcome: Outcome
+    outcome_after: Outcome | None = None
+    """Where the schedule that the plan attaches or takes off makes another of it; None: it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,26 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBy:
+    """A lock under which the schedules that a plan attaches cannot be taken off again."""
+
+    lock: str
+    """Its name."""
+    scope: str
+    """The id of the subscription, group or resource that it stands on."""
+    machines: int
+    """How many of those that get the schedule it covers."""
+
+
+@dataclass(frozen=True, slots=True)
 class ThenAttach:
     """The wish to attach a schedule to each machine of the plan once its settings stand and were seen to."""
 
     configuration: ResourceId
     name: str
     """Of the assignment on each machine."""
+    kept_by: tuple[KeptBy, ...] = ()
+    """`CanNotDelete` locks, as they stood when the plan was made."""
 
 
 @dataclass(frozen=True, slots=True)

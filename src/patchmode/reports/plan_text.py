@@ -61,15 +61,15 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
 
 
 def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
-    """What the plan makes of its machines. Of the way back it is not told: no schedules are looked up for it."""
-    if not plan.changes or plan.rollback_of is not None:
+    """What the plan makes of its machines, with the schedule that it attaches or takes off."""
+    if not plan.has_work:
         return
-    same = [entry.outcome for entry in plan.unchanged]
-    same += [entry.outcome for entry in plan.skipped if entry.outcome is not None]
-    before = Headline.of((*same, *(change.outcome_before for change in plan.changes)))
-    after = Headline.of((*same, *(change.outcome_after for change in plan.changes)))
+    same = [entry.outcome for entry in plan.skipped if entry.outcome is not None]
+    before = [*(one.outcome for one in plan.unchanged), *(change.outcome_before for change in plan.changes)]
+    after = [one.outcome_after or one.outcome for one in plan.unchanged]
+    after += [change.outcome_after for change in plan.changes]
     yield "Now and after the plan:"
-    yield from change_lines(before, after, paint=paint)
+    yield from change_lines(Headline.of((*same, *before)), Headline.of((*same, *after)), paint=paint)
     yield ""
 
 

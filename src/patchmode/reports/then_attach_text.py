@@ -43,10 +43,27 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         )
         yield from (paint("strong", line) for line in wrapped(text, paint=paint, hang=6))
         yield from wrapped(f"{wish.configuration}, assignment {wish.name}", paint=paint, indent=6)
+        yield from _turned(plan, paint)
+        for one in wish.kept_by:
+            text = (
+                f"! {one.machines:,} of the schedules cannot be taken off again, by `patchmode rollback` either, while "
+                f"the lock {one.lock} stands on {one.scope}."
+            )
+            yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
     if plan.first_detach:
         names = [short(one.id) for one in plan.first_detach]
         text = f"First take off: the schedule of {plural(len(names), 'machine')}, before any setting is touched: "
         yield from wrapped(text + some(names), paint=paint, hang=6)
+
+
+def _turned(plan: Plan, paint: Paint) -> Iterator[str]:
+    """What the schedule makes of machines that are as wanted, which the diff does not show."""
+    turned = Counter((one.outcome.kind, one.outcome_after.kind) for one in plan.unchanged if one.outcome_after)
+    for (before, after), count in turned.items():
+        if before is not after:
+            yield from wrapped(
+                f"{plural(count, 'machine')} already as wanted: {before} -> {after}", paint=paint, indent=6
+            )
 
 
 def question_for(plan: Plan) -> str:

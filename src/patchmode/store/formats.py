@@ -73,6 +73,9 @@ class UnchangedRow(_Edge, frozen=True):
     kind: MachineKind
     outcome: OutcomeKind
     outcome_reason: str
+    outcome_after: OutcomeKind | msgspec.UnsetType = msgspec.UNSET
+    """Left out, with its reason, where attaching or taking off a schedule makes no difference."""
+    outcome_after_reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SkippedRow(_Edge, frozen=True):
@@ -93,12 +96,22 @@ class UnreadableRow(_Edge, frozen=True):
     reason: str
 
 
+class KeptByRow(_Edge, frozen=True):
+    """A lock under which the schedule cannot be taken off again."""
+
+    lock: str
+    scope: str
+    machines: int
+
+
 class ThenAttachRow(_Edge, frozen=True):
     """The schedule to attach to each machine once its settings were verified."""
 
     configuration: str
     name: str
     """Of the assignment."""
+    kept_by: tuple[KeptByRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """`CanNotDelete` locks; left out where there are none."""
 
 
 class DetachmentRow(_Edge, frozen=True):

@@ -9,6 +9,7 @@ from patchmode.model.outcome import Outcome
 from patchmode.model.plan import (
     Change,
     Detachment,
+    KeptBy,
     Plan,
     Skipped,
     ThenAttach,
@@ -21,6 +22,7 @@ from patchmode.model.target import Target
 from patchmode.store.formats import (
     ChangeRow,
     DetachmentRow,
+    KeptByRow,
     PlanCountsRow,
     PlanDocument,
     SkippedRow,
@@ -50,10 +52,7 @@ def plan_to_document(plan: Plan) -> PlanDocument:
         rollback_of=plan.rollback_of,
         counts=PlanCountsRow(**plan.counts),
         changes=tuple(map(_change_row, plan.changes)),
-        unchanged=tuple(
-            UnchangedRow(id=str(one.id), kind=one.kind, outcome=one.outcome.kind, outcome_reason=one.outcome.reason)
-            for one in plan.unchanged
-        ),
+        unchanged=tuple(map(_unchanged_row, plan.unchanged)),
         skipped=tuple(map(_skipped_row, plan.skipped)),
         unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
         then_attach=UNSET if plan.then_attach is None else _then_attach_row(plan.then_attach),
@@ -79,10 +78,7 @@ def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
             include_scale_set_members=wanted.include_scale_set_members,
         ),
         changes=tuple(map(_change, document.changes)),
-        unchanged=tuple(
-            Unchanged(ResourceId.parse(row.id), row.kind, Outcome(row.outcome, row.outcome_reason))
-            for row in document.unchanged
-        ),
+        unchanged=tuple(map(_unchanged, document.unchanged)),
         skipped=tuple(map(_skipped, document.skipped)),
         unreadable=tuple(Unreadable(row.id, row.reason) for row in document.unreadable),
         created_at=document.created_at,
@@ -94,12 +90,34 @@ def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
     )
 
 
+def _unchanged_row(one: Unchanged) -> UnchangedRow:
+    after = one.outcome_after
+    return UnchangedRow(
+        id=str(one.id),
+        kind=one.kind,
+        outcome=one.outcome.kind,
+        outcome_reason=one.outcome.reason,
+        outcome_after=UNSET if after is None else after.kind,
+        outcome_after_reason=UNSET if after is None else after.reason,
+    )
+
+
+def _unchanged(row: UnchangedRow) -> Unchanged:
+    after = None
+    if row.outcome_after is not UNSET:
+        after = Outcome(row.outcome_after, "" if row.outcome_after_reason is UNSET else row.outcome_after_reason)
+    return Unchanged(ResourceId.parse(row.id), row.kind, Outcome(row.outcome, row.outcome_reason), after)
+
+
 def _then_attach_row(wish: ThenAttach) -> ThenAttachRow:
-    return ThenAttachRow(configuration=str(wish.configuration), name=wish.name)
+    locks = (KeptByRow(lock=one.lock, scope=one.scope, machines=one.machines) for one in wish.kept_by)
+    return ThenAttachRow(configuration=str(wish.configuration), name=wish.name, kept_by=tuple(locks) or UNSET)
 
 
 def _then_attach(row: ThenAttachRow) -> ThenAttach:
-    return ThenAttach(ResourceId.parse(row.configuration), row.name)
+    locks = () if row.kept_by is UNSET else row.kept_by
+    kept_by = tuple(KeptBy(one.lock, one.scope, one.machines) for one in locks)
+    return ThenAttach(ResourceId.parse(row.configuration), row.name, kept_by)
 
 
 def _detachment_row(one: Detachment) -> DetachmentRow:

@@ -3,15 +3,18 @@
 Must not: write to Azure. What concerns one machine alone is not judged here; it ends as that machine's result.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from patchmode.errors import RefusedError, RejectedError, UsageError
+from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Plan, ThenAttach
+from patchmode.model.plan import Plan, Skipped, ThenAttach, WantedSettings
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, Timing
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, ScheduleBook, Timing
+from patchmode.rules.later_schedules import Decided, attachable, book_after_attaching, foreseen, kept_by, standing_in
+from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_wish import scope_obstacle
 from patchmode.workflow.ports import Azure, Clock, GraphScope
@@ -26,33 +29,62 @@ _LIST = "`patchmode schedule list` shows those you can see."
 Remark = Callable[[str], None]
 
 
-async def with_attachment(
-    azure: Azure, plan: Plan, wanted: str, *, name: str | None, clock: Clock, remark: Remark
-) -> Plan:
-    """The plan with the wish to attach a schedule to its changed machines and to those that are as wanted.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A schedule to attach, looked up."""
+
+    then_attach: ThenAttach
+    configuration: MaintenanceConfiguration
+    """As Microsoft.Maintenance answered it."""
+
+
+async def look_up_wish(azure: Azure, wanted: str, *, name: str | None, settings: WantedSettings) -> Wish:
+    """The wish to attach a schedule to the changed machines of a plan, and to those that are as wanted.
 
     Args:
         azure: a connection; reading is enough.
-        plan: as it was made.
         wanted: the configuration's id, or a name that only one has.
         name: of the assignments; None: the configuration's.
-        clock: for how soon the next window is.
-        remark: is told, one sentence each, what a reader must know.
+        settings: what the same plan sets.
 
     Raises:
         UsageError: the plan's orchestration is one that schedules do not run on, or several have that name.
-        RefusedError: the configuration does not exist, patches no guests, or would have too many machines.
+        RefusedError: the configuration does not exist, or patches no guests.
+        RequestError: it cannot be read.
     """
-    if plan.wanted.orchestration not in {None, Orchestration.CUSTOMER_MANAGED_SCHEDULES}:
+    if settings.orchestration not in {None, Orchestration.CUSTOMER_MANAGED_SCHEDULES}:
         raise UsageError(
             "Azure runs schedules only on Customer Managed Schedules, so --then-attach excludes every other --to.",
             advice="Leave --to out, or give --to customer-managed-schedules.",
         )
     identifier = await _identified(azure, wanted)
-    wish = ThenAttach(identifier, name or identifier.name)
-    plan = replace(plan, then_attach=wish)
-    await check_attachable(azure, plan, clock=clock, remark=remark)
-    return plan
+    return Wish(ThenAttach(identifier, name or identifier.name), await _attachable(azure, identifier))
+
+
+def planned_with(wish: Wish, decided: Sequence[tuple[Machine, Decided]], index: ScheduleIndex) -> list[Decided]:
+    """What becomes of each machine of a plan that also attaches, with the outcome that the schedule then gives it.
+
+    Args:
+        wish: what is attached.
+        decided: each machine, and what the rules for its settings say.
+        index: the schedules as they stand.
+
+    Returns:
+        One entry for each machine, in the order given.
+    """
+    configuration, standing = wish.configuration, standing_in(index.book)
+    entries = [
+        (machine, attachable(machine, entry, configuration, standing.get(machine.id, ()))) for machine, entry in decided
+    ]
+    named = [machine.id for machine, entry in entries if not isinstance(entry, Skipped)]
+    book = book_after_attaching(index.book, wish.then_attach, configuration, named)
+    later = ScheduleIndex(book, now=index.now)
+    return [foreseen(entry, machine, later.schedules_of(machine)) for machine, entry in entries]
+
+
+def with_locks(wish: Wish, machines: Iterable[Machine], book: ScheduleBook) -> ThenAttach:
+    """The wish as it stands in the plan: with the locks under which a rollback cannot take the schedule off again."""
+    return replace(wish.then_attach, kept_by=kept_by(book, wish.then_attach, machines))
 
 
 async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Remark) -> None:
@@ -64,10 +96,18 @@ async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Re
     """
     if plan.then_attach is None:
         return
-    configuration = await _read(azure, plan.then_attach.configuration)
-    obstacle = scope_obstacle(configuration)
-    if obstacle is not None:
-        raise RefusedError(f"--then-attach: {obstacle.message}", advice=obstacle.fix)
+    await check_room(azure, plan, await _attachable(azure, plan.then_attach.configuration), clock=clock, remark=remark)
+
+
+async def check_room(
+    azure: Azure, plan: Plan, configuration: MaintenanceConfiguration, *, clock: Clock, remark: Remark
+) -> None:
+    """Refuse a plan that would give a configuration too many machines, and remark on a window that is too near.
+
+    Raises:
+        RefusedError: it would have more machines than Azure allows.
+        RequestError: its assignments cannot be read.
+    """
     await _check_room(azure, plan, configuration)
     warning = too_close(configuration, clock=clock)
     if warning:
@@ -111,6 +151,14 @@ async def _by_name(azure: Azure, name: str) -> ResourceId:
             f"--then-attach: {len(named)} configurations are named {name!r}: {ids}.", advice="Give the id."
         )
     return named[0]
+
+
+async def _attachable(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguration:
+    configuration = await _read(azure, identifier)
+    obstacle = scope_obstacle(configuration)
+    if obstacle is not None:
+        raise RefusedError(f"--then-attach: {obstacle.message}", advice=obstacle.fix)
+    return configuration
 
 
 async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguration:

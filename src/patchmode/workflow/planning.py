@@ -4,7 +4,7 @@ Must not: write. Invariant: every machine in scope ends as exactly one of change
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from patchmode.errors import UnsafeError, UsageError
@@ -12,7 +12,10 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
+from patchmode.rules.later_schedules import Decided
+from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.planning import plan_machine
+from patchmode.workflow.attach_wish import Wish, check_room, look_up_wish, planned_with, with_locks
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedule_lookup import look_up
@@ -27,14 +30,17 @@ async def make_plan(
     tool_version: str = "",
     remark: Callable[[str], None] | None = None,
     is_reviewed: bool = True,
+    then_attach: str | None = None,
+    assignment_name: str | None = None,
 ) -> Plan:
     """Plan the wanted settings for every machine in scope.
 
     Steps:
-        1. take the inventory, with each machine's document and etag from its provider;
-        2. look up the schedules that reach them, for the outcomes before and after;
-        3. ask the rules for each machine's change;
-        4. check that every machine ended as exactly one of the four.
+        1. look up the schedule that is to be attached, where there is one;
+        2. take the inventory, with each machine's document and etag from its provider;
+        3. look up the schedules that reach them, for the outcomes before and after;
+        4. ask the rules for each machine's change, and for what the attached schedule makes of it;
+        5. check that every machine ended as exactly one of the four.
 
     Args:
         azure: a connection; reading is enough.
@@ -45,23 +51,30 @@ async def make_plan(
         remark: is told, one sentence each, what a reader must know about how the machines were read.
         is_reviewed: whether a person looks at the plan before anything is applied; where not, a selector without
             effect is refused instead of remarked.
+        then_attach: a maintenance configuration, by its id or a name that only one has, to attach to each changed
+            machine once it was verified and to each that is as wanted; Arc servers, which need no orchestration, count
+            among these.
+        assignment_name: of the assignments; None: the configuration's name.
 
     Raises:
-        UsageError: nothing is wanted, or a selector is wrong or has no effect.
+        UsageError: nothing is wanted, a selector is wrong or has no effect, or schedules do not run on what is wanted.
+        RefusedError: the configuration does not exist, patches no guests, or would have too many machines.
         EmptyScopeError, RequestError: as `inventory.take_inventory`.
         UnsafeError: the counts do not add up, which is a defect of patchmode; nothing may be applied then.
     """
     if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
         raise UsageError("No setting was named.", advice="Give --to or another setting.")
+    tell = remark or _nobody
+    wish = None
+    if then_attach is not None:
+        wish = await look_up_wish(azure, then_attach, name=assignment_name, settings=wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     swallowed = _swallowed(inventory)
     if swallowed is not None and not is_reviewed:
         raise swallowed
     now = clock.now()
     index = await look_up(azure, inventory.machines, now=now)
-    decided = [
-        plan_machine(machine, wanted_of(machine, wanted), index.schedules_of(machine)) for machine in inventory.machines
-    ]
+    decided = _decided(inventory, wanted, wish, index)
     plan = Plan(
         target=azure.target,
         scope=scope.describe(),
@@ -74,20 +87,46 @@ async def make_plan(
         tool_version=tool_version,
     )
     check_plan_adds_up(plan, inventory)
-    if remark is not None:
-        told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
-        for note in (*told, *inventory.notes, *index.book.notes, *_arc_note(plan)):
-            remark(note)
+    if wish is not None:
+        plan = replace(plan, then_attach=with_locks(wish, _attached_in(plan, inventory), index.book))
+    told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
+    for note in (*told, *inventory.notes, *index.book.notes, *_arc_note(plan)):
+        tell(note)
+    if wish is not None:
+        await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
     return plan
 
 
-def wanted_of(machine: Machine, wanted: WantedSettings) -> WantedSettings:
-    """What of the wish concerns a machine: of an Arc machine no orchestration, where periodic assessment was named.
+def _decided(inventory: Inventory, wanted: WantedSettings, wish: Wish | None, index: ScheduleIndex) -> list[Decided]:
+    decided: list[tuple[Machine, Decided]] = [
+        (machine, plan_machine(machine, wanted_of(machine, wanted, attaches=wish is not None), schedules))
+        for machine, schedules in ((one, index.schedules_of(one)) for one in inventory.machines)
+    ]
+    return [entry for _, entry in decided] if wish is None else planned_with(wish, decided, index)
+
+
+def _attached_in(plan: Plan, inventory: Inventory) -> Iterator[Machine]:
+    """The machines of a plan that get its schedule."""
+    named = {one.id for group in (plan.changes, plan.unchanged) for one in group}
+    return (machine for machine in inventory.machines if machine.id in named)
+
+
+def _nobody(note: str) -> None:
+    """Nobody is told."""
+
+
+def wanted_of(machine: Machine, wanted: WantedSettings, *, attaches: bool = False) -> WantedSettings:
+    """What of the wish concerns a machine: of an Arc machine no orchestration, where something else was asked for too.
 
     The command line always names an orchestration. Everything else stays in the wish, so that the rules say what of it
     cannot be set there.
+
+    Args:
+        machine: of any kind.
+        wanted: the whole wish.
+        attaches: whether a schedule is attached as well, which serves an Arc server without any setting.
     """
-    if machine.kind is MachineKind.ARC and wanted.periodic_assessment is not None:
+    if machine.kind is MachineKind.ARC and (attaches or wanted.periodic_assessment is not None):
         return replace(wanted, orchestration=None)
     return wanted
 
@@ -107,8 +146,9 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         UsageError: an id does not stand in the plan at all.
     """
     parts = (plan.changes, plan.unchanged, plan.skipped)
-    known = {entry.id for part in parts for entry in part} | {ResourceId.parse(entry.id) for entry in plan.unreadable}
-    strange = next((machine_id for machine_id in ids if machine_id not in known), None)
+    # What could not be read may be a whole subscription or management group, which is no resource id.
+    known = {entry.id.key for part in parts for entry in part} | {entry.id.casefold() for entry in plan.unreadable}
+    strange = next((machine_id for machine_id in ids if machine_id.key not in known), None)
     if strange is not None:
         raise UsageError(
             f"--ids: {strange} is not among the machines of this run.", advice="Check it with `runs show`."
@@ -121,6 +161,7 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         plan,
         scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
         changes=tuple(change for change in plan.changes if change.id in ids),
+        unchanged=tuple(one if one.id in ids else replace(one, outcome_after=None) for one in plan.unchanged),
         skipped=(*plan.skipped, *skips),
         first_detach=tuple(one for one in plan.first_detach if one.id in ids),
     )

@@ -202,7 +202,7 @@ def unverified_because(entry: AttachmentEntry, machine: Machine, plan: Plan) -> 
     if entry.change is not None:
         moved = [one for one in differences(entry.change, machine.document or {}) if _SETTINGS in one.path]
         return None if not moved else f"{moved[0].path} is {moved[0].found} instead of {moved[0].expected}"
-    if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted)), Unchanged):
+    if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted, attaches=True)), Unchanged):
         return None
     return "it is no longer set as wanted, which it was when the plan was made"
 

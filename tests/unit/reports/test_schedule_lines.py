@@ -1,6 +1,7 @@
 """What a plan attaches, what became of it, what drifted and how a window went: every line fits, nothing is promised."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,13 @@ from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.drift import Drift, DriftKind, Move, ResourceChange
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import MachineError, Outcome, OutcomeKind
-from patchmode.model.plan import Detachment, Plan, ThenAttach, Unchanged, WantedSettings
+from patchmode.model.plan import Detachment, KeptBy, Plan, ThenAttach, Unchanged, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.reports.after_window import after_window_lines
 from patchmode.reports.drift_text import author_text, drift_lines
 from patchmode.reports.paint import Paint
+from patchmode.reports.plan_text import plan_lines
 from patchmode.reports.then_attach_text import attachment_lines, question_for, tally_line, wish_lines
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
@@ -25,6 +27,7 @@ WEEKLY = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceC
 PARKED = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
 AT = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 NARROW = Paint(width=80)
+KEEP = f"the lock keep stands on {GROUP}"
 
 
 def vm(name: str) -> ResourceId:
@@ -51,6 +54,22 @@ def test_wish_is_told_and_asked_for() -> None:
     ]
     assert question_for(wish) == "Attach weekly to 2"
     assert_fits(wish_lines(wish, paint=NARROW))
+
+
+def test_what_becomes_of_right_machines_and_what_keeps_the_schedule_on_them_is_told() -> None:
+    """The diff shows changes alone, and who attaches under a lock should know before that there is no way back."""
+    scheduled = Outcome(OutcomeKind.SCHEDULED, "patched as 'weekly' says")
+    wish = plan("web", "db", then_attach=ThenAttach(WEEKLY, "w", (KeptBy("keep", GROUP, 2),)))
+    turned, same = wish.unchanged
+    wish = replace(wish, unchanged=(replace(turned, outcome_after=scheduled), same))
+    assert list(wish_lines(wish, paint=Paint()))[2:] == [
+        "      1 machine already as wanted: parked -> scheduled",
+        f"      ! 2 of the schedules cannot be taken off again, by `patchmode rollback` either, while {KEEP}.",
+    ]
+    assert_fits(wish_lines(wish, paint=NARROW))
+    told = "\n".join(plan_lines(wish, paint=Paint()))
+    assert "Now and after the plan:" in told
+    assert "2 -> 1  patched by nobody" in told
 
 
 def test_detachments_are_told_and_asked_for() -> None:

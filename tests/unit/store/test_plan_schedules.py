@@ -14,8 +14,8 @@ from tests.unit.store.plans import GUEST, change, machine_id, plan
 from patchmode.errors import BrokenPlanError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import MachineError
-from patchmode.model.plan import Detachment, Plan, ThenAttach, Unchanged
+from patchmode.model.outcome import MachineError, Outcome, OutcomeKind
+from patchmode.model.plan import Detachment, KeptBy, Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.attachment_rows import attachments_of, ended_row, fold_attachments, intended_row, places_of
 from patchmode.store.plan_file import decode_plan, encode_plan
@@ -31,7 +31,16 @@ ATTACHING = plan(change(), then_attach=ThenAttach(WEEKLY, "weekly"), unchanged=(
 DETACHING = plan(change(), first_detach=(Detachment(machine_id("vm-0"), MachineKind.VM, WEEKLY, "weekly"),))
 
 
-@pytest.mark.parametrize("made", [ATTACHING, DETACHING], ids=["attaching", "detaching"])
+FORESEEN = replace(
+    ATTACHING,
+    unchanged=(replace(RIGHT, outcome_after=Outcome(OutcomeKind.SCHEDULED, "patched as 'weekly' says")),),
+    then_attach=ThenAttach(
+        WEEKLY, "weekly", (KeptBy("keep", "/subscriptions/11111111-1111-1111-1111-111111111111", 2),)
+    ),
+)
+
+
+@pytest.mark.parametrize("made", [ATTACHING, DETACHING, FORESEEN], ids=["attaching", "detaching", "foreseen"])
 def test_schedules_survive_the_file_and_its_schema(made: Plan) -> None:
     content, digest = encode_plan(made)
     assert decode_plan(content, name="p") == made
@@ -41,6 +50,25 @@ def test_schedules_survive_the_file_and_its_schema(made: Plan) -> None:
 
 def test_a_plan_without_them_is_readable_by_versions_that_know_none() -> None:
     assert not {"thenAttach", "firstDetach"} & set(json.loads(encode_plan(plan())[0]))
+
+
+def test_what_a_schedule_makes_of_a_right_machine_stands_only_where_it_differs() -> None:
+    """A plan file of an earlier version has neither member, and keeps its digest."""
+    (same,) = json.loads(encode_plan(ATTACHING)[0])["unchanged"]
+    assert set(same) == {"id", "kind", "outcome", "outcomeReason"}
+    assert set(json.loads(encode_plan(ATTACHING)[0])["thenAttach"]) == {"configuration", "name"}
+    foreseen = json.loads(encode_plan(FORESEEN)[0])
+    (other,) = foreseen["unchanged"]
+    assert (other["outcomeAfter"], other["outcomeAfterReason"]) == ("scheduled", "patched as 'weekly' says")
+    assert [row["machines"] for row in foreseen["thenAttach"]["keptBy"]] == [2]
+
+
+@pytest.mark.parametrize("edit", [b'"machines": 2', b"patched as"], ids=["lock", "outcome"])
+def test_what_was_foreseen_is_part_of_what_was_reviewed(edit: bytes) -> None:
+    content, _ = encode_plan(FORESEEN)
+    assert edit in content
+    with pytest.raises(BrokenPlanError, match="was changed after it was written"):
+        decode_plan(content.replace(edit, edit.replace(b"2", b"3").replace(b"as", b"if")), name="p")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.plan import Plan, Unreadable, WantedSettings
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.model.scope import Filters, Scope
 from patchmode.workflow.inventory import take_inventory
@@ -147,6 +147,23 @@ async def test_narrowing_a_plan_keeps_the_counts_and_names_strangers() -> None:
     assert [change.id.name for change in some.changes] == ["b"]
     assert [(entry.id.name, entry.rule) for entry in some.skipped] == [("a", "filter-ids")]
     assert some.counts["scope"] == plan.counts["scope"]
+    with pytest.raises(UsageError, match="/c is not among the machines"):
+        narrowed(plan, (machine_id("c"),))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [f"/subscriptions/{ALPHA}", "/providers/Microsoft.Management/managementGroups/contoso", str(machine_id("c"))],
+)
+async def test_narrowing_a_plan_that_could_not_read_a_place(place: str) -> None:
+    """What could not be read may be a subscription or a management group, which is no resource id."""
+    plan = replace(await plan_of(AzureDouble([machine("a"), machine("b")])), unreadable=(Unreadable(place, "refused"),))
+    some = narrowed(plan, (machine_id("a"),))
+    assert [change.id.name for change in some.changes] == ["a"]
+    assert some.unreadable == plan.unreadable
+    if place == str(machine_id("c")):
+        assert narrowed(plan, (machine_id("C"),)).changes == ()
+        return
     with pytest.raises(UsageError, match="/c is not among the machines"):
         narrowed(plan, (machine_id("c"),))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.attach_options import attached, attachment_from, then_attach_options
+from patchmode.cli.attach_options import attachment_from, then_attach_options
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -93,8 +93,9 @@ def _planned(
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
                 is_reviewed=False,
+                then_attach=attaching[0],
+                assignment_name=attaching[1],
             )
-            plan = await attached(azure, plan, attaching, settings)
             return plan, await azure.authorization.principal()
 
     plan, principal = run_reading(work)

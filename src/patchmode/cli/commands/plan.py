@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.attach_options import attached, attachment_from, then_attach_options
+from patchmode.cli.attach_options import attachment_from, then_attach_options
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
@@ -35,22 +35,23 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
     from patchmode.workflow.planning import make_plan
 
     settings = settings_of(context)
-    attaching = attachment_from(options)
+    schedule, assignment_name = attachment_from(options)
     wanted = wanted_from(options)
     scope = scope_from(options)
     require_selector(scope, "plan")
 
     async def work() -> Plan:
         async with composition.connected(settings, read_only=True) as azure:
-            plan = await make_plan(
+            return await make_plan(
                 azure,
                 scope,
                 wanted,
                 clock=composition.clock(),
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
+                then_attach=schedule,
+                assignment_name=assignment_name,
             )
-            return await attached(azure, plan, attaching, settings)
 
     plan = run_reading(work)
     if out is not None:
