@@ -225,3 +225,18 @@ def test_names_that_nobody_has(program: Program) -> None:
     assert done.code == 2
     assert "Did you mean 'mc-nightly'?" in done.err
     assert program("schedule", "next", "--ids", f"{VM}/nowhere", "--exclude-name", "*").code in {0, 3}
+
+
+def test_list_of_a_subscription_that_is_not_seen_is_not_the_list_of_all(program: Program) -> None:
+    done = program("schedule", "list", "-s", "99999999-9999-9999-9999-999999999999")
+    assert (done.code, done.out) == (2, "")
+    assert "99999999-9999-9999-9999-999999999999" in done.err
+
+
+def test_ways_out_are_whole_lines(program: Program) -> None:
+    """A command that a terminal's width had broken would be two when it is copied."""
+    told = program("schedule", "check").out.splitlines()
+    commands = [line.strip().removeprefix("→ ") for line in told if "patchmode " in line]
+    assert f"patchmode apply --schedule {NIGHTLY}" in commands
+    retired = f"{CONFIGURATIONS}/mc-retired".lower()
+    assert any(line.startswith(f"patchmode schedule detach {retired} --ids ") for line in map(str.lower, commands))

@@ -51,8 +51,8 @@ _LIST = (
     Column("NEXT, LOCAL"),
     Column("UTC"),
     Column("STATIC"),
-    Column("DYN"),
-    Column("FINDING", 7),
+    Column("DYNAMIC"),
+    Column("FINDINGS"),
 )
 _CALENDAR = (
     Column("LOCAL"),
@@ -71,6 +71,7 @@ _MEMBERS = (
     Column("CLAUSE OR REASON", 12),
 )
 _LEAF = "  "
+_NO_RUN = {Timing.OVER, Timing.NEVER, Timing.MISSING}
 
 
 def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
@@ -80,6 +81,9 @@ def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
         yield ""
         for view in found.schedules:
             yield from wrapped(f"{short(view.configuration.id)}: {view.window_text}", paint=paint, hang=4)
+            for finding in view.findings:
+                count = f" ({len(finding.subjects):,} of its machines)" if finding.subjects else ""
+                yield f"{_LEAF}{paint(_SEVERITY[finding.severity], finding.rule)}{count}"
         yield ""
     reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
     text = (
@@ -102,7 +106,7 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
     facts = [
         ("Runs", view.window_text),
         ("Recurrence", f"{one.window.recur_every or '(absent)'}, from {one.window.start or '(absent)'}"),
-        ("Expires", one.window.expiration or "never"),
+        ("Expires", _expiry(one.window.expiration)),
         ("Restarts", one.reboot_setting or "(absent)"),
         *_updates(detail),
     ]
@@ -155,8 +159,9 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     if report.findings:
         yield ""
     tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
-    words = {Severity.BLOCKS: "must be put right", Severity.WARNS: "will not work as hoped", Severity.NOTES: "noted"}
-    told = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count) or "nothing is wrong"
+    words = {Severity.BLOCKS: "to be put right", Severity.WARNS: "not as hoped", Severity.NOTES: "worth knowing"}
+    parts = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count)
+    told = f"{plural(len(report.findings), 'finding')} ({parts})" if parts else "nothing is wrong"
     text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)
@@ -189,7 +194,6 @@ def window_words(window: Window) -> str:
 def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
     window = view.next.window
     worst = min(view.findings, key=lambda one: tuple(Severity).index(one.severity), default=None)
-    more = f" +{len(view.findings) - 1}" if len(view.findings) > 1 else ""
     doubt = f"+{view.in_doubt}?" if view.in_doubt else ""
     return [
         view.configuration.id.resource_group,
@@ -198,7 +202,7 @@ def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
         f"{window.starts_at:%m-%d %H:%M}" if window else "",
         f"{view.via[Via.STATIC]:,}",
         f"{view.via[Via.DYNAMIC]:,}{doubt}",
-        Cell(f"{worst.rule}{more}", _SEVERITY[worst.severity]) if worst else "",
+        Cell(f"{len(view.findings):,}", _SEVERITY[worst.severity]) if worst else "",
     ]
 
 
@@ -211,14 +215,19 @@ def _fact(name: str, text: str, paint: Paint) -> Iterator[str]:
 def _updates(detail: ScheduleDetail) -> Iterator[tuple[str, str]]:
     patches = detail.schedule.configuration.properties.get("installPatches") or {}
     for title, name, included, excluded in (
-        ("Windows", "windowsParameters", "kbNumbersToInclude", "kbNumbersToExclude"),
-        ("Linux", "linuxParameters", "packageNameMasksToInclude", "packageNameMasksToExclude"),
+        ("On Windows", "windowsParameters", "kbNumbersToInclude", "kbNumbersToExclude"),
+        ("On Linux", "linuxParameters", "packageNameMasksToInclude", "packageNameMasksToExclude"),
     ):
         chosen = patches.get(name) or {}
         parts = [", ".join(map(str, chosen.get("classificationsToInclude") or ())) or "no classification"]
         parts += [f"with {', '.join(map(str, chosen[included]))}"] if chosen.get(included) else []
         parts += [f"without {', '.join(map(str, chosen[excluded]))}"] if chosen.get(excluded) else []
-        yield title, "; ".join(parts)
+        yield title, f"installs {'; '.join(parts)}"
+
+
+def _expiry(text: str | None) -> str:
+    """The service writes the end of the calendar where a schedule has no end."""
+    return "never" if not text or text.startswith("9999-12-31") else text
 
 
 def _windows(windows: Sequence[Window], following: NextWindow, paint: Paint) -> Iterator[str]:
@@ -247,6 +256,8 @@ def _attached(view: ScheduleView, paint: Paint) -> Iterator[str]:
 def _members(view: ScheduleView, paint: Paint) -> Iterator[str]:
     counts = forecast_counts(view.members)
     told = ", ".join(f"{count:,} {_verb(kind)}" for kind, count in counts.items() if count)
+    if view.members and view.next.timing in _NO_RUN:
+        told = "no window will come for them"
     yield from wrapped(f"Members now: {len(view.members):,}{f' ({told})' if told else ''}.", paint=paint, hang=4)
     if view.members:
         yield from lines(_MEMBERS, map(_member_row, view.members), paint=paint)
@@ -264,14 +275,18 @@ def _verb(kind: RunForecast) -> str:
 
 def _member_row(member: Member) -> Sequence[Cell | str]:
     result = member.forecast.result if member.is_certain else RunForecast.UNKNOWN
-    said = member.hit.doubt or (member.hit.clause if result is RunForecast.RUNS else member.forecast.reason)
     return [
         member.machine.id.resource_group,
         member.machine.name,
         Cell(result.value, _MEANING[result]),
         member.hit.via.value,
-        said,
+        member.hit.doubt or (member.hit.clause if result is RunForecast.RUNS else _what_is_missing(member)),
     ]
+
+
+def _what_is_missing(member: Member) -> str:
+    """The reason without what all machines of its rule share, which a narrow terminal would show alone."""
+    return member.forecast.reason.removeprefix("the prerequisite is not met: ")
 
 
 def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
@@ -282,12 +297,15 @@ def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
         if ids:
             names = some([_short(one) for one in ids])
             yield from wrapped(f"{title} ({len(ids):,}): {names}", paint=paint, indent=2, hang=4)
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in run.failed:
-        following = f"; next time: {one.forecast.result}" if one.forecast else "; no member now"
-        text = f"{short(one.machine)} failed ({one.kind}){following}"
+        following = f"next time: {one.forecast.result}" if one.forecast else "no members now"
+        groups[one.kind, one.message, following].append(short(one.machine))
+    for (kind, message, following), failed in groups.items():
+        text = f"Failed on {len(failed):,} ({kind}; {following}): {some(failed)}"
         yield from wrapped(text, paint=paint, indent=2, hang=4)
-        if one.message:
-            yield from wrapped(one.message, paint=paint, indent=6)
+        if message:
+            yield from wrapped(message, paint=paint, indent=6)
 
 
 def _calendar_row(entry: CalendarEntry) -> Sequence[Cell | str]:
@@ -314,8 +332,17 @@ def _finding(finding: ScheduleFinding, paint: Paint) -> Iterator[str]:
     yield from wrapped(finding.message, paint=paint, indent=6)
     if finding.subjects:
         yield from wrapped(some([_short(one) for one in finding.subjects]), paint=paint, indent=6)
-    if finding.fix:
-        yield from wrapped(f"→ {finding.fix}", paint=paint, indent=6, hang=8)
+    for number, line in enumerate(finding.fix.splitlines()):
+        yield from _way_out(line, paint, "      → " if number == 0 else "        ")
+
+
+def _way_out(text: str, paint: Paint, before: str) -> Iterator[str]:
+    """A command stays whole, whatever the width: a line feed in it would break it when it is copied."""
+    if text.startswith("patchmode "):
+        yield f"{before}{printable(text)}"
+        return
+    for number, line in enumerate(wrapped(text, paint=paint, indent=8)):
+        yield f"{before}{line[8:]}" if number == 0 else line
 
 
 def _short(text: str) -> str:

@@ -3,22 +3,25 @@
 Must not: read anything, or repeat what the limits say.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
+from shlex import quote
 
 from patchmode.model.finding import Severity
 from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
+    DynamicScope,
     RunForecast,
     ScheduleBook,
     ScheduleHit,
     Timing,
 )
 from patchmode.model.schedule_view import Member, ScheduleFinding, ScheduleView
+from patchmode.rules.memberships import Clash, ScheduleIndex
 from patchmode.rules.window_reading import duration_of
 
 TOO_CLOSE = timedelta(minutes=15)
@@ -82,11 +85,23 @@ def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
         if rule == view.next.rule:
             continue  # said once, of the configuration
         severity = Severity.NOTES if result is RunForecast.UNKNOWN else Severity.WARNS
-        yield _of_group(
-            view, rule, severity, members, _sentence("; ".join(dict.fromkeys(one.forecast.reason for one in members)))
-        )
+        yield _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
     for rule, members in sorted(doubts.items()):
-        yield _of_group(view, rule, Severity.NOTES, members, _sentence(members[0].hit.doubt or ""))
+        yield _of_group(view, rule, Severity.NOTES, members, _together([one.hit.doubt or "" for one in members]))
+    twice = [member for member in view.members if member.is_certain and member.hit.also]
+    if twice:
+        message = "Several assignments or dynamic scopes name it for the same machine; it still runs once there."
+        yield _of_group(view, "assigned-twice", Severity.NOTES, twice, message)
+
+
+def _together(reasons: Sequence[str]) -> str:
+    """Several members' reasons as one sentence: what they share once, then each with how many it holds for."""
+    counted = Counter(reasons).most_common()
+    head, colon, _ = counted[0][0].partition(": ")
+    if len(counted) == 1:
+        return _sentence(counted[0][0])
+    shared = f"{head}{colon}" if colon and all(reason.startswith(f"{head}: ") for reason, _ in counted) else ""
+    return _sentence(shared + "; ".join(f"{reason.removeprefix(shared)} ({count:,})" for reason, count in counted))
 
 
 def _of_group(
@@ -105,10 +120,11 @@ def _of_group(
 
 def _fix_of(rule: str, view: ScheduleView) -> str:
     fixes = {
-        "prerequisite-missing": f"patchmode apply --schedule {view.configuration.id}",
+        "prerequisite-missing": f"patchmode apply --schedule {quote(str(view.configuration.id))}",
         "off-at-window": "Start them at least 15 minutes before the window, or accept that they are missed.",
         "tag-case": "Write the tag and the filter in the same case.",
         "unknown-filter-member": "Look at the members in the portal; this version cannot evaluate that filter.",
+        "assigned-twice": "Nothing to do; a detach leaves the others, and the schedule with them.",
     }
     return fixes.get(rule, "patchmode explain tells more of a machine.")
 
@@ -127,27 +143,29 @@ def book_findings(
     by_name: dict[str, list[Machine]] = defaultdict(list)
     for machine in machines.values():
         by_name[machine.name.casefold()].append(machine)
-    missing: dict[ResourceId, list[str]] = defaultdict(list)
+    missing: dict[ResourceId, tuple[list[str], list[DynamicScope]]] = defaultdict(lambda: ([], []))
     for assignment in book.assignments:
         if assignment.machine not in machines and assignment.machine.subscription_id in seen:
             yield _orphan(assignment, by_name[assignment.machine.name.casefold()])
         if assignment.configuration not in known:
-            missing[assignment.configuration].append(str(assignment.machine))
+            missing[assignment.configuration][0].append(str(assignment.machine))
     for scope in book.dynamic_scopes:
         if scope.configuration not in known:
-            missing[scope.configuration].append(scope.place)
-    for configuration, subjects in sorted(missing.items()):
-        yield _missing(configuration, subjects, is_visible=configuration.subscription_id in book.visible)
+            missing[scope.configuration][1].append(scope)
+    for configuration, (ids, scopes) in sorted(missing.items()):
+        yield _missing(configuration, ids, scopes, is_visible=configuration.subscription_id in book.visible)
 
 
 def _orphan(assignment: ConfigurationAssignment, namesakes: Sequence[Machine]) -> ScheduleFinding:
-    detach = f"patchmode schedule detach {assignment.configuration} --ids {assignment.machine}"
-    message = f"The assignment {assignment.name} names {assignment.machine}, which is not there: moved, or deleted."
+    configuration = quote(str(assignment.configuration))
+    detach = f"patchmode schedule detach {configuration} --ids {quote(str(assignment.machine))}"
+    message = (
+        f"The assignment {assignment.name} names {_short(assignment.machine)}, which is not there: moved or deleted."
+    )
     if namesakes:
-        message += f" A machine of that name stands at {namesakes[0].id}."
-        fix = (
-            f"If it is the same: patchmode schedule attach {assignment.configuration} --ids {namesakes[0].id}; {detach}"
-        )
+        message += f" A machine of that name stands at {_short(namesakes[0].id)}."
+        attach = f"patchmode schedule attach {configuration} --ids {quote(str(namesakes[0].id))}"
+        fix = f"If it is the same:\n{attach}\n{detach}"
     else:
         fix = detach
     return ScheduleFinding(
@@ -155,29 +173,41 @@ def _orphan(assignment: ConfigurationAssignment, namesakes: Sequence[Machine]) -
     )
 
 
-def _missing(configuration: ResourceId, subjects: Sequence[str], *, is_visible: bool) -> ScheduleFinding:
+def _missing(
+    configuration: ResourceId, machines: Sequence[str], scopes: Sequence[DynamicScope], *, is_visible: bool
+) -> ScheduleFinding:
+    subjects = (*machines, *(scope.place for scope in scopes))
     if is_visible:
-        message = f"Assignments name {configuration}, which does not exist, so they do nothing."
-        fix = "Detach it (patchmode schedule detach), or create it anew under the same name and group."
-        return ScheduleFinding(
-            "configuration-missing", Severity.WARNS, message, fix, str(configuration), tuple(subjects)
-        )
+        message = f"Assignments name {_short(configuration)}, which does not exist, so they do nothing."
+        detach = f"patchmode schedule detach {quote(str(configuration))}"
+        commands = [f"{detach} --ids {' '.join(map(quote, machines))}"] if machines else []
+        commands += [f"{detach} --dynamic {quote(scope.name)} {_selectors(scope)}" for scope in scopes]
+        fix = "\n".join(("Create it anew under the same name and group, or detach it:", *commands))
+        return ScheduleFinding("configuration-missing", Severity.WARNS, message, fix, str(configuration), subjects)
     message = f"Assignments name {configuration}, which stands where you cannot read: its windows are not known."
     fix = "Ask for Reader on that subscription."
-    return ScheduleFinding("configuration-unseen", Severity.NOTES, message, fix, str(configuration), tuple(subjects))
+    return ScheduleFinding("configuration-unseen", Severity.NOTES, message, fix, str(configuration), subjects)
 
 
-def overlap_findings(views: Iterable[ScheduleView]) -> Iterator[ScheduleFinding]:
-    """Pairs of configurations whose next windows overlap on machines that both reach.
+def _selectors(scope: DynamicScope) -> str:
+    """The options that name a dynamic scope's place."""
+    group = f" --resource-group {quote(scope.resource_group)}" if scope.resource_group else ""
+    return f"--subscription {scope.subscription_id}{group}"
+
+
+def overlap_findings(views: Iterable[ScheduleView], index: ScheduleIndex) -> Iterator[ScheduleFinding]:
+    """Pairs of configurations with windows that overlap on machines that both reach.
+
+    Args:
+        views: with their members.
+        index: says which windows of the next 92 days meet.
 
     Source: the troubleshooting articles: of two with the same start and the same updates one fires; of overlapping ones
     the second waits for the first.
     """
     by_machine: dict[ResourceId, list[ScheduleHit]] = defaultdict(list)
-    by_id: dict[ResourceId, ScheduleView] = {}
     for view in views:
-        by_id[view.configuration.id] = view
-        if view.next.window is not None:
+        if view.next.timing is Timing.COMING:
             for member in view.members:
                 if member.is_certain:
                     by_machine[member.machine.id].append(member.hit)
@@ -186,29 +216,35 @@ def overlap_findings(views: Iterable[ScheduleView]) -> Iterator[ScheduleFinding]
         for left, right in combinations(sorted(hits, key=lambda hit: hit.configuration), 2):
             pairs[left.configuration, right.configuration].append(str(machine))
     for (left_id, right_id), machines in sorted(pairs.items()):
-        yield from _overlap(by_id[left_id], by_id[right_id], machines)
+        clash = index.clash(left_id, right_id)
+        if clash is not None:
+            yield _overlap(left_id, right_id, clash, machines)
 
 
-def _overlap(left: ScheduleView, right: ScheduleView, machines: Sequence[str]) -> Iterator[ScheduleFinding]:
-    one, other = left.next.window, right.next.window
-    if one is None or other is None or one.starts_at >= other.ends_at or other.starts_at >= one.ends_at:
-        return
-    names = f"{left.configuration.name} and {right.configuration.name}"
-    rule, message = "schedules-overlap", f"{names} overlap on these machines: the later one waits for the other."
-    if one.starts_at == other.starts_at and _installs(left) == _installs(right):
+def _overlap(left: ResourceId, right: ResourceId, clash: Clash, machines: Sequence[str]) -> ScheduleFinding:
+    names = f"{left.name} and {right.name}"
+    first = min(clash.first.starts_at, clash.second.starts_at)
+    when = f"for the first time in the window that starts {first:%Y-%m-%d %H:%M} UTC"
+    rule, message = (
+        "schedules-overlap",
+        f"{names} overlap on these machines, {when}: the later one waits for the other.",
+    )
+    if clash.same_trigger:
         rule = "schedules-same-trigger"
-        message = f"{names} start together with the same settings: Azure runs only one of them on these machines."
+        message = (
+            f"{names} start together with the same settings, {when}: Azure runs only one of them on these machines."
+        )
     fix = "Move one of them, or detach one from these machines."
-    ids = str(left.configuration.id), str(right.configuration.id)
-    yield ScheduleFinding(rule, Severity.WARNS, message, fix, ids[0], tuple(machines), f"the other is {ids[1]}")
-
-
-def _installs(view: ScheduleView) -> object:
-    return view.configuration.properties.get("installPatches")
+    return ScheduleFinding(rule, Severity.WARNS, message, fix, str(left), tuple(machines), f"the other is {right}")
 
 
 def _finding(view: ScheduleView, rule: str, severity: Severity, message: str, fix: str) -> ScheduleFinding:
     return ScheduleFinding(rule, severity, message, fix, str(view.configuration.id))
+
+
+def _short(identifier: ResourceId) -> str:
+    """What a person calls a resource; its id stands in the finding's own members."""
+    return f"{identifier.resource_group}/{identifier.name}"
 
 
 def _sentence(text: str) -> str:

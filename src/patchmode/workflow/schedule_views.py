@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
-from patchmode.errors import RequestError
+from patchmode.errors import RequestError, UsageError
 from patchmode.model.finding import Severity
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import MachineRun, MaintenanceConfiguration
@@ -54,7 +54,7 @@ async def list_schedules(azure: Azure, *, clock: Clock, subscriptions: Sequence[
     """
     wanted = await _subscription_ids(azure, subscriptions)
     estate = await read_estate(azure, clock=clock)
-    views = [view for view in views_of(estate) if not wanted or view.configuration.id.subscription_id in wanted]
+    views = [view for view in views_of(estate) if wanted is None or view.configuration.id.subscription_id in wanted]
     return ScheduleList(
         azure.target,
         tuple(replace(view, findings=_findings(view, estate, azure.target.cloud)) for view in views),
@@ -135,7 +135,7 @@ async def check_schedules(azure: Azure, names: Sequence[str], *, clock: Clock) -
     found = list(chain.from_iterable(_findings(view, estate, azure.target.cloud) for view in views))
     everywhere = views if not names else views_of(estate)
     ids = {view.configuration.id for view in views}
-    found += [one for one in overlap_findings(everywhere) if not names or _concerns(one, ids)]
+    found += [one for one in overlap_findings(everywhere, estate.index) if not names or _concerns(one, ids)]
     if names:
         found += _orphans(estate, ids)
     else:
@@ -167,10 +167,16 @@ def _each_once(found: Sequence[MaintenanceConfiguration]) -> list[MaintenanceCon
     return list({one.id: one for one in found}.values())
 
 
-async def _subscription_ids(azure: Azure, texts: Sequence[str]) -> frozenset[str]:
+async def _subscription_ids(azure: Azure, texts: Sequence[str]) -> frozenset[str] | None:
+    """The subscriptions that are meant; None: all."""
     if not texts:
-        return frozenset()
+        return None
     selection = await resolve(azure, Scope(subscriptions=tuple(texts)))
+    if selection.unreadable:
+        first = selection.unreadable[0]
+        raise UsageError(
+            f"{first.id}: {first.reason}", advice="`patchmode doctor` lists the subscriptions you can see."
+        )
     return frozenset(selection.subscriptions)
 
 

@@ -15,6 +15,8 @@ from patchmode.model.schedule import (
     ScheduleBook,
     WindowRule,
 )
+from patchmode.model.schedule_view import ScheduleView
+from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
 
 BLOCKED = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
@@ -72,7 +74,7 @@ def test_members_are_told_by_reason() -> None:
             now=NOW,
         )
     )
-    assert found[1].message == "It is not prepared; another reason."
+    assert found[1].message == "It is not prepared (2); another reason (1)."
     told = {(one.rule, one.severity, tuple(subject.rpartition("/")[2] for subject in one.subjects)) for one in found}
     assert told == {
         ("prerequisite-missing", Severity.WARNS, ("a", "b", "c")),
@@ -117,6 +119,10 @@ def test_assignments_without_machine_or_configuration() -> None:
     assert [one.rule for one in book_findings(unseen, machines, seen=frozenset())] == ["configuration-unseen"]
 
 
+def index_of(*views: ScheduleView) -> ScheduleIndex:
+    return ScheduleIndex(ScheduleBook(configurations=tuple(one.configuration for one in views)), now=NOW)
+
+
 @pytest.mark.parametrize(
     ("other", "rules"),
     [
@@ -132,7 +138,7 @@ def test_overlaps(other: WindowRule, rules: list[str]) -> None:
     """Only on machines that both reach; windows that touch do not overlap."""
     one = view(member("a"), member("b"))
     two = view(member("a", schedule="weekly"), member("c", schedule="weekly"), name="weekly", window=other)
-    found = list(overlap_findings([one, two]))
+    found = list(overlap_findings([one, two], index_of(one, two)))
     assert [entry.rule for entry in found] == rules
     assert all([subject.rpartition("/")[2] for subject in entry.subjects] == ["a"] for entry in found)
 
@@ -140,4 +146,41 @@ def test_overlaps(other: WindowRule, rules: list[str]) -> None:
 def test_the_same_start_with_other_updates_overlaps_only() -> None:
     updates = {"installPatches": {"rebootSetting": "Never"}}
     one, two = view(member("a")), view(member("a", schedule="weekly"), name="weekly", properties=updates)
-    assert [entry.rule for entry in overlap_findings([one, two])] == ["schedules-overlap"]
+    assert [entry.rule for entry in overlap_findings([one, two], index_of(one, two))] == ["schedules-overlap"]
+
+
+def test_a_meeting_after_the_next_windows_is_found() -> None:
+    """A nightly and a weekly schedule have different next windows and meet every Saturday."""
+    weekly = WindowRule("2030-01-05 04:00", None, "02:00", "UTC", "Week Saturday")
+    one, two = view(member("a")), view(member("a", schedule="weekly"), name="weekly", window=weekly)
+    found = list(overlap_findings([one, two], index_of(one, two)))
+    assert [entry.rule for entry in found] == ["schedules-overlap"]
+    assert "2030-02-02 03:00 UTC" in found[0].message
+
+
+def test_reasons_that_begin_alike_are_said_once() -> None:
+    """What a person counts is how many machines need which setting."""
+    reasons = ("not met: mode A", "not met: mode B", "not met: mode A")
+    members = [
+        member(name, Forecast(RunForecast.FAILS, reason, "prerequisite-missing"))
+        for name, reason in zip("abc", reasons, strict=True)
+    ]
+    found = list(view_findings(view(*members), now=NOW))
+    assert [one.message for one in found] == ["Not met: mode A (2); mode B (1)."]
+
+
+def test_commands_survive_being_copied() -> None:
+    """Ids may hold what a shell reads as its own; each command of a way out stands on its own line."""
+    gone = machine("gone").id
+    odd = gone.parse(str(gone).replace("/rg/", "/rg-(old)/"))
+    book = ScheduleBook(
+        assignments=(ConfigurationAssignment("a", odd, configuration_id("deleted")),),
+        dynamic_scopes=(DynamicScope("ring 1", SUBSCRIPTION, "rg-(old)", configuration_id("deleted")),),
+        visible=frozenset({SUBSCRIPTION}),
+    )
+    found = next(iter(book_findings(book, {}, seen=frozenset())))
+    detach = f"patchmode schedule detach {configuration_id('deleted')}"
+    assert found.fix.splitlines()[1:] == [
+        f"{detach} --ids '{odd}'",
+        f"{detach} --dynamic 'ring 1' --subscription {SUBSCRIPTION} --resource-group 'rg-(old)'",
+    ]

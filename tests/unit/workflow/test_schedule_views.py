@@ -102,7 +102,7 @@ async def test_the_last_run_tells_who_came_who_went_and_who_failed() -> None:
     assert "  Fri 2030-02-01 03:00-05:00 +00:00  =  2030-02-01 03:00 UTC" in text
     assert f"ring on subscription {ALPHA}: tag ring=1" in text
     assert "Last run of 2030-01-31 03:00 UTC: 2 Failed, 1 Succeeded." in text
-    assert "rg/bad failed (prerequisite); next time: fails" in text
+    assert "  Failed on 1 (prerequisite; next time: fails): rg/bad" in text
 
 
 async def test_past_runs_that_cannot_be_read_are_said_to_be() -> None:
@@ -167,7 +167,7 @@ async def test_check_tells_each_rule_and_what_must_be_done_first() -> None:
     assert not report.is_clean
     text = "\n".join(check_lines(report, paint=Paint()))
     assert "2 schedules checked" in text
-    assert "4 will not work as hoped, 1 noted" in text
+    assert "5 findings (4 not as hoped, 1 worth knowing)" in text
     one = await check_schedules(double, ("empty",), clock=CLOCK)
     assert [finding.rule for finding in one.findings] == ["schedule-hits-nothing"]
 

@@ -14,7 +14,7 @@ def command(context: click.Context, /, subscription: tuple[str, ...]) -> int:
     """Every schedule that patches guests: when it runs, whom it reaches.
 
     Members are counted wherever they stand: static ones, dynamic ones, and with a question mark those in doubt. The
-    last column names the worst finding; `patchmode schedule check` tells them all, and ends with 10 for them.
+    last column counts findings, named below; `patchmode schedule check` tells them in full, and ends with 10 for them.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
