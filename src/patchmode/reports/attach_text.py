@@ -11,7 +11,7 @@ from patchmode.model.outcome import ABSENT_TEXT, Difference
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import RunForecast, Window
 from patchmode.model.schedule_view import CreateReport, Member, ScheduleFinding, forecast_counts
-from patchmode.reports.columns import wrapped
+from patchmode.reports.columns import way_out, wrapped
 from patchmode.reports.headings import note_lines, plural, short, skipped_lines, some, target_text, unreadable_lines
 from patchmode.reports.paint import Paint, printable
 from patchmode.reports.schedule_text import window_words
@@ -168,17 +168,22 @@ def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
                 yield f"        request id {found[0].request_id}"
         advice = _advice(name, members)
         if advice:
-            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
+            yield from way_out(advice, paint=paint)
 
 
 def _advice(rule: str, members: Sequence[AttachResult]) -> str:
     first = members[0]
+    ids = f"-o json --query \"results[?rule=='{rule}'].id\" > ids.json"
     if rule == "prerequisite-missing" and len(members) > 1 and first.fix:
         configuration = first.fix.rpartition(" ")[2]
         return (
-            "Prepare and attach them: save this command's result with -o json --query "
-            f"\"results[?rule=='{rule}'].id\" as ids.json, then patchmode apply --ids-file ids.json --then-attach "
-            f"{configuration}"
+            f"Prepare and attach them: repeat this command with {ids} at its end, then\n"
+            f"patchmode apply --ids-file ids.json --then-attach {configuration}"
+        )
+    if rule == "last-schedule" and len(members) > 1:
+        return (
+            "Repeat with --allow-azure-managed if Azure may patch them. To set them to Customer Managed Schedules "
+            f"first, repeat this command with {ids} at its end, then\npatchmode apply --ids-file ids.json"
         )
     return first.fix or (first.error.advice if first.error else "")
 

@@ -112,3 +112,21 @@ def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None
         else:
             line = f"{line} {word}" if line else word
     yield " " * (indent if first else hang) + line
+
+
+def way_out(text: str, *, paint: Paint) -> Iterator[str]:
+    """What to do, behind an arrow, below what it is about.
+
+    Args:
+        text: sentences and commands, one a line; not empty. A command stays whole, whatever the width: a line feed in
+            it would break it when it is copied.
+        paint: gives the width.
+    """
+    for number, line in enumerate(text.splitlines()):
+        before = "      → " if number == 0 else "        "
+        if line.startswith("patchmode "):
+            yield f"{before}{printable(line)}"
+            continue
+        first, *others = wrapped(line, paint=paint, indent=8)
+        yield f"{before}{first[8:]}"
+        yield from others

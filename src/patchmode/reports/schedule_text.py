@@ -21,7 +21,7 @@ from patchmode.model.schedule_view import (
     ScheduleView,
     forecast_counts,
 )
-from patchmode.reports.columns import Cell, Column, lines, wrapped
+from patchmode.reports.columns import Cell, Column, lines, way_out, wrapped
 from patchmode.reports.headings import note_lines, plural, short, some, target_text
 from patchmode.reports.paint import Paint, printable
 
@@ -332,17 +332,8 @@ def _finding(finding: ScheduleFinding, paint: Paint) -> Iterator[str]:
     yield from wrapped(finding.message, paint=paint, indent=6)
     if finding.subjects:
         yield from wrapped(some([_short(one) for one in finding.subjects]), paint=paint, indent=6)
-    for number, line in enumerate(finding.fix.splitlines()):
-        yield from _way_out(line, paint, "      → " if number == 0 else "        ")
-
-
-def _way_out(text: str, paint: Paint, before: str) -> Iterator[str]:
-    """A command stays whole, whatever the width: a line feed in it would break it when it is copied."""
-    if text.startswith("patchmode "):
-        yield f"{before}{printable(text)}"
-        return
-    for number, line in enumerate(wrapped(text, paint=paint, indent=8)):
-        yield f"{before}{line[8:]}" if number == 0 else line
+    if finding.fix:
+        yield from way_out(finding.fix, paint=paint)
 
 
 def _short(text: str) -> str:

@@ -5,6 +5,7 @@ Must not: read anything; the values come from the providers.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from shlex import quote
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Outcome
@@ -46,7 +47,7 @@ def attach_obstacle(machine: Machine, configuration: MaintenanceConfiguration) -
         "prerequisite-missing",
         f"The machine is not prepared: its patch orchestration is {machine.orchestration.portal_name}, and Azure runs "
         "schedules only on Customer Managed Schedules.",
-        f"patchmode apply --ids {machine.id} --then-attach {configuration.id}",
+        f"patchmode apply --ids {quote(str(machine.id))} --then-attach {quote(str(configuration.id))}",
     )
 
 
@@ -89,5 +90,6 @@ def last_schedule_obstacle(machine: Machine, configuration: ResourceId, outcome:
     return Obstacle(
         "last-schedule",
         f"The machine is Azure Managed. Without {configuration.name}: {outcome.reason.rstrip('.')}.",
-        f"patchmode apply --ids {machine.id} (Customer Managed Schedules) first, or repeat with --allow-azure-managed.",
+        "Repeat with --allow-azure-managed if Azure may patch it, or first set it to Customer Managed Schedules:\n"
+        f"patchmode apply --ids {quote(str(machine.id))}",
     )

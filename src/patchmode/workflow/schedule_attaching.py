@@ -19,9 +19,9 @@ from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, ScheduleBook
+from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, ScheduleBook, ScheduleHit, Timing
 from patchmode.model.scope import Scope
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.memberships import PLATFORM_MODE, ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_findings import TOO_CLOSE
@@ -253,9 +253,14 @@ def harm(machine: Machine, after: ScheduleIndex, configuration: ResourceId) -> O
         return None
     schedules = after.schedules_of(machine)
     outcome = predict(machine.settings, machine, schedules=schedules)
-    if schedules.certain or outcome.kind not in _HARMFUL:
+    if any(_surely_runs(hit) for hit in schedules.certain) or outcome.kind not in _HARMFUL:
         return None
     return last_schedule_obstacle(machine, configuration, outcome)
+
+
+def _surely_runs(hit: ScheduleHit) -> bool:
+    """Whether a schedule keeps Azure away: of one that may never run again it is stated nowhere."""
+    return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE
 
 
 def timing_warnings(following: NextWindow, now: datetime) -> tuple[str, ...]:

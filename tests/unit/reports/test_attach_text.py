@@ -16,6 +16,7 @@ from patchmode.model.schedule_view import CreateReport
 from patchmode.model.target import Target
 from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, create_document, flat_row
 from patchmode.reports.attach_text import attach_lines, create_lines, draft_lines, member_lines
+from patchmode.reports.columns import way_out
 from patchmode.reports.paint import Paint
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
@@ -108,3 +109,14 @@ def test_members_of_a_scope_are_told_by_what_becomes_of_them() -> None:
     assert "It hits 3 machines now:" in text
     assert "  will run (1)\n      rg/a\n  will fail (1)\n      rg/b\n      it is not prepared" in text
     assert "  not known (1)\n      rg/c\n      the tag differs in case" in text
+
+
+def test_a_command_is_never_broken_by_the_width() -> None:
+    """What is copied from a terminal has to be one command."""
+    command = "patchmode apply --ids " + "x" * 60
+    told = list(way_out(f"First a sentence that needs two lines:\n{command}", paint=Paint(width=40)))
+    assert told == [
+        "      → First a sentence that needs two",
+        "        lines:",
+        f"        {command}",
+    ]

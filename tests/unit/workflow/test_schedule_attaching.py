@@ -14,7 +14,7 @@ from patchmode.errors import EmptyScopeError, RefusedError, UnsafeError, UsageEr
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport
 from patchmode.model.machine import ImageReference, Machine
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.schedule import DynamicScope, RunForecast, ScheduleBook, ScopeFilter
+from patchmode.model.schedule import DynamicScope, RunForecast, ScheduleBook, ScopeFilter, WindowRule
 from patchmode.model.scope import Filters, Scope
 from patchmode.workflow.schedule_attaching import Preview, carry_out, preview_attach, preview_detach
 from patchmode.workflow.schedule_scoping import carry_out_scope, preview_attach_scope, preview_detach_scope
@@ -139,6 +139,27 @@ async def test_nobody_is_handed_to_azure_unasked(
         assert allow or not (is_freed and one.orchestration is Orchestration.AZURE_MANAGED), one.name
     assert report.counts["scope"] == len(machines)
     assert report.counts["refused"] == 0 or not allow
+
+
+@pytest.mark.parametrize(
+    ("rest", "end"),
+    [
+        (WindowRule("2020-01-01 03:00", None, "02:00", "UTC", "Day"), AttachEnd.DETACHED),
+        (WindowRule("2020-01-01 03:00", "2021-01-01 00:00", "02:00", "UTC", "Day"), AttachEnd.REFUSED),
+        (WindowRule("2020-02-01 03:00", None, "02:00", "UTC", "12Months day31"), AttachEnd.REFUSED),
+        (WindowRule("2020-01-01 03:00", None, "02:00", "Middle-earth", "Day"), AttachEnd.REFUSED),
+        (None, AttachEnd.REFUSED),
+    ],
+    ids=["live", "expired", "never", "unknown-zone", "missing"],
+)
+async def test_only_a_schedule_that_runs_keeps_azure_away(rest: WindowRule | None, end: AttachEnd) -> None:
+    """Whether Azure counts a schedule that never runs again as attached is stated nowhere, so it protects nobody."""
+    one = machine("vm", mode="AutomaticByPlatform", image=UBUNTU)
+    double = azure(one, assignments=[assigned(one), assigned(one, "rest")])
+    if rest is not None:
+        double.schedules.configurations.append(replace(configuration(schedule_id("rest")), window=rest))
+    preview = await preview_detach(double, "nightly", ALL, clock=CLOCK)
+    assert [entry.result for entry in (await carried(double, preview)).results] == [end]
 
 
 async def test_an_orphaned_assignment_can_be_deleted() -> None:
