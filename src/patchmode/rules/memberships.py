@@ -103,7 +103,8 @@ class ScheduleIndex:
         if machine.id.subscription_id in self.book.covered:
             return MachineSchedules(looked_up=True, hits=tuple(hits)) if hits else _NONE
         why = f"schedules of subscription {machine.id.subscription_id} could not be looked up as a whole"
-        return MachineSchedules(looked_up=False, hits=tuple(hits), why_not=why if self.book.covered else _NOT_AT_ALL)
+        was_read = self.book.covered or self.book.notes
+        return MachineSchedules(looked_up=False, hits=tuple(hits), why_not=why if was_read else _NOT_AT_ALL)
 
     def hits_of(self, configuration_id: ResourceId, machine: Machine) -> ScheduleHit | None:
         """How one configuration reaches a machine; None: it does not, or it patches no guests."""

@@ -28,11 +28,12 @@ from patchmode.model.schedule import (
 from patchmode.rules.images import automatic_guest_patching, schedule_patching_excluded
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE
-from patchmode.rules.run_forecast import forecast
+from patchmode.rules.run_forecast import TOO_SHORT, forecast
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 __all__ = ["forecast", "predict"]
 
+_LOST = frozenset({RunForecast.FAILS, RunForecast.MISSED})
 _IDLE = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _WITHOUT = {
     Orchestration.CUSTOMER_MANAGED_SCHEDULES: (
@@ -59,14 +60,14 @@ def predict(settings: PatchSettings | None, machine: Machine, schedules: Machine
     Args:
         settings: what the model states, or will state; None: no `patchSettings`.
         machine: for its kind, image, workload and power; its own settings are not looked at.
-        schedules: what is known of its schedules. Without knowledge the outcome is the one that holds without a
-            schedule, with a reason that says what one would change, or `unknown` where that turns it round.
+        schedules: what is known of its schedules. Where they were not seen whole, the outcome is the one that no unseen
+            schedule turns round, or `unknown`; Azure's own patching is never told as certain then.
     """
     unreachable = out_of_reach(machine)
     if unreachable is not None:
         return Outcome(OutcomeKind.INELIGIBLE, unreachable.because)
     if not schedules.looked_up:
-        return _unasked(settings, machine, schedules.why_not)
+        return _half_seen(settings, machine, schedules)
     if not schedules.hits:
         return _without(settings, machine)
     if is_scale_set_member(machine):
@@ -188,8 +189,25 @@ def _without(settings: PatchSettings | None, machine: Machine) -> Outcome:
     return Outcome(*_WITHOUT[orchestration])
 
 
+def _half_seen(settings: PatchSettings | None, machine: Machine, schedules: MachineSchedules) -> Outcome:
+    """The outcome where schedules may be hidden: what was seen decides only if it decides whatever else there is."""
+    why_not = schedules.why_not
+    live = [] if is_scale_set_member(machine) else [hit for hit in schedules.certain if _is_live(hit)]
+    if live:
+        first = min(live, key=_start)
+        decided = forecast(settings, machine, first)
+        if decided.result in _LOST and decided.rule != TOO_SHORT:
+            return _told(machine, first, decided, "")  # for a reason of the machine's own: every schedule's run fails
+        return Outcome(OutcomeKind.UNKNOWN, f"{_named(first)} reaches it, but {why_not}, and others may come first")
+    seen = next((hit for hit in schedules.hits if hit.next.timing not in _IDLE), None)
+    if seen is not None:
+        why = seen.doubt if seen.doubt is not None else seen.next.because
+        return Outcome(OutcomeKind.UNKNOWN, f"{_named(seen)} may decide, but {why}; {why_not}")
+    return _unasked(settings, machine, why_not)
+
+
 def _unasked(settings: PatchSettings | None, machine: Machine, why_not: str) -> Outcome:
-    """The outcome where nobody looked for schedules; `why_not` says why."""
+    """The outcome where nobody saw a schedule that matters; `why_not` says why none was seen."""
     if machine.kind is MachineKind.ARC:
         reason = f"a schedule patches an Arc server, and without one it looks after itself; {why_not}"
         return Outcome(OutcomeKind.UNKNOWN, reason)
@@ -197,6 +215,9 @@ def _unasked(settings: PatchSettings | None, machine: Machine, why_not: str) -> 
     if orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
         return Outcome(OutcomeKind.UNKNOWN, f"patched as its schedule says, and not at all without one; {why_not}")
     without = _without(settings, machine)
+    if without.kind is OutcomeKind.AUTOPATCHED:
+        reason = f"without a schedule {without.reason}, and with one attached nothing would run; {why_not}"
+        return Outcome(OutcomeKind.UNKNOWN, reason)
     with_one = (
         "with one attached nothing would run" if orchestration is Orchestration.AZURE_MANAGED else "one would fail"
     )

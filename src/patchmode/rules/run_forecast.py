@@ -21,7 +21,8 @@ from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 _ARC_AWAY = frozenset({"disconnected", "expired"})
 _AGENT_SILENT = "not ready"
-_TOO_SHORT = "window-too-short"
+TOO_SHORT = "window-too-short"
+"""The one rule behind a failing run that is the configuration's own; the others are the machine's."""
 
 
 def forecast(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast:
@@ -130,9 +131,9 @@ def _away(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) ->
 def _too_short(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
     del settings, machine
     window = hit.next.window
-    short = hit.next.rule == _TOO_SHORT or (window is not None and window.ends_at - window.starts_at < SHORTEST_RUN)
+    short = hit.next.rule == TOO_SHORT or (window is not None and window.ends_at - window.starts_at < SHORTEST_RUN)
     return (
-        Forecast(RunForecast.FAILS, "its window is shorter than the 25 minutes a run needs", _TOO_SHORT)
+        Forecast(RunForecast.FAILS, "its window is shorter than the 25 minutes a run needs", TOO_SHORT)
         if short
         else None
     )

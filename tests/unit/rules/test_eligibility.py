@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 from tests.unit.rules.builders import SUBSCRIPTION, WINDOWS_2022, arc_document, machine_from, vm
+from tests.unit.rules.memberships import NOW
 
 from patchmode.model.finding import Severity
 from patchmode.model.machine import ImageReference, Lock, Machine, MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
+from patchmode.model.schedule import ScheduleBook
 from patchmode.rules.auditing import audit_machine
 from patchmode.rules.eligibility import first_block, reasons_for
+from patchmode.rules.memberships import ScheduleIndex
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 AZURE = WantedSettings(Orchestration.AZURE_MANAGED)
@@ -241,7 +244,8 @@ def test_audit_tells_a_locked_machine_in_azures_hands_by_its_outcome() -> None:
     machine = vm(
         "Windows", PLATFORM, image=marketplace(sku="2022-datacenter"), surroundings=Surroundings(locks=(lock,))
     )
-    audit = audit_machine(machine, CMS)
+    without_schedules = ScheduleIndex(ScheduleBook(covered=frozenset({SUBSCRIPTION})), now=NOW)
+    audit = audit_machine(machine, CMS, without_schedules)
     assert (audit.eligible, audit.outcome.kind) == (False, OutcomeKind.AUTOPATCHED)
     assert [reason.rule for reason in audit.reasons] == ["read-only-lock"]
     assert audit.machine is machine

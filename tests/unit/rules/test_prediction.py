@@ -83,7 +83,7 @@ def test_the_documented_table(
     ("mode", "bypass", "kind"),
     [
         (PLATFORM, True, KIND.UNKNOWN),
-        (PLATFORM, None, KIND.AUTOPATCHED),
+        (PLATFORM, None, KIND.UNKNOWN),
         (MANUAL, None, KIND.NOT_PATCHED),
         (BY_OS, None, KIND.GUEST_MANAGED),
     ],
