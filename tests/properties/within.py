@@ -5,6 +5,7 @@ Everything above the channel is the product's: queries, rows, ports, permissions
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from arm_emulator.app import Emulator
 from arm_emulator.protocol import wire
-from arm_emulator.protocol.http import Request
+from arm_emulator.protocol.http import Request, Response
 from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer, Channel
 from patchmode.arm.compute import MachineReader
@@ -37,13 +38,19 @@ class WithinProcess(Channel):
     async def _send(
         self, method: str, url: str, spend: object, *, body: object = None, shape: Any = Any, **_: object
     ) -> Answer:
+        response = self.answered(method, url, body, {})
+        assert 200 <= response.status < 300, (method, url, response.body)
+        return self.read(response, shape)
+
+    def answered(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> Response:
+        """What the emulator answers, whatever it is; header names are in lower case."""
         split = urlsplit(url)
         query = {key.lower(): value for key, value in parse_qsl(split.query, keep_blank_values=True)}
         request = Request(
             method=method,
             path=unquote(split.path),
             query=query,
-            headers={},
+            headers=headers,
             body=json.loads(json.dumps(body)),
             base_url=HOST,
             principal=self._principal,
@@ -52,10 +59,13 @@ class WithinProcess(Channel):
             api_version=query["api-version"],
             raw_query=split.query,
         )
-        response = self._emulator.handle(request)
-        assert 200 <= response.status < 300, (method, url, response.body)
-        document = decode(wire.encode(response)[0], shape)
-        return Answer(response.status, response.headers, document)
+        return self._emulator.handle(request)
+
+    @staticmethod
+    def read(response: Response, shape: Any) -> Answer:
+        """An answer as the product reads it off the wire."""
+        content = wire.encode(response)[0]
+        return Answer(response.status, response.headers, decode(content, shape) if content else None)
 
 
 @dataclass(frozen=True, slots=True)

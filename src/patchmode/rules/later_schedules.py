@@ -97,6 +97,21 @@ def foreseen(entry: Decided, machine: Machine, later: MachineSchedules) -> Decid
     return entry
 
 
+def retold(entry: Decided, machine: Machine, now: MachineSchedules, later: MachineSchedules) -> Decided:
+    """An entry whose outcomes were predicted without schedules, with those that they give it, now and afterwards.
+
+    Args:
+        entry: of a machine that was read.
+        machine: as it was read, with what is known of its surroundings.
+        now: what reaches it as things stand.
+        later: what reaches it once the plan was carried out.
+    """
+    if isinstance(entry, Change):
+        before = predict(PatchSettings.from_document(entry.before), machine, now)
+        return foreseen(replace(entry, outcome_before=before), machine, later)
+    return foreseen(replace(entry, outcome=predict(machine.settings, machine, now)), machine, later)
+
+
 def kept_by(book: ScheduleBook, wish: ThenAttach, machines: Iterable[Machine]) -> tuple[KeptBy, ...]:
     """The locks under which a rollback cannot take the schedule off again, each with its machines.
 

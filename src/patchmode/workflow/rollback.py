@@ -5,17 +5,24 @@ The plan is an ordinary one: it is shown, applied and verified like any other.
 Must not: write, or decide by itself what can be undone; `rules.rollback` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd
+from patchmode.model.machine import Machine
 from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.resource_id import ResourceId
+from patchmode.rules.later_schedules import Decided, book_after_detaching, retold
+from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
-from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, RunJournal, Step
+from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, GraphScope, JournalEntry, RunJournal, Step
+from patchmode.workflow.reading import with_surroundings_of
+from patchmode.workflow.schedule_lookup import look_up
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.then_attaching import detach_obstacle
 
@@ -25,7 +32,13 @@ _ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH
 
 
 async def make_rollback_plan(
-    azure: Azure, journal: RunJournal, *, allow_azure_managed: bool, clock: Clock, tool_version: str = ""
+    azure: Azure,
+    journal: RunJournal,
+    *,
+    allow_azure_managed: bool,
+    clock: Clock,
+    tool_version: str = "",
+    remark: Callable[[str], None] | None = None,
 ) -> Plan:
     """Plan the inverse of what a run did, for the machines as they stand now.
 
@@ -34,7 +47,9 @@ async def make_rollback_plan(
         2. read those machines again from their providers, by the page where that is cheaper;
         3. ask the rules for the inverse of each; what cannot be undone is skipped with the rule that says so;
         4. name the assignments that the run made: they come off first, but for machines that Azure would then patch at
-           will.
+           will;
+        5. look up the schedules that reach the machines, and tell each machine's outcomes with those assignments and
+           without them. Where they cannot be looked up the outcomes say so, and the plan is as good.
 
     Args:
         azure: a connection to the run's target; reading is enough.
@@ -42,6 +57,7 @@ async def make_rollback_plan(
         allow_azure_managed: whether machines may come back to where Azure patches and reboots them at will.
         clock: for the plan's time.
         tool_version: stands in the plan file.
+        remark: is told, one sentence each, what a reader must know about how schedules were read.
 
     Returns:
         A plan whose scope is the run's changes, and the machines that it only attached: each ends as change, unchanged,
@@ -59,13 +75,14 @@ async def make_rollback_plan(
     ]
     untouched = [_left_alone(entry) for entry in entries if not _may_have_changed(entry)]
     wanted = WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None)
-    detachments, kept = await _detachments(azure, journal, wanted)
+    machines = {entry.change.id: one.machine for entry, one in zip(undoable, readings, strict=True) if one.machine}
+    detachments, kept = await _detachments(azure, journal, wanted, machines)
     changed = {str(entry.change.id) for entry in entries}
     schedules_kept = {end.id: end for end in kept if isinstance(end, Skipped)}
     ends = [schedules_kept.get(end.id, end) if isinstance(end, Unchanged) else end for end in ends]
     ends += [end for end in kept if str(end.id) not in changed]
     replaced = {end.id for end in ends if isinstance(end, Skipped) and end.rule == MACHINE_REPLACED}
-    return Plan(
+    plan = Plan(
         target=azure.target,
         scope=(f"--run {journal.run}",),
         wanted=wanted,
@@ -78,14 +95,60 @@ async def make_rollback_plan(
         rollback_of=journal.run,
         first_detach=tuple(one for one in detachments if one.id not in replaced),
     )
+    return await _with_outcomes(azure, plan, machines, clock.now(), remark)
+
+
+async def _with_outcomes(
+    azure: Azure,
+    plan: Plan,
+    machines: Mapping[ResourceId, Machine],
+    now: datetime,
+    remark: Callable[[str], None] | None,
+) -> Plan:
+    """The plan with what the schedules make of its machines, before and after the detachments."""
+    index = await look_up(azure, machines.values(), now=now)
+    if remark is not None:
+        for note in index.book.notes:
+            remark(note)
+    later = ScheduleIndex(book_after_detaching(index.book, plan.first_detach), now=now)
+    described = await _described(azure, machines)
+
+    def told(entry: Decided) -> Decided:
+        machine = described.get(entry.id)
+        if machine is None:
+            return entry
+        return retold(entry, machine, index.schedules_of(machine), later.schedules_of(machine))
+
+    entries = [told(one) for group in (plan.changes, plan.unchanged, plan.skipped) for one in group]
+    return replace(
+        plan,
+        changes=tuple(one for one in entries if isinstance(one, Change)),
+        unchanged=tuple(one for one in entries if isinstance(one, Unchanged)),
+        skipped=tuple(one for one in entries if isinstance(one, Skipped)),
+    )
+
+
+async def _described(azure: Azure, machines: Mapping[ResourceId, Machine]) -> dict[ResourceId, Machine]:
+    """The machines with the power state and image support that only Resource Graph knows; as they are without it."""
+    found: dict[ResourceId, Machine] = {}
+    if not machines:
+        return found
+    places = GraphScope(tuple(sorted({one.subscription_id for one in machines})))
+    try:
+        async for page in azure.graph.machines(places, ids=[str(one) for one in machines]):
+            found.update((one.id, one) for one in page)
+    except RequestError:
+        found.clear()
+    return {key: replace(with_surroundings_of(one, found.get(key)), id=key) for key, one in machines.items()}
 
 
 async def _detachments(
-    azure: Azure, journal: RunJournal, wanted: WantedSettings
+    azure: Azure, journal: RunJournal, wanted: WantedSettings, machines: dict[ResourceId, Machine]
 ) -> tuple[list[Detachment], list[Unchanged | Skipped | Unreadable]]:
     """The assignments to take off again, and what becomes of the settings of those machines: as a rule nothing.
 
-    A machine that Azure would patch at will without its schedule keeps it, and is skipped for that reason.
+    A machine that Azure would patch at will without its schedule keeps it, and is skipped for that reason. What was
+    read is put into `machines`.
     """
     entries = [entry for entry in journal.attachments() if _may_be_attached(entry)]
     sweeper = Sweeper(azure.provider, (entry.id for entry in entries))
@@ -97,7 +160,7 @@ async def _detachments(
         if machine is None:
             ends.append(_unreadable(entry.id, readings[entry.id]))
             continue
-        machine = replace(machine, id=entry.id)
+        machine = machines[entry.id] = replace(machine, id=entry.id)
         obstacle = detach_obstacle(machine, wanted)
         outcome = predict(machine.settings, machine)
         if obstacle is not None:

@@ -31,7 +31,7 @@ from patchmode.model.plan import Change, Plan, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.rules.planning import plan_machine
-from patchmode.workflow.ports import OperationState, OperationStatus, PatchAnswer
+from patchmode.workflow.ports import GraphScope, OperationState, OperationStatus, PatchAnswer
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OTHER_SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
@@ -184,6 +184,8 @@ class FleetDouble:
         self.target = TARGET
         self.schedules = MaintenanceDouble(arrive=self._arrive)
         """Set its lists; its requests stand in `log` among the others."""
+        self.shown: list[Machine] = []
+        """The machines that Resource Graph shows; `machines` in the `refused` of `schedules` refuses them."""
         self.under_way = 0
         self.most_under_way = 0
 
@@ -205,8 +207,10 @@ class FleetDouble:
 
     @property
     def graph(self) -> Any:
-        """What became of runs is known to Resource Graph alone; machines it has none, as it is never used to verify."""
-        return self.schedules
+        """What became of runs is known to Resource Graph alone; it is never used to verify, so of machines it shows
+        those of `shown` only.
+        """
+        return _FleetGraph(self)
 
     @property
     def maintenance(self) -> MaintenanceDouble:
@@ -421,6 +425,25 @@ class FleetDouble:
             changes=tuple(change for change in changes if isinstance(change, Change)),
             tool_version="0.1.0",
         )
+
+
+class _FleetGraph:
+    """The schedules' part of Resource Graph, and machines of which a test says what it shows."""
+
+    def __init__(self, fleet: FleetDouble) -> None:
+        self._fleet = fleet
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fleet.schedules, name)
+
+    async def machines(
+        self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
+    ) -> AsyncIterator[Sequence[Machine]]:
+        await self._fleet.schedules.arrive("POST", "graph machines")
+        if "machines" in self._fleet.schedules.refused:
+            raise ForbiddenError("machines are refused", code="AuthorizationFailed", status=403)
+        wanted = {text.casefold() for text in ids}
+        yield [one for one in self._fleet.shown if one.id.key in wanted]
 
 
 def fleet_of(count: int, **options: Any) -> FleetDouble:

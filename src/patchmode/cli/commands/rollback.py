@@ -68,6 +68,7 @@ def _planned(
     journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
 ) -> "tuple[Plan, Mapping[str, str]]":
     from patchmode.cli import composition
+    from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.version import __version__
     from patchmode.workflow.planning import narrowed
@@ -85,6 +86,7 @@ def _planned(
                 allow_azure_managed=allow_azure_managed,
                 clock=composition.clock(),
                 tool_version=__version__,
+                remark=lambda note: say(f"Note: {note}", settings),
             )
             return narrowed(plan, only) if only else plan, await azure.authorization.principal()
 
