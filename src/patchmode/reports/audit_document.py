@@ -81,6 +81,8 @@ class AuditMachine(_Edge, frozen=True):
     schedules: tuple[AuditSchedule, ...]
     outcome: OutcomeKind
     outcome_reason: str
+    schedules_known: bool
+    """False: schedules could not be looked up as a whole, and nothing may be concluded from one that is not there."""
 
 
 class AuditSkipped(_Edge, frozen=True):
@@ -174,6 +176,7 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
         schedules=tuple(map(_schedule, entry.schedules.hits)),
         outcome=entry.outcome.kind,
         outcome_reason=entry.outcome.reason,
+        schedules_known=entry.schedules.looked_up,
     )
 
 

@@ -166,7 +166,9 @@ def _moved(old: MachineLook, new: MachineLook) -> Drift | None:
         if not _same(old.settings.get(field), new.settings.get(field))
     )
     gained, lost = _gained(old, new), _gained(new, old)
-    if not moves and not gained and not lost and old.outcome == new.outcome:
+    # An outcome that was told without knowing the schedules is no measure for one that is told with them.
+    is_other = old.outcome != new.outcome and (old.schedules is not None or new.schedules is None)
+    if not moves and not gained and not lost and not is_other:
         return None
     return Drift(
         new.id,

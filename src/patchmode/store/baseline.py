@@ -51,8 +51,9 @@ class BaselineMachine(_Edge, frozen=True):
     hotpatch: bool | None
     outcome: str
     outcome_reason: str
-    schedules: tuple[BaselineSchedule, ...] | None
-    """Null: they were not looked up."""
+    schedules: tuple[BaselineSchedule, ...]
+    schedules_known: bool = False
+    """False: they were not looked up as a whole, or an older audit does not say."""
 
 
 class BaselineSkipped(_Edge, frozen=True):
@@ -157,5 +158,5 @@ def _machine(row: BaselineMachine) -> MachineLook:
         },
         row.outcome,
         row.outcome_reason,
-        None if row.schedules is None else {ResourceId.parse(one.id).key: one.id for one in row.schedules},
+        {ResourceId.parse(one.id).key: one.id for one in row.schedules} if row.schedules_known else None,
     )

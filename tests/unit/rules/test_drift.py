@@ -111,6 +111,15 @@ class TestWhatWasNotRead:
         assert drifts(carried(before, blind), look(machine(schedules=[WEEKLY]))) == ()
         assert [one.schedules_lost for one in drifts(carried(before, blind), look(machine()))] == [(WEEKLY,)]
 
+    def test_outcome_told_without_schedules_is_no_measure(self) -> None:
+        """A baseline that could not look them up says `unknown`; that it is known now is no drift of the machine."""
+        blind = look(machine(schedules=None, outcome="unknown"))
+        assert drifts(blind, look(machine(schedules=[WEEKLY]))) == ()
+        (one,) = drifts(blind, look(machine(schedules=[WEEKLY], bypass=False)))
+        assert ([move.field for move in one.moves], one.schedules_gained) == (["bypass"], ())
+        (still,) = drifts(blind, look(machine(schedules=None, outcome="guest-managed")))
+        assert still.outcome_after == "guest-managed"
+
     def test_settings_are_compared_all_the_same(self) -> None:
         blind = look(machine(schedules=None, outcome="unknown", bypass=False))
         (one,) = drifts(look(machine(schedules=[WEEKLY])), blind)

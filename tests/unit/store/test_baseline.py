@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,6 +48,37 @@ def test_saved_audit_is_the_look_that_it_was(tmp_path: Path) -> None:
     path.write_bytes(msgspec.json.encode(audit_document(report())))
     assert read_baseline(path) == look_of(report())
     assert drifts(read_baseline(path), look_of(report())) == ()
+
+
+def document_of(schedules: MachineSchedules) -> dict[str, Any]:
+    made = report()
+    machines = tuple(replace(entry, schedules=schedules) for entry in made.machines)
+    found: dict[str, Any] = json.loads(msgspec.json.encode(audit_document(replace(made, machines=machines))))
+    return found
+
+
+@pytest.mark.parametrize("hits", [(), (HIT,)], ids=["none", "some-seen"])
+def test_schedules_that_were_not_looked_up_are_never_lost_or_gained(hits: tuple[ScheduleHit, ...]) -> None:
+    """The list stays a list; that it says nothing stands beside it."""
+    document = document_of(MachineSchedules(looked_up=False, hits=hits))
+    assert [(len(one["schedules"]), one["schedulesKnown"]) for one in document["machines"]] == [(len(hits), False)] * 2
+    blind = decode_baseline(json.dumps(document).encode(), name="base.json")
+    assert drifts(blind, look_of(report())) == ()
+    assert drifts(look_of(report()), blind) == ()
+
+
+def test_schedules_that_are_known_to_be_none_were_gained() -> None:
+    document = document_of(MachineSchedules(looked_up=True))
+    assert [(one["schedules"], one["schedulesKnown"]) for one in document["machines"]] == [([], True)] * 2
+    found = drifts(decode_baseline(json.dumps(document).encode(), name="base.json"), look_of(report()))
+    assert [one.schedules_gained for one in found] == [(str(HIT.configuration),)] * 2
+
+
+def test_audit_of_an_earlier_version_does_not_say_whether_they_were_looked_up() -> None:
+    document = document_of(MachineSchedules(looked_up=True))
+    for machine in document["machines"]:
+        del machine["schedulesKnown"]
+    assert drifts(decode_baseline(json.dumps(document).encode(), name="base.json"), look_of(report())) == ()
 
 
 def test_members_that_a_later_v1_adds_are_passed_over() -> None:
