@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from patchmode.errors import CloudError, RequestError, SignInError
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.model.machine import Machine
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.plan import Unreadable
+from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import Installation, MachineRun
 from patchmode.model.scope import Scope
 from patchmode.rules.memberships import ScheduleIndex
@@ -44,7 +45,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
     """
     async with connect() as azure:
-        machines, missing = await _machines(azure, subject)
+        machines, unseen, notes = await _machines(azure, subject)
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since)
@@ -60,9 +61,9 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
             )
             for machine in machines
         ]
-        results += [_unseen(machine_id) for machine_id in missing]
+        results += unseen
         results.sort(key=lambda entry: entry.id)
-        return AfterWindowReport(azure.target, since, now, tuple(results), (SOURCE, *book.notes))
+        return AfterWindowReport(azure.target, since, now, tuple(results), (SOURCE, *notes, *book.notes))
 
 
 async def after_window_waiting(
@@ -103,19 +104,31 @@ def next_look(report: AfterWindowReport) -> datetime | None:
     return min(end for end in ends if end is not None) + RECORD_LAG / 3
 
 
-async def _machines(azure: Azure, subject: Subject) -> tuple[Sequence[Machine], Sequence[ResourceId]]:
-    """The machines, and those named ones that Resource Graph does not know."""
+async def _machines(azure: Azure, subject: Subject) -> tuple[Sequence[Machine], Sequence[WindowResult], Sequence[str]]:
+    """The machines, the ends of those named ones that nobody could read, and a note on what else could not be read."""
     if isinstance(subject, Scope):
         inventory = await take_inventory(azure, subject, documents=False)
-        return inventory.machines, ()
+        return inventory.machines, *_unread(inventory.unreadable)
     if not subject:
-        return (), ()
+        return (), (), ()
     scope = GraphScope(tuple(sorted({machine_id.subscription_id for machine_id in subject})))
     found: list[Machine] = []
     async for page in azure.graph.machines(scope, ids=[str(machine_id) for machine_id in subject]):
         found += page
     known = {machine.id for machine in found}
-    return found, [machine_id for machine_id in subject if machine_id not in known]
+    return found, [_unseen(machine_id) for machine_id in subject if machine_id not in known], ()
+
+
+def _unread(entries: Iterable[Unreadable]) -> tuple[list[WindowResult], list[str]]:
+    """Of machines their ends, of whole subscriptions a note."""
+    ends: list[WindowResult] = []
+    notes: list[str] = []
+    for entry in entries:
+        try:
+            ends.append(WindowResult(ResourceId.parse(entry.id), WindowEnd.UNKNOWN, entry.reason))
+        except ResourceIdError:
+            notes.append(f"{entry.id} could not be read, and its machines are not among these: {entry.reason}")
+    return ends, notes
 
 
 async def _records(

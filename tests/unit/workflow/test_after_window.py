@@ -117,6 +117,15 @@ async def test_scope_takes_its_machines_from_the_inventory() -> None:
     assert sorted(ends(report)) == ["db", "web"]
 
 
+async def test_machine_of_a_scope_that_cannot_be_read_is_not_lost() -> None:
+    """A machine that was named and does not exist must not end in success."""
+    azure = estate(WEB)
+    clock = Night(azure, recorded_at=WINDOW, runs=[])
+    scope = Scope(ids=(str(WEB.id), str(WEB.id).replace("web", "gone")))
+    report = await after_window(connecting(azure), scope, since=BEGIN, clock=clock)
+    assert ends(report) == {"web": WindowEnd.NOT_YET, "gone": WindowEnd.UNKNOWN}
+
+
 async def test_nothing_to_ask_about() -> None:
     azure = estate()
     report = await after_window(connecting(azure), (), since=BEGIN, clock=Night(azure, recorded_at=WINDOW, runs=[]))
