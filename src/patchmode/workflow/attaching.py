@@ -26,13 +26,14 @@ AT_ONCE = 8
 """Machines under way at the same time; the wire's own throttle bounds their rate."""
 TRIES = 2
 """Writes of one assignment at most, where answers are lost."""
+REPEAT = "repeat the command"
 _ADVICE = {
     "unsupportedresourceoperation": "Make the machine ready first: patchmode apply --then-attach.",
     "authorizationfailed": (
         "Grant Microsoft.Maintenance/configurationAssignments/write (and /delete) on the machine, and "
         "Microsoft.Maintenance/maintenanceConfigurations/read on the configuration."
     ),
-    "scopelocked": "Remove the lock that the message names, then repeat the command.",
+    "scopelocked": "Remove the lock that the message names, then {again}.",
     "missingsubscriptionregistration": "Register Microsoft.Maintenance in the machine's subscription.",
     "resourcenotfound": "The machine or the configuration was moved or deleted: check both ids.",
     "notfound": "The machine or the configuration was moved or deleted: check both ids.",
@@ -128,6 +129,9 @@ async def written(
     end: AttachEnd,
     write: Callable[[], Awaitable[str | None]],
     as_wanted: Callable[[], Awaitable[bool]],
+    *,
+    again: str = REPEAT,
+    unsent: str | None = None,
 ) -> AttachResult:
     """Write, repeating where the answer was lost, and read back.
 
@@ -137,6 +141,8 @@ async def written(
         end: what it is called when it stands as wanted.
         write: sends the request; its answer's request id, where there is one.
         as_wanted: reads, and tells whether it now stands as wanted.
+        again: what is to be done once what stood in the way is gone, as advice words it.
+        unsent: the same where nothing was sent; None: no other.
 
     Raises:
         SignInError: the service no longer knows who asks.
@@ -151,7 +157,7 @@ async def written(
                 continue
             return AttachResult(identifier, end, assignment=name, request_id=error.request_id)
         except RequestError as error:
-            return _failed(identifier, name, error, lost)
+            return _failed(identifier, name, error, lost, unsent if unsent and _was_unsent(error, lost) else again)
         return replace(await _checked(identifier, name, end, as_wanted), request_id=request_id)
     assert lost is not None  # noqa: S101 - every other way out of the loop returns
     return AttachResult(
@@ -159,7 +165,7 @@ async def written(
         AttachEnd.UNKNOWN,
         assignment=name,
         error=MachineError(
-            lost.code, lost.message, True, "Repeat the command: what already stands is left alone.", lost.status
+            lost.code, lost.message, True, f"{_sentence(again)}: what already stands is left alone.", lost.status
         ),
         request_id=lost.request_id,
         correlation_id=lost.correlation_id,
@@ -240,11 +246,19 @@ async def _checked(
     return AttachResult(identifier, AttachEnd.MISMATCH, assignment=name, error=error)
 
 
-def _failed(identifier: str, name: str, error: RequestError, lost: RequestError | None) -> AttachResult:
+def _was_unsent(error: RequestError, lost: RequestError | None) -> bool:
+    return lost is None and isinstance(error, NotSentError)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _failed(identifier: str, name: str, error: RequestError, lost: RequestError | None, again: str) -> AttachResult:
     if is_signed_out(error):
         raise signed_out(error) from error
-    end = AttachEnd.NOT_SENT if isinstance(error, NotSentError) else AttachEnd.FAILED
-    advice = _ADVICE.get(error.code.casefold()) or error.advice or "Azure's words say why."
+    end = AttachEnd.NOT_SENT if _was_unsent(error, lost) else AttachEnd.FAILED
+    advice = _advice(error, again)
     return AttachResult(
         identifier,
         AttachEnd.UNKNOWN if lost else end,
@@ -253,6 +267,17 @@ def _failed(identifier: str, name: str, error: RequestError, lost: RequestError 
         request_id=error.request_id,
         correlation_id=error.correlation_id,
     )
+
+
+def _advice(error: RequestError, again: str) -> str:
+    """What to do next; inside a run that is something else than repeating the command."""
+    known = _ADVICE.get(error.code.casefold())
+    if known is not None:
+        told = known.replace("{again}", again)
+        return told if again == REPEAT or again in told or "--then-attach" in told else f"{told} Then {again}."
+    if again == REPEAT:
+        return error.advice or "Azure's words say why."
+    return f"{error.advice} {_sentence(again)}." if error.advice else f"Azure's words say why; then {again}."
 
 
 def _unread(machine_id: ResourceId, error: RequestError) -> AttachResult:

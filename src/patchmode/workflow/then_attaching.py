@@ -29,6 +29,8 @@ from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
 
 NOT_VERIFIED = "SettingsNotVerified"
+_TAKE_UP = "take the run up with `patchmode runs resume`"
+_PLAN_ANEW = "make a new plan with --then-attach"
 RESUME = "Take the run up with `patchmode runs resume`."
 _SETTINGS = ".patchSettings"
 Ended = Callable[[AttachResult], Awaitable[None]]
@@ -128,7 +130,10 @@ class Attacher:
         async def stands() -> bool:
             return await self._find(entry) is not None
 
-        return await written(str(entry.id), entry.name, AttachEnd.ATTACHED, write, stands)
+        # A resume sends what was not sent; what was refused has had its turn, and is attached by another plan.
+        return await written(
+            str(entry.id), entry.name, AttachEnd.ATTACHED, write, stands, again=_PLAN_ANEW, unsent=_TAKE_UP
+        )
 
     async def _detach(
         self, entry: AttachmentEntry, machine: Machine, standing: Sequence[ConfigurationAssignment]
@@ -147,7 +152,7 @@ class Attacher:
         async def gone() -> bool:
             return await self._find(entry) is None
 
-        return await written(str(entry.id), entry.name, AttachEnd.DETACHED, write, gone)
+        return await written(str(entry.id), entry.name, AttachEnd.DETACHED, write, gone, again=_TAKE_UP)
 
     async def _find(self, entry: AttachmentEntry) -> ConfigurationAssignment | None:
         standing = await self._azure.maintenance.assignments_on(entry.id)

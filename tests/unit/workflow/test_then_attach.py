@@ -153,6 +153,50 @@ def test_each_answer_of_the_attach(fault: str, end: AttachEnd) -> None:
     assert report.counts.applied == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("ScopeLocked:409", "Remove the lock that the message names, then make a new plan with --then-attach."),
+        ("LinkedAuthorizationFailed:403", "ake a new plan with --then-attach."),
+        ("AuthorizationFailed:403", "on the configuration. Then make a new plan with --then-attach."),
+        ("UnsupportedResourceOperation:400", "Make the machine ready first: patchmode apply --then-attach."),
+        ("not-sent", "ake the run up with `patchmode runs resume`."),
+    ],
+)
+def test_advice_inside_a_run_is_what_helps_there(fault: str, words: str) -> None:
+    """To repeat the command would make another plan and another run, or be refused because this one is not over."""
+    azure = fleet("web")
+    azure.schedules.faults["weekly"].append(fault)
+    (result,) = runs.apply_all(azure, plan=plan_of(azure)).attachments
+    assert result.error is not None
+    assert result.error.advice.endswith(words)
+    assert "epeat the command" not in result.error.advice
+
+
+def test_answer_that_is_lost_again_and_again_asks_for_another_plan() -> None:
+    azure = fleet("web")
+    azure.schedules.faults["weekly"].extend(["lost-before"] * 9)
+    (result,) = runs.apply_all(azure, plan=plan_of(azure)).attachments
+    assert result.error is not None
+    assert (result.result, result.error.advice) == (
+        AttachEnd.UNKNOWN,
+        "Make a new plan with --then-attach: what already stands is left alone.",
+    )
+
+
+def test_what_does_not_come_off_is_tried_again_by_a_resume() -> None:
+    azure = fleet("web")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure))
+        azure.schedules.faults["weekly"].append("ScopeLocked:409")
+        _, report = roll_back(store, azure)
+    (result,) = report.attachments
+    assert result.error is not None
+    assert result.error.advice == (
+        "Remove the lock that the message names, then take the run up with `patchmode runs resume`."
+    )
+
+
 def test_configuration_deleted_meanwhile_attaches_nothing_and_a_resume_does() -> None:
     azure = fleet("web")
     azure.schedules.configurations = []
