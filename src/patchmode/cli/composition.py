@@ -60,8 +60,8 @@ def check_target(plan: Plan, azure: Azure) -> None:
     """
     if not plan.target.same_as(azure.target):
         raise WrongTargetError(
-            f"It belongs to tenant {plan.target.tenant_id} on {plan.target.endpoint}, and this is tenant "
-            f"{azure.target.tenant_id} on {azure.target.endpoint}.",
+            f"What is asked about belongs to tenant {plan.target.tenant_id} on {plan.target.endpoint}, and this is "
+            f"tenant {azure.target.tenant_id} on {azure.target.endpoint}.",
             advice="Sign in to that target (--cloud).",
         )
 

@@ -22,6 +22,7 @@ from patchmode.rules.run_history import with_reasons
 from patchmode.rules.run_success import RECORD_LAG, judge
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, Clock, GraphScope
+from patchmode.workflow.run_records import retention_note
 from patchmode.workflow.schedules import read_schedules
 
 POLL = timedelta(minutes=5)
@@ -63,7 +64,9 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         ]
         results += unseen
         results.sort(key=lambda entry: entry.id)
-        return AfterWindowReport(azure.target, since, now, tuple(results), (SOURCE, *notes, *book.notes))
+        return AfterWindowReport(
+            azure.target, since, now, tuple(results), (SOURCE, *retention_note(since, now), *notes, *book.notes)
+        )
 
 
 async def after_window_waiting(

@@ -46,7 +46,7 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
         UsageError, EmptyScopeError: as `inventory.take_inventory`. RequestError: Resource Graph is refused or fails.
     """
     now = clock.now()
-    notes = list(retention_note(since, now))
+    notes = list(retention_note(since.moment(now), now))
     readable = (await resolve(azure, Scope())).readable
     configurations = await _configurations(azure, readable, notes)
     belongs, places = await _choice(azure, scope, configurations, notes, now)

@@ -139,7 +139,7 @@ async def _failed(
 ) -> list[MachineRun]:
     """Each machine's last run where it failed, for whatever reason."""
     history = await read_history(azure, readable, since=since.moment(now))
-    pointed.notes += [*history.notes, *retention_note(since, now)]
+    pointed.notes += [*history.notes, *retention_note(since.moment(now), now)]
     return [run for run in last_ended(history.runs).values() if run.failure is not None]
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from patchmode.errors import RequestError
 from patchmode.model.schedule import Installation, MachineRun
-from patchmode.model.since import Since
 from patchmode.rules.run_history import RETENTION, with_reasons
 from patchmode.workflow.ports import Azure, GraphScope
 
@@ -51,9 +50,9 @@ async def read_history(azure: Azure, subscriptions: Sequence[str], *, since: dat
     return History(with_reasons(runs, installations), notes)
 
 
-def retention_note(since: Since, now: datetime) -> tuple[str, ...]:
+def retention_note(since: datetime, now: datetime) -> tuple[str, ...]:
     """What to say where somebody asks for more than Azure keeps; empty: nothing."""
-    if since.moment(now) >= now - RETENTION:
+    if since >= now - RETENTION:
         return ()
     text = (
         f"Azure keeps the record of runs for {RETENTION.days} days: "

@@ -126,6 +126,15 @@ async def test_machine_of_a_scope_that_cannot_be_read_is_not_lost() -> None:
     assert ends(report) == {"web": WindowEnd.NOT_YET, "gone": WindowEnd.UNKNOWN}
 
 
+@pytest.mark.parametrize(("days", "notes"), [(29, 0), (31, 1)])
+async def test_what_azure_no_longer_keeps_is_said(days: int, notes: int) -> None:
+    """Without it, "no record" reads as if nothing had run."""
+    azure = estate(WEB, DB)
+    azure.schedules.runs = [run(WEB), run(DB)]
+    report = await asked(azure, now=BEGIN + timedelta(days=days))
+    assert sum("keeps the record of runs for 30 days" in note for note in report.notes) == notes
+
+
 async def test_nothing_to_ask_about() -> None:
     azure = estate()
     report = await after_window(connecting(azure), (), since=BEGIN, clock=Night(azure, recorded_at=WINDOW, runs=[]))

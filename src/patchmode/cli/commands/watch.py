@@ -149,5 +149,8 @@ def _seconds(text: str) -> float:
     except SinceError:
         span = None
     if span is None:
-        raise UsageError(f"--interval: {text!r} is no span of time.", advice="For example: 15m, 1h, 1d.")
+        raise UsageError(
+            f"--interval: {text!r} is no span of time.",
+            advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
+        )
     return span / timedelta(seconds=1)
