@@ -116,6 +116,8 @@ class FailedMember:
     machine: ResourceId
     kind: FailureKind
     message: str
+    words: str
+    """The kind in plain words."""
     forecast: Forecast | None = None
     """What becomes of it next time; None: it is no member any more, or is not seen."""
 

@@ -162,6 +162,7 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     words = {Severity.BLOCKS: "to be put right", Severity.WARNS: "not as hoped", Severity.NOTES: "worth knowing"}
     parts = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count)
     told = f"{plural(len(report.findings), 'finding')} ({parts})" if parts else "nothing is wrong"
+    told += " in what could be read" if report.notes and not parts else ""
     text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)
@@ -300,9 +301,9 @@ def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in run.failed:
         following = f"next time: {one.forecast.result}" if one.forecast else "no members now"
-        groups[one.kind, one.message, following].append(short(one.machine))
-    for (kind, message, following), failed in groups.items():
-        text = f"Failed on {len(failed):,} ({kind}; {following}): {some(failed)}"
+        groups[one.words, one.message, following].append(short(one.machine))
+    for (words, message, following), failed in groups.items():
+        text = f"Failed on {len(failed):,}, {words}; {following}: {some(failed)}"
         yield from wrapped(text, paint=paint, indent=2, hang=4)
         if message:
             yield from wrapped(message, paint=paint, indent=6)

@@ -51,7 +51,9 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
     fix = f"patchmode plan --failed-since {quote(str(since))} --out fix.json"
     audit = f"patchmode audit{schedule}"
     remedies = {
-        FailureKind.PREREQUISITE: Remedy("Set exactly these machines, then apply the plan:", fix),
+        FailureKind.PREREQUISITE: Remedy(
+            "Set all whose last run failed so, these among them, and apply the plan:", fix
+        ),
         FailureKind.OFF: Remedy(
             "Start them before the window; those that are off now:", f"{audit} --power deallocated --power stopped"
         ),

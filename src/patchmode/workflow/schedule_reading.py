@@ -6,7 +6,7 @@ Must not: write, or conclude anything of subscriptions that were not read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,7 +27,7 @@ from patchmode.rules.prediction import forecast
 from patchmode.rules.schedule_words import scope_text, window_text
 from patchmode.workflow.configurations import nearest
 from patchmode.workflow.inventory import Inventory, take_inventory
-from patchmode.workflow.ports import Azure, Clock
+from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
 CONFIGURATION_TYPE = "microsoft.maintenance/maintenanceconfigurations"
@@ -70,7 +70,7 @@ async def read_estate(azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING) 
         UsageError, RequestError: as `inventory.take_inventory`. EmptyScopeError: a scope was given and is empty.
     """
     subscriptions = await azure.authorization.subscriptions()
-    book = await read_schedules(azure, [one.id.lower() for one in subscriptions])
+    book = await _read_book(azure, [one.id.lower() for one in subscriptions])
     is_whole = scope == EVERYTHING
     try:
         inventory = await take_inventory(azure, scope, documents=False)
@@ -89,6 +89,21 @@ async def read_estate(azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING) 
         now,
         (*book.notes, *inventory.notes, *(f"Not read: {entry.id}: {entry.reason}" for entry in inventory.unreadable)),
     )
+
+
+async def _read_book(azure: Azure, subscriptions: Sequence[str]) -> ScheduleBook:
+    """Every schedule; where nothing at all was read, ask once more, so that a refusal is not taken for having none.
+
+    Raises:
+        RequestError: Resource Graph does not answer.
+    """
+    book = await read_schedules(azure, subscriptions)
+    if not subscriptions or book != ScheduleBook(notes=book.notes):
+        return book
+    for pages in (azure.graph.configuration_assignments, azure.graph.maintenance_configurations):
+        async for _ in pages(GraphScope(tuple(subscriptions))):
+            break
+    return await read_schedules(azure, subscriptions)
 
 
 def views_of(estate: Estate, wanted: Iterable[MaintenanceConfiguration] | None = None) -> tuple[ScheduleView, ...]:

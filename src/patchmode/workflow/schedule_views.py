@@ -27,6 +27,7 @@ from patchmode.model.schedule_view import (
 )
 from patchmode.model.scope import Scope
 from patchmode.rules.recurrence import windows_between
+from patchmode.rules.run_remedies import WORDS
 from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
 from patchmode.rules.schedule_limits import configuration_limits, limits_of, place_limits
 from patchmode.rules.upcoming import upcoming
@@ -216,4 +217,4 @@ def _same_run(row: MachineRun, latest: MachineRun) -> bool:
 
 def _failed(row: MachineRun, member: Member | None) -> FailedMember:
     assert row.failure is not None  # noqa: S101 - the caller has asked
-    return FailedMember(row.machine, row.failure, row.message, member.forecast if member else None)
+    return FailedMember(row.machine, row.failure, row.message, WORDS[row.failure], member.forecast if member else None)

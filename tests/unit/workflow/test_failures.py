@@ -184,7 +184,7 @@ async def test_the_history_of_a_night_as_a_person_reads_it() -> None:
         "    not prepared for schedules (the prerequisite) (2)",
         "      rg/vanished, rg/web",
         "      “The prerequisites to patch your machine were not met.”",
-        "      → Set exactly these machines, then apply the plan:",
+        "      → Set all whose last run failed so, these among them, and apply the plan:",
         "        patchmode plan --failed-since 7d --out fix.json",
         "    off, or its agent did not answer (1)",
         "      rg/db",

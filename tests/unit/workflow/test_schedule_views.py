@@ -9,7 +9,7 @@ from tests.unit.workflow.azure_double import ALPHA, BETA, FixedClock, machine
 from tests.unit.workflow.maintenance_double import configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
-from patchmode.errors import UsageError
+from patchmode.errors import RequestError, UsageError
 from patchmode.model.machine import Subscription
 from patchmode.model.schedule import (
     DynamicScope,
@@ -102,7 +102,7 @@ async def test_the_last_run_tells_who_came_who_went_and_who_failed() -> None:
     assert "  Fri 2030-02-01 03:00-05:00 +00:00  =  2030-02-01 03:00 UTC" in text
     assert f"ring on subscription {ALPHA}: tag ring=1" in text
     assert "Last run of 2030-01-31 03:00 UTC: 2 Failed, 1 Succeeded." in text
-    assert "  Failed on 1 (prerequisite; next time: fails): rg/bad" in text
+    assert "  Failed on 1, not prepared for schedules (the prerequisite); next time: fails: rg/bad" in text
 
 
 async def test_past_runs_that_cannot_be_read_are_said_to_be() -> None:
@@ -183,12 +183,19 @@ async def test_a_good_schedule_is_clean_and_overlaps_are_found_from_either_side(
         assert [finding.rule for finding in report.findings] == ["schedules-same-trigger"]
 
 
-async def test_where_resource_graph_is_refused_nothing_is_concluded() -> None:
+@pytest.mark.parametrize("what", ["assignments", "configurations"])
+async def test_where_resource_graph_is_refused_nothing_is_concluded(what: str) -> None:
+    """That there are no schedules, or nothing is wrong with them, must not be said of what was never read."""
     double = fleet()
-    double.schedules.refused = frozenset({"assignments"})
-    found = await list_schedules(double, clock=CLOCK)
-    assert found.schedules == ()
-    assert any("Schedules were not looked up" in note for note in found.notes)
+    double.schedules.refused = frozenset({what})
+    for asked in (
+        list_schedules(double, clock=CLOCK),
+        next_windows(double, clock=CLOCK, days=3),
+        check_schedules(double, (), clock=CLOCK),
+        show_schedule(double, "nightly", clock=CLOCK),
+    ):
+        with pytest.raises(RequestError, match="refused"):
+            await asked
 
 
 async def test_documents_are_what_their_structs_say() -> None:
