@@ -194,6 +194,33 @@ def test_rollback_takes_the_schedule_off_first_and_restores(program: Program) ->
             assert after[machine["name"]]["outcome"] == "parked"
 
 
+def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Start) -> None:
+    """And the rollback meets exactly what the plan said."""
+    lock = {
+        "id": f"{GROUP}/providers/Microsoft.Authorization/locks/keep",
+        "name": "keep",
+        "type": "Microsoft.Authorization/locks",
+        "properties": {"level": "CanNotDelete"},
+    }
+    fleet = read_fleet("small")
+    fleet["resources"] += [configuration("nightly"), lock]
+    program = start_with(start, fleet)
+    planned = program("plan", "--ids", f"{VM}/web-01", "--then-attach", "nightly", "--out", "plan.json")
+    words = f"taken off again, by `patchmode rollback` either, while the lock keep stands on {GROUP}."
+    assert words in " ".join(planned.out.split())
+    assert writes(program) == {}
+    plan = json.loads((program.folder / "plan.json").read_text())
+    jsonschema.validate(plan, json.loads(schema_files.render_schemas()["plan-v1.json"]))
+    assert plan["thenAttach"]["keptBy"] == [{"lock": "keep", "scope": GROUP, "machines": 1}]
+    applied = program("apply", "plan.json", "--yes", "--no-progress")
+    assert applied.code == 0, applied.err
+    assert words in " ".join(applied.err.split())
+    back = program("rollback", "latest", "--yes", "--no-progress")
+    assert back.code == 11
+    assert "ScopeLocked" in back.out
+    assert "take the run up with `patchmode runs resume`" in " ".join(back.out.split())
+
+
 def test_after_window_of_a_scope_names_what_failed_and_how_to_fix_it(program: Program) -> None:
     assert program("apply", "--all", "--yes", "-q", "--then-attach", "nightly").code == 0
     assert program("apply", "--ids", f"{VM}/web-01", "--to", "automatic-by-os", "--yes", "-q").code == 0
