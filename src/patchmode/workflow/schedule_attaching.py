@@ -35,6 +35,7 @@ from patchmode.workflow.schedules import read_schedules
 from patchmode.workflow.scoping import KINDS
 from patchmode.workflow.together import all_of
 
+_NAMED = 5
 _HARMFUL = {OutcomeKind.AUTOPATCHED, OutcomeKind.UNKNOWN}
 
 
@@ -143,6 +144,7 @@ async def preview_detach(
             fit.append(machine)
         else:
             results.append(refused(str(machine.id), obstacle))
+    staying = _staying(inventory.machines, after, identifier)
     return Preview(
         AttachAction.DETACH,
         identifier,
@@ -153,7 +155,8 @@ async def preview_detach(
         refused=tuple(results),
         skipped=inventory.skipped,
         unreadable=unreadable,
-        notes=(*inventory.notes, *book.notes),
+        warnings=staying,
+        notes=(*inventory.notes, *book.notes, *staying),
     )
 
 
@@ -256,6 +259,20 @@ def harm(machine: Machine, after: ScheduleIndex, configuration: ResourceId) -> O
     if any(_surely_runs(hit) for hit in schedules.certain) or outcome.kind not in _HARMFUL:
         return None
     return last_schedule_obstacle(machine, configuration, outcome)
+
+
+def _staying(machines: Sequence[Machine], after: ScheduleIndex, configuration: ResourceId) -> tuple[str, ...]:
+    """What a person must know who thinks that a detached machine is out of the next window."""
+    hits = {f"{one.id.resource_group}/{one.name}": after.hits_of(configuration, one) for one in machines}
+    held = {name: hit for name, hit in hits.items() if hit is not None}
+    if not held:
+        return ()
+    names = list(held)
+    count = "1 machine" if len(names) == 1 else f"{len(names):,} machines"
+    stay = "may stay" if any(hit.doubt is not None for hit in held.values()) else "will stay"
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    text = f"{count} {stay} in {configuration.name} by dynamic scopes, which a detach from machines does not change: "
+    return (f"{text}{', '.join(names[:_NAMED])}{more}. Change the scope's filter, or the machine's tags.",)
 
 
 def _surely_runs(hit: ScheduleHit) -> bool:

@@ -162,6 +162,18 @@ async def test_only_a_schedule_that_runs_keeps_azure_away(rest: WindowRule | Non
     assert [entry.result for entry in (await carried(double, preview)).results] == [end]
 
 
+async def test_who_stays_a_member_after_a_detach_is_told() -> None:
+    """Whoever takes a machine off a schedule before the window must know that a dynamic scope still holds it."""
+    vms = [ready(name, tags=tags) for name, tags in {"held": {"ring": "1"}, "freed": {}, "only": {"ring": "1"}}.items()]
+    double = azure(*vms, assignments=[assigned(vms[0]), assigned(vms[1])])
+    double.schedules.dynamic_scopes = [replace(ring(), configuration=schedule_id())]
+    preview = await preview_detach(double, "nightly", ALL, clock=CLOCK)
+    text = "2 machines will stay in nightly by dynamic scopes, which a detach from machines does not change: "
+    told = [f"{text}rg/held, rg/only. Change the scope's filter, or the machine's tags."]
+    assert list(preview.warnings) == told
+    assert [note for note in (await carried(double, preview)).notes if "dynamic scopes" in note] == told
+
+
 async def test_an_orphaned_assignment_can_be_deleted() -> None:
     """Neither the machine nor the configuration is there any more."""
     gone = ready("gone")

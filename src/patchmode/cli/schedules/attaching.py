@@ -60,7 +60,7 @@ def write_machines(
     count, there = preview.writes, len(preview.unchanged)
     where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
-    state = "it already" if is_attach else "none of it"
+    state = "it already" if is_attach else "no assignment of it"
     already = f" {plural(there, 'machine')} {_have(there)} {state}." if there else ""
     say(f"{verb} {where} {preposition} {plural(count, 'machine')}.{already}", settings)
     if count:
