@@ -27,6 +27,7 @@ from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.then_attaching import detach_obstacle
 
 MACHINE_REPLACED = "machine-replaced"
+End = Change | Unchanged | Skipped | Unreadable
 _ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
 """What a rollback takes off again; what was attached before the run stays."""
 
@@ -47,7 +48,7 @@ async def make_rollback_plan(
         2. read those machines again from their providers, by the page where that is cheaper;
         3. ask the rules for the inverse of each; what cannot be undone is skipped with the rule that says so;
         4. name the assignments that the run made: they come off first, but for machines that Azure would then patch at
-           will;
+           will, and for those that keep the run's settings: without the schedule nobody may patch these;
         5. look up the schedules that reach the machines, and tell each machine's outcomes with those assignments and
            without them. Where they cannot be looked up the outcomes say so, and the plan is as good.
 
@@ -81,7 +82,7 @@ async def make_rollback_plan(
     schedules_kept = {end.id: end for end in kept if isinstance(end, Skipped)}
     ends = [schedules_kept.get(end.id, end) if isinstance(end, Unchanged) else end for end in ends]
     ends += [end for end in kept if str(end.id) not in changed]
-    replaced = {end.id for end in ends if isinstance(end, Skipped) and end.rule == MACHINE_REPLACED}
+    ends, detachments = _kept_together(ends, detachments, machines)
     plan = Plan(
         target=azure.target,
         scope=(f"--run {journal.run}",),
@@ -93,7 +94,7 @@ async def make_rollback_plan(
         created_at=clock.now(),
         tool_version=tool_version,
         rollback_of=journal.run,
-        first_detach=tuple(one for one in detachments if one.id not in replaced),
+        first_detach=tuple(detachments),
     )
     return await _with_outcomes(azure, plan, machines, clock.now(), remark)
 
@@ -170,6 +171,30 @@ async def _detachments(
         name = entry.result.assignment if entry.result and entry.result.assignment else entry.name
         detachments.append(Detachment(entry.id, entry.kind, entry.configuration, name))
     return detachments, ends
+
+
+def _kept_together(
+    ends: Sequence[End], detachments: Sequence[Detachment], machines: Mapping[ResourceId, Machine]
+) -> tuple[list[End], list[Detachment]]:
+    """The ends and the detachments without those of machines that are left alone and keep the run's schedule.
+
+    These are a machine that was made anew, whose schedule is none of ours, and one that keeps the run's settings:
+    without a schedule nobody might patch it.
+    """
+    left = {end.id: end for end in ends if isinstance(end, Skipped)}
+    kept = {one.id for one in detachments if one.id in left and _keeps_schedule(left[one.id], machines[one.id])}
+    told = [_with_schedule(end) if isinstance(end, Skipped) and end.id in kept else end for end in ends]
+    return told, [one for one in detachments if one.id not in kept]
+
+
+def _keeps_schedule(left: Skipped, machine: Machine) -> bool:
+    return left.rule == MACHINE_REPLACED or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
+
+
+def _with_schedule(left: Skipped) -> Skipped:
+    if left.rule == MACHINE_REPLACED:
+        return left
+    return replace(left, reason=f"{left.reason} It keeps the run's schedule, which may be all that patches it.")
 
 
 def _may_be_attached(entry: AttachmentEntry) -> bool:
