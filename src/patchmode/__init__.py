@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         WindowRule,
     )
     from patchmode.model.scope import Filters, Scope
+    from patchmode.model.shard import Shard
     from patchmode.model.since import Since
     from patchmode.model.target import Target
     from patchmode.rules.log_reading import read_log
@@ -129,6 +130,7 @@ _HOMES = {
         "WindowRule",
     ),
     "patchmode.model.scope": ("Filters", "Scope"),
+    "patchmode.model.shard": ("Shard",),
     "patchmode.model.since": ("Since",),
     "patchmode.model.target": ("Target",),
     "patchmode.rules.log_reading": ("read_log",),
@@ -176,6 +178,7 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "read_log",
     "Scope",
     "Filters",
+    "Shard",
     "Since",
     "LogReading",
     "LoggedMachine",

@@ -49,6 +49,7 @@ _SELECTORS = (
     "failed_since",
     "from_log",
     "everything",
+    "shard",
 )
 _FILTERS = ("os", "location", "tag", "name", "power")
 SCOPE_NAMES = frozenset(
@@ -99,6 +100,12 @@ def _selector_options() -> list[Decorator]:
             help="All machines named in pasted text: portal error, activity log, Terraform, az; - reads stdin.",
         ),
         click.option("--all", "everything", is_flag=True, help="Everything the signed-in principal can see."),
+        click.option(
+            "--shard",
+            metavar="I/N",
+            envvar="PATCHMODE_SHARD",
+            help="Only subscriptions of part I of N; N processes together take the whole scope.",
+        ),
     ]
 
 

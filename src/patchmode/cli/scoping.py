@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
 from patchmode.errors import UsageError
 from patchmode.model.pasted_log import LogReading
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Filters, Scope
+from patchmode.model.shard import OPTION, Shard, ShardError
 from patchmode.model.since import Since, SinceError
 
 KEEP = "keep"
@@ -46,7 +50,22 @@ def scope_from(options: dict[str, Any]) -> Scope:
         everything=options.pop("everything"),
         include=_filters(options, "only_"),
         exclude=_filters(options, "exclude_"),
+        shard=_shard_or_none(options.pop("shard")),
     )
+
+
+def set_ambient_shard_aside(context: click.Context, options: dict[str, Any]) -> None:
+    """Forget a shard that only the environment names, where no other option asks for a scope.
+
+    `verify` without a scope means a run, and a run holds its own machines; in a shard's own shell it must still work.
+
+    Args:
+        context: the command's.
+        options: its scope and settings; `shard` is emptied in place.
+    """
+    is_ambient = context.get_parameter_source("shard") is ParameterSource.ENVIRONMENT
+    if is_ambient and not any(value for name, value in options.items() if name != "shard"):
+        options["shard"] = None
 
 
 def wanted_from(options: dict[str, Any]) -> WantedSettings:
@@ -86,6 +105,15 @@ def since_from(text: str, option: str) -> Since:
         return Since.parse(text)
     except SinceError as error:
         raise UsageError(f"{option}: {error}.", advice="For example: 7d, 36h, 2026-11-01.") from error
+
+
+def _shard_or_none(text: str | None) -> Shard | None:
+    try:
+        return None if text is None else Shard.parse(text)
+    except ShardError as error:
+        raise UsageError(
+            f"{OPTION}: {error}.", advice="For example 2/8; PATCHMODE_SHARD is read where the option is not given."
+        ) from error
 
 
 def _since_or_none(text: str | None) -> Since | None:

@@ -6,6 +6,7 @@ Must not: resolve anything; the inventory does.
 from dataclasses import dataclass, field, replace
 
 from patchmode.model.pasted_log import LogReading
+from patchmode.model.shard import OPTION, Shard
 from patchmode.model.since import Since
 
 
@@ -44,6 +45,8 @@ class Scope:
     """`--all`, and audit without a selector."""
     include: Filters = field(default_factory=Filters)
     exclude: Filters = field(default_factory=Filters)
+    shard: Shard | None = None
+    """Only what stands in this shard's subscriptions; the rest is another process's, and no part of this scope."""
 
     @property
     def has_selector(self) -> bool:
@@ -75,6 +78,10 @@ class Scope:
         """Whether any filter narrows."""
         return self.include != Filters() or self.exclude != Filters()
 
+    def takes(self, subscription_id: str) -> bool:
+        """Whether machines of a subscription are not another shard's; its id in any case."""
+        return self.shard is None or self.shard.takes(subscription_id)
+
     @property
     def without_schedules(self) -> "Scope":
         """The same scope without the machines of its schedules."""
@@ -91,7 +98,8 @@ class Scope:
         texts += [f"--failed-since {self.failed_since}"] if self.failed_since else []
         texts += [f"--from-log {reading.source or '-'}" for reading in self.logs]
         texts += ["--all"] if self.everything else []
-        return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"))
+        shard = [f"{OPTION} {self.shard}"] if self.shard else []
+        return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"), *shard)
 
 
 def _describe(filters: Filters, prefix: str) -> list[str]:

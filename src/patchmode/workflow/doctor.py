@@ -74,6 +74,7 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
             wanted |= set(selection.readable)
         unreadable = selection.unreadable
         chosen = [entry for entry in chosen if entry in wanted]
+    chosen = [entry for entry in chosen if scope.takes(entry)]
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(subscription: Subscription) -> SubscriptionCheck:

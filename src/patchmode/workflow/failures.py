@@ -82,7 +82,7 @@ async def _choice(
     rest = scope.without_schedules
     by_selector = await _ids(azure, rest, notes, now) if rest.has_selector else None
     if chosen or by_selector is None:
-        everything = Scope(everything=True, include=scope.include, exclude=scope.exclude)
+        everything = Scope(everything=True, include=scope.include, exclude=scope.exclude, shard=scope.shard)
         let_through = await _ids(azure, everything, notes, now) if scope.has_filter else None
     else:
         let_through = None
@@ -92,6 +92,8 @@ async def _choice(
         places = None
 
     def belongs(run: MachineRun) -> bool:
+        if not scope.takes(run.machine.subscription_id):
+            return False
         if by_selector is not None and run.machine in by_selector:
             return True
         if chosen and run.configuration not in chosen:

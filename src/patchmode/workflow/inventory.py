@@ -74,7 +74,8 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
         unless another selector takes it.
 
     Raises:
-        UsageError: a selector is wrong. EmptyScopeError: nothing is in scope and nothing was unreadable.
+        UsageError: a selector is wrong. EmptyScopeError: nothing is in scope, nothing was unreadable, and the scope is
+            not narrowed to a shard.
         RequestError: discovery failed as a whole.
     """
     if not scope.has_selector:
@@ -83,7 +84,7 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
             advice="Give --subscription, --resource-group, --ids, --schedule, --failed-since, --from-log, … or --all.",
         )
     selection = await resolve(azure, scope)
-    pointed = await point(azure, scope, selection.readable, now=now or SystemClock().now())
+    pointed = await point(azure, scope, selection.visible, now=now or SystemClock().now())
     found = await _discover(azure, scope, selection, pointed)
     candidates, skipped = narrow(found.machines.values(), scope)
     skipped += _doubtful(pointed, found, scope)
@@ -99,10 +100,12 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
         machines=tuple(sorted(machines, key=lambda machine: machine.id.key)),
         skipped=tuple(sorted((*skipped, *late), key=lambda entry: entry.id.key)),
         unreadable=tuple(sorted((*selection.unreadable, *unreadable.values()), key=lambda entry: entry.id.casefold())),
-        notes=tuple(dict.fromkeys((*found.notes, *notes))),
+        notes=tuple(dict.fromkeys((*selection.notes, *found.notes, *notes))),
         swallowed_groups=_swallowed(found, selection),
     )
-    _refuse_empty(inventory)
+    if scope.shard is None:
+        # A shard without machines is nobody's mistake: there may be more shards than subscriptions.
+        _refuse_empty(inventory)
     return inventory
 
 
@@ -159,7 +162,7 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection, pointed: P
         notes=list(pointed.notes),
     )
     for query in scope.graph_queries:
-        await _ask(azure, query, found)
+        await _ask(azure, query, scope, found)
     try:
         await _discover_in_graph(azure, selection, found)
     except ForbiddenError as error:
@@ -173,11 +176,12 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection, pointed: P
     return found
 
 
-async def _ask(azure: Azure, query: str, found: _Found) -> None:
-    """Run the user's query as it is."""
+async def _ask(azure: Azure, query: str, scope: Scope, found: _Found) -> None:
+    """Run the user's query as it is; what it yields for other shards is left to them."""
     try:
         async for page in azure.graph.machine_ids(query, GraphScope()):
-            found.named.update(dict.fromkeys(machine_ids(page, source="--graph-query")))
+            ids = machine_ids(page, source="--graph-query")
+            found.named.update(dict.fromkeys(entry for entry in ids if scope.takes(entry.subscription_id)))
     except RejectedError as error:
         if isinstance(error, ForbiddenError) or error.status not in {None, 200, 400}:
             raise

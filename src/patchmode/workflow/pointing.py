@@ -47,8 +47,9 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
 
     Args:
         azure: a connection; reading is enough.
-        scope: only those three selectors are looked at.
-        readable: the subscriptions in which machines can be read, lower case.
+        scope: only those three selectors and the shard are looked at.
+        readable: the subscriptions in which machines can be read, lower case; with a shard, the others' too: whether
+            a name is unique must not depend on who asks.
         now: aware; what `7d` counts from.
 
     Raises:
@@ -58,6 +59,9 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
     pointed = Pointed()
     reached = [await reached_by(azure, scope.schedules, readable, now=now)] if scope.schedules else []
     failed = None if scope.failed_since is None else await _failed(azure, scope.failed_since, readable, now, pointed)
+    if scope.shard is not None:
+        reached = [entry.narrowed(scope.takes) for entry in reached]
+        failed = failed and [run for run in failed if scope.takes(run.machine.subscription_id)]
     places = {place for entry in reached for place in entry.places}
     places |= {run.machine.subscription_id for run in failed or ()}
     places |= _places_of(scope.logs, readable)
@@ -68,6 +72,10 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
         await _take_failed(azure, failed, seen, pointed, since=scope.failed_since)
     for reading in scope.logs:
         _take_logged(reading, seen, pointed)
+    if scope.shard is not None:
+        pointed.machines = {one: found for one, found in pointed.machines.items() if scope.takes(one.subscription_id)}
+        pointed.named = {one: None for one in pointed.named if scope.takes(one.subscription_id)}
+        pointed.doubtful = {one: found for one, found in pointed.doubtful.items() if scope.takes(one.subscription_id)}
     return pointed
 
 

@@ -3,7 +3,7 @@
 Must not: read machines; whoever has read them asks `Reached.judge` about each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,6 +40,11 @@ class Reached:
     places: frozenset[str]
     """Subscriptions, lower case, that can hold members."""
     notes: tuple[str, ...] = ()
+
+    def narrowed(self, takes: Callable[[str], bool]) -> "Reached":
+        """The same without what stands in subscriptions that `takes` does not take."""
+        assigned = tuple(entry for entry in self.assigned if takes(entry.subscription_id))
+        return replace(self, assigned=assigned, places=frozenset(filter(takes, self.places)))
 
     def judge(self, machine: Machine) -> Membership | None:
         """Whether a machine is a member of any of the configurations; None: of none."""

@@ -7,13 +7,14 @@ subscriptions, texts become resource ids; what the principal cannot see or read 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patchmode.errors import RejectedError, UsageError
 from patchmode.model.machine import MachineKind, Subscription
 from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Scope
+from patchmode.model.shard import Shard
 from patchmode.workflow.ports import Azure
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -41,6 +42,10 @@ class Selection:
     """(subscription, resource group) of groups given by id."""
     ids: tuple[ResourceId, ...]
     unreadable: tuple[Unreadable, ...] = ()
+    visible: tuple[str, ...] = ()
+    """As `readable`, those of other shards too: what a name or a schedule means must not depend on who looks."""
+    notes: tuple[str, ...] = ()
+    """How many subscriptions the shard took, in a sentence; none without a shard."""
 
 
 async def resolve(azure: Azure, scope: Scope) -> Selection:
@@ -49,6 +54,9 @@ async def resolve(azure: Azure, scope: Scope) -> Selection:
     Args:
         azure: a connection; subscriptions and management groups are looked up through it.
         scope: selectors are united; filters and `graph_queries` are not looked at here.
+
+    Returns:
+        Narrowed to the scope's shard, where it has one. A management group that cannot be read is told by one shard.
 
     Raises:
         UsageError: a subscription name that is unknown or not unique, or a text that is not the id it should be; the
@@ -70,13 +78,33 @@ async def resolve(azure: Azure, scope: Scope) -> Selection:
         reason = _why_not(subscription_id, known)
         if reason:
             unreadable[subscription_id] = Unreadable(f"/subscriptions/{subscription_id}", reason)
-    return Selection(
+    whole = Selection(
         readable=readable,
         subscriptions=tuple(dict.fromkeys(entry.lower() for entry in wanted if entry not in unreadable)),
         group_names=tuple(dict.fromkeys(names)),
         groups=tuple(dict.fromkeys(group for group in groups if group[0] not in unreadable)),
         ids=ids,
         unreadable=tuple(unreadable.values()),
+        visible=readable,
+    )
+    return whole if scope.shard is None else _in_shard(whole, scope, scope.shard)
+
+
+def _in_shard(whole: Selection, scope: Scope, shard: Shard) -> Selection:
+    places = {*whole.subscriptions, *(group[0] for group in whole.groups)}
+    places |= {entry.subscription_id for entry in whole.ids}
+    if whole.group_names or scope.leads_anywhere:
+        places |= set(whole.readable)
+    count, taken = len(places), sum(map(shard.takes, places))
+    subscriptions = "subscription" if count == 1 else "subscriptions"
+    return replace(
+        whole,
+        readable=tuple(filter(shard.takes, whole.readable)),
+        subscriptions=tuple(filter(shard.takes, whole.subscriptions)),
+        groups=tuple(group for group in whole.groups if shard.takes(group[0])),
+        ids=tuple(entry for entry in whole.ids if shard.takes(entry.subscription_id)),
+        unreadable=tuple(entry for entry in whole.unreadable if shard.takes(entry.id.rsplit("/", 1)[-1])),
+        notes=(f"Shard {shard} took {taken:,} of {count:,} {subscriptions}; the others are other shards'.",),
     )
 
 

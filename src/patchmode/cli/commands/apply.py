@@ -54,7 +54,9 @@ def command(
         raise UsageError(
             "A plan file holds its own machines and settings, so a scope, a filter or a setting beside it means "
             "nothing.",
-            advice="Give FILE alone, or make a new plan with that scope.",
+            advice="--shard and PATCHMODE_SHARD divide a scope, not a file: plan each shard by itself."
+            if options["shard"]
+            else "Give FILE alone, or make a new plan with that scope.",
         )
     attaching = attachment_from(options)
     wanted = wanted_from(options)

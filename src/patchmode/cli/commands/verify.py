@@ -51,10 +51,11 @@ def command(
     with 13 when one failed or missed it, with 10 when one has no success on record yet, with 0 when all succeeded.
     """
     from patchmode.cli.output import emit
-    from patchmode.cli.scoping import require_selector, scope_from, wanted_from
+    from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
     from patchmode.errors import UsageError
 
     settings = settings_of(context)
+    set_ambient_shard_aside(context, options)
     # Also a filter or a setting alone: whoever types one beside a run believes that it was looked at.
     if subject is not None and any(options.values()):
         raise UsageError(
