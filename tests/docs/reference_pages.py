@@ -21,8 +21,8 @@ This page is made from the programs' own help by `make docs`; do not edit it.
 _SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
 _SCOPE_TEXT = (
     "Selectors are united; filters narrow, and a machine that a filter left out is listed as skipped with the filter "
-    "as its reason. What `--shard` leaves to other shards is not listed. A command that may write refuses to run with no "
-    "selector."
+    "as its reason. What `--shard` leaves to other shards is not listed. A command that may write refuses to run with "
+    "no selector."
 )
 
 
