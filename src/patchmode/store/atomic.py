@@ -6,6 +6,7 @@ Must not: know what is in the file.
 import os
 import secrets
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
@@ -19,7 +20,7 @@ _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Names of what this process has open already."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
 
     What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
@@ -27,27 +28,43 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Args:
         path: replaced if it is a file; its folder must exist.
-        content: the whole file.
+        content: the whole file, at once or piece by piece.
 
     Raises:
         StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
             file's descriptor; a file that was at `path` before is untouched.
     """
     attempt = f"could not write {path}"
+    pieces = (content,) if isinstance(content, bytes) else content
     try:
         kind = _kind_of(path)
         if kind is None or stat.S_ISREG(kind):
             if _is_descriptor(path):
                 raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
-            _replace(Path(os.path.realpath(path)), content)
+            _replace(Path(os.path.realpath(path)), pieces)
         elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
             with path.open("wb", buffering=0) as stream:
-                _write_through(stream, content)
+                for piece in pieces:
+                    _write_through(stream, piece)
         else:
             what = "a folder" if stat.S_ISDIR(kind) else "neither a file nor a pipe"
             raise _unfit(attempt, f"it is {what}", "Name a file.")
     except OSError as error:
         raise storage_error(attempt, error) from error
+
+
+def buffered(pieces: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+    """The same bytes in pieces of about `size`: few writes, and never the whole at once."""
+    waiting: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _kind_of(path: Path) -> int | None:
@@ -68,12 +85,12 @@ def _write_through(stream: RawIOBase, content: bytes) -> None:
         rest = rest[stream.write(rest) or 0 :]
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+            stream.writelines(pieces)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

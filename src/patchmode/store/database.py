@@ -9,7 +9,7 @@ Must not: know what the rows mean.
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -31,8 +31,14 @@ CREATE TABLE request (session INTEGER NOT NULL, method TEXT NOT NULL, count INTE
 """
 
 
-def create_database(path: Path, *, about: dict[str, str], plan: bytes) -> None:
+def create_database(path: Path, *, about: dict[str, str], plan: Iterable[bytes], length: int) -> None:
     """Make a run's file: under another name first, so that what is there under `path` is always whole.
+
+    Args:
+        path: of the new file.
+        about: what the run is.
+        plan: its plan's text, piece by piece.
+        length: of that text, in bytes.
 
     Raises:
         StorageError: it cannot be made; nothing is left behind.
@@ -46,7 +52,10 @@ def create_database(path: Path, *, about: dict[str, str], plan: bytes) -> None:
             connection.execute(f"PRAGMA user_version={LAYOUT_VERSION}")
             connection.executescript("BEGIN;" + _LAYOUT)
             connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
-            connection.execute("INSERT INTO plan VALUES (?)", (plan,))
+            row = connection.execute("INSERT INTO plan VALUES (zeroblob(?))", (length,)).lastrowid
+            with connection.blobopen("plan", "content", row or 0) as content:
+                for piece in plan:
+                    content.write(piece)
             connection.execute("COMMIT")
         temporary.rename(path)
     except (OSError, sqlite3.Error) as error:

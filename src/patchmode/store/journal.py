@@ -10,6 +10,7 @@ Must not: decide what happens next; the workflow does.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +28,7 @@ from patchmode.store.attachment_rows import intended_row as intended_attachment_
 from patchmode.store.database import close_writer, connect_reader, connect_writer, failed
 from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
 from patchmode.store.lock import Lock
-from patchmode.store.plan_file import decode_plan
+from patchmode.store.plan_file import stored_plan
 from patchmode.workflow.ports import AttachmentEntry, JournalEntry, PatchAnswer
 
 RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
@@ -214,7 +215,17 @@ class Journal:
             self._lock.release()
 
     def _stored_plan(self) -> Plan:
-        return decode_plan(self._query("SELECT content FROM plan")[0][0], name=f"the plan in {self._path}")
+        row: int = self._query("SELECT rowid FROM plan")[0][0]
+        connection = self._connected()
+        with ExitStack() as opened:
+
+            def source() -> sqlite3.Blob:
+                return opened.enter_context(connection.blobopen("plan", "content", row, readonly=True))
+
+            try:
+                return stored_plan(source, name=f"the plan in {self._path}")
+            except sqlite3.Error as error:
+                raise failed(f"could not read the run's journal {self._path}", error) from error
 
     async def _commit(self, *rows: StepRow) -> None:
         if not rows:

@@ -5,7 +5,9 @@ may not hold; `plan_checks` has those rules.
 """
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,14 @@ import msgspec
 
 from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.plan import Plan
-from patchmode.store.atomic import write_whole
+from patchmode.store.atomic import buffered, write_whole
 from patchmode.store.formats import PLAN_FORMAT, PlanDocument
 from patchmode.store.plan_checks import check_plan
-from patchmode.store.plan_rows import plan_from_document, plan_to_document
+from patchmode.store.plan_rows import plan_from_document
+from patchmode.store.plan_stream import Readable, canonical_pieces, indented_pieces, read_pieces
 
 _FAMILY = PLAN_FORMAT.rpartition("/")[0] + "/"
+_DIGEST_LENGTH = len('"digest":"",') + 64
 _AGAIN = "Make the plan again with `patchmode plan`."
 
 
@@ -36,8 +40,8 @@ def write_plan(plan: Plan, path: Path) -> Plan:
         StorageError: the file cannot be written; what was there before is untouched.
         BrokenPlanError: the plan holds what no plan may hold, which is a defect of whoever made it.
     """
-    content, digest = encode_plan(plan)
-    write_whole(path, content)
+    digest = seal_plan(plan).digest
+    write_whole(path, buffered(indented_pieces(plan, digest)))
     return replace(plan, digest=digest)
 
 
@@ -50,13 +54,20 @@ def read_plan(path: Path) -> Plan:
             the message says which.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            # What cannot be read twice (a pipe) is read whole.
+            plan = _as_written(stream, name=str(path)) if stream.seekable() else None
+            if plan is not None:
+                return plan
+            if stream.seekable():
+                stream.seek(0)
+            content = stream.read()
     except OSError as error:
         raise UsageError(
             f"could not read the plan {path}: {error.strerror or error}.",
             advice="Check the path, and that you may read the file; `patchmode plan --out FILE` writes one.",
         ) from error
-    return decode_plan(content, name=str(path))
+    return _decode_any(content, name=str(path))
 
 
 def encode_plan(plan: Plan) -> tuple[bytes, str]:
@@ -66,38 +77,35 @@ def encode_plan(plan: Plan) -> tuple[bytes, str]:
         BrokenPlanError: the plan holds what no plan may hold.
         StorageError: a document holds something that JSON cannot carry.
     """
-    canonical, digest = canonical_plan(plan)
-    return msgspec.json.format(_sealed(canonical, digest), indent=2) + b"\n", digest
+    digest = seal_plan(plan).digest
+    return b"".join(indented_pieces(plan, digest)), digest
 
 
-def seal_plan(plan: Plan) -> tuple[bytes, str]:
-    """The same as compact JSON, which costs a third: for the journal.
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What is known of a plan's text once all of it was seen."""
 
-    Raises:
-        BrokenPlanError, StorageError: as `encode_plan`.
-    """
-    canonical, digest = canonical_plan(plan)
-    return _sealed(canonical, digest), digest
+    digest: str
+    length: int
+    """Of the compact text with its digest, in bytes."""
 
 
-def canonical_plan(plan: Plan) -> tuple[bytes, str]:
-    """A plan's canonical text (keys sorted, no white space, no digest) and its digest.
+def seal_plan(plan: Plan) -> Seal:
+    """Check a plan and calculate its digest; `plan_stream.sealed_pieces` is the text that it seals.
 
     Raises:
         BrokenPlanError, StorageError: as `encode_plan`.
     """
     check_plan(plan, name="the new plan", counts=None)
+    digest, length = hashlib.sha256(), 0
     try:
-        canonical = msgspec.json.encode(plan_to_document(plan), order="sorted")
+        for piece in canonical_pieces(plan):
+            digest.update(piece)
+            length += len(piece)
     except (TypeError, OverflowError, ValueError) as error:
         msg = f"could not write the plan: a machine's document holds something that JSON cannot carry ({error})."
         raise StorageError(msg) from error
-    return canonical, hashlib.sha256(canonical).hexdigest()
-
-
-def _sealed(canonical: bytes, digest: str) -> bytes:
-    # The format and the digest come first, where a reader looks for them.
-    return b'{"digest":"%s",' % digest.encode() + canonical[1:]
+    return Seal(digest.hexdigest(), length + _DIGEST_LENGTH)
 
 
 def decode_plan(content: bytes, *, name: str) -> Plan:
@@ -110,6 +118,33 @@ def decode_plan(content: bytes, *, name: str) -> Plan:
     Raises:
         BrokenPlanError: as `read_plan`.
     """
+    return _as_written(BytesIO(content), name=name) or _decode_any(content, name=name)
+
+
+def stored_plan(open_source: Callable[[], Readable], *, name: str) -> Plan:
+    """The plan in a text that is read piece by piece, such as that of a journal.
+
+    Args:
+        open_source: gives the text from its beginning, each time anew.
+        name: how messages call it.
+
+    Raises:
+        BrokenPlanError: as `read_plan`. OSError, sqlite3.Error: it cannot be read.
+    """
+    return _as_written(open_source(), name=name) or _decode_any(open_source().read(), name=name)
+
+
+def _as_written(source: Readable, *, name: str) -> Plan | None:
+    found = read_pieces(source)
+    if found is None:
+        return None
+    plan, counts = found
+    check_plan(plan, name=name, counts=counts)
+    return plan
+
+
+def _decode_any(content: bytes, *, name: str) -> Plan:
+    """The plan in any JSON, however it is laid out; whatever is wrong with it is told."""
     raw = _parse(content, name)
     _check_format(raw, name)
     stated = raw.pop("digest", None)

@@ -3,7 +3,9 @@
 Must not: check; `plan_checks` does, on the way in and on the way out.
 """
 
-from msgspec import UNSET
+from typing import Any, cast
+
+from msgspec import UNSET, Raw
 
 from patchmode.model.outcome import Outcome
 from patchmode.model.plan import (
@@ -19,6 +21,7 @@ from patchmode.model.plan import (
 )
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
+from patchmode.packing import PackedDocument
 from patchmode.store.formats import (
     ChangeRow,
     DetachmentRow,
@@ -34,8 +37,13 @@ from patchmode.store.formats import (
 )
 
 
-def plan_to_document(plan: Plan) -> PlanDocument:
-    """The plan file's struct for a plan, the digest left out."""
+def plan_to_document(plan: Plan, *, with_changes: bool = True) -> PlanDocument:
+    """The plan file's struct for a plan, the digest left out.
+
+    Args:
+        plan: any plan.
+        with_changes: False: its changes are left to whoever writes them one by one; the counts stay those of the plan.
+    """
     return PlanDocument(
         format="patchmode/plan/v1",
         tool_version=plan.tool_version,
@@ -51,7 +59,7 @@ def plan_to_document(plan: Plan) -> PlanDocument:
         ),
         rollback_of=plan.rollback_of,
         counts=PlanCountsRow(**plan.counts),
-        changes=tuple(map(_change_row, plan.changes)),
+        changes=tuple(map(change_row, plan.changes)) if with_changes else (),
         unchanged=tuple(map(_unchanged_row, plan.unchanged)),
         skipped=tuple(map(_skipped_row, plan.skipped)),
         unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
@@ -138,7 +146,8 @@ def target_of(row: TargetRow) -> Target:
     return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id)
 
 
-def _change_row(change: Change) -> ChangeRow:
+def change_row(change: Change) -> ChangeRow:
+    """The struct for a change; a packed document goes in as the text that it is kept as."""
     # The mappings are copied one level deep only because the struct wants `dict`; nothing here changes them.
     return ChangeRow(
         id=str(change.id),
@@ -156,8 +165,14 @@ def _change_row(change: Change) -> ChangeRow:
         reversible=change.reversible,
         irreversible_because=change.irreversible_because,
         tolerated=change.tolerated,
-        document=dict(change.document),
+        document=_document(change),
     )
+
+
+def _document(change: Change) -> dict[str, Any]:
+    if isinstance(change.document, PackedDocument):
+        return cast("dict[str, Any]", Raw(change.document.text()))
+    return dict(change.document)
 
 
 def _change(row: ChangeRow) -> Change:

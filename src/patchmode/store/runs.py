@@ -18,11 +18,12 @@ from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, UnsafeE
 from patchmode.model.outcome import RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
-from patchmode.store.atomic import make_private_folder
+from patchmode.store.atomic import buffered, make_private_folder
 from patchmode.store.database import connect_reader, create_database
 from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, Journal
 from patchmode.store.lock import Lock, held, holder_of, is_held
 from patchmode.store.plan_file import seal_plan
+from patchmode.store.plan_stream import sealed_pieces
 
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
 LATEST = "latest"
@@ -53,33 +54,35 @@ class RunStore:
             BrokenPlanError: the plan holds what no plan may hold.
             StorageError: the folder cannot be written.
         """
-        content, digest = seal_plan(plan)
+        seal = seal_plan(plan)
         for folder in (self._runs, self._locks):
             make_private_folder(folder)
         # Two applies that start at once must not both find that no run of the plan exists.
         with held(self._locks / "create.lock", what="the state folder"):
-            self._check_not_begun(digest, again=again)
+            self._check_not_begun(seal.digest, again=again)
             run = _new_id(now or datetime.now(UTC))
             about = {
                 "state": RUNNING,
                 "toolVersion": plan.tool_version,
                 "createdAt": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
-                "digest": digest,
+                "digest": seal.digest,
                 "changes": str(len(plan.changes)),
                 "cloud": plan.target.cloud,
                 "endpoint": plan.target.endpoint,
                 "tenantId": plan.target.tenant_id,
                 "rollbackOf": plan.rollback_of or "",
             }
-            create_database(self._path(run), about=about, plan=content)
-            return self._open_for_writing(run, replace(plan, digest=digest))
+            pieces = buffered(sealed_pieces(plan, seal.digest))
+            create_database(self._path(run), about=about, plan=pieces, length=seal.length)
+            return self._open_for_writing(run, replace(plan, digest=seal.digest))
 
-    def open(self, run: str = LATEST, *, for_writing: bool = False) -> Journal:
+    def open(self, run: str = LATEST, *, for_writing: bool = False, plan: Plan | None = None) -> Journal:
         """Open a run's journal.
 
         Args:
             run: its id, the beginning of one that fits no other, or `latest`.
             for_writing: take its lock, to resume or verify it; otherwise it can be read while another process writes.
+            plan: with `for_writing`: the run's plan, where this process has read it already; a run's never changes.
 
         Raises:
             UsageError: no run fits, or several do.
@@ -89,7 +92,7 @@ class RunStore:
         found = self._find(run)
         if not for_writing:
             return Journal(self._path(found), lock=None, state=self._summary(found).state)
-        return self._open_for_writing(found, None)
+        return self._open_for_writing(found, plan)
 
     def _open_for_writing(self, run: str, plan: Plan | None) -> Journal:
         make_private_folder(self._locks)

@@ -18,6 +18,7 @@ from patchmode.errors import ForbiddenError, NotSentError, RequestError
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
+from patchmode.packing import Packer
 from patchmode.workflow.ports import Azure, Provider
 from patchmode.workflow.scoping import KINDS
 
@@ -59,20 +60,23 @@ async def read_documents(azure: Azure, wanted: Iterable[ResourceId], *, extent: 
     Raises:
         NotSentError: no connection; then nothing is known of any machine.
     """
-    reader = _Reader(azure.provider, extent)
+    ids = list(wanted)
+    # One machine's document alone saves nothing, and may be shown as it came.
+    reader = _Reader(azure.provider, extent, packer=Packer() if len(ids) > 1 else None)
     parts: dict[tuple[str, MachineKind], list[ResourceId]] = defaultdict(list)
-    for machine_id in wanted:
+    for machine_id in ids:
         parts[machine_id.subscription_id, KINDS[machine_id.full_type]].append(machine_id)
-    await asyncio.gather(*(reader.subscription(*key, ids) for key, ids in parts.items()))
+    await asyncio.gather(*(reader.subscription(*key, members) for key, members in parts.items()))
     return reader.found
 
 
 class _Reader:
-    def __init__(self, provider: Provider, extent: Extent) -> None:
+    def __init__(self, provider: Provider, extent: Extent, *, packer: Packer | None) -> None:
         self.provider = provider
         self.extent = extent
         self.found = Documents()
         self.slots = asyncio.Semaphore(AT_ONCE)
+        self.packer = packer
 
     async def subscription(self, subscription_id: str, kind: MachineKind, ids: Sequence[ResourceId]) -> None:
         """Read machines of one subscription and kind, by the cheapest of list, lists of groups, and GETs."""
@@ -125,16 +129,23 @@ class _Reader:
     def _keep(self, machine: Machine, missing: set[ResourceId], *, whole: bool) -> None:
         if machine.id in missing:
             missing.discard(machine.id)
-            self.found.machines[machine.id] = machine
+            self.found.machines[machine.id] = self._packed(machine)
         elif whole and machine.id not in self.found.machines:
-            self.found.newcomers[machine.id] = machine
+            self.found.newcomers[machine.id] = self._packed(machine)
+
+    def _packed(self, machine: Machine) -> Machine:
+        # Documents are kept for all machines in scope at once, until the plan is written.
+        if self.packer is None or machine.document is None:
+            return machine
+        return replace(machine, document=self.packer.pack(machine.document))
 
     async def _single(self, machine_id: ResourceId, kind: MachineKind) -> None:
         if machine_id in self.found.machines:
             return
         try:
             async with self.slots:
-                self.found.machines[machine_id] = await self.provider.get(machine_id, kind)
+                machine = await self.provider.get(machine_id, kind)
+                self.found.machines[machine_id] = self._packed(machine)
         except NotSentError:
             raise
         except RequestError as error:

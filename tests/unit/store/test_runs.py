@@ -324,7 +324,7 @@ def test_a_journal_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> 
     path = tmp_path / "run.sqlite"
     path.mkdir()
     with pytest.raises(StorageError, match="could not make the run's journal"):
-        database.create_database(path, about={}, plan=b"")
+        database.create_database(path, about={}, plan=(), length=0)
     assert list(tmp_path.iterdir()) == [path]
 
 

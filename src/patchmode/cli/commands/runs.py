@@ -89,7 +89,7 @@ def resume(
         undone = sum(not is_over(entry) for entry in schedules)
         say(f"Of its {len(schedules):,} schedules {undone:,} have not ended.", settings)
     tell_banner(signed_in_for(plan, settings, is_new=False), plan.target, settings)
-    return carry_out(lambda _: store.open(journal.run, for_writing=True), plan, how, settings)
+    return carry_out(lambda _: store.open(journal.run, for_writing=True, plan=plan), plan, how, settings)
 
 
 def is_left(entry: "JournalEntry") -> bool:
