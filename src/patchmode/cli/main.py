@@ -23,7 +23,7 @@ COMMANDS = {
     "verify": "Read the provider again and compare leaf by leaf.",
     "watch": "Look again and again, and tell only what moved.",
     "rollback": "Restore what a run changed, where Azure allows it.",
-    "runs": "List, show and resume runs.",
+    "runs": "List, show, resume and merge runs.",
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: who is hit, when, and will it work.",
     "doctor": "Who am I, where, and what is missing to do the job.",

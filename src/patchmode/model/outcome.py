@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run_parts import RunPart
+from patchmode.model.shard import Shard
 from patchmode.model.target import Target
 
 if TYPE_CHECKING:
@@ -174,6 +176,12 @@ class RunReport:
     """None only in reports made by hand."""
     attachments: tuple["AttachResult", ...] = ()
     """What the run attached or took off, in plan order; empty where its plan does neither."""
+    shard: Shard | None = None
+    """The part of a scope that the run was; None: it took the whole."""
+    parts: tuple[RunPart, ...] = ()
+    """The runs that this report unites; empty: it tells of one."""
+    missing: tuple[Shard, ...] = ()
+    """Shards of the united runs' division of which nothing is told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,16 +51,16 @@ class Shard:
 
     @classmethod
     def of_scope(cls, texts: Iterable[str]) -> "Shard | None":
-        """The shard that a plan's scope was narrowed to; None: it was not.
+        """The shard that a plan's scope was narrowed to; None: it was not, or not in a way that is known here.
 
         Args:
             texts: a scope as its options, one text each: `--shard 2/8`.
-
-        Raises:
-            ShardError: a text names the option, and no shard.
         """
         found = next((text for text in texts if text.startswith(f"{OPTION} ")), None)
-        return None if found is None else cls.parse(found.removeprefix(OPTION))
+        try:
+            return None if found is None else cls.parse(found.removeprefix(OPTION))
+        except ShardError:
+            return None
 
     def takes(self, identifier: str) -> bool:
         """Whether a subscription belongs to this shard.

@@ -34,12 +34,37 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
     yield from attachment_lines(report.attachments, paint=paint)
-    if report.run:
+    if report.parts:
+        yield from _parts(report, target, paint)
+    elif report.run:
         yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
     else:
         yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from tally_line(report.attachments, paint=paint)
+
+
+def _parts(report: RunReport, target: Target, paint: Paint) -> Iterator[str]:
+    columns = (Column("SHARD"), Column("RUN"), Column("STATE"), Column("SCOPE"), Column("APPLIED"), Column("VERIFIED"))
+    rows: list[list[Cell | str]] = [
+        [
+            str(part.shard or ""),
+            part.run or "(nothing to do)",
+            Cell(part.state, _STATES.get(part.state)),
+            f"{part.counts.scope:,}",
+            f"{part.counts.applied:,}",
+            f"{part.counts.verified:,}",
+        ]
+        for part in report.parts
+    ]
+    yield from lines(columns, rows, paint=paint)
+    yield ""
+    if report.missing:
+        names = ", ".join(map(str, report.missing))
+        told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is told: {names}."
+        yield from wrapped(paint("bad", told), paint=paint, hang=4)
+    text = f"{plural(len(report.parts), 'part')} on {target_text(target)}: {report.state}."
+    yield from wrapped(text, paint=paint, hang=4)
 
 
 def left_text(left: int, of: int) -> str:

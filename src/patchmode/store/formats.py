@@ -223,8 +223,20 @@ class AttachmentRow(_Edge, frozen=True):
     ended_at: datetime | None
 
 
+class RunPartRow(_Edge, frozen=True):
+    """One of the runs that a report unites."""
+
+    source: str
+    """Where it was read."""
+    run: str
+    """Empty where the shard had nothing to do."""
+    shard: str | None
+    state: Literal["running", "interrupted", "finished"]
+    counts: RunCountsRow
+
+
 class RunDocument(_Edge, frozen=True):
-    """`apply -o json` and `runs show -o json`."""
+    """`apply -o json`, `runs show -o json` and `runs merge -o json`."""
 
     format: Literal["patchmode/run/v1"]
     run: str
@@ -238,3 +250,9 @@ class RunDocument(_Edge, frozen=True):
     """Left out where the plan attaches and detaches nothing."""
     attach_counts: dict[AttachEnd, int] | msgspec.UnsetType = msgspec.UNSET
     """Result of `attachments` → how many; those of none are left out."""
+    shard: str | msgspec.UnsetType = msgspec.UNSET
+    """`2/8`; left out where the run took its whole scope."""
+    runs: tuple[RunPartRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The runs that the report unites; left out in the report of one run."""
+    missing_shards: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Beside `runs`: shards of their division of which nothing is told."""

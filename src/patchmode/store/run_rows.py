@@ -5,14 +5,22 @@ Must not: print; the command line does.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
 from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.outcome import ChangeResult, RunReport, Verification
+from patchmode.model.outcome import ChangeResult, RunCounts, RunReport, Verification
 from patchmode.model.target import Target
-from patchmode.store.formats import AttachmentRow, DifferenceRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
+from patchmode.store.formats import (
+    AttachmentRow,
+    DifferenceRow,
+    ResultRow,
+    RunCountsRow,
+    RunDocument,
+    VerificationRow,
+)
 from patchmode.store.journal_rows import error_row
 from patchmode.store.plan_rows import target_row
 
@@ -24,31 +32,41 @@ def encode_run(report: RunReport, target: Target) -> bytes:
 
 def run_to_document(report: RunReport, target: Target) -> RunDocument:
     """The published struct for a run's report."""
-    counts = report.counts
     return msgspec.convert(
         {
             "format": "patchmode/run/v1",
             "run": report.run,
             "state": report.state,
             "target": target_row(target),
-            "counts": RunCountsRow(
-                scope=counts.scope,
-                applied=counts.applied,
-                failed=counts.failed,
-                unknown=counts.unknown,
-                stale=counts.stale,
-                not_sent=counts.not_sent,
-                unchanged=counts.unchanged,
-                skipped=counts.skipped,
-                unreadable=counts.unreadable,
-                verified=counts.verified,
-            ),
+            "counts": _counts_row(report.counts),
             "requests": report.requests,
             "results": tuple(map(_result_row, report.results)),
             **_attachments(report.attachments),
+            **({"shard": str(report.shard)} if report.shard else {}),
+            **_parts(report),
         },
         RunDocument,
     )
+
+
+def _counts_row(counts: RunCounts) -> RunCountsRow:
+    return RunCountsRow(**asdict(counts))
+
+
+def _parts(report: RunReport) -> dict[str, Any]:
+    if not report.parts:
+        return {}
+    rows = tuple(
+        {
+            "source": part.source,
+            "run": part.run,
+            "shard": None if part.shard is None else str(part.shard),
+            "state": part.state,
+            "counts": _counts_row(part.counts),
+        }
+        for part in report.parts
+    )
+    return {"runs": rows, "missingShards": tuple(map(str, report.missing))}
 
 
 def _attachments(found: Sequence[AttachResult]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from patchmode.errors import PatchmodeError
 from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport
 from patchmode.model.plan import Plan
+from patchmode.model.shard import Shard
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
 from patchmode.workflow.then_attaching import result_of_attachment
 
@@ -93,7 +94,8 @@ def make_report(
     if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
         raise PatchmodeError(msg, advice="Please report it; `patchmode verify` shows what is true.")
-    return RunReport(run, state, counts, dict(requests), tuple(results), plan.target, tuple(attachments))
+    told = dict(requests), tuple(results), plan.target, tuple(attachments)
+    return RunReport(run, state, counts, *told, shard=Shard.of_scope(plan.scope))
 
 
 def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:

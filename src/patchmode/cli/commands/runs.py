@@ -7,6 +7,7 @@ import click
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import carrying_options
+from patchmode.cli.run_merging import merge
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> int | None:
-    """List, show and resume runs."""
+    """List, show, resume and merge runs."""
     return _list(settings_of(context)) if context.invoked_subcommand is None else None
 
 
@@ -90,6 +91,9 @@ def resume(
         say(f"Of its {len(schedules):,} schedules {undone:,} have not ended.", settings)
     tell_banner(signed_in_for(plan, settings, is_new=False), plan.target, settings)
     return carry_out(lambda _: store.open(journal.run, for_writing=True, plan=plan), plan, how, settings)
+
+
+command.add_command(merge)
 
 
 def is_left(entry: "JournalEntry") -> bool:

@@ -1,0 +1,147 @@
+"""Runs found in files: journals that were brought here from other state folders, and printed reports.
+
+Must not: add them up; the rules do.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from patchmode.errors import RefusedError, StorageError, UsageError
+from patchmode.model.attachment import AttachResult
+from patchmode.model.outcome import ABSENT_TEXT, ChangeResult, Difference, RunCounts, RunReport, Verification
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.run_parts import RunPart, ToldRun
+from patchmode.model.shard import Shard
+from patchmode.model.target import Target
+from patchmode.store.formats import RUN_FORMAT, AttachmentRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
+from patchmode.store.journal import INTERRUPTED, RUNNING, Journal
+from patchmode.store.journal_rows import error_of
+from patchmode.store.lock import is_held
+
+JOURNAL, REPORT = ".sqlite", ".json"
+_AGAIN = "`patchmode runs show RUN -o json` prints a run's report."
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file below a folder that may tell of a run, in order: journals, and JSON that is a run's report.
+
+    Empty files (the report of a process that died before it printed one) and JSON of other formats are passed over.
+
+    Raises:
+        StorageError: the folder, or a file in it, cannot be read.
+    """
+    try:
+        for path in sorted(entry for entry in folder.rglob("*") if entry.is_file() and not entry.name.startswith(".")):
+            if path.suffix == JOURNAL or (path.suffix == REPORT and _format_of(path.read_bytes()) == RUN_FORMAT):
+                yield path
+    except OSError as error:
+        msg = f"could not look through {folder}: {error.strerror or error}."
+        raise StorageError(msg, advice="Check that you may read it.") from error
+
+
+def open_journal(path: Path) -> Journal:
+    """A journal in any folder, to be read.
+
+    One that says that it is running, and that no process of this computer holds, was interrupted.
+
+    Raises:
+        StorageError, RefusedError: as `Journal`.
+    """
+    journal = Journal(path, lock=None)
+    held = is_held(path.parent.parent / "locks" / f"{path.stem}.lock")
+    if journal.state != RUNNING or held:
+        return journal
+    journal.release()
+    return Journal(path, lock=None, state=INTERRUPTED)
+
+
+def read_report(path: Path) -> ToldRun:
+    """A run's report as `-o json` printed it.
+
+    Raises:
+        UsageError: the file cannot be read. RefusedError: it is no report of a run, or of a version not known here.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} could not be read: {error.strerror}.", advice="Check the path.") from error
+    found = _format_of(content)
+    if found != RUN_FORMAT:
+        what = f"is {found}" if found else "is no JSON document of patchmode"
+        raise RefusedError(f"{path} {what}, not {RUN_FORMAT}.", advice=_AGAIN)
+    try:
+        return ToldRun(str(path), _report(msgspec.json.decode(content, type=RunDocument)))
+    except (msgspec.MsgspecError, ValueError) as error:
+        msg = f"{path} does not hold together as {RUN_FORMAT}: {error}."
+        raise RefusedError(msg, advice=f"A newer version may have written it. {_AGAIN}") from error
+
+
+class _Formatted(msgspec.Struct):
+    format: str
+
+
+def _format_of(content: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(content, type=_Formatted).format
+    except msgspec.MsgspecError:
+        return None
+
+
+def _report(document: RunDocument) -> RunReport:
+    target = Target(document.target.cloud, document.target.endpoint, document.target.tenant_id)
+    parts = () if document.runs is msgspec.UNSET else document.runs
+    return RunReport(
+        run=document.run,
+        state=document.state,
+        counts=_counts(document.counts),
+        requests=document.requests,
+        results=tuple(map(_result, document.results)),
+        target=target,
+        attachments=() if document.attachments is msgspec.UNSET else tuple(map(_attachment, document.attachments)),
+        shard=None if document.shard is msgspec.UNSET else Shard.parse(document.shard),
+        parts=tuple(
+            RunPart(row.source, row.run, row.state, _counts(row.counts), Shard.parse(row.shard) if row.shard else None)
+            for row in parts
+        ),
+    )
+
+
+def _counts(row: RunCountsRow) -> RunCounts:
+    return RunCounts(**msgspec.structs.asdict(row))
+
+
+def _result(row: ResultRow) -> ChangeResult:
+    machine = ResourceId.parse(row.id)
+    return ChangeResult(
+        id=machine,
+        result=row.result,
+        error=None if row.error is None else error_of(row.error),
+        request_id=row.request_id,
+        correlation_id=row.correlation_id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        verification=None if row.verification is None else _verification(machine, row.verification),
+    )
+
+
+def _verification(machine: ResourceId, row: VerificationRow) -> Verification:
+    differences = tuple(Difference(one.path, _text(one.expected), _text(one.found)) for one in row.differences)
+    return Verification(machine, row.verified, differences, row.unreadable_because)
+
+
+def _text(value: Any) -> str:
+    return ABSENT_TEXT if value is msgspec.UNSET else msgspec.json.encode(value).decode()
+
+
+def _attachment(row: AttachmentRow) -> AttachResult:
+    return AttachResult(
+        id=row.id,
+        result=row.result,
+        assignment=row.assignment,
+        rule=row.rule,
+        error=None if row.error is None else error_of(row.error),
+        ended_at=row.ended_at,
+    )
