@@ -26,9 +26,6 @@ def test_files_and_functions_stay_small(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if ast.get_docstring(node):
-                docstring = node.body[0]
-                length -= (docstring.end_lineno or docstring.lineno) - docstring.lineno + 1
             assert length <= MAX_FUNCTION_LINES, f"{node.name} at line {node.lineno} has {length} lines"
 
 

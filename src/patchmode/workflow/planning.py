@@ -72,29 +72,31 @@ async def make_plan(
     swallowed = _swallowed(inventory)
     if swallowed is not None and not is_reviewed:
         raise swallowed
-    now = clock.now()
-    index = await look_up(azure, inventory.machines, now=now)
-    decided = _decided(inventory, wanted, wish, index)
-    plan = Plan(
-        target=azure.target,
-        scope=scope.describe(),
-        wanted=wanted,
-        changes=tuple(entry for entry in decided if isinstance(entry, Change)),
-        unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
-        skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
-        unreadable=inventory.unreadable,
-        created_at=now,
-        tool_version=tool_version,
-    )
-    check_plan_adds_up(plan, inventory)
-    if wish is not None:
-        plan = replace(plan, then_attach=with_locks(wish, _attached_in(plan, inventory), index.book))
+    index = await look_up(azure, inventory.machines, now=clock.now())
+    empty = Plan(azure.target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
+    plan = _with_ends(empty, inventory, wish, index)
     told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
     for note in (*told, *inventory.notes, *index.book.notes, *_arc_note(plan)):
         tell(note)
     if wish is not None:
         await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
     return plan
+
+
+def _with_ends(plan: Plan, inventory: Inventory, wish: Wish | None, index: ScheduleIndex) -> Plan:
+    """The plan with what becomes of each machine of an inventory."""
+    decided = _decided(inventory, plan.wanted, wish, index)
+    plan = replace(
+        plan,
+        changes=tuple(entry for entry in decided if isinstance(entry, Change)),
+        unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
+        skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
+        unreadable=inventory.unreadable,
+    )
+    check_plan_adds_up(plan, inventory)
+    if wish is None:
+        return plan
+    return replace(plan, then_attach=with_locks(wish, _attached_in(plan, inventory), index.book))
 
 
 def _decided(inventory: Inventory, wanted: WantedSettings, wish: Wish | None, index: ScheduleIndex) -> list[Decided]:

@@ -6,7 +6,7 @@ Must not: write, or decide by itself what can be undone; `rules.rollback` does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from patchmode.errors import RequestError
@@ -30,6 +30,16 @@ MACHINE_REPLACED = "machine-replaced"
 End = Change | Unchanged | Skipped | Unreadable
 _ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
 """What a rollback takes off again; what was attached before the run stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Undone:
+    """What becomes of each machine of a run, before the schedules that reach it are known."""
+
+    ends: tuple[End, ...]
+    detachments: tuple[Detachment, ...]
+    machines: Mapping[ResourceId, Machine]
+    """As their providers show them now; those that could not be read are not among them."""
 
 
 async def make_rollback_plan(
@@ -67,6 +77,24 @@ async def make_rollback_plan(
     Raises:
         StorageError: the journal cannot be read.
     """
+    undone = await _undone(azure, journal, allow_azure_managed=allow_azure_managed)
+    plan = Plan(
+        target=azure.target,
+        scope=(f"--run {journal.run}",),
+        wanted=_wanted(allow_azure_managed=allow_azure_managed),
+        changes=tuple(end for end in undone.ends if isinstance(end, Change)),
+        unchanged=tuple(end for end in undone.ends if isinstance(end, Unchanged)),
+        skipped=tuple(end for end in undone.ends if isinstance(end, Skipped)),
+        unreadable=tuple(end for end in undone.ends if isinstance(end, Unreadable)),
+        created_at=clock.now(),
+        tool_version=tool_version,
+        rollback_of=journal.run,
+        first_detach=undone.detachments,
+    )
+    return await _with_outcomes(azure, plan, undone.machines, clock.now(), remark)
+
+
+async def _undone(azure: Azure, journal: RunJournal, *, allow_azure_managed: bool) -> _Undone:
     entries = journal.entries()
     undoable = [entry for entry in entries if _may_have_changed(entry)]
     readings = await _read(azure, undoable, journal.plan)
@@ -74,29 +102,20 @@ async def make_rollback_plan(
         _undo(entry, reading, allow_azure_managed=allow_azure_managed)
         for entry, reading in zip(undoable, readings, strict=True)
     ]
-    untouched = [_left_alone(entry) for entry in entries if not _may_have_changed(entry)]
-    wanted = WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None)
     machines = {entry.change.id: one.machine for entry, one in zip(undoable, readings, strict=True) if one.machine}
+    wanted = _wanted(allow_azure_managed=allow_azure_managed)
     detachments, kept = await _detachments(azure, journal, wanted, machines)
     changed = {str(entry.change.id) for entry in entries}
     schedules_kept = {end.id: end for end in kept if isinstance(end, Skipped)}
     ends = [schedules_kept.get(end.id, end) if isinstance(end, Unchanged) else end for end in ends]
     ends += [end for end in kept if str(end.id) not in changed]
     ends, detachments = _kept_together(ends, detachments, machines)
-    plan = Plan(
-        target=azure.target,
-        scope=(f"--run {journal.run}",),
-        wanted=wanted,
-        changes=tuple(end for end in ends if isinstance(end, Change)),
-        unchanged=tuple(end for end in ends if isinstance(end, Unchanged)),
-        skipped=(*(end for end in ends if isinstance(end, Skipped)), *untouched),
-        unreadable=tuple(end for end in ends if isinstance(end, Unreadable)),
-        created_at=clock.now(),
-        tool_version=tool_version,
-        rollback_of=journal.run,
-        first_detach=tuple(detachments),
-    )
-    return await _with_outcomes(azure, plan, machines, clock.now(), remark)
+    untouched = (_left_alone(entry) for entry in entries if not _may_have_changed(entry))
+    return _Undone((*ends, *untouched), tuple(detachments), machines)
+
+
+def _wanted(*, allow_azure_managed: bool) -> WantedSettings:
+    return WantedSettings(orchestration=Orchestration.AZURE_MANAGED if allow_azure_managed else None)
 
 
 async def _with_outcomes(
