@@ -174,24 +174,48 @@ def test_attachment_that_azure_refuses_is_partial(program: Program) -> None:
 
 
 def test_rollback_takes_the_schedule_off_first_and_restores(program: Program) -> None:
+    """What Azure patched at will before is not handed back unasked: it keeps the run's settings and its schedule."""
     before = document(program, "audit", "--all")["machines"]
+    handed_over = {one["name"] for one in before if one["outcome"] == "autopatched"}
+    assert handed_over
     assert program("apply", "--all", "--yes", "-q", "--then-attach", "nightly").code == 0
     back = program("rollback", "latest", "--yes", "--no-progress")
-    assert "First take off: the schedule of 4 machines" in back.err
-    assert "4 taken off; 4 machines." in back.out
+    restored = len(before) - len(handed_over)
+    assert f"First take off: the schedule of {restored} machines" in back.err
+    assert f"{restored} taken off; {restored} machines." in back.out
+    assert "It keeps the run's schedule" in " ".join(back.err.split())
+    assert_off_before_restored(program)
+    after = {one["name"]: one for one in document(program, "audit", "--all")["machines"]}
+    for machine in before:
+        now = after[machine["name"]]
+        if machine["name"] in handed_over:
+            assert (now["orchestration"], now["outcome"]) == ("CustomerManagedSchedules", "scheduled")
+            assert now["schedules"]
+        else:
+            assert (now["orchestration"], now["schedules"]) == (machine["orchestration"], [])
+
+
+def test_rollback_that_hands_machines_back_takes_every_schedule_off(program: Program) -> None:
+    before = document(program, "audit", "--all")["machines"]
+    assert program("apply", "--all", "--yes", "-q", "--then-attach", "nightly").code == 0
+    back = program("rollback", "latest", "--allow-azure-managed", "--yes", "--no-progress")
+    assert f"First take off: the schedule of {len(before)} machines" in back.err
+    assert_off_before_restored(program)
+    after = {one["name"]: one for one in document(program, "audit", "--all")["machines"]}
+    for machine in before:
+        now = after[machine["name"]]
+        assert (now["orchestration"], now["outcome"]) == (machine["orchestration"], machine["outcome"])
+        assert now["schedules"] == []
+
+
+def assert_off_before_restored(program: Program) -> None:
+    """Every schedule came off before the first setting was touched again."""
     methods = [one["method"] for one in control(program, "requests")["requests"]]
     last_delete = max(place for place, method in enumerate(methods) if method == "DELETE")
     first_restore = next(
         place for place, method in enumerate(methods) if method == "PATCH" and place > methods.index("DELETE")
     )
     assert last_delete < first_restore
-    after = {one["name"]: one for one in document(program, "audit", "--all")["machines"]}
-    for machine in before:
-        assert after[machine["name"]]["schedules"] == []
-        if machine["outcome"] != "autopatched":
-            assert after[machine["name"]]["orchestration"] == machine["orchestration"]
-        else:
-            assert after[machine["name"]]["outcome"] == "parked"
 
 
 def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Start) -> None:
