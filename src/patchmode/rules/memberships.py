@@ -92,14 +92,22 @@ class ScheduleIndex:
             found = self._next[configuration_id] = self._work_out(configuration_id)
         return found
 
-    def schedules_of(self, machine: Machine) -> MachineSchedules:
+    def schedules_of(
+        self, machine: Machine, *, assigned: Iterable[ConfigurationAssignment] | None = None
+    ) -> MachineSchedules:
         """Every guest-patching configuration that reaches a machine.
+
+        Args:
+            machine: with its tags and place.
+            assigned: its static assignments as Microsoft.Maintenance shows them now, instead of the book's; None: the
+                book's.
 
         Returns:
             `looked_up` is false where the book does not cover the machine's subscription; hits that were seen all the
             same are there.
         """
-        hits = sorted(self._hits_in(self._all.of(machine)), key=_order) if self._all else []
+        static = None if assigned is None else [_static(entry) for entry in assigned]
+        hits = sorted(self._hits_in(self._all.of(machine, static)), key=_order) if self._all or static else []
         if machine.id.subscription_id in self.book.covered:
             return MachineSchedules(looked_up=True, hits=tuple(hits)) if hits else _NONE
         why = f"schedules of subscription {machine.id.subscription_id} could not be looked up as a whole"
@@ -219,9 +227,7 @@ class _Clauses:
     def __init__(self, assignments: Iterable[ConfigurationAssignment], scopes: Iterable[DynamicScope]) -> None:
         self.by_machine: dict[ResourceId, list[_Clause]] = defaultdict(list)
         for assignment in assignments:
-            words = f"assignment '{assignment.name}'"
-            clause = _Clause(assignment.configuration, Via.STATIC, assignment.name, words)
-            self.by_machine[assignment.machine].append(clause)
+            self.by_machine[assignment.machine].append(_static(assignment))
         self.by_handle: dict[Handle, list[tuple[int, PreparedScope]]] = defaultdict(list)
         self.known: dict[tuple[int, int], _Clause] = {}
         """(number of the scope, identity of its match, which the prepared scope keeps) → clause."""
@@ -233,9 +239,9 @@ class _Clauses:
     def __bool__(self) -> bool:
         return bool(self.by_machine or self.by_handle)
 
-    def of(self, machine: Machine) -> Iterable[_Clause]:
-        """Every clause that reaches the machine, or may."""
-        yield from self.by_machine.get(machine.id, ())
+    def of(self, machine: Machine, static: Iterable[_Clause] | None = None) -> Iterable[_Clause]:
+        """Every clause that reaches the machine, or may; `static`: instead of the book's assignments."""
+        yield from self.by_machine.get(machine.id, ()) if static is None else static
         if not self.by_handle:
             return
         facts = Facts(machine)
@@ -254,6 +260,10 @@ class _Clauses:
                     scope.configuration, Via.DYNAMIC, scope.name, found.clause, found.doubt, found.doubt_rule
                 )
             yield clause
+
+
+def _static(assignment: ConfigurationAssignment) -> _Clause:
+    return _Clause(assignment.configuration, Via.STATIC, assignment.name, f"assignment '{assignment.name}'")
 
 
 def _order(hit: ScheduleHit) -> tuple[bool, bool, float, str]:

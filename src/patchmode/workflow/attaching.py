@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from patchmode.errors import MaybeAppliedError, NotSentError, RequestError
+from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.machine import Machine, ReadFrom
 from patchmode.model.outcome import MachineError
@@ -20,6 +20,7 @@ from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfigu
 from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstacle
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.refusals import is_gone, is_signed_out, signed_out
+from patchmode.workflow.scoping import KINDS
 from patchmode.workflow.together import all_of
 
 AT_ONCE = 8
@@ -91,36 +92,84 @@ async def attach_one(
     return await written(str(machine.id), wanted, AttachEnd.ATTACHED, write, stands)
 
 
-async def detach_one(azure: Azure, machine_id: ResourceId, configuration_id: ResourceId) -> AttachResult:
+Keeps = Callable[[Machine, Sequence[ConfigurationAssignment]], Obstacle | None]
+"""Of a machine and its static assignments, both read just now: why it must not lose the configuration."""
+
+
+async def detach_one(
+    azure: Azure, machine_id: ResourceId, configuration_id: ResourceId, *, keeps: Keeps | None = None
+) -> AttachResult:
     """Take a configuration off one machine, every static assignment of it, and see that it is gone.
+
+    Azure has no precondition for the DELETE, so what stands against it is judged by the machine and its assignments as
+    they are right before each request, and once more afterwards: of two detaches at the same time one sees what both
+    have done.
 
     Args:
         azure: a connection that may write.
         machine_id: it need not exist any more: an orphaned assignment can be deleted too.
         configuration_id: it need not exist any more.
+        keeps: what stands against it; None: nothing.
 
     Returns:
-        `unchanged` where it is not attached.
+        `unchanged` where it is not attached; `mismatch` where it is off, and what `keeps` guards against has come
+        about meanwhile.
 
     Raises:
         SignInError: the service no longer knows who asks.
     """
     try:
-        standing = await azure.maintenance.assignments_on(machine_id)
+        machine, standing = await _look(azure, machine_id, with_machine=keeps is not None)
     except RequestError as error:
         return _unread(machine_id, error)
     names = [entry.name for entry in standing if entry.configuration == configuration_id]
     if not names:
         return AttachResult(str(machine_id), AttachEnd.UNCHANGED)
+    obstacle = keeps(machine, standing) if keeps and machine else None
+    if obstacle is not None:
+        return refused(str(machine_id), obstacle)
+    is_repeated = False
 
     async def write() -> None:
+        nonlocal is_repeated, machine
+        if is_repeated and keeps:
+            machine, now = await _look(azure, machine_id, with_machine=True)
+            against = keeps(machine, now) if machine else None
+            if against is not None:
+                raise NotSentError(f"It was not sent again: {against.message}", code="Refused", advice=against.fix)
+        is_repeated = True
         for name in names:
             await azure.maintenance_writer.detach(machine_id, name)
 
     async def gone() -> bool:
-        return _of(await azure.maintenance.assignments_on(machine_id), configuration_id) is None
+        nonlocal standing
+        standing = await azure.maintenance.assignments_on(machine_id)
+        return _of(standing, configuration_id) is None
 
-    return await written(str(machine_id), ", ".join(names), AttachEnd.DETACHED, write, gone)
+    result = await written(str(machine_id), ", ".join(names), AttachEnd.DETACHED, write, gone)
+    left_alone = keeps(machine, standing) if keeps and machine and result.result is AttachEnd.DETACHED else None
+    return result if left_alone is None else _too_late(result, left_alone)
+
+
+def _too_late(result: AttachResult, obstacle: Obstacle) -> AttachResult:
+    """It is off, and so is what was to stay: Azure refuses to attach a schedule to such a machine, so nobody can."""
+    message = f"It was taken off, and its other schedules were meanwhile too. {obstacle.message}"
+    error = MachineError("LastSchedule", message, True, obstacle.fix)
+    return replace(result, result=AttachEnd.MISMATCH, rule=obstacle.rule, error=error, fix=obstacle.fix)
+
+
+async def _look(
+    azure: Azure, machine_id: ResourceId, *, with_machine: bool
+) -> tuple[Machine | None, Sequence[ConfigurationAssignment]]:
+    """A machine (None: it is gone, or was not asked for) and its assignments, the assignments last."""
+    machine = None
+    if with_machine:
+        try:
+            machine = await azure.provider.get(machine_id, KINDS[machine_id.full_type])
+        except RejectedError as error:
+            if not is_gone(error):
+                raise
+    return machine, await azure.maintenance.assignments_on(machine_id)
 
 
 async def written(

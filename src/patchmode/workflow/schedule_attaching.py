@@ -7,7 +7,7 @@ Must not: attach what would fail, or leave a machine newly to Azure's own patchi
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,7 +19,14 @@ from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, ScheduleBook, ScheduleHit, Timing
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    MaintenanceConfiguration,
+    NextWindow,
+    ScheduleBook,
+    ScheduleHit,
+    Timing,
+)
 from patchmode.model.scope import Scope
 from patchmode.rules.memberships import PLATFORM_MODE, ScheduleIndex
 from patchmode.rules.prediction import predict
@@ -27,7 +34,7 @@ from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_findings import TOO_CLOSE
 from patchmode.rules.schedule_limits import limits_of
 from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, last_schedule_obstacle, scope_obstacle
-from patchmode.workflow.attaching import AT_ONCE, attach_one, detach_one, each, refused
+from patchmode.workflow.attaching import AT_ONCE, Keeps, attach_one, detach_one, each, refused
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedule_reading import configuration_id, read_configuration
@@ -60,6 +67,8 @@ class Preview:
     """The configuration's next window."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    after: ScheduleIndex | None = None
+    """With a detach that leaves no machine to Azure's own patching: the schedules as they would be."""
 
     @property
     def writes(self) -> int:
@@ -157,6 +166,7 @@ async def preview_detach(
         unreadable=unreadable,
         warnings=staying,
         notes=(*inventory.notes, *book.notes, *staying),
+        after=None if allow_azure_managed else after,
     )
 
 
@@ -189,7 +199,8 @@ async def carry_out(
         if preview.action is AttachAction.ATTACH and preview.found is not None:
             calls.append(partial(attach_one, azure, machine, preview.found, name=name))
         else:
-            calls.append(partial(detach_one, azure, machine.id, preview.configuration))
+            keeps = _guard(preview)
+            calls.append(partial(detach_one, azure, machine.id, preview.configuration, keeps=keeps))
     for machine_id in preview.gone:
         ids.append(str(machine_id))
         calls.append(partial(detach_one, azure, machine_id, preview.configuration))
@@ -244,21 +255,41 @@ async def find_for_detach(azure: Azure, text: str) -> tuple[MaintenanceConfigura
     return found, found.id
 
 
-def harm(machine: Machine, after: ScheduleIndex, configuration: ResourceId) -> Obstacle | None:
+def harm(
+    machine: Machine,
+    after: ScheduleIndex,
+    configuration: ResourceId,
+    *,
+    assigned: Iterable[ConfigurationAssignment] | None = None,
+) -> Obstacle | None:
     """Why a machine must not lose a schedule: Azure would, or might, then patch and reboot it when it likes.
 
     Args:
         machine: as it is.
         after: the schedules as they would be.
         configuration: what is to be taken off.
+        assigned: the machine's static assignments as they would be; None: as `after` has them.
     """
     if machine.orchestration is not Orchestration.AZURE_MANAGED:
         return None
-    schedules = after.schedules_of(machine)
+    schedules = after.schedules_of(machine, assigned=assigned)
     outcome = predict(machine.settings, machine, schedules=schedules)
     if any(_surely_runs(hit) for hit in schedules.certain) or outcome.kind not in _HARMFUL:
         return None
     return last_schedule_obstacle(machine, configuration, outcome)
+
+
+def _guard(preview: Preview) -> Keeps | None:
+    """`harm`, of what stands on a machine right before the request; dynamic scopes are those of the preview."""
+    after = preview.after
+    if after is None:
+        return None
+
+    def keeps(machine: Machine, standing: Sequence[ConfigurationAssignment]) -> Obstacle | None:
+        rest = [entry for entry in standing if entry.configuration != preview.configuration]
+        return harm(machine, after, preview.configuration, assigned=rest)
+
+    return keeps
 
 
 def _staying(machines: Sequence[Machine], after: ScheduleIndex, configuration: ResourceId) -> tuple[str, ...]:

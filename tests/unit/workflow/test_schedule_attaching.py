@@ -141,6 +141,48 @@ async def test_nobody_is_handed_to_azure_unasked(
     assert report.counts["refused"] == 0 or not allow
 
 
+async def test_a_detach_goes_by_what_stands_right_before_it() -> None:
+    """Since the preview another detach took the other schedule off, or somebody made the machine Azure Managed."""
+    vm = machine("vm", mode="AutomaticByPlatform", image=UBUNTU)
+    double = azure(vm, assignments=[assigned(vm), assigned(vm, "weekly")])
+    double.schedules.configurations.append(configuration(schedule_id("weekly")))
+    first = await preview_detach(double, "nightly", ALL, clock=CLOCK)
+    second = await preview_detach(double, "weekly", ALL, clock=CLOCK)
+    assert (first.writes, second.writes) == (1, 1)
+    assert [one.result for one in (await carried(double, first)).results] == [AttachEnd.DETACHED]
+    assert [(one.result, one.rule) for one in (await carried(double, second)).results] == [
+        (AttachEnd.REFUSED, "last-schedule")
+    ]
+    assert double.schedules.assignments == [assigned(vm, "weekly")]
+
+
+async def test_settings_that_changed_since_the_preview_count() -> None:
+    double = azure(ready("vm"), assignments=[assigned(ready("vm"))])
+    preview = await preview_detach(double, "nightly", ALL, clock=CLOCK)
+    double.machines = (machine("vm", mode="AutomaticByPlatform", image=UBUNTU),)
+    assert [one.result for one in (await carried(double, preview)).results] == [AttachEnd.REFUSED]
+    allowed = await preview_detach(double, "nightly", ALL, clock=CLOCK, allow_azure_managed=True)
+    assert [one.result for one in (await carried(double, allowed)).results] == [AttachEnd.DETACHED]
+
+
+async def test_two_detaches_at_the_same_instant_do_not_pass_unseen() -> None:
+    """Azure has no precondition for a DELETE, and refuses to attach again: what is left is to say so."""
+    vm = machine("vm", mode="AutomaticByPlatform", image=UBUNTU)
+    double = azure(vm, assignments=[assigned(vm), assigned(vm, "weekly")])
+    double.schedules.configurations.append(configuration(schedule_id("weekly")))
+    preview = await preview_detach(double, "nightly", ALL, clock=CLOCK)
+
+    async def other_detach(method: str, what: str) -> None:
+        if method == "DELETE":
+            double.schedules.assignments = [one for one in double.schedules.assignments if one.name != "weekly"]
+
+    double.schedules.arrive = other_detach
+    (end,) = (await carried(double, preview)).results
+    assert (end.result, end.rule) == (AttachEnd.MISMATCH, "last-schedule")
+    assert end.error is not None
+    assert end.error.message.startswith("It was taken off, and its other schedules were meanwhile too.")
+
+
 @pytest.mark.parametrize(
     ("rest", "end"),
     [
