@@ -233,7 +233,7 @@ def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -
 
     Args:
         entry: as the journal has it.
-        settled: what became of the machine's change; None: it has none.
+        settled: what became of the machine's change, or how far it is known to have come; None: it has none.
     """
     if entry.step is Step.ENDED and entry.result is not None:
         return entry.result
@@ -242,11 +242,17 @@ def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -
         message = f"The schedule may have been {doing} on {entry.id}, and how it ended was not written down."
         error = MachineError("Interrupted", message, may_have_been_applied=True, advice=RESUME)
         return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
-    if settled is not None and settled.result is not Result.NOT_SENT and not may_be_attached(settled):
+    if settled is not None and _has_ended(settled) and not may_be_attached(settled):
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
     message = f"Nothing was sent: the schedule of {entry.id} had not had its turn."
     error = MachineError("Pending", message, may_have_been_applied=False, advice=RESUME)
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
+
+
+def _has_ended(change: ChangeResult) -> bool:
+    """Whether a resume has nothing to do with a change: what was sent and has no end yet goes on, what was not, begins."""
+    is_under_way = change.result is Result.UNKNOWN and change.ended_at is None
+    return change.result is not Result.NOT_SENT and not is_under_way
 
 
 def still_attached(entry: AttachmentEntry, result: AttachResult | None) -> ChangeResult:

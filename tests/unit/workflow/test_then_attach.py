@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
@@ -17,16 +18,18 @@ from tests.unit.workflow.fleet_double import (
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
 from patchmode.errors import RejectedError
-from patchmode.model.attachment import AttachEnd
+from patchmode.model.attachment import AttachAction, AttachEnd
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Outcome, OutcomeKind, Result, RunReport
+from patchmode.model.outcome import ChangeResult, Outcome, OutcomeKind, Result, RunReport
 from patchmode.model.plan import Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
 from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.runs import report_of
+from patchmode.workflow.runs import report_of, result_of
+from patchmode.workflow.then_attaching import result_of_attachment
 
 WEEKLY = configuration_id("weekly", subscription=SUBSCRIPTION)
 OTHER = configuration_id("other", subscription=SUBSCRIPTION)
@@ -254,6 +257,29 @@ def test_the_steps_above_are_all_there_are() -> None:
     azure = mixed()
     with runs.temporary_store() as store:
         assert not runs.apply_until(store, azure, plan=plan_of(azure, right=RIGHT), at=STEPS, committed=False)
+
+
+@pytest.mark.parametrize("step", [Step.INTENDED, Step.STARTED])
+def test_attachment_of_a_change_that_has_no_end_yet_waits_for_it(step: Step) -> None:
+    azure = fleet("web")
+    (change,) = plan_of(azure).changes
+    waiting = AttachmentEntry(machine_id("web"), MachineKind.VM, AttachAction.ATTACH, WEEKLY, ASSIGNMENT, change)
+    result = result_of_attachment(waiting, result_of(JournalEntry(change, step)))
+    assert result.error is not None
+    assert (result.error.code, result.error.advice) == (
+        "Pending",
+        "Take the run up with `patchmode runs resume`.",
+    )
+
+
+def test_attachment_of_a_change_that_was_given_up_needs_another_plan() -> None:
+    azure = fleet("web")
+    (change,) = plan_of(azure).changes
+    waiting = AttachmentEntry(machine_id("web"), MachineKind.VM, AttachAction.ATTACH, WEEKLY, ASSIGNMENT, change)
+    given_up = ChangeResult(change.id, Result.UNKNOWN, ended_at=datetime(2026, 11, 1, tzinfo=UTC))
+    result = result_of_attachment(waiting, given_up)
+    assert result.error is not None
+    assert result.error.code == "SettingsNotVerified"
 
 
 # ------------------------------------------------------------------------------------------------ rollback
