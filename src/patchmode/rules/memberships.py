@@ -6,8 +6,8 @@ machines and what reaches them, not with the product of machines and scopes.
 Must not: predict what becomes of the machine; `prediction` does.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,13 +26,18 @@ from patchmode.model.schedule import (
     Via,
     Window,
 )
-from patchmode.rules.dynamic_scope import Facts, Handle, PreparedScope, prepared
+from patchmode.rules.dynamic_scope import Facts, Handle, Match, PreparedScope, prepared
 from patchmode.rules.recurrence import next_window, windows_between
+from patchmode.rules.schedule_limits import SCOPE_LIMIT, Limits
 from patchmode.rules.window_reading import duration_of
 
 PLATFORM_MODE = "platform-mode-schedule"
 MISSING = "configuration-missing"
 UNSEEN = "configuration-unseen"
+_CROWDED = (
+    f"the dynamic scope matches more than {Limits().scope_machines:,} machines, and which of them Azure takes is "
+    "stated nowhere"
+)
 SHORTEST_RUN = timedelta(minutes=25)
 """A run needs 15 minutes and 10 for a reboot. Source: Microsoft's "Troubleshoot issues with Azure Update Manager"."""
 HORIZON = timedelta(days=92)
@@ -64,12 +69,22 @@ class Clash:
 class ScheduleIndex:
     """A book of schedules, indexed for questions about machines."""
 
-    def __init__(self, book: ScheduleBook, *, now: datetime) -> None:
+    def __init__(
+        self,
+        book: ScheduleBook,
+        *,
+        now: datetime,
+        machines: Sequence[Machine] = (),
+        crowded: frozenset[str] = frozenset(),
+    ) -> None:
         """Index a book.
 
         Args:
             book: configurations of every maintenance scope; only those that patch guests count.
             now: aware; windows that start at this instant or later are coming.
+            machines: all that were read, by which dynamic scopes are counted: of one that takes in more than 1,000 it
+                is stated nowhere which machines Azure takes, so the membership of each is in doubt. Empty: not counted.
+            crowded: dynamic scopes that are known to be such, by their keys (`crowded` of another index).
         """
         self.book = book
         self.now = now
@@ -77,7 +92,9 @@ class ScheduleIndex:
         self._next: dict[ResourceId, NextWindow] = {}
         self._windows: dict[ResourceId, tuple[Window, ...]] = {}
         self._clashes: dict[tuple[str, str], Clash | None] = {}
-        self._all = _Clauses(book.assignments, book.dynamic_scopes)
+        self.crowded = crowded | _crowded(book.dynamic_scopes, machines)
+        """Dynamic scopes that take in more machines than Azure lets them, by their keys."""
+        self._all = _Clauses(book.assignments, book.dynamic_scopes, self.crowded)
         self._by_configuration: dict[ResourceId, _Clauses] | None = None
         self._hits: dict[_Clause, ScheduleHit] = {}
 
@@ -214,7 +231,7 @@ class ScheduleIndex:
             assignments[assignment.configuration].append(assignment)
         for scope in self.book.dynamic_scopes:
             scopes[scope.configuration].append(scope)
-        return {one: _Clauses(assignments[one], scopes[one]) for one in {*assignments, *scopes}}
+        return {one: _Clauses(assignments[one], scopes[one], self.crowded) for one in {*assignments, *scopes}}
 
 
 _NONE = MachineSchedules(looked_up=True)
@@ -224,7 +241,13 @@ _NOT_AT_ALL = NOT_LOOKED_UP.why_not
 class _Clauses:
     """Assignments by machine, and dynamic scopes by what a machine must have to be taken in."""
 
-    def __init__(self, assignments: Iterable[ConfigurationAssignment], scopes: Iterable[DynamicScope]) -> None:
+    def __init__(
+        self,
+        assignments: Iterable[ConfigurationAssignment],
+        scopes: Iterable[DynamicScope],
+        crowded: frozenset[str] = frozenset(),
+    ) -> None:
+        self.crowded = crowded
         self.by_machine: dict[ResourceId, list[_Clause]] = defaultdict(list)
         for assignment in assignments:
             self.by_machine[assignment.machine].append(_static(assignment))
@@ -242,6 +265,15 @@ class _Clauses:
     def of(self, machine: Machine, static: Iterable[_Clause] | None = None) -> Iterable[_Clause]:
         """Every clause that reaches the machine, or may; `static`: instead of the book's assignments."""
         yield from self.by_machine.get(machine.id, ()) if static is None else static
+        for number, scope, found in self.matches(machine):
+            key = (number, id(found))
+            clause = self.known.get(key)
+            if clause is None:
+                clause = self.known[key] = self._clause(scope, found)
+            yield clause
+
+    def matches(self, machine: Machine) -> Iterator[tuple[int, DynamicScope, Match]]:
+        """Every dynamic scope that takes the machine in, or may, with its number."""
         if not self.by_handle:
             return
         facts = Facts(machine)
@@ -250,16 +282,36 @@ class _Clauses:
             candidates.update(self.by_handle.get(handle, ()))
         for number, ready in candidates.items():
             found = ready.match(facts)
-            if found is None:
-                continue
-            key = (number, id(found))
-            clause = self.known.get(key)
-            if clause is None:
-                scope = ready.scope
-                clause = self.known[key] = _Clause(
-                    scope.configuration, Via.DYNAMIC, scope.name, found.clause, found.doubt, found.doubt_rule
-                )
-            yield clause
+            if found is not None:
+                yield number, ready.scope, found
+
+    def _clause(self, scope: DynamicScope, found: Match) -> _Clause:
+        doubt, rule = found.doubt, found.doubt_rule
+        if doubt is None and _scope_key(scope) in self.crowded:
+            doubt, rule = _CROWDED, SCOPE_LIMIT
+        return _Clause(scope.configuration, Via.DYNAMIC, scope.name, found.clause, doubt, rule)
+
+
+def _crowded(scopes: Sequence[DynamicScope], machines: Sequence[Machine]) -> frozenset[str]:
+    """Only subscriptions that hold more machines than a dynamic scope may take in are looked at."""
+    most = Limits().scope_machines
+    per_place = Counter(machine.id.subscription_id for machine in machines)
+    wide = [scope for scope in scopes if per_place[scope.subscription_id] > most]
+    if not wide:
+        return frozenset()
+    places = {scope.subscription_id for scope in wide}
+    clauses = _Clauses((), wide)
+    taken = Counter(
+        number
+        for machine in machines
+        if machine.id.subscription_id in places
+        for number, _, _ in clauses.matches(machine)
+    )
+    return frozenset(_scope_key(wide[number]) for number, count in taken.items() if count > most)
+
+
+def _scope_key(scope: DynamicScope) -> str:
+    return f"{scope.place}/{scope.name}".casefold()
 
 
 def _static(assignment: ConfigurationAssignment) -> _Clause:

@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule("off-at-window", "the machine is off, and its next window would miss it", _WARNS),
     Rule("tag-case", "a dynamic scope's tags match only when case is ignored", _WARNS),
     Rule("unknown-filter-member", "a dynamic scope filters by what this version cannot evaluate", _WARNS),
+    Rule("dynamic-scope-limit", "a dynamic scope matches more machines than Azure lets it take", _WARNS),
     Rule("configuration-missing", "the assignment names a configuration that does not exist", _REFUSES),
     Rule("configuration-unseen", "the configuration stands where you cannot read", _NOTES),
     Rule("unknown-time-zone", "the schedule's time zone is none that this version knows", _REFUSES),

@@ -13,12 +13,14 @@ from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit,
 from patchmode.rules.memberships import Clash, ScheduleIndex
 from patchmode.rules.registry import RULE_ORDER
 from patchmode.rules.run_forecast import forecast, missing_of
+from patchmode.rules.schedule_limits import SCOPE_LIMIT
 from patchmode.rules.workload import out_of_reach
 
 _NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _FIXES = {
     "tag-case": "Write the tag exactly as the filter has it.",
     "unknown-filter-member": "Look in the portal whether the schedule lists the machine, or use a newer patchmode.",
+    SCOPE_LIMIT: "Narrow the filter, and add a second dynamic scope for the rest.",
     "configuration-missing": "Detach it, or make the configuration anew under the same id.",
     "configuration-unseen": "Ask for Reader on the configuration, or look at it with an account that has it.",
     "unknown-time-zone": "Give the configuration the name of a Windows time zone, such as W. Europe Standard Time.",

@@ -22,6 +22,7 @@ from patchmode.model.schedule import (
 )
 from patchmode.model.schedule_view import Member, ScheduleFinding, ScheduleView
 from patchmode.rules.memberships import Clash, ScheduleIndex
+from patchmode.rules.schedule_limits import SCOPE_LIMIT
 from patchmode.rules.window_reading import duration_of
 
 TOO_CLOSE = timedelta(minutes=15)
@@ -124,6 +125,7 @@ def _fix_of(rule: str, view: ScheduleView) -> str:
         "off-at-window": "Start them at least 15 minutes before the window, or accept that they are missed.",
         "tag-case": "Write the tag and the filter in the same case.",
         "unknown-filter-member": "Look at the members in the portal; this version cannot evaluate that filter.",
+        SCOPE_LIMIT: "Narrow the filter, and add a second dynamic scope for the rest.",
         "assigned-twice": "Nothing to do; a detach leaves the others, and the schedule with them.",
     }
     return fixes.get(rule, "patchmode explain tells more of a machine.")

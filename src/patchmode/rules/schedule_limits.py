@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from patchmode.model.finding import Severity
 from patchmode.model.schedule import DynamicScope, MaintenanceConfiguration, ScopeFilter, Via
-from patchmode.model.schedule_view import ScheduleFinding, ScheduleView
+from patchmode.model.schedule_view import Member, ScheduleFinding, ScheduleView
 
 NEAR = 0.9
 """From this share of a limit on it is told."""
 PUBLIC_CLOUD = "AzureCloud"
+SCOPE_LIMIT = "dynamic-scope-limit"
+"""The rule of a membership that is in doubt because a dynamic scope matches more machines than Azure lets it take."""
 TAG_FILTERS = 50
 GROUP_FILTERS = 50
 
@@ -46,7 +48,7 @@ def limits_of(cloud: str) -> Limits:
 def configuration_limits(view: ScheduleView, limits: Limits) -> Iterator[ScheduleFinding]:
     """Limits that one configuration has reached or comes near."""
     identifier = str(view.configuration.id)
-    certain = sum(member.is_certain for member in view.members)
+    certain = sum(_counts(member) for member in view.members)
     attached = {assignment.machine for assignment in view.assignments}
     unseen = len(attached - {member.machine.id for member in view.members})
     places = {scope.subscription_id for scope in view.dynamic_scopes}
@@ -60,7 +62,7 @@ def configuration_limits(view: ScheduleView, limits: Limits) -> Iterator[Schedul
     reached = Counter(
         (member.hit.assignment.casefold(), member.machine.id.subscription_id)
         for member in view.members
-        if member.is_certain and member.hit.via is Via.DYNAMIC
+        if _counts(member) and member.hit.via is Via.DYNAMIC
     )
     for scope in view.dynamic_scopes:
         count = reached[scope.name.casefold(), scope.subscription_id]
@@ -110,6 +112,11 @@ def place_limits(
     for place, count in sorted(places.items()):
         fix = "Join scopes that differ in one filter member."
         yield from _measured(count, limits.scopes_in_place, f"{place} has", "dynamic scopes", fix, None, place)
+
+
+def _counts(member: Member) -> bool:
+    """Whether a member is one but for the limit itself."""
+    return member.is_certain or member.hit.doubt_rule == SCOPE_LIMIT
 
 
 def _id(scope: DynamicScope) -> str:

@@ -49,7 +49,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         machines, unseen, notes = await _machines(azure, subject)
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
         book = await read_schedules(azure, subscriptions)
-        index = ScheduleIndex(book, now=since)
+        index = ScheduleIndex(book, now=since, machines=machines)
         runs, installations = await _records(azure, subscriptions, since)
         now = clock.now()
         results = [
@@ -88,7 +88,7 @@ async def after_window_waiting(
         try:
             report = await after_window(connect, subject, since=since, clock=clock)
         except (RequestError, SignInError, CloudError) as error:
-            remark(f"A look failed, and is repeated: {error.message}")
+            remark(f"A look failed, and is repeated: {' '.join(error.message.split())}")
             await clock.sleep(POLL / timedelta(seconds=1))
     return report
 

@@ -78,7 +78,7 @@ def planned_with(wish: Wish, decided: Sequence[tuple[Machine, Decided]], index: 
     ]
     named = [machine.id for machine, entry in entries if not isinstance(entry, Skipped)]
     book = book_after_attaching(index.book, wish.then_attach, configuration, named)
-    later = ScheduleIndex(book, now=index.now)
+    later = ScheduleIndex(book, now=index.now, crowded=index.crowded)
     return [foreseen(entry, machine, later.schedules_of(machine)) for machine, entry in entries]
 
 

@@ -130,7 +130,7 @@ async def _with_outcomes(
     if remark is not None:
         for note in index.book.notes:
             remark(note)
-    later = ScheduleIndex(book_after_detaching(index.book, plan.first_detach), now=now)
+    later = ScheduleIndex(book_after_detaching(index.book, plan.first_detach), now=now, crowded=index.crowded)
     described = await _described(azure, machines)
 
     def told(entry: Decided) -> Decided:

@@ -139,7 +139,7 @@ async def preview_detach(
     inventory = await take_inventory(azure, scope, documents=True)
     gone, unreadable = await _gone(azure, inventory, identifier)
     book = await read_all_schedules(azure)
-    after = ScheduleIndex(_without(book, identifier, inventory), now=clock.now())
+    after = ScheduleIndex(_without(book, identifier, inventory), now=clock.now(), machines=inventory.machines)
     attached = _attached(book, identifier)
     without = [one.id for one in inventory.machines if one.id not in attached]
     unchanged = await _confirmed(azure, without, identifier, is_there=False)

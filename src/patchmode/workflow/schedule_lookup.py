@@ -23,5 +23,6 @@ async def look_up(azure: Azure, machines: Iterable[Machine], *, now: datetime) -
     Returns:
         An index that knows, and whose book's notes say, what could not be looked up. It never fails for that.
     """
-    subscriptions = {machine.id.subscription_id for machine in machines}
-    return ScheduleIndex(await read_schedules(azure, subscriptions), now=now)
+    read = tuple(machines)
+    subscriptions = {machine.id.subscription_id for machine in read}
+    return ScheduleIndex(await read_schedules(azure, subscriptions), now=now, machines=read)

@@ -83,7 +83,7 @@ async def read_estate(azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING) 
     now = clock.now()
     return Estate(
         book,
-        ScheduleIndex(book, now=now),
+        ScheduleIndex(book, now=now, machines=inventory.machines),
         inventory.machines,
         frozenset(seen) if is_whole else frozenset(),
         now,

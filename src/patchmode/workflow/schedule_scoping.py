@@ -108,7 +108,8 @@ async def preview_attach_scope(
     if standing is not None and not same_scope(standing, scope):
         # Whom the standing one attached and the new one does not, loses a schedule as by a detach.
         others = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
-        after = ScheduleIndex(replaced(book, dynamic_scopes=(*others, scope)), now=clock.now())
+        later = replaced(book, dynamic_scopes=(*others, scope))
+        after = ScheduleIndex(later, now=clock.now(), machines=inventory.machines)
         obstacle = _harmful(standing, inventory, after)
     return ScopePreview(
         AttachAction.ATTACH,
@@ -151,7 +152,7 @@ async def preview_detach_scope(
     inventory = await _machines_of(azure, standing)
     book = await read_all_schedules(azure)
     kept = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
-    after = ScheduleIndex(replaced(book, dynamic_scopes=kept), now=clock.now())
+    after = ScheduleIndex(replaced(book, dynamic_scopes=kept), now=clock.now(), machines=inventory.machines)
     members: tuple[Member, ...] = ()
     if configuration is not None:
         upcoming = next_window(configuration.window, after=clock.now())
