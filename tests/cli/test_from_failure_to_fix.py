@@ -110,7 +110,7 @@ def test_the_machines_that_failed_are_found_fixed_and_succeed(program: Program) 
     assert program("schedule", "failures").code == 0
     nothing = program("plan", "--failed-since", "7d")
     assert nothing.code == 3
-    assert "No machine's last scheduled run since 7d failed on the prerequisite." in nothing.err
+    assert "No machine's last scheduled run in the last 7 days failed on the prerequisite." in nothing.err
     members = machine_names(loaded(program("audit", "--schedule", "nightly", "-o", "json").out))
 
     advance(program, "P1D")

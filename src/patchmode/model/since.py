@@ -10,6 +10,7 @@ from typing import Self
 
 _AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[mhdw])", re.IGNORECASE)
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_NAMES = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
 class SinceError(ValueError):
@@ -54,6 +55,14 @@ class Since:
             return self.at
         assert self.ago is not None  # noqa: S101 - `parse` sets one of the two
         return now.astimezone(UTC) - self.ago
+
+    @property
+    def words(self) -> str:
+        """As a sentence has it: `in the last 7 days`, `since 2026-11-01`."""
+        if self.ago is None:
+            return f"since {self.text}"
+        number, unit = int(self.text[:-1]), _NAMES[self.text[-1].lower()]
+        return f"in the last {number:,} {unit}s" if number > 1 else f"in the last {unit}"
 
     def __str__(self) -> str:
         return self.text

@@ -20,7 +20,7 @@ def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
         yield ""
     counts = report.counts
     yield from wrapped(
-        f"{plural(counts['runs'], 'run')} since {report.since} on {target_text(report.target)}", paint=paint
+        f"{plural(counts['runs'], 'run')} {report.since.words} on {target_text(report.target)}", paint=paint
     )
     if report.runs:
         yield from wrapped(

@@ -184,7 +184,7 @@ def _failure_notes(
 ) -> list[str]:
     notes = []
     if not certain and not inferred:
-        notes.append(f"No machine's last scheduled run since {since} failed on the prerequisite.")
+        notes.append(f"No machine's last scheduled run {since.words} failed on the prerequisite.")
     if inferred:
         who = "1 machine is" if len(inferred) == 1 else f"{len(inferred):,} machines are"
         notes.append(

@@ -220,3 +220,18 @@ def test_since_refuses_what_it_cannot_read(text: str) -> None:
     """A wrong guess would take the wrong machines."""
     with pytest.raises(SinceError, match="is no point in the past"):
         Since.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("7d", "in the last 7 days"),
+        ("1D", "in the last day"),
+        ("36h", "in the last 36 hours"),
+        ("2w", "in the last 2 weeks"),
+        ("90m", "in the last 90 minutes"),
+        ("2026-11-01", "since 2026-11-01"),
+    ],
+)
+def test_a_time_ago_as_a_sentence_has_it(text: str, words: str) -> None:
+    assert Since.parse(text).words == words

@@ -301,7 +301,7 @@ async def test_nothing_that_failed_is_an_empty_scope_that_says_why() -> None:
     azure = failed([machine("vm1")], [run("vm1", FailureKind.OFF)])
     with pytest.raises(EmptyScopeError) as caught:
         await taken(azure, Scope(failed_since=WEEK))
-    assert "No machine's last scheduled run since 7d failed on the prerequisite." in caught.value.message
+    assert "No machine's last scheduled run in the last 7 days failed on the prerequisite." in caught.value.message
     assert "(off 1)" in caught.value.message
 
 
