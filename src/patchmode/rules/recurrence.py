@@ -14,11 +14,21 @@ how time libraries resolve such times.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from patchmode.model.schedule import NextWindow, Timing, Window, WindowRule
-from patchmode.rules.recurrence_grammar import LAST_DATE, EveryHours, Reading
-from patchmode.rules.window_reading import ReadableRule, duration_of, instant, moment, quoted, read, unread_members
+from patchmode.rules.recurrence_grammar import LAST_DATE, EveryHours, Reading, parse
+from patchmode.rules.window_reading import (
+    UNKNOWN_ZONE,
+    ReadableRule,
+    duration_of,
+    instant,
+    moment,
+    quoted,
+    read,
+    unread_members,
+)
 
 NEVER_COMES = "window-never-comes"
 EXPIRED = "schedule-expired"
@@ -101,10 +111,12 @@ def check_window_rule(rule: WindowRule) -> tuple[tuple[str, str], ...]:
         would refuse the configuration, or it would not run.
     """
     found = [*unread_members(rule), *_duration_limits(rule), *_advice_on_start(rule)]
+    found += _repetition_limit(rule)
     readable = read(rule)
     if isinstance(readable, ReadableRule):
-        found += _repetition_limit(rule, readable)
         found += _first_window(rule, readable)
+    elif readable.rule == UNKNOWN_ZONE:
+        found += _without_zone(rule)
     return tuple(found)
 
 
@@ -179,11 +191,19 @@ def _advice_on_start(rule: WindowRule) -> Iterator[tuple[str, str]]:
         yield BEFORE_MIDNIGHT, f"it starts at {start:%H:%M}; Azure advises against starts between 23:45 and midnight"
 
 
-def _repetition_limit(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[str, str]]:
-    recurrence = readable.recurrence
+def _repetition_limit(rule: WindowRule) -> Iterator[tuple[str, str]]:
+    recurrence = parse(rule.recur_every or "")
     if isinstance(recurrence, EveryHours) and recurrence.every < LEAST_HOURS_BETWEEN:
         told = f"its recurrence {quoted(rule.recur_every)} repeats more often than every {LEAST_HOURS_BETWEEN} hours"
         yield TOO_OFTEN, f"{told}, the most often that Azure accepts"
+
+
+def _without_zone(rule: WindowRule) -> Iterator[tuple[str, str]]:
+    """What is wrong with the dates whatever the zone: both ends stand in it, so one zone serves as well as another."""
+    anywhere = replace(rule, time_zone="UTC")
+    readable = read(anywhere)
+    if isinstance(readable, ReadableRule):
+        yield from (one for one in _first_window(anywhere, readable) if one[0] in {NEVER_COMES, EXPIRED})
 
 
 def _first_window(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[str, str]]:

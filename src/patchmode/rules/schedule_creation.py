@@ -5,7 +5,7 @@ Must not: send anything.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from patchmode.model.schedule_view import ScheduleFinding, ScheduleWish
 from patchmode.rules.recurrence import check_window_rule
 from patchmode.rules.schedule_findings import TOO_CLOSE
 from patchmode.rules.schedule_limits import Limits
+from patchmode.rules.window_reading import UNKNOWN_ZONE, UNREADABLE
 
 WINDOWS_CLASSIFICATIONS = (
     "Critical",
@@ -30,6 +31,7 @@ WINDOWS_CLASSIFICATIONS = (
 LINUX_CLASSIFICATIONS = ("Critical", "Security", "Other")
 """Source of both lists: azure-mgmt-maintenance and Microsoft's article on programming against Update Manager."""
 DEFAULT_CLASSIFICATIONS = ("Critical", "Security")
+_MALFORMED = frozenset({UNREADABLE, UNKNOWN_ZONE})
 LONGEST_NAME = 127
 """Source: Microsoft's article on maintenance configurations: fewer than 128 characters, for the group's name too."""
 _ADVICE_ONLY = frozenset({"start-before-midnight", "recurrence-unconfirmed"})
@@ -39,6 +41,11 @@ _SYNONYMS = {"alwaysreboot": "always", "neverreboot": "never"}
 
 _OF_THE_SERVICE = frozenset({"neweventdrivenscheduler", "neweventdrivescheduler"})
 """Members of `extensionProperties` in recorded answers of several scopes that no document has a caller set."""
+
+
+def is_malformed(problems: Iterable[ScheduleFinding]) -> bool:
+    """Whether a wish could not even be read; one that is only refused is well-formed."""
+    return any(one.rule in _MALFORMED for one in problems)
 
 
 def wish_problems(wish: ScheduleWish) -> Iterator[ScheduleFinding]:

@@ -12,13 +12,21 @@ from patchmode.model.finding import Severity
 from patchmode.model.outcome import Difference
 from patchmode.model.schedule import MaintenanceConfiguration, Window
 from patchmode.model.schedule_view import CreateReport, ScheduleFinding, ScheduleWish
-from patchmode.rules.schedule_creation import properties_of, room_problems, timing_problems, unlike, wish_problems
+from patchmode.rules.schedule_creation import (
+    is_malformed,
+    properties_of,
+    room_problems,
+    timing_problems,
+    unlike,
+    wish_problems,
+)
 from patchmode.rules.schedule_limits import limits_of
 from patchmode.rules.upcoming import upcoming
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedules import read_schedules
 
 FIRST_WINDOWS = 3
+_FORMS = "Nothing was sent. `patchmode schedule create --help` shows the forms."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +58,10 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
         clock: for the first windows.
 
     Raises:
-        UsageError: Azure does not take such a configuration. RefusedError: another one of that name stands there.
+        UsageError, RefusedError: as `check_wish`. RefusedError: another one of that name stands there.
         UnsafeError: a limit of Azure. RequestError: it cannot be seen whether one stands there.
     """
-    problems = list(wish_problems(wish))
-    wrong = [one for one in problems if one.severity is Severity.BLOCKS]
-    if wrong:
-        raise UsageError(_told(wrong), advice="Nothing was sent; docs/how-to/schedules.md shows the forms.")
+    problems = check_wish(wish)
     windows = upcoming(wish.window, after=clock.now(), count=FIRST_WINDOWS)
     problems += timing_problems(wish, windows, clock.now())
     standing = await _standing(azure, wish)
@@ -74,6 +79,22 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
             advice="Give it another name, or --replace to write it over; its assignments stay.",
         )
     return Draft(wish, properties, windows, standing, before, tuple(problems))
+
+
+def check_wish(wish: ScheduleWish) -> list[ScheduleFinding]:
+    """What is worth a thought about a wish, before anything is read.
+
+    Raises:
+        UsageError: a member of it cannot be read. RefusedError: it is well-formed, and Azure does not take such a
+            configuration. Both with everything that stands against it.
+    """
+    problems = list(wish_problems(wish))
+    wrong = [one for one in problems if one.severity is Severity.BLOCKS]
+    if is_malformed(wrong):
+        raise UsageError(_told(wrong), advice=_FORMS)
+    if wrong:
+        raise RefusedError(_told(wrong), advice=_FORMS)
+    return problems
 
 
 async def create(azure: Azure, drafted: Draft) -> CreateReport:
@@ -122,7 +143,12 @@ def _refuse(problems: list[ScheduleFinding]) -> None:
 
 
 def _told(problems: list[ScheduleFinding]) -> str:
-    return " ".join(f"{one.message.rstrip('.')} ({one.rule})." for one in problems)
+    return " ".join(f"{_sentence(one.message)} ({one.rule})." for one in problems)
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip().rstrip(".")
+    return stripped[:1].upper() + stripped[1:]
 
 
 def _differences(

@@ -414,6 +414,13 @@ def test_a_time_zone_that_nobody_knows(zone: str | None) -> None:
         ({"recur": "2Weeks Saturday,Sunday"}, ["recurrence-unconfirmed"]),
         ({"recur": "2Weeks Monday,Friday"}, []),
         ({"recur": "Month Last Saturday Offset6", "start": "2026-02-01 02:00"}, ["recurrence-unconfirmed"]),
+        ({"recur": "5Hours", "zone": "Mars"}, ["unknown-time-zone", "recurs-too-often"]),
+        ({"recur": "5Hours", "start": "soon"}, ["unreadable-recurrence", "recurs-too-often"]),
+        ({"zone": "Mars", "expiration": "2025-12-31 02:00"}, ["unknown-time-zone", "schedule-expired"]),
+        (
+            {"recur": "12Months day31", "start": "2026-02-01 02:00", "zone": "Mars"},
+            ["unknown-time-zone", "window-never-comes"],
+        ),
         (
             {"recur": "x", "zone": "y", "start": "2026-01-01 23:50", "duration": "04:00"},
             ["unknown-time-zone", "unreadable-recurrence", "window-too-long", "start-before-midnight"],

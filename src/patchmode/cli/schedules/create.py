@@ -103,8 +103,8 @@ def _drafted(
 ) -> "tuple[Draft, Mapping[str, str], Target]":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
-    from patchmode.cli.schedules.wishes import check_wish, subscription_id, wish_from
-    from patchmode.workflow.schedule_creating import draft
+    from patchmode.cli.schedules.wishes import subscription_id, wish_from
+    from patchmode.workflow.schedule_creating import check_wish, draft
 
     check_wish(wish_from(options, "00000000-0000-0000-0000-000000000000"))
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from patchmode.errors import UsageError
-from patchmode.model.finding import Severity
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
 from patchmode.model.schedule_view import ScheduleWish
@@ -17,7 +16,6 @@ from patchmode.rules.schedule_creation import (
     LINUX_CLASSIFICATIONS,
     WINDOWS_CLASSIFICATIONS,
     is_name,
-    wish_problems,
 )
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.scoping import resolve
@@ -61,18 +59,6 @@ def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
         _listed(options["package_exclude"]),
         dict(_pair(text) for text in options["tags"]),
     )
-
-
-def check_wish(wish: ScheduleWish) -> None:
-    """Refuse a wish that Azure would refuse, before anything is read.
-
-    Raises:
-        UsageError: with the rule of each thing that is wrong.
-    """
-    wrong = [one for one in wish_problems(wish) if one.severity is Severity.BLOCKS]
-    if wrong:
-        told = " ".join(f"{_sentence(one.message)} ({one.rule})." for one in wrong)
-        raise UsageError(told, advice="Nothing was sent. The help of this command shows the forms.")
 
 
 def assignment_name(text: str | None) -> str | None:
@@ -196,8 +182,3 @@ def _chosen(values: Iterable[str], known: dict[str, str], what: str, forms: str)
             raise UsageError(f"{text!r} is none of the {what}s here.", advice=f"Give {forms}.")
         found.append(value)
     return tuple(dict.fromkeys(found))
-
-
-def _sentence(text: str) -> str:
-    stripped = text.strip().rstrip(".")
-    return stripped[:1].upper() + stripped[1:]
