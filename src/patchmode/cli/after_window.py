@@ -104,11 +104,14 @@ def answer(question: Question, settings: Settings, *, wait: bool) -> int:
 
 
 def exit_of(report: AfterWindowReport) -> int:
-    """13 where a machine failed or missed its window, 10 where one has no success on record yet, 0 otherwise."""
+    """13 where a machine failed or missed its window, 10 where one may have no success on record yet, 0 otherwise.
+
+    Machines of a subscription that could not be read may have none.
+    """
     ends = {entry.result for entry in report.results}
     if ends & {WindowEnd.FAILED, WindowEnd.MISSED}:
         return Exit.MISMATCH
-    return Exit.DONE if ends <= {WindowEnd.SUCCEEDED} else Exit.FINDINGS
+    return Exit.FINDINGS if report.unread or not ends <= {WindowEnd.SUCCEEDED} else Exit.DONE
 
 
 def _connecting(question: Question, settings: Settings) -> Connect:

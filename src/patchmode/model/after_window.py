@@ -56,6 +56,8 @@ class AfterWindowReport:
     results: tuple[WindowResult, ...]
     """One a machine, ordered by id."""
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Subscriptions and the like that could not be read: how many machines are in them nobody knows. Notes say why."""
 
     @property
     def counts(self) -> dict[str, int]:

@@ -115,8 +115,11 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
     parts = [f"{counts[end.value]:,} {word}" for end, word in _WORDS.items() if counts[end.value]]
     since = f"{report.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
     text = f"After the window ({what}, since {since}): {', '.join(parts) or 'no machine'}; "
-    fine = counts["succeeded"] == counts["scope"]
-    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}.", paint=paint, hang=4):
+    fine = counts["succeeded"] == counts["scope"] and not report.unread
+    missing = (
+        f", without those in {plural(len(report.unread), 'place')} that could not be read" if report.unread else ""
+    )
+    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}{missing}.", paint=paint, hang=4):
         yield paint("good" if fine else "bad", line)
     yield from note_lines(report.notes, paint=paint)
 

@@ -46,7 +46,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
     """
     async with connect() as azure:
-        machines, unseen, notes = await _machines(azure, subject)
+        machines, unseen, unread = await _machines(azure, subject)
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since, machines=machines)
@@ -64,9 +64,9 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         ]
         results += unseen
         results.sort(key=lambda entry: entry.id)
-        return AfterWindowReport(
-            azure.target, since, now, tuple(results), (SOURCE, *retention_note(since, now), *notes, *book.notes)
-        )
+        notes = (SOURCE, *retention_note(since, now), *map(_note_on, unread), *book.notes)
+        places = tuple(entry.id for entry in unread)
+        return AfterWindowReport(azure.target, since, now, tuple(results), notes, places)
 
 
 async def after_window_waiting(
@@ -107,8 +107,10 @@ def next_look(report: AfterWindowReport) -> datetime | None:
     return min(end for end in ends if end is not None) + RECORD_LAG / 3
 
 
-async def _machines(azure: Azure, subject: Subject) -> tuple[Sequence[Machine], Sequence[WindowResult], Sequence[str]]:
-    """The machines, the ends of those named ones that nobody could read, and a note on what else could not be read."""
+async def _machines(
+    azure: Azure, subject: Subject
+) -> tuple[Sequence[Machine], Sequence[WindowResult], Sequence[Unreadable]]:
+    """The machines, the ends of those named ones that nobody could read, and what else could not be read."""
     if isinstance(subject, Scope):
         inventory = await take_inventory(azure, subject, documents=False)
         return inventory.machines, *_unread(inventory.unreadable)
@@ -122,16 +124,20 @@ async def _machines(azure: Azure, subject: Subject) -> tuple[Sequence[Machine], 
     return found, [_unseen(machine_id) for machine_id in subject if machine_id not in known], ()
 
 
-def _unread(entries: Iterable[Unreadable]) -> tuple[list[WindowResult], list[str]]:
-    """Of machines their ends, of whole subscriptions a note."""
+def _unread(entries: Iterable[Unreadable]) -> tuple[list[WindowResult], list[Unreadable]]:
+    """Of machines their ends; whole subscriptions as they came."""
     ends: list[WindowResult] = []
-    notes: list[str] = []
+    places: list[Unreadable] = []
     for entry in entries:
         try:
             ends.append(WindowResult(ResourceId.parse(entry.id), WindowEnd.UNKNOWN, entry.reason))
         except ResourceIdError:
-            notes.append(f"{entry.id} could not be read, and its machines are not among these: {entry.reason}")
-    return ends, notes
+            places.append(entry)
+    return ends, places
+
+
+def _note_on(entry: Unreadable) -> str:
+    return f"{entry.id} could not be read, and its machines are not among these: {entry.reason}"
 
 
 async def _records(

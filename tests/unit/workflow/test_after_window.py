@@ -126,6 +126,17 @@ async def test_machine_of_a_scope_that_cannot_be_read_is_not_lost() -> None:
     assert ends(report) == {"web": WindowEnd.NOT_YET, "gone": WindowEnd.UNKNOWN}
 
 
+async def test_place_that_cannot_be_read_is_named() -> None:
+    """Nobody knows how many machines are in it, and none of them may have been patched."""
+    azure = estate(WEB)
+    clock = Night(azure, recorded_at=WINDOW, runs=[])
+    scope = Scope(ids=(str(WEB.id),), management_groups=("nowhere",))
+    report = await after_window(connecting(azure), scope, since=BEGIN, clock=clock)
+    (place,) = report.unread
+    assert place.endswith("/managementGroups/nowhere")
+    assert any(note.startswith(f"{place} could not be read, and its machines") for note in report.notes)
+
+
 @pytest.mark.parametrize(("days", "notes"), [(29, 0), (31, 1)])
 async def test_what_azure_no_longer_keeps_is_said(days: int, notes: int) -> None:
     """Without it, "no record" reads as if nothing had run."""
