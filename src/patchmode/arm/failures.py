@@ -210,12 +210,19 @@ _ADVICE = {
     400: "Sent again as it is, it will be refused again: the message says what the service does not accept.",
     401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
     403: "Have the missing action granted at this scope (`patchmode doctor` lists what is missing).",
-    404: "Check the id; the machine may have been deleted or moved since it was listed.",
     408: "Try again later.",
     409: "Look at the machine's activity log for the operation that stands in the way, then run this again.",
     412: "The machine changed since it was read: make a new plan.",
     429: "Wait a few minutes and run this again; other clients may be spending the same limits.",
 }
+_MISSING = "Check the id; the {} may have been deleted or moved since it was listed."
+_MISSED_BY_PATH = (
+    (r"/configurationassignments/[^/]+/?$", "assignment, or what it is on,"),
+    (r"/maintenanceconfigurations/[^/]+/?$", "maintenance configuration"),
+    (r"/(?:virtualmachines|microsoft\.hybridcompute/machines)/[^/]+(?:/|$)", "machine"),
+    (r"^/subscriptions/[^/]+/resourcegroups/[^/]+(?:/?$|/providers/[^/]+/[^/]+/?$)", "resource group"),
+)
+"""The end of a path, or what is above it, and what a 404 there may be about."""
 _ADVICE_BY_CODE = {
     "scopelocked": "Remove the ReadOnly lock that the message names, or take the machine out of scope.",
     "missingsubscriptionregistration": "Register the resource provider that the message names in this subscription.",
@@ -255,7 +262,7 @@ def rejection(
         target=fault.target,
         request_id=headers.get("x-ms-request-id"),
         correlation_id=headers.get("x-ms-correlation-request-id"),
-        advice=lost_advice(attempt) if is_lost else _advice(status, fault),
+        advice=lost_advice(attempt) if is_lost else _advice(attempt, status, fault),
     )
 
 
@@ -269,7 +276,21 @@ def lost_advice(attempt: Attempt) -> str:
     return RUN_AGAIN if attempt.is_repeatable else READ_AGAIN
 
 
-def _advice(status: int, fault: Fault) -> str:
+def _advice(attempt: Attempt, status: int, fault: Fault) -> str:
     if status >= 500:
         return "The service has trouble; try again later."
-    return _ADVICE_BY_CODE.get(fault.code.casefold()) or _ADVICE.get(status, "")
+    known = _ADVICE_BY_CODE.get(fault.code.casefold())
+    if known is None and status == 404:
+        return _advice_on_missing(attempt, fault)
+    return known or _ADVICE.get(status, "")
+
+
+def _advice_on_missing(attempt: Attempt, fault: Fault) -> str:
+    """What a 404 may mean, by what was asked for; Azure says so itself where a resource group above it is missing."""
+    path = attempt.resource.casefold()
+    if fault.code.casefold() == "resourcegroupnotfound":
+        return _MISSING.format("resource group")
+    if fault.code.casefold() == "subscriptionnotfound":
+        return "Check the subscription's id, and that you have a role in it."
+    what = next((words for mark, words in _MISSED_BY_PATH if re.search(mark, path)), "resource")
+    return _MISSING.format(what)

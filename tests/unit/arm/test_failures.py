@@ -61,6 +61,38 @@ def test_a_code_of_ours_is_not_told_as_the_services() -> None:
     assert named.service_code == "NotFound"
 
 
+GROUP = "/subscriptions/s/resourceGroups/rg"
+MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm"
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "what"),
+    [
+        (MACHINE, "ResourceNotFound", "machine"),
+        (f"{MACHINE}/instanceView", "ResourceNotFound", "machine"),
+        (f"{GROUP}/providers/Microsoft.HybridCompute/machines/arc", "ResourceNotFound", "machine"),
+        (
+            f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/c",
+            "NotFound",
+            "maintenance configuration",
+        ),
+        (
+            f"{MACHINE}/providers/Microsoft.Maintenance/configurationAssignments/a",
+            "NotFound",
+            "assignment, or what it is on,",
+        ),
+        (f"{MACHINE}/providers/Microsoft.Maintenance/configurationAssignments", "NotFound", "machine"),
+        (MACHINE, "ResourceGroupNotFound", "resource group"),
+        (GROUP, "NotFound", "resource group"),
+        (f"{GROUP}/providers/Microsoft.Compute/virtualMachines", "NotFound", "resource group"),
+        ("/subscriptions/s/x", "NotFound", "resource"),
+    ],
+)
+def test_advice_on_what_is_missing_names_what_was_asked_for(path: str, code: str, what: str) -> None:
+    error = rejection(Attempt("GET", path, is_read=True), 404, Fault(code, "gone"), {})
+    assert error.advice == f"Check the id; the {what} may have been deleted or moved since it was listed."
+
+
 def test_resource_graph_says_where_the_query_is_wrong() -> None:
     """The position stands in the details, beside a message that says nothing (recorded)."""
     position = {"line": 1, "characterPositionInLine": 34, "token": "<EOF>"}
