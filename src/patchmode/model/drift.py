@@ -100,7 +100,7 @@ class Drift:
     outcome_after: str | None = None
     """None: it is not there any more."""
     outcome_reason: str = ""
-    """Of the outcome after; of the one before where the machine went."""
+    """Of the outcome after; empty where the machine went."""
     schedules_gained: tuple[str, ...] = ()
     """Ids of configurations."""
     schedules_lost: tuple[str, ...] = ()

@@ -16,6 +16,8 @@ from patchmode.reports.headings import short
 from patchmode.reports.paint import Paint, printable
 
 NOT_TOLD = "not told by Azure"
+_NO_CLIENT = frozenset({"", "unknown", "unspecified"})
+"""What Azure writes where it does not know the client."""
 _MARKS = {DriftKind.CHANGED: ("~", "change"), DriftKind.CAME: ("+", "add"), DriftKind.WENT: ("-", "remove")}
 _BAD = frozenset({OutcomeKind.AUTOPATCHED, OutcomeKind.SCHEDULE_FAILS, OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED})
 
@@ -56,7 +58,7 @@ def author_text(author: ResourceChange | None) -> str:
         return NOT_TOLD
     who = author.changed_by or "(who: not told)"
     kind = f" ({author.changed_by_type})" if author.changed_by_type else ""
-    client = f" with {author.client_type}" if author.client_type else ""
+    client = f" with {author.client_type}" if (author.client_type or "").casefold() not in _NO_CLIENT else ""
     operation = f", {author.operation}" if author.operation else ""
     at = f", {author.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if author.at else ""
     return f"{who}{kind}{client}{operation}{at}"

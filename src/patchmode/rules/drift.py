@@ -82,7 +82,6 @@ def drifts(before: Look, after: Look) -> tuple[Drift, ...]:
                     old.id,
                     DriftKind.WENT,
                     outcome_before=old.outcome,
-                    outcome_reason=old.outcome_reason,
                     because=after.filtered.get(key, ""),
                 )
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from patchmode.cli.after_window import exit_of
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.drift import Drift, DriftKind, Move, ResourceChange
@@ -107,6 +108,8 @@ AUTHOR = ResourceChange(str(vm("web")), AT, "Update", "a@contoso.example", "User
     [
         (None, "not told by Azure"),
         (AUTHOR, "a@contoso.example (User) with Azure Portal, write, 2030-01-31 22:00:00Z"),
+        (replace(AUTHOR, client_type="Unknown"), "a@contoso.example (User), write, 2030-01-31 22:00:00Z"),
+        (replace(AUTHOR, client_type="Unspecified"), "a@contoso.example (User), write, 2030-01-31 22:00:00Z"),
         (ResourceChange(str(vm("web")), None, None, None, None, None, None), "(who: not told)"),
     ],
 )
@@ -162,3 +165,13 @@ def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
         "Note: Only a record.",
     ]
     assert_fits(after_window_lines(report, what="run 1", paint=NARROW))
+
+
+@pytest.mark.parametrize(("unread", "code"), [((), 0), (("/subscriptions/s",), 10)])
+def test_success_is_not_told_of_what_nobody_read(unread: tuple[str, ...], code: int) -> None:
+    """Machines of a subscription that could not be read may have failed."""
+    report = AfterWindowReport(TARGET, AT, AT, (WindowResult(vm("a"), WindowEnd.SUCCEEDED, ""),), unread=unread)
+    assert exit_of(report) == code
+    (line,) = after_window_lines(report, what="--all", paint=Paint(colours=True))
+    assert ("could not be read" in line) is bool(unread)
+    assert line.startswith("\x1b[31m" if unread else "\x1b[32m")

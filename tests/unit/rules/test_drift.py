@@ -72,6 +72,7 @@ class TestWhatMoved:
         came, went = drifts(look(machine("b")), look(machine("a")))
         assert (came.kind, came.outcome_before, came.outcome_after) == (DriftKind.CAME, None, "scheduled")
         assert (went.kind, went.outcome_before, went.outcome_after) == (DriftKind.WENT, "scheduled", None)
+        assert (bool(came.outcome_reason), went.outcome_reason) == (True, "")
 
     def test_machine_left_out_by_a_filter_says_so(self) -> None:
         (one,) = drifts(look(machine()), look(filtered={identity("web").key: "Left out by --power running."}))

@@ -135,7 +135,9 @@ def _tell_failure(seen: "Seen", settings: Settings, *, is_last: bool) -> None:
 
     assert seen.failure is not None  # noqa: S101 - the caller looked, for the type checker
     then = "" if is_last else " It is tried again at the next look."
-    say(f"Look {seen.number} failed, and says nothing about the machines: {seen.failure.message}{then}", settings)
+    # Errors of the sign-in have several lines, and this is one of many.
+    message = " ".join(seen.failure.message.split())
+    say(f"Look {seen.number} failed, and says nothing about the machines: {message}{then}", settings)
 
 
 def _seconds(text: str) -> float:
