@@ -125,8 +125,9 @@ def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
         remark, meaning = _REMARKS.get(orchestration, ("", None))
         if orchestration is wanted:
             remark, meaning = "as wanted", "good"
-        text = f"  {count:>6,}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
-        for line in wrapped(text, paint=paint, hang=10):
+        number = f"{count:,}"
+        text = f"{number}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
+        for line in wrapped(text, paint=paint, indent=8 - len(number), hang=10):
             yield paint(meaning, line) if meaning else line
     if report.machines:
         yield "As they stand:"

@@ -1,9 +1,18 @@
 """The three numbers, in words that fit their number and lines that fit a terminal."""
 
+import re
+
+import pytest
+from tests.unit.workflow.azure_double import AzureDouble, machine
+from tests.unit.workflow.fleet_double import LoopClock, run_virtually
+
 from patchmode.model.outcome import Headline, Outcome, OutcomeKind
+from patchmode.model.scope import Scope
+from patchmode.reports.audit_text import audit_lines
 from patchmode.reports.headline import change_lines, headline_lines
 from patchmode.reports.machine_formats import cell_text
 from patchmode.reports.paint import Paint
+from patchmode.workflow.auditing import audit
 
 NARROW = Paint(width=80)
 
@@ -39,3 +48,14 @@ def test_a_schedule_in_a_cell_is_its_name_and_its_next_window() -> None:
         {"id": "/y", "via": "dynamic", "name": "old", "nextWindow": None, "timing": "over"},
     ]
     assert cell_text(rows) == "nightly 2030-02-01T03:00:00Z; old over"
+
+
+@pytest.mark.parametrize("width", [None, 80])
+def test_the_counts_of_an_audit_stand_below_each_other(width: int | None) -> None:
+    """On a terminal as in a pipe."""
+    azure = AzureDouble([machine(f"vm{number}") for number in range(12)] + [machine("db", mode="AutomaticByPlatform")])
+    report = run_virtually(audit(azure, Scope(everything=True), clock=LoopClock()))
+    told = "\n".join(audit_lines(report, paint=Paint(width=width)))
+    counts = re.findall(r"^( *[\d,]+)  \S", told, flags=re.MULTILINE)
+    assert len(counts) >= 5
+    assert {len(count) for count in counts} == {8}
