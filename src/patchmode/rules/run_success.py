@@ -98,6 +98,8 @@ def fix_for(machine_id: ResourceId, failure: FailureKind) -> str:
             return "Start the machine before its next window."
         case FailureKind.WINDOW_EXCEEDED:
             return "Lengthen the window, 03:55 at most."
+        case FailureKind.CANCELLED:
+            return "Its configuration's activity log says who cancelled it; the next window runs as usual."
         case _:
             return f"patchmode explain {machine_id}"
 

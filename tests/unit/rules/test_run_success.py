@@ -63,6 +63,11 @@ def failed(kind: FailureKind, **facts: Any) -> MachineRun:
         (failed(FailureKind.PREREQUISITE), WindowEnd.FAILED, f"patchmode apply --ids {WEB}"),
         (failed(FailureKind.OFF), WindowEnd.MISSED, "Start the machine before its next window."),
         (failed(FailureKind.WINDOW_EXCEEDED), WindowEnd.FAILED, "Lengthen the window, 03:55 at most."),
+        (
+            failed(FailureKind.CANCELLED),
+            WindowEnd.FAILED,
+            "Its configuration's activity log says who cancelled it; the next window runs as usual.",
+        ),
         (failed(FailureKind.OTHER), WindowEnd.FAILED, f"patchmode explain {WEB}"),
         (failed(FailureKind.NOT_TOLD), WindowEnd.FAILED, f"patchmode explain {WEB}"),
     ],
