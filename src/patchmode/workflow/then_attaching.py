@@ -250,7 +250,7 @@ def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -
 
 
 def _has_ended(change: ChangeResult) -> bool:
-    """Whether a resume has nothing to do with a change: what was sent and has no end yet goes on, what was not, begins."""
+    """Whether a resume has nothing to do: what has no end yet goes on then, and what was not sent begins."""
     is_under_way = change.result is Result.UNKNOWN and change.ended_at is None
     return change.result is not Result.NOT_SENT and not is_under_way
 
