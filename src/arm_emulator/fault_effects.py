@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from arm_emulator.faults import Action
+from arm_emulator.faults import Action, Meanwhile
 from arm_emulator.protocol.http import Response
 from arm_emulator.protocol.wire import Answer
 
@@ -59,3 +59,14 @@ def _before(emulator: "Emulator", action: Action, path: str, request_id: str) ->
         found = emulator.directory.subscription(segments[1]) if len(segments) > 1 else None
         if found is not None:
             found.state = "Disabled"
+    if action.meanwhile is not None:
+        _meanwhile(emulator, action.meanwhile)
+    if action.shift_pages:
+        emulator.snapshots.shift(action.shift_pages)
+
+
+def _meanwhile(emulator: "Emulator", done: Meanwhile) -> None:
+    for document in done.put:
+        emulator.state.load(document)
+    for resource_id in done.delete:
+        emulator.state.delete(resource_id)

@@ -55,6 +55,19 @@ class BendOperation(_Wire):
     """How long it takes instead; None: as long as it would."""
 
 
+class Meanwhile(_Wire):
+    """What somebody else does to the fleet."""
+
+    put: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """Resource Manager documents, as in a fleet file; one of a resource that exists takes its place."""
+    delete: list[str] = msgspec.field(default_factory=list)
+    """Resource ids."""
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(document.get("id"), str) for document in self.put):
+            raise ValueError("every document under `put` names its `id`")
+
+
 class Action(_Wire):
     """What happens when a rule strikes; members combine."""
 
@@ -76,6 +89,11 @@ class Action(_Wire):
     """Every bucket in use is emptied before the call is handled."""
     stale_graph_seconds: float | None = None
     """From now on Resource Graph lags by so many seconds."""
+    meanwhile: Meanwhile | None = None
+    """Somebody else changes the fleet before the call is handled."""
+    shift_pages: int = 0
+    """The pages to come of every list that is being read begin so many members late, so that those stand on no page;
+    below 0: so many members early, so that they stand on two."""
 
 
 class Rule(_Wire):

@@ -8,7 +8,7 @@ import base64
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -50,6 +50,15 @@ class Snapshots:
     def find(self, name: str) -> Snapshot | None:
         """The snapshot of a name, or None where it was forgotten."""
         return self._kept.get(name)
+
+    def shift(self, by: int) -> None:
+        """Have what follows in every list begin ``by`` members late, or early where ``by`` is below 0.
+
+        No recorded exchange shows a list that changes while it is read, and no document rules it out.
+        """
+        for name, kept in self._kept.items():
+            rows = [*[kept.rows[0]] * -by, *kept.rows] if by < 0 else kept.rows[by:]
+            self._kept[name] = replace(kept, rows=rows)
 
 
 def list_page(

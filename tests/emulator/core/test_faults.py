@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.emulator.core.conftest import Start
 
 from arm_emulator.faults import Action, FaultError, FaultPlan, Faults, Matcher, Rule, faults_from
+from arm_emulator.profile import Profile
 
 SUB = "/subscriptions/22222222-2222-2222-2222-222222222222"
 VM = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
@@ -114,10 +115,40 @@ def test_resource_graph_can_go_stale(start: Start, fleet: dict[str, Any]) -> Non
     assert client.graph(query).json["data"] == [{"l": "RHEL_BYOS"}]
 
 
+def test_somebody_else_changes_the_fleet(start: Start, fleet: dict[str, Any]) -> None:
+    """Before the struck call is handled; Resource Graph follows at its own pace."""
+    client = start(fleet)
+    put = {**client("GET", f"{VM}/a{V}").json, "id": f"{VM}/new", "name": "new", "etag": '"7"'}
+    do = {"meanwhile": {"put": [put], "delete": [f"{VM}/a"]}, "staleGraphSeconds": 60}
+    client("PUT", "/_emulator/faults", {"rules": [{"nth": 1, "do": do}]})
+    assert client("GET", f"{VM}/a{V}").status == 404
+    assert client("GET", f"{VM}/new{V}").json["etag"] == '"7"'
+    query = "resources | where name in ('a', 'new') | project name"
+    assert client.graph(query).json["data"] == [{"name": "a"}]
+
+
+@pytest.mark.parametrize(("by", "expected"), [(0, "abcdef"), (1, "abdef"), (2, "abef"), (-1, "abbcdef"), (9, "ab")])
+def test_pages_to_come_are_shifted(start: Start, fleet: dict[str, Any], by: int, expected: str) -> None:
+    """Members are left out or shown twice; the pages that were read already stay as they were."""
+    client = start(fleet, profile=Profile(list_page_size=2))
+    machine = {name: value for name, value in client("GET", f"{VM}/a{V}").json.items() if name != "etag"}
+    named = [{**machine, "id": f"{VM}/{name}", "name": name} for name in "abcdef"]
+    reset = {**fleet, "resources": [one for one in fleet["resources"] if "/virtualMachines/" not in one["id"]] + named}
+    client("POST", "/_emulator/reset", reset)
+    client("PUT", "/_emulator/faults", {"rules": [{"nth": 2, "do": {"shiftPages": by}}]})
+    seen, link = "", f"{VM}{V}"
+    while link:
+        page = client("GET", link).json
+        seen += "".join(one["name"] for one in page["value"])
+        link = page.get("nextLink", "").partition("localhost")[2].lstrip(":0123456789")
+    assert seen == expected
+
+
 @pytest.mark.parametrize(
     "text",
     [
         b"{",
+        b'{"rules": [{"do": {"meanwhile": {"put": [{"name": "web"}]}}}]}',
         b'{"rule": []}',
         b'{"rules": [{}]}',
         b'{"rules": [{"do": {"respnd": {}}}]}',
