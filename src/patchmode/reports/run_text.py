@@ -3,13 +3,13 @@
 Must not: call a change done that is not known to be.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
+from patchmode.model.outcome import Result, RunReport, RunSummary
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
-from patchmode.reports.headings import plural, short, some, target_text
+from patchmode.reports.failed_machines import FailedMachine, failed_lines
+from patchmode.reports.headings import plural, target_text
 from patchmode.reports.paint import Paint
 from patchmode.reports.then_attach_text import attachment_lines, tally_line
 from patchmode.reports.verification import mismatch_lines
@@ -29,7 +29,8 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         entries = [entry for entry in report.results if entry.result is result]
         if entries:
             yield paint("warn" if result is Result.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
-            yield from _errors(entries, paint)
+            failed = (FailedMachine(entry.id, entry.error, entry.correlation_id) for entry in entries)
+            yield from failed_lines(failed, paint=paint)
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
@@ -72,24 +73,6 @@ def left_text(left: int, of: int) -> str:
     if not left:
         return f"{f'its {of:,} changes have' if of != 1 else 'its change has'} ended; nothing is left to send"
     return f"{left:,} of {plural(of, 'change')} {'has' if left == 1 else 'have'} not ended"
-
-
-def _errors(entries: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
-    """Equal errors once, with their machines; a message usually names its machine, so few are equal."""
-    groups: dict[tuple[str, str, str], list[ChangeResult]] = defaultdict(list)
-    for entry in entries:
-        error = entry.error
-        key = (error.code, error.message, error.advice) if error else ("", "", "")
-        groups[key].append(entry)
-    for (code, message, advice), members in groups.items():
-        yield f"  {paint('strong', some([short(entry.id) for entry in members]))}{f'  {code}' if code else ''}"
-        if message:
-            yield from wrapped(message, paint=paint, indent=6)
-        if advice:
-            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
-        ids = [entry.correlation_id for entry in members if entry.correlation_id]
-        if ids and code:
-            yield from wrapped(f"correlation id {some(ids, 1)}", paint=paint, indent=6)
 
 
 def _tally(report: RunReport, paint: Paint) -> Iterator[str]:

@@ -3,13 +3,14 @@
 Must not: call a machine attached that was not seen to be.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
+from patchmode.reports.failed_machines import FailedMachine, failed_lines
 from patchmode.reports.headings import plural, short, some
 from patchmode.reports.paint import Paint
 
@@ -83,7 +84,8 @@ def attachment_lines(found: Sequence[AttachResult], *, paint: Paint) -> Iterator
         entries = [entry for entry in found if entry.result is end]
         if entries:
             yield paint("warn" if end is AttachEnd.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
-            yield from _errors(entries, paint)
+            failed = (FailedMachine(ResourceId.parse(entry.id), entry.error, entry.correlation_id) for entry in entries)
+            yield from failed_lines(failed, paint=paint)
             yield ""
 
 
@@ -93,17 +95,3 @@ def tally_line(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
         tally = Counter(entry.result for entry in found)
         parts = [paint(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in _WORDS.items() if tally[end]]
         yield f"  Schedule: {', '.join(parts)}; {plural(len(found), 'machine')}."
-
-
-def _errors(entries: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
-    groups: dict[tuple[str, str, str], list[AttachResult]] = defaultdict(list)
-    for entry in entries:
-        error = entry.error
-        groups[(error.code, error.message, error.advice) if error else ("", "", "")].append(entry)
-    for (code, message, advice), members in groups.items():
-        names = some([short(ResourceId.parse(entry.id)) for entry in members])
-        yield f"  {paint('strong', names)}{f'  {code}' if code else ''}"
-        if message:
-            yield from wrapped(message, paint=paint, indent=6)
-        if advice:
-            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
