@@ -63,7 +63,7 @@ def run(folder: Path, machines: int, subscriptions: int) -> None:
     steps: dict[str, list[str | Path]] = {
         "audit -o json": ["audit", "--all", "-o", "json"],
         "plan": ["plan", "--all", "--out", plan],
-        "apply": ["apply", plan, "--yes", "--concurrency", "256"],
+        "apply": ["apply", plan, "--yes"],
         "runs show -o json": ["runs", "show", "-o", "json"],
         "runs resume, nothing left": ["runs", "resume"],
     }

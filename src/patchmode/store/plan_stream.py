@@ -92,7 +92,8 @@ _row = msgspec.json.Decoder(_PackedRow).decode
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How one of the two layouts separates what `changes` holds. Neither mark can stand inside a text."""
+    """How one of the two layouts separates what `changes` holds. No mark can stand inside a text, nor between the rows
+    of another part, whose first member is not `after`."""
 
     opening: bytes
     """Before and after the digest's 64 digits."""
@@ -108,7 +109,7 @@ _COMPACT = _Layout(b'{"digest":"', b'","changes":[', b'},{"after":', b'}],"count
 _INDENTED = _Layout(
     b'{\n  "digest": "',
     b'",\n  "changes": [\n    ',
-    b"\n    },\n    {",
+    b'\n    },\n    {\n      "after": ',
     b'\n    }\n  ],\n  "counts":',
     6,
     is_canonical=False,

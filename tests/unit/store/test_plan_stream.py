@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.unit.store import plans
 
 from patchmode.errors import BrokenPlanError
-from patchmode.model.plan import Plan
+from patchmode.model.plan import Plan, Skipped, Unchanged
+from patchmode.model.resource_id import ResourceId
 from patchmode.packing import PackedDocument, Packer
 from patchmode.store import plan_file, plan_stream
 from patchmode.store.plan_rows import plan_to_document
@@ -72,6 +73,18 @@ def test_one_changed_byte_is_never_read_as_another_plan(position: int, byte: int
     damaged = content[:position] + bytes([byte]) + content[position + 1 :]
     found = plan_stream.read_pieces(BytesIO(damaged))
     assert found is None or found[0] == plan
+
+
+@pytest.mark.parametrize("layout", [0, 1])
+def test_rows_of_other_parts_are_not_taken_for_changes(layout: int) -> None:
+    one = replace(plans.change(), document={"id": "one"})
+    same = [Unchanged(ResourceId.parse(f"{one.id}-{place}"), one.kind, one.outcome_after) for place in range(3)]
+    left = [Skipped(ResourceId.parse(f"{one.id}-left-{place}"), "filter-ids", "Left out.") for place in range(3)]
+    plan = replace(plans.plan(one), unchanged=tuple(same), skipped=tuple(left))
+    found = plan_stream.read_pieces(BytesIO(as_one_document(plan)[:2][layout]))
+    assert found is not None
+    assert found[0] == plan
+    assert found[1].unchanged == 3
 
 
 DECOYS: tuple[dict[str, Any], ...] = (
