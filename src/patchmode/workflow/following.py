@@ -197,10 +197,11 @@ class Follower:
         for flight in due:
             if ends[flight.change.id] is None:
                 self._put_off(flight)
-                ends[flight.change.id] = self._given_up(flight)
             elif flight.is_scout and self._pace.scout_done(now - flight.since):
                 self._board.look_by(self._pace.typical_s)
-        return list(ends.values())
+        late = [flight for flight in due if ends[flight.change.id] is None and self._is_late(flight)]
+        last = await all_of(self._give_up(flight) for flight in late)
+        return [*ends.values(), *last]
 
     async def _conclude_all(
         self, flights: Sequence[Flight], readings: Mapping[ResourceId, Reading]
@@ -231,10 +232,18 @@ class Follower:
         self._told_at = self._clock.monotonic()
         await self._landed(results)
 
-    def _given_up(self, flight: Flight) -> ChangeResult | None:
+    def _is_late(self, flight: Flight) -> bool:
+        return self._clock.monotonic() - flight.since >= self._patience_s
+
+    async def _give_up(self, flight: Flight) -> ChangeResult:
+        """The end of a change that was waited for long enough: the machine itself has the last word.
+
+        What was asked in vain until now may have been a list, or an operation.
+        """
+        result = await self._conclude(flight, await self._sweeper.read_one(flight.wanted))
+        if result is not None:
+            return result
         age_s = self._clock.monotonic() - flight.since
-        if age_s < self._patience_s:
-            return None
         where = f" Its operation: {flight.operation_url}" if flight.operation_url else ""
         message = f"{flight.change.id.name} accepted the PATCH and had not ended it after {age_s:.0f} s."
         error = MachineError("StillRunning", message, True, f"{VERIFY}{where}")
@@ -328,12 +337,15 @@ class Follower:
         """Ask a slow machine's operation. Its machine goes on being read meanwhile, by the page where others are."""
         status = await self._ask(flight)
         result = None
-        if status is not None and status.state is not OperationState.IN_PROGRESS:
+        if status is None:
+            # A throttle that starves the polls of an operation must not hide that its machine is done.
+            result = await self._conclude(flight, await self._sweeper.read_one(flight.wanted))
+        elif status.state is not OperationState.IN_PROGRESS:
             flight.operation_ended = True
             result = await self._conclude_ended(flight, status)
         if result is None:
             self._put_off(flight)
-        return result or self._given_up(flight)
+        return await self._give_up(flight) if result is None and self._is_late(flight) else result
 
     async def _conclude_ended(self, flight: Flight, status: OperationStatus) -> ChangeResult | None:
         reading = await self._sweeper.read_one(flight.wanted)

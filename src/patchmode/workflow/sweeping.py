@@ -148,8 +148,11 @@ class Sweeper:
             # A role on single machines or groups may still allow the narrower reads.
             self._note(place, math.inf)
         except RequestError as error:
-            for one in wanted:
-                sweep.found.setdefault(one.id, Reading(None, error))
+            # A list that does not answer hides all its machines. A few of them are read singly each time: no more, so
+            # that a service in trouble is not given many requests for one.
+            missing = [one for one in wanted if one.id not in sweep.found]
+            for one in missing[AT_ONCE:]:
+                sweep.found[one.id] = Reading(None, error)
         await self._read_singly(wanted, sweep)
 
     async def _read_list(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:

@@ -204,6 +204,20 @@ def test_reads_that_fail_for_a_while_delay_the_end_only() -> None:
     assert runs.apply_all(azure).counts.verified == 2
 
 
+def test_lists_that_break_off_for_good_delay_the_end_only() -> None:
+    azure = fleet_of(150)
+    azure.lists_break = True
+    assert runs.apply_all(azure).counts == RunCounts(scope=150, applied=150, verified=150)
+
+
+def test_machine_has_the_last_word_when_the_wait_is_over() -> None:
+    """The lists show one machine each and break off, so most were never read singly by then."""
+    azure = fleet_of(150)
+    azure.lists_break, azure.page = True, 1
+    options = ApplyOptions(operation_timeout_s=8)
+    assert runs.apply_all(azure, options=options).counts == RunCounts(scope=150, applied=150, verified=150)
+
+
 def test_refused_lists_are_replaced_by_single_reads() -> None:
     azure = FleetDouble([vm(f"vm-{number}", group="a") for number in range(60)])
     azure.lists_forbidden = {"11111111-1111-1111-1111-111111111111", "a"}
