@@ -1,0 +1,123 @@
+"""An emulator and a connection to it in one event loop with one clock, which leaps over every wait: nothing sleeps.
+
+Real sockets, real TLS, real sign-in; only the waiting is left out. A client that waits two minutes for an answer waits
+as long on the loop's clock, and that takes a millisecond.
+"""
+
+import asyncio
+import os
+import selectors
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from arm_emulator.app import Emulator
+from arm_emulator.clock import Clock
+from arm_emulator.environment import environment
+from arm_emulator.server import Server
+from arm_emulator.tls import temporary_certificates
+
+T = TypeVar("T")
+_GRACE_S = 0.001
+"""What the kernel gets to carry bytes from one end of a loopback socket to the other."""
+_START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+
+
+class _Leaping(selectors.DefaultSelector):
+    """Waits only for sockets that have something to say; other waits are added to the loop's time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elapsed = 0.0
+        self.threads = 0
+        """How many threads somebody waits for: the clock stands still for them."""
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self.threads or timeout is None:
+            return super().select(None)
+        ready = super().select(_GRACE_S)
+        if not ready:
+            self.elapsed += timeout
+        return ready
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop on which waits take no time."""
+
+    def __init__(self) -> None:
+        self._leaping = _Leaping()
+        super().__init__(self._leaping)
+
+    def time(self) -> float:
+        return self._leaping.elapsed
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        future = super().run_in_executor(executor, func, *args)
+        self._leaping.threads += 1
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _: object) -> None:
+        self._leaping.threads -= 1
+
+
+class OneClock:
+    """The running loop's time as the product's clock, with a wall clock that can be set."""
+
+    def __init__(self) -> None:
+        self.set_by = timedelta(0)
+        """How far the wall clock was set forward (or back) since."""
+
+    def now(self) -> datetime:
+        return _START + timedelta(seconds=self.monotonic()) + self.set_by
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+
+def run_leaping(main: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        return runner.run(main)
+
+
+@asynccontextmanager
+async def serving(**options: Any) -> AsyncIterator[tuple[Emulator, str]]:
+    """An emulator on the running loop and on its clock, and its endpoint; the environment is as clients need it.
+
+    Args:
+        options: the arguments of `Emulator`.
+    """
+    clock = Clock(_START, monotonic=asyncio.get_running_loop().time)
+    emulator = Emulator(clock=clock, **options)
+    certificates = temporary_certificates()
+    server = Server(emulator, certificates.server_context())
+    await server.start()
+    # By number: a name would be looked up in a thread, for which no virtual time passes.
+    endpoint = f"https://127.0.0.1:{server.port}"
+    try:
+        with environment_of(environment(endpoint, certificates.ca, emulator.directory)):
+            yield emulator, endpoint
+    finally:
+        await server.stop()
+
+
+@contextmanager
+def environment_of(variables: dict[str, str]) -> Iterator[None]:
+    """Set these variables of this process for the length of a `with` block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
