@@ -92,8 +92,10 @@ _row = msgspec.json.Decoder(_PackedRow).decode
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How one of the two layouts separates what `changes` holds. No mark can stand inside a text, nor between the rows
-    of another part, whose first member is not `after`."""
+    """How one of the two layouts separates what `changes` holds.
+
+    No mark can stand inside a text, nor between the rows of another part, whose first member is not `after`.
+    """
 
     opening: bytes
     """Before and after the digest's 64 digits."""
