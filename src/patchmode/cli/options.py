@@ -161,7 +161,9 @@ def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add failure budget, concurrency and patience."""
     options: list[Decorator] = [
-        click.option("--max-failures", metavar="N|P%", help="Send nothing more after so many failures."),
+        click.option(
+            "--max-failures", metavar="N|P%", help="Send nothing more after so many failures of settings or schedules."
+        ),
         click.option(
             "--concurrency",
             type=click.IntRange(1, 1000),

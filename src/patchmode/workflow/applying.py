@@ -37,12 +37,12 @@ FINISHED, INTERRUPTED = "finished", "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class MaxFailures:
-    """A failure budget: once it is spent, nothing more is sent."""
+    """A failure budget: once it is spent, nothing more is sent, neither settings nor schedules."""
 
     count: int | None = None
     """>= 1."""
     percent: float | None = None
-    """> 0, of the plan's changes."""
+    """> 0, of the machines that the plan changes, gives a schedule or takes one off."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -61,12 +61,12 @@ class MaxFailures:
             raise UsageError(msg, advice="Give a number above 0, or a percentage such as 5%.")
         return budget
 
-    def is_spent(self, failures: int, changes: int) -> bool:
-        """Whether so many failures among so many changes use the budget up."""
+    def is_spent(self, failures: int, machines: int) -> bool:
+        """Whether so many failures among so many machines use the budget up."""
         if not failures:
             return False
         by_count = self.count is not None and failures >= self.count
-        return by_count or (self.percent is not None and failures * 100 >= self.percent * changes)
+        return by_count or (self.percent is not None and failures * 100 >= self.percent * machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ class ApplyOptions:
     concurrency: int = 64
     """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle."""
     max_failures: MaxFailures | None = None
-    """Of this call. No more than `concurrency` changes are unsettled at a time then, so it is overrun by no more."""
+    """Of this call. No more than `concurrency` changes and 8 schedules are under way at a time then, so it is overrun
+    by no more."""
     operation_timeout_s: float = 1800.0
     """After so long an operation that has not ended is given up as unknown."""
 
@@ -207,6 +208,7 @@ class _Application:
             remark=self._remark,
         )
         self._attacher = Attacher(journal, azure, clock=clock, may_send=self._may_send, ended=self._attachment_ended)
+        self._machines = len({entry.change.id for entry in self._entries} | self._attacher.entries.keys())
         self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock, may_send=self._may_send)
 
     async def carry_out(self) -> None:
@@ -259,7 +261,8 @@ class _Application:
         settled = {one.id: one for one in results}
         known = self._attacher.results
         return [
-            known.get(machine_id) or result_of_attachment(entry, settled.get(machine_id))
+            known.get(machine_id)
+            or result_of_attachment(entry, settled.get(machine_id), is_budget_spent=self._budget_is_spent)
             for machine_id, entry in self._attacher.entries.items()
         ]
 
@@ -335,7 +338,7 @@ class _Application:
     def _spend(self) -> None:
         budget = self._options.max_failures
         if budget is not None and not self._budget_is_spent:
-            self._budget_is_spent = budget.is_spent(self._failures, len(self._entries))
+            self._budget_is_spent = budget.is_spent(self._failures, self._machines)
             if self._budget_is_spent:
                 self._remark(f"The failure budget is spent ({self._failures} failed): nothing more is sent.")
 

@@ -228,12 +228,15 @@ def is_settled(result: AttachResult) -> bool:
     return result.error is not None and result.error.code == NOT_VERIFIED
 
 
-def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -> AttachResult:
+def result_of_attachment(
+    entry: AttachmentEntry, settled: ChangeResult | None, *, is_budget_spent: bool = False
+) -> AttachResult:
     """What is known of one attachment, whatever step it has come to.
 
     Args:
         entry: as the journal has it.
         settled: what became of the machine's change, or how far it is known to have come; None: it has none.
+        is_budget_spent: whether that is why it had no turn.
     """
     if entry.step is Step.ENDED and entry.result is not None:
         return entry.result
@@ -244,8 +247,11 @@ def result_of_attachment(entry: AttachmentEntry, settled: ChangeResult | None) -
         return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
     if settled is not None and _has_ended(settled) and not may_be_attached(settled):
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
-    message = f"Nothing was sent: the schedule of {entry.id} had not had its turn."
-    error = MachineError("Pending", message, may_have_been_applied=False, advice=RESUME)
+    code, why = "Pending", "had not had its turn"
+    if is_budget_spent:
+        code, why = "FailureBudgetSpent", "was still to come when the failure budget was spent"
+    message = f"Nothing was sent: the schedule of {entry.id} {why}."
+    error = MachineError(code, message, may_have_been_applied=False, advice=RESUME)
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
 
 

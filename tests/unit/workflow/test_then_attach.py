@@ -218,7 +218,36 @@ def test_failures_of_attaching_spend_the_budget() -> None:
     options = ApplyOptions(max_failures=MaxFailures(count=1))
     plan = plan_of(azure, right=names)
     report = runs.apply_all(azure, plan=plan, options=options)
-    assert 1 <= sum(end is AttachEnd.FAILED for end in ends(report).values()) <= 8
+    failed = [one for one in report.attachments if one.result is AttachEnd.FAILED]
+    assert 1 <= len(failed) <= 8
+    assert azure.count("PUT") == len(failed)
+    unsent = [one.error for one in report.attachments if one.result is AttachEnd.NOT_SENT]
+    assert len(unsent) == 30 - len(failed)
+    assert {error.code for error in unsent if error} == {"FailureBudgetSpent"}
+    assert {error.advice for error in unsent if error} == {"Take the run up with `patchmode runs resume`."}
+
+
+def test_failed_attachments_stop_the_settings_too() -> None:
+    """One budget for the run: whatever fails, nothing more is sent."""
+    azure = fleet(*(f"web-{number:02}" for number in range(30)))
+    azure.schedules.faults["weekly"].extend(["AuthorizationFailed:403"] * 30)
+    options = ApplyOptions(concurrency=1, max_failures=MaxFailures(count=1))
+    report = runs.apply_all(azure, plan=plan_of(azure), options=options)
+    assert azure.count("PUT") == sum(end is AttachEnd.FAILED for end in ends(report).values()) <= 8
+    assert azure.count("PATCH") < 30
+    assert report.counts.not_sent == 30 - azure.count("PATCH")
+
+
+@pytest.mark.parametrize(("percent", "is_spent"), [(10.0, True), (11.0, False)])
+def test_percentage_is_of_all_machines_that_something_is_sent_to(percent: float, is_spent: bool) -> None:
+    """Of the changes alone it would be spent by the first failure of a plan that only attaches."""
+    names = tuple(f"db-{number}" for number in range(9))
+    azure = fleet("web", right=names)
+    azure.schedules.faults["weekly"].append("AuthorizationFailed:403")
+    watcher = runs.Watcher()
+    options = ApplyOptions(max_failures=MaxFailures(percent=percent))
+    runs.apply_all(azure, plan=plan_of(azure, right=names), options=options, observer=watcher)
+    assert any("failure budget is spent" in text for text in watcher.remarks) is is_spent
 
 
 # ------------------------------------------------------------------------------------------------ killed and resumed
