@@ -22,13 +22,20 @@ class Result:
     """One command's result, in every form that may be asked for."""
 
     document: Any
-    """The JSON document, as values or a struct that msgspec encodes."""
+    """The JSON document, as values or a struct that msgspec encodes; or a call that makes it, where it is large and a
+    table may be all that is asked for."""
     lines: Callable[[Paint], Iterable[str]]
     """The table for people."""
     rows: Callable[[], Iterable[Any]]
     """One value per line of jsonl and row of csv."""
     columns: Sequence[str]
     """Of csv."""
+    text: Callable[[], Iterable[bytes]] | None = None
+    """The JSON document's text piece by piece, where there is a way that never holds all of it."""
+
+    def made(self) -> Any:
+        """The JSON document itself."""
+        return self.document() if callable(self.document) else self.document
 
 
 def paint_for(stream: TextIO, settings: Settings) -> Paint:
@@ -47,7 +54,7 @@ def emit(result: Result, settings: Settings) -> None:
     """
     stream = sys.stdout
     if settings.query:
-        _emit_selected(result.document, settings, stream)
+        _emit_selected(result.made(), settings, stream)
     elif settings.format == "table":
         stream.writelines(line + "\n" for line in result.lines(paint_for(stream, settings)))
     else:
@@ -58,8 +65,10 @@ def emit(result: Result, settings: Settings) -> None:
 def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
     from patchmode.reports import machine_formats
 
-    if form == "json":
-        machine_formats.write_json(result.document, stream)
+    if form == "json" and result.text is not None:
+        stream.writelines(piece.decode() for piece in result.text())
+    elif form == "json":
+        machine_formats.write_json(result.made(), stream)
     elif form == "jsonl":
         machine_formats.write_jsonl(result.rows(), stream)
     else:

@@ -3,7 +3,7 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -34,7 +34,7 @@ def audit_result(report: AuditReport) -> Result:
     from patchmode.reports.audit_text import audit_lines
 
     return Result(
-        document=audit_document(report),
+        document=lambda: audit_document(report),
         lines=lambda paint: audit_lines(report, paint=paint),
         rows=lambda: map(audit_machine_row, report.machines),
         columns=CSV_COLUMNS,
@@ -42,27 +42,42 @@ def audit_result(report: AuditReport) -> Result:
 
 
 def plan_result(plan: Plan) -> Result:
-    """A plan."""
+    """A plan.
+
+    Raises:
+        BrokenPlanError: it holds what no plan may hold.
+    """
     import msgspec
 
     from patchmode.reports.plan_text import plan_lines
     from patchmode.reports.then_attach_text import wish_lines
-    from patchmode.store.plan_file import encode_plan
+    from patchmode.store.plan_checks import check_plan
+    from patchmode.store.plan_file import encode_plan, plan_pieces
 
+    check_plan(plan, name="the new plan", counts=None)
     # What is printed is what would be written, digest included, so that it can be kept and applied.
-    document = msgspec.json.decode(encode_plan(plan)[0])
     return Result(
-        document=document,
+        document=lambda: msgspec.json.decode(encode_plan(plan)[0]),
         lines=lambda paint: chain(plan_lines(plan, paint=paint), wish_lines(plan, paint=paint)),
-        rows=lambda: _plan_rows(document),
+        rows=lambda: _plan_rows(plan),
         columns=_PLAN_COLUMNS,
+        text=lambda: plan_pieces(plan),
     )
 
 
-def _plan_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    ends = {"changes": "change", "unchanged": "unchanged", "skipped": "skipped", "unreadable": "unreadable"}
-    for part, end in ends.items():
-        for row in document[part]:
+def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
+    import msgspec
+
+    from patchmode.store.plan_rows import change_row, plan_to_document
+
+    def values(document: Any) -> Any:
+        return msgspec.json.decode(msgspec.json.encode(document, order="sorted"))
+
+    for change in plan.changes:
+        yield {"end": "change", **values(change_row(change))}
+    rest = values(plan_to_document(plan, with_changes=False))
+    for end in ("unchanged", "skipped", "unreadable"):
+        for row in rest[end]:
             yield {"end": end, **row}
 
 
@@ -71,11 +86,10 @@ def run_result(report: RunReport, target: Target) -> Result:
     from patchmode.reports.run_text import run_lines
     from patchmode.store.run_rows import run_to_document
 
-    document = as_values(run_to_document(report, target))
     return Result(
-        document=document,
+        document=lambda: run_to_document(report, target),
         lines=lambda paint: run_lines(report, target, paint=paint),
-        rows=lambda: _run_rows(document),
+        rows=lambda: _run_rows(report, target),
         columns=_RUN_COLUMNS,
     )
 
@@ -92,8 +106,10 @@ def verification_result(found: Sequence[Verification], target: Target, *, what: 
     )
 
 
-def _run_rows(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    for row in document["results"]:
+def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
+    from patchmode.store.run_rows import run_to_document
+
+    for row in map(as_values, run_to_document(report, target).results):
         error, verification = row["error"] or {}, row["verification"] or {}
         told = {name: error.get(name) for name in ("code", "message", "advice")}
         yield {**row, **told, "verified": verification.get("verified")}

@@ -4,7 +4,7 @@ Must not: know the reports; a document is what the published schema says, a row 
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from patchmode.errors import UsageError
@@ -47,11 +47,62 @@ def check_expression(expression: str) -> None:
 
 
 def write_json(document: Any, stream: TextIO) -> None:
-    """Write a document, indented by two."""
+    """Write a document, indented by two; the rows of a report one by one, so that its text is never held as a whole."""
+    stream.writelines(indented(document))
+    stream.write("\n")
+
+
+def indented(document: Any) -> Iterator[str]:
+    """A document's text, indented by two, in pieces; empty values are `{}` and `[]`.
+
+    Args:
+        document: JSON values, or a struct that msgspec encodes.
+    """
+    members = _members_of(document)
+    if not members:
+        yield _laid_out(document, "")
+        return
+    mark = "{"
+    for name, value in members:
+        yield f"{mark}\n  {_laid_out(name, '')}: "
+        if isinstance(value, list | tuple) and value:
+            yield from _rows(value)
+        else:
+            yield _laid_out(value, "  ")
+        mark = ","
+    yield "\n}"
+
+
+def _rows(values: Iterable[Any]) -> Iterator[str]:
+    mark = "["
+    for value in values:
+        yield f"{mark}\n    {_laid_out(value, '    ')}"
+        mark = ","
+    yield "\n  ]"
+
+
+def _laid_out(value: Any, margin: str) -> str:
     import msgspec
 
-    stream.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    stream.write("\n")
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    # A line feed inside a text is escaped, so that these are all between members.
+    return text.replace("\n", f"\n{margin}") if margin else text
+
+
+def _members_of(document: Any) -> list[tuple[str, Any]] | None:
+    """What an object holds, in order; None: it is no object, or one that only msgspec knows how to write."""
+    import msgspec
+
+    if isinstance(document, dict):
+        return list(document.items()) if all(type(name) is str for name in document) else None
+    if not isinstance(document, msgspec.Struct):
+        return None
+    config = document.__struct_config__
+    if config.array_like or config.tag is not None or config.omit_defaults:
+        return None
+    names = zip(document.__struct_encode_fields__, document.__struct_fields__, strict=True)
+    held = [(shown, getattr(document, name)) for shown, name in names]
+    return [(shown, value) for shown, value in held if value is not msgspec.UNSET]
 
 
 def write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:

@@ -5,7 +5,7 @@ may not hold; `plan_checks` has those rules.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -79,6 +79,15 @@ def encode_plan(plan: Plan) -> tuple[bytes, str]:
     """
     digest = seal_plan(plan).digest
     return b"".join(indented_pieces(plan, digest)), digest
+
+
+def plan_pieces(plan: Plan) -> Iterator[bytes]:
+    """The same content in pieces, none of them larger than a few documents.
+
+    Raises:
+        BrokenPlanError, StorageError: as `encode_plan`.
+    """
+    return buffered(indented_pieces(plan, seal_plan(plan).digest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from patchmode.errors import UsageError
 from patchmode.reports import published
 from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
-from patchmode.reports.machine_formats import check_expression, select, write_csv, write_json, write_jsonl
+from patchmode.reports.machine_formats import check_expression, indented, select, write_csv, write_json, write_jsonl
 from patchmode.reports.paint import Paint, printable
 
 TEXT = st.text(max_size=30)
@@ -135,3 +136,40 @@ def test_the_published_schemas_are_current() -> None:
     """They are made from the structs; `python -m patchmode.reports.published` writes them anew."""
     rendered = published.render_schemas()
     assert {path.name: path.read_text(encoding="utf-8") for path in published.FOLDER.glob("*.json")} == rendered
+
+
+class _Row(msgspec.Struct, kw_only=True, rename="camel"):
+    """A report's row, with a member that may be left out."""
+
+    some_text: str
+    inner: dict[str, object]
+    left_out: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Report(msgspec.Struct, kw_only=True, rename="camel"):
+    """A report as its published struct."""
+
+    all_rows: tuple[_Row, ...]
+    notes: tuple[str, ...]
+    also: int | msgspec.UnsetType = msgspec.UNSET
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=15,
+)
+
+
+@given(document=JSON)
+def test_json_in_pieces_is_the_json_of_the_whole(document: object) -> None:
+    whole = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    assert "".join(indented(document)) == whole
+
+
+@given(texts=st.lists(TEXT, max_size=3), inner=st.dictionaries(TEXT, JSON, max_size=3), also=st.booleans())
+def test_a_struct_in_pieces_is_the_json_of_the_whole(texts: list[str], inner: dict[str, object], also: bool) -> None:
+    rows = tuple(_Row(some_text=text, inner=inner) for text in texts)
+    report = _Report(all_rows=rows, notes=tuple(texts), also=1 if also else msgspec.UNSET)
+    whole = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+    assert "".join(indented(report)) == whole
