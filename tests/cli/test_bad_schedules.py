@@ -107,7 +107,7 @@ ROWS = [
         "parked",
         everywhere(),
         "never",
-        "unknown",
+        "noWindow",
     ),
     Row(
         "two assignments that name the same configuration",

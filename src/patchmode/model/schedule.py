@@ -227,6 +227,8 @@ class RunForecast(StrEnum):
     """The prerequisite is not met, or something else about the machine lets the run fail."""
     MISSED = "missed"
     """The machine is off: it is not patched in that window."""
+    NO_WINDOW = "noWindow"
+    """No window will come: the schedule has expired, never comes, or does not exist."""
     UNKNOWN = "unknown"
 
 

@@ -56,6 +56,12 @@ class Member:
         """Whether it is known to be a member."""
         return self.hit.doubt is None
 
+    @property
+    def result(self) -> RunForecast:
+        """What becomes of it; whether it is a member counts only where a window may come."""
+        is_told = self.is_certain or self.forecast.result is RunForecast.NO_WINDOW
+        return self.forecast.result if is_told else RunForecast.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
@@ -91,8 +97,8 @@ class ScheduleView:
 
 
 def forecast_counts(members: tuple[Member, ...]) -> Mapping[RunForecast, int]:
-    """How many members run, fail, are missed, or are unknown, every kind present; those in doubt are unknown."""
-    found = Counter(member.forecast.result if member.is_certain else RunForecast.UNKNOWN for member in members)
+    """How many members run, fail, are missed, have no window or are unknown, every kind present."""
+    found = Counter(member.result for member in members)
     return {kind: found[kind] for kind in RunForecast}
 
 

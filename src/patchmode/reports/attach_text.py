@@ -80,10 +80,11 @@ def member_lines(members: Sequence[Member], *, paint: Paint) -> Iterator[str]:
         RunForecast.RUNS: ("will run", "good"),
         RunForecast.FAILS: ("will fail", "bad"),
         RunForecast.MISSED: ("will be missed", "warn"),
+        RunForecast.NO_WINDOW: ("no window will come", "warn"),
         RunForecast.UNKNOWN: ("not known", "warn"),
     }
     for kind, (word, meaning) in words.items():
-        chosen = [one for one in members if (one.forecast.result if one.is_certain else RunForecast.UNKNOWN) is kind]
+        chosen = [one for one in members if one.result is kind]
         if not chosen:
             continue
         yield paint(meaning, f"  {word} ({counts[kind]:,})")

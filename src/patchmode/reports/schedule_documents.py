@@ -54,6 +54,7 @@ class ForecastCounts(_Edge, frozen=True):
     runs: int
     fails: int
     missed: int
+    no_window: int
     unknown: int
 
 
@@ -330,7 +331,8 @@ def next_document(calendar: Calendar) -> ScheduleNextDocument:
 def next_rows(calendar: Calendar) -> Iterable[Mapping[str, Any]]:
     """One flat row a window, for CSV."""
     for entry in calendar.entries:
-        counts = {kind.value: number for kind, number in forecast_counts(entry.members).items()}
+        counts = {str(kind): number for kind, number in forecast_counts(entry.members).items()}
+        del counts[RunForecast.NO_WINDOW]
         yield {
             "startsAt": entry.window.starts_at,
             "endsAt": entry.window.ends_at,
@@ -436,7 +438,7 @@ def _next_row(following: NextWindow) -> WindowRow | None:
 
 
 def _counts(members: tuple[Member, ...]) -> ForecastCounts:
-    return ForecastCounts(**{kind.value: number for kind, number in forecast_counts(members).items()})
+    return ForecastCounts(**{kind.name.lower(): number for kind, number in forecast_counts(members).items()})
 
 
 def _scope_row(scope: DynamicScope) -> DynamicScopeRow:

@@ -29,6 +29,7 @@ _MEANING = {
     RunForecast.RUNS: "good",
     RunForecast.FAILS: "bad",
     RunForecast.MISSED: "warn",
+    RunForecast.NO_WINDOW: "warn",
     RunForecast.UNKNOWN: "warn",
 }
 _SEVERITY = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
@@ -269,13 +270,14 @@ def _verb(kind: RunForecast) -> str:
         RunForecast.RUNS: "will run",
         RunForecast.FAILS: "will fail",
         RunForecast.MISSED: "will be missed",
+        RunForecast.NO_WINDOW: "no window will come",
         RunForecast.UNKNOWN: "not known",
     }
     return verbs[kind]
 
 
 def _member_row(member: Member) -> Sequence[Cell | str]:
-    result = member.forecast.result if member.is_certain else RunForecast.UNKNOWN
+    result = member.result
     return [
         member.machine.id.resource_group,
         member.machine.name,

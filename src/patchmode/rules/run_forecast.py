@@ -20,6 +20,7 @@ from patchmode.rules.settings_patch import is_platform_mode
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 _ARC_AWAY = frozenset({"disconnected", "expired"})
+_NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _AGENT_SILENT = "not ready"
 TOO_SHORT = "window-too-short"
 """The one rule behind a failing run that is the configuration's own; the others are the machine's."""
@@ -34,8 +35,8 @@ def forecast(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit)
         hit: the configuration. Whether the machine is a member for certain is not looked at.
 
     Returns:
-        `UNKNOWN` where no window is known to come, and where no source says what the service does. The reason is half a
-        sentence, ready to follow a comma.
+        `NO_WINDOW` where certainly none comes, `UNKNOWN` where none is known to, and where no source says what the
+        service does. The reason is half a sentence, ready to follow a comma.
     """
     for judge in _JUDGES:
         found = judge(settings, machine, hit)
@@ -54,7 +55,8 @@ def _no_window(settings: PatchSettings | None, machine: Machine, hit: ScheduleHi
     del settings, machine
     if hit.next.timing is Timing.COMING:
         return None
-    return Forecast(RunForecast.UNKNOWN, hit.next.because or "no window is known to come", hit.next.rule)
+    result = RunForecast.NO_WINDOW if hit.next.timing in _NEVER_RUN else RunForecast.UNKNOWN
+    return Forecast(result, hit.next.because or "no window is known to come", hit.next.rule)
 
 
 def _undocumented(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:

@@ -56,6 +56,7 @@ async def test_the_list_counts_members_and_tells_what_is_not_listed() -> None:
         "runs": 2,
         "fails": 2,
         "missed": 0,
+        "noWindow": 0,
         "unknown": 1,
     }
     assert view.next.window is not None
@@ -64,6 +65,16 @@ async def test_the_list_counts_members_and_tells_what_is_not_listed() -> None:
     text = "\n".join(list_lines(found, paint=Paint()))
     assert "rg     nightly   2030-02-01 03:00  02-01 03:00  2       2+1?" in text
     assert "1 configuration of other maintenance scopes patch no guests" in text
+
+
+async def test_members_of_a_schedule_without_windows_are_not_called_unknown() -> None:
+    """Audit says parked; whether a machine is in doubt does not matter where nothing comes."""
+    double = fleet()
+    window = WindowRule("2020-01-01 03:00", "2021-01-01 00:00", "02:00", "UTC", "Day")
+    double.schedules.configurations[0] = configuration(schedule_id(), window)
+    (view,) = (await list_schedules(double, clock=CLOCK)).schedules
+    assert {kind.value: count for kind, count in view.forecasts.items() if count} == {"noWindow": 5}
+    assert {member.forecast.rule for member in view.members} == {"schedule-expired"}
 
 
 async def test_the_list_of_one_subscription() -> None:
