@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from patchmode.errors import UsageError
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import MaintenanceConfiguration
+from patchmode.model.schedule import MaintenanceConfiguration, ScheduleBook
 
 TYPE = "microsoft.maintenance/maintenanceconfigurations"
 _LIST = "`patchmode schedule list` shows those you can see."
@@ -60,6 +60,38 @@ def nearest(name: str, known: Iterable[MaintenanceConfiguration]) -> str:
     names = {entry.name.casefold(): entry.name for entry in known if entry.is_guest_patching}
     near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
     return f"Did you mean {names[near[0]]!r}?" if near else _LIST
+
+
+def raise_if_named_only(text: str, book: ScheduleBook) -> None:
+    """Say what is left of a configuration that is gone, or out of sight: the assignments that name it.
+
+    Args:
+        text: as a user gave it.
+        book: with every assignment that can be seen, and no configuration that the text means.
+
+    Raises:
+        UsageError: assignments or dynamic scopes name it.
+    """
+    attached = [one.configuration for one in book.assignments]
+    attached += [one.configuration for one in book.dynamic_scopes]
+    named = [one for one in attached if is_named(text, one)]
+    if not named:
+        return
+    still = "One assignment still names it" if len(named) == 1 else f"{len(named):,} assignments still name it"
+    raise UsageError(
+        f"You see no maintenance configuration {named[0]}: it does not exist, or you cannot read it. {still}.",
+        advice="`patchmode schedule check` says where, and how to take them off.",
+    )
+
+
+def is_named(text: str, identifier: ResourceId) -> bool:
+    """Whether a text is the id of a configuration, its name, or `group/name`."""
+    wanted = text.strip().rstrip("/").casefold()
+    return wanted in {
+        identifier.key,
+        identifier.name.casefold(),
+        f"{identifier.resource_group}/{identifier.name}".casefold(),
+    }
 
 
 def _by_name(name: str, known: tuple[MaintenanceConfiguration, ...]) -> MaintenanceConfiguration:

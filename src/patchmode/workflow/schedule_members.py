@@ -12,7 +12,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ScheduleBook
 from patchmode.rules.memberships import ScheduleIndex
-from patchmode.workflow.configurations import checked, named_configuration, nearest
+from patchmode.workflow.configurations import checked, named_configuration, nearest, raise_if_named_only
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
@@ -100,6 +100,9 @@ async def _raise_what_hides(azure: Azure, readable: Sequence[str]) -> None:
 
 
 async def _find(azure: Azure, text: str, book: ScheduleBook, notes: list[str]) -> tuple[ScheduleBook, ResourceId]:
+    is_id = text.startswith("/")
+    if not is_id and not any(entry.name.casefold() == text.casefold() for entry in book.configurations):
+        raise_if_named_only(text, book)
     wanted = named_configuration(text, book.configurations)
     if any(entry.id == wanted for entry in book.configurations):
         return book, wanted

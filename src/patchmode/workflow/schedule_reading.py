@@ -25,7 +25,7 @@ from patchmode.model.scope import Scope
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import forecast
 from patchmode.rules.schedule_words import scope_text, window_text
-from patchmode.workflow.configurations import nearest
+from patchmode.workflow.configurations import is_named, nearest, raise_if_named_only
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.schedules import read_schedules
@@ -158,23 +158,9 @@ def find_configuration(text: str, book: ScheduleBook) -> MaintenanceConfiguratio
             f"{len(matching)} configurations are named {text!r}: {', '.join(str(one.id) for one in matching)}.",
             advice="Give the id, or GROUP/NAME.",
         )
-    _raise_if_named_only(text, book)
+    raise_if_named_only(text, book)
     advice = nearest(text.rpartition("/")[2], book.configurations)
     raise UsageError(f"You see no maintenance configuration {text!r}.", advice=advice)
-
-
-def _raise_if_named_only(text: str, book: ScheduleBook) -> None:
-    """A configuration that is gone, or out of sight, lives on in the assignments that name it."""
-    attached = [one.configuration for one in book.assignments]
-    attached += [one.configuration for one in book.dynamic_scopes]
-    named = [one for one in attached if _is_named(text, one)]
-    if not named:
-        return
-    still = "One assignment still names it" if len(named) == 1 else f"{len(named):,} assignments still name it"
-    raise UsageError(
-        f"You see no maintenance configuration {named[0]}: it does not exist, or you cannot read it. {still}.",
-        advice="`patchmode schedule check` says where, and how to take them off.",
-    )
 
 
 def configuration_id(text: str) -> ResourceId | None:
@@ -224,13 +210,4 @@ async def read_configuration(azure: Azure, text: str) -> MaintenanceConfiguratio
 
 
 def _names(text: str, configuration: MaintenanceConfiguration) -> bool:
-    return _is_named(text, configuration.id)
-
-
-def _is_named(text: str, identifier: ResourceId) -> bool:
-    wanted = text.strip().rstrip("/").casefold()
-    return wanted in {
-        identifier.key,
-        identifier.name.casefold(),
-        f"{identifier.resource_group}/{identifier.name}".casefold(),
-    }
+    return is_named(text, configuration.id)

@@ -208,6 +208,16 @@ async def test_a_deleted_configuration_that_is_still_assigned_is_told() -> None:
         await taken(azure, Scope(schedules=(str(gone),)))
 
 
+async def test_the_name_of_a_deleted_configuration_gets_the_same_hint() -> None:
+    """The nearest other name would lead astray."""
+    gone = configuration_id("weekley", subscription=ALPHA)
+    azure = AzureDouble([machine("vm1")], schedules=schedules(assigned("vm1", to=gone)))
+    with pytest.raises(UsageError, match="it does not exist, or you cannot read it") as caught:
+        await taken(azure, Scope(schedules=("Weekley",)))
+    assert "One assignment still names it" in caught.value.message
+    assert "schedule check" in str(caught.value.advice)
+
+
 async def test_a_configuration_too_young_for_resource_graph_is_read_from_its_provider() -> None:
     """Just created and attached: its members are there already."""
     double = schedules(assigned("vm1"))
