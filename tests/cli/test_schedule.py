@@ -164,6 +164,8 @@ def test_detach_keeps_locks_and_says_so(program: Program) -> None:
         unlock(program)
         assert document(program, *args)["counts"]["detached"] == 1
     assert document(program, *args)["counts"]["unchanged"] == 1
+    told = "Nothing will be detached: no machine loses rg-app/mc-nightly. 1 machine has no assignment of it."
+    assert told in program(*args).err
 
 
 def test_an_orphan_is_detached_as_check_says(program: Program) -> None:

@@ -62,7 +62,9 @@ def write_machines(
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
     state = "it already" if is_attach else "no assignment of it"
     already = f" {plural(there, 'machine')} {_have(there)} {state}." if there else ""
-    say(f"{verb} {where} {preposition} {plural(count, 'machine')}.{already}", settings)
+    nothing = "attached: no machine gets" if is_attach else "detached: no machine loses"
+    something = f"{verb} {where} {preposition} {plural(count, 'machine')}."
+    say(f"{something if count else f'Nothing will be {nothing} {where}.'}{already}", settings)
     if count:
         question = f"{verb} {preview.configuration.name} {preposition} {plural(count, 'machine')}?"
         ask_for_count(question, count, f"{verb.lower()}es {plural(count, 'machine')}", yes=yes)
