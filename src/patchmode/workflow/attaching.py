@@ -25,8 +25,6 @@ from patchmode.workflow.together import all_of
 
 AT_ONCE = 8
 """Machines under way at the same time; the wire's own throttle bounds their rate."""
-TRIES = 2
-"""Writes of one assignment at most, where answers are lost."""
 REPEAT = "repeat the command"
 _ADVICE = {
     "unsupportedresourceoperation": "Make the machine ready first: patchmode apply --then-attach.",
@@ -49,7 +47,7 @@ async def attach_one(
     Steps:
         1. read the machine, where Resource Graph described it;
         2. refuse what would fail, see that it is not attached already, under whatever name;
-        3. PUT the assignment; where the answer is lost, look, and send it again: it is safe to repeat;
+        3. PUT the assignment, which the wire repeats where answers are lost; where they all are, look;
         4. read the machine's assignments.
 
     Args:
@@ -182,7 +180,10 @@ async def written(
     again: str = REPEAT,
     unsent: str | None = None,
 ) -> AttachResult:
-    """Write, repeating where the answer was lost, and read back.
+    """Write, and read back.
+
+    The wire has repeated a write whose answers were lost as often as it may. Here it is looked at and not begun again,
+    so that a service in trouble gets no multiple of that.
 
     Args:
         identifier: of the machine or dynamic scope.
@@ -196,26 +197,24 @@ async def written(
     Raises:
         SignInError: the service no longer knows who asks.
     """
-    lost: RequestError | None = None
-    for _ in range(TRIES):
-        try:
-            request_id = await write()
-        except MaybeAppliedError as error:
-            lost = error
-            if not await _seen(as_wanted):
-                continue
-            return AttachResult(identifier, end, assignment=name, request_id=error.request_id)
-        except RequestError as error:
-            return _failed(identifier, name, error, lost, unsent if unsent and _was_unsent(error, lost) else again)
-        return replace(await _checked(identifier, name, end, as_wanted), request_id=request_id)
-    assert lost is not None  # noqa: S101 - every other way out of the loop returns
+    try:
+        request_id = await write()
+    except MaybeAppliedError as lost:
+        if await _seen(as_wanted):
+            return AttachResult(identifier, end, assignment=name, request_id=lost.request_id)
+        return _unknown(identifier, name, lost, again)
+    except RequestError as error:
+        return _failed(identifier, name, error, unsent if unsent and isinstance(error, NotSentError) else again)
+    return replace(await _checked(identifier, name, end, as_wanted), request_id=request_id)
+
+
+def _unknown(identifier: str, name: str, lost: RequestError, again: str) -> AttachResult:
+    advice = f"{_sentence(again)}: what already stands is left alone."
     return AttachResult(
         identifier,
         AttachEnd.UNKNOWN,
         assignment=name,
-        error=MachineError(
-            lost.code, lost.message, True, f"{_sentence(again)}: what already stands is left alone.", lost.status
-        ),
+        error=MachineError(lost.code, lost.message, True, advice, lost.status),
         request_id=lost.request_id,
         correlation_id=lost.correlation_id,
     )
@@ -295,24 +294,18 @@ async def _checked(
     return AttachResult(identifier, AttachEnd.MISMATCH, assignment=name, error=error)
 
 
-def _was_unsent(error: RequestError, lost: RequestError | None) -> bool:
-    return lost is None and isinstance(error, NotSentError)
-
-
 def _sentence(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _failed(identifier: str, name: str, error: RequestError, lost: RequestError | None, again: str) -> AttachResult:
+def _failed(identifier: str, name: str, error: RequestError, again: str) -> AttachResult:
     if is_signed_out(error):
         raise signed_out(error) from error
-    end = AttachEnd.NOT_SENT if _was_unsent(error, lost) else AttachEnd.FAILED
-    advice = _advice(error, again)
     return AttachResult(
         identifier,
-        AttachEnd.UNKNOWN if lost else end,
+        AttachEnd.NOT_SENT if isinstance(error, NotSentError) else AttachEnd.FAILED,
         assignment=name,
-        error=MachineError(error.code, error.message, lost is not None, advice, error.status),
+        error=MachineError(error.code, error.message, False, _advice(error, again), error.status),
         request_id=error.request_id,
         correlation_id=error.correlation_id,
     )

@@ -9,9 +9,12 @@ from azure.core.exceptions import ServiceRequestError
 from tests.unit.arm.scripted import ENDPOINT, Scripted, Wire, answer, wire
 
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
+from patchmode.arm.pipeline import Patience
 from patchmode.errors import ForbiddenError, MaybeAppliedError, RejectedError, UnsafeError
+from patchmode.model.attachment import AttachEnd
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter
+from patchmode.workflow.attaching import written
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web"
@@ -252,3 +255,20 @@ async def test_unknown_members_of_a_filter_are_never_dropped() -> None:
             SUBSCRIPTION, None, "nightly", NIGHT, ScopeFilter(unknown=("availabilityZones",))
         )
     assert asked(made) == []
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_lasting_trouble_is_not_multiplied(status: int) -> None:
+    """The wire has repeated the write as often as it may; who asked for it looks, and does not begin again."""
+    writing, reading = wire(answer(status)), wire(ok({"value": []}))
+
+    async def write() -> str | None:
+        return (await MaintenanceWriter(writing.channel).attach(VM, "westeurope", "nightly", NIGHT)).request_id
+
+    async def stands() -> bool:
+        return bool(await MaintenanceReader(reading.channel).assignments_on(VM))
+
+    result = await written(str(VM), "nightly", AttachEnd.ATTACHED, write, stands)
+    assert result.result is AttachEnd.UNKNOWN
+    assert [method for method, *_ in writing.transport.asked] == ["PUT"] * Patience().tries
+    assert [method for method, *_ in reading.transport.asked] == ["GET"]

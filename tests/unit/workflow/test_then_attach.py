@@ -143,7 +143,7 @@ def test_name_that_holds_another_configuration_is_not_overwritten() -> None:
     ("fault", "end"),
     [
         ("lost-after", AttachEnd.ATTACHED),
-        ("lost-before", AttachEnd.ATTACHED),
+        ("lost-before", AttachEnd.UNKNOWN),
         ("not-sent", AttachEnd.NOT_SENT),
         ("LinkedAuthorizationFailed:403", AttachEnd.FAILED),
     ],
