@@ -7,6 +7,7 @@ resource group) and Resource Graph (recorded exchanges), so ids are never compar
 """
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -62,10 +63,11 @@ class ResourceId:
         canonical = stripped.rstrip("/")
         return cls(
             text=canonical,
-            subscription_id=match["subscription"].lower(),
-            resource_group=match["group"],
-            namespace=match["namespace"],
-            type="/".join(segments[::2]),
+            # One copy of what thousands of machines share.
+            subscription_id=sys.intern(match["subscription"].lower()),
+            resource_group=sys.intern(match["group"]),
+            namespace=sys.intern(match["namespace"]),
+            type=sys.intern("/".join(segments[::2])),
             name=segments[-1],
             key=canonical.casefold(),
         )

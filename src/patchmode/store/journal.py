@@ -88,8 +88,9 @@ class Journal:
         Raises:
             StorageError: the file is damaged.
         """
-        rows = self._query("SELECT change, step, at, detail FROM step WHERE step NOT IN (?, ?) ORDER BY seq", *STEPS)
-        return self._folded(lambda: fold(self._plan.changes, rows))
+        statement = "SELECT change, step, at, detail FROM step WHERE step NOT IN (?, ?) ORDER BY change, seq"
+        # Row by row: a large run has several hundred thousand.
+        return self._folded(lambda: fold(self._plan.changes, self._connected().execute(statement, STEPS)))
 
     def attachments(self) -> Sequence[AttachmentEntry]:
         """Every attachment or detachment of the plan, in plan order.
@@ -103,6 +104,8 @@ class Journal:
     def _folded(self, fold_rows: Callable[[], Sequence[Entry]]) -> Sequence[Entry]:
         try:
             return fold_rows()
+        except sqlite3.Error as error:
+            raise failed(f"could not read the run's journal {self._path}", error) from error
         except (msgspec.DecodeError, IndexError) as error:
             msg = f"the run's journal {self._path} is damaged: {error}."
             raise StorageError(

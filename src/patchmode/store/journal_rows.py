@@ -113,18 +113,27 @@ def verified_row(change: int, verification: Verification, *, at: datetime) -> St
 
 
 def fold(changes: Iterable[Change], rows: Iterable[tuple[int, str, float, bytes]]) -> tuple[JournalEntry, ...]:
-    """What a journal's rows, in the order they were written, say of each change of the plan.
+    """What a journal's rows, change by change and each change's in the order they were written, say of a plan.
 
     A change that was intended again after it had ended (taken up by a later resume) is at its latest step; what an
     earlier attempt ended with no longer counts.
 
     Raises:
-        msgspec.DecodeError: a row is damaged.
+        msgspec.DecodeError: a row is damaged. IndexError: it is of no change of the plan.
     """
-    folds = [_Fold(change) for change in changes]
-    for change, step, at, detail in rows:
-        folds[change].take(step, datetime.fromtimestamp(at, UTC), detail)
-    return tuple(one.entry() for one in folds)
+    entries: list[JournalEntry] = []
+    waiting = iter(rows)
+    row = next(waiting, None)
+    for place, change in enumerate(changes):
+        one = _Fold(change)
+        while row is not None and row[0] == place:
+            one.take(row[1], datetime.fromtimestamp(row[2], UTC), row[3])
+            row = next(waiting, None)
+        entries.append(one.entry())
+    if row is not None:
+        msg = f"a step of change {row[0]}, and the plan has {len(entries)}"
+        raise IndexError(msg)
+    return tuple(entries)
 
 
 class _Fold:
