@@ -43,6 +43,8 @@ class Story:
     """Global options to hand on to every command."""
     began: float = field(default_factory=time.monotonic)
     step: int = 0
+    begins: bool = True
+    """Whether nothing has been told since the step's title."""
 
     def tell(self) -> None:
         """Tell the whole story.
@@ -143,6 +145,10 @@ class Story:
         base = self.folder / "base.json"
         base.write_text(json.dumps(self._json("audit", "--all", expected=Exit.FINDINGS)), encoding="utf-8")
         rest.set_back(machine)
+        self._say(
+            "The emulated Azure's clock stands more than a day ahead since the last night, so it dates its record of "
+            "the change after our own look."
+        )
         self._run("watch", "--all", "--once", "--baseline", "base.json", expected=Exit.FINDINGS)
 
     def _rolled_back(self, rest: Rest, machine: str, before: Any) -> None:
@@ -189,9 +195,11 @@ class Story:
         click.echo()
         click.echo(self.paint("strong", f"── {self.step}. {text}"))
         click.echo()
+        self.begins = True
         sys.stdout.flush()
 
     def _say(self, text: str) -> None:
+        self.begins = False
         for line in wrapped(text, paint=self.paint):
             click.echo(line)
 
@@ -202,6 +210,9 @@ class Story:
     def _run(self, *args: str, expected: Exit | Sequence[Exit], shown: bool = True) -> str:
         """Run one command of patchmode in a process of its own; its output is shown, or returned."""
         if shown:
+            if not self.begins:
+                click.echo()
+            self.begins = False
             words = [f"'{_name(arg)}'" if arg.startswith("/") else arg for arg in args]
             click.echo(self.paint("strong", f"$ patchmode {' '.join(words)}"))
             sys.stdout.flush()
