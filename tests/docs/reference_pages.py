@@ -1,6 +1,6 @@
 """The generated pages of the reference: `python -m tests.docs.reference_pages` (`make docs`) writes them anew.
 
-Must not: say anything that the programs' own help does not say.
+Must not: say anything that the programs' own help, or the fault matrix of the tests, does not say.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from tests.docs.pages import DOCS
+from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
 from patchmode.cli.main import COMMANDS, program
@@ -101,7 +102,7 @@ def _prose(text: str | None) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-RENDERED = {DOCS / "reference" / "cli.md": render_cli}
+RENDERED = {DOCS / "reference" / "cli.md": render_cli, DOCS / "reference" / "faults.md": render_faults}
 
 
 def write_pages(pages: Iterable[Path] = RENDERED) -> None:

@@ -135,15 +135,15 @@ WITHOUT_SENSE: dict[tuple[str, Column], str] = {
     (DISABLED, Column.GRAPH): "a query names no subscription in its path, and a disabled one can be read",
     **{(LAG, column): _FROM_THE_PROVIDER for column in Column if column is not Column.GRAPH},
     **{(PAGES, column): _ONE_ANSWER for column in Column if column not in (Column.LIST, Column.WATCH)},
-    (PAGES, Column.GRAPH): "the emulator's queries, like these small fleets, have one page of 1,000 rows",
+    (PAGES, Column.GRAPH): "the answer for so small a fleet is one page",
     **{
         (row, column): reason
         for row in (DISK, TERM, KILL, JUMPS)
         for column, reason in _AT_A_JOURNAL_STEP.items()
         if (row, column) != (JUMPS, Column.POLL)
     },
-    (TERM, Column.DELETE): "a rollback attaches nothing and stops at the same places: see the assignment PUT",
-    (KILL, Column.DELETE): "its journal's steps are those of attaching: see the assignment PUT",
+    (TERM, Column.DELETE): "it breaks off at the steps at which a full disk does",
+    (KILL, Column.DELETE): "it breaks off at the steps at which a full disk does",
 }
 """(row, column) → why it is not run."""
 

@@ -1,7 +1,7 @@
 """One small fleet, carried through plan, apply and rollback while a fault strikes, and then to its end without it."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -247,7 +247,10 @@ class _Stage:
 
 
 def ends_of(report: RunReport) -> tuple[dict[str, str], dict[str, str]]:
-    """Machine → how its change ended, and how its attachment ended."""
+    """Machine → how its change ended, and how its attachment ended; the counts add up to the scope."""
+    counts = asdict(report.counts)
+    assert counts.pop("verified") <= report.counts.applied
+    assert counts.pop("scope") == sum(counts.values())
     changes = {one.id.name: _told(one.result.value, one.error) for one in report.results}
     schedules = {one.id.rpartition("/")[2]: _told(one.result.value, one.error) for one in report.attachments}
     return changes, schedules
