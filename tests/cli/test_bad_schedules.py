@@ -85,7 +85,7 @@ ROWS = [
         "mc-nightly",
         "assignment-orphaned",
         "parked",
-        frozenset({SHOW, CHECK}),
+        everywhere(),
         "none is attached",
         None,
     ),

@@ -27,6 +27,7 @@ from patchmode.model.schedule import (
     Window,
 )
 from patchmode.rules.dynamic_scope import Facts, Handle, Match, PreparedScope, prepared
+from patchmode.rules.moved_machines import LeftBehind
 from patchmode.rules.recurrence import next_window, windows_between
 from patchmode.rules.schedule_limits import SCOPE_LIMIT, Limits
 from patchmode.rules.window_reading import duration_of
@@ -76,6 +77,7 @@ class ScheduleIndex:
         now: datetime,
         machines: Sequence[Machine] = (),
         crowded: frozenset[str] = frozenset(),
+        left_behind: LeftBehind | None = None,
     ) -> None:
         """Index a book.
 
@@ -85,9 +87,11 @@ class ScheduleIndex:
             machines: all that were read, by which dynamic scopes are counted: of one that takes in more than 1,000 it
                 is stated nowhere which machines Azure takes, so the membership of each is in doubt. Empty: not counted.
             crowded: dynamic scopes that are known to be such, by their keys (`crowded` of another index).
+            left_behind: machines that were perhaps moved, with what was left behind; None: nobody looked.
         """
         self.book = book
         self.now = now
+        self.left_behind: LeftBehind = left_behind or {}
         self._configurations = {entry.id: entry for entry in book.configurations}
         self._next: dict[ResourceId, NextWindow] = {}
         self._windows: dict[ResourceId, tuple[Window, ...]] = {}

@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (
     Rule("schedules-same-trigger", "two schedules start at the same instant: only one fires", _WARNS),
     Rule("schedules-overlap", "windows of two schedules overlap", _WARNS),
     Rule("assigned-twice", "two assignments name the same schedule for the machine", _NOTES),
-    Rule("assignment-orphaned", "the assignment's machine was moved or is gone", _WARNS),
+    Rule("assignment-orphaned", "the assignment's machine was moved or is gone", (*_WARNS, *_NOTES)),
     Rule("wrong-maintenance-scope", "the configuration does not patch guests", _BLOCKS),
     Rule("assignment-name-taken", "an assignment of that name attaches another configuration", _BLOCKS),
     Rule("schedule-hits-nothing", "the configuration reaches no machine", _WARNS),

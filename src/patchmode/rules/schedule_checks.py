@@ -5,6 +5,7 @@ Must not: resolve memberships or windows; the index does.
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from shlex import quote
 
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine, MachineKind
@@ -49,12 +50,37 @@ def schedule_reasons(
     Returns:
         Empty where no schedule is known or nothing is wrong. No reason blocks.
     """
+    moved = list(_moved(machine, index))
     if not schedules.hits:
-        return ()
-    found = [reason for hit in schedules.hits for reason in _of_hit(machine, hit, index)]
+        return tuple(moved)
+    found = [*moved]
+    found += [reason for hit in schedules.hits for reason in _of_hit(machine, hit, index)]
     found += _unprepared(machine, schedules)
     found += _meetings(schedules.certain, index)
     return tuple(sorted(found, key=lambda reason: RULE_ORDER[reason.rule]))
+
+
+def _moved(machine: Machine, index: ScheduleIndex | None) -> Iterator[Reason]:
+    """A machine of this name is gone elsewhere, and its assignments stand there still."""
+    left = () if index is None else index.left_behind.get(machine.id, ())
+    if not left:
+        return
+    old = left[0].machine
+    names = ", ".join(sorted({f"'{entry.configuration.name}'" for entry in left}))
+    place = f"resource group {old.resource_group}"
+    if old.subscription_id != machine.id.subscription_id:
+        place += f" of subscription {old.subscription_id}"
+    yield Reason(
+        "assignment-orphaned",
+        Severity.NOTES,
+        f"No schedule is assigned to the machine here, but {names} to one of its name in {place}, where you see none: "
+        "if it was moved from there, its assignments did not come along.",
+        ", ".join(f"{entry.machine}, assignment '{entry.name}'" for entry in left),
+        "\n".join(
+            f"patchmode schedule attach {quote(str(entry.configuration))} --ids {quote(str(machine.id))}"
+            for entry in left
+        ),
+    )
 
 
 def _of_hit(machine: Machine, hit: ScheduleHit, index: ScheduleIndex | None) -> Iterator[Reason]:

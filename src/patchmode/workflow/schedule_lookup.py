@@ -3,12 +3,15 @@
 Must not: decide. Called by audit, plan and explain, once a command.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from patchmode.errors import RequestError
 from patchmode.model.machine import Machine
+from patchmode.model.schedule import ScheduleBook
 from patchmode.rules.memberships import ScheduleIndex
-from patchmode.workflow.ports import Azure
+from patchmode.rules.moved_machines import LeftBehind, left_behind
+from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
 
@@ -25,4 +28,20 @@ async def look_up(azure: Azure, machines: Iterable[Machine], *, now: datetime) -
     """
     read = tuple(machines)
     subscriptions = {machine.id.subscription_id for machine in read}
-    return ScheduleIndex(await read_schedules(azure, subscriptions), now=now, machines=read)
+    book = await read_schedules(azure, subscriptions)
+    return ScheduleIndex(book, now=now, machines=read, left_behind=await _left_behind(azure, read, book))
+
+
+async def _left_behind(azure: Azure, machines: Sequence[Machine], book: ScheduleBook) -> LeftBehind:
+    """Machines that were perhaps moved; what stands outside the scope is asked for by its id, and only such."""
+    suspects = left_behind(machines, book.assignments)
+    places = {entry.machine for left in suspects.values() for entry in left}
+    if not places:
+        return suspects
+    scope = GraphScope(tuple(sorted({place.subscription_id for place in places})))
+    try:
+        pages = azure.graph.machines(scope, ids=sorted(map(str, places)))
+        standing = {machine.id async for page in pages for machine in page}
+    except RequestError:
+        return {}  # A hint only: whoever cannot look there says nothing of it.
+    return left_behind(machines, book.assignments, standing=standing)
