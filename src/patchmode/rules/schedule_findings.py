@@ -17,7 +17,6 @@ from patchmode.model.schedule import (
     DynamicScope,
     RunForecast,
     ScheduleBook,
-    ScheduleHit,
     Timing,
 )
 from patchmode.model.schedule_view import Member, ScheduleFinding, ScheduleView
@@ -207,20 +206,30 @@ def overlap_findings(views: Iterable[ScheduleView], index: ScheduleIndex) -> Ite
     Source: the troubleshooting articles: of two with the same start and the same updates one fires; of overlapping ones
     the second waits for the first.
     """
-    by_machine: dict[ResourceId, list[ScheduleHit]] = defaultdict(list)
-    for view in views:
+    pairs: dict[tuple[ResourceId, ResourceId], list[ResourceId]] = defaultdict(list)
+    for together, machines in _sets_of(views).items():
+        for pair in combinations(together, 2):
+            if index.clash(*pair) is not None:
+                pairs[pair] += machines
+    for pair, machines in sorted(pairs.items()):
+        clash = index.clash(*pair)
+        assert clash is not None  # noqa: S101 - only such pairs were kept
+        yield _overlap(*pair, clash, [str(machine) for machine in sorted(machines)])
+
+
+def _sets_of(views: Iterable[ScheduleView]) -> dict[tuple[ResourceId, ...], list[ResourceId]]:
+    """Sets of coming configurations, by id, that reach the same machines: most machines share a few."""
+    by_machine: dict[ResourceId, list[ResourceId]] = defaultdict(list)
+    for view in sorted(views, key=lambda view: view.configuration.id):
         if view.next.timing is Timing.COMING:
             for member in view.members:
                 if member.is_certain:
-                    by_machine[member.machine.id].append(member.hit)
-    pairs: dict[tuple[ResourceId, ResourceId], list[str]] = defaultdict(list)
-    for machine, hits in by_machine.items():
-        for left, right in combinations(sorted(hits, key=lambda hit: hit.configuration), 2):
-            pairs[left.configuration, right.configuration].append(str(machine))
-    for (left_id, right_id), machines in sorted(pairs.items()):
-        clash = index.clash(left_id, right_id)
-        if clash is not None:
-            yield _overlap(left_id, right_id, clash, machines)
+                    by_machine[member.machine.id].append(view.configuration.id)
+    by_set: dict[tuple[ResourceId, ...], list[ResourceId]] = defaultdict(list)
+    for machine, configurations in by_machine.items():
+        if len(configurations) > 1:
+            by_set[tuple(configurations)].append(machine)
+    return by_set
 
 
 def _overlap(left: ResourceId, right: ResourceId, clash: Clash, machines: Sequence[str]) -> ScheduleFinding:

@@ -7,6 +7,7 @@ from tests.unit.rules.builders import SUBSCRIPTION
 from tests.unit.rules.schedules import NOW, configuration, configuration_id, machine, member, view
 
 from patchmode.model.finding import Severity
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
     DynamicScope,
@@ -16,7 +17,7 @@ from patchmode.model.schedule import (
     WindowRule,
 )
 from patchmode.model.schedule_view import ScheduleView
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.memberships import Clash, ScheduleIndex
 from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
 
 BLOCKED = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
@@ -184,3 +185,21 @@ def test_commands_survive_being_copied() -> None:
         f"{detach} --ids '{odd}'",
         f"{detach} --dynamic 'ring 1' --subscription {SUBSCRIPTION} --resource-group 'rg-(old)'",
     ]
+
+
+@pytest.mark.parametrize("machines", [1, 40])
+def test_windows_are_compared_by_sets_of_schedules(machines: int) -> None:
+    """Ten thousand machines of the same three schedules cost what one does."""
+    asked: list[tuple[str, str]] = []
+
+    class Counting(ScheduleIndex):
+        def clash(self, one: ResourceId, other: ResourceId) -> Clash | None:
+            asked.append((one.name, other.name))
+            return super().clash(one, other)
+
+    names = ("a", "b", "c")
+    views = [view(*(member(f"vm{n:02}", schedule=name) for n in range(machines)), name=name) for name in names]
+    index = Counting(ScheduleBook(configurations=tuple(one.configuration for one in views)), now=NOW)
+    found = list(overlap_findings(views, index))
+    assert [len(one.subjects) for one in found] == [machines] * 3
+    assert len(asked) == 6
