@@ -69,13 +69,18 @@ def run_writing(work: Callable[[asyncio.Event], Awaitable[Outcome]], *, remark: 
 
 
 def _run(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    async def main() -> Outcome:
-        return await work()
+    outcomes: list[Outcome] = []
+
+    async def main() -> None:
+        # Not returned: when asyncio looks at the signal handlers at the end, Python writes out the main task, its result
+        # included, as text that nobody sees; a fleet's plan takes half a gigabyte of it.
+        outcomes.append(await work())
 
     try:
-        return asyncio.run(main())
+        asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    return outcomes[0]
 
 
 @contextmanager
