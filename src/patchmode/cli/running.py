@@ -72,7 +72,7 @@ def _run(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
     outcomes: list[Outcome] = []
 
     async def main() -> None:
-        # Not returned: when asyncio looks at the signal handlers at the end, Python writes out the main task, its result
+        # Not returned: when asyncio looks at the signal handlers at its end, Python writes out the main task, result
         # included, as text that nobody sees; a fleet's plan takes half a gigabyte of it.
         outcomes.append(await work())
 
