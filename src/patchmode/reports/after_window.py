@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-import msgspec
-
+from patchmode.json_edge import Edge
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.reports.audit_document import AuditTarget
 from patchmode.reports.columns import wrapped
@@ -33,11 +32,7 @@ _WORDS = {
 }
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class WindowResultRow(_Edge, frozen=True):
+class WindowResultRow(Edge, frozen=True):
     """One machine."""
 
     id: str
@@ -49,7 +44,7 @@ class WindowResultRow(_Edge, frozen=True):
     window_ends_at: datetime | None
 
 
-class AfterWindowDocument(_Edge, frozen=True):
+class AfterWindowDocument(Edge, frozen=True):
     """`verify --after-window -o json`."""
 
     format: Literal["patchmode/after-window/v1"]

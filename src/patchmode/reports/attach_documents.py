@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.json_edge import Edge
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.schedule_view import CreateReport
 from patchmode.reports.audit_document import AuditTarget
@@ -27,11 +28,7 @@ ATTACH_COLUMNS = (
 )
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class AttachError(_Edge, frozen=True):
+class AttachError(Edge, frozen=True):
     """Why it did not end as wanted."""
 
     code: str
@@ -41,7 +38,7 @@ class AttachError(_Edge, frozen=True):
     http_status: int | None
 
 
-class AttachRow(_Edge, frozen=True):
+class AttachRow(Edge, frozen=True):
     """One machine's, or one dynamic scope's, end."""
 
     id: str
@@ -55,7 +52,7 @@ class AttachRow(_Edge, frozen=True):
     ended_at: datetime | None
 
 
-class AttachSkipped(_Edge, frozen=True):
+class AttachSkipped(Edge, frozen=True):
     """A machine that a filter left out."""
 
     id: str
@@ -63,14 +60,14 @@ class AttachSkipped(_Edge, frozen=True):
     reason: str
 
 
-class AttachUnreadable(_Edge, frozen=True):
+class AttachUnreadable(Edge, frozen=True):
     """What could not be read."""
 
     id: str
     reason: str
 
 
-class AttachCounts(_Edge, frozen=True):
+class AttachCounts(Edge, frozen=True):
     """`scope` is the sum of the others."""
 
     scope: int
@@ -86,7 +83,7 @@ class AttachCounts(_Edge, frozen=True):
     unreadable: int
 
 
-class AttachDocument(_Edge, frozen=True):
+class AttachDocument(Edge, frozen=True):
     """`schedule attach -o json` and `schedule detach -o json`."""
 
     format: Literal["patchmode/schedule-attach/v1"]
@@ -103,7 +100,7 @@ class AttachDocument(_Edge, frozen=True):
     notes: tuple[str, ...]
 
 
-class CreateDifference(_Edge, frozen=True):
+class CreateDifference(Edge, frozen=True):
     """One leaf that differs; a member that is left out means that the leaf is absent."""
 
     path: str
@@ -111,7 +108,7 @@ class CreateDifference(_Edge, frozen=True):
     found: Any = msgspec.UNSET
 
 
-class CreateDocument(_Edge, frozen=True):
+class CreateDocument(Edge, frozen=True):
     """`schedule create -o json`."""
 
     format: Literal["patchmode/schedule-create/v1"]

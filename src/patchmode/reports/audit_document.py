@@ -6,8 +6,7 @@ Must not: change what a published version means; a change of meaning is a new ve
 from datetime import datetime
 from typing import Literal
 
-import msgspec
-
+from patchmode.json_edge import Edge
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
@@ -16,11 +15,7 @@ from patchmode.model.report import AuditReport
 from patchmode.model.schedule import ScheduleHit, Timing
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class AuditTarget(_Edge, frozen=True):
+class AuditTarget(Edge, frozen=True):
     """Where the machines stand."""
 
     cloud: str
@@ -28,7 +23,7 @@ class AuditTarget(_Edge, frozen=True):
     tenant_id: str
 
 
-class AuditReason(_Edge, frozen=True):
+class AuditReason(Edge, frozen=True):
     """One rule's verdict."""
 
     rule: str
@@ -38,7 +33,7 @@ class AuditReason(_Edge, frozen=True):
     fix: str
 
 
-class AuditSchedule(_Edge, frozen=True):
+class AuditSchedule(Edge, frozen=True):
     """A maintenance configuration that reaches the machine."""
 
     id: str
@@ -59,7 +54,7 @@ class AuditSchedule(_Edge, frozen=True):
     """Why it is not certain that the machine is a member; null: it is certain."""
 
 
-class AuditMachine(_Edge, frozen=True):
+class AuditMachine(Edge, frozen=True):
     """One machine; null means that the machine's model does not say."""
 
     id: str
@@ -85,7 +80,7 @@ class AuditMachine(_Edge, frozen=True):
     """False: schedules could not be looked up as a whole, and nothing may be concluded from one that is not there."""
 
 
-class AuditSkipped(_Edge, frozen=True):
+class AuditSkipped(Edge, frozen=True):
     """A machine that a filter left out."""
 
     id: str
@@ -93,14 +88,14 @@ class AuditSkipped(_Edge, frozen=True):
     reason: str
 
 
-class AuditUnreadable(_Edge, frozen=True):
+class AuditUnreadable(Edge, frozen=True):
     """A machine or a place that could not be read."""
 
     id: str
     reason: str
 
 
-class AuditDocument(_Edge, frozen=True):
+class AuditDocument(Edge, frozen=True):
     """The whole audit."""
 
     format: Literal["patchmode/audit/v1"]

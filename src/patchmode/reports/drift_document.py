@@ -6,16 +6,11 @@ Must not: change what a published version means; a change of meaning is a new ve
 from datetime import datetime
 from typing import Any, Literal
 
-import msgspec
-
+from patchmode.json_edge import Edge
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class MoveRow(_Edge, frozen=True):
+class MoveRow(Edge, frozen=True):
     """One field that moved; null: the model does not say."""
 
     field: str
@@ -23,7 +18,7 @@ class MoveRow(_Edge, frozen=True):
     after: Any
 
 
-class AuthorRow(_Edge, frozen=True):
+class AuthorRow(Edge, frozen=True):
     """Azure's own record of the change; null: the record does not say."""
 
     changed_by: str | None
@@ -34,7 +29,7 @@ class AuthorRow(_Edge, frozen=True):
     correlation_id: str | None
 
 
-class DriftDocument(_Edge, frozen=True):
+class DriftDocument(Edge, frozen=True):
     """One line of `watch -o jsonl`."""
 
     format: Literal["patchmode/drift/v1"]

@@ -7,18 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-import msgspec
-
+from patchmode.json_edge import Edge
 from patchmode.model.run_history import FailureReport, ScheduleRun
 from patchmode.model.schedule import FailureKind
 from patchmode.reports.audit_document import AuditTarget
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class FailedRow(_Edge, frozen=True):
+class FailedRow(Edge, frozen=True):
     """The machines of one run that failed for one reason."""
 
     reason: FailureKind
@@ -31,7 +26,7 @@ class FailedRow(_Edge, frozen=True):
     command: str | None
 
 
-class ScheduleRunRow(_Edge, frozen=True):
+class ScheduleRunRow(Edge, frozen=True):
     """One run; `members` is the sum of `succeeded`, `failed` and what is `unfinished`."""
 
     configuration: str | None
@@ -47,7 +42,7 @@ class ScheduleRunRow(_Edge, frozen=True):
     failures: tuple[FailedRow, ...]
 
 
-class FailuresDocument(_Edge, frozen=True):
+class FailuresDocument(Edge, frozen=True):
     """`schedule failures -o json`."""
 
     format: Literal["patchmode/schedule-failures/v1"]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.json_edge import Edge
 from patchmode.json_schema import schema_text, write_schemas
 from patchmode.reports.after_window import AfterWindowDocument
 from patchmode.reports.attach_documents import AttachDocument, CreateDocument
@@ -27,11 +28,7 @@ from patchmode.reports.schedule_documents import (
 FOLDER = Path(__file__).parent / "schemas"
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class DifferenceRow(_Edge, frozen=True):
+class DifferenceRow(Edge, frozen=True):
     """One leaf that is not what it should be; a member that is left out means that the leaf is absent."""
 
     path: str
@@ -39,7 +36,7 @@ class DifferenceRow(_Edge, frozen=True):
     found: Any = msgspec.UNSET
 
 
-class VerifiedRow(_Edge, frozen=True):
+class VerifiedRow(Edge, frozen=True):
     """What the provider showed for one machine."""
 
     id: str
@@ -48,7 +45,7 @@ class VerifiedRow(_Edge, frozen=True):
     unreadable_because: str | None
 
 
-class VerifyCounts(_Edge, frozen=True):
+class VerifyCounts(Edge, frozen=True):
     """`scope` is the sum of the others."""
 
     scope: int
@@ -57,7 +54,7 @@ class VerifyCounts(_Edge, frozen=True):
     unreadable: int
 
 
-class VerifyDocument(_Edge, frozen=True):
+class VerifyDocument(Edge, frozen=True):
     """`verify -o json`."""
 
     format: Literal["patchmode/verify/v1"]
@@ -68,7 +65,7 @@ class VerifyDocument(_Edge, frozen=True):
     results: tuple[VerifiedRow, ...]
 
 
-class RunRow(_Edge, frozen=True):
+class RunRow(Edge, frozen=True):
     """One run of the state folder; most is null where it cannot be read, and `problem` says why."""
 
     run: str
@@ -83,14 +80,14 @@ class RunRow(_Edge, frozen=True):
     problem: str | None
 
 
-class RunsDocument(_Edge, frozen=True):
+class RunsDocument(Edge, frozen=True):
     """`runs list -o json`, newest first."""
 
     format: Literal["patchmode/runs/v1"]
     runs: tuple[RunRow, ...]
 
 
-class MissingActionRow(_Edge, frozen=True):
+class MissingActionRow(Edge, frozen=True):
     """An action that the signed-in principal lacks."""
 
     scope: str
@@ -98,14 +95,14 @@ class MissingActionRow(_Edge, frozen=True):
     needed_for: str
 
 
-class ReadOnlyLockRow(_Edge, frozen=True):
+class ReadOnlyLockRow(Edge, frozen=True):
     """A lock that stops writes."""
 
     name: str
     scope: str
 
 
-class OtherLockRow(_Edge, frozen=True):
+class OtherLockRow(Edge, frozen=True):
     """A lock that stops no PATCH."""
 
     name: str
@@ -113,7 +110,7 @@ class OtherLockRow(_Edge, frozen=True):
     level: str
 
 
-class SubscriptionRow(_Edge, frozen=True):
+class SubscriptionRow(Edge, frozen=True):
     """What doctor found in one subscription."""
 
     id: str
@@ -126,7 +123,7 @@ class SubscriptionRow(_Edge, frozen=True):
     notes: tuple[str, ...]
 
 
-class DoctorDocument(_Edge, frozen=True):
+class DoctorDocument(Edge, frozen=True):
     """`doctor -o json`."""
 
     format: Literal["patchmode/doctor/v1"]
@@ -139,7 +136,7 @@ class DoctorDocument(_Edge, frozen=True):
     unreadable: tuple[AuditUnreadable, ...]
 
 
-class ExplainDocument(_Edge, frozen=True):
+class ExplainDocument(Edge, frozen=True):
     """`explain -o json`."""
 
     format: Literal["patchmode/explain/v1"]

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-import msgspec
-
+from patchmode.json_edge import Edge
 from patchmode.model.finding import Severity
 from patchmode.model.schedule import (
     DynamicScope,
@@ -35,11 +34,7 @@ from patchmode.model.target import Target
 from patchmode.reports.audit_document import AuditTarget
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share."""
-
-
-class WindowRow(_Edge, frozen=True):
+class WindowRow(Edge, frozen=True):
     """One maintenance window."""
 
     starts_at: datetime
@@ -48,7 +43,7 @@ class WindowRow(_Edge, frozen=True):
     """With the offset of the configuration's own zone."""
 
 
-class ForecastCounts(_Edge, frozen=True):
+class ForecastCounts(Edge, frozen=True):
     """How many machines will end how; those in doubt are unknown."""
 
     runs: int
@@ -58,7 +53,7 @@ class ForecastCounts(_Edge, frozen=True):
     unknown: int
 
 
-class ScheduleFindingRow(_Edge, frozen=True):
+class ScheduleFindingRow(Edge, frozen=True):
     """One rule's verdict on a schedule."""
 
     rule: str
@@ -70,7 +65,7 @@ class ScheduleFindingRow(_Edge, frozen=True):
     evidence: str
 
 
-class DynamicScopeRow(_Edge, frozen=True):
+class DynamicScopeRow(Edge, frozen=True):
     """One dynamic scope; an empty list does not narrow."""
 
     id: str
@@ -86,7 +81,7 @@ class DynamicScopeRow(_Edge, frozen=True):
     """Members of the filter that are set and cannot be evaluated."""
 
 
-class MemberCounts(_Edge, frozen=True):
+class MemberCounts(Edge, frozen=True):
     """How many machines it reaches; those in doubt stand beside the others."""
 
     static: int
@@ -94,7 +89,7 @@ class MemberCounts(_Edge, frozen=True):
     in_doubt: int
 
 
-class ScheduleRow(_Edge, frozen=True):
+class ScheduleRow(Edge, frozen=True):
     """One configuration."""
 
     id: str
@@ -120,7 +115,7 @@ class ScheduleRow(_Edge, frozen=True):
     findings: tuple[ScheduleFindingRow, ...]
 
 
-class MemberRow(_Edge, frozen=True):
+class MemberRow(Edge, frozen=True):
     """One machine that a configuration reaches."""
 
     id: str
@@ -133,14 +128,14 @@ class MemberRow(_Edge, frozen=True):
     rule: str | None
 
 
-class AssignmentRow(_Edge, frozen=True):
+class AssignmentRow(Edge, frozen=True):
     """One static assignment."""
 
     name: str
     machine: str
 
 
-class FailedRow(_Edge, frozen=True):
+class FailedRow(Edge, frozen=True):
     """One machine of a past run that was not patched."""
 
     id: str
@@ -150,7 +145,7 @@ class FailedRow(_Edge, frozen=True):
     """What becomes of it in the next window; null: it is no member now."""
 
 
-class LastRunRow(_Edge, frozen=True):
+class LastRunRow(Edge, frozen=True):
     """The last recorded run."""
 
     correlation_id: str | None
@@ -161,7 +156,7 @@ class LastRunRow(_Edge, frozen=True):
     failed: tuple[FailedRow, ...]
 
 
-class ScheduleListDocument(_Edge, frozen=True):
+class ScheduleListDocument(Edge, frozen=True):
     """`schedule list -o json`."""
 
     format: Literal["patchmode/schedule-list/v1"]
@@ -172,7 +167,7 @@ class ScheduleListDocument(_Edge, frozen=True):
     notes: tuple[str, ...]
 
 
-class ScheduleShowDocument(_Edge, frozen=True):
+class ScheduleShowDocument(Edge, frozen=True):
     """`schedule show -o json`."""
 
     format: Literal["patchmode/schedule-show/v1"]
@@ -188,7 +183,7 @@ class ScheduleShowDocument(_Edge, frozen=True):
     notes: tuple[str, ...]
 
 
-class CalendarRow(_Edge, frozen=True):
+class CalendarRow(Edge, frozen=True):
     """One coming window."""
 
     configuration: str
@@ -200,7 +195,7 @@ class CalendarRow(_Edge, frozen=True):
     machines: tuple[MemberRow, ...]
 
 
-class SilentRow(_Edge, frozen=True):
+class SilentRow(Edge, frozen=True):
     """A configuration that reaches machines and of which no window can be told."""
 
     configuration: str
@@ -209,7 +204,7 @@ class SilentRow(_Edge, frozen=True):
     machines: int
 
 
-class ScheduleNextDocument(_Edge, frozen=True):
+class ScheduleNextDocument(Edge, frozen=True):
     """`schedule next -o json`."""
 
     format: Literal["patchmode/schedule-next/v1"]
@@ -222,7 +217,7 @@ class ScheduleNextDocument(_Edge, frozen=True):
     notes: tuple[str, ...]
 
 
-class SeverityCounts(_Edge, frozen=True):
+class SeverityCounts(Edge, frozen=True):
     """How many findings have each severity."""
 
     blocks: int
@@ -230,7 +225,7 @@ class SeverityCounts(_Edge, frozen=True):
     notes: int
 
 
-class ScheduleCheckDocument(_Edge, frozen=True):
+class ScheduleCheckDocument(Edge, frozen=True):
     """`schedule check -o json`."""
 
     format: Literal["patchmode/schedule-check/v1"]

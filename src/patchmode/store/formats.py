@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.json_edge import Edge
 from patchmode.model.attachment import AttachEnd
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind, Result
@@ -20,11 +21,7 @@ PLAN_FORMAT = "patchmode/plan/v1"
 RUN_FORMAT = "patchmode/run/v1"
 
 
-class _Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
-    """What all structs here share: camelCase on the outside, and nothing that is not named here."""
-
-
-class TargetRow(_Edge, frozen=True):
+class TargetRow(Edge, frozen=True):
     """Where the document belongs."""
 
     cloud: str
@@ -32,7 +29,7 @@ class TargetRow(_Edge, frozen=True):
     tenant_id: str
 
 
-class WantedRow(_Edge, frozen=True):
+class WantedRow(Edge, frozen=True):
     """What the user asked for by name; null and false mean "leave alone"."""
 
     orchestration: Orchestration | None
@@ -42,7 +39,7 @@ class WantedRow(_Edge, frozen=True):
     include_scale_set_members: bool
 
 
-class ChangeRow(_Edge, frozen=True):
+class ChangeRow(Edge, frozen=True):
     """One PATCH of one machine, with all that apply, verify and rollback need."""
 
     id: str
@@ -66,7 +63,7 @@ class ChangeRow(_Edge, frozen=True):
     """The provider's whole document that the plan was made from."""
 
 
-class UnchangedRow(_Edge, frozen=True):
+class UnchangedRow(Edge, frozen=True):
     """A machine that already is as wanted."""
 
     id: str
@@ -78,7 +75,7 @@ class UnchangedRow(_Edge, frozen=True):
     outcome_after_reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class SkippedRow(_Edge, frozen=True):
+class SkippedRow(Edge, frozen=True):
     """A machine that is left alone, and the rule that says so."""
 
     id: str
@@ -89,14 +86,14 @@ class SkippedRow(_Edge, frozen=True):
     outcome_reason: str | None
 
 
-class UnreadableRow(_Edge, frozen=True):
+class UnreadableRow(Edge, frozen=True):
     """A machine or a subscription that could not be read."""
 
     id: str
     reason: str
 
 
-class KeptByRow(_Edge, frozen=True):
+class KeptByRow(Edge, frozen=True):
     """A lock under which the schedule cannot be taken off again."""
 
     lock: str
@@ -104,7 +101,7 @@ class KeptByRow(_Edge, frozen=True):
     machines: int
 
 
-class ThenAttachRow(_Edge, frozen=True):
+class ThenAttachRow(Edge, frozen=True):
     """The schedule to attach to each machine once its settings were verified."""
 
     configuration: str
@@ -114,7 +111,7 @@ class ThenAttachRow(_Edge, frozen=True):
     """`CanNotDelete` locks; left out where there are none."""
 
 
-class DetachmentRow(_Edge, frozen=True):
+class DetachmentRow(Edge, frozen=True):
     """An assignment to delete before the machine's settings are touched."""
 
     id: str
@@ -123,7 +120,7 @@ class DetachmentRow(_Edge, frozen=True):
     name: str
 
 
-class PlanCountsRow(_Edge, frozen=True):
+class PlanCountsRow(Edge, frozen=True):
     """`scope` is the sum of the others."""
 
     scope: int
@@ -133,7 +130,7 @@ class PlanCountsRow(_Edge, frozen=True):
     unreadable: int
 
 
-class PlanDocument(_Edge, frozen=True):
+class PlanDocument(Edge, frozen=True):
     """The plan file."""
 
     format: Literal["patchmode/plan/v1"]
@@ -156,7 +153,7 @@ class PlanDocument(_Edge, frozen=True):
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
 
 
-class RunCountsRow(_Edge, frozen=True):
+class RunCountsRow(Edge, frozen=True):
     """`verified` is counted beside the others, which add up to `scope`."""
 
     scope: int
@@ -171,7 +168,7 @@ class RunCountsRow(_Edge, frozen=True):
     verified: int
 
 
-class ErrorRow(_Edge, frozen=True):
+class ErrorRow(Edge, frozen=True):
     """Why a change did not end as planned."""
 
     code: str
@@ -181,7 +178,7 @@ class ErrorRow(_Edge, frozen=True):
     http_status: int | None
 
 
-class DifferenceRow(_Edge, frozen=True):
+class DifferenceRow(Edge, frozen=True):
     """One leaf that is not what it should be; a member that is left out means that the leaf is absent."""
 
     path: str
@@ -189,7 +186,7 @@ class DifferenceRow(_Edge, frozen=True):
     found: Any = msgspec.UNSET
 
 
-class VerificationRow(_Edge, frozen=True):
+class VerificationRow(Edge, frozen=True):
     """What the provider showed after the change."""
 
     verified: bool
@@ -197,7 +194,7 @@ class VerificationRow(_Edge, frozen=True):
     unreadable_because: str | None
 
 
-class ResultRow(_Edge, frozen=True):
+class ResultRow(Edge, frozen=True):
     """One change's end."""
 
     id: str
@@ -210,7 +207,7 @@ class ResultRow(_Edge, frozen=True):
     verification: VerificationRow | None
 
 
-class AttachmentRow(_Edge, frozen=True):
+class AttachmentRow(Edge, frozen=True):
     """What became of attaching the schedule to one machine, or of taking it off."""
 
     id: str
@@ -223,7 +220,7 @@ class AttachmentRow(_Edge, frozen=True):
     ended_at: datetime | None
 
 
-class RunPartRow(_Edge, frozen=True):
+class RunPartRow(Edge, frozen=True):
     """One of the runs that a report unites."""
 
     source: str
@@ -235,7 +232,7 @@ class RunPartRow(_Edge, frozen=True):
     counts: RunCountsRow
 
 
-class RunDocument(_Edge, frozen=True):
+class RunDocument(Edge, frozen=True):
     """`apply -o json`, `runs show -o json` and `runs merge -o json`."""
 
     format: Literal["patchmode/run/v1"]
