@@ -230,7 +230,7 @@ def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Sta
     fleet["resources"] += [configuration("nightly"), lock]
     program = start_with(start, fleet)
     planned = program("plan", "--ids", f"{VM}/web-01", "--then-attach", "nightly", "--out", "plan.json")
-    words = f"taken off again, by `patchmode rollback` either, while the lock keep stands on {GROUP}."
+    words = f"taken off again, by `patchmode rollback` either, while the lock 'keep' stands on {GROUP}."
     assert words in " ".join(planned.out.split())
     assert writes(program) == {}
     plan = json.loads((program.folder / "plan.json").read_text())

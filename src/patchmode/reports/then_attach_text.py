@@ -48,7 +48,7 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         for one in wish.kept_by:
             text = (
                 f"! {one.machines:,} of the schedules cannot be taken off again, by `patchmode rollback` either, while "
-                f"the lock {one.lock} stands on {one.scope}."
+                f"the lock '{one.lock}' stands on {one.scope}."
             )
             yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
     if plan.first_detach:
