@@ -28,7 +28,7 @@ WEEKLY = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceC
 PARKED = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
 AT = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 NARROW = Paint(width=80)
-KEEP = f"the lock keep stands on {GROUP}"
+KEEP = f"the lock 'keep' stands on {GROUP}"
 
 
 def vm(name: str) -> ResourceId:
