@@ -116,7 +116,9 @@ def test_ctrl_c_at_the_question_sends_nothing(start: Start, terminal: Any) -> No
     """The first one, at once."""
     program = start("small")
     child = terminal(program, "apply", "--all")
-    child.expect("Change 3 machines")
+    # The whole question: a signal between its first word and the read would be noticed with the next key only.
+    child.expect_exact("Change 3 machines")
+    child.expect_exact("[y/N]: ")
     child.sendintr()
     _, code = end(child)
     assert (code, patches(program)) == (130, 0)
