@@ -17,11 +17,12 @@ from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from patchmode.arm.failures import Attempt, read_fault, rejection
-from patchmode.arm.governor import Spend
+from patchmode.arm.governor import GovernedTurn, Governor, Spend
 from patchmode.arm.pipeline import Order, said_wait_s
 from patchmode.arm.wire import decode
 from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
 from patchmode.version import __version__
+from patchmode.workflow.ports import Turn
 
 _PATH_SAFE = "/-._~!$&'()*+,;=:@"
 _PAGES_AT_MOST = 100_000
@@ -57,8 +58,11 @@ class Answer(NamedTuple):
 class Channel:
     """Requests to one endpoint."""
 
-    def __init__(self, pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse], endpoint: str) -> None:
+    def __init__(
+        self, pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse], endpoint: str, governor: Governor
+    ) -> None:
         self._pipeline = pipeline
+        self._governor = governor
         self._endpoint = endpoint
         extra = os.environ.get("AZURE_HTTP_USER_AGENT")
         agent = f"patchmode/{__version__} Python/{platform.python_version()} ({platform.system()})"
@@ -80,13 +84,17 @@ class Channel:
         further = "".join(f"&{name.replace('_', '$')}={quote(value, safe='')}" for name, value in query.items())
         return f"{self._endpoint}{quote(path, safe=_PATH_SAFE)}?api-version={api_version}{further}"
 
+    async def turn(self, spend: Spend) -> Turn:
+        """Wait for the buckets of a request that is still to be made, and take its tokens."""
+        return GovernedTurn(self._governor, await self._governor.acquire(spend))
+
     async def get(self, url: str, spend: Spend) -> Answer:
         """GET a URL, verbatim.
 
         Raises:
             RequestError: no success.
         """
-        return await self._send("GET", url, spend, is_read=True)
+        return await self._send(Order(_attempt("GET", url, is_read=True), spend), url)
 
     async def query(self, url: str, body: Mapping[str, Any], spend: Spend, *, shape: Any = Any) -> Answer:
         """POST a query that changes nothing.
@@ -100,7 +108,7 @@ class Channel:
         Raises:
             RequestError: no success.
         """
-        return await self._send("POST", url, spend, is_read=True, body=body, shape=shape)
+        return await self._send(Order(_attempt("POST", url, is_read=True), spend), url, body=body, shape=shape)
 
     async def patch(
         self,
@@ -110,6 +118,7 @@ class Channel:
         *,
         etag: str | None,
         may_send: Callable[[], bool] | None = None,
+        turn: Turn | None = None,
     ) -> Answer:
         """PATCH a resource.
 
@@ -119,11 +128,13 @@ class Channel:
             spend: its buckets.
             etag: sent as `If-Match`, with its quotes; None: unconditional.
             may_send: see `ports.Writer.patch`.
+            turn: of `turn`, for the same `spend`; None: the request waits for its buckets by itself.
 
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send("PATCH", url, spend, is_read=False, body=body, etag=etag, may_send=may_send)
+        order = Order(_attempt("PATCH", url), spend, may_send, turn)
+        return await self._send(order, url, body=body, etag=etag)
 
     async def put(self, url: str, body: Mapping[str, Any], spend: Spend) -> Answer:
         """PUT a resource that nothing else depends on: it is repeated until there is an answer.
@@ -136,7 +147,7 @@ class Channel:
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send("PUT", url, spend, is_read=False, is_repeatable=True, body=body)
+        return await self._send(Order(_attempt("PUT", url, is_repeatable=True), spend), url, body=body)
 
     async def delete(self, url: str, spend: Spend) -> Answer:
         """DELETE a resource, repeated until there is an answer.
@@ -144,7 +155,7 @@ class Channel:
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send("DELETE", url, spend, is_read=False, is_repeatable=True)
+        return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend), url)
 
     async def pages(self, url: str, spend: Spend) -> AsyncIterator[list[Mapping[str, Any]]]:
         """The `value` of every page of a list, next links followed verbatim.
@@ -167,20 +178,16 @@ class Channel:
 
     async def _send(
         self,
-        method: str,
+        order: Order,
         url: str,
-        spend: Spend,
         *,
-        is_read: bool,
-        is_repeatable: bool = False,
         body: Mapping[str, Any] | None = None,
         etag: str | None = None,
-        may_send: Callable[[], bool] | None = None,
         shape: Any = Any,
     ) -> Answer:
-        attempt = Attempt(method, urlsplit(url).path, is_read, is_repeatable)
-        request = HttpRequest(method, url, headers=self._headers_for(body, etag), content=_encoded(body))
-        ran = await self._pipeline.run(request, order=Order(attempt, spend, may_send))
+        attempt = order.attempt
+        request = HttpRequest(attempt.method, url, headers=self._headers_for(body, etag), content=_encoded(body))
+        ran = await self._pipeline.run(request, order=order)
         answer = ran.http_response
         was_lost = bool(ran.context.get("was_lost"))
         if not 200 <= answer.status_code < 300:
@@ -195,6 +202,10 @@ class Channel:
         if etag is not None:
             headers["If-Match"] = etag
         return headers
+
+
+def _attempt(method: str, url: str, *, is_read: bool = False, is_repeatable: bool = False) -> Attempt:
+    return Attempt(method, urlsplit(url).path, is_read, is_repeatable)
 
 
 def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
@@ -216,5 +227,5 @@ def _document(attempt: Attempt, answer: AsyncHttpResponse, shape: Any) -> Any:
 
 
 def _unusable(method: str, url: str, why: str) -> RequestError:
-    attempt = Attempt(method, urlsplit(url).path, is_read=True)
+    attempt = _attempt(method, url, is_read=True)
     return RejectedError(f"{attempt}: {why}", code="UnusableAnswer", status=200, advice="Try again later.")

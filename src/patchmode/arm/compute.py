@@ -13,7 +13,7 @@ from patchmode.arm.wire import machine_from_document
 from patchmode.errors import MaybeAppliedError, RejectedError
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.ports import PatchAnswer
+from patchmode.workflow.ports import PatchAnswer, Turn
 
 COMPUTE_API = "2024-07-01"
 """Etags and If-Match came with 2023-09-01 and stand in answers from 2024-03-01; the patch settings are unchanged up to
@@ -67,6 +67,10 @@ class MachineWriter:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
+    async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> Turn:
+        """Wait until a PATCH of this machine may leave. See `ports.Writer.turn`."""
+        return await self._channel.turn(_spend_of_update(machine_id, kind, location))
+
     async def patch(
         self,
         machine_id: ResourceId,
@@ -76,15 +80,16 @@ class MachineWriter:
         *,
         etag: str | None,
         may_send: Callable[[], bool] | None = None,
+        turn: Turn | None = None,
     ) -> PatchAnswer:
         """Send one PATCH. See `ports.Writer.patch`.
 
         Compute answers 200 with the new values and `Updating`, and with `Azure-AsyncOperation` where the host has to be
         told (recorded: 771 of 771 updates); HybridCompute answers 200 at once by its specification, 202 is allowed for.
         """
-        spend = _spend(machine_id.subscription_id, kind, Policy.UPDATE_VM, region=location, verb=Verb.WRITES)
+        spend = _spend_of_update(machine_id, kind, location)
         url = self._channel.url(str(machine_id), _api(kind))
-        answer = await self._channel.patch(url, body, spend, etag=etag, may_send=may_send)
+        answer = await self._channel.patch(url, body, spend, etag=etag, may_send=may_send, turn=turn)
         try:
             machine = _accepted(machine_id, kind, location, answer.document)
         except ValueError as error:
@@ -125,6 +130,10 @@ def _spend(
 ) -> Spend:
     """Compute's policies bound virtual machines; of HybridCompute no limits are published, so Resource Manager's do."""
     return Spend(subscription_id, verb, None if kind is MachineKind.ARC else policy, region.casefold())
+
+
+def _spend_of_update(machine_id: ResourceId, kind: MachineKind, location: str) -> Spend:
+    return _spend(machine_id.subscription_id, kind, Policy.UPDATE_VM, region=location, verb=Verb.WRITES)
 
 
 def _machine(request: str, document: object, kind: MachineKind) -> Machine:

@@ -69,6 +69,27 @@ class Pass(NamedTuple):
     """The provider's bucket first, Resource Manager's last."""
 
 
+class GovernedTurn:
+    """A pass taken before its request is made; fulfils `ports.Turn`."""
+
+    __slots__ = ("_governor", "_pass")
+
+    def __init__(self, governor: "Governor", leave: Pass) -> None:
+        self._governor = governor
+        self._pass: Pass | None = leave
+
+    def take(self) -> Pass | None:
+        """The pass, once; None afterwards: a repeat of the request waits like any other."""
+        leave, self._pass = self._pass, None
+        return leave
+
+    def give_back(self) -> None:
+        """No request will use it. Safe to repeat, and after use: nothing happens then."""
+        leave = self.take()
+        if leave is not None:
+            self._governor.returned(leave)
+
+
 class Governor:
     """All buckets of one signed-in principal."""
 
@@ -108,11 +129,16 @@ class Governor:
                     now = self._clock.monotonic()
                 tickets.append((bucket, ticket))
         except BaseException:
-            # Ctrl-C while waiting for the second bucket: the first one's request will never be answered.
-            for bucket, ticket in tickets:
-                bucket.answered(ticket, now, remaining=None)
+            # Called off while waiting for the second bucket: the first one's request will never leave.
+            self.returned(Pass(spend, tuple(tickets)))
             raise
         return Pass(spend, tuple(tickets))
+
+    def returned(self, leave: Pass) -> None:
+        """Put the tokens of a pass that no request used back."""
+        now = self._clock.monotonic()
+        for bucket, ticket in leave.tickets:
+            bucket.returned(ticket, now)
 
     def _buckets_of(self, spend: Spend) -> tuple[Bucket, ...]:
         found = self._buckets.get(spend)

@@ -30,9 +30,9 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.failures import Attempt, lost_advice, read_fault
-from patchmode.arm.governor import Governor, Spend
+from patchmode.arm.governor import Governor, Pass, Spend
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, UnsafeError
-from patchmode.workflow.ports import Clock
+from patchmode.workflow.ports import Clock, Turn
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 
@@ -48,6 +48,8 @@ class Order(NamedTuple):
     spend: Spend
     may_send: Callable[[], bool] | None = None
     """Asked when the buckets have granted the request; None: it may always leave."""
+    turn: Turn | None = None
+    """Taken before; the first try leaves with it. None: it waits for the buckets here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +200,10 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 by that: a request of which one try has left is sent to its end.
         """
         order: Order = request.context["order"]
-        leave = await self._governor.acquire(order.spend)
+        taken: Pass | None = order.turn.take() if order.turn else None
+        leave = taken or await self._governor.acquire(order.spend)
         if order.may_send is not None and not request.context.get("was_lost") and not order.may_send():
-            self._governor.answered(leave, None)
+            self._governor.returned(leave)
             raise NotSentError(f"{order.attempt} was not sent: it was called off while it waited", code="Stopped")
         try:
             response = await self.next.send(request)

@@ -184,7 +184,7 @@ def _channel(
         policies.Guard(cloud.endpoint, read_only=read_only),
         ledger,
     )
-    return Channel(pipeline, cloud.endpoint), ledger
+    return Channel(pipeline, cloud.endpoint, governor), ledger
 
 
 async def _only_tenant(channel: "Channel") -> str:

@@ -146,6 +146,11 @@ class Bucket:
             level = max(level, left - since - ticket.unanswered)
         self._level = min(level, left - (self._sent - self._answered))
 
+    def returned(self, ticket: Ticket, now: float) -> None:
+        """Take a token back whose request never left."""
+        self.answered(ticket, now, remaining=None)
+        self._level = min(self._limit.burst, self.level(now) + 1.0)
+
     def refused(self, now: float, *, retry_after_s: float | None) -> None:
         """Learn from a 429 of this bucket: nothing leaves for the time asked, and less afterwards."""
         until = now + (retry_after_s if retry_after_s is not None else _FREEZE_UNSAID_S)

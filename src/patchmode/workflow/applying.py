@@ -6,8 +6,8 @@ Must not: compute a setting, or send anything that is not in the plan.
 """
 
 import asyncio
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,7 +20,8 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
 from patchmode.workflow.following import Follower
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observer, Progress, RunJournal, Step
+from patchmode.workflow.lanes import Lanes
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observer, Progress, RunJournal, Step, Turn
 from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
 from patchmode.workflow.then_attaching import (
@@ -96,7 +97,7 @@ async def apply_plan(
     Steps:
         1. refuse a plan for another target, or one that would newly hand a machine to Azure's own patching unasked;
         2. look first after what an earlier process sent;
-        3. send the rest, in plan order, fairly among subscriptions and regions;
+        3. send the rest: each subscription and region in plan order, at the pace that its own throttle allows;
         4. watch each to its end; the read that shows the end verifies it;
         5. attach the schedule that the plan names to each machine whose settings stand and were verified. A rollback
            takes such schedules off again before it touches any setting.
@@ -158,18 +159,6 @@ def _hands_over(change: Change) -> bool:
     return newly_autopatched(PatchSettings.from_document(before), PatchSettings.from_document(after))
 
 
-def interleave(entries: Iterable[JournalEntry]) -> Iterator[JournalEntry]:
-    """Plan order, taking turns among subscriptions and regions: each has a throttle of its own to spend."""
-    queues: dict[tuple[str, str], deque[JournalEntry]] = defaultdict(deque)
-    for entry in entries:
-        queues[entry.change.id.subscription_id, entry.change.location.casefold()].append(entry)
-    while queues:
-        for key in list(queues):
-            yield queues[key].popleft()
-            if not queues[key]:
-                del queues[key]
-
-
 class _Application:
     """One call of `apply_plan`."""
 
@@ -195,10 +184,8 @@ class _Application:
         self._errors: dict[str, MachineError] = {}
         self._sent_before = azure.ledger.by_method()
         self._settled: dict[ResourceId, asyncio.Event] = {}
-        self._senders = 0
-        """How many workers have not come to their end."""
         self._settling = 0
-        """How many of them wait for a change of theirs to end."""
+        """How many changes keep their place until they end."""
         self._follower = Follower(
             azure,
             self._landed,
@@ -206,10 +193,12 @@ class _Application:
             known=_machines_of(journal.plan),
             patience_s=options.operation_timeout_s,
             remark=self._remark,
+            is_awaited=self._is_waiting_for_ends,
         )
         self._attacher = Attacher(journal, azure, clock=clock, may_send=self._may_send, ended=self._attachment_ended)
         self._machines = len({entry.change.id for entry in self._entries} | self._attacher.entries.keys())
         self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock, may_send=self._may_send)
+        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=options.concurrency)
 
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
@@ -217,16 +206,13 @@ class _Application:
         for entry in todo:
             if entry.step is Step.STARTED:
                 self._follower.take_up(entry)
-        # What an earlier process may have sent comes first: its fate is the most urgent thing to know.
-        intended = [entry for entry in todo if entry.step is Step.INTENDED]
-        fresh = [entry for entry in todo if entry.step in {Step.PENDING, Step.ENDED}]
-        queue = iter([*interleave(intended), *interleave(fresh)])
+        unsent = [entry for entry in todo if entry.step is not Step.STARTED]
         self._tell(None)
         if self._journal.plan.first_detach:
             await self._detach_first()
-            await all_of([self._send_all(queue), self._follower.run()])
+            await all_of([self._send_all(unsent), self._follower.run()])
         else:
-            await all_of([self._send_then_close(queue), self._attacher.run()])
+            await all_of([self._send_then_close(unsent), self._attacher.run()])
 
     async def _detach_first(self) -> None:
         """No setting is touched before every schedule that this plan takes off is off, or known not to be."""
@@ -234,11 +220,11 @@ class _Application:
         self._attacher.close()
         await self._attacher.run()
 
-    async def _send_then_close(self, queue: Iterator[JournalEntry]) -> None:
+    async def _send_then_close(self, unsent: Sequence[JournalEntry]) -> None:
         changed = {entry.change.id for entry in self._entries}
         ready = (machine_id for machine_id, result in self._results.items() if may_be_attached(result))
         self._attacher.offer([*ready, *(one for one in self._attacher.entries if one not in changed)])
-        await all_of([self._send_all(queue), self._follower.run()])
+        await all_of([self._send_all(unsent), self._follower.run()])
         self._attacher.close()
 
     def report(self) -> RunReport:
@@ -266,30 +252,38 @@ class _Application:
             for machine_id, entry in self._attacher.entries.items()
         ]
 
-    async def _send_all(self, queue: Iterator[JournalEntry]) -> None:
-        self._senders = min(self._options.concurrency, len(self._entries))
-        await all_of(self._work(queue) for _ in range(self._senders))
+    async def _send_all(self, unsent: Sequence[JournalEntry]) -> None:
+        if self._stop.is_set():
+            self._lanes.halt()
+        halting = asyncio.ensure_future(self._halt_when_stopped())
+        try:
+            await self._lanes.run(unsent)
+        finally:
+            halting.cancel()
         self._follower.finish()
 
-    async def _work(self, queue: Iterator[JournalEntry]) -> None:
-        while self._may_send():
-            entry = next(queue, None)
-            if entry is None:
-                break
-            if self._must_wait(entry.change.id):
-                attachment = self._attacher.entries[entry.change.id]
-                await self._landed([still_attached(attachment, self._attacher.results.get(entry.change.id))])
-                continue
-            if self._options.max_failures is None:
-                await self._sender.carry_out(entry)
-                self._tell(None)
-                continue
-            settled = self._settled[entry.change.id] = asyncio.Event()
-            await self._sender.carry_out(entry)
+    async def _halt_when_stopped(self) -> None:
+        await self._stop.wait()
+        self._lanes.halt()
+
+    async def _carry_one(self, entry: JournalEntry, turn: Turn) -> None:
+        """One change, from its place among those under way to "accepted"; with a failure budget, to its end."""
+        if not self._may_send():
+            return
+        if self._must_wait(entry.change.id):
+            attachment = self._attacher.entries[entry.change.id]
+            await self._landed([still_attached(attachment, self._attacher.results.get(entry.change.id))])
+            return
+        if self._options.max_failures is None:
+            await self._sender.carry_out(entry, turn)
             self._tell(None)
-            await self._settle(settled)
-        self._senders -= 1
-        self._hurry()
+            return
+        settled = self._settled[entry.change.id] = asyncio.Event()
+        await self._sender.carry_out(entry, turn)
+        self._tell(None)
+        self._settling += 1
+        await settled.wait()
+        self._settling -= 1
 
     def _must_wait(self, machine_id: ResourceId) -> bool:
         """Whether a machine's schedule should have come off first and did not."""
@@ -298,16 +292,9 @@ class _Application:
         result = self._attacher.results.get(machine_id)
         return result is None or not result.is_fine
 
-    async def _settle(self, settled: asyncio.Event) -> None:
-        self._settling += 1
-        self._hurry()
-        await settled.wait()
-        self._settling -= 1
-        self._hurry()
-
-    def _hurry(self) -> None:
-        """Where every sender waits for ends, the ends are what everything waits for."""
-        self._follower.hurry(is_awaited=self._settling == self._senders)
+    def _is_waiting_for_ends(self) -> bool:
+        """Whether the ends of changes under way are what everything waits for."""
+        return self._settling == self._lanes.under_way and self._lanes.is_waiting_for_ends
 
     def _may_send(self) -> bool:
         return not (self._stop.is_set() or self._budget_is_spent)
@@ -340,6 +327,7 @@ class _Application:
         if budget is not None and not self._budget_is_spent:
             self._budget_is_spent = budget.is_spent(self._failures, self._machines)
             if self._budget_is_spent:
+                self._lanes.halt()
                 self._remark(f"The failure budget is spent ({self._failures} failed): nothing more is sent.")
 
     def _result(self, entry: JournalEntry) -> ChangeResult:

@@ -4,7 +4,7 @@ Must not: read anything; `following` does.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -82,10 +82,11 @@ class Board:
     """Every flight, by what one list could show."""
 
     sweeper: Sweeper
+    is_awaited: Callable[[], bool]
+    """Whether no PATCH is sent until a change ends: then waiting for company does not pay. Unlike at the end, a list is
+    still preferred to many GETs: more of the fleet is to come, and to be read."""
     more_coming: bool = True
     """Whether PATCHes are still to be sent."""
-    is_awaited: bool = False
-    """Whether none is sent until a change ends."""
     parts: dict[tuple[str, MachineKind], dict[ResourceId, Flight]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, flight: Flight) -> None:
@@ -126,7 +127,7 @@ class Board:
         waited = now - min(flight.due for flight in due)
         if any(flight.is_scout for flight in due):
             return True
-        if self.more_coming and not self.is_awaited:
+        if self.more_coming and not self.is_awaited():
             return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])
         return waited >= CLOSING_OVERDUE_S or len(due) >= CLOSING_SHARE * waiting
 

@@ -56,6 +56,7 @@ class Follower:
         known: every machine in scope, for the cost of lists.
         patience_s: after so long a change ends as unknown.
         remark: one line for whoever watches.
+        is_awaited: whether nothing is sent until a change ends.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Follower:
         known: Iterable[ResourceId],
         patience_s: float,
         remark: Callable[[str], None],
+        is_awaited: Callable[[], bool],
     ) -> None:
         self._azure = azure
         self._landed = landed
@@ -74,7 +76,7 @@ class Follower:
         self._patience_s = patience_s
         self._remark = remark
         self._sweeper = Sweeper(azure.provider, known)
-        self._board = Board(self._sweeper)
+        self._board = Board(self._sweeper, is_awaited)
         self._pace = Pace()
         self._finishing = asyncio.Event()
         self._told_at = clock.monotonic()
@@ -119,13 +121,6 @@ class Follower:
             self.follow(flight)
         else:
             await self._landed([result])
-
-    def hurry(self, *, is_awaited: bool) -> None:
-        """Nothing is sent until a change ends (or it is again): then waiting for company does not pay.
-
-        Unlike at the end, a list is still preferred to many GETs: more of the fleet is to come, and to be read.
-        """
-        self._board.is_awaited = is_awaited
 
     def finish(self) -> None:
         """Nothing more will be sent: `run` returns once every change has ended."""

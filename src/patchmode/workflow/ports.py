@@ -43,6 +43,7 @@ __all__ = [
     "ResourceGroup",
     "RunJournal",
     "Step",
+    "Turn",
     "Writer",
 ]
 
@@ -258,8 +259,28 @@ class OperationStatus:
     """When the service wants to be asked again; None: it does not say."""
 
 
+class Turn(Protocol):
+    """Leave to send one PATCH: its tokens are taken from the throttling buckets already."""
+
+    def take(self) -> Any:
+        """The tokens, for the writer that gave the turn; None the second time: a repeat waits like any other."""
+        ...
+
+    def give_back(self) -> None:
+        """It will not be used. Safe to repeat, and after use: nothing happens then."""
+        ...
+
+
 class Writer(Protocol):
     """The only way to change anything in Azure."""
+
+    async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> Turn:
+        """Wait until the throttling buckets of the machine's subscription and region grant one PATCH, and take it.
+
+        First come, first served. Whoever waits here holds nothing else: neither a place among the changes under way,
+        nor an intent in the journal that is long older than its request.
+        """
+        ...
 
     async def patch(
         self,
@@ -270,6 +291,7 @@ class Writer(Protocol):
         *,
         etag: str | None,
         may_send: Callable[[], bool] | None = None,
+        turn: Turn | None = None,
     ) -> PatchAnswer:
         """Send one PATCH, spending from the throttling buckets of the machine's subscription and region first.
 
@@ -280,6 +302,7 @@ class Writer(Protocol):
             etag: sent as `If-Match` when given.
             may_send: asked once the buckets have granted the request, which can be long after the call; where it says
                 no, and nothing of this call has left yet, nothing leaves and NotSentError has the code `Stopped`.
+            turn: this machine's, of `turn`; what is sent first leaves with it. None: it waits for the buckets itself.
 
         Raises:
             PreconditionError: 412. RejectedError: any other refusal. MaybeAppliedError: sent, no usable answer.

@@ -14,7 +14,7 @@ from patchmode.model.plan import Change
 from patchmode.rules.verification import differences, moved
 from patchmode.workflow.flights import Flight
 from patchmode.workflow.following import Follower, Landed
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step, Turn
 from patchmode.workflow.refusals import (
     already_set_error,
     is_concurrent,
@@ -38,6 +38,7 @@ class _Attempt:
     """How one change fares."""
 
     change: Change
+    turn: Turn
     is_uncertain: bool
     """A PATCH was sent, now or by an earlier process, whose fate is not known."""
     tries: int = 0
@@ -75,8 +76,17 @@ class Sender:
         self._clock = clock
         self._may_send = may_send
 
-    async def carry_out(self, entry: JournalEntry) -> None:
+    async def turn(self, entry: JournalEntry) -> Turn:
+        """Wait until the throttle grants a change its first PATCH."""
+        return await self._writer.turn(entry.change.id, entry.change.kind, entry.change.location)
+
+    async def carry_out(self, entry: JournalEntry, turn: Turn) -> None:
         """Carry one change to "accepted", or to its end where it ends before.
+
+        Args:
+            entry: as the journal has it.
+            turn: of `turn`; its first PATCH leaves with it. Where none is sent the turn is left for the caller to give
+                back.
 
         Steps:
             1. where the service gave no etag, or an earlier attempt's fate is unknown: read the machine and decide;
@@ -87,7 +97,7 @@ class Sender:
         Raises:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
         """
-        attempt = _Attempt(entry.change, is_uncertain=entry.step is Step.INTENDED)
+        attempt = _Attempt(entry.change, turn, is_uncertain=entry.step is Step.INTENDED)
         etag = entry.change.etag
         must_read = attempt.is_uncertain or etag is None
         while True:
@@ -110,7 +120,13 @@ class Sender:
         await self._journal.intend(change.id, etag=etag, at=self._clock.now())
         try:
             return await self._writer.patch(
-                change.id, change.kind, change.location, change.body, etag=etag, may_send=self._may_send
+                change.id,
+                change.kind,
+                change.location,
+                change.body,
+                etag=etag,
+                may_send=self._may_send,
+                turn=attempt.turn,
             )
         except RequestError as error:
             return error

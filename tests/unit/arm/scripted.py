@@ -107,12 +107,13 @@ def wire(
     transport, clock, tokens = ScriptedTransport(script), CountingClock(), Tokens()
     ledger = policies.Ledger(clock)
     remarks: list[str] = []
+    governor = Governor(clock)
     pipeline = policies.build(
         transport,
         policies.Retry(clock, patience=policies.Patience(), remark=remarks.append, chance=chance),
-        policies.Throttle(Governor(clock)),
+        policies.Throttle(governor),
         policies.Authenticate(SignIn(lambda: tokens, CLOUD, None), CLOUD.scope),
         policies.Guard(ENDPOINT, read_only=read_only),
         ledger,
     )
-    return Wire(Channel(pipeline, ENDPOINT), transport, clock, tokens, ledger, remarks)
+    return Wire(Channel(pipeline, ENDPOINT, governor), transport, clock, tokens, ledger, remarks)

@@ -149,6 +149,22 @@ def settings_of(document: Mapping[str, Any]) -> Any:
     return document["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
 
 
+@dataclass
+class TurnDouble:
+    """Fulfils ports.Turn."""
+
+    azure: "FleetDouble"
+    is_open: bool = True
+
+    def take(self) -> "TurnDouble | None":
+        was_open, self.is_open = self.is_open, False
+        return self if was_open else None
+
+    def give_back(self) -> None:
+        if self.take() is not None:
+            self.azure.turns -= 1
+
+
 class FleetDouble:
     """Fulfils ports.Azure, ports.Provider, ports.Writer and ports.RequestLedger."""
 
@@ -188,6 +204,10 @@ class FleetDouble:
         """The machines that Resource Graph shows; `machines` in the `refused` of `schedules` refuses them."""
         self.under_way = 0
         self.most_under_way = 0
+        self.lane_waits: dict[tuple[str, str], float] = {}
+        """(subscription, region) → how long each turn there is waited for."""
+        self.turns = 0
+        """Turns taken and not given back."""
 
     # ports.Azure
 
@@ -298,6 +318,14 @@ class FleetDouble:
 
     # ports.Writer
 
+    async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> "TurnDouble":
+        """Granted when `lane_waits` says so; what is given back is counted."""
+        wait_s = self.lane_waits.get((machine_id.subscription_id, location), 0.0)
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        self.turns += 1
+        return TurnDouble(self)
+
     async def patch(
         self,
         machine_id: ResourceId,
@@ -307,9 +335,12 @@ class FleetDouble:
         *,
         etag: str | None,
         may_send: Callable[[], bool] | None = None,
+        turn: "TurnDouble | None" = None,
     ) -> PatchAnswer:
         """Faults: `lost-before` (no answer, not applied), `lost-after` (applied), `not-sent`, `touched` (something else
         writes the machine first), `code:status` (refused)."""
+        if turn is not None:
+            turn.take()
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:

@@ -1,12 +1,14 @@
 """Apply executes the plan and nothing else, and every machine ends as exactly one honest result."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import (
-    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
     FleetDouble,
+    VirtualLoop,
     fleet_of,
     machine_id,
     settings_of,
@@ -18,8 +20,8 @@ from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.target import Target
-from patchmode.workflow.applying import ApplyOptions, interleave
-from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.ports import Progress
 
 SET = {
     "patchMode": "AutomaticByPlatform",
@@ -87,12 +89,33 @@ def test_an_empty_plan_is_done_at_once() -> None:
     assert azure.log == []
 
 
-def test_subscriptions_and_regions_take_turns() -> None:
-    azure = FleetDouble(
-        [vm("a1"), vm("a2"), vm("a3"), vm("b1", location="northeurope"), vm("c1", subscription=OTHER_SUBSCRIPTION)]
-    )
-    entries = [JournalEntry(change, Step.PENDING) for change in azure.plan().changes]
-    assert [entry.change.id.name for entry in interleave(entries)] == ["a1", "b1", "c1", "a2", "a3"]
+def test_a_region_that_azure_holds_back_holds_up_no_other() -> None:
+    """Five minutes of throttle in one region, with fewer places than it has machines."""
+    azure = FleetDouble([vm(f"w{n}") for n in range(6)] + [vm(f"n{n}", location="northeurope") for n in range(6)])
+    azure.lane_waits[SUBSCRIPTION, "westeurope"] = 300.0
+    started = VirtualLoop.elapsed()
+    ends: dict[str, float] = {}
+
+    def note(progress: Progress) -> None:
+        if progress.latest is not None:
+            ends[progress.latest.id.name] = VirtualLoop.elapsed() - started
+
+    report = runs.apply_all(azure, options=ApplyOptions(concurrency=2), observer=runs.Watcher(at_progress=note))
+    assert report.counts.verified == 12
+    assert max(end for name, end in ends.items() if name.startswith("n")) < 60
+    assert min(end for name, end in ends.items() if name.startswith("w")) > 300
+    assert azure.turns == 12
+
+
+def test_a_stop_does_not_wait_for_a_throttle() -> None:
+    azure = FleetDouble([vm("w1"), vm("n1", location="northeurope")])
+    azure.lane_waits[SUBSCRIPTION, "westeurope"] = 3_600.0
+    stop = asyncio.Event()
+    watcher = runs.Watcher(at_progress=lambda one: stop.set() if one.done else None)
+    began = VirtualLoop.elapsed()
+    report = runs.apply_all(azure, observer=watcher, stop=stop)
+    assert (report.state, report.counts.applied, report.counts.not_sent) == ("interrupted", 1, 1)
+    assert VirtualLoop.elapsed() - began < 60
 
 
 def test_progress_adds_up_at_each_moment_and_tells_the_ends_apart() -> None:

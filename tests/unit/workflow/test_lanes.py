@@ -1,0 +1,168 @@
+"""Lanes: who is sent next, fairly, and never behind somebody else's throttle."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.workflow.fleet_double import (
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    FleetDouble,
+    TurnDouble,
+    run_virtually,
+    vm,
+)
+
+from patchmode.workflow.lanes import Lanes, Place, place_of
+from patchmode.workflow.ports import JournalEntry, Step, Turn
+
+WEST, NORTH = Place(SUBSCRIPTION, "westeurope"), Place(SUBSCRIPTION, "northeurope")
+OTHER = Place(OTHER_SUBSCRIPTION, "westeurope")
+
+
+def entries_of(**machines: Place) -> list[JournalEntry]:
+    """One change for each name, in the order given."""
+    documents = [
+        vm(name, location=place.region, subscription=place.subscription_id) for name, place in machines.items()
+    ]
+    by_name = {change.id.name: change for change in FleetDouble(documents).plan().changes}
+    return [JournalEntry(by_name[name], Step.PENDING) for name in machines]
+
+
+class Stage:
+    """Sends that take time, turns that are waited for."""
+
+    def __init__(self, *, at_once: int = 100, send_s: float = 1.0) -> None:
+        self.fleet = FleetDouble([])
+        self.lanes = Lanes(self.take_turn, self.send, at_once=at_once)
+        self.send_s = send_s
+        self.waits: dict[Place, float] = {}
+        self.began: list[str] = []
+        self.ended: list[str] = []
+        self.most = 0
+        self.failing = ""
+
+    async def take_turn(self, entry: JournalEntry) -> TurnDouble:
+        place = place_of(entry)
+        return await self.fleet.turn(entry.change.id, entry.change.kind, place.region)
+
+    async def send(self, entry: JournalEntry, turn: Turn) -> None:
+        self.began.append(entry.change.id.name)
+        self.most = max(self.most, self.lanes.under_way)
+        await asyncio.sleep(self.send_s)
+        if entry.change.id.name == self.failing:
+            raise RuntimeError(self.failing)
+        turn.take()
+        self.ended.append(entry.change.id.name)
+
+    def wait(self, place: Place, seconds: float) -> None:
+        self.fleet.lane_waits[place.subscription_id, place.region] = seconds
+
+    def run(self, entries: Sequence[JournalEntry], *, halt_after_s: float | None = None) -> float:
+        """Seconds that it took."""
+
+        async def main() -> float:
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            if halt_after_s is not None:
+                loop.call_later(halt_after_s, self.lanes.halt)
+            await self.lanes.run(entries)
+            return loop.time() - begun
+
+        return run_virtually(main())
+
+
+def test_with_one_place_lanes_take_turns() -> None:
+    """A lane with many machines gets no more places than one with few."""
+    stage = Stage(at_once=1)
+    stage.run(entries_of(a1=WEST, a2=WEST, a3=WEST, b1=NORTH, c1=OTHER))
+    assert stage.began == ["a1", "b1", "c1", "a2", "a3"]
+
+
+def test_a_lane_that_waits_for_its_throttle_takes_no_place() -> None:
+    stage = Stage(at_once=1)
+    stage.wait(WEST, 300.0)
+    stage.run(entries_of(a1=WEST, a2=WEST, b1=NORTH, b2=NORTH))
+    assert stage.began == ["b1", "b2", "a1", "a2"]
+
+
+def test_what_an_earlier_process_left_open_comes_first_in_its_lane() -> None:
+    first, second, third = entries_of(a1=WEST, a2=WEST, a3=WEST)
+    stage = Stage(at_once=1)
+    stage.run([first, second, JournalEntry(third.change, Step.INTENDED)])
+    assert stage.began == ["a3", "a1", "a2"]
+
+
+def test_halting_ends_the_waiting_and_not_what_has_begun() -> None:
+    stage = Stage(send_s=10.0)
+    stage.wait(NORTH, 3_600.0)
+    took = stage.run(entries_of(a1=WEST, b1=NORTH), halt_after_s=2.0)
+    assert (stage.ended, took) == (["a1"], pytest.approx(10.0))
+
+
+def test_a_halted_lane_gives_back_the_turn_with_which_it_waited_for_a_place() -> None:
+    stage = Stage(at_once=1, send_s=10.0)
+    stage.run(entries_of(a1=WEST, b1=NORTH), halt_after_s=2.0)
+    assert stage.ended == ["a1"]
+    assert stage.fleet.turns == 1
+
+
+def test_after_a_halt_nothing_begins_any_more() -> None:
+    stage = Stage()
+    stage.lanes.halt()
+    stage.run(entries_of(a1=WEST))
+    assert stage.began == []
+
+
+def test_a_turn_that_its_change_did_not_need_is_given_back() -> None:
+    stage = Stage()
+
+    async def nothing(entry: JournalEntry, turn: Turn) -> None:
+        """A machine that moved: nothing is sent."""
+
+    stage.lanes = Lanes(stage.take_turn, nothing, at_once=4)
+    stage.run(entries_of(a1=WEST, a2=WEST))
+    assert stage.fleet.turns == 0
+
+
+def test_the_first_failure_ends_every_lane() -> None:
+    stage = Stage(at_once=2)
+    stage.failing = "a1"
+    with pytest.raises(RuntimeError, match="a1"):
+        run_virtually(stage.lanes.run(entries_of(a1=WEST, a2=WEST, b1=NORTH, b2=NORTH)))
+    assert "b2" not in stage.ended
+
+
+@settings(max_examples=60)
+@given(
+    lanes=st.lists(st.sampled_from([WEST, NORTH, OTHER]), max_size=30),
+    waits=st.lists(st.floats(0, 20), min_size=3, max_size=3),
+    at_once=st.integers(1, 5),
+    halt_after_s=st.none() | st.floats(0.1, 40),
+)
+def test_each_begins_once_in_plan_order_and_never_too_many(
+    lanes: list[Place], waits: list[float], at_once: int, halt_after_s: float | None
+) -> None:
+    numbers = count()
+    entries = entries_of(**{f"m{next(numbers):02}": place for place in lanes})
+    stage = Stage(at_once=at_once)
+    for place, wait_s in zip((WEST, NORTH, OTHER), waits, strict=True):
+        stage.wait(place, wait_s)
+    stage.run(entries, halt_after_s=halt_after_s)
+    assert stage.most <= at_once
+    assert sorted(stage.began) == sorted(stage.ended)
+    place_by_name = {one.change.id.name: place_of(one) for one in entries}
+    began = defaultdict(list)
+    for name in stage.began:
+        began[place_by_name[name]].append(name)
+    for place in set(lanes):
+        asked = [one.change.id.name for one in entries if place_of(one) == place]
+        assert began[place] == asked[: len(began[place])]
+    if halt_after_s is None:
+        assert len(stage.ended) == len(entries)
+    assert stage.fleet.turns == len(stage.ended)
+    assert stage.lanes.under_way == 0
