@@ -125,6 +125,17 @@ class Detachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Wave:
+    """Machines that are carried out together, before those of the next wave: so many that come next in the plan."""
+
+    name: str
+    """Unlike that of any other wave of the plan, printable: `ring=canary / zone 1`."""
+    changes: int
+    unchanged: int
+    """Machines as wanted that get the plan's schedule; 0 where it attaches none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A reviewed operation. `digest` is filled in by the store when the plan is written or read."""
 
@@ -145,12 +156,37 @@ class Plan:
     """For the changed machines, and for those that already are as wanted."""
     first_detach: tuple[Detachment, ...] = ()
     """Only in the plan of a rollback."""
+    waves: tuple[Wave, ...] = ()
+    """In the order in which they are carried out; `changes`, and with `then_attach` `unchanged`, stand in that order,
+    and each stands in exactly one. Empty: everything at once."""
     digest: str = field(default="", compare=False)
 
     @property
     def has_work(self) -> bool:
         """Whether carrying it out would send anything."""
         return bool(self.changes or self.first_detach or (self.then_attach and self.unchanged))
+
+    @property
+    def touched(self) -> int:
+        """How many machines carrying it out would write to: settings, or a schedule put on or taken off."""
+        machines = {one.id for one in self.changes} | {one.id for one in self.first_detach}
+        if self.then_attach is not None:
+            machines |= {one.id for one in self.unchanged}
+        return len(machines)
+
+    def changes_of(self, wave: int) -> tuple[Change, ...]:
+        """The changes of a wave, counted from 0; without waves all of them are wave 0."""
+        if not self.waves:
+            return self.changes
+        before = sum(one.changes for one in self.waves[:wave])
+        return self.changes[before : before + self.waves[wave].changes]
+
+    def unchanged_of(self, wave: int) -> tuple[Unchanged, ...]:
+        """The machines of a wave that are as wanted and get the plan's schedule; none where it attaches none."""
+        if self.then_attach is None or not self.waves:
+            return self.unchanged if self.then_attach is not None else ()
+        before = sum(one.unchanged for one in self.waves[:wave])
+        return self.unchanged[before : before + self.waves[wave].unchanged]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -120,6 +120,14 @@ class DetachmentRow(Edge, frozen=True):
     name: str
 
 
+class WaveRow(Edge, frozen=True):
+    """Machines that are carried out together: the next ones of `changes`, and with `thenAttach` of `unchanged`."""
+
+    name: str
+    changes: int
+    unchanged: int
+
+
 class PlanCountsRow(Edge, frozen=True):
     """`scope` is the sum of the others."""
 
@@ -149,6 +157,8 @@ class PlanDocument(Edge, frozen=True):
     """Left out where nothing is attached: versions before 0.2 refuse a plan with members that they do not know."""
     first_detach: tuple[DetachmentRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Left out where nothing is detached; only in the plan of a rollback."""
+    waves: tuple[WaveRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In the order in which they are carried out; left out where everything is carried out at once."""
     digest: str | msgspec.UnsetType = msgspec.UNSET
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
 

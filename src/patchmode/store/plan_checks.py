@@ -16,7 +16,7 @@ import msgspec
 from patchmode.errors import BrokenPlanError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
-from patchmode.model.plan import Change, Plan
+from patchmode.model.plan import Change, Plan, Wave
 from patchmode.store.formats import PlanCountsRow
 
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
@@ -53,6 +53,10 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
     if schedules:
         msg = f"{name} may not be applied: {schedules}."
         raise BrokenPlanError(msg, advice=_ADVICE)
+    waves = _problem_of_waves(plan)
+    if waves:
+        msg = f"{name} contradicts itself: {waves}."
+        raise BrokenPlanError(msg, advice=_ADVICE)
     for change in plan.changes:
         problem = _problem_of(change)
         if problem:
@@ -75,6 +79,29 @@ def _problem_of_schedules(plan: Plan) -> str | None:
     known = {one.id for group in (plan.changes, plan.unchanged, plan.skipped) for one in group}
     strange = next((one.id for one in plan.first_detach if one.id not in known), None)
     return f"it would detach a schedule from {strange}, which is not in its scope" if strange else None
+
+
+def _problem_of_waves(plan: Plan) -> str | None:
+    if not plan.waves:
+        return None
+    names = [one.name for one in plan.waves]
+    odd = next((name for name in names if not name or not name.isprintable()), None)
+    if odd is not None:
+        return f"{odd!r} is no name of a wave"
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        return f"two of its waves are named {twice!r}"
+    empty = next((one.name for one in plan.waves if not _holds_machines(one)), None)
+    if empty is not None:
+        return f"its wave {empty!r} holds no machine"
+    held = sum(one.changes for one in plan.waves), sum(one.unchanged for one in plan.waves)
+    if held != (len(plan.changes), len(plan.unchanged) if plan.then_attach else 0):
+        return "its waves do not add up to what it changes and attaches"
+    return "it would detach schedules wave by wave" if plan.first_detach else None
+
+
+def _holds_machines(wave: Wave) -> bool:
+    return min(wave.changes, wave.unchanged) >= 0 and wave.changes + wave.unchanged > 0
 
 
 def _problem_of(change: Change) -> str | None:

@@ -18,6 +18,7 @@ from patchmode.model.plan import (
     Unchanged,
     Unreadable,
     WantedSettings,
+    Wave,
 )
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
@@ -34,6 +35,7 @@ from patchmode.store.formats import (
     UnchangedRow,
     UnreadableRow,
     WantedRow,
+    WaveRow,
 )
 
 
@@ -65,6 +67,7 @@ def plan_to_document(plan: Plan, *, with_changes: bool = True) -> PlanDocument:
         unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
         then_attach=UNSET if plan.then_attach is None else _then_attach_row(plan.then_attach),
         first_detach=tuple(map(_detachment_row, plan.first_detach)) or UNSET,
+        waves=tuple(map(_wave_row, plan.waves)) or UNSET,
     )
 
 
@@ -94,6 +97,7 @@ def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
         rollback_of=document.rollback_of,
         then_attach=None if document.then_attach is UNSET else _then_attach(document.then_attach),
         first_detach=() if document.first_detach is UNSET else tuple(map(_detachment, document.first_detach)),
+        waves=() if document.waves is UNSET else tuple(map(_wave, document.waves)),
         digest=digest,
     )
 
@@ -134,6 +138,14 @@ def _detachment_row(one: Detachment) -> DetachmentRow:
 
 def _detachment(row: DetachmentRow) -> Detachment:
     return Detachment(ResourceId.parse(row.id), row.kind, ResourceId.parse(row.configuration), row.name)
+
+
+def _wave_row(wave: Wave) -> WaveRow:
+    return WaveRow(name=wave.name, changes=wave.changes, unchanged=wave.unchanged)
+
+
+def _wave(row: WaveRow) -> Wave:
+    return Wave(row.name, row.changes, row.unchanged)
 
 
 def target_row(target: Target) -> TargetRow:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings, Wave
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 
@@ -153,4 +153,5 @@ def plans(draw: st.DrawFn) -> Plan:
         created_at=draw(st.none() | st.datetimes(timezones=st.just(UTC))),
         tool_version=draw(_texts),
         rollback_of=draw(st.none() | _texts),
+        waves=draw(st.sampled_from([(), tuple(Wave(f"wave {number}", 1, 0) for number in range(len(changes)))])),
     )
