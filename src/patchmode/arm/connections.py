@@ -7,6 +7,8 @@ This module loads aiohttp when it is imported, so only `session` imports it, and
 
 import os
 import ssl
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,8 @@ from patchmode.errors import CloudError
 CONNECT_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 120.0
 """Resource Manager's gateway gives a provider 60 s; twice that, so that its own answer is what is seen."""
+_OTHER_FILES = 64
+"""Files besides the sockets: the journal, certificates, what the interpreter has open."""
 
 
 def trust() -> ssl.SSLContext:
@@ -51,6 +55,26 @@ def proxy_for(url: str) -> str | None:
         return None
     proxies = getproxies()
     return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def room_for(wanted: int) -> int:
+    """How many sockets this process may have open, up to so many; the system is asked for more files where it has them.
+
+    A socket counts as a file, of which macOS lets a program open 256 unless it asks for more, and many Linux systems
+    1,024.
+    """
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if allowed != resource.RLIM_INFINITY and allowed < needed:
+        with suppress(ValueError, OSError):
+            asked = needed if most == resource.RLIM_INFINITY else min(needed, most)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (asked, most))
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if allowed == resource.RLIM_INFINITY else max(1, min(wanted, allowed - _OTHER_FILES))
 
 
 def open_pool(context: ssl.SSLContext, *, limit: int, reads_environment: bool = False) -> aiohttp.ClientSession:

@@ -123,7 +123,7 @@ async def connect(
         if credential is None:
             stack.push_async_callback(sign_in.close)
         await sign_in.get_token_info(found.scope, options={"enable_cae": True})
-        pool = await stack.enter_async_context(sockets.open_pool(trust, limit=connections))
+        pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
         time_source = clock or SystemClock()
         channel, ledger = _channel(
             found, sign_in, pool, Governor(time_source, share=share), time_source, remark, read_only=read_only

@@ -1,5 +1,7 @@
 """Trust and proxies come from the environment, and a file that cannot be read is never taken for none."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -65,3 +67,26 @@ def test_what_certainly_was_not_sent(error: BaseException, expected: bool) -> No
     """A reset may come after the service has read the whole request, so it never counts as not sent."""
     assert was_not_sent(error) is expected
     assert describe(error)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no sockets as files")
+@pytest.mark.parametrize(
+    ("allowed", "most", "wanted", "room", "afterwards"),
+    [
+        (1_000, 2_000, 512, 512, 1_000),
+        (256, 2_000, 512, 512, 576),
+        (256, 300, 512, 236, 300),
+        (100, 100, 512, 36, 100),
+    ],
+)
+def test_files_are_asked_for_as_many_as_sockets_are_wanted(
+    allowed: int, most: int, wanted: int, room: int, afterwards: int
+) -> None:
+    """In a process of its own, since a limit that was lowered cannot be raised again."""
+    program = (
+        "import resource, sys; from patchmode.arm.connections import room_for;"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({allowed}, {most}));"
+        f"print(room_for({wanted}), resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert told.split() == [str(room), str(afterwards)]
