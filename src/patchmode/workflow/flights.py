@@ -4,7 +4,7 @@ Must not: read anything; `following` does.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +77,10 @@ class Flight:
         )
 
 
+Part = tuple[str, MachineKind]
+"""A subscription and a family of machines: what one list could show."""
+
+
 @dataclass(slots=True)
 class Board:
     """Every flight, by what one list could show."""
@@ -87,7 +91,7 @@ class Board:
     still preferred to many GETs: more of the fleet is to come, and to be read."""
     more_coming: bool = True
     """Whether PATCHes are still to be sent."""
-    parts: dict[tuple[str, MachineKind], dict[ResourceId, Flight]] = field(default_factory=lambda: defaultdict(dict))
+    parts: dict[Part, dict[ResourceId, Flight]] = field(default_factory=lambda: defaultdict(dict))
 
     def add(self, flight: Flight) -> None:
         """A change was accepted."""
@@ -108,16 +112,24 @@ class Board:
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
 
-    def overdue(self, now: float) -> Iterator[tuple[list[Flight], list[Flight]]]:
-        """The parts worth a look now: those that are due, and those that a list would show besides."""
-        for flights in self.parts.values():
+    def overdue(self, now: float, *, looking: Collection[Part]) -> Iterator[tuple[Part, list[Flight], list[Flight]]]:
+        """The parts worth a look now: those that are due, and those that a list would show besides.
+
+        Args:
+            now: on the clock's monotonic scale.
+            looking: parts that are being looked at, which are left out.
+        """
+        for part, flights in self.parts.items():
+            if part in looking:
+                continue
             due = [flight for flight in flights.values() if flight.due <= now]
             if due and self._is_worth(due, len(flights), now):
-                yield due, [flight for flight in flights.values() if flight.due > now]
+                yield part, due, [flight for flight in flights.values() if flight.due > now]
 
-    def next_due(self) -> float | None:
-        """When the next flight is due; None: nothing is in flight."""
-        return min((flight.due for flights in self.parts.values() for flight in flights.values()), default=None)
+    def next_due(self, *, looking: Collection[Part]) -> float | None:
+        """When the next flight is due; None: nothing is in flight but what is being looked at."""
+        idle = (flights for part, flights in self.parts.items() if part not in looking)
+        return min((flight.due for flights in idle for flight in flights.values()), default=None)
 
     def oldest_first(self) -> list[Flight]:
         """Every flight, the one accepted first in front."""
@@ -146,5 +158,5 @@ def waiting_text(flights: Sequence[Flight], now: float) -> str:
     return f"Still waiting for {count:,} machine{'s' * (count > 1)}: {names}{more} ({minutes or '< 1'} min)"
 
 
-def _part(change: Change) -> tuple[str, MachineKind]:
+def _part(change: Change) -> Part:
     return change.id.subscription_id, family_of(change.kind)

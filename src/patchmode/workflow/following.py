@@ -17,7 +17,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.verification import differences
-from patchmode.workflow.flights import Board, Flight, waiting_text
+from patchmode.workflow.flights import Board, Flight, Part, waiting_text
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
 from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, is_signed_out, machine_error, signed_out
@@ -77,8 +77,11 @@ class Follower:
         self._remark = remark
         self._sweeper = Sweeper(azure.provider, known)
         self._board = Board(self._sweeper, is_awaited)
+        self._looking: set[Part] = set()
+        """Parts of the board that are being looked at."""
         self._pace = Pace()
-        self._finishing = asyncio.Event()
+        self._stirred = asyncio.Event()
+        """A look has ended, or nothing more will be sent: there may be something to do before the next look is due."""
         self._told_at = clock.monotonic()
         """When the last change ended, or the watcher was last told who is waited for."""
 
@@ -126,7 +129,7 @@ class Follower:
         """Nothing more will be sent: `run` returns once every change has ended."""
         self._board.more_coming = False
         self._sweeper.haste = CLOSING_HASTE
-        self._finishing.set()
+        self._stirred.set()
 
     async def run(self) -> None:
         """Watch until `finish` was called and every change has ended.
@@ -134,14 +137,22 @@ class Follower:
         Raises:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
         """
-        while len(self._board) or self._board.more_coming:
-            now = self._clock.monotonic()
-            self._tell_waiting(now)
-            looks = [self._look(due, others) for due, others in self._board.overdue(now)]
-            if looks:
-                await all_of(looks)
-            elif len(self._board) or self._board.more_coming:
+        # Each subscription is looked at by itself: one whose list is long, or throttled, keeps no other waiting.
+        async with asyncio.TaskGroup() as looks:
+            while len(self._board) or self._board.more_coming:
+                now = self._clock.monotonic()
+                self._tell_waiting(now)
+                for part, due, others in list(self._board.overdue(now, looking=self._looking)):
+                    self._looking.add(part)
+                    looks.create_task(self._look_at(part, due, others))
                 await self._pause(now)
+
+    async def _look_at(self, part: Part, due: Sequence[Flight], others: Sequence[Flight]) -> None:
+        try:
+            await self._look(due, others)
+        finally:
+            self._looking.discard(part)
+            self._stirred.set()
 
     def _tell_waiting(self, now: float) -> None:
         """Name the machines waited for when nothing has ended for a while: otherwise a log would just fall silent."""
@@ -152,18 +163,16 @@ class Follower:
             self._remark(waiting_text(self._board.oldest_first(), now))
 
     async def _pause(self, now: float) -> None:
-        next_due = self._board.next_due()
+        next_due = self._board.next_due(looking=self._looking)
         wait_s = 2 * TICK_S if next_due is None else max(TICK_S, min(next_due - now, 4 * TICK_S))
-        if not self._board.more_coming:
-            await self._clock.sleep(wait_s)
-            return
+        self._stirred.clear()
         sleeping = asyncio.ensure_future(self._clock.sleep(wait_s))
-        finishing = asyncio.ensure_future(self._finishing.wait())
+        stirring = asyncio.ensure_future(self._stirred.wait())
         try:
-            await asyncio.wait({sleeping, finishing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeping, stirring}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
-            finishing.cancel()
+            stirring.cancel()
 
     # -------------------------------------------------------------------------------------------- one look
 

@@ -24,7 +24,7 @@ from patchmode.workflow.scoping import KINDS
 
 PAGE = 50
 """Machines that one page of a list is taken to hold when costs are compared."""
-AT_ONCE = 8
+AT_ONCE = 32
 """Reads under way at the same time; the wire's own throttle bounds their rate."""
 
 

@@ -24,7 +24,7 @@ from patchmode.workflow.together import all_of
 PAGE = 50
 """Machines that a page is taken to hold until the list was read once. Recorded pages held 48 to 299."""
 AT_ONCE = 16
-"""Reads under way at the same time."""
+"""Reads of one subscription under way at the same time; each subscription has a throttle of its own to spend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Sweeper:
         self.haste = 1.0
         """How many GETs, which run side by side, are taken to be worth one page, which must wait for the one before."""
         self._provider = provider
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._pages: dict[_Place, float] = {}
         self._known: dict[tuple[str, str], int] = defaultdict(int)
         for one in known:
@@ -112,7 +112,7 @@ class Sweeper:
         Raises:
             PatchmodeError: what is no matter of one request (sign-in).
         """
-        async with self._slots:
+        async with self._slots[wanted.id.subscription_id]:
             try:
                 return Reading(await self._provider.get(wanted.id, wanted.kind))
             except RequestError as error:
@@ -140,7 +140,7 @@ class Sweeper:
 
     async def _read_place(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
         try:
-            async with self._slots:
+            async with self._slots[place.subscription]:
                 await self._read_list(place, wanted, sweep)
         except ForbiddenError as error:
             if is_signed_out(error):
