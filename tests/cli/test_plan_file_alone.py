@@ -31,3 +31,11 @@ def test_filters_without_a_selector_need_one(offline: Program, command: str) -> 
     done = offline(command, "--name", "web-01")
     assert done.code == 2
     assert f"{command} needs to know which machines" in done.err
+
+
+@pytest.mark.parametrize("beside", [["--waves", "zone"], ["--canary", "5"]], ids=lambda beside: beside[0])
+def test_waves_beside_a_plan_file_are_refused(offline: Program, beside: list[str]) -> None:
+    """Its waves stand in the file, and were reviewed with it."""
+    done = offline("apply", "plan.json", *beside)
+    assert (done.code, done.out) == (2, "")
+    assert "holds its own machines and settings" in done.err

@@ -1,4 +1,4 @@
-"""A plan for people: what cannot be undone first, then the diff, then every machine that is left alone and why.
+"""A plan for people: what cannot be undone, its waves, the diff, then every machine that is left alone and why.
 
 Must not: leave anything out that the plan file holds without saying where it stands.
 """
@@ -15,6 +15,7 @@ from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
 from patchmode.reports.headline import change_lines
 from patchmode.reports.paint import Paint, printable
+from patchmode.reports.wave_text import wave_lines
 
 ONE_BY_ONE = 10
 """Up to this many changes are shown machine by machine; more are shown by kind of change, with their machines."""
@@ -43,6 +44,7 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield from wrapped(f"Scope: {'  '.join(scope)}", paint=paint, hang=7)
     yield ""
     yield from irreversible_lines(plan, paint=paint)
+    yield from wave_lines(plan, paint=paint)
     if len(plan.changes) <= ONE_BY_ONE:
         for change in plan.changes:
             yield from _one(change, paint)
@@ -79,6 +81,7 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     text = (
         f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
         f"{counts['skipped']:,} left alone, {counts['unreadable']:,} not readable; {counts['scope']:,} in scope."
+        + (f" {plural(len(plan.waves), 'wave')}." if plan.waves else "")
     )
     for line in wrapped(text, paint=paint, hang=6):
         yield paint("strong", line)

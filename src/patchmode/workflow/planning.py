@@ -4,7 +4,7 @@ Must not: write. Invariant: every machine in scope ends as exactly one of change
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from patchmode.errors import UnsafeError, UsageError
@@ -12,9 +12,11 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
+from patchmode.model.waves import WaveRule
 from patchmode.rules.later_schedules import Decided
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.planning import plan_machine
+from patchmode.rules.waves import in_waves, unheard_of
 from patchmode.workflow.attach_wish import Wish, check_room, look_up_wish, planned_with, with_locks
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
@@ -32,6 +34,8 @@ async def make_plan(
     is_reviewed: bool = True,
     then_attach: str | None = None,
     assignment_name: str | None = None,
+    waves: Sequence[WaveRule] = (),
+    canary: int = 0,
 ) -> Plan:
     """Plan the wanted settings for every machine in scope.
 
@@ -40,7 +44,8 @@ async def make_plan(
         2. take the inventory, with each machine's document and etag from its provider;
         3. look up the schedules that reach them, for the outcomes before and after;
         4. ask the rules for each machine's change, and for what the attached schedule makes of it;
-        5. check that every machine ended as exactly one of the four.
+        5. check that every machine ended as exactly one of the four;
+        6. put what is carried out into waves, where any are wanted.
 
     Args:
         azure: a connection; reading is enough.
@@ -55,6 +60,8 @@ async def make_plan(
             machine once it was verified and to each that is as wanted; Arc servers, which need no orchestration, count
             among these.
         assignment_name: of the assignments; None: the configuration's name.
+        waves: how to divide what is carried out; each rule divides what those before it made.
+        canary: so many machines go before all others, taken in turn from subscriptions, regions and systems.
 
     Raises:
         UsageError: nothing is wanted, a selector is wrong or has no effect, or schedules do not run on what is wanted.
@@ -69,14 +76,12 @@ async def make_plan(
     if then_attach is not None:
         wish = await look_up_wish(azure, then_attach, name=assignment_name, settings=wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
-    swallowed = _swallowed(inventory)
-    if swallowed is not None and not is_reviewed:
-        raise swallowed
+    swallowed = _swallowed(inventory, is_reviewed=is_reviewed)
     index = await look_up(azure, inventory.machines, now=clock.now())
     empty = Plan(azure.target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
-    plan = _with_ends(empty, inventory, wish, index)
-    told = (f"{swallowed.message} {swallowed.advice}",) if swallowed else ()
-    for note in (*told, *inventory.notes, *index.book.notes, *_arc_note(plan)):
+    plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
+    unheard = _unheard_note(inventory, waves)
+    for note in (*swallowed, *inventory.notes, *index.book.notes, *_arc_note(plan), *unheard):
         tell(note)
     if wish is not None:
         await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
@@ -105,6 +110,21 @@ def _decided(inventory: Inventory, wanted: WantedSettings, wish: Wish | None, in
         for machine, schedules in ((one, index.schedules_of(one)) for one in inventory.machines)
     ]
     return [entry for _, entry in decided] if wish is None else planned_with(wish, decided, index)
+
+
+def _waved(plan: Plan, inventory: Inventory, rules: Sequence[WaveRule], canary: int) -> Plan:
+    """The plan in waves; machines that are as wanted belong to one only where they get a schedule."""
+    if not rules and not canary:
+        return plan
+    same = plan.unchanged if plan.then_attach is not None else ()
+    division = in_waves(plan.changes, same, inventory.machines, rules, canary=canary)
+    unchanged = division.unchanged if plan.then_attach is not None else plan.unchanged
+    return replace(plan, changes=division.changes, unchanged=unchanged, waves=division.waves)
+
+
+def _unheard_note(inventory: Inventory, rules: Sequence[WaveRule]) -> tuple[str, ...]:
+    names = unheard_of(inventory.machines, rules)
+    return (f"--waves: no machine in scope has {' or '.join(names)}.",) if names else ()
 
 
 def _attached_in(plan: Plan, inventory: Inventory) -> Iterator[Machine]:
@@ -159,6 +179,10 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
     skips = (
         Skipped(change.id, "filter-ids", "Left out by --ids.", outcome=change.outcome_before) for change in left_out
     )
+    kept = (
+        replace(wave, changes=sum(change.id in ids for change in plan.changes_of(place)))
+        for place, wave in enumerate(plan.waves)
+    )
     return replace(
         plan,
         scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
@@ -166,6 +190,7 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         unchanged=tuple(one if one.id in ids else replace(one, outcome_after=None) for one in plan.unchanged),
         skipped=(*plan.skipped, *skips),
         first_detach=tuple(one for one in plan.first_detach if one.id in ids),
+        waves=tuple(wave for wave in kept if wave.changes or wave.unchanged),
     )
 
 
@@ -189,14 +214,23 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
         )
 
 
-def _swallowed(inventory: Inventory) -> UsageError | None:
-    """SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod."""
+def _swallowed(inventory: Inventory, *, is_reviewed: bool) -> tuple[str, ...]:
+    """What is to be said of a group that adds nothing.
+
+    SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod.
+
+    Raises:
+        UsageError: there is one, and nobody looks at the plan.
+    """
     if not inventory.swallowed_groups:
-        return None
+        return ()
     name = inventory.swallowed_groups[0]
-    return UsageError(
+    error = UsageError(
         f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is "
         "selected as a whole.",
         advice=f"For the group alone, leave the subscription out or give the group's id "
         f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out.",
     )
+    if not is_reviewed:
+        raise error
+    return (f"{error.message} {error.advice}",)

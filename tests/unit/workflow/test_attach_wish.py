@@ -12,9 +12,11 @@ from patchmode.errors import RefusedError, UsageError
 from patchmode.model.machine import Lock, Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import KeptBy, Plan, ThenAttach, WantedSettings
+from patchmode.model.plan import KeptBy, Plan, ThenAttach, WantedSettings, Wave
 from patchmode.model.schedule import ConfigurationAssignment, ScheduleBook, WindowRule
 from patchmode.model.scope import Scope
+from patchmode.model.waves import wave_rules
+from patchmode.store.plan_checks import check_plan
 from patchmode.workflow.attach_wish import MOST_MACHINES, check_attachable
 from patchmode.workflow.planning import make_plan
 
@@ -252,3 +254,21 @@ async def test_lock_under_which_the_schedule_stays_is_told_with_its_machines() -
     azure.schedules.assignments.append(ConfigurationAssignment("by-hand", machine("has").id, WEEKLY))
     found, _ = await wished(azure, "weekly")
     assert found.then_attach == ThenAttach(WEEKLY, "weekly", (KeptBy("keep-CanNotDelete", locks[0].scope, 2),))
+
+
+async def test_machines_that_only_get_the_schedule_wait_for_their_wave() -> None:
+    """Attaching decides who patches a machine, so a canary wave holds it too."""
+    fleet = (ready("a", tags={"ring": "2"}), ready("b", tags={"ring": "1"}), machine("c", tags={"ring": "2"}))
+    found = await make_plan(
+        estate(configuration(WEEKLY), machines=fleet),
+        EVERYTHING,
+        SCHEDULED,
+        clock=FixedClock(),
+        then_attach="weekly",
+        waves=wave_rules(["tag:ring"]),
+        canary=2,
+    )
+    assert found.waves == (Wave("canary", 1, 1), Wave("ring=2", 0, 1))
+    assert [entry.id.name for entry in found.unchanged] == ["b", "a"]
+    assert [entry.id.name for entry in found.changes] == ["c"]
+    check_plan(found, name="the plan", counts=None)

@@ -14,9 +14,10 @@ from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Plan, Unreadable, WantedSettings
+from patchmode.model.plan import Plan, Unreadable, WantedSettings, Wave
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.model.scope import Filters, Scope
+from patchmode.model.waves import wave_rules
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.planning import check_plan_adds_up, make_plan, narrowed
 
@@ -166,6 +167,26 @@ async def test_narrowing_a_plan_that_could_not_read_a_place(place: str) -> None:
         return
     with pytest.raises(UsageError, match="/c is not among the machines"):
         narrowed(plan, (machine_id("c"),))
+
+
+async def test_waves_order_what_is_carried_out() -> None:
+    """A person reviews the plan, so the order stands in it; what is as wanted is sent nothing and waits for nothing."""
+    fleet = [
+        machine("a", tags={"ring": "broad"}),
+        machine("b", tags={"ring": "canary"}),
+        machine("c", mode="AutomaticByPlatform", bypass=True, tags={"ring": "canary"}),
+    ]
+    rules = wave_rules(["tag:ring=canary|eraly|broad"])
+    told: list[str] = []
+    plan = await make_plan(
+        AzureDouble(fleet), EVERYTHING, SCHEDULED, clock=FixedClock(), remark=told.append, waves=rules
+    )
+    assert plan.waves == (Wave("ring=canary", 1, 0), Wave("ring=broad", 1, 0))
+    assert [change.id.name for change in plan.changes] == ["b", "a"]
+    assert [entry.id.name for entry in plan.unchanged] == ["c"]
+    assert told == ["--waves: no machine in scope has ring=eraly."]
+    some = narrowed(plan, (machine_id("a"),))
+    assert (some.waves, [change.id.name for change in some.changes]) == ((Wave("ring=broad", 1, 0),), ["a"])
 
 
 async def test_a_plan_that_does_not_add_up_is_refused() -> None:

@@ -9,6 +9,7 @@ from patchmode.cli.attach_options import attachment_from, then_attach_options
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.wave_options import Waves, wave_options, waves_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @scope_options
 @settings_options
 @then_attach_options
+@wave_options
 @apply_options
 @click.pass_context
 def command(
@@ -58,12 +60,12 @@ def command(
             if options["shard"]
             else "Give FILE alone, or make a new plan with that scope.",
         )
-    attaching = attachment_from(options)
+    attaching, waves = attachment_from(options), waves_from(options)
     wanted = wanted_from(options)
     scope = scope_from(options)
     if file is None:
         require_selector(scope, "apply")
-        plan, principal = _planned(scope, wanted, attaching, settings)
+        plan, principal = _planned(scope, wanted, attaching, waves, settings)
     else:
         plan = read_plan(file)
         principal = signed_in_for(plan, settings, is_new=True)
@@ -73,7 +75,11 @@ def command(
 
 
 def _planned(
-    scope: "Scope", wanted: "WantedSettings", attaching: tuple[str | None, str | None], settings: Settings
+    scope: "Scope",
+    wanted: "WantedSettings",
+    attaching: tuple[str | None, str | None],
+    waves: Waves,
+    settings: Settings,
 ) -> "tuple[Plan, Mapping[str, str]]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
     from patchmode.cli import composition
@@ -97,6 +103,7 @@ def _planned(
                 is_reviewed=False,
                 then_attach=attaching[0],
                 assignment_name=attaching[1],
+                **waves,
             )
             return plan, await azure.authorization.principal()
 

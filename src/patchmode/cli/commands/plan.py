@@ -10,12 +10,14 @@ from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import settings_of
+from patchmode.cli.wave_options import wave_options, waves_from
 
 
 @click.command(cls=Command)
 @scope_options
 @settings_options
 @then_attach_options
+@wave_options
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file.")
 @click.pass_context
 def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
@@ -36,6 +38,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
 
     settings = settings_of(context)
     schedule, assignment_name = attachment_from(options)
+    waves = waves_from(options)
     wanted = wanted_from(options)
     scope = scope_from(options)
     require_selector(scope, "plan")
@@ -51,6 +54,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
                 remark=lambda note: say(f"Note: {note}", settings),
                 then_attach=schedule,
                 assignment_name=assignment_name,
+                **waves,
             )
 
     plan = run_reading(work)
