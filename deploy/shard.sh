@@ -1,7 +1,8 @@
 #!/bin/sh
 # One shard of one operation: applies its part of a scope, or takes up what an earlier attempt of it left.
 #
-# Arguments        the scope and settings of `patchmode apply`
+# Arguments        of `patchmode apply` alone: scope, settings, waves, and for a first roll-out --max-changes 100%:
+#                  with --yes, more than 500 machines and more than half of the shard are refused without it
 # PATCHMODE_SHARD  which part: 2/8
 # SHARDS_DIR       a folder that outlives this process and that every shard sees; a new one for each operation
 # CARRYING         options of both apply and resume, if any: --max-failures 5% --concurrency 32

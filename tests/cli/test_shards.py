@@ -115,7 +115,8 @@ def test_a_shard_that_was_stopped_is_taken_up_by_its_next_attempt(single: Any, t
     fleet, code, whole = single
     with served(tmp_path, lro_seconds=1) as (emulator, environment):
         slow = {**environment, "CARRYING": "--concurrency 1"}
-        process = shard(slow, "1/1")
+        # What only `apply` takes is no obstacle to taking up.
+        process = shard(slow, "1/1", *SCOPE, "--max-changes", "100%")
         while not writes_of(emulator):
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
@@ -123,7 +124,7 @@ def test_a_shard_that_was_stopped_is_taken_up_by_its_next_attempt(single: Any, t
         early, united = merged(environment)
         assert early == 11
         assert 0 < united["counts"]["applied"] < whole["counts"]["applied"]
-        assert ended([shard(environment, "1/1")]) == [code]
+        assert ended([shard(environment, "1/1", *SCOPE, "--max-changes", "100%")]) == [code]
         assert set(writes_of(emulator).values()) == {1}
         assert fleet_of(emulator) == fleet
         assert merged(environment)[1]["counts"] == whole["counts"]

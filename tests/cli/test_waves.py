@@ -1,8 +1,12 @@
-"""Waves from the plan to the run."""
+"""Waves from the plan to the run, and the brake before anything is sent."""
 
 import json
+from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Start
+
+from arm_emulator.fleet_generator import write_fleet
 
 WAVES = ("--waves", "tag:ring=1|2|next", "--waves", "region", "--canary", "3")
 
@@ -39,3 +43,47 @@ def test_waves_that_say_no_way_are_refused_with_an_example(start: Start) -> None
     assert (done.code, done.out) == (2, "")
     assert "--waves: 'ring' is no way to divide machines" in done.err
     assert "For example: --waves 'tag:ring=canary|broad' --waves zone" in done.err
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> str:
+    """A fleet of which more than 500 machines would change."""
+    write_fleet(tmp_path / "large.json", machines=620, subscriptions=2, seed=0)
+    return str(tmp_path / "large.json")
+
+
+def test_a_scope_that_nobody_looks_at_may_not_change_most_of_a_large_fleet(start: Start, large: str) -> None:
+    """A wrong selector in a pipeline must not change a whole estate before anybody sees it."""
+    program = start(large)
+    done = program("apply", "--all", "--yes")
+    assert (done.code, done.out) == (12, "")
+    assert "The plan would change 527 of 620 machines in scope (85 %), and the limit is 50 %." in done.err
+    assert "give --max-changes 85%." in done.err
+    entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
+    assert {entry.method for entry in entries} <= {"GET", "POST"}
+    assert program("runs", "list", "-o", "json", "--query", "runs").out.strip() == "[]"
+    # Whoever is asked sees the number; here nobody can be asked, and that is what stops it.
+    assert program("apply", "--all").code == 2
+    planned = program("plan", "--all", "--out", "plan.json", "-q", "-o", "json", "--query", "counts.changes")
+    assert planned.out.strip() == "527"
+    assert program("apply", "plan.json", "--yes", "--max-changes", "500").code == 12
+    assert program("apply", "plan.json", "--yes", PATCHMODE_MAX_CHANGES="84%").code == 12
+
+
+@pytest.mark.parametrize("how", [["--max-changes", "85%"], ["--max-changes", "527"]], ids=lambda how: how[1])
+def test_the_value_of_the_advice_lets_it_pass(start: Start, large: str, how: list[str]) -> None:
+    done = start(large)("apply", "--all", "--yes", "-q", *how, "-o", "json", "--query", "counts.applied")
+    assert done.out.strip() == "527"
+
+
+def test_a_reviewed_file_has_no_limit_of_its_own(start: Start, large: str) -> None:
+    program = start(large)
+    program("plan", "--all", "--out", "plan.json", "-q")
+    done = program("apply", "plan.json", "--yes", "-q", "-o", "json", "--query", "counts.applied")
+    assert done.out.strip() == "527"
+
+
+def test_a_limit_that_is_none_is_refused_before_anything_is_read(start: Start) -> None:
+    done = start("small")("apply", "--all", "--yes", "--max-changes", "half")
+    assert (done.code, done.out) == (2, "")
+    assert "--max-changes: 'half' is not a limit." in done.err

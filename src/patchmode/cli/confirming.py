@@ -87,10 +87,7 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
 
 
 def _agreed(plan: Plan) -> bool:
-    groups = [[one.id for one in plan.changes], [one.id for one in plan.first_detach]]
-    if plan.then_attach is not None:
-        groups.append([one.id for one in plan.unchanged])
-    count = len({machine_id for group in groups for machine_id in group})
+    count = plan.touched
     if count < TYPE_THE_COUNT_FROM:
         return click.confirm(f"{question_for(plan)}?", default=False, err=True)
     is_plain = plan.then_attach is None and not plan.first_detach

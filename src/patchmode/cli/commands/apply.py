@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli.attach_options import attachment_from, then_attach_options
+from patchmode.cli.brake_options import brake, limit_from, max_changes_option
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @settings_options
 @then_attach_options
 @wave_options
+@max_changes_option
 @apply_options
 @click.pass_context
 def command(
@@ -31,6 +33,7 @@ def command(
     /,
     file: Path | None,
     yes: bool,
+    max_changes: str | None,
     max_failures: str | None,
     concurrency: int,
     operation_timeout: float,
@@ -51,6 +54,7 @@ def command(
 
     settings = settings_of(context)
     how = options_from(concurrency, max_failures, operation_timeout)
+    limit = limit_from(max_changes)
     # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
     if file is not None and any(options.values()):
         raise UsageError(
@@ -70,6 +74,7 @@ def command(
         plan = read_plan(file)
         principal = signed_in_for(plan, settings, is_new=True)
     tell_banner(principal, plan.target, settings)
+    brake(plan, limit, is_watched=file is not None or not yes)
     confirm(plan, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
