@@ -72,20 +72,21 @@ async def make_plan(
     if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
         raise UsageError("No setting was named.", advice="Give --to or another setting.")
     tell = remark or _nobody
-    wish = None
-    if then_attach is not None:
-        wish = await look_up_wish(azure, then_attach, name=assignment_name, settings=wanted)
+    wish = await _wish(azure, then_attach, assignment_name, wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     swallowed = _swallowed(inventory, is_reviewed=is_reviewed)
     index = await look_up(azure, inventory.machines, now=clock.now())
     empty = Plan(azure.target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
     plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
-    unheard = _unheard_note(inventory, waves)
-    for note in (*swallowed, *inventory.notes, *index.book.notes, *_arc_note(plan), *unheard):
+    for note in (*swallowed, *inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
         tell(note)
     if wish is not None:
         await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
     return plan
+
+
+async def _wish(azure: Azure, configuration: str | None, name: str | None, settings: WantedSettings) -> Wish | None:
+    return None if configuration is None else await look_up_wish(azure, configuration, name=name, settings=settings)
 
 
 def _with_ends(plan: Plan, inventory: Inventory, wish: Wish | None, index: ScheduleIndex) -> Plan:
@@ -122,7 +123,7 @@ def _waved(plan: Plan, inventory: Inventory, rules: Sequence[WaveRule], canary: 
     return replace(plan, changes=division.changes, unchanged=unchanged, waves=division.waves)
 
 
-def _unheard_note(inventory: Inventory, rules: Sequence[WaveRule]) -> tuple[str, ...]:
+def _unheard(inventory: Inventory, rules: Sequence[WaveRule]) -> tuple[str, ...]:
     names = unheard_of(inventory.machines, rules)
     return (f"--waves: no machine in scope has {' or '.join(names)}.",) if names else ()
 
