@@ -52,11 +52,12 @@ if TYPE_CHECKING:
         UsageError,
         WrongTargetError,
     )
+    from patchmode.model.freeze import Freeze
     from patchmode.model.machine import Machine
     from patchmode.model.outcome import ChangeResult, Result, RunReport, Verification
     from patchmode.model.pasted_log import LoggedMachine, LogReading
     from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
-    from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+    from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings, Wave
     from patchmode.model.report import AuditReport, Diagnosis, Explanation
     from patchmode.model.resource_id import ResourceId
     from patchmode.model.run_history import FailureReport, ScheduleRun
@@ -75,13 +76,16 @@ if TYPE_CHECKING:
     from patchmode.model.shard import Shard
     from patchmode.model.since import Since
     from patchmode.model.target import Target
+    from patchmode.model.waves import WaveRule
+    from patchmode.rules.brakes import MaxChanges, check_blast_radius
+    from patchmode.rules.freeze_grammar import freezes_from
     from patchmode.rules.log_reading import read_log
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
     from patchmode.workflow.after_window import after_window
     from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
     from patchmode.workflow.auditing import audit
-    from patchmode.workflow.clock import SystemClock
+    from patchmode.workflow.clock import SystemClock, local_zone
     from patchmode.workflow.doctor import examine, least_privilege_role
     from patchmode.workflow.explaining import explain
     from patchmode.workflow.failures import failures
@@ -110,11 +114,12 @@ _HOMES = {
         "UsageError",
         "WrongTargetError",
     ),
+    "patchmode.model.freeze": ("Freeze",),
     "patchmode.model.machine": ("Machine",),
     "patchmode.model.outcome": ("ChangeResult", "Result", "RunReport", "Verification"),
     "patchmode.model.pasted_log": ("LoggedMachine", "LogReading"),
     "patchmode.model.patch_settings": ("Orchestration", "PatchSettings", "RebootSetting"),
-    "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings"),
+    "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings", "Wave"),
     "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation"),
     "patchmode.model.resource_id": ("ResourceId",),
     "patchmode.model.run_history": ("FailureReport", "ScheduleRun"),
@@ -133,13 +138,16 @@ _HOMES = {
     "patchmode.model.shard": ("Shard",),
     "patchmode.model.since": ("Since",),
     "patchmode.model.target": ("Target",),
+    "patchmode.model.waves": ("WaveRule",),
+    "patchmode.rules.brakes": ("MaxChanges", "check_blast_radius"),
+    "patchmode.rules.freeze_grammar": ("freezes_from",),
     "patchmode.rules.log_reading": ("read_log",),
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.after_window": ("after_window",),
     "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
     "patchmode.workflow.auditing": ("audit",),
-    "patchmode.workflow.clock": ("SystemClock",),
+    "patchmode.workflow.clock": ("SystemClock", "local_zone"),
     "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
     "patchmode.workflow.explaining": ("explain",),
     "patchmode.workflow.failures": ("failures",),
@@ -183,13 +191,19 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "LogReading",
     "LoggedMachine",
     "WantedSettings",
+    "WaveRule",
     "Orchestration",
     "PatchSettings",
     "RebootSetting",
     "ApplyOptions",
     "MaxFailures",
+    "MaxChanges",
+    "check_blast_radius",
+    "Freeze",
+    "freezes_from",
     "RunStore",
     "SystemClock",
+    "local_zone",
     "Azure",
     "Clock",
     "Observer",
@@ -210,6 +224,7 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "AuditReport",
     "Plan",
     "Change",
+    "Wave",
     "Unchanged",
     "Skipped",
     "Unreadable",

@@ -5,7 +5,9 @@ Must not: be bypassed. Whoever waits or measures does it through a clock, so tha
 
 import asyncio
 import time
+import warnings
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 
 class SystemClock:
@@ -53,3 +55,17 @@ class ScaledClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of this clock's own time."""
         await asyncio.sleep(max(0.0, seconds) / self.factor)
+
+
+def local_zone() -> ZoneInfo | None:
+    """The time zone that this computer is set to (`TZ`, or the system's setting); None: it cannot be told."""
+    from tzlocal import get_localzone
+
+    try:
+        with warnings.catch_warnings():
+            # It warns where nothing is set, and takes UTC; whoever uses the zone names it.
+            warnings.simplefilter("ignore")
+            zone = get_localzone()
+    except (OSError, ValueError, KeyError):
+        return None  # settings that contradict each other, or name no zone
+    return zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC")

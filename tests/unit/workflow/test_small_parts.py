@@ -1,6 +1,9 @@
 """Clocks, running together, refusals in words, and reports that add up."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC
 
@@ -41,6 +44,17 @@ async def test_scaled_clock_runs_faster_on_all_hands() -> None:
 def test_clock_that_stands_still_is_refused(factor: float) -> None:
     with pytest.raises(ValueError, match="cannot run"):
         ScaledClock(factor)
+
+
+@pytest.mark.parametrize(
+    ("setting", "zone"),
+    [("Asia/Kolkata", "Asia/Kolkata"), (":Europe/Berlin", "Europe/Berlin"), ("Nowhere/Else", "None")],
+)
+def test_the_time_zone_of_this_computer(setting: str, zone: str) -> None:
+    """In a process of its own, since it is looked up once; a zone that does not exist is not guessed at."""
+    code = "from patchmode.workflow.clock import local_zone; print(local_zone())"
+    environment = {**os.environ, "TZ": setting}
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=environment).strip() == zone
 
 
 # ------------------------------------------------------------------------------------------------ together
