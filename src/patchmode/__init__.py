@@ -83,8 +83,9 @@ if TYPE_CHECKING:
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
     from patchmode.workflow.after_window import after_window
-    from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+    from patchmode.workflow.applying import ApplyOptions, apply_plan
     from patchmode.workflow.auditing import audit
+    from patchmode.workflow.budgets import MaxFailures
     from patchmode.workflow.clock import SystemClock, local_zone
     from patchmode.workflow.doctor import examine, least_privilege_role
     from patchmode.workflow.explaining import explain
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.schedules import read_schedules
     from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
     from patchmode.workflow.watching import WatchOptions, watch
+    from patchmode.workflow.wave_gate import WaveRules
 
 _HOMES = {
     "patchmode.arm.session": ("connect",),
@@ -145,8 +147,9 @@ _HOMES = {
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.after_window": ("after_window",),
-    "patchmode.workflow.applying": ("ApplyOptions", "MaxFailures", "apply_plan"),
+    "patchmode.workflow.applying": ("ApplyOptions", "apply_plan"),
     "patchmode.workflow.auditing": ("audit",),
+    "patchmode.workflow.budgets": ("MaxFailures",),
     "patchmode.workflow.clock": ("SystemClock", "local_zone"),
     "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
     "patchmode.workflow.explaining": ("explain",),
@@ -159,6 +162,7 @@ _HOMES = {
     "patchmode.workflow.schedules": ("read_schedules",),
     "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),
     "patchmode.workflow.watching": ("WatchOptions", "watch"),
+    "patchmode.workflow.wave_gate": ("WaveRules",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -197,6 +201,7 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "RebootSetting",
     "ApplyOptions",
     "MaxFailures",
+    "WaveRules",
     "MaxChanges",
     "check_blast_radius",
     "Freeze",

@@ -6,6 +6,7 @@ Must not: change the plan. Used by apply, rollback and runs resume.
 import asyncio
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -16,23 +17,47 @@ from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
 from patchmode.cli.running import run_writing
 from patchmode.cli.settings import Settings
+from patchmode.cli.spans import seconds_from
 from patchmode.errors import SignInError
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.outcome import RunReport
+from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.outcome import ChangeResult, RunReport
 from patchmode.model.plan import Plan
-from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+from patchmode.rules.freeze_grammar import freezes_from
+from patchmode.workflow.applying import ApplyOptions, apply_plan, usual_concurrency
+from patchmode.workflow.brakes import check_not_frozen
+from patchmode.workflow.budgets import MaxFailures
+from patchmode.workflow.clock import local_zone
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.runs import make_report
+from patchmode.workflow.wave_gate import LATER_WAVE, WaveRules
 
 
-def options_from(concurrency: int, max_failures: str | None, operation_timeout: float) -> ApplyOptions:
-    """The options of `apply_plan`.
+def options_from(options: dict[str, Any]) -> ApplyOptions:
+    """The options of `apply_plan`, taken out of a command's options.
+
+    Args:
+        options: a command's keyword arguments; those of `carrying_options` and `wave_gate_options` are removed from it.
 
     Raises:
-        UsageError: the failure budget is neither `N` nor `P%`.
+        UsageError: a budget, a span of time or a freeze cannot be understood.
+        RefusedError: a freeze holds now.
     """
-    budget = None if max_failures is None else MaxFailures.parse(max_failures)
-    return ApplyOptions(concurrency=concurrency, max_failures=budget, operation_timeout_s=operation_timeout)
+    pause, last = options.pop("wave_pause", None), options.pop("last_wave", None)
+    how = ApplyOptions(
+        concurrency=options.pop("concurrency"),
+        max_failures=_budget(options.pop("max_failures")),
+        max_failures_per_wave=_budget(options.pop("max_failures_per_wave", None)),
+        max_failures_per_region=_budget(options.pop("max_failures_per_region")),
+        operation_timeout_s=options.pop("operation_timeout"),
+        waves=WaveRules(pause_s=0.0 if pause is None else seconds_from(pause, "--wave-pause"), last=last),
+        freezes=freezes_from(options.pop("freeze"), local_zone()),
+    )
+    check_not_frozen(how.freezes, composition.clock())
+    return how
+
+
+def _budget(text: str | None) -> MaxFailures | None:
+    return None if text is None else MaxFailures.parse(text)
 
 
 def carry_out(
@@ -60,7 +85,10 @@ def carry_out(
 
         async def work(stop: asyncio.Event) -> RunReport:
             async with composition.connected(
-                settings, read_only=False, concurrency=options.concurrency, remark=observer.remarked
+                settings,
+                read_only=False,
+                concurrency=options.concurrency or usual_concurrency(plan),
+                remark=observer.remarked,
             ) as azure:
                 journal = open_journal(azure)
                 journals.append(journal)
@@ -90,15 +118,21 @@ def exit_of(report: RunReport) -> int:
     """The exit code of a run."""
     counts = report.counts
     mismatch = any(entry.verification is not None and not entry.verification.verified for entry in report.results)
+    later = sum(map(_is_for_later, report.results))
     if report.state == "interrupted":
         return Exit.INTERRUPTED
-    if counts.failed or counts.unknown or counts.stale or counts.not_sent:
+    if counts.failed or counts.unknown or counts.stale or counts.not_sent > later:
         return Exit.PARTIAL
-    if not all(one.is_fine for one in report.attachments):
+    if not all(one.is_fine or _is_for_later(one) for one in report.attachments):
         return Exit.PARTIAL
     if mismatch:
         return Exit.MISMATCH
-    return Exit.FINDINGS if counts.unreadable else Exit.DONE
+    return Exit.FINDINGS if counts.unreadable or later or any(map(_is_for_later, report.attachments)) else Exit.DONE
+
+
+def _is_for_later(end: ChangeResult | AttachResult) -> bool:
+    """Whether a machine was left to a later wave, as was asked."""
+    return end.error is not None and end.error.code == LATER_WAVE
 
 
 def _tell_resume(run: str) -> None:
@@ -108,6 +142,8 @@ def _tell_resume(run: str) -> None:
 
 def _tell_next(report: RunReport, settings: Settings) -> None:
     is_attached = any(one.result is AttachEnd.ATTACHED for one in report.attachments)
+    if report.counts.not_sent:
+        _tell_resume(report.run)
     if report.counts.applied:
         say(f"Prove it again with: patchmode verify {report.run}", settings)
     if is_attached:

@@ -154,23 +154,35 @@ SETTINGS_NAMES = frozenset({"orchestration", "periodic_assessment", "reboot", "h
 
 
 def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add how a plan is carried out: confirmation, failure budget, concurrency."""
-    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(carrying_options(function))
+    """Add how a plan is carried out: confirmation, failure budgets, waves, freezes, concurrency."""
+    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(carrying_options(wave_gate_options(function)))
 
 
 def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add failure budget, concurrency and patience."""
+    """Add failure budgets, freezes, concurrency and patience."""
     options: list[Decorator] = [
         click.option(
             "--max-failures", metavar="N|P%", help="Send nothing more after so many failures of settings or schedules."
         ),
         click.option(
+            "--max-failures-per-region",
+            metavar="N|P%",
+            help="Send nothing more to a region after so many failures there.",
+        ),
+        click.option(
+            "--freeze",
+            multiple=True,
+            type=FreezeText(),
+            envvar="PATCHMODE_FREEZE",
+            metavar="SPAN",
+            help="Send nothing then: 2026-12-20/2027-01-03, 'Fri 16:00-Mon 06:00 Europe/Berlin', '08:00-18:00'.",
+        ),
+        click.option(
             "--concurrency",
             type=click.IntRange(1, 1000),
-            default=64,
-            show_default=True,
             metavar="N",
-            help="Changes under way at once; Azure's limits are kept whatever it is.",
+            help="Changes under way at once (default: 16 a subscription, 64 to 512 in all); Azure's limits are kept "
+            "whatever it is.",
         ),
         click.option(
             "--operation-timeout",
@@ -184,3 +196,32 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is asked of a wave before the next one begins."""
+    options: list[Decorator] = [
+        click.option(
+            "--max-failures-per-wave",
+            metavar="N|P%",
+            help="Send nothing more after so many failures in one wave (default: a wave ends whatever fails in it, and "
+            "after failures the next is not begun).",
+        ),
+        click.option("--wave-pause", metavar="30m", help="Time from the end of a wave to the beginning of the next."),
+        click.option(
+            "--last-wave",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Carry out the first N waves; `runs resume` goes on with the others.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+class FreezeText(click.ParamType[str]):
+    """A freeze as it was written; in the environment several are separated by semicolons."""
+
+    name = "span"
+    envvar_list_splitter = ";"

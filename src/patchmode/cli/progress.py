@@ -88,7 +88,7 @@ def finished(progress: Progress) -> int:
 
 
 def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: int = 0, gap: str = "  ") -> str:
-    """Done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out.
+    """Wave, done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out.
 
     Args:
         progress: the run's.
@@ -106,7 +106,13 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: in
         "waiting": progress.waiting,
     }
     attached = [f"{progress.attached:,}/{progress.to_attach:,} schedules"] if progress.to_attach else []
-    parts = [f"{progress.done:,} done", *attached, *(f"{count:,} {what}" for what, count in counted.items() if count)]
+    wave = [f"wave {progress.wave}/{len(progress.waves)}"] if progress.wave else []
+    parts = [
+        *wave,
+        f"{progress.done:,} done",
+        *attached,
+        *(f"{count:,} {what}" for what, count in counted.items() if count),
+    ]
     ended = finished(progress)
     if ended > before and elapsed_s >= SECONDS_BEFORE_RATE:
         rate = (ended - before) / elapsed_s

@@ -162,6 +162,19 @@ class RunCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class WaveCounts:
+    """What became of one wave's changes; the parts add up to `changes`."""
+
+    name: str
+    changes: int
+    applied: int = 0
+    failed: int = 0
+    unknown: int = 0
+    stale: int = 0
+    not_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run as it stands: finished, or as far as it got."""
 
@@ -176,6 +189,8 @@ class RunReport:
     """None only in reports made by hand."""
     attachments: tuple["AttachResult", ...] = ()
     """What the run attached or took off, in plan order; empty where its plan does neither."""
+    waves: tuple[WaveCounts, ...] = ()
+    """In the order in which they are carried out; empty where the plan has none."""
     shard: Shard | None = None
     """The part of a scope that the run was; None: it took the whole."""
     parts: tuple[RunPart, ...] = ()

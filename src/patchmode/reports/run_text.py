@@ -5,7 +5,7 @@ Must not: call a change done that is not known to be.
 
 from collections.abc import Iterator, Sequence
 
-from patchmode.model.outcome import Result, RunReport, RunSummary
+from patchmode.model.outcome import Result, RunReport, RunSummary, WaveCounts
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
@@ -35,6 +35,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
     yield from attachment_lines(report.attachments, paint=paint)
+    yield from _waves(report.waves, paint)
     if report.parts:
         yield from _parts(report, target, paint)
     elif report.run:
@@ -43,6 +44,25 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from tally_line(report.attachments, paint=paint)
+
+
+def _waves(waves: Sequence[WaveCounts], paint: Paint) -> Iterator[str]:
+    if not waves:
+        return
+    columns = (Column("WAVE", 20), *map(Column, ("CHANGES", "APPLIED", "FAILED", "UNKNOWN", "STALE", "NOT SENT")))
+    yield from lines(columns, [_wave_cells(one) for one in waves], paint=paint)
+    yield ""
+
+
+def _wave_cells(wave: WaveCounts) -> list[Cell | str]:
+    bad = {"failed": wave.failed, "unknown": wave.unknown, "stale": wave.stale}
+    return [
+        wave.name,
+        f"{wave.changes:,}",
+        f"{wave.applied:,}",
+        *(Cell(f"{count:,}", "bad" if count else None) for count in bad.values()),
+        Cell(f"{wave.not_sent:,}", "warn" if wave.not_sent else None),
+    ]
 
 
 def _parts(report: RunReport, target: Target, paint: Paint) -> Iterator[str]:

@@ -230,6 +230,18 @@ class AttachmentRow(Edge, frozen=True):
     ended_at: datetime | None
 
 
+class WaveCountsRow(Edge, frozen=True):
+    """What became of one wave's changes; the others add up to `changes`."""
+
+    name: str
+    changes: int
+    applied: int
+    failed: int
+    unknown: int
+    stale: int
+    not_sent: int
+
+
 class RunPartRow(Edge, frozen=True):
     """One of the runs that a report unites."""
 
@@ -257,6 +269,8 @@ class RunDocument(Edge, frozen=True):
     """Left out where the plan attaches and detaches nothing."""
     attach_counts: dict[AttachEnd, int] | msgspec.UnsetType = msgspec.UNSET
     """Result of `attachments` → how many; those of none are left out."""
+    waves: tuple[WaveCountsRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """In the order in which they are carried out; left out where the plan has none."""
     shard: str | msgspec.UnsetType = msgspec.UNSET
     """`2/8`; left out where the run took its whole scope."""
     runs: tuple[RunPartRow, ...] | msgspec.UnsetType = msgspec.UNSET

@@ -20,6 +20,7 @@ from patchmode.store.formats import (
     RunCountsRow,
     RunDocument,
     VerificationRow,
+    WaveCountsRow,
 )
 from patchmode.store.journal_rows import error_row
 from patchmode.store.plan_rows import target_row
@@ -42,6 +43,7 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             "requests": report.requests,
             "results": tuple(map(_result_row, report.results)),
             **_attachments(report.attachments),
+            **({"waves": tuple(WaveCountsRow(**asdict(one)) for one in report.waves)} if report.waves else {}),
             **({"shard": str(report.shard)} if report.shard else {}),
             **_parts(report),
         },

@@ -7,23 +7,26 @@ Must not: compute a setting, or send anything that is not in the plan.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from patchmode.errors import UnsafeError, UsageError, WrongTargetError
+from patchmode.errors import UnsafeError, WrongTargetError
 from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.outcome import ChangeResult, MachineError, Result, RunReport
+from patchmode.model.freeze import Freeze
+from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
+from patchmode.workflow.brakes import STOPPED, Brakes, Halt, check_not_frozen
+from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
 from patchmode.workflow.following import Follower
-from patchmode.workflow.lanes import Lanes
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observer, Progress, RunJournal, Step, Turn
+from patchmode.workflow.lanes import Lanes, place_of
+from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
 from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
+from patchmode.workflow.standing import Standing
 from patchmode.workflow.then_attaching import (
     Attacher,
     is_settled,
@@ -32,55 +35,45 @@ from patchmode.workflow.then_attaching import (
     still_attached,
 )
 from patchmode.workflow.together import all_of
+from patchmode.workflow.wave_gate import WaveGate, WaveRules
+from patchmode.workflow.wave_work import WaveWork, waves_of
 
 FINISHED, INTERRUPTED = "finished", "interrupted"
-
-
-@dataclass(frozen=True, slots=True)
-class MaxFailures:
-    """A failure budget: once it is spent, nothing more is sent, neither settings nor schedules."""
-
-    count: int | None = None
-    """>= 1."""
-    percent: float | None = None
-    """> 0, of the machines that the plan changes, gives a schedule or takes one off."""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `N` or `P%`.
-
-        Raises:
-            UsageError: it is neither, or not above zero.
-        """
-        stripped = text.strip()
-        try:
-            budget = cls(percent=float(stripped[:-1])) if stripped.endswith("%") else cls(count=int(stripped))
-        except ValueError:
-            budget = cls()
-        if not 0 < (budget.count or budget.percent or 0) < float("inf"):
-            msg = f"{text!r} is not a failure budget."
-            raise UsageError(msg, advice="Give a number above 0, or a percentage such as 5%.")
-        return budget
-
-    def is_spent(self, failures: int, machines: int) -> bool:
-        """Whether so many failures among so many machines use the budget up."""
-        if not failures:
-            return False
-        by_count = self.count is not None and failures >= self.count
-        return by_count or (self.percent is not None and failures * 100 >= self.percent * machines)
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyOptions:
     """How a plan is carried out; what is carried out stands in the plan."""
 
-    concurrency: int = 64
-    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle."""
+    concurrency: int | None = None
+    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle. None: `usual_concurrency`."""
     max_failures: MaxFailures | None = None
-    """Of this call. No more than `concurrency` changes and 8 schedules are under way at a time then, so it is overrun
-    by no more."""
+    """Of this call. With a budget, no more than `concurrency` changes and 8 schedules are under way at a time, each
+    until it has ended, so that it is overrun by no more."""
+    max_failures_per_wave: MaxFailures | None = None
+    """Once it is spent nothing more is sent, in this wave or a later one."""
+    max_failures_per_region: MaxFailures | None = None
+    """Once it is spent nothing more is sent to the region; the others go on."""
     operation_timeout_s: float = 1800.0
     """After so long an operation that has not ended is given up as unknown."""
+    waves: WaveRules = field(default_factory=WaveRules)
+    """Of no account where the plan has no waves."""
+    freezes: tuple[Freeze, ...] = ()
+    """When nothing may be sent. What is under way when one begins is followed to its end."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """The failure budgets together."""
+        return Budgets(self.max_failures, self.max_failures_per_wave, self.max_failures_per_region)
+
+
+def usual_concurrency(plan: Plan) -> int:
+    """Changes under way at once where nobody says how many, 64 to 512.
+
+    A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no longer
+    than a second and a half.
+    """
+    return min(512, max(64, 16 * len({change.id.subscription_id for change in plan.changes})))
 
 
 async def apply_plan(
@@ -97,7 +90,9 @@ async def apply_plan(
     Steps:
         1. refuse a plan for another target, or one that would newly hand a machine to Azure's own patching unasked;
         2. look first after what an earlier process sent;
-        3. send the rest: each subscription and region in plan order, at the pace that its own throttle allows;
+        3. send the rest, wave by wave where the plan has waves: each subscription and region in plan order, at the pace
+           that its own throttle allows. A wave begins when the one before has ended, and not after a wave in which
+           something failed, unless a budget for waves allows it;
         4. watch each to its end; the read that shows the end verifies it;
         5. attach the schedule that the plan names to each machine whose settings stand and were verified. A rollback
            takes such schedules off again before it touches any setting.
@@ -105,7 +100,7 @@ async def apply_plan(
     Args:
         journal: open for writing; closed when this returns or raises.
         azure: a connection that may write.
-        options: concurrency, failure budget, patience.
+        options: concurrency, failure budgets, waves, freezes, patience.
         clock: the time.
         observer: told about each change of the tally.
         stop: when set, nothing more is sent, and what is under way is followed to its end. To end at once, cancel the
@@ -116,12 +111,14 @@ async def apply_plan(
 
     Raises:
         WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant, or `azure` only reads.
+        RefusedError: a freeze holds.
         StorageError: the journal could not be written; nothing was sent that it does not know of.
         SignInError: nobody is signed in any more; what was sent stands in the journal.
     """
     state = INTERRUPTED
     try:
         check_applicable(journal.plan, azure)
+        check_not_frozen(options.freezes, clock)
         application = _Application(journal, azure, options, clock, observer, stop or asyncio.Event())
         await application.carry_out()
         report = application.report()
@@ -176,16 +173,18 @@ class _Application:
         self._options = options
         self._observer = observer
         self._stop = stop
-        self._budget_is_spent = False
         self._entries = journal.entries()
-        self._results = {entry.change.id: entry.result for entry in self._entries if entry.result and _is_over(entry)}
-        self._ends = Counter(result.result for result in self._results.values())
-        self._failures = 0
-        self._errors: dict[str, MachineError] = {}
+        self._standing = Standing(self._entries)
+        self._regions = {entry.change.id: place_of(entry).region for entry in self._entries}
         self._sent_before = azure.ledger.by_method()
         self._settled: dict[ResourceId, asyncio.Event] = {}
         self._settling = 0
         """How many changes keep their place until they end."""
+        self._changing: set[ResourceId] = set()
+        """Changes that may have been sent and have not ended."""
+        self._attaching = 0
+        """Machines that were offered to the attacher and have not had their turn."""
+        self._is_quiet = asyncio.Event()
         self._follower = Follower(
             azure,
             self._landed,
@@ -195,37 +194,100 @@ class _Application:
             remark=self._remark,
             is_awaited=self._is_waiting_for_ends,
         )
-        self._attacher = Attacher(journal, azure, clock=clock, may_send=self._may_send, ended=self._attachment_ended)
-        self._machines = len({entry.change.id for entry in self._entries} | self._attacher.entries.keys())
-        self._sender = Sender(journal, azure, self._follower, self._landed, clock=clock, may_send=self._may_send)
-        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=options.concurrency)
+        self._attacher = Attacher(
+            journal, azure, clock=clock, may_send=lambda entry: self._may_send(entry.id), ended=self._attachment_ended
+        )
+        self._sender = Sender(
+            journal,
+            azure,
+            self._follower,
+            self._landed,
+            clock=clock,
+            may_send=lambda change: self._may_send(change.id),
+        )
+        at_once = options.concurrency or usual_concurrency(journal.plan)
+        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=at_once)
+        self._brakes, self._gate = self._restraints(clock)
+
+    def _restraints(self, clock: Clock) -> tuple[Brakes, WaveGate]:
+        options = self._options
+        machines = self._regions.keys() | self._attacher.entries.keys()
+        tally = Tally(options.budgets, machines=len(machines), regions=self._regions.values())
+        brakes = Brakes(self._stop, tally, freezes=options.freezes, clock=clock, braked=self._braked)
+        may_fail = options.max_failures_per_wave is not None
+        gate = WaveGate(
+            options.waves, brakes, tally, may_fail=may_fail, clock=clock, stop=self._stop, remark=self._remark
+        )
+        return brakes, gate
 
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
-        todo = [entry for entry in self._entries if entry.change.id not in self._results]
-        for entry in todo:
+        for entry in self._entries:
             if entry.step is Step.STARTED:
+                self._changing.add(entry.change.id)
                 self._follower.take_up(entry)
-        unsent = [entry for entry in todo if entry.step is not Step.STARTED]
         self._tell(None)
         if self._journal.plan.first_detach:
             await self._detach_first()
-            await all_of([self._send_all(unsent), self._follower.run()])
+            await all_of([self._send_all(), self._follower.run()])
         else:
-            await all_of([self._send_then_close(unsent), self._attacher.run()])
+            await all_of([self._send_then_close(), self._attacher.run()])
 
     async def _detach_first(self) -> None:
         """No setting is touched before every schedule that this plan takes off is off, or known not to be."""
-        self._attacher.offer(self._attacher.entries)
+        self._offer(self._attacher.entries)
         self._attacher.close()
         await self._attacher.run()
 
-    async def _send_then_close(self, unsent: Sequence[JournalEntry]) -> None:
-        changed = {entry.change.id for entry in self._entries}
-        ready = (machine_id for machine_id, result in self._results.items() if may_be_attached(result))
-        self._attacher.offer([*ready, *(one for one in self._attacher.entries if one not in changed)])
-        await all_of([self._send_all(unsent), self._follower.run()])
+    async def _send_then_close(self) -> None:
+        await all_of([self._send_all(), self._follower.run()])
         self._attacher.close()
+
+    # -------------------------------------------------------------------------------------------- wave by wave
+
+    async def _send_all(self) -> None:
+        halting = asyncio.ensure_future(self._halt_when_stopped())
+        try:
+            for wave in waves_of(self._journal.plan, self._entries, self._attacher.entries):
+                if self._is_left(wave) and await self._gate.opens(wave):
+                    self._standing.wave = wave.number if wave.of > 1 else 0
+                    await self._carry(wave)
+        finally:
+            halting.cancel()
+        self._follower.finish()
+
+    async def _halt_when_stopped(self) -> None:
+        await self._stop.wait()
+        self._lanes.halt()
+
+    def _is_left(self, wave: WaveWork) -> bool:
+        """Whether a wave has anything to do; what an earlier session ended is not begun again."""
+        ended, attached = self._standing.results, self._attacher.results
+        changes = [entry.change.id for entry in wave.entries]
+        if wave.of == 1 or any(one not in ended for one in changes):
+            return True
+        ready = (one for one in changes if may_be_attached(ended[one]))
+        return any(one in self._attacher.entries and one not in attached for one in (*ready, *wave.unchanged))
+
+    async def _carry(self, wave: WaveWork) -> None:
+        if not self._journal.plan.first_detach:
+            ended = ((one.change.id, self._standing.results.get(one.change.id)) for one in wave.entries)
+            self._offer([*(one for one, end in ended if end and may_be_attached(end)), *wave.unchanged])
+        todo = (entry for entry in wave.entries if entry.change.id not in self._standing.results)
+        await self._lanes.run(entry for entry in todo if entry.step is not Step.STARTED)
+        if not wave.is_last:
+            self._note_quiet()
+            await self._is_quiet.wait()
+
+    def _offer(self, machine_ids: Iterable[ResourceId]) -> None:
+        self._attaching += self._attacher.offer(machine_ids)
+
+    def _note_quiet(self) -> None:
+        """Whether all that was begun has ended."""
+        if self._changing or self._attaching:
+            self._is_quiet.clear()
+        else:
+            self._is_quiet.set()
 
     def report(self) -> RunReport:
         """The run's report as it stands now."""
@@ -247,38 +309,27 @@ class _Application:
         settled = {one.id: one for one in results}
         known = self._attacher.results
         return [
-            known.get(machine_id)
-            or result_of_attachment(entry, settled.get(machine_id), is_budget_spent=self._budget_is_spent)
+            known.get(machine_id) or result_of_attachment(entry, settled.get(machine_id), halt=self._why(machine_id))
             for machine_id, entry in self._attacher.entries.items()
         ]
 
-    async def _send_all(self, unsent: Sequence[JournalEntry]) -> None:
-        if self._stop.is_set():
-            self._lanes.halt()
-        halting = asyncio.ensure_future(self._halt_when_stopped())
-        try:
-            await self._lanes.run(unsent)
-        finally:
-            halting.cancel()
-        self._follower.finish()
-
-    async def _halt_when_stopped(self) -> None:
-        await self._stop.wait()
-        self._lanes.halt()
+    # -------------------------------------------------------------------------------------------- one change
 
     async def _carry_one(self, entry: JournalEntry, turn: Turn) -> None:
         """One change, from its place among those under way to "accepted"; with a failure budget, to its end."""
-        if not self._may_send():
+        machine_id = entry.change.id
+        if not self._may_send(machine_id):
             return
-        if self._must_wait(entry.change.id):
-            attachment = self._attacher.entries[entry.change.id]
-            await self._landed([still_attached(attachment, self._attacher.results.get(entry.change.id))])
+        if self._must_wait(machine_id):
+            attachment = self._attacher.entries[machine_id]
+            await self._landed([still_attached(attachment, self._attacher.results.get(machine_id))])
             return
-        if self._options.max_failures is None:
+        self._changing.add(machine_id)
+        if not self._options.budgets.any:
             await self._sender.carry_out(entry, turn)
             self._tell(None)
             return
-        settled = self._settled[entry.change.id] = asyncio.Event()
+        settled = self._settled[machine_id] = asyncio.Event()
         await self._sender.carry_out(entry, turn)
         self._tell(None)
         self._settling += 1
@@ -294,51 +345,52 @@ class _Application:
 
     def _is_waiting_for_ends(self) -> bool:
         """Whether the ends of changes under way are what everything waits for."""
+        # Between waves nothing is under way and no lane is open.
         return self._settling == self._lanes.under_way and self._lanes.is_waiting_for_ends
 
-    def _may_send(self) -> bool:
-        return not (self._stop.is_set() or self._budget_is_spent)
+    def _may_send(self, machine_id: ResourceId) -> bool:
+        return self._why(machine_id) is None
+
+    def _why(self, machine_id: ResourceId) -> Halt | None:
+        """What keeps a machine from having its turn."""
+        return self._brakes.why(self._regions.get(machine_id))
+
+    def _braked(self, region: str | None, told: str) -> None:
+        self._lanes.halt(region)
+        self._remark(told)
 
     async def _landed(self, results: Sequence[ChangeResult]) -> None:
         await self._journal.end_all(results, requests=self._sent())
         for result in results:
-            self._results[result.id] = result
-            if result.error is not None:
-                self._errors[str(result.id)] = result.error
-            self._failures += _is_failure(result)
-            self._ends[result.result] += 1
+            self._standing.ended(result)
+            if _is_failure(result):
+                self._brakes.failed(self._regions[result.id])
             self._tell(result)
             if settled := self._settled.pop(result.id, None):
                 settled.set()
             if may_be_attached(result) and not self._journal.plan.first_detach:
-                self._attacher.offer([result.id])
-        self._spend()
+                self._offer([result.id])
+            self._changing.discard(result.id)
+        self._note_quiet()
 
-    async def _attachment_ended(self, result: AttachResult) -> None:
-        await self._journal.end_attachment(result, requests=self._sent())
-        self._failures += result.result in _BAD_ENDS
-        if result.error is not None:
-            self._errors[result.id] = result.error
-        self._tell(None)
-        self._spend()
-
-    def _spend(self) -> None:
-        budget = self._options.max_failures
-        if budget is not None and not self._budget_is_spent:
-            self._budget_is_spent = budget.is_spent(self._failures, self._machines)
-            if self._budget_is_spent:
-                self._lanes.halt()
-                self._remark(f"The failure budget is spent ({self._failures} failed): nothing more is sent.")
+    async def _attachment_ended(self, entry: AttachmentEntry, result: AttachResult | None) -> None:
+        if result is not None:
+            await self._journal.end_attachment(result, requests=self._sent())
+            self._standing.attachment_ended(result)
+            if result.result in _BAD_ENDS:
+                self._brakes.failed(self._regions.get(entry.id))
+            self._tell(None)
+        self._attaching -= 1
+        self._note_quiet()
 
     def _result(self, entry: JournalEntry) -> ChangeResult:
-        known = self._results.get(entry.change.id)
+        known = self._standing.results.get(entry.change.id)
         if known is not None:
             return known
         if entry.step in {Step.INTENDED, Step.STARTED}:
             return result_of(entry)
-        if self._budget_is_spent:
-            return not_sent(entry, "FailureBudgetSpent", "was still to come when the failure budget was spent.")
-        return not_sent(entry, "Stopped", "was still to come when the run was stopped.")
+        halt = self._why(entry.change.id) or STOPPED
+        return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
 
     def _sent(self) -> Mapping[str, int]:
         return Counter(self._azure.ledger.by_method()) - Counter(self._sent_before)
@@ -346,36 +398,23 @@ class _Application:
     def _tell(self, latest: ChangeResult | None) -> None:
         if self._observer is None:
             return
-        total, ended, waiting = len(self._entries), len(self._results), self._follower.waiting
         self._observer.progressed(
-            Progress(
-                total=total,
-                done=self._ends[Result.APPLIED],
-                failed=self._ends[Result.FAILED],
-                unknown=self._ends[Result.UNKNOWN],
-                stale=self._ends[Result.STALE],
-                not_sent=self._ends[Result.NOT_SENT],
-                waiting=waiting,
-                not_started=total - ended - waiting,
+            self._standing.progress(
+                latest,
+                waiting=self._follower.waiting,
                 attached=len(self._attacher.results),
                 to_attach=len(self._attacher.entries),
-                latest=latest,
-                errors=self._errors,
+                waves=[wave.name for wave in self._journal.plan.waves],
             )
         )
 
     def _remark(self, text: str) -> None:
-        if self._observer is not None:
+        if self._observer is not None and text:
             self._observer.remarked(text)
 
 
 _BAD_ENDS = frozenset({AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
 """What of attaching counts against a failure budget."""
-
-
-def _is_over(entry: JournalEntry) -> bool:
-    """What was never sent has its turn when the run is taken up."""
-    return entry.step is Step.ENDED and entry.result is not None and entry.result.result is not Result.NOT_SENT
 
 
 def _is_failure(result: ChangeResult) -> bool:

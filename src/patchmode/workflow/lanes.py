@@ -44,7 +44,7 @@ class Lanes:
         self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
         self._open: dict[Place, asyncio.Task[None]] = {}
-        self._is_halted = False
+        self._halted: set[str | None] = set()
         self.under_way = 0
         """Changes that have a place."""
 
@@ -68,21 +68,19 @@ class Lanes:
             queues[place_of(entry)].append(entry)
         await all_of(self._carry(place, queue) for place, queue in queues.items())
 
-    def halt(self) -> None:
-        """Nothing more gets a place, now or in a later `run`; what has one keeps it."""
-        self._is_halted = True
-        for lane in self._open.values():
-            lane.cancel()
-
-    def halt_region(self, region: str) -> None:
-        """Nothing more of this region gets a place in this `run`.
+    def halt(self, region: str | None = None) -> None:
+        """Nothing more gets a place, now or in a later `run`; what has one keeps it.
 
         Args:
-            region: in lower case.
+            region: in lower case: only what stands there. None: everything.
         """
+        self._halted.add(region)
         for place, lane in self._open.items():
-            if place.region == region:
+            if region in {None, place.region}:
                 lane.cancel()
+
+    def _is_halted(self, place: Place) -> bool:
+        return None in self._halted or place.region in self._halted
 
     async def _carry(self, place: Place, queue: Sequence[JournalEntry]) -> None:
         """One lane. Halting ends its waiting; what it has begun outlives it."""
@@ -92,7 +90,7 @@ class Lanes:
     async def _lane(self, place: Place, queue: Sequence[JournalEntry], begun: asyncio.TaskGroup) -> None:
         try:
             for entry in queue:
-                if self._is_halted:
+                if self._is_halted(place):
                     return
                 turn = await self._take_turn(entry)
                 await self._place_for(turn)

@@ -152,6 +152,10 @@ class Progress:
     """Machines whose attachment, or detachment, has come to an end."""
     to_attach: int = 0
     """Nought where the plan attaches and detaches nothing."""
+    wave: int = 0
+    """The one under way, counted from 1; 0: none has begun, or the plan has none."""
+    waves: tuple[str, ...] = ()
+    """The names of the plan's waves; empty: it has none."""
     latest: ChangeResult | None = None
     errors: Mapping[str, MachineError] = field(default_factory=dict)
 

@@ -6,11 +6,12 @@ Must not: speak to Azure or write.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from patchmode.errors import PatchmodeError
 from patchmode.model.attachment import AttachResult
-from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport
+from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport, WaveCounts
 from patchmode.model.plan import Plan
 from patchmode.model.shard import Shard
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
@@ -94,7 +95,7 @@ def make_report(
     if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
         raise PatchmodeError(msg, advice="Please report it; `patchmode verify` shows what is true.")
-    told = dict(requests), tuple(results), plan.target, tuple(attachments)
+    told = dict(requests), tuple(results), plan.target, tuple(attachments), tuple(_waves(plan, results))
     return RunReport(run, state, counts, *told, shard=Shard.of_scope(plan.scope))
 
 
@@ -114,6 +115,21 @@ def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:
         unreadable=len(plan.unreadable),
         verified=sum(map(_is_verified, found)),
     )
+
+
+def _waves(plan: Plan, results: Sequence[ChangeResult]) -> Iterator[WaveCounts]:
+    ends = iter(results)
+    for wave in plan.waves:
+        tally = Counter(one.result for one in islice(ends, wave.changes))
+        yield WaveCounts(
+            wave.name,
+            wave.changes,
+            applied=tally[Result.APPLIED],
+            failed=tally[Result.FAILED],
+            unknown=tally[Result.UNKNOWN],
+            stale=tally[Result.STALE],
+            not_sent=tally[Result.NOT_SENT],
+        )
 
 
 def _is_verified(result: ChangeResult) -> bool:

@@ -55,7 +55,7 @@ class Sender:
         follower: watches what was accepted.
         landed: called with the result of a change that ends here.
         clock: the time.
-        may_send: asked at the last moment before a PATCH leaves, which may be long after its turn came.
+        may_send: asked at the last moment before a change's PATCH leaves, which may be long after its turn came.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Sender:
         landed: Landed,
         *,
         clock: Clock,
-        may_send: Callable[[], bool],
+        may_send: Callable[[Change], bool],
     ) -> None:
         self._journal = journal
         self._provider = azure.provider
@@ -125,7 +125,7 @@ class Sender:
                 change.location,
                 change.body,
                 etag=etag,
-                may_send=self._may_send,
+                may_send=lambda: self._may_send(change),
                 turn=attempt.turn,
             )
         except RequestError as error:

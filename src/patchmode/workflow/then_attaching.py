@@ -23,6 +23,7 @@ from patchmode.rules.planning import plan_machine
 from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstacle
 from patchmode.rules.verification import differences
 from patchmode.workflow.attaching import AT_ONCE, refused, written
+from patchmode.workflow.brakes import Halt
 from patchmode.workflow.planning import wanted_of
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
 from patchmode.workflow.refusals import is_signed_out, signed_out
@@ -33,7 +34,7 @@ _TAKE_UP = "take the run up with `patchmode runs resume`"
 _PLAN_ANEW = "make a new plan with --then-attach"
 RESUME = "Take the run up with `patchmode runs resume`."
 _SETTINGS = ".patchSettings"
-Ended = Callable[[AttachResult], Awaitable[None]]
+Ended = Callable[[AttachmentEntry, AttachResult | None], Awaitable[None]]
 
 
 class Attacher:
@@ -44,11 +45,17 @@ class Attacher:
         azure: a connection that may write.
         clock: the time of each end.
         may_send: asked before each machine; no: it has no turn in this session.
-        ended: called with each end once it is committed; awaited.
+        ended: called with each end, which it commits, or with None for a machine that had no turn; awaited.
     """
 
     def __init__(
-        self, journal: RunJournal, azure: Azure, *, clock: Clock, may_send: Callable[[], bool], ended: Ended
+        self,
+        journal: RunJournal,
+        azure: Azure,
+        *,
+        clock: Clock,
+        may_send: Callable[[AttachmentEntry], bool],
+        ended: Ended,
     ) -> None:
         self._journal = journal
         self._azure = azure
@@ -64,12 +71,16 @@ class Attacher:
         self._configuration: MaintenanceConfiguration | RequestError | None = None
         self._reading = asyncio.Lock()
 
-    def offer(self, machine_ids: Iterable[ResourceId]) -> None:
-        """Give these machines their turn; one that has none in the plan, or had it before, is passed over."""
-        for machine_id in machine_ids:
-            entry = self.entries.get(machine_id)
-            if entry is not None and machine_id not in self.results:
-                self._queue.put_nowait(entry)
+    def offer(self, machine_ids: Iterable[ResourceId]) -> int:
+        """Give these machines their turn; one that has none in the plan, or had it before, is passed over.
+
+        Returns:
+            How many have one; `ended` is called as often.
+        """
+        found = [self.entries[one] for one in machine_ids if one in self.entries and one not in self.results]
+        for entry in found:
+            self._queue.put_nowait(entry)
+        return len(found)
 
     def close(self) -> None:
         """Nothing more will be offered: `run` returns once every machine offered has ended."""
@@ -87,11 +98,10 @@ class Attacher:
 
     async def _work(self) -> None:
         while (entry := await self._queue.get()) is not None:
-            if not self._may_send():
-                continue
-            result = (await self._carry_out(entry)).at(self._clock.now())
-            self.results[entry.id] = result
-            await self._ended(result)
+            result = (await self._carry_out(entry)).at(self._clock.now()) if self._may_send(entry) else None
+            if result is not None:
+                self.results[entry.id] = result
+            await self._ended(entry, result)
 
     async def _carry_out(self, entry: AttachmentEntry) -> AttachResult:
         try:
@@ -229,14 +239,14 @@ def is_settled(result: AttachResult) -> bool:
 
 
 def result_of_attachment(
-    entry: AttachmentEntry, settled: ChangeResult | None, *, is_budget_spent: bool = False
+    entry: AttachmentEntry, settled: ChangeResult | None, *, halt: Halt | None = None
 ) -> AttachResult:
     """What is known of one attachment, whatever step it has come to.
 
     Args:
         entry: as the journal has it.
         settled: what became of the machine's change, or how far it is known to have come; None: it has none.
-        is_budget_spent: whether that is why it had no turn.
+        halt: why it had no turn; None: it is not known here.
     """
     if entry.step is Step.ENDED and entry.result is not None:
         return entry.result
@@ -248,8 +258,8 @@ def result_of_attachment(
     if settled is not None and _has_ended(settled) and not may_be_attached(settled):
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
     code, why = "Pending", "had not had its turn"
-    if is_budget_spent:
-        code, why = "FailureBudgetSpent", "was still to come when the failure budget was spent"
+    if halt is not None:
+        code, why = halt.code, f"was still to come when {halt.because}"
     message = f"Nothing was sent: the schedule of {entry.id} {why}."
     error = MachineError(code, message, may_have_been_applied=False, advice=RESUME)
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)

@@ -8,7 +8,8 @@ from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of,
 
 from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.applying import ApplyOptions, MaxFailures
+from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.flights import Flight, waiting_text
 from patchmode.workflow.pace import Pace
 

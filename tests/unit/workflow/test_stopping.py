@@ -11,7 +11,8 @@ from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, fleet_of, m
 from patchmode.errors import SignInError, StorageError, UsageError
 from patchmode.model.outcome import Result, RunCounts, RunReport
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, MaxFailures, apply_plan
+from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Step
 from patchmode.workflow.runs import report_of
 

@@ -34,9 +34,6 @@ def command(
     file: Path | None,
     yes: bool,
     max_changes: str | None,
-    max_failures: str | None,
-    concurrency: int,
-    operation_timeout: float,
     **options: Any,
 ) -> int:
     """Carry out a plan file, or plan and apply a scope.
@@ -53,7 +50,7 @@ def command(
     from patchmode.store.plan_file import read_plan
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures, operation_timeout)
+    how = options_from(options)
     limit = limit_from(max_changes)
     # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
     if file is not None and any(options.values()):

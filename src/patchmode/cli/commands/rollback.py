@@ -1,11 +1,11 @@
 """`patchmode rollback`. Must not: send anything that is not in the plan it shows."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patchmode.cli.group import Command
-from patchmode.cli.options import apply_options
+from patchmode.cli.options import carrying_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also restore machines to where Azure patches and reboots them when it likes.",
 )
-@apply_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@carrying_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -32,9 +33,7 @@ def command(
     ids: tuple[str, ...],
     allow_azure_managed: bool,
     yes: bool,
-    max_failures: str | None,
-    concurrency: int,
-    operation_timeout: float,
+    **carrying: Any,
 ) -> int:
     """Restore what a run changed, where Azure allows it.
 
@@ -48,7 +47,7 @@ def command(
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures, operation_timeout)
+    how = options_from(carrying)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
     journal = composition.run_store(settings).open(run, for_writing=True)
     try:

@@ -1,12 +1,12 @@
 """`patchmode runs`: list, show, resume. Must not: send anything that a run's plan does not hold."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command, Group
-from patchmode.cli.options import carrying_options
+from patchmode.cli.options import carrying_options, wave_gate_options
 from patchmode.cli.run_merging import merge
 from patchmode.cli.settings import Settings, settings_of
 
@@ -63,10 +63,9 @@ def show(context: click.Context, run: str) -> int:
 @command.command("resume", cls=Command)
 @click.argument("run", default="latest")
 @carrying_options
+@wave_gate_options
 @click.pass_context
-def resume(
-    context: click.Context, run: str, max_failures: str | None, concurrency: int, operation_timeout: float
-) -> int:
+def resume(context: click.Context, /, run: str, **carrying: Any) -> int:
     """Take up a run that was interrupted; what is done stays done.
 
     The plan was confirmed when the run began, so nothing is asked.
@@ -79,7 +78,7 @@ def resume(
     from patchmode.workflow.then_attaching import is_over
 
     settings = settings_of(context)
-    how = options_from(concurrency, max_failures, operation_timeout)
+    how = options_from(carrying)
     store = composition.run_store(settings)
     journal = store.open(run)
     plan = journal.plan

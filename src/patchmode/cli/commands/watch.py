@@ -47,6 +47,7 @@ def command(
     who did it as far as Azure tells. Ends with 10 when anything moved, with 0 when nothing did.
     """
     from patchmode.cli.scoping import scope_from
+    from patchmode.cli.spans import seconds_from
     from patchmode.errors import UsageError
     from patchmode.store.baseline import read_baseline
     from patchmode.workflow.watching import WatchOptions
@@ -59,7 +60,7 @@ def command(
         )
     if settings.format == "csv" or settings.query:
         raise UsageError("watch tells lines or JSON lines.", advice="Use -o table or -o jsonl.")
-    how = WatchOptions(_seconds(interval), 1 if once else count, until_change)
+    how = WatchOptions(seconds_from(interval, "--interval"), 1 if once else count, until_change)
     known = None if baseline is None else read_baseline(baseline)
     scope = scope_from(options)
     if not scope.has_selector:
@@ -138,21 +139,3 @@ def _tell_failure(seen: "Seen", settings: Settings, *, is_last: bool) -> None:
     # Errors of the sign-in have several lines, and this is one of many.
     message = " ".join(seen.failure.message.split())
     say(f"Look {seen.number} failed, and says nothing about the machines: {message}{then}", settings)
-
-
-def _seconds(text: str) -> float:
-    from datetime import timedelta
-
-    from patchmode.errors import UsageError
-    from patchmode.model.since import Since, SinceError
-
-    try:
-        span = Since.parse(text).ago
-    except SinceError:
-        span = None
-    if span is None:
-        raise UsageError(
-            f"--interval: {text!r} is no span of time.",
-            advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
-        )
-    return span / timedelta(seconds=1)

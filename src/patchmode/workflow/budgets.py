@@ -1,0 +1,111 @@
+"""Failure budgets: how many failures a run, each of its waves and each region may come to before it is stopped.
+
+Must not: stop anything; `brakes` does.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from patchmode.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class MaxFailures:
+    """A failure budget: once it is spent, nothing more is sent, neither settings nor schedules."""
+
+    count: int | None = None
+    """>= 1."""
+    percent: float | None = None
+    """> 0, of the machines that the plan changes, gives a schedule or takes one off: in the whole run, in the wave or
+    in the region, whichever the budget is for."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `N` or `P%`.
+
+        Raises:
+            UsageError: it is neither, or not above zero.
+        """
+        stripped = text.strip()
+        try:
+            budget = cls(percent=float(stripped[:-1])) if stripped.endswith("%") else cls(count=int(stripped))
+        except ValueError:
+            budget = cls()
+        if not 0 < (budget.count or budget.percent or 0) < float("inf"):
+            msg = f"{text!r} is not a failure budget."
+            raise UsageError(msg, advice="Give a number above 0, or a percentage such as 5%.")
+        return budget
+
+    def is_spent(self, failures: int, machines: int) -> bool:
+        """Whether so many failures among so many machines use the budget up."""
+        if not failures:
+            return False
+        by_count = self.count is not None and failures >= self.count
+        return by_count or (self.percent is not None and failures * 100 >= self.percent * machines)
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What is allowed to fail in one call of `apply_plan`; None: any number."""
+
+    run: MaxFailures | None = None
+    wave: MaxFailures | None = None
+    region: MaxFailures | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one at all."""
+        return any((self.run, self.wave, self.region))
+
+
+class Tally:
+    """Failures so far, and which budgets they use up.
+
+    Args:
+        budgets: what is allowed.
+        machines: of the whole run.
+        regions: the region of each machine whose region is known, in lower case.
+    """
+
+    def __init__(self, budgets: Budgets, *, machines: int, regions: Iterable[str]) -> None:
+        self._budgets = budgets
+        self._machines = machines
+        self._in_region: Mapping[str, int] = Counter(regions)
+        self._in_wave = machines
+        self.failures = 0
+        self.wave_failures = 0
+        self.region_failures: Counter[str] = Counter()
+
+    def begin_wave(self, machines: int) -> None:
+        """Failures count for this wave from now on."""
+        self._in_wave, self.wave_failures = machines, 0
+
+    def count(self, region: str | None) -> None:
+        """One more failure.
+
+        Args:
+            region: in lower case; None: not known, so that it counts for no region.
+        """
+        self.failures += 1
+        self.wave_failures += 1
+        if region is not None:
+            self.region_failures[region] += 1
+
+    @property
+    def run_is_spent(self) -> bool:
+        """Whether the whole run's budget is used up."""
+        budget = self._budgets.run
+        return budget is not None and budget.is_spent(self.failures, self._machines)
+
+    @property
+    def wave_is_spent(self) -> bool:
+        """Whether this wave's budget is used up."""
+        budget = self._budgets.wave
+        return budget is not None and budget.is_spent(self.wave_failures, self._in_wave)
+
+    def region_is_spent(self, region: str) -> bool:
+        """Whether a region's budget is used up."""
+        budget = self._budgets.region
+        return budget is not None and budget.is_spent(self.region_failures[region], self._in_region[region])

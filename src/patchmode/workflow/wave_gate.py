@@ -1,0 +1,96 @@
+"""Between two waves: whether the next one may begin, and the pause before it.
+
+Must not: carry a wave out, or count failures; it reads the tally and holds the brakes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from patchmode.workflow.brakes import Brakes, Halt
+from patchmode.workflow.budgets import Tally
+from patchmode.workflow.ports import Clock
+from patchmode.workflow.wave_work import WaveWork
+
+LATER_WAVE = "LaterWave"
+"""The code of machines whose wave was not asked for: nothing went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRules:
+    """What is asked of a wave before the next one begins."""
+
+    pause_s: float = 0.0
+    """From the end of one to the beginning of the next."""
+    last: int | None = None
+    """Counted from 1: those after it are not begun. None: all are."""
+
+
+class WaveGate:
+    """Opens for one wave after the other.
+
+    Args:
+        rules: what is asked.
+        brakes: asked, and held where a wave may not begin.
+        tally: the failures of the wave before.
+        may_fail: whether the next one begins after failures too, as long as no budget is spent.
+        clock: the time.
+        stop: ends a pause.
+        remark: one line for whoever watches.
+    """
+
+    def __init__(
+        self,
+        rules: WaveRules,
+        brakes: Brakes,
+        tally: Tally,
+        *,
+        may_fail: bool,
+        clock: Clock,
+        stop: asyncio.Event,
+        remark: Callable[[str], None],
+    ) -> None:
+        self._rules = rules
+        self._brakes = brakes
+        self._tally = tally
+        self._may_fail = may_fail
+        self._clock = clock
+        self._stop = stop
+        self._remark = remark
+        self._is_first = True
+
+    async def opens(self, wave: WaveWork) -> bool:
+        """Whether a wave may begin, after the pause where there is one; its failures are counted from then on."""
+        if not self._is_first:
+            self._look_back()
+        last = self._rules.last
+        if last is not None and wave.number > last:
+            self._brakes.hold(Halt(LATER_WAVE, f"wave {last} had ended, the last one asked for"))
+        if not self._is_first and self._rules.pause_s and self._brakes.why() is None:
+            await self._rest(wave)
+        if self._brakes.why() is not None:
+            return False
+        self._is_first = False
+        self._tally.begin_wave(wave.machines)
+        if wave.of > 1:
+            self._remark(f"Begins {wave}: {wave.machines:,} machine{'s' * (wave.machines != 1)}.")
+        return True
+
+    def _look_back(self) -> None:
+        failures = self._tally.wave_failures
+        if failures and not self._may_fail:
+            halt = Halt("WaveHadFailures", f"a wave had ended in which {failures:,} failed")
+            told = f"{failures:,} failed in this wave: the next one is not begun (--max-failures-per-wave allows some)."
+            self._brakes.hold(halt, told)
+
+    async def _rest(self, wave: WaveWork) -> None:
+        until = self._clock.now() + timedelta(seconds=self._rules.pause_s)
+        self._remark(f"Pauses before {wave}, until {until:%Y-%m-%d %H:%M:%S}Z.")
+        sleeping = asyncio.ensure_future(self._clock.sleep(self._rules.pause_s))
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            stopping.cancel()

@@ -1,0 +1,59 @@
+"""The waves of a run as work: which changes and which schedules belong to each, and what is left of them.
+
+Must not: carry anything out.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.workflow.ports import JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class WaveWork:
+    """What is carried out together."""
+
+    number: int
+    """Counted from 1."""
+    of: int
+    """How many there are; 1 where the plan has no waves."""
+    name: str
+    """Empty where the plan has no waves."""
+    entries: tuple[JournalEntry, ...]
+    """Its changes, in plan order."""
+    unchanged: tuple[ResourceId, ...]
+    """Machines as wanted that get the plan's schedule."""
+
+    @property
+    def machines(self) -> int:
+        """How many machines it touches."""
+        return len(self.entries) + len(self.unchanged)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether none comes after it."""
+        return self.number == self.of
+
+    def __str__(self) -> str:
+        return f"wave {self.number} of {self.of}, {self.name}"
+
+
+def waves_of(plan: Plan, entries: Sequence[JournalEntry], attached: Collection[ResourceId]) -> Iterator[WaveWork]:
+    """The waves of a plan in their order; everything as one where it has none.
+
+    Args:
+        plan: whose changes `entries` are.
+        entries: one for each change, in plan order.
+        attached: machines that the plan attaches a schedule to.
+    """
+    same = [one.id for one in plan.unchanged if one.id in attached]
+    if not plan.waves:
+        yield WaveWork(1, 1, "", tuple(entries), tuple(same))
+        return
+    changing, attaching = iter(entries), iter(same)
+    for number, wave in enumerate(plan.waves, start=1):
+        ours = tuple(islice(changing, wave.changes)), tuple(islice(attaching, wave.unchanged))
+        yield WaveWork(number, len(plan.waves), wave.name, *ours)

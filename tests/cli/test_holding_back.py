@@ -1,0 +1,60 @@
+"""What holds a run back, as the command line has it: waves asked for, budgets, freezes."""
+
+import json
+
+import pytest
+from tests.cli.conftest import Start
+
+ALL_DAY = "00:00-12:00 UTC;12:00-24:00 UTC"
+
+
+def test_the_first_wave_then_the_others(start: Start) -> None:
+    """Ends with "changes pending", since nothing went wrong; the same run goes on."""
+    program = start("demo")
+    program("plan", "-g", "rg-app", "--canary", "3", "--out", "plan.json")
+    first = program("apply", "plan.json", "--yes", "--last-wave", "1", "-o", "json")
+    assert first.code == 10
+    assert [(one["name"], one["applied"], one["notSent"]) for one in json.loads(first.out)["waves"]] == [
+        ("canary", 3, 0),
+        ("rest", 0, 12),
+    ]
+    assert {one["error"]["code"] for one in json.loads(first.out)["results"] if one["error"]} == {"LaterWave"}
+    assert "Go on with: patchmode runs resume" in first.err
+    shown = program("runs", "show")
+    # What is asked for now may be the rest, so it tells of a run that is not over.
+    assert shown.code == 11
+    assert "canary  3        3        0       0        0      0" in shown.out
+    rest = program("runs", "resume", "latest", "--wave-pause", "1d")
+    assert (rest.code, "12 applied" in rest.out or "15 applied" in rest.out) == (0, True)
+    assert "Pauses" not in rest.err
+
+
+def test_nothing_begins_during_a_freeze_of_the_house(start: Start) -> None:
+    program = start("small")
+    assert program("apply", "--all", "--yes").code == 0
+    for command in (("apply", "--all", "--yes"), ("rollback", "latest", "--yes"), ("runs", "resume")):
+        refused = program(*command, PATCHMODE_FREEZE=ALL_DAY)
+        assert (refused.code, refused.out) == (12, "")
+        assert "patchmode: Nothing was sent: frozen, " in refused.err
+        assert "leave --freeze and PATCHMODE_FREEZE out" in refused.err
+    # Reading goes on.
+    assert program("audit", "--all", PATCHMODE_FREEZE=ALL_DAY).code in {0, 10}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--freeze", "Fri", "--freeze: "),
+        ("--max-failures-per-wave", "none", "'none' is not a failure budget."),
+        ("--max-failures-per-region", "0", "'0' is not a failure budget."),
+        ("--wave-pause", "soon", "--wave-pause: 'soon' is no span of time."),
+        ("--last-wave", "0", "0 is not in the range x>=1."),
+        ("--concurrency", "0", "0 is not in the range 1<=x<=1000."),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_before_anything_is_read(
+    start: Start, option: str, value: str, told: str
+) -> None:
+    done = start("small")("apply", "--all", "--yes", option, value)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
