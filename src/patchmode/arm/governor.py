@@ -67,6 +67,8 @@ class Pass(NamedTuple):
     spend: Spend
     tickets: tuple[tuple[Bucket, Ticket], ...]
     """The provider's bucket first, Resource Manager's last."""
+    query: Ticket | None = None
+    """Of Resource Graph's window; None: the request is no query."""
 
 
 class GovernedTurn:
@@ -110,15 +112,15 @@ class Governor:
         self._share = share
         self._buckets: dict[Spend, tuple[Bucket, ...]] = {}
         self._shared: dict[tuple[str, ...], Bucket] = {}
-        self._graph = Window(max(1, int(GRAPH_QUERIES * share)), GRAPH_WINDOW_S, clock.monotonic())
+        queries = max(1, int(GRAPH_QUERIES * share))
+        self._graph = Window(queries, GRAPH_WINDOW_S, clock.monotonic(), reserve=GRAPH_QUERIES - queries)
 
     async def acquire(self, spend: Spend) -> Pass:
         """Wait until the request may leave.
 
         The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests.
         """
-        if spend.is_graph:
-            await self._graph.pass_through(self._clock)
+        query = await self._graph.pass_through(self._clock) if spend.is_graph else None
         now = self._clock.monotonic()
         tickets: list[tuple[Bucket, Ticket]] = []
         try:
@@ -132,7 +134,7 @@ class Governor:
             # Called off while waiting for the second bucket: the first one's request will never leave.
             self.returned(Pass(spend, tuple(tickets)))
             raise
-        return Pass(spend, tuple(tickets))
+        return Pass(spend, tuple(tickets), query)
 
     def returned(self, leave: Pass) -> None:
         """Put the tokens of a pass that no request used back."""
@@ -165,8 +167,11 @@ class Governor:
     def answered(self, leave: Pass, headers: Mapping[str, str] | None) -> None:
         """Learn from an answer of any status; None where no answer came."""
         now = self._clock.monotonic()
-        if leave.spend.is_graph and headers is not None:
-            self._graph.answered(now, remaining=graph_remaining(headers), resets_after_s=graph_resets_after(headers))
+        if leave.query is not None:
+            said = headers or {}
+            self._graph.answered(
+                leave.query, now, remaining=graph_remaining(said), resets_after_s=graph_resets_after(said)
+            )
         for bucket, ticket in leave.tickets:
             remaining = None if headers is None else _remaining_in(bucket, leave, headers)
             bucket.answered(ticket, now, remaining=remaining)

@@ -10,6 +10,7 @@ increase, multiplicative decrease), because a 429 in spite of the bookkeeping me
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -163,35 +164,94 @@ class Bucket:
 
 
 class Window:
-    """A quota that is whole again at a stated moment, as Resource Graph's: so many queries in so many seconds."""
+    """A quota that is whole again at a stated moment, as Resource Graph's: so many queries in so many seconds.
 
-    __slots__ = ("_left", "_limit", "_resets_at", "_seconds")
+    What is left is bounded from above by what the service says, and from below by that, less every query that it may
+    not have counted: a service that grants more than it publishes is asked for more. Answers say in whole seconds when
+    the quota is whole again; the earliest of a window's is the nearest one, yet no window is shorter than published,
+    whichever way those seconds are rounded.
+    """
 
-    def __init__(self, limit: int, seconds: float, now: float) -> None:
+    __slots__ = (
+        "_answered",
+        "_forgotten",
+        "_least_until",
+        "_left",
+        "_limit",
+        "_reserve",
+        "_resets_at",
+        "_said",
+        "_seconds",
+        "_sent",
+    )
+
+    def __init__(self, limit: int, seconds: float, now: float, *, reserve: int = 0) -> None:
+        """Start whole.
+
+        Args:
+            limit: queries that this client may send in a window, > 0.
+            seconds: length of a window, > 0.
+            now: seconds of the clock.
+            reserve: queries that the service counts and this client leaves to others.
+        """
         self._limit = limit
         self._seconds = seconds
+        self._reserve = reserve
         self._left = float(limit)
         self._resets_at = now
+        self._least_until = now
+        self._said = math.inf
+        self._sent = 0
+        self._answered = 0
+        self._forgotten = 0
+        """The last query whose answer says nothing of the present window."""
 
-    async def pass_through(self, clock: Clock) -> None:
+    async def pass_through(self, clock: Clock) -> Ticket:
         """Wait until a query may leave."""
         while True:
             now = clock.monotonic()
             if now >= self._resets_at:
-                self._left, self._resets_at = float(self._limit), now + self._seconds
+                self._begin(now)
             if self._left >= 1:
-                self._left -= 1
-                return
+                return self._spend()
             await clock.sleep(self._resets_at - now)
 
-    def answered(self, now: float, *, remaining: float | None, resets_after_s: float | None) -> None:
-        """Take over what the service says is left and when it will be whole again."""
+    def _begin(self, now: float) -> None:
+        self._left = float(self._limit)
+        self._resets_at = self._least_until = now + self._seconds
+        self._said = math.inf
+        self._forgotten = self._sent
+
+    def _spend(self) -> Ticket:
+        self._left -= 1
+        unanswered = self._sent - self._answered
+        self._sent += 1
+        return Ticket(self._sent, unanswered)
+
+    def answered(self, ticket: Ticket, now: float, *, remaining: float | None, resets_after_s: float | None) -> None:
+        """Learn from an answer.
+
+        Args:
+            ticket: the query's own.
+            now: seconds of the clock.
+            remaining: queries that the answer says are left; None: it does not say, or there was no answer.
+            resets_after_s: seconds after which the answer says that the quota is whole again; None: likewise.
+        """
+        self._answered += 1
+        if ticket.sent <= self._forgotten:
+            return
         if remaining is not None:
             self._left = min(self._left, remaining)
+            certain = remaining - (self._sent - ticket.sent) - ticket.unanswered
+            if certain > self._left and not self._reserve:
+                # More than is published, or the service's next window, which ends later than this one.
+                self._left, self._said = certain, math.inf
         if resets_after_s is not None:
-            self._resets_at = max(self._resets_at, now + resets_after_s) if self._left < 1 else now + resets_after_s
+            self._said = min(self._said, now + resets_after_s)
+            self._resets_at = max(self._least_until, self._said)
 
     def refused(self, now: float, *, retry_after_s: float | None) -> None:
-        """Nothing leaves for the time asked, or for one whole window."""
+        """Nothing leaves for the time asked, or for one whole window; what is still on its way changes nothing."""
         self._left = 0.0
         self._resets_at = max(self._resets_at, now + (retry_after_s or self._seconds))
+        self._forgotten = self._sent
