@@ -1,6 +1,7 @@
 """The command line of ``arm-emulator``: serve, exec, fleet. The only module that prints or exits."""
 
 import asyncio
+import gc
 import math
 import os
 import signal
@@ -197,6 +198,9 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.protocol.throttle import limits_from
     from arm_emulator.store import Store
 
+    # A fleet's documents last as long as the program and form no cycles: the collector, which would look at all of
+    # them again and again, rests while they are loaded and leaves them alone afterwards.
+    gc.disable()
     try:
         emulator = Emulator(
             clock=Clock(options.clock, speed=options.clock_speed),
@@ -209,9 +213,12 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
             store=Store(options.state) if options.state else None,
             seed=options.seed,
         )
+        gc.freeze()
         return emulator, _certificates(options)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    finally:
+        gc.enable()
 
 
 def _certificates(options: Options) -> "Certificates":
