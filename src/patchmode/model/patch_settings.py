@@ -136,6 +136,14 @@ def same_value(left: str | None, right: str | None) -> bool:
     return left == right or (left is not None and right is not None and left.casefold() == right.casefold())
 
 
+_ORCHESTRATION_OF_MODE = {
+    PatchMode.AUTOMATIC_BY_OS.casefold(): Orchestration.AUTOMATIC_BY_OS,
+    PatchMode.MANUAL.casefold(): Orchestration.MANUAL,
+    PatchMode.IMAGE_DEFAULT.casefold(): Orchestration.IMAGE_DEFAULT,
+}
+"""Where the mode alone says it; lower case."""
+
+
 def orchestration_of(settings: PatchSettings | None) -> Orchestration:
     """The portal's name for what a machine's patch settings say.
 
@@ -153,9 +161,4 @@ def orchestration_of(settings: PatchSettings | None) -> Orchestration:
         return Orchestration.NOT_SET
     if same_value(mode, PatchMode.AUTOMATIC_BY_PLATFORM):
         return Orchestration.CUSTOMER_MANAGED_SCHEDULES if settings.bypass is True else Orchestration.AZURE_MANAGED
-    simple = {
-        PatchMode.AUTOMATIC_BY_OS.casefold(): Orchestration.AUTOMATIC_BY_OS,
-        PatchMode.MANUAL.casefold(): Orchestration.MANUAL,
-        PatchMode.IMAGE_DEFAULT.casefold(): Orchestration.IMAGE_DEFAULT,
-    }
-    return simple.get(mode.casefold(), Orchestration.NOT_SET)
+    return _ORCHESTRATION_OF_MODE.get(mode.casefold(), Orchestration.NOT_SET)

@@ -39,14 +39,15 @@ class AuditReport:
     def counts(self) -> dict[str, int]:
         """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`."""
         headline = self.headline
+        as_wanted = sum(self.is_as_wanted(entry) for entry in self.machines)
         return {
             "scope": len(self.machines) + len(self.skipped) + len(self.unreadable),
             "machines": len(self.machines),
             "skipped": len(self.skipped),
             "unreadable": len(self.unreadable),
-            "asWanted": sum(self.is_as_wanted(entry) for entry in self.machines),
+            "asWanted": as_wanted,
             "eligible": sum(entry.eligible for entry in self.machines),
-            "findings": sum(not self.is_as_wanted(entry) for entry in self.machines) + len(self.unreadable),
+            "findings": len(self.machines) - as_wanted + len(self.unreadable),
             "failsAtNextWindow": headline.fails_at_next_window,
             "rebootedByAzure": headline.rebooted_by_azure,
             "patchedByNobody": headline.patched_by_nobody,

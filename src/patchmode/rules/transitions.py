@@ -26,6 +26,8 @@ _MODES_OF = {
     OperatingSystem.WINDOWS: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.AUTOMATIC_BY_OS, PatchMode.MANUAL),
     OperatingSystem.LINUX: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.IMAGE_DEFAULT),
 }
+_MODE_OF_TEXT = {mode.casefold(): mode for mode in PatchMode}
+"""Lower case: Azure compares modes without regard to case."""
 _NEEDS_AUTOMATIC_UPDATES = {PatchMode.AUTOMATIC_BY_OS: True, PatchMode.MANUAL: False}
 _MODE_OF_ORCHESTRATION = {
     Orchestration.CUSTOMER_MANAGED_SCHEDULES: PatchMode.AUTOMATIC_BY_PLATFORM,
@@ -59,7 +61,7 @@ def mode_for(orchestration: Orchestration) -> PatchMode:
 
 def known_mode(mode: str | None) -> PatchMode | None:
     """The patch mode that a text names, in any casing; None for an absent or unknown one."""
-    return next((known for known in PatchMode if same_value(known, mode)), None)
+    return None if mode is None else _MODE_OF_TEXT.get(mode.casefold())
 
 
 def fits_system(mode: PatchMode, system: OperatingSystem) -> bool:
