@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import emulator as emulator_benchmark
+from benchmarks import large_audit
 from benchmarks import prediction as prediction_benchmark
 from benchmarks import scale as scale_benchmark
 from benchmarks.stage import BIN, client, control, emulator, generate, uniform_fleet
@@ -167,12 +168,13 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "cpu": cpu_per_machine,
     "throttled": throttled,
     "audit": audit,
+    "large-audit": large_audit.main,
     "start": start,
     "prediction": prediction,
     "emulator": emulator_alone,
     "scale": scale,
 }
-UNASKED = tuple(name for name in BENCHMARKS if name not in {"emulator", "scale"})
+UNASKED = tuple(name for name in BENCHMARKS if name not in {"emulator", "large-audit", "scale"})
 """What runs where no name is given: the product's figures."""
 
 
