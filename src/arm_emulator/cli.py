@@ -199,7 +199,7 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.store import Store
 
     # A fleet's documents last as long as the program and form no cycles: the collector, which would look at all of
-    # them again and again, rests while they are loaded and leaves them alone afterwards.
+    # them again and again, rests while they are loaded and leaves them alone until `_run` ends.
     gc.disable()
     try:
         emulator = Emulator(
@@ -213,10 +213,12 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
             store=Store(options.state) if options.state else None,
             seed=options.seed,
         )
-        gc.freeze()
-        return emulator, _certificates(options)
+        certificates = _certificates(options)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    else:
+        gc.freeze()
+        return emulator, certificates
     finally:
         gc.enable()
 
@@ -274,6 +276,8 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
         return asyncio.run(work)
     except KeyboardInterrupt:
         return 130
+    finally:
+        gc.unfreeze()
 
 
 def _exit_code(returned: int) -> int:

@@ -1,5 +1,6 @@
 """The program itself: serve, exec, fleet, and one clear sentence for each mistake."""
 
+import gc
 import json
 import os
 import signal
@@ -137,6 +138,22 @@ def test_a_taken_port_is_one_sentence() -> None:
         done = CliRunner().invoke(main, ["serve", "--port", str(port), "--fleet", "empty"])
     assert done.exit_code == 1
     assert f"port {port} on loopback cannot be used" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["exec", "--fleet", "small", "--", sys.executable, "-c", "pass"], 0),
+        (["exec", "--fleet", "nowhere.json", "--", sys.executable, "-c", "pass"], 1),
+        (["serve", "--fleet", "empty", "--ready-file", "nowhere/x"], 1),
+    ],
+    ids=["served", "not loaded", "not served"],
+)
+def test_the_collector_works_again_afterwards(arguments: list[str], code: int) -> None:
+    """A fleet is kept from it while it is loaded and served; a process that goes on must not leak its cycles."""
+    assert CliRunner().invoke(main, arguments).exit_code == code
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_fleet_writes_a_file_that_serve_takes(tmp_path: Path) -> None:
