@@ -23,7 +23,8 @@ from arm_emulator.app import Emulator
 from arm_emulator.fleets import read_fleet
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.protocol.wire import Call
-from benchmarks.stage import CLIENT_CORE, emulator, pin, uniform_fleet
+from benchmarks.rows import Row
+from benchmarks.stage import CLIENT_CORE, emulator, on_core, uniform_fleet
 
 MACHINES = 10_000
 CONCURRENCY = 16
@@ -69,8 +70,8 @@ async def rate(calls: Iterator[Ask], send: Callable[[Ask], Awaitable[None]]) -> 
     return done / (time.perf_counter() - begun)
 
 
-async def over_tls(ready: dict[str, Any], ids: list[str]) -> None:
-    """Print a row for each kind of call, through a socket."""
+async def over_tls(ready: dict[str, Any], ids: list[str]) -> dict[str, float]:
+    """Calls a second of each kind, through a socket."""
     trust = ssl.create_default_context(cafile=ready["caBundle"])
     connector = aiohttp.TCPConnector(ssl=trust, limit=CONCURRENCY)
     async with aiohttp.ClientSession(ready["endpoint"], connector=connector) as session:
@@ -91,12 +92,11 @@ async def over_tls(ready: dict[str, Any], ids: list[str]) -> None:
                 if answer.status != 200:
                     raise SystemExit(f"{method} {target} answered {answer.status}")
 
-        for name, calls in kinds(ids).items():
-            print(f"{name}: {await rate(calls, send):.0f}/s over TLS")
+        return {name: await rate(calls, send) for name, calls in kinds(ids).items()}
 
 
-async def in_process(made: Emulator, ids: list[str]) -> None:
-    """Print a row for each kind of call, without a socket."""
+async def in_process(made: Emulator, ids: list[str]) -> dict[str, float]:
+    """Calls a second of each kind, without a socket."""
     account = made.directory.accounts[next(iter(made.directory.accounts))]
     token = made.tokens.issue(account, audience="https://localhost:1", issuer="https://localhost:1/adfs")
     headers = {"host": "localhost:1", "authorization": f"Bearer {token}"}
@@ -107,22 +107,30 @@ async def in_process(made: Emulator, ids: list[str]) -> None:
         if answer.status != 200:
             raise SystemExit(f"{method} {target} answered {answer.status}")
 
-    for name, calls in kinds(ids).items():
-        print(f"{name}: {await rate(calls, send):.0f}/s in process")
+    return {name: await rate(calls, send) for name, calls in kinds(ids).items()}
+
+
+def rows(folder: Path, machines: int = MACHINES) -> list[Row]:
+    """Both, for each kind of call."""
+    fleet = uniform_fleet(folder, machines)
+    begun = time.perf_counter()
+    made = Emulator(fleet=read_fleet(str(fleet)), limits=Limits(is_off=True), lro_seconds=0)
+    found = [Row(f"{machines:,} machines loaded", "", f"{time.perf_counter() - begun:.2f} s")]
+    ids = [stored.id for stored in made.state.of_type("Microsoft.Compute/virtualMachines")]
+    alone = asyncio.run(in_process(made, ids))
+    with emulator(fleet, "--throttle", "off", "--lro-seconds", "0") as ready, on_core(CLIENT_CORE):
+        through = asyncio.run(over_tls(ready, ids))
+    return found + [
+        Row(f"{name}, in process; over TLS", "", f"{alone[name]:,.0f} a second; {through[name]:,.0f} a second")
+        for name in alone
+    ]
 
 
 def main(machines: int) -> None:
-    """Run both."""
+    """Print another size."""
     with tempfile.TemporaryDirectory() as folder:
-        fleet = uniform_fleet(Path(folder), machines)
-        begun = time.perf_counter()
-        made = Emulator(fleet=read_fleet(str(fleet)), limits=Limits(is_off=True), lro_seconds=0)
-        print(f"{machines} machines loaded in {time.perf_counter() - begun:.2f} s")
-        ids = [stored.id for stored in made.state.of_type("Microsoft.Compute/virtualMachines")]
-        asyncio.run(in_process(made, ids))
-        with emulator(fleet, "--throttle", "off", "--lro-seconds", "0") as ready:
-            pin(CLIENT_CORE)
-            asyncio.run(over_tls(ready, ids))
+        for row in rows(Path(folder), machines):
+            print(row.told())
 
 
 if __name__ == "__main__":

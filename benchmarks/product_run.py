@@ -1,6 +1,6 @@
 """One plan and one apply of the product, as a program: prints figures and the requests that the apply sent, as JSON.
 
-Arguments: endpoint, state folder, concurrency, clock factor (0: the system's clock), file for the report.
+Arguments: endpoint, state folder, concurrency, file for the report.
 """
 
 import asyncio
@@ -15,24 +15,23 @@ from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import ApplyOptions, apply_plan
-from patchmode.workflow.clock import ScaledClock, SystemClock
+from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.planning import make_plan
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 
 
-async def main(endpoint: str, state: str, concurrency: int, factor: float, output: str) -> None:
-    clock = ScaledClock(factor) if factor else SystemClock()
+async def main(endpoint: str, state: str, concurrency: int, output: str) -> None:
+    clock = SystemClock()
     async with connect(endpoint, read_only=False, clock=clock, connections=concurrency) as azure:
         plan = await make_plan(azure, Scope(everything=True), WANTED, clock=clock)
         planned = azure.ledger.by_method()
         journal = RunStore(Path(state)).create(plan)
-        started = time.process_time(), time.perf_counter(), clock.monotonic()
+        started = time.process_time(), time.perf_counter()
         report = await apply_plan(journal, azure, ApplyOptions(concurrency=concurrency), clock=clock)
         figures = {
             "cpu": time.process_time() - started[0],
             "wall": time.perf_counter() - started[1],
-            "clock": clock.monotonic() - started[2],
             "changes": len(plan.changes),
             "applied": report.counts.applied,
             "verified": report.counts.verified,
@@ -44,4 +43,4 @@ async def main(endpoint: str, state: str, concurrency: int, factor: float, outpu
     Path(output).write_text(json.dumps(figures), encoding="utf-8")
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5]))
+asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))

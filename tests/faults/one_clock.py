@@ -7,7 +7,7 @@ as long on the loop's clock, and that takes a millisecond.
 import asyncio
 import os
 import selectors
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,48 +21,68 @@ from arm_emulator.tls import temporary_certificates
 T = TypeVar("T")
 _GRACE_S = 0.001
 """What the kernel gets to carry bytes from one end of a loopback socket to the other."""
-_START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 
 
 class _Leaping(selectors.DefaultSelector):
     """Waits only for sockets that have something to say; other waits are added to the loop's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: float, leapt: Callable[[float], object], grace_s: float) -> None:
         super().__init__()
-        self.elapsed = 0.0
-        self.threads = 0
-        """How many threads somebody waits for: the clock stands still for them."""
+        self.elapsed = start
+        self.held = 0
+        """For how many things the clock stands still: a thread that somebody waits for, a request under way."""
+        self._leapt = leapt
+        self._grace_s = grace_s
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if self.threads or timeout is None:
+        if self.held or timeout is None:
             return super().select(None)
-        ready = super().select(_GRACE_S)
+        ready = super().select(self._grace_s)
         if not ready:
             self.elapsed += timeout
+            self._leapt(self.elapsed)
         return ready
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop on which waits take no time."""
+    """An event loop on which waits take no time.
 
-    def __init__(self) -> None:
-        self._leaping = _Leaping()
+    Args:
+        start: where its time begins, in seconds.
+        leapt: told the new time after each leap.
+        grace_s: how long to wait for bytes before a leap; 0: whoever has a request under way says so by `held`.
+    """
+
+    def __init__(
+        self, start: float = 0.0, leapt: Callable[[float], object] = lambda _: None, *, grace_s: float = _GRACE_S
+    ) -> None:
+        self._leaping = _Leaping(start, leapt, grace_s)
         super().__init__(self._leaping)
 
     def time(self) -> float:
         return self._leaping.elapsed
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let time stand still for the length of a `with` block, however often it is entered at once."""
+        self._leaping.held += 1
+        try:
+            yield
+        finally:
+            self._leaping.held -= 1
+
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         future = super().run_in_executor(executor, func, *args)
-        self._leaping.threads += 1
+        self._leaping.held += 1
         future.add_done_callback(self._returned)
         return future
 
     def _returned(self, _: object) -> None:
-        self._leaping.threads -= 1
+        self._leaping.held -= 1
 
 
 class OneClock:
@@ -73,7 +93,7 @@ class OneClock:
         """How far the wall clock was set forward (or back) since."""
 
     def now(self) -> datetime:
-        return _START + timedelta(seconds=self.monotonic()) + self.set_by
+        return START + timedelta(seconds=self.monotonic()) + self.set_by
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
@@ -94,7 +114,7 @@ async def serving(**options: Any) -> AsyncIterator[tuple[Emulator, str]]:
     Args:
         options: the arguments of `Emulator`.
     """
-    clock = Clock(_START, monotonic=asyncio.get_running_loop().time)
+    clock = Clock(START, monotonic=asyncio.get_running_loop().time)
     emulator = Emulator(clock=clock, **options)
     certificates = temporary_certificates()
     server = Server(emulator, certificates.server_context())
