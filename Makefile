@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients oracles replay docs bench setup demo test check lint types contracts wheel coverage format clean
+.PHONY: help slow clients oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -49,8 +49,11 @@ replay: setup ## the share of recorded exchanges that the emulator answers as re
 docs: setup ## write the generated pages of the reference anew
 	$(BIN)/python -m tests.docs.reference_pages
 
-bench: setup ## the benchmarks, as ratios within one run
+bench: setup ## the benchmarks that take minutes, as ratios within one run
 	$(BIN)/python -m benchmarks
+
+bench-table: setup $(CLIENTS)/.installed ## all benchmarks (over an hour; installs az), into docs/reference/performance.md
+	$(BIN)/python -m benchmarks --page
 
 lint: setup ## ruff: rules, docstrings, format
 	$(BIN)/ruff check .
