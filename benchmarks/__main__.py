@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import emulator, page, peers, prediction, product, scale, throttled
+from benchmarks import emulator, large_audit, page, peers, prediction, product, scale, throttled
 from benchmarks.rows import Benchmark, Row
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "throttled-large": Benchmark(throttled.estate, is_long=True),
     "peers": Benchmark(peers.main, is_long=True),
     "audit": Benchmark(product.audit),
+    "large-audit": Benchmark(large_audit.rows, is_long=True),
     "start": Benchmark(product.start),
     "prediction": Benchmark(prediction.rows),
     "scale": Benchmark(scale.rows, is_long=True),

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,9 @@ from tests.faults.one_clock import OneClock, run_leaping, serving
 
 from arm_emulator.fleets import read_fleet
 from arm_emulator.ledger import Entry
-from benchmarks.scale import MACHINES, SUBSCRIPTIONS, Measured, measure
-from benchmarks.stage import BIN, emulator, generate
+from benchmarks.rows import Row, at_most
+from benchmarks.scale import MACHINES, SUBSCRIPTIONS
+from benchmarks.stage import BIN, Measured, emulator, generate, measure
 from patchmode.arm.session import connect
 from patchmode.model.scope import Scope
 from patchmode.workflow.auditing import audit
@@ -57,15 +58,6 @@ class Paced:
         return self.last_s / self.allowed_s if self.allowed_s else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What a table needs."""
-
-    unthrottled: Measured
-    """Medians of the whole program."""
-    paced: Paced
-
-
 def unthrottled(fleet: Path) -> Measured:
     """The whole program, from start to exit, throttle off; medians."""
     with emulator(fleet, "--throttle", "off") as ready:
@@ -74,8 +66,9 @@ def unthrottled(fleet: Path) -> Measured:
     return Measured(
         wall_s=statistics.median(entry.wall_s for entry in found),
         cpu_s=statistics.median(entry.cpu_s for entry in found),
-        peak_mib=statistics.median(entry.peak_mib for entry in found),
+        peak_mb=statistics.median(entry.peak_mb for entry in found),
         code=found[0].code,
+        told=found[0].told,
     )
 
 
@@ -115,23 +108,27 @@ def _paced_apart(fleet: Path) -> Paced:
     return Paced(**json.loads(done.stdout))
 
 
-def main(folder: Path, machines: int = MACHINES, subscriptions: int = SUBSCRIPTIONS) -> Figures:
-    """Measure both, print a line each, and return the figures. Takes about two minutes."""
-    fleet = folder / f"mixed-{machines}.json"
-    generate(fleet, machines, subscriptions)
-    found = Figures(unthrottled(fleet), _paced_apart(fleet))
-    alone, pace = found.unthrottled, found.paced
-    print(
-        f"audit of {machines:,} machines in {subscriptions} subscriptions, throttle off: {alone.wall_s:.1f} s "
-        f"(bound {BOUND_S:.0f}), CPU {alone.cpu_s:.1f} s, peak {alone.peak_mib:.0f} MiB (bound {BOUND_MB:.0f} MB); "
-        f"medians of {ROUNDS}"
-    )
-    print(
-        f"the same under the quota, one clock: {pace.queries} queries, the last after {pace.last_s:.1f} s; "
-        f"{QUERIES} in {WINDOW_S:.0f} s allow {pace.allowed_s:.1f} s; ratio {pace.ratio:.3f} (bound {PACE_BOUND}); "
-        f"429s: {pace.refused}; CPU of both sides {pace.cpu_s:.1f} s, wall {pace.wall_s:.1f} s"
-    )
-    return found
+def rows(folder: Path) -> Sequence[Row]:
+    """Both, on the same fleet; about a minute on a quiet machine."""
+    fleet = folder / f"mixed-{MACHINES}.json"
+    generate(fleet, MACHINES, SUBSCRIPTIONS)
+    alone, pace = unthrottled(fleet), _paced_apart(fleet)
+    what = f"{MACHINES:,} machines in {SUBSCRIPTIONS} subscriptions"
+    return [
+        at_most(
+            f"{what}, throttle off: time", alone.wall_s, BOUND_S, unit="s", digits=1, more=f"CPU {alone.cpu_s:.1f} s"
+        ),
+        at_most("the same: memory at its peak", alone.peak_mb, BOUND_MB, unit="MB"),
+        at_most(
+            "the same under the quota, on one clock: when the last query leaves, to when it may",
+            pace.ratio,
+            PACE_BOUND,
+            digits=3,
+            more=f"{pace.queries} queries, {pace.last_s:.1f} s to {pace.allowed_s:.1f} s; CPU of both sides "
+            f"{pace.cpu_s:.0f} s, wall {pace.wall_s:.0f} s",
+        ),
+        at_most("429 answers", pace.refused, 0),
+    ]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from benchmarks.stage import BIN, Measured, emulator, generate, measure
 MACHINES = 100_000
 SUBSCRIPTIONS = 100
 STEPS: tuple[tuple[str, tuple[str, ...], float | None, float | None], ...] = (
-    ("audit, as JSON", ("audit", "--all", "-o", "json"), 30, 500),
     ("plan, written to a file", ("plan", "--all", "--out", "PLAN"), None, None),
     ("apply of that file", ("apply", "PLAN", "--yes"), None, 600),
     ("`runs show`, as JSON", ("runs", "show", "-o", "json"), 60, None),
@@ -30,7 +29,7 @@ STEPS: tuple[tuple[str, tuple[str, ...], float | None, float | None], ...] = (
 
 
 def run(folder: Path, machines: int, subscriptions: int) -> list[Row]:
-    """Audit, plan, apply, and the finished run shown and resumed."""
+    """Plan, apply, and the finished run shown and resumed."""
     fleet = folder / f"mixed-{machines}.json"
     generate(fleet, machines, subscriptions)
     plan = folder / "plan.json"

@@ -80,8 +80,8 @@ class Case:
     machines: int
     subscriptions: int = 1
     regions: tuple[str, ...] = REGIONS[:1]
-    concurrency: int = 64
-    """The command line's default; see `patchmode apply --concurrency`."""
+    concurrency: int | None = None
+    """As `patchmode apply --concurrency` takes it; None: its default."""
     operation_s: float = 5.0
     """How long each operation takes. Recorded PATCHes: median 5 s."""
     latency_s: float = 0.25
@@ -152,7 +152,8 @@ def carry_out(case: Case, folder: Path) -> Outcome:
     serving = [sys.executable, "-m", "benchmarks.virtual_emulator", "--fleet", fleet, "--time-file", time_file]
     with served([*serving, "--throttle", case.throttle, "--lro-seconds", str(case.operation_s)]) as ready:
         common = ["--endpoint", ready["endpoint"], "--time-file", time_file, "--plan", plan]
-        how = ["--state", folder / "state", "--concurrency", str(case.concurrency), "--latency", str(case.latency_s)]
+        how = ["--state", folder / "state", "--latency", str(case.latency_s)]
+        how += [] if case.concurrency is None else ["--concurrency", str(case.concurrency)]
         program = [sys.executable, "-m", "benchmarks.virtual_run"]
         planned = json.loads(client(ready, *program, "plan", *common, *how).stdout)
         before = len(control(ready, "requests")["requests"])
@@ -238,7 +239,7 @@ def rows_of(outcome: Outcome, ratio: float, *, memory_mb: float | None = None) -
         Row(
             "latency of a request, operations, concurrency",
             "",
-            f"{case.latency_s:g} s, {case.operation_s:g} s, {case.concurrency}",
+            f"{case.latency_s:g} s, {case.operation_s:g} s, {apply['concurrency']}",
         ),
     ]
 
@@ -253,15 +254,14 @@ def estate(folder: Path) -> Sequence[Row]:
     return rows_of(carry_out(LARGE, folder), 1.10, memory_mb=600)
 
 
-LARGE = Case(100_000, 100, REGIONS, concurrency=1000)
-"""With the most that `--concurrency` takes: 200 requests at once and 10 a second in each of 100 subscriptions."""
+LARGE = Case(100_000, 100, REGIONS)
 
 
-def main(machines: int, subscriptions: int, regions: int, concurrency: int, operation_s: float = 5.0) -> None:
-    """Print any other case; the ratios of the issue are not its bounds."""
+def main(machines: int, subscriptions: int, regions: int, concurrency: int = 0, operation_s: float = 5.0) -> None:
+    """Print any other case. Concurrency 0 is the default's."""
     import tempfile
 
-    case = Case(machines, subscriptions, REGIONS[:regions], concurrency, operation_s)
+    case = Case(machines, subscriptions, REGIONS[:regions], concurrency or None, operation_s)
     with tempfile.TemporaryDirectory() as folder:
         for row in rows_of(carry_out(case, Path(folder)), 1.10, memory_mb=600):
             print(row.told())

@@ -13,14 +13,14 @@ from typing import Any
 
 from tests.faults.one_clock import OneClock
 
-from benchmarks.shared_clock import SharedTime, allow_sockets, on_the_wire, run_on, signed_in
+from benchmarks.shared_clock import SharedTime, on_the_wire, run_on, signed_in
 from patchmode.arm.session import CONNECTIONS, connect
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.plan_file import read_plan, write_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import ApplyOptions, apply_plan, usual_concurrency
 from patchmode.workflow.planning import make_plan
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
@@ -30,8 +30,7 @@ REFILL_S = 120.0
 
 async def plan(given: argparse.Namespace) -> dict[str, Any]:
     clock = OneClock()
-    opening = connect(given.endpoint, read_only=True, clock=clock, connections=sockets(given))
-    async with signed_in(opening) as azure:
+    async with signed_in(connect(given.endpoint, read_only=True, clock=clock)) as azure:
         started = clock.monotonic()
         made = await make_plan(azure, Scope(everything=True), WANTED, clock=clock)
         took = clock.monotonic() - started
@@ -39,28 +38,23 @@ async def plan(given: argparse.Namespace) -> dict[str, Any]:
     return {"clock_s": took, "changes": len(made.changes)}
 
 
-async def apply(given: argparse.Namespace) -> dict[str, Any]:
+async def apply(given: argparse.Namespace, wanted: Plan, at_once: int) -> dict[str, Any]:
     clock = OneClock()
-    wanted = read_plan(given.plan)
-    opening = connect(given.endpoint, read_only=False, clock=clock, connections=sockets(given))
+    opening = connect(given.endpoint, read_only=False, clock=clock, connections=max(CONNECTIONS, at_once))
     async with signed_in(opening) as azure:
         journal = RunStore(given.state).create(wanted)
         started = clock.monotonic()
-        report = await apply_plan(journal, azure, ApplyOptions(concurrency=given.concurrency), clock=clock)
+        report = await apply_plan(journal, azure, ApplyOptions(concurrency=at_once), clock=clock)
         took = clock.monotonic() - started
     return {
         "clock_s": took,
         "started_s": started,
+        "concurrency": at_once,
         "changes": len(wanted.changes),
         "applied": report.counts.applied,
         "verified": report.counts.verified,
         "requests": dict(report.requests),
     }
-
-
-def sockets(given: argparse.Namespace) -> int:
-    """As many as the command line opens."""
-    return max(CONNECTIONS, given.concurrency)
 
 
 def peak_mb() -> float:
@@ -74,11 +68,16 @@ def peak_mb() -> float:
 
 def main(given: argparse.Namespace) -> None:
     shared = SharedTime(given.time_file)
-    allow_sockets()
-    work = plan if given.what == "plan" else apply
     begun = time.process_time(), time.perf_counter()
-    with on_the_wire(given.latency, sockets(given)):
-        figures = run_on(shared, lambda: work(given), after_s=REFILL_S)
+    if given.what == "plan":
+        with on_the_wire(given.latency, CONNECTIONS):
+            figures = run_on(shared, lambda: plan(given), after_s=REFILL_S)
+    else:
+        wanted = read_plan(given.plan)
+        at_once = given.concurrency or usual_concurrency(wanted)
+        # As many sockets as the command line opens.
+        with on_the_wire(given.latency, max(CONNECTIONS, at_once)):
+            figures = run_on(shared, lambda: apply(given, wanted, at_once), after_s=REFILL_S)
     figures |= {"cpu_s": time.process_time() - begun[0], "wall_s": time.perf_counter() - begun[1]}
     print(json.dumps(figures | {"peak_mb": peak_mb()}))
 
@@ -89,6 +88,6 @@ if __name__ == "__main__":
     parser.add_argument("--endpoint", required=True)
     for name in ("--time-file", "--plan", "--state"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--concurrency", type=int, required=True)
+    parser.add_argument("--concurrency", type=int)
     parser.add_argument("--latency", type=float, required=True)
     main(parser.parse_args())
