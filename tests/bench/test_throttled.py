@@ -70,6 +70,7 @@ def outcome_of(*, clock_s: float, refused: int = 0, patches: int = 1) -> Outcome
     figures: dict[str, Any] = {
         "clock_s": clock_s,
         "peak_mb": 99.0,
+        "concurrency": 64,
         "changes": 2,
         "verified": 2,
         "requests": {"PATCH": 2},
