@@ -112,7 +112,7 @@ async def test_signing_in_tells_target_and_principal(environment: pytest.MonkeyP
     with emulated(environment) as run:
         async with connect(run.endpoint, read_only=True) as azure:
             assert (azure.target.endpoint, azure.target.tenant_id) == (run.endpoint, TENANT)
-            assert (await azure.authorization.principal())["tid"] == TENANT
+            assert (await azure.authorization.principals())[""]["tid"] == TENANT
             subscriptions = await azure.authorization.subscriptions()
             assert [(one.id, one.name, one.tenant_id) for one in subscriptions] == [(SUBSCRIPTION, "Prod", TENANT)]
 
@@ -309,7 +309,7 @@ async def test_surroundings_of_a_subscription(environment: pytest.MonkeyPatch) -
         async with connect(run.endpoint, read_only=True) as azure:
             assert await azure.authorization.locks(SUBSCRIPTION) == []
             permissions = await azure.authorization.permissions(f"/subscriptions/{SUBSCRIPTION}")
-            assert permissions[0]["actions"]
+            assert permissions[""][0]["actions"]
             registration = await azure.authorization.provider_registration(SUBSCRIPTION, "Microsoft.Maintenance")
             assert registration == "Registered"
             view = await azure.provider.get_instance_view((await first(azure)).id)

@@ -3,12 +3,15 @@
 Must not: judge permissions; what a command needs is the workflow's knowledge.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from patchmode.arm.channel import Channel
 from patchmode.arm.governor import Spend
+from patchmode.arm.roster import Roster
 from patchmode.arm.wire import lock_from_document, subscription_from_document
+from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Subscription
 
 SUBSCRIPTIONS_API = "2022-12-01"
@@ -20,14 +23,32 @@ PROVIDERS_API = "2021-04-01"
 class Directory:
     """Fulfils `ports.Authorization`."""
 
-    def __init__(self, channel: Channel, principal: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, channel: Channel, roster: Roster, principals: Callable[[], Principals]) -> None:
+        """Ask through a channel.
+
+        Args:
+            channel: of a connection.
+            roster: its identities.
+            principals: tells who they are, once they are signed in.
+        """
         self._channel = channel
-        self._principal = principal
+        self._roster = roster
+        self._principals = principals
 
     async def subscriptions(self) -> Sequence[Subscription]:
-        """Every subscription the principal can see. See `ports.Authorization.subscriptions`."""
+        """Every subscription that an identity can see. See `ports.Authorization.subscriptions`."""
+        found: dict[str, Subscription] = {}
+        for seen in await self.seen():
+            found.update({entry.id: entry for entry in seen if entry.id not in found})
+        return list(found.values())
+
+    async def seen(self) -> Sequence[Sequence[Subscription]]:
+        """The subscriptions that each identity can see, in the order of the roster."""
+        return await asyncio.gather(*map(self._seen_by, self._roster.numbers))
+
+    async def _seen_by(self, identity: int) -> Sequence[Subscription]:
         url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
-        return [subscription_from_document(document) for document in await self._all(url, Spend())]
+        return [subscription_from_document(document) for document in await self._all(url, Spend(identity=identity))]
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
         """Every lock at or below the subscription. See `ports.Authorization.locks`."""
@@ -35,10 +56,14 @@ class Directory:
         url = self._channel.url(path, LOCKS_API)
         return [lock_from_document(document) for document in await self._all(url, Spend(subscription_id))]
 
-    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
-        """Actions and notActions at a scope. See `ports.Authorization.permissions`."""
+    async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Actions and notActions at a scope, for each identity. See `ports.Authorization.permissions`."""
         path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/permissions"
-        return await self._all(self._channel.url(path, PERMISSIONS_API), Spend(_subscription_of(scope)))
+        url, subscription_id = self._channel.url(path, PERMISSIONS_API), _subscription_of(scope)
+        return {
+            self._roster.names[identity]: await self._all(url, Spend(subscription_id, identity=identity))
+            for identity in self._roster.serving(subscription_id or "")
+        }
 
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         """The registration state, as Azure words it. See `ports.Authorization.provider_registration`."""
@@ -47,9 +72,9 @@ class Directory:
         state = document.get("registrationState") if isinstance(document, Mapping) else None
         return str(state or "Unknown")
 
-    async def principal(self) -> Mapping[str, str]:
-        """The token's claims on who is signed in; empty where the token is opaque."""
-        return self._principal()
+    async def principals(self) -> Principals:
+        """The tokens' claims on who is signed in; empty where a token is opaque."""
+        return self._principals()
 
     async def _all(self, url: str, spend: Spend) -> list[Mapping[str, Any]]:
         return [document async for page in self._channel.pages(url, spend) for document in page]

@@ -38,6 +38,8 @@ class Answer(NamedTuple):
     """The decoded body; None where there was none."""
     was_lost: bool = False
     """An earlier try of the same request got no usable answer, so it may have been what changed the resource."""
+    identity: int = 0
+    """Who asked, by its number in the roster; what follows from an answer is asked by the same."""
 
     @property
     def retry_after_s(self) -> float | None:
@@ -169,7 +171,8 @@ class Channel:
             if next_url in seen or len(seen) > _PAGES_AT_MOST:
                 raise _unusable("GET", url, "its next link leads back to a page already read")
             seen.add(next_url)
-            page = (await self.get(next_url, spend)).document
+            answer = await self.get(next_url, spend)
+            page, spend = answer.document, spend._replace(identity=answer.identity)
             values = page.get("value") if isinstance(page, Mapping) else None
             if not isinstance(values, list):
                 raise _unusable("GET", url, "the answer is not a page of a list: it has no `value`")
@@ -193,7 +196,8 @@ class Channel:
         if not 200 <= answer.status_code < 300:
             fault = read_fault(answer.content)
             raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=was_lost)
-        return Answer(answer.status_code, answer.headers, _document(attempt, answer, shape), was_lost)
+        document = _document(attempt, answer, shape)
+        return Answer(answer.status_code, answer.headers, document, was_lost, ran.context["identity"])
 
     def _headers_for(self, body: Mapping[str, Any] | None, etag: str | None) -> dict[str, str]:
         headers = {**self._headers, "x-ms-client-request-id": str(uuid4())}

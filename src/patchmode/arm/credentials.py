@@ -55,8 +55,7 @@ def default_chain(
     """
     from azure.identity.aio import ChainedTokenCredential, DefaultAzureCredential
 
-    # Without a handler Python prints warnings of libraries to standard error, and the failure is told once already.
-    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+    keep_quiet()
     try:
         standard = DefaultAzureCredential(
             authority=cloud.authority,
@@ -77,6 +76,14 @@ def default_chain(
     # One flat chain: a chain within a chain fails for good, and the browser would never be offered.
     chain: Credential = ChainedTokenCredential(*standard.credentials, _Browser(cloud, tenant_id))
     return chain
+
+
+def keep_quiet() -> None:
+    """Let azure-identity's warnings go to no one: the failure is told once already.
+
+    Without a handler Python prints warnings of libraries to standard error.
+    """
+    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
 
 
 class _Browser:
@@ -111,14 +118,26 @@ class SignIn:
     comes out as `SignInError` wherever in the pipeline it happens.
     """
 
-    def __init__(self, make: Callable[[], Credential], cloud: Cloud, tenant_id: str | None) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Credential],
+        cloud: Cloud,
+        tenant_id: str | None,
+        *,
+        name: str = "",
+        is_ours: bool = True,
+    ) -> None:
         """Prepare to sign in; nothing is asked yet.
 
         Args:
             make: gives the credential; it is called again where a fresh one, without cached tokens, is needed.
             cloud: whose sign-in it is, for messages.
             tenant_id: the tenant to ask tokens for; None: the credential's own.
+            name: what messages call this identity among several; empty: there is but one.
+            is_ours: whether the credential is closed here; else that is its maker's to do.
         """
+        self.name = name
+        self._is_ours = is_ours
         self._make = make
         self._inner = make()
         self._cloud = cloud
@@ -143,7 +162,7 @@ class SignIn:
         try:
             token = await self._inner.get_token_info(*scopes, options=wanted)
         except (AzureError, ValueError) as error:
-            raise sign_in_failure(error, self._cloud) from error
+            raise sign_in_failure(error, self._cloud, self.name) from error
         self._kept, self._claims = token, claims_of(token.token)
         return token
 
@@ -161,8 +180,9 @@ class SignIn:
                 self._inner, self._kept = fresh, None
 
     async def close(self) -> None:
-        """Release what the credential holds."""
-        await self._inner.close()
+        """Release what the credential holds, if it is ours."""
+        if self._is_ours:
+            await self._inner.close()
 
     async def __aenter__(self) -> "SignIn":
         return self
@@ -207,10 +227,21 @@ def claims_of(token: str) -> Mapping[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def sign_in_failure(error: Exception, cloud: Cloud) -> SignInError:
-    """The error that says what was tried, one credential a line, without azure-identity's pointer to its own pages."""
+def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInError:
+    """The error that says what was tried, one credential a line, without azure-identity's pointer to its own pages.
+
+    Args:
+        error: azure-identity's.
+        cloud: where it was tried.
+        name: of the identity that failed, where there are several.
+    """
     lines = [line.strip() for line in str(getattr(error, "message", error)).split(_TAIL)[0].splitlines()]
     tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith("Attempted credentials"))
+    if name:
+        return SignInError(
+            f"identity {name!r} cannot sign in to {cloud.name} ({cloud.authority}):\n{tried}",
+            advice="Correct it where it is defined, or leave it out; nothing was done as another identity instead.",
+        )
     return SignInError(
         f"no credential gave a token for {cloud.name} ({cloud.authority}):\n{tried}",
         advice="Sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",

@@ -1,4 +1,4 @@
-"""Which buckets a request spends from, and what its answer says about them.
+"""Which buckets a request spends from, whose they are, and what its answer says about them.
 
 Must not: send or retry.
 
@@ -10,11 +10,12 @@ names: recorded exchanges, but for deletes, which follow their pattern.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from patchmode.arm.failures import Fault
+from patchmode.arm.roster import Roster
 from patchmode.arm.throttle import Bucket, Limit, Ticket, Window
 from patchmode.workflow.ports import Clock
 
@@ -51,7 +52,7 @@ GRAPH_QUERIES, GRAPH_WINDOW_S = 15, 5.0
 
 
 class Spend(NamedTuple):
-    """What one request costs. All None: it is not counted by any bucket known here."""
+    """What one request costs. No subscription, no graph: it is not counted by any bucket known here."""
 
     subscription_id: str | None = None
     verb: Verb = Verb.READS
@@ -59,16 +60,20 @@ class Spend(NamedTuple):
     region: str = ""
     """As in the machine's `location`; empty where the request is not about one region."""
     is_graph: bool = False
+    identity: int | None = None
+    """Who must send it, by its number in the roster; None: whoever sees the subscription and can leave first."""
 
 
 class Pass(NamedTuple):
-    """Leave to send one request; handed back with the answer."""
+    """Leave to send one request as one identity; handed back with the answer."""
 
     spend: Spend
     tickets: tuple[tuple[Bucket, Ticket], ...]
     """The provider's bucket first, Resource Manager's last."""
     query: Ticket | None = None
     """Of Resource Graph's window; None: the request is no query."""
+    identity: int = 0
+    """The number in the roster of whose bucket granted it: the request must be signed by that one."""
 
 
 class GovernedTurn:
@@ -92,15 +97,37 @@ class GovernedTurn:
             self._governor.returned(leave)
 
 
-class Governor:
-    """All buckets of one signed-in principal."""
+class _Door(NamedTuple):
+    """One identity's way past Resource Manager."""
 
-    def __init__(self, clock: Clock, *, share: float = 1.0) -> None:
+    identity: int
+    own: tuple[Bucket, ...]
+    """One bucket, or none where Resource Manager counts by no subscription."""
+
+
+class _Way(NamedTuple):
+    """Where a kind of request has to pass."""
+
+    shared: tuple[Bucket, ...]
+    """The provider's bucket, which counts whoever sends; none: it has no limit known here."""
+    doors: tuple[_Door, ...]
+    """Of every identity that may send it; at least one."""
+
+
+class Governor:
+    """All buckets of a connection, and who sends the next request.
+
+    Resource Manager's buckets and Resource Graph's quota are each identity's own; Compute's are for the subscription
+    and region, and so are shared by all identities.
+    """
+
+    def __init__(self, clock: Clock, *, share: float = 1.0, roster: Roster | None = None) -> None:
         """Start with every bucket full.
 
         Args:
             clock: time.
             share: the part of each published limit to use at most, 0 < share <= 1; the rest is left to other clients.
+            roster: the identities and what they see; it is looked at when a kind of request is first met. None: one.
 
         Raises:
             ValueError: share is out of range.
@@ -110,31 +137,29 @@ class Governor:
             raise ValueError(msg)
         self._clock = clock
         self._share = share
-        self._buckets: dict[Spend, tuple[Bucket, ...]] = {}
-        self._shared: dict[tuple[str, ...], Bucket] = {}
-        queries = max(1, int(GRAPH_QUERIES * share))
-        self._graph = Window(queries, GRAPH_WINDOW_S, clock.monotonic(), reserve=GRAPH_QUERIES - queries)
+        self._roster = roster or Roster()
+        self._ways: dict[Spend, _Way] = {}
+        self._buckets: dict[tuple[object, ...], Bucket] = {}
+        self._graph = tuple(_graph_window(clock.monotonic(), share) for _ in self._roster.numbers)
 
     async def acquire(self, spend: Spend) -> Pass:
-        """Wait until the request may leave.
+        """Wait until the request may leave, as whichever identity it leaves soonest.
 
-        The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests.
+        The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests,
+        and who sends is chosen only when it is known when.
         """
-        query = await self._graph.pass_through(self._clock) if spend.is_graph else None
-        now = self._clock.monotonic()
+        query = await self._graph[spend.identity or 0].pass_through(self._clock) if spend.is_graph else None
+        way = self._ways.get(spend) or self._way_of(spend)
         tickets: list[tuple[Bucket, Ticket]] = []
         try:
-            for bucket in self._buckets_of(spend):
-                ticket = bucket.try_spend(now)
-                if ticket is None:
-                    ticket = await bucket.pass_through(self._clock)
-                    now = self._clock.monotonic()
-                tickets.append((bucket, ticket))
+            await self._spend(way.shared, tickets)
+            door = way.doors[0] if len(way.doors) == 1 else self._soonest(way.doors)
+            await self._spend(door.own, tickets)
         except BaseException:
             # Called off while waiting for the second bucket: the first one's request will never leave.
             self.returned(Pass(spend, tuple(tickets)))
             raise
-        return Pass(spend, tuple(tickets), query)
+        return Pass(spend, tuple(tickets), query, door.identity)
 
     def returned(self, leave: Pass) -> None:
         """Put the tokens of a pass that no request used back."""
@@ -142,26 +167,40 @@ class Governor:
         for bucket, ticket in leave.tickets:
             bucket.returned(ticket, now)
 
-    def _buckets_of(self, spend: Spend) -> tuple[Bucket, ...]:
-        found = self._buckets.get(spend)
-        if found is None:
-            found = self._buckets[spend] = tuple(self._made(spend))
-        return found
+    async def _spend(self, buckets: Iterable[Bucket], tickets: list[tuple[Bucket, Ticket]]) -> None:
+        for bucket in buckets:
+            ticket = bucket.try_spend(self._clock.monotonic()) or await bucket.pass_through(self._clock)
+            tickets.append((bucket, ticket))
 
-    def _made(self, spend: Spend) -> Iterator[Bucket]:
-        if spend.subscription_id is None:
-            return
-        if spend.policy is not None:
+    def _soonest(self, doors: Iterable[_Door]) -> _Door:
+        """Where the line is shortest in time; among equals, who has sent least there."""
+        now = self._clock.monotonic()
+        return min(doors, key=lambda door: [(bucket.line_s(now), bucket.sent) for bucket in door.own])
+
+    def _way_of(self, spend: Spend) -> _Way:
+        way = self._ways[spend] = _Way(tuple(self._shared(spend)), tuple(self._doors(spend)))
+        return way
+
+    def _shared(self, spend: Spend) -> Iterator[Bucket]:
+        if spend.subscription_id is not None and spend.policy is not None:
             key = (spend.subscription_id, spend.region.casefold(), spend.policy)
             yield self._bucket(key, COMPUTE_LIMITS[spend.policy])
-        yield self._bucket((spend.subscription_id, spend.verb), ARM_LIMITS[spend.verb])
 
-    def _bucket(self, key: tuple[str, ...], published: Limit) -> Bucket:
-        bucket = self._shared.get(key)
+    def _doors(self, spend: Spend) -> Iterator[_Door]:
+        if spend.subscription_id is None:
+            yield _Door(spend.identity or 0, ())
+            return
+        chosen = self._roster.serving(spend.subscription_id) if spend.identity is None else (spend.identity,)
+        for identity in chosen:
+            key = (spend.subscription_id, spend.verb, identity)
+            yield _Door(identity, (self._bucket(key, ARM_LIMITS[spend.verb]),))
+
+    def _bucket(self, key: tuple[object, ...], published: Limit) -> Bucket:
+        bucket = self._buckets.get(key)
         if bucket is None:
             limit = Limit(max(1.0, published.burst * self._share), published.per_second * self._share)
             reserve = published.burst - limit.burst
-            bucket = self._shared[key] = Bucket(limit, self._clock.monotonic(), reserve=reserve)
+            bucket = self._buckets[key] = Bucket(limit, self._clock.monotonic(), reserve=reserve)
         return bucket
 
     def answered(self, leave: Pass, headers: Mapping[str, str] | None) -> None:
@@ -169,7 +208,7 @@ class Governor:
         now = self._clock.monotonic()
         if leave.query is not None:
             said = headers or {}
-            self._graph.answered(
+            self._graph[leave.identity].answered(
                 leave.query, now, remaining=graph_remaining(said), resets_after_s=graph_resets_after(said)
             )
         for bucket, ticket in leave.tickets:
@@ -184,12 +223,19 @@ class Governor:
         """
         now = self._clock.monotonic()
         if leave.spend.is_graph:
-            self._graph.refused(now, retry_after_s=retry_after_s)
+            self._graph[leave.identity].refused(now, retry_after_s=retry_after_s)
         if not leave.tickets or fault.is_one_resource:
             return
         is_front_door = fault.code.casefold().endswith("requeststhrottled")
         bucket, _ = leave.tickets[-1 if is_front_door else 0]
         bucket.refused(now, retry_after_s=retry_after_s)
+
+
+def _graph_window(now: float, share: float) -> Window:
+    """A part of Resource Graph's quota: fewer queries in its window, or less than one in each as one in a longer."""
+    queries = GRAPH_QUERIES * share
+    ours = max(1, int(queries))
+    return Window(ours, GRAPH_WINDOW_S / min(1.0, queries), now, reserve=GRAPH_QUERIES - ours)
 
 
 def _remaining_in(bucket: Bucket, leave: Pass, headers: Mapping[str, str]) -> float | None:

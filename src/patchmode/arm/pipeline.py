@@ -14,7 +14,7 @@ import logging
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -202,6 +202,7 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         order: Order = request.context["order"]
         taken: Pass | None = order.turn.take() if order.turn else None
         leave = taken or await self._governor.acquire(order.spend)
+        request.context["identity"] = leave.identity
         if order.may_send is not None and not request.context.get("was_lost") and not order.may_send():
             self._governor.returned(leave)
             raise NotSentError(f"{order.attempt} was not sent: it was called off while it waited", code="Stopped")
@@ -217,7 +218,26 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         return response
 
 
-class Authenticate(AsyncARMChallengeAuthenticationPolicy):
+class Authenticate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Lets the identity whose buckets granted a request sign it, and answer for its token.
+
+    One pipeline for all identities, and not one for each: who sends is chosen anew for each try, so that a request
+    which one identity's bucket refused can go on as another.
+    """
+
+    def __init__(self, sign_ins: Sequence[SignIn], scope: str) -> None:
+        super().__init__()
+        self._signing = [_Bearer(sign_in, scope) for sign_in in sign_ins]
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Hand the request to its identity's own policy."""
+        policy = self._signing[request.context["identity"]]
+        policy.next = self.next  # azure-core joins policies when the pipeline is built, and knows only this one.
+        response: PipelineResponse[HttpRequest, AsyncHttpResponse] = await policy.send(request)
+        return response
+
+
+class _Bearer(AsyncARMChallengeAuthenticationPolicy):
     """Bearer tokens as azure-mgmt-core sends them, claims challenges included; a refused token is renewed once."""
 
     def __init__(self, sign_in: SignIn, scope: str) -> None:
@@ -227,9 +247,9 @@ class Authenticate(AsyncARMChallengeAuthenticationPolicy):
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send with a token; on 401 (it expired in mid-run, or was revoked) once more with a new one."""
         response = await super().send(request)
-        if response.http_response.status_code != 401 or request.context.get("was_renewed"):
+        if response.http_response.status_code != 401 or request.context.get("renewed") is self:
             return response
-        request.context["was_renewed"] = True
+        request.context["renewed"] = self
         await self._sign_in.renew(request.http_request.headers.get("Authorization", "").removeprefix("Bearer "))
         self._token = None
         return await super().send(request)

@@ -28,7 +28,9 @@ from patchmode.arm.graph_rows import (
     machine_from_row,
     support_of,
 )
+from patchmode.arm.merging import merged
 from patchmode.arm.pipeline import GRAPH_PATH
+from patchmode.arm.roster import Roster
 from patchmode.arm.run_rows import RecordRow, installation_of, installations_query, run_of, runs_query
 from patchmode.arm.schedule_rows import (
     ASSIGNMENTS,
@@ -59,7 +61,8 @@ GROUPS_AT_ONCE = 10
 """The most that one query takes, as documented for Search-AzGraph; more are asked for in turn."""
 
 _LOG = logging.getLogger(__name__)
-_SPEND = Spend(is_graph=True)
+_NOT_THEIRS = frozenset({400, 403, 404})
+"""How a management group may be refused to somebody who has no part in it."""
 T = TypeVar("T")
 
 
@@ -75,8 +78,15 @@ class Page(msgspec.Struct, Generic[T], rename="camel"):
 class ResourceGraph:
     """Fulfils `ports.Graph`."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, roster: Roster) -> None:
+        """Ask through a channel.
+
+        Args:
+            channel: of a connection.
+            roster: its identities; each is asked about a part of the scope, all at the same time.
+        """
         self._channel = channel
+        self._roster = roster
         self._url = channel.url(GRAPH_PATH, API)
 
     async def machines(
@@ -143,10 +153,29 @@ class ResourceGraph:
             ]
 
     async def subscriptions_under(self, management_group: str) -> Sequence[str]:
-        """Subscriptions below a management group. See `ports.Graph.subscriptions_under`."""
+        """Subscriptions below a management group. See `ports.Graph.subscriptions_under`.
+
+        Each identity is asked, since each is told only of what it sees. One that is refused is passed over where
+        another is answered: a group that is one identity's work need not be open to all.
+        """
         scope = GraphScope(management_groups=(management_group,))
-        pages = self._pages(SUBSCRIPTIONS, scope, dict[str, Any])
-        return [str(row["subscriptionId"]).lower() async for rows in pages for row in rows if row.get("subscriptionId")]
+        found: dict[str, None] = {}
+        refusals: list[RejectedError] = []
+        for identity in self._roster.numbers:
+            try:
+                async for rows in self._read(SUBSCRIPTIONS, scope, dict[str, Any], identity):
+                    found.update(
+                        (str(row["subscriptionId"]).lower(), None) for row in rows if row.get("subscriptionId")
+                    )
+            except RejectedError as error:
+                if error.status not in _NOT_THEIRS:
+                    raise
+                refusals.append(error)
+        if len(refusals) == len(self._roster.names):
+            raise refusals[0]
+        for refusal in refusals:
+            _LOG.warning("an identity may not look below management group %s: %s", management_group, refusal)
+        return list(found)
 
     async def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
         """Maintenance configurations of every kind. See `ports.Graph.maintenance_configurations`."""
@@ -176,11 +205,29 @@ class ResourceGraph:
             yield [change for row in rows if (change := change_of(row)) is not None]
 
     async def _pages(self, query: str, scope: GraphScope, row: type[T]) -> AsyncIterator[list[T]]:
+        parts = await self._divided(scope)
+        async for rows in merged([self._read(query, part, row, identity) for identity, part in parts]):
+            yield rows
+
+    async def _divided(self, scope: GraphScope) -> list[tuple[int, GraphScope]]:
+        """Which identity asks about what. No part: the management groups hold nothing that any of them sees."""
+        if len(self._roster.names) == 1:
+            return [(0, scope)]
+        if scope.management_groups:
+            # Asked by the group, two identities would both tell of the subscriptions that both see.
+            below = [entry for group in scope.management_groups for entry in await self.subscriptions_under(group)]
+            scope = GraphScope(tuple(dict.fromkeys((*map(str.lower, scope.subscriptions), *below))))
+            if not scope.subscriptions:
+                return []
+        return [(identity, GraphScope(part)) for identity, part in self._roster.divided(scope.subscriptions)]
+
+    async def _read(self, query: str, scope: GraphScope, row: type[T], identity: int) -> AsyncIterator[list[T]]:
+        spend = Spend(is_graph=True, identity=identity)
         for part in _parts(scope):
             token: str | None = None
             read = 0
             while True:
-                page = await self._page(query, part, token, row)
+                page = await self._page(query, part, token, row, spend)
                 read += len(page.data)
                 if page.data:
                     yield page.data
@@ -189,12 +236,12 @@ class ResourceGraph:
                     break
             _check_total(page, read)
 
-    async def _page(self, query: str, part: dict[str, Any], token: str | None, row: type[T]) -> Page[T]:
+    async def _page(self, query: str, part: dict[str, Any], token: str | None, row: type[T], spend: Spend) -> Page[T]:
         options: dict[str, Any] = {"$top": PAGE, "resultFormat": "objectArray"}
         if token:
             options["$skipToken"] = token
         body = {**part, "query": query, "options": options}
-        answer = await self._channel.query(self._url, body, _SPEND, shape=Page[row])  # type: ignore[valid-type]
+        answer = await self._channel.query(self._url, body, spend, shape=Page[row])  # type: ignore[valid-type]
         if answer.headers.get("x-ms-tenant-subscription-limit-hit", "").casefold() == "true":
             raise RejectedError(
                 "Resource Graph looked at the first 10,000 subscriptions only",

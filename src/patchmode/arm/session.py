@@ -4,12 +4,13 @@ Must not: be reached for by anything but a composition root (`cli`, a library us
 cheap; azure-core, aiohttp and azure-identity are imported when a connection is opened.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from patchmode.arm.governor import Governor, Spend
+from patchmode.arm.roster import Roster
 from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
 from patchmode.workflow.clock import SystemClock
@@ -28,10 +29,13 @@ from patchmode.workflow.ports import (
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+    from patchmode.arm.authorization import Directory
     from patchmode.arm.channel import Channel
     from patchmode.arm.clouds import Cloud
     from patchmode.arm.credentials import Credential, SignIn
+    from patchmode.arm.identities import NamedCredential
     from patchmode.arm.pipeline import Ledger
+    from patchmode.model.identity import ServicePrincipal
 
 CONNECTIONS = 64
 TENANTS_API = "2022-12-01"
@@ -87,6 +91,7 @@ async def connect(
     *,
     read_only: bool,
     credential: "Credential | None" = None,
+    identities: "Sequence[ServicePrincipal | NamedCredential]" = (),
     tenant_id: str | None = None,
     interactive: bool = False,
     clock: Clock | None = None,
@@ -102,59 +107,77 @@ async def connect(
             `maintenance_writer` are refused.
         credential: an asynchronous azure-identity credential, which stays the caller's to close; None: the environment,
             workload identity, managed identity and az login are tried, in this order.
-        tenant_id: the tenant to sign in to; None: the credential's own.
-        interactive: offer the browser last, where `credential` is None.
+        identities: several principals of one tenant that share the work, instead of `credential`: as `read_identities`
+            gives them, or credentials of the caller's own. Each has Resource Manager's and Resource Graph's limits to
+            itself, and must be allowed what is to be done in every subscription that it sees. Empty: one principal.
+        tenant_id: the tenant to sign in to; None: the credential's own. Service principals name theirs themselves.
+        interactive: offer the browser last, where neither `credential` nor `identities` are given.
         clock: time, for throttling, retries and measuring; None: the system's.
         share: the part of Azure's published limits to use at most, 0 < share <= 1.
         connections: sockets at a time, > 0; give at least the concurrency of a run.
         remark: told, in one line each, of throttle pauses.
 
     Raises:
-        CloudError: the cloud is unknown, or its metadata cannot be read. SignInError: no credential gave a token.
+        CloudError: the cloud is unknown, or its metadata cannot be read. SignInError: no credential gave a token, or
+            one of the identities cannot sign in, by name. UsageError: both `credential` and `identities` are given, or
+            the identities are of several tenants, or two of them the same. RequestError: what the identities see could
+            not be listed.
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
+    from patchmode.arm.identities import check_distinct, check_names
 
+    check_names(identities, credential)
     async with AsyncExitStack() as stack:
         trust = sockets.trust()
         sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
-        sign_in = _sign_in(found, sign_in_pool, credential, tenant_id, interactive=interactive)
-        if credential is None:
+        sign_ins: list[SignIn] = []
+        for sign_in in _sign_ins(found, sign_in_pool, credential, identities, tenant_id, interactive=interactive):
             stack.push_async_callback(sign_in.close)
-        await sign_in.get_token_info(found.scope, options={"enable_cae": True})
+            await sign_in.get_token_info(found.scope, options={"enable_cae": True})
+            sign_ins.append(sign_in)
+        check_distinct(sign_ins)
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
-        time_source = clock or SystemClock()
-        channel, ledger = _channel(
-            found, sign_in, pool, Governor(time_source, share=share), time_source, remark, read_only=read_only
-        )
-        tenant = sign_in.tenant_id or await _only_tenant(channel)
-        yield _connection(Target(found.name, found.endpoint, tenant), channel, ledger, sign_in, read_only=read_only)
+        time_source, roster = clock or SystemClock(), Roster([sign_in.name for sign_in in sign_ins])
+        governor = Governor(time_source, share=share, roster=roster)
+        channel, ledger = _channel(found, sign_ins, pool, governor, time_source, remark, read_only=read_only)
+        target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
+        directory = await _directory(channel, roster, sign_ins)
+        yield _connection(target, channel, ledger, directory, roster, read_only=read_only)
 
 
-def _sign_in(
+def _sign_ins(
     cloud: "Cloud",
     pool: "ClientSession",
     credential: "Credential | None",
+    identities: "Sequence[ServicePrincipal | NamedCredential]",
     tenant_id: str | None,
     *,
     interactive: bool,
-) -> "SignIn":
+) -> "Iterator[SignIn]":
+    """Whom to sign in, one after the other: of what follows one that cannot, nothing is opened."""
     from azure.core.pipeline.transport import AioHttpTransport
 
     from patchmode.arm.credentials import SignIn, default_chain
+    from patchmode.arm.identities import sign_in_of
 
     transport = AioHttpTransport(session=pool, session_owner=False)
 
     def chain() -> "Credential":
         return default_chain(cloud, transport, tenant_id=tenant_id, interactive=interactive)
 
-    return SignIn(chain if credential is None else lambda: credential, cloud, tenant_id)
+    if identities:
+        yield from (sign_in_of(identity, cloud, transport, tenant_id) for identity in identities)
+    elif credential is not None:
+        yield SignIn(lambda: credential, cloud, tenant_id, is_ours=False)
+    else:
+        yield SignIn(chain, cloud, tenant_id)
 
 
 def _channel(
     cloud: "Cloud",
-    sign_in: "SignIn",
+    sign_ins: "Sequence[SignIn]",
     pool: "ClientSession",
     governor: Governor,
     clock: Clock,
@@ -180,20 +203,32 @@ def _channel(
         transport,
         policies.Retry(clock, patience=policies.Patience(), remark=remark),
         policies.Throttle(governor),
-        policies.Authenticate(sign_in, cloud.scope),
+        policies.Authenticate(sign_ins, cloud.scope),
         policies.Guard(cloud.endpoint, read_only=read_only),
         ledger,
     )
     return Channel(pipeline, cloud.endpoint, governor), ledger
 
 
-async def _only_tenant(channel: "Channel") -> str:
+async def _tenant(channel: "Channel", sign_ins: "Sequence[SignIn]") -> str:
+    """The one tenant of all.
+
+    Raises:
+        SignInError: one cannot be told. UsageError: they are of several.
+    """
+    from patchmode.arm.identities import check_one_tenant
+
+    found = [(one.name, one.tenant_id or await _only_tenant(channel, at)) for at, one in enumerate(sign_ins)]
+    return check_one_tenant(found)
+
+
+async def _only_tenant(channel: "Channel", identity: int) -> str:
     """The tenant, where neither the token nor the user says it and the principal sees but one.
 
     Raises:
         SignInError: there are several, or none.
     """
-    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend())
+    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend(identity=identity))
     tenants = [str(entry.get("tenantId") or "") async for page in pages for entry in page]
     if len(tenants) != 1 or not tenants[0]:
         raise SignInError(
@@ -203,10 +238,25 @@ async def _only_tenant(channel: "Channel") -> str:
     return tenants[0]
 
 
-def _connection(
-    target: Target, channel: "Channel", ledger: RequestLedger, sign_in: "SignIn", *, read_only: bool
-) -> Connection:
+async def _directory(channel: "Channel", roster: Roster, sign_ins: "Sequence[SignIn]") -> "Directory":
+    """Who is signed in; of several, what each sees is learned here. One alone is not asked: it does everything."""
     from patchmode.arm.authorization import Directory
+
+    directory = Directory(channel, roster, lambda: {one.name: one.principal for one in sign_ins})
+    if len(sign_ins) > 1:
+        roster.learn([[entry.id for entry in seen] for seen in await directory.seen()])
+    return directory
+
+
+def _connection(
+    target: Target,
+    channel: "Channel",
+    ledger: RequestLedger,
+    directory: Authorization,
+    roster: Roster,
+    *,
+    read_only: bool,
+) -> Connection:
     from patchmode.arm.compute import MachineReader
     from patchmode.arm.maintenance import MaintenanceReader
     from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
@@ -215,10 +265,10 @@ def _connection(
 
     return Connection(
         target=target,
-        graph=ResourceGraph(channel),
+        graph=ResourceGraph(channel, roster),
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
-        authorization=Directory(channel, lambda: sign_in.principal),
+        authorization=directory,
         ledger=ledger,
         _writer=OperationWriter(channel),
         _maintenance_writer=ScheduleWriter(channel),

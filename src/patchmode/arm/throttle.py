@@ -104,6 +104,17 @@ class Bucket:
             return 0.0
         return max(_SHORTEST_WAIT_S, missing / (self._limit.per_second * self._share(now)))
 
+    def line_s(self, now: float) -> float:
+        """Seconds until a request that stood in line from now on might leave, those before it being served first."""
+        frozen = max(0.0, self._frozen_until - now)
+        missing = 1.0 + self._waiting - self.level(now)
+        return frozen + max(0.0, missing - _DUST) / (self._limit.per_second * self._share(now))
+
+    @property
+    def sent(self) -> int:
+        """Requests that have left through it."""
+        return self._sent
+
     def try_spend(self, now: float) -> Ticket | None:
         """Take a token if there is one and nobody waits for it; None otherwise."""
         return self._spend() if not self._waiting and self.wait_s(now) <= 0 else None

@@ -4,7 +4,6 @@ Must not: be skipped by anything but `--yes`.
 """
 
 import sys
-from collections.abc import Mapping
 
 import click
 
@@ -13,9 +12,10 @@ from patchmode.cli.output import paint_for, say, say_lines
 from patchmode.cli.running import run_reading
 from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
+from patchmode.model.identity import Principals
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
-from patchmode.reports.diagnosis import identity
+from patchmode.reports.diagnosis import identities
 from patchmode.reports.headings import plural, target_text
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.then_attach_text import question_for, wish_lines
@@ -26,7 +26,7 @@ TYPE_THE_COUNT_FROM = 25
 """From so many changes on, the answer is the number of machines and not a letter."""
 
 
-def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Mapping[str, str]:
+def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Principals:
     """Who is signed in to a plan's target.
 
     Args:
@@ -39,20 +39,20 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Mapping[st
             schedule cannot be attached. All before anybody is asked anything.
     """
 
-    async def work() -> Mapping[str, str]:
+    async def work() -> Principals:
         async with composition.connected(settings, read_only=True) as azure:
             check_applicable(plan, azure)
             if is_new:
                 clock = composition.clock()
                 await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))
-            return await azure.authorization.principal()
+            return await azure.authorization.principals()
 
     return run_reading(work)
 
 
-def tell_banner(principal: Mapping[str, str], target: Target, settings: Settings) -> None:
+def tell_banner(principals: Principals, target: Target, settings: Settings) -> None:
     """Who is signed in, and where, on standard error."""
-    say(f"Signed in as {identity(principal)}", settings, hang=13)
+    say(f"Signed in as {identities(principals)}", settings, hang=13)
     say(f"Writing to   {target_text(target)}", settings, hang=13)
 
 

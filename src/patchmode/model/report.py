@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from patchmode.model.finding import MachineAudit
+from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, MachineKind, Subscription
 from patchmode.model.outcome import Headline
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
@@ -98,12 +99,14 @@ NEEDED_NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance")
 
 @dataclass(frozen=True, slots=True)
 class MissingAction:
-    """An action that the signed-in principal lacks at a scope."""
+    """An action that an identity lacks at a scope."""
 
     scope: str
     action: str
     needed_for: str
     """The command that needs it and why, a few words."""
+    identity: str = ""
+    """Who lacks it; empty where there is but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class SubscriptionCheck:
     notes: tuple[str, ...] = ()
     harmless_locks: tuple[Lock, ...] = ()
     """Every other lock: `CanNotDelete` does not stop a PATCH."""
+    identities: tuple[str, ...] = ()
+    """Who may be sent here; empty where there is but one identity, or it is not known."""
 
     @property
     def unregistered(self) -> tuple[str, ...]:
@@ -132,8 +137,8 @@ class Diagnosis:
     """Who is signed in, where, and what is missing to do the job."""
 
     target: Target
-    principal: Mapping[str, str]
-    """The token's claims that identify who is signed in."""
+    principals: Principals
+    """Everybody who is signed in."""
     graph: str
     """`answers`, or why Resource Graph does not."""
     subscriptions: tuple[SubscriptionCheck, ...]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from patchmode.model.identity import Principals
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural
@@ -22,9 +23,14 @@ def identity(principal: Mapping[str, str]) -> str:
     return printable(f"{told} (object id {principal['oid']})" if principal.get("oid") not in {None, told} else told)
 
 
+def identities(principals: Principals) -> str:
+    """Everybody who is signed in, by name where there are several."""
+    return "; ".join(f"{name}: {identity(one)}" if name else identity(one) for name, one in principals.items())
+
+
 def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
     """The lines of doctor's answer, without line feeds."""
-    yield from wrapped(f"Signed in as    {identity(diagnosis.principal)}", paint=paint, hang=16)
+    yield from wrapped(f"Signed in as    {identities(diagnosis.principals)}", paint=paint, hang=16)
     yield from wrapped(f"Cloud           {diagnosis.target.cloud} ({diagnosis.target.endpoint})", paint=paint, hang=16)
     yield f"Tenant          {diagnosis.target.tenant_id}"
     graph = diagnosis.graph == "answers"
@@ -63,8 +69,11 @@ def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
     fine = not (check.missing or check.locks or check.notes or check.unregistered)
     mark = paint("good", "ok") if fine else paint("bad", "!!")
     yield f"{mark}  {paint('strong', printable(subscription.name))}  {subscription.id}  {subscription.state}"
+    if check.identities:
+        yield from wrapped(f"seen by {', '.join(check.identities)}", paint=paint, indent=6, hang=14)
     for action in check.missing:
-        yield from wrapped(f"missing: {action.action} - {action.needed_for}", paint=paint, indent=6, hang=15)
+        whose = f"missing for {action.identity}: " if action.identity else "missing: "
+        yield from wrapped(f"{whose}{action.action} - {action.needed_for}", paint=paint, indent=6, hang=15)
     for name, state in check.registrations.items():
         if name in check.unregistered:
             yield from wrapped(f"not registered: {name} ({state})", paint=paint, indent=6, hang=8)
@@ -101,13 +110,15 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
     """Doctor's answer as JSON values."""
     target = diagnosis.target
+    named = {name: dict(one) for name, one in diagnosis.principals.items() if name}
     return {
         "format": "patchmode/doctor/v1",
         "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
-        "principal": dict(diagnosis.principal),
+        "principal": dict(next(iter(diagnosis.principals.values()), {})),
         "resourceGraph": diagnosis.graph,
         "subscriptions": [subscription_row(check) for check in diagnosis.subscriptions],
         "unreadable": [{"id": entry.id, "reason": entry.reason} for entry in diagnosis.unreadable],
+        **({"identities": named} if named else {}),
     }
 
 
@@ -119,9 +130,16 @@ def subscription_row(check: SubscriptionCheck) -> dict[str, Any]:
         "state": check.subscription.state,
         "registrations": dict(check.registrations),
         "missingActions": [
-            {"scope": one.scope, "action": one.action, "neededFor": one.needed_for} for one in check.missing
+            {
+                "scope": one.scope,
+                "action": one.action,
+                "neededFor": one.needed_for,
+                **({"identity": one.identity} if one.identity else {}),
+            }
+            for one in check.missing
         ],
         "readOnlyLocks": [{"name": lock.name, "scope": lock.scope} for lock in check.locks],
         "otherLocks": [{"name": lock.name, "scope": lock.scope, "level": lock.level} for lock in check.harmless_locks],
         "notes": list(check.notes),
+        **({"identities": list(check.identities)} if check.identities else {}),
     }

@@ -88,11 +88,13 @@ class RunsDocument(Edge, frozen=True):
 
 
 class MissingActionRow(Edge, frozen=True):
-    """An action that the signed-in principal lacks."""
+    """An action that an identity lacks."""
 
     scope: str
     action: str
     needed_for: str
+    identity: str | msgspec.UnsetType = msgspec.UNSET
+    """Left out without an identity file, as every member about identities."""
 
 
 class ReadOnlyLockRow(Edge, frozen=True):
@@ -121,6 +123,8 @@ class SubscriptionRow(Edge, frozen=True):
     read_only_locks: tuple[ReadOnlyLockRow, ...]
     other_locks: tuple[OtherLockRow, ...]
     notes: tuple[str, ...]
+    identities: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Who sees it, and so may be sent there."""
 
 
 class DoctorDocument(Edge, frozen=True):
@@ -129,11 +133,13 @@ class DoctorDocument(Edge, frozen=True):
     format: Literal["patchmode/doctor/v1"]
     target: AuditTarget
     principal: dict[str, str]
-    """The token's claims that identify who is signed in."""
+    """The token's claims that identify who is signed in; of several identities, the first."""
     resource_graph: str
     """`answers`, or why it does not."""
     subscriptions: tuple[SubscriptionRow, ...]
     unreadable: tuple[AuditUnreadable, ...]
+    identities: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+    """Name in the identity file → claims."""
 
 
 class ExplainDocument(Edge, frozen=True):

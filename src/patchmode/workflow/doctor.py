@@ -11,7 +11,7 @@ from patchmode.errors import RequestError
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.report import Diagnosis, MissingAction, SubscriptionCheck
 from patchmode.model.scope import Scope
-from patchmode.workflow.permissions import is_allowed
+from patchmode.workflow.permissions import lacking
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.scoping import resolve
 
@@ -61,7 +61,7 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
     Raises:
         SignInError: nobody is signed in. UsageError: a selector is wrong. RequestError: subscriptions cannot be listed.
     """
-    principal = await azure.authorization.principal()
+    principals = await azure.authorization.principals()
     known = {entry.id.lower(): entry for entry in await azure.authorization.subscriptions()}
     chosen = sorted(known)
     unreadable: tuple[Unreadable, ...] = ()
@@ -82,7 +82,7 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
             return await _subscription(azure, subscription)
 
     checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
-    return Diagnosis(azure.target, principal, await _graph(azure, chosen), tuple(checks), unreadable)
+    return Diagnosis(azure.target, principals, await _graph(azure, chosen), tuple(checks), unreadable)
 
 
 async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
@@ -107,14 +107,17 @@ async def _subscription(azure: Azure, subscription: Subscription) -> Subscriptio
             registrations[namespace] = f"not known ({error.code})"
     has_arc = registrations[_ARC].casefold() != "notregistered"
     missing: list[MissingAction] = []
+    identities: tuple[str, ...] = ()
     try:
         permissions = await azure.authorization.permissions(scope)
+        identities = tuple(filter(None, permissions))
         missing = [
-            MissingAction(scope, action, use)
+            MissingAction(scope, action, use, identity)
             for action, use in ACTIONS.items()
-            if action not in OPTIONAL and not is_allowed(action, permissions)
+            for identity in lacking(action, permissions)
+            if action not in OPTIONAL
             # Where the provider is not registered there can be no Arc machine, so nothing is needed for one.
-            if has_arc or not action.startswith(_ARC)
+            and (has_arc or not action.startswith(_ARC))
         ]
     except RequestError as error:
         notes.append(f"Permissions could not be read: {error.message}")
@@ -126,6 +129,7 @@ async def _subscription(azure: Azure, subscription: Subscription) -> Subscriptio
         locks=tuple(lock for lock in locks if lock.level.casefold() == _BLOCKING),
         notes=tuple(notes),
         harmless_locks=tuple(lock for lock in locks if lock.level.casefold() != _BLOCKING),
+        identities=identities,
     )
 
 

@@ -25,6 +25,16 @@ def is_allowed(action: str, permissions: Sequence[Mapping[str, Any]]) -> bool:
     )
 
 
+def lacking(action: str, granted: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """The identities that are not allowed an action, in order; empty: all are.
+
+    Args:
+        action: as for `is_allowed`.
+        granted: identity's name → its permissions, as `ports.Authorization.permissions` gives them.
+    """
+    return tuple(name for name, permissions in granted.items() if not is_allowed(action, permissions))
+
+
 def _covers(pattern: str, action: str) -> bool:
     expression = ".*".join(re.escape(part) for part in pattern.split("*"))
     return re.fullmatch(expression, action, re.IGNORECASE) is not None

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from patchmode.model.drift import ResourceChange
+from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
@@ -69,7 +70,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GraphScope:
-    """Where a Resource Graph query looks. Both empty: every subscription the principal can read."""
+    """Where a Resource Graph query looks. Both empty: every subscription that the connection's identities see."""
 
     subscriptions: tuple[str, ...] = ()
     management_groups: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ class Graph(Protocol):
     def machines(
         self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
     ) -> AsyncIterator[Sequence[Machine]]:
-        """Virtual machines and Arc machines, page by page, ordered by id, the total checked against what was read.
+        """Virtual machines and Arc machines, page by page in no order, the total checked against what was read.
 
         Args:
             scope: where to look.
@@ -106,6 +107,9 @@ class Graph(Protocol):
     def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
         """The `id` column of the user's own query, page by page, exactly as the user wrote the query.
 
+        Where a connection has several identities, each asks it of its part of the subscriptions: what the query counts
+        or cuts off counts for each part.
+
         Raises:
             RejectedError: the query is wrong (the service's message and position are in the text) or yields no `id`.
         """
@@ -120,7 +124,7 @@ class Graph(Protocol):
         ...
 
     def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
-        """Maintenance configurations of every maintenance scope, page by page, ordered by id."""
+        """Maintenance configurations of every maintenance scope, page by page in no order."""
         ...
 
     def configuration_assignments(
@@ -200,7 +204,7 @@ class Authorization(Protocol):
     """Who may do what, and what stands in the way."""
 
     async def subscriptions(self) -> Sequence[Subscription]:
-        """Every subscription that the principal can see, in every state."""
+        """Every subscription that an identity of the connection can see, each once, in every state."""
         ...
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
@@ -211,16 +215,21 @@ class Authorization(Protocol):
         """
         ...
 
-    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
-        """`Microsoft.Authorization/permissions` at a scope: objects with actions and notActions."""
+    async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """`Microsoft.Authorization/permissions` at a scope: objects with actions and notActions.
+
+        Returns:
+            Identity's name → what it may do, of every identity that may be sent to the scope's subscription; at least
+            one. What is to be done there must be allowed to each of them.
+        """
         ...
 
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         """The registration state as Azure words it: `Registered`, `NotRegistered`, `Registering`."""
         ...
 
-    async def principal(self) -> Mapping[str, str]:
-        """The token's claims that identify who is signed in (`oid`, `appid`, `tid`, `upn`), as far as present."""
+    async def principals(self) -> Principals:
+        """Everybody who is signed in, in the order of the identity file."""
         ...
 
 

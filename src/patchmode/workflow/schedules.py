@@ -6,7 +6,7 @@ machine or by the schedule.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from patchmode.errors import RequestError
@@ -16,7 +16,7 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
     ScheduleBook,
 )
-from patchmode.workflow.permissions import is_allowed
+from patchmode.workflow.permissions import lacking
 from patchmode.workflow.ports import Azure, GraphScope
 
 READ_ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments/read"
@@ -66,15 +66,16 @@ async def read_schedules(azure: Azure, subscriptions: Iterable[str]) -> Schedule
 
 @dataclass(frozen=True, slots=True)
 class _Grant:
-    """What the principal may do on one subscription."""
+    """What may be done on one subscription."""
 
-    permissions: Sequence[Mapping[str, Any]] = ()
+    permissions: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Identity's name → its permissions."""
     refusal: str = ""
     """Why it cannot be told; empty: it can."""
 
 
 def _may(grant: _Grant, action: str) -> bool:
-    return not grant.refusal and is_allowed(action, grant.permissions)
+    return not grant.refusal and not lacking(action, grant.permissions)
 
 
 async def _seen(azure: Azure) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from patchmode.arm.channel import Channel
 from patchmode.arm.clouds import Cloud
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.governor import Governor
+from patchmode.arm.roster import Roster
 
 ENDPOINT = "https://arm.example"
 CLOUD = Cloud("Example", ENDPOINT, "https://login.example", "https://arm.example/.default")
@@ -76,12 +77,13 @@ class ScriptedTransport(AsyncHttpTransport[Any, Any]):
 class Tokens:
     """A credential whose tokens are numbered."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name
         self.given: list[dict[str, Any]] = []
 
     async def get_token_info(self, *scopes: str, options: Any = None) -> AccessTokenInfo:
         self.given.append(dict(options or {}))
-        return AccessTokenInfo(f"token-{len(self.given)}", 4_000_000_000)
+        return AccessTokenInfo(f"{self.name}token-{len(self.given)}", 4_000_000_000)
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -95,25 +97,33 @@ class Wire:
     transport: ScriptedTransport
     clock: CountingClock
     tokens: Tokens
+    """Of the first identity."""
     ledger: policies.Ledger
     remarks: list[str]
+    roster: Roster
 
 
 def wire(
     *script: Scripted | BaseException,
     read_only: bool = False,
     chance: Callable[[], float] = lambda: 0.0,
+    names: Sequence[str] = ("",),
 ) -> Wire:
-    transport, clock, tokens = ScriptedTransport(script), CountingClock(), Tokens()
+    transport, clock, tokens = ScriptedTransport(script), CountingClock(), [Tokens(name) for name in names]
+    roster = Roster(names)
     ledger = policies.Ledger(clock)
     remarks: list[str] = []
-    governor = Governor(clock)
+    governor = Governor(clock, roster=roster)
     pipeline = policies.build(
         transport,
         policies.Retry(clock, patience=policies.Patience(), remark=remarks.append, chance=chance),
         policies.Throttle(governor),
-        policies.Authenticate(SignIn(lambda: tokens, CLOUD, None), CLOUD.scope),
+        policies.Authenticate([_sign_in(one) for one in tokens], CLOUD.scope),
         policies.Guard(ENDPOINT, read_only=read_only),
         ledger,
     )
-    return Wire(Channel(pipeline, ENDPOINT, governor), transport, clock, tokens, ledger, remarks)
+    return Wire(Channel(pipeline, ENDPOINT, governor), transport, clock, tokens[0], ledger, remarks, roster)
+
+
+def _sign_in(tokens: Tokens) -> SignIn:
+    return SignIn(lambda: tokens, CLOUD, None, name=tokens.name)

@@ -8,6 +8,7 @@ from tests.unit.arm.scripted import Scripted, Wire, answer, wire
 
 from patchmode.arm.graph_rows import MACHINES, MANAGED_GROUPS, SUBSCRIPTIONS, UNSUPPORTED
 from patchmode.arm.resource_graph import ResourceGraph
+from patchmode.arm.roster import Roster
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.workflow.ports import GraphScope, ResourceGroup
 
@@ -33,7 +34,7 @@ def bodies(made: Wire) -> list[dict[str, Any]]:
 
 
 async def names(made: Wire, scope: GraphScope | None = None, **narrowing: Any) -> list[str]:
-    pages = ResourceGraph(made.channel).machines(scope or GraphScope(), **narrowing)
+    pages = ResourceGraph(made.channel, Roster()).machines(scope or GraphScope(), **narrowing)
     return [machine.name async for found in pages for machine in found]
 
 
@@ -85,7 +86,7 @@ async def test_many_subscriptions_are_asked_for_in_batches() -> None:
 async def test_the_last_assessment_is_joined() -> None:
     assessment = {"id": row("a")["id"].lower() + "/patchAssessmentResults/latest", "support": "Unsupported"}
     made = wire(page(assessment), page(row("a"), row("b")))
-    pages = ResourceGraph(made.channel).machines(GraphScope())
+    pages = ResourceGraph(made.channel, Roster()).machines(GraphScope())
     found = [machine.surroundings.detected_support async for some in pages for machine in some]
     assert found == ["Unsupported", None]
 
@@ -118,7 +119,7 @@ async def test_more_subscriptions_than_the_graph_looks_at() -> None:
 async def test_managed_groups_and_subscriptions() -> None:
     group = {"id": "/x", "name": "MC_aks", "subscriptionId": SUBSCRIPTION.upper(), "managedBy": "/aks"}
     made = wire(page(group), page({"id": "/y", "subscriptionId": SUBSCRIPTION}))
-    graph = ResourceGraph(made.channel)
+    graph = ResourceGraph(made.channel, Roster())
     groups = [one async for some in graph.resource_groups(GraphScope()) for one in some]
     assert groups == [ResourceGroup(SUBSCRIPTION, "MC_aks", "/aks")]
     assert await graph.subscriptions_under("root") == [SUBSCRIPTION]

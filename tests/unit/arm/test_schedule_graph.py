@@ -9,6 +9,7 @@ import pytest
 from tests.unit.arm.scripted import Scripted, Wire, answer, wire
 
 from patchmode.arm.resource_graph import ResourceGraph
+from patchmode.arm.roster import Roster
 from patchmode.arm.run_rows import installations_query, runs_query
 from patchmode.arm.schedule_rows import ASSIGNMENTS, CONFIGURATIONS
 from patchmode.errors import ForbiddenError, RejectedError
@@ -48,7 +49,7 @@ async def test_assignments_and_dynamic_scopes_by_the_page() -> None:
     scope = assigned("x", id=f"{GROUP}/providers/microsoft.maintenance/configurationassignments/linux")
     scope |= {"name": "linux", "filter": {"osTypes": ["Linux"], "resourceIds": ["a"]}}
     made = wire(page(assigned("a"), total=2, token="next"), page(scope, total=2))
-    first, second = await everything(ResourceGraph(made.channel).configuration_assignments(SCOPE))
+    first, second = await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
     assert (first.name, first.machine.name, first.configuration.name) == ("nightly", "a", "night")
     assert isinstance(second, DynamicScope)
     assert second.filter == ScopeFilter(os_types=("Linux",), unknown=("resourceIds",))
@@ -60,7 +61,7 @@ async def test_a_strange_row_is_left_out_and_told(caplog: pytest.LogCaptureFixtu
     strange = [{"id": 3}, assigned("b", configuration=None), assigned("c", name={"x": 1})]
     made = wire(page(assigned("a"), *strange))
     with caplog.at_level(logging.WARNING):
-        found = await everything(ResourceGraph(made.channel).configuration_assignments(SCOPE))
+        found = await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
     assert [one.machine.name for one in found] == ["a", "c"]
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert "names no maintenance configuration" in caplog.text
@@ -72,7 +73,7 @@ async def test_configurations_of_every_scope() -> None:
         for scope in ("InGuestPatch", "Host")
     ]
     made = wire(page(*rows, {"id": "x"}))
-    found = await everything(ResourceGraph(made.channel).maintenance_configurations(SCOPE))
+    found = await everything(ResourceGraph(made.channel, Roster()).maintenance_configurations(SCOPE))
     assert [(one.scope, one.is_guest_patching) for one in found] == [("InGuestPatch", True), ("Host", False)]
     assert queries(made) == [CONFIGURATIONS]
 
@@ -83,7 +84,7 @@ async def test_runs_and_installations_since_a_moment() -> None:
     early = {**run, "properties": {"status": "Failed", "startDateTime": "2029-01-05T03:00:00Z"}}
     result = {"id": f"{vm('a')}/patchinstallationresults/1", "properties": {"status": "Failed", "failedPatchCount": 1}}
     made = wire(page(run, early), page(result, {"id": "x"}))
-    graph = ResourceGraph(made.channel)
+    graph = ResourceGraph(made.channel, Roster())
     (found,) = await everything(graph.machine_runs(SCOPE, since=SINCE))
     (installed,) = await everything(graph.installations(SCOPE, since=SINCE))
     assert (found.machine.name, found.status) == ("a", "Failed")
@@ -94,20 +95,20 @@ async def test_runs_and_installations_since_a_moment() -> None:
 async def test_a_part_never_passes_for_the_whole() -> None:
     made = wire(page(assigned("a"), total=2))
     with pytest.raises(RejectedError, match="1 of 2 rows"):
-        await everything(ResourceGraph(made.channel).configuration_assignments(SCOPE))
+        await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
 
 
 async def test_a_refusal_is_said_so() -> None:
     made = wire(answer(403, b'{"error":{"code":"AuthorizationFailed","message":"no"}}'))
     with pytest.raises(ForbiddenError):
-        await everything(ResourceGraph(made.channel).machine_runs(SCOPE, since=SINCE))
+        await everything(ResourceGraph(made.channel, Roster()).machine_runs(SCOPE, since=SINCE))
 
 
 @pytest.mark.parametrize(("status", "shown"), [("Disconnected", "Disconnected"), (None, None), (3, None)])
 async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
     made = wire(page(), page({**row, "arcStatus": status}))
-    (found,) = await everything(ResourceGraph(made.channel).machines(SCOPE))
+    (found,) = await everything(ResourceGraph(made.channel, Roster()).machines(SCOPE))
     assert found.surroundings.arc_status == shown
 
 
@@ -117,5 +118,5 @@ async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None
 async def test_an_arc_server_s_edition_is_read(edition: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
     made = wire(page(), page({**row, "arcEdition": edition}))
-    (found,) = await everything(ResourceGraph(made.channel).machines(SCOPE))
+    (found,) = await everything(ResourceGraph(made.channel, Roster()).machines(SCOPE))
     assert found.os_edition == shown

@@ -217,9 +217,9 @@ def test_a_difference_in_the_patch_settings_fits_the_terminal() -> None:
 
 def test_doctor_fits_the_terminal() -> None:
     """Names and ids are long in real tenants."""
-    principal = {"upn": "first.last@contoso.example", "oid": "44444444-4444-4444-4444-444444444444"}
+    principals = {"": {"upn": "first.last@contoso.example", "oid": "44444444-4444-4444-4444-444444444444"}}
     lost = Unreadable("/providers/Microsoft.Management/managementGroups/nope", "It does not exist.")
-    told = diagnosis_lines(Diagnosis(TARGET, principal, "answers", (), (lost,)), paint=Paint(width=80))
+    told = diagnosis_lines(Diagnosis(TARGET, principals, "answers", (), (lost,)), paint=Paint(width=80))
     assert max(map(len, told)) <= 80
 
 

@@ -10,6 +10,7 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble
 
 from patchmode.errors import ForbiddenError, RejectedError, UnsafeError
 from patchmode.model.drift import ResourceChange
+from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
@@ -93,6 +94,8 @@ class AzureDouble:
     requests: Counter[str] = field(default_factory=Counter)
     page: int = 2
     permission_list: Sequence[Mapping[str, Any]] = ({"actions": ["*"], "notActions": []},)
+    granted: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Identity's name → permissions, where there are several."""
     registrations: Mapping[str, str] = field(default_factory=dict)
     schedules: MaintenanceDouble = field(default_factory=MaintenanceDouble)
     """Set its lists; requests about schedules are counted as `graph` and `maintenance`."""
@@ -173,15 +176,16 @@ class AzureDouble:
         self.check("locks")
         return [lock for lock in self.lock_list if subscription_id in lock.scope]
 
-    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
+    async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         self.check(f"permissions:{scope}")
-        return self.permission_list
+        return self.granted or {"": self.permission_list}
 
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         return self.registrations.get(namespace, "Registered")
 
-    async def principal(self) -> Mapping[str, str]:
-        return {"appid": "44444444-4444-4444-4444-444444444444", "tid": TARGET.tenant_id}
+    async def principals(self) -> Principals:
+        one = {"appid": "44444444-4444-4444-4444-444444444444", "tid": TARGET.tenant_id}
+        return dict.fromkeys(self.granted or ("",), one)
 
 
 class _GraphDouble:

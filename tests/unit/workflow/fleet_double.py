@@ -253,8 +253,8 @@ class FleetDouble:
             Subscription(one, one, TARGET.tenant_id) for one in sorted({one.subscription_id for one in self.machines})
         ]
 
-    async def permissions(self, scope: str) -> Sequence[Mapping[str, Any]]:
-        return [{"actions": ["*"], "notActions": []}]
+    async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        return {"": [{"actions": ["*"], "notActions": []}]}
 
     def by_method(self) -> dict[str, int]:
         return dict(Counter(method for method, _ in self.log))

@@ -82,6 +82,20 @@ async def test_missing_actions_are_named_with_what_needs_them() -> None:
     }
 
 
+async def test_of_several_identities_the_one_that_lacks_an_action_is_named() -> None:
+    """Each may be sent to any subscription that it sees, so what one lacks fails every so often."""
+    azure = AzureDouble(granted={"blue": [READER, VM_CONTRIBUTOR, SCHEDULED_PATCHING_CONTRIBUTOR], "green": [READER]})
+    diagnosis = await examine(azure, Scope())
+    (check,) = diagnosis.subscriptions
+    assert check.identities == ("blue", "green")
+    lacking = {(one.identity, one.action) for one in check.missing}
+    assert ("green", "Microsoft.Compute/virtualMachines/write") in lacking
+    assert ("blue", "Microsoft.Compute/virtualMachines/write") not in lacking
+    text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
+    assert "missing for green: Microsoft.Compute/virtualMachines/write" in " ".join(text.split())
+    assert "seen by blue, green" in text
+
+
 async def test_arc_s_actions_are_not_missed_where_there_can_be_no_arc_machine() -> None:
     """The documented roles for virtual machines and schedules are enough there."""
     azure = AzureDouble(

@@ -77,6 +77,14 @@ async def test_who_may_not_read_every_assignment_has_seen_nothing_whole() -> Non
     )
 
 
+async def test_one_identity_that_may_not_read_every_assignment_is_enough_to_doubt() -> None:
+    """Which of them Resource Graph is asked by is not this reader's to know."""
+    blind = [{"actions": ["*/read"], "notActions": [READ_ASSIGNMENTS]}]
+    book = await read_schedules(double(granted={"blue": READER, "green": blind}), [ALPHA])
+    assert book.covered == frozenset()
+    assert (await read_schedules(double(granted={"blue": READER, "green": READER}), [ALPHA])).covered == {ALPHA}
+
+
 async def test_permissions_that_cannot_be_read_cover_nothing() -> None:
     azure = double(refused=frozenset({f"permissions:/subscriptions/{ALPHA}"}))
     book = await read_schedules(azure, [ALPHA, BETA])

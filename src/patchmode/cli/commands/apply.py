@@ -13,8 +13,7 @@ from patchmode.cli.settings import Settings, settings_of
 from patchmode.cli.wave_options import Waves, wave_options, waves_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from patchmode.model.identity import Principals
     from patchmode.model.plan import Plan, WantedSettings
     from patchmode.model.scope import Scope
 
@@ -66,11 +65,11 @@ def command(
     scope = scope_from(options)
     if file is None:
         require_selector(scope, "apply")
-        plan, principal = _planned(scope, wanted, attaching, waves, settings)
+        plan, principals = _planned(scope, wanted, attaching, waves, settings)
     else:
         plan = read_plan(file)
-        principal = signed_in_for(plan, settings, is_new=True)
-    tell_banner(principal, plan.target, settings)
+        principals = signed_in_for(plan, settings, is_new=True)
+    tell_banner(principals, plan.target, settings)
     brake(plan, limit, is_watched=file is not None or not yes)
     confirm(plan, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
@@ -82,7 +81,7 @@ def _planned(
     attaching: tuple[str | None, str | None],
     waves: Waves,
     settings: Settings,
-) -> "tuple[Plan, Mapping[str, str]]":
+) -> "tuple[Plan, Principals]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
     from patchmode.cli import composition
     from patchmode.cli.output import say
@@ -93,7 +92,7 @@ def _planned(
 
     clock = composition.clock()
 
-    async def work() -> "tuple[Plan, Mapping[str, str]]":
+    async def work() -> "tuple[Plan, Principals]":
         async with composition.connected(settings, read_only=True) as azure:
             plan = await make_plan(
                 azure,
@@ -107,10 +106,10 @@ def _planned(
                 assignment_name=attaching[1],
                 **waves,
             )
-            return plan, await azure.authorization.principal()
+            return plan, await azure.authorization.principals()
 
-    plan, principal = run_reading(work)
+    plan, principals = run_reading(work)
     path = composition.new_plan_path(settings, clock)
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
-    return read_plan(path), principal
+    return read_plan(path), principals

@@ -9,8 +9,7 @@ from patchmode.cli.options import carrying_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from patchmode.model.identity import Principals
     from patchmode.model.plan import Plan
     from patchmode.store.journal import Journal
 
@@ -51,21 +50,21 @@ def command(
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
     journal = composition.run_store(settings).open(run, for_writing=True)
     try:
-        plan, principal = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+        plan, principals = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
         journal.release()
     path = composition.new_plan_path(settings, composition.clock())
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
     plan = read_plan(path)
-    tell_banner(principal, plan.target, settings)
+    tell_banner(principals, plan.target, settings)
     confirm(plan, settings, yes=yes, is_new=True)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
 
 def _planned(
     journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
-) -> "tuple[Plan, Mapping[str, str]]":
+) -> "tuple[Plan, Principals]":
     from patchmode.cli import composition
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
@@ -76,7 +75,7 @@ def _planned(
 
     only = machine_ids(ids, source="--ids")
 
-    async def work() -> "tuple[Plan, Mapping[str, str]]":
+    async def work() -> "tuple[Plan, Principals]":
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(journal.plan, azure)
             plan = await make_rollback_plan(
@@ -87,6 +86,6 @@ def _planned(
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
             )
-            return narrowed(plan, only) if only else plan, await azure.authorization.principal()
+            return narrowed(plan, only) if only else plan, await azure.authorization.principals()
 
     return run_reading(work)

@@ -70,10 +70,10 @@ def _attach_machines(config: str, scope: "Scope", name: str | None, settings: Se
     from patchmode.workflow.schedule_attaching import preview_attach
 
     checked = assignment_name(name)
-    preview, principal, target = previewed(
+    preview, principals, target = previewed(
         lambda azure: preview_attach(azure, config, scope, clock=composition.clock()), settings
     )
-    return write_machines(preview, principal, target, settings, name=checked, yes=yes)
+    return write_machines(preview, principals, target, settings, name=checked, yes=yes)
 
 
 def _attach_scope(
@@ -90,5 +90,5 @@ def _attach_scope(
         wanted = dynamic_scope_from(filters, name, scope, await subscription_id(azure, scope.subscriptions[0]))
         return await preview_attach_scope(azure, config, wanted, replace=replace, clock=composition.clock())
 
-    preview, principal, target = previewed(look, settings)
-    return write_scope(preview, principal, target, settings, yes=yes)
+    preview, principals, target = previewed(look, settings)
+    return write_scope(preview, principals, target, settings, yes=yes)

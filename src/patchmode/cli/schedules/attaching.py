@@ -4,7 +4,7 @@ Must not: decide what is refused; the workflow does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from patchmode.cli import composition
@@ -15,6 +15,7 @@ from patchmode.cli.running import run_reading, run_writing
 from patchmode.cli.schedules.asking import ask, ask_for_count, show
 from patchmode.cli.settings import Settings
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
+from patchmode.model.identity import Principals
 from patchmode.model.target import Target
 from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, attach_row, flat_row
 from patchmode.reports.attach_text import attach_lines, member_lines, refused_lines
@@ -34,23 +35,21 @@ STEP = 100
 """After so many machines a line tells how far it has come."""
 
 
-def previewed(
-    look: "Callable[[Azure], Awaitable[Found]]", settings: Settings
-) -> "tuple[Found, Mapping[str, str], Target]":
+def previewed(look: "Callable[[Azure], Awaitable[Found]]", settings: Settings) -> "tuple[Found, Principals, Target]":
     """Look, on a connection that cannot write; with who is signed in, and where."""
 
-    async def work() -> "tuple[Found, Mapping[str, str], Target]":
+    async def work() -> "tuple[Found, Principals, Target]":
         async with composition.connected(settings, read_only=True) as azure:
-            return await look(azure), await azure.authorization.principal(), azure.target
+            return await look(azure), await azure.authorization.principals(), azure.target
 
     return run_reading(work)
 
 
 def write_machines(
-    preview: Preview, principal: Mapping[str, str], target: Target, settings: Settings, *, name: str | None, yes: bool
+    preview: Preview, principals: Principals, target: Target, settings: Settings, *, name: str | None, yes: bool
 ) -> int:
     """Show a preview of machines, ask, carry it out, tell the result; the exit code."""
-    tell_banner(principal, target, settings)
+    tell_banner(principals, target, settings)
     if not yes:
         # Whoever is not asked reads it in the result.
         show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
@@ -77,11 +76,9 @@ def write_machines(
     return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
 
 
-def write_scope(
-    preview: ScopePreview, principal: Mapping[str, str], target: Target, settings: Settings, *, yes: bool
-) -> int:
+def write_scope(preview: ScopePreview, principals: Principals, target: Target, settings: Settings, *, yes: bool) -> int:
     """Show a preview of a dynamic scope, ask, carry it out, tell the result; the exit code."""
-    tell_banner(principal, target, settings)
+    tell_banner(principals, target, settings)
     is_attach = preview.action is AttachAction.ATTACH
     if not preview.is_unchanged and preview.obstacle is None:
         verb = "Attach" if is_attach else "Detach"

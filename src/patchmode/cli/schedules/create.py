@@ -9,8 +9,7 @@ from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from patchmode.model.identity import Principals
     from patchmode.model.schedule_view import CreateReport, ScheduleWish
     from patchmode.model.target import Target
     from patchmode.workflow.schedule_creating import Draft
@@ -66,8 +65,8 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     from patchmode.rules.schedule_words import window_text
 
     settings = settings_of(context)
-    drafted, principal, target = _drafted(options, place, settings, replace=replace)
-    tell_banner(principal, target, settings)
+    drafted, principals, target = _drafted(options, place, settings, replace=replace)
+    tell_banner(principals, target, settings)
     if not drafted.is_unchanged:
         show(
             lambda paint: draft_lines(
@@ -100,7 +99,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
 
 def _drafted(
     options: dict[str, Any], place: str, settings: Settings, *, replace: bool
-) -> "tuple[Draft, Mapping[str, str], Target]":
+) -> "tuple[Draft, Principals, Target]":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.cli.schedules.wishes import subscription_id, wish_from
@@ -108,11 +107,11 @@ def _drafted(
 
     check_wish(wish_from(options, "00000000-0000-0000-0000-000000000000"))
 
-    async def work() -> "tuple[Draft, Mapping[str, str], Target]":
+    async def work() -> "tuple[Draft, Principals, Target]":
         async with composition.connected(settings, read_only=True) as azure:
             wish: ScheduleWish = wish_from(options, await subscription_id(azure, place))
             drafted = await draft(azure, wish, replace=replace, clock=composition.clock())
-            return drafted, await azure.authorization.principal(), azure.target
+            return drafted, await azure.authorization.principals(), azure.target
 
     return run_reading(work)
 

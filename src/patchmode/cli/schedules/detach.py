@@ -64,13 +64,13 @@ def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_a
     from patchmode.cli.schedules.attaching import previewed, write_machines
     from patchmode.workflow.schedule_attaching import preview_detach
 
-    preview, principal, target = previewed(
+    preview, principals, target = previewed(
         lambda azure: preview_detach(
             azure, config, scope, clock=composition.clock(), allow_azure_managed=allow_azure_managed
         ),
         settings,
     )
-    return write_machines(preview, principal, target, settings, name=None, yes=yes)
+    return write_machines(preview, principals, target, settings, name=None, yes=yes)
 
 
 def _detach_scope(
@@ -88,5 +88,5 @@ def _detach_scope(
         clock = composition.clock()
         return await preview_detach_scope(azure, config, wanted, clock=clock, allow_azure_managed=allow_azure_managed)
 
-    preview, principal, target = previewed(look, settings)
-    return write_scope(preview, principal, target, settings, yes=yes)
+    preview, principals, target = previewed(look, settings)
+    return write_scope(preview, principals, target, settings, yes=yes)
