@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 from patchmode.version import __version__
 
 if TYPE_CHECKING:
+    from patchmode.arm.identities import NamedCredential
     from patchmode.arm.session import connect
     from patchmode.errors import (
         BrokenPlanError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         WrongTargetError,
     )
     from patchmode.model.freeze import Freeze
+    from patchmode.model.identity import ServicePrincipal
     from patchmode.model.machine import Machine
     from patchmode.model.outcome import ChangeResult, Result, RunReport, Verification
     from patchmode.model.pasted_log import LoggedMachine, LogReading
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
     from patchmode.rules.brakes import MaxChanges, check_blast_radius
     from patchmode.rules.freeze_grammar import freezes_from
     from patchmode.rules.log_reading import read_log
+    from patchmode.store.identity_file import read_identities
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
     from patchmode.workflow.after_window import after_window
@@ -101,6 +104,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.wave_gate import WaveRules
 
 _HOMES = {
+    "patchmode.arm.identities": ("NamedCredential",),
     "patchmode.arm.session": ("connect",),
     "patchmode.errors": (
         "BrokenPlanError",
@@ -117,6 +121,7 @@ _HOMES = {
         "WrongTargetError",
     ),
     "patchmode.model.freeze": ("Freeze",),
+    "patchmode.model.identity": ("ServicePrincipal",),
     "patchmode.model.machine": ("Machine",),
     "patchmode.model.outcome": ("ChangeResult", "Result", "RunReport", "Verification"),
     "patchmode.model.pasted_log": ("LoggedMachine", "LogReading"),
@@ -144,6 +149,7 @@ _HOMES = {
     "patchmode.rules.brakes": ("MaxChanges", "check_blast_radius"),
     "patchmode.rules.freeze_grammar": ("freezes_from",),
     "patchmode.rules.log_reading": ("read_log",),
+    "patchmode.store.identity_file": ("read_identities",),
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.after_window": ("after_window",),
@@ -168,6 +174,9 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "connect",
+    "read_identities",
+    "ServicePrincipal",
+    "NamedCredential",
     "audit",
     "make_plan",
     "write_plan",

@@ -9,9 +9,14 @@ import msgspec
 
 from patchmode.json_schema import schema_text, write_schemas
 from patchmode.store.formats import PlanDocument, RunDocument
+from patchmode.store.identity_file import IdentitiesDocument
 
 FOLDER = Path(__file__).parent / "schemas"
-_PUBLISHED: dict[str, type[msgspec.Struct]] = {"plan-v1.json": PlanDocument, "run-v1.json": RunDocument}
+_PUBLISHED: dict[str, type[msgspec.Struct]] = {
+    "plan-v1.json": PlanDocument,
+    "run-v1.json": RunDocument,
+    "identities-v1.json": IdentitiesDocument,
+}
 
 
 def render_schemas() -> dict[str, str]:
