@@ -31,19 +31,25 @@ async def connected(
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
-        settings: `cloud` is looked at.
+        settings: `cloud`, `identity_file` and `share` are looked at.
         read_only: refuse everything but reading, whatever is called.
         concurrency: changes under way at once, so that sockets do not become a limit of their own.
         remark: is told of throttle pauses and retries; None: they go to standard error.
 
     Raises:
-        CloudError: the cloud is unknown or not to be trusted. SignInError: no credential gave a token.
+        UsageError: the identity file or the share is not what it should be. CloudError: the cloud is unknown or not to
+            be trusted. SignInError: no credential gave a token, or an identity cannot sign in.
     """
     from patchmode.arm.session import CONNECTIONS, connect
+    from patchmode.store.identity_file import read_identities
 
+    share = settings.share_of_limits
+    identities = read_identities(Path(settings.identity_file)) if settings.identity_file else ()
     async with connect(
         settings.cloud or DEFAULT_CLOUD,
         read_only=read_only,
+        identities=identities,
+        share=share,
         # A browser or a device code needs somebody to look at it.
         interactive=sys.stdin.isatty() and sys.stderr.isatty(),
         connections=max(CONNECTIONS, concurrency),

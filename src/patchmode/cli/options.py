@@ -22,6 +22,18 @@ def global_options() -> list[click.Option]:
             help="AzureCloud (default), AzureUSGovernment, AzureChinaCloud, or the https URL of a Resource Manager.",
         ),
         click.Option(
+            ["--identity-file"],
+            metavar="FILE",
+            envvar="PATCHMODE_IDENTITY_FILE",
+            help="Sign in as the service principals of this file, which share the work.",
+        ),
+        click.Option(
+            ["--share"],
+            metavar="P%",
+            envvar="PATCHMODE_SHARE",
+            help="Use at most this part of each of Azure's limits, for example 50%; the rest is left to others.",
+        ),
+        click.Option(
             ["-o", "--output"],
             type=click.Choice(FORMATS),
             help="Format of the result on standard output (default: table, or json with --query).",
@@ -36,7 +48,19 @@ def global_options() -> list[click.Option]:
 
 
 GLOBAL_NAMES = frozenset(
-    {"help", "cloud", "output", "query", "state_dir", "no_color", "no_progress", "verbose", "quiet"}
+    {
+        "help",
+        "cloud",
+        "identity_file",
+        "share",
+        "output",
+        "query",
+        "state_dir",
+        "no_color",
+        "no_progress",
+        "verbose",
+        "quiet",
+    }
 )
 _SELECTORS = (
     "subscription",

@@ -3,10 +3,15 @@
 Must not: hold anything that belongs to one command.
 """
 
+import re
 from dataclasses import dataclass, fields, replace
 
 import click
 from click.core import ParameterSource
+
+from patchmode.errors import UsageError
+
+_PERCENTAGE = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?)\s*%", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,10 @@ class Settings:
 
     cloud: str | None = None
     """A cloud's name or the https URL of a Resource Manager; None: `AzureCloud`."""
+    identity_file: str | None = None
+    """Of the service principals that share the work; None: whoever the environment signs in."""
+    share: str | None = None
+    """The part of each of Azure's limits to use at most, as `50%`; None: all of it."""
     output: str | None = None
     """`table`, `json`, `jsonl`, `csv`; None: json when `--query` is given, table otherwise."""
     query: str | None = None
@@ -29,6 +38,22 @@ class Settings:
     def format(self) -> str:
         """The output format in force."""
         return self.output or ("json" if self.query else "table")
+
+    @property
+    def share_of_limits(self) -> float:
+        """The share as a part of 1.
+
+        Raises:
+            UsageError: it is no percentage, or not above 0 and up to 100.
+        """
+        if self.share is None:
+            return 1.0
+        match = _PERCENTAGE.fullmatch(self.share.strip())
+        percent = float(match["number"]) if match else 0.0
+        if not 0 < percent <= 100:
+            msg = f"{self.share!r} is not a share of Azure's limits."
+            raise UsageError(msg, advice="Give --share a percentage above 0 and up to 100, such as 50%.")
+        return percent / 100
 
 
 NAMES = tuple(field.name for field in fields(Settings))
