@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from azure.core.credentials import AccessTokenInfo
 from tests.emulator_wire.principals import (
     BLUE,
@@ -31,7 +32,14 @@ from arm_emulator.testing import Running, running
 from patchmode.arm.identities import NamedCredential
 from patchmode.arm.session import connect
 from patchmode.errors import SignInError, UsageError
-from patchmode.model.identity import CertificateFile, FederatedTokenFile, SecretFile, SecretVariable, ServicePrincipal
+from patchmode.model.identity import (
+    CertificateFile,
+    FederatedTokenFile,
+    ManagedIdentity,
+    SecretFile,
+    SecretVariable,
+    ServicePrincipal,
+)
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
@@ -167,6 +175,17 @@ async def test_doctor_names_who_lacks_what_where(environment: pytest.MonkeyPatch
     assert test.missing == ()
 
 
+async def test_doctor_tells_of_a_role_on_a_resource_group(environment: pytest.MonkeyPatch) -> None:
+    """Such an identity sees the subscription, may be the one that is asked about it, and would not tell of the rest."""
+    roles = {"blue": [(ONE, CONTRIBUTOR)], "green": [(f"{ONE}/resourceGroups/web", CONTRIBUTOR)]}
+    with emulated(environment, roles) as run:
+        async with connected(run) as azure:
+            (prod,) = (await examine(azure, Scope())).subscriptions
+    assert prod.identities == ("blue", "green")
+    assert {one.identity for one in prod.missing} == {"green"}
+    assert "Microsoft.Compute/virtualMachines/read" in {one.action for one in prod.missing}
+
+
 # ------------------------------------------------------------------------------------------------ signing in
 
 
@@ -196,6 +215,42 @@ async def test_a_secret_in_a_file_signs_in(environment: pytest.MonkeyPatch, tmp_
         async with connect(run.endpoint, read_only=True, identities=[blue]) as azure:
             assert (await azure.authorization.principals())["blue"]["appid"] == BLUE
             assert azure.target.tenant_id == TENANT
+
+
+@asynccontextmanager
+async def managed_identity_endpoint(run: Running) -> AsyncIterator[str]:
+    """What App Service offers to its own computer: tokens of the managed identities, over plain http on loopback."""
+
+    async def give(request: web.Request) -> web.Response:
+        assert request.headers["X-IDENTITY-HEADER"] == "of-this-computer"
+        account, resource = run.emulator.directory.accounts[request.query["client_id"]], request.query["resource"]
+        token = run.emulator.tokens.issue(account, audience=resource, issuer="x")
+        ends = {"expires_on": "4000000000", "token_type": "Bearer"}
+        return web.json_response({"access_token": token, "resource": resource, **ends})
+
+    app = web.Application()
+    app.router.add_get("/token", give)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/token"
+    finally:
+        await runner.cleanup()
+
+
+async def test_managed_identities_sign_in(environment: pytest.MonkeyPatch) -> None:
+    """Two user-assigned ones of the same computer."""
+    with emulated(environment, EACH_ITS_OWN) as run:
+        async with managed_identity_endpoint(run) as endpoint:
+            environment.setenv("IDENTITY_ENDPOINT", endpoint)
+            environment.setenv("IDENTITY_HEADER", "of-this-computer")
+            identities = [replace(one, proof=ManagedIdentity()) for one in principals()]
+            async with connect(run.endpoint, read_only=True, identities=identities) as azure:
+                claims = await azure.authorization.principals()
+                assert {name: one["appid"] for name, one in claims.items()} == CLIENTS
+                assert len(await azure.authorization.subscriptions()) == 2
 
 
 PROOFS: list[tuple[Any, tuple[str, ...]]] = [
