@@ -195,7 +195,12 @@ class _Application:
             is_awaited=self._is_waiting_for_ends,
         )
         self._attacher = Attacher(
-            journal, azure, clock=clock, may_send=lambda entry: self._may_send(entry.id), ended=self._attachment_ended
+            journal,
+            azure,
+            clock=clock,
+            may_send=lambda entry: self._may_send(entry.id),
+            ended=self._attachment_ended,
+            is_counted=options.budgets.any,
         )
         self._sender = Sender(
             journal,

@@ -10,6 +10,7 @@ then patch the machine at will.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
@@ -38,7 +39,7 @@ Ended = Callable[[AttachmentEntry, AttachResult | None], Awaitable[None]]
 
 
 class Attacher:
-    """Attaches or detaches what a run's plan names, a few machines at a time.
+    """Attaches or detaches what a run's plan names, a few machines of each subscription at a time.
 
     Args:
         journal: the run's: nothing is sent that it has not committed.
@@ -46,6 +47,8 @@ class Attacher:
         clock: the time of each end.
         may_send: asked before each machine; no: it has no turn in this session.
         ended: called with each end, which it commits, or with None for a machine that had no turn; awaited.
+        is_counted: whether failures are counted against a budget: then only a few machines in all are under way, so
+            that it is overrun by no more.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Attacher:
         clock: Clock,
         may_send: Callable[[AttachmentEntry], bool],
         ended: Ended,
+        is_counted: bool,
     ) -> None:
         self._journal = journal
         self._azure = azure
@@ -67,7 +71,11 @@ class Attacher:
         """By machine, as they were when this session began."""
         self.results = {entry.id: entry.result for entry in self.entries.values() if entry.result and is_over(entry)}
         """What has ended for good."""
-        self._queue: asyncio.Queue[AttachmentEntry | None] = asyncio.Queue()
+        # A queue for each subscription, which has a throttle of its own: one that is held back holds up no other.
+        self._queues: dict[str, asyncio.Queue[AttachmentEntry | None]] = {
+            one.subscription_id: asyncio.Queue() for one in self.entries
+        }
+        self._places: AbstractAsyncContextManager[None] = asyncio.Semaphore(AT_ONCE) if is_counted else nullcontext()
         self._configuration: MaintenanceConfiguration | RequestError | None = None
         self._reading = asyncio.Lock()
 
@@ -79,29 +87,30 @@ class Attacher:
         """
         found = [self.entries[one] for one in machine_ids if one in self.entries and one not in self.results]
         for entry in found:
-            self._queue.put_nowait(entry)
+            self._queues[entry.id.subscription_id].put_nowait(entry)
         return len(found)
 
     def close(self) -> None:
         """Nothing more will be offered: `run` returns once every machine offered has ended."""
-        for _ in range(AT_ONCE):
-            self._queue.put_nowait(None)
+        for queue in self._queues.values():
+            for _ in range(AT_ONCE):
+                queue.put_nowait(None)
 
     async def run(self) -> None:
-        """Work until `close` was called and the queue is empty.
+        """Work until `close` was called and the queues are empty.
 
         Raises:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
         """
-        if self.entries:
-            await all_of(self._work() for _ in range(AT_ONCE))
+        await all_of(self._work(queue) for queue in self._queues.values() for _ in range(AT_ONCE))
 
-    async def _work(self) -> None:
-        while (entry := await self._queue.get()) is not None:
-            result = (await self._carry_out(entry)).at(self._clock.now()) if self._may_send(entry) else None
-            if result is not None:
-                self.results[entry.id] = result
-            await self._ended(entry, result)
+    async def _work(self, queue: "asyncio.Queue[AttachmentEntry | None]") -> None:
+        while (entry := await queue.get()) is not None:
+            async with self._places:
+                result = (await self._carry_out(entry)).at(self._clock.now()) if self._may_send(entry) else None
+                if result is not None:
+                    self.results[entry.id] = result
+                await self._ended(entry, result)
 
     async def _carry_out(self, entry: AttachmentEntry) -> AttachResult:
         try:

@@ -1,5 +1,6 @@
 """Settings, verify, attach, verify: for each machine in that order, whatever dies meanwhile; and all of it undone."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,9 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import (
+    OTHER_SUBSCRIPTION,
     SUBSCRIPTION,
     FleetDouble,
     LoopClock,
+    VirtualLoop,
     machine_id,
     run_virtually,
     settings_of,
@@ -39,8 +42,8 @@ STEPS = 16
 """What an undisturbed run of the mixed fleet writes down, three machines at a time."""
 
 
-def prepared(name: str) -> dict[str, object]:
-    document = vm(name)
+def prepared(name: str, **place: str) -> dict[str, object]:
+    document = vm(name, **place)
     settings_of(document).update(
         patchMode="AutomaticByPlatform", automaticByPlatformSettings={"bypassPlatformSafetyChecksOnUserSchedule": True}
     )
@@ -237,6 +240,38 @@ def test_failed_attachments_stop_the_settings_too() -> None:
     assert azure.count("PUT") == sum(end is AttachEnd.FAILED for end in ends(report).values()) <= 8
     assert azure.count("PATCH") < 30
     assert report.counts.not_sent == 30 - azure.count("PATCH")
+
+
+def test_a_subscription_that_is_held_back_holds_up_no_others_schedules() -> None:
+    """Twenty machines wait an hour each for their PUT; one of another subscription is attached meanwhile."""
+    slow = tuple(f"slow-{number:02}" for number in range(20))
+    quick = prepared("quick", subscription=OTHER_SUBSCRIPTION)
+    azure = FleetDouble([*(prepared(name) for name in slow), quick])
+    azure.schedules.configurations = [configuration(WEEKLY)]
+    arrive, when = azure.schedules.arrive, {}
+
+    async def held_back(method: str, what: str) -> None:
+        if method == "PUT" and SUBSCRIPTION in what.split("/providers/", maxsplit=1)[0]:
+            await asyncio.sleep(3_600)
+        await arrive(method, what)
+        if method == "PUT":
+            when[what] = VirtualLoop.elapsed()
+
+    azure.schedules.arrive = held_back
+    ids = [*(machine_id(name) for name in slow), machine_id("quick", subscription=OTHER_SUBSCRIPTION)]
+    outcome = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
+    plan = replace(
+        azure.plan(),
+        changes=(),
+        unchanged=tuple(Unchanged(one, MachineKind.VM, outcome) for one in ids),
+        then_attach=ThenAttach(WEEKLY, ASSIGNMENT),
+    )
+    began = VirtualLoop.elapsed()
+    report = runs.apply_all(azure, plan=plan)
+    assert {one.result for one in report.attachments} == {AttachEnd.ATTACHED}
+    (first,) = (at - began for what, at in when.items() if OTHER_SUBSCRIPTION in what.split("/providers/")[0])
+    assert first < 60
+    assert len(when) == 21
 
 
 @pytest.mark.parametrize(("percent", "is_spent"), [(10.0, True), (11.0, False)])
