@@ -172,12 +172,11 @@ class Channel:
                 raise _unusable("GET", url, "its next link leads back to a page already read")
             seen.add(next_url)
             answer = await self.get(next_url, spend)
-            page, spend = answer.document, spend._replace(identity=answer.identity)
-            values = page.get("value") if isinstance(page, Mapping) else None
-            if not isinstance(values, list):
-                raise _unusable("GET", url, "the answer is not a page of a list: it has no `value`")
+            values, next_url = _page_in(answer, url)
+            spend = spend._replace(identity=answer.identity)
+            del answer
             yield values
-            next_url = page.get("nextLink") or None
+            del values  # a page is large, and many lists are read at once: none is held while its next is awaited
 
     async def _send(
         self,
@@ -206,6 +205,19 @@ class Channel:
         if etag is not None:
             headers["If-Match"] = etag
         return headers
+
+
+def _page_in(answer: Answer, url: str) -> tuple[list[Mapping[str, Any]], str | None]:
+    """A page's values, and where the next one is.
+
+    Raises:
+        RejectedError: the answer is no page.
+    """
+    page = answer.document
+    values = page.get("value") if isinstance(page, Mapping) else None
+    if not isinstance(values, list):
+        raise _unusable("GET", url, "the answer is not a page of a list: it has no `value`")
+    return values, page.get("nextLink") or None
 
 
 def _attempt(method: str, url: str, *, is_read: bool = False, is_repeatable: bool = False) -> Attempt:

@@ -59,6 +59,7 @@ class MachineReader:
         url = self._channel.url(f"{scope}/{listed}", _api(kind))
         async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET)):
             yield [_machine(f"GET {scope}/{listed}", document, kind) for document in page]
+            del page  # as in `Channel.pages`
 
 
 class MachineWriter:

@@ -191,8 +191,16 @@ class Follower:
             await self._land(ended)
 
     async def _sweep(self, due: Sequence[Flight], others: Sequence[Flight]) -> list[ChangeResult | None]:
-        readings = await self._sweeper.read([flight.wanted for flight in due], [flight.change.id for flight in others])
-        ends = await self._conclude_all([one for one in (*due, *others) if one.change.id in readings], readings)
+        flights = {flight.change.id: flight for flight in (*due, *others)}
+
+        def glance(machine_id: ResourceId, reading: Reading) -> ChangeResult | Reading | None:
+            # Nearly all end here; only of those that take more than a glance the machine is kept.
+            end = self._glance(flights[machine_id], reading)
+            return reading if isinstance(end, _Doubt) else end
+
+        wanted = [flight.wanted for flight in due]
+        seen = await self._sweeper.read(wanted, glance, besides=[flight.change.id for flight in others])
+        ends = await self._cleared(flights, seen)
         now = self._clock.monotonic()
         # Only prompt first looks tell how long operations take: late ones find all done, further ones only slow ones.
         prompt = 1.5 * self._pace.typical_s
@@ -207,21 +215,14 @@ class Follower:
         last = await all_of(self._give_up(flight) for flight in late)
         return [*ends.values(), *last]
 
-    async def _conclude_all(
-        self, flights: Sequence[Flight], readings: Mapping[ResourceId, Reading]
+    async def _cleared(
+        self, flights: Mapping[ResourceId, Flight], seen: Mapping[ResourceId, ChangeResult | Reading | None]
     ) -> dict[ResourceId, ChangeResult | None]:
-        ends: dict[ResourceId, ChangeResult | None] = {}
-        doubtful: list[Flight] = []
-        for flight in flights:
-            # Nearly all end here, without a task of their own.
-            end = self._glance(flight, readings[flight.change.id])
-            if isinstance(end, _Doubt):
-                doubtful.append(flight)
-            else:
-                ends[flight.change.id] = end
-        cleared = await all_of(self._clear_up(flight, readings[flight.change.id]) for flight in doubtful)
-        ends.update(zip((flight.change.id for flight in doubtful), cleared, strict=True))
-        return ends
+        """The ends, once the readings that take more than a glance were looked into."""
+        doubtful = {one: reading for one, reading in seen.items() if isinstance(reading, Reading)}
+        cleared = await all_of(self._clear_up(flights[one], reading) for one, reading in doubtful.items())
+        ends = {one: end for one, end in seen.items() if not isinstance(end, Reading)}
+        return ends | dict(zip(doubtful, cleared, strict=True))
 
     def _put_off(self, flight: Flight) -> None:
         flight.looks += 1

@@ -16,6 +16,7 @@ from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.resource_id import ResourceId
+from patchmode.packing import Packer
 from patchmode.rules.later_schedules import Decided, book_after_detaching, retold
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import predict
@@ -172,7 +173,7 @@ async def _detachments(
     """
     entries = [entry for entry in journal.attachments() if _may_be_attached(entry)]
     sweeper = Sweeper(azure.provider, (entry.id for entry in entries))
-    readings = await sweeper.read([Wanted(entry.id, entry.kind) for entry in entries])
+    readings = await sweeper.read([Wanted(entry.id, entry.kind) for entry in entries], _packing())
     detachments: list[Detachment] = []
     ends: list[Unchanged | Skipped | Unreadable] = []
     for entry in entries:
@@ -236,8 +237,21 @@ def _may_have_changed(entry: JournalEntry) -> bool:
 async def _read(azure: Azure, entries: Sequence[JournalEntry], plan: Plan) -> list[Reading]:
     sweeper = Sweeper(azure.provider, (one.id for group in (plan.changes, plan.unchanged) for one in group))
     wanted = [Wanted(entry.change.id, entry.change.kind) for entry in entries]
-    found = await sweeper.read(wanted)
+    found = await sweeper.read(wanted, _packing())
     return [found[one.id] for one in wanted]
+
+
+def _packing() -> Callable[[ResourceId, Reading], Reading]:
+    """Keeps readings with their documents packed: they are held for all machines of the run until it is planned."""
+    packer = Packer()
+
+    def packed(_: ResourceId, reading: Reading) -> Reading:
+        machine = reading.machine
+        if machine is None or machine.document is None:
+            return reading
+        return replace(reading, machine=replace(machine, document=packer.pack(machine.document)))
+
+    return packed
 
 
 def _undo(

@@ -10,9 +10,10 @@ Must not: use Resource Graph (only what a provider answered counts as verified),
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence, Set
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from patchmode.errors import ForbiddenError, RequestError
 from patchmode.model.machine import Machine, MachineKind
@@ -21,6 +22,7 @@ from patchmode.workflow.ports import Provider
 from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
 
+T = TypeVar("T")
 PAGE = 50
 """Machines that a page is taken to hold until the list was read once. Recorded pages held 48 to 299."""
 AT_ONCE = 16
@@ -55,12 +57,17 @@ class _Place:
     """VM stands for scale-set members too: one list brings both."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sweep:
+class _Sweep(Generic[T]):
     """One call of `Sweeper.read`."""
 
-    besides: frozenset[ResourceId]
-    found: dict[ResourceId, Reading] = field(default_factory=dict)
+    def __init__(self, besides: Iterable[ResourceId], take: Callable[[ResourceId, Reading], T]) -> None:
+        self.besides = frozenset(besides)
+        self.found: dict[ResourceId, T] = {}
+        self._take = take
+
+    def add(self, machine_id: ResourceId, reading: Reading) -> None:
+        """A machine was read."""
+        self.found[machine_id] = self._take(machine_id, reading)
 
 
 class Sweeper:
@@ -86,15 +93,23 @@ class Sweeper:
         """Requests that reading these would take, as far as is known; all of one subscription and family."""
         return min(self._cost_of_whole(wanted), self._cost_of_parts(_by_group(wanted)))
 
-    async def read(self, wanted: Sequence[Wanted], besides: Iterable[ResourceId] = ()) -> dict[ResourceId, Reading]:
+    async def read(
+        self,
+        wanted: Sequence[Wanted],
+        take: Callable[[ResourceId, Reading], T],
+        *,
+        besides: Iterable[ResourceId] = (),
+    ) -> dict[ResourceId, T]:
         """Read machines, each in the cheapest way known.
 
         Args:
             wanted: the machines to read.
+            take: what to keep of a reading; it is called as soon as there is one, so that the documents of many
+                machines are never held together.
             besides: machines that are welcome where a list shows them anyway; nothing is spent on them.
 
         Returns:
-            One reading for each machine wanted, and for each of the others that a list showed.
+            What was kept of each machine wanted, and of each of the others that a list showed.
 
         Raises:
             PatchmodeError: what is no matter of one request (sign-in).
@@ -102,7 +117,7 @@ class Sweeper:
         parts: dict[tuple[str, MachineKind], list[Wanted]] = defaultdict(list)
         for one in wanted:
             parts[one.id.subscription_id, family_of(one.kind)].append(one)
-        sweep = _Sweep(frozenset(besides))
+        sweep = _Sweep(besides, take)
         await all_of(self._read_subscription(part, sweep) for part in parts.values())
         return sweep.found
 
@@ -120,25 +135,26 @@ class Sweeper:
                     raise signed_out(error) from error
                 return Reading(None, error)
 
-    async def _read_subscription(self, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+    async def _read_subscription(self, wanted: Sequence[Wanted], sweep: _Sweep[T]) -> None:
         groups = _by_group(wanted)
         if self._cost_of_whole(wanted) < self._cost_of_parts(groups):
             await self._read_place(_whole(wanted), wanted, sweep)
         else:
             await all_of(self._read_group(place, members, sweep) for place, members in groups.items())
 
-    async def _read_group(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+    async def _read_group(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep[T]) -> None:
         if self._price(place) < len(wanted):
             await self._read_place(place, wanted, sweep)
         else:
             await self._read_singly(wanted, sweep)
 
-    async def _read_singly(self, wanted: Iterable[Wanted], sweep: _Sweep) -> None:
-        missing = [one for one in wanted if one.id not in sweep.found]
-        readings = await all_of(self.read_one(one) for one in missing)
-        sweep.found.update(zip((one.id for one in missing), readings, strict=True))
+    async def _read_singly(self, wanted: Iterable[Wanted], sweep: _Sweep[T]) -> None:
+        async def read(one: Wanted) -> None:
+            sweep.add(one.id, await self.read_one(one))
 
-    async def _read_place(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+        await all_of(read(one) for one in wanted if one.id not in sweep.found)
+
+    async def _read_place(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep[T]) -> None:
         try:
             async with self._slots[place.subscription]:
                 await self._read_list(place, wanted, sweep)
@@ -152,24 +168,30 @@ class Sweeper:
             # that a service in trouble is not given many requests for one.
             missing = [one for one in wanted if one.id not in sweep.found]
             for one in missing[AT_ONCE:]:
-                sweep.found[one.id] = Reading(None, error)
+                sweep.add(one.id, Reading(None, error))
         await self._read_singly(wanted, sweep)
 
-    async def _read_list(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep) -> None:
+    async def _read_list(self, place: _Place, wanted: Sequence[Wanted], sweep: _Sweep[T]) -> None:
         missing = {one.id for one in wanted}
         read = 0
         async with aclosing(self._list(place, wanted[0].id)) as pages:
             async for page in pages:
                 read += 1
-                for machine in page:
-                    if machine.id in missing or machine.id in sweep.besides:
-                        missing.discard(machine.id)
-                        sweep.found[machine.id] = Reading(machine, by_list=True)
+                missing -= self._taken(page, missing, sweep)
+                # Pages of documents are large, and many lists are read at once: none is held while its next is awaited.
+                del page
                 if not missing or read > max(self._estimate(place), len(missing)):
                     # Either all are found, or GETs are the cheaper way to those that are left.
                     self._note(place, max(read, self._pages.get(place, 0)))
                     return
         self._note(place, max(1, read))
+
+    def _taken(self, page: Sequence[Machine], missing: Set[ResourceId], sweep: _Sweep[T]) -> set[ResourceId]:
+        """Which machines of a page were waited for; all that are welcome are kept."""
+        for machine in page:
+            if machine.id in missing or machine.id in sweep.besides:
+                sweep.add(machine.id, Reading(machine, by_list=True))
+        return {machine.id for machine in page if machine.id in missing}
 
     def _note(self, place: _Place, pages: float) -> None:
         self._pages[place] = pages
@@ -218,6 +240,7 @@ async def _pages(pages: AsyncIterator[Sequence[Machine]]) -> AsyncGenerator[Sequ
     try:
         async for page in pages:
             yield page
+            del page
     finally:
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Result, Verification
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.verification import differences
@@ -63,15 +64,20 @@ async def verify_changes(azure: Azure, changes: Sequence[Change], *, known: Plan
         One verification for each change, in the order given. A difference seen in a list was confirmed with a GET.
     """
     sweeper = Sweeper(azure.provider, (one.id for group in (known.changes, known.unchanged) for one in group))
-    readings = await sweeper.read([Wanted(change.id, change.kind) for change in changes])
-    found = [_compare(change, readings[change.id]) for change in changes]
-    doubtful = [
-        place for place, change in enumerate(changes) if not found[place].verified and readings[change.id].by_list
-    ]
-    again = await all_of(sweeper.read_one(Wanted(changes[place].id, changes[place].kind)) for place in doubtful)
-    for place, reading in zip(doubtful, again, strict=True):
-        found[place] = _compare(changes[place], reading)
-    return tuple(found)
+    by_id = {change.id: change for change in changes}
+    doubtful: list[Change] = []
+
+    def compare(machine_id: ResourceId, reading: Reading) -> Verification:
+        found = _compare(by_id[machine_id], reading)
+        if not found.verified and reading.by_list:
+            doubtful.append(by_id[machine_id])
+        return found
+
+    found = await sweeper.read([Wanted(change.id, change.kind) for change in changes], compare)
+    again = await all_of(sweeper.read_one(Wanted(change.id, change.kind)) for change in doubtful)
+    for change, reading in zip(doubtful, again, strict=True):
+        found[change.id] = _compare(change, reading)
+    return tuple(found[change.id] for change in changes)
 
 
 async def verify_scope(azure: Azure, scope: Scope, wanted: WantedSettings) -> tuple[Verification, ...]:

@@ -23,7 +23,12 @@ def read(
     azure: FleetDouble, ids: Sequence[ResourceId], *, sweeper: Sweeper | None = None, besides: Sequence[ResourceId] = ()
 ) -> dict[ResourceId, Reading]:
     chosen = sweeper or Sweeper(azure.provider, azure.machines)
-    return run_virtually(chosen.read([Wanted(one, MachineKind.VM) for one in ids], besides))
+    return run_virtually(chosen.read([Wanted(one, MachineKind.VM) for one in ids], whole, besides=besides))
+
+
+def whole(_: ResourceId, reading: Reading) -> Reading:
+    """Keeps all of a reading."""
+    return reading
 
 
 def read_twice(azure: FleetDouble, ids: Sequence[ResourceId], *, known: Sequence[ResourceId]) -> tuple[list[str], ...]:
@@ -32,7 +37,7 @@ def read_twice(azure: FleetDouble, ids: Sequence[ResourceId], *, known: Sequence
 
     async def sweep() -> list[str]:
         azure.log.clear()
-        await sweeper.read([Wanted(one, MachineKind.VM) for one in ids])
+        await sweeper.read([Wanted(one, MachineKind.VM) for one in ids], whole)
         return [what for _, what in azure.log]
 
     async def main() -> tuple[list[str], ...]:
@@ -144,5 +149,20 @@ def test_scale_set_members_stand_in_the_same_list(kind: MachineKind) -> None:
     sweeper = Sweeper(azure.provider, azure.machines)
     wanted = [Wanted(one, kind) for one in azure.machines]
     assert sweeper.cost(wanted) == 1
-    run_virtually(sweeper.read(wanted))
+    run_virtually(sweeper.read(wanted, whole))
     assert len(azure.log) == 1
+
+
+def test_a_page_is_taken_before_the_next_one_is_asked_for() -> None:
+    """So that the documents of a fleet are never held together."""
+    azure = groups(a=120)
+    requests_at_take = []
+
+    def take(machine_id: ResourceId, reading: Reading) -> str:
+        requests_at_take.append(len(azure.log))
+        return machine_id.name
+
+    sweeper = Sweeper(azure.provider, azure.machines)
+    found = run_virtually(sweeper.read([Wanted(one, MachineKind.VM) for one in azure.machines], take))
+    assert requests_at_take == [1] * 50 + [2] * 50 + [3] * 20
+    assert found == {one: one.name for one in azure.machines}
