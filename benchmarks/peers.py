@@ -223,12 +223,20 @@ def run(folder: Path, *, services: Sequence[Service] = (KIND, RECORDED), only: S
             raced = [race(fleet, folder, service, peer.run, machines) for _ in range(rounds)]
             found = sorted(raced, key=lambda one: one.seconds)[rounds // 2]
             base = base or found
-            rows.append(_row(peer, service, found, base))
+            rows.append(row_of(peer, service, found, base))
             print(rows[-1].told(), file=sys.stderr, flush=True)
     return rows
 
 
-def _row(peer: Peer, service: Service, found: Raced, base: Raced) -> Row:
+def row_of(peer: Peer, service: Service, found: Raced, base: Raced) -> Row:
+    """One peer's row.
+
+    Args:
+        peer: who.
+        service: how the emulator behaved.
+        found: what the peer took.
+        base: what patchmode as a whole program took there.
+    """
     what = f"{peer.name}; service {'asks for 1 s' if service is KIND else 'as recorded'}"
     scaled = "" if found.machines == MACHINES else f", scaled from {found.machines} machines in {found.seconds:.1f} s"
     missing = "" if found.changed == found.machines else f", only {found.changed} of {found.machines} changed"
