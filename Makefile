@@ -39,9 +39,9 @@ $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.
 clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emulator (installs az, about 750 MB)
 	$(BIN)/python -m pytest -q -m clients tests/clients
 
-oracles: setup ## Microsoft's own KQL parser (npm) as one more judge of the emulator's
+oracles: setup ## from npm: Microsoft's KQL parser judges the emulator's, the Nu Html Checker our pages
 	npm --prefix tests/oracles install --no-audit --no-fund --no-package-lock
-	$(BIN)/python -m pytest -q tests/emulator/kql/test_judge_microsoft.py
+	$(BIN)/python -m pytest -q tests/emulator/kql/test_judge_microsoft.py tests/unit/reports/test_judge_nu.py
 
 replay: setup ## the share of recorded exchanges that the emulator answers as recorded, per group
 	$(BIN)/python -m pytest -q -s tests/contract/test_replay.py -k share

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 from tests.docs.pages import DOCS
+from tests.docs.rule_texts import FILE as RULE_TEXTS
+from tests.docs.rule_texts import render_rule_texts
 from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
@@ -102,7 +104,11 @@ def _prose(text: str | None) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-RENDERED = {DOCS / "reference" / "cli.md": render_cli, DOCS / "reference" / "faults.md": render_faults}
+RENDERED = {
+    DOCS / "reference" / "cli.md": render_cli,
+    DOCS / "reference" / "faults.md": render_faults,
+    RULE_TEXTS: render_rule_texts,
+}
 
 
 def write_pages(pages: Iterable[Path] = RENDERED) -> None:

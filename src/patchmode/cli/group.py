@@ -3,24 +3,28 @@
 Must not: import a command before it is asked for; `patchmode --help` has a budget of 200 ms.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
-from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
+from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
 from patchmode.cli.settings import Settings, absorb, settings_of
 
 _SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
 
 
 class Command(click.Command):
-    """A command that also takes the global options."""
+    """A command that also takes the global options.
 
-    def __init__(self, *args: Any, **keywords: Any) -> None:
+    Args:
+        formats: what its `-o` takes.
+    """
+
+    def __init__(self, *args: Any, formats: Sequence[str] = FORMATS, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
-        self.params.extend(global_options())
+        self.params.extend(global_options(formats))
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse, with several ids allowed after one `--ids`."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "runs": "List, show, resume and merge runs.",
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: who is hit, when, and will it work.",
+    "report": "HTML, Excel, Markdown, JUnit, SARIF, Prometheus, CSV or JSON from one record.",
     "doctor": "Who am I, where, and what is missing to do the job.",
     "demo": "The whole story on a local emulator; no Azure needed.",
 }

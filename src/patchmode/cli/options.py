@@ -3,17 +3,23 @@
 Must not: interpret. `scoping` turns scope options into a Scope; `wanting` turns settings options into WantedSettings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 FORMATS = ("table", "json", "jsonl", "csv")
+REPORT_FORMATS = ("html", "markdown", "xlsx", "junit", "sarif", "prometheus")
+"""What `report` adds."""
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def global_options() -> list[click.Option]:
-    """The options that every command and the program itself take; a fresh list, since click binds them."""
+def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
+    """The options that every command and the program itself take; a fresh list, since click binds them.
+
+    Args:
+        formats: what `-o` takes.
+    """
     return [
         click.Option(
             ["--cloud"],
@@ -35,7 +41,7 @@ def global_options() -> list[click.Option]:
         ),
         click.Option(
             ["-o", "--output"],
-            type=click.Choice(FORMATS),
+            type=click.Choice(formats),
             help="Format of the result on standard output (default: table, or json with --query).",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),

@@ -65,19 +65,24 @@ class AuditReport:
         return Counter(entry.machine.orchestration for entry in self.machines)
 
     def is_as_wanted(self, entry: MachineAudit) -> bool:
-        """Whether a machine has every setting that was named. Of an Arc machine only periodic assessment counts."""
-        wanted, settings = self.wanted, entry.machine.settings or PatchSettings()
-        if wanted.periodic_assessment is not None:
-            is_on = same_value(settings.assessment_mode, AssessmentMode.AUTOMATIC_BY_PLATFORM)
-            if is_on is not wanted.periodic_assessment:
-                return False
-        if entry.machine.kind is MachineKind.ARC:
-            return True
-        if wanted.reboot is not None and not same_value(settings.reboot_setting, wanted.reboot):
+        """Whether a machine has every setting that was named."""
+        return is_as_wanted(entry, self.wanted)
+
+
+def is_as_wanted(entry: MachineAudit, wanted: WantedSettings) -> bool:
+    """Whether a machine has every setting that was named. Of an Arc machine only periodic assessment counts."""
+    settings = entry.machine.settings or PatchSettings()
+    if wanted.periodic_assessment is not None:
+        is_on = same_value(settings.assessment_mode, AssessmentMode.AUTOMATIC_BY_PLATFORM)
+        if is_on is not wanted.periodic_assessment:
             return False
-        if wanted.hotpatch_off and settings.hotpatch:
-            return False
-        return wanted.orchestration is None or entry.machine.orchestration is wanted.orchestration
+    if entry.machine.kind is MachineKind.ARC:
+        return True
+    if wanted.reboot is not None and not same_value(settings.reboot_setting, wanted.reboot):
+        return False
+    if wanted.hotpatch_off and settings.hotpatch:
+        return False
+    return wanted.orchestration is None or entry.machine.orchestration is wanted.orchestration
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ class Explanation:
     """The provider's answer, as the portal's JSON View shows it."""
     instance_view: Mapping[str, Any] | None
     """None: an Arc machine, or it could not be read; `notes` says."""
+    wanted: WantedSettings
+    """What it was measured against."""
     notes: tuple[str, ...] = ()
 
 

@@ -3,6 +3,7 @@
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -10,8 +11,9 @@ from patchmode.json_edge import Edge
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
-from patchmode.model.report import AuditReport
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, RebootSetting
+from patchmode.model.plan import WantedSettings
+from patchmode.model.report import AuditReport, is_as_wanted
 from patchmode.model.schedule import ScheduleHit, Timing
 
 
@@ -21,6 +23,16 @@ class AuditTarget(Edge, frozen=True):
     cloud: str
     endpoint: str
     tenant_id: str
+
+
+class AuditWanted(Edge, frozen=True):
+    """What machines were measured against; null and false mean that it was not asked for."""
+
+    orchestration: Orchestration | None
+    periodic_assessment: bool | None
+    reboot: RebootSetting | None
+    hotpatch_off: bool
+    include_scale_set_members: bool
 
 
 class AuditReason(Edge, frozen=True):
@@ -78,6 +90,8 @@ class AuditMachine(Edge, frozen=True):
     outcome_reason: str
     schedules_known: bool
     """False: schedules could not be looked up as a whole, and nothing may be concluded from one that is not there."""
+    as_wanted: bool
+    """Whether it has every setting of `wanted`."""
 
 
 class AuditSkipped(Edge, frozen=True):
@@ -102,6 +116,7 @@ class AuditDocument(Edge, frozen=True):
     created_at: datetime | None
     target: AuditTarget
     scope: tuple[str, ...]
+    wanted: AuditWanted
     counts: dict[str, int]
     """`scope` = `machines` + `skipped` + `unreadable`; the others are counted among the machines."""
     orchestrations: dict[Orchestration, int]
@@ -128,18 +143,19 @@ def audit_document(report: AuditReport) -> AuditDocument:
             cloud=report.target.cloud, endpoint=report.target.endpoint, tenant_id=report.target.tenant_id
         ),
         scope=report.scope,
+        wanted=AuditWanted(**asdict(report.wanted)),
         counts=report.counts,
         orchestrations=dict(report.orchestrations),
         outcomes=outcomes,
-        machines=tuple(audit_machine_row(entry) for entry in report.machines),
+        machines=tuple(audit_machine_row(entry, report.wanted) for entry in report.machines),
         skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
         unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
         notes=report.notes,
     )
 
 
-def audit_machine_row(entry: MachineAudit) -> AuditMachine:
-    """One machine as it stands in `machines`."""
+def audit_machine_row(entry: MachineAudit, wanted: WantedSettings) -> AuditMachine:
+    """One machine as it stands in `machines`, measured against `wanted`."""
     machine = entry.machine
     settings = machine.settings or PatchSettings()
     return AuditMachine(
@@ -172,6 +188,7 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
         outcome=entry.outcome.kind,
         outcome_reason=entry.outcome.reason,
         schedules_known=entry.schedules.looked_up,
+        as_wanted=is_as_wanted(entry, wanted),
     )
 
 

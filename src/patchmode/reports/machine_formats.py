@@ -5,12 +5,13 @@ Must not: know the reports; a document is what the published schema says, a row 
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TextIO
 
 from patchmode.errors import UsageError
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run. Source: OWASP, "CSV Injection"."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a cell begins that a spreadsheet would run. Source: OWASP, "CSV Injection"; the last four are full-width."""
 
 
 def select(document: Any, expression: str) -> Any:
@@ -130,6 +131,8 @@ def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     text = cell_text(value)
     # Numbers and JSON are no formulas; a number's minus must stay a minus.
     return _guarded(text) if isinstance(value, str | list | tuple) else text
@@ -166,4 +169,13 @@ def _short(entry: Mapping[str, Any]) -> str | None:
 def _guarded(text: str) -> str:
     # A carriage return by itself ends a line for some readers, quoted or not.
     plain = text.replace("\r", "\\r")
-    return f"'{plain}" if text.startswith(_FORMULA) else plain
+    return f"'{plain}" if needs_guard(text) else plain
+
+
+def needs_guard(text: str) -> bool:
+    """Whether a spreadsheet could take a text for a formula, also behind white space that some strip away.
+
+    A text that begins with an apostrophe counts too: so that whoever takes one apostrophe off again gets back what
+    stood there, whatever it was.
+    """
+    return text.startswith(("'", *_FORMULA)) or text.lstrip().startswith(_FORMULA)

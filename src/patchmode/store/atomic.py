@@ -15,12 +15,14 @@ from patchmode.errors import StorageError
 
 PRIVATE_FILE = 0o600
 """Plans and journals hold machine documents, which are nobody else's business."""
+READABLE_FILE = 0o644
+"""For what another user's program reads, and that names no machine."""
 PRIVATE_FOLDER = 0o700
 _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Names of what this process has open already."""
 
 
-def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRIVATE_FILE) -> None:
     """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
 
     What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
@@ -29,6 +31,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     Args:
         path: replaced if it is a file; its folder must exist.
         content: the whole file, at once or piece by piece.
+        mode: the permissions of a new file, of which the process's umask may take some.
 
     Raises:
         StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
@@ -41,7 +44,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
         if kind is None or stat.S_ISREG(kind):
             if _is_descriptor(path):
                 raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
-            _replace(Path(os.path.realpath(path)), pieces)
+            _replace(Path(os.path.realpath(path)), pieces, mode)
         elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
             with path.open("wb", buffering=0) as stream:
                 for piece in pieces:
@@ -85,10 +88,10 @@ def _write_through(stream: RawIOBase, content: bytes) -> None:
         rest = rest[stream.write(rest) or 0 :]
 
 
-def _replace(path: Path, pieces: Iterable[bytes]) -> None:
+def _replace(path: Path, pieces: Iterable[bytes], mode: int) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.writelines(pieces)
             stream.flush()

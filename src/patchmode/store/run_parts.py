@@ -35,7 +35,7 @@ def files_in(folder: Path) -> Iterator[Path]:
     """
     try:
         for path in sorted(entry for entry in folder.rglob("*") if entry.is_file() and not entry.name.startswith(".")):
-            if path.suffix == JOURNAL or (path.suffix == REPORT and _format_of(path.read_bytes()) == RUN_FORMAT):
+            if path.suffix == JOURNAL or (path.suffix == REPORT and format_of(path.read_bytes()) == RUN_FORMAT):
                 yield path
     except OSError as error:
         msg = f"could not look through {folder}: {error.strerror or error}."
@@ -68,14 +68,27 @@ def read_report(path: Path) -> ToldRun:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} could not be read: {error.strerror}.", advice="Check the path.") from error
-    found = _format_of(content)
+    return decode_report(content, name=str(path))
+
+
+def decode_report(content: bytes, *, name: str) -> ToldRun:
+    """A run's report in the text that `-o json` printed.
+
+    Args:
+        content: the whole text.
+        name: where it was read, for messages.
+
+    Raises:
+        RefusedError: as `read_report`.
+    """
+    found = format_of(content)
     if found != RUN_FORMAT:
         what = f"is {found}" if found else "is no JSON document of patchmode"
-        raise RefusedError(f"{path} {what}, not {RUN_FORMAT}.", advice=_AGAIN)
+        raise RefusedError(f"{name} {what}, not {RUN_FORMAT}.", advice=_AGAIN)
     try:
-        return ToldRun(str(path), _report(msgspec.json.decode(content, type=RunDocument)))
+        return ToldRun(name, _report(msgspec.json.decode(content, type=RunDocument)))
     except (msgspec.MsgspecError, ValueError) as error:
-        msg = f"{path} does not hold together as {RUN_FORMAT}: {error}."
+        msg = f"{name} does not hold together as {RUN_FORMAT}: {error}."
         raise RefusedError(msg, advice=f"A newer version may have written it. {_AGAIN}") from error
 
 
@@ -83,7 +96,8 @@ class _Formatted(msgspec.Struct):
     format: str
 
 
-def _format_of(content: bytes) -> str | None:
+def format_of(content: bytes) -> str | None:
+    """The `format` that a JSON text says it has; None: it is no such text."""
     try:
         return msgspec.json.decode(content, type=_Formatted).format
     except msgspec.MsgspecError:

@@ -48,6 +48,7 @@ async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAUL
         audit=audit_machine(_with_view(found, view), wanted, index),
         document=found.document or {},
         instance_view=view,
+        wanted=wanted,
         notes=tuple(notes),
     )
 

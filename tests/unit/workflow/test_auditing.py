@@ -15,7 +15,7 @@ from patchmode.model.plan import WantedSettings
 from patchmode.model.schedule import DynamicScope
 from patchmode.model.scope import Filters, Scope
 from patchmode.reports.audit_document import audit_machine_row
-from patchmode.workflow.auditing import audit
+from patchmode.workflow.auditing import DEFAULT_WANTED, audit
 
 UBUNTU = ImageReference("Canonical", "0001-com-ubuntu-server-jammy", "22_04-lts-gen2")
 
@@ -96,7 +96,7 @@ async def test_schedules_are_read_once_and_decide_the_outcomes() -> None:
     (hit,) = by_name["ready"].schedules.hits
     assert hit.clause == f"dynamic scope 'all-of-rg' on resource group rg of subscription {ALPHA}: every machine"
     assert "prerequisite-missing" in [reason.rule for reason in by_name["unprepared"].reasons]
-    row = audit_machine_row(by_name["ready"]).schedules[0]
+    row = audit_machine_row(by_name["ready"], DEFAULT_WANTED).schedules[0]
     assert (row.name, row.via, row.next_window) == ("nightly", "dynamic", datetime(2030, 2, 1, 3, 0, tzinfo=UTC))
     assert row.local_start == "2030-02-01T03:00:00+00:00"
 

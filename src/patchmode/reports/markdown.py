@@ -1,0 +1,86 @@
+"""A record as Markdown (GitHub's), for a pull request, a wiki or a ticket.
+
+Must not: let a name from Azure become markup, a mention or a link.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from patchmode.model.record import Chart, FindingGroup, Level, Meaning, Record, RecordedMachine, Standing
+from patchmode.reports.headings import plural
+from patchmode.reports.paint import printable
+from patchmode.reports.table_cells import shown_text
+
+MACHINES_SHOWN = 200
+"""More are only counted: a comment on GitHub holds 65,536 characters."""
+NAMES_SHOWN = 20
+_MARKS = {Meaning.GOOD: "🟢", Meaning.WARN: "🟠", Meaning.BAD: "🔴", Meaning.DIM: "⚪"}
+_LEVELS = {Level.ERROR: "🔴", Level.WARNING: "🟠", Level.NOTE: "⚪"}
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#!|~^$&]|:(?=//))")
+
+
+def markdown(record: Record) -> Iterator[str]:
+    """The text, in pieces."""
+    yield f"# {escaped(record.title)}\n\n{_MARKS[record.meaning]} **{escaped(record.verdict)}**\n\n"
+    yield from _table(("", ""), [(escaped(name), escaped(text)) for name, text in record.facts])
+    for chart in record.charts:
+        yield from _chart(chart)
+    groups = record.by_rule()
+    if groups:
+        yield "## What needs attention\n\n"
+        yield from map(_group, groups)
+    yield from _machines(record)
+    if record.notes:
+        yield "## Notes\n\n" + "".join(f"- {escaped(note)}\n" for note in record.notes) + "\n"
+
+
+def escaped(text: object) -> str:
+    """Text as Markdown shows it and nothing else: no markup, no HTML, no mention, no link."""
+    # A zero-width joiner breaks `@name` and `www.` without being seen; a backslash does not stop a mention.
+    plain = _MARKUP.sub(r"\\\1", printable(str(text)).replace("@", "@\u200d"))
+    return re.sub(r"(?i)\b(www)\.", "\\1\u200d.", plain)
+
+
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: frozenset[int] = frozenset()
+) -> Iterator[str]:
+    rule = "|".join("--:" if at in numbers else "---" for at, _ in enumerate(headings))
+    yield f"| {' | '.join(headings)} |\n|{rule}|\n"
+    for row in rows:
+        yield f"| {' | '.join(row)} |\n"
+    yield "\n"
+
+
+def _chart(chart: Chart) -> Iterator[str]:
+    if chart.bars:
+        yield f"## {escaped(chart.title)}\n\n"
+        rows = [(f"{_MARKS[bar.meaning]} `{bar.name}`", escaped(bar.label), f"{bar.count:,}") for bar in chart.bars]
+        yield from _table((chart.heading, "Meaning", "Machines"), rows, frozenset({2}))
+
+
+def _group(group: FindingGroup) -> str:
+    rule, members = group.rule, group.members
+    names = [escaped(f"{one.group}/{one.name}" if one.group else one.name) for one, _ in members[:NAMES_SHOWN]]
+    more = f" and {len(members) - NAMES_SHOWN:,} more" if len(members) > NAMES_SHOWN else ""
+    fixes = "".join(f"- **Fix:** {escaped(' '.join(fix.split()))}\n" for fix in group.fixes[:5])
+    head = f"### {_LEVELS[group.level]} `{rule.id}` ({len(members):,})\n\n{escaped(rule.title)}.\n\n"
+    return f"{head}- **Machines:** {', '.join(names)}{more}\n{fixes}\n"
+
+
+def _machines(record: Record) -> Iterator[str]:
+    columns = [column for column in record.columns if column.is_shown]
+    # What needs attention must not fall to the limit.
+    order = (Standing.UNREADABLE, Standing.FINDING, Standing.FINE, Standing.SKIPPED)
+    machines = sorted(record.machines, key=lambda one: order.index(one.standing))
+    shown = machines[:MACHINES_SHOWN]
+    more = len(machines) - len(shown)
+    yield f"<details><summary>{plural(len(machines), 'machine')}</summary>\n\n"
+    yield from _table([column.heading for column in columns], [_row(one, record) for one in shown])
+    if more:
+        yield f"{plural(more, 'more machine')} left out here; JSON, CSV, Excel and HTML have them all.\n\n"
+    yield "</details>\n\n"
+
+
+def _row(machine: RecordedMachine, record: Record) -> list[str]:
+    cells = [escaped(shown_text(machine, column)) for column in record.columns if column.is_shown]
+    return [f"{_MARKS[machine.meaning]} {cells[0]}", *cells[1:]]
