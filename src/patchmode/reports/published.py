@@ -17,6 +17,7 @@ from patchmode.reports.after_window import AfterWindowDocument
 from patchmode.reports.attach_documents import AttachDocument, CreateDocument
 from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
 from patchmode.reports.drift_document import DriftDocument
+from patchmode.reports.evidence_text import EvidenceCheckDocument
 from patchmode.reports.failures_document import FailuresDocument
 from patchmode.reports.schedule_documents import (
     ScheduleCheckDocument,
@@ -160,6 +161,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "runs": RunsDocument,
     "doctor": DoctorDocument,
     "explain": ExplainDocument,
+    "evidence-check": EvidenceCheckDocument,
     "drift": DriftDocument,
     "after-window": AfterWindowDocument,
     "schedule-failures": FailuresDocument,

@@ -23,7 +23,7 @@ def read_audit(content: bytes, *, name: str) -> AuditDocument:
     """
     try:
         return msgspec.json.decode(content, type=AuditDocument)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(
             f"{name} does not hold together as {AUDIT_FORMAT}: {error}.",
             advice="Another version may have written it. Make it again with `patchmode audit -o json`.",

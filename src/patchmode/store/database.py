@@ -9,14 +9,16 @@ Must not: know what the rows mean.
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from patchmode.errors import RefusedError, StorageError
 from patchmode.store.atomic import PRIVATE_FILE, storage_error
 
 LAYOUT_VERSION = 1
+_PIECE = 1 << 20
 _APPLICATION_ID = 0x504D4A31
 """Marks the file as ours ("PMJ1"), for `file` and for us."""
 _DAMAGED = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -112,6 +114,30 @@ def close_writer(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA journal_mode=DELETE")
     connection.close()
+
+
+def snapshot_of(connection: sqlite3.Connection, path: Path) -> Iterator[bytes]:
+    """A copy of the file that a connection reads, as it stands at one moment, piece by piece.
+
+    Args:
+        connection: a reader's is enough; others may write meanwhile.
+        path: of the file, for messages.
+
+    Raises:
+        StorageError: it cannot be read or copied.
+    """
+    with TemporaryDirectory(prefix="patchmode-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+                connection.backup(target)
+                # A copy in WAL mode could not be opened in a folder that is only for reading.
+                target.execute("PRAGMA journal_mode=DELETE")
+        except (OSError, sqlite3.Error) as error:
+            raise failed(f"could not copy the run's journal {path}", error) from error
+        with copy.open("rb") as stream:
+            while piece := stream.read(_PIECE):
+                yield piece
 
 
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,7 +9,7 @@ Must not: decide what happens next; the workflow does.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.store.attachment_rows import STEPS, fold_attachments, places_of
 from patchmode.store.attachment_rows import ended_row as ended_attachment_row
 from patchmode.store.attachment_rows import intended_row as intended_attachment_row
-from patchmode.store.database import close_writer, connect_reader, connect_writer, failed
+from patchmode.store.database import close_writer, connect_reader, connect_writer, failed, snapshot_of
 from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
 from patchmode.store.lock import Lock
 from patchmode.store.plan_file import stored_plan
@@ -120,6 +120,14 @@ class Journal:
                 self._session,
             )
         )
+
+    def snapshot(self) -> Iterator[bytes]:
+        """The file as one consistent copy, piece by piece; it can be read by itself, wherever it is put.
+
+        Raises:
+            StorageError: it cannot be read, or there is no room for the copy in the folder for temporary files.
+        """
+        return snapshot_of(self._connected(), self._path)
 
     async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
         """Commit that a PATCH is about to leave.

@@ -100,7 +100,7 @@ def format_of(content: bytes) -> str | None:
     """The `format` that a JSON text says it has; None: it is no such text."""
     try:
         return msgspec.json.decode(content, type=_Formatted).format
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

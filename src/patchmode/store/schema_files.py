@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from patchmode.json_schema import schema_text, write_schemas
+from patchmode.store.evidence_formats import ManifestDocument
 from patchmode.store.formats import PlanDocument, RunDocument
 from patchmode.store.identity_file import IdentitiesDocument
 
@@ -16,6 +17,7 @@ _PUBLISHED: dict[str, type[msgspec.Struct]] = {
     "plan-v1.json": PlanDocument,
     "run-v1.json": RunDocument,
     "identities-v1.json": IdentitiesDocument,
+    "evidence-v1.json": ManifestDocument,
 }
 
 

@@ -16,7 +16,6 @@ from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.resource_id import ResourceId
-from patchmode.packing import Packer
 from patchmode.rules.later_schedules import Decided, book_after_detaching, retold
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import predict
@@ -24,7 +23,7 @@ from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, GraphScope, JournalEntry, RunJournal, Step
 from patchmode.workflow.reading import with_surroundings_of
 from patchmode.workflow.schedule_lookup import look_up
-from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
+from patchmode.workflow.sweeping import Reading, Sweeper, Wanted, packing
 from patchmode.workflow.then_attaching import detach_obstacle
 
 MACHINE_REPLACED = "machine-replaced"
@@ -173,7 +172,7 @@ async def _detachments(
     """
     entries = [entry for entry in journal.attachments() if _may_be_attached(entry)]
     sweeper = Sweeper(azure.provider, (entry.id for entry in entries))
-    readings = await sweeper.read([Wanted(entry.id, entry.kind) for entry in entries], _packing())
+    readings = await sweeper.read([Wanted(entry.id, entry.kind) for entry in entries], packing())
     detachments: list[Detachment] = []
     ends: list[Unchanged | Skipped | Unreadable] = []
     for entry in entries:
@@ -237,21 +236,8 @@ def _may_have_changed(entry: JournalEntry) -> bool:
 async def _read(azure: Azure, entries: Sequence[JournalEntry], plan: Plan) -> list[Reading]:
     sweeper = Sweeper(azure.provider, (one.id for group in (plan.changes, plan.unchanged) for one in group))
     wanted = [Wanted(entry.change.id, entry.change.kind) for entry in entries]
-    found = await sweeper.read(wanted, _packing())
+    found = await sweeper.read(wanted, packing())
     return [found[one.id] for one in wanted]
-
-
-def _packing() -> Callable[[ResourceId, Reading], Reading]:
-    """Keeps readings with their documents packed: they are held for all machines of the run until it is planned."""
-    packer = Packer()
-
-    def packed(_: ResourceId, reading: Reading) -> Reading:
-        machine = reading.machine
-        if machine is None or machine.document is None:
-            return reading
-        return replace(reading, machine=replace(machine, document=packer.pack(machine.document)))
-
-    return packed
 
 
 def _undo(

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 from patchmode.errors import ForbiddenError, RequestError
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.resource_id import ResourceId
+from patchmode.packing import Packer
 from patchmode.workflow.ports import Provider
 from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
@@ -216,6 +217,19 @@ class Sweeper:
 
     def _estimate(self, place: _Place) -> float:
         return self._pages.get(place) or math.ceil(max(1, self._known[place.subscription, place.group]) / PAGE)
+
+
+def packing() -> Callable[[ResourceId, Reading], Reading]:
+    """For `Sweeper.read`: keeps whole readings, their documents packed, for whoever needs those of a fleet at once."""
+    packer = Packer()
+
+    def packed(_: ResourceId, reading: Reading) -> Reading:
+        machine = reading.machine
+        if machine is None or machine.document is None:
+            return reading
+        return replace(reading, machine=replace(machine, document=packer.pack(machine.document)))
+
+    return packed
 
 
 def family_of(kind: MachineKind) -> MachineKind:

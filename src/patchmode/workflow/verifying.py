@@ -3,8 +3,9 @@
 Must not: write to Azure, or take Resource Graph's word for anything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Result, Verification
@@ -17,6 +18,8 @@ from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.together import all_of
+
+T = TypeVar("T")
 
 
 async def verify_run(azure: Azure, journal: RunJournal, *, record: bool) -> tuple[Verification, ...]:
@@ -63,20 +66,35 @@ async def verify_changes(azure: Azure, changes: Sequence[Change], *, known: Plan
     Returns:
         One verification for each change, in the order given. A difference seen in a list was confirmed with a GET.
     """
+    found = await read_and_compare(azure, changes, lambda _, __: None, known=known)
+    return tuple(verification for _, verification in found)
+
+
+async def read_and_compare(
+    azure: Azure, changes: Sequence[Change], keep: Callable[[ResourceId, Reading], T], *, known: Plan
+) -> tuple[tuple[T, Verification], ...]:
+    """As `verify_changes`, with what is kept of the provider's answer for each machine beside what that means.
+
+    Args:
+        azure: a connection; reading is enough.
+        changes: what must stand.
+        keep: as `Sweeper.read` takes it.
+        known: the plan they come from.
+    """
     sweeper = Sweeper(azure.provider, (one.id for group in (known.changes, known.unchanged) for one in group))
     by_id = {change.id: change for change in changes}
     doubtful: list[Change] = []
 
-    def compare(machine_id: ResourceId, reading: Reading) -> Verification:
+    def compare(machine_id: ResourceId, reading: Reading) -> tuple[T, Verification]:
         found = _compare(by_id[machine_id], reading)
         if not found.verified and reading.by_list:
             doubtful.append(by_id[machine_id])
-        return found
+        return keep(machine_id, reading), found
 
     found = await sweeper.read([Wanted(change.id, change.kind) for change in changes], compare)
     again = await all_of(sweeper.read_one(Wanted(change.id, change.kind)) for change in doubtful)
     for change, reading in zip(doubtful, again, strict=True):
-        found[change.id] = _compare(change, reading)
+        found[change.id] = keep(change.id, reading), _compare(change, reading)
     return tuple(found[change.id] for change in changes)
 
 
