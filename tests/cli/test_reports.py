@@ -43,6 +43,9 @@ def test_one_audit_in_every_format(start: Start, tmp_path: Path) -> None:
         assert (tmp_path / f"report{suffix}").read_bytes().startswith(begins[form])
     again = offline("report", "--from", "-", "-o", "json", stdin=saved.out)
     assert json.loads(again.out) == json.loads(saved.out)
+    assert json.loads(offline("report", "--from", "audit.json", "--query", "counts.scope").out) == 48
+    table = offline("report", "--from", "audit.json")
+    assert (table.code, "no table" in table.err) == (2, True)
 
 
 def test_a_live_report_ends_as_the_audit_does(start: Start) -> None:
@@ -96,6 +99,8 @@ def test_who_may_read_a_report(start: Start) -> None:
         (("--run", "latest", "-o", "html"), 2, "no runs yet"),
         (("-o", "pdf"), 2, "'pdf' is not one of"),
         (("--out", "a.html", "--query", "x"), 2, "--query selects"),
+        (("-o", "sarif", "--query", "x"), 2, "--query selects"),
+        (("--from", "cut.json", "-o", "table"), 12, "does not hold together"),
     ],
 )
 def test_what_cannot_be_reported_is_said(offline: Program, args: tuple[str, ...], code: int, told: str) -> None:

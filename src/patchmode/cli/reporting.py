@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchmode.cli.exits import Exit
+from patchmode.cli.options import FORMATS
 from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
 
@@ -130,8 +131,9 @@ def format_asked(settings: Settings, out: str | None) -> str:
     form = settings.output or (out and format_of(out)) or settings.format
     if out is None and form == BINARY and sys.stdout.isatty():
         raise UsageError("A workbook is no text for a terminal.", advice="Name a file: --out report.xlsx")
-    if out is not None and settings.query:
-        raise UsageError("--query selects for standard output.", advice="Leave --out away, or --query.")
+    if settings.query and (out is not None or form not in FORMATS):
+        msg = "--query selects from the JSON for standard output, and a report is told whole."
+        raise UsageError(msg, advice="Leave --query away, or --out and the report's format.")
     if out is not None and form in {"table", "jsonl"}:
         raise UsageError(
             f"--out {out} does not say which format it is to have.",
@@ -146,7 +148,7 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
     Raises:
         StorageError: the file cannot be written. UsageError: a saved audit has no table.
     """
-    from patchmode.cli.output import emit, say
+    from patchmode.cli.output import Result, emit, say
     from patchmode.reports.formats import pieces
     from patchmode.store.atomic import PRIVATE_FILE, READABLE_FILE, buffered, write_whole
 
@@ -155,7 +157,9 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
         mode = READABLE_FILE if form == "prometheus" else PRIVATE_FILE
         write_whole(Path(out), buffered(pieces(told.record, form)), mode=mode)
         say(f"Report: {out} ({form})", settings)
-    elif form in {"table", "jsonl"} or settings.query:
+    elif settings.query:
+        emit(Result(told.record.document, lambda _: (), lambda: (), ()), settings)
+    elif form in {"table", "jsonl"}:
         if told.result is None:
             raise UsageError("A saved audit has no table and no lines.", advice="Give another -o, such as markdown.")
         emit(told.result, settings)
