@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from tests.docs.pages import DOCS, ROOT, code_spans, name_of, read
 from tests.docs.reference_pages import RENDERED
+from tests.unit.reports.records import audit_of, run_of
 
 from arm_emulator.profile import Profile
 from patchmode import errors
 from patchmode.cli.exits import Exit, exit_for
+from patchmode.cli.options import FORMATS, REPORT_FORMATS
 from patchmode.model.outcome import OutcomeKind, Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.reports.audit_document import CSV_COLUMNS
+from patchmode.reports.formats import SUFFIXES
+from patchmode.reports.own_findings import OWN_RULES
 from patchmode.rules.registry import RULES
 from patchmode.store.formats import PlanDocument
 from patchmode.workflow import doctor, refusals
@@ -83,6 +87,17 @@ def test_every_member_of_the_json_formats_is_documented() -> None:
     assert set(CSV_COLUMNS) <= page
     values = {*OutcomeKind, *Result, *Orchestration}
     assert {value.value for value in values} <= page
+
+
+def test_every_report_format_finding_and_metric_is_documented() -> None:
+    """Scripts, alerts and code scanning rest on these names."""
+    page = set(code_spans(REFERENCE / "reports.md"))
+    assert {*REPORT_FORMATS, *FORMATS, *SUFFIXES} - {".htm"} <= page
+    assert set(OWN_RULES) <= page
+    assert not set(OWN_RULES) & {rule.id for rule in RULES}
+    metrics = {metric.name for record in (audit_of(), run_of()) for metric in record.metrics}
+    assert metrics <= page
+    assert {span for span in page if re.fullmatch(r"patchmode_(audit|run)_\w+", span)} <= metrics
 
 
 def _members(schema: dict[str, Any]) -> set[str]:

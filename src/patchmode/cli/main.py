@@ -27,7 +27,7 @@ COMMANDS = {
     "runs": "List, show, resume and merge runs.",
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: who is hit, when, and will it work.",
-    "report": "HTML, Excel, Markdown, JUnit, SARIF, Prometheus, CSV or JSON from one record.",
+    "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "doctor": "Who am I, where, and what is missing to do the job.",
     "demo": "The whole story on a local emulator; no Azure needed.",

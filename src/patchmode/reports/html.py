@@ -30,6 +30,8 @@ SMALL = 200
 SUBSCRIPTIONS_SHOWN = 15
 _BUFFER = 500
 _END_COLUMNS = {"audit": "outcome", "run": "result"}
+_BESIDE_NAME = frozenset({"resourceGroup"})
+"""Told below the machine's name, which leaves room for what matters."""
 _STANDINGS: Mapping[Standing, tuple[str, Meaning]] = {
     Standing.FINE: ("as wanted", Meaning.GOOD),
     Standing.FINDING: ("needs attention", Meaning.BAD),
@@ -94,7 +96,7 @@ def html(record: Record) -> Iterator[str]:
         charts=[*(_plot(chart) for chart in record.charts if chart.bars), *_by_subscription(places)],
         sections=list(_sections(record)),
         places=places,
-        columns=[column for column in record.columns if column.is_shown],
+        columns=[column for column in record.columns if column.is_shown and column.name not in _BESIDE_NAME],
         end_column=_END_COLUMNS[record.kind],
         is_small=len(record.machines) <= SMALL,
         limit=NAMES_SHOWN,

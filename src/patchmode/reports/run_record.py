@@ -63,7 +63,7 @@ _COLUMNS = (
     Column("outcomeBefore", "Outcome before", is_shown=True),
     Column("outcomeAfter", "Outcome after", is_shown=True),
     Column("reversible", "Reversible"),
-    Column("endedAt", "Ended (UTC)", is_shown=True),
+    Column("endedAt", "Ended (UTC)"),
     Column("startedAt", "Started (UTC)"),
     Column("code", "Error code"),
     Column("outcomeReason", "Why"),
@@ -266,7 +266,9 @@ def _planned(change: Change) -> dict[str, Any]:
 
 
 def _leaf(one: LeafChange) -> str:
-    return f"{one.path}: {one.before or '(absent)'} → {one.after or '(absent)'}"
+    # The last name tells which setting it is: no two leaves of patchSettings share one.
+    name = one.path.rpartition(".")[2]
+    return f"{name}: {one.before or '(absent)'} → {one.after or '(absent)'}"
 
 
 def _standing(result: ChangeResult, findings: tuple[RecordedFinding, ...]) -> Standing:

@@ -285,7 +285,7 @@ def test_html_asks_nobody_for_anything(record: Record) -> None:
 def test_html_shows_names_as_text(names: tuple[str, ...]) -> None:
     """Whatever a machine is called, the page shows it and does nothing else with it."""
     tree = page(audit_of((*names, *HOSTILE)))
-    shown = ["".join(cell.itertext()) for cell in tree.iter("th") if cell.attrib.get("scope") == "row"]
+    shown = [cell.text for cell in tree.iter("th") if cell.attrib.get("scope") == "row"]
     for name in HOSTILE:
         assert name in shown
     assert "script" not in {element.tag for element in tree.iter()}
@@ -343,3 +343,41 @@ def test_there_is_a_writer_for_every_suffix() -> None:
     assert all(written(record, form) for form in set(SUFFIXES.values()))
     with pytest.raises(KeyError):
         written(record, "pdf")
+
+
+# ------------------------------------------------------------------------------------------------ what a record says
+
+
+def test_a_run_tells_the_settings_before_and_after() -> None:
+    """By the setting's own name, as the plan shows it."""
+    rows = list(csv.DictReader(StringIO(written(run_of(), "csv").decode(), newline="")))
+    told = {row["name"]: (row["result"], row["verified"], row["changed"]) for row in rows}
+    changed = (
+        'patchMode: "AutomaticByOS" → "AutomaticByPlatform"; bypassPlatformSafetyChecksOnUserSchedule: (absent) → true'
+    )
+    assert told == {
+        "vm-0": ("applied", "false", changed),
+        "vm-1": ("failed", "", changed),
+        "vm-2": ("unchanged", "", ""),
+        "vm-3": ("skipped", "", ""),
+        OTHER: ("", "", ""),
+    }
+    findings = {row["name"]: row["findings"] for row in rows}
+    assert findings["vm-0"] == "not-as-planned"
+    assert findings["vm-1"] == "change-failed"
+    assert findings["vm-3"] == "client-os"
+
+
+def test_a_record_counts_each_machine_of_the_scope_once() -> None:
+    """Whatever it is made of; a saved run tells only of its changes, and says so."""
+    record = run_of()
+    assert sum(record.standings.values()) == len(record.machines) == 5
+    assert [standing.value for standing, count in record.standings.items() if count] == [
+        "fine",
+        "finding",
+        "unreadable",
+        "skipped",
+    ]
+    saved = run_of(with_plan=False)
+    assert len(saved.machines) == 2
+    assert "Only the run's report was kept" in saved.notes[0]

@@ -229,4 +229,5 @@ def test_published_schemas_are_current() -> None:
 
 def test_schemas_can_be_written_elsewhere(tmp_path: Path) -> None:
     schema_files.write_schemas(tmp_path, schema_files.render_schemas())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["identities-v1.json", "plan-v1.json", "run-v1.json"]
+    names = ["evidence-v1.json", "identities-v1.json", "plan-v1.json", "run-v1.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names

@@ -24,10 +24,10 @@ class _Evidence(Group):
 
 @click.group(cls=_Evidence, name="evidence")
 def command() -> None:
-    """What a run did, as a folder or zip that can be checked: `evidence RUN --out FILE.zip`.
+    """What a run did, as a folder or zip that can be checked.
 
     Documents of each machine before and after, plan, journal, report, verification, and a manifest with the SHA-256 of
-    every file. `evidence RUN` is short for `evidence pack RUN`.
+    every file. `evidence RUN --out FILE.zip` is short for `evidence pack RUN --out FILE.zip`.
     """
 
 

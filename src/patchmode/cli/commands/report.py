@@ -29,7 +29,7 @@ def command(
     exit_zero: bool,
     **options: Any,
 ) -> int:
-    """One record in the format that its reader needs.
+    """One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.
 
     The record is an audit of a scope as it stands now (without any: everything that you can see), what a run changed
     and verified (--run), or a document that was saved earlier (--from), for which nobody is signed in. Every format
