@@ -56,7 +56,7 @@ _COLUMNS = (
     Column("resourceGroup", "Resource group", is_shown=True),
     Column("subscriptionId", "Subscription"),
     Column("location", "Location"),
-    Column("os", "OS", is_shown=True),
+    Column("os", "OS"),
     Column("result", "Result", is_shown=True),
     Column("verified", "Verified", is_shown=True),
     Column("changed", "Settings changed", is_shown=True),
