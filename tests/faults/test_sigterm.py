@@ -87,7 +87,7 @@ def test_stopped_at_a_step_and_resumed(undisturbed: Any, tmp_path: Path, step: i
         assert terminal.remarks == [STOPPING]
         changes, schedules = ends_of(stopped)
         assert set(changes.values()) <= {"applied", "notSent Stopped"}
-        assert set(schedules.values()) <= {"attached", "notSent Pending"}
+        assert set(schedules.values()) <= {"attached", "notSent Stopped"}
         left = {*changes.values(), *schedules.values()} - {"applied", "attached"}
         assert stopped.state == ("interrupted" if left else "finished")
         assert ends_of(terminal.carry_out()) == ({"web": "applied"}, {"web": "attached", "right": "attached"})

@@ -26,10 +26,12 @@ from arm_emulator.protocol.throttle import Limits
 from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer
 from patchmode.arm.compute import MachineReader
-from patchmode.arm.failures import Attempt, read_fault, rejection
+from patchmode.arm.failures import read_fault, rejection
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
 from patchmode.arm.operations import Writer
+from patchmode.arm.pipeline import Order
 from patchmode.arm.resource_graph import ResourceGraph
+from patchmode.arm.roster import Roster
 from patchmode.arm.session import Connection
 from patchmode.model.outcome import Outcome, RunReport
 from patchmode.model.patch_settings import Orchestration
@@ -55,12 +57,11 @@ class Writing(WithinProcess):
     """Requests that may also be refused, as Azure refuses some."""
 
     async def _send(
-        self, method: str, url: str, spend: object, *, body: object = None, shape: Any = Any, **options: Any
+        self, order: Order, url: str, *, body: object = None, etag: str | None = None, shape: Any = Any
     ) -> Answer:
-        headers = {"if-match": options["etag"]} if options.get("etag") else {}
-        response = self.answered(method, url, body, headers)
+        attempt = order.attempt
+        response = self.answered(attempt.method, url, body, {"if-match": etag} if etag else {})
         if not 200 <= response.status < 300:
-            attempt = Attempt(method, url, bool(options["is_read"]), False)
             fault = read_fault(wire.encode(response)[0])
             raise rejection(attempt, response.status, fault, response.headers, lost_before=False)
         return self.read(response, shape)
@@ -96,10 +97,10 @@ def connection(emulator: Emulator) -> Azure:
     channel = Writing(emulator)
     return Connection(
         target=TARGET,
-        graph=ResourceGraph(channel),
+        graph=ResourceGraph(channel, Roster()),
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
-        authorization=Directory(channel, dict),
+        authorization=Directory(channel, Roster(), dict),
         ledger=cast("Any", SimpleNamespace(by_method=dict)),
         _writer=Writer(channel),
         _maintenance_writer=MaintenanceWriter(channel),

@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,7 +17,10 @@ from arm_emulator.protocol.http import Request, Response
 from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer, Channel
 from patchmode.arm.compute import MachineReader
+from patchmode.arm.governor import Governor
+from patchmode.arm.pipeline import Order
 from patchmode.arm.resource_graph import ResourceGraph
+from patchmode.arm.roster import Roster
 from patchmode.arm.wire import decode, surroundings_of
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.schedule import Installation, MachineRun, ScheduleBook
@@ -27,19 +30,33 @@ from patchmode.workflow.schedules import read_schedules
 HOST = "https://localhost"
 
 
+class StandingClock:
+    """No time passes."""
+
+    def now(self) -> datetime:
+        return datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here may wait")
+
+
 class WithinProcess(Channel):
     """Requests that are handled where they are made."""
 
     def __init__(self, emulator: Emulator) -> None:
-        super().__init__(cast("Any", None), HOST)
+        # Nothing is throttled here; only a PATCH takes a turn, and its clock stands still.
+        super().__init__(cast("Any", None), HOST, Governor(StandingClock()))
         self._emulator = emulator
         self._principal = emulator.directory.made_default().principal
 
     async def _send(
-        self, method: str, url: str, spend: object, *, body: object = None, shape: Any = Any, **_: object
+        self, order: Order, url: str, *, body: object = None, etag: str | None = None, shape: Any = Any
     ) -> Answer:
-        response = self.answered(method, url, body, {})
-        assert 200 <= response.status < 300, (method, url, response.body)
+        response = self.answered(order.attempt.method, url, body, {})
+        assert 200 <= response.status < 300, (order.attempt, response.body)
         return self.read(response, shape)
 
     def answered(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> Response:
@@ -81,9 +98,9 @@ class Product:
 
     def __init__(self, emulator: Emulator) -> None:
         channel = WithinProcess(emulator)
-        self._graph = ResourceGraph(channel)
+        self._graph = ResourceGraph(channel, Roster())
         self._reader = MachineReader(channel)
-        self._azure = cast("Azure", _Connection(self._graph, Directory(channel, dict)))
+        self._azure = cast("Azure", _Connection(self._graph, Directory(channel, Roster(), dict)))
 
     def machines(self) -> list[Machine]:
         """Every machine, with the power and agent states that `explain` would show."""

@@ -112,8 +112,9 @@ class _Reader:
         try:
             async with self.slots:
                 async for page in pages:
-                    for machine in page:
-                        self._keep(machine, missing, whole=whole)
+                    self._keep_all(page, missing, whole=whole)
+                    # Many lists are read at once: no page of documents is held while the next one is waited for.
+                    del page
         except NotSentError:
             raise
         except ForbiddenError:
@@ -125,6 +126,10 @@ class _Reader:
             return True
         await asyncio.gather(*(self._single(entry, KINDS[entry.full_type]) for entry in sorted(missing)))
         return True
+
+    def _keep_all(self, page: Sequence[Machine], missing: set[ResourceId], *, whole: bool) -> None:
+        for machine in page:
+            self._keep(machine, missing, whole=whole)
 
     def _keep(self, machine: Machine, missing: set[ResourceId], *, whole: bool) -> None:
         if machine.id in missing:
