@@ -54,7 +54,20 @@ async def list_schedules(azure: Azure, *, clock: Clock, subscriptions: Sequence[
         UsageError: a name that no subscription has. RequestError: Resource Graph does not answer.
     """
     wanted = await _subscription_ids(azure, subscriptions)
+    return _listed(azure, await read_estate(azure, clock=clock), wanted)
+
+
+async def overview(azure: Azure, *, clock: Clock, days: int) -> tuple[ScheduleList, Calendar]:
+    """`list_schedules` and `next_windows` of everything, from one reading.
+
+    Raises:
+        RequestError: Resource Graph does not answer.
+    """
     estate = await read_estate(azure, clock=clock)
+    return _listed(azure, estate, None), _calendar(azure, estate, days, None)
+
+
+def _listed(azure: Azure, estate: Estate, wanted: frozenset[str] | None) -> ScheduleList:
     views = [view for view in views_of(estate) if wanted is None or view.configuration.id.subscription_id in wanted]
     return ScheduleList(
         azure.target,
@@ -99,7 +112,10 @@ async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | 
     Raises:
         UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
-    estate = await read_estate(azure, clock=clock, scope=scope or EVERYTHING)
+    return _calendar(azure, await read_estate(azure, clock=clock, scope=scope or EVERYTHING), days, scope)
+
+
+def _calendar(azure: Azure, estate: Estate, days: int, scope: Scope | None) -> Calendar:
     end = estate.now + timedelta(days=days)
     views = [view for view in views_of(estate) if view.members or scope is None]
     entries = [
