@@ -29,6 +29,7 @@ COMMANDS = {
     "schedule": "Maintenance configurations: who is hit, when, and will it work.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
+    "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "doctor": "Who am I, where, and what is missing to do the job.",
     "demo": "The whole story on a local emulator; no Azure needed.",
 }

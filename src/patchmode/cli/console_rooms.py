@@ -1,0 +1,52 @@
+"""What the web console is handed: the composition root's other half, for the one face that is not a command line.
+
+Must not: know pages. Beside `commands/console.py` nothing of `cli` knows `patchmode.console`.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from patchmode.cli import composition
+from patchmode.cli.settings import Settings
+from patchmode.console.rooms import Rooms
+from patchmode.model.plan import Plan
+from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
+from patchmode.store.run_copy import copy_journal
+from patchmode.store.run_rows import run_to_document
+from patchmode.workflow.ports import Azure
+
+
+def rooms_for(settings: Settings) -> Rooms:
+    """The rooms of one console.
+
+    Args:
+        settings: cloud and state folder are looked at.
+    """
+    clock = composition.clock()
+
+    def connect(
+        *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[Azure]:
+        return composition.connected(settings, read_only=read_only, concurrency=concurrency, remark=remark)
+
+    def keep_plan(plan: Plan) -> tuple[Path, Plan]:
+        path = composition.new_plan_path(settings, clock)
+        write_plan(plan, path)
+        return path, read_plan(path)
+
+    def copy(run: str, to: Path) -> None:
+        journal = composition.run_store(settings).open(run)
+        name = journal.run
+        journal.release()
+        copy_journal(composition.state_folder(settings) / "runs" / f"{name}.sqlite", to)
+
+    return Rooms(
+        connect=connect,
+        clock=clock,
+        runs=composition.run_store(settings),
+        keep_plan=keep_plan,
+        plan_pieces=plan_pieces,
+        run_document=run_to_document,
+        copy_journal=copy,
+    )

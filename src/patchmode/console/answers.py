@@ -1,0 +1,122 @@
+"""Answers: a page, or the one shape in which an error is told.
+
+To whoever asks for HTML an error is a page. To everybody else it is JSON, always of this shape:
+
+    {"error": {"code": "RunBusy", "message": "what was attempted and what happened", "advice": "what to do next"}}
+
+Must not: hide what an error says.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from patchmode.console.access import SAFE_METHODS
+from patchmode.console.rendering import render
+from patchmode.console.state import KEY, Console
+from patchmode.errors import (
+    EmptyScopeError,
+    ForbiddenError,
+    PatchmodeError,
+    RefusedError,
+    RequestError,
+    RunBusyError,
+    SignInError,
+    UsageError,
+)
+
+_log = logging.getLogger(__name__)
+_STATUS: tuple[tuple[type[PatchmodeError], HTTPStatus], ...] = (
+    (UsageError, HTTPStatus.BAD_REQUEST),
+    (EmptyScopeError, HTTPStatus.NOT_FOUND),
+    (RefusedError, HTTPStatus.CONFLICT),
+    (RunBusyError, HTTPStatus.CONFLICT),
+    (SignInError, HTTPStatus.BAD_GATEWAY),
+    (ForbiddenError, HTTPStatus.BAD_GATEWAY),
+    (RequestError, HTTPStatus.BAD_GATEWAY),
+)
+_ADVICE = {
+    HTTPStatus.NOT_FOUND: "Go on from one of the pages above.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Go on from one of the pages above.",
+    HTTPStatus.FORBIDDEN: "Open the address that the terminal shows.",
+}
+
+
+def page(request: web.Request, template: str, *, status: int = HTTPStatus.OK, **values: Any) -> web.Response:
+    """A page in the frame that all pages share."""
+    console = request.app[KEY]
+    loaded = console.fleet.value
+    everywhere = {
+        "here": request.path,
+        "fleet": loaded.fleet if loaded else None,
+        "loading": console.fleet,
+        "now": console.rooms.clock.now(),
+        "allow_writes": console.options.allow_writes,
+        "operation": console.operations.current,
+    }
+    text = render(console.templates, template, {**everywhere, **values})
+    return web.Response(text=text, content_type="text/html", status=status)
+
+
+def json_answer(value: Any, *, status: int = HTTPStatus.OK) -> web.Response:
+    """A JSON answer."""
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json", status=status)
+
+
+def see(location: str) -> web.Response:
+    """Go on with a GET, so that a reload never sends a form again."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
+
+
+def fault(request: web.Request, code: str, message: str, advice: str, status: int) -> web.Response:
+    """An error as a page or as JSON, whichever the request asks for."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return json_answer({"error": {"code": code, "message": message, "advice": advice}}, status=status)
+    return page(request, "fault.html", status=status, code=code, message=message, advice=advice, title=_title(status))
+
+
+def fault_of(request: web.Request, error: PatchmodeError) -> web.Response:
+    """What patchmode raised, told whole."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    code = error.code if isinstance(error, RequestError) else type(error).__name__.removesuffix("Error")
+    return fault(request, code, error.message, error.advice, status)
+
+
+def http_fault(request: web.Request, error: web.HTTPException) -> web.Response:
+    """A page that does not exist, a method that it does not take, a body that is too large."""
+    status = HTTPStatus(error.status)
+    message = error.text if error.text and not error.text.startswith(f"{error.status}:") else f"{status.phrase}."
+    return fault(request, status.name.title().replace("_", ""), message, _ADVICE.get(status, ""), status)
+
+
+def defect(request: web.Request, error: Exception) -> web.Response:
+    """What nobody foresaw; the traceback stands in the terminal."""
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    message = f"A defect of patchmode stopped this page: {type(error).__name__}."
+    advice = "Please report it, with what stands in the terminal. Runs are safe: their journals tell how far they are."
+    return fault(request, "Defect", message, advice, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def require_writes(console: Console) -> None:
+    """Refuse what changes something where the console was started for reading.
+
+    Raises:
+        RefusedError: it was.
+    """
+    if not console.options.allow_writes:
+        raise RefusedError(
+            "This console was started for reading only, so nothing can be changed here.",
+            advice="Stop it and start it again as: patchmode console --allow-writes",
+        )
+
+
+def is_safe(request: web.Request) -> bool:
+    """Whether the method cannot change anything."""
+    return request.method in SAFE_METHODS
+
+
+def _title(status: int) -> str:
+    return HTTPStatus(status).phrase

@@ -1,0 +1,166 @@
+"""The one operation of a console that writes: a plan carried out, or a run taken up, on a thread of its own.
+
+A browser that goes away, reloads or looks twice changes nothing of it.
+
+Must not: change the plan, or run twice at a time.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from patchmode.console.background import SideLoop
+from patchmode.console.rooms import OpenJournal, Rooms
+from patchmode.errors import PatchmodeError, RunBusyError
+from patchmode.model.outcome import ChangeResult, Result, RunReport
+from patchmode.model.plan import Plan
+from patchmode.workflow.applying import ApplyOptions, apply_plan, check_applicable
+from patchmode.workflow.ports import Progress
+
+_BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
+TOLD = 50
+"""So many remarks and failures are kept for who watches; the journal has all."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """One plan on its way. Fulfils `ports.Observer`; what it keeps is read by the server's thread."""
+
+    plan: Plan
+    options: ApplyOptions
+    open_journal: Callable[[], OpenJournal]
+    side: SideLoop
+    loop: asyncio.AbstractEventLoop
+    """The server's."""
+    run: str | None = None
+    """None until its journal stands."""
+    progress: Progress | None = None
+    remarks: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD))
+    failures: deque[ChangeResult] = field(default_factory=lambda: deque(maxlen=TOLD))
+    is_stopping: bool = False
+    report: RunReport | None = None
+    """Once it has ended as it should."""
+    error: PatchmodeError | None = None
+    """Why it ended otherwise."""
+    began: float = field(default_factory=time.monotonic)
+    finished_before: int | None = None
+    """What an earlier process had done, which says nothing about the pace of this one."""
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its journal stands, or it never will."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _halt: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has not come to its end."""
+        return not self.over.is_set()
+
+    def stop(self) -> None:
+        """Send nothing more and follow what is under way to its end. Safe to repeat."""
+        if not self.is_stopping and self.is_under_way:
+            self.is_stopping = True
+            self.side.call(self._halt.set)
+
+    def progressed(self, progress: Progress) -> None:
+        """Keep the tally, and the failure that moved it."""
+        if self.finished_before is None:
+            self.finished_before = finished(progress)
+        self.progress = progress
+        latest = progress.latest
+        if latest is not None and latest.result in _BAD:
+            self.failures.append(latest)
+
+    def remarked(self, text: str) -> None:
+        """Keep one line."""
+        self.remarks.append(text)
+
+    async def carry_out(self, rooms: Rooms) -> None:
+        """Connect, open the journal, apply. Runs on the operation's own thread."""
+        connection = rooms.connect(read_only=False, concurrency=self.options.concurrency, remark=self.remarked)
+        async with connection as azure:
+            check_applicable(self.plan, azure)
+            journal = self.open_journal()
+            self.run = journal.run
+            self.loop.call_soon_threadsafe(self.begun.set)
+            self.report = await apply_plan(
+                journal, azure, self.options, clock=rooms.clock, observer=self, stop=self._halt
+            )
+
+
+class Operations:
+    """At most one operation at a time; the latest one is kept.
+
+    Args:
+        rooms: what it reaches the world through.
+        ended: called whenever one has come to its end.
+    """
+
+    def __init__(self, rooms: Rooms, *, ended: Callable[[], None]) -> None:
+        self._rooms = rooms
+        self._ended = ended
+        self._task: asyncio.Task[None] | None = None
+        self.current: Operation | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an operation is under way."""
+        return self.current is not None and self.current.is_under_way
+
+    def under_way(self, run: str) -> Operation | None:
+        """The operation that carries this run out now; None: none here does."""
+        current = self.current
+        return current if current is not None and current.is_under_way and current.run == run else None
+
+    async def start(self, plan: Plan, options: ApplyOptions, open_journal: Callable[[], OpenJournal]) -> str:
+        """Begin to carry a plan out.
+
+        Args:
+            plan: what the journal holds.
+            options: concurrency, failure budget, patience.
+            open_journal: begins or reopens the run, on the operation's own thread.
+
+        Returns:
+            The run's id, once its journal stands.
+
+        Raises:
+            RunBusyError: this console carries another plan out. PatchmodeError: it could not begin; nothing was sent.
+        """
+        if self.current is not None and self.is_busy:
+            raise RunBusyError(
+                f"This console is carrying out run {self.current.run or '(about to begin)'}; one at a time.",
+                advice="Watch it under Runs, or stop it there. Your plan is kept.",
+            )
+        operation = Operation(plan, options, open_journal, SideLoop("console-run"), asyncio.get_running_loop())
+        self.current = operation
+        self._task = asyncio.create_task(self._follow(operation))
+        await operation.begun.wait()
+        if operation.run is None:
+            assert operation.error is not None  # noqa: S101 - `_follow` keeps why, for the type checker
+            raise operation.error
+        return operation.run
+
+    async def _follow(self, operation: Operation) -> None:
+        try:
+            await operation.side.run(operation.carry_out(self._rooms))
+        except PatchmodeError as error:
+            operation.error = error
+        except Exception as error:  # noqa: BLE001 - whoever waits for its end must hear of it
+            _log.exception("carrying out run %s failed", operation.run)
+            message = f"A defect of patchmode stopped the run: {type(error).__name__}: {error}"
+            advice = "Its journal tells how far each change has come; take it up again. Please report this."
+            operation.error = PatchmodeError(message, advice=advice)
+        finally:
+            operation.side.stop()
+            operation.over.set()
+            operation.begun.set()
+        if operation.run is not None:
+            self._ended()
+
+
+def finished(progress: Progress) -> int:
+    """How many changes have come to an end."""
+    return progress.done + progress.failed + progress.unknown + progress.stale + progress.not_sent

@@ -1,0 +1,124 @@
+"""Runs as their journals tell them: the list, one report, and what was done to one machine.
+
+A journal is opened, read and put away on one thread, beside the server.
+
+Must not: write to a journal.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from patchmode.console.rooms import Rooms
+from patchmode.errors import PatchmodeError
+from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
+from patchmode.model.plan import Plan
+from patchmode.reports.plan_text import LeafChange, leaf_changes
+from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.runs import report_of, result_of
+from patchmode.workflow.then_attaching import is_over
+
+LOOKED_AT = 50
+"""The newest runs that a machine's history comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One run."""
+
+    report: RunReport
+    plan: Plan
+    left: int
+    """Changes and schedules that have not ended: what taking the run up has to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one run did to one machine."""
+
+    run: str
+    created_at: datetime | None
+    result: Result
+    error: str
+    leaves: Sequence[LeafChange]
+    rollback_of: str | None
+    is_verified: bool | None
+
+
+class PastRuns:
+    """The runs of the state folder."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._known: dict[str, tuple[str, Mapping[str, Done]]] = {}
+        """Run → (state and number of ended changes, machine in lower case → what was done)."""
+
+    async def list(self) -> Sequence[RunSummary]:
+        """Every run, the newest first."""
+        return await asyncio.to_thread(lambda: tuple(self._rooms.runs.list())[::-1])
+
+    async def read(self, run: str) -> RunPage:
+        """One run in full.
+
+        Raises:
+            UsageError: there is none. RefusedError, StorageError: it cannot be read.
+        """
+        return await asyncio.to_thread(self._read, run)
+
+    async def history(self, machine_id: str) -> Sequence[Done]:
+        """What was done to a machine, the newest first; a run that cannot be read is left out, the list names it."""
+        return await asyncio.to_thread(self._history, machine_id.casefold())
+
+    def _read(self, run: str) -> RunPage:
+        journal = self._rooms.runs.open(run)
+        try:
+            left = sum(map(is_left, journal.entries())) + sum(not is_over(one) for one in journal.attachments())
+            return RunPage(report_of(journal), journal.plan, left)
+        finally:
+            journal.release()
+
+    def _history(self, key: str) -> Sequence[Done]:
+        found = []
+        for summary in tuple(self._rooms.runs.list())[: -LOOKED_AT - 1 : -1]:
+            done = self._of(summary).get(key)
+            if done is not None:
+                found.append(done)
+        return found
+
+    def _of(self, summary: RunSummary) -> Mapping[str, Done]:
+        mark = f"{summary.state} {summary.ended} {summary.touched}"
+        known = self._known.get(summary.run)
+        if known is not None and known[0] == mark:
+            return known[1]
+        try:
+            journal = self._rooms.runs.open(summary.run)
+        except PatchmodeError:
+            return {}
+        try:
+            done = {str(one.change.id).casefold(): _done(one, summary) for one in journal.entries()}
+        except PatchmodeError:
+            return {}
+        finally:
+            journal.release()
+        self._known[summary.run] = mark, done
+        return done
+
+
+def is_left(entry: JournalEntry) -> bool:
+    """Whether taking the run up does something about a change: it has not ended, or ended without being sent."""
+    return entry.step is not Step.ENDED or entry.result is None or entry.result.result is Result.NOT_SENT
+
+
+def _done(entry: JournalEntry, summary: RunSummary) -> Done:
+    result: ChangeResult = result_of(entry)
+    seen = result.verification
+    return Done(
+        run=summary.run,
+        created_at=summary.created_at,
+        result=result.result,
+        error=result.error.message if result.error else "",
+        leaves=leaf_changes(entry.change),
+        rollback_of=summary.rollback_of,
+        is_verified=None if seen is None else seen.verified,
+    )

@@ -1,0 +1,83 @@
+"""Pages from templates. Every value is escaped: names and tags come from Azure, where anybody may have written them.
+
+Must not: mark anything as safe HTML; nothing in this package does.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from patchmode.console import words
+from patchmode.reports.diagnosis import identity
+from patchmode.reports.headings import plural
+from patchmode.reports.paint import printable
+from patchmode.version import __version__
+
+
+def make_environment() -> Environment:
+    """The templates with their filters; a name that is missing is an error, not an empty text."""
+    made = Environment(
+        loader=PackageLoader("patchmode.console"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "number": lambda value: f"{value:,}",
+        "utc": utc_text,
+        "iso": lambda moment: moment.astimezone(UTC).isoformat(timespec="seconds"),
+        "local": local_text,
+        "day": lambda moment: f"{moment:%a %d %b %Y}",
+        "ago": ago_text,
+        "plural": plural,
+        "printable": printable,
+        "identity": identity,
+        "share": share,
+        "sentence": sentence,
+    }
+    made.globals |= {"words": words, "version": __version__, "min": min, "max": max}
+    return made
+
+
+def render(environment: Environment, template: str, values: Mapping[str, Any]) -> str:
+    """A template with its values, as HTML."""
+    return environment.get_template(template).render(values)
+
+
+def utc_text(moment: datetime) -> str:
+    """`2026-11-28 03:12:05Z`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def local_text(moment: datetime | str | None) -> str:
+    """`Sat 2026-11-28 22:00`, in the moment's own zone; empty where there is none."""
+    if moment is None:
+        return ""
+    told = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{told:%a %Y-%m-%d %H:%M}"
+
+
+def ago_text(span: timedelta) -> str:
+    """How long ago, in the largest unit that tells enough: `12 s`, `4 min`, `3 h`, `2 d`."""
+    seconds = max(0, int(span.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (size == 60 and seconds >= size):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def sentence(text: str) -> str:
+    """A text as a sentence: reasons are half sentences, ready to follow a comma."""
+    told = printable(text)
+    return told[:1].upper() + told[1:] + ("" if told.endswith((".", "!", "?")) else ".")
+
+
+def share(part: int, whole: int, of: int = 100) -> float:
+    """A part as so many of `of`; something that is there is never drawn as nothing."""
+    if not whole or not part:
+        return 0
+    return max(round(of * part / whole, 2), 1)

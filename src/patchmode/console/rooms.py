@@ -1,0 +1,79 @@
+"""What the console is handed by whoever starts it: connections, the runs on disk, and how a document is written.
+
+Must not: contain behaviour. `cli/console_rooms.py` fulfils this.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from patchmode.model.outcome import RunReport, RunSummary
+from patchmode.model.plan import Plan
+from patchmode.model.scope import Scope
+from patchmode.model.target import Target
+from patchmode.workflow.ports import Azure, Clock, RunJournal
+
+
+class OpenJournal(RunJournal, Protocol):
+    """A journal that can be put away without a word on the run's state."""
+
+    def release(self) -> None:
+        """Close it. Safe to repeat."""
+        ...
+
+
+class Runs(Protocol):
+    """The runs of the state folder; a journal must be opened, used and released on one thread."""
+
+    def create(self, plan: Plan) -> OpenJournal:
+        """Begin a run of a plan; raises as `RunStore.create`."""
+        ...
+
+    def open(self, run: str = ..., *, for_writing: bool = False, plan: Plan | None = None) -> OpenJournal:
+        """Open a run's journal; raises as `RunStore.open`."""
+        ...
+
+    def list(self) -> Sequence[RunSummary]:
+        """Every run, oldest first."""
+        ...
+
+
+class Connect(Protocol):
+    """Opens a signed-in connection."""
+
+    def __call__(
+        self, *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[Azure]:
+        """A connection; closed at the end of the block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything that the console reaches the world through."""
+
+    connect: Connect
+    clock: Clock
+    runs: Runs
+    keep_plan: Callable[[Plan], tuple[Path, Plan]]
+    """Writes a plan file into the state folder and reads it back: what is applied stands in that file."""
+    plan_pieces: Callable[[Plan], Iterable[bytes]]
+    """A plan file's content."""
+    run_document: Callable[[RunReport, Target], Any]
+    """`patchmode/run/v1`."""
+    copy_journal: Callable[[str, Path], None]
+    """Puts a consistent copy of a run's journal, also of one that is under way, at a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """How the console was started."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free one."""
+    allow_writes: bool = False
+    scope: Scope = field(default_factory=lambda: Scope(everything=True))
+    """The machines that are shown."""

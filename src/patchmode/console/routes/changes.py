@@ -1,0 +1,186 @@
+"""Change update settings: choose machines, choose settings, see the exact diff, type the count.
+
+Must not: carry out a plan that nobody has seen; the number that is typed stands on the plan's own page.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from patchmode.console.answers import page, require_writes, see
+from patchmode.console.changes import Draft
+from patchmode.console.fleet_query import parse_query
+from patchmode.console.plan_pages import is_count, make_page, touched
+from patchmode.console.state import KEY, Console
+from patchmode.errors import RefusedError, UsageError
+from patchmode.model.patch_settings import Orchestration, RebootSetting
+from patchmode.model.plan import Plan, WantedSettings
+from patchmode.workflow.applying import ApplyOptions, MaxFailures
+
+SETTABLE = (
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES,
+    Orchestration.AZURE_MANAGED,
+    Orchestration.AUTOMATIC_BY_OS,
+    Orchestration.MANUAL,
+    Orchestration.IMAGE_DEFAULT,
+)
+REBOOTS = (RebootSetting.IF_REQUIRED, RebootSetting.NEVER, RebootSetting.ALWAYS)
+_ASSESSMENT = {"on": True, "off": False}
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """The routes of this room."""
+    router.add_post("/changes", choose)
+    router.add_get("/changes/{id}", show)
+    router.add_get("/changes/{id}/settings", settings)
+    router.add_post("/changes/{id}/plan", plan)
+    router.add_get("/changes/{id}/plan.json", download)
+    router.add_post("/changes/{id}/apply", apply)
+
+
+async def choose(request: web.Request) -> web.StreamResponse:
+    """Take the machines that were ticked, or all that the filters found."""
+    console = request.app[KEY]
+    form = await request.post()
+    if form.get("take") == "all":
+        loaded = console.fleet.value
+        if loaded is None:
+            raise RefusedError("The fleet has not been read yet.", advice="Wait until the page shows it.")
+        pairs = parse_qsl(str(form.get("query", "")).removeprefix("?"))
+        machines = [row.id for row in loaded.orders.found(parse_query(pairs))]
+    else:
+        machines = [str(value) for value in form.getall("id", [])]
+    return see(f"/changes/{console.changes.choose(machines).id}")
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """The step that the change has come to."""
+    console, draft = _draft(request)
+    if draft.run is not None:
+        return see(f"/runs/{draft.run}")
+    if draft.planning is None:
+        return _settings_page(request, draft)
+    if draft.planning.is_busy:
+        return page(request, "planning.html", draft=draft)
+    if draft.planning.error is not None:
+        return page(request, "planning.html", draft=draft, failure=draft.planning.error)
+    return _plan_page(request, console, draft)
+
+
+async def settings(request: web.Request) -> web.StreamResponse:
+    """Choose other settings for the same machines."""
+    _, draft = _draft(request)
+    return see(f"/changes/{draft.id}") if draft.rollback_of or draft.run else _settings_page(request, draft)
+
+
+async def plan(request: web.Request) -> web.StreamResponse:
+    """Plan the settings that were chosen; reading is enough for that."""
+    console, draft = _draft(request)
+    if draft.run is None and not draft.rollback_of:
+        console.changes.plan(draft, wanted_from({name: str(value) for name, value in (await request.post()).items()}))
+    return see(f"/changes/{draft.id}")
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    """The plan file, to be kept, reviewed by somebody else, or carried out by the command line."""
+    console, draft = _draft(request)
+    found = _planned(draft)
+    answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="plan.json"'})
+    answer.content_type = "application/json"
+    await answer.prepare(request)
+    for piece in console.rooms.plan_pieces(found):
+        await answer.write(piece)
+    await answer.write_eof()
+    return answer
+
+
+async def apply(request: web.Request) -> web.StreamResponse:
+    """Write the plan file and carry it out, once the number of machines was typed."""
+    console, draft = _draft(request)
+    require_writes(console)
+    if draft.run is not None:
+        # The second tab, or a second click: there is one run of this plan.
+        return see(f"/runs/{draft.run}")
+    found = _planned(draft)
+    form = await request.post()
+    typed = str(form.get("count", "")).strip()
+    if not is_count(typed, found):
+        return _plan_page(request, console, draft, typed=typed)
+    options = _options(str(form.get("max_failures", "")).strip())
+    _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
+    draft.run = await console.operations.start(kept, options, lambda: console.rooms.runs.create(kept))
+    return see(f"/runs/{draft.run}")
+
+
+def wanted_from(form: Mapping[str, str]) -> WantedSettings:
+    """The wanted settings of the form; what is left alone there is left alone.
+
+    Raises:
+        UsageError: nothing is wanted, or a value is none that the form offers.
+    """
+    orchestration, assessment, reboot = (form.get(name, "") for name in ("orchestration", "assessment", "reboot"))
+    try:
+        wanted = WantedSettings(
+            orchestration=Orchestration(orchestration) if orchestration else None,
+            periodic_assessment=_ASSESSMENT[assessment] if assessment else None,
+            reboot=RebootSetting(reboot) if reboot else None,
+            hotpatch_off=form.get("hotpatch") == "off",
+            include_scale_set_members=form.get("scale_sets") == "yes",
+        )
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"{error.args[0]!r} is none of the settings.", advice="Choose from the form.") from error
+    if wanted.orchestration is not None and wanted.orchestration not in SETTABLE:
+        raise UsageError(f"{wanted.orchestration.portal_name} cannot be set.", advice="Choose from the form.")
+    if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
+        raise UsageError("No setting was chosen.", advice="Choose at least one that is to change.")
+    return wanted
+
+
+def _options(max_failures: str) -> ApplyOptions:
+    return ApplyOptions(max_failures=MaxFailures.parse(max_failures) if max_failures else None)
+
+
+def _draft(request: web.Request) -> tuple[Console, Draft]:
+    console = request.app[KEY]
+    return console, console.changes.get(request.match_info["id"])
+
+
+def _planned(draft: Draft) -> Plan:
+    if draft.plan is None:
+        raise RefusedError("This change has no plan yet.", advice="Wait until its page shows one.")
+    return draft.plan
+
+
+def _settings_page(request: web.Request, draft: Draft) -> web.Response:
+    loaded = request.app[KEY].fleet.value
+    known = [loaded.fleet.row(one) for one in draft.machines] if loaded else []
+    return page(
+        request,
+        "settings.html",
+        draft=draft,
+        settable=SETTABLE,
+        reboots=REBOOTS,
+        rows=[row for row in known if row is not None],
+        wanted=draft.wanted or WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES),
+    )
+
+
+def _plan_page(request: web.Request, console: Console, draft: Draft, *, typed: str | None = None) -> web.Response:
+    found = _planned(draft)
+    wrong = None
+    if typed is not None:
+        told = f"You typed {typed}" if re.fullmatch(r"[\d, ]{1,12}", typed) else "That is not the number"
+        wrong = f"{told}; this plan touches {touched(found):,}. Nothing was sent."
+    return page(
+        request,
+        "plan.html",
+        status=200 if wrong is None else 422,
+        draft=draft,
+        laid_out=make_page(found),
+        plan=found,
+        wrong=wrong,
+        busy=console.operations.current if console.operations.is_busy else None,
+    )

@@ -1,0 +1,86 @@
+"""The fleet: totals that filter, the table, its export, and reading it anew.
+
+Must not: filter by itself; `fleet_query` does.
+"""
+
+import io
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from patchmode.console.answers import page, see
+from patchmode.console.fleet import Row, export_row
+from patchmode.console.fleet_query import PAGE_SIZES, Query, parse_query
+from patchmode.console.state import KEY, LoadedFleet
+from patchmode.errors import RefusedError
+from patchmode.reports.audit_document import CSV_COLUMNS
+from patchmode.reports.machine_formats import write_csv
+
+_AT_ONCE = 500
+"""Rows of an export that are written between two turns of the loop."""
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """The routes of this room."""
+    router.add_get("/", show)
+    router.add_get("/fleet.csv", export_csv)
+    router.add_get("/fleet-ids.txt", export_ids)
+    router.add_post("/refresh", refresh)
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """The fleet; while it is read for the first time, how far that is."""
+    loaded = request.app[KEY].fleet.value
+    if loaded is None:
+        return page(request, "loading.html", what="the fleet", failure=request.app[KEY].fleet.error)
+    query = parse_query(request.query.items())
+    shown = loaded.orders.show(query)
+    return page(request, "fleet.html", query=query, shown=shown, choices=loaded.choices, sizes=PAGE_SIZES)
+
+
+async def refresh(request: web.Request) -> web.StreamResponse:
+    """Read the fleet anew; what is there stays until that is done."""
+    console = request.app[KEY]
+    console.fleet.refresh()
+    form = await request.post()
+    back = str(form.get("back", "/"))
+    return see(back if back.startswith("/?") else "/")
+
+
+async def export_csv(request: web.Request) -> web.StreamResponse:
+    """Every machine that the filters let through, as `patchmode audit -o csv` writes it."""
+    loaded, query = _asked(request)
+    rows = loaded.orders.found(query)
+    return await _download(request, "fleet.csv", "text/csv", _csv_pieces(rows))
+
+
+async def export_ids(request: web.Request) -> web.StreamResponse:
+    """Their resource ids, one a line, for `--ids-file`."""
+    loaded, query = _asked(request)
+    rows = loaded.orders.found(query)
+    return await _download(request, "fleet-ids.txt", "text/plain", (f"{row.id}\n" for row in rows))
+
+
+def _asked(request: web.Request) -> tuple[LoadedFleet, Query]:
+    loaded = request.app[KEY].fleet.value
+    if loaded is None:
+        raise RefusedError("The fleet has not been read yet.", advice="Wait until the page shows it.")
+    return loaded, parse_query(request.query.items())
+
+
+def _csv_pieces(rows: list[Row]) -> Iterator[str]:
+    for begin in range(0, max(len(rows), 1), _AT_ONCE):
+        stream = io.StringIO(newline="")
+        write_csv(map(export_row, rows[begin : begin + _AT_ONCE]), CSV_COLUMNS, stream)
+        # Only the first piece keeps the heading.
+        yield stream.getvalue() if not begin else stream.getvalue().partition("\n")[2]
+
+
+async def _download(request: web.Request, name: str, kind: str, pieces: Iterator[str]) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    answer.content_type, answer.charset = kind, "utf-8"
+    await answer.prepare(request)
+    for piece in pieces:
+        await answer.write(piece.encode())
+    await answer.write_eof()
+    return answer

@@ -1,0 +1,180 @@
+"""Runs: the list, one run while it goes and after it, taking it up, verifying it again, and the way back.
+
+Must not: send anything that a run's plan does not hold.
+"""
+
+import asyncio
+import json
+import tempfile
+from http import HTTPStatus
+from pathlib import Path
+
+from aiohttp import web
+
+from patchmode.console.answers import page, require_writes, see
+from patchmode.console.run_pages import RunView, live_values, view_of
+from patchmode.console.state import KEY, Console
+from patchmode.errors import RefusedError, UsageError
+from patchmode.model.outcome import Verification
+from patchmode.reports.machine_formats import indented
+from patchmode.workflow.applying import ApplyOptions, check_applicable
+from patchmode.workflow.ports import Azure
+from patchmode.workflow.verifying import verify_run
+
+TICK_S = 0.4
+"""How often the tally is told at most."""
+HEARTBEAT_S = 15.0
+"""After so long in silence a comment is sent, so that a connection that died is noticed."""
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """The routes of this room."""
+    router.add_get("/runs", show_all)
+    router.add_get("/runs/{run}", show)
+    router.add_get("/runs/{run}/events", events)
+    router.add_get("/runs/{run}/plan.json", download_plan)
+    router.add_get("/runs/{run}/report.json", download_report)
+    router.add_get("/runs/{run}/journal.sqlite", download_journal)
+    router.add_post("/runs/{run}/stop", stop)
+    router.add_post("/runs/{run}/resume", resume)
+    router.add_post("/runs/{run}/verify", verify)
+    router.add_post("/runs/{run}/rollback", roll_back)
+
+
+async def show_all(request: web.Request) -> web.StreamResponse:
+    """Every run in the state folder, the newest first."""
+    return page(request, "runs.html", runs=await request.app[KEY].past_runs.list())
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """One run: live where this console carries it out, else as its journal tells it."""
+    console, run = _named(request)
+    operation = console.operations.under_way(run)
+    if operation is not None:
+        return page(request, "run_live.html", run=run, live=live_values(operation), operation_plan=operation.plan)
+    found = await console.past_runs.read(run)
+    if found.report.run != run:
+        return see(f"/runs/{found.report.run}")
+    current = console.operations.current
+    failure = current.error if current is not None and current.run == run else None
+    return page(request, "run.html", view=view_of(found), failure=failure, verified=None)
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """The tally as server-sent events, from now on: whoever comes late or again misses nothing that counts."""
+    console, run = _named(request)
+    answer = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
+    answer.content_type, answer.charset = "text/event-stream", "utf-8"
+    await answer.prepare(request)
+    operation = console.operations.under_way(run)
+    told, silent = "", 0.0
+    while operation is not None and operation.is_under_way:
+        text = json.dumps(live_values(operation))
+        if text != told:
+            await answer.write(f"event: progress\ndata: {text}\n\n".encode())
+            told, silent = text, 0.0
+        elif silent >= HEARTBEAT_S:
+            await answer.write(b": still here\n\n")
+            silent = 0.0
+        silent += TICK_S
+        try:
+            await asyncio.wait_for(operation.over.wait(), TICK_S)
+        except TimeoutError:
+            continue
+    await answer.write(b"event: over\ndata: {}\n\n")
+    return answer
+
+
+async def stop(request: web.Request) -> web.StreamResponse:
+    """Send nothing more; what is under way is followed to its end."""
+    console, run = _named(request)
+    require_writes(console)
+    operation = console.operations.under_way(run)
+    if operation is not None:
+        operation.stop()
+    return see(f"/runs/{run}")
+
+
+async def resume(request: web.Request) -> web.StreamResponse:
+    """Take an interrupted run up; what is done stays done. Its plan was confirmed when it began."""
+    console, run = _named(request)
+    require_writes(console)
+    if console.operations.under_way(run) is not None:
+        return see(f"/runs/{run}")
+    found = await console.past_runs.read(run)
+    if not found.left:
+        raise RefusedError("Everything of this run has ended.", advice="Make a new plan for what is still to do.")
+    plan, name = found.plan, found.report.run
+    await console.operations.start(
+        plan, ApplyOptions(), lambda: console.rooms.runs.open(name, for_writing=True, plan=plan)
+    )
+    return see(f"/runs/{name}")
+
+
+async def verify(request: web.Request) -> web.StreamResponse:
+    """Read the machines again from their providers and compare; written down where this console may write."""
+    console, run = _named(request)
+    record = console.options.allow_writes
+
+    async def work(azure: Azure) -> tuple[Verification, ...]:
+        journal = console.rooms.runs.open(run, for_writing=record)
+        try:
+            check_applicable(journal.plan, azure)
+            return await verify_run(azure, journal, record=record)
+        finally:
+            journal.release()
+
+    found = await console.quick.run(work)
+    view: RunView = view_of(await console.past_runs.read(run))
+    return page(request, "run.html", view=view, failure=None, verified=found)
+
+
+async def roll_back(request: web.Request) -> web.StreamResponse:
+    """Plan the way back; it is looked at, confirmed and carried out like any other plan."""
+    console, run = _named(request)
+    require_writes(console)
+    form = await request.post()
+    draft = console.changes.plan_rollback(run, allow_azure_managed=form.get("allow_azure_managed") == "yes")
+    return see(f"/changes/{draft.id}")
+
+
+async def download_plan(request: web.Request) -> web.StreamResponse:
+    """The plan that the run carries out."""
+    console, run = _named(request)
+    found = await console.past_runs.read(run)
+    body = await asyncio.to_thread(lambda: b"".join(console.rooms.plan_pieces(found.plan)))
+    return _attached(body, f"{run}-plan.json")
+
+
+async def download_report(request: web.Request) -> web.StreamResponse:
+    """`patchmode/run/v1`, as `runs show -o json` prints it."""
+    console, run = _named(request)
+    found = await console.past_runs.read(run)
+    document = console.rooms.run_document(found.report, found.plan.target)
+    text = await asyncio.to_thread(lambda: "".join(indented(document)))
+    return _attached(f"{text}\n".encode(), f"{run}-report.json")
+
+
+async def download_journal(request: web.Request) -> web.StreamResponse:
+    """The journal as it stands now, as one SQLite file."""
+    console, run = _named(request)
+
+    def copied() -> bytes:
+        with tempfile.TemporaryDirectory(prefix="patchmode-console-") as folder:
+            copy = Path(folder) / "journal.sqlite"
+            console.rooms.copy_journal(run, copy)
+            return copy.read_bytes()
+
+    return _attached(await asyncio.to_thread(copied), f"{run}-journal.sqlite", kind="application/vnd.sqlite3")
+
+
+def _attached(body: bytes, name: str, kind: str = "application/json") -> web.Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=body, content_type=kind, headers=headers, status=HTTPStatus.OK)
+
+
+def _named(request: web.Request) -> tuple[Console, str]:
+    run = request.match_info["run"]
+    if not run.replace("-", "").isalnum():
+        raise UsageError("That is no run's id.", advice="Choose one under Runs.")
+    return request.app[KEY], run

@@ -1,0 +1,123 @@
+"""A run as its page shows it: the tally while it goes, what did not end as planned first once it is over.
+
+Must not: call a change done that is not known to be.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from patchmode.console.operation import Operation, finished
+from patchmode.console.past_runs import RunPage
+from patchmode.model.outcome import ChangeResult, Result, Verification
+from patchmode.reports.headings import short
+from patchmode.reports.paint import printable
+from patchmode.workflow.ports import Progress
+
+SECONDS_BEFORE_RATE = 2.0
+SHOWN = 200
+"""So many machines of one kind are listed; the report holds all."""
+_BAD_ORDER = (Result.FAILED, Result.UNKNOWN, Result.STALE, Result.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run, laid out."""
+
+    page: RunPage
+    troubles: Sequence[tuple[Result, Sequence[ChangeResult]]]
+    """By result, the worst first; only those that there are."""
+    mismatches: Sequence[Verification]
+    applied: Sequence[ChangeResult]
+    aside: Mapping[str, int]
+    """What the plan leaves aside, in words → machines."""
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether taking it up would do something."""
+        return self.page.report.state != "running" and self.page.left > 0
+
+    @property
+    def may_roll_back(self) -> bool:
+        """Whether there is anything that may be undone."""
+        counts = self.page.report.counts
+        has_attached = any(one.is_fine for one in self.page.report.attachments)
+        return self.page.report.state != "running" and bool(counts.applied or counts.unknown or has_attached)
+
+
+def view_of(found: RunPage) -> RunView:
+    """Lay a run out."""
+    results = found.report.results
+    by_result = {result: [one for one in results if one.result is result] for result in _BAD_ORDER}
+    seen = [one.verification for one in results if one.verification is not None]
+    counts = found.report.counts
+    return RunView(
+        page=found,
+        troubles=[(result, entries) for result, entries in by_result.items() if entries],
+        mismatches=[one for one in seen if not one.verified],
+        applied=[one for one in results if one.result is Result.APPLIED],
+        aside={
+            name: count
+            for name, count in (
+                ("already as wanted", counts.unchanged),
+                ("left alone", counts.skipped),
+                ("not readable", counts.unreadable),
+            )
+            if count
+        },
+    )
+
+
+def live_values(operation: Operation) -> dict[str, Any]:
+    """What the page of a run under way shows, as JSON values."""
+    progress = operation.progress or _untouched(len(operation.plan.changes))
+    ended = finished(progress)
+    return {
+        "state": "stopping" if operation.is_stopping else "running",
+        "total": progress.total,
+        "finished": ended,
+        "applied": progress.done,
+        "failed": progress.failed,
+        "unknown": progress.unknown,
+        "stale": progress.stale,
+        "notSent": progress.not_sent,
+        "waiting": progress.waiting,
+        "notStarted": progress.not_started,
+        "attached": progress.attached,
+        "toAttach": progress.to_attach,
+        "pace": _pace(operation, ended, progress),
+        "remarks": [printable(text) for text in operation.remarks][::-1],
+        "failures": [_failure(one) for one in operation.failures][::-1],
+    }
+
+
+def _untouched(total: int) -> Progress:
+    return Progress(total=total, not_started=total)
+
+
+def _pace(operation: Operation, ended: int, progress: Progress) -> str:
+    elapsed_s = time.monotonic() - operation.began
+    done = ended - (operation.finished_before or 0)
+    told = f"{_span(elapsed_s)} so far"
+    if elapsed_s < SECONDS_BEFORE_RATE or not done:
+        return told
+    rate = done / elapsed_s
+    left = progress.total - ended
+    return f"{told}, {rate:.1f} machines/s" + (f", about {_span(left / rate)} left" if left else "")
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _failure(result: ChangeResult) -> dict[str, str]:
+    error = result.error
+    return {
+        "id": str(result.id),
+        "name": printable(short(result.id)),
+        "result": result.result.value,
+        "message": printable(error.message) if error else "",
+        "advice": printable(error.advice) if error else "",
+    }

@@ -1,0 +1,181 @@
+"""The server: every request passes the same guards, every answer carries the same headers.
+
+Must not: know the pages beyond their routes.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from importlib.resources import files
+
+from aiohttp import web
+
+from patchmode.console import access
+from patchmode.console.answers import defect, fault, fault_of, http_fault
+from patchmode.console.rooms import ConsoleOptions, Rooms
+from patchmode.console.routes import changes, fleet, machine, runs, schedules
+from patchmode.console.state import KEY, Console, make_console
+from patchmode.errors import PatchmodeError, UsageError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LARGEST_FORM = 1024 * 1024
+"""Bytes; the largest form of ours holds the ids of one page of machines."""
+_ASSETS = {
+    "console.css": "text/css",
+    "console.js": "text/javascript",
+    "htmx.min.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_GO_ON = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>patchmode</title><link rel="icon" href="/assets/icon.svg">
+<meta http-equiv="refresh" content="0; url=/"></head>
+<body><p><a href="/">Go on to the console</a></p></body></html>
+"""
+
+
+class ConsoleServer:
+    """A console that listens.
+
+    Args:
+        rooms: what it reaches the world through.
+        options: how it was started.
+    """
+
+    def __init__(self, rooms: Rooms, options: ConsoleOptions) -> None:
+        self.console = make_console(rooms, options)
+        self._runner = web.AppRunner(make_app(self.console), access_log=None, shutdown_timeout=1.0)
+        self.port = 0
+
+    async def start(self) -> str:
+        """Listen, and begin to read the fleet.
+
+        Returns:
+            The URL that lets a browser in; whoever has it may do what this console may do.
+
+        Raises:
+            UsageError: the address or the port cannot be listened on.
+        """
+        options = self.console.options
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, options.host, options.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            reason = error.strerror or str(error)
+            raise UsageError(
+                f"The console cannot listen on {options.host} port {options.port}: {reason}.",
+                advice="Leave --port out to take any free one, or name another.",
+            ) from error
+        self.port = self._runner.addresses[0][1]
+        names = (socket.gethostname(), socket.getfqdn()) if not access.is_loopback(options.host) else ()
+        self.console.hosts = access.allowed_hosts(options.host, self.port, names)
+        self.console.cookie = access.cookie_name(self.port)
+        self.console.fleet.refresh()
+        return f"http://{_shown(options.host)}:{self.port}/enter?token={self.console.session.token}"
+
+    async def stop(self, *, remark: Callable[[str], None]) -> None:
+        """Let a run that is under way follow its changes to their end, then stop listening."""
+        current = self.console.operations.current
+        if current is not None and current.is_under_way:
+            remark(f"Run {current.run or ''} is under way: it sends nothing more and is followed to its end.")
+            current.stop()
+            await current.over.wait()
+        await self._runner.cleanup()
+        await self.console.close()
+
+
+def make_app(console: Console) -> web.Application:
+    """The application, without a socket."""
+    app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_FORM)
+    app[KEY] = console
+    app.on_response_prepare.append(_add_headers)
+    app.router.add_get("/enter", _enter)
+    app.router.add_get("/assets/{name}", _asset)
+    for room in (fleet, machine, changes, runs, schedules):
+        room.add_routes(app.router)
+    return app
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in access.HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    refused = _refusal(request)
+    if refused is not None:
+        return refused
+    try:
+        return await handler(request)
+    except PatchmodeError as error:
+        return fault_of(request, error)
+    except web.HTTPException as error:
+        return http_fault(request, error)
+    except (asyncio.CancelledError, ConnectionResetError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a page must say that it failed, and how to go on
+        return defect(request, error)
+
+
+def _refusal(request: web.Request) -> web.Response | None:
+    """Why a request is not looked at; None: it is."""
+    console = request.app[KEY]
+    host = request.headers.get("Host", "")
+    if not access.is_host_allowed(host, console.hosts, any_address=_is_any(console.options.host)):
+        # Somebody made another name point here; whatever they show must not look like this console.
+        return web.Response(status=HTTPStatus.MISDIRECTED_REQUEST, text="This is not the host that was asked for.\n")
+    if request.path == "/enter":
+        # It may be opened from anywhere, a web terminal for one: the token in it is the proof.
+        return None
+    if access.is_from_elsewhere(request.method, request.headers, origin=f"http://{host}"):
+        return web.Response(status=HTTPStatus.FORBIDDEN, text="Another site sent this request, so it was refused.\n")
+    if not console.session.takes_cookie(request.cookies.get(console.cookie, "")):
+        return _without_session(request)
+    return None
+
+
+def _without_session(request: web.Request) -> web.Response:
+    """Nothing of the fleet is shown before the cookie is there, the frame of the pages included."""
+    message = "This browser has not opened the console's address yet, or the console was started anew."
+    advice = "Open the address that the terminal shows; it holds the token."
+    if "text/html" in request.headers.get("Accept", ""):
+        return web.Response(status=HTTPStatus.UNAUTHORIZED, text=f"{message}\n{advice}\n")
+    return fault(request, "NoSession", message, advice, HTTPStatus.UNAUTHORIZED)
+
+
+async def _enter(request: web.Request) -> web.StreamResponse:
+    """Exchange the token for the cookie, and take it out of the address."""
+    console = request.app[KEY]
+    if not console.session.takes_token(request.query.get("token", "")):
+        return web.Response(
+            status=HTTPStatus.FORBIDDEN,
+            text="The token in this address is not this console's.\nOpen the address that the terminal shows.\n",
+        )
+    # Not a redirect: where another site led here, such as a web terminal, a browser would not send a Strict cookie on.
+    answer = web.Response(text=_GO_ON, content_type="text/html")
+    answer.set_cookie(console.cookie, console.session.cookie, httponly=True, samesite="Strict", path="/")
+    return answer
+
+
+async def _asset(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["name"]
+    if name not in _ASSETS:
+        raise web.HTTPNotFound(text=f"There is no asset {name!r}.")
+    body = (files("patchmode.console") / "assets" / name).read_bytes()
+    return web.Response(body=body, content_type=_ASSETS[name], charset="utf-8")
+
+
+def _is_any(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
+
+
+def _shown(host: str) -> str:
+    if _is_any(host):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

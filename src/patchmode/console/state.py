@@ -1,0 +1,95 @@
+"""What one console holds while it runs.
+
+Must not: be shared between servers.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from patchmode.console.access import Session
+from patchmode.console.background import Loading, Reader
+from patchmode.console.changes import Changes
+from patchmode.console.fleet import Fleet, make_fleet
+from patchmode.console.fleet_query import Choices, Orders, choices_of
+from patchmode.console.operation import Operations
+from patchmode.console.past_runs import PastRuns
+from patchmode.console.rendering import make_environment
+from patchmode.console.rooms import ConsoleOptions, Rooms
+from patchmode.console.schedule_pages import SchedulePages, read_schedule_pages
+from patchmode.workflow.auditing import audit
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from patchmode.workflow.ports import Azure
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFleet:
+    """A fleet with what is worked out of it once."""
+
+    fleet: Fleet
+    orders: Orders
+    choices: Choices
+
+
+@dataclass(slots=True)
+class Console:
+    """One console."""
+
+    rooms: Rooms
+    options: ConsoleOptions
+    session: Session
+    heavy: Reader
+    """For what takes long: audits, schedules, plans."""
+    quick: Reader
+    """For what somebody waits for: one machine, a verification."""
+    fleet: Loading[LoadedFleet]
+    schedules: Loading[SchedulePages]
+    changes: Changes
+    operations: Operations
+    past_runs: PastRuns
+    templates: "Environment" = field(default_factory=make_environment)
+    hosts: frozenset[str] = frozenset()
+    """Host headers that name this server; filled in once its port is known."""
+
+    cookie: str = ""
+    """The name of the session's cookie; filled in once the port is known."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.heavy.close()
+        await self.quick.close()
+
+
+KEY = web.AppKey("console", Console)
+
+
+def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
+    """A console that has read nothing yet."""
+    heavy, quick = Reader(rooms, "console-heavy"), Reader(rooms, "console-quick")
+    read_fleet = partial(heavy.run, partial(_read_fleet, rooms=rooms, options=options))
+    read_schedules = partial(heavy.run, partial(read_schedule_pages, clock=rooms.clock))
+    fleet = Loading(read_fleet, rooms.clock)
+    return Console(
+        rooms=rooms,
+        options=options,
+        session=Session(),
+        heavy=heavy,
+        quick=quick,
+        fleet=fleet,
+        schedules=Loading(read_schedules, rooms.clock),
+        changes=Changes(rooms, heavy),
+        operations=Operations(rooms, ended=fleet.refresh),
+        past_runs=PastRuns(rooms),
+    )
+
+
+async def _read_fleet(azure: "Azure", *, rooms: Rooms, options: ConsoleOptions) -> LoadedFleet:
+    subscriptions = {one.id.lower(): one.name for one in await azure.authorization.subscriptions()}
+    report = await audit(azure, options.scope, clock=rooms.clock)
+    fleet = make_fleet(report, await azure.authorization.principal(), subscriptions)
+    return LoadedFleet(fleet, Orders(fleet), choices_of(fleet))

@@ -1,0 +1,57 @@
+"""The words and tones of the pages for the model's values. Must not: know HTML."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from patchmode.model.finding import Severity
+from patchmode.model.outcome import OutcomeKind, Result
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.schedule import RunForecast
+
+
+class Word(NamedTuple):
+    """A value in words, and its tone: `good`, `bad`, `warn`, `plain`."""
+
+    text: str
+    tone: str
+
+
+OUTCOMES: Mapping[str, Word] = {
+    OutcomeKind.SCHEDULED: Word("Runs on its schedule", "good"),
+    OutcomeKind.SCHEDULE_FAILS: Word("Fails at its next window", "bad"),
+    OutcomeKind.PARKED: Word("Parked, patched by nobody", "warn"),
+    OutcomeKind.AUTOPATCHED: Word("Rebooted by Azure at will", "bad"),
+    OutcomeKind.GUEST_MANAGED: Word("Patched by its own system", "plain"),
+    OutcomeKind.NOT_PATCHED: Word("Patched by nobody", "warn"),
+    OutcomeKind.INELIGIBLE: Word("Out of reach", "plain"),
+    OutcomeKind.UNKNOWN: Word("Not known", "warn"),
+}
+ORCHESTRATIONS: Mapping[str, Word] = {
+    one: Word(one.portal_name, "good" if one is Orchestration.CUSTOMER_MANAGED_SCHEDULES else "plain")
+    for one in Orchestration
+}
+RESULTS: Mapping[str, Word] = {
+    Result.APPLIED: Word("Applied", "good"),
+    Result.FAILED: Word("Failed", "bad"),
+    Result.UNKNOWN: Word("Unknown: sent, and the answer never came", "bad"),
+    Result.STALE: Word("Stale: it moved since the plan", "bad"),
+    Result.NOT_SENT: Word("Not sent", "warn"),
+}
+STATES: Mapping[str, Word] = {
+    "finished": Word("Finished", "good"),
+    "running": Word("Running", "plain"),
+    "interrupted": Word("Interrupted", "warn"),
+    "unreadable": Word("Unreadable", "bad"),
+}
+FORECASTS: Mapping[str, Word] = {
+    RunForecast.RUNS: Word("run", "good"),
+    RunForecast.FAILS: Word("fail", "bad"),
+    RunForecast.MISSED: Word("missed", "warn"),
+    RunForecast.NO_WINDOW: Word("no window", "plain"),
+    RunForecast.UNKNOWN: Word("unknown", "warn"),
+}
+SEVERITIES: Mapping[str, Word] = {
+    Severity.BLOCKS: Word("Blocks", "bad"),
+    Severity.WARNS: Word("Warns", "warn"),
+    Severity.NOTES: Word("Note", "plain"),
+}

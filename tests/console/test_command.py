@@ -1,0 +1,171 @@
+"""`patchmode console` as a whole process: its address, its warnings, and how it ends."""
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from tests.cli.conftest import PROGRAM, clean_environment
+
+from arm_emulator.fleets import read_fleet
+from arm_emulator.protocol.throttle import limits_from
+from arm_emulator.testing import running
+from patchmode.store.runs import RunStore
+
+
+class Process:
+    """A console that somebody started in a terminal."""
+
+    def __init__(self, state: Path, environment: dict[str, str], *options: str) -> None:
+        self.state = state
+        self.process = subprocess.Popen(
+            [PROGRAM, "console", *options],
+            env={**clean_environment(), **environment, "PATCHMODE_STATE_DIR": str(state)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, dict[str, str]]:
+        """One request as a browser with the cookie sends it: status, text, headers."""
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=30)
+        origin = f"http://{address.netloc}"
+        kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+        connection.request(method, path, body, {"Origin": origin, "Accept": "text/html", **kind, **headers})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text, dict(answer.getheaders())
+
+    def enter(self) -> dict[str, str]:
+        """Open the address that was printed; the cookie that it gives."""
+        address = urlsplit(self.url)
+        status, _, headers = self.ask("GET", f"{address.path}?{address.query}")
+        assert status == 200
+        return {"Cookie": headers["Set-Cookie"].split(";")[0]}
+
+    def page(self, path: str, cookie: dict[str, str]) -> str:
+        """A page once it has stopped waiting for what is read in the background."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            status, text, _ = self.ask("GET", path, **cookie)
+            assert status == 200, text
+            if "data-poll" not in text:
+                return text
+        raise AssertionError(text)
+
+    def end(self, *signals: signal.Signals) -> tuple[int, str]:
+        """Press Ctrl-C, or what is given; the exit code and standard error."""
+        for one in signals or (signal.SIGINT,):
+            self.process.send_signal(one)
+        _, err = self.process.communicate(timeout=60)
+        return self.process.returncode, err
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start consoles on an emulator with the small fleet."""
+    with ExitStack() as stack:
+
+        def make(*options: str, **served_options: object) -> Process:
+            choices = {"lro_seconds": 0, "limits": limits_from("off"), **served_options}
+            served = stack.enter_context(running(fleet=read_fleet("small"), **choices))
+            process = Process(tmp_path / "state", served.env, *options)
+            stack.callback(process.process.kill)
+            return process
+
+        yield make
+
+
+def test_it_prints_one_address_and_ends_with_ctrl_c(start: Start) -> None:
+    """Loopback, a free port, a token; and nothing is left behind."""
+    console = start()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/enter\?token=[\w-]{43}", console.url)
+    cookie = console.enter()
+    assert "1–4 of 4 machines" in console.page("/", cookie)
+    assert console.ask("GET", "/")[0] == 401
+    code, err = console.end()
+    assert code == 0
+    assert "only reads" in err
+    assert "Warning" not in err
+    assert not console.state.exists()
+
+
+def test_a_scope_narrows_what_is_shown(start: Start) -> None:
+    console = start("--resource-group", "rg-app", "--name", "db-*")
+    text = console.page("/", console.enter())
+    assert "1–2 of 2 machines" in text
+    assert "--resource-group rg-app" in text
+    console.end()
+
+
+def test_listening_beyond_this_computer_is_warned_about(start: Start) -> None:
+    console = start("--host", "0.0.0.0", "--allow-writes")
+    _, err = console.end()
+    assert "can be reached from other computers" in err
+    assert "SSH tunnel" in " ".join(err.split())
+
+
+def test_a_port_that_is_taken_is_told(start: Start) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        console = start("--port", str(taken.getsockname()[1]))
+        code, err = console.end()
+    assert console.url == ""
+    assert code == 2
+    assert "address already in use" in err
+    assert "Leave --port out" in err
+
+
+def change(console: Process, cookie: dict[str, str]) -> str:
+    """Set all four machines; the path of the run."""
+    console.page("/", cookie)
+    _, _, chosen = console.ask("POST", "/changes", "take=all&query=?", **cookie)
+    draft = chosen["Location"]
+    console.ask("POST", f"{draft}/plan", "orchestration=CustomerManagedSchedules", **cookie)
+    assert "This touches <b>3 machines" in console.page(draft, cookie)
+    status, text, begun = console.ask("POST", f"{draft}/apply", "count=3", **cookie)
+    assert status == 303, text
+    return begun["Location"]
+
+
+def test_ctrl_c_during_a_run_follows_it_to_its_end(start: Start) -> None:
+    """What was sent is not left alone, and the journal says that the run has ended."""
+    console = start("--allow-writes", lro_seconds=2)
+    cookie = console.enter()
+    path = change(console, cookie)
+    while 'data-live="waiting">3<' not in console.ask("GET", path, **cookie)[1]:
+        assert console.process.poll() is None
+    run = path.rpartition("/")[2]
+    code, err = console.end()
+    assert code == 0
+    assert f"Run {run} is under way" in " ".join(err.split())
+    report = RunStore(console.state).open(run)
+    assert report.state == "finished"
+    assert all(entry.result is not None for entry in report.entries())
+    report.release()
+
+
+def test_a_kill_in_mid_run_leaves_a_run_to_take_up(start: Start) -> None:
+    """Another console, or the command line, finds it interrupted and ends it."""
+    console = start("--allow-writes", lro_seconds=30)
+    path = change(console, console.enter())
+    console.process.kill()
+    console.process.communicate()
+    (summary,) = RunStore(console.state).list()
+    assert (summary.run, summary.state) == (path.rpartition("/")[2], "interrupted")
+    assert summary.changes == 3

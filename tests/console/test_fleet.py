@@ -1,0 +1,158 @@
+"""The fleet's page, its export and its refresh; names and tags that are no HTML and no formulas."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.console.conftest import JSON, Asker, Open, machine_id
+
+from arm_emulator.fleets import read_fleet
+
+HOSTILE_TAG = {"<img src=x onerror=alert(1)>": "\"'><script>alert(2)</script>", "=cmd()": "{{7*7}}"}
+HOSTILE_NAME = 'o\'hara-"01"<b>'
+
+
+def hostile_fleet() -> dict[str, Any]:
+    """The small fleet with a name and tags that somebody chose in order to be seen as something else."""
+    fleet = json.loads(json.dumps(read_fleet("small")))
+    for resource in fleet["resources"]:
+        if resource["id"].endswith("/web-01"):
+            resource["id"] = resource["id"].replace("web-01", HOSTILE_NAME)
+            resource["name"] = HOSTILE_NAME
+            resource["tags"] = HOSTILE_TAG
+    return fleet
+
+
+def audit_csv(asker: Asker, *options: str) -> list[dict[str, str]]:
+    """What the command line writes for the same fleet."""
+    program = Path(sys.executable).with_name("patchmode")
+    command = [program, "--cloud", asker.served.endpoint, "audit", *options, "-o", "csv"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+async def test_the_export_is_what_the_audit_writes(opened: Open) -> None:
+    """Whoever compares the two finds one truth, members, order of columns and odd names included."""
+    asker = await opened("schedules")
+    theirs = {line["id"]: line for line in audit_csv(asker, "--all")}
+    answer = await asker.get("/fleet.csv")
+    ours = {line["id"]: line for line in csv.DictReader(io.StringIO(answer.text))}
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="fleet.csv"'
+    assert len(ours) == 48
+    assert ours == theirs
+    assert list(next(iter(ours.values()))) == list(next(iter(theirs.values())))
+
+
+async def test_the_export_is_what_is_shown(opened: Open) -> None:
+    asker = await opened("schedules")
+    lines = list(csv.DictReader(io.StringIO((await asker.get("/fleet.csv?outcome=schedule-fails&q=rg-app")).text)))
+    assert sorted(line["name"] for line in lines) == ["api-01", "web-01", "web-02", "web-05"]
+    ids = (await asker.get("/fleet-ids.txt?outcome=schedule-fails&q=rg-app")).text.splitlines()
+    assert sorted(ids) == sorted(line["id"] for line in lines)
+    assert list(csv.DictReader(io.StringIO((await asker.get("/fleet.csv?q=nothing")).text))) == []
+
+
+async def test_a_large_export_keeps_one_heading(opened: Open) -> None:
+    """It is written in pieces."""
+    fleet = read_fleet("small")
+    machine = next(one for one in fleet["resources"] if one["id"].endswith("/db-01"))
+    many = [{**machine, "id": f"{machine['id']}-{place}", "name": f"db-01-{place}"} for place in range(1100)]
+    asker = await opened({**fleet, "resources": [*fleet["resources"], *many]})
+    lines = list(csv.reader(io.StringIO((await asker.get("/fleet.csv")).text)))
+    assert len(lines) == 1 + 4 + 1100
+    assert [line[0] for line in lines].count("id") == 1
+
+
+async def test_the_page_says_where_and_when_and_who(opened: Open) -> None:
+    asker = await opened("schedules")
+    words = (await asker.get("/")).words
+    assert asker.served.endpoint in words
+    assert "11111111-1111-1111-1111-111111111111" in words
+    assert "arm-emulator operator" in words
+    assert "Read-only" in words
+    assert "1–48 of 48 machines" in words
+    assert "6 fail at their next window" in words
+    assert "6 rebooted by Azure without a window" in words
+    assert "3 patched by nobody" in words
+
+
+async def test_totals_filter_when_they_are_chosen(opened: Open) -> None:
+    """The link of a bar leads to the machines that it counts."""
+    asker = await opened("schedules")
+    text = (await asker.get("/")).text
+    assert 'href="?outcome=schedule-fails" data-swap' in text
+    words = (await asker.get("/?outcome=schedule-fails")).words
+    assert "1–6 of 6 machines of 48" in words
+
+
+async def test_hostile_names_and_tags_stay_text(opened: Open) -> None:
+    """Anybody who may tag a machine could otherwise act with the operator's rights."""
+    asker = await opened(hostile_fleet())
+    page = await asker.get("/")
+    machine = await asker.get(f"/machine?id={machine_id('o%27hara-%2201%22%3Cb%3E')}")
+    assert machine.status == 200, machine.words
+    for answer in (page, machine):
+        assert "<img" not in answer.text
+        assert "<script>alert" not in answer.text
+        assert "<b>alert" not in answer.text
+        assert "onerror=alert(1)&gt;" in answer.text
+        assert HOSTILE_NAME in answer.words
+    assert "{{7*7}}" in machine.words
+    exported = (await asker.get("/fleet.csv")).text
+    assert HOSTILE_NAME.replace('"', '""') in exported
+    chosen = await asker.get((await asker.post("/changes", [("take", "all"), ("query", "?q=o'hara")])).location)
+    assert HOSTILE_NAME in chosen.words
+
+
+async def test_the_fleet_is_read_anew_on_request_only(opened: Open) -> None:
+    """The reading before stays until the new one is there, also where that fails."""
+    asker = await opened()
+    first = asker.console.fleet.value
+    assert (await asker.post("/refresh", [("back", "/?q=web")])).location == "/?q=web"
+    assert asker.console.fleet.is_busy
+    assert "Reading anew" in (await asker.get("/")).words
+    await asker.console.fleet.settled()
+    assert asker.console.fleet.value is not first
+    assert (await asker.post("/refresh", [("back", "https://evil.example")])).location == "/"
+    await asker.console.fleet.settled()
+
+
+async def test_what_cannot_be_read_is_told_with_what_to_do(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    asker = await opened(read=False)
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "wrong")
+    waiting = await asker.get("/")
+    asker.console.fleet.refresh()
+    assert "Reading the fleet" in (await asker.get("/")).words
+    assert waiting.status == 200
+    await asker.console.fleet.settled()
+    told = (await asker.get("/")).words
+    assert "Could not read the fleet" in told
+    assert "What to do:" in told
+    assert "Try again" in told
+    refused = await asker.get("/fleet.csv", JSON)
+    assert refused.status == 409
+    assert json.loads(refused.text)["error"]["code"] == "Refused"
+
+
+async def test_an_empty_estate_says_so(opened: Open) -> None:
+    asker = await opened("empty", read=False)
+    asker.console.fleet.refresh()
+    await asker.console.fleet.settled()
+    words = (await asker.get("/")).words
+    assert "Could not read the fleet" in words
+    assert "The scope holds no machine." in words
+
+
+async def test_rows_share_what_they_have_in_common(opened: Open) -> None:
+    """What keeps 100,000 rows small: equal texts and lists are one object."""
+    asker = await opened("schedules")
+    loaded = asker.console.fleet.value
+    assert loaded is not None
+    for member in ("subscription_id", "location", "outcome_reason", "rules", "schedules", "tags", "settings"):
+        values = [getattr(row, member) for row in loaded.fleet.rows]
+        assert len({id(value) for value in values}) == len(set(values)) < len(values), member

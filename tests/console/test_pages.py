@@ -1,0 +1,215 @@
+"""Machine and schedule pages, errors of one shape, and the pure functions behind them."""
+
+import asyncio
+import json
+import ssl
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.console.conftest import HTML, JSON, Asker, Open, machine_id
+
+from arm_emulator.clock import Clock
+from patchmode.console.machine_pages import json_lines
+from patchmode.console.rendering import ago_text, sentence, share
+from patchmode.console.schedule_pages import Coming, weeks_of
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import RunForecast
+
+NIGHTLY = ResourceId.parse(machine_id("mc-nightly"))
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), values, max_size=4))
+def test_the_json_view_leaves_nothing_out(document: dict[str, Any]) -> None:
+    assert json.loads("\n".join(line.text for line in json_lines(document))) == document
+
+
+def test_the_patch_settings_are_marked_and_nothing_beside_them() -> None:
+    document = {
+        "name": "web-01",
+        "properties": {
+            "osProfile": {
+                "windowsConfiguration": {
+                    "enableAutomaticUpdates": True,
+                    "patchSettings": {"patchMode": "Manual", "automaticByPlatformSettings": {"rebootSetting": "Never"}},
+                    "timeZone": "UTC",
+                }
+            }
+        },
+    }
+    marked = [line.text.strip() for line in json_lines(document) if line.is_marked]
+    assert marked == [
+        '"enableAutomaticUpdates": true,',
+        '"patchSettings": {',
+        '"patchMode": "Manual",',
+        '"automaticByPlatformSettings": {',
+        '"rebootSetting": "Never"',
+        "}",
+        "},",
+    ]
+
+
+moments = st.integers(1_577_836_800, 2_208_988_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+
+
+@given(moments, st.integers(1, 40))
+def test_the_calendar_is_whole_weeks_that_hold_every_window_once(start: datetime, days: int) -> None:
+    end = start + timedelta(days=days)
+    windows = [
+        Coming(NIGHTLY, at, at, at, {}, 0, ())
+        for at in (start, start + timedelta(hours=13), end - timedelta(seconds=1))
+    ]
+    weeks = weeks_of(windows, start, end)
+    flat = [day for week in weeks for day in week]
+    assert all(len(week) == 7 for week in weeks)
+    assert flat[0].date.weekday() == 0
+    assert [day.date for day in flat] == [flat[0].date + timedelta(days=place) for place in range(len(flat))]
+    assert flat[0].date <= start.date() <= end.date() <= flat[-1].date
+    assert sum(len(day.windows) for day in flat) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(-5, "0 s"), (0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_how_long_ago(seconds: int, told: str) -> None:
+    assert ago_text(timedelta(seconds=seconds)) == told
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "drawn"), [(0, 10, 0), (0, 0, 0), (5, 10, 50), (1, 100000, 1), (10, 10, 100)]
+)
+def test_a_bar_never_hides_what_is_there(part: int, whole: int, drawn: float) -> None:
+    assert share(part, whole) == drawn
+
+
+def test_half_sentences_become_sentences() -> None:
+    assert sentence("patched as it says") == "Patched as it says."
+    assert sentence("Done.") == "Done."
+    assert sentence("") == "."
+
+
+async def test_the_machine_page_holds_what_is_promised(opened: Open) -> None:
+    """Settings by both names, rules with evidence and fix, the schedule with its clause, the window, the JSON."""
+    asker = await opened("schedules")
+    page = await asker.get(f"/machine?id={machine_id('web-05')}")
+    for told in (
+        "Fails at its next window",
+        "Manual updates",
+        "patchMode Manual",
+        "Blocks" if "Blocks" in page.words else "Warns",
+        "prerequisite-missing",
+        "Evidence:",
+        "Fix:",
+        "mc-nightly",
+        "assignment 'nightly'",
+        "22:00",
+        "No run of this state folder has it.",
+    ):
+        assert told in page.words, told
+    assert "<mark>" in page.text
+    assert '"patchMode": "Manual"' in page.words
+
+
+@pytest.mark.parametrize(
+    "name", ["flex_0a1b2c3d", "onprem-win-01", "restored-01", "zürich-01", "aks-pool1-0", "web-08"]
+)
+async def test_odd_machines_have_pages_too(opened: Open, name: str) -> None:
+    """Arc, scale sets, no osProfile, letters beyond ASCII."""
+    asker = await opened("schedules")
+    loaded = asker.console.fleet.value
+    assert loaded is not None
+    row = next(one for one in loaded.fleet.rows if one.name == name)
+    page = await asker.get(f"/machine?id={quote(row.id)}")
+    assert page.status == 200, page.words
+    assert row.name in page.words
+
+
+async def test_the_calendar_counts_what_will_run_and_fail(opened: Open) -> None:
+    asker = await opened("schedules")
+    waiting = await asker.get("/schedules")
+    assert "Reading the schedules" in waiting.words
+    await asker.console.schedules.settled()
+    page = (await asker.get("/schedules")).words
+    assert "mc-nightly" in page
+    assert "2 run 4 fail" in page
+    assert "1 run 2 fail" in page
+    assert "web-05" in page
+    assert "Maintenance configurations (2)" in page
+    found = asker.console.schedules.value
+    assert found is not None
+    windows = [one for week in found.weeks for day in week for one in day.windows]
+    nightly = [one for one in windows if one.configuration.name == "mc-nightly"]
+    assert len(nightly) == 14
+    assert nightly[0].counts[RunForecast.FAILS] == 4
+    assert (await asker.post("/schedules/refresh")).location == "/schedules"
+    await asker.console.schedules.settled()
+
+
+def advance(asker: Asker, span: str) -> None:
+    """Let the emulator's time pass; windows that fall due are run."""
+    context = ssl.create_default_context(cafile=str(asker.served.ca))
+    body = json.dumps({"advance": span}).encode()
+    request = urllib.request.Request(f"{asker.served.endpoint}/_emulator/clock", body, method="POST")
+    urllib.request.urlopen(request, context=context).close()
+
+
+async def test_past_runs_tell_why_they_failed(opened: Open) -> None:
+    """The window of last night: how many, why, and what to do."""
+    now = datetime.now(UTC)
+    asker = await opened("schedules", clock=Clock(now - timedelta(hours=25)))
+    await asyncio.to_thread(advance, asker, "P1D")
+    asker.console.schedules.refresh()
+    await asker.console.schedules.settled()
+    page = (await asker.get("/schedules")).words
+    assert "What became of past runs" in page
+    assert "4: not prepared for schedules (the prerequisite)" in page
+    assert "patchmode plan --failed-since 7d" in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "NotFound"),
+        ("GET", "/changes", 405, "MethodNotAllowed"),
+        ("GET", "/machine", 400, "Usage"),
+        ("GET", "/machine?id=/subscriptions/x", 400, "Usage"),
+        ("GET", f"/machine?id={machine_id('gone-01')}", 404, "EmptyScope"),
+        ("GET", "/changes/none", 404, "EmptyScope"),
+        ("GET", "/runs/none", 400, "Usage"),
+        ("GET", "/runs/none/plan.json", 400, "Usage"),
+        ("GET", "/assets/none.js", 404, "NotFound"),
+        ("POST", "/changes", 400, "Usage"),
+        ("POST", "/runs/none/verify", 400, "Usage"),
+    ],
+)
+async def test_every_error_has_one_shape(opened: Open, method: str, path: str, status: int, code: str) -> None:
+    """A program reads it; a person sees the same on a page, with what to do."""
+    asker = await opened()
+    send = asker.get if method == "GET" else asker.post
+    answer = await send(path, headers=JSON)
+    told = json.loads(answer.text)
+    assert answer.status == status
+    assert set(told) == {"error"}
+    assert set(told["error"]) == {"code", "message", "advice"}
+    assert told["error"]["code"] == code
+    assert told["error"]["message"]
+    page = await send(path, headers=HTML)
+    assert page.status == status
+    assert told["error"]["message"] in page.words
+
+
+async def test_a_form_that_is_too_large_is_refused(opened: Open) -> None:
+    asker = await opened()
+    answer = await asker.post("/changes", [("id", "x" * 2_000_000)], JSON)
+    assert answer.status == 413
+    assert set(json.loads(answer.text)) == {"error"}

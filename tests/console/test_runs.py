@@ -1,0 +1,168 @@
+"""Runs: the list, one report, live events, downloads, taking up what the command line left."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.console.conftest import JSON, Asker, Open, machine_id
+
+from patchmode.console.run_pages import live_values
+from patchmode.store.plan_file import decode_plan
+from patchmode.store.runs import RunStore
+
+TWO = [("take", "ids"), ("id", machine_id("web-01")), ("id", machine_id("db-01"))]
+
+
+async def begun_and_left(asker: Asker) -> str:
+    """A run that a process began and died before it sent anything: its id."""
+    path = await asker.planned(TWO)
+    plan = asker.console.changes.get(path.rpartition("/")[2]).plan
+    assert plan is not None
+    journal = RunStore(asker.state).create(plan)
+    journal.release()
+    return journal.run
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let everything else go on until something holds; what is awaited comes from another thread."""
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - there is no event of it
+            await asyncio.sleep(0)
+
+
+async def test_no_run_yet(opened: Open) -> None:
+    asker = await opened()
+    assert "No run yet." in (await asker.get("/runs")).words
+
+
+async def test_a_run_that_the_command_line_left_is_taken_up(opened: Open) -> None:
+    asker = await opened(allow_writes=True)
+    run = await begun_and_left(asker)
+    listed = (await asker.get("/runs")).words
+    assert f"{run} Interrupted" in listed
+    assert "0 of 2" in listed
+    page = (await asker.get(f"/runs/{run}")).words
+    assert "2 changes have not ended" in page
+    answer = await asker.post(f"/runs/{run}/resume")
+    assert answer.location == f"/runs/{run}"
+    await asker.ended()
+    assert "applied 2" in (await asker.get(f"/runs/{run}")).words
+    again = await asker.post(f"/runs/{run}/resume", headers=JSON)
+    assert again.status == 409
+    assert json.loads(again.text)["error"]["message"] == "Everything of this run has ended."
+
+
+async def test_a_run_of_another_process_is_not_touched(opened: Open) -> None:
+    """Its lock is held: the page says so, and whoever tries to take it up is refused."""
+    asker = await opened(allow_writes=True)
+    run = await begun_and_left(asker)
+    journal = RunStore(asker.state).open(run, for_writing=True)
+    try:
+        assert "Another process carries this run out." in (await asker.get(f"/runs/{run}")).words
+        refused = await asker.post(f"/runs/{run}/resume", headers=JSON)
+        assert refused.status == 409
+        assert json.loads(refused.text)["error"]["code"] == "RunBusy"
+    finally:
+        journal.release()
+
+
+async def test_the_short_form_of_an_id_leads_to_the_run(opened: Open) -> None:
+    asker = await opened()
+    run = await begun_and_left(asker)
+    assert (await asker.get("/runs/latest")).location == f"/runs/{run}"
+    assert (await asker.get(f"/runs/{run[:20]}")).location == f"/runs/{run}"
+
+
+async def test_evidence_is_the_plan_the_report_and_the_journal(opened: Open, tmp_path: Path) -> None:
+    """Each stands by itself: the plan is a plan file, the report the published document, the journal one file."""
+    asker = await opened(allow_writes=True)
+    path = await asker.applied(TWO, 2)
+    run = path.rpartition("/")[2]
+    plan = decode_plan((await asker.get(f"{path}/plan.json")).body, name="the download")
+    assert len(plan.changes) == 2
+    report = json.loads((await asker.get(f"{path}/report.json")).body)
+    assert report["format"] == "patchmode/run/v1"
+    assert (report["run"], report["counts"]["applied"], report["counts"]["verified"]) == (run, 2, 2)
+    answer = await asker.get(f"{path}/journal.sqlite")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{run}-journal.sqlite"'
+    copy = tmp_path / "runs" / f"{run}.sqlite"
+    copy.parent.mkdir()
+    copy.write_bytes(answer.body)
+    with sqlite3.connect(copy) as connection:
+        (ended,) = connection.execute("SELECT count(*) FROM step WHERE step = 'ended'").fetchone()
+    connection.close()
+    assert ended == 2
+    assert RunStore(tmp_path).open(run).state == "finished"
+
+
+async def test_the_journal_of_a_run_under_way_can_be_taken(opened: Open) -> None:
+    """What is only in the write-ahead log is in the copy."""
+    asker = await opened(allow_writes=True, lro_seconds=2)
+    path = await asker.planned(TWO)
+    begun = await asker.post(f"{path}/apply", [("count", "2")])
+    current = asker.console.operations.current
+    assert current is not None
+    await until(lambda: live_values(current)["waiting"] == 2)
+    taken = (await asker.get(f"{begun.location}/journal.sqlite")).body
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(taken)
+    steps = dict(connection.execute("SELECT step, count(*) FROM step GROUP BY step"))
+    connection.close()
+    assert steps["intended"] == 2
+    await asker.ended()
+
+
+async def test_events_tell_the_tally_to_everybody_who_asks(opened: Open) -> None:
+    """Two tabs, one of them late: each hears the tally as it stands, and the end."""
+    asker = await opened(allow_writes=True, lro_seconds=2)
+    path = await asker.planned(TWO)
+    begun = await asker.post(f"{path}/apply", [("count", "2")])
+    first = asyncio.create_task(asker.get(f"{begun.location}/events", {"Accept": "text/event-stream"}))
+    second = asyncio.create_task(asker.get(f"{begun.location}/events", {"Accept": "text/event-stream"}))
+    for answer in await asyncio.gather(first, second):
+        assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        events = answer.text.strip().split("\n\n")
+        assert events[-1] == "event: over\ndata: {}"
+        tallies = [json.loads(one.partition("data: ")[2]) for one in events[:-1]]
+        assert tallies
+        parts = ("applied", "failed", "unknown", "stale", "notSent", "waiting", "notStarted")
+        assert all(sum(one[part] for part in parts) == one["total"] == 2 for one in tallies)
+    await asker.ended()
+    late = await asker.get(f"{begun.location}/events", {"Accept": "text/event-stream"})
+    assert late.text == "event: over\ndata: {}\n\n"
+
+
+async def test_failures_come_first_with_what_to_do(opened: Open) -> None:
+    asker = await opened("demo", allow_writes=True)
+    form = [("take", "ids"), ("id", machine_id("firewall-01")), ("id", machine_id("web-01"))]
+    draft = await asker.planned(form, [("orchestration", "CustomerManagedSchedules"), ("assessment", "on")])
+    path = (await asker.post(f"{draft}/apply", [("count", "2")])).location
+    await asker.ended()
+    page = (await asker.get(path)).words
+    assert "applied 1" in page
+    assert "failed 1" in page
+    assert "answered 400 InvalidParameter" in page
+    assert "move the machine to a supported one" in page
+    assert page.index("Failed (1)") < page.index("Applied (1)")
+
+
+async def test_verified_again(opened: Open) -> None:
+    """Also where the console only reads; what somebody changed since is found."""
+    asker = await opened(allow_writes=True)
+    path = await asker.applied(TWO, 2)
+    good = (await asker.post(f"{path}/verify")).words
+    assert "2 of 2 applied changes verified, 0 not." in good
+    asker.console.options = type(asker.console.options)(allow_writes=False)
+    read = (await asker.post(f"{path}/verify")).words
+    assert "Not written into the journal" in read
+
+
+@pytest.mark.parametrize("path", ["/runs/..%2f..%2fetc", "/runs/no run", "/runs/nothing"])
+async def test_what_is_no_run_is_refused(opened: Open, path: str) -> None:
+    asker = await opened()
+    answer = await asker.get(path.replace(" ", "%20"), JSON)
+    assert answer.status in {400, 404}
+    assert set(json.loads(answer.text)) == {"error"}
