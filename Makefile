@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
+.PHONY: help slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
@@ -38,6 +38,21 @@ $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.
 
 clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emulator (installs az, about 750 MB)
 	$(BIN)/python -m pytest -q -m clients tests/clients
+
+BROWSER := $(VENV)/.browser
+$(BROWSER): $(STAMP) requirements/browser.txt tests/console/browser/package.json
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+		{ echo "Chromium is needed: install the system's package of that name, as root." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/browser.txt
+	npm --prefix tests/console/browser install --no-audit --no-fund --no-package-lock
+	@touch $(BROWSER)
+
+console-tests: setup $(BROWSER) ## the console in a real Chromium, with axe-core (npm)
+	$(BIN)/python -m pytest -n 2 -q -m browser tests/console/browser
+
+screenshots: setup $(BROWSER) ## the console's pages, light, dark and narrow, into docs/images
+	@command -v pngquant >/dev/null || apt-get install -y -qq pngquant
+	$(BIN)/python -m tests.console.screenshots
 
 oracles: setup ## from npm: Microsoft's KQL parser judges the emulator's, the Nu Html Checker our pages
 	npm --prefix tests/oracles install --no-audit --no-fund --no-package-lock

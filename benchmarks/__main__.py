@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import emulator, large_audit, page, peers, prediction, product, scale, throttled
+from benchmarks import console, emulator, large_audit, page, peers, prediction, product, scale, throttled
 from benchmarks.rows import Benchmark, Row
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start": Benchmark(product.start),
     "prediction": Benchmark(prediction.rows),
     "scale": Benchmark(scale.rows, is_long=True),
+    "console": Benchmark(console.rows, is_long=True),
     "emulator": Benchmark(emulator.rows, is_long=True),
 }
 """Every benchmark; its table stands on the page under the same name, and a test holds the two together."""

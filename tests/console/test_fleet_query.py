@@ -64,7 +64,7 @@ ROWS = (
     row("Web-01", os="Windows", tags=(("Env", "prod"), ("ring", "1")), rules=("prerequisite-missing",)),
     row("web-02", resource_group="RG-Data", outcome=OutcomeKind.SCHEDULE_FAILS, schedules=(NIGHTLY,)),
     row("db-01", subscription_id="s2", location="northeurope", outcome=OutcomeKind.SCHEDULED, schedules=(DOUBTFUL,)),
-    row("db-02", orchestration=Orchestration.MANUAL, tags=(("env", "Prod"),)),
+    row("db-02", orchestration=Orchestration.MANUAL, tags=(("env", "Prod"), ("a=b", "c=d"))),
 )
 
 
@@ -89,6 +89,9 @@ def found(**members: Any) -> list[str]:
         ({"tag": "ENV"}, ["db-02", "Web-01"]),
         ({"tag": "env=prod"}, ["Web-01"]),
         ({"tag": "env="}, []),
+        ({"tag": "A=b"}, ["db-02"]),
+        ({"tag": "a=b=c=d"}, ["db-02"]),
+        ({"tag": "a=b=c"}, []),
         ({"schedule": ("/S/MC-NIGHTLY",)}, ["web-02"]),
         ({"outcome": ("scheduled", "schedule-fails")}, ["db-01", "web-02"]),
         ({"orchestration": ("Manual",)}, ["db-02"]),

@@ -164,12 +164,14 @@ def _search(text: str) -> Test:
 
 
 def _tagged(text: str) -> Test:
-    """Keys ignore case, as Azure's do; values do not."""
-    key, equals, value = text.partition("=")
-    key = key.strip().casefold()
-    if not equals:
-        return lambda row: any(one.casefold() == key for one, _ in row.tags)
-    return lambda row: any(one.casefold() == key and found == value.strip() for one, found in row.tags)
+    """Keys ignore case, as Azure's do; values do not. Either may hold an equals sign."""
+    folded = text.casefold()
+
+    def is_it(key: str, value: str) -> bool:
+        own = key.casefold()
+        return folded == own or (folded.startswith(f"{own}=") and text[len(key) + 1 :] == value)
+
+    return lambda row: any(is_it(key, value) for key, value in row.tags)
 
 
 def _moment(row: Row) -> tuple[bool, float]:

@@ -31,7 +31,7 @@ def make_environment() -> Environment:
         "utc": utc_text,
         "iso": lambda moment: moment.astimezone(UTC).isoformat(timespec="seconds"),
         "local": local_text,
-        "day": lambda moment: f"{moment:%a %d %b %Y}",
+        "soon": soon_text,
         "ago": ago_text,
         "plural": plural,
         "printable": printable,
@@ -59,6 +59,11 @@ def local_text(moment: datetime | str | None) -> str:
         return ""
     told = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{told:%a %Y-%m-%d %H:%M}"
+
+
+def soon_text(moment: str) -> str:
+    """`Sat 28 Nov 22:00`, for a column of coming windows; in the moment's own zone."""
+    return f"{datetime.fromisoformat(moment):%a %d %b %H:%M}"
 
 
 def ago_text(span: timedelta) -> str:

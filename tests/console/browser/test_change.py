@@ -1,0 +1,242 @@
+"""The whole change in a real browser: choose, review, confirm, watch, verify, roll back."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+from tests.console.browser.conftest import Open, Opened
+from tests.console.test_fleet import HOSTILE_NAME, hostile_fleet
+
+SCHEDULED = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
+
+
+def settings(opened: Opened, name: str) -> dict[str, Any]:
+    """A Windows machine's patch settings, as the emulator has them."""
+    found: dict[str, Any] = opened.machine(name)["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
+    return found
+
+
+def planned(page: Page, search: str) -> None:
+    """Choose what a search finds, and plan the prerequisite of schedules."""
+    page.get_by_label("Search").fill(search)
+    expect(page.locator(".found-head .muted").first).to_be_visible()
+    page.get_by_role("button", name="found…").click()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+
+
+def confirmed(page: Page, count: int) -> str:
+    """Type the number and go on; the run's address."""
+    page.get_by_label("Type the number of machines to go on").fill(str(count))
+    page.get_by_role("button", name="these machines").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Run 2")
+    return page.url
+
+
+def test_the_whole_change(opened: Open) -> None:
+    """From the failing machines of tonight's window to the proof, and back."""
+    console = opened("--allow-writes")
+    page = console.page()
+    expect(page.get_by_text("Writes allowed")).to_be_visible()
+    page.get_by_role("link", name="Fails at its next window").click()
+    expect(page.get_by_role("heading", name="1–6 of 6 machines")).to_be_visible()
+    page.get_by_label("Search").fill("rg-app web")
+    expect(page.get_by_role("heading", name="1–3 of 3 machines")).to_be_visible()
+    page.get_by_label("Choose every machine on this page").check()
+    page.get_by_role("button", name="3 ticked machines…").click()
+
+    expect(page.get_by_role("radio", name="Customer Managed Schedules")).to_be_checked()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    expect(page.get_by_text("Every change of this plan can be rolled back.")).to_be_visible()
+    expect(page.locator(".diff").first).to_contain_text("patchMode")
+    before = settings(console, "web-01")
+    assert before["patchMode"] == "AutomaticByOS"
+
+    page.get_by_label("Type the number of machines to go on").fill("2")
+    page.get_by_role("button", name="Change these machines").click()
+    expect(page.get_by_role("alert")).to_have_text("You typed 2; this plan touches 3. Nothing was sent.")
+    assert settings(console, "web-01") == before
+    run = confirmed(page, 3)
+
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    assert page.url == run
+    expect(page.locator(".tally div", has_text="verified")).to_contain_text("3")
+    after = settings(console, "web-01")
+    assert after["patchMode"] == "AutomaticByPlatform"
+    assert after.items() >= SCHEDULED.items()
+
+    page.get_by_role("button", name="Verify now").click()
+    expect(page.get_by_role("status")).to_contain_text("3 of 3 applied changes verified, 0 not.")
+    page.get_by_role("button", name="Plan the way back").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Review the way back")
+    confirmed(page, 3)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    assert settings(console, "web-01")["patchMode"] == "AutomaticByOS"
+
+    page.get_by_role("link", name="Runs", exact=True).first.click()
+    expect(page.locator("table.runs tbody tr")).to_have_count(2)
+    page.get_by_role("link", name="Fleet", exact=True).first.click()
+    page.get_by_role("link", name="web-01", exact=True).click()
+    expect(page.get_by_role("heading", name="What patchmode did to it")).to_be_visible()
+    expect(page.get_by_role("region", name="History").locator("tbody tr")).to_have_count(2)
+
+
+def test_a_reading_console_leads_to_the_command_line(opened: Open) -> None:
+    """Everything but carrying out is there."""
+    console = opened()
+    page = console.page()
+    expect(page.get_by_text("Read-only", exact=True)).to_be_visible()
+    planned(page, "web-01")
+    expect(page.get_by_role("button", name="these machines")).to_have_count(0)
+    expect(page.get_by_text("patchmode apply plan.json")).to_be_visible()
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Download the plan").first.click()
+    assert taken.value.suggested_filename == "plan.json"
+    assert settings(console, "web-01")["patchMode"] == "AutomaticByOS"
+
+
+def test_a_reload_in_mid_run_and_a_second_tab(opened: Open) -> None:
+    """The run does not hang on a page: both tabs show it, and both see its end."""
+    console = opened("--allow-writes", lro_seconds=4)
+    page = console.page()
+    planned(page, "rg-app web-0")
+    count = int(page.locator(".tally dd").first.inner_text())
+    run = confirmed(page, count)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("[data-live=total]")).to_have_text(str(count))
+
+    other = console.tab(page.context)
+    expect(other.get_by_text("A run is under way in this console.")).to_be_visible()
+    other.get_by_role("link", name="Watch run").click()
+    expect(other.get_by_role("progressbar")).to_be_visible()
+    assert other.url == run
+    # Another plan waits for its turn.
+    third = console.tab(page.context)
+    planned(third, "api-01")
+    expect(third.get_by_text("This console carries out one plan at a time")).to_be_visible()
+
+    for tab in (page, other):
+        expect(tab.get_by_text("Finished", exact=True)).to_be_visible(timeout=60_000)
+        expect(tab.locator(".tally div", has_text="applied").first).to_contain_text(str(count))
+    assert len(list((console.process.state / "runs").glob("*.sqlite"))) == 1
+
+
+def test_a_run_is_stopped_and_taken_up(opened: Open) -> None:
+    """Nothing more is sent; what was sent is followed to its end; the rest goes on when asked."""
+    console = opened("--allow-writes", lro_seconds=2)
+    page = console.page()
+    planned(page, "rg-app web-0")
+    count = int(page.locator(".tally dd").first.inner_text())
+    confirmed(page, count)
+    page.get_by_role("button", name="Stop: send nothing more").click()
+    expect(page.get_by_role("heading", name="What next")).to_be_visible(timeout=60_000)
+    resume = page.get_by_role("button", name="Resume")
+    if resume.count():
+        resume.click()
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.locator(".tally div", has_text="applied").first).to_contain_text(str(count))
+
+
+def test_the_connection_to_the_console_is_lost(opened: Open) -> None:
+    """The page says so, and what to type; it does not show an old tally as if it were live."""
+    console = opened("--allow-writes", lro_seconds=30)
+    page = console.page()
+    planned(page, "web-01")
+    run = confirmed(page, 1).rpartition("/")[2]
+    expect(page.locator("[data-lost]")).to_be_hidden()
+    console.process.process.kill()
+    expect(page.locator("[data-lost]")).to_be_visible()
+    expect(page.locator("[data-lost]")).to_contain_text(f"patchmode runs resume {run}")
+    console.complaints.clear()
+
+
+def test_a_hostile_name_is_text_on_every_page(opened: Open) -> None:
+    """A name with markup and quotes, and tags with more of them, from choosing to the history."""
+    console = opened("--allow-writes", fleet=hostile_fleet())
+    page = console.page()
+
+    def check() -> None:
+        expect(page.get_by_text(HOSTILE_NAME).first).to_be_attached()
+        assert page.locator("main img, main script, main b:has-text('onerror')").count() == 0
+
+    check()
+    page.get_by_role("link", name=HOSTILE_NAME).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE_NAME)
+    expect(page.get_by_text("<img src=x onerror=alert(1)>=").first).to_be_visible()
+    check()
+    page.get_by_role("link", name="<img src=x onerror=alert(1)>=").click()
+    expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
+    page.get_by_label(f"Choose {HOSTILE_NAME} in rg-app").check()
+    page.get_by_role("button", name="1 ticked machine…").click()
+    check()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+    check()
+    confirmed(page, 1)
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    check()
+
+
+def test_keyboard_alone_is_enough(opened: Open) -> None:
+    """From the skip link to the end of a run, without a mouse; the focus is always somewhere that can be seen."""
+    console = opened("--allow-writes")
+    page = console.page()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "#q")
+    page.keyboard.type("rg-app web-01")
+    expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
+    expect(page.get_by_label("Search")).to_be_focused()
+    tab_to(page, "input[name=id]")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="1 ticked machine…")).to_be_visible()
+    tab_to(page, "[data-take-ids]")
+    page.keyboard.press("Enter")
+    tab_to(page, "input[name=orchestration]")
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+    tab_to(page, "#count")
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Finished", exact=True)).to_be_visible()
+    assert settings(console, "web-01")["patchMode"] == "AutomaticByPlatform"
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.locator(f"{selector}:focus").count():
+            return
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def test_without_the_script_everything_works(opened: Open) -> None:
+    """Plain HTML: filters are a form, pages that wait have a link, and the run goes on by itself."""
+    console = opened("--allow-writes", lro_seconds=0)
+    context = console.browser.new_context(java_script_enabled=False)
+    console.contexts.append(context)
+    page = context.new_page()
+    page.goto(console.process.url)
+
+    def waited(what: str) -> None:
+        for _ in range(200):
+            if page.get_by_text(what).count():
+                return
+            page.reload()
+        raise AssertionError(what)
+
+    page.goto(f"{console.base}/")
+    waited("of 48 machines")
+    page.get_by_label("Search").fill("rg-app web-01")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
+    page.get_by_role("button", name="all 1 found…").click()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    waited("Carry it out")
+    page.get_by_label("Type the number of machines to go on").fill("1")
+    page.get_by_role("button", name="these machines").click()
+    waited("Finished")
