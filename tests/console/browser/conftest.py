@@ -3,7 +3,6 @@
 `make console-tests` installs what is needed; without it the suite is skipped and says so.
 """
 
-import importlib.util
 import json
 import shutil
 import ssl
@@ -22,7 +21,6 @@ from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 
 CHROMIUM = shutil.which("chromium")
-HAS_PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
 # As root it needs --no-sandbox; the rest keeps it from asking for anything but the pages.
 FLAGS = (
     "--no-sandbox",
@@ -33,8 +31,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-if CHROMIUM is None or not HAS_PLAYWRIGHT:
-    collect_ignore_glob = ["test_*.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

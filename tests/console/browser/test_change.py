@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from playwright.sync_api import Page, expect
 from tests.console.browser.conftest import Open, Opened
+from tests.console.browser.driving import Page, expect
 from tests.console.test_fleet import HOSTILE_NAME, hostile_fleet
 
 SCHEDULED = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
