@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 import ssl
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from tests.console.conftest import HTML, JSON, Asker, Open, machine_id
 
 from arm_emulator.clock import Clock
+from patchmode import console
 from patchmode.console.machine_pages import json_lines
 from patchmode.console.rendering import ago_text, sentence, share
 from patchmode.console.schedule_pages import Coming, weeks_of
@@ -98,6 +101,18 @@ def test_half_sentences_become_sentences() -> None:
     assert sentence("") == "."
 
 
+def test_no_template_and_no_module_trusts_a_text() -> None:
+    """One value that is marked as safe would undo the escaping of all others."""
+    folder = Path(console.__file__).parent
+    sources = [path for path in folder.rglob("*") if path.suffix in {".py", ".html", ".js"}]
+    assert len(sources) > 30
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(
+            r"\|\s*safe\b|Markup\(|autoescape\s*(false|=\s*False)|innerHTML|insertAdjacent|eval\(", text
+        ), path
+
+
 async def test_the_machine_page_holds_what_is_promised(opened: Open) -> None:
     """Settings by both names, rules with evidence and fix, the schedule with its clause, the window, the JSON."""
     asker = await opened("schedules")
@@ -164,10 +179,10 @@ def advance(asker: Asker, span: str) -> None:
 
 
 async def test_past_runs_tell_why_they_failed(opened: Open) -> None:
-    """The window of last night: how many, why, and what to do."""
+    """Of two nights, so that one at least has ended: how many, why, and what to do."""
     now = datetime.now(UTC)
-    asker = await opened("schedules", clock=Clock(now - timedelta(hours=25)))
-    await asyncio.to_thread(advance, asker, "P1D")
+    asker = await opened("schedules", clock=Clock(now - timedelta(hours=49)))
+    await asyncio.to_thread(advance, asker, "P2D")
     asker.console.schedules.refresh()
     await asker.console.schedules.settled()
     page = (await asker.get("/schedules")).words

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from patchmode.console.access import SAFE_METHODS
 from patchmode.console.rendering import render
 from patchmode.console.state import KEY, Console
 from patchmode.errors import (
@@ -111,11 +110,6 @@ def require_writes(console: Console) -> None:
             "This console was started for reading only, so nothing can be changed here.",
             advice="Stop it and start it again as: patchmode console --allow-writes",
         )
-
-
-def is_safe(request: web.Request) -> bool:
-    """Whether the method cannot change anything."""
-    return request.method in SAFE_METHODS
 
 
 def _title(status: int) -> str:

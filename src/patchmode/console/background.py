@@ -44,6 +44,7 @@ class SideLoop:
 
     def stop(self) -> None:
         """End the loop and its thread."""
+        asyncio.run_coroutine_threadsafe(_last_turns(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -90,6 +91,12 @@ class Reader:
         self._azure = None
         stack, self._stack = self._stack, AsyncExitStack()
         await stack.aclose()
+
+
+async def _last_turns() -> None:
+    """A connection that was closed is gone only after some more turns of its loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def _cancel_others() -> None:

@@ -101,7 +101,8 @@ if (waiting) {
       const response = await fetch(location.href, { headers: { Accept: "text/html" } });
       const next = new DOMParser().parseFromString(await response.text(), "text/html");
       const still = next.querySelector(`[data-poll="${kind}"]`);
-      if (!still && kind === "busy" && document.activeElement?.closest("[data-filters], [data-choose]")) {
+      const isInUse = document.activeElement?.closest("[data-filters], [data-choose]") || document.querySelector('input[name="id"]:checked');
+      if (!still && kind === "busy" && isInUse) {
         waiting.textContent = "A newer reading is there: reload to see it.";
         return;
       }

@@ -112,6 +112,8 @@ async def apply(request: web.Request) -> web.StreamResponse:
     options = _options(str(form.get("max_failures", "")).strip())
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
     draft.run = await console.operations.start(kept, options, lambda: console.rooms.runs.create(kept))
+    # From here on the journal has the plan.
+    draft.planning = None
     return see(f"/runs/{draft.run}")
 
 
