@@ -1,8 +1,11 @@
 """A console without a socket, on an emulator: requests go straight into its application."""
 
 import asyncio
+import json
 import os
 import re
+import ssl
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -94,6 +97,13 @@ class Asker:
         if isinstance(answer, web.Response) and answer.body is not None:
             written += answer.body
         return Told(answer.status, dict(answer.headers), bytes(written))
+
+    async def control(self, method: str, path: str, body: Any) -> None:
+        """Tell the emulator something: faults, or that time passes."""
+        context = ssl.create_default_context(cafile=str(self.served.ca))
+        url = f"{self.served.endpoint}/_emulator/{path}"
+        request = urllib.request.Request(url, json.dumps(body).encode(), method=method)
+        await asyncio.to_thread(lambda: urllib.request.urlopen(request, context=context).close())
 
     async def ready(self) -> None:
         """Wait until the fleet was read."""

@@ -244,14 +244,19 @@ async def test_the_oldest_draft_is_dropped_first(opened: Open) -> None:
 
 async def test_the_command_line_takes_up_what_the_console_left(opened: Open) -> None:
     """Stopped in the browser, listed and resumed in the terminal."""
-    asker = await opened(allow_writes=True, lro_seconds=2)
+    asker = await opened(allow_writes=True)
     path = await asker.planned(TWO)
-    operations = asker.console.operations
+    throttled = {"status": 429, "headers": {"Retry-After": "1"}}
+    await asker.control("PUT", "faults", {"rules": [{"match": {"method": "PATCH"}, "do": {"respond": throttled}}]})
     begun = await asker.post(f"{path}/apply", [("count", "2")])
     await asker.post(f"{begun.location}/stop")
-    assert operations.current is not None
-    assert operations.current.is_stopping
+    assert asker.console.operations.current is not None
+    assert asker.console.operations.current.is_stopping
     await asker.ended()
+    stopped = (await asker.get(begun.location)).words
+    assert "Interrupted" in stopped
+    assert "not sent 2" in stopped
+    await asker.control("PUT", "faults", {"rules": []})
     program = Path(sys.executable).with_name("patchmode")
     process = await asyncio.create_subprocess_exec(
         program,

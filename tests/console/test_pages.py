@@ -1,10 +1,7 @@
 """Machine and schedule pages, errors of one shape, and the pure functions behind them."""
 
-import asyncio
 import json
 import re
-import ssl
-import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.console.conftest import HTML, JSON, Asker, Open, machine_id
+from tests.console.conftest import HTML, JSON, Open, machine_id
 
 from arm_emulator.clock import Clock
 from patchmode import console
@@ -170,19 +167,11 @@ async def test_the_calendar_counts_what_will_run_and_fail(opened: Open) -> None:
     await asker.console.schedules.settled()
 
 
-def advance(asker: Asker, span: str) -> None:
-    """Let the emulator's time pass; windows that fall due are run."""
-    context = ssl.create_default_context(cafile=str(asker.served.ca))
-    body = json.dumps({"advance": span}).encode()
-    request = urllib.request.Request(f"{asker.served.endpoint}/_emulator/clock", body, method="POST")
-    urllib.request.urlopen(request, context=context).close()
-
-
 async def test_past_runs_tell_why_they_failed(opened: Open) -> None:
     """Of two nights, so that one at least has ended: how many, why, and what to do."""
     now = datetime.now(UTC)
     asker = await opened("schedules", clock=Clock(now - timedelta(hours=49)))
-    await asyncio.to_thread(advance, asker, "P2D")
+    await asker.control("POST", "clock", {"advance": "P2D"})
     asker.console.schedules.refresh()
     await asker.console.schedules.settled()
     page = (await asker.get("/schedules")).words

@@ -81,6 +81,13 @@ class Opened:
         found: dict[str, Any] = next(one for one in documents if one["id"].endswith(f"/virtualMachines/{name}"))
         return found
 
+    def set_faults(self, *rules: dict[str, Any]) -> None:
+        """From now on the emulator answers by these rules, and by no others."""
+        context = ssl.create_default_context(cafile=str(self.served.ca))
+        body = json.dumps({"rules": list(rules)}).encode()
+        request = urllib.request.Request(f"{self.served.endpoint}/_emulator/faults", body, method="PUT")
+        urllib.request.urlopen(request, context=context).close()
+
     def _logged(self, message: Any) -> None:
         # The browser's own line for an answer that is an error, which some tests want.
         if message.type in {"error", "warning"} and "the server responded with a status" not in message.text:

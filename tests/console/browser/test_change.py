@@ -123,17 +123,20 @@ def test_a_reload_in_mid_run_and_a_second_tab(opened: Open) -> None:
 
 
 def test_a_run_is_stopped_and_taken_up(opened: Open) -> None:
-    """Nothing more is sent; what was sent is followed to its end; the rest goes on when asked."""
-    console = opened("--allow-writes", lro_seconds=2)
+    """Azure holds it up; the operator stops it, sees what was not sent, and takes it up when Azure is well again."""
+    console = opened("--allow-writes", lro_seconds=0)
     page = console.page()
     planned(page, "rg-app web-0")
     count = int(page.locator(".tally dd").first.inner_text())
+    throttled = {"status": 429, "headers": {"Retry-After": "2"}, "json": {"error": {"code": "TooManyRequests"}}}
+    console.set_faults({"match": {"method": "PATCH"}, "do": {"respond": throttled}})
     confirmed(page, count)
+    expect(page.locator("[data-live-remarks]")).not_to_contain_text("None so far", timeout=60_000)
     page.get_by_role("button", name="Stop: send nothing more").click()
-    expect(page.get_by_role("heading", name="What next")).to_be_visible(timeout=60_000)
-    resume = page.get_by_role("button", name="Resume")
-    if resume.count():
-        resume.click()
+    expect(page.get_by_text("Interrupted", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.locator(".tally div", has_text="not sent")).to_contain_text(str(count))
+    console.set_faults()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Finished", exact=True)).to_be_visible(timeout=60_000)
     expect(page.locator(".tally div", has_text="applied").first).to_contain_text(str(count))
 
