@@ -48,7 +48,7 @@ def row(name: str, **members: Any) -> Row:
 def fleet(*rows: Row) -> Fleet:
     return Fleet(
         target=Target("AzureCloud", "https://example", "t"),
-        principal={},
+        principals={},
         scope=("--all",),
         rows=rows,
         by_key={one.id.casefold(): place for place, one in enumerate(rows)},

@@ -3,7 +3,7 @@
 Must not: know pages. Beside `commands/console.py` nothing of `cli` knows `patchmode.console`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from patchmode.cli.settings import Settings
 from patchmode.console.rooms import Rooms
 from patchmode.model.plan import Plan
 from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
-from patchmode.store.run_copy import copy_journal
 from patchmode.store.run_rows import run_to_document
 from patchmode.workflow.ports import Azure
 
@@ -35,11 +34,12 @@ def rooms_for(settings: Settings) -> Rooms:
         write_plan(plan, path)
         return path, read_plan(path)
 
-    def copy(run: str, to: Path) -> None:
+    def journal_pieces(run: str) -> Iterator[bytes]:
         journal = composition.run_store(settings).open(run)
-        name = journal.run
-        journal.release()
-        copy_journal(composition.state_folder(settings) / "runs" / f"{name}.sqlite", to)
+        try:
+            yield from journal.snapshot()
+        finally:
+            journal.release()
 
     return Rooms(
         connect=connect,
@@ -48,5 +48,5 @@ def rooms_for(settings: Settings) -> Rooms:
         keep_plan=keep_plan,
         plan_pieces=plan_pieces,
         run_document=run_to_document,
-        copy_journal=copy,
+        journal_pieces=journal_pieces,
     )

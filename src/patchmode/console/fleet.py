@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from patchmode.model.finding import MachineAudit
+from patchmode.model.identity import Principals
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Skipped, Unreadable
+from patchmode.model.plan import Skipped, Unreadable, WantedSettings
 from patchmode.model.report import AuditReport
 from patchmode.model.target import Target
 from patchmode.reports.audit_document import audit_machine_row
@@ -85,7 +86,7 @@ class Fleet:
     """One audit, in rows."""
 
     target: Target
-    principal: Mapping[str, str]
+    principals: Principals
     scope: tuple[str, ...]
     rows: tuple[Row, ...]
     """Ordered by id."""
@@ -108,18 +109,18 @@ class Fleet:
         return self.subscriptions.get(subscription_id.lower(), subscription_id)
 
 
-def make_fleet(report: AuditReport, principal: Mapping[str, str], subscriptions: Mapping[str, str]) -> Fleet:
+def make_fleet(report: AuditReport, principals: Principals, subscriptions: Mapping[str, str]) -> Fleet:
     """An audit in rows; the audit itself is not kept.
 
     Args:
         report: the audit.
-        principal: who read it.
+        principals: who read it.
         subscriptions: id in lower case → display name.
     """
     rows = tuple(_rows(report))
     return Fleet(
         target=report.target,
-        principal=principal,
+        principals=principals,
         scope=report.scope,
         rows=rows,
         by_key={row.id.casefold(): place for place, row in enumerate(rows)},
@@ -139,11 +140,11 @@ def _rows(report: AuditReport) -> Iterable[Row]:
         return known.setdefault((type(value), value), value)
 
     for entry in report.machines:
-        yield _row(entry, shared, is_as_wanted=report.is_as_wanted(entry))
+        yield _row(entry, report.wanted, shared)
 
 
-def _row(entry: MachineAudit, shared: Any, *, is_as_wanted: bool) -> Row:
-    found = audit_machine_row(entry)
+def _row(entry: MachineAudit, wanted: WantedSettings, shared: Any) -> Row:
+    found = audit_machine_row(entry, wanted)
     notes = (
         ScheduleNote(
             shared(one.id),
@@ -167,7 +168,7 @@ def _row(entry: MachineAudit, shared: Any, *, is_as_wanted: bool) -> Row:
         orchestration=found.orchestration,
         outcome=found.outcome,
         outcome_reason=shared(found.outcome_reason),
-        is_as_wanted=is_as_wanted,
+        is_as_wanted=found.as_wanted,
         eligible=found.eligible,
         rules=shared(tuple(reason.rule for reason in found.reasons)),
         schedules=shared(tuple(map(shared, notes))),
@@ -196,6 +197,7 @@ def export_row(row: Row) -> dict[str, Any]:
                 strict=True,
             )
         ),
+        "asWanted": row.is_as_wanted,
         "eligible": row.eligible,
         "reasons": [{"rule": rule} for rule in row.rules],
         "schedules": [

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from patchmode.console import words
-from patchmode.reports.diagnosis import identity
+from patchmode.reports.diagnosis import identities
 from patchmode.reports.headings import plural
 from patchmode.reports.paint import printable
 from patchmode.version import __version__
@@ -35,7 +35,7 @@ def make_environment() -> Environment:
         "ago": ago_text,
         "plural": plural,
         "printable": printable,
-        "identity": identity,
+        "identities": identities,
         "share": share,
         "sentence": sentence,
     }

@@ -63,8 +63,8 @@ class Rooms:
     """A plan file's content."""
     run_document: Callable[[RunReport, Target], Any]
     """`patchmode/run/v1`."""
-    copy_journal: Callable[[str, Path], None]
-    """Puts a consistent copy of a run's journal, also of one that is under way, at a path."""
+    journal_pieces: Callable[[str], Iterable[bytes]]
+    """A consistent copy of a run's journal, also of one that is under way; read on one thread."""
 
 
 @dataclass(frozen=True, slots=True)

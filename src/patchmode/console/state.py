@@ -91,5 +91,5 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
 async def _read_fleet(azure: "Azure", *, rooms: Rooms, options: ConsoleOptions) -> LoadedFleet:
     subscriptions = {one.id.lower(): one.name for one in await azure.authorization.subscriptions()}
     report = await audit(azure, options.scope, clock=rooms.clock)
-    fleet = make_fleet(report, await azure.authorization.principal(), subscriptions)
+    fleet = make_fleet(report, await azure.authorization.principals(), subscriptions)
     return LoadedFleet(fleet, Orders(fleet), choices_of(fleet))

@@ -18,7 +18,8 @@ from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import Plan, WantedSettings
-from patchmode.workflow.applying import ApplyOptions, MaxFailures
+from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.budgets import MaxFailures
 
 SETTABLE = (
     Orchestration.CUSTOMER_MANAGED_SCHEDULES,
