@@ -211,7 +211,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--concurrency",
             type=click.IntRange(1, 1000),
             metavar="N",
-            help="Changes under way at once (default: 16 a subscription, 64 to 384 in all); Azure's limits are kept "
+            help="Changes under way at once (default: 16 a subscription, 64 to 512 in all); Azure's limits are kept "
             "whatever it is.",
         ),
         click.option(

@@ -68,12 +68,13 @@ class ApplyOptions:
 
 
 def usual_concurrency(plan: Plan) -> int:
-    """Changes under way at once where nobody says how many, 64 to 384.
+    """Changes under way at once where nobody says how many, 64 to 512.
 
     A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no longer
-    than a second and a half. Each change under way holds a TLS connection, and each of those 0.4 MB.
+    than a second and a half. Each change under way holds a TLS connection, and each of those up to
+    0.4 MB.
     """
-    return min(384, max(64, 16 * len({change.id.subscription_id for change in plan.changes})))
+    return min(512, max(64, 16 * len({change.id.subscription_id for change in plan.changes})))
 
 
 async def apply_plan(
