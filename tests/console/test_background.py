@@ -79,4 +79,4 @@ async def test_what_runs_on_another_thread_can_be_given_up() -> None:
     await side.cancel_all()
     with pytest.raises(asyncio.CancelledError):
         await hanging
-    side.stop()
+    await side.stop()

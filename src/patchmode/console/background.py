@@ -19,6 +19,8 @@ from patchmode.errors import ForbiddenError, PatchmodeError, SignInError
 from patchmode.workflow.ports import Azure, Clock
 
 T = TypeVar("T")
+_FAREWELL_S = 0.05
+"""A TLS connection that was closed is gone only after a round trip. Source: aiohttp, "Graceful shutdown"."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,9 +44,9 @@ class SideLoop:
         """Cancel what runs there, and wait for it."""
         await self.run(_cancel_others())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the loop and its thread."""
-        asyncio.run_coroutine_threadsafe(_last_turns(), self._loop).result()
+        await self.run(asyncio.sleep(_FAREWELL_S))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -72,7 +74,7 @@ class Reader:
         """Give up what is being read, and close the connection and the thread."""
         await self._side.cancel_all()
         await self._side.run(self._drop())
-        self._side.stop()
+        await self._side.stop()
 
     async def _run(self, work: Callable[[Azure], Awaitable[T]]) -> T:
         async with self._opening:
@@ -91,12 +93,6 @@ class Reader:
         self._azure = None
         stack, self._stack = self._stack, AsyncExitStack()
         await stack.aclose()
-
-
-async def _last_turns() -> None:
-    """A connection that was closed is gone only after some more turns of its loop."""
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 async def _cancel_others() -> None:

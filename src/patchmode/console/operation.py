@@ -155,7 +155,7 @@ class Operations:
             advice = "Its journal tells how far each change has come; take it up again. Please report this."
             operation.error = PatchmodeError(message, advice=advice)
         finally:
-            operation.side.stop()
+            await operation.side.stop()
             operation.over.set()
             operation.begun.set()
         if operation.run is not None:
