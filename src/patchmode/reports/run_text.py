@@ -83,7 +83,7 @@ def _parts(report: RunReport, target: Target, paint: Paint) -> Iterator[str]:
     if report.missing:
         names = ", ".join(map(str, report.missing))
         told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is told: {names}."
-        yield from wrapped(paint("bad", told), paint=paint, hang=4)
+        yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
     text = f"{plural(len(report.parts), 'part')} on {target_text(target)}: {report.state}."
     yield from wrapped(text, paint=paint, hang=4)
 

@@ -24,11 +24,14 @@ from patchmode.model.outcome import (
     RunReport,
     RunSummary,
     Verification,
+    WaveCounts,
 )
 from patchmode.model.patch_settings import OperatingSystem, Orchestration
 from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
 from patchmode.model.report import Diagnosis
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run_parts import RunPart
+from patchmode.model.shard import Shard
 from patchmode.model.target import Target
 from patchmode.reports.diagnosis import diagnosis_lines
 from patchmode.reports.headings import plural, some
@@ -316,3 +319,24 @@ def test_counting_words() -> None:
     """One machine, two machines; the first names and how many more."""
     assert (plural(1, "machine"), plural(1234, "machine")) == ("1 machine", "1,234 machines")
     assert (some(["a", "b"]), some(list("abcdefg"), 2)) == ("a, b", "a, b and 5 more")
+
+
+def test_a_missing_shard_is_told_in_red_and_not_with_the_codes_of_red() -> None:
+    counts = RunCounts(scope=1, applied=1, verified=1)
+    part = RunPart("shards/shard-1", "20300131T220000000Z-abcdef", "finished", counts, Shard(1, 2))
+    report = RunReport("", "finished", counts, parts=(part,), missing=(Shard(2, 2),))
+    lines = list(run_lines(report, TARGET, paint=Paint(colours=True, width=80)))
+    assert "\x1b[31mMissing: of 1 shard nothing is told: 2/2.\x1b[0m" in lines
+
+
+def test_waves_are_told_one_a_line() -> None:
+    waves = (WaveCounts("canary", 2, applied=1, failed=1), WaveCounts("ring=broad / zone 1", 1_200, not_sent=1_200))
+    report = RunReport("r", "finished", RunCounts(scope=1_202, applied=1, failed=1, not_sent=1_200), waves=waves)
+    lines = list(run_lines(report, TARGET, paint=Paint()))
+    assert lines[:4] == [
+        "WAVE                 CHANGES  APPLIED  FAILED  UNKNOWN  STALE  NOT SENT",
+        "canary               2        1        1       0        0      0",
+        "ring=broad / zone 1  1,200    0        0       0        0      1,200",
+        "",
+    ]
+    assert max(map(len, run_lines(report, TARGET, paint=Paint(width=80)))) <= 80
