@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from patchmode.console.run_pages import live_values
+from patchmode.store.evidence_check import check_pack
 from patchmode.store.plan_file import decode_plan
 from patchmode.store.runs import RunStore
 
@@ -166,3 +168,22 @@ async def test_what_is_no_run_is_refused(opened: Open, path: str) -> None:
     answer = await asker.get(path.replace(" ", "%20"), JSON)
     assert answer.status in {400, 404}
     assert set(json.loads(answer.text)) == {"error"}
+
+
+async def test_the_pack_of_evidence_is_whole_by_the_command_lines_own_check(opened: Open, tmp_path: Path) -> None:
+    asker = await opened(allow_writes=True)
+    run = await begun_and_left(asker)
+    await asker.post(f"/runs/{run}/resume")
+    await asker.ended()
+    answer = await asker.get(f"/runs/{run}/evidence.zip")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{run}-evidence.zip"'
+    pack = tmp_path / "evidence.zip"
+    pack.write_bytes(answer.body)
+    found = check_pack(pack)
+    assert (found.run, found.problems) == (run, ())
+    with zipfile.ZipFile(pack) as opened_pack:
+        afters = [name for name in opened_pack.namelist() if name.endswith("after.json")]
+        shown = [json.loads(opened_pack.read(name)) for name in afters]
+    profiles = [one["properties"]["osProfile"] for one in shown]
+    settings = [(one.get("linuxConfiguration") or one["windowsConfiguration"])["patchSettings"] for one in profiles]
+    assert [one["patchMode"] for one in settings] == ["AutomaticByPlatform"] * 2

@@ -6,10 +6,13 @@ Must not: know pages. Beside `commands/console.py` nothing of `cli` knows `patch
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from patchmode.cli import composition
+from patchmode.cli.packing import pack
 from patchmode.cli.settings import Settings
 from patchmode.console.rooms import Rooms
+from patchmode.model.evidence import Evidence
 from patchmode.model.plan import Plan
 from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
 from patchmode.store.run_rows import run_to_document
@@ -41,6 +44,16 @@ def rooms_for(settings: Settings) -> Rooms:
         finally:
             journal.release()
 
+    def evidence_zip(run: str, evidence: Evidence) -> bytes:
+        journal = composition.run_store(settings).open(run)
+        try:
+            with TemporaryDirectory(prefix="patchmode-") as folder:
+                path = Path(folder) / "evidence.zip"
+                pack(journal, evidence, path)
+                return path.read_bytes()
+        finally:
+            journal.release()
+
     return Rooms(
         connect=connect,
         clock=clock,
@@ -49,4 +62,5 @@ def rooms_for(settings: Settings) -> Rooms:
         plan_pieces=plan_pieces,
         run_document=run_to_document,
         journal_pieces=journal_pieces,
+        evidence_zip=evidence_zip,
     )

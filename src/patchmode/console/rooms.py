@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from patchmode.model.evidence import Evidence
 from patchmode.model.outcome import RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
@@ -65,6 +66,8 @@ class Rooms:
     """`patchmode/run/v1`."""
     journal_pieces: Callable[[str], Iterable[bytes]]
     """A consistent copy of a run's journal, also of one that is under way; read on one thread."""
+    evidence_zip: Callable[[str, Evidence], bytes]
+    """A run's evidence as `patchmode evidence pack` writes it, from what was gathered of that run."""
 
 
 @dataclass(frozen=True, slots=True)
