@@ -20,7 +20,7 @@ from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.plan_file import read_plan, write_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan, usual_concurrency
+from patchmode.workflow.applying import ApplyOptions, apply_plan
 from patchmode.workflow.planning import make_plan
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
@@ -74,7 +74,7 @@ def main(given: argparse.Namespace) -> None:
             figures = run_on(shared, lambda: plan(given), after_s=REFILL_S)
     else:
         wanted = read_plan(given.plan)
-        at_once = given.concurrency or usual_concurrency(wanted)
+        at_once = ApplyOptions(concurrency=given.concurrency).at_once(wanted)
         # As many sockets as the command line opens.
         with on_the_wire(given.latency, max(CONNECTIONS, at_once)):
             figures = run_on(shared, lambda: apply(given, wanted, at_once), after_s=REFILL_S)

@@ -23,7 +23,7 @@ from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.outcome import ChangeResult, RunReport
 from patchmode.model.plan import Plan
 from patchmode.rules.freeze_grammar import freezes_from
-from patchmode.workflow.applying import ApplyOptions, apply_plan, usual_concurrency
+from patchmode.workflow.applying import ApplyOptions, apply_plan
 from patchmode.workflow.brakes import check_not_frozen
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.clock import local_zone
@@ -87,7 +87,7 @@ def carry_out(
             async with composition.connected(
                 settings,
                 read_only=False,
-                concurrency=options.concurrency or usual_concurrency(plan),
+                concurrency=options.at_once(plan),
                 remark=observer.remarked,
             ) as azure:
                 journal = open_journal(azure)

@@ -211,8 +211,8 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--concurrency",
             type=click.IntRange(1, 1000),
             metavar="N",
-            help="Changes under way at once (default: 16 a subscription, 64 to 512 in all); Azure's limits are kept "
-            "whatever it is.",
+            help="Changes under way at once (default: 16 a subscription, 64 to 512 in all; 64 with a failure budget); "
+            "Azure's limits are kept whatever it is.",
         ),
         click.option(
             "--operation-timeout",

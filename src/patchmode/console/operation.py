@@ -17,7 +17,7 @@ from patchmode.console.rooms import OpenJournal, Rooms
 from patchmode.errors import PatchmodeError, RunBusyError
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.plan import Plan
-from patchmode.workflow.applying import ApplyOptions, apply_plan, check_applicable, usual_concurrency
+from patchmode.workflow.applying import ApplyOptions, apply_plan, check_applicable
 from patchmode.workflow.ports import Progress
 
 _BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
@@ -80,7 +80,7 @@ class Operation:
 
     async def carry_out(self, rooms: Rooms) -> None:
         """Connect, open the journal, apply. Runs on the operation's own thread."""
-        at_once = self.options.concurrency or usual_concurrency(self.plan)
+        at_once = self.options.at_once(self.plan)
         connection = rooms.connect(read_only=False, concurrency=at_once, remark=self.remarked)
         async with connection as azure:
             check_applicable(self.plan, azure)

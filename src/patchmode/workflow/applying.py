@@ -39,6 +39,7 @@ from patchmode.workflow.wave_gate import WaveGate, WaveRules
 from patchmode.workflow.wave_work import WaveWork, waves_of
 
 FINISHED, INTERRUPTED = "finished", "interrupted"
+_PLACES, _LEAST_AT_ONCE, _MOST_AT_ONCE = 16, 64, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class ApplyOptions:
     """How a plan is carried out; what is carried out stands in the plan."""
 
     concurrency: int | None = None
-    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle. None: `usual_concurrency`."""
+    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle. None: see `at_once`."""
     max_failures: MaxFailures | None = None
-    """Of this call. With a budget, no more than `concurrency` changes and 8 schedules are under way at a time, each
-    until it has ended, so that it is overrun by no more."""
+    """Of this call. With a budget, no more than `at_once` changes and 8 schedules are under way at a time, each until
+    it has ended, so that it is overrun by no more."""
     max_failures_per_wave: MaxFailures | None = None
     """Once it is spent nothing more is sent, in this wave or a later one."""
     max_failures_per_region: MaxFailures | None = None
@@ -66,15 +67,19 @@ class ApplyOptions:
         """The failure budgets together."""
         return Budgets(self.max_failures, self.max_failures_per_wave, self.max_failures_per_region)
 
+    def at_once(self, plan: Plan) -> int:
+        """Changes of a plan under way at once: as asked, or else 16 a subscription, 64 to 512 in all.
 
-def usual_concurrency(plan: Plan) -> int:
-    """Changes under way at once where nobody says how many, 64 to 512.
-
-    A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no longer
-    than a second and a half. Each change under way holds a TLS connection, and each of those up to
-    0.4 MB.
-    """
-    return min(512, max(64, 16 * len({change.id.subscription_id for change in plan.changes})))
+        A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no
+        longer than a second and a half. Each change under way holds a TLS connection, and each of those up to 0.4 MB.
+        With a failure budget it is 64, because so many may fail before the first failure is known.
+        """
+        if self.concurrency is not None:
+            return self.concurrency
+        if self.budgets.any:
+            return _LEAST_AT_ONCE
+        subscriptions = {change.id.subscription_id for change in plan.changes}
+        return min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, _PLACES * len(subscriptions)))
 
 
 async def apply_plan(
@@ -211,8 +216,7 @@ class _Application:
             clock=clock,
             may_send=lambda change: self._may_send(change.id),
         )
-        at_once = options.concurrency or usual_concurrency(journal.plan)
-        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=at_once)
+        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=options.at_once(journal.plan))
         self._brakes, self._gate = self._restraints(clock)
 
     def _restraints(self, clock: Clock) -> tuple[Brakes, WaveGate]:

@@ -21,6 +21,7 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.target import Target
 from patchmode.workflow.applying import ApplyOptions
+from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Progress
 
 SET = {
@@ -81,6 +82,26 @@ def test_no_more_patches_are_under_way_than_asked_for() -> None:
     azure = fleet_of(40)
     runs.apply_all(azure, options=ApplyOptions(concurrency=7))
     assert azure.most_under_way == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "subscriptions", "at_once"),
+    [
+        (ApplyOptions(), 1, 64),
+        (ApplyOptions(), 4, 64),
+        (ApplyOptions(), 5, 80),
+        (ApplyOptions(), 40, 512),
+        (ApplyOptions(concurrency=7), 40, 7),
+        (ApplyOptions(max_failures=MaxFailures(count=1)), 40, 64),
+        (ApplyOptions(max_failures_per_region=MaxFailures(percent=5)), 40, 64),
+        (ApplyOptions(concurrency=300, max_failures=MaxFailures(count=1)), 40, 300),
+    ],
+)
+def test_how_many_are_under_way_unless_asked_otherwise(options: ApplyOptions, subscriptions: int, at_once: int) -> None:
+    """A budget is overrun by as many as are under way, so with one there are few."""
+    places = [f"{number:08}-1111-1111-1111-111111111111" for number in range(subscriptions)]
+    azure = FleetDouble([vm("one", subscription=place) for place in places])
+    assert options.at_once(azure.plan()) == at_once
 
 
 def test_an_empty_plan_is_done_at_once() -> None:
