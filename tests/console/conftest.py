@@ -28,6 +28,7 @@ from patchmode.console.access import cookie_name
 from patchmode.console.rooms import ConsoleOptions
 from patchmode.console.server import make_app
 from patchmode.console.state import Console, make_console
+from patchmode.model.freeze import Freeze
 
 HOST = "127.0.0.1:8000"
 ORIGIN = f"http://{HOST}"
@@ -162,14 +163,21 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     """Open a console on an emulator with a fleet."""
     async with AsyncExitStack() as stack:
 
-        async def make(fleet: Any = "small", *, allow_writes: bool = False, read: bool = True, **options: Any) -> Asker:
+        async def make(
+            fleet: Any = "small",
+            *,
+            allow_writes: bool = False,
+            freezes: tuple[Freeze, ...] = (),
+            read: bool = True,
+            **options: Any,
+        ) -> Asker:
             document = read_fleet(fleet) if isinstance(fleet, str) else fleet
             serving = running(fleet=document, **{"lro_seconds": 0, "limits": limits_from("off"), **options})
             served = stack.enter_context(serving)
             for name, value in served.env.items():
                 monkeypatch.setitem(os.environ, name, value)
             settings = Settings(cloud=served.endpoint, state_dir=str(tmp_path / "state"))
-            console = make_console(rooms_for(settings), ConsoleOptions(allow_writes=allow_writes))
+            console = make_console(rooms_for(settings), ConsoleOptions(allow_writes=allow_writes, freezes=freezes))
             stack.push_async_callback(console.close)
             console.hosts, console.cookie = frozenset({HOST}), cookie_name(8000)
             app = make_app(console)

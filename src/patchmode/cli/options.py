@@ -199,14 +199,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N|P%",
             help="Send nothing more to a region after so many failures there.",
         ),
-        click.option(
-            "--freeze",
-            multiple=True,
-            type=FreezeText(),
-            envvar="PATCHMODE_FREEZE",
-            metavar="SPAN",
-            help="Send nothing then: 2026-12-20/2027-01-03, 'Fri 16:00-Mon 06:00 Europe/Berlin', '08:00-18:00'.",
-        ),
+        freeze_option,
         click.option(
             "--concurrency",
             type=click.IntRange(1, 1000),
@@ -226,6 +219,18 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def freeze_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the spans in which nothing is sent; `rules.freeze_grammar` reads them."""
+    return click.option(
+        "--freeze",
+        multiple=True,
+        type=FreezeText(),
+        envvar="PATCHMODE_FREEZE",
+        metavar="SPAN",
+        help="Send nothing then: 2026-12-20/2027-01-03, 'Fri 16:00-Mon 06:00 Europe/Berlin', '08:00-18:00'.",
+    )(function)
 
 
 def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from patchmode.errors import PatchmodeError, RunBusyError
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.plan import Plan
 from patchmode.workflow.applying import ApplyOptions, apply_plan, check_applicable
+from patchmode.workflow.brakes import check_not_frozen
 from patchmode.workflow.ports import Progress
 
 _BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
@@ -121,20 +122,22 @@ class Operations:
 
         Args:
             plan: what the journal holds.
-            options: concurrency, failure budget, patience.
+            options: concurrency, failure budget, patience, freezes.
             open_journal: begins or reopens the run, on the operation's own thread.
 
         Returns:
             The run's id, once its journal stands.
 
         Raises:
-            RunBusyError: this console carries another plan out. PatchmodeError: it could not begin; nothing was sent.
+            RunBusyError: this console carries another plan out. RefusedError: a freeze holds. PatchmodeError: it
+                could not begin. Nothing was sent.
         """
         if self.current is not None and self.is_busy:
             raise RunBusyError(
                 f"This console is carrying out run {self.current.run or '(about to begin)'}; one at a time.",
                 advice="Watch it under Runs, or stop it there. Your plan is kept.",
             )
+        check_not_frozen(options.freezes, self._rooms.clock)
         operation = Operation(plan, options, open_journal, SideLoop("console-run"), asyncio.get_running_loop())
         self.current = operation
         self._task = asyncio.create_task(self._follow(operation))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from patchmode.model.evidence import Evidence
+from patchmode.model.freeze import Freeze
 from patchmode.model.outcome import RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
@@ -80,3 +81,5 @@ class ConsoleOptions:
     allow_writes: bool = False
     scope: Scope = field(default_factory=lambda: Scope(everything=True))
     """The machines that are shown."""
+    freezes: tuple[Freeze, ...] = ()
+    """When nothing may be sent; none: any time."""

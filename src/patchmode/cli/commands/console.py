@@ -7,7 +7,7 @@ import click
 
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
-from patchmode.cli.options import scope_options
+from patchmode.cli.options import freeze_option, scope_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -27,9 +27,12 @@ BEYOND = (
 @click.option(
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on, with a warning."
 )
+@freeze_option
 @click.option("--allow-writes", is_flag=True, help="Also change things; without it the console only reads.")
 @click.pass_context
-def command(context: click.Context, /, port: int, host: str, allow_writes: bool, **options: Any) -> int:
+def command(
+    context: click.Context, /, port: int, host: str, freeze: tuple[str, ...], allow_writes: bool, **options: Any
+) -> int:
     """The web console on loopback: fleet, schedules, changes, runs.
 
     Prints one address that lets a browser in, and serves until Ctrl-C. Without a selector: everything that the
@@ -41,12 +44,15 @@ def command(context: click.Context, /, port: int, host: str, allow_writes: bool,
     from patchmode.cli.scoping import scope_from
     from patchmode.console.rooms import ConsoleOptions
     from patchmode.console.server import ConsoleServer
+    from patchmode.rules.freeze_grammar import freezes_from
+    from patchmode.workflow.clock import local_zone
 
     settings = settings_of(context)
+    freezes = freezes_from(freeze, local_zone())
     scope = scope_from(options)
     if not scope.has_selector:
         scope = replace(scope, everything=True)
-    how = ConsoleOptions(host=host, port=port, allow_writes=allow_writes, scope=scope)
+    how = ConsoleOptions(host=host, port=port, allow_writes=allow_writes, scope=scope, freezes=freezes)
 
     async def work(stop: "asyncio.Event") -> None:
         await _serve(ConsoleServer(rooms_for(settings), how), settings, stop)

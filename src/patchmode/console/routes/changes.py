@@ -110,7 +110,7 @@ async def apply(request: web.Request) -> web.StreamResponse:
     typed = str(form.get("count", "")).strip()
     if not is_count(typed, found):
         return _plan_page(request, console, draft, typed=typed)
-    options = _options(str(form.get("max_failures", "")).strip())
+    options = _options(console, str(form.get("max_failures", "")).strip())
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
     draft.run = await console.operations.start(kept, options, lambda: console.rooms.runs.create(kept))
     # From here on the journal has the plan.
@@ -142,8 +142,9 @@ def wanted_from(form: Mapping[str, str]) -> WantedSettings:
     return wanted
 
 
-def _options(max_failures: str) -> ApplyOptions:
-    return ApplyOptions(max_failures=MaxFailures.parse(max_failures) if max_failures else None)
+def _options(console: Console, max_failures: str) -> ApplyOptions:
+    budget = MaxFailures.parse(max_failures) if max_failures else None
+    return ApplyOptions(max_failures=budget, freezes=console.options.freezes)
 
 
 def _draft(request: web.Request) -> tuple[Console, Draft]:

@@ -105,9 +105,8 @@ async def resume(request: web.Request) -> web.StreamResponse:
     if not found.left:
         raise RefusedError("Everything of this run has ended.", advice="Make a new plan for what is still to do.")
     plan, name = found.plan, found.report.run
-    await console.operations.start(
-        plan, ApplyOptions(), lambda: console.rooms.runs.open(name, for_writing=True, plan=plan)
-    )
+    options = ApplyOptions(freezes=console.options.freezes)
+    await console.operations.start(plan, options, lambda: console.rooms.runs.open(name, for_writing=True, plan=plan))
     return see(f"/runs/{name}")
 
 
