@@ -31,7 +31,8 @@ _WAYS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
 _PIECE = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile raises for an archive that is damaged, or not what it says."""
+"""What zipfile raises for an archive that is damaged, or not what it says. `NotImplementedError` is its word for a
+compression or a version that it does not know, `RuntimeError` for a file that is encrypted."""
 
 
 class UnpackError(Exception):
