@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.console.browser.conftest import CHROMIUM, FLAGS, Opened
+from tests.console.browser.driving import choose_group, plan_assessment
 from tests.console.process import Process
 
 from arm_emulator.clock import Clock
@@ -43,13 +44,9 @@ def shots(console: Opened, page: Any) -> Iterator[str]:
         page.goto(base + path)
         page.locator(wait).first.wait_for()
         yield name
-    page.goto(f"{base}/?q=rg-app")
-    page.get_by_role("button", name="found…").click()
-    page.locator("form.settings").wait_for()
+    choose_group(page, base)
     yield "settings"
-    page.locator("input[name=assessment][value=on]").check()
-    page.get_by_role("button", name="Plan and show the diff").click()
-    page.locator("#confirm-title").wait_for()
+    plan_assessment(page)
     yield "review"
     page.locator("#count").fill(page.locator(".tally dd").first.inner_text())
     page.get_by_role("button", name="these machines").click()

@@ -102,9 +102,12 @@ class Opened:
         dialog.dismiss()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for the whole session; each test has profiles of its own."""
+    """One browser for a file of tests, each with profiles of its own; it ends before a test of another file begins.
+
+    As long as it stands, Playwright's event loop counts as running in this thread, and no asynchronous test can start.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

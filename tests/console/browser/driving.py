@@ -1,4 +1,4 @@
-"""Playwright's names for the tests; where it or Chromium is absent, whoever imports this is skipped and says why."""
+"""Playwright's names, and steps of several tests; where it or Chromium is absent, whoever imports this is skipped."""
 
 import shutil
 
@@ -10,4 +10,18 @@ if shutil.which("chromium") is None:
 
 from playwright.sync_api import Page, expect
 
-__all__ = ["Page", "expect"]
+__all__ = ["Page", "choose_group", "expect", "plan_assessment"]
+
+
+def choose_group(page: Page, base: str) -> None:
+    """Take all machines of rg-app; the form of settings stands."""
+    page.goto(f"{base}/?q=rg-app")
+    page.get_by_role("button", name="found…").click()
+    page.locator("form.settings").wait_for()
+
+
+def plan_assessment(page: Page) -> None:
+    """Plan periodic assessment with the form's other settings; the plan stands, to be confirmed."""
+    page.locator("input[name=assessment][value=on]").check()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    page.locator("#confirm-title").wait_for()

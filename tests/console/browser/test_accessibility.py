@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.console.browser.conftest import Open, Opened
-from tests.console.browser.driving import Page, expect
+from tests.console.browser.driving import Page, choose_group, expect, plan_assessment
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -41,13 +41,9 @@ def every_page(console: Opened, page: Page) -> Iterator[str]:
         page.locator(wait).first.wait_for()
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         yield path
-    page.goto(f"{base}/?q=rg-app")
-    page.get_by_role("button", name="found…").click()
-    page.locator("form.settings").wait_for()
+    choose_group(page, base)
     yield "settings"
-    page.locator("input[name=assessment][value=on]").check()
-    page.get_by_role("button", name="Plan and show the diff").click()
-    page.locator("#confirm-title").wait_for()
+    plan_assessment(page)
     yield "plan"
     page.locator("#count").fill("1")
     page.get_by_role("button", name="these machines").click()
