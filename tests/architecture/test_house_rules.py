@@ -69,6 +69,34 @@ def test_only_the_command_line_prints_or_exits() -> None:
     assert offenders == set()
 
 
+def test_one_module_decides_exit_codes() -> None:
+    """A code chosen beside the others is one that no table tells. The demonstration names those it expects."""
+    allowed = {"cli/exits.py": 99, "cli/demonstration/story.py": 99, "cli/running.py": 1}
+    for path in (ROOT / "src/patchmode").rglob("*.py"):
+        named = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Attribute) and re.fullmatch(r"(exits\.)?Exit\.[A-Z]+", ast.unparse(node))
+        ]
+        place = path.relative_to(ROOT / "src/patchmode").as_posix()
+        assert len(named) <= allowed.get(place, 0), f"{place} chooses exit codes of its own"
+
+
+def test_no_command_returns_a_bare_number() -> None:
+    """Each returns what `cli/exits.py` made of its result, and its annotation lets mypy hold it to that."""
+    commands = 0
+    for path in sorted((ROOT / "src/patchmode/cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if not any("Command" in ast.unparse(one) for one in node.decorator_list):
+                continue
+            commands += 1
+            assert node.returns is not None
+            assert ast.unparse(node.returns).removeprefix("exits.") == "Exit", f"{_relative(path)} {node.name}"
+    assert commands > 20
+
+
 def test_verification_switches_do_not_exist() -> None:
     """There is no way to turn TLS checks off and none that allows plain http."""
     for path in (ROOT / "src/patchmode").rglob("*.py"):

@@ -1,12 +1,14 @@
 """The generated pages of the reference: `python -m tests.docs.reference_pages` (`make docs`) writes them anew.
 
-Must not: say anything that the programs' own help, or the fault matrix of the tests, does not say.
+Must not: say anything that the programs' own help and tables, or the fault matrix of the tests, do not say.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
+from tests.docs.exit_code_tables import README, REFERENCE, render
 from tests.docs.pages import DOCS
 from tests.docs.rule_texts import FILE as RULE_TEXTS
 from tests.docs.rule_texts import render_rule_texts
@@ -104,9 +106,27 @@ def _prose(text: str | None) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-RENDERED = {
+def leaf_commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of patchmode that does something, by its path: `schedule next`."""
+
+    def below(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+        if not isinstance(command, click.Group):
+            yield path, command
+            return
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from below(found, f"{path} {name}".strip())
+
+    yield from below(program, "")
+
+
+RENDERED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "cli.md": render_cli,
     DOCS / "reference" / "faults.md": render_faults,
+    README: partial(render, README),
+    REFERENCE: partial(render, REFERENCE),
     RULE_TEXTS: render_rule_texts,
 }
 

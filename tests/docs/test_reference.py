@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from tests.docs.pages import DOCS, ROOT, code_spans, name_of, read
-from tests.docs.reference_pages import RENDERED
+from tests.docs.reference_pages import RENDERED, leaf_commands
 from tests.unit.reports.records import audit_of, run_of
 
 from arm_emulator.profile import Profile
 from patchmode import errors
-from patchmode.cli.exits import Exit, exit_for
+from patchmode.cli.exits import ENDS, EVERYWHERE, MEANINGS, Exit, of_error
+from patchmode.cli.main import program
 from patchmode.cli.options import FORMATS, REPORT_FORMATS
 from patchmode.model.outcome import OutcomeKind, Result
 from patchmode.model.patch_settings import Orchestration
@@ -36,15 +38,26 @@ def test_generated_pages_are_current(page: Path) -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    """In the README and in the reference, by the same number."""
+    """In the README and in the reference, by the same number; and each is one that some command ends with."""
+    assert set(MEANINGS) == set(Exit) == {code for ends in (*ENDS.values(), EVERYWHERE) for code in ends}
     for page in (ROOT / "README.md", REFERENCE / "exit-codes.md"):
         shown = {int(code) for code in re.findall(r"^\| (\d+) \|", read(page), re.MULTILINE)}
         assert shown == {int(code) for code in Exit}, name_of(page)
 
 
+def test_every_command_has_its_exit_codes_in_the_reference_and_in_its_help() -> None:
+    """A command without a row would end with something that nobody can look up."""
+    assert {path for path, _ in leaf_commands()} == set(ENDS)
+    for path, command in leaf_commands():
+        context = click.Context(command, info_name=path, parent=click.Context(program, info_name="patchmode"))
+        shown = " ".join(command.get_help(context).partition("Exit codes:")[2].split())
+        for code, when in ENDS[path].items():
+            assert f"{int(code)} {when.replace('`', '')}" in shown, path
+
+
 def test_every_error_class_is_documented_with_its_exit_code() -> None:
     """What a library user catches, and what a script sees."""
-    rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", read(REFERENCE / "exit-codes.md"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+Error)` \| (\d+) \|", read(REFERENCE / "exit-codes.md"), re.MULTILINE))
     classes = {
         name: found
         for name, found in vars(errors).items()
@@ -53,7 +66,7 @@ def test_every_error_class_is_documented_with_its_exit_code() -> None:
     assert set(rows) == set(classes)
     for name, found in classes.items():
         made = found("x", code="x") if issubclass(found, errors.RequestError) else found("x")
-        assert int(rows[name]) == exit_for(made), name
+        assert int(rows[name]) == of_error(made), name
 
 
 def test_every_rule_is_documented_in_order() -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from patchmode.cli import composition
-from patchmode.cli.exits import Exit
+from patchmode.cli import composition, exits
 from patchmode.cli.output import Result, emit, say
 from patchmode.cli.running import run_reading
 from patchmode.cli.scoping import since_from
 from patchmode.cli.settings import Settings
-from patchmode.model.after_window import AfterWindowReport, WindowEnd
+from patchmode.model.after_window import AfterWindowReport
 from patchmode.model.attachment import AttachEnd
 from patchmode.model.outcome import Result as ChangeEnd
 from patchmode.model.plan import Plan
@@ -82,7 +81,7 @@ def of_scope(scope: Scope, since: str | None) -> Question:
     return Question(scope, _since(since or DEFAULT_SINCE, composition.clock().now()), " ".join(scope.describe()))
 
 
-def answer(question: Question, settings: Settings, *, wait: bool) -> int:
+def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:
     """Tell what became of the machines, and give the exit code.
 
     Raises:
@@ -100,18 +99,7 @@ def answer(question: Question, settings: Settings, *, wait: bool) -> int:
 
     report = run_reading(work)
     emit(_result(report, question), settings)
-    return exit_of(report)
-
-
-def exit_of(report: AfterWindowReport) -> int:
-    """13 where a machine failed or missed its window, 10 where one may have no success on record yet, 0 otherwise.
-
-    Machines of a subscription that could not be read may have none.
-    """
-    ends = {entry.result for entry in report.results}
-    if ends & {WindowEnd.FAILED, WindowEnd.MISSED}:
-        return Exit.MISMATCH
-    return Exit.FINDINGS if report.unread or not ends <= {WindowEnd.SUCCEEDED} else Exit.DONE
+    return exits.of_windows(report)
 
 
 def _connecting(question: Question, settings: Settings) -> Connect:

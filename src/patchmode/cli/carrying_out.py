@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli import composition
-from patchmode.cli.exits import Exit
+from patchmode.cli import composition, exits
 from patchmode.cli.output import emit, say
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
@@ -19,8 +18,8 @@ from patchmode.cli.running import run_writing
 from patchmode.cli.settings import Settings
 from patchmode.cli.spans import seconds_from
 from patchmode.errors import SignInError
-from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.outcome import ChangeResult, RunReport
+from patchmode.model.attachment import AttachEnd
+from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.rules.freeze_grammar import freezes_from
 from patchmode.workflow.applying import ApplyOptions, apply_plan
@@ -29,7 +28,7 @@ from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.clock import local_zone
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.runs import make_report
-from patchmode.workflow.wave_gate import LATER_WAVE, WaveRules
+from patchmode.workflow.wave_gate import WaveRules
 
 
 def options_from(options: dict[str, Any]) -> ApplyOptions:
@@ -62,7 +61,7 @@ def _budget(text: str | None) -> MaxFailures | None:
 
 def carry_out(
     open_journal: Callable[[Azure], RunJournal], plan: Plan, options: ApplyOptions, settings: Settings
-) -> int:
+) -> exits.Exit:
     """Carry a plan out, tell the result on standard output, and return the exit code.
 
     Args:
@@ -78,7 +77,7 @@ def carry_out(
         # An empty run would stand in the way of `latest`, and there is nothing to journal.
         report = make_report("", plan, state="finished", requests={}, results=())
         emit(run_result(report, plan.target), settings)
-        return exit_of(report)
+        return exits.of_run(report)
     journals: list[RunJournal] = []
 
     with watching(settings, skipped=len(plan.skipped) + len(plan.unchanged)) as observer:
@@ -111,28 +110,7 @@ def carry_out(
         _tell_resume(report.run)
     else:
         _tell_next(report, settings)
-    return exit_of(report)
-
-
-def exit_of(report: RunReport) -> int:
-    """The exit code of a run."""
-    counts = report.counts
-    mismatch = any(entry.verification is not None and not entry.verification.verified for entry in report.results)
-    later = sum(map(_is_for_later, report.results))
-    if report.state == "interrupted":
-        return Exit.INTERRUPTED
-    if counts.failed or counts.unknown or counts.stale or counts.not_sent > later:
-        return Exit.PARTIAL
-    if not all(one.is_fine or _is_for_later(one) for one in report.attachments):
-        return Exit.PARTIAL
-    if mismatch:
-        return Exit.MISMATCH
-    return Exit.FINDINGS if counts.unreadable or later or any(map(_is_for_later, report.attachments)) else Exit.DONE
-
-
-def _is_for_later(end: ChangeResult | AttachResult) -> bool:
-    """Whether a machine was left to a later wave, as was asked."""
-    return end.error is not None and end.error.code == LATER_WAVE
+    return exits.of_run(report)
 
 
 def _tell_resume(run: str) -> None:

@@ -1,47 +1,173 @@
-"""What the exit codes mean, and which error ends in which.
+"""What the exit codes mean, and which result or error ends in which: the one place that decides it.
 
-Must not: print. `main` does, in one place.
+Every command returns what a function of this module makes of its result. The tables of the README and of
+docs/reference/exit-codes.md, and the exit codes in each command's help, are made from `MEANINGS` and `ENDS`.
+
+Must not: print (`main` and the commands do), or import at its head what `patchmode --help` does not need.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import click
 
 from patchmode.errors import EmptyScopeError, RefusedError, RunBusyError, UsageError
+
+if TYPE_CHECKING:
+    from patchmode.model.after_window import AfterWindowReport
+    from patchmode.model.attachment import AttachReport, AttachResult
+    from patchmode.model.outcome import ChangeResult, RunReport
+    from patchmode.model.plan import Plan
+    from patchmode.model.report import Diagnosis
 
 
 class Exit(IntEnum):
     """Every exit code that patchmode uses; all others are reserved."""
 
     DONE = 0
-    """Done, nothing to report."""
     FAULT = 1
-    """Could not run: no sign-in, no connection, no disk."""
     USAGE = 2
-    """The command line is wrong."""
     EMPTY = 3
-    """The scope matched nothing."""
     FINDINGS = 10
-    """Findings, or changes pending."""
     PARTIAL = 11
-    """Some changes failed, are unknown or were refused as stale."""
     REFUSED = 12
-    """Refused as a whole, nothing was sent: wrong target, unsafe, broken plan, run held by another process."""
     MISMATCH = 13
-    """A verification found something that is not as planned."""
     INTERRUPTED = 130
-    """Interrupted, after a clean stop."""
 
 
-def exit_for(error: Exception) -> Exit:
+MEANINGS: Mapping[Exit, str] = {
+    Exit.DONE: "done, nothing to report",
+    Exit.FAULT: "could not run: no sign-in, no connection, no disk",
+    Exit.USAGE: "usage: the command line is wrong, a file that it names cannot be read, or nobody can be asked",
+    Exit.EMPTY: "the scope matched nothing",
+    Exit.FINDINGS: "findings, changes pending, or something asked for that was left alone or could not be read",
+    Exit.PARTIAL: "some changes or attachments failed, are unknown, were refused or not sent",
+    Exit.REFUSED: "refused as a whole, nothing was sent: wrong target, unsafe, broken plan, a run held by another "
+    "process, answered no",
+    Exit.MISMATCH: "verification mismatch, a maintenance window that failed or was missed, evidence that is not whole",
+    Exit.INTERRUPTED: "interrupted after a clean stop",
+}
+"""Code → what it means wherever it is given, as the documentation prints it."""
+
+EVERYWHERE: Mapping[Exit, str] = {
+    Exit.FAULT: "every command",
+    Exit.USAGE: "every command",
+    Exit.EMPTY: "every command that takes a scope",
+    Exit.INTERRUPTED: "every command",
+}
+"""Codes that no command gives a meaning of its own → who ends with them."""
+
+_CARRIED_OUT = {
+    Exit.DONE: "every machine of the plan is compliant, and each change was verified",
+    Exit.FINDINGS: "a part of the scope could not be read, or waves were left out with `--last-wave`",
+    Exit.PARTIAL: "a change or an attachment failed, is unknown, stale, refused or was not sent",
+    Exit.REFUSED: "nothing was sent: wrong target, unsafe, broken plan, a freeze, a run held by another process, "
+    "answered no",
+    Exit.MISMATCH: "each change was applied, and another leaf of a machine differs",
+}
+_ATTACHED = {
+    Exit.DONE: "every machine of the scope, or the dynamic scope, is as asked",
+    Exit.FINDINGS: "all that could be read is as asked, and a part of the scope could not be read",
+    Exit.PARTIAL: "a machine was refused, failed, is unknown or was not sent",
+    Exit.REFUSED: "nothing was sent: no such schedule, unsafe, answered no",
+    Exit.MISMATCH: "Azure accepted what a read afterwards does not show",
+}
+_AUDITED = {
+    Exit.DONE: "every machine in scope was read and is compliant",
+    Exit.FINDINGS: "a machine is not compliant, or could not be read",
+}
+_SHOWN_RUN = {
+    **_CARRIED_OUT,
+    Exit.PARTIAL: "a change or an attachment failed, is unknown, stale, refused or was not sent; or the run is under "
+    "way or was stopped",
+    Exit.REFUSED: "the journal is of a version that is not known here",
+}
+ENDS: Mapping[str, Mapping[Exit, str]] = {
+    "audit": _AUDITED,
+    "plan": {
+        Exit.DONE: "every machine in scope was read, and nothing has to be changed",
+        Exit.FINDINGS: "changes are pending, or a machine could not be read",
+        Exit.REFUSED: "the schedule of `--then-attach` cannot be attached",
+    },
+    "apply": _CARRIED_OUT,
+    "verify": {
+        Exit.DONE: "every machine is as it should be",
+        Exit.FINDINGS: "`--after-window`: a machine has no success on record yet",
+        Exit.REFUSED: "wrong target, broken plan, or the run is held by another process",
+        Exit.MISMATCH: "a machine is not as it should be or could not be read; `--after-window`: one failed or missed "
+        "its window",
+    },
+    "watch": {
+        Exit.DONE: "nothing changed between the looks",
+        Exit.FINDINGS: "a machine changed",
+        Exit.REFUSED: "the baseline is no saved audit",
+    },
+    "rollback": _CARRIED_OUT,
+    "runs list": {Exit.DONE: "the runs were listed, however they ended"},
+    "runs show": _SHOWN_RUN,
+    "runs resume": _CARRIED_OUT,
+    "runs merge": {
+        **_SHOWN_RUN,
+        Exit.PARTIAL: f"{_SHOWN_RUN[Exit.PARTIAL]}; or a shard is missing",
+        Exit.REFUSED: "a machine or a shard is told twice, or the runs are of different targets",
+    },
+    "explain": {Exit.DONE: "the machine was explained, whatever its state"},
+    "schedule list": {Exit.DONE: "the schedules were listed, whatever is wrong with them; `schedule check` judges"},
+    "schedule show": {Exit.DONE: "the schedule was shown, whatever is wrong with it; `schedule check` judges"},
+    "schedule next": {Exit.DONE: "the windows were listed, whoever fails in them; `schedule check` judges"},
+    "schedule check": {
+        Exit.DONE: "no finding, or only something to note",
+        Exit.FINDINGS: "a finding blocks or warns",
+    },
+    "schedule failures": {Exit.DONE: "no machine failed", Exit.FINDINGS: "a machine failed"},
+    "schedule create": {
+        Exit.DONE: "the schedule is as asked",
+        Exit.REFUSED: "a rule refuses it, one of that name differs, or answered no",
+        Exit.MISMATCH: "a read afterwards shows something else than was sent",
+    },
+    "schedule attach": _ATTACHED,
+    "schedule detach": _ATTACHED,
+    "report": {
+        Exit.DONE: "as `audit`, or for a run as `runs show`; or `--exit-zero` was given",
+        Exit.FINDINGS: "as `audit`, or for a run as `runs show`",
+        Exit.PARTIAL: "as `runs show`",
+        Exit.REFUSED: "`--from` is no record, or of a version that is not known here",
+        Exit.MISMATCH: "as `runs show`",
+    },
+    "evidence pack": {
+        Exit.DONE: "packed, and every applied machine is as planned",
+        Exit.REFUSED: "wrong target",
+        Exit.MISMATCH: "packed, and an applied machine is not as planned or could not be read",
+    },
+    "evidence check": {
+        Exit.DONE: "the pack is whole; it says nothing of the machines",
+        Exit.REFUSED: "it is no evidence, of a version not known here, or made to do harm",
+        Exit.MISMATCH: "a file was altered, is missing or was added",
+    },
+    "console": {Exit.DONE: "the console was ended; each run's own state is on its page and in `runs show`"},
+    "doctor": {
+        Exit.DONE: "nothing is missing; or `--role-json` was given",
+        Exit.FINDINGS: "a permission or a registration is missing, a lock is in the way, or something was not readable",
+    },
+    "demo": {Exit.DONE: "every step ended as it should"},
+}
+"""Command → code → when it ends so. Every command stands here; what `EVERYWHERE` names goes without saying."""
+
+
+def of_error(error: BaseException) -> Exit:
     """The exit code that an error ends in.
 
     Args:
-        error: any `PatchmodeError`, or another exception that was foreseen.
+        error: any `PatchmodeError`, one of click's, or another exception that was foreseen.
 
     Returns:
-        `FAULT` for everything that is not the user's mistake, an empty scope or a refusal.
+        `FAULT` for everything that is not the user's mistake, an empty scope, a refusal or an interruption.
     """
     match error:
-        case UsageError():
+        case KeyboardInterrupt() | click.Abort():
+            return Exit.INTERRUPTED
+        case UsageError() | click.UsageError():
             return Exit.USAGE
         case EmptyScopeError():
             return Exit.EMPTY
@@ -49,3 +175,89 @@ def exit_for(error: Exception) -> Exit:
             return Exit.REFUSED
         case _:
             return Exit.FAULT
+
+
+def of_audit(counts: Mapping[str, int]) -> Exit:
+    """An audit, by its published counts."""
+    return Exit.FINDINGS if counts["findings"] else Exit.DONE
+
+
+def of_plan(plan: "Plan") -> Exit:
+    """A plan that was made and not carried out."""
+    return Exit.FINDINGS if plan.has_work or plan.unreadable else Exit.DONE
+
+
+def of_run(report: "RunReport") -> Exit:
+    """A run that this command carried out. Where several fit: the first of 130, 11, 13, 10."""
+    counts = report.counts
+    mismatch = any(entry.verification is not None and not entry.verification.verified for entry in report.results)
+    later = sum(map(_is_for_later, report.results))
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    if counts.failed or counts.unknown or counts.stale or counts.not_sent > later:
+        return Exit.PARTIAL
+    if not all(one.is_fine or _is_for_later(one) for one in report.attachments):
+        return Exit.PARTIAL
+    if mismatch:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if counts.unreadable or later or any(map(_is_for_later, report.attachments)) else Exit.DONE
+
+
+def of_shown_run(report: "RunReport") -> Exit:
+    """A run, or several merged, that this command only shows: what was stopped is a fact about the past there."""
+    code = of_run(report)
+    return Exit.PARTIAL if code is Exit.INTERRUPTED or report.missing else code
+
+
+def _is_for_later(end: "ChangeResult | AttachResult") -> bool:
+    """Whether a machine was left to a later wave, as was asked."""
+    from patchmode.workflow.wave_gate import LATER_WAVE
+
+    return end.error is not None and end.error.code == LATER_WAVE
+
+
+def of_attach(report: "AttachReport") -> Exit:
+    """A schedule attached to machines or detached from them. Where several fit: the first of 130, 11, 13, 10."""
+    from patchmode.model.attachment import AttachEnd
+
+    ends = {entry.result for entry in report.results}
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    if ends & {AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.REFUSED, AttachEnd.NOT_SENT}:
+        return Exit.PARTIAL
+    if AttachEnd.MISMATCH in ends:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if report.unreadable else Exit.DONE
+
+
+def of_windows(report: "AfterWindowReport") -> Exit:
+    """What became of machines in their windows: 13 where one failed or missed it, 10 where not all have succeeded.
+
+    Machines of a subscription that could not be read may have none.
+    """
+    from patchmode.model.after_window import WindowEnd
+
+    ends = {entry.result for entry in report.results}
+    if ends & {WindowEnd.FAILED, WindowEnd.MISSED}:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if report.unread or not ends <= {WindowEnd.SUCCEEDED} else Exit.DONE
+
+
+def of_listing() -> Exit:
+    """A command that lists what there is and judges nothing of it."""
+    return Exit.DONE
+
+
+def of_diagnosis(diagnosis: "Diagnosis") -> Exit:
+    """What `doctor` found."""
+    return Exit.FINDINGS if diagnosis.has_findings else Exit.DONE
+
+
+def of_findings(found: bool | int) -> Exit:
+    """A command that asks whether there are findings: changes seen, failures, what warns or blocks."""
+    return Exit.FINDINGS if found else Exit.DONE
+
+
+def of_comparison(differences: int) -> Exit:
+    """A command that compares what should be there with what is: in how many places they differ."""
+    return Exit.MISMATCH if differences else Exit.DONE

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from patchmode.cli.exits import ENDS, MEANINGS, Exit
 from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
 from patchmode.cli.settings import Settings, absorb, settings_of
 
@@ -51,6 +52,7 @@ class Command(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records, col_max=26)
+        _write_exit_codes(formatter, ENDS.get(ctx.command_path.partition(" ")[2], {}))
 
 
 class Group(click.Group):
@@ -92,6 +94,12 @@ class Group(click.Group):
         absorb(ctx)
         return super().invoke(ctx)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, the commands, and at the root what the exit codes mean."""
+        super().format_options(ctx, formatter)
+        if ctx.parent is None:
+            _write_exit_codes(formatter, MEANINGS)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the texts at hand."""
         if not self.late:
@@ -99,6 +107,13 @@ class Group(click.Group):
             return
         with formatter.section("Commands"):
             formatter.write_dl(list(self.late.items()))
+
+
+def _write_exit_codes(formatter: click.HelpFormatter, meanings: Mapping[Exit, str]) -> None:
+    if meanings:
+        with formatter.section("Exit codes"):
+            # In a terminal the marks of code spans are only in the way.
+            formatter.write_dl([(str(int(code)), text.replace("`", "")) for code, text in meanings.items()])
 
 
 def _prepare(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import click
 
-from patchmode.cli.exits import Exit, exit_for
+from patchmode.cli import exits
 from patchmode.cli.group import Group
 from patchmode.errors import PatchmodeError, RequestError
 
@@ -82,16 +82,16 @@ def run(args: Sequence[str]) -> int:
         return int(result or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return Exit.USAGE
+        return exits.of_error(error)
     except click.UsageError as error:
         _tell_usage(error)
-        return Exit.USAGE
-    except (KeyboardInterrupt, click.Abort):
+        return exits.of_error(error)
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("patchmode: interrupted.", err=True)
-        return Exit.INTERRUPTED
+        return exits.of_error(error)
     except PatchmodeError as error:
         tell(error)
-        return exit_for(error)
+        return exits.of_error(error)
     except OSError as error:
         return _after_output_fault(error)
 
@@ -125,9 +125,9 @@ def _after_output_fault(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         # Python flushes standard output once more at exit; what is left must not meet the closed pipe again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAULT
+        return exits.of_error(error)
     what = error.filename or "standard output"
     click.echo(f"patchmode: Could not write or read {what}: {os.strerror(error.errno or errno.EIO)}.", err=True)
     if error.errno == errno.ENOSPC:
         click.echo("  What to do: free space there, or name another folder with --state-dir.", err=True)
-    return Exit.FAULT
+    return exits.of_error(error)

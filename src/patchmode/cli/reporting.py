@@ -4,12 +4,11 @@ Must not: tell anything itself; the reports do.
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.options import FORMATS
 from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
@@ -31,7 +30,7 @@ class Told:
     """A record, and what it says besides."""
 
     record: "Record"
-    code: int
+    code: exits.Exit
     """The exit code of the command that made it."""
     result: "Result | None"
     """For `table` and `jsonl`; None: the record was read from a saved audit, which has only its document."""
@@ -60,7 +59,7 @@ def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> To
 
     report = run_reading(work)
     record = audit_record(audit_document(report), rule_texts())
-    return Told(record, _audit_code(report.counts), audit_result(report))
+    return Told(record, exits.of_audit(report.counts), audit_result(report))
 
 
 def of_run(run: str, settings: Settings) -> Told:
@@ -96,7 +95,7 @@ def of_file(name: str) -> Told:
     found = format_of(content)
     if found == AUDIT_FORMAT:
         document = read_audit(content, name=source)
-        return Told(audit_record(document, rule_texts()), _audit_code(document.counts), None)
+        return Told(audit_record(document, rule_texts()), exits.of_audit(document.counts), None)
     if found == RUN_FORMAT:
         report = decode_report(content, name=source).report
         assert report.target is not None  # noqa: S101 - a report that was read names its target
@@ -108,16 +107,13 @@ def of_file(name: str) -> Told:
 
 def run_told(report: "RunReport", target: "Target", plan: "Plan | None") -> Told:
     """A run's report; `plan` where it is at hand."""
-    from patchmode.cli.carrying_out import exit_of
     from patchmode.cli.results import run_result
     from patchmode.reports.run_record import run_record
     from patchmode.rules.rule_texts import rule_texts
     from patchmode.store.run_rows import run_to_document
 
     record = run_record(report, target, rule_texts(), document=run_to_document(report, target), plan=plan)
-    code = exit_of(report)
-    # As in `runs show`: what was stopped is a fact about the past.
-    return Told(record, Exit.PARTIAL if code == Exit.INTERRUPTED else code, run_result(report, target))
+    return Told(record, exits.of_shown_run(report), run_result(report, target))
 
 
 def format_asked(settings: Settings, out: str | None) -> str:
@@ -167,10 +163,6 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
         for piece in pieces(told.record, form):
             sys.stdout.buffer.write(piece)
         sys.stdout.flush()
-
-
-def _audit_code(counts: Mapping[str, int]) -> int:
-    return Exit.FINDINGS if counts["findings"] else Exit.DONE
 
 
 def _content(name: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 @click.command("merge", cls=Command)
 @click.argument("sources", nargs=-1, required=True, metavar="RUN|FILE|DIR…")
 @click.pass_context
-def merge(context: click.Context, sources: tuple[str, ...]) -> int:
+def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     """One report of several runs, such as the shards of one scope.
 
     FILE is a journal or what `-o json` printed of a run; DIR stands for every such file below it, and RUN for one of
     the state folder. Nothing is sent. A machine or a shard that is told twice is refused by name, and so are runs of
-    different targets. Ends as the worst of them does, and with 11 where a shard is missing.
+    different targets.
     """
-    from patchmode.cli.carrying_out import exit_of
     from patchmode.cli.output import emit
     from patchmode.cli.results import run_result
     from patchmode.errors import EmptyScopeError
@@ -41,9 +40,7 @@ def merge(context: click.Context, sources: tuple[str, ...]) -> int:
     report = merge_runs(told)
     assert report.target is not None  # noqa: S101 - merge_runs refuses parts without a target
     emit(run_result(report, report.target), settings)
-    code = exit_of(report)
-    # As in `runs show`: what was stopped is a fact about the past.
-    return Exit.PARTIAL if code == Exit.INTERRUPTED or report.missing else code
+    return exits.of_shown_run(report)
 
 
 def _told_by(source: str, settings: Settings) -> "Iterator[ToldRun]":

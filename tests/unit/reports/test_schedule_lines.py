@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from patchmode.cli.after_window import exit_of
+from patchmode.cli.exits import of_windows
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.drift import Drift, DriftKind, Move, ResourceChange
@@ -171,7 +171,7 @@ def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
 def test_success_is_not_told_of_what_nobody_read(unread: tuple[str, ...], code: int) -> None:
     """Machines of a subscription that could not be read may have failed."""
     report = AfterWindowReport(TARGET, AT, AT, (WindowResult(vm("a"), WindowEnd.SUCCEEDED, ""),), unread=unread)
-    assert exit_of(report) == code
+    assert of_windows(report) == code
     (line,) = after_window_lines(report, what="--all", paint=Paint(colours=True))
     assert ("could not be read" in line) is bool(unread)
     assert line.startswith("\x1b[31m" if unread else "\x1b[32m")

@@ -7,6 +7,7 @@ import click
 
 from patchmode.cli.attach_options import attachment_from, then_attach_options
 from patchmode.cli.brake_options import brake, limit_from, max_changes_option
+from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -34,7 +35,7 @@ def command(
     yes: bool,
     max_changes: str | None,
     **options: Any,
-) -> int:
+) -> Exit:
     """Carry out a plan file, or plan and apply a scope.
 
     With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that

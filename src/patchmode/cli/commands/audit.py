@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import settings_of
@@ -15,11 +15,11 @@ from patchmode.cli.settings import settings_of
 @scope_options
 @settings_options
 @click.pass_context
-def command(context: click.Context, /, **options: Any) -> int:
+def command(context: click.Context, /, **options: Any) -> exits.Exit:
     """Every machine: its orchestration, who patches it, and why.
 
     Without a selector: everything that the signed-in principal can see. Machines are measured against --to (default:
-    customer-managed-schedules). Ends with 10 when a machine is not as wanted or could not be read, with 0 otherwise.
+    customer-managed-schedules).
     """
     from patchmode.cli import composition
     from patchmode.cli.output import emit
@@ -41,4 +41,4 @@ def command(context: click.Context, /, **options: Any) -> int:
 
     report = run_reading(work)
     emit(audit_result(report), settings)
-    return Exit.FINDINGS if report.counts["findings"] else Exit.DONE
+    return exits.of_audit(report.counts)

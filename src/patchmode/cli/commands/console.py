@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import freeze_option, scope_options
 from patchmode.cli.settings import Settings, settings_of
@@ -32,7 +32,7 @@ BEYOND = (
 @click.pass_context
 def command(
     context: click.Context, /, port: int, host: str, freeze: tuple[str, ...], allow_writes: bool, **options: Any
-) -> int:
+) -> exits.Exit:
     """The web console on loopback: fleet, schedules, changes, runs.
 
     Prints one address that lets a browser in, and serves until Ctrl-C. Without a selector: everything that the
@@ -58,7 +58,7 @@ def command(
         await _serve(ConsoleServer(rooms_for(settings), how), settings, stop)
 
     run_writing(work, remark=lambda _: None)
-    return Exit.DONE
+    return exits.of_listing()
 
 
 async def _serve(server: "ConsoleServer", settings: Settings, stop: "asyncio.Event") -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
@@ -18,7 +18,7 @@ BEGINS_BEFORE = timedelta(hours=25)
 
 @click.command(cls=Command)
 @click.pass_context
-def command(context: click.Context) -> int:
+def command(context: click.Context) -> exits.Exit:
     """The whole story on a local emulator; no Azure needed.
 
     Starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user would
@@ -43,5 +43,5 @@ def command(context: click.Context) -> int:
         except StoryError as error:
             sys.stdout.flush()
             click.echo(f"patchmode: The demo did not end as told: {error}.", err=True)
-            return Exit.FAULT
-    return Exit.DONE
+            return exits.of_error(error)
+    return exits.of_listing()

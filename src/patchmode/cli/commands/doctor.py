@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import settings_of
@@ -14,10 +14,10 @@ from patchmode.cli.settings import settings_of
 @scope_options
 @click.option("--role-json", is_flag=True, help="Print the least-privilege custom role, for az role definition create.")
 @click.pass_context
-def command(context: click.Context, /, role_json: bool, **options: Any) -> int:
+def command(context: click.Context, /, role_json: bool, **options: Any) -> exits.Exit:
     """Who am I, where, and what is missing to do the job.
 
-    Looks at the subscriptions of the scope, or at all that you can see. Ends with 10 when something is missing.
+    Looks at the subscriptions of the scope, or at all that you can see.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
@@ -45,6 +45,6 @@ def command(context: click.Context, /, role_json: bool, **options: Any) -> int:
             return [json.dumps(role, indent=2)]
 
         emit(Result(document=role, lines=lines, rows=lambda: [role], columns=tuple(role)), settings)
-        return Exit.DONE
+        return exits.of_listing()
     emit(diagnosis_result(diagnosis), settings)
-    return Exit.FINDINGS if diagnosis.has_findings else Exit.DONE
+    return exits.of_diagnosis(diagnosis)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
 from patchmode.cli.settings import settings_of
 
@@ -36,12 +36,11 @@ def command() -> None:
 @click.option("--out", required=True, metavar="FOLDER|FILE.zip", help="Where to write it; nothing may stand there.")
 @click.option("--offline", is_flag=True, help="Read nothing from Azure: only what the journal holds.")
 @click.pass_context
-def pack_run(context: click.Context, run: str, out: str, offline: bool) -> int:
+def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits.Exit:
     """Pack a run's evidence; RUN is its id, its beginning, or latest.
 
     Each machine that the plan changes is read from its provider again and compared, and nothing is written to the run.
-    Ends with 13 where an applied machine is not as planned or could not be read. Prints the manifest's digest: kept
-    elsewhere, it shows later that the manifest is the same.
+    Prints the manifest's digest: kept elsewhere, it shows later that the manifest is the same.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
@@ -71,7 +70,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> int:
         columns=("path", "sha256", "bytes"),
     )
     emit(result, settings)
-    return Exit.MISMATCH if packed.mismatches else Exit.DONE
+    return exits.of_comparison(packed.mismatches)
 
 
 @command.command("check", cls=Command)
@@ -80,11 +79,10 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> int:
     "--digest", metavar="HEX", help="What was printed when the pack was made: is the manifest still that one?"
 )
 @click.pass_context
-def check(context: click.Context, /, path: Path, **options: Any) -> int:
+def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:
     """Whether a pack is whole: every file there, none altered, none added.
 
-    PATH is the folder or the zip. Nothing is unpacked, and nobody is signed in. Ends with 13 where a file was altered,
-    is missing or was added, each named, and with 12 where PATH is no evidence, or a zip made to do harm.
+    PATH is the folder or the zip. Nothing is unpacked, and nobody is signed in.
     """
     from patchmode.cli.output import Result, emit
     from patchmode.reports.evidence_text import check_document, check_lines
@@ -100,4 +98,4 @@ def check(context: click.Context, /, path: Path, **options: Any) -> int:
         columns=("path", "fault", "detail"),
     )
     emit(result, settings)
-    return Exit.MISMATCH if found.problems else Exit.DONE
+    return exits.of_comparison(len(found.problems))

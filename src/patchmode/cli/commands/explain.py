@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import settings_options
 from patchmode.cli.settings import settings_of
@@ -14,7 +14,7 @@ from patchmode.cli.settings import settings_of
 @click.argument("machine", metavar="MACHINE")
 @settings_options
 @click.pass_context
-def command(context: click.Context, /, machine: str, **options: Any) -> int:
+def command(context: click.Context, /, machine: str, **options: Any) -> exits.Exit:
     """One machine in full: settings, rules, schedules, outcome, JSON.
 
     MACHINE is a resource id, or a name that only one machine you can see has.
@@ -35,4 +35,4 @@ def command(context: click.Context, /, machine: str, **options: Any) -> int:
             return await explain(azure, machine, wanted=wanted, clock=composition.clock())
 
     emit(explanation_result(run_reading(work)), settings)
-    return Exit.DONE
+    return exits.of_listing()

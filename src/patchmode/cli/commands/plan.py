@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
+from patchmode.cli import exits
 from patchmode.cli.attach_options import attachment_from, then_attach_options
-from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import settings_of
@@ -20,11 +20,11 @@ from patchmode.cli.wave_options import wave_options, waves_from
 @wave_options
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file.")
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
+def command(context: click.Context, /, out: Path | None, **options: Any) -> exits.Exit:
     """The exact changes, as a diff and as a file.
 
     Reads every machine in scope from its provider and works out the smallest request that makes it as wanted. Nothing
-    is changed. Ends with 10 when changes are pending or a machine could not be read, with 0 otherwise.
+    is changed.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import emit, say
@@ -62,7 +62,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> int:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
     say(_next_step(out, has_changes=plan.has_work), settings)
-    return Exit.FINDINGS if plan.has_work or plan.unreadable else Exit.DONE
+    return exits.of_plan(plan)
 
 
 def _next_step(out: Path | None, *, has_changes: bool) -> str:

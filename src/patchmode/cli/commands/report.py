@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import FORMATS, REPORT_FORMATS, scope_options, settings_options
 from patchmode.cli.settings import settings_of
@@ -28,14 +28,12 @@ def command(
     out: str | None,
     exit_zero: bool,
     **options: Any,
-) -> int:
+) -> exits.Exit:
     """One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.
 
     The record is an audit of a scope as it stands now (without any: everything that you can see), what a run changed
     and verified (--run), or a document that was saved earlier (--from), for which nobody is signed in. Every format
     tells the same machines and findings. The file is there whole or not at all.
-
-    Ends as the command that makes such a record: 10 where an audit has findings, as the run did for a run.
     """
     from patchmode.cli import reporting
     from patchmode.cli.scoping import scope_from, set_ambient_shard_aside, wanted_from
@@ -59,4 +57,4 @@ def command(
         wanted = wanted_from(options)
         told = reporting.of_scope(scope_from(options), wanted, settings)
     reporting.tell(told, form, out, settings)
-    return Exit.DONE if exit_zero else told.code
+    return exits.of_listing() if exit_zero else told.code

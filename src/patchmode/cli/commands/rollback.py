@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import carrying_options
 from patchmode.cli.settings import Settings, settings_of
@@ -33,7 +34,7 @@ def command(
     allow_azure_managed: bool,
     yes: bool,
     **carrying: Any,
-) -> int:
+) -> Exit:
     """Restore what a run changed, where Azure allows it.
 
     RUN is a run's id, its beginning, or latest. The way back is an ordinary plan: written into the state folder, shown,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import carrying_options, wave_gate_options
 from patchmode.cli.run_merging import merge
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
 @click.pass_context
-def command(context: click.Context) -> int | None:
+def command(context: click.Context) -> exits.Exit | None:
     """List, show, resume and merge runs."""
     return _list(settings_of(context)) if context.invoked_subcommand is None else None
 
 
 @command.command("list", cls=Command)
 @click.pass_context
-def list_runs(context: click.Context) -> int:
+def list_runs(context: click.Context) -> exits.Exit:
     """Every run in the state folder, newest first."""
     return _list(settings_of(context))
 
 
-def _list(settings: Settings) -> int:
+def _list(settings: Settings) -> exits.Exit:
     from patchmode.cli import composition
     from patchmode.cli.output import emit, say
     from patchmode.cli.results import runs_result
@@ -37,16 +37,15 @@ def _list(settings: Settings) -> int:
     emit(runs_result(runs), settings)
     if not runs:
         say(f"No run in {composition.state_folder(settings)}.", settings)
-    return Exit.DONE
+    return exits.of_listing()
 
 
 @command.command("show", cls=Command)
 @click.argument("run", default="latest")
 @click.pass_context
-def show(context: click.Context, run: str) -> int:
+def show(context: click.Context, run: str) -> exits.Exit:
     """One run's report; RUN is its id, its beginning, or latest."""
     from patchmode.cli import composition
-    from patchmode.cli.carrying_out import exit_of
     from patchmode.cli.output import emit
     from patchmode.cli.results import run_result
     from patchmode.workflow.runs import report_of
@@ -55,9 +54,7 @@ def show(context: click.Context, run: str) -> int:
     journal = composition.run_store(settings).open(run)
     report = report_of(journal)
     emit(run_result(report, journal.plan.target), settings)
-    # A run that is under way or was stopped is a fact about the past here, not an interruption of this command.
-    code = exit_of(report)
-    return Exit.PARTIAL if code == Exit.INTERRUPTED else code
+    return exits.of_shown_run(report)
 
 
 @command.command("resume", cls=Command)
@@ -65,7 +62,7 @@ def show(context: click.Context, run: str) -> int:
 @carrying_options
 @wave_gate_options
 @click.pass_context
-def resume(context: click.Context, /, run: str, **carrying: Any) -> int:
+def resume(context: click.Context, /, run: str, **carrying: Any) -> exits.Exit:
     """Take up a run that was interrupted; what is done stays done.
 
     The plan was confirmed when the run began, so nothing is asked.

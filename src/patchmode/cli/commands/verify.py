@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -40,15 +40,13 @@ def command(
     wait: bool,
     since: str | None,
     **options: Any,
-) -> int:
+) -> exits.Exit:
     """Read the provider again and compare leaf by leaf.
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
-    carried it out. A scope: every machine that can have the settings has them. Without any: the latest run. Ends with
-    13 when a machine is not as it should be, or could not be read.
+    carried it out. A scope: every machine that can have the settings has them. Without any: the latest run.
 
-    With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it. Ends
-    with 13 when one failed or missed it, with 10 when one has no success on record yet, with 0 when all succeeded.
+    With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
     from patchmode.cli.output import emit
     from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
@@ -79,10 +77,12 @@ def command(
     else:
         found, result = _verify_run(subject or "latest", settings)
     emit(result, settings)
-    return Exit.DONE if all(entry.verified for entry in found) else Exit.MISMATCH
+    return exits.of_comparison(sum(not entry.verified for entry in found))
 
 
-def _verify_window(subject: str | None, scope: "Scope", settings: Settings, *, wait: bool, since: str | None) -> int:
+def _verify_window(
+    subject: str | None, scope: "Scope", settings: Settings, *, wait: bool, since: str | None
+) -> exits.Exit:
     from patchmode.cli.after_window import answer, of_file, of_run, of_scope
 
     if scope.has_selector:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import Settings, settings_of
@@ -40,11 +40,11 @@ def command(
     baseline: Path | None,
     until_change: bool,
     **options: Any,
-) -> int:
+) -> exits.Exit:
     """Look again and again, and tell only what moved.
 
     Repeats the audit at an interval and tells each machine that is not as it was: what moved, who patches it now, and
-    who did it as far as Azure tells. Ends with 10 when anything moved, with 0 when nothing did.
+    who did it as far as Azure tells.
     """
     from patchmode.cli.scoping import scope_from
     from patchmode.cli.spans import seconds_from
@@ -68,14 +68,14 @@ def command(
     return _watch(scope, how, known, settings)
 
 
-def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: Settings) -> int:
+def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: Settings) -> exits.Exit:
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.workflow.watching import watch
 
     clock = composition.clock()
 
-    async def work() -> int:
+    async def work() -> exits.Exit:
         moved, looked = 0, 0
         failure: PatchmodeError | None = None
         looks = watch(lambda: composition.connected(settings, read_only=True), scope, how, clock=clock, baseline=known)
@@ -89,7 +89,7 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
             moved, looked = moved + len(seen.drift), looked + (seen.look is not None)
         if failure is not None and not looked:
             raise failure
-        return Exit.FINDINGS if moved else Exit.DONE
+        return exits.of_findings(moved)
 
     return run_reading(work)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import Settings, settings_of
@@ -39,13 +40,12 @@ def command(
     replace: bool,
     yes: bool,
     **options: Any,
-) -> int:
+) -> Exit:
     """Attach a schedule to machines, or to a dynamic scope.
 
     CONFIG is its id, its name, or GROUP/NAME. A machine that is not prepared is refused, because its runs would fail,
     and the command that prepares it is told. With --dynamic: whom the filter hits now is shown first, whether prepared
-    or not. Every end is read back; repeating the command does what is left. Ends with 11 when a machine was refused or
-    failed, with 13 when Azure accepted what a read does not show.
+    or not. Every end is read back; repeating the command does what is left.
     """
     from patchmode.cli.scoping import require_selector, scope_from
     from patchmode.errors import UsageError
@@ -63,7 +63,7 @@ def command(
     return _attach_machines(config, scope, assignment_name, settings, yes=yes)
 
 
-def _attach_machines(config: str, scope: "Scope", name: str | None, settings: Settings, *, yes: bool) -> int:
+def _attach_machines(config: str, scope: "Scope", name: str | None, settings: Settings, *, yes: bool) -> Exit:
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_machines
     from patchmode.cli.schedules.wishes import assignment_name
@@ -78,7 +78,7 @@ def _attach_machines(config: str, scope: "Scope", name: str | None, settings: Se
 
 def _attach_scope(
     config: str, name: str, scope: "Scope", filters: dict[str, Any], settings: Settings, *, replace: bool, yes: bool
-) -> int:
+) -> Exit:
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_scope
     from patchmode.cli.schedules.wishes import check_place, dynamic_scope_from, subscription_id

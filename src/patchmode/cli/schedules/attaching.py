@@ -7,14 +7,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from patchmode.cli import composition
+from patchmode.cli import composition, exits
 from patchmode.cli.confirming import tell_banner
-from patchmode.cli.exits import Exit
 from patchmode.cli.output import Result, emit, say
 from patchmode.cli.running import run_reading, run_writing
 from patchmode.cli.schedules.asking import ask, ask_for_count, show
 from patchmode.cli.settings import Settings
-from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
+from patchmode.model.attachment import AttachAction, AttachReport, AttachResult
 from patchmode.model.identity import Principals
 from patchmode.model.target import Target
 from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, attach_row, flat_row
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     Found = TypeVar("Found")
 
-_BAD = (AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.REFUSED, AttachEnd.NOT_SENT)
 STEP = 100
 """After so many machines a line tells how far it has come."""
 
@@ -47,7 +45,7 @@ def previewed(look: "Callable[[Azure], Awaitable[Found]]", settings: Settings) -
 
 def write_machines(
     preview: Preview, principals: Principals, target: Target, settings: Settings, *, name: str | None, yes: bool
-) -> int:
+) -> exits.Exit:
     """Show a preview of machines, ask, carry it out, tell the result; the exit code."""
     tell_banner(principals, target, settings)
     if not yes:
@@ -76,7 +74,9 @@ def write_machines(
     return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
 
 
-def write_scope(preview: ScopePreview, principals: Principals, target: Target, settings: Settings, *, yes: bool) -> int:
+def write_scope(
+    preview: ScopePreview, principals: Principals, target: Target, settings: Settings, *, yes: bool
+) -> exits.Exit:
     """Show a preview of a dynamic scope, ask, carry it out, tell the result; the exit code."""
     tell_banner(principals, target, settings)
     is_attach = preview.action is AttachAction.ATTACH
@@ -100,19 +100,7 @@ def write_scope(preview: ScopePreview, principals: Principals, target: Target, s
     return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
 
 
-def exit_of(report: AttachReport) -> int:
-    """The exit code of an attach or detach."""
-    ends = {entry.result for entry in report.results}
-    if report.state == "interrupted":
-        return Exit.INTERRUPTED
-    if ends & set(_BAD):
-        return Exit.PARTIAL
-    if AttachEnd.MISMATCH in ends:
-        return Exit.MISMATCH
-    return Exit.FINDINGS if report.unreadable else Exit.DONE
-
-
-def _told(report: AttachReport, settings: Settings) -> int:
+def _told(report: AttachReport, settings: Settings) -> exits.Exit:
     is_flat = settings.format == "csv"
     emit(
         Result(
@@ -125,7 +113,7 @@ def _told(report: AttachReport, settings: Settings) -> int:
     )
     if report.state == "interrupted":
         say("Stopped. Repeat the command: what already stands is left alone.", settings)
-    return exit_of(report)
+    return exits.of_attach(report)
 
 
 def _progress(total: int, settings: Settings) -> Callable[[AttachResult], None]:

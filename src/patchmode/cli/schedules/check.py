@@ -2,7 +2,7 @@
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
@@ -10,11 +10,11 @@ from patchmode.cli.settings import settings_of
 @click.command(cls=Command, name="check")
 @click.argument("config", nargs=-1, metavar="[CONFIG]...")
 @click.pass_context
-def command(context: click.Context, /, config: tuple[str, ...]) -> int:
+def command(context: click.Context, /, config: tuple[str, ...]) -> exits.Exit:
     """What is wrong with schedules, assignments and members.
 
     CONFIG is an id, a name, or GROUP/NAME; without any: every schedule that can be seen, and the limits of
-    subscriptions. Ends with 10 when a finding blocks or warns, with 0 where there is none or only something to note.
+    subscriptions.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
@@ -40,4 +40,4 @@ def command(context: click.Context, /, config: tuple[str, ...]) -> int:
         ),
         settings,
     )
-    return Exit.DONE if report.is_clean else Exit.FINDINGS
+    return exits.of_findings(not report.is_clean)

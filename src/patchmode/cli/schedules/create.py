@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
@@ -50,12 +50,11 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 @click.option("--replace", is_flag=True, help="Write over a schedule of that name; its assignments stay.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
-def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> int:
+def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> exits.Exit:
     """Create a schedule, checked before and read back after.
 
     Shows what will be sent and the first three windows, and asks. A schedule of that name that is as wanted is left
-    alone; one that differs is refused without --replace, and with it the difference is shown. Ends with 13 when a read
-    afterwards shows something else than was sent.
+    alone; one that differs is refused without --replace, and with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit
@@ -94,7 +93,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
         ),
         settings,
     )
-    return Exit.MISMATCH if report.differences else Exit.DONE
+    return exits.of_comparison(len(report.differences))
 
 
 def _drafted(

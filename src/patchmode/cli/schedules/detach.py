@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import Settings, settings_of
@@ -42,12 +43,12 @@ def command(
     allow_azure_managed: bool,
     yes: bool,
     **options: Any,
-) -> int:
+) -> Exit:
     """Take a schedule off machines, or delete a dynamic scope.
 
     CONFIG is its id, its name, or GROUP/NAME; an id also where the schedule does not exist any more. A machine that is
     named by --ids need not exist any more either. Azure Managed machines keep their last schedule, because without one
-    Azure patches them when it likes: --allow-azure-managed lets them go. Ends as `schedule attach` does.
+    Azure patches them when it likes: --allow-azure-managed lets them go.
     """
     from patchmode.cli.scoping import require_selector, scope_from
 
@@ -59,7 +60,7 @@ def command(
     return _detach_machines(config, scope, settings, allow_azure_managed=allow_azure_managed, yes=yes)
 
 
-def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool) -> int:
+def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool) -> Exit:
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_machines
     from patchmode.workflow.schedule_attaching import preview_detach
@@ -75,7 +76,7 @@ def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_a
 
 def _detach_scope(
     config: str, name: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool
-) -> int:
+) -> Exit:
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_scope
     from patchmode.cli.schedules.wishes import check_place, dynamic_scope_from, subscription_id

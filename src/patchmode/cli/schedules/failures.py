@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import settings_of
@@ -14,12 +14,12 @@ from patchmode.cli.settings import settings_of
 @click.option("--since", metavar="7d|DATE", default="7d", show_default=True, help="Runs that began since then.")
 @scope_options
 @click.pass_context
-def command(context: click.Context, /, since: str, **options: Any) -> int:
+def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit:
     """What became of scheduled runs, why they failed, and what fixes it.
 
     Run by run, newest first: members, how many succeeded and failed, each reason with its machines and the command
     that fixes it. Azure keeps 30 days. Without a selector: every machine that has a record; with --schedule: the runs
-    of that configuration. Ends with 10 when a machine failed, with 0 otherwise.
+    of that configuration.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
@@ -46,4 +46,4 @@ def command(context: click.Context, /, since: str, **options: Any) -> int:
         columns=CSV_COLUMNS,
     )
     emit(result, settings)
-    return Exit.FINDINGS if report.counts["failed"] else Exit.DONE
+    return exits.of_findings(report.counts["failed"])

@@ -2,7 +2,7 @@
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
@@ -10,11 +10,11 @@ from patchmode.cli.settings import settings_of
 @click.command(cls=Command, name="list")
 @click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="Only schedules of this subscription.")
 @click.pass_context
-def command(context: click.Context, /, subscription: tuple[str, ...]) -> int:
+def command(context: click.Context, /, subscription: tuple[str, ...]) -> exits.Exit:
     """Every schedule that patches guests: when it runs, whom it reaches.
 
     Members are counted wherever they stand: static ones, dynamic ones, and with a question mark those in doubt. The
-    last column counts findings, named below; `patchmode schedule check` tells them in full, and ends with 10 for them.
+    last column counts findings, named below; `patchmode schedule check` tells them in full.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
@@ -41,4 +41,4 @@ def command(context: click.Context, /, subscription: tuple[str, ...]) -> int:
         ),
         settings,
     )
-    return Exit.DONE
+    return exits.of_listing()

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import settings_of
@@ -14,7 +14,7 @@ from patchmode.cli.settings import settings_of
 @click.option("--days", type=click.IntRange(1, 366), default=14, show_default=True, metavar="N", help="How far ahead.")
 @scope_options
 @click.pass_context
-def command(context: click.Context, /, days: int, **options: Any) -> int:
+def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
     """A calendar of coming windows: who runs, fails, is missed.
 
     Every window counts its members as they stand now. With a scope: only its machines, and only schedules that reach
@@ -52,4 +52,4 @@ def command(context: click.Context, /, days: int, **options: Any) -> int:
         ),
         settings,
     )
-    return Exit.DONE
+    return exits.of_listing()

@@ -2,7 +2,7 @@
 
 import click
 
-from patchmode.cli.exits import Exit
+from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
@@ -10,7 +10,7 @@ from patchmode.cli.settings import settings_of
 @click.command(cls=Command, name="show")
 @click.argument("config", metavar="CONFIG")
 @click.pass_context
-def command(context: click.Context, /, config: str) -> int:
+def command(context: click.Context, /, config: str) -> exits.Exit:
     """One schedule in full, with its members and its last run.
 
     CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with what will
@@ -40,4 +40,4 @@ def command(context: click.Context, /, config: str) -> int:
         ),
         settings,
     )
-    return Exit.DONE
+    return exits.of_listing()
