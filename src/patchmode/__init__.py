@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from patchmode.model.pasted_log import LoggedMachine, LogReading
     from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
     from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings, Wave
-    from patchmode.model.report import AuditReport, Diagnosis, Explanation
+    from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
     from patchmode.model.resource_id import ResourceId
     from patchmode.model.run_history import FailureReport, ScheduleRun
     from patchmode.model.schedule import (
@@ -127,7 +127,7 @@ _HOMES = {
     "patchmode.model.pasted_log": ("LoggedMachine", "LogReading"),
     "patchmode.model.patch_settings": ("Orchestration", "PatchSettings", "RebootSetting"),
     "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings", "Wave"),
-    "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation"),
+    "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation", "VerifyReport"),
     "patchmode.model.resource_id": ("ResourceId",),
     "patchmode.model.run_history": ("FailureReport", "ScheduleRun"),
     "patchmode.model.schedule": (
@@ -246,6 +246,7 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "ChangeResult",
     "Result",
     "Verification",
+    "VerifyReport",
     "Explanation",
     "Diagnosis",
     "ResourceId",

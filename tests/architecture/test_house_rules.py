@@ -71,15 +71,16 @@ def test_only_the_command_line_prints_or_exits() -> None:
 
 def test_one_module_decides_exit_codes() -> None:
     """A code chosen beside the others is one that no table tells. The demonstration names those it expects."""
-    allowed = {"cli/exits.py": 99, "cli/demonstration/story.py": 99, "cli/running.py": 1}
-    for path in (ROOT / "src/patchmode").rglob("*.py"):
+    may_name_them = {ROOT / "src/patchmode/cli" / name for name in ("exits.py", "demonstration/story.py")}
+    for path in {*(ROOT / "src/patchmode").rglob("*.py")} - may_name_them:
         named = [
             node
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Attribute) and re.fullmatch(r"(exits\.)?Exit\.[A-Z]+", ast.unparse(node))
         ]
-        place = path.relative_to(ROOT / "src/patchmode").as_posix()
-        assert len(named) <= allowed.get(place, 0), f"{place} chooses exit codes of its own"
+        # The third Ctrl-C leaves the process from within a signal handler.
+        leaves_at_once = path.name == "running.py"
+        assert len(named) <= leaves_at_once, f"{_relative(path)} chooses exit codes of its own"
 
 
 def test_no_command_returns_a_bare_number() -> None:

@@ -49,7 +49,8 @@ def test_every_command_has_its_exit_codes_in_the_reference_and_in_its_help() -> 
     """A command without a row would end with something that nobody can look up."""
     assert {path for path, _ in leaf_commands()} == set(ENDS)
     for path, command in leaf_commands():
-        context = click.Context(command, info_name=path, parent=click.Context(program, info_name="patchmode"))
+        root = click.Context(program, info_name="patchmode")
+        context = click.Context(command, info_name=path, parent=root, terminal_width=1000, max_content_width=1000)
         shown = " ".join(command.get_help(context).partition("Exit codes:")[2].split())
         for code, when in ENDS[path].items():
             assert f"{int(code)} {when.replace('`', '')}" in shown, path

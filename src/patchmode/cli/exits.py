@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from patchmode.model.attachment import AttachReport, AttachResult
     from patchmode.model.outcome import ChangeResult, RunReport
     from patchmode.model.plan import Plan
-    from patchmode.model.report import Diagnosis
+    from patchmode.model.report import Diagnosis, VerifyReport
 
 
 class Exit(IntEnum):
@@ -92,11 +92,11 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     },
     "apply": _CARRIED_OUT,
     "verify": {
-        Exit.DONE: "every machine is as it should be",
+        Exit.DONE: "every machine asked about was read and is as it should be",
         Exit.FINDINGS: "`--after-window`: a machine has no success on record yet",
         Exit.REFUSED: "wrong target, broken plan, or the run is held by another process",
-        Exit.MISMATCH: "a machine is not as it should be or could not be read; `--after-window`: one failed or missed "
-        "its window",
+        Exit.MISMATCH: "a machine asked about is not as it should be, whatever the reason (it needs change, a rule "
+        "blocks its change), or could not be read; `--after-window`: one failed or missed its window",
     },
     "watch": {
         Exit.DONE: "nothing changed between the looks",
@@ -214,6 +214,11 @@ def _is_for_later(end: "ChangeResult | AttachResult") -> bool:
     from patchmode.workflow.wave_gate import LATER_WAVE
 
     return end.error is not None and end.error.code == LATER_WAVE
+
+
+def of_verification(report: "VerifyReport") -> Exit:
+    """What `verify` found: 13 where a machine asked about is not known to be as it should be, whatever stops it."""
+    return Exit.MISMATCH if report.mismatches else Exit.DONE
 
 
 def of_attach(report: "AttachReport") -> Exit:

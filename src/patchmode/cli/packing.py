@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from patchmode.model.evidence import Evidence, MachineEvidence, PackedEvidence
+from patchmode.model.report import VerifyReport
 from patchmode.packing import canonical_text
 from patchmode.reports.evidence_text import readme
 from patchmode.reports.formats import pieces
@@ -91,7 +92,9 @@ def _members(journal: Journal, evidence: Evidence, machines: Iterable[EvidenceMa
     plan, report = journal.plan, report_of(journal)
     document = run_to_document(report, plan.target)
     record = run_record(report, plan.target, rule_texts(), document=document, plan=plan)
-    verified = verification_document(evidence.verifications, plan.target, run=journal.run)
+    verified = verification_document(
+        VerifyReport(plan.target, f"run {journal.run}", evidence.verifications, journal.run)
+    )
     yield Member("README.txt", (readme(journal.run, evidence.after_from).encode(),))
     yield Member("run.html", pieces(record, "html"))
     yield Member("run.json", pieces(record, "json"))

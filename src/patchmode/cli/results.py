@@ -3,14 +3,14 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
 from patchmode.cli.output import Result, as_values
-from patchmode.model.outcome import RunReport, RunSummary, Verification
+from patchmode.model.outcome import RunReport, RunSummary
 from patchmode.model.plan import Plan
-from patchmode.model.report import AuditReport, Diagnosis, Explanation
+from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
 from patchmode.model.target import Target
 
 _RUN_COLUMNS = (
@@ -94,14 +94,14 @@ def run_result(report: RunReport, target: Target) -> Result:
     )
 
 
-def verification_result(found: Sequence[Verification], target: Target, *, what: str, run: str | None) -> Result:
-    """A verification; `what` names the run, file or scope it compared with."""
+def verification_result(report: VerifyReport) -> Result:
+    """A verification."""
     from patchmode.reports.verification import CSV_COLUMNS, csv_rows, verification_document, verification_lines
 
     return Result(
-        document=verification_document(found, target, run=run),
-        lines=lambda paint: verification_lines(found, target, what=what, paint=paint),
-        rows=lambda: csv_rows(found),
+        document=lambda: verification_document(report),
+        lines=lambda paint: verification_lines(report, paint=paint),
+        rows=lambda: csv_rows(report),
         columns=CSV_COLUMNS,
     )
 

@@ -18,6 +18,7 @@ from patchmode.model.target import Target
 
 if TYPE_CHECKING:
     from patchmode.model.attachment import AttachResult
+    from patchmode.model.plan import Skipped
 
 
 class OutcomeKind(StrEnum):
@@ -128,6 +129,8 @@ class Verification:
     verified: bool
     differences: tuple[Difference, ...] = ()
     unreadable_because: str | None = None
+    blocked_by: "Skipped | None" = None
+    """Why the machine is not as wanted and cannot be changed either; only where a scope was verified."""
 
 
 @dataclass(frozen=True, slots=True)

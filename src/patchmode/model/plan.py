@@ -79,6 +79,21 @@ class Skipped:
     fix: str | None = None
     outcome: Outcome | None = None
 
+    @property
+    def is_filtered_out(self) -> bool:
+        """Whether a filter of the user left it out, so that nothing is asked of it; every other rule is an obstacle."""
+        return self.rule.startswith(("filter-", "exclude-"))
+
+    def is_asked_for(self, wanted: "WantedSettings") -> bool:
+        """Whether the wish concerns the machine, so that leaving it alone leaves something asked for undone.
+
+        Not asked for is what a filter left out; a machine that a rolled-back run had not changed; and an Arc server
+        where no periodic assessment is wanted: it has no patch mode, and a schedule needs none there.
+        """
+        if self.rule == "arc-no-orchestration":
+            return wanted.periodic_assessment is not None
+        return not self.is_filtered_out and self.rule != "not-changed-by-run"
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -160,6 +175,11 @@ class Plan:
     """In the order in which they are carried out; `changes`, and with `then_attach` `unchanged`, stand in that order,
     and each stands in exactly one. Empty: everything at once."""
     digest: str = field(default="", compare=False)
+
+    @property
+    def left_alone(self) -> tuple[Skipped, ...]:
+        """The skipped machines of which something was asked that is not so: they keep the plan's scope from ready."""
+        return tuple(one for one in self.skipped if one.is_asked_for(self.wanted))
 
     @property
     def has_work(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from patchmode.model.finding import MachineAudit
 from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, MachineKind, Subscription
-from patchmode.model.outcome import Headline
+from patchmode.model.outcome import Headline, Verification
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
 from patchmode.model.plan import Skipped, Unreadable, WantedSettings
 from patchmode.model.target import Target
@@ -83,6 +83,32 @@ def is_as_wanted(entry: MachineAudit, wanted: WantedSettings) -> bool:
     if wanted.hotpatch_off and settings.hotpatch:
         return False
     return wanted.orchestration is None or entry.machine.orchestration is wanted.orchestration
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """Whether every machine that was asked about is as it should be; each stands in exactly one of the tuples."""
+
+    target: Target
+    what: str
+    """What they were compared with: `run 20300131T220000Z-1a2b3c`, `plan ring1.json`, `--resource-group rg-app`."""
+    found: tuple[Verification, ...]
+    """Machines that were asked about: verified, or with the reason why not."""
+    run: str | None = None
+    """The run that was verified; None: a plan file or a scope was."""
+    unread: tuple[Unreadable, ...] = ()
+    """Subscriptions and the like that could not be read: how many machines are in them nobody knows."""
+    not_applicable: tuple[Skipped, ...] = ()
+    """Machines of which the wish asks nothing: Arc servers have no patch mode."""
+    filtered_out: tuple[Skipped, ...] = ()
+    """Machines that a filter left out; only of a scope."""
+    is_scope: bool = False
+    """Whether a scope was asked about, so that the last two say something."""
+
+    @property
+    def mismatches(self) -> int:
+        """How many machines or places are not known to be as they should be."""
+        return sum(not one.verified for one in self.found) + len(self.unread)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,22 +37,44 @@ class DifferenceRow(Edge, frozen=True):
     found: Any = msgspec.UNSET
 
 
+class BlockedRow(Edge, frozen=True):
+    """Why a machine cannot be set, by the first rule that blocks."""
+
+    rule: str
+    message: str
+    fix: str | None
+
+
 class VerifiedRow(Edge, frozen=True):
-    """What the provider showed for one machine."""
+    """What the provider showed for one machine; or a subscription that could not be read, under its own id."""
 
     id: str
     verified: bool
     differences: tuple[DifferenceRow, ...]
     unreadable_because: str | None
+    reason: BlockedRow | msgspec.UnsetType = msgspec.UNSET
+    """Only of a scope: the machine is not as wanted, and a rule does not let it be changed."""
 
 
 class VerifyCounts(Edge, frozen=True):
-    """`scope` is the sum of the others."""
+    """`scope` is the sum of the others; the last three are left out where a run or a file was verified."""
 
     scope: int
     verified: int
     differing: int
     unreadable: int
+    blocked: int | msgspec.UnsetType = msgspec.UNSET
+    not_applicable: int | msgspec.UnsetType = msgspec.UNSET
+    """Of which nothing was asked: Arc servers have no patch mode."""
+    filtered_out: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class NotAskedRow(Edge, frozen=True):
+    """A machine in scope of which nothing was asked."""
+
+    id: str
+    rule: str
+    reason: str
 
 
 class VerifyDocument(Edge, frozen=True):
@@ -64,6 +86,8 @@ class VerifyDocument(Edge, frozen=True):
     target: AuditTarget
     counts: VerifyCounts
     results: tuple[VerifiedRow, ...]
+    not_applicable: tuple[NotAskedRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    filtered_out: tuple[NotAskedRow, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RunRow(Edge, frozen=True):

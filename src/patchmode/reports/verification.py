@@ -1,50 +1,81 @@
 """What a verification found, for people and as `patchmode/verify/v1`.
 
-Must not: call a machine verified that could not be read.
+Must not: call a machine verified that could not be read, or leave one out that was asked about.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from patchmode.model.outcome import Verification
-from patchmode.model.target import Target
+from patchmode.model.plan import Skipped
+from patchmode.model.report import VerifyReport
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import plural, short
+from patchmode.reports.headings import plural, short, skipped_lines, unreadable_lines
 from patchmode.reports.paint import Paint
 
-CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause")
+CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
 
 
-def verification_lines(found: Sequence[Verification], target: Target, *, what: str, paint: Paint) -> Iterator[str]:
-    """The lines of a verification, without line feeds.
-
-    Args:
-        found: one entry per machine; empty: there was nothing to verify.
-        target: where the machines stand.
-        what: what they were compared with, for example `run 20300131T220000Z-1a2b3c`.
-        paint: colours and width.
-    """
-    yield from mismatch_lines(found, paint=paint)
-    if not found:
-        yield f"There is nothing to verify: no machine was changed ({what})."
-        return
-    counts = counts_of(found)
-    text = f"Verified {counts['verified']:,} of {plural(len(found), 'machine')} against {what} on {target.endpoint}"
-    fine = counts["verified"] == len(found)
-    if fine:
-        text += ": each shows the settings, and no other leaf differs, as the provider itself answers."
-    else:
-        text += f": {counts['differing']:,} differ, {counts['unreadable']:,} could not be read."
-    for line in wrapped(text, paint=paint):
-        yield paint("good" if fine else "bad", line)
+def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of a verification, without line feeds; the last one says whether all is as it should be."""
+    open_ends = [entry for entry in report.found if entry.blocked_by is None]
+    yield from mismatch_lines(open_ends, paint=paint, title="Needs change" if report.is_scope else "Not as planned")
+    blocked = _blocked(report)
+    if blocked:
+        yield paint("bad", f"Blocked ({len(blocked):,}):")
+        yield from skipped_lines(blocked, paint=paint)
+        yield ""
+    if report.unread:
+        yield paint("bad", f"Could not be read, with machines that nobody knows ({len(report.unread):,}):")
+        yield from unreadable_lines(report.unread, paint=paint)
+        yield ""
+    meaning = "bad" if report.mismatches else "good"
+    for line in wrapped(_last_line(report), paint=paint):
+        yield paint(meaning, line)
 
 
-def mismatch_lines(found: Sequence[Verification], *, paint: Paint) -> Iterator[str]:
+def _blocked(report: VerifyReport) -> list[Skipped]:
+    return [entry.blocked_by for entry in report.found if entry.blocked_by is not None]
+
+
+def _last_line(report: VerifyReport) -> str:
+    if not report.found and not report.unread:
+        if not report.is_scope:
+            return f"There is nothing to verify: no machine was changed ({report.what})."
+        return f"There is nothing to verify: the settings asked for concern no machine in scope{_aside(report)}."
+    counts = counts_of(report)
+    text = (
+        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')} against {report.what} on "
+        f"{report.target.endpoint}"
+    )
+    if not report.mismatches:
+        shown = "" if report.is_scope else ", and no other leaf differs"
+        return f"{text}: each shows the settings{shown}, as the provider itself answers{_aside(report)}."
+    unreadable = counts["unreadable"] - len(report.unread)
+    if not report.is_scope:
+        return f"{text}: {counts['differing']:,} differ, {unreadable:,} could not be read."
+    differing = plural(counts["differing"], "needs change", "need change")
+    parts = [differing, f"{counts['blocked']:,} blocked", f"{unreadable:,} unreadable"]
+    parts += [f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"]
+    return f"{text}: {', '.join(parts[: None if report.unread else -1])}{_aside(report)}."
+
+
+def _aside(report: VerifyReport) -> str:
+    """Machines in scope of which nothing was asked."""
+    parts = []
+    if report.not_applicable:
+        parts.append(f"{plural(len(report.not_applicable), 'Arc server')} without a patch mode to set")
+    if report.filtered_out:
+        parts.append(f"{len(report.filtered_out):,} filtered out")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def mismatch_lines(found: Sequence[Verification], *, paint: Paint, title: str = "Not as planned") -> Iterator[str]:
     """Machines that are not as planned, leaf by leaf, followed by an empty line; nothing where all are."""
     bad = [entry for entry in found if not entry.verified]
     if not bad:
         return
-    yield paint("bad", f"Not as planned ({len(bad):,}):")
+    yield paint("bad", f"{title} ({len(bad):,}):")
     for entry in bad:
         yield f"  {paint('strong', short(entry.id))}"
         if entry.unreadable_because:
@@ -57,44 +88,69 @@ def mismatch_lines(found: Sequence[Verification], *, paint: Paint) -> Iterator[s
     yield ""
 
 
-def counts_of(found: Sequence[Verification]) -> dict[str, int]:
-    """`scope` is the sum of the others."""
-    verified = sum(entry.verified for entry in found)
-    unreadable = sum(entry.unreadable_because is not None for entry in found)
-    return {
-        "scope": len(found),
+def counts_of(report: VerifyReport) -> dict[str, int]:
+    """`scope` is the sum of the others; the last three are told of a scope only."""
+    verified = sum(entry.verified for entry in report.found)
+    blocked = len(_blocked(report))
+    unreadable = sum(entry.unreadable_because is not None for entry in report.found)
+    parts = {
         "verified": verified,
-        "differing": len(found) - verified - unreadable,
-        "unreadable": unreadable,
+        "differing": len(report.found) - verified - blocked - unreadable,
+        "unreadable": unreadable + len(report.unread),
     }
+    if report.is_scope:
+        parts |= {
+            "blocked": blocked,
+            "notApplicable": len(report.not_applicable),
+            "filteredOut": len(report.filtered_out),
+        }
+    return {"scope": sum(parts.values()), **parts}
 
 
-def verification_document(found: Sequence[Verification], target: Target, *, run: str | None) -> dict[str, Any]:
+def verification_document(report: VerifyReport) -> dict[str, Any]:
     """A verification as JSON values; `run` is null where a file or a scope was verified."""
+    target = report.target
+    aside = {
+        name: [{"id": str(entry.id), "rule": entry.rule, "reason": entry.reason} for entry in entries]
+        for name, entries in (("notApplicable", report.not_applicable), ("filteredOut", report.filtered_out))
+    }
     return {
         "format": "patchmode/verify/v1",
-        "run": run,
+        "run": report.run,
         "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
-        "counts": counts_of(found),
-        "results": [verification_row(entry) for entry in found],
+        "counts": counts_of(report),
+        "results": list(verification_rows(report)),
+        **(aside if report.is_scope else {}),
     }
 
 
-def verification_row(entry: Verification) -> dict[str, Any]:
-    """One machine as it stands in `results`."""
-    return {
-        "id": str(entry.id),
-        "verified": entry.verified,
-        "differences": [one.members() for one in entry.differences],
-        "unreadableBecause": entry.unreadable_because,
-    }
+def verification_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:
+    """Each machine that was asked about, and each place that could not be read, as it stands in `results`."""
+    for entry in report.found:
+        row = {
+            "id": str(entry.id),
+            "verified": entry.verified,
+            "differences": [one.members() for one in entry.differences],
+            "unreadableBecause": entry.unreadable_because,
+        }
+        if entry.blocked_by is not None:
+            by = entry.blocked_by
+            row["reason"] = {"rule": by.rule, "message": by.reason, "fix": by.fix}
+        yield row
+    for place in report.unread:
+        yield {"id": place.id, "verified": False, "differences": [], "unreadableBecause": place.reason}
 
 
-def csv_rows(found: Sequence[Verification]) -> Iterator[dict[str, Any]]:
+def csv_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:
     """One row a machine, or one a difference where there are some."""
-    for entry in found:
+    for entry in report.found:
         plain = {"id": str(entry.id), "verified": entry.verified, "unreadableBecause": entry.unreadable_because}
+        if entry.blocked_by is not None:
+            by = entry.blocked_by
+            plain |= {"rule": by.rule, "reason": by.reason, "fix": by.fix}
         if not entry.differences:
             yield plain
         for one in entry.differences:
             yield {**plain, "path": one.path, "expected": one.expected, "found": one.found}
+    for place in report.unread:
+        yield {"id": place.id, "verified": False, "unreadableBecause": place.reason}

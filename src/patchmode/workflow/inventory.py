@@ -135,7 +135,7 @@ def _refuse_empty(inventory: Inventory) -> None:
         return
     if inventory.skipped:
         count = len(inventory.skipped)
-        doubts = [entry for entry in inventory.skipped if not entry.rule.startswith(("filter-", "exclude-"))]
+        doubts = [entry for entry in inventory.skipped if not entry.is_filtered_out]
         if doubts:
             raise EmptyScopeError(
                 f"No machine in scope is certain ({count} left out; {doubts[0].rule}: {doubts[0].reason})",

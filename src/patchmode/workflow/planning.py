@@ -69,8 +69,7 @@ async def make_plan(
         EmptyScopeError, RequestError: as `inventory.take_inventory`.
         UnsafeError: the counts do not add up, which is a defect of patchmode; nothing may be applied then.
     """
-    if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
-        raise UsageError("No setting was named.", advice="Give --to or another setting.")
+    check_wanted(wanted)
     tell = remark or _nobody
     wish = await _wish(azure, then_attach, assignment_name, wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
@@ -132,6 +131,16 @@ def _attached_in(plan: Plan, inventory: Inventory) -> Iterator[Machine]:
     """The machines of a plan that get its schedule."""
     named = {one.id for group in (plan.changes, plan.unchanged) for one in group}
     return (machine for machine in inventory.machines if machine.id in named)
+
+
+def check_wanted(wanted: WantedSettings) -> None:
+    """Check that a wish names a setting at all.
+
+    Raises:
+        UsageError: it names none, so that every machine would be as wanted.
+    """
+    if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
+        raise UsageError("No setting was named.", advice="Give --to or another setting.")
 
 
 def _nobody(note: str) -> None:

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Result, Verification
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
+from patchmode.model.report import VerifyReport
+from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Scope
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.verification import differences
 from patchmode.workflow.inventory import take_inventory
+from patchmode.workflow.planning import check_wanted, wanted_of
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.together import all_of
@@ -98,37 +100,73 @@ async def read_and_compare(
     return tuple(found[change.id] for change in changes)
 
 
-async def verify_scope(azure: Azure, scope: Scope, wanted: WantedSettings) -> tuple[Verification, ...]:
-    """Verify that the machines in a scope are set as wanted, without a plan or a run to compare with.
+async def verify_scope(azure: Azure, scope: Scope, wanted: WantedSettings) -> VerifyReport:
+    """Whether every machine in a scope is set as wanted, without a plan or a run to compare with.
 
-    What cannot be set (a rule skips it) is left out; siblings of the patch settings have nothing to be compared with.
+    Siblings of the patch settings have nothing to be compared with.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: must have a selector.
+        wanted: what its machines should be set to.
 
     Returns:
-        One verification for each machine that is, or could be, set as wanted; unreadable ones say why.
+        Every machine in scope, each once: verified, differing, blocked by a rule, unreadable, of which nothing is
+        asked, or filtered out. A machine of which it is not certain whether it is in scope counts as blocked, by the
+        rule of the doubt.
 
     Raises:
-        EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
+        UsageError: nothing is wanted, so that there is nothing to verify; or a selector is wrong.
+        EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
+    check_wanted(wanted)
     inventory = await take_inventory(azure, scope, documents=True)
-    return tuple(verify_machines(inventory.machines, wanted))
+    ends = list(verify_machines(inventory.machines, wanted))
+    doubtful = [one for one in inventory.skipped if not one.is_filtered_out]
+    unreadable, unread = _unreadable(inventory.unreadable)
+    found = (*ends, *(Verification(one.id, verified=False, blocked_by=one) for one in doubtful), *unreadable)
+    aside = {one.id: one.blocked_by for one in found if one.blocked_by and not one.blocked_by.is_asked_for(wanted)}
+    return VerifyReport(
+        target=azure.target,
+        what=" ".join(scope.describe()),
+        found=tuple(sorted((one for one in found if one.id not in aside), key=lambda one: one.id.key)),
+        unread=tuple(unread),
+        not_applicable=tuple(aside.values()),
+        filtered_out=tuple(one for one in inventory.skipped if one.is_filtered_out),
+        is_scope=True,
+    )
 
 
 def verify_machines(machines: Iterable[Machine], wanted: WantedSettings) -> Iterable[Verification]:
-    """Whether machines are set as wanted; those that a rule skips are left out.
+    """Whether machines are set as wanted: one verification each; what a rule blocks is not, and says the rule.
 
     Args:
         machines: as their providers described them: `document` is present.
         wanted: what they should be set to.
     """
     for machine in machines:
-        match plan_machine(machine, wanted):
+        match plan_machine(machine, wanted_of(machine, wanted)):
             case Unchanged():
                 yield Verification(machine.id, verified=True)
             case Change() as change:
                 found = differences(change, machine.document or {})
                 yield Verification(machine.id, verified=False, differences=found)
-            case Skipped():
-                continue
+            case Skipped() as skipped:
+                yield Verification(machine.id, verified=False, blocked_by=skipped)
+
+
+def _unreadable(entries: Iterable[Unreadable]) -> tuple[list[Verification], list[Unreadable]]:
+    """Of machines their verifications; whole subscriptions as they came."""
+    machines: list[Verification] = []
+    places: list[Unreadable] = []
+    for entry in entries:
+        try:
+            machine_id = ResourceId.parse(entry.id)
+        except ResourceIdError:
+            places.append(entry)
+        else:
+            machines.append(Verification(machine_id, verified=False, unreadable_because=entry.reason))
+    return machines, places
 
 
 def _compare(change: Change, reading: Reading) -> Verification:

@@ -28,7 +28,7 @@ from patchmode.model.outcome import (
 )
 from patchmode.model.patch_settings import OperatingSystem, Orchestration
 from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
-from patchmode.model.report import Diagnosis
+from patchmode.model.report import Diagnosis, VerifyReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart
 from patchmode.model.shard import Shard
@@ -38,7 +38,7 @@ from patchmode.reports.headings import plural, some
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.run_text import left_text, run_lines, runs_lines
-from patchmode.reports.verification import counts_of, verification_document, verification_lines
+from patchmode.reports.verification import counts_of, csv_rows, verification_document, verification_lines
 from patchmode.workflow.ports import JournalEntry, Progress, Step
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
@@ -178,13 +178,72 @@ def test_a_mismatch_is_told_leaf_by_leaf() -> None:
         Verification(machine_id("b"), False, (Difference("properties.x", '"1"', "(absent)"),)),
         Verification(machine_id("c"), False, unreadable_because="gone"),
     )
-    text = "\n".join(verification_lines(found, TARGET, what="run R1", paint=PLAIN))
+    report = VerifyReport(TARGET, "run R1", found, "R1")
+    text = "\n".join(verification_lines(report, paint=PLAIN))
     assert '  rg/b\n      properties.x: expected "1", found (absent)' in text
     assert "  rg/c\n      could not be read: gone" in text
     assert text.endswith(
         "Verified 1 of 3 machines against run R1 on https://management.azure.com: 1 differ, 1 could not be read."
     )
-    assert counts_of(found) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
+    assert counts_of(report) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
+
+
+def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
+    """Blocked, unreadable, of no concern, filtered out: each was once simply missing from the answer."""
+    lock = Skipped(machine_id("b"), "read-only-lock", "A lock refuses every write.", "Have it removed.")
+    report = VerifyReport(
+        TARGET,
+        "--all",
+        (
+            Verification(machine_id("a"), True),
+            Verification(machine_id("b"), False, blocked_by=lock),
+            Verification(machine_id("c"), False, (Difference("properties.x", '"1"', "(absent)"),)),
+            Verification(machine_id("d"), False, unreadable_because="gone"),
+        ),
+        unread=(Unreadable("/subscriptions/s", "Refused."),),
+        not_applicable=(Skipped(machine_id("e"), "arc-no-orchestration", "No mode."),),
+        filtered_out=(Skipped(machine_id("f"), "filter-name", "Not that name."),) * 2,
+        is_scope=True,
+    )
+    text = "\n".join(verification_lines(report, paint=PLAIN))
+    assert (
+        "Blocked (1):\n  read-only-lock (1)\n      rg/b\n      A lock refuses every write.\n      → Have it removed.\n"
+    ) in text
+    assert "  /subscriptions/s\n      Refused." in text
+    assert text.splitlines()[-1] == (
+        "Verified 1 of 4 machines against --all on https://management.azure.com: 1 needs change, 1 blocked, "
+        "1 unreadable, 1 subscription or group unreadable as a whole; 1 Arc server without a patch mode to set, "
+        "2 filtered out."
+    )
+    counts = counts_of(report)
+    assert counts == {
+        "scope": 8,
+        "verified": 1,
+        "differing": 1,
+        "unreadable": 2,
+        "blocked": 1,
+        "notApplicable": 1,
+        "filteredOut": 2,
+    }
+    document = verification_document(report)
+    assert [row.get("reason") for row in document["results"]] == [
+        None,
+        {"rule": "read-only-lock", "message": "A lock refuses every write.", "fix": "Have it removed."},
+        *[None] * 3,
+    ]
+    assert [row["unreadableBecause"] for row in document["results"]] == [None, None, None, "gone", "Refused."]
+    assert {row["id"]: row.get("rule") for row in csv_rows(report)}[str(machine_id("b"))] == "read-only-lock"
+
+
+def test_a_scope_of_arc_servers_alone_has_nothing_to_verify_and_says_so() -> None:
+    """They vanished, and "no machine was changed" was no answer."""
+    arc = (Skipped(machine_id("e"), "arc-no-orchestration", "No mode."),)
+    report = VerifyReport(TARGET, "--all", (), not_applicable=arc, is_scope=True)
+    (line,) = verification_lines(report, paint=PLAIN)
+    assert line == (
+        "There is nothing to verify: the settings asked for concern no machine in scope; 1 Arc server without a patch "
+        "mode to set."
+    )
 
 
 def test_runs_are_listed_newest_first_and_a_damaged_one_says_so() -> None:
@@ -211,11 +270,12 @@ def test_a_difference_in_the_patch_settings_fits_the_terminal() -> None:
     """The path from the root is 119 columns long; the JSON has it whole."""
     bypass = "automaticByPlatformSettings.bypassPlatformSafetyChecksOnUserSchedule"
     path = f"properties.osProfile.windowsConfiguration.patchSettings.{bypass}"
-    found = [Verification(machine_id("b"), False, (Difference(path, "true", "(absent)"),))]
-    text = list(verification_lines(found, TARGET, what="run R1", paint=Paint(width=80)))
+    found = (Verification(machine_id("b"), False, (Difference(path, "true", "(absent)"),)),)
+    report = VerifyReport(TARGET, "run R1", found, "R1")
+    text = list(verification_lines(report, paint=Paint(width=80)))
     assert f"      {bypass}:" in text
     assert max(map(len, text)) <= 80
-    assert path in json.dumps(verification_document(found, TARGET, run=None))
+    assert path in json.dumps(verification_document(report))
 
 
 def test_doctor_fits_the_terminal() -> None:

@@ -11,13 +11,9 @@ from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from patchmode.cli.output import Result
-    from patchmode.model.outcome import Verification
     from patchmode.model.plan import WantedSettings
+    from patchmode.model.report import VerifyReport
     from patchmode.model.scope import Scope
-    from patchmode.model.target import Target
 
 
 @click.command(cls=Command)
@@ -44,11 +40,13 @@ def command(
     """Read the provider again and compare leaf by leaf.
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
-    carried it out. A scope: every machine that can have the settings has them. Without any: the latest run.
+    carried it out. A scope: whether every machine in it has the settings; those that have not are named with the
+    reason, be it that a rule blocks their change. Without any: the latest run.
 
     With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
     from patchmode.cli.output import emit
+    from patchmode.cli.results import verification_result
     from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
     from patchmode.errors import UsageError
 
@@ -71,13 +69,13 @@ def command(
     if after_window:
         return _verify_window(subject, scope, settings, wait=wait, since=since)
     if scope.has_selector:
-        found, result = _verify_scope(scope, wanted, settings)
+        report = _verify_scope(scope, wanted, settings)
     elif subject is not None and _is_file(subject):
-        found, result = _verify_file(Path(subject), settings)
+        report = _verify_file(Path(subject), settings)
     else:
-        found, result = _verify_run(subject or "latest", settings)
-    emit(result, settings)
-    return exits.of_comparison(sum(not entry.verified for entry in found))
+        report = _verify_run(subject or "latest", settings)
+    emit(verification_result(report), settings)
+    return exits.of_verification(report)
 
 
 def _verify_window(
@@ -98,55 +96,50 @@ def _is_file(subject: str) -> bool:
     return Path(subject).is_file() or subject.endswith(".json") or "/" in subject or "\\" in subject
 
 
-def _verify_run(run: str, settings: Settings) -> "tuple[Sequence[Verification], Result]":
+def _verify_run(run: str, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
-    from patchmode.cli.results import verification_result
     from patchmode.cli.running import run_reading
+    from patchmode.model.report import VerifyReport
     from patchmode.workflow.verifying import verify_run
 
     journal = composition.run_store(settings).open(run, for_writing=True)
 
-    async def work() -> "Sequence[Verification]":
+    async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(journal.plan, azure)
-            return await verify_run(azure, journal, record=True)
+            found = await verify_run(azure, journal, record=True)
+            return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run)
 
     try:
-        found = run_reading(work)
-        return found, verification_result(found, journal.plan.target, what=f"run {journal.run}", run=journal.run)
+        return run_reading(work)
     finally:
         journal.release()
 
 
-def _verify_file(path: Path, settings: Settings) -> "tuple[Sequence[Verification], Result]":
+def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
-    from patchmode.cli.results import verification_result
     from patchmode.cli.running import run_reading
+    from patchmode.model.report import VerifyReport
     from patchmode.store.plan_file import read_plan
     from patchmode.workflow.verifying import verify_plan
 
     plan = read_plan(path)
 
-    async def work() -> "Sequence[Verification]":
+    async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(plan, azure)
-            return await verify_plan(azure, plan)
+            return VerifyReport(plan.target, f"plan {path}", await verify_plan(azure, plan))
 
-    found = run_reading(work)
-    return found, verification_result(found, plan.target, what=f"plan {path}", run=None)
+    return run_reading(work)
 
 
-def _verify_scope(
-    scope: "Scope", wanted: "WantedSettings", settings: Settings
-) -> "tuple[Sequence[Verification], Result]":
+def _verify_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
-    from patchmode.cli.results import verification_result
     from patchmode.cli.running import run_reading
     from patchmode.workflow.verifying import verify_scope
 
-    async def work() -> "tuple[Sequence[Verification], Target]":
+    async def work() -> "VerifyReport":
         async with composition.connected(settings, read_only=True) as azure:
-            return await verify_scope(azure, scope, wanted), azure.target
+            return await verify_scope(azure, scope, wanted)
 
-    found, target = run_reading(work)
-    return found, verification_result(found, target, what=" ".join(scope.describe()), run=None)
+    return run_reading(work)
