@@ -16,7 +16,7 @@
         ├── MaybeAppliedError      sent, and no usable answer came back
         └── RejectedError          the service answered and refused
             ├── PreconditionError  412: the etag does not match
-            ├── ThrottledError     429, after every allowed retry
+            ├── ThrottledError     held back by Azure's limits for longer than there is patience
             └── ForbiddenError     401 or 403
 
 Must not: print, log or exit.
@@ -34,6 +34,7 @@ OUR_CODES = frozenset(
         "NotTrusted",
         "ResultTruncated",
         "Stopped",
+        "Throttled",
         "TenantSubscriptionLimit",
         "UnnamedError",
         "UnreadableBody",
@@ -148,7 +149,7 @@ class PreconditionError(RejectedError):
 
 
 class ThrottledError(RejectedError):
-    """429 after every allowed retry."""
+    """Azure's limits held the request back for longer than the throttle patience: a 429, or an earlier one's."""
 
 
 class ForbiddenError(RejectedError):

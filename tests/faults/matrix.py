@@ -70,7 +70,9 @@ class Cell:
     is_resumable: bool = False
     """Whether the run, taken up, ends all as if undisturbed; otherwise a new plan does."""
     sent: int = 1
-    """PATCHes of the machine that is struck."""
+    """PATCHes of the machine that is struck; of one that is throttled for good, at most."""
+    is_throttled: bool = False
+    """It was sent again and again until patience ended: how often is left to chance."""
     ends_in: str = "Succeeded"
     """The machine's provisioningState when all is over."""
     foreign_writes: int = 0
@@ -94,7 +96,8 @@ class Row:
     reasons: Mapping[Column, str] = field(default_factory=dict)
     """Why a cell makes no sense."""
     sent: Mapping[Column, int] = field(default_factory=dict)
-    """PATCHes of the machine that is struck, where they are written out: no more than the service allows."""
+    """PATCHes of the machine that is struck, where they are written out: no more than the service allows. Of one that
+    is throttled for a patience of 15 minutes that is a burst of 12, and 4 a minute."""
 
 
 def _error(status: int, code: str, **headers: str) -> Action:
@@ -141,14 +144,14 @@ ROWS = (
     Row(
         "429 with Retry-After",
         _error(429, "TooManyRequests", **{"Retry-After": "7"}),
-        _refused("failed", "notSent", "TooManyRequests", "ThrottledError"),
-        sent={Column.PATCH: 12},
+        _refused("notSent", "notSent", "TooManyRequests", "ThrottledError"),
+        sent={Column.PATCH: 72},
     ),
     Row(
         "429 without Retry-After",
         _error(429, "TooManyRequests"),
-        _refused("failed", "notSent", "TooManyRequests", "ThrottledError"),
-        sent={Column.PATCH: 12},
+        _refused("notSent", "notSent", "TooManyRequests", "ThrottledError"),
+        sent={Column.PATCH: 72},
     ),
     Row(
         "500",
@@ -273,9 +276,11 @@ def _cell(row: Row, column: Column, case: str, end: str, *, count: int | None) -
     if column is Column.GRAPH or end == SIGNED_OUT:
         return replace(cell, refused=end, is_resumable=end == SIGNED_OUT)
     if column is Column.PUT:
-        return replace(cell, schedule=end, is_resumable=False)
+        return replace(cell, schedule=end, is_resumable=end.startswith("notSent"))
     if column is Column.DELETE:
         return replace(cell, change="notSent StillAttached", schedule=end, sent=0)
     never_sent = end.startswith("notSent")
+    is_throttled = never_sent and column is Column.PATCH
     schedule = "notSent Pending" if never_sent else "notSent SettingsNotVerified"
-    return replace(cell, change=end, schedule=schedule, is_resumable=never_sent, sent=0 if never_sent else cell.sent)
+    sent = 0 if never_sent and not is_throttled else cell.sent
+    return replace(cell, change=end, schedule=schedule, is_resumable=never_sent, sent=sent, is_throttled=is_throttled)

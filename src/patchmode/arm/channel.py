@@ -18,7 +18,9 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from patchmode.arm.failures import Attempt, read_fault, rejection
 from patchmode.arm.governor import GovernedTurn, Governor, Spend
-from patchmode.arm.pipeline import Order, said_wait_s
+from patchmode.arm.pipeline import Order, held_error
+from patchmode.arm.retry_after import said_wait_s
+from patchmode.arm.throttle import HeldTooLongError
 from patchmode.arm.wire import decode
 from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
 from patchmode.version import __version__
@@ -40,11 +42,8 @@ class Answer(NamedTuple):
     """An earlier try of the same request got no usable answer, so it may have been what changed the resource."""
     identity: int = 0
     """Who asked, by its number in the roster; what follows from an answer is asked by the same."""
-
-    @property
-    def retry_after_s(self) -> float | None:
-        """Seconds that the answer asks to wait; None: it does not ask."""
-        return said_wait_s(self.headers)
+    retry_after_s: float | None = None
+    """Seconds that the answer asks to wait; None: it does not ask."""
 
     @property
     def request_id(self) -> str | None:
@@ -86,9 +85,16 @@ class Channel:
         further = "".join(f"&{name.replace('_', '$')}={quote(value, safe='')}" for name, value in query.items())
         return f"{self._endpoint}{quote(path, safe=_PATH_SAFE)}?api-version={api_version}{further}"
 
-    async def turn(self, spend: Spend) -> Turn:
-        """Wait for the buckets of a request that is still to be made, and take its tokens."""
-        return GovernedTurn(self._governor, await self._governor.acquire(spend))
+    async def turn(self, method: str, url: str, spend: Spend) -> Turn:
+        """Wait for the buckets of a request that is still to be made, and take its tokens.
+
+        Raises:
+            ThrottledError: Azure has closed a bucket for longer than the patience.
+        """
+        try:
+            return GovernedTurn(self._governor, await self._governor.acquire(spend))
+        except HeldTooLongError as held:
+            raise held_error(_attempt(method, url), held.wait_s, self._governor.patience_s) from held
 
     async def get(self, url: str, spend: Spend) -> Answer:
         """GET a URL, verbatim.
@@ -194,9 +200,11 @@ class Channel:
         was_lost = bool(ran.context.get("was_lost"))
         if not 200 <= answer.status_code < 300:
             fault = read_fault(answer.content)
-            raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=was_lost)
+            held = ran.context.get("held", "")
+            raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=was_lost, held=held)
         document = _document(attempt, answer, shape)
-        return Answer(answer.status_code, answer.headers, document, was_lost, ran.context["identity"])
+        wait_s = said_wait_s(answer.headers, self._governor.clock.now())
+        return Answer(answer.status_code, answer.headers, document, was_lost, ran.context["identity"], wait_s)
 
     def _headers_for(self, body: Mapping[str, Any] | None, etag: str | None) -> dict[str, str]:
         headers = {**self._headers, "x-ms-client-request-id": str(uuid4())}

@@ -70,7 +70,8 @@ class MachineWriter:
 
     async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> Turn:
         """Wait until a PATCH of this machine may leave. See `ports.Writer.turn`."""
-        return await self._channel.turn(_spend_of_update(machine_id, kind, location))
+        url = self._channel.url(str(machine_id), _api(kind))
+        return await self._channel.turn("PATCH", url, _spend_of_update(machine_id, kind, location))
 
     async def patch(
         self,

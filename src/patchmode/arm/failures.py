@@ -215,6 +215,7 @@ _ADVICE = {
     412: "The machine changed since it was read: make a new plan.",
     429: "Wait a few minutes and run this again; other clients may be spending the same limits.",
 }
+_AFTER_LOST = frozenset({409, 412, 429})
 _MISSING = "Check the id; the {} may have been deleted or moved since it was listed."
 _MISSED_BY_PATH = (
     (r"/configurationassignments/[^/]+/?$", "assignment, or what it is on,"),
@@ -235,7 +236,13 @@ _ADVICE_BY_CODE = {
 
 
 def rejection(
-    attempt: Attempt, status: int, fault: Fault, headers: Mapping[str, str], *, lost_before: bool = False
+    attempt: Attempt,
+    status: int,
+    fault: Fault,
+    headers: Mapping[str, str],
+    *,
+    lost_before: bool = False,
+    held: str = "",
 ) -> RequestError:
     """The error for an answer that is no success.
 
@@ -244,25 +251,28 @@ def rejection(
         status: HTTP status of the last answer.
         fault: what that answer says.
         headers: its headers.
-        lost_before: an earlier attempt of the same write ended without a usable answer, so a 412 may be our own doing.
+        lost_before: an earlier attempt of the same write ended without a usable answer, so a 412 may be our own doing,
+            a 409 its own shadow, and a 429 says nothing of it.
+        held: why it was not waited for any longer, where the service asked to come later; empty: it did not.
 
     Returns:
-        `MaybeAppliedError` for a write that the service may have carried out: any 5xx, a 408, and a 412 after a lost
-        answer. 503 is among them although it is safe to repeat, because a recorded 503 is `ServerTimeout`: received,
-        then given up.
+        `MaybeAppliedError` for a write that the service may have carried out: any 5xx, a 408, and a 409, 412 or 429
+        after a lost answer. 503 is among them although it is safe to repeat, because a recorded 503 is `ServerTimeout`:
+        received, then given up.
     """
-    is_lost = not attempt.is_read and (status >= 500 or status == 408 or (status == 412 and lost_before))
+    is_lost = not attempt.is_read and (status >= 500 or status == 408 or (status in _AFTER_LOST and lost_before))
     kind: type[RequestError] = MaybeAppliedError if is_lost else _kind_of(status)
+    told = _advice(attempt, status, fault)
     # A code of ours after the number would read as if the service had sent it.
     answer = f"{status}" if fault.code in OUR_CODES else f"{status} {fault.code}"
     return kind(
-        f"{attempt} was answered {answer}: {fault.message}",
+        f"{attempt} was answered {answer}: {fault.message}{f' ({held})' if held else ''}",
         code=fault.code,
         status=status,
         target=fault.target,
         request_id=headers.get("x-ms-request-id"),
         correlation_id=headers.get("x-ms-correlation-request-id"),
-        advice=lost_advice(attempt) if is_lost else _advice(attempt, status, fault),
+        advice=lost_advice(attempt) if is_lost else HELD if held else told,
     )
 
 
@@ -274,6 +284,10 @@ def _kind_of(status: int) -> type[RejectedError]:
 def lost_advice(attempt: Attempt) -> str:
     """What to do about a write of which nobody knows whether it arrived."""
     return RUN_AGAIN if attempt.is_repeatable else READ_AGAIN
+
+
+HELD = "Nothing was changed. Try it again later: other clients may be spending the same limits."
+"""What to do about a request that Azure held back for longer than the patience."""
 
 
 def _advice(attempt: Attempt, status: int, fault: Fault) -> str:

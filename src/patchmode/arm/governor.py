@@ -9,6 +9,7 @@ Update VM 500, burst 1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300,
 names: recorded exchanges, but for deletes, which follow their pattern.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -121,13 +122,16 @@ class Governor:
     and region, and so are shared by all identities.
     """
 
-    def __init__(self, clock: Clock, *, share: float = 1.0, roster: Roster | None = None) -> None:
+    def __init__(
+        self, clock: Clock, *, share: float = 1.0, roster: Roster | None = None, patience_s: float = math.inf
+    ) -> None:
         """Start with every bucket full.
 
         Args:
             clock: time.
             share: the part of each published limit to use at most, 0 < share <= 1; the rest is left to other clients.
             roster: the identities and what they see; it is looked at when a kind of request is first met. None: one.
+            patience_s: how long a request waits where a refusal has closed its bucket; longer waits are not begun.
 
         Raises:
             ValueError: share is out of range.
@@ -135,26 +139,37 @@ class Governor:
         if not 0 < share <= 1:
             msg = f"the share of the limits must be above 0 and at most 1, not {share}"
             raise ValueError(msg)
-        self._clock = clock
+        self.clock = clock
+        self.patience_s = patience_s
         self._share = share
         self._roster = roster or Roster()
         self._ways: dict[Spend, _Way] = {}
         self._buckets: dict[tuple[object, ...], Bucket] = {}
         self._graph = tuple(_graph_window(clock.monotonic(), share) for _ in self._roster.numbers)
 
-    async def acquire(self, spend: Spend) -> Pass:
+    async def acquire(self, spend: Spend, *, patience_s: float | None = None) -> Pass:
         """Wait until the request may leave, as whichever identity it leaves soonest.
 
         The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests,
         and who sends is chosen only when it is known when.
+
+        Args:
+            spend: what it costs.
+            patience_s: what is left of the request's patience; None: all of it.
+
+        Raises:
+            HeldTooLongError: a bucket was closed by a refusal for longer than the patience.
         """
-        query = await self._graph[spend.identity or 0].pass_through(self._clock) if spend.is_graph else None
+        patience = self.patience_s if patience_s is None else patience_s
+        query = None
+        if spend.is_graph:
+            query = await self._graph[spend.identity or 0].pass_through(self.clock, patience_s=patience)
         way = self._ways.get(spend) or self._way_of(spend)
         tickets: list[tuple[Bucket, Ticket]] = []
         try:
-            await self._spend(way.shared, tickets)
+            await self._spend(way.shared, tickets, patience)
             door = way.doors[0] if len(way.doors) == 1 else self._soonest(way.doors)
-            await self._spend(door.own, tickets)
+            await self._spend(door.own, tickets, patience)
         except BaseException:
             # Called off while waiting for the second bucket: the first one's request will never leave.
             self.returned(Pass(spend, tuple(tickets)))
@@ -163,18 +178,18 @@ class Governor:
 
     def returned(self, leave: Pass) -> None:
         """Put the tokens of a pass that no request used back."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         for bucket, ticket in leave.tickets:
             bucket.returned(ticket, now)
 
-    async def _spend(self, buckets: Iterable[Bucket], tickets: list[tuple[Bucket, Ticket]]) -> None:
+    async def _spend(self, buckets: Iterable[Bucket], tickets: list[tuple[Bucket, Ticket]], patience_s: float) -> None:
         for bucket in buckets:
-            ticket = bucket.try_spend(self._clock.monotonic()) or await bucket.pass_through(self._clock)
-            tickets.append((bucket, ticket))
+            ticket = bucket.try_spend(self.clock.monotonic())
+            tickets.append((bucket, ticket or await bucket.pass_through(self.clock, patience_s=patience_s)))
 
     def _soonest(self, doors: Iterable[_Door]) -> _Door:
         """Where the line is shortest in time; among equals, who has sent least there."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         return min(doors, key=lambda door: [(bucket.line_s(now), bucket.sent) for bucket in door.own])
 
     def _way_of(self, spend: Spend) -> _Way:
@@ -200,12 +215,12 @@ class Governor:
         if bucket is None:
             limit = Limit(max(1.0, published.burst * self._share), published.per_second * self._share)
             reserve = published.burst - limit.burst
-            bucket = self._buckets[key] = Bucket(limit, self._clock.monotonic(), reserve=reserve)
+            bucket = self._buckets[key] = Bucket(limit, self.clock.monotonic(), reserve=reserve)
         return bucket
 
     def answered(self, leave: Pass, headers: Mapping[str, str] | None) -> None:
         """Learn from an answer of any status; None where no answer came."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if leave.query is not None:
             said = headers or {}
             self._graph[leave.identity].answered(
@@ -221,7 +236,7 @@ class Governor:
         Only the bucket that refused is slowed, as far as the answer tells: Resource Manager says `…RequestsThrottled`,
         a provider anything else, and a limit of one machine alone slows nothing but that machine.
         """
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if leave.spend.is_graph:
             self._graph[leave.identity].refused(now, retry_after_s=retry_after_s)
         if not leave.tickets or fault.is_one_resource:

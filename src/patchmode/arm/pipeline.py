@@ -12,10 +12,10 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 
 import logging
 import random
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,9 +29,11 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
 from patchmode.arm.credentials import SignIn
-from patchmode.arm.failures import Attempt, lost_advice, read_fault
+from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
 from patchmode.arm.governor import Governor, Pass, Spend
-from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, UnsafeError
+from patchmode.arm.retry_after import asked_wait_s, held_text, span_text
+from patchmode.arm.throttle import HeldTooLongError
+from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, ThrottledError, UnsafeError
 from patchmode.workflow.ports import Clock, Turn
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
@@ -39,6 +41,8 @@ GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 _LOG = logging.getLogger(__name__)
 _READ_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _WRITE_AGAIN = frozenset({429, 503})
+_NOTICED_S = 20.0
+"""A shorter wait needs no time of day."""
 
 
 class Order(NamedTuple):
@@ -57,13 +61,12 @@ class Patience:
     """How long a request is repeated before its last answer is handed on."""
 
     tries: int = 6
-    """Requests at most, the first included, for everything but 429."""
-    throttled_tries: int = 12
-    """Requests at most where the service answers 429."""
+    """Requests at most, the first included, where the service neither throttles nor names a time."""
+    throttled_s: float = 900.0
+    """Seconds from the first 429, or 503 that names a time, in which it is sent again. A wait that would end later is
+    not begun."""
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
-    longest_wait_s: float = 360.0
-    """A `Retry-After` above this is not waited for: the answer is handed on. Longest recorded: 324 s."""
 
 
 class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -108,7 +111,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                     request.context["was_lost"] = True
                 pause = self._backoff(tries)
             else:
-                wait = self._pause_after(order, response.http_response, tries)
+                wait = self._wait_after(order, request.context, response.http_response, tries)
                 if wait is None:
                     return response
                 pause = wait
@@ -117,18 +120,25 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             tries += 1
             await self._clock.sleep(pause)
 
-    def _pause_after(self, order: Order, answer: AsyncHttpResponse, tries: int) -> float | None:
-        """Seconds to wait before the next try; None: this answer is the last."""
+    def _wait_after(self, order: Order, context: dict[str, Any], answer: AsyncHttpResponse, tries: int) -> float | None:
+        """Seconds to wait before the next try; None: this answer is the last.
+
+        A service that refuses again and again is asked ever less often, and never sooner than it says. The context
+        learns since when the request is held back, and at the end why that was not waited for.
+        """
         status = answer.status_code
         if status < 400 or not _may_repeat(order.attempt, status, answer):
             return None
-        limit = self._patience.throttled_tries if status == 429 else self._patience.tries
-        asked = asked_wait_s(answer)
-        if tries >= limit or (asked or 0) > self._patience.longest_wait_s:
+        asked = asked_wait_s(status, answer.headers, answer.content, self._clock.now())
+        pause = self._backoff(tries) if asked is None else max(self._backoff(tries), asked + self._chance())
+        if not _is_held(status, asked):
+            return pause if tries < self._patience.tries and pause <= self._patience.throttled_s else None
+        now = self._clock.monotonic()
+        left = self._patience.throttled_s - (now - context.setdefault("held_since", now))
+        if (pause if asked is None else asked) > left:
+            context["held"] = held_text(asked, self._patience.throttled_s)
             return None
-        pause = self._backoff(tries) if asked is None else asked + self._chance()
-        if status == 429:
-            self._remark(f"{order.attempt} was throttled; next try in {pause:.0f} s")
+        self._remark(_remark_on(order, status, pause, left, self._clock))
         return pause
 
     def _backoff(self, tries: int) -> float:
@@ -150,25 +160,19 @@ def _may_repeat(attempt: Attempt, status: int, answer: AsyncHttpResponse) -> boo
     return status in again or (status == 409 and read_fault(answer.content).is_concurrent)
 
 
-def asked_wait_s(answer: AsyncHttpResponse) -> float | None:
-    """The wait that a refusal asks for: in its headers, or in the text of a 429, which may be the only place.
-
-    Returns:
-        None: it asks for none.
-    """
-    said = said_wait_s(answer.headers)
-    if said is None and answer.status_code == 429:
-        return read_fault(answer.content).retry_in_s
-    return said
+def _is_held(status: int, asked: float | None) -> bool:
+    """Whether the service asks to come later: it throttles, or it is away and names the time."""
+    return status == 429 or (status == 503 and asked is not None)
 
 
-def said_wait_s(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds, or its millisecond forms. None: absent, or a date, which no recorded answer has."""
-    for name, unit in (("retry-after", 1.0), ("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0)):
-        text = headers.get(name)
-        if text is not None and re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text):
-            return float(text) / unit
-    return None
+def _remark_on(order: Order, status: int, pause: float, left: float, clock: Clock) -> str:
+    """The line for whoever watches; a wait that one notices also says until when, and when patience ends."""
+    why = "was throttled" if status == 429 else f"was answered {status}, to come later"
+    text = f"{order.attempt} {why}; next try in {span_text(pause)}"
+    if pause < _NOTICED_S:
+        return text
+    until = clock.now() + timedelta(seconds=pause)
+    return f"{text}, at {until:%H:%M:%S} UTC (throttle patience left: {span_text(left)})"
 
 
 def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
@@ -201,7 +205,7 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """
         order: Order = request.context["order"]
         taken: Pass | None = order.turn.take() if order.turn else None
-        leave = taken or await self._governor.acquire(order.spend)
+        leave = taken or await self._acquire(request, order)
         request.context["identity"] = leave.identity
         if order.may_send is not None and not request.context.get("was_lost") and not order.may_send():
             self._governor.returned(leave)
@@ -214,8 +218,37 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         answer = response.http_response
         self._governor.answered(leave, answer.headers)
         if answer.status_code == 429:
-            self._governor.refused(leave, read_fault(answer.content), retry_after_s=asked_wait_s(answer))
+            asked = asked_wait_s(429, answer.headers, answer.content, self._governor.clock.now())
+            self._governor.refused(leave, read_fault(answer.content), retry_after_s=asked)
         return response
+
+    async def _acquire(self, request: PipelineRequest[HttpRequest], order: Order) -> Pass:
+        since: float | None = request.context.get("held_since")
+        patience = self._governor.patience_s
+        if since is not None:
+            patience = max(0.0, patience - (self._governor.clock.monotonic() - since))
+        try:
+            return await self._governor.acquire(order.spend, patience_s=patience)
+        except HeldTooLongError as held:
+            is_lost = bool(request.context.get("was_lost")) and not order.attempt.is_read
+            raise held_error(order.attempt, held.wait_s, self._governor.patience_s, is_lost=is_lost) from held
+
+
+def held_error(attempt: Attempt, wait_s: float, patience_s: float, *, is_lost: bool = False) -> RequestError:
+    """What becomes of a request whose bucket Azure has closed for longer than the patience.
+
+    Args:
+        attempt: what was to be sent.
+        wait_s: how long Azure asks to wait.
+        patience_s: how long one would wait.
+        is_lost: an earlier try of the same write may have been applied.
+    """
+    why = held_text(wait_s, patience_s)
+    if is_lost:
+        return MaybeAppliedError(
+            f"{attempt} got no usable answer and was not repeated: {why}", code="Throttled", advice=lost_advice(attempt)
+        )
+    return ThrottledError(f"{attempt} was not sent: {why}", code="Throttled", advice=HELD)
 
 
 class Authenticate(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from patchmode.model.identity import ServicePrincipal
 
 CONNECTIONS = 64
+THROTTLE_PATIENCE_S = 900.0
+"""How long a request waits for Azure's limits unless the user says otherwise. Longest recorded `Retry-After`: 324 s."""
 TENANTS_API = "2022-12-01"
 
 
@@ -96,6 +98,7 @@ async def connect(
     interactive: bool = False,
     clock: Clock | None = None,
     share: float = 1.0,
+    throttle_patience_s: float = THROTTLE_PATIENCE_S,
     connections: int = CONNECTIONS,
     remark: Callable[[str], None] = _ignore,
 ) -> AsyncIterator[Azure]:
@@ -114,6 +117,8 @@ async def connect(
         interactive: offer the browser last, where neither `credential` nor `identities` are given.
         clock: time, for throttling, retries and measuring; None: the system's.
         share: the part of Azure's published limits to use at most, 0 < share <= 1.
+        throttle_patience_s: seconds, > 0, that a request waits where Azure's limits hold it back. What they hold back
+            for longer ends in `ThrottledError`.
         connections: sockets at a time, > 0; give at least the concurrency of a run.
         remark: told, in one line each, of throttle pauses.
 
@@ -125,23 +130,19 @@ async def connect(
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
-    from patchmode.arm.identities import check_distinct, check_names
+    from patchmode.arm.identities import check_names
 
     check_names(identities, credential)
     async with AsyncExitStack() as stack:
         trust = sockets.trust()
         sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
-        sign_ins: list[SignIn] = []
-        for sign_in in _sign_ins(found, sign_in_pool, credential, identities, tenant_id, interactive=interactive):
-            stack.push_async_callback(sign_in.close)
-            await sign_in.get_token_info(found.scope, options={"enable_cae": True})
-            sign_ins.append(sign_in)
-        check_distinct(sign_ins)
+        offered = _sign_ins(found, sign_in_pool, credential, identities, tenant_id, interactive=interactive)
+        sign_ins = await _signed_in(offered, found.scope, stack)
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
         time_source, roster = clock or SystemClock(), Roster([sign_in.name for sign_in in sign_ins])
-        governor = Governor(time_source, share=share, roster=roster)
-        channel, ledger = _channel(found, sign_ins, pool, governor, time_source, remark, read_only=read_only)
+        governor = Governor(time_source, share=share, roster=roster, patience_s=throttle_patience_s)
+        channel, ledger = _channel(found, sign_ins, pool, governor, remark, read_only=read_only)
         target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
         directory = await _directory(channel, roster, sign_ins)
         yield _connection(target, channel, ledger, directory, roster, read_only=read_only)
@@ -175,12 +176,28 @@ def _sign_ins(
         yield SignIn(chain, cloud, tenant_id)
 
 
+async def _signed_in(offered: "Iterator[SignIn]", scope: str, stack: AsyncExitStack) -> "list[SignIn]":
+    """Each with a token, and closed at the end.
+
+    Raises:
+        SignInError: one cannot sign in. UsageError: two are the same.
+    """
+    from patchmode.arm.identities import check_distinct
+
+    sign_ins = []
+    for sign_in in offered:
+        stack.push_async_callback(sign_in.close)
+        await sign_in.get_token_info(scope, options={"enable_cae": True})
+        sign_ins.append(sign_in)
+    check_distinct(sign_ins)
+    return sign_ins
+
+
 def _channel(
     cloud: "Cloud",
     sign_ins: "Sequence[SignIn]",
     pool: "ClientSession",
     governor: Governor,
-    clock: Clock,
     remark: Callable[[str], None],
     *,
     read_only: bool,
@@ -198,10 +215,11 @@ def _channel(
         connection_timeout=sockets.CONNECT_TIMEOUT_S,
         read_timeout=sockets.READ_TIMEOUT_S,
     )
+    clock, patience = governor.clock, policies.Patience(throttled_s=governor.patience_s)
     ledger = policies.Ledger(clock)
     pipeline = policies.build(
         transport,
-        policies.Retry(clock, patience=policies.Patience(), remark=remark),
+        policies.Retry(clock, patience=patience, remark=remark),
         policies.Throttle(governor),
         policies.Authenticate(sign_ins, cloud.scope),
         policies.Guard(cloud.endpoint, read_only=read_only),

@@ -37,6 +37,14 @@ class Limit:
     per_second: float
 
 
+class HeldTooLongError(Exception):
+    """A refusal asks for more time than there is patience, so nothing leaves here; how much stands in `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"nothing may leave for {wait_s:.0f} s")
+        self.wait_s = wait_s
+
+
 class Ticket(NamedTuple):
     """One request's place in a bucket's order, taken when it left."""
 
@@ -125,14 +133,25 @@ class Bucket:
         self._sent += 1
         return Ticket(self._sent, unanswered)
 
-    async def pass_through(self, clock: Clock) -> Ticket:
-        """Wait for a token, first come first served, and take it."""
+    async def pass_through(self, clock: Clock, *, patience_s: float = math.inf) -> Ticket:
+        """Wait for a token, first come first served, and take it.
+
+        Args:
+            clock: time.
+            patience_s: how long a refusal may keep this bucket closed; the wait for its tokens, and for those who came
+                first, is not bounded.
+
+        Raises:
+            HeldTooLongError: a refusal keeps it closed for longer than that.
+        """
         if self._gate is None:
             self._gate = asyncio.Lock()
         self._waiting += 1
         try:
             async with self._gate:
-                while (wait := self.wait_s(clock.monotonic())) > 0:
+                while (wait := self.wait_s(now := clock.monotonic())) > 0:
+                    if self._frozen_until - now > patience_s:
+                        raise HeldTooLongError(wait)
                     await clock.sleep(wait)
                 return self._spend()
         finally:
@@ -217,15 +236,26 @@ class Window:
         self._forgotten = 0
         """The last query whose answer says nothing of the present window."""
 
-    async def pass_through(self, clock: Clock) -> Ticket:
-        """Wait until a query may leave."""
+    async def pass_through(self, clock: Clock, *, patience_s: float = math.inf) -> Ticket:
+        """Wait until a query may leave.
+
+        Args:
+            clock: time.
+            patience_s: how long the service may keep the quota at nought; an ordinary window is always waited for.
+
+        Raises:
+            HeldTooLongError: it says that it will be for longer.
+        """
         while True:
             now = clock.monotonic()
             if now >= self._resets_at:
                 self._begin(now)
             if self._left >= 1:
                 return self._spend()
-            await clock.sleep(self._resets_at - now)
+            wait = self._resets_at - now
+            if wait > max(patience_s, self._seconds):
+                raise HeldTooLongError(wait)
+            await clock.sleep(wait)
 
     def _begin(self, now: float) -> None:
         self._left = float(self._limit)

@@ -48,6 +48,7 @@ def options_from(options: dict[str, Any]) -> ApplyOptions:
         max_failures_per_wave=_budget(options.pop("max_failures_per_wave", None)),
         max_failures_per_region=_budget(options.pop("max_failures_per_region")),
         operation_timeout_s=options.pop("operation_timeout"),
+        throttle_patience_s=seconds_from(options.pop("throttle_patience"), "--throttle-patience"),
         waves=WaveRules(pause_s=0.0 if pause is None else seconds_from(pause, "--wave-pause"), last=last),
         freezes=freezes_from(options.pop("freeze"), local_zone()),
     )
@@ -87,6 +88,7 @@ def carry_out(
                 settings,
                 read_only=False,
                 concurrency=options.at_once(plan),
+                throttle_patience_s=options.throttle_patience_s,
                 remark=observer.remarked,
             ) as azure:
                 journal = open_journal(azure)

@@ -26,7 +26,12 @@ def clock() -> Clock:
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None] | None = None
+    settings: Settings,
+    *,
+    read_only: bool,
+    concurrency: int = 0,
+    throttle_patience_s: float | None = None,
+    remark: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Azure]:
     """A signed-in connection to the chosen cloud, closed at the end.
 
@@ -34,13 +39,14 @@ async def connected(
         settings: `cloud`, `identity_file` and `share` are looked at.
         read_only: refuse everything but reading, whatever is called.
         concurrency: changes under way at once, so that sockets do not become a limit of their own.
+        throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as long as usual.
         remark: is told of throttle pauses and retries; None: they go to standard error.
 
     Raises:
         UsageError: the identity file or the share is not what it should be. CloudError: the cloud is unknown or not to
             be trusted. SignInError: no credential gave a token, or an identity cannot sign in.
     """
-    from patchmode.arm.session import CONNECTIONS, connect
+    from patchmode.arm.session import CONNECTIONS, THROTTLE_PATIENCE_S, connect
     from patchmode.store.identity_file import read_identities
 
     share = settings.share_of_limits
@@ -53,6 +59,7 @@ async def connected(
         # A browser or a device code needs somebody to look at it.
         interactive=sys.stdin.isatty() and sys.stderr.isatty(),
         connections=max(CONNECTIONS, concurrency),
+        throttle_patience_s=THROTTLE_PATIENCE_S if throttle_patience_s is None else throttle_patience_s,
         remark=remark or (lambda text: say(text, settings)),
     ) as azure:
         yield azure

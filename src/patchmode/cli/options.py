@@ -215,6 +215,14 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="SECONDS",
             help="A machine whose operation has not ended after so long is given up as unknown.",
         ),
+        click.option(
+            "--throttle-patience",
+            default="15m",
+            show_default=True,
+            metavar="15m",
+            help="How long a request waits when Azure asks to come later (429, or 503 with Retry-After); what could "
+            "not be sent by then is not sent, and `runs resume` sends it.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)

@@ -57,6 +57,9 @@ class ApplyOptions:
     """Once it is spent nothing more is sent to the region; the others go on."""
     operation_timeout_s: float = 1800.0
     """After so long an operation that has not ended is given up as unknown."""
+    throttle_patience_s: float = 900.0
+    """So long a request waits where Azure's limits hold it back. It is the connection's, which is opened with it; what
+    is held back for longer ends as not sent."""
     waves: WaveRules = field(default_factory=WaveRules)
     """Of no account where the plan has no waves."""
     freezes: tuple[Freeze, ...] = ()
@@ -262,9 +265,15 @@ class _Application:
                 if self._is_left(wave) and await self._gate.opens(wave):
                     self._standing.wave = wave.number if wave.of > 1 else 0
                     await self._carry(wave)
+                    self._gate.left_unsent(wave, self._unsent_of(wave))
         finally:
             halting.cancel()
         self._follower.finish()
+
+    def _unsent_of(self, wave: WaveWork) -> int:
+        """Changes that had their turn and were not sent: no connection, or held back by Azure's limits for too long."""
+        ends = (self._standing.results.get(entry.change.id) for entry in wave.entries)
+        return sum(end is not None and end.result is Result.NOT_SENT for end in ends)
 
     async def _halt_when_stopped(self) -> None:
         await self._stop.wait()

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError
+from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError, ThrottledError
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.machine import Machine, ReadFrom
 from patchmode.model.outcome import MachineError
@@ -26,6 +26,8 @@ from patchmode.workflow.together import all_of
 AT_ONCE = 8
 """Machines under way at the same time; the wire's own throttle bounds their rate."""
 REPEAT = "repeat the command"
+_UNSENT = (NotSentError, ThrottledError)
+"""Nothing was changed, and nothing is wrong with the machine: it is sent another time."""
 _ADVICE = {
     "unsupportedresourceoperation": "Make the machine ready first: patchmode apply --then-attach.",
     "authorizationfailed": (
@@ -204,7 +206,7 @@ async def written(
             return AttachResult(identifier, end, assignment=name, request_id=lost.request_id)
         return _unknown(identifier, name, lost, again)
     except RequestError as error:
-        return _failed(identifier, name, error, unsent if unsent and isinstance(error, NotSentError) else again)
+        return _failed(identifier, name, error, unsent if unsent and isinstance(error, _UNSENT) else again)
     return replace(await _checked(identifier, name, end, as_wanted), request_id=request_id)
 
 
@@ -303,7 +305,7 @@ def _failed(identifier: str, name: str, error: RequestError, again: str) -> Atta
         raise signed_out(error) from error
     return AttachResult(
         identifier,
-        AttachEnd.NOT_SENT if isinstance(error, NotSentError) else AttachEnd.FAILED,
+        AttachEnd.NOT_SENT if isinstance(error, _UNSENT) else AttachEnd.FAILED,
         assignment=name,
         error=MachineError(error.code, error.message, False, _advice(error, again), error.status),
         request_id=error.request_id,

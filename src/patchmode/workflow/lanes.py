@@ -25,7 +25,7 @@ class Place(NamedTuple):
     """In lower case."""
 
 
-TakeTurn = Callable[[JournalEntry], Awaitable[Turn]]
+TakeTurn = Callable[[JournalEntry], Awaitable[Turn | None]]
 Send = Callable[[JournalEntry, Turn], Awaitable[None]]
 
 
@@ -33,7 +33,7 @@ class Lanes:
     """Carries changes out, lane by lane, some at a time.
 
     Args:
-        take_turn: waits for a change's buckets.
+        take_turn: waits for a change's buckets; None: it has no turn, and the lane goes on with the next one.
         send: carries one change out; the turn is its own to use or give back, its place is free when it returns.
         at_once: changes under way at a time, >= 1.
     """
@@ -93,6 +93,8 @@ class Lanes:
                 if self._is_halted(place):
                     return
                 turn = await self._take_turn(entry)
+                if turn is None:
+                    continue
                 await self._place_for(turn)
                 self.under_way += 1
                 begun.create_task(self._begin(entry, turn))

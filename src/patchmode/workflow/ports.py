@@ -288,6 +288,9 @@ class Writer(Protocol):
 
         First come, first served. Whoever waits here holds nothing else: neither a place among the changes under way,
         nor an intent in the journal that is long older than its request.
+
+        Raises:
+            ThrottledError: Azure asks all to wait there for longer than the throttle patience.
         """
         ...
 

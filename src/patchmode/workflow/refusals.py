@@ -10,7 +10,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 
 from collections.abc import Sequence
 
-from patchmode.errors import RequestError, SignInError
+from patchmode.errors import RequestError, SignInError, ThrottledError
 from patchmode.model.outcome import Difference, MachineError
 from patchmode.model.plan import Change
 
@@ -57,6 +57,10 @@ _ADVICE_BY_CODE = {
 _NOT_ACCEPTED = (
     "Azure does not accept this on this machine as it stands: its words say why, `patchmode explain` shows the machine."
 )
+_HELD = (
+    "Nothing is wrong with the machine: take the run up later with `patchmode runs resume`, or with a longer "
+    "--throttle-patience."
+)
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
 SIGN_IN = "Sign in again (az login), then take the run up with `patchmode runs resume`."
@@ -84,8 +88,11 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
         error: its message already names the request, the machine and Azure's answer.
         may_have_been_applied: also true where an earlier attempt's answer was lost.
     """
-    otherwise = _NOT_ACCEPTED if error.status == 400 else error.advice
-    advice = advice_for(error.code, error.message, otherwise=otherwise)
+    if is_held(error) and not may_have_been_applied:
+        advice = _HELD
+    else:
+        otherwise = _NOT_ACCEPTED if error.status == 400 else error.advice
+        advice = advice_for(error.code, error.message, otherwise=otherwise)
     return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
 
 
@@ -133,6 +140,11 @@ def signed_out(error: RequestError) -> SignInError:
 def is_concurrent(error: RequestError) -> bool:
     """Whether the service refused because another write was under way, which may be tried again after a read."""
     return error.status == 409 and error.code.casefold() in _CONCURRENT
+
+
+def is_held(error: RequestError) -> bool:
+    """Whether Azure's limits held the request back for longer than the throttle patience."""
+    return isinstance(error, ThrottledError)
 
 
 def is_gone(error: RequestError) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError
+from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError, ThrottledError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result
 from patchmode.model.plan import Change
@@ -76,9 +76,21 @@ class Sender:
         self._clock = clock
         self._may_send = may_send
 
-    async def turn(self, entry: JournalEntry) -> Turn:
-        """Wait until the throttle grants a change its first PATCH."""
-        return await self._writer.turn(entry.change.id, entry.change.kind, entry.change.location)
+    async def turn(self, entry: JournalEntry) -> Turn | None:
+        """Wait until the throttle grants a change its first PATCH.
+
+        Returns:
+            None: Azure's limits hold it back for longer than the throttle patience, so it has no turn in this session.
+            A change of which nothing was sent has then ended as not sent; another keeps the step that it has come to.
+        """
+        change = entry.change
+        try:
+            return await self._writer.turn(change.id, change.kind, change.location)
+        except ThrottledError as error:
+            if entry.step is not Step.INTENDED:
+                problem = machine_error(error, may_have_been_applied=False)
+                await self._landed([ChangeResult(change.id, Result.NOT_SENT, problem, ended_at=self._clock.now())])
+            return None
 
     async def carry_out(self, entry: JournalEntry, turn: Turn) -> None:
         """Carry one change to "accepted", or to its end where it ends before.
@@ -151,7 +163,7 @@ class Sender:
                 attempt.lost += 1
                 await self._clock.sleep(_PAUSE_S)
                 return True
-            case NotSentError():
+            case NotSentError() | ThrottledError():
                 result = Result.UNKNOWN if attempt.is_uncertain else Result.NOT_SENT
             case _ if is_concurrent(error) and attempt.tries < TRIES:
                 await self._clock.sleep(_PAUSE_S * 2**attempt.tries)

@@ -84,6 +84,18 @@ class WaveGate:
             told = f"{failures:,} failed in this wave: the next one is not begun (--max-failures-per-wave allows some)."
             self._brakes.hold(halt, told)
 
+    def left_unsent(self, wave: WaveWork, unsent: int) -> None:
+        """Hold the waves to come where this one could not be sent as a whole: what it was to show was not seen.
+
+        Args:
+            wave: the one that has ended.
+            unsent: its changes that had their turn and were not sent.
+        """
+        if unsent and not wave.is_last:
+            halt = Halt("WaveNotSent", f"a wave had ended of which {unsent:,} could not be sent")
+            told = f"{unsent:,} of this wave could not be sent: the next one is not begun."
+            self._brakes.hold(halt, told)
+
     async def _rest(self, wave: WaveWork) -> None:
         until = self._clock.now() + timedelta(seconds=self._rules.pause_s)
         self._remark(f"Pauses before {wave}, until {until:%Y-%m-%d %H:%M:%S}Z.")

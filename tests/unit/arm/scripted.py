@@ -113,7 +113,7 @@ def wire(
     roster = Roster(names)
     ledger = policies.Ledger(clock)
     remarks: list[str] = []
-    governor = Governor(clock, roster=roster)
+    governor = Governor(clock, roster=roster, patience_s=policies.Patience().throttled_s)
     pipeline = policies.build(
         transport,
         policies.Retry(clock, patience=policies.Patience(), remark=remarks.append, chance=chance),

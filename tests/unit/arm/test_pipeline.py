@@ -194,10 +194,76 @@ async def test_a_wait_that_is_too_long_is_handed_on() -> None:
 
 
 async def test_patience_with_a_throttle_ends() -> None:
+    """Ever less often, never sooner than asked, and not beyond the patience."""
     made = wire(answer(429, b"", Retry_After="1"))
+    with pytest.raises(ThrottledError) as caught:
+        await patch(made)
+    assert made.ledger.by_method() == {"PATCH": 66}
+    assert made.clock.slept[0] == 1.0
+    assert 880 < made.clock.monotonic() < 930
+    assert caught.value.message == (
+        "PATCH /subscriptions/s/x was answered 429: the answer had no body "
+        "(Azure asks to wait another 1 s, which is past the throttle patience of 15 min)"
+    )
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "400",
+        "Thu, 01 Jan 2026 00:06:40 GMT",
+        "Thursday, 01-Jan-26 00:06:40 GMT",
+        "Thu Jan  1 00:06:40 2026",
+    ],
+)
+async def test_a_long_wait_is_waited_for_within_the_patience(status: int, said: str) -> None:
+    """Above 360 s it was a failure of the machine; a date was no wait at all."""
+    made = wire(answer(status, b"", Retry_After=said), OK)
+    assert (await patch(made)).status == 200
+    assert made.clock.slept[0] == 400.0
+    assert made.remarks[0].endswith("next try in 7 min, at 00:06:40 UTC (throttle patience left: 15 min)")
+
+
+@pytest.mark.parametrize("said", ["901", "9999999999", "Thu, 01 Jan 2026 00:15:01 GMT"])
+async def test_a_wait_past_the_patience_is_not_begun(said: str) -> None:
+    for call in (patch, get):
+        made = wire(answer(429, b"", Retry_After=said), OK)
+        with pytest.raises(ThrottledError, match="past the throttle patience of 15 min"):
+            await call(made)
+        assert len(made.transport.asked) == 1
+        assert made.clock.slept == []
+
+
+async def test_what_waits_behind_a_closed_bucket_is_not_sent_either() -> None:
+    """The bucket of one refused request held up all others for as long as the service had asked: 27 hours."""
+    made = wire(answer(429, b"", Retry_After="100000"))
     with pytest.raises(ThrottledError):
         await patch(made)
-    assert made.ledger.by_method() == {"PATCH": 12}
+    with pytest.raises(ThrottledError) as caught:
+        await made.channel.turn("PATCH", URL, WRITE)
+    assert caught.value.message == (
+        "PATCH /subscriptions/s/x was not sent: Azure asks to wait another 27 h 47 min, "
+        "which is past the throttle patience of 15 min"
+    )
+    assert caught.value.code == "Throttled"
+
+
+async def test_an_answer_lost_before_a_throttle_stays_lost() -> None:
+    """A 503 was received and given up; the 429 after it says nothing of what became of that."""
+    made = wire(answer(503, b""), answer(429, b"", Retry_After="100000"))
+    with pytest.raises(MaybeAppliedError):
+        await patch(made)
+
+
+async def test_resource_graph_is_not_waited_for_past_the_patience() -> None:
+    graph = f"{ENDPOINT}/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
+    made = wire(answer(429, b"", Retry_After="100000"))
+    for _ in range(2):
+        with pytest.raises(ThrottledError):
+            await made.channel.query(graph, {}, Spend(is_graph=True))
+    assert made.ledger.by_method() == {"POST": 1}
+    assert made.clock.slept == []
 
 
 async def test_an_expired_token_is_renewed_once_in_mid_run() -> None:

@@ -23,6 +23,7 @@ from patchmode.errors import (
     RejectedError,
     RequestError,
     SignInError,
+    ThrottledError,
     UnsafeError,
 )
 from patchmode.model.machine import Machine, MachineKind, Subscription
@@ -205,6 +206,8 @@ class FleetDouble:
         self.under_way = 0
         self.most_under_way = 0
         self.lane_waits: dict[tuple[str, str], float] = {}
+        self.closed_lanes: set[tuple[str, str]] = set()
+        """Subscriptions and regions that a refusal has closed for longer than the throttle patience."""
         """(subscription, region) → how long each turn there is waited for."""
         self.turns = 0
         """Turns taken and not given back."""
@@ -320,6 +323,8 @@ class FleetDouble:
 
     async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> "TurnDouble":
         """Granted when `lane_waits` says so; what is given back is counted."""
+        if (machine_id.subscription_id, location) in self.closed_lanes:
+            raise ThrottledError(f"PATCH {machine_id} was not sent: Azure asks to wait another 2 h", code="Throttled")
         wait_s = self.lane_waits.get((machine_id.subscription_id, location), 0.0)
         if wait_s:
             await asyncio.sleep(wait_s)
@@ -367,7 +372,8 @@ class FleetDouble:
             self.touch(machine_id)
         elif ":" in fault:
             code, _, status = fault.partition(":")
-            raise RejectedError(f"PATCH {machine_id} was answered {status} {code}", code=code, status=int(status))
+            kind_of = ThrottledError if status == "429" else RejectedError
+            raise kind_of(f"PATCH {machine_id} was answered {status} {code}", code=code, status=int(status))
         if etag is not None and etag != stored.document.get("etag", '"1"'):
             raise PreconditionError(f"PATCH {machine_id} was answered 412", code="PreconditionFailed", status=412)
         url = self._write(machine_id, body)

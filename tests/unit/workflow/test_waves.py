@@ -314,3 +314,27 @@ def test_a_pause_does_not_lead_into_a_freeze() -> None:
     options = ApplyOptions(waves=WaveRules(pause_s=600), freezes=freeze_in(300))
     report = runs.apply_all(azure, plan=in_waves(azure.plan(), 1, 1), options=options)
     assert (report.counts.applied, codes(report)) == (1, {"vm-0001": "Frozen"})
+
+
+def test_after_a_wave_that_could_not_be_sent_the_next_is_not_begun_and_a_resume_sends_both() -> None:
+    """A canary that Azure held back has shown nothing."""
+    azure = fleet_of(4)
+    azure.machines[machine_id("vm-0001")].faults.append("TooManyRequests:429")
+    with runs.temporary_store() as store:
+        seen = runs.Watcher()
+        report = runs.apply_in(store, azure, plan=in_waves(azure.plan(), 2, 2), observer=seen)
+        assert codes(report) == {"vm-0001": "TooManyRequests", "vm-0002": "WaveNotSent", "vm-0003": "WaveNotSent"}
+        assert report.counts.failed == 0
+        assert "1 of this wave could not be sent: the next one is not begun." in seen.remarks
+        assert runs.apply_in(store, azure).counts.verified == 4
+
+
+def test_a_lane_that_azure_closes_for_too_long_leaves_its_machines_unsent_and_goes_on_at_resume() -> None:
+    azure = fleet_of(3)
+    azure.closed_lanes.add((machine_id("vm-0000").subscription_id, "westeurope"))
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=azure.plan())
+        assert set(codes(report).values()) == {"Throttled"}
+        assert all("patchmode runs resume" in runs.error_of(one).advice for one in report.results)
+        azure.closed_lanes.clear()
+        assert runs.apply_in(store, azure).counts.verified == 3
