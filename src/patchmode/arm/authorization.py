@@ -4,7 +4,7 @@ Must not: judge permissions; what a command needs is the workflow's knowledge.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from patchmode.arm.channel import Channel
@@ -18,6 +18,7 @@ SUBSCRIPTIONS_API = "2022-12-01"
 LOCKS_API = "2020-05-01"
 PERMISSIONS_API = "2022-04-01"
 PROVIDERS_API = "2021-04-01"
+ROLE_ASSIGNMENTS_API = "2022-04-01"
 
 
 class Directory:
@@ -65,6 +66,26 @@ class Directory:
             for identity in self._roster.serving(subscription_id or "")
         }
 
+    async def assigned_scopes(self, scope: str) -> Collection[str] | None:
+        """Where below a scope a role is assigned to an identity. See `ports.Authorization.assigned_scopes`.
+
+        Source: Microsoft, "List Azure role assignments using the REST API": `assignedTo` lists those of a user or
+        service principal, those of its groups included, above and below the scope too.
+        """
+        subscription_id = _subscription_of(scope)
+        principals = self._principals()
+        below = scope.rstrip("/").lower() + "/"
+        found: set[str] = set()
+        for identity in self._roster.serving(subscription_id or ""):
+            object_id = principals.get(self._roster.names[identity], {}).get("oid")
+            if not object_id:
+                return None
+            path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
+            url = self._channel.url(path, ROLE_ASSIGNMENTS_API, _filter=f"assignedTo('{object_id}')")
+            assigned = [_assigned_scope(one) for one in await self._all(url, Spend(subscription_id, identity=identity))]
+            found.update(one for one in assigned if one.startswith(below))
+        return found
+
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         """The registration state, as Azure words it. See `ports.Authorization.provider_registration`."""
         url = self._channel.url(f"/subscriptions/{subscription_id}/providers/{namespace}", PROVIDERS_API)
@@ -78,6 +99,12 @@ class Directory:
 
     async def _all(self, url: str, spend: Spend) -> list[Mapping[str, Any]]:
         return [document async for page in self._channel.pages(url, spend) for document in page]
+
+
+def _assigned_scope(assignment: Mapping[str, Any]) -> str:
+    properties = assignment.get("properties")
+    scope = properties.get("scope") if isinstance(properties, Mapping) else None
+    return scope.rstrip("/").lower() if isinstance(scope, str) else ""
 
 
 def _subscription_of(scope: str) -> str | None:

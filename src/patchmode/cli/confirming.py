@@ -4,6 +4,7 @@ Must not: be skipped by anything but `--yes`.
 """
 
 import sys
+from dataclasses import dataclass
 
 import click
 
@@ -12,22 +13,33 @@ from patchmode.cli.output import paint_for, say, say_lines
 from patchmode.cli.running import run_reading
 from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
+from patchmode.model.access import AccessCheck
 from patchmode.model.identity import Principals
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
-from patchmode.reports.diagnosis import identities
+from patchmode.reports.diagnosis import access_lines, grants, identities
 from patchmode.reports.headings import plural, target_text
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.then_attach_text import question_for, wish_lines
+from patchmode.workflow.access import check_plan_access
 from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.attach_wish import check_attachable
+from patchmode.workflow.ports import Azure
 
 TYPE_THE_COUNT_FROM = 25
 """From so many changes on, the answer is the number of machines and not a letter."""
 
 
-def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Principals:
-    """Who is signed in to a plan's target.
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in, and what of a plan they may do."""
+
+    principals: Principals
+    access: AccessCheck
+
+
+def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
+    """Who is signed in to a plan's target, and what of the plan they may do.
 
     Args:
         plan: the plan.
@@ -39,15 +51,21 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> Principals
             schedule cannot be attached. All before anybody is asked anything.
     """
 
-    async def work() -> Principals:
+    async def work() -> SignedIn:
         async with composition.connected(settings, read_only=True) as azure:
             check_applicable(plan, azure)
             if is_new:
                 clock = composition.clock()
                 await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))
-            return await azure.authorization.principals()
+            return await signed_in(azure, plan)
 
     return run_reading(work)
+
+
+async def signed_in(azure: Azure, plan: Plan) -> SignedIn:
+    """Who a connection is signed in as, and what of a plan they may do."""
+    access = await check_plan_access(azure, plan)
+    return SignedIn(await azure.authorization.principals(), access)
 
 
 def tell_banner(principals: Principals, target: Target, settings: Settings) -> None:
@@ -56,11 +74,36 @@ def tell_banner(principals: Principals, target: Target, settings: Settings) -> N
     say(f"Writing to   {target_text(target)}", settings, hang=13)
 
 
-def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
+def check_may_write(plan: Plan, who: SignedIn) -> None:
+    """Refuse a plan of which whoever is signed in may write no machine.
+
+    Raises:
+        RefusedError: with the command that grants it.
+    """
+    access, machines = who.access, plan.touched
+    refused = len(access.refused)
+    if refused and refused == machines:
+        actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
+        where = "the plan's machine" if machines == 1 else f"any of the plan's {machines:,} machines"
+        commands = "; ".join(grants(access.missing, who.principals))
+        raise RefusedError(
+            f"Nothing was sent: no role of yours allows {actions} on {where}.",
+            advice=f"Have this run by whoever may grant roles, then try again: {commands}",
+        )
+
+
+def tell_access(plan: Plan, who: SignedIn, settings: Settings) -> None:
+    """Say which machines of a plan whoever is signed in may not write, and what grants it; nothing where all may be."""
+    paint = paint_for(sys.stderr, settings)
+    say_lines(access_lines(who.access, who.principals, machines=plan.touched, paint=paint), settings)
+
+
+def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> None:
     """Show a plan on standard error and ask whether to carry it out.
 
     Args:
         plan: nothing is asked where it would send nothing.
+        who: machines that they may not write are told, and not counted in what is asked.
         settings: quiet shows nothing, and still asks.
         yes: do not ask.
         is_new: the plan was made just now, so nobody has seen it; one from a file is shown in full only before asking.
@@ -75,6 +118,7 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
         say_lines(irreversible_lines(plan, paint=paint), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
+    tell_access(plan, who, settings)
     if yes or not plan.has_work:
         return
     if not sys.stdin.isatty():
@@ -82,15 +126,16 @@ def confirm(plan: Plan, settings: Settings, *, yes: bool, is_new: bool) -> None:
             "Standard input is not a terminal, so nobody can be asked whether to go on.",
             advice="Review the plan and add --yes.",
         )
-    if not _agreed(plan):
+    if not _agreed(plan, len(who.access.refused)):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
 
 
-def _agreed(plan: Plan) -> bool:
-    count = plan.touched
+def _agreed(plan: Plan, refused: int) -> bool:
+    count = plan.touched - refused
+    question = f"Carry it out on {count:,} of {plural(plan.touched, 'machine')}" if refused else question_for(plan)
     if count < TYPE_THE_COUNT_FROM:
-        return click.confirm(f"{question_for(plan)}?", default=False, err=True)
-    is_plain = plan.then_attach is None and not plan.first_detach
-    what = f"This changes {plural(count, 'machine')}" if is_plain else f"{question_for(plan)}: {count:,} machines"
+        return click.confirm(f"{question}?", default=False, err=True)
+    is_plain = plan.then_attach is None and not plan.first_detach and not refused
+    what = f"This changes {plural(count, 'machine')}" if is_plain else f"{question}: {count:,} machines"
     answer = click.prompt(f"{what}. Type the number to go on", default="", show_default=False, err=True)
     return str(answer).replace(",", "").strip() == str(count)

@@ -14,7 +14,10 @@ from patchmode.console.rooms import Rooms
 from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Scope
+from patchmode.reports.diagnosis import access_lines
+from patchmode.reports.paint import Paint
 from patchmode.version import __version__
+from patchmode.workflow.access import check_plan_access
 from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure
@@ -83,7 +86,7 @@ class Changes:
         """Begin to plan the wanted settings for a draft's machines."""
 
         async def work(azure: Azure) -> Plan:
-            return await make_plan(
+            plan = await make_plan(
                 azure,
                 Scope(ids=draft.machines),
                 wanted,
@@ -91,6 +94,8 @@ class Changes:
                 tool_version=__version__,
                 remark=draft.notes.append,
             )
+            draft.notes += await _access_notes(azure, plan)
+            return plan
 
         draft.wanted = wanted
         draft.notes.clear()
@@ -106,7 +111,7 @@ class Changes:
             journal = self._rooms.runs.open(run, for_writing=True)
             try:
                 check_applicable(journal.plan, azure)
-                return await make_rollback_plan(
+                plan = await make_rollback_plan(
                     azure,
                     journal,
                     allow_azure_managed=allow_azure_managed,
@@ -114,6 +119,8 @@ class Changes:
                     tool_version=__version__,
                     remark=draft.notes.append,
                 )
+                draft.notes += await _access_notes(azure, plan)
+                return plan
             finally:
                 journal.release()
 
@@ -126,6 +133,13 @@ class Changes:
             del self._drafts[next(iter(self._drafts))]
         self._drafts[draft.id] = draft
         return draft
+
+
+async def _access_notes(azure: Azure, plan: Plan) -> list[str]:
+    """What of a plan may not be done, and what grants it, one text a line; nothing where everything may."""
+    check = await check_plan_access(azure, plan)
+    principals = await azure.authorization.principals()
+    return [line.strip() for line in access_lines(check, principals, machines=plan.touched, paint=Paint())]
 
 
 def _new_id() -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from patchmode.model.access import MissingAction
 from patchmode.model.finding import MachineAudit
 from patchmode.model.identity import Principals
-from patchmode.model.machine import Lock, MachineKind, Subscription
+from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
 from patchmode.model.outcome import Headline, Verification
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
 from patchmode.model.plan import Skipped, Unreadable, WantedSettings
@@ -131,18 +132,6 @@ NEEDED_NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance")
 
 
 @dataclass(frozen=True, slots=True)
-class MissingAction:
-    """An action that an identity lacks at a scope."""
-
-    scope: str
-    action: str
-    needed_for: str
-    """The command that needs it and why, a few words."""
-    identity: str = ""
-    """Who lacks it; empty where there is but one."""
-
-
-@dataclass(frozen=True, slots=True)
 class SubscriptionCheck:
     """What doctor found in one subscription."""
 
@@ -157,6 +146,8 @@ class SubscriptionCheck:
     """Every other lock: `CanNotDelete` does not stop a PATCH."""
     identities: tuple[str, ...] = ()
     """Who may be sent here; empty where there is but one identity, or it is not known."""
+    machines: tuple[Machine, ...] = ()
+    """Those at whose scope permissions were asked, because the subscription's own roles lack something."""
 
     @property
     def unregistered(self) -> tuple[str, ...]:

@@ -3,17 +3,21 @@
 Must not: call something fine that could not be looked at.
 """
 
+import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction
 from patchmode.model.identity import Principals
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import plural
+from patchmode.reports.headings import plural, some
 from patchmode.reports.paint import Paint, printable
 
 _MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/"
+_MOST_GRANTS = 3
+_SUBSCRIPTION_SLASHES = 2
 _IDENTITY = ("upn", "preferred_username", "unique_name", "name", "appid", "oid")
 
 
@@ -55,8 +59,12 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         yield from wrapped("→ Ask for the Reader role, or sign in to another tenant.", paint=paint, indent=2, hang=4)
         return
     for check in diagnosis.subscriptions:
-        yield from _check(check, paint)
+        yield from _check(check, diagnosis.principals, paint)
     yield from _verdict(diagnosis, paint)
+
+
+def _is_marked(check: SubscriptionCheck) -> bool:
+    return bool(check.missing or check.locks or check.notes or check.unregistered)
 
 
 def _called(place: str) -> str:
@@ -64,16 +72,13 @@ def _called(place: str) -> str:
     return place if name == place else f"management group {printable(name)}"
 
 
-def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
+def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> Iterator[str]:
     subscription = check.subscription
-    fine = not (check.missing or check.locks or check.notes or check.unregistered)
-    mark = paint("good", "ok") if fine else paint("bad", "!!")
+    mark = paint("bad", "!!") if _is_marked(check) else paint("good", "ok")
     yield f"{mark}  {paint('strong', printable(subscription.name))}  {subscription.id}  {subscription.state}"
     if check.identities:
         yield from wrapped(f"seen by {', '.join(check.identities)}", paint=paint, indent=6, hang=14)
-    for action in check.missing:
-        whose = f"missing for {action.identity}: " if action.identity else "missing: "
-        yield from wrapped(f"{whose}{action.action} - {action.needed_for}", paint=paint, indent=6, hang=15)
+    yield from _missing(check, principals, paint)
     for name, state in check.registrations.items():
         if name in check.unregistered:
             yield from wrapped(f"not registered: {name} ({state})", paint=paint, indent=6, hang=8)
@@ -90,6 +95,100 @@ def _check(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
         yield from wrapped(note, paint=paint, indent=6, hang=8)
 
 
+def _missing(check: SubscriptionCheck, principals: Principals, paint: Paint) -> Iterator[str]:
+    yield from _changeable(check, paint)
+    for same in _alike(check.missing):
+        whose = f" for {same[0].identity}" if same[0].identity else ""
+        text = f"missing{whose}{_where(same)}: {same[0].action} - {same[0].needed_for}"
+        yield from wrapped(text, paint=paint, indent=6, hang=15)
+    for command in grants(check.missing, principals):
+        yield f"        → {command}"
+
+
+def _changeable(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
+    """How many of the machines asked about may be changed; nothing where the subscription's roles allow everything."""
+    if not check.machines:
+        return
+    refused = {one for lack in check.missing if lack.action in SETTINGS_ACTIONS for one in lack.machines}
+    may = sum(one.id not in refused for one in check.machines)
+    text = f"you may change the settings of {may:,} of {plural(len(check.machines), 'machine')} here"
+    yield from wrapped(text, paint=paint, indent=6, hang=8)
+
+
+def _alike(missing: Sequence[MissingAction]) -> list[list[MissingAction]]:
+    """What is missing, each action of each identity once, with all scopes where it is, in the order first told."""
+    found: dict[tuple[str, str, bool], list[MissingAction]] = defaultdict(list)
+    for one in missing:
+        found[one.action, one.identity, bool(one.machines)].append(one)
+    return list(found.values())
+
+
+def _where(same: Sequence[MissingAction]) -> str:
+    """The scopes of one missing action, as a clause; empty: it is the subscription itself, named above."""
+    machines = sum(len(one.machines) for one in same)
+    if not machines or same[0].scope.count("/") == _SUBSCRIPTION_SLASHES:
+        return ""
+    return f" in {some([_short_scope(one.scope) for one in same])} ({plural(machines, 'machine')})"
+
+
+def _short_scope(scope: str) -> str:
+    return printable(scope.rsplit("/", 1)[-1])
+
+
+def grants(missing: Sequence[MissingAction], principals: Principals) -> list[str]:
+    """The commands that grant what is missing of roles that write, one for each identity, role and scope.
+
+    Args:
+        missing: each with its machines; what is missing without any is left to the custom role.
+        principals: whose object ids are named.
+
+    Returns:
+        Where more than three groups of a subscription lack the same, the command names the subscription instead.
+    """
+    scopes: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
+    for one in missing:
+        if one.role and one.machines:
+            subscription = "/".join(one.scope.split("/")[:3])
+            scopes[one.identity, one.role, subscription][one.scope] = None
+    return [
+        f"az role assignment create --assignee {_assignee(principals, identity)} --role {shlex.quote(role)} "
+        f"--scope {shlex.quote(scope)}"
+        for (identity, role, subscription), places in scopes.items()
+        for scope in (places if len(places) <= _MOST_GRANTS else (subscription,))
+    ]
+
+
+def _assignee(principals: Principals, identity: str) -> str:
+    claims = principals.get(identity, {})
+    return shlex.quote(next((claims[name] for name in ("oid", "appid", "upn") if claims.get(name)), "OBJECT-ID"))
+
+
+def access_lines(check: AccessCheck, principals: Principals, *, machines: int, paint: Paint) -> Iterator[str]:
+    """What may not be done of a plan, before the question; nothing where everything may.
+
+    Args:
+        check: of the plan.
+        principals: who is signed in.
+        machines: that the plan touches.
+        paint: colours and width.
+    """
+    refused = check.refused
+    if refused:
+        may = machines - len(refused)
+        told = f"You may carry it out on {may:,} of {plural(machines, 'machine')}. No role of yours allows:"
+        yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
+        for same in _alike(check.missing):
+            whose = f" ({same[0].identity})" if same[0].identity else ""
+            text = f"{same[0].action}{whose}, {same[0].needed_for},{_where(same)}"
+            yield from wrapped(text, paint=paint, indent=4, hang=6)
+        for command in grants(check.missing, principals):
+            yield f"    → {command}"
+    for one in check.unknown:
+        where = f"{printable(one.scope)} ({plural(len(one.machines), 'machine')})"
+        text = f"Permissions on {where} are not known: {one.reason}"
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
 def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
     yield ""
     missing: dict[str, int] = defaultdict(int)
@@ -101,7 +200,8 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         for line in wrapped(text, paint=paint):
             yield paint("bad", line)
     elif diagnosis.has_findings:
-        yield paint("warn", "See the marks above.")
+        marked = [one.subscription.name for one in diagnosis.subscriptions if _is_marked(one)]
+        yield from (paint("warn", line) for line in wrapped(f"Needs attention: {some(marked)}.", paint=paint, hang=4))
     else:
         count = plural(len(diagnosis.subscriptions), "subscription")
         yield paint("good", f"Nothing is missing to audit, plan, apply, verify and roll back in {count}.")
@@ -135,6 +235,8 @@ def subscription_row(check: SubscriptionCheck) -> dict[str, Any]:
                 "action": one.action,
                 "neededFor": one.needed_for,
                 **({"identity": one.identity} if one.identity else {}),
+                **({"machines": len(one.machines)} if one.machines else {}),
+                **({"role": one.role} if one.role else {}),
             }
             for one in check.missing
         ],

@@ -120,6 +120,10 @@ class MissingActionRow(Edge, frozen=True):
     needed_for: str
     identity: str | msgspec.UnsetType = msgspec.UNSET
     """Left out without an identity file, as every member about identities."""
+    machines: int | msgspec.UnsetType = msgspec.UNSET
+    """How many machines of the scope it is missing on; left out where it was asked of the subscription alone."""
+    role: str | msgspec.UnsetType = msgspec.UNSET
+    """A built-in role that has it; left out where none is named."""
 
 
 class ReadOnlyLockRow(Edge, frozen=True):

@@ -16,7 +16,7 @@ from patchmode.rules.owner_checks import check_locks
 from patchmode.rules.prediction import predict
 from patchmode.rules.schedule_wish import attach_obstacle, name_obstacle
 
-NO_DELETE = "cannotdelete"
+NO_DELETE, NO_WRITE = "cannotdelete", "readonly"
 _NOTHING = WantedSettings()
 Decided = Change | Unchanged | Skipped
 Standing = Mapping[ResourceId, Sequence[ConfigurationAssignment]]
@@ -124,12 +124,35 @@ def kept_by(book: ScheduleBook, wish: ThenAttach, machines: Iterable[Machine]) -
     (Microsoft, "Lock your resources to protect your infrastructure").
     """
     standing = standing_in(book)
+    return _keeping((one for one in machines if _gets_it(standing.get(one.id, ()), wish)), {NO_DELETE})
+
+
+def delete_locks(machines: Iterable[Machine]) -> tuple[KeptBy, ...]:
+    """The locks under which the schedules of machines cannot be taken off now, each with its machines.
+
+    Args:
+        machines: whose assignments are to be deleted, with their locks.
+
+    Source: as for `kept_by`; a `ReadOnly` lock refuses every DELETE too.
+    """
+    return _keeping(machines, {NO_DELETE, NO_WRITE})
+
+
+def lock_warning(kept: KeptBy) -> str:
+    """What a person must know before they detach under a lock, one sentence or two."""
+    whose = "1 machine keeps its schedule" if kept.machines == 1 else f"{kept.machines:,} machines keep their schedule"
+    return (
+        f"{whose}: the lock '{kept.lock}' on {kept.scope} refuses to delete it. Have its owner remove the lock for the "
+        "change."
+    )
+
+
+def _keeping(machines: Iterable[Machine], levels: Collection[str]) -> tuple[KeptBy, ...]:
     counted: Counter[Lock] = Counter(
         lock
         for machine in machines
-        if _gets_it(standing.get(machine.id, ()), wish)
         for lock in dict.fromkeys(machine.surroundings.locks)
-        if lock.level.casefold() == NO_DELETE
+        if lock.level.casefold() in levels
     )
     return tuple(KeptBy(lock.name, lock.scope, count) for lock, count in counted.items())
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from patchmode.errors import UnsafeError, WrongTargetError
+from patchmode.model.access import AccessCheck, MissingAction
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.freeze import Freeze
 from patchmode.model.outcome import ChangeResult, Result, RunReport
@@ -19,6 +20,7 @@ from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
+from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
 from patchmode.workflow.brakes import STOPPED, Brakes, Halt, check_not_frozen
 from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
 from patchmode.workflow.following import Follower
@@ -98,6 +100,7 @@ async def apply_plan(
 
     Steps:
         1. refuse a plan for another target, or one that would newly hand a machine to Azure's own patching unasked;
+           leave machines alone that whoever is signed in may not write;
         2. look first after what an earlier process sent;
         3. send the rest, wave by wave where the plan has waves: each subscription and region in plan order, at the pace
            that its own throttle allows. A wave begins when the one before has ended, and not after a wave in which
@@ -128,7 +131,8 @@ async def apply_plan(
     try:
         check_applicable(journal.plan, azure)
         check_not_frozen(options.freezes, clock)
-        application = _Application(journal, azure, options, clock, observer, stop or asyncio.Event())
+        access = await check_plan_access(azure, journal.plan)
+        application = _Application(journal, azure, options, access, clock, observer, stop or asyncio.Event())
         await application.carry_out()
         report = application.report()
         state = report.state
@@ -173,11 +177,15 @@ class _Application:
         journal: RunJournal,
         azure: Azure,
         options: ApplyOptions,
+        access: AccessCheck,
         clock: Clock,
         observer: Observer | None,
         stop: asyncio.Event,
     ) -> None:
         self._journal = journal
+        self._refused = {machine_id: _not_authorized(lack) for machine_id, lack in access.refused.items()}
+        """Machines on which a role of the signed-in principal lacks something: not begun, so that none is left with its
+        settings and without its schedule."""
         self._azure = azure
         self._options = options
         self._observer = observer
@@ -372,7 +380,7 @@ class _Application:
 
     def _why(self, machine_id: ResourceId) -> Halt | None:
         """What keeps a machine from having its turn."""
-        return self._brakes.why(self._regions.get(machine_id))
+        return self._refused.get(machine_id) or self._brakes.why(self._regions.get(machine_id))
 
     def _braked(self, region: str | None, told: str) -> None:
         self._lanes.halt(region)
@@ -409,7 +417,7 @@ class _Application:
         if entry.step in {Step.INTENDED, Step.STARTED}:
             return result_of(entry)
         halt = self._why(entry.change.id) or STOPPED
-        return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
+        return not_sent(entry, halt.code, f"{halt.told}.")
 
     def _sent(self) -> Mapping[str, int]:
         return Counter(self._azure.ledger.by_method()) - Counter(self._sent_before)
@@ -434,6 +442,12 @@ class _Application:
 
 _BAD_ENDS = frozenset({AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
 """What of attaching counts against a failure budget."""
+
+
+def _not_authorized(lack: MissingAction) -> Halt:
+    who = f"no role of {lack.identity}" if lack.identity else "no role of yours"
+    grant = f"; {lack.role} there does" if lack.role else ""
+    return Halt(NOT_AUTHORIZED, "", f"was left alone, since {who} allows {lack.action} on {lack.scope}{grant}")
 
 
 def _is_failure(result: ChangeResult) -> bool:

@@ -22,6 +22,13 @@ class Halt:
     """Ours, as in `MachineError.code`."""
     because: str
     """Goes on from "it was still to come when"."""
+    reason: str = ""
+    """Goes on from "it", where the machine was not waiting for its turn; empty: see `because`."""
+
+    @property
+    def told(self) -> str:
+        """Goes on from "it"."""
+        return self.reason or f"was still to come when {self.because}"
 
 
 _LOOK_EVERY_S = 1.0

@@ -272,6 +272,18 @@ def _swallowed(found: _Found, selection: Selection) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------ surroundings
 
 
+async def with_locks(azure: Azure, machines: Sequence[Machine]) -> tuple[list[Machine], list[str]]:
+    """Machines with the locks above and on them, and what could not be read of these, one sentence each.
+
+    Args:
+        azure: a connection; one list a subscription is read.
+        machines: in any order, which is kept.
+    """
+    notes: list[str] = []
+    locks = await _locks(azure, tuple(dict.fromkeys(one.id.subscription_id for one in machines)), notes)
+    return [_surrounded(machine, locks, {}) for machine in machines], notes
+
+
 async def _with_surroundings(azure: Azure, machines: Sequence[Machine]) -> tuple[list[Machine], list[str]]:
     """Join locks and the resources that manage groups; say what could not be read."""
     subscriptions = tuple(dict.fromkeys(machine.id.subscription_id for machine in machines))

@@ -3,7 +3,7 @@
 Must not: contain behaviour.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -221,6 +221,16 @@ class Authorization(Protocol):
         Returns:
             Identity's name → what it may do, of every identity that may be sent to the scope's subscription; at least
             one. What is to be done there must be allowed to each of them.
+        """
+        ...
+
+    async def assigned_scopes(self, scope: str) -> Collection[str] | None:
+        """The scopes below one, in lower case, on which a role is assigned to an identity of the connection.
+
+        Assignments to groups that it is a member of count.
+
+        Returns:
+            None where it is not known: the token does not tell whose it is.
         """
         ...
 

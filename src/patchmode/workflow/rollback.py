@@ -16,10 +16,11 @@ from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.later_schedules import Decided, book_after_detaching, retold
+from patchmode.rules.later_schedules import Decided, book_after_detaching, delete_locks, lock_warning, retold
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
+from patchmode.workflow.inventory import with_locks
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, GraphScope, JournalEntry, RunJournal, Step
 from patchmode.workflow.reading import with_surroundings_of
 from patchmode.workflow.schedule_lookup import look_up
@@ -78,6 +79,7 @@ async def make_rollback_plan(
         StorageError: the journal cannot be read.
     """
     undone = await _undone(azure, journal, allow_azure_managed=allow_azure_managed)
+    await _tell_locks(azure, undone, remark)
     plan = Plan(
         target=azure.target,
         scope=(f"--run {journal.run}",),
@@ -112,6 +114,15 @@ async def _undone(azure: Azure, journal: RunJournal, *, allow_azure_managed: boo
     ends, detachments = _kept_together(ends, detachments, machines)
     untouched = (_left_alone(entry) for entry in entries if not _may_have_changed(entry))
     return _Undone((*ends, *untouched), tuple(detachments), machines)
+
+
+async def _tell_locks(azure: Azure, undone: _Undone, remark: Callable[[str], None] | None) -> None:
+    """Say which locks keep a schedule on that the plan takes off first: there no setting will be touched either."""
+    if remark is None or not undone.detachments:
+        return
+    machines, notes = await with_locks(azure, [undone.machines[one.id] for one in undone.detachments])
+    for text in (*notes, *map(lock_warning, delete_locks(machines))):
+        remark(text)
 
 
 def _wanted(*, allow_azure_managed: bool) -> WantedSettings:

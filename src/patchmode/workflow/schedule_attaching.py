@@ -8,14 +8,15 @@ Must not: attach what would fail, or leave a machine newly to Azure's own patchi
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from patchmode.errors import RefusedError, RequestError, UnsafeError, UsageError
+from patchmode.model.access import ATTACH, DETACH, AccessCheck, MissingAction
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import MachineError, OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
@@ -28,12 +29,14 @@ from patchmode.model.schedule import (
     Timing,
 )
 from patchmode.model.scope import Scope
+from patchmode.rules.later_schedules import delete_locks, lock_warning
 from patchmode.rules.memberships import PLATFORM_MODE, ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_findings import TOO_CLOSE
 from patchmode.rules.schedule_limits import limits_of
 from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, last_schedule_obstacle, scope_obstacle
+from patchmode.workflow.access import NOT_AUTHORIZED, check_attachment_access
 from patchmode.workflow.attaching import AT_ONCE, Keeps, attach_one, detach_one, each, refused
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
@@ -67,6 +70,8 @@ class Preview:
     """The configuration's next window."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    access: AccessCheck = field(default_factory=AccessCheck)
+    """What whoever is signed in may not do; those machines are among `refused`."""
     after: ScheduleIndex | None = None
     """With a detach that leaves no machine to Azure's own patching: the schedules as they would be."""
 
@@ -105,7 +110,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     _check_room(len(attached), [one for one in fit if one.id not in attached], configuration, azure.target.cloud)
     following = next_window(configuration.window, after=clock.now())
     unchanged = await _confirmed(azure, [one.id for one in fit if one.id in attached], configuration.id, is_there=True)
-    return Preview(
+    preview = Preview(
         AttachAction.ATTACH,
         configuration.id,
         configuration,
@@ -118,6 +123,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
         warnings=timing_warnings(following, clock.now()),
         notes=(*inventory.notes, *book.notes),
     )
+    return await _as_allowed(azure, preview, ATTACH)
 
 
 async def preview_detach(
@@ -153,8 +159,11 @@ async def preview_detach(
             fit.append(machine)
         else:
             results.append(refused(str(machine.id), obstacle))
-    staying = _staying(inventory.machines, after, identifier)
-    return Preview(
+    staying = (
+        *map(lock_warning, delete_locks(fit)),
+        *_staying(inventory.machines, after, identifier),
+    )
+    preview = Preview(
         AttachAction.DETACH,
         identifier,
         configuration,
@@ -168,6 +177,29 @@ async def preview_detach(
         notes=(*inventory.notes, *book.notes, *staying),
         after=None if allow_azure_managed else after,
     )
+    return await _as_allowed(azure, preview, DETACH)
+
+
+async def _as_allowed(azure: Azure, preview: Preview, action: str) -> Preview:
+    """The preview without machines that whoever is signed in may not write: they are refused before they are asked."""
+    access = await check_attachment_access(azure, [one.id for one in preview.machines], action)
+    lacks = access.refused
+    errors = {one: _not_authorized(one, lack) for one, lack in lacks.items()}
+    return replace(
+        preview,
+        machines=tuple(one for one in preview.machines if one.id not in lacks),
+        refused=(
+            *preview.refused,
+            *(AttachResult(str(one), AttachEnd.REFUSED, error=error) for one, error in errors.items()),
+        ),
+        access=access,
+    )
+
+
+def _not_authorized(machine_id: ResourceId, lack: MissingAction) -> MachineError:
+    message = f"Nothing was sent to {machine_id}: no role of yours allows {lack.action} on {lack.scope}."
+    advice = f"Have {lack.role} granted there, then repeat the command."
+    return MachineError(NOT_AUTHORIZED, message, may_have_been_applied=False, advice=advice)
 
 
 async def carry_out(

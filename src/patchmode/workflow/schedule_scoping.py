@@ -6,7 +6,8 @@ Must not: write over a dynamic scope that differs, unless told to.
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 
-from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, UnsafeError
+from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, RequestError, UnsafeError
+from patchmode.model.access import ATTACH, DETACH
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.resource_id import ResourceId
@@ -27,6 +28,7 @@ from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_limits import filter_excess, limits_of
 from patchmode.rules.schedule_wish import Obstacle
 from patchmode.rules.schedule_words import scope_text
+from patchmode.workflow.access import check_scope_access
 from patchmode.workflow.attaching import refused, written
 from patchmode.workflow.inventory import Inventory, take_inventory
 from patchmode.workflow.ports import Azure, Clock
@@ -97,6 +99,7 @@ async def preview_attach_scope(
             f"{standing.configuration.name} to {scope_text(standing)}.",
             advice="Give another name, or --replace to write it over.",
         )
+    await _check_allowed(azure, scope.place, ATTACH)
     book = await read_all_schedules(azure)
     if standing is None:
         _check_room(book, scope, azure.target.cloud)
@@ -149,6 +152,7 @@ async def preview_detach_scope(
             f"The dynamic scope {wanted.name} on {wanted.place} attaches {standing.configuration}, not {identifier}.",
             advice="Name the configuration that it attaches.",
         )
+    await _check_allowed(azure, standing.place, DETACH)
     inventory = await _machines_of(azure, standing)
     book = await read_all_schedules(azure)
     kept = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
@@ -166,7 +170,36 @@ async def preview_detach_scope(
         standing,
         members,
         obstacle,
+        warnings=await _lock_warnings(azure, standing),
         notes=(*inventory.notes, *book.notes),
+    )
+
+
+async def _check_allowed(azure: Azure, place: str, action: str) -> None:
+    """Refuse what no role allows, before anybody is asked.
+
+    Raises:
+        RefusedError: with the role that is missing.
+    """
+    for lack in (await check_scope_access(azure, place, action)).missing:
+        raise RefusedError(
+            f"Nothing was sent: no role of {lack.identity or 'yours'} allows {action} on {place}.",
+            advice=f"Have {lack.role} granted there, then repeat the command.",
+        )
+
+
+async def _lock_warnings(azure: Azure, scope: DynamicScope) -> tuple[str, ...]:
+    """The locks under which a dynamic scope cannot be deleted, a sentence each."""
+    try:
+        locks = await azure.authorization.locks(scope.subscription_id)
+    except RequestError as error:
+        return (f"Locks on {scope.place} are not known: {error.message}",)
+    here = f"{scope.place.casefold()}/"
+    return tuple(
+        f"The lock '{lock.name}' on {lock.scope} refuses to delete the dynamic scope. Have its owner remove the lock "
+        "for the change."
+        for lock in locks
+        if here.startswith(f"{lock.scope.rstrip('/').casefold()}/")
     )
 
 

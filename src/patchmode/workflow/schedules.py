@@ -16,7 +16,7 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
     ScheduleBook,
 )
-from patchmode.workflow.permissions import lacking
+from patchmode.rules.permissions import lacking
 from patchmode.workflow.ports import Azure, GraphScope
 
 READ_ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments/read"

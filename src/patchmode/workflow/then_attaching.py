@@ -268,7 +268,7 @@ def result_of_attachment(
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
     code, why = "Pending", "had not had its turn"
     if halt is not None:
-        code, why = halt.code, f"was still to come when {halt.because}"
+        code, why = halt.code, halt.told
     message = f"Nothing was sent: the schedule of {entry.id} {why}."
     error = MachineError(code, message, may_have_been_applied=False, advice=RESUME)
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)

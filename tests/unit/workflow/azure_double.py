@@ -90,12 +90,17 @@ class AzureDouble:
     under: Mapping[str, Sequence[str]] = field(default_factory=dict)
     queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
-    """`graph`, `locks`, `list:{subscription}`, `group:{name}`, `get:{name}`, `permissions:{scope}`, `subscriptions`."""
+    """`graph`, `locks`, `list:{subscription}`, `group:{name}`, `get:{name}`, `permissions:{scope}`, `assigned:{scope}`,
+    `subscriptions`."""
     requests: Counter[str] = field(default_factory=Counter)
     page: int = 2
     permission_list: Sequence[Mapping[str, Any]] = ({"actions": ["*"], "notActions": []},)
     granted: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Identity's name → permissions, where there are several."""
+    granted_at: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Scope → permissions there, inherited ones included; a scope that is left out has `permission_list`."""
+    assigned: Sequence[str] | None = ()
+    """Scopes with a role of their own, in lower case; None: not known."""
     registrations: Mapping[str, str] = field(default_factory=dict)
     schedules: MaintenanceDouble = field(default_factory=MaintenanceDouble)
     """Set its lists; requests about schedules are counted as `graph` and `maintenance`."""
@@ -178,7 +183,11 @@ class AzureDouble:
 
     async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         self.check(f"permissions:{scope}")
-        return self.granted or {"": self.permission_list}
+        return self.granted or {"": self.granted_at.get(scope, self.permission_list)}
+
+    async def assigned_scopes(self, scope: str) -> Sequence[str] | None:
+        self.check(f"assigned:{scope}")
+        return self.assigned
 
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         return self.registrations.get(namespace, "Registered")

@@ -26,7 +26,7 @@ from patchmode.errors import (
     ThrottledError,
     UnsafeError,
 )
-from patchmode.model.machine import Machine, MachineKind, Subscription
+from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Plan, WantedSettings
 from patchmode.model.resource_id import ResourceId
@@ -182,6 +182,7 @@ class FleetDouble:
         """So long each PATCH waits for its buckets before it may leave."""
         self.lists_forbidden: set[str] = set()
         self.lists_break = False
+        self.lock_list: Sequence[Lock] = ()
         """After its first page a list is answered 502."""
         self.before_patch: Callable[[ResourceId], None] = lambda _: None
         self.after_write: Callable[[ResourceId], None] = lambda _: None
@@ -255,6 +256,9 @@ class FleetDouble:
         return [
             Subscription(one, one, TARGET.tenant_id) for one in sorted({one.subscription_id for one in self.machines})
         ]
+
+    async def locks(self, subscription_id: str) -> Sequence[Lock]:
+        return [lock for lock in self.lock_list if subscription_id in lock.scope]
 
     async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         return {"": [{"actions": ["*"], "notActions": []}]}

@@ -9,8 +9,8 @@ from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
 from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines
 from patchmode.reports.paint import Paint
+from patchmode.rules.permissions import is_allowed
 from patchmode.workflow.doctor import ACTIONS, examine, least_privilege_role
-from patchmode.workflow.permissions import is_allowed
 
 VM_CONTRIBUTOR = {
     "actions": [

@@ -14,7 +14,7 @@ from patchmode.cli.settings import Settings, settings_of
 from patchmode.cli.wave_options import Waves, wave_options, waves_from
 
 if TYPE_CHECKING:
-    from patchmode.model.identity import Principals
+    from patchmode.cli.confirming import SignedIn
     from patchmode.model.plan import Plan, WantedSettings
     from patchmode.model.scope import Scope
 
@@ -44,7 +44,7 @@ def command(
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import confirm, signed_in_for, tell_banner
+    from patchmode.cli.confirming import check_may_write, confirm, signed_in_for, tell_banner
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
     from patchmode.store.plan_file import read_plan
@@ -66,13 +66,14 @@ def command(
     scope = scope_from(options)
     if file is None:
         require_selector(scope, "apply")
-        plan, principals = _planned(scope, wanted, attaching, waves, settings)
+        plan, who = _planned(scope, wanted, attaching, waves, settings)
     else:
         plan = read_plan(file)
-        principals = signed_in_for(plan, settings, is_new=True)
-    tell_banner(principals, plan.target, settings)
+        who = signed_in_for(plan, settings, is_new=True)
+    tell_banner(who.principals, plan.target, settings)
     brake(plan, limit, is_watched=file is not None or not yes)
-    confirm(plan, settings, yes=yes, is_new=file is None)
+    check_may_write(plan, who)
+    confirm(plan, who, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
 
@@ -82,9 +83,10 @@ def _planned(
     attaching: tuple[str | None, str | None],
     waves: Waves,
     settings: Settings,
-) -> "tuple[Plan, Principals]":
+) -> "tuple[Plan, SignedIn]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
     from patchmode.cli import composition
+    from patchmode.cli.confirming import signed_in
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.store.plan_file import read_plan, write_plan
@@ -93,7 +95,7 @@ def _planned(
 
     clock = composition.clock()
 
-    async def work() -> "tuple[Plan, Principals]":
+    async def work() -> "tuple[Plan, SignedIn]":
         async with composition.connected(settings, read_only=True) as azure:
             plan = await make_plan(
                 azure,
@@ -107,10 +109,10 @@ def _planned(
                 assignment_name=attaching[1],
                 **waves,
             )
-            return plan, await azure.authorization.principals()
+            return plan, await signed_in(azure, plan)
 
-    plan, principals = run_reading(work)
+    plan, who = run_reading(work)
     path = composition.new_plan_path(settings, clock)
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
-    return read_plan(path), principals
+    return read_plan(path), who

@@ -10,7 +10,7 @@ from patchmode.cli.options import carrying_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from patchmode.model.identity import Principals
+    from patchmode.cli.confirming import SignedIn
     from patchmode.model.plan import Plan
     from patchmode.store.journal import Journal
 
@@ -42,7 +42,7 @@ def command(
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import confirm, tell_banner
+    from patchmode.cli.confirming import check_may_write, confirm, tell_banner
     from patchmode.cli.output import say
     from patchmode.store.plan_file import read_plan, write_plan
 
@@ -51,22 +51,24 @@ def command(
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
     journal = composition.run_store(settings).open(run, for_writing=True)
     try:
-        plan, principals = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+        plan, who = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
         journal.release()
     path = composition.new_plan_path(settings, composition.clock())
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
     plan = read_plan(path)
-    tell_banner(principals, plan.target, settings)
-    confirm(plan, settings, yes=yes, is_new=True)
+    tell_banner(who.principals, plan.target, settings)
+    check_may_write(plan, who)
+    confirm(plan, who, settings, yes=yes, is_new=True)
     return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
 
 
 def _planned(
     journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
-) -> "tuple[Plan, Principals]":
+) -> "tuple[Plan, SignedIn]":
     from patchmode.cli import composition
+    from patchmode.cli.confirming import signed_in
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.version import __version__
@@ -76,7 +78,7 @@ def _planned(
 
     only = machine_ids(ids, source="--ids")
 
-    async def work() -> "tuple[Plan, Principals]":
+    async def work() -> "tuple[Plan, SignedIn]":
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(journal.plan, azure)
             plan = await make_rollback_plan(
@@ -87,6 +89,7 @@ def _planned(
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
             )
-            return narrowed(plan, only) if only else plan, await azure.authorization.principals()
+            plan = narrowed(plan, only) if only else plan
+            return plan, await signed_in(azure, plan)
 
     return run_reading(work)

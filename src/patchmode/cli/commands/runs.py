@@ -69,7 +69,7 @@ def resume(context: click.Context, /, run: str, **carrying: Any) -> exits.Exit:
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import signed_in_for, tell_banner
+    from patchmode.cli.confirming import check_may_write, signed_in_for, tell_access, tell_banner
     from patchmode.cli.output import say
     from patchmode.reports.run_text import left_text
     from patchmode.workflow.then_attaching import is_over
@@ -85,7 +85,10 @@ def resume(context: click.Context, /, run: str, **carrying: Any) -> exits.Exit:
     if schedules:
         undone = sum(not is_over(entry) for entry in schedules)
         say(f"Of its {len(schedules):,} schedules {undone:,} have not ended.", settings)
-    tell_banner(signed_in_for(plan, settings, is_new=False), plan.target, settings)
+    who = signed_in_for(plan, settings, is_new=False)
+    tell_banner(who.principals, plan.target, settings)
+    check_may_write(plan, who)
+    tell_access(plan, who, settings)
     return carry_out(lambda _: store.open(journal.run, for_writing=True, plan=plan), plan, how, settings)
 
 

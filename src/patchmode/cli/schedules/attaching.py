@@ -18,6 +18,7 @@ from patchmode.model.identity import Principals
 from patchmode.model.target import Target
 from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, attach_row, flat_row
 from patchmode.reports.attach_text import attach_lines, member_lines, refused_lines
+from patchmode.reports.diagnosis import access_lines
 from patchmode.reports.headings import plural
 from patchmode.workflow.schedule_attaching import Preview, carry_out
 from patchmode.workflow.schedule_scoping import ScopePreview, carry_out_scope
@@ -53,6 +54,8 @@ def write_machines(
         show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
     for warning in preview.warnings:
         say(f"! {warning}", settings)
+    asked = preview.writes + len(preview.access.refused)
+    show(lambda paint: access_lines(preview.access, principals, machines=asked, paint=paint), settings)
     is_attach = preview.action is AttachAction.ATTACH
     count, there = preview.writes, len(preview.unchanged)
     where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
