@@ -44,7 +44,7 @@ def test_a_machine_that_moved_since_the_plan_is_refused_by_name(start: Start) ->
     assert program("apply", "--ids", f"{VM}/web-01", "--to", "azure-managed", "--yes", "-q").code == 0
     done = program("apply", "plan.json", "--yes", "--no-progress")
     assert done.code == 11
-    assert "Stale: the machine moved since the plan, nothing was changed (1):" in done.out
+    assert "Stale: the machine changed since the plan, nothing was changed (1):" in done.out
     assert "rg-app/web-01" in done.out
     assert "patchMode" in done.out
     assert "2 applied, 1 stale, 1 unchanged; 4 in scope, 2 verified." in done.out

@@ -12,7 +12,7 @@ from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ChangeResult
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.journal import Journal
-from patchmode.workflow.ports import Azure, PatchAnswer
+from patchmode.workflow.ports import Azure, Observed, PatchAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,11 @@ class HookedJournal(DyingJournal):
         super().__init__(journal, at=-1, committed=False, die=_never)
         self._hook, self._azure = hook, azure
 
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
+    async def intend(
+        self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None
+    ) -> None:
         async with self._between("intend", machine_id):
-            await self._journal.intend(machine_id, etag=etag, at=at)
+            await self._journal.intend(machine_id, etag=etag, at=at, observed=observed)
 
     async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
         async with self._between("start", machine_id):

@@ -12,9 +12,10 @@ from tests.unit.rules.builders import UBUNTU_2204, WINDOWS_2022, Leaving, Mergin
 from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
 from patchmode.model.plan import Change, WantedSettings
 from patchmode.rules.planning import plan_machine
+from patchmode.rules.precondition import since_plan
 from patchmode.rules.rollback import plan_rollback_of
 from patchmode.rules.settings_patch import settings_in
-from patchmode.rules.verification import differences, moved
+from patchmode.rules.verification import differences
 
 _leaving = st.sampled_from(("clear", "keep", "refuse"))
 _merging = st.sampled_from(("deep", "shallow"))
@@ -39,7 +40,7 @@ class History(RuleBasedStateMachine):
         return orchestration_of(stated) is Orchestration.AZURE_MANAGED
 
     def _send(self, change: Change, leaving: Leaving, merging: Merging) -> None:
-        assert moved(change, self.document) == ()
+        assert since_plan(change, self.document).all == ()
         try:
             after = served(self.document, change.body, leaving=leaving, merging=merging)
         except RefusedError:

@@ -10,7 +10,8 @@ from tests.unit.rules.builders import Leaving, Merging, RefusedError, served
 
 from patchmode.model.machine import MachineKind
 from patchmode.rules.comparison import dotted, leaf_differences
-from patchmode.rules.verification import differences, expected_document, moved
+from patchmode.rules.precondition import since_plan
+from patchmode.rules.verification import differences, expected_document
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=5),
@@ -48,15 +49,15 @@ def test_any_other_leaf_is_seen_by_name(planned: Planned, data: st.DataObject) -
 
 
 @given(planned_changes(), st.data())
-def test_moved_names_the_field(planned: Planned, data: st.DataObject) -> None:
-    """A machine that moved since the plan is refused with the field that moved."""
+def test_what_changed_since_the_plan_is_named(planned: Planned, data: st.DataObject) -> None:
+    """Whatever changed is told by its field, depended on or not."""
     machine, _, change = planned
     now = copy.deepcopy(dict(change.document))
-    assert moved(change, now) == ()
+    assert since_plan(change, now).all == ()
     volatile = _VOLATILE | (_VOLATILE_ARC if machine.kind is MachineKind.ARC else set())
     path = data.draw(st.sampled_from([path for path in leaf_paths(now) if path not in volatile]))
-    _set(now, path, "moved")
-    assert [difference.path for difference in moved(change, now)] == [dotted(path)]
+    _set(now, path, "changed")
+    assert [difference.path for difference in since_plan(change, now).all] == [dotted(path)]
 
 
 @given(planned_changes())
@@ -69,12 +70,12 @@ def test_a_machine_that_was_not_changed_is_not_verified(planned: Planned) -> Non
 
 @given(planned_changes())
 def test_refusal_leaves_the_machine_as_it_was(planned: Planned) -> None:
-    """Where the service refuses to leave AutomaticByPlatform nothing has moved, so the change may be planned again."""
+    """Where the service refuses to leave AutomaticByPlatform nothing has changed: it may be planned again."""
     change = planned.change
     try:
         served(change.document, change.body, leaving="refuse")
     except RefusedError:
-        assert moved(change, change.document) == ()
+        assert since_plan(change, change.document).all == ()
 
 
 @given(_json, _json)

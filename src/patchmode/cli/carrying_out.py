@@ -51,6 +51,7 @@ def options_from(options: dict[str, Any]) -> ApplyOptions:
         throttle_patience_s=seconds_from(options.pop("throttle_patience"), "--throttle-patience"),
         waves=WaveRules(pause_s=0.0 if pause is None else seconds_from(pause, "--wave-pause"), last=last),
         freezes=freezes_from(options.pop("freeze"), local_zone()),
+        strict=options.pop("strict"),
     )
     check_not_frozen(how.freezes, composition.clock())
     return how

@@ -189,7 +189,7 @@ def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add failure budgets, freezes, concurrency and patience."""
+    """Add failure budgets, freezes, concurrency, patience, and how strictly a machine must be as planned."""
     options: list[Decorator] = [
         click.option(
             "--max-failures", metavar="N|P%", help="Send nothing more after so many failures of settings or schedules."
@@ -222,6 +222,12 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="15m",
             help="How long a request waits when Azure asks to come later (429, or 503 with Retry-After); what could "
             "not be sent by then is not sent, and `runs resume` sends it.",
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Refuse a machine when anything of it changed since the plan, a tag for example, not only what the "
+            "plan depends on.",
         ),
     ]
     for option in reversed(options):

@@ -34,7 +34,7 @@ RESULTS: Mapping[str, Word] = {
     Result.APPLIED: Word("Applied", "good"),
     Result.FAILED: Word("Failed", "bad"),
     Result.UNKNOWN: Word("Unknown: sent, and the answer never came", "bad"),
-    Result.STALE: Word("Stale: it moved since the plan", "bad"),
+    Result.STALE: Word("Stale: it changed since the plan", "bad"),
     Result.NOT_SENT: Word("Not sent", "warn"),
 }
 STATES: Mapping[str, Word] = {

@@ -76,8 +76,8 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
     """Sent, and the answer never came: it may have been applied."""
     STALE = "stale"
-    """Not sent, or refused by If-Match: the machine moved since the plan, be it to what was planned; the error says
-    which field."""
+    """Not sent, or refused by If-Match: the machine changed since the plan in what the plan depends on, be it to what
+    was planned; the error says which field."""
     NOT_SENT = "notSent"
     """Nothing was sent: stopped, budget spent, or the machine could not be read first."""
 
@@ -146,6 +146,8 @@ class ChangeResult:
     ended_at: datetime | None = None
     verification: Verification | None = None
     """None: not looked at since (verify does)."""
+    changed_since_plan: tuple[Difference, ...] = ()
+    """What had changed on the machine when its PATCH left, in nothing the plan depends on."""
 
 
 @dataclass(frozen=True, slots=True)

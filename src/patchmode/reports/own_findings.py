@@ -38,7 +38,7 @@ CHANGE_UNKNOWN = RuleText(
 )
 CHANGE_STALE = RuleText(
     "change-stale",
-    "the machine moved since the plan, so nothing was changed",
+    "the machine changed since the plan, so the run changed nothing on it",
     "Somebody or something changed the machine between plan and apply; the error names the field.",
     "Make a new plan.",
     Level.ERROR,

@@ -26,7 +26,7 @@ ENDS: Mapping[Result, tuple[str, Meaning, RuleText | None]] = {
     Result.APPLIED: ("set by this run", Meaning.GOOD, None),
     Result.FAILED: ("refused by Azure, or its operation failed", Meaning.BAD, CHANGE_FAILED),
     Result.UNKNOWN: ("sent, and how it ended is not known", Meaning.BAD, CHANGE_UNKNOWN),
-    Result.STALE: ("moved since the plan, nothing was changed", Meaning.BAD, CHANGE_STALE),
+    Result.STALE: ("changed since the plan, nothing was changed by the run", Meaning.BAD, CHANGE_STALE),
     Result.NOT_SENT: ("nothing was sent", Meaning.WARN, CHANGE_NOT_SENT),
 }
 """Each result in words, with the finding that it is."""

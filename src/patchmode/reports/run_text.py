@@ -5,11 +5,11 @@ Must not: call a change done that is not known to be.
 
 from collections.abc import Iterator, Sequence
 
-from patchmode.model.outcome import Result, RunReport, RunSummary, WaveCounts
+from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary, WaveCounts
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.headings import plural, target_text
+from patchmode.reports.headings import plural, short, target_text
 from patchmode.reports.paint import Paint
 from patchmode.reports.then_attach_text import attachment_lines, tally_line
 from patchmode.reports.verification import mismatch_lines
@@ -17,9 +17,11 @@ from patchmode.reports.verification import mismatch_lines
 _TITLES = {
     Result.FAILED: "Failed",
     Result.UNKNOWN: "Not known: sent, but the answer never came; it may have been applied",
-    Result.STALE: "Stale: the machine moved since the plan, nothing was changed",
+    Result.STALE: "Stale: the machine changed since the plan, nothing was changed",
     Result.NOT_SENT: "Not sent",
 }
+_NAMED = 10
+"""So many machines are told one by one where nothing has to be done about them."""
 _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "unreadable": "bad"}
 
 
@@ -34,6 +36,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]
     yield from mismatch_lines(found, paint=paint)
+    yield from _changed_lines(report.results, paint)
     yield from attachment_lines(report.attachments, paint=paint)
     yield from _waves(report.waves, paint)
     if report.parts:
@@ -44,6 +47,21 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from tally_line(report.attachments, paint=paint)
+
+
+def _changed_lines(results: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
+    """Machines that were sent their change although something else of them had changed since the plan."""
+    changed = [entry for entry in results if entry.changed_since_plan]
+    if not changed:
+        return
+    yield f"Changed since the plan in what it does not depend on, so they were not left out ({len(changed):,}):"
+    for entry in changed[:_NAMED]:
+        yield f"  {paint('strong', short(entry.id))}"
+        for one in entry.changed_since_plan:
+            yield from wrapped(f"{one.path}: was {one.expected}, is {one.found}", paint=paint, indent=6, hang=8)
+    if len(changed) > _NAMED:
+        yield f"  and {plural(len(changed) - _NAMED, 'more machine')}; `-o json` has all, as changedSincePlan"
+    yield ""
 
 
 def _waves(waves: Sequence[WaveCounts], paint: Paint) -> Iterator[str]:

@@ -24,6 +24,11 @@ def is_platform_mode(mode: str | None) -> bool:
     return same_value(mode, PatchMode.AUTOMATIC_BY_PLATFORM)
 
 
+def turns_bypass_off(patch: Mapping[str, Any]) -> bool:
+    """Whether a `patchSettings` object to send states bypass as false, newly or again."""
+    return patch.get(PLATFORM, {}).get(BYPASS) is False
+
+
 def smallest_patch(now: PatchSettings | None, target: PatchSettings) -> dict[str, Any]:
     """The `patchSettings` object to send so that the target's leaves stand in the model.
 

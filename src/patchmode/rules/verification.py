@@ -85,20 +85,20 @@ def differences(change: Change, observed: Mapping[str, Any]) -> tuple[Difference
         observed: the provider's document now.
     """
     return tuple(
-        _difference(leaf)
+        difference_of(leaf)
         for leaf in _compared(change, expected_document(change), observed)
         if not _tolerated(change, leaf) and not _filled_in(change.document, leaf)
     )
 
 
-def moved(change: Change, observed: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Where a machine is not as it was when the change was planned: empty means the change may be sent.
+def changed_leaves(change: Change, observed: Mapping[str, Any]) -> Iterator[Leaf]:
+    """Every leaf in which a machine is not as it was when the change was planned.
 
     Args:
         change: `document` is what it was planned from.
         observed: the provider's document now.
     """
-    return tuple(_difference(leaf) for leaf in _compared(change, change.document, observed))
+    return _compared(change, change.document, observed)
 
 
 def _compared(change: Change, expected: Mapping[str, Any], observed: Mapping[str, Any]) -> Iterator[Leaf]:
@@ -173,5 +173,6 @@ def _defaults_for(path: Path) -> tuple[Any, ...]:
     return ()
 
 
-def _difference(leaf: Leaf) -> Difference:
+def difference_of(leaf: Leaf) -> Difference:
+    """A leaf that differs, as it is told: its path dotted, its values as JSON texts."""
     return Difference(path=dotted(leaf.path), expected=shown(leaf.expected), found=shown(leaf.found))

@@ -17,6 +17,7 @@ _CLIENT_EDITIONS = ("windows 10", "windows 11")
 _AKS_TYPE = "/microsoft.containerservice/managedclusters/"
 _DATABRICKS_TYPE = "/microsoft.databricks/workspaces/"
 _AKS_TAG = "aks-managed-"
+_DATABRICKS_TAG = ("vendor", "databricks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def client_system(machine: Machine) -> Workload | None:
 def managed_by_others(machine: Machine) -> Workload | None:
     """A machine in a resource group that some service manages: AKS, Databricks, a managed application."""
     return _aks(machine) or _databricks(machine) or _managed_group(machine)
+
+
+def names_owner(tag: str) -> bool:
+    """Whether a tag of this name may tell that a machine belongs to AKS or Databricks."""
+    return tag.lower().startswith(_AKS_TAG) or tag.lower() == _DATABRICKS_TAG[0]
 
 
 def is_scale_set_member(machine: Machine) -> bool:
@@ -94,7 +100,12 @@ def _aks(machine: Machine) -> Workload | None:
 
 def _databricks(machine: Machine) -> Workload | None:
     tag = next(
-        (f"tag {k} = {v}" for k, v in machine.tags.items() if (k.lower(), v.lower()) == ("vendor", "databricks")), None
+        (
+            f"tag {key} = {value}"
+            for key, value in machine.tags.items()
+            if (key.lower(), value.lower()) == _DATABRICKS_TAG
+        ),
+        None,
     )
     evidence = _owner_of(machine, _DATABRICKS_TYPE) or tag
     if evidence is None:

@@ -215,6 +215,9 @@ class ResultRow(Edge, frozen=True):
     started_at: datetime | None
     ended_at: datetime | None
     verification: VerificationRow | None
+    changed_since_plan: tuple[DifferenceRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What had changed on the machine when its PATCH left, in nothing the plan depends on: `expected` is the plan's
+    value, `found` the one before the write. Left out where nothing had."""
 
 
 class AttachmentRow(Edge, frozen=True):

@@ -29,7 +29,7 @@ from patchmode.store.database import close_writer, connect_reader, connect_write
 from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
 from patchmode.store.lock import Lock
 from patchmode.store.plan_file import stored_plan
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, PatchAnswer
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, PatchAnswer
 
 RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
 Entry = TypeVar("Entry")
@@ -129,14 +129,22 @@ class Journal:
         """
         return snapshot_of(self._connected(), self._path)
 
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
+    async def intend(
+        self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None
+    ) -> None:
         """Commit that a PATCH is about to leave.
+
+        Args:
+            machine_id: of a change of the plan.
+            etag: that it leaves under.
+            at: now.
+            observed: the machine as just read, where it had changed since the plan.
 
         Raises:
             StorageError: it could not be committed: the PATCH must not be sent.
         """
         self._mark_running()
-        await self._commit(intended_row(self._places[machine_id], etag=etag, at=at))
+        await self._commit(intended_row(self._places[machine_id], etag=etag, at=at, observed=observed))
 
     async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
         """Commit that the service accepted the PATCH.

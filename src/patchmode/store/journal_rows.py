@@ -14,7 +14,7 @@ from patchmode.model.outcome import ChangeResult, Difference, MachineError, Resu
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.formats import ErrorRow
-from patchmode.workflow.ports import JournalEntry, PatchAnswer, Step
+from patchmode.workflow.ports import JournalEntry, Observed, PatchAnswer, Step
 
 VERIFIED = "verified"
 """A row beside the steps: a verification after the end."""
@@ -44,6 +44,11 @@ class IntendedDetail(_Detail, frozen=True):
     """A PATCH is about to leave."""
 
     etag: str | None = None
+    observed: dict[str, Any] | None = None
+    """The machine's document as read just before, where it had changed since the plan; rows of older versions, and
+    those of machines that were as planned, leave it out."""
+    changed_since_plan: tuple[DifferenceDetail, ...] = ()
+    """Beside `observed`: what had changed."""
 
 
 class StartedDetail(_Detail, frozen=True):
@@ -81,9 +86,14 @@ StepRow = tuple[int, str, float, bytes]
 """The change's place in the plan, the step, seconds since 1970, the detail."""
 
 
-def intended_row(change: int, *, etag: str | None, at: datetime) -> StepRow:
+def intended_row(change: int, *, etag: str | None, at: datetime, observed: Observed | None = None) -> StepRow:
     """The row for `RunJournal.intend`."""
-    return change, Step.INTENDED.value, at.timestamp(), _encode(IntendedDetail(etag=etag))
+    detail = IntendedDetail(
+        etag=etag,
+        observed=None if observed is None else dict(observed.document),
+        changed_since_plan=() if observed is None else _difference_details(observed.changes),
+    )
+    return change, Step.INTENDED.value, at.timestamp(), _encode(detail)
 
 
 def started_row(change: int, answer: PatchAnswer, *, at: datetime) -> StepRow:
@@ -143,12 +153,13 @@ class _Fold:
         self.change = change
         self.step = Step.PENDING
         self.attempts = 0
+        self.changed_since_plan: tuple[Difference, ...] = ()
         self.members: dict[str, Any] = {}
 
     def take(self, step: str, at: datetime, detail: bytes) -> None:
         match step:
             case Step.INTENDED:
-                _intended(detail)
+                self._intend(_intended(detail))
                 self.step = Step.INTENDED
                 self.attempts += 1
                 self.members = {"intended_at": at}
@@ -163,9 +174,16 @@ class _Fold:
                 }
             case Step.ENDED:
                 self.step = Step.ENDED
-                self.members["result"] = self._result(_ended(detail), at)
+                result = self.members["result"] = self._result(_ended(detail), at)
+                self.members["verification_at_end"] = result.verification
             case _:
                 self._verify(_verified(detail))
+
+    def _intend(self, intended: IntendedDetail) -> None:
+        """Each attempt is made on the machine as it was read last; before the first of them that is as planned."""
+        if intended.observed is not None:
+            self.change = replace(self.change, document=intended.observed)
+            self.changed_since_plan = tuple(map(_difference_in, intended.changed_since_plan))
 
     def _result(self, ended: EndedDetail, at: datetime) -> ChangeResult:
         return ChangeResult(
@@ -177,6 +195,7 @@ class _Fold:
             started_at=None if ended.started_at is None else datetime.fromtimestamp(ended.started_at, UTC),
             ended_at=at,
             verification=None if ended.verification is None else verification_of(self.change.id, ended.verification),
+            changed_since_plan=self.changed_since_plan,
         )
 
     def _verify(self, verified: VerifiedDetail) -> None:
@@ -186,7 +205,9 @@ class _Fold:
             self.members["result"] = replace(result, verification=found)
 
     def entry(self) -> JournalEntry:
-        return JournalEntry(self.change, self.step, self.attempts, **self.members)
+        return JournalEntry(
+            self.change, self.step, self.attempts, changed_since_plan=self.changed_since_plan, **self.members
+        )
 
 
 def error_row(error: MachineError) -> ErrorRow:
@@ -209,14 +230,19 @@ def verification_detail(verification: Verification) -> VerificationDetail:
     """The struct for a verification."""
     return VerificationDetail(
         verified=verification.verified,
-        differences=tuple(
-            DifferenceDetail(path=one.path, expected=one.expected, found=one.found) for one in verification.differences
-        ),
+        differences=_difference_details(verification.differences),
         unreadable_because=verification.unreadable_because,
     )
 
 
 def verification_of(machine_id: ResourceId, row: VerificationDetail) -> Verification:
     """The verification in its struct."""
-    differences = tuple(Difference(one.path, one.expected, one.found) for one in row.differences)
-    return Verification(machine_id, row.verified, differences, row.unreadable_because)
+    return Verification(machine_id, row.verified, tuple(map(_difference_in, row.differences)), row.unreadable_because)
+
+
+def _difference_details(differences: Iterable[Difference]) -> tuple[DifferenceDetail, ...]:
+    return tuple(DifferenceDetail(path=one.path, expected=one.expected, found=one.found) for one in differences)
+
+
+def _difference_in(row: DifferenceDetail) -> Difference:
+    return Difference(row.path, row.expected, row.found)

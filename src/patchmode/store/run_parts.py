@@ -3,7 +3,7 @@
 Must not: add them up; the rules do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,15 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart, ToldRun
 from patchmode.model.shard import Shard
 from patchmode.model.target import Target
-from patchmode.store.formats import RUN_FORMAT, AttachmentRow, ResultRow, RunCountsRow, RunDocument, VerificationRow
+from patchmode.store.formats import (
+    RUN_FORMAT,
+    AttachmentRow,
+    DifferenceRow,
+    ResultRow,
+    RunCountsRow,
+    RunDocument,
+    VerificationRow,
+)
 from patchmode.store.journal import INTERRUPTED, RUNNING, Journal
 from patchmode.store.journal_rows import error_of
 from patchmode.store.lock import is_held
@@ -138,12 +146,16 @@ def _result(row: ResultRow) -> ChangeResult:
         started_at=row.started_at,
         ended_at=row.ended_at,
         verification=None if row.verification is None else _verification(machine, row.verification),
+        changed_since_plan=() if row.changed_since_plan is msgspec.UNSET else _differences(row.changed_since_plan),
     )
 
 
 def _verification(machine: ResourceId, row: VerificationRow) -> Verification:
-    differences = tuple(Difference(one.path, _text(one.expected), _text(one.found)) for one in row.differences)
-    return Verification(machine, row.verified, differences, row.unreadable_because)
+    return Verification(machine, row.verified, _differences(row.differences), row.unreadable_because)
+
+
+def _differences(rows: Iterable[DifferenceRow]) -> tuple[Difference, ...]:
+    return tuple(Difference(one.path, _text(one.expected), _text(one.found)) for one in rows)
 
 
 def _text(value: Any) -> str:

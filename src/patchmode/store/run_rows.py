@@ -104,6 +104,7 @@ def _result_row(result: ChangeResult) -> ResultRow:
         started_at=result.started_at,
         ended_at=result.ended_at,
         verification=None if result.verification is None else _verification_row(result.verification),
+        changed_since_plan=tuple(DifferenceRow(**one.members()) for one in result.changed_since_plan) or msgspec.UNSET,
     )
 
 

@@ -66,6 +66,8 @@ class ApplyOptions:
     """Of no account where the plan has no waves."""
     freezes: tuple[Freeze, ...] = ()
     """When nothing may be sent. What is under way when one begins is followed to its end."""
+    strict: bool = False
+    """Refuse each machine of which anything changed since the plan, not only what the plan depends on."""
 
     @property
     def budgets(self) -> Budgets:
@@ -226,6 +228,7 @@ class _Application:
             self._landed,
             clock=clock,
             may_send=lambda change: self._may_send(change.id),
+            is_strict=options.strict,
         )
         self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=options.at_once(journal.plan))
         self._brakes, self._gate = self._restraints(clock)

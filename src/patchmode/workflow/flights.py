@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import ChangeResult, MachineError, Result, Verification
+from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.pace import PATIENT_LOOKS
@@ -45,6 +45,8 @@ class Flight:
     """Its operation is not asked before: the service names the time."""
     operation_ended: bool = False
     """The operation said that it ended, or there is none to ask."""
+    changed_since_plan: tuple[Difference, ...] = ()
+    """What had changed on the machine when its PATCH left, in nothing the plan depends on."""
 
     @property
     def wanted(self) -> Wanted:
@@ -74,6 +76,7 @@ class Flight:
             self.started_at,
             at,
             verification,
+            self.changed_since_plan,
         )
 
 

@@ -109,6 +109,7 @@ class Follower:
             operation_url=entry.operation_url,
             request_id=entry.request_id,
             correlation_id=entry.correlation_id,
+            changed_since_plan=entry.changed_since_plan,
         )
         self._board.add(flight)
 

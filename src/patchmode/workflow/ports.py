@@ -22,7 +22,7 @@ from patchmode.model.schedule import (
     ScopeFilter,
 )
 from patchmode.model.target import Target
-from patchmode.workflow.run_ports import AttachmentEntry, JournalEntry, Observer, Progress, RunJournal, Step
+from patchmode.workflow.run_ports import AttachmentEntry, JournalEntry, Observed, Observer, Progress, RunJournal, Step
 
 __all__ = [
     "AttachmentEntry",
@@ -34,6 +34,7 @@ __all__ = [
     "JournalEntry",
     "Maintenance",
     "MaintenanceWriter",
+    "Observed",
     "Observer",
     "OperationState",
     "OperationStatus",

@@ -13,8 +13,12 @@ from collections.abc import Sequence
 from patchmode.errors import RequestError, SignInError, ThrottledError
 from patchmode.model.outcome import Difference, MachineError
 from patchmode.model.plan import Change
+from patchmode.rules.precondition import SincePlan
 
 _NEW_PLAN = "Make a new plan and look at what it says of this machine."
+_NOT_STRICT = (
+    "The plan depends on none of these, and --strict refuses any change: make a new plan, or apply without --strict."
+)
 _ADVICE_BY_TEXT = (
     ("hotpatch", "Plan again with `--hotpatch off`, or leave this machine to Azure's own safe deployment."),
     ("image is not supported", "Azure cannot orchestrate this image: move the machine to a supported one, or skip it."),
@@ -96,35 +100,43 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
     return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
 
 
-def stale_error(change: Change, moves: Sequence[Difference], *, may_have_been_applied: bool) -> MachineError:
-    """The machine moved since the plan; the fields that moved are named, the first few with their values."""
-    message = f"{change.id.name} moved since the plan was made, so nothing more was sent: {_named(moves)}."
-    return MachineError("MachineMoved", message, may_have_been_applied, _NEW_PLAN)
+def stale_error(change: Change, found: SincePlan, *, may_have_been_applied: bool) -> MachineError:
+    """The machine changed since the plan; the fields are named, the first few with their values.
+
+    Args:
+        change: as planned.
+        found: where nothing of it is depended on, the run is a strict one.
+        may_have_been_applied: whether a PATCH of this run may have reached it.
+    """
+    advice = _NEW_PLAN if found.depended_on else _NOT_STRICT
+    message = f"{change.id.name} changed since the plan was made, so nothing more was sent: {_named(found.all)}."
+    # The code stands in journals and in others' scripts: the word is older than its text.
+    return MachineError("MachineMoved", message, may_have_been_applied, advice)
 
 
-def already_set_error(change: Change, moves: Sequence[Difference]) -> MachineError:
-    """The machine moved to what was planned, and no write of this run can have done it."""
+def already_set_error(change: Change, found: Sequence[Difference]) -> MachineError:
+    """The machine was changed to what was planned, and no write of this run can have done it."""
     message = (
         f"Somebody else set {change.id.name} to what was planned, after the plan was made; this run sent nothing that "
-        f"changed it: {_named(moves)}."
+        f"changed it: {_named(found)}."
     )
     advice = "Make a new plan: as far as this machine is concerned it will be unchanged."
     return MachineError("AlreadySet", message, may_have_been_applied=False, advice=advice)
 
 
-def _named(moves: Sequence[Difference]) -> str:
-    named = "; ".join(f"{one.path} was {one.expected}, is {one.found}" for one in moves[:3])
-    return f"{named}; and {len(moves) - 3} more" if len(moves) > 3 else named
+def _named(found: Sequence[Difference]) -> str:
+    named = "; ".join(f"{one.path} was {one.expected}, is {one.found}" for one in found[:3])
+    return f"{named}; and {len(found) - 3} more" if len(found) > 3 else named
 
 
-def restless_error(change: Change, tries: int) -> MachineError:
-    """The machine's etag moved each time before our write arrived, though no field did."""
+def restless_error(change: Change, tries: int, *, may_have_been_applied: bool) -> MachineError:
+    """The machine's etag changed each time before our write arrived, though nothing that the plan depends on did."""
     message = (
         f"{change.id.name} was written by something else between each of {tries} reads and our PATCH "
-        "(412 PreconditionFailed each time), so nothing was changed."
+        "(412 PreconditionFailed), so nothing was changed by these."
     )
     advice = "Wait until the extension or agent work on it has ended, then make a new plan."
-    return MachineError("MachineKeepsMoving", message, may_have_been_applied=False, advice=advice, http_status=412)
+    return MachineError("MachineKeepsMoving", message, may_have_been_applied, advice, 412)
 
 
 def is_signed_out(error: RequestError) -> bool:

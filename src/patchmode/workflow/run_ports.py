@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from patchmode.model.attachment import AttachAction, AttachResult
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import ChangeResult, MachineError
+from patchmode.model.outcome import ChangeResult, Difference, MachineError, Verification
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 
@@ -32,10 +32,21 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """A machine as it was read before its PATCH, where it had changed since the plan in nothing the plan depends on."""
+
+    document: Mapping[str, Any]
+    """The provider's whole document: from here on the proof that siblings stayed, in place of the plan's."""
+    changes: tuple[Difference, ...]
+    """Since the plan."""
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One change of a run as the journal knows it."""
 
     change: Change
+    """As planned; where the machine was read again before its PATCH, on the document that was read then."""
     step: Step
     attempts: int = 0
     """How many times a PATCH was intended."""
@@ -45,6 +56,10 @@ class JournalEntry:
     intended_at: datetime | None = None
     started_at: datetime | None = None
     result: ChangeResult | None = None
+    changed_since_plan: tuple[Difference, ...] = ()
+    """What had changed on the machine when its PATCH left, in nothing the plan depends on."""
+    verification_at_end: Verification | None = None
+    """What the run itself found when the change ended; `result` has the latest verification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +106,10 @@ class RunJournal(Protocol):
         """HTTP method → requests that earlier sessions of this run sent, as far as they were committed."""
         ...
 
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
-        """Commit that a PATCH is about to leave."""
+    async def intend(
+        self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None
+    ) -> None:
+        """Commit that a PATCH is about to leave. `observed`: where the machine had changed since the plan."""
         ...
 
     async def start(self, machine_id: ResourceId, answer: "PatchAnswer", *, at: datetime) -> None:
@@ -142,7 +159,7 @@ class Progress:
     unknown: int = 0
     """Sent, and how it ended was not learned."""
     stale: int = 0
-    """The machine moved since the plan."""
+    """The machine changed since the plan, in what the plan depends on."""
     not_sent: int = 0
     """It had its turn, and nothing could be sent."""
     waiting: int = 0

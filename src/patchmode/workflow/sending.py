@@ -1,20 +1,23 @@
 """One change from the plan to "accepted": precondition, intent, PATCH, and what its answer, or the lack of one, means.
 
-Must not: compute what is sent. The body goes out as it stands in the plan, to a machine that is as the plan saw it.
+Must not: compute what is sent. The body goes out as it stands in the plan, to a machine that in all the plan touches
+and depends on is as the plan saw it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError, ThrottledError
-from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result
+from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change
-from patchmode.rules.verification import differences, moved
+from patchmode.rules.precondition import SincePlan, rebased, since_plan, summed
+from patchmode.rules.settings_patch import settings_in, turns_bypass_off
+from patchmode.rules.verification import differences
 from patchmode.workflow.flights import Flight
 from patchmode.workflow.following import Follower, Landed
-from patchmode.workflow.ports import Azure, Clock, JournalEntry, PatchAnswer, RunJournal, Step, Turn
+from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observed, PatchAnswer, RunJournal, Step, Turn
 from patchmode.workflow.refusals import (
     already_set_error,
     is_concurrent,
@@ -38,9 +41,12 @@ class _Attempt:
     """How one change fares."""
 
     change: Change
+    """On the document that was read last, where one was read."""
     turn: Turn
     is_uncertain: bool
     """A PATCH was sent, now or by an earlier process, whose fate is not known."""
+    changed_since_plan: tuple[Difference, ...] = ()
+    """In nothing that the plan depends on."""
     tries: int = 0
     lost: int = 0
     last_error: RequestError | None = None
@@ -56,6 +62,7 @@ class Sender:
         landed: called with the result of a change that ends here.
         clock: the time.
         may_send: asked at the last moment before a change's PATCH leaves, which may be long after its turn came.
+        is_strict: a machine that changed since the plan in anything is refused, not only in what the plan depends on.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Sender:
         *,
         clock: Clock,
         may_send: Callable[[Change], bool],
+        is_strict: bool = False,
     ) -> None:
         self._journal = journal
         self._provider = azure.provider
@@ -75,6 +83,7 @@ class Sender:
         self._landed = landed
         self._clock = clock
         self._may_send = may_send
+        self._is_strict = is_strict
 
     async def turn(self, entry: JournalEntry) -> Turn | None:
         """Wait until the throttle grants a change its first PATCH.
@@ -101,53 +110,66 @@ class Sender:
                 back.
 
         Steps:
-            1. where the service gave no etag, or an earlier attempt's fate is unknown: read the machine and decide;
-            2. commit the intent;
+            1. where the service gave no etag, an earlier attempt's fate is unknown, or the body turns bypass off and
+               nobody asked for that by name: read the machine and decide. What the plan depends on must be as the plan
+               saw it; whatever else changed is told, and the PATCH leaves under the etag just read;
+            2. commit the intent, with the document that was read where it is not the plan's;
             3. send the PATCH, under If-Match where there is an etag;
             4. accepted: commit that and hand it to the follower. Refused or lost: read, decide, and perhaps again.
 
         Raises:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
         """
-        attempt = _Attempt(entry.change, turn, is_uncertain=entry.step is Step.INTENDED)
-        etag = entry.change.etag
-        must_read = attempt.is_uncertain or etag is None
+        is_uncertain = entry.step is Step.INTENDED
+        attempt = _Attempt(entry.change, turn, is_uncertain, changed_since_plan=entry.changed_since_plan)
+        must_read = is_uncertain or entry.change.etag is None or self._must_be_seen(entry.change)
         while True:
-            if must_read:
-                machine = await self._examine(attempt)
-                if machine is None:
-                    return
-                etag = machine.etag
-            answer = await self._send(attempt, etag)
+            if must_read and not await self._is_as_planned(attempt):
+                return
+            answer = await self._send(attempt)
             if isinstance(answer, PatchAnswer):
-                await self._accepted(attempt.change, answer)
+                await self._accepted(attempt, answer)
                 return
             if not await self._may_try_again(attempt, answer):
                 return
             must_read = True
 
-    async def _send(self, attempt: _Attempt, etag: str | None) -> PatchAnswer | RequestError:
+    def _must_be_seen(self, change: Change) -> bool:
+        """Whether the service's own document must be looked at first, because bypass is sent as false unasked.
+
+        SAFETY: that Azure does not newly patch the machine at will is judged by a document, and a made-up plan may
+        state any.
+        """
+        is_asked = self._journal.plan.wanted.orchestration is Orchestration.AZURE_MANAGED
+        return not is_asked and turns_bypass_off(settings_in(change.body, change.os) or {})
+
+    async def _send(self, attempt: _Attempt) -> PatchAnswer | RequestError:
         change = attempt.change
         attempt.tries += 1
-        await self._journal.intend(change.id, etag=etag, at=self._clock.now())
+        changes = attempt.changed_since_plan
+        observed = Observed(change.document, changes) if changes else None
+        await self._journal.intend(change.id, etag=change.etag, at=self._clock.now(), observed=observed)
         try:
             return await self._writer.patch(
                 change.id,
                 change.kind,
                 change.location,
                 change.body,
-                etag=etag,
+                etag=change.etag,
                 may_send=lambda: self._may_send(change),
                 turn=attempt.turn,
             )
         except RequestError as error:
             return error
 
-    async def _accepted(self, change: Change, answer: PatchAnswer) -> None:
+    async def _accepted(self, attempt: _Attempt, answer: PatchAnswer) -> None:
         now = self._clock.now()
-        await self._journal.start(change.id, answer, at=now)
+        await self._journal.start(attempt.change.id, answer, at=now)
         since = self._clock.monotonic()
-        flight = Flight(change, now, since, since, answer.operation_url, answer.request_id, answer.correlation_id)
+        flight = Flight(
+            attempt.change, now, since, since, answer.operation_url, answer.request_id, answer.correlation_id
+        )
+        flight.changed_since_plan = attempt.changed_since_plan
         self._follower.follow(flight)
 
     # -------------------------------------------------------------------------------------------- after a refusal
@@ -181,8 +203,8 @@ class Sender:
             await self._end(attempt, Result.NOT_SENT, machine_error(error, may_have_been_applied=False))
         raise signed_out(error) from error
 
-    async def _examine(self, attempt: _Attempt) -> Machine | None:
-        """Read the machine and decide: itself when the PATCH may be sent, None when the change is settled."""
+    async def _is_as_planned(self, attempt: _Attempt) -> bool:
+        """Read the machine and decide: whether the PATCH may be sent; where not, the change was settled here."""
         change = attempt.change
         try:
             machine = await self._provider.get(change.id, change.kind)
@@ -190,29 +212,31 @@ class Sender:
             if is_signed_out(error):
                 await self._end_signed_out(attempt, error)
             await self._end_unread(attempt, error)
-            return None
+            return False
         document = machine.document or {}
         stands = not any(_SETTINGS in one.path for one in differences(change, document))
         if stands and attempt.is_uncertain:
             # Made by an attempt of ours whose answer was lost, or as good as: nobody can tell any more.
             await self._follower.settle(self._flight(attempt), machine)
-            return None
-        moves = moved(change, document)
-        if moves:
-            await self._end_moved(attempt, moves, stands=stands)
-            return None
+            return False
+        found = since_plan(change, document)
+        if found.depended_on or (self._is_strict and found.others):
+            await self._end_changed(attempt, found, stands=stands)
+            return False
         if attempt.lost > LOST_ANSWERS or attempt.tries >= TRIES:
             await self._end_exhausted(attempt)
-            return None
-        return machine
+            return False
+        attempt.change = rebased(change, machine) if found.others else replace(change, etag=machine.etag)
+        attempt.changed_since_plan = summed(attempt.changed_since_plan, found.others)
+        return True
 
-    async def _end_moved(self, attempt: _Attempt, moves: Sequence[Difference], *, stands: bool) -> None:
-        if stands:
+    async def _end_changed(self, attempt: _Attempt, found: SincePlan, *, stands: bool) -> None:
+        if stands and found.depended_on:
             # Another writer's change is not this run's: it is not reported as applied, so no rollback undoes it.
-            await self._end(attempt, Result.STALE, already_set_error(attempt.change, moves))
+            await self._end(attempt, Result.STALE, already_set_error(attempt.change, found.all))
             return
         result = Result.UNKNOWN if attempt.is_uncertain and attempt.lost else Result.STALE
-        error = stale_error(attempt.change, moves, may_have_been_applied=attempt.is_uncertain)
+        error = stale_error(attempt.change, found, may_have_been_applied=attempt.is_uncertain)
         await self._end(attempt, result, error)
 
     async def _end_unread(self, attempt: _Attempt, error: RequestError) -> None:
@@ -228,7 +252,9 @@ class Sender:
     async def _end_exhausted(self, attempt: _Attempt) -> None:
         error = attempt.last_error
         if error is None or isinstance(error, PreconditionError):
-            await self._end(attempt, Result.STALE, restless_error(attempt.change, attempt.tries))
+            result = Result.UNKNOWN if attempt.is_uncertain and attempt.lost else Result.STALE
+            problem = restless_error(attempt.change, attempt.tries, may_have_been_applied=attempt.is_uncertain)
+            await self._end(attempt, result, problem)
             return
         result = Result.UNKNOWN if attempt.is_uncertain else Result.FAILED
         await self._end(attempt, result, machine_error(error, may_have_been_applied=attempt.is_uncertain))
@@ -242,6 +268,7 @@ class Sender:
             request_id=cause.request_id if cause else None,
             correlation_id=cause.correlation_id if cause else None,
             ended_at=self._clock.now(),
+            changed_since_plan=attempt.changed_since_plan if attempt.tries else (),
         )
         await self._landed([end])
 
@@ -255,4 +282,5 @@ class Sender:
             since,
             request_id=cause.request_id if cause else None,
             correlation_id=cause.correlation_id if cause else None,
+            changed_since_plan=attempt.changed_since_plan,
         )

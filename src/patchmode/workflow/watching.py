@@ -1,4 +1,4 @@
-"""Watch: look at a scope again and again, and tell only what moved since the look before.
+"""Watch: look at a scope again and again, and tell only what changed since the look before.
 
 A look that fails says nothing about the machines: it is told, and tried again. Only two looks are kept at a time.
 

@@ -167,7 +167,7 @@ def test_a_run_tells_failures_first_with_what_to_do() -> None:
         "      → Ask for the role.\n"
         "      correlation id c-1\n"
     )
-    assert "Stale: the machine moved since the plan, nothing was changed (1):" in text
+    assert "Stale: the machine changed since the plan, nothing was changed (1):" in text
     assert text.endswith("  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n  4 requests: 1 GET, 3 PATCH.")
 
 

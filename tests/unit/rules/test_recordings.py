@@ -14,8 +14,9 @@ from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
 from patchmode.model.resource_id import ResourceIdError
 from patchmode.rules.auditing import audit_machine
 from patchmode.rules.planning import plan_machine
+from patchmode.rules.precondition import since_plan
 from patchmode.rules.rollback import plan_rollback_of
-from patchmode.rules.verification import differences, moved
+from patchmode.rules.verification import differences
 
 RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "recordings"
 GROUPS = ("vm_get", "vm_get_instanceview", "vm_list")
@@ -60,8 +61,8 @@ def check_change(change: Change) -> None:
     """One recorded machine through plan, apply, verify and rollback."""
     after = served(change.document, change.body)
     assert differences(change, after) == ()
-    assert moved(change, copy.deepcopy(dict(change.document))) == ()
-    assert moved(change, after) != ()
+    assert since_plan(change, copy.deepcopy(dict(change.document))).all == ()
+    assert since_plan(change, after).depended_on != ()
     undone = plan_rollback_of(change, machine_from(after), allow_azure_managed=True)
     assert isinstance(undone, Change) is change.reversible
     if isinstance(undone, Change):

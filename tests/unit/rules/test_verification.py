@@ -11,7 +11,8 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, WantedSettings
 from patchmode.rules.comparison import dotted, leaf_differences, shown
 from patchmode.rules.planning import plan_machine
-from patchmode.rules.verification import differences, expected_document, moved
+from patchmode.rules.precondition import since_plan
+from patchmode.rules.verification import differences, expected_document
 
 TO_CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 BY_OS = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}
@@ -69,7 +70,7 @@ def test_what_the_service_writes_by_itself_does_not_count(change: Change) -> Non
     after["properties"]["provisioningState"] = "Updating"
     after["properties"]["instanceView"] = {"statuses": []}
     assert differences(change, after) == ()
-    assert moved(change, {**change.document, "etag": '"3"', "resources": []}) == ()
+    assert since_plan(change, {**change.document, "etag": '"3"', "resources": []}).all == ()
 
 
 def test_only_who_modified_it_last_is_left_out_of_system_data() -> None:
@@ -209,11 +210,12 @@ def test_what_an_arc_server_reports_does_not_count() -> None:
     assert [d.path for d in differences(change, after)] == ["properties.vmId"]
 
 
-def test_moved_names_field_and_values(change: Change) -> None:
-    """The operator learns what moved, not only that something did."""
+def test_what_changed_since_the_plan_is_named_with_its_values(change: Change) -> None:
+    """The operator learns what changed, not only that something did."""
     now = copy.deepcopy(dict(change.document))
     now["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]["assessmentMode"] = "AutomaticByPlatform"
-    assert moved(change, now) == (Difference(f"{SETTINGS}.assessmentMode", '"ImageDefault"', '"AutomaticByPlatform"'),)
+    (found,) = since_plan(change, now).depended_on
+    assert found == Difference(f"{SETTINGS}.assessmentMode", '"ImageDefault"', '"AutomaticByPlatform"')
 
 
 def test_the_expected_document_leaves_the_planned_one_alone(change: Change) -> None:

@@ -9,7 +9,7 @@ from patchmode.model.outcome import ChangeResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.journal import Journal
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, PatchAnswer
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, PatchAnswer
 
 
 class DyingJournal:
@@ -45,8 +45,10 @@ class DyingJournal:
     def requests(self) -> Mapping[str, int]:
         return self._journal.requests()
 
-    async def intend(self, machine_id: ResourceId, *, etag: str | None, at: datetime) -> None:
-        await self._step(lambda: self._journal.intend(machine_id, etag=etag, at=at))
+    async def intend(
+        self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None
+    ) -> None:
+        await self._step(lambda: self._journal.intend(machine_id, etag=etag, at=at, observed=observed))
 
     async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
         await self._step(lambda: self._journal.start(machine_id, answer, at=at))

@@ -37,6 +37,7 @@ from patchmode.workflow.ports import GraphScope, OperationState, OperationStatus
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OTHER_SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+TO_CMS = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 T = TypeVar("T")
 
 
@@ -438,6 +439,10 @@ class FleetDouble:
         self.machines[machine_id].document["tags"]["owner"] = tag
         self.touch(machine_id)
 
+    def edit_settings(self, machine_id: ResourceId, **settings: Any) -> None:
+        settings_of(self.machines[machine_id].document).update(settings)
+        self.touch(machine_id)
+
     # what tests ask
 
     def fleet(self) -> dict[str, Any]:
@@ -450,9 +455,8 @@ class FleetDouble:
     def count(self, method: str) -> int:
         return self.by_method().get(method, 0)
 
-    def plan(self, *, names: Iterable[str] | None = None) -> Plan:
-        """The plan to Customer Managed Schedules, as the rules make it."""
-        wanted = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+    def plan(self, wanted: WantedSettings = TO_CMS, *, names: Iterable[str] | None = None) -> Plan:
+        """The plan as the rules make it."""
         chosen = None if names is None else set(names)
         changes = [
             plan_machine(machine_from_document(copy.deepcopy(kept.document), kind=MachineKind.VM), wanted)

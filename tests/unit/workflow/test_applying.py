@@ -1,6 +1,7 @@
 """Apply executes the plan and nothing else, and every machine ends as exactly one honest result."""
 
 import asyncio
+import copy
 from dataclasses import replace
 
 import pytest
@@ -16,8 +17,8 @@ from tests.unit.workflow.fleet_double import (
 )
 
 from patchmode.errors import UnsafeError, WrongTargetError
-from patchmode.model.outcome import Result, RunCounts
-from patchmode.model.patch_settings import Orchestration
+from patchmode.model.outcome import Difference, Result, RunCounts
+from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
 from patchmode.model.target import Target
 from patchmode.workflow.applying import ApplyOptions
@@ -143,7 +144,7 @@ def test_progress_adds_up_at_each_moment_and_tells_the_ends_apart() -> None:
     azure = fleet_of(30)
     plan = azure.plan()
     for number in range(4):
-        azure.edit(machine_id(f"vm-{number:04}"), tag="db")
+        azure.edit_settings(machine_id(f"vm-{number:04}"), assessmentMode="AutomaticByPlatform")
     faults = {4: ["ScopeLocked:409"], 5: ["lost-before"] * 3, 6: ["not-sent"]}
     for number, script in faults.items():
         azure.machines[machine_id(f"vm-{number:04}")].faults.extend(script)
@@ -160,23 +161,103 @@ def test_progress_adds_up_at_each_moment_and_tells_the_ends_apart() -> None:
     assert len(last.errors) == 7
 
 
-# ------------------------------------------------------------------------------------------------ the machine moved
+# ------------------------------------------------------------------------------- the machine changed since the plan
 
 
 @pytest.mark.parametrize("etag", [True, False])
-def test_machine_that_moved_is_refused_and_the_field_is_named(etag: bool) -> None:
+def test_machine_that_changed_in_what_the_plan_touches_is_refused_and_the_field_is_named(etag: bool) -> None:
     azure = one_machine(etag=etag)
     plan = azure.plan()
-    azure.edit(machine_id("web"), tag="db")
+    azure.edit_settings(machine_id("web"), assessmentMode="AutomaticByPlatform")
     (result,) = runs.apply_all(azure, plan=plan).results
     assert result.result is Result.STALE
-    assert 'tags.owner was "web", is "db"' in runs.error_of(result).message
+    assert 'patchSettings.assessmentMode was "ImageDefault", is "AutomaticByPlatform"' in runs.error_of(result).message
     assert runs.error_of(result).may_have_been_applied is False
     assert azure.writes() == {"web": 0}
 
 
-def test_etag_alone_may_move() -> None:
-    """Extension and agent work moves the etag; the machine is as planned, so the PATCH goes out under the new one."""
+@pytest.mark.parametrize("etag", [True, False])
+def test_a_tag_added_since_the_plan_is_told_and_stands_in_nobodys_way(etag: bool) -> None:
+    """One more read, the same PATCH under the newest etag, and verification against what was read."""
+    azure = one_machine(etag=etag)
+    plan = azure.plan()
+    azure.edit(machine_id("web"), tag="db")
+    report = runs.apply_all(azure, plan=plan)
+    assert report.counts == RunCounts(scope=1, applied=1, verified=1)
+    assert report.results[0].changed_since_plan == (Difference("tags.owner", '"web"', '"db"'),)
+    assert azure.writes() == {"web": 1}
+    assert azure.count("PATCH") == (2 if etag else 1)
+
+
+@pytest.mark.parametrize("etag", [True, False])
+def test_a_strict_run_refuses_a_machine_for_any_change(etag: bool) -> None:
+    azure = one_machine(etag=etag)
+    plan = azure.plan()
+    azure.edit(machine_id("web"), tag="db")
+    (result,) = runs.apply_all(azure, plan=plan, options=ApplyOptions(strict=True)).results
+    error = runs.error_of(result)
+    assert (result.result, result.changed_since_plan, azure.writes()) == (Result.STALE, (), {"web": 0})
+    assert 'tags.owner was "web", is "db"' in error.message
+    assert "apply without --strict" in error.advice
+
+
+def test_a_strict_run_does_not_mind_an_etag_alone() -> None:
+    azure = one_machine()
+    plan = azure.plan()
+    azure.touch(machine_id("web"))
+    assert runs.apply_all(azure, plan=plan, options=ApplyOptions(strict=True)).counts.verified == 1
+
+
+def test_damage_by_the_write_is_seen_beside_a_tag_changed_before_it() -> None:
+    """The machine as read just before its PATCH is the proof about siblings: the tag is not ours, the disk is."""
+    azure = one_machine()
+    plan = azure.plan()
+    azure.edit(machine_id("web"), tag="db")
+    azure.after_write = lambda one: azure.machines[one].document["properties"].update(licenseType="Windows_Server")
+    (result,) = runs.apply_all(azure, plan=plan).results
+    assert result.verification is not None
+    assert [one.path for one in result.verification.differences] == ["properties.licenseType"]
+    assert [one.path for one in result.changed_since_plan] == ["tags.owner"]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_what_was_read_before_the_write_survives_the_process(committed: bool) -> None:
+    """A resume, and each later verify, compares with the machine as it was read, not with the plan's document."""
+    with runs.temporary_store() as store:
+        azure = one_machine()
+        plan = azure.plan()
+        azure.edit(machine_id("web"), tag="db")
+        # Steps: intended, refused by If-Match, intended again with what was read, started.
+        assert runs.apply_until(store, azure, plan=plan, at=2, committed=committed)
+        report = runs.apply_in(store, azure)
+        assert report.counts == RunCounts(scope=1, applied=1, verified=1)
+        assert [one.path for one in report.results[0].changed_since_plan] == ["tags.owner"]
+        (entry,) = store.open().entries()
+        assert entry.change.document["tags"] == {"owner": "db"}
+        assert entry.result is not None
+        assert entry.result.changed_since_plan == report.results[0].changed_since_plan
+
+
+def test_bypass_is_not_turned_off_unasked_before_the_services_document_was_seen() -> None:
+    """A made-up plan states any document: that Azure may not newly patch a machine is judged by the service's own."""
+    azure = one_machine()
+    settings_of(azure.machines[machine_id("web")].document).update(SET)
+    plan = azure.plan(WantedSettings(reboot=RebootSetting.NEVER))
+    change = plan.changes[0]
+    claimed = {"patchMode": "AutomaticByPlatform", "assessmentMode": "ImageDefault"}
+    document = copy.deepcopy(dict(change.document))
+    settings_of(document).clear()
+    settings_of(document).update(claimed)
+    unbypass = {"bypassPlatformSafetyChecksOnUserSchedule": False, "rebootSetting": "Never"}
+    sent = {"patchMode": "AutomaticByPlatform", "automaticByPlatformSettings": unbypass}
+    body = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": sent}}}}
+    forged = replace(change, document=document, before=claimed, after={**claimed, **sent}, body=body)
+    (result,) = runs.apply_all(azure, plan=replace(plan, changes=(forged,))).results
+    assert (result.result, azure.count("PATCH")) == (Result.STALE, 0)
+
+
+def test_etag_alone_may_change() -> None:
+    """Extension and agent work changes the etag; the machine is as planned, so the PATCH goes out under the new one."""
     azure = one_machine()
     plan = azure.plan()
     azure.touch(machine_id("web"))
@@ -274,11 +355,19 @@ def test_answers_lost_again_and_again_end_as_unknown() -> None:
     assert azure.count("PATCH") == 2
 
 
-def test_machine_that_moved_after_a_lost_answer_is_unknown() -> None:
+def test_machine_that_changed_after_a_lost_answer_is_unknown() -> None:
     azure = one_machine("lost-before")
-    azure.before_patch = lambda machine: azure.edit(machine, tag="db")
+    azure.before_patch = lambda machine: azure.edit_settings(machine, assessmentMode="AutomaticByPlatform")
     (end,) = runs.apply_all(azure).results
     assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineMoved")
+
+
+def test_machine_that_never_rests_after_a_lost_answer_is_unknown() -> None:
+    azure = one_machine("lost-before")
+    azure.before_patch = lambda machine: azure.edit(machine, tag=f"{VirtualLoop.elapsed()}")
+    (end,) = runs.apply_all(azure).results
+    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineKeepsMoving")
+    assert runs.error_of(end).may_have_been_applied is True
 
 
 def test_what_was_never_sent_can_be_sent_by_resume() -> None:

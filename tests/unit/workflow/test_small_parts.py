@@ -14,6 +14,7 @@ from tests.unit.workflow.fleet_double import fleet_of
 
 from patchmode.errors import PatchmodeError, RejectedError
 from patchmode.model.outcome import ChangeResult, Difference, Result, Verification
+from patchmode.rules.precondition import SincePlan
 from patchmode.workflow.clock import ScaledClock, SystemClock
 from patchmode.workflow.ports import JournalEntry, Step
 from patchmode.workflow.refusals import advice_for, is_gone, machine_error, stale_error
@@ -124,10 +125,10 @@ def test_error_of_a_machine_keeps_what_azure_said() -> None:
     assert error.message == wire.message
 
 
-def test_only_the_first_fields_that_moved_are_shown_with_values() -> None:
+def test_only_the_first_fields_that_changed_are_shown_with_values() -> None:
     change = fleet_of(1).plan().changes[0]
-    moves = [Difference(f"tags.{name}", '"a"', '"b"') for name in "pqrst"]
-    message = stale_error(change, moves, may_have_been_applied=False).message
+    found = SincePlan(tuple(Difference(f"tags.{name}", '"a"', '"b"') for name in "pqrst"))
+    message = stale_error(change, found, may_have_been_applied=False).message
     assert 'tags.p was "a", is "b"' in message
     assert message.endswith("and 2 more.")
 

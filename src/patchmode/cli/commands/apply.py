@@ -39,7 +39,8 @@ def command(
     """Carry out a plan file, or plan and apply a scope.
 
     With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that
-    file. Each machine is changed only if it has not moved since the plan; each intent is journalled before it is sent.
+    file. A machine is left alone where anything that the plan depends on has changed since; each intent is journalled
+    before it is sent.
     With --then-attach each machine gets the schedule once its settings were verified, and never before.
     """
     from patchmode.cli import composition
