@@ -6,6 +6,7 @@ No socket is opened here; ``arm_emulator.server`` brings calls in and carries an
 import logging
 import math
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from arm_emulator import control, fleets
 from arm_emulator.clock import Clock
 from arm_emulator.directory import Directory
-from arm_emulator.fault_effects import disturbed
+from arm_emulator.fault_effects import disturbed, modified
 from arm_emulator.faults import FaultPlan, Faults
 from arm_emulator.ledger import Entry, Ledger
 from arm_emulator.patching import Patching
@@ -188,6 +189,7 @@ class Emulator:
         if rule is None:
             return self._answered(call, target, entry)
         entry.fault = rule.name or "unnamed"
+        call = replace(call, body=modified(call.body, rule.do.modify))
         answer = disturbed(
             self,
             rule.do,

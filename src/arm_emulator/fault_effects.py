@@ -1,9 +1,11 @@
 """Carries a fault's action out around one call: before it, instead of its answer, or on the answer's way back."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from arm_emulator.faults import Action, Meanwhile
+import msgspec
+
+from arm_emulator.faults import Action, Meanwhile, Modification
 from arm_emulator.protocol.http import Response
 from arm_emulator.protocol.wire import Answer
 
@@ -43,6 +45,42 @@ def disturbed(
         answer.disposition = "reset" if action.reset == "connection" else "reset-mid-body"
     answer.delay_s = action.delay_seconds
     return answer
+
+
+def modified(body: bytes, operations: Sequence[Modification]) -> bytes:
+    """The body of a call as a policy with the modify effect leaves it; as it is where it is no JSON object.
+
+    Args:
+        body: as it arrived.
+        operations: carried out in order; empty: nothing is done.
+    """
+    if not operations:
+        return body
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return body
+    if not isinstance(document, dict):
+        return body
+    for one in operations:
+        _modify(document, one)
+    return msgspec.json.encode(document)
+
+
+def _modify(document: dict[str, Any], one: Modification) -> None:
+    *above, last = one.field.split(".")
+    place = document
+    for name in above:
+        below = place.get(name)
+        if not isinstance(below, dict):
+            if one.operation == "remove":
+                return
+            below = place[name] = {}
+        place = below
+    if one.operation == "remove":
+        place.pop(last, None)
+    else:
+        place[last] = one.value
 
 
 def _before(emulator: "Emulator", action: Action, path: str, request_id: str) -> None:

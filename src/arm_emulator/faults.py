@@ -68,6 +68,16 @@ class Meanwhile(_Wire):
             raise ValueError("every document under `put` names its `id`")
 
 
+class Modification(_Wire):
+    """One operation of a policy with the modify effect, on the body of a request."""
+
+    operation: Literal["remove", "addOrReplace"]
+    field: str
+    """The members down to the one meant, joined by dots, e.g. ``properties.osProfile``."""
+    value: Any = None
+    """With ``addOrReplace``."""
+
+
 class Action(_Wire):
     """What happens when a rule strikes; members combine."""
 
@@ -91,6 +101,9 @@ class Action(_Wire):
     """From now on Resource Graph lags by so many seconds."""
     meanwhile: Meanwhile | None = None
     """Somebody else changes the fleet before the call is handled."""
+    modify: list[Modification] = msgspec.field(default_factory=list)
+    """What a policy with the modify effect does to the body of the call before the provider sees it. Which members of a
+    machine Azure lets a policy modify is not confirmed."""
     shift_pages: int = 0
     """The pages to come of every list that is being read begin so many members late, so that those stand on no page;
     below 0: so many members early, so that they stand on two."""

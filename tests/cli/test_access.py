@@ -10,6 +10,7 @@ from tests.cli.conftest import Done, Program, clean_environment
 from tests.emulator_wire.principals import BLUE, CONTRIBUTOR, ONE, READER, SECRETS, fleet_for
 from tests.unit.workflow.fleet_double import vm
 
+from arm_emulator.faults import faults_from
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 
@@ -219,3 +220,29 @@ def test_a_lock_that_keeps_the_schedule_is_told_before_detach_and_rollback(begin
     told = f"2 machines keep their schedule: the lock 'keep' on {RG_A} refuses to delete it."
     assert told in owner("schedule", "detach", "nightly", "-s", "Prod").err
     assert told in owner("rollback", "latest").err
+
+
+def test_a_policy_that_takes_bypass_away_is_told_with_its_consequence_first(begin: Begin) -> None:
+    """The machine is now Azure's to restart; the printed command restores it."""
+    owner = begin([(ONE, CONTRIBUTOR)])
+    field = "properties.osProfile.windowsConfiguration.patchSettings.automaticByPlatformSettings"
+    rule = {
+        "match": {"method": "PATCH", "path": "*/virtualMachines/a*"},
+        "do": {"modify": [{"operation": "remove", "field": field}]},
+    }
+    owner.served.emulator.faults.arm(faults_from(json.dumps([rule]).encode()))
+    done = owner("apply", "-s", "Prod", "--yes")
+    assert done.code == 11
+    assert done.out.startswith("Failed (2):")
+    assert "Azure now patches and restarts MACHINE at a time it chooses, and no schedule runs on it" in done.out
+    command = next(line for line in done.out.splitlines() if "patchmode rollback" in line)
+    words = command.split("patchmode rollback ", 1)[1].split(". Then", 1)[0].split()
+    words[0] = "latest"  # the run's id is replaced in what the fixture gives
+    assert len(words) == 4  # the run, --ids and both machines
+    assert owner("rollback", *words, "--yes").code == 0
+    audited = json.loads(owner("audit", "-s", "Prod", "-o", "json").out)["machines"]
+    assert {one["name"]: one["orchestration"] for one in audited} == {
+        "a1": "AutomaticByOS",
+        "a2": "AutomaticByOS",
+        "b1": "CustomerManagedSchedules",
+    }

@@ -82,6 +82,10 @@ class Result(StrEnum):
     """Nothing was sent: stopped, budget spent, or the machine could not be read first."""
 
 
+HANDED_OVER = "AzureManagedNow"
+"""The code of a machine that a change left where Azure patches it at a time of its own choice. Ours, not Azure's."""
+
+
 @dataclass(frozen=True, slots=True)
 class MachineError:
     """Why a change did not end as planned, for the person at 3 a.m."""

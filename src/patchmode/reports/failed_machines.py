@@ -18,6 +18,8 @@ from patchmode.reports.paint import Paint
 
 ANY_ID, ANY_NAME = "ID", "MACHINE"
 """What stands for the machine's id and name in words that several machines share."""
+_IDS_OPTION = f"--ids {ANY_ID}"
+"""In a command that is told it must be every machine's, so that the command runs as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ def failed_lines(failed: Iterable[FailedMachine], *, paint: Paint) -> Iterator[s
     for (code, *shared), members in groups.items():
         alone = members[0].error if len(members) == 1 else None
         message, advice = (alone.message, alone.advice) if alone else shared
+        advice = advice.replace(_IDS_OPTION, f"--ids {' '.join(str(one.id) for one in members)}")
         yield f"  {paint('strong', some([short(one.id) for one in members]))}{f'  {code}' if code else ''}"
         if message:
             yield from wrapped(message, paint=paint, indent=6)

@@ -5,7 +5,7 @@ Must not: call a change done that is not known to be.
 
 from collections.abc import Iterator, Sequence
 
-from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary, WaveCounts
+from patchmode.model.outcome import HANDED_OVER, ChangeResult, Result, RunReport, RunSummary, WaveCounts
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
@@ -31,7 +31,9 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         entries = [entry for entry in report.results if entry.result is result]
         if entries:
             yield paint("warn" if result is Result.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
-            failed = (FailedMachine(entry.id, entry.error, entry.correlation_id) for entry in entries)
+            # Machines that Azure may restart at any moment from now on cannot wait behind a screen of others.
+            urgent_first = sorted(entries, key=lambda entry: entry.error is None or entry.error.code != HANDED_OVER)
+            failed = (FailedMachine(entry.id, entry.error, entry.correlation_id) for entry in urgent_first)
             yield from failed_lines(failed, paint=paint)
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]

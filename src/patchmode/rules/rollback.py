@@ -16,7 +16,7 @@ from patchmode.rules.comparison import ABSENT, Leaf, dotted, leaf_differences, s
 from patchmode.rules.eligibility import first_block, reasons_for
 from patchmode.rules.planning import change_with, document_of
 from patchmode.rules.prediction import predict
-from patchmode.rules.settings_patch import PLATFORM, is_platform_mode, merged, settings_in, smallest_patch
+from patchmode.rules.settings_patch import BYPASS, PLATFORM, is_platform_mode, merged, settings_in, smallest_patch
 from patchmode.rules.transitions import newly_autopatched, no_way_back
 
 _WHATEVER_MAY_BE = WantedSettings(include_scale_set_members=True)
@@ -125,6 +125,13 @@ def _equal(leaf: Leaf) -> bool:
     return (left is ABSENT and right is False) or (left is False and right is ABSENT)
 
 
+def _taken_away(leaf: Leaf) -> bool:
+    """Whether bypass, or the block that holds it, went."""
+    if leaf.path == (PLATFORM, BYPASS):
+        return leaf.found is ABSENT or leaf.found is False
+    return leaf.path[:1] == (PLATFORM,) and leaf.found is ABSENT
+
+
 def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, Any] | None) -> tuple[str, str] | None:
     sent = settings_in(change.body, change.os) or {}
     before = PatchSettings.from_document(change.before)
@@ -132,7 +139,12 @@ def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, An
     if reason is not None:
         return "cannot-be-restored", reason
     leaving = not is_platform_mode(change.after.get("patchMode"))
-    if moved := _unlike(change.after, now or {}, ignoring_platform=leaving):
+    moved = _unlike(change.after, now or {}, ignoring_platform=leaving)
+    if newly_autopatched(before, PatchSettings.from_document(now)):
+        # Something took bypass away from what the run wrote (a policy may), and Azure now restarts the machine when it
+        # chooses: the way out of that is not refused because of that.
+        moved = [leaf for leaf in moved if not _taken_away(leaf)]
+    if moved:
         fields = ", ".join(f"{dotted(leaf.path)} is {shown(leaf.found)}" for leaf in moved)
         return "moved-since-run", f"The machine was changed since the run: {fields}."
     return None

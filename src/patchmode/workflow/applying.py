@@ -207,6 +207,7 @@ class _Application:
         self._follower = Follower(
             azure,
             self._landed,
+            run=journal.run,
             clock=clock,
             known=_machines_of(journal.plan),
             patience_s=options.operation_timeout_s,

@@ -10,17 +10,27 @@ Must not: send anything but reads, or count as verified what a provider did not 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 from patchmode.errors import RejectedError, RequestError, ThrottledError
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
+from patchmode.model.outcome import ChangeResult, MachineError, Result, Verification
+from patchmode.model.patch_settings import PatchSettings
+from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
+from patchmode.rules.transitions import newly_autopatched
 from patchmode.rules.verification import differences
 from patchmode.workflow.flights import Board, Flight, Part, waiting_text
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
-from patchmode.workflow.refusals import VERIFY, advice_for, is_gone, is_signed_out, machine_error, signed_out
+from patchmode.workflow.refusals import (
+    VERIFY,
+    advice_for,
+    handed_over_error,
+    is_gone,
+    is_signed_out,
+    machine_error,
+    signed_out,
+)
 from patchmode.workflow.sweeping import Reading, Sweeper
 from patchmode.workflow.together import all_of
 
@@ -38,6 +48,12 @@ _PREEMPTED = "operationpreempted"
 """A newer operation replaced ours: what the machine shows after it decides."""
 
 
+def _is_handed_over(change: Change, shown: PatchSettings | None) -> bool:
+    """Whether Azure newly patches a machine when it chooses, though the change would not have had it so."""
+    wanted = PatchSettings.from_document(change.after)
+    return newly_autopatched(wanted, shown) and newly_autopatched(PatchSettings.from_document(change.before), shown)
+
+
 class _Doubt:
     """A read that shows a failure or a difference, which takes more than a glance."""
 
@@ -52,6 +68,7 @@ class Follower:
     Args:
         azure: a connection.
         landed: called with the results of changes that have ended, many at a time; awaited.
+        run: its id, for the commands that are told.
         clock: the time.
         known: every machine in scope, for the cost of lists.
         patience_s: after so long a change ends as unknown.
@@ -64,6 +81,7 @@ class Follower:
         azure: Azure,
         landed: Landed,
         *,
+        run: str,
         clock: Clock,
         known: Iterable[ResourceId],
         patience_s: float,
@@ -72,6 +90,7 @@ class Follower:
     ) -> None:
         self._azure = azure
         self._landed = landed
+        self._run = run
         self._clock = clock
         self._patience_s = patience_s
         self._remark = remark
@@ -283,14 +302,15 @@ class Follower:
             # Lists may lag or leave members out: only a read of the machine itself can say that it is not as planned.
             return await self._conclude(flight, await self._sweeper.read_one(flight.wanted))
         machine = reading.machine
-        document = (machine.document if machine else None) or {}
-        if machine is not None and (machine.provisioning_state or "").casefold() in _FAILED:
+        if machine is None:
+            return self._unread(flight, reading.error)
+        if (machine.provisioning_state or "").casefold() in _FAILED:
             status = await self._ask(flight)
             is_running = status is not None and status.state is OperationState.IN_PROGRESS
-            return None if is_running else self._failed(flight, document, status)
+            return None if is_running else self._failed(flight, machine, status)
         if not await self._operation_has_ended(flight):
             return None
-        return self._differs(flight, differences(flight.change, document))
+        return self._differs(flight, machine)
 
     def _unread(self, flight: Flight, error: RequestError | None) -> ChangeResult | None:
         if error is None or not is_gone(error):
@@ -309,7 +329,8 @@ class Follower:
         )
         return flight.operation_ended
 
-    def _differs(self, flight: Flight, found: tuple[Difference, ...]) -> ChangeResult:
+    def _differs(self, flight: Flight, machine: Machine) -> ChangeResult:
+        found = differences(flight.change, machine.document or {})
         verification = Verification(flight.change.id, verified=False, differences=found)
         wrong = [one for one in found if _SETTINGS in one.path]
         if not wrong:
@@ -321,12 +342,15 @@ class Follower:
         )
         advice = "Look at the machine's activity log for another write, then make a new plan."
         error = MachineError("NotAsPlanned", message, may_have_been_applied=True, advice=advice)
+        if _is_handed_over(flight.change, machine.settings):
+            error = handed_over_error(flight.change, wrong, run=self._run)
         return flight.ended(Result.FAILED, at=self._clock.now(), error=error, verification=verification)
 
-    def _failed(self, flight: Flight, document: Mapping[str, Any], status: OperationStatus | None) -> ChangeResult:
+    def _failed(self, flight: Flight, machine: Machine, status: OperationStatus | None) -> ChangeResult:
         """The machine's last operation failed: say why, and whether the settings stand all the same."""
-        found = differences(flight.change, document)
-        stands = not any(_SETTINGS in one.path for one in found)
+        found = differences(flight.change, machine.document or {})
+        wrong = [one for one in found if _SETTINGS in one.path]
+        stands = not wrong
         code = (status and status.error_code) or "ProvisioningFailed"
         words = (status and status.error_message) or "the provider gives no reason"
         state = "the settings stand in its model" if stands else "the settings do not stand in its model"
@@ -334,6 +358,8 @@ class Follower:
         error = MachineError(
             code, message, may_have_been_applied=True, advice=advice_for(code, words, otherwise=VERIFY)
         )
+        if _is_handed_over(flight.change, machine.settings):
+            error = handed_over_error(flight.change, wrong, run=self._run, after=message)
         verification = Verification(flight.change.id, verified=not found, differences=found)
         return flight.ended(Result.FAILED, at=self._clock.now(), error=error, verification=verification)
 
@@ -358,7 +384,7 @@ class Follower:
         was_replaced = (status.error_code or "").casefold() == _PREEMPTED
         if status.state is OperationState.SUCCEEDED or was_replaced or reading.machine is None:
             return await self._conclude(flight, reading)
-        return self._failed(flight, reading.machine.document or {}, status)
+        return self._failed(flight, reading.machine, status)
 
     async def _ask(self, flight: Flight) -> OperationStatus | None:
         """Ask the operation once; None: it cannot be asked (now)."""

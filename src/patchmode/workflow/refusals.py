@@ -11,7 +11,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 from collections.abc import Sequence
 
 from patchmode.errors import RequestError, SignInError, ThrottledError
-from patchmode.model.outcome import Difference, MachineError
+from patchmode.model.outcome import HANDED_OVER, Difference, MachineError
 from patchmode.model.plan import Change
 from patchmode.rules.precondition import SincePlan
 
@@ -112,6 +112,29 @@ def stale_error(change: Change, found: SincePlan, *, may_have_been_applied: bool
     message = f"{change.id.name} changed since the plan was made, so nothing more was sent: {_named(found.all)}."
     # The code stands in journals and in others' scripts: the word is older than its text.
     return MachineError("MachineMoved", message, may_have_been_applied, advice)
+
+
+def handed_over_error(change: Change, wrong: Sequence[Difference], *, run: str, after: str = "") -> MachineError:
+    """The change left the machine where Azure patches it at a time of its own choice: consequence and way back first.
+
+    Args:
+        change: whose body held both settings.
+        wrong: the settings that are not as planned, at least one.
+        run: the run's id.
+        after: what else went wrong; empty: Azure accepted the change.
+    """
+    name = change.id.name
+    shown = "; ".join(f"{one.path.rpartition('.')[2]} should be {one.expected}, is {one.found}" for one in wrong[:3])
+    taken = "Something on the way took a setting out of the change, as a policy with the modify effect does"
+    message = (
+        f"Azure now patches and restarts {name} at a time it chooses, and no schedule runs on it: {shown}. "
+        f"{after or f'{taken}: Azure accepted it and answered no error.'}"
+    )
+    advice = (
+        f"Restore it now: patchmode rollback {run} --ids {change.id}. Then have the machine exempted from the policy "
+        "(its activity log names it), and make a new plan."
+    )
+    return MachineError(HANDED_OVER, message, may_have_been_applied=True, advice=advice)
 
 
 def already_set_error(change: Change, found: Sequence[Difference]) -> MachineError:

@@ -127,6 +127,23 @@ def test_somebody_else_changes_the_fleet(start: Start, fleet: dict[str, Any]) ->
     assert client.graph(query).json["data"] == [{"name": "a"}]
 
 
+def test_a_policy_modifies_a_body_on_its_way(start: Start, fleet: dict[str, Any]) -> None:
+    """The provider and its answer know the modified body; the ledger what was sent. A body that is no object stays."""
+    client = start(fleet, lro_seconds=0)
+    do = {
+        "modify": [
+            {"operation": "remove", "field": "tags.x"},
+            {"operation": "remove", "field": "absent.member"},
+            {"operation": "addOrReplace", "field": "tags.cost", "value": "7"},
+        ]
+    }
+    client("PUT", "/_emulator/faults", {"rules": [{"match": {"method": "PATCH"}, "do": do}]})
+    assert client("PATCH", f"{VM}/a{V}", {"tags": {"x": "y", "z": "w"}}).json["tags"] == {"z": "w", "cost": "7"}
+    entry = client("GET", "/_emulator/requests").json["requests"][-1]
+    assert entry["requestBody"] == {"tags": {"x": "y", "z": "w"}}
+    assert client("PATCH", f"{VM}/a{V}", []).status == 400
+
+
 @pytest.mark.parametrize(("by", "expected"), [(0, "abcdef"), (1, "abdef"), (2, "abef"), (-1, "abbcdef"), (9, "ab")])
 def test_pages_to_come_are_shifted(start: Start, fleet: dict[str, Any], by: int, expected: str) -> None:
     """Members are left out or shown twice; the pages that were read already stay as they were."""

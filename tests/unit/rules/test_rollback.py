@@ -162,6 +162,29 @@ def test_a_machine_that_was_changed_since_is_named_with_the_field() -> None:
     )
 
 
+@pytest.mark.parametrize("left", [{"rebootSetting": "Never"}, {BYPASS: False, "rebootSetting": "Never"}, {}, None])
+def test_the_way_out_of_azures_own_patching_is_open(left: dict[str, Any] | None) -> None:
+    """A policy took bypass, or the whole block, away: Azure restarts the machine when it chooses until then."""
+    change = made(vm("Windows", BY_OS), replace(TO_CMS, reboot=RebootSetting.NEVER))
+    document = served(change.document, change.body)
+    settings = document["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
+    settings.pop("automaticByPlatformSettings")
+    if left is not None:
+        settings["automaticByPlatformSettings"] = left
+    undone = plan_rollback_of(change, machine_from(document), allow_azure_managed=False)
+    assert sent(undone) == {"patchMode": "AutomaticByOS"}
+
+
+def test_bypass_that_went_from_a_machine_of_azures_own_is_still_a_change_since() -> None:
+    """It was Azure's to patch before the run too, so nothing is urgent, and somebody's later decision stands."""
+    change = made(vm("Windows", AZURE_MANAGED))
+    document = served(change.document, change.body)
+    settings = document["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]
+    settings["automaticByPlatformSettings"] = {"rebootSetting": "Never"}
+    result = plan_rollback_of(change, machine_from(document), allow_azure_managed=False)
+    assert skipped_by(result) == "moved-since-run"
+
+
 def test_settings_that_are_gone_have_moved() -> None:
     """Nothing stands there to be undone, and it is not as before either."""
     change = made(vm("Windows", BY_OS))

@@ -225,7 +225,8 @@ def test_refused_lists_are_replaced_by_single_reads() -> None:
     assert runs.apply_all(azure).counts.verified == 60
 
 
-def test_setting_that_azure_did_not_keep_is_no_success() -> None:
+def test_setting_that_azure_did_not_keep_is_no_success_and_its_consequence_comes_first() -> None:
+    """Without bypass Azure restarts the machine when it chooses: who reads one line must read that and the way back."""
     azure = fleet_of(2)
 
     def forget(machine: ResourceId) -> None:
@@ -235,8 +236,22 @@ def test_setting_that_azure_did_not_keep_is_no_success() -> None:
     azure.after_write = forget
     report = runs.apply_all(azure)
     error = runs.error_of(report.results[0])
-    assert (report.counts.failed, report.counts.verified, error.code) == (1, 1, "NotAsPlanned")
-    assert "bypassPlatformSafetyChecksOnUserSchedule as (absent) instead of true" in error.message
+    assert (report.counts.failed, report.counts.verified, error.code) == (1, 1, "AzureManagedNow")
+    assert error.message.startswith("Azure now patches and restarts vm-0000 at a time it chooses")
+    assert "bypassPlatformSafetyChecksOnUserSchedule was true, is (absent)" not in error.message
+    assert "bypassPlatformSafetyChecksOnUserSchedule should be true, is (absent)" in error.message
+    assert error.advice.startswith(f"Restore it now: patchmode rollback {report.run} --ids {report.results[0].id}.")
+
+
+def test_setting_that_changes_no_owner_is_told_as_it_is() -> None:
+    azure = fleet_of(1)
+
+    def other(machine: ResourceId) -> None:
+        settings_of(azure.machines[machine].document)["patchMode"] = "Manual"
+
+    azure.after_write = other
+    (end,) = runs.apply_all(azure).results
+    assert runs.error_of(end).code == "NotAsPlanned"
 
 
 def test_list_that_lags_is_not_believed() -> None:
