@@ -18,12 +18,16 @@ from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer, Channel
 from patchmode.arm.compute import MachineReader
 from patchmode.arm.governor import Governor
+from patchmode.arm.maintenance import MaintenanceReader
 from patchmode.arm.pipeline import Order
 from patchmode.arm.resource_graph import ResourceGraph
 from patchmode.arm.roster import Roster
-from patchmode.arm.wire import decode, surroundings_of
+from patchmode.arm.wire import decode
+from patchmode.errors import RejectedError
+from patchmode.model.instance_view import surroundings_of
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.schedule import Installation, MachineRun, ScheduleBook
+from patchmode.model.target import Target
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
@@ -56,8 +60,13 @@ class WithinProcess(Channel):
         self, order: Order, url: str, *, body: object = None, etag: str | None = None, shape: Any = Any
     ) -> Answer:
         response = self.answered(order.attempt.method, url, body, {})
-        assert 200 <= response.status < 300, (order.attempt, response.body)
+        if not 200 <= response.status < 300:
+            raise self.refused(order, response)
         return self.read(response, shape)
+
+    def refused(self, order: Order, response: Response) -> Exception:
+        """What the product is told of a refusal; here nothing may be refused."""
+        return AssertionError((order.attempt, response.body))
 
     def answered(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> Response:
         """What the emulator answers, whatever it is; header names are in lower case."""
@@ -85,12 +94,34 @@ class WithinProcess(Channel):
         return Answer(response.status, response.headers, decode(content, shape) if content else None)
 
 
+class Refusing(WithinProcess):
+    """Requests of which some may be refused."""
+
+    def refused(self, order: Order, response: Response) -> Exception:
+        return RejectedError(f"{order.attempt} was refused", code="Refused", status=response.status)
+
+
+TARGET = Target("localhost", HOST, "99999999-9999-9999-9999-999999999999")
+
+
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """As much of `ports.Azure` as reading schedules takes."""
+    """As much of `ports.Azure` as reading takes."""
 
     graph: ResourceGraph
+    provider: MachineReader
+    maintenance: MaintenanceReader
     authorization: Directory
+    target: Target = TARGET
+
+
+def connection(channel: Channel) -> Azure:
+    """The product's own reading side on a channel."""
+    directory = Directory(channel, Roster(), dict)
+    reading = _Connection(
+        ResourceGraph(channel, Roster()), MachineReader(channel), MaintenanceReader(channel), directory
+    )
+    return cast("Azure", reading)
 
 
 class Product:
@@ -100,7 +131,7 @@ class Product:
         channel = WithinProcess(emulator)
         self._graph = ResourceGraph(channel, Roster())
         self._reader = MachineReader(channel)
-        self._azure = cast("Azure", _Connection(self._graph, Directory(channel, Roster(), dict)))
+        self._azure = connection(channel)
 
     def machines(self) -> list[Machine]:
         """Every machine, with the power and agent states that `explain` would show."""

@@ -9,7 +9,7 @@ from typing import Any
 from patchmode.arm.channel import Channel
 from patchmode.arm.failures import READ_AGAIN
 from patchmode.arm.governor import Policy, Spend, Verb
-from patchmode.arm.wire import machine_from_document
+from patchmode.arm.machine_reading import machine_from_document
 from patchmode.errors import MaybeAppliedError, RejectedError
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
 from patchmode.model.resource_id import ResourceId

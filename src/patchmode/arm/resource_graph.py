@@ -24,10 +24,9 @@ from patchmode.arm.graph_rows import (
     MANAGED_GROUPS,
     SUBSCRIPTIONS,
     UNSUPPORTED,
-    Row,
-    machine_from_row,
     support_of,
 )
+from patchmode.arm.machine_reading import MachineFacts, machine_of
 from patchmode.arm.merging import merged
 from patchmode.arm.pipeline import GRAPH_PATH
 from patchmode.arm.roster import Roster
@@ -42,8 +41,8 @@ from patchmode.arm.schedule_rows import (
 )
 from patchmode.errors import RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
-from patchmode.model.machine import Machine
-from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.machine import Machine, ReadFrom
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
     DynamicScope,
@@ -101,7 +100,7 @@ class ResourceGraph:
         narrowed = _narrowed(scope, ids)
         unsupported = await self._unsupported(narrowed)
         seen: set[str] = set()
-        async for rows in self._pages(MACHINES, narrowed, Row):
+        async for rows in self._pages(MACHINES, narrowed, MachineFacts):
             found = []
             for machine in map(_machine, rows):
                 key = machine.id.key
@@ -291,10 +290,10 @@ def _check_total(last: Page[Any], read: int) -> None:
         )
 
 
-def _machine(row: Row) -> Machine:
+def _machine(row: MachineFacts) -> Machine:
     try:
-        return machine_from_row(row)
-    except ResourceIdError as error:
+        return machine_of(row, read_from=ReadFrom.GRAPH)
+    except ValueError as error:
         raise RejectedError(f"a row of Resource Graph: {error}", code="UnusableAnswer", status=200) from error
 
 

@@ -36,7 +36,7 @@ def audit_result(report: AuditReport) -> Result:
     return Result(
         document=lambda: audit_document(report),
         lines=lambda paint: audit_lines(report, paint=paint),
-        rows=lambda: (audit_machine_row(entry, report.wanted) for entry in report.machines),
+        rows=lambda: map(audit_machine_row, report.machines),
         columns=CSV_COLUMNS,
     )
 
@@ -149,7 +149,7 @@ def explanation_result(explanation: Explanation) -> Result:
     from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_row
     from patchmode.reports.machine_text import explanation_lines
 
-    row = as_values(audit_machine_row(explanation.audit, explanation.wanted))
+    row = as_values(audit_machine_row(explanation.audit))
     target = explanation.target
     document = {
         "format": "patchmode/explain/v1",

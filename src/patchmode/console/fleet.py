@@ -18,7 +18,7 @@ from patchmode.model.identity import Principals
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Skipped, Unreadable, WantedSettings
+from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.report import AuditReport
 from patchmode.model.target import Target
 from patchmode.reports.audit_document import audit_machine_row
@@ -140,11 +140,11 @@ def _rows(report: AuditReport) -> Iterable[Row]:
         return known.setdefault((type(value), value), value)
 
     for entry in report.machines:
-        yield _row(entry, report.wanted, shared)
+        yield _row(entry, shared)
 
 
-def _row(entry: MachineAudit, wanted: WantedSettings, shared: Any) -> Row:
-    found = audit_machine_row(entry, wanted)
+def _row(entry: MachineAudit, shared: Any) -> Row:
+    found = audit_machine_row(entry)
     notes = (
         ScheduleNote(
             shared(one.id),

@@ -40,6 +40,9 @@ class MachineAudit:
     """One machine with everything that audit says of it."""
 
     machine: Machine
+    as_wanted: bool
+    """Every setting that was named stands in the model; what plan leaves unchanged, and an Arc server on which nothing
+    of the wish can be set."""
     eligible: bool
     """May the wanted orchestration be set at all: no reason blocks."""
     reasons: tuple[Reason, ...]

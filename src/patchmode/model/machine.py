@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, orchestration_of
+from patchmode.model.patch_settings import Oddity, OperatingSystem, Orchestration, PatchSettings, orchestration_of
 from patchmode.model.resource_id import ResourceId
 
 
@@ -102,6 +102,9 @@ class Machine:
     """With its quotes, as `If-Match` takes it; None where the service gave none."""
     surroundings: Surroundings = field(default_factory=Surroundings)
     read_from: ReadFrom = ReadFrom.GRAPH
+    oddities: tuple[Oddity, ...] = ()
+    """Members outside the patch settings that are not as Azure writes them, and how each was taken is in their rule:
+    a text of another type counts as not known, an owner of another type as an owner. See `PatchSettings.odd`."""
     document: Mapping[str, Any] | None = None
     """The provider's whole answer, never changed after reading; None when Resource Graph described the machine."""
 
@@ -116,6 +119,16 @@ class Machine:
         if self.kind is MachineKind.ARC:
             return Orchestration.NOT_APPLICABLE
         return orchestration_of(self.settings)
+
+    @property
+    def may_be_azure_managed(self) -> bool:
+        """Whether Azure may patch and reboot the machine by itself without a schedule.
+
+        Its mode says so, or mode and bypass are written in a way that nobody can be sure of.
+        """
+        if self.kind is MachineKind.ARC:
+            return False
+        return self.orchestration is Orchestration.AZURE_MANAGED or bool(self.settings and self.settings.undecided)
 
 
 @dataclass(frozen=True, slots=True)

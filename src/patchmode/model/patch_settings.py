@@ -7,7 +7,8 @@ Source of the values: azure-mgmt-compute `PatchSettings` and `LinuxPatchSettings
 "Manage update configuration settings" and the portal's own Resource Graph query.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -94,6 +95,33 @@ _PORTAL_NAMES = {
 }
 
 
+_FOUND_AT_MOST = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """A member of a document that is not as Azure writes it, so that nobody can say what Azure makes of it."""
+
+    path: str
+    """Of the member as Azure spells it; below `patchSettings` where it is one of these, otherwise from the top."""
+    found: str
+    """What stands there instead, as JSON; cut short where it is long."""
+
+    def __str__(self) -> str:
+        return f"{self.path} = {self.found}"
+
+    @property
+    def name(self) -> str:
+        """The member's own name."""
+        return self.path.rpartition(".")[2]
+
+    @classmethod
+    def of(cls, path: str, value: object) -> "Oddity":
+        """What was found at a path."""
+        text = json.dumps(value, ensure_ascii=False)
+        return cls(path, text if len(text) <= _FOUND_AT_MOST else f"{text[: _FOUND_AT_MOST - 1]}…")
+
+
 @dataclass(frozen=True, slots=True)
 class PatchSettings:
     """The patch settings that a machine's model states. `None` everywhere means "the model does not say".
@@ -108,27 +136,82 @@ class PatchSettings:
     reboot_setting: str | None = None
     hotpatch: bool | None = None
     """`enableHotpatching`, Windows only."""
+    odd: tuple[Oddity, ...] = ()
+    """Members that are there and cannot be read: of another type than Azure's (None above), or under another spelling
+    (whatever stands above beside it). None of them is ever as wanted."""
 
     @classmethod
-    def from_document(cls, patch_settings: Mapping[str, Any] | None) -> "PatchSettings | None":
-        """Read a `patchSettings` object as the service answers it.
+    def from_document(cls, patch_settings: object) -> "PatchSettings | None":
+        """Read a `patchSettings` object: the only place that does.
+
+        Azure writes its members in one spelling, texts as texts and booleans as `true` and `false`. Whether it would
+        take `"true"`, `1` or `PatchMode` for the same is not known, so such a member is not read but named in `odd`; a
+        change then sends it as Azure spells it, and nothing is lost where it was set already.
 
         Args:
-            patch_settings: the object, or None where the model has none. A null member counts as absent.
+            patch_settings: what stands there, of any type; None where the model has none. A null member counts as
+                absent.
 
         Returns:
             None where there is no object, which is not the same as an empty one.
         """
-        if patch_settings is None:
+        if not isinstance(patch_settings, Mapping):
             return None
-        platform = patch_settings.get("automaticByPlatformSettings") or {}
+        reading = _Reading()
+        platform = reading.member(patch_settings, "automaticByPlatformSettings", Mapping) or {}
         return cls(
-            patch_mode=patch_settings.get("patchMode"),
-            assessment_mode=patch_settings.get("assessmentMode"),
-            bypass=platform.get("bypassPlatformSafetyChecksOnUserSchedule"),
-            reboot_setting=platform.get("rebootSetting"),
-            hotpatch=patch_settings.get("enableHotpatching"),
+            patch_mode=reading.member(patch_settings, "patchMode", str),
+            assessment_mode=reading.member(patch_settings, "assessmentMode", str),
+            bypass=reading.member(
+                platform, "bypassPlatformSafetyChecksOnUserSchedule", bool, "automaticByPlatformSettings."
+            ),
+            reboot_setting=reading.member(platform, "rebootSetting", str, "automaticByPlatformSettings."),
+            hotpatch=reading.member(patch_settings, "enableHotpatching", bool),
+            odd=(*reading.odd, *_misspelled(patch_settings, platform)),
         )
+
+    def is_odd(self, *names: str) -> bool:
+        """Whether one of these members, by their own names, is there and cannot be read."""
+        return any(entry.name in names for entry in self.odd)
+
+    @property
+    def undecided(self) -> tuple[Oddity, ...]:
+        """What keeps anybody from saying who patches the machine: patch mode or bypass cannot be read."""
+        return tuple(entry for entry in self.odd if entry.name in _DECIDING)
+
+
+_MEMBERS = ("patchMode", "assessmentMode", "automaticByPlatformSettings", "enableHotpatching")
+_PLATFORM_MEMBERS = ("bypassPlatformSafetyChecksOnUserSchedule", "rebootSetting")
+_DECIDING = frozenset({"patchMode", "automaticByPlatformSettings", "bypassPlatformSafetyChecksOnUserSchedule"})
+
+
+class _Reading:
+    """Reads members of the type that Azure gives them, and remembers the others."""
+
+    __slots__ = ("odd",)
+
+    def __init__(self) -> None:
+        self.odd: tuple[Oddity, ...] = ()
+
+    def member(self, holder: Mapping[str, Any], name: str, kind: Any, parent: str = "") -> Any:
+        value = holder.get(name)
+        if value is None or isinstance(value, kind):
+            return value
+        self.odd = (*self.odd, Oddity.of(f"{parent}{name}", value))
+        return None
+
+
+def _misspelled(settings: Mapping[str, Any], platform: Mapping[str, Any]) -> Iterator[Oddity]:
+    """Members under another spelling than Azure's, with a value, whether or not Azure's own stands beside them."""
+    for holder, members, parent in (
+        (settings, _MEMBERS, ""),
+        (platform, _PLATFORM_MEMBERS, "automaticByPlatformSettings."),
+    ):
+        for key, value in holder.items():
+            if key not in members and value is not None:
+                meant = next((name for name in members if name.casefold() == key.casefold()), None)
+                if meant is not None:
+                    yield Oddity(f"{parent}{meant}", f"(as {key}) {Oddity.of(key, value).found}")
 
 
 def same_value(left: str | None, right: str | None) -> bool:
@@ -151,13 +234,13 @@ def orchestration_of(settings: PatchSettings | None) -> Orchestration:
         settings: None where the model has no patchSettings.
 
     Returns:
-        `NOT_SET` when there is no patch mode, or one that this version does not know: it is shown as "not set" rather
-        than guessed; the raw value stays in `settings.patch_mode`.
+        `NOT_SET` when there is no patch mode, or one that this version does not know, or where mode or bypass cannot be
+        read: it is shown as "not set" rather than guessed; the raw value stays in `settings.patch_mode`.
 
     Source: an absent or false bypass counts as false in the portal's query and in built-in policy 9905ca54.
     """
     mode = settings.patch_mode if settings else None
-    if settings is None or mode is None:
+    if settings is None or mode is None or settings.undecided:
         return Orchestration.NOT_SET
     if same_value(mode, PatchMode.AUTOMATIC_BY_PLATFORM):
         return Orchestration.CUSTOMER_MANAGED_SCHEDULES if settings.bypass is True else Orchestration.AZURE_MANAGED

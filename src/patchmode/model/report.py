@@ -12,9 +12,9 @@ from typing import Any
 from patchmode.model.access import MissingAction
 from patchmode.model.finding import MachineAudit
 from patchmode.model.identity import Principals
-from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
+from patchmode.model.machine import Lock, Machine, Subscription
 from patchmode.model.outcome import Headline, Verification
-from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchSettings, same_value
+from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Skipped, Unreadable, WantedSettings
 from patchmode.model.target import Target
 
@@ -41,7 +41,7 @@ class AuditReport:
     def counts(self) -> dict[str, int]:
         """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`."""
         headline = self.headline
-        as_wanted = sum(self.is_as_wanted(entry) for entry in self.machines)
+        as_wanted = sum(entry.as_wanted for entry in self.machines)
         return {
             "scope": len(self.machines) + len(self.skipped) + len(self.unreadable),
             "machines": len(self.machines),
@@ -64,26 +64,6 @@ class AuditReport:
     def orchestrations(self) -> Mapping[Orchestration, int]:
         """How many machines have each orchestration; those with none are left out."""
         return Counter(entry.machine.orchestration for entry in self.machines)
-
-    def is_as_wanted(self, entry: MachineAudit) -> bool:
-        """Whether a machine has every setting that was named."""
-        return is_as_wanted(entry, self.wanted)
-
-
-def is_as_wanted(entry: MachineAudit, wanted: WantedSettings) -> bool:
-    """Whether a machine has every setting that was named. Of an Arc machine only periodic assessment counts."""
-    settings = entry.machine.settings or PatchSettings()
-    if wanted.periodic_assessment is not None:
-        is_on = same_value(settings.assessment_mode, AssessmentMode.AUTOMATIC_BY_PLATFORM)
-        if is_on is not wanted.periodic_assessment:
-            return False
-    if entry.machine.kind is MachineKind.ARC:
-        return True
-    if wanted.reboot is not None and not same_value(settings.reboot_setting, wanted.reboot):
-        return False
-    if wanted.hotpatch_off and settings.hotpatch:
-        return False
-    return wanted.orchestration is None or entry.machine.orchestration is wanted.orchestration
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, RebootSetting
-from patchmode.model.plan import WantedSettings
-from patchmode.model.report import AuditReport, is_as_wanted
+from patchmode.model.report import AuditReport
 from patchmode.model.schedule import ScheduleHit, Timing
 
 
@@ -147,14 +146,14 @@ def audit_document(report: AuditReport) -> AuditDocument:
         counts=report.counts,
         orchestrations=dict(report.orchestrations),
         outcomes=outcomes,
-        machines=tuple(audit_machine_row(entry, report.wanted) for entry in report.machines),
+        machines=tuple(map(audit_machine_row, report.machines)),
         skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
         unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
         notes=report.notes,
     )
 
 
-def audit_machine_row(entry: MachineAudit, wanted: WantedSettings) -> AuditMachine:
+def audit_machine_row(entry: MachineAudit) -> AuditMachine:
     """One machine as it stands in `machines`, measured against `wanted`."""
     machine = entry.machine
     settings = machine.settings or PatchSettings()
@@ -188,7 +187,7 @@ def audit_machine_row(entry: MachineAudit, wanted: WantedSettings) -> AuditMachi
         outcome=entry.outcome.kind,
         outcome_reason=entry.outcome.reason,
         schedules_known=entry.schedules.looked_up,
-        as_wanted=is_as_wanted(entry, wanted),
+        as_wanted=entry.as_wanted,
     )
 
 

@@ -223,7 +223,8 @@ def _findings(row: AuditMachine, wanted: str) -> Iterator[RecordedFinding]:
             NOT_AS_WANTED.id,
             NOT_AS_WANTED.level,
             f"The settings are not as wanted ({wanted}); the orchestration is {row.orchestration.portal_name}.",
-            f"patchMode {row.patch_mode or '(absent)'}, bypass {_told(row.bypass)}",
+            next((one.evidence for one in row.reasons if one.rule == "odd-settings"), None)
+            or f"patchMode {row.patch_mode or '(absent)'}, bypass {_told(row.bypass)}",
             NOT_AS_WANTED.fix if row.eligible else "First see to what stands in the way of the change.",
         )
     for reason in row.reasons:

@@ -49,7 +49,7 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     obstacles = [
         reason
         for entry in report.machines
-        if not report.is_as_wanted(entry)
+        if not entry.as_wanted
         for reason in entry.reasons
         if reason.severity is Severity.BLOCKS
     ]
@@ -73,14 +73,14 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
 def _table(report: AuditReport, paint: Paint) -> Iterator[str]:
     """One table in a pipe; on a terminal one per resource group, so that a line has room for what matters."""
     if paint.width is None:
-        yield from lines(_COLUMNS, (_row(report, entry) for entry in report.machines), paint=paint)
+        yield from lines(_COLUMNS, (_row(entry) for entry in report.machines), paint=paint)
         return
     groups: dict[tuple[str, str], list[MachineAudit]] = defaultdict(list)
     for entry in report.machines:
         machine_id = entry.machine.id
         groups[machine_id.subscription_id, machine_id.resource_group.casefold()].append(entry)
     # All tables share their widths, so that the eye can run down the columns.
-    texts = [_row(report, entry)[2:] for members in groups.values() for entry in members]
+    texts = [_row(entry)[2:] for members in groups.values() for entry in members]
     table = lines(_COLUMNS[2:], texts, paint=paint)
     yield next(table)
     for members in groups.values():
@@ -89,7 +89,7 @@ def _table(report: AuditReport, paint: Paint) -> Iterator[str]:
         yield from islice(table, len(members))
 
 
-def _row(report: AuditReport, entry: MachineAudit) -> list[Cell | str]:
+def _row(entry: MachineAudit) -> list[Cell | str]:
     machine = entry.machine
     return [
         machine.id.subscription_id,
@@ -98,12 +98,12 @@ def _row(report: AuditReport, entry: MachineAudit) -> list[Cell | str]:
         machine.os or "?",
         str(machine.orchestration),
         Cell(str(entry.outcome.kind), _OUTCOME_MEANING.get(entry.outcome.kind)),
-        _finding(report, entry),
+        _finding(entry),
     ]
 
 
-def _finding(report: AuditReport, entry: MachineAudit) -> Cell:
-    as_wanted = report.is_as_wanted(entry)
+def _finding(entry: MachineAudit) -> Cell:
+    as_wanted = entry.as_wanted
     blocking = [] if as_wanted else [reason.rule for reason in entry.reasons if reason.severity is Severity.BLOCKS]
     warning = [reason.rule for reason in entry.reasons if reason.severity is Severity.WARNS]
     if entry.machine.kind is MachineKind.ARC and as_wanted:
@@ -133,8 +133,8 @@ def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
         yield "As they stand:"
         yield from headline_lines(report.headline, paint=paint)
     if wanted is not None:
-        ready = sum(entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
-        blocked = sum(not entry.eligible and not report.is_as_wanted(entry) for entry in report.machines)
+        ready = sum(entry.eligible and not entry.as_wanted for entry in report.machines)
+        blocked = sum(not entry.eligible and not entry.as_wanted for entry in report.machines)
         yield from wrapped(
             f"{ready:,} can be set to {wanted.portal_name}, {blocked:,} cannot; "
             f"{counts['skipped']:,} left out by filters, {counts['unreadable']:,} not readable.",

@@ -7,11 +7,12 @@ from patchmode.model.finding import MachineAudit
 from patchmode.model.machine import Machine
 from patchmode.model.plan import WantedSettings
 from patchmode.model.schedule import NOT_LOOKED_UP
-from patchmode.rules.eligibility import first_block, reasons_for
+from patchmode.rules.judgement import judge
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.registry import RULE_ORDER
 from patchmode.rules.schedule_checks import schedule_reasons
+from patchmode.rules.wanted import wanted_of
 
 
 def audit_machine(machine: Machine, wanted: WantedSettings, index: ScheduleIndex | None = None) -> MachineAudit:
@@ -29,10 +30,12 @@ def audit_machine(machine: Machine, wanted: WantedSettings, index: ScheduleIndex
         ValueError: the orchestration asked for cannot be set.
     """
     schedules = NOT_LOOKED_UP if index is None else index.schedules_of(machine)
-    reasons = (*reasons_for(machine, wanted), *schedule_reasons(machine, schedules, index))
+    found = judge(machine, wanted_of(machine, wanted))
+    reasons = (*found.reasons, *schedule_reasons(machine, schedules, index))
     return MachineAudit(
         machine=machine,
-        eligible=first_block(reasons) is None,
+        as_wanted=found.is_as_wanted,
+        eligible=found.block is None,
         reasons=tuple(sorted(reasons, key=lambda reason: RULE_ORDER[reason.rule])),
         outcome=predict(machine.settings, machine, schedules),
         schedules=schedules,

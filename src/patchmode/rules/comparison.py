@@ -41,7 +41,7 @@ def leaf_differences(expected: Any, found: Any, path: Path = ()) -> Iterator[Lea
         found: likewise.
         path: where the two stand.
     """
-    if expected is not ABSENT and found is not ABSENT and expected == found:
+    if expected is not ABSENT and found is not ABSENT and same_json(expected, found):
         return
     if _both(Mapping, expected, found):
         yield from _members(expected, found, path)
@@ -50,6 +50,20 @@ def leaf_differences(expected: Any, found: Any, path: Path = ()) -> Iterator[Lea
             yield from leaf_differences(left, right, (*path, index))
     elif not _same_id(expected, found):
         yield Leaf(path, expected, found)
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Whether two JSON values are the same: as in Python, but `true` is not `1`."""
+    return bool(left == right) and not _mixes(left, right)
+
+
+def _mixes(left: Any, right: Any) -> bool:
+    """Whether two values that are equal in Python hold a boolean where the other holds a number."""
+    if isinstance(left, Mapping):
+        return any(_mixes(value, right[key]) for key, value in left.items())
+    if isinstance(left, list):
+        return any(map(_mixes, left, right))
+    return isinstance(left, bool) is not isinstance(right, bool)
 
 
 def _both(kind: type, expected: Any, found: Any) -> bool:

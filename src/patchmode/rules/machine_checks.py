@@ -105,6 +105,20 @@ def check_provisioning(machine: Machine, wanted: WantedSettings) -> Iterator[Rea
     )
 
 
+def check_odd_document(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """`odd-document`: members of another type than Azure's, outside the patch settings."""
+    del wanted
+    if machine.oddities:
+        yield Reason(
+            "odd-document",
+            Severity.WARNS,
+            "Members of the machine's document are not of the type that Azure writes. Each counts as not known, and an "
+            "owner as one.",
+            "; ".join(map(str, machine.oddities)),
+            "Look at the machine's JSON View in the portal; if it shows the same, report it to Azure support.",
+        )
+
+
 def check_power(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     """`deallocated`."""
     del wanted

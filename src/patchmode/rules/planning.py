@@ -10,7 +10,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
 from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
-from patchmode.rules.eligibility import first_block, reasons_for
+from patchmode.rules.judgement import judge
 from patchmode.rules.prediction import predict
 from patchmode.rules.settings_patch import (
     BYPASS,
@@ -25,10 +25,6 @@ from patchmode.rules.settings_patch import (
 )
 from patchmode.rules.transitions import no_way_back
 from patchmode.rules.wanted import target_settings
-
-_THE_WISH_ITSELF = frozenset({"unknown-os", "arc-no-orchestration", "mode-os-mismatch", "reboot-needs-platform-mode"})
-"""Rules that say the wish makes no sense on the machine. They come before "already as wanted"; every other rule says
-what stands against a change, which matters only where there is one."""
 
 
 def plan_machine(
@@ -48,18 +44,14 @@ def plan_machine(
     Raises:
         ValueError: the machine has no document, or the orchestration asked for cannot be set.
     """
-    document = document_of(machine)
-    block = first_block(reasons_for(machine, wanted))
+    document_of(machine)
+    found = judge(machine, wanted)
     outcome = predict(machine.settings, machine, schedules)
-    if block is not None and block.rule in _THE_WISH_ITSELF:
-        return Skipped(machine.id, block.rule, block.message, block.fix, outcome)
-    system = system_of(machine)
-    patch = smallest_patch(PatchSettings.from_document(settings_in(document, system)), target_settings(wanted))
-    if not patch:
+    if found.is_as_wanted and found.makes_sense:
         return Unchanged(machine.id, machine.kind, outcome)
-    if block is not None:
-        return Skipped(machine.id, block.rule, block.message, block.fix, outcome)
-    return change_with(machine, patch, schedules)
+    if found.block is not None:
+        return Skipped(machine.id, found.block.rule, found.block.message, found.block.fix, outcome)
+    return change_with(machine, found.patch, schedules)
 
 
 def body_for(machine: Machine, wanted: WantedSettings) -> Mapping[str, Any] | None:
@@ -71,8 +63,8 @@ def body_for(machine: Machine, wanted: WantedSettings) -> Mapping[str, Any] | No
         ValueError: the machine has no document or no known system, or the orchestration asked for cannot be set.
     """
     system = system_of(machine)
-    now = PatchSettings.from_document(settings_in(document_of(machine), system))
-    patch = smallest_patch(now, target_settings(wanted))
+    document_of(machine)
+    patch = smallest_patch(machine.settings, target_settings(wanted))
     return request_body(system, patch) if patch else None
 
 

@@ -28,7 +28,7 @@ from patchmode.model.schedule import (
 from patchmode.rules.images import automatic_guest_patching, schedule_patching_excluded
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE
-from patchmode.rules.run_forecast import TOO_SHORT, forecast
+from patchmode.rules.run_forecast import TOO_SHORT, forecast, unreadable_settings
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 __all__ = ["forecast", "predict"]
@@ -186,6 +186,8 @@ def _without(settings: PatchSettings | None, machine: Machine) -> Outcome:
     orchestration = _orchestration(settings, machine)
     if orchestration is Orchestration.AZURE_MANAGED:
         return _azure_managed(machine)
+    if orchestration is Orchestration.NOT_SET and settings is not None and settings.undecided:
+        return Outcome(OutcomeKind.UNKNOWN, unreadable_settings(settings))
     return Outcome(*_WITHOUT[orchestration])
 
 

@@ -86,7 +86,15 @@ def _unprepared(settings: PatchSettings | None, machine: Machine, hit: ScheduleH
     del hit
     if machine.kind is MachineKind.ARC or orchestration_of(settings) is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
         return None
+    if settings is not None and settings.undecided:
+        return Forecast(RunForecast.UNKNOWN, unreadable_settings(settings), "odd-settings")
     return Forecast(RunForecast.FAILS, f"the prerequisite is not met: {missing_of(settings)}", "prerequisite-missing")
+
+
+def unreadable_settings(settings: PatchSettings) -> str:
+    """Why nobody can say who patches a machine whose patch mode or bypass cannot be read."""
+    found = "; ".join(map(str, settings.undecided))
+    return f"its patch settings are not as Azure writes them ({found}), and what Azure makes of that is not known"
 
 
 def missing_of(settings: PatchSettings | None) -> str:

@@ -131,6 +131,8 @@ def _unprepared(machine: Machine, schedules: MachineSchedules) -> Iterator[Reaso
     """`prerequisite-missing`: the one that the whole tool is about."""
     if machine.kind is MachineKind.ARC or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
         return
+    if machine.settings is not None and machine.settings.undecided:
+        return  # `odd-settings` tells of it: whether its runs fail is not known
     running = [hit for hit in schedules.certain if hit.next.timing not in _NEVER_RUN]
     if not running or out_of_reach(machine) is not None:
         return

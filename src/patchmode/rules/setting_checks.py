@@ -9,9 +9,9 @@ from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.plan import WantedSettings
-from patchmode.rules.settings_patch import is_platform_mode
+from patchmode.rules.settings_patch import is_platform_mode, leaves_bypass_in_doubt
 from patchmode.rules.transitions import known_mode, obstacle
-from patchmode.rules.wanted import wanted_mode
+from patchmode.rules.wanted import target_settings, wanted_mode
 
 _NO_SETTINGS = PatchSettings()
 _TRANSITION_FIXES = {
@@ -103,6 +103,28 @@ def check_known_mode(machine: Machine, wanted: WantedSettings) -> Iterator[Reaso
             f"patchSettings.patchMode = {mode}",
             "Look for a newer version of patchmode before you change this machine.",
         )
+
+
+def check_odd_settings(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """`odd-settings`: members of `patchSettings` that are there and cannot be read.
+
+    It blocks only where a write beside an unreadable bypass would have to state it, and nobody asked for a value.
+    """
+    settings = _settings(machine)
+    if not settings.odd:
+        return
+    is_stuck = machine.kind is not MachineKind.ARC and leaves_bypass_in_doubt(settings, target_settings(wanted))
+    yield Reason(
+        "odd-settings",
+        Severity.BLOCKS if is_stuck else Severity.WARNS,
+        "The reboot setting can only be sent together with bypass, whose value cannot be read."
+        if is_stuck
+        else "Patch settings are not as Azure writes them: they count as not set, and a plan sends them anew.",
+        "; ".join(f"patchSettings.{entry}" for entry in settings.odd),
+        "Name the orchestration as well (--to), so that bypass is sent as you want it."
+        if is_stuck
+        else "Plan and apply the wanted settings; then read the machine again.",
+    )
 
 
 def check_automatic_updates(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:

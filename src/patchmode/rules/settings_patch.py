@@ -42,28 +42,51 @@ def smallest_patch(now: PatchSettings | None, target: PatchSettings) -> dict[str
         target: the leaves wanted; a None member means "leave alone".
 
     Returns:
-        Only the members that must be sent, as on the wire; empty when nothing has to change.
+        Only the members that must be sent, as on the wire; empty when nothing has to change. A member that stands there
+        and cannot be read (`PatchSettings.odd`) is never what is wanted, so it is sent.
+
+    Raises:
+        ValueError: bypass cannot be read, the target leaves it alone, and something beside it is to be written: it
+            would have to be sent as well, and nobody knows as what.
     """
     current = now or PatchSettings()
     patch: dict[str, Any] = {}
     if is_platform_mode(target.patch_mode or current.patch_mode):
         patch.update(_platform_patch(current, target))
-    elif target.patch_mode is not None and not same_value(target.patch_mode, current.patch_mode):
+    elif target.patch_mode is not None and not _stands(target.patch_mode, current.patch_mode, current, MODE):
         patch[MODE] = target.patch_mode
-    if target.assessment_mode is not None and not same_value(target.assessment_mode, current.assessment_mode):
+    if target.assessment_mode is not None and not _stands(
+        target.assessment_mode, current.assessment_mode, current, ASSESSMENT
+    ):
         patch[ASSESSMENT] = target.assessment_mode
-    if target.hotpatch is not None and target.hotpatch is not bool(current.hotpatch):
+    if target.hotpatch is not None and (target.hotpatch is not bool(current.hotpatch) or current.is_odd(HOTPATCH)):
         patch[HOTPATCH] = target.hotpatch
     return patch
 
 
+def _stands(wanted: str, found: str | None, current: PatchSettings, name: str) -> bool:
+    return same_value(wanted, found) and not current.is_odd(name)
+
+
+def leaves_bypass_in_doubt(current: PatchSettings, target: PatchSettings) -> bool:
+    """Whether something is to be written beside a bypass that cannot be read and is to stay as it is."""
+    writes_beside = target.reboot_setting is not None and target.bypass is None
+    return writes_beside and current.is_odd(PLATFORM, BYPASS)
+
+
 def _platform_patch(current: PatchSettings, target: PatchSettings) -> dict[str, Any]:
+    if leaves_bypass_in_doubt(current, target):
+        msg = "bypass cannot be read and shall be left alone, and the write beside it would have to state it"
+        raise ValueError(msg)
     bypass = bool(current.bypass) if target.bypass is None else target.bypass
     reboot = target.reboot_setting or current.reboot_setting
+    is_named = target.patch_mode is not None or target.bypass is not None
     if (
         is_platform_mode(current.patch_mode)
         and bypass is bool(current.bypass)
         and same_value(reboot, current.reboot_setting)
+        and not (is_named and current.undecided)
+        and not (target.reboot_setting is not None and current.is_odd(REBOOT))
     ):
         return {}
     platform: dict[str, Any] = {BYPASS: bypass}

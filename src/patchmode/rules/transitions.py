@@ -20,7 +20,7 @@ from patchmode.model.patch_settings import (
     orchestration_of,
     same_value,
 )
-from patchmode.rules.settings_patch import ASSESSMENT, MODE, PLATFORM, REBOOT, is_platform_mode
+from patchmode.rules.settings_patch import ASSESSMENT, BYPASS, HOTPATCH, MODE, PLATFORM, REBOOT, is_platform_mode
 
 _MODES_OF = {
     OperatingSystem.WINDOWS: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.AUTOMATIC_BY_OS, PatchMode.MANUAL),
@@ -119,6 +119,9 @@ def no_way_back(
     """
     if before is None:
         return "The model has no patchSettings before, and a PATCH cannot take them away again."
+    odd = next((entry for entry in before.odd if entry.name in _touched_by(patch)), None)
+    if odd is not None:
+        return f"The model states {odd} before, which is not as Azure writes it and is therefore never sent."
     mode_changes = MODE in patch and not same_value(patch[MODE], before.patch_mode)
     if mode_changes and (reason := _mode_stays(before, system, automatic_updates=automatic_updates)):
         return reason
@@ -128,6 +131,12 @@ def no_way_back(
     if adds_reboot and is_platform_mode(before.patch_mode):
         return "The model states no reboot setting before, and a PATCH cannot take one away again."
     return None
+
+
+def _touched_by(patch: Mapping[str, Any]) -> set[str]:
+    """The names of the members that a patch sends."""
+    names = {name for name in (MODE, ASSESSMENT, HOTPATCH, PLATFORM) if name in patch}
+    return names | {name for name in (BYPASS, REBOOT) if name in patch.get(PLATFORM, {})}
 
 
 def _mode_stays(before: PatchSettings, system: OperatingSystem, *, automatic_updates: bool | None) -> str | None:

@@ -5,7 +5,7 @@ the document, siblings of the patch settings included, must be what it was.
 
 Must not: read anything, nor decide what a difference means for a run.
 
-Values compare as JSON does in Python: `1`, `1.0` and `true` are not told apart.
+Values compare as JSON: `1` and `1.0` are one number, and neither is `true`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Difference
 from patchmode.model.patch_settings import OperatingSystem, same_value
 from patchmode.model.plan import Change
-from patchmode.rules.comparison import ABSENT, Leaf, Path, dotted, leaf_differences, shown
+from patchmode.rules.comparison import ABSENT, Leaf, Path, dotted, leaf_differences, same_json, shown
 from patchmode.rules.settings_patch import merged
 
 _VOLATILE_TOP = frozenset({"etag", "resources"})
@@ -47,6 +47,9 @@ _VOLATILE_SYSTEM = frozenset({"lastModifiedAt", "lastModifiedBy", "lastModifiedB
 """Our own write changes them. `timeCreated` and `createdAt` stay in: they tell a machine made anew."""
 
 _CONFIGURATIONS = tuple(system.configuration for system in OperatingSystem)
+_PARENTS = frozenset(
+    {"properties", "properties.osProfile", *(f"properties.osProfile.{name}" for name in _CONFIGURATIONS)}
+)
 _FILLED_IN_PROFILE: Mapping[str, tuple[Any, ...]] = {
     "secrets": ([],),
     "allowExtensionOperations": (True,),
@@ -101,9 +104,14 @@ def changed_leaves(change: Change, observed: Mapping[str, Any]) -> Iterator[Leaf
     return _compared(change, change.document, observed)
 
 
+def touches_settings(difference: Difference) -> bool:
+    """Whether a difference is one of the patch settings: among them, or at a parent that is no object."""
+    return ".patchSettings" in difference.path or difference.path in _PARENTS
+
+
 def _compared(change: Change, expected: Mapping[str, Any], observed: Mapping[str, Any]) -> Iterator[Leaf]:
     left, right = _steady(expected, change.kind), _steady(observed, change.kind)
-    if left == right:
+    if same_json(left, right):
         return
     for leaf in leaf_differences(left, right):
         if not _same_setting(leaf) and not _arc_status(change.kind, leaf.path):

@@ -3,6 +3,9 @@
 Must not: judge.
 """
 
+from dataclasses import replace
+
+from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchMode, PatchSettings
 from patchmode.model.plan import WantedSettings
 from patchmode.rules.settings_patch import is_platform_mode
@@ -42,3 +45,19 @@ def target_settings(wanted: WantedSettings) -> PatchSettings:
 def needs_platform(wanted: WantedSettings) -> bool:
     """Whether the wish needs the platform to reach into the guest: AutomaticByPlatform in either mode."""
     return is_platform_mode(wanted_mode(wanted)) or wanted.periodic_assessment is True
+
+
+def wanted_of(machine: Machine, wanted: WantedSettings, *, attaches: bool = False) -> WantedSettings:
+    """What of the wish concerns a machine: of an Arc machine no orchestration, where something else was asked for too.
+
+    The command line always names an orchestration. Everything else stays in the wish, so that the rules say what of it
+    cannot be set there.
+
+    Args:
+        machine: of any kind.
+        wanted: the whole wish.
+        attaches: whether a schedule is attached as well, which serves an Arc server without any setting.
+    """
+    if machine.kind is MachineKind.ARC and (attaches or wanted.periodic_assessment is not None):
+        return replace(wanted, orchestration=None)
+    return wanted

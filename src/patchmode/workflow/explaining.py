@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from patchmode.errors import EmptyScopeError, RequestError, UsageError
+from patchmode.model.instance_view import surroundings_of
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import WantedSettings
 from patchmode.model.report import Explanation
@@ -86,13 +87,10 @@ def _with_view(machine: Machine, view: Mapping[str, Any] | None) -> Machine:
     """The machine with its agent's and its power's state, which only the instance view tells at this moment."""
     if view is None:
         return machine
-    surroundings = machine.surroundings
-    agent = next((entry.get("displayStatus") for entry in (view.get("vmAgent") or {}).get("statuses") or ()), None)
-    codes = [str(entry.get("code", "")) for entry in view.get("statuses") or ()]
-    power = next((code.partition("/")[2] for code in codes if code.casefold().startswith("powerstate/")), None)
+    surroundings, seen = machine.surroundings, surroundings_of(view)
     known = replace(
         surroundings,
-        agent_status=agent or surroundings.agent_status,
-        power_state=power or surroundings.power_state,
+        agent_status=seen.agent_status or surroundings.agent_status,
+        power_state=seen.power_state or surroundings.power_state,
     )
     return replace(machine, surroundings=known)

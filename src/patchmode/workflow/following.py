@@ -18,7 +18,7 @@ from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.transitions import newly_autopatched
-from patchmode.rules.verification import differences
+from patchmode.rules.verification import differences, touches_settings
 from patchmode.workflow.flights import Board, Flight, Part, waiting_text
 from patchmode.workflow.pace import PATIENT_LOOKS, Pace
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, OperationState, OperationStatus
@@ -43,7 +43,6 @@ CLOSING_HASTE = 3.0
 """At the end somebody waits for the last machines, so a long list gives way to up to three times as many GETs."""
 _FAILED = frozenset({"failed", "canceled"})
 _DONE = "succeeded"
-_SETTINGS = ".patchSettings"
 _PREEMPTED = "operationpreempted"
 """A newer operation replaced ours: what the machine shows after it decides."""
 
@@ -332,7 +331,7 @@ class Follower:
     def _differs(self, flight: Flight, machine: Machine) -> ChangeResult:
         found = differences(flight.change, machine.document or {})
         verification = Verification(flight.change.id, verified=False, differences=found)
-        wrong = [one for one in found if _SETTINGS in one.path]
+        wrong = [one for one in found if touches_settings(one)]
         if not wrong:
             return flight.ended(Result.APPLIED, at=self._clock.now(), verification=verification)
         first = wrong[0]
@@ -349,7 +348,7 @@ class Follower:
     def _failed(self, flight: Flight, machine: Machine, status: OperationStatus | None) -> ChangeResult:
         """The machine's last operation failed: say why, and whether the settings stand all the same."""
         found = differences(flight.change, machine.document or {})
-        wrong = [one for one in found if _SETTINGS in one.path]
+        wrong = [one for one in found if touches_settings(one)]
         stands = not wrong
         code = (status and status.error_code) or "ProvisioningFailed"
         words = (status and status.error_message) or "the provider gives no reason"

@@ -16,6 +16,7 @@ from patchmode.model.waves import WaveRule
 from patchmode.rules.later_schedules import Decided
 from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.planning import plan_machine
+from patchmode.rules.wanted import wanted_of
 from patchmode.rules.waves import in_waves, unheard_of
 from patchmode.workflow.attach_wish import Wish, check_room, look_up_wish, planned_with, with_locks
 from patchmode.workflow.inventory import Inventory, take_inventory
@@ -145,22 +146,6 @@ def check_wanted(wanted: WantedSettings) -> None:
 
 def _nobody(note: str) -> None:
     """Nobody is told."""
-
-
-def wanted_of(machine: Machine, wanted: WantedSettings, *, attaches: bool = False) -> WantedSettings:
-    """What of the wish concerns a machine: of an Arc machine no orchestration, where something else was asked for too.
-
-    The command line always names an orchestration. Everything else stays in the wish, so that the rules say what of it
-    cannot be set there.
-
-    Args:
-        machine: of any kind.
-        wanted: the whole wish.
-        attaches: whether a schedule is attached as well, which serves an Arc server without any setting.
-    """
-    if machine.kind is MachineKind.ARC and (attaches or wanted.periodic_assessment is not None):
-        return replace(wanted, orchestration=None)
-    return wanted
 
 
 def _arc_note(plan: Plan) -> tuple[str, ...]:

@@ -218,7 +218,8 @@ def _kept_together(
 
 
 def _keeps_schedule(left: Skipped, machine: Machine) -> bool:
-    return left.rule == MACHINE_REPLACED or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
+    is_prepared = machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
+    return left.rule == MACHINE_REPLACED or is_prepared or bool(machine.settings and machine.settings.undecided)
 
 
 def _with_schedule(left: Skipped) -> Skipped:

@@ -17,7 +17,6 @@ from patchmode.model.access import ATTACH, DETACH, AccessCheck, MissingAction
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import MachineError, OutcomeKind
-from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
@@ -302,7 +301,7 @@ def harm(
         configuration: what is to be taken off.
         assigned: the machine's static assignments as they would be; None: as `after` has them.
     """
-    if machine.orchestration is not Orchestration.AZURE_MANAGED:
+    if not machine.may_be_azure_managed:
         return None
     schedules = after.schedules_of(machine, assigned=assigned)
     outcome = predict(machine.settings, machine, schedules=schedules)

@@ -14,7 +14,7 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change
 from patchmode.rules.precondition import SincePlan, rebased, since_plan, summed
 from patchmode.rules.settings_patch import settings_in, turns_bypass_off
-from patchmode.rules.verification import differences
+from patchmode.rules.verification import differences, touches_settings
 from patchmode.workflow.flights import Flight
 from patchmode.workflow.following import Follower, Landed
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, Observed, PatchAnswer, RunJournal, Step, Turn
@@ -33,7 +33,6 @@ TRIES = 4
 LOST_ANSWERS = 1
 """So many answers may be lost before a change is left as unknown."""
 _PAUSE_S = 1.0
-_SETTINGS = ".patchSettings"
 
 
 @dataclass(slots=True)
@@ -214,7 +213,7 @@ class Sender:
             await self._end_unread(attempt, error)
             return False
         document = machine.document or {}
-        stands = not any(_SETTINGS in one.path for one in differences(change, document))
+        stands = not any(map(touches_settings, differences(change, document)))
         if stands and attempt.is_uncertain:
             # Made by an attempt of ours whose answer was lost, or as good as: nobody can tell any more.
             await self._follower.settle(self._flight(attempt), machine)

@@ -22,10 +22,10 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstacle
-from patchmode.rules.verification import differences
+from patchmode.rules.verification import differences, touches_settings
+from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.attaching import AT_ONCE, refused, written
 from patchmode.workflow.brakes import Halt
-from patchmode.workflow.planning import wanted_of
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
 from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
@@ -34,7 +34,6 @@ NOT_VERIFIED = "SettingsNotVerified"
 _TAKE_UP = "take the run up with `patchmode runs resume`"
 _PLAN_ANEW = "make a new plan with --then-attach"
 RESUME = "Take the run up with `patchmode runs resume`."
-_SETTINGS = ".patchSettings"
 Ended = Callable[[AttachmentEntry, AttachResult | None], Awaitable[None]]
 
 
@@ -212,11 +211,13 @@ def detach_obstacle(machine: Machine, wanted: WantedSettings) -> Obstacle | None
     (the decision table of "Scheduled patching prerequisites" and of "Automatic guest patching").
     """
     asked_for = wanted.orchestration is Orchestration.AZURE_MANAGED
-    if asked_for or machine.orchestration is not Orchestration.AZURE_MANAGED:
+    if asked_for or not machine.may_be_azure_managed:
         return None
     return Obstacle(
         "would-autopatch",
-        "Its patch orchestration is Azure Managed by now: without a schedule Azure patches and reboots it at will.",
+        "Its patch orchestration is Azure Managed by now: without a schedule Azure patches and reboots it at will."
+        if machine.orchestration is Orchestration.AZURE_MANAGED
+        else "Its patch settings cannot be read by now: without a schedule Azure may patch and reboot it at will.",
         "Set another orchestration first, or roll back with --allow-azure-managed.",
     )
 
@@ -224,7 +225,7 @@ def detach_obstacle(machine: Machine, wanted: WantedSettings) -> Obstacle | None
 def unverified_because(entry: AttachmentEntry, machine: Machine, plan: Plan) -> str | None:
     """Why a machine's settings do not stand as the plan wants them, as just read; None: they do."""
     if entry.change is not None:
-        moved = [one for one in differences(entry.change, machine.document or {}) if _SETTINGS in one.path]
+        moved = [one for one in differences(entry.change, machine.document or {}) if touches_settings(one)]
         return None if not moved else f"{moved[0].path} is {moved[0].found} instead of {moved[0].expected}"
     if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted, attaches=True)), Unchanged):
         return None

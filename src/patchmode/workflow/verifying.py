@@ -15,8 +15,9 @@ from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Scope
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.verification import differences
+from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.inventory import take_inventory
-from patchmode.workflow.planning import check_wanted, wanted_of
+from patchmode.workflow.planning import check_wanted
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.together import all_of

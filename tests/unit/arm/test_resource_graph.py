@@ -102,10 +102,15 @@ async def test_a_refused_graph_is_said_so() -> None:
         await names(made)
 
 
-async def test_a_row_that_cannot_be_read_is_not_dropped() -> None:
-    made = wire(EMPTY, page({**row("a"), "tags": 3}))
-    with pytest.raises(RejectedError, match=r"\$\.data\[0\]\.tags"):
-        await names(made)
+async def test_a_member_of_another_type_is_the_machine_s_own_affair() -> None:
+    """Issue 10: one odd member of one row ended the command for the fleet."""
+    made = wire(EMPTY, page({**row("a"), "tags": 3}, row("b")))
+    pages = ResourceGraph(made.channel, Roster()).machines(GraphScope())
+    found = [machine async for some in pages for machine in some]
+    assert [(one.name, one.tags, [str(odd) for odd in one.oddities]) for one in found] == [
+        ("a", {}, ["tags = 3"]),
+        ("b", {}, []),
+    ]
 
 
 async def test_more_subscriptions_than_the_graph_looks_at() -> None:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from patchmode.arm.graph_rows import Row, machine_from_row, support_of
+from patchmode.arm.graph_rows import support_of
+from patchmode.arm.machine_reading import MachineFacts, machine_from_document, machine_of
 from patchmode.arm.wire import (
     decode,
     lock_from_document,
-    machine_from_document,
     operation_from_document,
-    power_state,
     subscription_from_document,
 )
+from patchmode.model.instance_view import power_state
 from patchmode.model.machine import ImageReference, MachineKind, ReadFrom
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.resource_id import ResourceIdError
@@ -174,7 +174,7 @@ def test_recorded_machines_are_read() -> None:
 
 
 def test_a_graph_row_reads_like_the_document() -> None:
-    row = Row(
+    row = MachineFacts(
         id=ID,
         type="microsoft.compute/virtualmachines",
         location="westeurope",
@@ -193,7 +193,7 @@ def test_a_graph_row_reads_like_the_document() -> None:
         allow_extensions=True,
         provisioning_state="Succeeded",
     )
-    machine = machine_from_row(row)
+    machine = machine_of(row, read_from=ReadFrom.GRAPH)
     from_document = machine_from_document(windows(), MachineKind.VM)
     for name in (
         "id",
@@ -213,13 +213,15 @@ def test_a_graph_row_reads_like_the_document() -> None:
 
 
 def test_a_graph_row_of_nulls_is_a_machine_of_unknowns() -> None:
-    machine = machine_from_row(Row(id=ID, type="microsoft.compute/virtualmachines"))
+    machine = machine_of(MachineFacts(id=ID, type="microsoft.compute/virtualmachines"), read_from=ReadFrom.GRAPH)
     assert (machine.os, machine.settings, machine.has_os_profile, machine.location) == (None, None, False, "")
 
 
 def test_a_graph_row_with_another_id_is_refused() -> None:
     with pytest.raises(ResourceIdError):
-        machine_from_row(Row(id="/subscriptions/1", type="microsoft.compute/virtualmachines"))
+        machine_of(
+            MachineFacts(id="/subscriptions/1", type="microsoft.compute/virtualmachines"), read_from=ReadFrom.GRAPH
+        )
 
 
 def test_an_assessment_belongs_to_the_machine_above_it() -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tests.unit.workflow.maintenance_double import MaintenanceDouble
 
-from patchmode.arm.wire import machine_from_document
+from patchmode.arm.machine_reading import machine_from_document
 from patchmode.errors import (
     ForbiddenError,
     MaybeAppliedError,

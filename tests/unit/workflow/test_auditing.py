@@ -15,7 +15,7 @@ from patchmode.model.plan import WantedSettings
 from patchmode.model.schedule import DynamicScope
 from patchmode.model.scope import Filters, Scope
 from patchmode.reports.audit_document import audit_machine_row
-from patchmode.workflow.auditing import DEFAULT_WANTED, audit
+from patchmode.workflow.auditing import audit
 
 UBUNTU = ImageReference("Canonical", "0001-com-ubuntu-server-jammy", "22_04-lts-gen2")
 
@@ -58,13 +58,14 @@ async def test_counts_and_orchestrations() -> None:
         (WantedSettings(orchestration=Orchestration.IMAGE_DEFAULT), ["arc", "default"]),
         (WantedSettings(), ["arc", "azure", "default", "ours"]),
         (WantedSettings(periodic_assessment=True), []),
-        (WantedSettings(periodic_assessment=False), ["arc", "azure", "default", "ours"]),
+        # A mode that is not stated is not the one that was named: plan states it, so audit must not call it wanted.
+        (WantedSettings(periodic_assessment=False), []),
     ],
 )
 async def test_as_wanted_counts_every_setting_that_was_named(wanted: WantedSettings, as_wanted: list[str]) -> None:
     """An Arc machine has no orchestration to set, but it can be assessed."""
     report = await audit(AzureDouble(FLEET), Scope(everything=True), wanted=wanted, clock=FixedClock())
-    assert sorted(entry.machine.name for entry in report.machines if report.is_as_wanted(entry)) == as_wanted
+    assert sorted(entry.machine.name for entry in report.machines if entry.as_wanted) == as_wanted
 
 
 def scheduled(*machines: Machine, **facts: Any) -> AzureDouble:
@@ -96,7 +97,7 @@ async def test_schedules_are_read_once_and_decide_the_outcomes() -> None:
     (hit,) = by_name["ready"].schedules.hits
     assert hit.clause == f"dynamic scope 'all-of-rg' on resource group rg of subscription {ALPHA}: every machine"
     assert "prerequisite-missing" in [reason.rule for reason in by_name["unprepared"].reasons]
-    row = audit_machine_row(by_name["ready"], DEFAULT_WANTED).schedules[0]
+    row = audit_machine_row(by_name["ready"]).schedules[0]
     assert (row.name, row.via, row.next_window) == ("nightly", "dynamic", datetime(2030, 2, 1, 3, 0, tzinfo=UTC))
     assert row.local_start == "2030-02-01T03:00:00+00:00"
 
