@@ -5,7 +5,7 @@
 #                  with --yes, more than 500 machines and more than half of the shard are refused without it
 # PATCHMODE_SHARD  which part: 2/8
 # SHARDS_DIR       a folder that outlives this process and that every shard sees; a new one for each operation
-# CARRYING         options of both apply and resume, if any: --max-failures 5% --concurrency 32
+# CARRYING         options of both apply and resume, if any: --max-failures 5%
 #
 # Ends as `patchmode apply` or `patchmode runs resume` does. SIGTERM stops it cleanly: the next attempt goes on.
 set -eu

@@ -120,7 +120,7 @@ def test_resource_graph_lags() -> None:
 
 # ------------------------------------------------------------------------------------------------ a full disk
 
-STEPS = 25
+STEPS = 27
 """Of the journal of an undisturbed run (and of its rollback), one change at a time."""
 
 

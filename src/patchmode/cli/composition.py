@@ -38,7 +38,7 @@ async def connected(
     Args:
         settings: `cloud`, `identity_file` and `share` are looked at.
         read_only: refuse everything but reading, whatever is called.
-        concurrency: changes under way at once, so that sockets do not become a limit of their own.
+        concurrency: requests in flight at once, so that sockets do not become a limit of their own.
         throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as long as usual.
         remark: is told of throttle pauses and retries; None: they go to standard error.
 

@@ -192,20 +192,25 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add failure budgets, freezes, concurrency, patience, and how strictly a machine must be as planned."""
     options: list[Decorator] = [
         click.option(
-            "--max-failures", metavar="N|P%", help="Send nothing more after so many failures of settings or schedules."
+            "--max-failures",
+            metavar="N|P%",
+            help="Send nothing more after so many failures of settings or schedules. No more machines are under way "
+            "than may still fail, so no more fail (unless --concurrency is given). A percentage is rounded down, to 1 "
+            "at least: 5% of 30 machines is 1.",
         ),
         click.option(
             "--max-failures-per-region",
             metavar="N|P%",
-            help="Send nothing more to a region after so many failures there.",
+            help="Send nothing more to a region after so many failures there; counted as by --max-failures.",
         ),
         freeze_option,
         click.option(
             "--concurrency",
             type=click.IntRange(1, 1000),
             metavar="N",
-            help="Changes under way at once (default: 16 a subscription, 64 to 512 in all; 64 with a failure budget); "
-            "Azure's limits are kept whatever it is.",
+            help="Machines under way at once, each from its request until its end is known; a failure budget may then "
+            "be exceeded by N - 1 (default: no bound; with a failure budget or canaries 1 at first, 1 more for each "
+            "that succeeds, never more than may still fail). Azure's limits are kept whatever it is.",
         ),
         click.option(
             "--operation-timeout",
@@ -253,8 +258,8 @@ def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--max-failures-per-wave",
             metavar="N|P%",
-            help="Send nothing more after so many failures in one wave (default: a wave ends whatever fails in it, and "
-            "after failures the next is not begun).",
+            help="Send nothing more after so many failures in one wave, counted as by --max-failures (default: a wave "
+            "ends whatever fails in it, and after failures the next is not begun).",
         ),
         click.option("--wave-pause", metavar="30m", help="Time from the end of a wave to the beginning of the next."),
         click.option(

@@ -7,7 +7,8 @@ Must not: compute a setting, or send anything that is not in the plan.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from patchmode.errors import UnsafeError, WrongTargetError
@@ -20,6 +21,7 @@ from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
+from patchmode.rules.waves import CANARY
 from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
 from patchmode.workflow.brakes import STOPPED, Brakes, Halt, check_not_frozen
 from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
@@ -37,6 +39,7 @@ from patchmode.workflow.then_attaching import (
     still_attached,
 )
 from patchmode.workflow.together import all_of
+from patchmode.workflow.under_way import UnderWay
 from patchmode.workflow.wave_gate import WaveGate, WaveRules
 from patchmode.workflow.wave_work import WaveWork, waves_of
 
@@ -49,10 +52,11 @@ class ApplyOptions:
     """How a plan is carried out; what is carried out stands in the plan."""
 
     concurrency: int | None = None
-    """PATCHes under way at once, >= 1. Their rate is bounded by the wire's throttle. None: see `at_once`."""
+    """Machines under way at once, >= 1, each from its request until its end is known; a failure budget may then be
+    overrun by as many. None: any number, or with a failure budget or canaries as many as `rules.concurrency` says, so
+    that no budget is overrun. The rate is bounded by the wire's throttle."""
     max_failures: MaxFailures | None = None
-    """Of this call. With a budget, no more than `at_once` changes and 8 schedules are under way at a time, each until
-    it has ended, so that it is overrun by no more."""
+    """Of this call."""
     max_failures_per_wave: MaxFailures | None = None
     """Once it is spent nothing more is sent, in this wave or a later one."""
     max_failures_per_region: MaxFailures | None = None
@@ -74,17 +78,18 @@ class ApplyOptions:
         """The failure budgets together."""
         return Budgets(self.max_failures, self.max_failures_per_wave, self.max_failures_per_region)
 
+    def begins_slowly(self, plan: Plan) -> bool:
+        """Whether a plan is begun with one machine, and then more as they succeed."""
+        return self.budgets.any or any(wave.name == CANARY for wave in plan.waves[:1])
+
     def at_once(self, plan: Plan) -> int:
-        """Changes of a plan under way at once: as asked, or else 16 a subscription, 64 to 512 in all.
+        """Requests in flight at once: no more than `concurrency`, or else 16 a subscription, 64 to 512 in all.
 
         A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no
-        longer than a second and a half. Each change under way holds a TLS connection, and each of those up to 0.4 MB.
-        With a failure budget it is 64, because so many may fail before the first failure is known.
+        longer than a second and a half. Each request in flight holds a TLS connection, and each of those up to 0.4 MB.
         """
         if self.concurrency is not None:
             return self.concurrency
-        if self.budgets.any:
-            return _LEAST_AT_ONCE
         subscriptions = {change.id.subscription_id for change in plan.changes}
         return min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, _PLACES * len(subscriptions)))
 
@@ -196,11 +201,6 @@ class _Application:
         self._standing = Standing(self._entries)
         self._regions = {entry.change.id: place_of(entry).region for entry in self._entries}
         self._sent_before = azure.ledger.by_method()
-        self._settled: dict[ResourceId, asyncio.Event] = {}
-        self._settling = 0
-        """How many changes keep their place until they end."""
-        self._changing: set[ResourceId] = set()
-        """Changes that may have been sent and have not ended."""
         self._attaching = 0
         """Machines that were offered to the attacher and have not had their turn."""
         self._is_quiet = asyncio.Event()
@@ -212,7 +212,7 @@ class _Application:
             known=_machines_of(journal.plan),
             patience_s=options.operation_timeout_s,
             remark=self._remark,
-            is_awaited=self._is_waiting_for_ends,
+            is_awaited=lambda: self._lanes.is_waiting_for_ends,
         )
         self._attacher = Attacher(
             journal,
@@ -220,7 +220,7 @@ class _Application:
             clock=clock,
             may_send=lambda entry: self._may_send(entry.id),
             ended=self._attachment_ended,
-            is_counted=options.budgets.any,
+            under_way=self._attaching_under_way,
         )
         self._sender = Sender(
             journal,
@@ -231,25 +231,28 @@ class _Application:
             may_send=lambda change: self._may_send(change.id),
             is_strict=options.strict,
         )
-        self._lanes = Lanes(self._sender.turn, self._carry_one, at_once=options.at_once(journal.plan))
-        self._brakes, self._gate = self._restraints(clock)
+        self._under_way, self._brakes, self._gate = self._restraints(clock)
+        at_once = options.at_once(journal.plan)
+        self._lanes = Lanes(self._sender.turn, self._carry_one, self._under_way, at_once=at_once)
 
-    def _restraints(self, clock: Clock) -> tuple[Brakes, WaveGate]:
+    def _restraints(self, clock: Clock) -> tuple[UnderWay, Brakes, WaveGate]:
         options = self._options
         machines = self._regions.keys() | self._attacher.entries.keys()
         tally = Tally(options.budgets, machines=len(machines), regions=self._regions.values())
+        begins_slowly = options.begins_slowly(self._journal.plan)
+        under_way = UnderWay(asked=options.concurrency, begins_slowly=begins_slowly, tally=tally)
         brakes = Brakes(self._stop, tally, freezes=options.freezes, clock=clock, braked=self._braked)
         may_fail = options.max_failures_per_wave is not None
         gate = WaveGate(
             options.waves, brakes, tally, may_fail=may_fail, clock=clock, stop=self._stop, remark=self._remark
         )
-        return brakes, gate
+        return under_way, brakes, gate
 
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
         for entry in self._entries:
             if entry.step is Step.STARTED:
-                self._changing.add(entry.change.id)
+                self._take(entry)
                 self._follower.take_up(entry)
         self._tell(None)
         if self._journal.plan.first_detach:
@@ -289,7 +292,11 @@ class _Application:
 
     async def _halt_when_stopped(self) -> None:
         await self._stop.wait()
-        self._lanes.halt()
+        self._halt(None)
+
+    def _halt(self, region: str | None) -> None:
+        self._lanes.halt(region)
+        self._under_way.open(region)
 
     def _is_left(self, wave: WaveWork) -> bool:
         """Whether a wave has anything to do; what an earlier session ended is not begun again."""
@@ -304,18 +311,27 @@ class _Application:
         if not self._journal.plan.first_detach:
             ended = ((one.change.id, self._standing.results.get(one.change.id)) for one in wave.entries)
             self._offer([*(one for one, end in ended if end and may_be_attached(end)), *wave.unchanged])
-        todo = (entry for entry in wave.entries if entry.change.id not in self._standing.results)
+        todo = [entry for entry in wave.entries if entry.change.id not in self._standing.results]
+        self._remark(self._under_way.pace_text(len(todo) + len(wave.unchanged)))
+        for entry in todo:
+            if entry.step is Step.INTENDED:
+                self._take(entry)
         await self._lanes.run(entry for entry in todo if entry.step is not Step.STARTED)
         if not wave.is_last:
             self._note_quiet()
             await self._is_quiet.wait()
 
-    def _offer(self, machine_ids: Iterable[ResourceId]) -> None:
-        self._attaching += self._attacher.offer(machine_ids)
+    def _take(self, entry: JournalEntry) -> None:
+        self._under_way.take(entry.change.id, place_of(entry).region)
+
+    def _offer(self, machine_ids: Iterable[ResourceId]) -> int:
+        offered = self._attacher.offer(machine_ids)
+        self._attaching += offered
+        return offered
 
     def _note_quiet(self) -> None:
         """Whether all that was begun has ended."""
-        if self._changing or self._attaching:
+        if len(self._under_way) or self._attaching:
             self._is_quiet.clear()
         else:
             self._is_quiet.set()
@@ -347,25 +363,16 @@ class _Application:
     # -------------------------------------------------------------------------------------------- one change
 
     async def _carry_one(self, entry: JournalEntry, turn: Turn) -> None:
-        """One change, from its place among those under way to "accepted"; with a failure budget, to its end."""
+        """One change, from its place among the requests in flight to "accepted"; it is under way until its end."""
         machine_id = entry.change.id
         if not self._may_send(machine_id):
-            return
-        if self._must_wait(machine_id):
+            self._under_way.leave(machine_id)
+        elif self._must_wait(machine_id):
             attachment = self._attacher.entries[machine_id]
             await self._landed([still_attached(attachment, self._attacher.results.get(machine_id))])
-            return
-        self._changing.add(machine_id)
-        if not self._options.budgets.any:
+        else:
             await self._sender.carry_out(entry, turn)
             self._tell(None)
-            return
-        settled = self._settled[machine_id] = asyncio.Event()
-        await self._sender.carry_out(entry, turn)
-        self._tell(None)
-        self._settling += 1
-        await settled.wait()
-        self._settling -= 1
 
     def _must_wait(self, machine_id: ResourceId) -> bool:
         """Whether a machine's schedule should have come off first and did not."""
@@ -373,11 +380,6 @@ class _Application:
             return False
         result = self._attacher.results.get(machine_id)
         return result is None or not result.is_fine
-
-    def _is_waiting_for_ends(self) -> bool:
-        """Whether the ends of changes under way are what everything waits for."""
-        # Between waves nothing is under way and no lane is open.
-        return self._settling == self._lanes.under_way and self._lanes.is_waiting_for_ends
 
     def _may_send(self, machine_id: ResourceId) -> bool:
         return self._why(machine_id) is None
@@ -387,7 +389,7 @@ class _Application:
         return self._refused.get(machine_id) or self._brakes.why(self._regions.get(machine_id))
 
     def _braked(self, region: str | None, told: str) -> None:
-        self._lanes.halt(region)
+        self._halt(region)
         self._remark(told)
 
     async def _landed(self, results: Sequence[ChangeResult]) -> None:
@@ -397,12 +399,22 @@ class _Application:
             if _is_failure(result):
                 self._brakes.failed(self._regions[result.id])
             self._tell(result)
-            if settled := self._settled.pop(result.id, None):
-                settled.set()
-            if may_be_attached(result) and not self._journal.plan.first_detach:
-                self._offer([result.id])
-            self._changing.discard(result.id)
+            self._under_way.leave(result.id)
+            is_fine = may_be_attached(result)
+            # A machine that gets a schedule has succeeded once it has it.
+            if is_fine and (self._journal.plan.first_detach or not self._offer([result.id])):
+                self._under_way.succeeded()
         self._note_quiet()
+
+    @asynccontextmanager
+    async def _attaching_under_way(self, entry: AttachmentEntry) -> AsyncIterator[None]:
+        await self._under_way.enter(entry.id, self._regions.get(entry.id))
+        try:
+            yield
+        finally:
+            self._under_way.leave(entry.id)
+            self._attaching -= 1
+            self._note_quiet()
 
     async def _attachment_ended(self, entry: AttachmentEntry, result: AttachResult | None) -> None:
         if result is not None:
@@ -410,9 +422,9 @@ class _Application:
             self._standing.attachment_ended(result)
             if result.result in _BAD_ENDS:
                 self._brakes.failed(self._regions.get(entry.id))
+            elif result.is_fine:
+                self._under_way.succeeded()
             self._tell(None)
-        self._attaching -= 1
-        self._note_quiet()
 
     def _result(self, entry: JournalEntry) -> ChangeResult:
         known = self._standing.results.get(entry.change.id)

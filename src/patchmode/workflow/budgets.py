@@ -6,9 +6,12 @@ Must not: stop anything; `brakes` does.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Self
 
 from patchmode.errors import UsageError
+
+_LAST_BIT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class MaxFailures:
     """>= 1."""
     percent: float | None = None
     """> 0, of the machines that the plan changes, gives a schedule or takes one off: in the whole run, in the wave or
-    in the region, whichever the budget is for."""
+    in the region, whichever the budget is for. Rounded down to whole machines, and at least one: see `allowed`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -38,12 +41,20 @@ class MaxFailures:
             raise UsageError(msg, advice="Give a number above 0, or a percentage such as 5%.")
         return budget
 
+    def allowed(self, machines: int) -> int:
+        """How many of so many machines may fail, >= 1: with the last of them the budget is spent.
+
+        A percentage is rounded down, so that no more fail than it says: 5% of 30 machines is one. Where that would be
+        none it is one, because a failure is known only once it has happened.
+        """
+        if self.count is not None:
+            return self.count
+        # 2.3 * 1000 / 100 must not become 22 by the last bit of a float.
+        return max(1, floor((self.percent or 0) * machines / 100 + _LAST_BIT))
+
     def is_spent(self, failures: int, machines: int) -> bool:
         """Whether so many failures among so many machines use the budget up."""
-        if not failures:
-            return False
-        by_count = self.count is not None and failures >= self.count
-        return by_count or (self.percent is not None and failures * 100 >= self.percent * machines)
+        return failures >= self.allowed(machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,28 @@ class Tally:
         self.wave_failures += 1
         if region is not None:
             self.region_failures[region] += 1
+
+    def left(self) -> list[int]:
+        """How many more may fail of all that is under way now: by the run's budget and by the wave's, if there are."""
+        run, wave = self._budgets.run, self._budgets.wave
+        return [
+            *([] if run is None else [run.allowed(self._machines) - self.failures]),
+            *([] if wave is None else [wave.allowed(self._in_wave) - self.wave_failures]),
+        ]
+
+    def left_in(self, region: str) -> int | None:
+        """How many more may fail in a region; None: there is no budget for regions.
+
+        Args:
+            region: in lower case.
+        """
+        budget = self._budgets.region
+        return None if budget is None else budget.allowed(self._in_region[region]) - self.region_failures[region]
+
+    def narrowest(self) -> int | None:
+        """How many more may fail by the narrowest budget of this moment; None: there is none."""
+        regions = (left for region in self._in_region if (left := self.left_in(region)) is not None)
+        return min([*self.left(), *regions], default=None)
 
     @property
     def run_is_spent(self) -> bool:

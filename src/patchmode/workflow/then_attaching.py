@@ -10,7 +10,7 @@ then patch the machine at will.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 
 from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
@@ -46,8 +46,7 @@ class Attacher:
         clock: the time of each end.
         may_send: asked before each machine; no: it has no turn in this session.
         ended: called with each end, which it commits, or with None for a machine that had no turn; awaited.
-        is_counted: whether failures are counted against a budget: then only a few machines in all are under way, so
-            that it is overrun by no more.
+        under_way: lets each machine in, and out again when its end was told.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class Attacher:
         clock: Clock,
         may_send: Callable[[AttachmentEntry], bool],
         ended: Ended,
-        is_counted: bool,
+        under_way: Callable[[AttachmentEntry], AbstractAsyncContextManager[None]],
     ) -> None:
         self._journal = journal
         self._azure = azure
@@ -74,7 +73,7 @@ class Attacher:
         self._queues: dict[str, asyncio.Queue[AttachmentEntry | None]] = {
             one.subscription_id: asyncio.Queue() for one in self.entries
         }
-        self._places: AbstractAsyncContextManager[None] = asyncio.Semaphore(AT_ONCE) if is_counted else nullcontext()
+        self._under_way = under_way
         self._configuration: MaintenanceConfiguration | RequestError | None = None
         self._reading = asyncio.Lock()
 
@@ -105,7 +104,7 @@ class Attacher:
 
     async def _work(self, queue: "asyncio.Queue[AttachmentEntry | None]") -> None:
         while (entry := await queue.get()) is not None:
-            async with self._places:
+            async with self._under_way(entry):
                 result = (await self._carry_out(entry)).at(self._clock.now()) if self._may_send(entry) else None
                 if result is not None:
                     self.results[entry.id] = result

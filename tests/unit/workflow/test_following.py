@@ -192,7 +192,7 @@ def test_machine_that_was_deleted_meanwhile_is_a_failure() -> None:
         azure.machines[machine_id("vm-0000")].gone = azure.count("PATCH") > 0
 
     azure.before_patch = delete
-    report = runs.apply_all(azure, options=ApplyOptions(concurrency=1))
+    report = runs.apply_all(azure)
     assert [result.result for result in report.results] == [Result.FAILED, Result.APPLIED]
     error = runs.error_of(report.results[0])
     assert (error.code, error.may_have_been_applied) == ("ResourceNotFound", True)

@@ -17,8 +17,10 @@ from tests.unit.workflow.fleet_double import (
     vm,
 )
 
+from patchmode.workflow.budgets import Budgets, Tally
 from patchmode.workflow.lanes import Lanes, Place, place_of
 from patchmode.workflow.ports import JournalEntry, Step, Turn
+from patchmode.workflow.under_way import UnderWay
 
 WEST, NORTH = Place(SUBSCRIPTION, "westeurope"), Place(SUBSCRIPTION, "northeurope")
 OTHER = Place(OTHER_SUBSCRIPTION, "westeurope")
@@ -36,10 +38,13 @@ def entries_of(**machines: Place) -> list[JournalEntry]:
 class Stage:
     """Sends that take time, turns that are waited for."""
 
-    def __init__(self, *, at_once: int = 100, send_s: float = 1.0) -> None:
+    def __init__(self, *, at_once: int = 100, send_s: float = 1.0, asked: int | None = None) -> None:
         self.fleet = FleetDouble([])
-        self.lanes = Lanes(self.take_turn, self.send, at_once=at_once)
+        self.under_way = UnderWay(asked=asked, begins_slowly=False, tally=Tally(Budgets(), machines=0, regions=()))
+        self.lanes = Lanes(self.take_turn, self.send, self.under_way, at_once=at_once)
+        self.in_flight = 0
         self.send_s = send_s
+        self.operation_s = 0.0
         self.waits: dict[Place, float] = {}
         self.began: list[str] = []
         self.ended: list[str] = []
@@ -52,11 +57,14 @@ class Stage:
 
     async def send(self, entry: JournalEntry, turn: Turn) -> None:
         self.began.append(entry.change.id.name)
-        self.most = max(self.most, self.lanes.under_way)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
         await asyncio.sleep(self.send_s)
+        self.in_flight -= 1
         if entry.change.id.name == self.failing:
             raise RuntimeError(self.failing)
         turn.take()
+        asyncio.get_running_loop().call_later(self.operation_s, self.under_way.leave, entry.change.id)
         self.ended.append(entry.change.id.name)
 
     def wait(self, place: Place, seconds: float) -> None:
@@ -81,6 +89,25 @@ def test_with_one_place_lanes_take_turns() -> None:
     stage = Stage(at_once=1)
     stage.run(entries_of(a1=WEST, a2=WEST, a3=WEST, b1=NORTH, c1=OTHER))
     assert stage.began == ["a1", "b1", "c1", "a2", "a3"]
+
+
+def test_a_machine_that_was_accepted_is_under_way_until_its_end() -> None:
+    """Its request is over after a second; the next one is sent when its operation has ended, ten seconds later."""
+    stage = Stage(asked=1)
+    stage.operation_s = 10.0
+    assert stage.run(entries_of(a1=WEST, b1=NORTH, a2=WEST)) == pytest.approx(23.0)
+    assert stage.most == 1
+
+
+def test_whoever_has_no_turn_in_a_halted_lane_is_not_under_way() -> None:
+    """Also one whose fate an earlier process left open, and a lane that is halted before its first step."""
+    stage = Stage(asked=2, send_s=10.0)
+    stage.wait(NORTH, 3_600.0)
+    first, second = entries_of(a1=WEST, b1=NORTH)
+    stage.under_way.take(second.change.id, "northeurope")
+    stage.run([first, JournalEntry(second.change, Step.INTENDED)], halt_after_s=2.0)
+    assert second.change.id not in stage.under_way._regions
+    assert stage.ended == ["a1"]
 
 
 def test_a_lane_that_waits_for_its_throttle_takes_no_place() -> None:
@@ -124,7 +151,7 @@ def test_a_turn_that_its_change_did_not_need_is_given_back() -> None:
     async def nothing(entry: JournalEntry, turn: Turn) -> None:
         """A machine that moved: nothing is sent."""
 
-    stage.lanes = Lanes(stage.take_turn, nothing, at_once=4)
+    stage.lanes = Lanes(stage.take_turn, nothing, stage.under_way, at_once=4)
     stage.run(entries_of(a1=WEST, a2=WEST))
     assert stage.fleet.turns == 0
 
@@ -165,4 +192,4 @@ def test_each_begins_once_in_plan_order_and_never_too_many(
     if halt_after_s is None:
         assert len(stage.ended) == len(entries)
     assert stage.fleet.turns == len(stage.ended)
-    assert stage.lanes.under_way == 0
+    assert stage.in_flight == 0

@@ -17,7 +17,7 @@ SET = {
     "assessmentMode": "ImageDefault",
     "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
 }
-STEPS = 14
+STEPS = 15
 """What an undisturbed run writes down, three machines at a time."""
 NAMES = ["plain", "no-etag", "lost-after", "lost-before", "refused", "failing"]
 

@@ -20,7 +20,8 @@ from patchmode.workflow.runs import report_of
 
 
 @pytest.mark.parametrize(
-    ("text", "changes", "spent_at"), [("1", 100, 1), ("3", 100, 3), ("5%", 100, 5), ("0.5%", 100, 1), ("50%", 3, 2)]
+    ("text", "changes", "spent_at"),
+    [("1", 100, 1), ("3", 100, 3), ("5%", 100, 5), ("0.5%", 100, 1), ("50%", 3, 1), ("5%", 30, 1), ("5%", 40, 2)],
 )
 def test_budget_is_spent_at(text: str, changes: int, spent_at: int) -> None:
     budget = MaxFailures.parse(text)

@@ -274,7 +274,7 @@ def test_a_subscription_that_is_held_back_holds_up_no_others_schedules() -> None
     assert len(when) == 21
 
 
-@pytest.mark.parametrize(("percent", "is_spent"), [(10.0, True), (11.0, False)])
+@pytest.mark.parametrize(("percent", "is_spent"), [(10.0, True), (20.0, False)])
 def test_percentage_is_of_all_machines_that_something_is_sent_to(percent: float, is_spent: bool) -> None:
     """Of the changes alone it would be spent by the first failure of a plan that only attaches."""
     names = tuple(f"db-{number}" for number in range(9))
