@@ -226,6 +226,12 @@ ROWS = (
         sent={Column.PATCH: 1},
     ),
     Row(
+        "answer in an encoding that cannot be undone",
+        Action(respond=Respond(200, json={"value": []}, headers={"Content-Encoding": "gzip"}), commit=True),
+        {**_refused("unknown", "notSent", "NoAnswer", "MaybeAppliedError"), **_COMMITTED},
+        sent={Column.PATCH: 1},
+    ),
+    Row(
         "answer never comes, nothing was committed",
         Action(silence=True),
         _refused("unknown", "notSent", "NoAnswer", "MaybeAppliedError"),

@@ -5,12 +5,13 @@ Must not: judge permissions; what a command needs is the workflow's knowledge.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, TypeVar
+
+import msgspec
 
 from patchmode.arm.channel import Channel
 from patchmode.arm.governor import Spend
 from patchmode.arm.roster import Roster
-from patchmode.arm.wire import lock_from_document, subscription_from_document
 from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Subscription
 
@@ -19,6 +20,69 @@ LOCKS_API = "2020-05-01"
 PERMISSIONS_API = "2022-04-01"
 PROVIDERS_API = "2021-04-01"
 ROLE_ASSIGNMENTS_API = "2022-04-01"
+
+
+T = TypeVar("T")
+
+
+class SubscriptionEntry(msgspec.Struct, rename="camel"):
+    """One entry of `GET /subscriptions`; `tenantId` is absent for some logins.
+
+    Source: azure-mgmt-resource `Subscription`; recorded lists.
+    """
+
+    id: str | None = None
+    subscription_id: str | None = None
+    display_name: str | None = None
+    tenant_id: str | None = None
+    state: str | None = None
+
+
+class TenantEntry(msgspec.Struct, rename="camel"):
+    """One entry of `GET /tenants`. Source: azure-mgmt-resource `TenantIdDescription`."""
+
+    tenant_id: str | None = None
+
+
+class LockProperties(msgspec.Struct):
+    """What a lock forbids."""
+
+    level: str | None = None
+
+
+class LockEntry(msgspec.Struct):
+    """A management lock. Source: azure-mgmt-resource `ManagementLockObject`."""
+
+    id: str
+    name: str | None = None
+    properties: LockProperties | None = None
+
+
+class Permission(TypedDict, total=False):
+    """What one role assignment allows at a scope. Source: azure-mgmt-authorization `Permission`."""
+
+    actions: list[str] | None
+    notActions: list[str] | None
+    dataActions: list[str] | None
+    notDataActions: list[str] | None
+
+
+class RoleAssignmentProperties(msgspec.Struct):
+    """Where a role is assigned."""
+
+    scope: str | None = None
+
+
+class RoleAssignment(msgspec.Struct):
+    """One role assignment. Source: azure-mgmt-authorization `RoleAssignment`."""
+
+    properties: RoleAssignmentProperties | None = None
+
+
+class Registration(msgspec.Struct, rename="camel"):
+    """A resource provider in a subscription."""
+
+    registration_state: str | None = None
 
 
 class Directory:
@@ -49,20 +113,21 @@ class Directory:
 
     async def _seen_by(self, identity: int) -> Sequence[Subscription]:
         url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
-        return [subscription_from_document(document) for document in await self._all(url, Spend(identity=identity))]
+        found = await self._all(url, Spend(identity=identity), SubscriptionEntry)
+        return list(map(subscription_of, found))
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
         """Every lock at or below the subscription. See `ports.Authorization.locks`."""
         path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/locks"
         url = self._channel.url(path, LOCKS_API)
-        return [lock_from_document(document) for document in await self._all(url, Spend(subscription_id))]
+        return list(map(lock_of, await self._all(url, Spend(subscription_id), LockEntry)))
 
     async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Actions and notActions at a scope, for each identity. See `ports.Authorization.permissions`."""
         path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/permissions"
         url, subscription_id = self._channel.url(path, PERMISSIONS_API), _subscription_of(scope)
         return {
-            self._roster.names[identity]: await self._all(url, Spend(subscription_id, identity=identity))
+            self._roster.names[identity]: await self._all(url, Spend(subscription_id, identity=identity), Permission)
             for identity in self._roster.serving(subscription_id or "")
         }
 
@@ -82,29 +147,49 @@ class Directory:
                 return None
             path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
             url = self._channel.url(path, ROLE_ASSIGNMENTS_API, _filter=f"assignedTo('{object_id}')")
-            assigned = [_assigned_scope(one) for one in await self._all(url, Spend(subscription_id, identity=identity))]
+            spend = Spend(subscription_id, identity=identity)
+            assigned = map(_assigned_scope, await self._all(url, spend, RoleAssignment))
             found.update(one for one in assigned if one.startswith(below))
         return found
 
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         """The registration state, as Azure words it. See `ports.Authorization.provider_registration`."""
         url = self._channel.url(f"/subscriptions/{subscription_id}/providers/{namespace}", PROVIDERS_API)
-        document = (await self._channel.get(url, Spend(subscription_id))).document
-        state = document.get("registrationState") if isinstance(document, Mapping) else None
-        return str(state or "Unknown")
+        found = (await self._channel.get(url, Spend(subscription_id), shape=Registration)).document
+        return found.registration_state or "Unknown"
 
     async def principals(self) -> Principals:
         """The tokens' claims on who is signed in; empty where a token is opaque."""
         return self._principals()
 
-    async def _all(self, url: str, spend: Spend) -> list[Mapping[str, Any]]:
-        return [document async for page in self._channel.pages(url, spend) for document in page]
+    async def _all(self, url: str, spend: Spend, entry: type[T]) -> list[T]:
+        return [one async for page in self._channel.pages(url, spend, entry) for one in page]
 
 
-def _assigned_scope(assignment: Mapping[str, Any]) -> str:
-    properties = assignment.get("properties")
-    scope = properties.get("scope") if isinstance(properties, Mapping) else None
-    return scope.rstrip("/").lower() if isinstance(scope, str) else ""
+def subscription_of(entry: SubscriptionEntry) -> Subscription:
+    """A subscription; what the service does not say of it is empty."""
+    subscription_id = entry.subscription_id or (entry.id or "").rsplit("/", 1)[-1]
+    return Subscription(
+        id=subscription_id.lower(),
+        name=entry.display_name or "",
+        tenant_id=entry.tenant_id or "",
+        state=entry.state or "Enabled",
+    )
+
+
+def lock_of(entry: LockEntry) -> Lock:
+    """A lock; its scope is the id up to the lock itself."""
+    at = entry.id.lower().rfind("/providers/microsoft.authorization/locks/")
+    return Lock(
+        scope=entry.id[:at] if at >= 0 else entry.id,
+        name=entry.name or entry.id.rsplit("/", 1)[-1],
+        level=(entry.properties and entry.properties.level) or "",
+    )
+
+
+def _assigned_scope(assignment: RoleAssignment) -> str:
+    scope = assignment.properties and assignment.properties.scope
+    return (scope or "").rstrip("/").lower()
 
 
 def _subscription_of(scope: str) -> str | None:

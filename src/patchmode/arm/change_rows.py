@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from patchmode.arm.run_rows import moment_of
+from patchmode.arm.wire import text_of
 from patchmode.model.drift import ResourceChange
 
 _CHANGES = """\
@@ -32,19 +34,19 @@ def changes_query(since: datetime) -> str:
 def change_of(row: Mapping[str, Any]) -> ResourceChange | None:
     """The change in a row of the query; None: the row does not say which resource was changed."""
     properties = _object(row.get("properties"))
-    target = _text(properties.get("targetResourceId")) or _target_in(_text(row.get("id")) or "")
+    target = text_of(properties.get("targetResourceId")) or _target_in(text_of(row.get("id")) or "")
     if target is None:
         return None
     attributes = _object(properties.get("changeAttributes"))
     return ResourceChange(
         resource_id=target,
-        at=_moment(attributes.get("timestamp")),
-        change_type=_text(properties.get("changeType")),
-        changed_by=_text(attributes.get("changedBy")),
-        changed_by_type=_text(attributes.get("changedByType")),
-        client_type=_text(attributes.get("clientType")),
-        operation=_text(attributes.get("operation")),
-        correlation_id=_text(attributes.get("correlationId")),
+        at=moment_of(attributes.get("timestamp")),
+        change_type=text_of(properties.get("changeType")),
+        changed_by=text_of(attributes.get("changedBy")),
+        changed_by_type=text_of(attributes.get("changedByType")),
+        client_type=text_of(attributes.get("clientType")),
+        operation=text_of(attributes.get("operation")),
+        correlation_id=text_of(attributes.get("correlationId")),
         paths=tuple(_object(properties.get("changes"))),
     )
 
@@ -57,15 +59,3 @@ def _target_in(identifier: str) -> str | None:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

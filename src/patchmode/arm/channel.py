@@ -5,29 +5,87 @@ Must not: know what a machine is. Documents leave here decoded and otherwise as 
 This module loads azure-core when it is imported, so only `session` imports it, and inside a function.
 """
 
+import logging
 import os
 import platform
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from patchmode.arm.failures import Attempt, read_fault, rejection
+from patchmode.arm.addresses import host_of, is_below, path_of
+from patchmode.arm.failures import Attempt, lost_advice, read_fault, rejection
 from patchmode.arm.governor import GovernedTurn, Governor, Spend
 from patchmode.arm.pipeline import Order, held_error
 from patchmode.arm.retry_after import said_wait_s
 from patchmode.arm.throttle import HeldTooLongError
-from patchmode.arm.wire import decode
+from patchmode.arm.wire import ShapeError, decode
 from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
 from patchmode.version import __version__
 from patchmode.workflow.ports import Turn
 
+_LOG = logging.getLogger(__name__)
 _PATH_SAFE = "/-._~!$&'()*+,;=:@"
 _PAGES_AT_MOST = 100_000
+_EMPTY_AT_MOST = 1_000
+"""Pages without an entry in a row, each of which promises another. Azure's filters leave some empty."""
+Document = dict[str, Any]
+"""A JSON object as it came."""
+_MAYBE = Document | None
+"""The answer to a write, which may have none."""
+T = TypeVar("T")
+
+
+class ListPage(msgspec.Struct, Generic[T], rename="camel"):
+    """A page of a list, as every provider of Resource Manager answers it."""
+
+    value: list[T]
+    next_link: str | None = None
+
+
+class Trail:
+    """Where the pages of one list have led so far: a service that never ends is not followed for ever.
+
+    Args:
+        asked: the request, as messages name it.
+    """
+
+    def __init__(self, asked: str) -> None:
+        self._asked = asked
+        self._seen: set[str] = set()
+        self._empty = 0
+
+    def follow(self, mark: str | None, *, is_empty: bool) -> None:
+        """Note what leads to the next page.
+
+        Args:
+            mark: its link or token; None or empty: there is none.
+            is_empty: whether the page that names it has no entry.
+
+        Raises:
+            RejectedError: it was named before, or pages come without end.
+        """
+        if not mark:
+            return
+        self._empty = self._empty + 1 if is_empty else 0
+        if mark in self._seen or len(self._seen) >= _PAGES_AT_MOST:
+            self.break_off("what leads to its next page leads back to a page already read")
+        if self._empty >= _EMPTY_AT_MOST:
+            self.break_off(f"{self._empty:,} pages in a row are empty, and each names a next one")
+        self._seen.add(mark)
+
+    def break_off(self, why: str) -> NoReturn:
+        """Give the list up.
+
+        Raises:
+            RejectedError: always.
+        """
+        advice = "Nothing was changed. A proxy may have changed the answer; try again later."
+        raise RejectedError(f"{self._asked}: {why}", code="UnusableAnswer", status=200, advice=advice)
 
 
 class Answer(NamedTuple):
@@ -37,7 +95,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
     """Names in any case; a repeated one joined by commas."""
     document: Any
-    """The decoded body; None where there was none."""
+    """The body, decoded into the shape that was asked for; None where a write was answered without one."""
     was_lost: bool = False
     """An earlier try of the same request got no usable answer, so it may have been what changed the resource."""
     identity: int = 0
@@ -85,6 +143,13 @@ class Channel:
         further = "".join(f"&{name.replace('_', '$')}={quote(value, safe='')}" for name, value in query.items())
         return f"{self._endpoint}{quote(path, safe=_PATH_SAFE)}?api-version={api_version}{further}"
 
+    def own(self, url: str | None) -> str | None:
+        """An address that the service named, where it may be asked on this connection; None: it may not, or is none."""
+        if url is not None and not is_below(url, self._endpoint):
+            _LOG.warning("an address outside %s is not followed: %.80r", self._endpoint, url)
+            return None
+        return url
+
     async def turn(self, method: str, url: str, spend: Spend) -> Turn:
         """Wait for the buckets of a request that is still to be made, and take its tokens.
 
@@ -96,15 +161,22 @@ class Channel:
         except HeldTooLongError as held:
             raise held_error(_attempt(method, url), held.wait_s, self._governor.patience_s) from held
 
-    async def get(self, url: str, spend: Spend) -> Answer:
+    async def get(self, url: str, spend: Spend, *, shape: Any = Document, may_be_empty: bool = False) -> Answer:
         """GET a URL, verbatim.
 
-        Raises:
-            RequestError: no success.
-        """
-        return await self._send(Order(_attempt("GET", url, is_read=True), spend), url)
+        Args:
+            url: of this connection's endpoint.
+            spend: its buckets.
+            shape: the msgspec type that `Answer.document` shall be of.
+            may_be_empty: whether an answer without a body is one too; its document is None.
 
-    async def query(self, url: str, body: Mapping[str, Any], spend: Spend, *, shape: Any = Any) -> Answer:
+        Raises:
+            RejectedError: the answer is none of the shape. RequestError: no success.
+        """
+        order = Order(_attempt("GET", url, is_read=True), spend)
+        return await self._send(order, url, shape=shape, may_be_empty=may_be_empty)
+
+    async def query(self, url: str, body: Mapping[str, Any], spend: Spend, *, shape: Any = Document) -> Answer:
         """POST a query that changes nothing.
 
         Args:
@@ -114,9 +186,10 @@ class Channel:
             shape: the msgspec type that `Answer.document` shall be of.
 
         Raises:
-            RequestError: no success.
+            RejectedError: the answer is none of the shape. RequestError: no success.
         """
-        return await self._send(Order(_attempt("POST", url, is_read=True), spend), url, body=body, shape=shape)
+        order = Order(_attempt("POST", url, is_read=True), spend)
+        return await self._send(order, url, body=body, shape=shape, may_be_empty=False)
 
     async def patch(
         self,
@@ -165,20 +238,27 @@ class Channel:
         """
         return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend), url)
 
-    async def pages(self, url: str, spend: Spend) -> AsyncIterator[list[Mapping[str, Any]]]:
+    async def pages(self, url: str, spend: Spend, entry: type[T]) -> AsyncIterator[list[T]]:
         """The `value` of every page of a list, next links followed verbatim.
 
+        Args:
+            url: of the first page.
+            spend: the buckets of each.
+            entry: the msgspec type of each entry; `Any`: whoever reads the entries judges them one by one.
+
         Raises:
-            RequestError: a page could not be read, is no page, or the links lead in a circle.
+            RejectedError: an answer is no page of such entries, or a next link leads in a circle, or out of this cloud.
+            RequestError: a page could not be read.
         """
-        seen: set[str] = set()
+        trail = Trail(f"GET {path_of(url)}")
+        trail.follow(url, is_empty=False)
         next_url: str | None = url
         while next_url:
-            if next_url in seen or len(seen) > _PAGES_AT_MOST:
-                raise _unusable("GET", url, "its next link leads back to a page already read")
-            seen.add(next_url)
-            answer = await self.get(next_url, spend)
-            values, next_url = _page_in(answer, url)
+            answer = await self.get(next_url, spend, shape=ListPage[entry])  # type: ignore[valid-type]
+            values, next_url = answer.document.value, answer.document.next_link
+            trail.follow(next_url, is_empty=not values)
+            if next_url and not is_below(next_url, self._endpoint):
+                trail.break_off(f"its next link leads to {host_of(next_url)!r}, out of {self._endpoint}")
             spend = spend._replace(identity=answer.identity)
             del answer
             yield values
@@ -191,7 +271,8 @@ class Channel:
         *,
         body: Mapping[str, Any] | None = None,
         etag: str | None = None,
-        shape: Any = Any,
+        shape: Any = _MAYBE,
+        may_be_empty: bool = True,
     ) -> Answer:
         attempt = order.attempt
         request = HttpRequest(attempt.method, url, headers=self._headers_for(body, etag), content=_encoded(body))
@@ -202,7 +283,7 @@ class Channel:
             fault = read_fault(answer.content)
             held = ran.context.get("held", "")
             raise rejection(attempt, answer.status_code, fault, answer.headers, lost_before=was_lost, held=held)
-        document = _document(attempt, answer, shape)
+        document = _document(attempt, answer, shape, may_be_empty=may_be_empty)
         wait_s = said_wait_s(answer.headers, self._governor.clock.now())
         return Answer(answer.status_code, answer.headers, document, was_lost, ran.context["identity"], wait_s)
 
@@ -215,41 +296,43 @@ class Channel:
         return headers
 
 
-def _page_in(answer: Answer, url: str) -> tuple[list[Mapping[str, Any]], str | None]:
-    """A page's values, and where the next one is.
-
-    Raises:
-        RejectedError: the answer is no page.
-    """
-    page = answer.document
-    values = page.get("value") if isinstance(page, Mapping) else None
-    if not isinstance(values, list):
-        raise _unusable("GET", url, "the answer is not a page of a list: it has no `value`")
-    return values, page.get("nextLink") or None
-
-
 def _attempt(method: str, url: str, *, is_read: bool = False, is_repeatable: bool = False) -> Attempt:
-    return Attempt(method, urlsplit(url).path, is_read, is_repeatable)
+    return Attempt(method, path_of(url), is_read, is_repeatable)
 
 
 def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
     return None if body is None else msgspec.json.encode(body)
 
 
-def _document(attempt: Attempt, answer: AsyncHttpResponse, shape: Any) -> Any:
-    """The decoded body of a success. A write whose answer cannot be read was applied all the same, or may have been."""
+def _document(attempt: Attempt, answer: AsyncHttpResponse, shape: Any, *, may_be_empty: bool) -> Any:
+    """The decoded body of a success. A write whose answer cannot be read was applied all the same, or may have been.
+
+    Raises:
+        RejectedError, MaybeAppliedError: it is not what was asked for.
+    """
+    body = answer.content
     try:
-        return decode(answer.content, shape)
+        document = decode(body, shape)
+        if document is None and not may_be_empty:
+            raise ShapeError("it has no body")
     except ValueError as error:
         kind: type[RequestError] = RejectedError if attempt.is_read else MaybeAppliedError
         raise kind(
-            f"{attempt} was answered {answer.status_code}, but {error}",
-            code="UnreadableBody",
+            f"{attempt} was answered {answer.status_code} with {_told(answer)}, but {error}",
+            code="UnusableAnswer" if isinstance(error, ShapeError) else "UnreadableBody",
             status=answer.status_code,
-            advice="A proxy may have answered instead of the service; try again.",
+            request_id=answer.headers.get("x-ms-request-id"),
+            correlation_id=answer.headers.get("x-ms-correlation-request-id"),
+            advice=_PROXY if attempt.is_read else lost_advice(attempt),
         ) from error
+    return document
 
 
-def _unusable(method: str, url: str, why: str) -> RequestError:
-    attempt = _attempt(method, url, is_read=True)
-    return RejectedError(f"{attempt}: {why}", code="UnusableAnswer", status=200, advice="Try again later.")
+_PROXY = "Nothing was changed. A proxy may have answered instead of the service; try again."
+
+
+def _told(answer: AsyncHttpResponse) -> str:
+    """What came, by its type and size: `text/html (192 kB)`."""
+    kind = (answer.headers.get("content-type") or "").partition(";")[0].strip()[:60] or "a body of no stated type"
+    size = len(answer.content)
+    return f"{kind} ({size} bytes)" if size < 10_000 else f"{kind} ({size // 1000} kB)"

@@ -41,8 +41,7 @@ class MachineReader:
         """Power, agent and patch status of a virtual machine. See `ports.Provider.get_instance_view`."""
         url = self._channel.url(f"{machine_id}/instanceView", COMPUTE_API)
         spend = _spend(machine_id.subscription_id, MachineKind.VM, Policy.LOW_COST_GET)
-        view = (await self._channel.get(url, spend)).document
-        return view if isinstance(view, Mapping) else {}
+        return (await self._channel.get(url, spend)).document  # type: ignore[no-any-return]  # `Document`
 
     def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
         """Every machine of a subscription. See `ports.Provider.list_subscription`."""
@@ -57,7 +56,7 @@ class MachineReader:
     async def _list(self, subscription_id: str, scope: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
         listed = _HYBRID_TYPE if kind is MachineKind.ARC else _COMPUTE_TYPE
         url = self._channel.url(f"{scope}/{listed}", _api(kind))
-        async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET)):
+        async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET), Any):
             yield [_machine(f"GET {scope}/{listed}", document, kind) for document in page]
             del page  # as in `Channel.pages`
 
@@ -105,7 +104,9 @@ class MachineWriter:
             ) from error
         return PatchAnswer(
             machine=machine,
-            operation_url=answer.headers.get("azure-asyncoperation") or _location(answer.status, answer.headers),
+            operation_url=self._channel.own(
+                answer.headers.get("azure-asyncoperation") or _location(answer.status, answer.headers)
+            ),
             request_id=answer.request_id,
             correlation_id=answer.correlation_id,
         )

@@ -62,6 +62,29 @@ def proxy_for(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
+def check_proxies() -> None:
+    """See that what the environment names as proxies are ones: signing in goes to several hosts, by either of them.
+
+    Raises:
+        CloudError: one is none, or not of a kind that can be used; its text is not told, since it may hold a password.
+    """
+    for kind, text in getproxies().items():
+        if kind not in ("http", "https", "all") or not text:
+            continue
+        try:
+            parts = urlsplit(text)
+            is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+            URL(text)
+        except ValueError:
+            is_good = False
+        if not is_good or not text.isprintable() or " " in text:
+            name = f"{kind.upper()}_PROXY"
+            raise CloudError(
+                f"{name} does not name a proxy that can be used.",
+                advice=f"Set {name} (or {name.lower()}) to a URL such as http://proxy.example:8080, or unset it.",
+            )
+
+
 def room_for(wanted: int) -> int:
     """How many sockets this process may have open, up to so many; the system is asked for more files where it has them.
 

@@ -9,8 +9,11 @@ azure-identity is imported inside functions only: it costs a third of a second.
 import asyncio
 import base64
 import logging
+import math
 import os
+import re
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.pipeline.transport import AioHttpTransport
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What may stand after `Bearer`. Source: RFC 6750; a line end would begin a header of its own."""
+_ODD_ANSWER = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error)
+"""What azure-identity raises over an answer of another form than it expects, besides its own exceptions."""
 _TAIL = "To mitigate this issue"
 _CLAIMS = ("oid", "appid", "azp", "tid", "upn", "preferred_username", "unique_name", "name", "idtyp", "sub")
 
@@ -161,7 +168,8 @@ class SignIn:
             wanted["tenant_id"] = self._tenant_id
         try:
             token = await self._inner.get_token_info(*scopes, options=wanted)
-        except (AzureError, ValueError) as error:
+            check_token(token)
+        except (AzureError, OSError, *_ODD_ANSWER) as error:
             raise sign_in_failure(error, self._cloud, self.name) from error
         self._kept, self._claims = token, claims_of(token.token)
         return token
@@ -205,6 +213,21 @@ class SignIn:
         return str(self._claims.get("tid") or self._tenant_id or os.environ.get("AZURE_TENANT_ID") or "") or None
 
 
+def check_token(token: "AccessTokenInfo") -> None:
+    """See that a token can be sent, and that its end can be told.
+
+    Raises:
+        ValueError: it cannot; what came is not told, since most of it may be a secret.
+    """
+    if not isinstance(token.token, str) or _TOKEN.fullmatch(token.token) is None:
+        msg = "the sign-in answered with a token that cannot be sent: it has a line end or a space in it"
+        raise ValueError(msg)
+    times = (token.expires_on, 0 if token.refresh_on is None else token.refresh_on)
+    if not all(isinstance(time_s, int | float) and math.isfinite(time_s) for time_s in times):
+        msg = "the sign-in answered with a token that does not say when it ends"
+        raise ValueError(msg)
+
+
 def _lasts(token: "AccessTokenInfo") -> bool:
     """Whether azure-core would go on using it: five minutes are left, and the time to renew it has not come."""
     now = time.time()
@@ -222,7 +245,7 @@ def claims_of(token: str) -> Mapping[str, Any]:
         return {}
     try:
         payload = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
 

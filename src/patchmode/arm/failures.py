@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from patchmode.arm.wire import decode
+from patchmode.arm.wire import ShapeError, decode
 from patchmode.errors import (
     OUR_CODES,
     ForbiddenError,
@@ -26,9 +26,14 @@ from patchmode.errors import (
 _EXCERPT = 200
 _POLICIES = 4
 """So many policies are named at most."""
-_TAG = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]+>", re.IGNORECASE | re.DOTALL)
-_XML = re.compile(r"<Code>(?P<code>[^<]+)</Code>\s*(?:<Message>(?P<message>[^<]*)</Message>)?", re.IGNORECASE)
-_SECONDS = re.compile(r"(?:try again (?:after|in)|retry after)\s*'?(\d+(?:\.\d+)?)'?\s*seconds?", re.IGNORECASE)
+_LOOKED_AT = 64 * 1024
+"""Characters of an error answer that are looked at. Recorded ones have 40 kB at most."""
+_PAGE = 4 * 1024
+"""Characters of a page's text of which words are looked for."""
+_MESSAGE = re.compile(r"\s{0,80}<Message>([^<]{0,4000})</Message>", re.IGNORECASE)
+_SECONDS = re.compile(
+    r"(?:try again (?:after|in)|retry after)\s{0,4}'?([0-9]{1,12}(?:\.[0-9]{1,9})?)'?\s{0,4}seconds?", re.IGNORECASE
+)
 _CONCURRENT_CODES = frozenset({"conflictingconcurrentwritenotallowed", "retryableerror", "anotheroperationinprogress"})
 _CONCURRENT_TEXTS = ("concurrent request", "conflicting concurrent write")
 
@@ -83,23 +88,62 @@ def read_fault(body: bytes) -> Fault:
     Returns:
         Always a fault; the message is never empty.
     """
-    text = body.decode("utf-8-sig", "replace").strip()
+    text = body[:_LOOKED_AT].decode("utf-8-sig", "replace").strip()
     if not text:
         return Fault("NoErrorBody", "the answer had no body")
     if text.startswith("<"):
         return _from_markup(text)
     try:
         document = decode(body)
+    except ShapeError as error:
+        return Fault("UnreadableBody", f"the answer was no error that can be read: {error}")
     except ValueError:
         return Fault("UnreadableBody", f"the answer was not JSON: {_excerpt(text)}", retry_in_s=_seconds_in(text))
     return _from_json(document, text)
 
 
 def _from_markup(text: str) -> Fault:
-    if found := _XML.search(text):
-        return Fault(found["code"], (found["message"] or found["code"]).strip(), codes=(found["code"],))
-    words = " ".join(_TAG.sub(" ", text).split())
-    return Fault("GatewayPage", f"a gateway answered with a page instead of JSON: {_excerpt(words)}")
+    if found := _xml_error(text):
+        code, message = found
+        return Fault(code, message or code, codes=(code,))
+    words = " ".join(_words_of(text))
+    return Fault(
+        "GatewayPage",
+        f"a gateway answered with a page instead of JSON: {_excerpt(words)}",
+        retry_in_s=_seconds_in(words),
+    )
+
+
+def _xml_error(text: str) -> tuple[str, str] | None:
+    """`<Code>` and `<Message>` of an error in XML; None: it is none."""
+    lowered = text.lower()
+    begins = lowered.find("<code>") + len("<code>")
+    ends = lowered.find("</code>", begins)
+    code = text[begins:ends]
+    if begins < len("<code>") or ends <= begins or "<" in code:
+        return None
+    message = _MESSAGE.match(text, ends + len("</code>"))
+    return code, message[1].strip() if message else ""
+
+
+def _words_of(page: str) -> Iterator[str]:
+    """The text of a page, without tags, scripts and styles; as much of it as is worth reading.
+
+    By hand and not by an expression: one for whole scripts tries each place where one begins up to the page's end, so
+    that a page of 192 kB kept the program busy for 41 s.
+    """
+    lowered, at, told = page.lower(), 0, 0
+    while at >= 0 and told < _PAGE:
+        begins = page.find("<", at)
+        words = page[at : begins if begins >= 0 else len(page)].split()
+        yield from words
+        told += sum(map(len, words))
+        if begins < 0:
+            return
+        hidden = next((name for name in ("script", "style") if lowered.startswith(name, begins + 1)), None)
+        closes = lowered.find(f"</{hidden}", begins) if hidden else begins
+        ends = page.find(">", closes) if closes >= 0 else -1
+        at = ends + 1 if ends >= 0 else -1
 
 
 def _from_json(document: Any, text: str) -> Fault:
@@ -195,12 +239,12 @@ def _policies(entries: Any) -> Iterator[tuple[str, ...]]:
 
 
 def _seconds_in(text: str) -> float | None:
-    found = _SECONDS.search(text)
+    found = _SECONDS.search(text[:_LOOKED_AT])
     return float(found[1]) if found else None
 
 
 def _excerpt(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(text[: 8 * _EXCERPT].split())
     return flat if len(flat) <= _EXCERPT else flat[:_EXCERPT] + "…"
 
 

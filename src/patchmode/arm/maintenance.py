@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from patchmode.arm.channel import Answer, Channel
+from patchmode.arm.channel import Answer, Channel, Document
 from patchmode.arm.failures import RUN_AGAIN
 from patchmode.arm.governor import Spend, Verb
 from patchmode.arm.schedule_rows import (
@@ -50,7 +50,7 @@ class MaintenanceReader:
     async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
         """Every static assignment on one machine. See `ports.Maintenance.assignments_on`."""
         path = f"{machine_id}/{_CHILDREN}"
-        pages = self._channel.pages(self._channel.url(path, API), Spend(machine_id.subscription_id))
+        pages = self._channel.pages(self._channel.url(path, API), Spend(machine_id.subscription_id), Document)
         found = [_read(f"GET {path}", _assignment, document) async for page in pages for document in page]
         return [one for one in found if isinstance(one, ConfigurationAssignment)]
 

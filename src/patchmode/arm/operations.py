@@ -5,17 +5,28 @@ Must not: wait or loop. When to ask again is the run's decision; a killed run ta
 
 import re
 from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from patchmode.arm.channel import Channel
 from patchmode.arm.compute import MachineWriter
 from patchmode.arm.governor import Policy, Spend
-from patchmode.arm.wire import operation_from_document
+from patchmode.arm.wire import text_of
 from patchmode.workflow.ports import OperationState, OperationStatus
 
 _PLACE = re.compile(
     r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/providers/(?P<namespace>[^/]+)(?:/locations/(?P<region>[^/?]+))?",
     re.IGNORECASE,
 )
+
+
+class Operation(msgspec.Struct):
+    """`{"startTime", "status", "name"[, "endTime"][, "error"]}`; a `Location` URL may answer the resource itself."""
+
+    status: str | None = None
+    error: Any = None
+    """What it holds is read leniently: it describes a failure, whatever it looks like."""
 
 
 class Writer(MachineWriter):
@@ -31,13 +42,37 @@ class Writer(MachineWriter):
         A `Location` URL answers 202 while the work goes on and 200 without a status when it is done; an
         `Azure-AsyncOperation` URL always answers 200 with one (recorded polls).
         """
-        answer = await self._operations.get(url, spend_of(url))
+        answer = await self._operations.get(url, spend_of(url), shape=Operation | None, may_be_empty=True)
         if answer.status == 202:
             return OperationStatus(OperationState.IN_PROGRESS, retry_after_s=answer.retry_after_s)
-        document = answer.document
-        if not isinstance(document, Mapping) or not document.get("status"):
+        found: Operation | None = answer.document
+        if found is None or not found.status:
             return OperationStatus(OperationState.SUCCEEDED)
-        return operation_from_document(document, answer.retry_after_s)
+        return status_of(found, answer.retry_after_s)
+
+
+def status_of(operation: Operation, retry_after_s: float | None) -> OperationStatus:
+    """One answer of an operation's URL.
+
+    Args:
+        operation: as answered; HTTP 200 also where the operation failed.
+        retry_after_s: what the answer's headers asked for; None: nothing.
+
+    Returns:
+        Any status but the three ends counts as in progress, because services invent names for what still runs.
+
+    Source: recorded operation polls; the ends are Resource Manager's, for all providers.
+    """
+    word = (operation.status or "").casefold()
+    ends = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED)
+    state = next((end for end in ends if end.value.casefold() == word), OperationState.IN_PROGRESS)
+    error = operation.error if isinstance(operation.error, Mapping) else {}
+    return OperationStatus(
+        state=OperationState.CANCELED if word == "cancelled" else state,
+        error_code=text_of(error.get("code")),
+        error_message=text_of(error.get("message")),
+        retry_after_s=retry_after_s,
+    )
 
 
 def spend_of(url: str) -> Spend:

@@ -12,12 +12,12 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 
 import logging
 import random
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, ServiceRequestError
 from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
@@ -27,6 +27,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.settings import settings
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
+from patchmode.arm.addresses import host_of, is_below, path_of
 from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
@@ -103,7 +104,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         while True:
             try:
                 response = await self.next.send(request)
-            except AzureError as error:
+            except _UNANSWERED as error:
                 failure = _no_answer(order.attempt, error)
                 if tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
                     raise failure from error
@@ -175,9 +176,18 @@ def _remark_on(order: Order, status: int, pause: float, left: float, clock: Cloc
     return f"{text}, at {until:%H:%M:%S} UTC (throttle patience left: {span_text(left)})"
 
 
-def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
+_UNANSWERED = (AzureError, OSError, zlib.error)
+"""What ends a request without a usable answer: azure-core's own exceptions; those of a socket that pass it by; and an
+answer whose Content-Encoding cannot be undone, which azure-core undoes while it reads."""
+
+
+def _no_answer(attempt: Attempt, error: AzureError | OSError | zlib.error) -> RequestError:
     """Whether the service can have received it is told by the exception beneath azure-core's own."""
-    cause = error.inner_exception
+    advice = "Nothing was changed; run it again." if attempt.is_read else lost_advice(attempt)
+    if isinstance(error, zlib.error):
+        why = f"the answer's Content-Encoding cannot be undone ({error}); a proxy may have changed it"
+        return MaybeAppliedError(f"{attempt} got no usable answer: {why}", code="NoAnswer", advice=advice)
+    cause = error.inner_exception if isinstance(error, AzureError) else error
     if cause is None and isinstance(error, ServiceRequestError):
         # azure-core itself refused to send: the address is not https.
         return NotSentError(f"{attempt} was not sent: {error.message}", code="NotSecure")
@@ -185,7 +195,6 @@ def _no_answer(attempt: Attempt, error: AzureError) -> RequestError:
     if was_not_sent(cause):
         code = "NotTrusted" if is_distrust(cause) else "NotSent"
         return NotSentError(f"{attempt} was not sent: {describe(cause)}", code=code, advice=advice_on(cause))
-    advice = "Nothing was changed; run it again." if attempt.is_read else lost_advice(attempt)
     return MaybeAppliedError(f"{attempt} got no answer: {describe(cause)}", code="NoAnswer", advice=advice)
 
 
@@ -293,8 +302,7 @@ class Guard(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
     def __init__(self, endpoint: str, *, read_only: bool) -> None:
         super().__init__()
-        self._origin = origin(endpoint)
-        self._prefix = endpoint + "/"
+        self._endpoint = endpoint
         self._graph = f"{endpoint}{GRAPH_PATH}?"
         self._read_only = read_only
 
@@ -306,29 +314,19 @@ class Guard(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             UnsafeError: it is neither GET nor HEAD nor the one query POST, on a connection for reading.
         """
         method, url = request.http_request.method, request.http_request.url
-        if not url.startswith(self._prefix) and origin(url) != self._origin:
+        if not is_below(url, self._endpoint):
             raise NotSentError(
-                f"{method} to {urlsplit(url).netloc!r} was refused: this connection's tokens are for {self._prefix}",
+                f"{method} to {host_of(url)!r} was refused: this connection's tokens are for {self._endpoint}/",
                 code="ForeignHost",
                 advice="The service, or a file of an earlier run, named an address outside its own cloud.",
             )
         if self._read_only and method not in ("GET", "HEAD") and not self._is_query(method, url):
-            msg = f"{method} {urlsplit(url).path} was refused: this connection is for reading only"
+            msg = f"{method} {path_of(url)} was refused: this connection is for reading only"
             raise UnsafeError(msg, advice="This is a defect of patchmode; nothing was sent.")
         return await self.next.send(request)
 
     def _is_query(self, method: str, url: str) -> bool:
         return method == "POST" and url.startswith(self._graph)
-
-
-def origin(url: str) -> tuple[str, str | None, int]:
-    """Scheme, host and port of a URL, the default port filled in. A port that is none counts as 0, which no URL has."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port or 443
-    except ValueError:
-        port = 0
-    return parts.scheme, parts.hostname, port
 
 
 class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
@@ -349,7 +347,7 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         self._sent[method] += 1
         if not _LOG.isEnabledFor(logging.DEBUG):
             return await self.next.send(request)
-        path = urlsplit(request.http_request.url).path
+        path = path_of(request.http_request.url)
         begun = self._clock.monotonic()
         response = await self.next.send(request)
         answer = response.http_response

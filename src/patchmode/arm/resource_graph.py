@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from patchmode.arm.change_rows import change_of, changes_query
-from patchmode.arm.channel import Channel
+from patchmode.arm.channel import Channel, Trail
 from patchmode.arm.governor import Spend
 from patchmode.arm.graph_rows import (
     MACHINES,
@@ -39,6 +39,7 @@ from patchmode.arm.schedule_rows import (
     configuration_of,
     readable,
 )
+from patchmode.arm.wire import text_of
 from patchmode.errors import RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Machine, ReadFrom
@@ -146,7 +147,7 @@ class ResourceGraph:
                 ResourceGroup(
                     subscription_id=str(row.get("subscriptionId") or "").lower(),
                     name=str(row.get("name") or ""),
-                    managed_by=row.get("managedBy") or None,
+                    managed_by=text_of(row.get("managedBy")),
                 )
                 for row in rows
             ]
@@ -223,6 +224,7 @@ class ResourceGraph:
     async def _read(self, query: str, scope: GraphScope, row: type[T], identity: int) -> AsyncIterator[list[T]]:
         spend = Spend(is_graph=True, identity=identity)
         for part in _parts(scope):
+            trail = Trail("a query of Resource Graph")
             token: str | None = None
             read = 0
             while True:
@@ -231,6 +233,7 @@ class ResourceGraph:
                 if page.data:
                     yield page.data
                 token = page.skip_token
+                trail.follow(token, is_empty=not page.data)
                 if not token:
                     break
             _check_total(page, read)

@@ -8,11 +8,11 @@ is no property), Microsoft's "Troubleshoot issues with Azure Update Manager", "T
 and "Manage pre and post maintenance events".
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from patchmode.arm.wire import decode
 from patchmode.model.schedule import FailureKind
 
 PHRASES: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
@@ -135,6 +135,6 @@ def _unwrapped(value: object) -> object:
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
-        return json.loads(value)
+        return decode(value.encode())
     except ValueError:
         return value

@@ -38,6 +38,8 @@ patchinstallationresources
 
 _RUN = "/providers/microsoft.maintenance/applyupdates/"
 _INSTALLATION = "/patchinstallationresults/"
+_DIGITS = 18
+"""Of a count at most; Python refuses to read numbers of some thousand."""
 _ENDED = frozenset({"succeeded", "completed", "completedwithwarnings", "failed", "cancelled", "canceled"})
 
 
@@ -192,4 +194,4 @@ def _string(bag: Mapping[str, Any], name: str) -> str:
 def _count(value: object) -> int:
     if isinstance(value, int | float):
         return int(value)
-    return int(value) if isinstance(value, str) and value.isdecimal() else 0
+    return int(value) if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal() else 0

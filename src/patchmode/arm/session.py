@@ -123,10 +123,10 @@ async def connect(
         remark: told, in one line each, of throttle pauses.
 
     Raises:
-        CloudError: the cloud is unknown, or its metadata cannot be read. SignInError: no credential gave a token, or
-            one of the identities cannot sign in, by name. UsageError: both `credential` and `identities` are given, or
-            the identities are of several tenants, or two of them the same. RequestError: what the identities see could
-            not be listed.
+        CloudError: the cloud is unknown, its metadata cannot be read, or the environment's proxy is none.
+        SignInError: no credential gave a token, or one of the identities cannot sign in, by name.
+        UsageError: both `credential` and `identities` are given, or the identities are of several tenants, or two of
+            them the same. RequestError: what the identities see could not be listed.
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
@@ -135,6 +135,7 @@ async def connect(
     check_names(identities, credential)
     async with AsyncExitStack() as stack:
         trust = sockets.trust()
+        sockets.check_proxies()
         sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
         offered = _sign_ins(found, sign_in_pool, credential, identities, tenant_id, interactive=interactive)
@@ -246,8 +247,10 @@ async def _only_tenant(channel: "Channel", identity: int) -> str:
     Raises:
         SignInError: there are several, or none.
     """
-    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend(identity=identity))
-    tenants = [str(entry.get("tenantId") or "") async for page in pages for entry in page]
+    from patchmode.arm.authorization import TenantEntry
+
+    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend(identity=identity), TenantEntry)
+    tenants = [entry.tenant_id or "" async for page in pages for entry in page]
     if len(tenants) != 1 or not tenants[0]:
         raise SignInError(
             f"signed in, but the token names no tenant and {len(tenants)} can be seen",

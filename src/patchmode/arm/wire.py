@@ -8,15 +8,22 @@ from typing import Any
 
 import msgspec
 
-from patchmode.model.machine import Lock, Subscription
 from patchmode.model.patch_settings import OperatingSystem
-from patchmode.workflow.ports import OperationState, OperationStatus
 
 _EMPTY: Mapping[str, Any] = {}
 
 
+_DEEPEST = 200
+"""Levels of a document at most. Recorded answers have up to 14; Python gives up on what is walked beyond about 900."""
+_NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+
+
+class ShapeError(ValueError):
+    """JSON that is not what was asked for; the message says where and how."""
+
+
 def decode(body: bytes, shape: Any = Any) -> Any:
-    """Decode a JSON answer.
+    """Decode a JSON answer. Every answer that is read passes through here.
 
     Args:
         body: UTF-8; a byte order mark and surrounding white space are allowed, as recorded answers carry both.
@@ -26,16 +33,66 @@ def decode(body: bytes, shape: Any = Any) -> Any:
         The value; None for an empty body.
 
     Raises:
-        ValueError: the body is not JSON (an HTML page of a gateway, or cut short), or not of the shape.
+        ShapeError: it is JSON of another shape, or nested without end.
+        ValueError: it is not JSON: an HTML page of a gateway, or cut short.
     """
     text = body.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         return None
     try:
-        return msgspec.json.decode(text, type=shape, strict=False)
-    except msgspec.DecodeError as error:
+        document = msgspec.json.decode(text, type=shape, strict=False)
+    except msgspec.ValidationError as error:
+        msg = f"it is not what was asked for: {error}"
+        raise ShapeError(msg) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         msg = f"the answer cannot be read: {error}"
         raise ValueError(msg) from error
+    except RecursionError as error:
+        raise ShapeError(_TOO_DEEP) from error
+    if not _is_shallow(text):
+        raise ShapeError(_TOO_DEEP)
+    return document
+
+
+_TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
+
+
+def _is_shallow(text: bytes) -> bool:
+    """Whether a JSON text has an ordinary number of levels.
+
+    Each pass takes the innermost level off, at the speed of bytes: a walk over the decoded document would cost more
+    than decoding it. Brackets within strings may be left over; then the levels are counted one by one.
+    """
+    brackets = text.translate(None, _NO_BRACKETS)
+    for _ in range(_DEEPEST):
+        fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if not fewer:
+            return True
+        if len(fewer) == len(brackets):
+            break
+        brackets = fewer
+    return _depth(text) <= _DEEPEST
+
+
+def _depth(text: bytes) -> int:
+    """Levels of a JSON text, whatever its strings hold."""
+    deepest = depth = 0
+    is_text = is_escaped = False
+    for byte in text:
+        if is_text:
+            is_text = is_escaped or byte != _QUOTE
+            is_escaped = byte == _ESCAPE and not is_escaped
+        elif byte == _QUOTE:
+            is_text = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+_QUOTE, _ESCAPE = b'"\\'
 
 
 def member(holder: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
@@ -60,53 +117,6 @@ def operating_system(value: object) -> OperatingSystem | None:
     return {"windows": OperatingSystem.WINDOWS, "linux": OperatingSystem.LINUX}.get(value.casefold())
 
 
-def subscription_from_document(document: Mapping[str, Any]) -> Subscription:
-    """One entry of `GET /subscriptions`; `tenantId` is absent for some logins and then empty here.
-
-    Source: azure-mgmt-resource `Subscription`.
-    """
-    subscription_id = document.get("subscriptionId") or str(document.get("id", "")).rsplit("/", 1)[-1]
-    return Subscription(
-        id=str(subscription_id).lower(),
-        name=document.get("displayName") or "",
-        tenant_id=document.get("tenantId") or "",
-        state=document.get("state") or "Enabled",
-    )
-
-
-def lock_from_document(document: Mapping[str, Any]) -> Lock:
-    """One management lock; its scope is the id up to the lock itself.
-
-    Source: azure-mgmt-resource `ManagementLockObject`.
-    """
-    text = str(document.get("id", ""))
-    at = text.lower().rfind("/providers/microsoft.authorization/locks/")
-    return Lock(
-        scope=text[:at] if at >= 0 else text,
-        name=document.get("name") or text.rsplit("/", 1)[-1],
-        level=member(document, "properties").get("level") or "",
-    )
-
-
-def operation_from_document(document: Mapping[str, Any], retry_after_s: float | None) -> OperationStatus:
-    """One answer of an operation's URL.
-
-    Args:
-        document: `{"startTime", "status", "name"[, "endTime"][, "error"]}`; HTTP 200 also where the operation failed.
-        retry_after_s: what the answer's headers asked for; None: nothing.
-
-    Returns:
-        Any status but the three ends counts as in progress, because services invent names for what still runs.
-
-    Source: recorded operation polls; the ends are Resource Manager's, for all providers.
-    """
-    status = str(document.get("status") or "").casefold()
-    ends = (OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED)
-    state = next((end for end in ends if end.value.casefold() == status), OperationState.IN_PROGRESS)
-    error = member(document, "error")
-    return OperationStatus(
-        state=OperationState.CANCELED if status == "cancelled" else state,
-        error_code=error.get("code"),
-        error_message=error.get("message"),
-        retry_after_s=retry_after_s,
-    )
+def text_of(value: object) -> str | None:
+    """A text that is not empty; None for anything else, where a description of the wrong type says nothing."""
+    return value if isinstance(value, str) and value else None

@@ -12,7 +12,8 @@ from patchmode.cli import composition
 from patchmode.cli.output import paint_for, say, say_lines
 from patchmode.cli.running import run_reading
 from patchmode.cli.settings import Settings
-from patchmode.errors import RefusedError, UsageError
+from patchmode.cli.streams import require_answers
+from patchmode.errors import RefusedError
 from patchmode.model.access import AccessCheck
 from patchmode.model.identity import Principals
 from patchmode.model.plan import Plan
@@ -121,11 +122,7 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     tell_access(plan, who, settings)
     if yes or not plan.has_work:
         return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "Standard input is not a terminal, so nobody can be asked whether to go on.",
-            advice="Review the plan and add --yes.",
-        )
+    require_answers("Review the plan and add --yes.")
     if not _agreed(plan, len(who.access.refused)):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
 

@@ -5,7 +5,6 @@ Must not: import anything heavy. Called by the `patchmode` console script.
 
 import errno
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from http import HTTPStatus
 
 import click
 
-from patchmode.cli import exits
+from patchmode.cli import exits, streams
 from patchmode.cli.group import Group
 from patchmode.errors import PatchmodeError, RequestError
 
@@ -55,10 +54,7 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and end the process."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A pipe gets UTF-8 whatever the system's habit, since JSON is; a terminal that lacks a letter shows `?`.
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+    streams.prepare()
     gc.set_threshold(_COLLECT_EVERY)
     code = run(sys.argv[1:])
     try:

@@ -394,7 +394,8 @@ class Follower:
         except RequestError as error:
             if is_signed_out(error):
                 raise signed_out(error) from error
-            if isinstance(error, RejectedError) and not isinstance(error, ThrottledError):
+            is_final = isinstance(error, RejectedError) and not isinstance(error, ThrottledError)
+            if is_final or error.code == "ForeignHost":
                 how, flight.operation_url = "cannot be asked", None
             else:
                 how, flight.ask_at = "did not answer", self._clock.monotonic() + POLL_S

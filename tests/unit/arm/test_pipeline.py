@@ -16,8 +16,8 @@ from azure.core.exceptions import (
 )
 from tests.unit.arm.scripted import ENDPOINT, Scripted, Wire, answer, wire
 
+from patchmode.arm.addresses import origin
 from patchmode.arm.governor import Policy, Spend, Verb
-from patchmode.arm.pipeline import origin
 from patchmode.errors import (
     ForbiddenError,
     MaybeAppliedError,
@@ -339,7 +339,7 @@ async def test_a_provider_is_never_registered() -> None:
 async def test_pages_follow_their_links_verbatim() -> None:
     link = f"{ENDPOINT}/subscriptions/s/x?api-version=1&%24skiptoken=DczN%2ft%2fnm"
     made = wire(answer(200, b'{"value":[{"a":1}],"nextLink":"' + link.encode() + b'"}'), answer(200, b'{"value":[]}'))
-    pages = [page async for page in made.channel.pages(URL, Spend())]
+    pages = [page async for page in made.channel.pages(URL, Spend(), Any)]
     assert pages == [[{"a": 1}], []]
     assert [url for _, url, _, _ in made.transport.asked] == [URL, link]
 
@@ -347,14 +347,14 @@ async def test_pages_follow_their_links_verbatim() -> None:
 async def test_pages_that_lead_in_a_circle_end() -> None:
     made = wire(answer(200, b'{"value":[],"nextLink":"' + URL.encode() + b'"}'))
     with pytest.raises(RejectedError, match="already read"):
-        _ = [page async for page in made.channel.pages(URL, Spend())]
+        _ = [page async for page in made.channel.pages(URL, Spend(), Any)]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"values":[]}', b"<html>", b'{"value":3}'])
 async def test_what_is_no_page_is_an_error(body: bytes) -> None:
     made = wire(answer(200, body))
     with pytest.raises(RejectedError):
-        _ = [page async for page in made.channel.pages(URL, Spend())]
+        _ = [page async for page in made.channel.pages(URL, Spend(), Any)]
 
 
 def test_names_are_escaped_once() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from patchmode.arm.authorization import LockEntry, LockProperties, SubscriptionEntry, lock_of, subscription_of
 from patchmode.arm.graph_rows import support_of
 from patchmode.arm.machine_reading import MachineFacts, machine_from_document, machine_of
+from patchmode.arm.operations import Operation, status_of
 from patchmode.arm.wire import (
+    ShapeError,
     decode,
-    lock_from_document,
-    operation_from_document,
-    subscription_from_document,
 )
 from patchmode.model.instance_view import power_state
 from patchmode.model.machine import ImageReference, MachineKind, ReadFrom
@@ -258,18 +258,18 @@ def test_power_states(code: object, display: object, expected: str | None) -> No
     ],
 )
 def test_operation_states(status: str, state: OperationState) -> None:
-    document = {"status": status, "error": {"code": "VMAgentStatusCommunicationError", "message": "silent"}}
-    answer = operation_from_document(document, 30.0)
+    error = {"code": "VMAgentStatusCommunicationError", "message": "silent"}
+    answer = status_of(Operation(status, error), 30.0)
     assert (answer.state, answer.error_code, answer.retry_after_s) == (state, "VMAgentStatusCommunicationError", 30.0)
 
 
 def test_locks_know_their_scope() -> None:
-    lock = lock_from_document(
-        {
-            "id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web/providers/Microsoft.Authorization/locks/keep",
-            "name": "keep",
-            "properties": {"level": "ReadOnly"},
-        }
+    lock = lock_of(
+        LockEntry(
+            f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web/providers/Microsoft.Authorization/locks/keep",
+            "keep",
+            LockProperties("ReadOnly"),
+        )
     )
     assert (lock.scope, lock.name, lock.level) == (
         f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web",
@@ -279,9 +279,7 @@ def test_locks_know_their_scope() -> None:
 
 
 def test_a_subscription_without_a_tenant() -> None:
-    found = subscription_from_document(
-        {"id": f"/subscriptions/{SUBSCRIPTION}", "displayName": "Prod", "state": "Warned"}
-    )
+    found = subscription_of(SubscriptionEntry(id=f"/subscriptions/{SUBSCRIPTION}", display_name="Prod", state="Warned"))
     assert (found.id, found.name, found.tenant_id, found.state) == (SUBSCRIPTION, "Prod", "", "Warned")
 
 
@@ -290,3 +288,22 @@ def test_answers_with_marks_and_line_ends_are_decoded() -> None:
     assert decode(b"") is None
     with pytest.raises(ValueError, match="cannot be read"):
         decode(b"<html>")
+
+
+def test_documents_nested_without_end_are_refused() -> None:
+    """A hundred thousand levels ended decoding, a few hundred whatever walks the document afterwards."""
+    for body in (
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"[" * 201 + b"]" * 201,
+        b'{"a":' * 500 + b"1" + b"}" * 500,
+    ):
+        with pytest.raises(ShapeError, match="more than 200 levels"):
+            decode(body)
+    assert decode(b"[" * 200 + b"]" * 200)
+
+
+def test_brackets_in_texts_are_no_levels() -> None:
+    for text in ("[" * 5000, "}{" * 300, '\\"[[' * 300, "\\\\" + "{" * 250):
+        body = json.dumps({"a": [{"b": text}]}).encode()
+        assert decode(body) == {"a": [{"b": text}]}

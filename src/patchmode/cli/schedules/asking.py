@@ -10,7 +10,8 @@ import click
 
 from patchmode.cli.output import paint_for, say_lines
 from patchmode.cli.settings import Settings
-from patchmode.errors import RefusedError, UsageError
+from patchmode.cli.streams import is_answered, require_answers
+from patchmode.errors import RefusedError
 from patchmode.reports.paint import Paint
 
 
@@ -31,11 +32,7 @@ def ask(question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "Standard input is not a terminal, so nobody can be asked whether to go on.",
-            advice="Review what is shown above and add --yes.",
-        )
+    require_answers("Review what is shown above and add --yes.")
     if not click.confirm(question, default=False, err=True):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
 
@@ -48,7 +45,7 @@ def ask_for_count(question: str, count: int, what: str, *, yes: bool) -> None:
     """
     from patchmode.cli.confirming import TYPE_THE_COUNT_FROM
 
-    if yes or count < TYPE_THE_COUNT_FROM or not sys.stdin.isatty():
+    if yes or count < TYPE_THE_COUNT_FROM or not is_answered():
         ask(question, yes=yes)
         return
     prompt = f"This {what}. Type the number to go on"
