@@ -20,8 +20,9 @@ from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.plan_file import read_plan, write_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.planning import make_plan
+from patchmode.workflow.run_options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 REFILL_S = 120.0

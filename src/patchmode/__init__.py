@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
     from patchmode.workflow.after_window import after_window
-    from patchmode.workflow.applying import ApplyOptions, apply_plan
+    from patchmode.workflow.applying import apply_plan
     from patchmode.workflow.auditing import audit
     from patchmode.workflow.budgets import MaxFailures
     from patchmode.workflow.clock import SystemClock, local_zone
@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from patchmode.workflow.planning import make_plan
     from patchmode.workflow.ports import Azure, Clock, Observer, Progress
     from patchmode.workflow.rollback import make_rollback_plan
+    from patchmode.workflow.run_options import ApplyOptions
     from patchmode.workflow.runs import report_of
     from patchmode.workflow.schedules import read_schedules
     from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
@@ -153,7 +154,7 @@ _HOMES = {
     "patchmode.store.plan_file": ("read_plan", "write_plan"),
     "patchmode.store.runs": ("RunStore",),
     "patchmode.workflow.after_window": ("after_window",),
-    "patchmode.workflow.applying": ("ApplyOptions", "apply_plan"),
+    "patchmode.workflow.applying": ("apply_plan",),
     "patchmode.workflow.auditing": ("audit",),
     "patchmode.workflow.budgets": ("MaxFailures",),
     "patchmode.workflow.clock": ("SystemClock", "local_zone"),
@@ -164,6 +165,7 @@ _HOMES = {
     "patchmode.workflow.planning": ("make_plan",),
     "patchmode.workflow.ports": ("Azure", "Clock", "Observer", "Progress"),
     "patchmode.workflow.rollback": ("make_rollback_plan",),
+    "patchmode.workflow.run_options": ("ApplyOptions",),
     "patchmode.workflow.runs": ("report_of",),
     "patchmode.workflow.schedules": ("read_schedules",),
     "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),

@@ -37,6 +37,8 @@ class Program:
     endpoint: str = "https://localhost:1"
     timeout_s: float = 60.0
     ran: list[Done] = field(default_factory=list)
+    ran_raw: list[str] = field(default_factory=list)
+    """Standard error of each, as it was said."""
 
     def __call__(self, *args: str, stdin: str = "", **environment: str) -> Done:
         """Run it to its end, in a pipe."""
@@ -52,6 +54,7 @@ class Program:
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
+        self.ran_raw.append(done.stderr)
         self.ran.append(Done(done.returncode, self.plain(done.stdout), self.plain(done.stderr)))
         return self.ran[-1]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from tests.cli.conftest import PROGRAM, Program, Start
+from tests.cli.test_resuming import ALL_LOCKED
 
 pexpect = pytest.importorskip("pexpect", reason="no pseudo-terminals on this system")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals on this system")
@@ -139,7 +140,8 @@ def test_the_first_ctrl_c_stops_cleanly_and_the_run_can_be_resumed(start: Start,
     shown = program("runs", "show", "-o", "json")
     assert f'"applied": {sent_before}' in shown.out
     assert f'"notSent": {30 - sent_before}' in shown.out
-    resumed = program("runs", "resume", "-q")
+    # The run keeps its concurrency, and one at a time takes two seconds each.
+    resumed = program("runs", "resume", "-q", "--concurrency", "64")
     assert resumed.code == 0
     assert patches(program) == 30
 
@@ -156,3 +158,19 @@ def test_the_second_ctrl_c_leaves_at_once(start: Start, terminal: Any) -> None:
     assert code == 130
     assert "patchmode runs resume" in COLOURS.sub("", output)
     assert program("runs", "show", "-o", "json").code == 11
+
+
+@pytest.mark.parametrize(("answer", "code", "sent"), [("n", 12, 3), ("y", 11, 6)])
+def test_after_a_spent_budget_the_question_names_what_failed(
+    start: Start, terminal: Any, answer: str, code: int, sent: int
+) -> None:
+    """Whoever says yes knows to what, and the yes allows as many failures again, not any number."""
+    program = start("demo", faults=ALL_LOCKED)
+    program("apply", "-g", "rg-app", "--max-failures", "3", "--concurrency", "1", "--yes", "-q")
+    child = terminal(program, "runs", "resume")
+    child.expect(r"Go on with --max-failures 6, and send the 12 changes left\? \[y/N\]: ")
+    asked = str(child.before)
+    assert "Failed so far (3):" in asked
+    assert "ScopeLocked" in asked
+    child.sendline(answer)
+    assert (end(child)[1], patches(program)) == (code, sent)

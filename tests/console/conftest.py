@@ -28,7 +28,7 @@ from patchmode.console.access import cookie_name
 from patchmode.console.rooms import ConsoleOptions
 from patchmode.console.server import make_app
 from patchmode.console.state import Console, make_console
-from patchmode.model.freeze import Freeze
+from patchmode.model.brakes import RunBrakes
 
 HOST = "127.0.0.1:8000"
 ORIGIN = f"http://{HOST}"
@@ -167,7 +167,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             fleet: Any = "small",
             *,
             allow_writes: bool = False,
-            freezes: tuple[Freeze, ...] = (),
+            brakes: RunBrakes | None = None,
             read: bool = True,
             **options: Any,
         ) -> Asker:
@@ -177,7 +177,8 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             for name, value in served.env.items():
                 monkeypatch.setitem(os.environ, name, value)
             settings = Settings(cloud=served.endpoint, state_dir=str(tmp_path / "state"))
-            console = make_console(rooms_for(settings), ConsoleOptions(allow_writes=allow_writes, freezes=freezes))
+            how = ConsoleOptions(allow_writes=allow_writes, brakes=brakes or RunBrakes())
+            console = make_console(rooms_for(settings), how)
             stack.push_async_callback(console.close)
             console.hosts, console.cookie = frozenset({HOST}), cookie_name(8000)
             app = make_app(console)

@@ -11,7 +11,7 @@ import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from patchmode.console.run_pages import live_values
-from patchmode.rules.freeze_grammar import freezes_from
+from patchmode.model.brakes import KeptFreeze, RunBrakes
 from patchmode.store.evidence_check import check_pack
 from patchmode.store.plan_file import decode_plan
 from patchmode.store.runs import RunStore
@@ -74,8 +74,8 @@ async def test_a_run_of_another_process_is_not_touched(opened: Open) -> None:
 
 async def test_nothing_is_begun_or_taken_up_during_a_freeze(opened: Open) -> None:
     """The freezes of the house hold here too: the page says which and what to do, and nothing is sent."""
-    always = freezes_from(["00:00-12:00 UTC", "12:00-24:00 UTC"], None)
-    asker = await opened(allow_writes=True, freezes=always)
+    always = KeptFreeze("00:00-12:00", "UTC"), KeptFreeze("12:00-24:00", "UTC")
+    asker = await opened(allow_writes=True, brakes=RunBrakes(freeze=always))
     run = await begun_and_left(asker)
     path = await asker.planned(TWO)
     for answer in (
@@ -84,7 +84,7 @@ async def test_nothing_is_begun_or_taken_up_during_a_freeze(opened: Open) -> Non
     ):
         assert answer.status == 409, answer.words
         assert "Nothing was sent: frozen" in answer.words
-        assert "Wait until it ends, or leave --freeze and PATCHMODE_FREEZE out" in answer.words
+        assert "Wait until it ends, or give --freeze none" in answer.words
     assert [one.run for one in RunStore(asker.state).list()] == [run]
     assert "2 changes have not ended" in (await asker.get(f"/runs/{run}")).words
 

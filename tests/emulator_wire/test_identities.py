@@ -43,12 +43,13 @@ from patchmode.model.identity import (
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.auditing import audit
 from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.doctor import examine
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.run_options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 EVERYTHING = Scope(everything=True)

@@ -23,10 +23,11 @@ from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run_options import ApplyOptions
 from patchmode.workflow.runs import report_of
 
 CHANGED = ("app", "cache", "db", "old", "web")

@@ -15,8 +15,9 @@ from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.planning import make_plan
+from patchmode.workflow.run_options import ApplyOptions
 
 WITHIN = {
     "seconds": "600",

@@ -23,9 +23,10 @@ from patchmode.model.outcome import RunReport
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.model.scope import Scope
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.run_options import ApplyOptions
 
 BODY = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": {"patchMode": "AutomaticByPlatform"}}}}}
 CONCURRENCY = 64

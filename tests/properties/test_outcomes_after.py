@@ -41,11 +41,12 @@ from patchmode.model.scope import Scope
 from patchmode.model.target import Target
 from patchmode.store.plan_file import decode_plan, encode_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.auditing import audit
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run_options import ApplyOptions
 
 EXAMPLES = 60
 EVERYTHING = Scope(everything=True)

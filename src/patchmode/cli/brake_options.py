@@ -1,27 +1,112 @@
-"""`--max-changes` of apply: its option, and the check before anything is sent.
+"""What holds a run back, as the options of `apply`, `rollback` and `runs resume` and the environment say it.
 
-Must not: decide what is too much; `rules/brakes.py` does.
+The names of the options are those of the fields of `RunBrakes`. Must not: decide what is too much, or what is in force;
+the rules and `workflow/resuming.py` do.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from patchmode.model.brakes import NAMES, RunBrakes, option_name
 
 if TYPE_CHECKING:
+    from patchmode.model.brakes import KeptFreeze
     from patchmode.model.plan import Plan
     from patchmode.rules.brakes import MaxChanges
 
-max_changes_option = click.option(
-    "--max-changes",
-    metavar="N|P%",
-    envvar="PATCHMODE_MAX_CHANGES",
-    help="Refuse a plan that would change more machines, or more of the scope "
-    "(default: 50% where a scope is applied with --yes and more than 500 machines would change).",
-)
+NONE = "none"
+"""Lifts a brake: a budget, a freeze, a pause, a limit, also one of the environment or of the run that is resumed."""
+
+
+def brakes_from(context: click.Context, options: dict[str, Any], share: str | None) -> RunBrakes:
+    """What a new run is held back by, taken out of a command's options.
+
+    Args:
+        context: the command's.
+        options: its keyword arguments; those that hold a run back are removed from it.
+        share: of Azure's limits, as the global options have it.
+
+    Raises:
+        UsageError: a value cannot be understood. RefusedError: a freeze names no zone that could be kept.
+    """
+    given, names, around = asked_on_resume(context, options, share)
+    sources = {name: text for name, text in around.sources.items() if name not in names}
+    values = {name: getattr(given if name in names else around, name) for name in NAMES}
+    return RunBrakes(**values, sources=sources)
+
+
+def asked_on_resume(
+    context: click.Context, options: dict[str, Any], share: str | None
+) -> tuple[RunBrakes, Collection[str], RunBrakes]:
+    """What a call says of a run's brakes: typed, the names of what was typed, and what only the environment says.
+
+    Args, Raises: as `brakes_from`.
+    """
+    found = {name: options.pop(name) for name in NAMES if name in options} | {"share": share}
+    sources = {name: _source(context, name) for name in found}
+    typed = {name for name, source in sources.items() if source is ParameterSource.COMMANDLINE}
+    ambient = {name for name, source in sources.items() if source is ParameterSource.ENVIRONMENT}
+    given = RunBrakes(**{name: _value(name, found[name]) for name in typed})
+    around = RunBrakes(
+        **{name: _value(name, found[name]) for name in ambient},
+        sources={name: _variable(context, name) for name in ambient if found[name]},
+    )
+    for brakes in (given, around):
+        _check(brakes)
+    return given, typed, around
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "freeze":
+        return _freezes(tuple(text for text in value if text.strip().casefold() != NONE))
+    if value is None or (isinstance(value, str) and value.strip().casefold() == NONE):
+        return None
+    if name in {"throttle_patience", "wave_pause"}:
+        from patchmode.cli.spans import seconds_from
+
+        return seconds_from(value, option_name(name))
+    return value.strip() if isinstance(value, str) else value
+
+
+def _freezes(texts: tuple[str, ...]) -> "tuple[KeptFreeze, ...]":
+    from patchmode.rules.freeze_grammar import freezes_from
+    from patchmode.workflow.clock import local_zone
+    from patchmode.workflow.run_options import kept_freezes
+
+    return kept_freezes(freezes_from(texts, local_zone())) if texts else ()
+
+
+def _check(brakes: RunBrakes) -> None:
+    """Refuse what cannot be understood before anything is read."""
+    from patchmode.workflow.run_options import options_of
+
+    options_of(brakes)
+    limit_from(brakes.max_changes)
+
+
+def _source(context: click.Context, name: str) -> ParameterSource | None:
+    """Where an option's value comes from; a global one may stand before the command."""
+    places: list[click.Context] = []
+    place: click.Context | None = context
+    while place is not None:
+        places.append(place)
+        place = place.parent
+    sources = [one.get_parameter_source(name) for one in places]
+    order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    return next((one for one in order if one in sources), None)
+
+
+def _variable(context: click.Context, name: str) -> str:
+    """The environment variable of an option."""
+    found = next(param.envvar for param in context.command.params if param.name == name)
+    return str(found)
 
 
 def limit_from(text: str | None) -> "MaxChanges | None":
-    """What the option says; None: it was not given.
+    """What `--max-changes` says; None: it was not given.
 
     Raises:
         UsageError: it is neither `N` nor `P%`.
@@ -31,12 +116,12 @@ def limit_from(text: str | None) -> "MaxChanges | None":
     return None if text is None else MaxChanges.parse(text)
 
 
-def brake(plan: "Plan", stated: "MaxChanges | None", *, is_watched: bool) -> None:
+def brake(plan: "Plan", stated: str | None, *, is_watched: bool) -> None:
     """Refuse a plan that would change too much.
 
     Args:
         plan: before anybody is asked about it.
-        stated: what the option says.
+        stated: what `--max-changes` says.
         is_watched: whether somebody reviewed the plan, or will be asked about it.
 
     Raises:
@@ -44,4 +129,4 @@ def brake(plan: "Plan", stated: "MaxChanges | None", *, is_watched: bool) -> Non
     """
     from patchmode.rules.brakes import check_blast_radius, limit_for
 
-    check_blast_radius(plan, limit_for(plan, stated, is_watched=is_watched))
+    check_blast_radius(plan, limit_for(plan, limit_from(stated), is_watched=is_watched))

@@ -15,9 +15,11 @@ from patchmode.cli.settings import Settings
 from patchmode.cli.streams import require_answers
 from patchmode.errors import RefusedError
 from patchmode.model.access import AccessCheck
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.identity import Principals
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
+from patchmode.reports.brakes_text import begun_lines
 from patchmode.reports.diagnosis import access_lines, grants, identities
 from patchmode.reports.headings import plural, target_text
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
@@ -25,7 +27,9 @@ from patchmode.reports.then_attach_text import question_for, wish_lines
 from patchmode.workflow.access import check_plan_access
 from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.attach_wish import check_attachable
+from patchmode.workflow.brakes import check_not_frozen as not_frozen
 from patchmode.workflow.ports import Azure
+from patchmode.workflow.run_options import options_of
 
 TYPE_THE_COUNT_FROM = 25
 """From so many changes on, the answer is the number of machines and not a letter."""
@@ -97,6 +101,20 @@ def tell_access(plan: Plan, who: SignedIn, settings: Settings) -> None:
     """Say which machines of a plan whoever is signed in may not write, and what grants it; nothing where all may be."""
     paint = paint_for(sys.stderr, settings)
     say_lines(access_lines(who.access, who.principals, machines=plan.touched, paint=paint), settings)
+
+
+def check_not_frozen(brakes: RunBrakes) -> None:
+    """Refuse to begin or to go on during a freeze.
+
+    Raises:
+        RefusedError: one holds now.
+    """
+    not_frozen(options_of(brakes).freezes, composition.clock())
+
+
+def tell_brakes(brakes: RunBrakes, settings: Settings) -> None:
+    """What holds a new run back, and where each of it comes from, on standard error."""
+    say_lines(begun_lines(brakes, paint=paint_for(sys.stderr, settings)), settings)
 
 
 def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> None:

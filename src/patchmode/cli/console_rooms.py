@@ -5,6 +5,7 @@ Must not: know pages. Beside `commands/console.py` nothing of `cli` knows `patch
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from patchmode.cli import composition
 from patchmode.cli.packing import pack
 from patchmode.cli.settings import Settings
 from patchmode.console.rooms import Rooms
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.evidence import Evidence
 from patchmode.model.plan import Plan
 from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
@@ -28,9 +30,17 @@ def rooms_for(settings: Settings) -> Rooms:
     clock = composition.clock()
 
     def connect(
-        *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None]
+        *,
+        read_only: bool,
+        concurrency: int = 0,
+        brakes: RunBrakes | None = None,
+        remark: Callable[[str], None],
     ) -> AbstractAsyncContextManager[Azure]:
-        return composition.connected(settings, read_only=read_only, concurrency=concurrency, remark=remark)
+        own = settings if brakes is None else replace(settings, share=brakes.share)
+        patience_s = None if brakes is None else brakes.throttle_patience
+        return composition.connected(
+            own, read_only=read_only, concurrency=concurrency, throttle_patience_s=patience_s, remark=remark
+        )
 
     def keep_plan(plan: Plan) -> tuple[Path, Plan]:
         path = composition.new_plan_path(settings, clock)

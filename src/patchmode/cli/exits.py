@@ -106,7 +106,11 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     "rollback": _CARRIED_OUT,
     "runs list": {Exit.DONE: "the runs were listed, however they ended"},
     "runs show": _SHOWN_RUN,
-    "runs resume": _CARRIED_OUT,
+    "runs resume": {
+        **_CARRIED_OUT,
+        Exit.DONE: f"{_CARRIED_OUT[Exit.DONE]}; or no run is open",
+        Exit.REFUSED: f"{_CARRIED_OUT[Exit.REFUSED]}; or a failure budget is spent and nobody said yes to more",
+    },
     "runs merge": {
         **_SHOWN_RUN,
         Exit.PARTIAL: f"{_SHOWN_RUN[Exit.PARTIAL]}; or a shard is missing",

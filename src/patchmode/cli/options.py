@@ -184,8 +184,26 @@ SETTINGS_NAMES = frozenset({"orchestration", "periodic_assessment", "reboot", "h
 
 
 def apply_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add how a plan is carried out: confirmation, failure budgets, waves, freezes, concurrency."""
-    return click.option("-y", "--yes", is_flag=True, help="Do not ask.")(carrying_options(wave_gate_options(function)))
+    """Add how a plan is carried out: confirmation, limit on changes, failure budgets, waves, freezes, concurrency."""
+    yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+    return max_changes_option(yes(carrying_options(wave_gate_options(function))))
+
+
+def resume_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a run may be held back by otherwise than when it began."""
+    yes = click.option(
+        "-y", "--yes", is_flag=True, help="Do not ask; after a spent failure budget also give one that allows more."
+    )
+    return yes(carrying_options(wave_gate_options(max_changes_option(function))))
+
+
+max_changes_option = click.option(
+    "--max-changes",
+    metavar="N|P%",
+    envvar="PATCHMODE_MAX_CHANGES",
+    help="Refuse a plan that would change more machines, or more of the scope "
+    "(default: 50% where a scope is applied with --yes and more than 500 machines would change).",
+)
 
 
 def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,9 +212,9 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--max-failures",
             metavar="N|P%",
-            help="Send nothing more after so many failures of settings or schedules. No more machines are under way "
-            "than may still fail, so no more fail (unless --concurrency is given). A percentage is rounded down, to 1 "
-            "at least: 5% of 30 machines is 1.",
+            help="Send nothing more after so many failures of the run, of settings or schedules. No more machines are "
+            "under way than may still fail, so no more fail (unless --concurrency is given). A percentage is rounded "
+            "down, to 1 at least: 5% of 30 machines is 1. none: any number.",
         ),
         click.option(
             "--max-failures-per-region",
@@ -248,7 +266,8 @@ def freeze_option(function: Callable[..., Any]) -> Callable[..., Any]:
         type=FreezeText(),
         envvar="PATCHMODE_FREEZE",
         metavar="SPAN",
-        help="Send nothing then: 2026-12-20/2027-01-03, 'Fri 16:00-Mon 06:00 Europe/Berlin', '08:00-18:00'.",
+        help="Send nothing then: 2026-12-20/2027-01-03, 'Fri 16:00-Mon 06:00 Europe/Berlin', '08:00-18:00'; none: no "
+        "freeze.",
     )(function)
 
 
@@ -266,7 +285,7 @@ def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--last-wave",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Carry out the first N waves; `runs resume` goes on with the others.",
+            help="Carry out the first N waves; `runs resume RUN --last-wave M` goes on with more.",
         ),
     ]
     for option in reversed(options):

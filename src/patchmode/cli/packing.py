@@ -6,7 +6,7 @@ Must not: read Azure or decide what is verified.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -29,6 +29,7 @@ from patchmode.workflow.runs import report_of
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_LENGTH = 40
+_STATES: Mapping[str, Literal["interrupted", "stopped"]] = {"interrupted": "interrupted", "stopped": "stopped"}
 
 
 def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidence, ManifestDocument]:
@@ -50,7 +51,7 @@ def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidenc
             tool_version=__version__,
             created_at=evidence.gathered_at,
             run=journal.run,
-            state="interrupted" if journal.state == "interrupted" else "finished",
+            state=_STATES.get(journal.state, "finished"),
             target=target_row(journal.plan.target),
             plan_digest=journal.plan.digest,
             after_from=evidence.after_from,

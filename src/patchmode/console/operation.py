@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from patchmode.console.background import SideLoop
 from patchmode.console.rooms import OpenJournal, Rooms
 from patchmode.errors import PatchmodeError, RunBusyError
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.plan import Plan
-from patchmode.workflow.applying import ApplyOptions, apply_plan, check_applicable
+from patchmode.workflow.applying import apply_plan, check_applicable
 from patchmode.workflow.brakes import check_not_frozen
 from patchmode.workflow.ports import Progress
+from patchmode.workflow.run_options import options_of
 
 _BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
 TOLD = 50
@@ -32,7 +34,7 @@ class Operation:
     """One plan on its way. Fulfils `ports.Observer`; what it keeps is read by the server's thread."""
 
     plan: Plan
-    options: ApplyOptions
+    brakes: RunBrakes
     open_journal: Callable[[], OpenJournal]
     side: SideLoop
     loop: asyncio.AbstractEventLoop
@@ -81,16 +83,16 @@ class Operation:
 
     async def carry_out(self, rooms: Rooms) -> None:
         """Connect, open the journal, apply. Runs on the operation's own thread."""
-        at_once = self.options.at_once(self.plan)
-        connection = rooms.connect(read_only=False, concurrency=at_once, remark=self.remarked)
+        options = options_of(self.brakes)
+        at_once = options.at_once(self.plan)
+        connection = rooms.connect(read_only=False, concurrency=at_once, brakes=self.brakes, remark=self.remarked)
         async with connection as azure:
             check_applicable(self.plan, azure)
             journal = self.open_journal()
+            journal.keep_brakes(self.brakes)
             self.run = journal.run
             self.loop.call_soon_threadsafe(self.begun.set)
-            self.report = await apply_plan(
-                journal, azure, self.options, clock=rooms.clock, observer=self, stop=self._halt
-            )
+            self.report = await apply_plan(journal, azure, options, clock=rooms.clock, observer=self, stop=self._halt)
 
 
 class Operations:
@@ -117,12 +119,12 @@ class Operations:
         current = self.current
         return current if current is not None and current.is_under_way and current.run == run else None
 
-    async def start(self, plan: Plan, options: ApplyOptions, open_journal: Callable[[], OpenJournal]) -> str:
+    async def start(self, plan: Plan, brakes: RunBrakes, open_journal: Callable[[], OpenJournal]) -> str:
         """Begin to carry a plan out.
 
         Args:
             plan: what the journal holds.
-            options: concurrency, failure budget, patience, freezes.
+            brakes: what holds the run back; its journal keeps them.
             open_journal: begins or reopens the run, on the operation's own thread.
 
         Returns:
@@ -137,8 +139,8 @@ class Operations:
                 f"This console is carrying out run {self.current.run or '(about to begin)'}; one at a time.",
                 advice="Watch it under Runs, or stop it there. Your plan is kept.",
             )
-        check_not_frozen(options.freezes, self._rooms.clock)
-        operation = Operation(plan, options, open_journal, SideLoop("console-run"), asyncio.get_running_loop())
+        check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
+        operation = Operation(plan, brakes, open_journal, SideLoop("console-run"), asyncio.get_running_loop())
         self.current = operation
         self._task = asyncio.create_task(self._follow(operation))
         await operation.begun.wait()

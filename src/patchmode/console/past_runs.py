@@ -12,12 +12,13 @@ from datetime import datetime
 
 from patchmode.console.rooms import Rooms
 from patchmode.errors import PatchmodeError
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.reports.plan_text import LeafChange, leaf_changes
-from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.ports import JournalEntry
+from patchmode.workflow.resuming import Interrupted, Objection, in_force
 from patchmode.workflow.runs import report_of, result_of
-from patchmode.workflow.then_attaching import is_over
 
 LOOKED_AT = 50
 """The newest runs that a machine's history comes from."""
@@ -29,8 +30,17 @@ class RunPage:
 
     report: RunReport
     plan: Plan
-    left: int
-    """Changes and schedules that have not ended: what taking the run up has to do."""
+    standing: Interrupted
+    """What is left of it, and what failed."""
+    brakes: RunBrakes
+    """What would hold it back if it were taken up here now."""
+    objections: Sequence[Objection]
+    """Why somebody must say yes before it goes on; empty: nobody must."""
+
+    @property
+    def left(self) -> int:
+        """Changes and schedules that have not ended: what taking the run up has to do."""
+        return self.standing.left + self.standing.schedules_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,16 @@ class Done:
 
 
 class PastRuns:
-    """The runs of the state folder."""
+    """The runs of the state folder.
 
-    def __init__(self, rooms: Rooms) -> None:
+    Args:
+        rooms: what the journals are reached through.
+        around: what is added to the brakes of a run that is taken up here.
+    """
+
+    def __init__(self, rooms: Rooms, around: RunBrakes) -> None:
         self._rooms = rooms
+        self._around = around
         self._known: dict[str, tuple[str, Mapping[str, Done]]] = {}
         """Run → (state and number of ended changes, machine in lower case → what was done)."""
 
@@ -73,8 +89,9 @@ class PastRuns:
     def _read(self, run: str) -> RunPage:
         journal = self._rooms.runs.open(run)
         try:
-            left = sum(map(is_left, journal.entries())) + sum(not is_over(one) for one in journal.attachments())
-            return RunPage(report_of(journal), journal.plan, left)
+            standing = Interrupted(journal)
+            brakes = in_force(standing.kept, RunBrakes(), (), self._around)
+            return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes))
         finally:
             journal.release()
 
@@ -103,11 +120,6 @@ class PastRuns:
             journal.release()
         self._known[summary.run] = mark, done
         return done
-
-
-def is_left(entry: JournalEntry) -> bool:
-    """Whether taking the run up does something about a change: it has not ended, or ended without being sent."""
-    return entry.step is not Step.ENDED or entry.result is None or entry.result.result is Result.NOT_SENT
 
 
 def _done(entry: JournalEntry, summary: RunSummary) -> Done:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.evidence import Evidence
-from patchmode.model.freeze import Freeze
 from patchmode.model.outcome import RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
@@ -29,7 +29,7 @@ class OpenJournal(RunJournal, Protocol):
 class Runs(Protocol):
     """The runs of the state folder; a journal must be opened, used and released on one thread."""
 
-    def create(self, plan: Plan) -> OpenJournal:
+    def create(self, plan: Plan, *, brakes: RunBrakes | None = None) -> OpenJournal:
         """Begin a run of a plan; raises as `RunStore.create`."""
         ...
 
@@ -46,9 +46,21 @@ class Connect(Protocol):
     """Opens a signed-in connection."""
 
     def __call__(
-        self, *, read_only: bool, concurrency: int = 0, remark: Callable[[str], None]
+        self,
+        *,
+        read_only: bool,
+        concurrency: int = 0,
+        brakes: RunBrakes | None = None,
+        remark: Callable[[str], None],
     ) -> AbstractAsyncContextManager[Azure]:
-        """A connection; closed at the end of the block."""
+        """A connection; closed at the end of the block.
+
+        Args:
+            read_only: refuse everything but reading.
+            concurrency: changes under way at once.
+            brakes: a run's, for its share of Azure's limits and its patience with them; None: for reading.
+            remark: is told of throttle pauses and retries.
+        """
         ...
 
 
@@ -81,5 +93,5 @@ class ConsoleOptions:
     allow_writes: bool = False
     scope: Scope = field(default_factory=lambda: Scope(everything=True))
     """The machines that are shown."""
-    freezes: tuple[Freeze, ...] = ()
-    """When nothing may be sent; none: any time."""
+    brakes: RunBrakes = field(default_factory=RunBrakes)
+    """What holds back every run that is begun here, and what is added to one that is taken up."""

@@ -11,6 +11,7 @@ from typing import Any
 from patchmode.console.operation import Operation, finished
 from patchmode.console.past_runs import RunPage
 from patchmode.model.outcome import ChangeResult, Result, Verification
+from patchmode.reports.brakes_text import brakes_text
 from patchmode.reports.headings import short
 from patchmode.reports.paint import printable
 from patchmode.workflow.ports import Progress
@@ -32,6 +33,11 @@ class RunView:
     applied: Sequence[ChangeResult]
     aside: Mapping[str, int]
     """What the plan leaves aside, in words → machines."""
+
+    @property
+    def in_force(self) -> str:
+        """What would hold the run back if it were taken up; empty: nothing."""
+        return brakes_text(self.page.brakes)
 
     @property
     def may_resume(self) -> bool:

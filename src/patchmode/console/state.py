@@ -84,7 +84,7 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
         schedules=Loading(read_schedules, rooms.clock),
         changes=Changes(rooms, heavy),
         operations=Operations(rooms, ended=fleet.refresh),
-        past_runs=PastRuns(rooms),
+        past_runs=PastRuns(rooms, options.brakes),
     )
 
 

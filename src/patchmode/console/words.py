@@ -41,6 +41,7 @@ STATES: Mapping[str, Word] = {
     "finished": Word("Finished", "good"),
     "running": Word("Running", "plain"),
     "interrupted": Word("Interrupted", "warn"),
+    "stopped": Word("Stopped", "bad"),
     "unreadable": Word("Unreadable", "bad"),
 }
 FORECASTS: Mapping[str, Word] = {

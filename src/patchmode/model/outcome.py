@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart
 from patchmode.model.shard import Shard
@@ -189,7 +190,7 @@ class RunReport:
 
     run: str
     state: str
-    """`running`, `interrupted`, `finished`."""
+    """`running`, `interrupted`, `stopped`, `finished`."""
     counts: RunCounts
     requests: dict[str, int] = field(default_factory=dict)
     """HTTP method → requests sent by this run, verification included, planning not."""
@@ -206,6 +207,10 @@ class RunReport:
     """The runs that this report unites; empty: it tells of one."""
     missing: tuple[Shard, ...] = ()
     """Shards of the united runs' division of which nothing is told."""
+    halts: tuple[Halt, ...] = ()
+    """What held the run back; empty: nothing did, or it is not known."""
+    brakes: RunBrakes | None = None
+    """What holds it back as it stands; None: that was not written down, or it tells of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +219,8 @@ class RunSummary:
 
     run: str
     state: str
-    """`running` (a process holds it), `interrupted` (stopped, or its process died), `finished`, or `unreadable`."""
+    """`running` (a process holds it), `interrupted` (by somebody, or its process died), `stopped` (by a brake of its
+    own: a failure budget, a freeze, the last wave asked for), `finished`, or `unreadable`."""
     created_at: datetime | None = None
     target: Target | None = None
     changes: int = 0

@@ -21,7 +21,7 @@ class RunPart:
     run: str
     """Its id; empty where the shard had nothing to do, so that no run was made."""
     state: str
-    """`running`, `interrupted`, `finished`."""
+    """`running`, `interrupted`, `stopped`, `finished`."""
     counts: "RunCounts"
     shard: Shard | None = None
     """None: the run took a scope of its own."""

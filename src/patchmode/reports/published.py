@@ -94,7 +94,7 @@ class RunRow(Edge, frozen=True):
     """One run of the state folder; most is null where it cannot be read, and `problem` says why."""
 
     run: str
-    state: Literal["running", "interrupted", "finished", "unreadable"]
+    state: Literal["running", "interrupted", "stopped", "finished", "unreadable"]
     created_at: datetime | None
     changes: int
     ended: int

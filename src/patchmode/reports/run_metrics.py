@@ -14,7 +14,7 @@ _MEMBERS = {
     Result.STALE: "stale",
     Result.NOT_SENT: "not_sent",
 }
-_STATES = ("running", "interrupted", "finished")
+_STATES = ("running", "interrupted", "stopped", "finished")
 
 
 def run_metrics(report: RunReport, target: Target) -> tuple[Metric, ...]:

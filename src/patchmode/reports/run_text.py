@@ -22,7 +22,7 @@ _TITLES = {
 }
 _NAMED = 10
 """So many machines are told one by one where nothing has to be done about them."""
-_STATES = {"finished": "good", "running": "change", "interrupted": "warn", "unreadable": "bad"}
+_STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stopped": "bad", "unreadable": "bad"}
 
 
 def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
@@ -45,6 +45,8 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         yield from _parts(report, target, paint)
     elif report.run:
         yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
+        for because in dict.fromkeys(one.because for one in report.halts):
+            yield from wrapped(f"  Held back: {because}.", paint=paint, hang=4)
     else:
         yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
     yield from _tally(report, paint)

@@ -114,7 +114,7 @@ def _check_machines(told: Sequence[ToldRun]) -> None:
 
 def _state(states: Iterable[str]) -> str:
     found = set(states)
-    return next((state for state in ("running", "interrupted") if state in found), "finished")
+    return next((state for state in ("running", "interrupted", "stopped") if state in found), "finished")
 
 
 def _sum(counts: Iterable[RunCounts]) -> RunCounts:

@@ -17,7 +17,10 @@ from tempfile import TemporaryDirectory
 from patchmode.errors import RefusedError, StorageError
 from patchmode.store.atomic import PRIVATE_FILE, storage_error
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+"""What is written: 2 keeps the run's brakes in `about`. A version that reads 1 only would resume a run without them, so
+that it must not read this one."""
+READABLE_LAYOUTS = (1, 2)
 _PIECE = 1 << 20
 _APPLICATION_ID = 0x504D4A31
 """Marks the file as ours ("PMJ1"), for `file` and for us."""
@@ -151,10 +154,10 @@ def check_layout(connection: sqlite3.Connection, path: Path) -> None:
     if application != _APPLICATION_ID:
         msg = f"{path} is not a run of patchmode."
         raise RefusedError(msg, advice="Move it out of the state folder.")
-    if version != LAYOUT_VERSION:
+    if version not in READABLE_LAYOUTS:
         row = connection.execute("SELECT value FROM about WHERE name = 'toolVersion'").fetchone()
         writer = row[0] if row else "of an unknown version"
-        layouts = f"journal layout {version}, written by patchmode {writer}; this version reads {LAYOUT_VERSION}"
+        layouts = f"journal layout {version}, written by patchmode {writer}; this version reads 1 to {LAYOUT_VERSION}"
         msg = f"{path} has the {layouts}."
         raise RefusedError(msg, advice="Use the version that wrote it.")
 

@@ -46,7 +46,7 @@ class ManifestDocument(Edge, frozen=True):
     created_at: datetime
     """When the machines were read and the pack was made, UTC."""
     run: str
-    state: Literal["interrupted", "finished"]
+    state: Literal["interrupted", "stopped", "finished"]
     target: TargetRow
     plan_digest: str
     after_from: AfterFrom

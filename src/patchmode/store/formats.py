@@ -253,8 +253,18 @@ class RunPartRow(Edge, frozen=True):
     run: str
     """Empty where the shard had nothing to do."""
     shard: str | None
-    state: Literal["running", "interrupted", "finished"]
+    state: Literal["running", "interrupted", "stopped", "finished"]
     counts: RunCountsRow
+
+
+class HaltRow(Edge, frozen=True):
+    """What held a run back that was stopped."""
+
+    code: str
+    because: str
+    """Goes on from "it was still to come when"."""
+    region: str | None
+    """null: the whole run."""
 
 
 class RunDocument(Edge, frozen=True):
@@ -262,7 +272,7 @@ class RunDocument(Edge, frozen=True):
 
     format: Literal["patchmode/run/v1"]
     run: str
-    state: Literal["running", "interrupted", "finished"]
+    state: Literal["running", "interrupted", "stopped", "finished"]
     target: TargetRow
     counts: RunCountsRow
     requests: dict[str, int]
@@ -280,3 +290,7 @@ class RunDocument(Edge, frozen=True):
     """The runs that the report unites; left out in the report of one run."""
     missing_shards: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Beside `runs`: shards of their division of which nothing is told."""
+    stopped_by: tuple[HaltRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Left out where nothing held the run back, and where that is not known."""
+    brakes: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    """Option → value, of what holds the run back; left out where it was not written down."""

@@ -19,21 +19,38 @@ import msgspec
 
 from patchmode.errors import StorageError, UnsafeError
 from patchmode.model.attachment import AttachResult
+from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.outcome import ChangeResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.store.attachment_rows import STEPS, fold_attachments, places_of
 from patchmode.store.attachment_rows import ended_row as ended_attachment_row
 from patchmode.store.attachment_rows import intended_row as intended_attachment_row
-from patchmode.store.database import close_writer, connect_reader, connect_writer, failed, snapshot_of
+from patchmode.store.brakes_text import brakes_text, halts_text, read_brakes, read_halts
+from patchmode.store.database import LAYOUT_VERSION, close_writer, connect_reader, connect_writer, failed, snapshot_of
 from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
 from patchmode.store.lock import Lock
 from patchmode.store.plan_file import stored_plan
 from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, PatchAnswer
 
-RUNNING, INTERRUPTED, FINISHED = "running", "interrupted", "finished"
+RUNNING, INTERRUPTED, STOPPED, FINISHED = "running", "interrupted", "stopped", "finished"
+BRAKES, HALTS = "brakes", "halts"
+"""Members of `about`."""
 Entry = TypeVar("Entry")
 _INSERT_STEP = "INSERT INTO step (change, step, at, detail) VALUES (?, ?, ?, ?)"
+
+
+def stated(about: Mapping[str, str], ended: int) -> str:
+    """The state that a run's file states.
+
+    Versions before the brakes were written down called a run finished that a brake had stopped.
+
+    Args:
+        about: what the file says of the run.
+        ended: how many of its changes have a result.
+    """
+    is_earlier = BRAKES not in about
+    return STOPPED if is_earlier and about["state"] == FINISHED and ended < int(about["changes"]) else about["state"]
 
 
 class Journal:
@@ -79,8 +96,44 @@ class Journal:
 
     @property
     def state(self) -> str:
-        """`running`, `interrupted` or `finished`, as it was when the file was opened or last written to."""
-        return self._shown_state or self._about["state"]
+        """`running`, `interrupted`, `stopped` or `finished`, as it was when the file was opened or last written to."""
+        if self._shown_state is not None:
+            return self._shown_state
+        (ended,) = self._query("SELECT count(DISTINCT change) FROM step WHERE step = 'ended'")[0]
+        return stated(self._about, ended)
+
+    @property
+    def brakes(self) -> RunBrakes | None:
+        """What holds the run back; None: an earlier version began it, which did not write that down.
+
+        Raises:
+            RefusedError: a newer version keeps a brake that this one does not know.
+        """
+        text = self._about.get(BRAKES)
+        return None if text is None else read_brakes(text, name=f"the run's journal {self._path}")
+
+    @property
+    def halts(self) -> Sequence[Halt]:
+        """What held the run back when it was last closed; empty: nothing did."""
+        return read_halts(self._about.get(HALTS, "[]"))
+
+    def keep_brakes(self, brakes: RunBrakes) -> None:
+        """Commit what is in force from now on; what held the run back before is no longer told.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        if brakes != self.brakes or self.halts:
+            self._set_about(**{BRAKES: brakes_text(brakes), HALTS: halts_text(())})
+
+    def keep_halts(self, halts: Sequence[Halt]) -> None:
+        """Commit what held the run back.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        if halts:
+            self._set_about(**{HALTS: halts_text(halts)})
 
     def entries(self) -> Sequence[JournalEntry]:
         """Every change, in plan order.
@@ -298,6 +351,9 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", members.items())
+            if BRAKES in members:
+                # An earlier version would go on without them.
+                connection.execute(f"PRAGMA user_version={LAYOUT_VERSION}")
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()

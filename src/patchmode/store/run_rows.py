@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.brakes import Halt, typed_values
 from patchmode.model.outcome import ChangeResult, RunCounts, RunReport, Verification
 from patchmode.model.target import Target
 from patchmode.store.formats import (
     AttachmentRow,
     DifferenceRow,
+    HaltRow,
     ResultRow,
     RunCountsRow,
     RunDocument,
@@ -46,9 +48,15 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             **({"waves": tuple(WaveCountsRow(**asdict(one)) for one in report.waves)} if report.waves else {}),
             **({"shard": str(report.shard)} if report.shard else {}),
             **_parts(report),
+            **({"stoppedBy": tuple(map(_halt_row, report.halts))} if report.halts else {}),
+            **({} if report.brakes is None else {"brakes": typed_values(report.brakes)}),
         },
         RunDocument,
     )
+
+
+def _halt_row(halt: Halt) -> HaltRow:
+    return HaltRow(code=halt.code, because=halt.because, region=halt.region)
 
 
 def _counts_row(counts: RunCounts) -> RunCountsRow:

@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, UnsafeError, UsageError
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.store.atomic import buffered, make_private_folder
+from patchmode.store.brakes_text import brakes_text
 from patchmode.store.database import connect_reader, create_database
-from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, Journal
+from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, Journal, stated
 from patchmode.store.lock import Lock, held, holder_of, is_held
 from patchmode.store.plan_file import seal_plan
 from patchmode.store.plan_stream import sealed_pieces
@@ -40,11 +42,14 @@ class RunStore:
         self._runs = state_dir / "runs"
         self._locks = state_dir / "locks"
 
-    def create(self, plan: Plan, *, again: bool = False, now: datetime | None = None) -> Journal:
+    def create(
+        self, plan: Plan, *, brakes: RunBrakes | None = None, again: bool = False, now: datetime | None = None
+    ) -> Journal:
         """Begin a run of a plan: its journal, open for writing and locked by this process.
 
         Args:
             plan: any plan; it is kept whole in the run's file.
+            brakes: what holds the run back, kept from its first moment on; None: nothing does.
             again: carry out once more what a run in this folder has already carried out.
             now: the time that the run's id tells; None: the system's.
 
@@ -71,6 +76,7 @@ class RunStore:
                 "endpoint": plan.target.endpoint,
                 "tenantId": plan.target.tenant_id,
                 "rollbackOf": plan.rollback_of or "",
+                BRAKES: brakes_text(brakes or RunBrakes()),
             }
             pieces = buffered(sealed_pieces(plan, seal.digest))
             create_database(self._path(run), about=about, plan=pieces, length=seal.length)
@@ -111,6 +117,18 @@ class RunStore:
         """The newest run's id; None where there is none."""
         return max(self._ids(), default=None)
 
+    def latest_or_refuse(self) -> str:
+        """The newest run's id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        newest = self.latest()
+        if newest is None:
+            msg = f"there are no runs yet in the state folder {self._runs.parent}."
+            raise UsageError(msg, advice="`patchmode apply` makes one; --state-dir names another folder.")
+        return newest
+
     def _ids(self) -> Sequence[str]:
         return sorted(path.stem for path in self._runs.glob("*.sqlite") if _RUN_ID.fullmatch(path.stem))
 
@@ -120,8 +138,7 @@ class RunStore:
         if len(fitting) == 1:
             return fitting[0]
         if run == LATEST:
-            msg = f"there are no runs yet in the state folder {self._runs.parent}."
-            raise UsageError(msg, advice="`patchmode apply` makes one; --state-dir names another folder.")
+            return self.latest_or_refuse()
         what = f"{len(fitting)} runs begin with {run!r}" if fitting else f"there is no run {run!r} in {self._runs}"
         raise UsageError(f"{what}.", advice="`patchmode runs list` shows them; --state-dir names another folder.")
 
@@ -134,7 +151,7 @@ class RunStore:
                 (touched,) = connection.execute(statement, (1,)).fetchone()
             return RunSummary(
                 run=run,
-                state=self._state(run, about["state"]),
+                state=self._state(run, stated(about, ended)),
                 created_at=datetime.fromisoformat(about["createdAt"]),
                 target=Target(about["cloud"], about["endpoint"], about["tenantId"]),
                 changes=int(about["changes"]),
@@ -148,11 +165,11 @@ class RunStore:
         except (sqlite3.Error, KeyError, ValueError) as error:
             return RunSummary(run=run, state="unreadable", problem=f"{self._path(run)} is damaged: {error}.")
 
-    def _state(self, run: str, stated: str) -> str:
+    def _state(self, run: str, told: str) -> str:
         # A process that died leaves "running" behind, but not its lock.
         if is_held(self._lock_path(run)):
             return RUNNING
-        return INTERRUPTED if stated == RUNNING else stated
+        return INTERRUPTED if told == RUNNING else told
 
     def _check_not_begun(self, digest: str, *, again: bool) -> None:
         for summary in reversed(self.list()):

@@ -9,25 +9,25 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from patchmode.errors import UnsafeError, WrongTargetError
 from patchmode.model.access import AccessCheck, MissingAction
 from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.freeze import Freeze
+from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
-from patchmode.rules.waves import CANARY
 from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
-from patchmode.workflow.brakes import STOPPED, Brakes, Halt, check_not_frozen
-from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
+from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
+from patchmode.workflow.budgets import Tally, is_failure
 from patchmode.workflow.following import Follower
 from patchmode.workflow.lanes import Lanes, place_of
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
+from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
 from patchmode.workflow.standing import Standing
@@ -40,64 +40,17 @@ from patchmode.workflow.then_attaching import (
 )
 from patchmode.workflow.together import all_of
 from patchmode.workflow.under_way import UnderWay
-from patchmode.workflow.wave_gate import WaveGate, WaveRules
+from patchmode.workflow.wave_gate import WaveGate
+from patchmode.workflow.wave_history import WaveHistory
 from patchmode.workflow.wave_work import WaveWork, waves_of
 
-FINISHED, INTERRUPTED = "finished", "interrupted"
-_PLACES, _LEAST_AT_ONCE, _MOST_AT_ONCE = 16, 64, 512
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyOptions:
-    """How a plan is carried out; what is carried out stands in the plan."""
-
-    concurrency: int | None = None
-    """Machines under way at once, >= 1, each from its request until its end is known; a failure budget may then be
-    overrun by as many. None: any number, or with a failure budget or canaries as many as `rules.concurrency` says, so
-    that no budget is overrun. The rate is bounded by the wire's throttle."""
-    max_failures: MaxFailures | None = None
-    """Of this call."""
-    max_failures_per_wave: MaxFailures | None = None
-    """Once it is spent nothing more is sent, in this wave or a later one."""
-    max_failures_per_region: MaxFailures | None = None
-    """Once it is spent nothing more is sent to the region; the others go on."""
-    operation_timeout_s: float = 1800.0
-    """After so long an operation that has not ended is given up as unknown."""
-    throttle_patience_s: float = 900.0
-    """So long a request waits where Azure's limits hold it back. It is the connection's, which is opened with it; what
-    is held back for longer ends as not sent."""
-    waves: WaveRules = field(default_factory=WaveRules)
-    """Of no account where the plan has no waves."""
-    freezes: tuple[Freeze, ...] = ()
-    """When nothing may be sent. What is under way when one begins is followed to its end."""
-    strict: bool = False
-    """Refuse each machine of which anything changed since the plan, not only what the plan depends on."""
-
-    @property
-    def budgets(self) -> Budgets:
-        """The failure budgets together."""
-        return Budgets(self.max_failures, self.max_failures_per_wave, self.max_failures_per_region)
-
-    def begins_slowly(self, plan: Plan) -> bool:
-        """Whether a plan is begun with one machine, and then more as they succeed."""
-        return self.budgets.any or any(wave.name == CANARY for wave in plan.waves[:1])
-
-    def at_once(self, plan: Plan) -> int:
-        """Requests in flight at once: no more than `concurrency`, or else 16 a subscription, 64 to 512 in all.
-
-        A subscription's writes are refilled at ten a second; sixteen places keep up with that while answers take no
-        longer than a second and a half. Each request in flight holds a TLS connection, and each of those up to 0.4 MB.
-        """
-        if self.concurrency is not None:
-            return self.concurrency
-        subscriptions = {change.id.subscription_id for change in plan.changes}
-        return min(_MOST_AT_ONCE, max(_LEAST_AT_ONCE, _PLACES * len(subscriptions)))
+FINISHED, INTERRUPTED, STOPPED_BY_BRAKE = "finished", "interrupted", "stopped"
 
 
 async def apply_plan(
     journal: RunJournal,
     azure: Azure,
-    options: ApplyOptions,
+    options: ApplyOptions | None = None,
     *,
     clock: Clock,
     observer: Observer | None = None,
@@ -119,7 +72,8 @@ async def apply_plan(
     Args:
         journal: open for writing; closed when this returns or raises.
         azure: a connection that may write.
-        options: concurrency, failure budgets, waves, freezes, patience.
+        options: concurrency, failure budgets, waves, freezes, patience; the journal keeps them. None: those that it
+            keeps already, as for a run that is taken up.
         clock: the time.
         observer: told about each change of the tally.
         stop: when set, nothing more is sent, and what is under way is followed to its end. To end at once, cancel the
@@ -137,12 +91,15 @@ async def apply_plan(
     state = INTERRUPTED
     try:
         check_applicable(journal.plan, azure)
+        options = options_of(journal.brakes or RunBrakes()) if options is None else options
         check_not_frozen(options.freezes, clock)
+        journal.keep_brakes(brakes_of(options, journal.brakes))
         access = await check_plan_access(azure, journal.plan)
         application = _Application(journal, azure, options, access, clock, observer, stop or asyncio.Event())
         await application.carry_out()
         report = application.report()
         state = report.state
+        journal.keep_halts(application.halts)
     finally:
         journal.close(state=state)
     return report
@@ -238,7 +195,8 @@ class _Application:
     def _restraints(self, clock: Clock) -> tuple[UnderWay, Brakes, WaveGate]:
         options = self._options
         machines = self._regions.keys() | self._attacher.entries.keys()
-        tally = Tally(options.budgets, machines=len(machines), regions=self._regions.values())
+        earlier = [self._regions.get(one) for one in self._failed_before()]
+        tally = Tally(options.budgets, machines=len(machines), regions=self._regions.values(), earlier=earlier)
         begins_slowly = options.begins_slowly(self._journal.plan)
         under_way = UnderWay(asked=options.concurrency, begins_slowly=begins_slowly, tally=tally)
         brakes = Brakes(self._stop, tally, freezes=options.freezes, clock=clock, braked=self._braked)
@@ -248,8 +206,19 @@ class _Application:
         )
         return under_way, brakes, gate
 
+    def _failed_before(self) -> Iterator[ResourceId]:
+        """The machine of each failure that an earlier session of the run met."""
+        yield from (one for one, end in self._standing.results.items() if is_failure(end))
+        yield from (one for one, end in self._attacher.results.items() if is_failure(end))
+
+    @property
+    def halts(self) -> Sequence[Halt]:
+        """What held the run back; empty: nothing did, or nothing was left to hold back."""
+        return self._brakes.halts if self._is_anything_left() else ()
+
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
+        self._brakes.check(set(self._regions.values()))
         for entry in self._entries:
             if entry.step is Step.STARTED:
                 self._take(entry)
@@ -276,11 +245,14 @@ class _Application:
     async def _send_all(self) -> None:
         halting = asyncio.ensure_future(self._halt_when_stopped())
         try:
+            attached = self._attacher.entries, self._attacher.results
+            history = WaveHistory(self._options.budgets, self._standing.results, *attached)
             for wave in waves_of(self._journal.plan, self._entries, self._attacher.entries):
-                if self._is_left(wave) and await self._gate.opens(wave):
+                if self._is_left(wave) and await self._gate.opens(wave, history.before(wave)):
                     self._standing.wave = wave.number if wave.of > 1 else 0
                     await self._carry(wave)
                     self._gate.left_unsent(wave, self._unsent_of(wave))
+                history.passed(wave)
         finally:
             halting.cancel()
         self._follower.finish()
@@ -339,17 +311,29 @@ class _Application:
     def report(self) -> RunReport:
         """The run's report as it stands now."""
         results = [self._result(entry) for entry in self._entries]
-        attachments = self._attachment_results(results)
-        unsent = any(result.result is Result.NOT_SENT for result in results) or any(
-            one.result is AttachEnd.NOT_SENT and not is_settled(one) for one in attachments
-        )
-        return make_report(
+        report = make_report(
             self._journal.run,
             self._journal.plan,
-            state=INTERRUPTED if unsent and self._stop.is_set() else FINISHED,
+            state=self._state(),
             requests=add_requests(self._journal.requests(), self._sent()),
             results=results,
-            attachments=attachments,
+            attachments=self._attachment_results(results),
+        )
+        return replace(report, halts=tuple(self.halts), brakes=self._journal.brakes)
+
+    def _state(self) -> str:
+        if not self._is_anything_left():
+            return FINISHED
+        if self._stop.is_set():
+            return INTERRUPTED
+        return STOPPED_BY_BRAKE if self._brakes.halts else FINISHED
+
+    def _is_anything_left(self) -> bool:
+        """Whether a resume would have anything to do."""
+        results = [self._result(entry) for entry in self._entries]
+        known = self._standing.results
+        return any(one.id not in known or one.result is Result.NOT_SENT for one in results) or any(
+            one.result is AttachEnd.NOT_SENT and not is_settled(one) for one in self._attachment_results(results)
         )
 
     def _attachment_results(self, results: Sequence[ChangeResult]) -> list[AttachResult]:
@@ -396,7 +380,7 @@ class _Application:
         await self._journal.end_all(results, requests=self._sent())
         for result in results:
             self._standing.ended(result)
-            if _is_failure(result):
+            if is_failure(result):
                 self._brakes.failed(self._regions[result.id])
             self._tell(result)
             self._under_way.leave(result.id)
@@ -420,7 +404,7 @@ class _Application:
         if result is not None:
             await self._journal.end_attachment(result, requests=self._sent())
             self._standing.attachment_ended(result)
-            if result.result in _BAD_ENDS:
+            if is_failure(result):
                 self._brakes.failed(self._regions.get(entry.id))
             elif result.is_fine:
                 self._under_way.succeeded()
@@ -456,19 +440,10 @@ class _Application:
             self._observer.remarked(text)
 
 
-_BAD_ENDS = frozenset({AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
-"""What of attaching counts against a failure budget."""
-
-
 def _not_authorized(lack: MissingAction) -> Halt:
     who = f"no role of {lack.identity}" if lack.identity else "no role of yours"
     grant = f"; {lack.role} there does" if lack.role else ""
     return Halt(NOT_AUTHORIZED, "", f"was left alone, since {who} allows {lack.action} on {lack.scope}{grant}")
-
-
-def _is_failure(result: ChangeResult) -> bool:
-    """What a failure budget counts: a stale machine is a plan that aged, not an operation that fails."""
-    return result.result in {Result.FAILED, Result.UNKNOWN}
 
 
 def _machines_of(plan: Plan) -> Iterator[ResourceId]:

@@ -4,35 +4,18 @@ Must not: send, wait or cancel. It is asked before each step, and told what fail
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 from patchmode.errors import RefusedError
+from patchmode.model.brakes import Halt
 from patchmode.model.freeze import Freeze
 from patchmode.rules.freeze import ends_at, freeze_text, frozen_by
 from patchmode.workflow.budgets import Tally
 from patchmode.workflow.ports import Clock
 
-
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Why a machine had no turn."""
-
-    code: str
-    """Ours, as in `MachineError.code`."""
-    because: str
-    """Goes on from "it was still to come when"."""
-    reason: str = ""
-    """Goes on from "it", where the machine was not waiting for its turn; empty: see `because`."""
-
-    @property
-    def told(self) -> str:
-        """Goes on from "it"."""
-        return self.reason or f"was still to come when {self.because}"
-
-
 _LOOK_EVERY_S = 1.0
 STOPPED = Halt("Stopped", "the run was stopped")
+WAVE_SPENT = Halt("WaveBudgetSpent", "the failure budget of its wave, or of one before, was spent")
 
 
 class Brakes:
@@ -70,6 +53,11 @@ class Brakes:
         """Whether the end was asked for from outside."""
         return self._stop.is_set()
 
+    @property
+    def halts(self) -> Sequence[Halt]:
+        """Everything that holds now, but for a stop from outside; empty: nothing does."""
+        return ([self._halt] if self._halt else []) + list(self._regions.values())
+
     def why(self, region: str | None = None) -> Halt | None:
         """What keeps a machine from having its turn; None: nothing does.
 
@@ -102,18 +90,29 @@ class Brakes:
         Args:
             region: in lower case; None: not known.
         """
+        self._tally.count(region)
+        self.check(() if region is None else (region,))
+
+    def check(self, regions: Iterable[str]) -> None:
+        """Brake where a budget is spent: after a failure, and before the first change of a run that is taken up.
+
+        Args:
+            regions: whose budgets are looked at, in lower case.
+        """
         tally = self._tally
-        tally.count(region)
         if tally.run_is_spent:
             told = f"The failure budget is spent ({tally.failures} failed): nothing more is sent."
             self.hold(Halt("FailureBudgetSpent", "the failure budget was spent"), told)
         if tally.wave_is_spent:
             told = f"The wave's failure budget is spent ({tally.wave_failures} failed): nothing more is sent."
-            self.hold(Halt("WaveBudgetSpent", "the failure budget of its wave, or of one before, was spent"), told)
-        if region is not None and region not in self._regions and tally.region_is_spent(region):
-            self._regions[region] = Halt("RegionBudgetSpent", f"the failure budget of {region} was spent")
-            number = tally.region_failures[region]
-            self._braked(region, f"The failure budget of {region} is spent ({number} failed): nothing more goes there.")
+            self.hold(WAVE_SPENT, told)
+        for region in regions:
+            if region not in self._regions and tally.region_is_spent(region):
+                self._regions[region] = Halt(
+                    "RegionBudgetSpent", f"the failure budget of {region} was spent", region=region
+                )
+                told = f"{tally.region_failures[region]} failed): nothing more goes there."
+                self._braked(region, f"The failure budget of {region} is spent ({told}")
 
     def _look_at_the_calendar(self) -> None:
         now = self._clock.now()
@@ -135,5 +134,5 @@ def check_not_frozen(freezes: Sequence[Freeze], clock: Clock) -> None:
     if freeze is not None:
         raise RefusedError(
             f"Nothing was sent: frozen, {freeze_text(freeze, ends_at(freezes, now))}.",
-            advice="Wait until it ends, or leave --freeze and PATCHMODE_FREEZE out if this change may break it.",
+            advice="Wait until it ends, or give --freeze none if this change may break it.",
         )

@@ -6,10 +6,22 @@ Must not: stop anything; `brakes` does.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import Self
 
 from patchmode.errors import UsageError
+from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.outcome import ChangeResult, Result
+
+_FAILURES = frozenset(
+    {Result.FAILED, Result.UNKNOWN, AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH},
+)
+
+
+def is_failure(end: ChangeResult | AttachResult) -> bool:
+    """What a failure budget counts: a stale machine is a plan that aged, not an operation that fails."""
+    return end.result in _FAILURES
+
 
 _LAST_BIT = 1e-9
 
@@ -52,6 +64,23 @@ class MaxFailures:
         # 2.3 * 1000 / 100 must not become 22 by the last bit of a float.
         return max(1, floor((self.percent or 0) * machines / 100 + _LAST_BIT))
 
+    def raised(self, failures: int, machines: int) -> "MaxFailures":
+        """The budget that allows as many failures again, after so many among so many machines.
+
+        Args:
+            failures: those that it has to allow already.
+            machines: what a percentage is of, >= 1.
+        """
+        allowed = failures + self.allowed(machines)
+        return (
+            MaxFailures(count=allowed)
+            if self.percent is None
+            else MaxFailures(percent=float(ceil(allowed * 100 / machines)))
+        )
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.count is not None else f"{self.percent:g}%"
+
     def is_spent(self, failures: int, machines: int) -> bool:
         """Whether so many failures among so many machines use the budget up."""
         return failures >= self.allowed(machines)
@@ -59,7 +88,7 @@ class MaxFailures:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """What is allowed to fail in one call of `apply_plan`; None: any number."""
+    """What is allowed to fail in a run; None: any number."""
 
     run: MaxFailures | None = None
     wave: MaxFailures | None = None
@@ -78,20 +107,31 @@ class Tally:
         budgets: what is allowed.
         machines: of the whole run.
         regions: the region of each machine whose region is known, in lower case.
+        earlier: the region of each failure of the run's earlier sessions, None where it is not known.
     """
 
-    def __init__(self, budgets: Budgets, *, machines: int, regions: Iterable[str]) -> None:
+    def __init__(
+        self, budgets: Budgets, *, machines: int, regions: Iterable[str], earlier: Iterable[str | None] = ()
+    ) -> None:
         self._budgets = budgets
         self._machines = machines
         self._in_region: Mapping[str, int] = Counter(regions)
         self._in_wave = machines
-        self.failures = 0
         self.wave_failures = 0
         self.region_failures: Counter[str] = Counter()
+        self.failures = 0
+        for region in earlier:
+            self.count(region)
+        self.wave_failures = 0
 
-    def begin_wave(self, machines: int) -> None:
-        """Failures count for this wave from now on."""
-        self._in_wave, self.wave_failures = machines, 0
+    def begin_wave(self, machines: int, failures: int = 0) -> None:
+        """Failures count for this wave from now on.
+
+        Args:
+            machines: of the wave.
+            failures: of the run's earlier sessions in it.
+        """
+        self._in_wave, self.wave_failures = machines, failures
 
     def count(self, region: str | None) -> None:
         """One more failure.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from patchmode.model.attachment import AttachAction, AttachResult
+from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Verification
 from patchmode.model.plan import Change, Plan
@@ -95,7 +96,25 @@ class RunJournal(Protocol):
 
     @property
     def state(self) -> str:
-        """`running`, `interrupted` or `finished`, as last committed."""
+        """`running`, `interrupted`, `stopped` or `finished`, as last committed."""
+        ...
+
+    @property
+    def brakes(self) -> RunBrakes | None:
+        """What holds the run back; None: an earlier version began it, which did not write that down."""
+        ...
+
+    @property
+    def halts(self) -> Sequence[Halt]:
+        """What held the run back when it was last closed; empty: nothing did."""
+        ...
+
+    def keep_brakes(self, brakes: RunBrakes) -> None:
+        """Commit what is in force from now on."""
+        ...
+
+    def keep_halts(self, halts: Sequence[Halt]) -> None:
+        """Commit what held the run back."""
         ...
 
     def entries(self) -> Sequence[JournalEntry]:
@@ -141,7 +160,7 @@ class RunJournal(Protocol):
         ...
 
     def close(self, *, state: str) -> None:
-        """Commit the run's state (`finished`, `interrupted`) and release the lock. Safe to repeat."""
+        """Commit the run's state (`finished`, `interrupted`, `stopped`) and release the lock. Safe to repeat."""
         ...
 
 

@@ -7,10 +7,12 @@ Must not: speak to Azure or write.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from patchmode.errors import PatchmodeError
 from patchmode.model.attachment import AttachResult
+from patchmode.model.brakes import Halt
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport, WaveCounts
 from patchmode.model.plan import Plan
 from patchmode.model.shard import Shard
@@ -26,22 +28,38 @@ def report_of(journal: RunJournal) -> RunReport:
     Raises:
         StorageError: the journal is damaged.
     """
-    results = [result_of(entry) for entry in journal.entries()]
+    halts = journal.halts
+    results = [result_of(entry, halt=_halt_of(entry, halts)) for entry in journal.entries()]
     settled = {one.id: one for one in results}
-    return make_report(
+    whole = _halt_of(None, halts)
+    report = make_report(
         journal.run,
         journal.plan,
         state=journal.state,
         requests=journal.requests(),
         results=results,
-        attachments=[result_of_attachment(entry, settled.get(entry.id)) for entry in journal.attachments()],
+        attachments=[result_of_attachment(entry, settled.get(entry.id), halt=whole) for entry in journal.attachments()],
     )
+    return replace(report, halts=tuple(halts), brakes=journal.brakes)
 
 
-def result_of(entry: JournalEntry) -> ChangeResult:
-    """What is known of one change, whatever step it has come to."""
+def _halt_of(entry: JournalEntry | None, halts: Sequence[Halt]) -> Halt | None:
+    """What held a change back; None for `entry`: what held everything back."""
+    region = entry.change.location.casefold() if entry is not None else None
+    return next((one for one in halts if one.region in {None, region}), None)
+
+
+def result_of(entry: JournalEntry, *, halt: Halt | None = None) -> ChangeResult:
+    """What is known of one change, whatever step it has come to.
+
+    Args:
+        entry: as the journal has it.
+        halt: what held the run back, where the change has not had its turn; None: that is not known.
+    """
     if entry.step is Step.ENDED and entry.result is not None:
         return entry.result
+    if entry.step is Step.PENDING and halt is not None:
+        return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
     if entry.step is Step.PENDING:
         return not_sent(entry, "Pending", "has not had its turn in this run.")
     how = "was accepted" if entry.step is Step.STARTED else "may have been sent"
@@ -82,7 +100,7 @@ def make_report(
     Args:
         run: the id.
         plan: the plan it carries out.
-        state: `running`, `interrupted` or `finished`.
+        state: `running`, `interrupted`, `stopped` or `finished`.
         requests: HTTP method → requests sent, all sessions together.
         results: one for each change, in plan order.
         attachments: one for each machine that the plan attaches a schedule to or takes one off, in plan order.

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 
 from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
+from patchmode.model.brakes import Halt
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, MachineError, Result
 from patchmode.model.patch_settings import Orchestration
@@ -25,7 +26,6 @@ from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstac
 from patchmode.rules.verification import differences, touches_settings
 from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.attaching import AT_ONCE, refused, written
-from patchmode.workflow.brakes import Halt
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
 from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of

@@ -6,11 +6,13 @@ Must not: carry a wave out, or count failures; it reads the tally and holds the 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from patchmode.workflow.brakes import Brakes, Halt
+from patchmode.model.brakes import Halt
+from patchmode.workflow.brakes import WAVE_SPENT, Brakes
 from patchmode.workflow.budgets import Tally
 from patchmode.workflow.ports import Clock
+from patchmode.workflow.wave_history import Before
 from patchmode.workflow.wave_work import WaveWork
 
 LATER_WAVE = "LaterWave"
@@ -25,6 +27,8 @@ class WaveRules:
     """From the end of one to the beginning of the next."""
     last: int | None = None
     """Counted from 1: those after it are not begun. None: all are."""
+    accepted_failures: int = 0
+    """So many failures in the waves before do not hold up the next one: somebody said yes to going on."""
 
 
 class WaveGate:
@@ -58,30 +62,38 @@ class WaveGate:
         self._clock = clock
         self._stop = stop
         self._remark = remark
-        self._is_first = True
 
-    async def opens(self, wave: WaveWork) -> bool:
-        """Whether a wave may begin, after the pause where there is one; its failures are counted from then on."""
-        if not self._is_first:
-            self._look_back()
+    async def opens(self, wave: WaveWork, before: Before) -> bool:
+        """Whether a wave may begin, after the pause where there is one; its failures are counted from then on.
+
+        Args:
+            wave: the next one that has anything to do.
+            before: what is known of it and of the waves before.
+        """
+        self._look_back(before)
         last = self._rules.last
         if last is not None and wave.number > last:
             self._brakes.hold(Halt(LATER_WAVE, f"wave {last} had ended, the last one asked for"))
-        if not self._is_first and self._rules.pause_s and self._brakes.why() is None:
-            await self._rest(wave)
+        if before.ended_at is not None and not before.is_begun and self._brakes.why() is None:
+            await self._rest(wave, before.ended_at)
+        if self._brakes.why() is None:
+            self._tally.begin_wave(wave.machines, before.failures)
+            self._brakes.check(())
         if self._brakes.why() is not None:
             return False
-        self._is_first = False
-        self._tally.begin_wave(wave.machines)
         if wave.of > 1:
             self._remark(f"Begins {wave}: {wave.machines:,} machine{'s' * (wave.machines != 1)}.")
         return True
 
-    def _look_back(self) -> None:
-        failures = self._tally.wave_failures
-        if failures and not self._may_fail:
+    def _look_back(self, before: Before) -> None:
+        failures = before.failures_before
+        if before.is_spent_before:
+            self._brakes.hold(WAVE_SPENT)
+        if before.is_begun:
+            return
+        if failures > self._rules.accepted_failures and not self._may_fail:
             halt = Halt("WaveHadFailures", f"a wave had ended in which {failures:,} failed")
-            told = f"{failures:,} failed in this wave: the next one is not begun (--max-failures-per-wave allows some)."
+            told = f"{failures:,} failed so far: the next wave is not begun (--max-failures-per-wave allows some)."
             self._brakes.hold(halt, told)
 
     def left_unsent(self, wave: WaveWork, unsent: int) -> None:
@@ -96,10 +108,13 @@ class WaveGate:
             told = f"{unsent:,} of this wave could not be sent: the next one is not begun."
             self._brakes.hold(halt, told)
 
-    async def _rest(self, wave: WaveWork) -> None:
-        until = self._clock.now() + timedelta(seconds=self._rules.pause_s)
+    async def _rest(self, wave: WaveWork, since: datetime) -> None:
+        until = since + timedelta(seconds=self._rules.pause_s)
+        left_s = (until - self._clock.now()) / timedelta(seconds=1)
+        if left_s <= 0:
+            return
         self._remark(f"Pauses before {wave}, until {until:%Y-%m-%d %H:%M:%S}Z.")
-        sleeping = asyncio.ensure_future(self._clock.sleep(self._rules.pause_s))
+        sleeping = asyncio.ensure_future(self._clock.sleep(left_s))
         stopping = asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)

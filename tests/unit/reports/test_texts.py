@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from patchmode.cli.commands.runs import is_left
 from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
@@ -40,6 +39,7 @@ from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.run_text import left_text, run_lines, runs_lines
 from patchmode.reports.verification import counts_of, csv_rows, verification_document, verification_lines
 from patchmode.workflow.ports import JournalEntry, Progress, Step
+from patchmode.workflow.standing import is_over
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 PLAIN = Paint()
@@ -322,7 +322,7 @@ def test_how_much_of_a_run_is_left(left: int, of: int, text: str) -> None:
 def test_what_a_resume_takes_up(step: Step, result: Result | None, left: bool) -> None:
     """Also what the stop of an earlier process left unsent."""
     end = None if result is None else ChangeResult(machine_id("vm1"), result)
-    assert is_left(JournalEntry(change(), step, 1, result=end)) is left
+    assert is_over(JournalEntry(change(), step, 1, result=end)) is not left
 
 
 def test_one_request_is_no_requests() -> None:

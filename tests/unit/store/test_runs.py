@@ -360,7 +360,7 @@ def rewrite(store: RunStore, tmp_path: Path, statement: str) -> str:
 
 def test_journal_of_a_newer_version_is_refused_and_still_listed(store: RunStore, tmp_path: Path) -> None:
     run = rewrite(store, tmp_path, "PRAGMA user_version=7")
-    with pytest.raises(RefusedError, match=r"journal layout 7, written by patchmode 0\.1\.0; this version reads 1"):
+    with pytest.raises(RefusedError, match=r"journal layout 7, written by patchmode 0\.1\.0; this version reads"):
         store.open(run, for_writing=True)
     (summary,) = store.list()
     assert (summary.state, summary.run) == ("unreadable", run)

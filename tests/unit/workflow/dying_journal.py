@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from patchmode.model.attachment import AttachResult
+from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.outcome import ChangeResult
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
@@ -38,6 +39,20 @@ class DyingJournal:
     @property
     def state(self) -> str:
         return self._journal.state
+
+    @property
+    def brakes(self) -> RunBrakes | None:
+        return self._journal.brakes
+
+    @property
+    def halts(self) -> Sequence[Halt]:
+        return self._journal.halts
+
+    def keep_brakes(self, brakes: RunBrakes) -> None:
+        self._journal.keep_brakes(brakes)
+
+    def keep_halts(self, halts: Sequence[Halt]) -> None:
+        self._journal.keep_halts(halts)
 
     def entries(self) -> Sequence[JournalEntry]:
         return self._journal.entries()

@@ -11,11 +11,14 @@ from tests.unit.workflow.dying_journal import DyingJournal
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
 
 from patchmode.errors import StorageError
+from patchmode.model.brakes import NAMES, RunBrakes
 from patchmode.model.outcome import ChangeResult, MachineError, RunReport
 from patchmode.model.plan import Plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.ports import Progress
+from patchmode.workflow.resuming import Interrupted, agreed, in_force
+from patchmode.workflow.run_options import ApplyOptions
 
 
 class Killed(BaseException):
@@ -75,6 +78,32 @@ def apply_in(
         return await apply_plan(
             journal, azure, options or ApplyOptions(), clock=LoopClock(), observer=observer, stop=stop
         )
+
+    return run_virtually(main())
+
+
+def resume(
+    store: RunStore,
+    azure: FleetDouble,
+    *,
+    is_agreed: bool = False,
+    given: RunBrakes | None = None,
+    observer: Watcher | None = None,
+) -> RunReport:
+    """Take the latest run up with the brakes that it keeps.
+
+    Args:
+        is_agreed: somebody was told what failed and said yes.
+        given: the fields that are set replace what is kept.
+    """
+
+    async def main() -> RunReport:
+        journal = store.open(for_writing=True)
+        found = Interrupted(journal)
+        names = [name for name in NAMES if given is not None and getattr(given, name)]
+        brakes = in_force(found.kept, given or RunBrakes(), names, RunBrakes())
+        journal.keep_brakes(agreed(brakes, found) if is_agreed else brakes)
+        return await apply_plan(journal, azure, clock=LoopClock(), observer=observer)
 
     return run_virtually(main())
 

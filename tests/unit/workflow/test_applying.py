@@ -21,9 +21,9 @@ from patchmode.model.outcome import Difference, Result, RunCounts
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import WantedSettings
 from patchmode.model.target import Target
-from patchmode.workflow.applying import ApplyOptions
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Progress
+from patchmode.workflow.run_options import ApplyOptions
 
 SET = {
     "patchMode": "AutomaticByPlatform",

@@ -8,10 +8,10 @@ from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of,
 
 from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.applying import ApplyOptions
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.flights import Flight, waiting_text
 from patchmode.workflow.pace import Pace
+from patchmode.workflow.run_options import ApplyOptions
 
 
 def polls_of(azure: FleetDouble) -> int:

@@ -9,11 +9,13 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, fleet_of, machine_id, run_virtually, vm
 
 from patchmode.errors import SignInError, StorageError, UsageError
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import Result, RunCounts, RunReport
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Step
+from patchmode.workflow.run_options import ApplyOptions
 from patchmode.workflow.runs import report_of
 
 # ------------------------------------------------------------------------------------------------ on purpose
@@ -43,12 +45,15 @@ def test_spent_budget_stops_sending_and_resume_goes_on() -> None:
     with runs.temporary_store() as store:
         report = runs.apply_in(store, azure, plan=azure.plan(), options=options, observer=watcher)
         counts = report.counts
-        assert (report.state, counts.failed + counts.not_sent + counts.applied) == ("finished", 60)
+        assert (report.state, counts.failed + counts.not_sent + counts.applied) == ("stopped", 60)
         assert 3 <= counts.failed <= 3 + 4
         assert azure.count("PATCH") <= 3 + 4
         assert runs.error_of(report.results[-1]).code == "FailureBudgetSpent"
         assert any("failure budget is spent" in remark for remark in watcher.remarks)
-        again = runs.apply_in(store, azure)
+        # Failures count for the run: the budget is spent for the next session too, and nothing is sent.
+        unasked = runs.resume(store, azure)
+        assert (unasked.state, unasked.counts, azure.count("PATCH")) == ("stopped", counts, report.requests["PATCH"])
+        again = runs.resume(store, azure, given=RunBrakes(max_failures="90%"))
     assert again.counts.not_sent == 0
     assert again.counts.applied + again.counts.failed == 60
     assert again.requests["PATCH"] == 60

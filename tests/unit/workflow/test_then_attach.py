@@ -28,10 +28,11 @@ from patchmode.model.plan import Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
+from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
 from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run_options import ApplyOptions
 from patchmode.workflow.runs import report_of, result_of
 from patchmode.workflow.then_attaching import result_of_attachment
 

@@ -16,9 +16,9 @@ from patchmode.model.attachment import AttachEnd
 from patchmode.model.outcome import Result, RunReport
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.applying import ApplyOptions
 from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
 from patchmode.workflow.ports import Progress, Step
+from patchmode.workflow.run_options import ApplyOptions
 from patchmode.workflow.under_way import UnderWay
 
 REGIONS = ("westeurope", "northeurope", "uksouth")

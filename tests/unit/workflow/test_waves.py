@@ -11,18 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.workflow import run_doubles as runs
-from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, vm
+from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, run_virtually, vm
 from tests.unit.workflow.test_then_attach import ASSIGNMENT, WEEKLY, fleet, plan_of
 
 from patchmode.errors import RefusedError
 from patchmode.model.attachment import AttachEnd
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.freeze import Freeze
 from patchmode.model.outcome import Result, RunReport, WaveCounts
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.freeze_grammar import freezes_from
-from patchmode.workflow.applying import ApplyOptions
 from patchmode.workflow.budgets import MaxFailures
+from patchmode.workflow.run_options import ApplyOptions
 from patchmode.workflow.wave_gate import WaveRules
 
 
@@ -74,19 +75,21 @@ def test_a_wave_begins_when_the_one_before_has_ended() -> None:
     assert [one.wave for one in seen.progress if one.latest] == [1, 2, 2, 2, 3, 3, 3, 3, 3]
 
 
-def test_after_failures_the_next_wave_is_not_begun_and_a_resume_begins_it() -> None:
+def test_after_failures_the_next_wave_is_not_begun_before_somebody_says_yes() -> None:
     azure = failing(fleet_of(6), "vm-0001")
     with runs.temporary_store() as store:
         report = runs.apply_in(store, azure, plan=in_waves(azure.plan(), 3, 3))
         # The wave itself is carried to its end.
-        assert (report.counts.applied, report.counts.failed, report.state) == (2, 1, "finished")
+        assert (report.counts.applied, report.counts.failed, report.state) == (2, 1, "stopped")
         assert codes(report) == dict.fromkeys(["vm-0003", "vm-0004", "vm-0005"], "WaveHadFailures")
         assert report.waves == (
             WaveCounts("w1", 3, applied=2, failed=1),
             WaveCounts("w2", 3, not_sent=3),
         )
-        again = runs.apply_in(store, azure)
-    assert (again.counts.applied, again.counts.failed) == (5, 1)
+        unasked = runs.resume(store, azure)
+        assert (unasked.counts, codes(unasked)) == (report.counts, codes(report))
+        again = runs.resume(store, azure, is_agreed=True)
+    assert (again.counts.applied, again.counts.failed, again.state) == (5, 1, "finished")
 
 
 def test_a_budget_for_waves_lets_the_next_one_begin_until_it_is_spent() -> None:
@@ -136,14 +139,20 @@ def test_a_stop_ends_a_pause() -> None:
     assert VirtualLoop.elapsed() - began < 60
 
 
-def test_no_pause_is_made_for_waves_that_an_earlier_session_ended() -> None:
+@pytest.mark.parametrize(("away_s", "least_s", "most_s"), [(0, 3_500, 3_700), (3_000, 500, 700), (9_000, 0, 60)])
+def test_a_pause_goes_on_from_the_end_of_the_wave_before_whoever_carried_it_out(
+    away_s: float, least_s: float, most_s: float
+) -> None:
     azure = fleet_of(3)
     with runs.temporary_store() as store:
         plan = in_waves(azure.plan(), 1, 1, 1)
-        runs.apply_in(store, azure, plan=plan, options=ApplyOptions(waves=WaveRules(last=2)))
+        options = ApplyOptions(waves=WaveRules(last=1, pause_s=3_600))
+        runs.apply_in(store, azure, plan=plan, options=options)
+        run_virtually(asyncio.sleep(away_s))
         began = VirtualLoop.elapsed()
-        assert runs.apply_in(store, azure, options=ApplyOptions(waves=WaveRules(pause_s=3_600))).counts.applied == 3
-    assert VirtualLoop.elapsed() - began < 60
+        report = runs.resume(store, azure, given=RunBrakes(last_wave=2))
+        assert (report.counts.applied, report.state) == (2, "stopped")
+    assert least_s <= VirtualLoop.elapsed() - began <= most_s
 
 
 def test_a_region_whose_budget_is_spent_is_left_alone_and_the_others_go_on() -> None:
@@ -192,7 +201,8 @@ def test_schedules_are_attached_within_their_wave() -> None:
             assert error is not None
             assert error.code == "WaveHadFailures"
         assert azure.count("PATCH") == 1
-        again = {ResourceId.parse(one.id).name: one.result for one in runs.apply_in(store, azure).attachments}
+        attachments = runs.resume(store, azure, is_agreed=True).attachments
+        again = {ResourceId.parse(one.id).name: one.result for one in attachments}
     assert [again[name] for name in ("web-2", "db-2")] == [AttachEnd.ATTACHED] * 2
 
 
@@ -234,8 +244,9 @@ def test_no_wave_overtakes_another_and_everything_is_accounted_for(
     with runs.temporary_store() as store:
         report = runs.apply_in(store, azure, plan=plan, options=options, observer=seen)
         _check_order(plan, seen, report)
-        for _ in sizes:
-            report = runs.apply_in(store, azure)
+        for _ in range(sum(sizes)):
+            report = runs.resume(store, azure, is_agreed=True)
+    assert report.state == "finished"
     assert {one.id.name for one in report.results if one.result is Result.FAILED} == set(names)
     assert report.counts.applied == sum(sizes) - len(names)
     assert {name: count for name, count in azure.writes().items() if count} == {
@@ -286,7 +297,7 @@ def test_a_run_does_not_begin_during_a_freeze() -> None:
     azure = fleet_of(2)
     with pytest.raises(RefusedError, match=r"^Nothing was sent: frozen, .* until .* UTC\.$") as refused:
         runs.apply_all(azure, options=ApplyOptions(freezes=freeze_in(-10)))
-    assert "PATCHMODE_FREEZE" in refused.value.advice
+    assert "--freeze none" in refused.value.advice
     assert azure.log == []
 
 

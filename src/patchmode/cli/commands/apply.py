@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli.attach_options import attachment_from, then_attach_options
-from patchmode.cli.brake_options import brake, limit_from, max_changes_option
+from patchmode.cli.brake_options import brake, brakes_from
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 @settings_options
 @then_attach_options
 @wave_options
-@max_changes_option
 @apply_options
 @click.pass_context
 def command(
@@ -33,7 +32,6 @@ def command(
     /,
     file: Path | None,
     yes: bool,
-    max_changes: str | None,
     **options: Any,
 ) -> Exit:
     """Carry out a plan file, or plan and apply a scope.
@@ -44,15 +42,22 @@ def command(
     With --then-attach each machine gets the schedule once its settings were verified, and never before.
     """
     from patchmode.cli import composition
-    from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import check_may_write, confirm, signed_in_for, tell_banner
+    from patchmode.cli.carrying_out import carry_out
+    from patchmode.cli.confirming import (
+        check_may_write,
+        check_not_frozen,
+        confirm,
+        signed_in_for,
+        tell_banner,
+        tell_brakes,
+    )
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
     from patchmode.store.plan_file import read_plan
 
     settings = settings_of(context)
-    how = options_from(options)
-    limit = limit_from(max_changes)
+    brakes = brakes_from(context, options, settings.share)
+    check_not_frozen(brakes)
     # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
     if file is not None and any(options.values()):
         raise UsageError(
@@ -72,10 +77,11 @@ def command(
         plan = read_plan(file)
         who = signed_in_for(plan, settings, is_new=True)
     tell_banner(who.principals, plan.target, settings)
-    brake(plan, limit, is_watched=file is not None or not yes)
+    tell_brakes(brakes, settings)
+    brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
     check_may_write(plan, who)
     confirm(plan, who, settings, yes=yes, is_new=file is None)
-    return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
+    return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
 
 
 def _planned(

@@ -39,20 +39,19 @@ def command(
     signed-in principal can see. A change made in it is an ordinary run: the command line lists it, resumes it and rolls
     it back. Ctrl-C while a run is under way sends nothing more and follows it to its end; a second one leaves at once.
     """
+    from patchmode.cli.brake_options import brakes_from
     from patchmode.cli.console_rooms import rooms_for
     from patchmode.cli.running import run_writing
     from patchmode.cli.scoping import scope_from
     from patchmode.console.rooms import ConsoleOptions
     from patchmode.console.server import ConsoleServer
-    from patchmode.rules.freeze_grammar import freezes_from
-    from patchmode.workflow.clock import local_zone
 
     settings = settings_of(context)
-    freezes = freezes_from(freeze, local_zone())
+    brakes = brakes_from(context, {"freeze": freeze}, settings.share)
     scope = scope_from(options)
     if not scope.has_selector:
         scope = replace(scope, everything=True)
-    how = ConsoleOptions(host=host, port=port, allow_writes=allow_writes, scope=scope, freezes=freezes)
+    how = ConsoleOptions(host=host, port=port, allow_writes=allow_writes, scope=scope, brakes=brakes)
 
     async def work(stop: "asyncio.Event") -> None:
         await _serve(ConsoleServer(rooms_for(settings), how), settings, stop)

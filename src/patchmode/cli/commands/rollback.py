@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.brake_options import brakes_from
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import carrying_options
@@ -41,13 +42,14 @@ def command(
     confirmed, applied and verified. What cannot be restored is named and left alone.
     """
     from patchmode.cli import composition
-    from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import check_may_write, confirm, tell_banner
+    from patchmode.cli.carrying_out import carry_out
+    from patchmode.cli.confirming import check_may_write, check_not_frozen, confirm, tell_banner, tell_brakes
     from patchmode.cli.output import say
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
-    how = options_from(carrying)
+    brakes = brakes_from(context, carrying, settings.share)
+    check_not_frozen(brakes)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
     journal = composition.run_store(settings).open(run, for_writing=True)
     try:
@@ -59,9 +61,10 @@ def command(
     say(f"Plan file    {path}", settings)
     plan = read_plan(path)
     tell_banner(who.principals, plan.target, settings)
+    tell_brakes(brakes, settings)
     check_may_write(plan, who)
     confirm(plan, who, settings, yes=yes, is_new=True)
-    return carry_out(lambda _: composition.run_store(settings).create(plan), plan, how, settings)
+    return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
 
 
 def _planned(

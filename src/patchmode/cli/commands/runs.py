@@ -1,17 +1,14 @@
 """`patchmode runs`: list, show, resume. Must not: send anything that a run's plan does not hold."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
-from patchmode.cli.options import carrying_options, wave_gate_options
+from patchmode.cli.options import resume_options
 from patchmode.cli.run_merging import merge
 from patchmode.cli.settings import Settings, settings_of
-
-if TYPE_CHECKING:
-    from patchmode.workflow.ports import JournalEntry
 
 
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
@@ -58,47 +55,26 @@ def show(context: click.Context, run: str) -> exits.Exit:
 
 
 @command.command("resume", cls=Command)
-@click.argument("run", default="latest")
-@carrying_options
-@wave_gate_options
+@click.argument("run", required=False)
+@resume_options
 @click.pass_context
-def resume(context: click.Context, /, run: str, **carrying: Any) -> exits.Exit:
-    """Take up a run that was interrupted; what is done stays done.
+def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any) -> exits.Exit:
+    """Take up a run that was interrupted or stopped; what is done stays done.
 
-    The plan was confirmed when the run began, so nothing is asked.
+    RUN is its id, its beginning, or latest; without it the one run that is open is taken. What held the run back when
+    it began holds it back still: budgets, waves, freezes, concurrency, patience and share. An option given here changes
+    it from now on, none lifts it; the environment only adds. Failures count for the whole run.
+
+    The plan was confirmed when the run began, so nothing is asked. A run that a failure budget stopped asks first, and
+    names what failed; where nobody can be asked it needs --yes and a budget that allows more.
     """
     from patchmode.cli import composition
-    from patchmode.cli.carrying_out import carry_out, options_from
-    from patchmode.cli.confirming import check_may_write, signed_in_for, tell_access, tell_banner
-    from patchmode.cli.output import say
-    from patchmode.reports.run_text import left_text
-    from patchmode.workflow.then_attaching import is_over
+    from patchmode.cli.resuming import go_on, open_run
 
     settings = settings_of(context)
-    how = options_from(carrying)
     store = composition.run_store(settings)
-    journal = store.open(run)
-    plan = journal.plan
-    left = sum(map(is_left, journal.entries()))
-    say(f"Run {journal.run}: {left_text(left, len(plan.changes))}.", settings)
-    schedules = journal.attachments()
-    if schedules:
-        undone = sum(not is_over(entry) for entry in schedules)
-        say(f"Of its {len(schedules):,} schedules {undone:,} have not ended.", settings)
-    who = signed_in_for(plan, settings, is_new=False)
-    tell_banner(who.principals, plan.target, settings)
-    check_may_write(plan, who)
-    tell_access(plan, who, settings)
-    return carry_out(lambda _: store.open(journal.run, for_writing=True, plan=plan), plan, how, settings)
+    found = run or open_run(store, settings)
+    return exits.of_listing() if found is None else go_on(store, found, context, options, settings, yes=yes)
 
 
 command.add_command(merge)
-
-
-def is_left(entry: "JournalEntry") -> bool:
-    """Whether a resume takes a change up: it has not ended, or ended without having been sent."""
-    from patchmode.model.outcome import Result
-    from patchmode.workflow.ports import Step
-
-    result = entry.result
-    return entry.step is not Step.ENDED or result is None or result.result is Result.NOT_SENT

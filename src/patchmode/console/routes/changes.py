@@ -6,6 +6,7 @@ Must not: carry out a plan that nobody has seen; the number that is typed stands
 import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -16,9 +17,9 @@ from patchmode.console.fleet_query import parse_query
 from patchmode.console.plan_pages import is_count, make_page, touched
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.patch_settings import Orchestration, RebootSetting
 from patchmode.model.plan import Plan, WantedSettings
-from patchmode.workflow.applying import ApplyOptions
 from patchmode.workflow.budgets import MaxFailures
 
 SETTABLE = (
@@ -110,9 +111,10 @@ async def apply(request: web.Request) -> web.StreamResponse:
     typed = str(form.get("count", "")).strip()
     if not is_count(typed, found):
         return _plan_page(request, console, draft, typed=typed)
-    options = _options(console, str(form.get("max_failures", "")).strip())
+    brakes = _brakes(console, str(form.get("max_failures", "")).strip())
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
-    draft.run = await console.operations.start(kept, options, lambda: console.rooms.runs.create(kept))
+    begun = console.operations.start(kept, brakes, lambda: console.rooms.runs.create(kept, brakes=brakes))
+    draft.run = await begun
     # From here on the journal has the plan.
     draft.planning = None
     return see(f"/runs/{draft.run}")
@@ -142,9 +144,9 @@ def wanted_from(form: Mapping[str, str]) -> WantedSettings:
     return wanted
 
 
-def _options(console: Console, max_failures: str) -> ApplyOptions:
-    budget = MaxFailures.parse(max_failures) if max_failures else None
-    return ApplyOptions(max_failures=budget, freezes=console.options.freezes)
+def _brakes(console: Console, max_failures: str) -> RunBrakes:
+    budget = str(MaxFailures.parse(max_failures)) if max_failures else None
+    return replace(console.options.brakes, max_failures=budget)
 
 
 def _draft(request: web.Request) -> tuple[Console, Draft]:

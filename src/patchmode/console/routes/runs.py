@@ -15,9 +15,10 @@ from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.outcome import Verification
 from patchmode.reports.machine_formats import indented
-from patchmode.workflow.applying import ApplyOptions, check_applicable
+from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.evidence import gather
 from patchmode.workflow.ports import Azure
+from patchmode.workflow.resuming import agreed
 from patchmode.workflow.verifying import verify_run
 
 TICK_S = 0.4
@@ -96,17 +97,29 @@ async def stop(request: web.Request) -> web.StreamResponse:
 
 
 async def resume(request: web.Request) -> web.StreamResponse:
-    """Take an interrupted run up; what is done stays done. Its plan was confirmed when it began."""
+    """Take an interrupted run up; what is done stays done. Its plan was confirmed when it began.
+
+    What held it back holds it back still. Where a failure budget is spent the number of failures must be typed.
+    """
     console, run = _named(request)
     require_writes(console)
     if console.operations.under_way(run) is not None:
         return see(f"/runs/{run}")
     found = await console.past_runs.read(run)
-    if not found.left:
+    if not found.standing.has_work:
         raise RefusedError("Everything of this run has ended.", advice="Make a new plan for what is still to do.")
     plan, name = found.plan, found.report.run
-    options = ApplyOptions(freezes=console.options.freezes)
-    await console.operations.start(plan, options, lambda: console.rooms.runs.open(name, for_writing=True, plan=plan))
+    brakes = found.brakes
+    if found.objections:
+        typed = str((await request.post()).get("failed", "")).replace(",", "").strip()
+        if typed != str(len(found.standing.failures)):
+            because = " ".join(one.because for one in found.objections)
+            raise RefusedError(
+                f"{because} Nothing was sent.",
+                advice="Look at what failed on the run's page, and type the number of failures there to go on.",
+            )
+        brakes = agreed(brakes, found.standing)
+    await console.operations.start(plan, brakes, lambda: console.rooms.runs.open(name, for_writing=True, plan=plan))
     return see(f"/runs/{name}")
 
 

@@ -1,0 +1,149 @@
+"""Taking a run up: which one, what is in force, and the question where a failure budget was spent.
+
+Must not: decide who must be asked; `workflow/resuming.py` does.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from patchmode.cli.brake_options import asked_on_resume, brake
+from patchmode.cli.carrying_out import carry_out
+from patchmode.cli.confirming import check_may_write, check_not_frozen, signed_in_for, tell_access, tell_banner
+from patchmode.cli.exits import Exit
+from patchmode.cli.output import paint_for, say, say_lines
+from patchmode.cli.settings import Settings
+from patchmode.errors import RefusedError, UsageError
+from patchmode.model.brakes import RunBrakes, option_name
+from patchmode.model.outcome import RunSummary
+from patchmode.reports.brakes_text import resumed_lines
+from patchmode.reports.failed_machines import FailedMachine, failed_lines
+from patchmode.reports.headings import plural
+from patchmode.reports.run_text import left_text
+from patchmode.store.journal import INTERRUPTED, STOPPED, Journal
+from patchmode.store.runs import RunStore
+from patchmode.workflow.resuming import Interrupted, Objection, agreed, in_force
+
+
+def open_runs(runs: Sequence[RunSummary]) -> Sequence[RunSummary]:
+    """The runs that were interrupted or stopped, in the order given."""
+    return [one for one in runs if one.state in {INTERRUPTED, STOPPED}]
+
+
+def open_run(store: RunStore, settings: Settings) -> str | None:
+    """The one run that is open; None: none is, which is said.
+
+    Raises:
+        UsageError: several are, or there are no runs at all.
+    """
+    runs = store.list()
+    found = open_runs(runs)
+    if len(found) == 1:
+        return found[0].run
+    if found:
+        each = "\n".join(f"    patchmode runs resume {one.run}    {_state_text(one)}" for one in found[::-1])
+        raise UsageError(f"{len(found)} runs are open, so one must be named.", advice=f"Choose one:\n{each}")
+    store.latest_or_refuse()
+    say(f"No run is open: each of the {plural(len(runs), 'run')} in the state folder has ended.", settings)
+    return None
+
+
+def _state_text(one: RunSummary) -> str:
+    return f"{one.state}, {one.ended:,} of {plural(one.changes, 'change')} ended"
+
+
+def go_on(
+    store: RunStore, run: str, context: click.Context, options: dict[str, Any], settings: Settings, *, yes: bool
+) -> Exit:
+    """Take a run up and carry it out.
+
+    Args:
+        store: the state folder's.
+        run: id, beginning of one, or latest.
+        context: of the command, for where its options come from.
+        options: the command's, but for `yes`.
+        settings: output and progress.
+        yes: do not ask.
+
+    Raises:
+        RefusedError: a freeze holds, the answer was no, or nobody can be asked and no budget was raised.
+        PatchmodeError: as `carry_out`.
+    """
+    given, names, around = asked_on_resume(context, options, settings.share)
+    journal = store.open(run, for_writing=True)
+    try:
+        plan, found = journal.plan, Interrupted(journal)
+        brakes = in_force(found.kept, given, names, around)
+        settings = replace(settings, share=brakes.share)
+        _tell(journal, found, brakes, settings)
+        check_not_frozen(brakes)
+        who = signed_in_for(plan, settings, is_new=False)
+        tell_banner(who.principals, plan.target, settings)
+        check_may_write(plan, who)
+        tell_access(plan, who, settings)
+        for limit in {brakes.max_changes, around.max_changes if "max_changes" not in names else None}:
+            brake(plan, limit, is_watched=True)
+        brakes = _allowed(journal.run, found, brakes, settings, yes=yes, is_raised=not _BUDGETS.isdisjoint(names))
+    except BaseException:
+        journal.release()
+        raise
+    return carry_out(lambda _: journal, plan, brakes, settings)
+
+
+def _tell(journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
+    say(f"Run {journal.run}: {left_text(found.left, len(journal.plan.changes))}.", settings)
+    schedules = journal.attachments()
+    if schedules:
+        say(f"Of its {len(schedules):,} schedules {found.schedules_left:,} have not ended.", settings)
+    if found.has_work:
+        say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
+
+
+def _allowed(
+    run: str, found: Interrupted, brakes: RunBrakes, settings: Settings, *, yes: bool, is_raised: bool
+) -> RunBrakes:
+    """The brakes to go on with, once whoever must be asked has said yes; `is_raised`: a budget is given here."""
+    objections = found.needs_yes(brakes)
+    if not objections:
+        return brakes
+    # Also with --quiet: whoever says yes, or wonders why it was refused, must have seen what failed.
+    for line in _failed(found, settings):
+        click.echo(line, err=True)
+    still = found.objections(brakes)
+    if yes or not sys.stdin.isatty():
+        if not (yes and is_raised) or still:
+            advice = f"Look at what failed; then go on with `{_command(run, still or objections)}`."
+            raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
+        return agreed(brakes, found)
+    click.echo(_because(objections), err=True)
+    if not click.confirm(_question(found, brakes, still), default=False, err=True):
+        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; runs resume asks again.")
+    return agreed(brakes, found)
+
+
+_BUDGETS = frozenset({"max_failures", "max_failures_per_wave", "max_failures_per_region"})
+
+
+def _because(objections: Sequence[Objection]) -> str:
+    return " ".join(one.because for one in objections)
+
+
+def _failed(found: Interrupted, settings: Settings) -> Sequence[str]:
+    paint = paint_for(sys.stderr, settings)
+    machines = [FailedMachine(machine_id, end.error) for machine_id, end in found.failures]
+    return [f"Failed so far ({len(machines):,}):", *failed_lines(machines, paint=paint)]
+
+
+def _question(found: Interrupted, brakes: RunBrakes, still: Sequence[Objection]) -> str:
+    raised = [f"{option_name(one.option)} {one.raised}" for one in still if one.option and getattr(brakes, one.option)]
+    left = plural(found.left, "change") if found.left else plural(found.schedules_left, "schedule")
+    to = f" with {', '.join(raised)}" if raised else ""
+    return f"Go on{to}, and send the {left} left?"
+
+
+def _command(run: str, objections: Sequence[Objection]) -> str:
+    raised = [f"{option_name(one.option)} {one.raised}" for one in objections if one.option]
+    return " ".join([f"patchmode runs resume {run} --yes", *(raised or ["--max-failures N"])])
