@@ -44,6 +44,7 @@ _HOTPATCH: Json = {
 _ASSESSED: Json = {"patchMode": "AutomaticByOS", "assessmentMode": "AutomaticByPlatform"}
 _AKS_GROUP = "MC_aks-prod_westeurope"
 _DATABRICKS_GROUP = "databricks-rg-analytics"
+_SERVER = "Windows Server 2022 Datacenter"
 _GALLERY = f"{group_id(PRODUCTION, 'rg-images')}/providers/Microsoft.Compute/galleries/corp/images"
 
 
@@ -154,12 +155,12 @@ def _peculiar() -> tuple[Machine, ...]:
     return (
         Machine(PRODUCTION, app, "hotpatch-01", "ws2022-hotpatch", patch=_HOTPATCH),
         Machine(PRODUCTION, app, "hotpatch-02", "ws2022-hotpatch", patch=_HOTPATCH, etag=5),
-        Machine(PRODUCTION, app, "migrated-01", os="Windows", **specialised),  # type: ignore[arg-type]  # shared flags
+        Machine(PRODUCTION, app, "migrated-01", os="Windows", os_name=_SERVER, **specialised),  # type: ignore[arg-type]  # shared flags
         Machine(PRODUCTION, app, "restored-01", os="Linux", **specialised),  # type: ignore[arg-type]  # shared flags
         Machine(PRODUCTION, app, "desktop-01", "win11"),
         Machine(PRODUCTION, app, "hpc-01", "centos-hpc"),
         Machine(PRODUCTION, app, "firewall-01", "appliance", tags={"appliance": "yes"}),
-        Machine(PRODUCTION, app, "gallery-01", f"{_GALLERY}/ws2022-hardened", os="Windows"),
+        Machine(PRODUCTION, app, "gallery-01", f"{_GALLERY}/ws2022-hardened", os="Windows", os_name=_SERVER),
         Machine(PRODUCTION, app, "agentless-01", "debian12", agent=""),
         Machine(PRODUCTION, app, "agent-silent-01", "ws2022", agent="Not Ready"),
         Machine(PRODUCTION, app, "noext-01", "ubuntu2204", extensions_allowed=False),

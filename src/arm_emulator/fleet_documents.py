@@ -59,6 +59,8 @@ class Machine:
     has_os_profile: bool = True
     is_attached: bool = False
     """The OS disk was attached (a specialised machine)."""
+    os_name: str = ""
+    """What the agent reports that runs, such as ``Windows Server 2022 Datacenter``; ``''``: nothing."""
     extensions_allowed: bool = True
     provisioning: str = "Succeeded"
     etag: int | None = 2
@@ -122,7 +124,7 @@ def machine_document(machine: Machine) -> Document:
         timeCreated="2024-08-26T05:56:03.6189452+00:00",
         **machine.properties,
     )
-    if machine.power != "running" or machine.agent != "Ready":
+    if machine.power != "running" or machine.agent != "Ready" or machine.os_name:
         properties["instanceView"] = _instance_view(machine)
     document["properties"] = properties
     if machine.extensions:
@@ -204,8 +206,8 @@ def _configuration(machine: Machine, base: Json, default_mode: str) -> Json:
 
 
 def _instance_view(machine: Machine) -> Json:
-    view: Json = {}
     is_on = machine.power == "running"
+    view: Json = {"osName": machine.os_name} if machine.os_name and is_on else {}
     if machine.agent == "Ready" and is_on:
         view["vmAgent"] = _agent("ProvisioningState/succeeded", "Info", "Ready", "Guest Agent is running")
     elif machine.agent and is_on:

@@ -169,7 +169,14 @@ def _oddities(odd: str, subscription: str, group: str) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {
         "plain": {},
         "deallocated": {"power": "deallocated"},
-        "specialised": {"image": "", "os": "Windows", "is_attached": True, "has_os_profile": False, "patch": None},
+        "specialised": {
+            "image": "",
+            "os": "Windows",
+            "os_name": "Windows Server 2022 Datacenter",
+            "is_attached": True,
+            "has_os_profile": False,
+            "patch": None,
+        },
         "hotpatch": {"image": "ws2022-hotpatch", "patch": _HOTPATCH},
         "failed": {"provisioning": "Failed"},
         "no-agent": {"agent": "", "image": "debian12", "patch": None},

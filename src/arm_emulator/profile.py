@@ -264,6 +264,11 @@ class Profile:
         "maintenanceRunId of an installation by Azure's own patching: absent, or a guid as the article on query logs "
         "may be read.",
     )
+    failed_patch_extension: Literal["fails", "reinstalled"] = switch(
+        "fails",
+        "A machine whose patch extension is in state Failed: scheduled runs and Azure's own patching fail of it (a "
+        "public answer has it removed before anything works), or the platform installs it again and goes on.",
+    )
     run_error_shape: Literal["error-object", "error-text", "absent"] = switch(
         "error-object",
         "Where a run's row says why it failed: errorDetails {code, message, details}, errorMessage as text, or "

@@ -35,6 +35,7 @@ SWITCHES = {
             "run_error_shape",
             "late_change",
             "assessment_retention_days",
+            "failed_patch_extension",
         ),
     )
 }
@@ -58,6 +59,7 @@ DOUBTS = frozenset(
         "two readings",
         "unseen configuration",
         "same trigger",
+        "failed patch extension",
     }
 )
 
@@ -77,16 +79,19 @@ class Fleet:
     """Name of a dynamic scope → its doubts."""
 
 
+_DEVELOPERS = {"publisher": "MicrosoftVisualStudio", "offer": "visualstudio2022"}
 _IMAGES: dict[str, tuple[tuple[dict[str, Any] | None, str], ...]] = {
     "Windows": (
         ({"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-g2"}, ""),
         ({"publisher": "microsoftwindowsserver", "offer": "windowsserver", "sku": "2019-DATACENTER"}, ""),
         ({"publisher": "MicrosoftWindowsDesktop", "offer": "windows-11", "sku": "win11-23h2-pro"}, ""),
+        (_DEVELOPERS | {"sku": "vs-2022-comm-latest-win11-n-gen2"}, ""),
     ),
     "Linux": (
         ({"publisher": "Canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts-gen2"}, ""),
         ({"publisher": "RedHat", "offer": "RHEL-HA", "sku": "81_gen2"}, "two lists contradict each other"),
         ({"publisher": "OpenLogic", "offer": "CentOS-HPC", "sku": "7_9-gen2"}, ""),
+        ({"publisher": "paloaltonetworks", "offer": "vmseries-flex", "sku": "byol"}, ""),
     ),
 }
 _LISTED_FOR_SCHEDULES_ONLY = {
@@ -96,6 +101,21 @@ _LISTED_FOR_SCHEDULES_ONLY = {
 _UNLISTED = {"publisher": "contoso-networks", "offer": "next-firewall", "sku": "byol"}
 _CUSTOM = {"id": f"/subscriptions/{HERE}/resourceGroups/rg-web/providers/Microsoft.Compute/images/golden"}
 _OFF = ("deallocated", "stopped", "deallocating", "stopping")
+_SYSTEMS = {
+    "Windows": ("Windows Server 2022 Datacenter", "Windows 11 Enterprise multi-session", "Windows 10 Enterprise N"),
+    "Linux": ("ubuntu", "sles", "freebsd"),
+}
+"""What a guest may report that it runs."""
+_PATCH_EXTENSIONS = {
+    "Windows": ("Microsoft.CPlat.Core", "WindowsPatchExtension"),
+    "Linux": ("Microsoft.CPlat.Core", "LinuxPatchExtension"),
+}
+_ARC_EXTENSIONS = (
+    ("Microsoft.SoftwareUpdateManagement", "LinuxOsUpdateExtension"),
+    ("Microsoft.SoftwareUpdateManagement", "WindowsOsUpdateExtension"),
+    ("Microsoft.CPlat.Core", "LinuxPatchExtension"),
+)
+"""The last carries out assessments only."""
 _ZONES = (
     *("UTC", "W. Europe Standard Time", "Pacific Standard Time", "India Standard Time", "AUS Eastern Standard Time"),
     "Lord Howe Standard Time",
@@ -205,11 +225,45 @@ def _virtual_machine(dice: _Dice, base: dict[str, Any]) -> tuple[dict[str, Any],
     if dice.once_in(10):
         properties["virtualMachineScaleSet"] = {"id": f"/subscriptions/{HERE}/…/virtualMachineScaleSets/flex"}
         doubts.add("flexible member")
+    view = _some_view(dice, system)
+    if view is not None:
+        properties["instanceView"] = view
+    document = {**base, "type": "Microsoft.Compute/virtualMachines", "properties": properties}
+    if system == "Linux" and image is _CUSTOM and dice.once_in(3):
+        document["plan"] = {"publisher": "fortinet", "product": "fortinet_fortigate-vm_v5", "name": "fortinet_fg-vm"}
+    return document, doubts | _with_extension(dice, document, system)
+
+
+def _with_extension(dice: _Dice, document: dict[str, Any], system: str) -> set[str]:
+    """Give a machine a patch extension, or none; what is doubtful about it then."""
+    if not dice.once_in(10):
+        return set()
+    extension, is_failed = _extension(dice, document["id"], *_PATCH_EXTENSIONS[system])
+    document["resources"] = [extension]
+    return {"failed patch extension"} if is_failed else set()
+
+
+def _some_view(dice: _Dice, system: str) -> dict[str, Any] | None:
+    """An instance view that says something, or none."""
     if dice.once_in(5):
-        properties["instanceView"] = _view(dice.of(*_OFF), "")
-    elif dice.once_in(10):
-        properties["instanceView"] = _view("running", dice.of("Not Ready", "not ready"))
-    return {**base, "type": "Microsoft.Compute/virtualMachines", "properties": properties}, doubts
+        return _view(dice.of(*_OFF), "")
+    if dice.once_in(10):
+        return _view("running", dice.of("Not Ready", "not ready"))
+    if dice.once_in(8):
+        return {"osName": dice.of(*_SYSTEMS[system]), **_view("running", "")}
+    return None
+
+
+def _extension(dice: _Dice, machine: str, publisher: str, kind: str) -> tuple[dict[str, Any], bool]:
+    """A patch extension in some state, as a resource, and whether that state is a failure."""
+    state = dice.of("Failed", "Succeeded", "Canceled", "failed", "Updating")
+    resource = {
+        "id": f"{machine}/extensions/{kind}",
+        "name": kind,
+        "type": f"{'/'.join(machine.split('/')[-3:-1])}/extensions",
+        "properties": {"publisher": dice.of(publisher, publisher.lower()), "type": kind, "provisioningState": state},
+    }
+    return resource, state.lower() in {"failed", "canceled"}
 
 
 def _view(power: str, agent: str) -> dict[str, Any]:
@@ -261,6 +315,11 @@ def _machine(dice: _Dice, number: int) -> tuple[list[dict[str, Any]], frozenset[
         dice, {k: v for k, v in base.items() if v is not None}
     )
     documents = [document]
+    if is_arc and dice.once_in(6):
+        publisher, kind = dice.of(*_ARC_EXTENSIONS)
+        extension, is_failed = _extension(dice, document["id"], publisher, kind)
+        documents.append(extension)
+        doubts |= {"failed patch extension"} if is_failed and kind.endswith("OsUpdateExtension") else set()
     if not is_arc and dice.once_in(6):
         state = dice.of("Unsupported", "Supported", "Unknown", "unsupported")
         readiness = {"vmGuestPatchReadiness": {"detectedVMGuestPatchSupportState": state}}

@@ -150,6 +150,8 @@ def other_reason(fleet: Fleet, machine: Machine, schedules: MachineSchedules, hi
     if run is None or run.configuration != first.configuration:
         return None
     said = forecast(machine.settings, machine, first)
+    if said.rule == "window-too-short" and "failed patch extension" in fleet.machines[machine.id.key]:
+        return None  # it fails in any case, and nobody says of which of the two
     expected = {"prerequisite-missing": FailureKind.PREREQUISITE, "window-too-short": FailureKind.WINDOW_EXCEEDED}
     wanted = FailureKind.OFF if said.result is RunForecast.MISSED else expected.get(said.rule or "", run.failure)
     if fleet.profile.run_error_shape == "absent":

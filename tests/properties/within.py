@@ -137,6 +137,14 @@ class Product:
         """Every machine, with the power and agent states that `explain` would show."""
         return asyncio.run(self._machines())
 
+    def shown(self, machine: Machine) -> Machine:
+        """A machine as a GET of its provider shows it."""
+        return asyncio.run(self._reader.get(machine.id, machine.kind))
+
+    def listed(self, machine: Machine) -> Machine:
+        """The same machine as the list of its resource group shows it."""
+        return asyncio.run(self._listed(machine))
+
     def book(self, subscriptions: tuple[str, ...]) -> ScheduleBook:
         """The schedules of some subscriptions."""
         return asyncio.run(read_schedules(self._azure, subscriptions))
@@ -145,8 +153,17 @@ class Product:
         """Runs and installations that began since."""
         return asyncio.run(self._recorded(since))
 
+    async def _listed(self, machine: Machine) -> Machine:
+        kind = MachineKind.ARC if machine.kind is MachineKind.ARC else MachineKind.VM
+        pages = self._reader.list_group(machine.id.subscription_id, machine.id.resource_group, kind)
+        return next(iter([one async for page in pages for one in page if one.id == machine.id]))
+
+    async def discovered(self) -> list[Machine]:
+        """Every machine as Resource Graph alone describes it."""
+        return [machine async for page in self._graph.machines(GraphScope()) for machine in page]
+
     async def _machines(self) -> list[Machine]:
-        found = [machine async for page in self._graph.machines(GraphScope()) for machine in page]
+        found = await self.discovered()
         return [machine if machine.kind is MachineKind.ARC else await self._looked_at(machine) for machine in found]
 
     async def _looked_at(self, machine: Machine) -> Machine:

@@ -3,14 +3,16 @@
 Must not: hold anything that a user typed. What narrows a query travels beside it, as subscriptions and management
 groups, or is compared after reading.
 
-Source of the paths: azure-mgmt-compute `VirtualMachine`, azure-mgmt-hybridcompute `Machine`, and the portal's own
-Update Manager query for the power state.
+Source of the paths: azure-mgmt-compute `VirtualMachine`, azure-mgmt-hybridcompute `Machine`, the portal's own Update
+Manager query for the power state; many public queries read `extended.instanceView.osName` and `osVersion` beside it.
 Columns are bare paths without conversions: each keeps its JSON type, and absent members come as null. Their names are
 those of `MachineFacts`, and `facts_in` walks the same paths in a document.
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from patchmode.model.patch_extension import PatchExtension
 
 MACHINES = """\
 resources
@@ -22,6 +24,7 @@ resources
     arcOs = properties.osType,
     osDiskCreateOption = properties.storageProfile.osDisk.createOption,
     image = properties.storageProfile.imageReference,
+    plan,
     licenseType = properties.licenseType,
     scaleSet = properties.virtualMachineScaleSet.id,
     osProfile = isnotnull(properties.osProfile),
@@ -34,6 +37,8 @@ resources
     linux = properties.osProfile.linuxConfiguration.patchSettings,
     linuxAgent = properties.osProfile.linuxConfiguration.provisionVMAgent,
     power = properties.extended.instanceView.powerState,
+    osName = properties.extended.instanceView.osName,
+    osVersion = properties.extended.instanceView.osVersion,
     arcStatus = properties.status,
     arcEdition = properties.osSku
 | order by id asc"""
@@ -47,6 +52,17 @@ patchassessmentresources
 | order by id asc"""
 """Only what is not supported is asked for: one page as a rule. A row for each machine would cost as much again."""
 
+FAILED_PATCH_EXTENSIONS = """\
+resources
+| where type =~ 'microsoft.compute/virtualmachines/extensions' or type =~ 'microsoft.hybridcompute/machines/extensions'
+| where tostring(properties.publisher) in~ ('Microsoft.CPlat.Core', 'Microsoft.SoftwareUpdateManagement')
+| extend state = tostring(properties.provisioningState)
+| extend level = strcat(properties.instanceView.statuses[0].level, properties.instanceView.status.level)
+| where state in~ ('Failed', 'Canceled') or level =~ 'Error'
+| project id, name, type, properties
+| order by id asc"""
+"""Only what failed is asked for: no row at all as a rule. Whether rows hold an `instanceView` is stated nowhere."""
+
 MANAGED_GROUPS = """\
 resourcecontainers
 | where type =~ 'microsoft.resources/subscriptions/resourcegroups' and isnotempty(managedBy)
@@ -58,6 +74,21 @@ resourcecontainers
 | where type =~ 'microsoft.resources/subscriptions'
 | project id, subscriptionId
 | order by id asc"""
+
+
+def failed_extension_of(row: Mapping[str, Any]) -> tuple[str, PatchExtension] | None:
+    """The machine's key and its patch extension, of a row of `FAILED_PATCH_EXTENSIONS`; None: it is another one.
+
+    An extension is a child of its machine, `{machine}/extensions/{name}`.
+    """
+    text, kind = row.get("id"), row.get("type")
+    if not isinstance(text, str) or not isinstance(kind, str):
+        return None
+    at = text.casefold().rfind("/extensions/")
+    extension = PatchExtension.of_resource(row, is_arc=kind.casefold().startswith("microsoft.hybridcompute/"))
+    if at <= 0 or extension is None or not extension.has_failed:
+        return None
+    return text[:at].casefold(), extension
 
 
 def support_of(row: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -17,6 +17,7 @@ Source: azure-mgmt-compute `VirtualMachine`, azure-mgmt-hybridcompute `Machine`;
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ import msgspec
 from patchmode.arm.wire import member, operating_system
 from patchmode.model.instance_view import power_state, surroundings_of
 from patchmode.model.machine import ImageReference, Machine, MachineKind, ReadFrom, Surroundings
+from patchmode.model.patch_extension import PatchExtension, worse
 from patchmode.model.patch_settings import Oddity, OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
 
@@ -49,6 +51,7 @@ class MachineFacts(msgspec.Struct, gc=False, rename="camel"):
     arc_os: Any = None
     os_disk_create_option: Any = None
     image: Any = None
+    plan: Any = None
     license_type: Any = None
     scale_set: Any = None
     os_profile: Any = None
@@ -67,6 +70,11 @@ class MachineFacts(msgspec.Struct, gc=False, rename="camel"):
     linux_agent: Any = None
     power: Any = None
     """Of a row only: `properties.extended.instanceView.powerState`."""
+    os_name: Any = None
+    """Of a row only, as is the next: `properties.extended.instanceView.osName`."""
+    os_version: Any = None
+    extensions: Any = None
+    """Of a document only: its `resources`. Resource Graph has rows of their own for them."""
     arc_status: Any = None
     arc_edition: Any = None
 
@@ -121,6 +129,7 @@ def facts_in(document: Mapping[str, Any], kind: MachineKind) -> MachineFacts:
         arc_os=properties.get("osType"),
         os_disk_create_option=disk.get("createOption"),
         image=storage.get("imageReference"),
+        plan=document.get("plan"),
         license_type=properties.get("licenseType"),
         scale_set=member(properties, "virtualMachineScaleSet").get("id"),
         os_profile=properties.get("osProfile") is not None,
@@ -132,6 +141,7 @@ def facts_in(document: Mapping[str, Any], kind: MachineKind) -> MachineFacts:
         linux_configuration=profile.get("linuxConfiguration") is not None,
         linux=linux.get("patchSettings"),
         linux_agent=linux.get("provisionVMAgent"),
+        extensions=document.get("resources"),
         arc_status=properties.get("status"),
         arc_edition=properties.get("osSku"),
     )
@@ -150,7 +160,7 @@ def machine_of(
     Args:
         facts: as they came.
         read_from: who answered.
-        surroundings: power and agent, where an instance view tells; None: what the facts tell.
+        surroundings: power, agent and more, where an instance view tells; None: what the facts tell.
         etag: with its quotes.
         document: the whole document, where there is one.
 
@@ -180,6 +190,7 @@ def machine_of(
         provision_vm_agent=take.flag(f"{configuration}.provisionVMAgent", agent),
         allow_extension_operations=take.flag("properties.osProfile.allowExtensionOperations", facts.allow_extensions),
         image=_image(facts.image, take),
+        plan=_plan(facts.plan, take),
         os_disk_create_option=take.text("properties.storageProfile.osDisk.createOption", facts.os_disk_create_option),
         license_type=take.text("properties.licenseType", facts.license_type),
         os_edition=take.text("properties.osSku", facts.arc_edition) if is_arc else None,
@@ -189,7 +200,7 @@ def machine_of(
         vm_id=take.text("properties.vmId", facts.vm_id, shared=False),
         tags=_tags(facts.tags, take),
         etag=etag,
-        surroundings=surroundings or _surroundings(facts, take, is_arc=is_arc),
+        surroundings=_with_extension(surroundings or _surroundings(facts, take, is_arc=is_arc), facts, is_arc=is_arc),
         read_from=read_from,
         oddities=take.oddities,
         document=document,
@@ -282,6 +293,20 @@ def _image(reference: object, take: _Taking) -> ImageReference:
     )
 
 
+def _plan(plan: object, take: _Taking) -> ImageReference | None:
+    """The marketplace plan as the image that it names; None: the machine has none.
+
+    Source: azure-mgmt-compute `Plan`, whose product is the offer and whose name is the sku of the image (recorded).
+    """
+    if not isinstance(plan, Mapping):
+        if plan is not None:
+            take.odd("plan", plan)
+        return None
+    names = (take.text(f"plan.{name}", plan.get(name)) for name in ("publisher", "product", "name"))
+    publisher, product, name = names
+    return ImageReference(publisher, product, name) if publisher or product else None
+
+
 def _tags(tags: object, take: _Taking) -> Mapping[str, str]:
     """Names and values; a null value is an empty one, and one of another type its JSON."""
     if not isinstance(tags, Mapping):
@@ -303,10 +328,23 @@ def _surroundings(facts: MachineFacts, take: _Taking, *, is_arc: bool) -> Surrou
     if is_arc:
         status = take.text("properties.status", facts.arc_status)
         return Surroundings(arc_status=status) if status else _NOTHING
-    if facts.power is None:
-        return _NOTHING
-    if not isinstance(facts.power, Mapping):
+    name, version = _shared_text(facts.os_name), _shared_text(facts.os_version)
+    if facts.power is not None and not isinstance(facts.power, Mapping):
         take.odd("properties.extended.instanceView.powerState", facts.power)
-        return _NOTHING
-    state = power_state(facts.power.get("code"), facts.power.get("displayStatus"))
-    return Surroundings(power_state=None if state is None else sys.intern(state))
+    power = facts.power if isinstance(facts.power, Mapping) else {}
+    state = _shared_text(power_state(power.get("code"), power.get("displayStatus")))
+    told = any((state, name, version))
+    return Surroundings(power_state=state, os_name=name, os_version=version) if told else _NOTHING
+
+
+def _shared_text(value: object) -> str | None:
+    """A text of the runtime side, one copy for all; anything else is not known there, and no oddity of the model."""
+    return sys.intern(value) if isinstance(value, str) and value else None
+
+
+def _with_extension(around: Surroundings, facts: MachineFacts, *, is_arc: bool) -> Surroundings:
+    """With the state of the patch extension that a GET shows among the machine's children."""
+    extension = None if is_arc else PatchExtension.of_resources(facts.extensions)
+    if extension is None:
+        return around
+    return replace(around, patch_extension=worse(extension, around.patch_extension))

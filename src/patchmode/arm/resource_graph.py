@@ -20,10 +20,12 @@ from patchmode.arm.change_rows import change_of, changes_query
 from patchmode.arm.channel import Channel, Trail
 from patchmode.arm.governor import Spend
 from patchmode.arm.graph_rows import (
+    FAILED_PATCH_EXTENSIONS,
     MACHINES,
     MANAGED_GROUPS,
     SUBSCRIPTIONS,
     UNSUPPORTED,
+    failed_extension_of,
     support_of,
 )
 from patchmode.arm.machine_reading import MachineFacts, machine_of
@@ -40,9 +42,10 @@ from patchmode.arm.schedule_rows import (
     readable,
 )
 from patchmode.arm.wire import text_of
-from patchmode.errors import RejectedError, RequestError
+from patchmode.errors import ForbiddenError, RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Machine, ReadFrom
+from patchmode.model.patch_extension import PatchExtension
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -100,6 +103,7 @@ class ResourceGraph:
         wanted = {text.strip().rstrip("/").casefold() for text in ids}
         narrowed = _narrowed(scope, ids)
         unsupported = await self._unsupported(narrowed)
+        broken = await self._failed_extensions(narrowed)
         seen: set[str] = set()
         async for rows in self._pages(MACHINES, narrowed, MachineFacts):
             found = []
@@ -110,8 +114,7 @@ class ResourceGraph:
                 if groups and machine.id.resource_group.casefold() not in groups:
                     continue
                 seen.add(key)
-                state = unsupported.get(key)
-                found.append(machine if state is None else _with_support(machine, state))
+                found.append(_with_findings(machine, unsupported.get(key), broken.get(key)))
             yield found
 
     async def _unsupported(self, scope: GraphScope) -> dict[str, str]:
@@ -125,6 +128,21 @@ class ResourceGraph:
                 found.update(pair for row in rows if (pair := support_of(row)))
         except RequestError as error:
             _LOG.debug("assessment results could not be read: %s", error)
+        return found
+
+    async def _failed_extensions(self, scope: GraphScope) -> dict[str, PatchExtension]:
+        """Machine key → its patch extension, where that has failed.
+
+        It is an extra as well, but one whose absence hides a failure, so that whoever reads the log is told.
+        """
+        found: dict[str, PatchExtension] = {}
+        try:
+            async for rows in self._pages(FAILED_PATCH_EXTENSIONS, scope, dict[str, Any]):
+                found.update(pair for row in rows if (pair := failed_extension_of(row)))
+        except ForbiddenError as error:
+            _LOG.debug("patch extensions could not be read: %s", error)
+        except RequestError as error:
+            _LOG.warning("whether patch extensions have failed is not known: %s", error)
         return found
 
     async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
@@ -300,5 +318,9 @@ def _machine(row: MachineFacts) -> Machine:
         raise RejectedError(f"a row of Resource Graph: {error}", code="UnusableAnswer", status=200) from error
 
 
-def _with_support(machine: Machine, state: str) -> Machine:
-    return replace(machine, surroundings=replace(machine.surroundings, detected_support=state))
+def _with_findings(machine: Machine, support: str | None, extension: PatchExtension | None) -> Machine:
+    """The machine with what other tables and rows say of it."""
+    if support is None and extension is None:
+        return machine
+    around = replace(machine.surroundings, detected_support=support, patch_extension=extension)
+    return replace(machine, surroundings=around)

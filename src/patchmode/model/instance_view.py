@@ -1,4 +1,4 @@
-"""What an instance view tells of a machine: its power and its agent.
+"""What an instance view tells of a machine: its power, its agent, the system it runs, its patch extension.
 
 Must not: judge. The view itself stays as the service answered it.
 """
@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from patchmode.model.machine import Surroundings
+from patchmode.model.patch_extension import PatchExtension
 
 
 def surroundings_of(instance_view: Mapping[str, Any]) -> Surroundings:
-    """Power state and agent status of an instance view; what is of another type than Azure's tells nothing.
+    """Power, agent, running system and patch extension of an instance view.
+
+    What is of another type than Azure's tells nothing.
 
     Source: `statuses[].code` such as `PowerState/running`; `vmAgent.statuses[].displayStatus` such as `Ready`, and
     `ProvisioningState/Unavailable` with `Not Ready` where the agent is silent (recorded instance views).
@@ -20,7 +23,14 @@ def surroundings_of(instance_view: Mapping[str, Any]) -> Surroundings:
     return Surroundings(
         power_state=next(filter(None, powers), None),
         agent_status=next((text for text in said if isinstance(text, str) and text), None),
+        os_name=_text(instance_view.get("osName")),
+        os_version=_text(instance_view.get("osVersion")),
+        patch_extension=PatchExtension.of_view(instance_view),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _statuses(holder: object) -> Iterable[Mapping[str, Any]]:

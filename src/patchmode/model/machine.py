@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from patchmode.model.patch_extension import PatchExtension
 from patchmode.model.patch_settings import Oddity, OperatingSystem, Orchestration, PatchSettings, orchestration_of
 from patchmode.model.resource_id import ResourceId
 
@@ -69,6 +70,13 @@ class Surroundings:
     """`managedBy` of the resource group: an AKS cluster, a Databricks workspace, a managed application."""
     arc_status: str | None = None
     """`properties.status` of an Arc server: `Connected`, `Disconnected`, `Expired`, …; None: not known, or no Arc."""
+    os_name: str | None = None
+    """`instanceView.osName`, what the guest says it runs: `Windows 10 Enterprise N`, `ubuntu`; None: not known. It is
+    there only while the agent reports; Resource Graph has it as `extended.instanceView.osName`."""
+    os_version: str | None = None
+    """`instanceView.osVersion`, such as `10.0.19044.2486`; None: not known."""
+    patch_extension: PatchExtension | None = None
+    """The extension through which schedules patch the machine; None: not known, which is no news of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,10 @@ class Machine:
     provision_vm_agent: bool | None = None
     allow_extension_operations: bool | None = None
     image: ImageReference = field(default_factory=ImageReference)
+    plan: ImageReference | None = None
+    """The marketplace plan that the machine was bought with, as the image that it names: publisher, product as offer,
+    name as sku. It stays on machines that no image is named of. Source: azure-mgmt-compute, `Plan` (product is "the
+    same value as Offer under the imageReference element")."""
     os_disk_create_option: str | None = None
     license_type: str | None = None
     """`properties.licenseType`; `Windows_Client` tells a client system whatever the image is called."""

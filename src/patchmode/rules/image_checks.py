@@ -12,6 +12,7 @@ from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import ImageReference, Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
+from patchmode.rules.appliances import appliance_evidence
 from patchmode.rules.images import (
     ImageList,
     automatic_guest_patching,
@@ -46,6 +47,8 @@ def check_schedule_lists(machine: Machine, wanted: WantedSettings) -> Iterator[R
     by_schedule = wanted.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
     if not (by_schedule or wanted.periodic_assessment is True) or not _from_marketplace(machine):
         return
+    if appliance_evidence(machine) is not None:
+        return  # `appliance` says more than that no list names it
     image, listed = machine.image, schedule_patching().names(machine.image)
     if schedule_patching_excluded().names(image):
         yield Reason(

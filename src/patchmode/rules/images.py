@@ -74,6 +74,11 @@ def hotpatch_capable() -> ImageList:
     return _list("hotpatch_capable")
 
 
+def appliances() -> ImageList:
+    """Images of firewalls, other network appliances and systems that Update Manager does not patch."""
+    return _list("appliances")
+
+
 def custom_image_systems() -> tuple[str, ...]:
     """Operating systems that schedules can patch on custom images, in the words of the support matrix."""
     entry = _document()["custom_image_os"]

@@ -7,6 +7,7 @@ must be true for AutomaticByPlatform); of extensions: the platform patches throu
 """
 
 from collections.abc import Iterator
+from shlex import quote
 
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine, MachineKind
@@ -78,6 +79,36 @@ def check_extensions(machine: Machine, wanted: WantedSettings) -> Iterator[Reaso
             "osProfile.allowExtensionOperations = false",
             "Set osProfile.allowExtensionOperations to true, then plan again.",
         )
+
+
+def check_patch_extension(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """`patch-extension-failed`, with the extension's own message.
+
+    Source: a public answer of Microsoft's support (Q&A 5866629): the extension must be in state Succeeded; otherwise it
+    is removed, and the next assessment installs it again.
+    """
+    del wanted
+    extension = machine.surroundings.patch_extension
+    if extension is None or not extension.has_failed:
+        return
+    says = f'It says: "{extension.message}".' if extension.message else "What it says was not read; explain shows it."
+    yield Reason(
+        "patch-extension-failed",
+        Severity.WARNS,
+        f"{extension.name}, the extension through which Azure patches the machine, has failed, so that the next run "
+        f"is in doubt. {says}",
+        f"extensions/{extension.name} provisioningState = {extension.state}",
+        _removal(machine, extension.name),
+    )
+
+
+def _removal(machine: Machine, extension: str) -> str:
+    place = f"--resource-group {quote(machine.id.resource_group)} --subscription {machine.id.subscription_id}"
+    noun, option = ("connectedmachine", "--machine-name") if machine.kind is MachineKind.ARC else ("vm", "--vm-name")
+    return (
+        "Look at its log in the guest. Removing it lets the next assessment install it again:\n"
+        f"az {noun} extension delete --name {quote(extension)} {option} {quote(machine.name)} {place}"
+    )
 
 
 def check_provisioning(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:

@@ -1,4 +1,4 @@
-"""Checks on who else has a say: client systems' other tools, clusters, scale sets, managed groups, locks.
+"""Checks on who else has a say: other tools of clients and appliances, clusters, scale sets, managed groups, locks.
 
 Must not: look at patch settings.
 """
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine
+from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import WantedSettings
 from patchmode.rules.wanted import needs_platform
-from patchmode.rules.workload import Workload, client_system, is_scale_set_member, managed_by_others
+from patchmode.rules.windows_edition import Edition, edition_of
+from patchmode.rules.workload import Workload, appliance, client_system, is_scale_set_member, managed_by_others
 
 
 def check_client(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
@@ -17,6 +19,31 @@ def check_client(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     found = client_system(machine)
     if found is not None:
         yield _reason(found, Severity.BLOCKS if needs_platform(wanted) else Severity.NOTES)
+
+
+def check_appliance(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """`appliance`: blocks what only Update Manager could use, as for clients."""
+    found = appliance(machine)
+    if found is not None:
+        yield _reason(found, Severity.BLOCKS if needs_platform(wanted) else Severity.NOTES)
+
+
+def check_edition(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """`edition-not-known`: a Windows of which nothing tells whether it is a client; it stays eligible.
+
+    A server that is left out stays unpatched unseen; a client that is prepared costs one change without effect.
+    """
+    told = edition_of(machine)
+    if machine.os is OperatingSystem.WINDOWS and told.edition is Edition.NOT_KNOWN and needs_platform(wanted):
+        yield Reason(
+            "edition-not-known",
+            Severity.WARNS,
+            "Nothing that was read tells whether the machine runs Windows Server or a Windows client, which Azure "
+            "Update Manager does not support. It stays eligible.",
+            told.evidence,
+            "Start it, or repair its VM agent, and audit again: a running system reports its name. Exclude it if it "
+            "is a client.",
+        )
 
 
 def check_owner(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
-from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, orchestration_of
 from patchmode.model.schedule import (
     NOT_LOOKED_UP,
     Forecast,
@@ -28,7 +28,8 @@ from patchmode.model.schedule import (
 from patchmode.rules.images import automatic_guest_patching, schedule_patching_excluded
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE
-from patchmode.rules.run_forecast import TOO_SHORT, forecast, unreadable_settings
+from patchmode.rules.run_forecast import TOO_SHORT, extension_doubt, forecast, unreadable_settings
+from patchmode.rules.windows_edition import Edition, edition_of
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 __all__ = ["forecast", "predict"]
@@ -127,10 +128,16 @@ def _as_if_it_came(hit: ScheduleHit) -> ScheduleHit:
 def _told(machine: Machine, hit: ScheduleHit, decided: Forecast, mixed: str) -> Outcome:
     if decided.result is RunForecast.RUNS:
         arc = "; an Arc server needs no patch mode" if machine.kind is MachineKind.ARC else ""
-        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{arc}{mixed}")
+        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{arc}{_unless_client(machine)}{mixed}")
     if decided.result is RunForecast.UNKNOWN:
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(hit)} reaches it, but {decided.reason}{mixed}")
     return Outcome(OutcomeKind.SCHEDULE_FAILS, f"the next run of {_named(hit)} fails: {decided.reason}{mixed}")
+
+
+def _unless_client(machine: Machine) -> str:
+    if machine.os is not OperatingSystem.WINDOWS or edition_of(machine).edition is not Edition.NOT_KNOWN:
+        return ""
+    return ", unless it is a Windows client, which nothing that was read tells"
 
 
 def _start(hit: ScheduleHit) -> float:
@@ -245,6 +252,9 @@ def _azure_managed(machine: Machine) -> Outcome:
         )
         return Outcome(OutcomeKind.UNKNOWN, reason)
     reason = "Azure patches it outside peak hours and reboots it as needed"
+    doubt = extension_doubt(machine)
+    if doubt is not None:
+        return Outcome(OutcomeKind.UNKNOWN, f"{reason}, but {doubt}")
     if is_off(machine):
         reason += f"; it is {machine.surroundings.power_state} now, and its turn comes once it runs again"
     return Outcome(OutcomeKind.AUTOPATCHED, reason)

@@ -149,6 +149,22 @@ def _too_short(settings: PatchSettings | None, machine: Machine, hit: ScheduleHi
     )
 
 
+def _extension_failed(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
+    """Azure may install the extension again for the run, or the run may fail of it: no source says."""
+    del settings, hit
+    reason = extension_doubt(machine)
+    return None if reason is None else Forecast(RunForecast.UNKNOWN, reason, "patch-extension-failed")
+
+
+def extension_doubt(machine: Machine) -> str | None:
+    """Why a failed patch extension leaves open whether the machine is patched; None: none is known to have failed."""
+    extension = machine.surroundings.patch_extension
+    if extension is None or not extension.has_failed:
+        return None
+    says = f' ("{extension.message}")' if extension.message else ""
+    return f"its {extension.name} has failed{says}, which leaves in doubt whether it can be patched"
+
+
 def _unlisted(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
     """Absence from a list is no proof, and neither is a list that another contradicts."""
     del settings, hit
@@ -173,6 +189,7 @@ _JUDGES: tuple[_Judge, ...] = (
     _out_of_hands,
     _away,
     _too_short,
+    _extension_failed,
     _unlisted,
 )
 """In the order of what a run would record: the first that has something to say decides."""

@@ -1,19 +1,18 @@
-"""What a machine belongs to: client systems, AKS, Databricks and others' resource groups, scale sets.
+"""What a machine is or belongs to: client systems, appliances, AKS, Databricks and others' resource groups, scale sets.
 
 Must not: look at patch settings.
 
 Source: "Unsupported workloads" of Microsoft's Update Manager documentation (Windows client: use Intune; AKS nodes: use
-the cluster's own node upgrade); public threads on deny assignments in managed resource groups.
+the cluster's own node upgrade); the portal's own query, to which a marketplace image that it does not list is
+unsupported; public threads on deny assignments in managed resource groups.
 """
 
 from dataclasses import dataclass
 
 from patchmode.model.machine import Machine, MachineKind
+from patchmode.rules.appliances import appliance_evidence
+from patchmode.rules.windows_edition import Edition, edition_of
 
-_CLIENT_PUBLISHER = "microsoftwindowsdesktop"
-_CLIENT_LICENSE = "windows_client"
-_CLIENT_OFFERS = ("windows-10", "windows-11", "windows10", "windows11", "windows-7", "windows-ent-cpc")
-_CLIENT_EDITIONS = ("windows 10", "windows 11")
 _AKS_TYPE = "/microsoft.containerservice/managedclusters/"
 _DATABRICKS_TYPE = "/microsoft.databricks/workspaces/"
 _AKS_TAG = "aks-managed-"
@@ -32,12 +31,34 @@ class Workload:
 
 def out_of_reach(machine: Machine) -> Workload | None:
     """The workload that Update Manager never patches, whatever the settings; None for any other machine."""
-    return _client(machine) or _aks(machine) or _databricks(machine)
+    return client_system(machine) or appliance(machine) or _aks(machine) or _databricks(machine)
 
 
 def client_system(machine: Machine) -> Workload | None:
-    """A desktop edition of Windows, told by its image, its licence type, or what Arc says it runs."""
-    return _client(machine)
+    """A desktop edition of Windows, as `windows_edition` tells it."""
+    told = edition_of(machine)
+    if told.edition is not Edition.CLIENT:
+        return None
+    return Workload(
+        "client-os",
+        "Windows client systems are not supported by Azure Update Manager",
+        told.evidence,
+        "Manage its updates with Intune, or exclude it.",
+    )
+
+
+def appliance(machine: Machine) -> Workload | None:
+    """A firewall or another network appliance, or a system that is neither Windows nor a Linux distribution."""
+    evidence = appliance_evidence(machine)
+    if evidence is None:
+        return None
+    return Workload(
+        "appliance",
+        "Azure Update Manager does not patch appliances and systems such as FreeBSD; prepared for a schedule, it is "
+        "patched by nobody",
+        evidence,
+        "Update it as its vendor documents, and exclude it.",
+    )
 
 
 def managed_by_others(machine: Machine) -> Workload | None:
@@ -53,31 +74,6 @@ def names_owner(tag: str) -> bool:
 def is_scale_set_member(machine: Machine) -> bool:
     """Whether the machine belongs to a Flexible scale set."""
     return machine.kind is MachineKind.VMSS_FLEX or machine.scale_set_id is not None
-
-
-def _client(machine: Machine) -> Workload | None:
-    evidence = _client_evidence(machine)
-    if evidence is None:
-        return None
-    return Workload(
-        "client-os",
-        "Windows client systems are not supported by Azure Update Manager",
-        evidence,
-        "Manage its updates with Intune, or exclude it.",
-    )
-
-
-def _client_evidence(machine: Machine) -> str | None:
-    image = machine.image
-    if (image.publisher or "").lower() == _CLIENT_PUBLISHER:
-        return f"storageProfile.imageReference.publisher = {image.publisher}"
-    if (image.offer or "").lower().startswith(_CLIENT_OFFERS):
-        return f"storageProfile.imageReference.offer = {image.offer}"
-    if (machine.license_type or "").lower() == _CLIENT_LICENSE:
-        return f"licenseType = {machine.license_type}"
-    if (machine.os_edition or "").lower().startswith(_CLIENT_EDITIONS):
-        return f"osSku = {machine.os_edition}"
-    return None
 
 
 def _owner_of(machine: Machine, type_part: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from patchmode.errors import EmptyScopeError, RequestError, UsageError
 from patchmode.model.instance_view import surroundings_of
 from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.patch_extension import worse
 from patchmode.model.plan import WantedSettings
 from patchmode.model.report import Explanation
 from patchmode.model.scope import Filters, Scope
@@ -84,7 +85,7 @@ async def _instance_view(azure: Azure, machine: Machine, notes: list[str]) -> Ma
 
 
 def _with_view(machine: Machine, view: Mapping[str, Any] | None) -> Machine:
-    """The machine with its agent's and its power's state, which only the instance view tells at this moment."""
+    """The machine with what only the instance view tells at this moment: agent, power, system, patch extension."""
     if view is None:
         return machine
     surroundings, seen = machine.surroundings, surroundings_of(view)
@@ -92,5 +93,8 @@ def _with_view(machine: Machine, view: Mapping[str, Any] | None) -> Machine:
         surroundings,
         agent_status=seen.agent_status or surroundings.agent_status,
         power_state=seen.power_state or surroundings.power_state,
+        os_name=seen.os_name or surroundings.os_name,
+        os_version=seen.os_version or surroundings.os_version,
+        patch_extension=worse(seen.patch_extension, surroundings.patch_extension),
     )
     return replace(machine, surroundings=known)

@@ -160,9 +160,13 @@ class _Reader:
 def with_surroundings_of(document: Machine, discovered: Machine | None) -> Machine:
     """The provider's machine with what only Resource Graph knows about it.
 
-    That is power, detected image support, and the id's own casing: a list of the subscription upper-cases the resource
-    group (recorded exchanges).
+    That is power, running system, detected image support, and the id's own casing: a list of the subscription
+    upper-cases the resource group (recorded exchanges). Of the patch extension a GET tells the state itself, a list
+    nothing.
     """
     if discovered is None:
         return document
-    return replace(document, id=discovered.id, surroundings=discovered.surroundings)
+    shown, known = document.surroundings.patch_extension, discovered.surroundings.patch_extension
+    extension = known if shown is None else shown.with_message_of(known)
+    around = replace(discovered.surroundings, patch_extension=extension)
+    return replace(document, id=discovered.id, surroundings=around)

@@ -45,6 +45,37 @@ def test_power_state_of_a_deallocated_machine(demo: Client) -> None:
     assert demo.graph(query).json["data"] == [{"p": "VM deallocated"}]
 
 
+def test_the_running_system_beside_the_power_state(start: Start, fleet: dict[str, Any]) -> None:
+    """Public queries read it there; it is there where an agent reports."""
+    told = machine("told")
+    told["properties"]["instanceView"] = {"osName": "Windows 11 Pro", "osVersion": "10.0.22631.1", "vmAgent": {}}
+    fleet["resources"] += [told, machine("silent")]
+    view = "properties.extended.instanceView"
+    query = f"{MACHINES} | where name in ('told', 'silent') | project name, n = {view}.osName, v = {view}.osVersion"
+    rows = start(fleet).graph(f"{query} | order by name asc").json["data"]
+    assert rows == [
+        {"name": "silent", "n": None, "v": None},
+        {"name": "told", "n": "Windows 11 Pro", "v": "10.0.22631.1"},
+    ]
+
+
+def test_extensions_have_rows_of_their_own(start: Start, fleet: dict[str, Any]) -> None:
+    """Those inside a machine's document and those stored apart, each once."""
+    holder = machine("holder")
+    inside = {"name": "LinuxPatchExtension", "properties": {"provisioningState": "Failed"}}
+    both = {"name": "MDE.Linux", "properties": {"provisioningState": "Succeeded"}}
+    holder["resources"] = [inside, both, {"id": "without a name"}]
+    type_ = "Microsoft.Compute/virtualMachines/extensions"
+    fleet["resources"] += [holder, {**both, "id": f"{holder['id']}/extensions/MDE.Linux", "type": type_}]
+    query = f"resources | where type =~ '{type_}' | project id, type, state = properties.provisioningState"
+    rows = start(fleet).graph(f"{query} | order by id asc").json["data"]
+    kind = type_.lower()
+    assert [(row["id"].rsplit("/", 2)[1:], row["type"], row["state"]) for row in rows] == [
+        (["extensions", "LinuxPatchExtension"], kind, "Failed"),
+        (["extensions", "MDE.Linux"], kind, "Succeeded"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("scope", "machines"),
     [

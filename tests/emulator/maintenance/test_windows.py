@@ -26,6 +26,16 @@ UNSUPPORTED = {
         "configurationStatus": {"vmGuestPatchReadiness": {"detectedVMGuestPatchSupportState": "Unsupported"}}
     },
 }
+DEVELOPER = {"publisher": "MicrosoftVisualStudio", "offer": "visualstudio2022", "version": "latest"}
+FIREWALL = {"publisher": "paloaltonetworks", "offer": "vmseries-flex", "sku": "byol", "version": "latest"}
+
+
+def extension(kind: str, publisher: str, state: str) -> dict[str, Any]:
+    """An extension as it stands in a machine's document."""
+    members = {"publisher": publisher, "type": kind, "provisioningState": state}
+    return {"name": kind, "type": "Microsoft.Compute/virtualMachines/extensions", "properties": members}
+
+
 WITHOUT_EXTENSIONS = prepared()
 WITHOUT_EXTENSIONS["properties"]["osProfile"]["allowExtensionOperations"] = False
 OTHER_CASE = {
@@ -55,6 +65,14 @@ class TestOneMember:
             (prepared(system="Linux", image=CENTOS_HPC), "Unsupported"),
             (machine(power="deallocated"), "UnsupportedResourceOperation"),
             (machine(image=WIN11), "Unsupported"),
+            (prepared(image=DEVELOPER | {"sku": "vs-2022-comm-latest-win11-n-gen2"}), "Unsupported"),
+            (prepared(image=DEVELOPER | {"sku": "vs-2022-comm-latest-ws2022"}), "Succeeded"),
+            (prepared(image=DEVELOPER | {"sku": "windows-10-for-server-2019"}), "Succeeded"),
+            (prepared(instanceView={"osName": "Windows 10 Enterprise N"}), "Unsupported"),
+            (prepared(image=WIN11, instanceView={"osName": "Windows Server 2022 Datacenter"}), "Succeeded"),
+            (prepared(licenseType="Windows_Client"), "Unsupported"),
+            (prepared(system="Linux", image=FIREWALL), "Unsupported"),
+            (prepared(system="Linux", instanceView={"osName": "freebsd"}), "Unsupported"),
             (arc(), "Succeeded"),
             (arc(status="Disconnected"), "ShutdownOrUnresponsive"),
             (arc(status="Expired"), "ShutdownOrUnresponsive"),
@@ -66,6 +84,28 @@ class TestOneMember:
         estate = Estate(*with_members(member)).advance(hours=10)
         assert list(estate.outcomes().values()) == [outcome]
         assert len(estate.installs()) == (outcome == "Succeeded")
+
+    @pytest.mark.parametrize(("switch", "outcome"), [("fails", "VMExtensionProvisioningError"), ("reinstalled", None)])
+    @pytest.mark.parametrize("state", ["Failed", "canceled"])
+    @pytest.mark.parametrize("apart", [True, False])
+    def test_a_failed_patch_extension(self, switch: str, outcome: str | None, state: str, apart: bool) -> None:
+        """A switch: nobody says whether the platform installs it again. Stored in the machine's document or apart."""
+        member = prepared(system="Linux")
+        kept = extension("LinuxPatchExtension", "Microsoft.CPlat.Core", state)
+        others = [{**kept, "id": f"{vm_id('vm1')}/extensions/{kept['name']}"}] if apart else []
+        member |= {} if apart else {"resources": [kept]}
+        estate = Estate(*with_members(member), *others, failed_patch_extension=switch).advance(hours=10)
+        assert estate.outcomes() == {"vm1": outcome or "Succeeded"}
+
+    def test_other_extensions_and_states_do_not_matter(self) -> None:
+        """Another one that failed, and a patch extension that is well."""
+        member = prepared(system="Linux") | {
+            "resources": [
+                extension("LinuxPatchExtension", "Microsoft.CPlat.Core", "Succeeded"),
+                extension("RunCommandLinux", "Microsoft.CPlat.Core", "Failed"),
+            ]
+        }
+        assert Estate(*with_members(member)).advance(hours=10).outcomes() == {"vm1": "Succeeded"}
 
     def test_the_last_assessment_can_say_unsupported(self) -> None:
         """Support of a custom image is found out by an assessment only."""

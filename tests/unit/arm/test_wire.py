@@ -17,6 +17,7 @@ from patchmode.arm.wire import (
 )
 from patchmode.model.instance_view import power_state
 from patchmode.model.machine import ImageReference, MachineKind, ReadFrom
+from patchmode.model.patch_extension import PatchExtension
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.resource_id import ResourceIdError
 from patchmode.workflow.ports import OperationState
@@ -120,6 +121,45 @@ def test_the_instance_view_gives_power_and_agent() -> None:
     assert (surroundings.power_state, surroundings.agent_status) == ("deallocated", "Ready")
 
 
+def test_the_instance_view_gives_the_running_system_and_the_patch_extension() -> None:
+    """The child of the document and the view's entry are of one moment, so the failure that either tells counts."""
+    document = windows()
+    kind = {"publisher": "Microsoft.CPlat.Core", "type": "WindowsPatchExtension", "provisioningState": "Succeeded"}
+    document["resources"] = [{"id": "x"}, {"name": "WindowsPatchExtension", "properties": kind}]
+    around = machine_from_document(document, MachineKind.VM).surroundings
+    assert around.patch_extension == PatchExtension("WindowsPatchExtension", "Succeeded")
+    failed = {"code": "ProvisioningState/failed/3", "level": "Error", "message": "no disk space"}
+    document["properties"]["instanceView"] = {
+        "osName": "Windows 10 Enterprise N",
+        "osVersion": "10.0.19044.2486",
+        "extensions": [{"type": "Microsoft.CPlat.Core.WindowsPatchExtension", "statuses": [failed]}],
+    }
+    around = machine_from_document(document, MachineKind.VM).surroundings
+    assert (around.os_name, around.os_version) == ("Windows 10 Enterprise N", "10.0.19044.2486")
+    assert around.patch_extension == PatchExtension("WindowsPatchExtension", "Failed", "no disk space")
+
+
+@pytest.mark.parametrize(
+    ("plan", "read"),
+    [
+        (
+            {"name": "byol", "publisher": "paloaltonetworks", "product": "vmseries-flex"},
+            ImageReference("paloaltonetworks", "vmseries-flex", "byol"),
+        ),
+        ({"name": "byol", "publisher": "", "product": None}, None),
+        ({"name": 7, "publisher": "contoso", "product": ["x"]}, ImageReference("contoso")),
+        ({}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_a_plan_reads_as_the_image_it_names(plan: object, read: ImageReference | None) -> None:
+    """From a document and from a row of Resource Graph alike, whatever stands there."""
+    assert machine_from_document({**windows(), "plan": plan}, MachineKind.VM).plan == read
+    row = MachineFacts(id=ID, type="microsoft.compute/virtualmachines", plan=plan)
+    assert machine_of(row, read_from=ReadFrom.GRAPH).plan == read
+
+
 def test_an_arc_machine_names_its_system_in_lower_case() -> None:
     document = {
         "id": ID.replace("Microsoft.Compute/virtualMachines", "Microsoft.HybridCompute/machines"),
@@ -186,6 +226,8 @@ def test_a_graph_row_reads_like_the_document() -> None:
         windows_agent=True,
         windows_updates=True,
         power={"code": "PowerState/running", "displayStatus": "VM running"},
+        os_name="Windows Server 2022 Datacenter",
+        os_version=["10.0"],
         vm_id="22222222-2222-2222-2222-222222222222",
         image=windows()["properties"]["storageProfile"]["imageReference"],
         license_type="Windows_Server",
@@ -208,7 +250,12 @@ def test_a_graph_row_reads_like_the_document() -> None:
         "vm_id",
     ):
         assert getattr(machine, name) == getattr(from_document, name), name
-    assert machine.surroundings.power_state == "running"
+    around = machine.surroundings
+    assert (around.power_state, around.os_name, around.os_version) == (
+        "running",
+        "Windows Server 2022 Datacenter",
+        None,
+    )
     assert (machine.read_from, machine.document, machine.etag) == (ReadFrom.GRAPH, None, None)
 
 

@@ -106,6 +106,8 @@ class AzureDouble:
     """Set its lists; requests about schedules are counted as `graph` and `maintenance`."""
     changes: Sequence[ResourceChange] = ()
     """What Resource Graph records of who changed what; `changes` in `refused` refuses it."""
+    views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Machine's name → its instance view, where that is another than of a machine that was deallocated."""
     is_writable: bool = False
     """Whether schedules and assignments may be written; machines never."""
 
@@ -260,7 +262,7 @@ class _ProviderDouble:
 
     async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
         self.azure.check(f"view:{machine_id.name}")
-        return {
+        return self.azure.views.get(machine_id.name) or {
             "vmAgent": {"statuses": [{"displayStatus": "Ready"}]},
             "statuses": [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/deallocated"}],
         }

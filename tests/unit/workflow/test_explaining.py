@@ -19,6 +19,23 @@ async def test_by_id_with_what_only_the_instance_view_tells() -> None:
     assert explanation.document["id"] == str(machine_id("vm1"))
 
 
+async def test_what_the_guest_runs_and_its_patch_extension_says() -> None:
+    """A list and Resource Graph may tell neither; the machine that is asked about by itself does."""
+    kind = "Microsoft.CPlat.Core.WindowsPatchExtension"
+    failed = {"code": "ProvisioningState/failed", "level": "Error", "message": "no disk space"}
+    view = {
+        "osName": "Windows 11 Enterprise",
+        "osVersion": "10.0.22631.1",
+        "extensions": [{"name": "WindowsPatchExtension", "type": kind, "statuses": [failed]}],
+    }
+    azure = AzureDouble([machine("vm1")], views={"vm1": view})
+    explanation = await explain(azure, str(machine_id("vm1")), clock=FixedClock())
+    rules = {reason.rule: reason for reason in explanation.audit.reasons}
+    assert rules["client-os"].evidence == "instanceView.osName = Windows 11 Enterprise"
+    assert "no disk space" in rules["patch-extension-failed"].message
+    assert explanation.audit.machine.surroundings.os_version == "10.0.22631.1"
+
+
 @pytest.mark.parametrize("name", ["web*", "WEB*", "o'brien\"", "[x]"])
 async def test_a_name_is_compared_as_text(name: str) -> None:
     """It is neither a pattern nor part of a query."""

@@ -10,13 +10,17 @@ from datetime import UTC
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.workflow.azure_double import machine
 from tests.unit.workflow.fleet_double import fleet_of
 
 from patchmode.errors import PatchmodeError, RejectedError
+from patchmode.model.machine import Surroundings
 from patchmode.model.outcome import ChangeResult, Difference, Result, Verification
+from patchmode.model.patch_extension import PatchExtension
 from patchmode.rules.precondition import SincePlan
 from patchmode.workflow.clock import ScaledClock, SystemClock
 from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.workflow.reading import with_surroundings_of
 from patchmode.workflow.refusals import advice_for, is_gone, machine_error, stale_error
 from patchmode.workflow.runs import count, make_report, result_of
 from patchmode.workflow.together import all_of
@@ -179,3 +183,32 @@ def test_a_step_without_an_end_is_reported_honestly(
     assert (found.result, found.error.code, found.error.may_have_been_applied) == (result, code, may_have_been_applied)
     ended = replace(entry, step=Step.ENDED, result=ChangeResult(entry.change.id, Result.APPLIED))
     assert result_of(ended).result is Result.APPLIED
+
+
+# ------------------------------------------------------------------------------------------------ joined sources
+
+
+@pytest.mark.parametrize(
+    ("shown", "known", "joined"),
+    [
+        (None, "Failed", "Failed"),  # a list shows no states
+        ("Succeeded", "Failed", "Succeeded"),  # a GET is newer than Resource Graph
+        ("Failed", None, "Failed"),
+        (None, None, None),
+    ],
+)
+def test_provider_and_graph_on_a_patch_extension(shown: str | None, known: str | None, joined: str | None) -> None:
+    """The provider's word counts where it gives one, with the message that only Resource Graph has."""
+
+    def around(state: str | None, message: str | None = None) -> Surroundings:
+        extension = None if state is None else PatchExtension("LinuxPatchExtension", state, message)
+        return Surroundings(patch_extension=extension, os_name=message)
+
+    document, discovered = (machine("a", surroundings=one) for one in (around(shown), around(known, "why")))
+    found = with_surroundings_of(document, discovered).surroundings
+    assert found.os_name == "why"
+    assert (found.patch_extension.state if found.patch_extension else None) == joined
+    if joined == "Failed" and known == "Failed":
+        assert found.patch_extension is not None
+        assert found.patch_extension.message == "why"
+    assert with_surroundings_of(document, None) is document

@@ -20,7 +20,12 @@ from arm_emulator.providers.compute.patches import Install, PatchBook, duration_
 from arm_emulator.providers.maintenance.membership import VIRTUAL_MACHINE, Membership, os_of
 from arm_emulator.providers.maintenance.runner import KEPT, Runner, reboot_setting
 from arm_emulator.providers.maintenance.runs import stable_guid
-from arm_emulator.providers.maintenance.verdicts import is_off, takes_extensions, unsupported_reason
+from arm_emulator.providers.maintenance.verdicts import (
+    broken_extension,
+    is_off,
+    takes_extensions,
+    unsupported_reason,
+)
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
@@ -101,7 +106,10 @@ class Autopatch:
         ):
             return False
         return (
-            unsupported_reason(self._emulator, machine) is None and takes_extensions(document) and not is_off(machine)
+            unsupported_reason(self._emulator, machine) is None
+            and takes_extensions(document)
+            and not is_off(machine)
+            and broken_extension(self._emulator, machine) is None
         )
 
     def _patch(self, machine: Stored, night: datetime) -> None:

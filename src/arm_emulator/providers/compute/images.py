@@ -42,6 +42,11 @@ def takes_assessment(machine: Json) -> bool:
     return (_is_in(lists.automatic, image) or _is_in(lists.scheduled, image)) and not _is_in(lists.excluded, image)
 
 
+def is_scheduled(machine: Json) -> bool:
+    """Whether the built-in policy sets the prerequisite of scheduled patching for the image."""
+    return _is_in(_lists().scheduled, _marketplace(machine))
+
+
 def is_excluded(machine: Json) -> bool:
     """Whether Update Manager's support matrix names the image as not supported."""
     return _is_in(_lists().excluded, _marketplace(machine))

@@ -4,9 +4,9 @@ Pure but for the state it is handed. First match wins; the order matters for the
 """
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from arm_emulator.providers.compute.guest_systems import is_appliance, is_client
 from arm_emulator.providers.compute.images import is_excluded
 from arm_emulator.providers.compute.instance_view import known_power
 from arm_emulator.providers.maintenance.assignments import is_prepared
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from arm_emulator.app import Emulator
 
 OFF_STATES = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
-_CLIENT_OFFERS = ("windows-10*", "windows-11*")
-_CLIENT_LICENSE = "windows_client"
-"""``licenseType`` of Windows 10 and 11 under multi-tenant hosting rights, whatever image they were made from."""
+_PATCH_EXTENSIONS = frozenset(
+    {"microsoft.cplat.core.windowspatchextension", "microsoft.cplat.core.linuxpatchextension"}
+)
+_ARC_PATCH_EXTENSIONS = frozenset(
+    f"microsoft.softwareupdatemanagement.{name}" for name in ("windowsosupdateextension", "linuxosupdateextension")
+)
+"""What carries out scheduled patching. Source: "VM extensions" of Azure Update Manager's documentation."""
 _SYSTEMS = ("windowsConfiguration", "linuxConfiguration")
 
 
@@ -54,7 +58,7 @@ def failure_of(emulator: "Emulator", machine: Stored) -> Failure | None:
     """Why a scheduled deployment to this machine fails as it stands; None where updates will be installed.
 
     Source: the prerequisites' article (scenarios 3, 5 and 7), the list of unsupported workloads, and "Troubleshoot
-    issues with Azure Update Manager" (machines that are off, extensions that cannot run).
+    issues with Azure Update Manager" (machines that are off, extensions that cannot run or have failed).
     """
     document = machine.document
     unsupported = unsupported_reason(emulator, machine)
@@ -69,33 +73,36 @@ def failure_of(emulator: "Emulator", machine: Stored) -> Failure | None:
             return UNPREPARED
         if not takes_extensions(document):
             return NO_EXTENSIONS
-    return OFF if is_off(machine) else None
+    return OFF if is_off(machine) else broken_extension(emulator, machine)
 
 
 def unsupported_reason(emulator: "Emulator", machine: Stored) -> Failure | None:
     """Why Update Manager does not patch a machine of this image at all; None where it does."""
     document = machine.document
-    if _is_client(document):
+    if is_client(document):
         return UNSUPPORTED_CLIENT
-    if is_excluded(document) or _is_assessed_unsupported(emulator, machine):
+    if is_excluded(document) or is_appliance(document) or _is_assessed_unsupported(emulator, machine):
         return UNSUPPORTED_IMAGE
     return None
 
 
-def _is_client(document: Document) -> bool:
-    properties = document.get("properties") or {}
-    image = (properties.get("storageProfile") or {}).get("imageReference")
-    image = image if isinstance(image, dict) else {}
-    offer = str(image.get("offer") or "").lower()
-    is_client_image = str(image.get("publisher") or "").lower() == "microsoftwindowsdesktop"
-    named = " ".join(str(properties.get(name) or "") for name in ("osSku", "osName")).lower()
-    return (
-        is_client_image
-        or str(properties.get("licenseType") or "").lower() == _CLIENT_LICENSE
-        or any(fnmatchcase(offer, pattern) for pattern in _CLIENT_OFFERS)
-        or "windows 10" in named
-        or "windows 11" in named
-    )
+def broken_extension(emulator: "Emulator", machine: Stored) -> Failure | None:
+    """What a failed patch extension makes of an installation: a switch; None where it does not matter.
+
+    Source of the code: recorded operations that failed of an extension.
+    """
+    if emulator.profile.failed_patch_extension != "fails":
+        return None
+    wanted = _ARC_PATCH_EXTENSIONS if machine.type == ARC_MACHINE else _PATCH_EXTENSIONS
+    apart = emulator.state.of_type(f"{machine.type}/extensions", parent=machine.id)
+    inside = machine.document.get("resources")
+    for child in [*(inside if isinstance(inside, list) else ()), *(one.document for one in apart)]:
+        properties = child.get("properties") if isinstance(child, dict) else None
+        properties = properties if isinstance(properties, dict) else {}
+        kind = f"{properties.get('publisher')}.{properties.get('type')}".lower()
+        if kind in wanted and str(properties.get("provisioningState")).lower() in {"failed", "canceled"}:
+            return Failure("VMExtensionProvisioningError", f"The extension '{properties['type']}' has failed.")
+    return None
 
 
 def _is_assessed_unsupported(emulator: "Emulator", machine: Stored) -> bool:

@@ -5,6 +5,7 @@ Manager query reads.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.fleets import GROUP_TYPE
@@ -75,7 +76,7 @@ class Rows:
         document = stored.document
         properties = document.get("properties")
         if stored.type == VIRTUAL_MACHINE_TYPE:
-            properties = _with_power(stored)
+            properties = _with_extended_view(stored)
         subscription = self._emulator.directory.subscription(stored.subscription)
         return {
             "id": _true_id(stored, group),
@@ -105,13 +106,41 @@ def _true_id(stored: Stored, group: str) -> str:
     return "/".join(segments)
 
 
-def _with_power(stored: Stored) -> Row:
+def extension_children(machine: Stored) -> Iterator[Stored]:
+    """The extensions that stand in a machine's document, as resources of their own: Resource Graph has a row for each.
+
+    A fleet file may hold them as resources by themselves as well, as for Arc servers, whose documents show none.
+    """
+    children = machine.document.get("resources")
+    for child in children if isinstance(children, list) else ():
+        if isinstance(child, dict) and isinstance(child.get("name"), str):
+            identifier = f"{machine.id}/extensions/{child['name']}"
+            document = {**child, "id": identifier}
+            yield replace(
+                machine,
+                id=identifier,
+                key=identifier.lower(),
+                type=f"{machine.type}/extensions",
+                document=document,
+                etag=None,
+                parent=machine.key,
+            )
+
+
+def _with_extended_view(stored: Stored) -> Row:
+    """The properties with what Resource Graph tells of the instance view: power, and the system where an agent told it.
+
+    Source of `osName` and `osVersion` there: public queries, which read them beside `powerState`.
+    """
     properties = {
         name: value for name, value in stored.document.get("properties", {}).items() if name != "instanceView"
     }
     power = known_power(stored.document) or "running"
     state = {"code": f"PowerState/{power}", "displayStatus": POWER_STATES.get(power, power), "level": "Info"}
-    properties["extended"] = {"instanceView": {"powerState": state}}
+    view = stored.document.get("properties", {}).get("instanceView")
+    told = view if isinstance(view, dict) else {}
+    system = {name: told[name] for name in ("osName", "osVersion") if name in told}
+    properties["extended"] = {"instanceView": {**system, "powerState": state}}
     return properties
 
 

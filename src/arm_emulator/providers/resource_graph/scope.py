@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Any
 from arm_emulator.fleets import GROUP_TYPE
 from arm_emulator.protocol.http import ArmError, Request
 from arm_emulator.providers.resource_graph import changes
-from arm_emulator.providers.resource_graph.rows import Row, Rows, container_rows, table_of
+from arm_emulator.providers.resource_graph.rows import (
+    VIRTUAL_MACHINE_TYPE,
+    Row,
+    Rows,
+    container_rows,
+    extension_children,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
     from arm_emulator.directory import Subscription
     from arm_emulator.state import Stored
+
+
+EXTENSION_TYPE = f"{VIRTUAL_MACHINE_TYPE}/extensions"
 
 
 def subscriptions_in_scope(emulator: "Emulator", request: Request, body: dict[str, Any]) -> "list[Subscription]":
@@ -66,9 +76,20 @@ class Source:
             if made:
                 found = [stored for stored in found if stored.key not in made]
             yield from (self._rows.row(stored) for stored in found if self._is_readable(stored))
+        if table == "resources" and (types is None or EXTENSION_TYPE in types):
+            yield from self._extensions()
         # These change with the moment of asking, so nothing is remembered of them.
         wanted = (stored for stored in made.values() if types is None or stored.type in types)
         yield from (self._rows.fresh(stored) for stored in wanted if self._is_readable(stored))
+
+    def _extensions(self) -> Iterator[Row]:
+        """The extensions inside machines' documents; one that is stored by itself too has its row already."""
+        index = self._emulator.graph
+        apart = {stored.key for stored in index.of_type(EXTENSION_TYPE)}
+        for machine in index.of_type(VIRTUAL_MACHINE_TYPE):
+            for child in extension_children(machine):
+                if child.key not in apart and self._is_readable(child):
+                    yield self._rows.fresh(child)
 
     def _changes(self) -> Iterator[Row]:
         for machine, change in self._emulator.changes.rows():
