@@ -57,7 +57,14 @@ class WithinProcess(Channel):
         self._principal = emulator.directory.made_default().principal
 
     async def _send(
-        self, order: Order, url: str, *, body: object = None, etag: str | None = None, shape: Any = Any
+        self,
+        order: Order,
+        url: str,
+        *,
+        body: object = None,
+        etag: str | None = None,
+        shape: Any = Any,
+        may_be_empty: bool = True,
     ) -> Answer:
         response = self.answered(order.attempt.method, url, body, {})
         if not 200 <= response.status < 300:
