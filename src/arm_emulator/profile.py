@@ -245,6 +245,11 @@ class Profile:
         "as-user",
         "A configuration with InGuestPatchMode Platform: its windows run as with User, or never.",
     )
+    unnamed_updates: Literal["nothing", "everything"] = switch(
+        "nothing",
+        "What a run installs on a system for which its configuration's installPatches name nothing while they name "
+        "something for the other, or exclude all by a mask of *: nothing, or every update.",
+    )
     late_change: Literal["missed", "included"] = switch(
         "missed",
         "An assignment or a configuration written less than 15 minutes before a window: that window passes it by, "

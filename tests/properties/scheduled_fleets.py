@@ -28,7 +28,12 @@ SWITCHES = {
             "recurrence_offset_month",
             "hourly_count",
         ),
-        *("schedule_on_flexible_member", "platform_mode_configuration", "idle_schedule_counts_as_attached"),
+        *(
+            "unnamed_updates",
+            "schedule_on_flexible_member",
+            "platform_mode_configuration",
+            "idle_schedule_counts_as_attached",
+        ),
         *(
             "autopatch_unlisted_image",
             "autopatch_run_id",
@@ -53,6 +58,7 @@ DOUBTS = frozenset(
         "unknown filter member",
         "unknown system",
         "platform mode",
+        "unnamed updates",
         "unreadable recurrence",
         "unknown time zone",
         "no duration",
@@ -98,6 +104,13 @@ _LISTED_FOR_SCHEDULES_ONLY = {
     "Windows": {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "contoso-special"},
     "Linux": {"publisher": "Canonical", "offer": "contoso-special", "sku": "one"},
 }
+_UNNAMED: tuple[dict[str, Any], ...] = (
+    {"windowsParameters": {"classificationsToInclude": ["Critical"]}},
+    {"linuxParameters": {"classificationsToInclude": ["Security"]}},
+    {"linuxParameters": {"classificationsToInclude": [], "packageNameMasksToInclude": []}},
+    {"linuxParameters": {"classificationsToInclude": ["Other"], "packageNameMasksToExclude": ["*"]}},
+)
+"""installPatches that name nothing for one system, or for both."""
 _UNLISTED = {"publisher": "contoso-networks", "offer": "next-firewall", "sku": "byol"}
 _CUSTOM = {"id": f"/subscriptions/{HERE}/resourceGroups/rg-web/providers/Microsoft.Compute/images/golden"}
 _OFF = ("deallocated", "stopped", "deallocating", "stopping")
@@ -414,6 +427,9 @@ def _configuration(dice: _Dice, number: int, now: datetime) -> tuple[dict[str, A
         "visibility": "Custom",
         "installPatches": {"rebootSetting": dice.of("IfRequired", "Never", "AlwaysReboot")},
     }
+    if dice.once_in(9):
+        doubts = {*doubts, "unnamed updates"}
+        properties["installPatches"] |= dice.of(*_UNNAMED)
     place = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Maintenance"
     identity = {"id": f"{place}/maintenanceConfigurations/{name}", "name": name}
     return {
@@ -495,7 +511,7 @@ def fleets(draw: st.DrawFn) -> Fleet:
         document, doubts = _configuration(dice, number, now)
         if number and dice.once_in(5):  # the same trigger as the one before, and perhaps the same settings
             document["properties"]["maintenanceWindow"] = dict(resources[-1]["properties"]["maintenanceWindow"])
-            doubts = configurations[named[-1].lower()] | (doubts & {"platform mode"})
+            doubts = configurations[named[-1].lower()] | (doubts & {"platform mode", "unnamed updates"})
             if dice.of(False, True):
                 document["properties"]["maintenanceWindow"]["duration"] = dice.of("03:00", "00:20")
                 doubts = (doubts - {"no duration"}) | {"same trigger"}

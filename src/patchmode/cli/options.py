@@ -298,3 +298,14 @@ class FreezeText(click.ParamType[str]):
 
     name = "span"
     envvar_list_splitter = ";"
+
+
+longest_wait_option = click.option(
+    "--longest-wait",
+    default="45d",
+    show_default=True,
+    metavar="45d",
+    envvar="PATCHMODE_LONGEST_WAIT",
+    help="A machine or schedule whose next window is farther away is told (next-window-far).",
+)
+"""Its value is read by `cli.spans.wait_from`."""

@@ -14,6 +14,8 @@ from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from patchmode.cli.output import Result
     from patchmode.model.outcome import RunReport
     from patchmode.model.plan import Plan, WantedSettings
@@ -36,7 +38,7 @@ class Told:
     """For `table` and `jsonl`; None: the record was read from a saved audit, which has only its document."""
 
 
-def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> Told:
+def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings, *, longest_wait: "timedelta") -> Told:
     """A live audit.
 
     Raises:
@@ -55,7 +57,7 @@ def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> To
 
     async def work() -> "AuditReport":
         async with composition.connected(settings, read_only=True) as azure:
-            return await audit(azure, scope, wanted=wanted, clock=composition.clock())
+            return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=longest_wait)
 
     report = run_reading(work)
     record = audit_record(audit_document(report), rule_texts())

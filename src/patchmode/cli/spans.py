@@ -29,3 +29,12 @@ def seconds_from(text: str, option: str) -> float:
             advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
         )
     return span / timedelta(seconds=1)
+
+
+def wait_from(text: str) -> timedelta:
+    """What `--longest-wait` says.
+
+    Raises:
+        UsageError: it is no span of time.
+    """
+    return timedelta(seconds=seconds_from(text, "--longest-wait"))

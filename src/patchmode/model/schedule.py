@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 
 GUEST_SCOPE = "InGuestPatch"
@@ -177,6 +178,10 @@ class NextWindow:
     """One sentence; empty where `window` says all."""
     rule: str | None = None
     """The rule id that says so, for example `unknown-time-zone`."""
+    wait_days: int | None = None
+    """Whole days until `window`, where it is farther away than is thought right; None: it is not."""
+    begins_late: bool = False
+    """With `wait_days`: only its start lies so far ahead, and from then on it runs more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +200,8 @@ class ScheduleHit:
     doubt: str | None = None
     """Why it is not certain that the machine is a member, one sentence; None: it is certain."""
     doubt_rule: str | None = None
+    idle_on: Mapping[OperatingSystem, str] = field(default_factory=dict)
+    """The systems for which the configuration names no update, each with why, half a sentence."""
     also: tuple[str, ...] = ()
     """Further clauses that name the same configuration for this machine: it still runs once."""
 

@@ -7,11 +7,12 @@ Must not: predict what becomes of the machine; `prediction` does.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from patchmode.model.machine import Machine
+from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     NOT_LOOKED_UP,
@@ -29,6 +30,7 @@ from patchmode.model.schedule import (
 from patchmode.rules.dynamic_scope import Facts, Handle, Match, PreparedScope, prepared
 from patchmode.rules.moved_machines import LeftBehind
 from patchmode.rules.recurrence import next_window, windows_between
+from patchmode.rules.schedule_contents import names_nothing_for
 from patchmode.rules.schedule_limits import SCOPE_LIMIT, Limits
 from patchmode.rules.window_reading import duration_of
 
@@ -41,6 +43,9 @@ _CROWDED = (
 )
 SHORTEST_RUN = timedelta(minutes=25)
 """A run needs 15 minutes and 10 for a reboot. Source: Microsoft's "Troubleshoot issues with Azure Update Manager"."""
+LONGEST_WAIT = timedelta(days=45)
+"""Microsoft releases updates monthly: a machine without a window for longer than that, and two weeks of grace, misses
+a month's. Ours, no limit of Azure."""
 HORIZON = timedelta(days=92)
 """How far ahead windows of several schedules on one machine are compared."""
 
@@ -78,6 +83,7 @@ class ScheduleIndex:
         machines: Sequence[Machine] = (),
         crowded: frozenset[str] = frozenset(),
         left_behind: LeftBehind | None = None,
+        longest_wait: timedelta = LONGEST_WAIT,
     ) -> None:
         """Index a book.
 
@@ -88,12 +94,15 @@ class ScheduleIndex:
                 is stated nowhere which machines Azure takes, so the membership of each is in doubt. Empty: not counted.
             crowded: dynamic scopes that are known to be such, by their keys (`crowded` of another index).
             left_behind: machines that were perhaps moved, with what was left behind; None: nobody looked.
+            longest_wait: a next window that is farther away is told so.
         """
         self.book = book
         self.now = now
+        self.longest_wait = longest_wait
         self.left_behind: LeftBehind = left_behind or {}
         self._configurations = {entry.id: entry for entry in book.configurations}
         self._next: dict[ResourceId, NextWindow] = {}
+        self._idle: dict[ResourceId, Mapping[OperatingSystem, str]] = {}
         self._windows: dict[ResourceId, tuple[Window, ...]] = {}
         self._clashes: dict[tuple[str, str], Clash | None] = {}
         self.crowded = crowded | _crowded(book.dynamic_scopes, machines)
@@ -186,15 +195,28 @@ class ScheduleIndex:
             return NextWindow(Timing.UNSEEN, because=because, rule=UNSEEN)
         found = next_window(known.window, after=self.now)
         if found.timing is Timing.COMING and (known.patch_mode or "User").casefold() != "user":
+            mode = known.patch_mode or ""
+            is_platform = mode.casefold() == "platform"
+            which = "belongs to hotpatching, where Azure chooses the updates" if is_platform else "is not User"
             because = (
-                f"InGuestPatchMode of {known.name} is {known.patch_mode}, and what Azure does then is not documented"
+                f"InGuestPatchMode of {known.name} is {mode}, which {which}; what such a schedule does to a machine on "
+                "Customer Managed Schedules is not documented"
             )
             return replace(found, because=because, rule=PLATFORM_MODE)
         if found.timing is Timing.COMING and found.window is None and _is_too_short(known):
             return replace(
                 found, because="its window is shorter than a run needs (25 minutes)", rule="window-too-short"
             )
-        return found
+        return self._with_wait(found, known)
+
+    def _with_wait(self, found: NextWindow, known: MaintenanceConfiguration) -> NextWindow:
+        """The next window, marked where it is far away."""
+        if found.window is None or found.window.starts_at - self.now <= self.longest_wait:
+            return found
+        start = found.window.starts_at
+        second = next_window(known.window, after=start + timedelta(minutes=1)).window
+        begins_late = second is not None and second.starts_at - start <= self.longest_wait
+        return replace(found, wait_days=(start - self.now).days, begins_late=begins_late)
 
     def _hits_in(self, clauses: Iterable[_Clause]) -> Iterable[ScheduleHit]:
         by_configuration: dict[ResourceId, list[_Clause]] = {}
@@ -218,10 +240,18 @@ class ScheduleIndex:
                 next=self.next_of(clause.configuration),
                 doubt=clause.doubt,
                 doubt_rule=clause.doubt_rule,
+                idle_on=self._idle_on(clause.configuration),
             )
             if clause.via is Via.DYNAMIC:
                 self._hits[clause] = found
         return found
+
+    def _idle_on(self, configuration_id: ResourceId) -> Mapping[OperatingSystem, str]:
+        idle = self._idle.get(configuration_id)
+        if idle is None:
+            known = self._configurations.get(configuration_id)
+            idle = self._idle[configuration_id] = {} if known is None else names_nothing_for(known.properties)
+        return idle
 
     def _united(self, clauses: list[_Clause]) -> ScheduleHit:
         """Static before dynamic, certain before doubtful: the first one tells how the machine is reached."""

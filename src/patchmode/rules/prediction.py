@@ -46,7 +46,7 @@ _WITHOUT = {
     Orchestration.MANUAL: (OutcomeKind.NOT_PATCHED, "Azure does not patch it; somebody has to"),
     Orchestration.NOT_SET: (
         OutcomeKind.UNKNOWN,
-        "the model states no patch mode that this version knows, so it cannot be told what the guest does",
+        "the model has no patch mode, and what the guest then does cannot be told from outside",
     ),
     Orchestration.NOT_APPLICABLE: (
         OutcomeKind.GUEST_MANAGED,
@@ -128,7 +128,8 @@ def _as_if_it_came(hit: ScheduleHit) -> ScheduleHit:
 def _told(machine: Machine, hit: ScheduleHit, decided: Forecast, mixed: str) -> Outcome:
     if decided.result is RunForecast.RUNS:
         arc = "; an Arc server needs no patch mode" if machine.kind is MachineKind.ARC else ""
-        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{arc}{_unless_client(machine)}{mixed}")
+        certain = f"{arc}{_waiting(hit)}{_unless_client(machine)}{mixed}"
+        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{certain}")
     if decided.result is RunForecast.UNKNOWN:
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(hit)} reaches it, but {decided.reason}{mixed}")
     return Outcome(OutcomeKind.SCHEDULE_FAILS, f"the next run of {_named(hit)} fails: {decided.reason}{mixed}")
@@ -138,6 +139,12 @@ def _unless_client(machine: Machine) -> str:
     if machine.os is not OperatingSystem.WINDOWS or edition_of(machine).edition is not Edition.NOT_KNOWN:
         return ""
     return ", unless it is a Windows client, which nothing that was read tells"
+
+
+def _waiting(hit: ScheduleHit) -> str:
+    """That nothing patches it for long; empty where its window is not far."""
+    days = hit.next.wait_days
+    return "" if days is None else f"; until then, for {days:,} days, nothing patches it"
 
 
 def _start(hit: ScheduleHit) -> float:
@@ -195,6 +202,9 @@ def _without(settings: PatchSettings | None, machine: Machine) -> Outcome:
         return _azure_managed(machine)
     if orchestration is Orchestration.NOT_SET and settings is not None and settings.undecided:
         return Outcome(OutcomeKind.UNKNOWN, unreadable_settings(settings))
+    if orchestration is Orchestration.NOT_SET and settings is not None and settings.patch_mode is not None:
+        reason = f"this version does not know its patch mode {settings.patch_mode!r}, so what it means cannot be told"
+        return Outcome(OutcomeKind.UNKNOWN, reason)
     return Outcome(*_WITHOUT[orchestration])
 
 

@@ -16,6 +16,7 @@ from patchmode.model.schedule import Forecast, RunForecast, ScheduleHit, Timing
 from patchmode.rules.images import schedule_patching, schedule_patching_excluded
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE, SHORTEST_RUN
+from patchmode.rules.schedule_contents import INSTALLS_NOTHING
 from patchmode.rules.settings_patch import is_platform_mode
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
@@ -165,6 +166,16 @@ def extension_doubt(machine: Machine) -> str | None:
     return f"its {extension.name} has failed{says}, which leaves in doubt whether it can be patched"
 
 
+def _nothing_named(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
+    """The run takes place; whether it installs anything on this system is stated nowhere."""
+    del settings
+    why = hit.idle_on.get(machine.os) if machine.os is not None else None
+    if why is None:
+        return None
+    reason = f"{why}, and what Azure then installs is not documented: perhaps nothing"
+    return Forecast(RunForecast.UNKNOWN, reason, INSTALLS_NOTHING)
+
+
 def _unlisted(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
     """Absence from a list is no proof, and neither is a list that another contradicts."""
     del settings, hit
@@ -190,6 +201,7 @@ _JUDGES: tuple[_Judge, ...] = (
     _away,
     _too_short,
     _extension_failed,
+    _nothing_named,
     _unlisted,
 )
 """In the order of what a run would record: the first that has something to say decides."""

@@ -4,6 +4,7 @@ Must not: resolve memberships or windows; the index does.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import combinations
 from shlex import quote
 
@@ -14,9 +15,12 @@ from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit,
 from patchmode.rules.memberships import Clash, ScheduleIndex
 from patchmode.rules.registry import RULE_ORDER
 from patchmode.rules.run_forecast import forecast, missing_of
+from patchmode.rules.schedule_contents import INSTALLS_NOTHING
+from patchmode.rules.schedule_findings import CONTENTS_FIX, FAR, PLATFORM_FIX
 from patchmode.rules.schedule_limits import SCOPE_LIMIT
 from patchmode.rules.workload import out_of_reach
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _FIXES = {
     "tag-case": "Write the tag exactly as the filter has it.",
@@ -29,7 +33,8 @@ _FIXES = {
     "window-never-comes": "Give it a recurrence that names days which exist.",
     "schedule-expired": "Give it a later expiration, or detach it.",
     "recurrence-unconfirmed": "Write it so that it can be read in one way only, or look at the portal's next run.",
-    "platform-mode-schedule": "Set extensionProperties.InGuestPatchMode to User.",
+    "platform-mode-schedule": PLATFORM_FIX,
+    INSTALLS_NOTHING: CONTENTS_FIX,
     "window-too-short": "Give it at least 01:30, the least that Azure accepts.",
 }
 _ANEW = "Write the schedule anew (patchmode schedule create … --replace), or detach it."
@@ -56,6 +61,7 @@ def schedule_reasons(
     found = [*moved]
     found += [reason for hit in schedules.hits for reason in _of_hit(machine, hit, index)]
     found += _unprepared(machine, schedules)
+    found += _far(schedules)
     found += _meetings(schedules.certain, index)
     return tuple(sorted(found, key=lambda reason: RULE_ORDER[reason.rule]))
 
@@ -117,6 +123,14 @@ def _of_run(machine: Machine, hit: ScheduleHit, index: ScheduleIndex | None) -> 
             f"{'properties.status' if machine.kind is MachineKind.ARC else 'powerState'} = {state}",
             "Have it running at least 15 minutes before its maintenance window.",
         )
+    if found.rule == INSTALLS_NOTHING:
+        yield Reason(
+            INSTALLS_NOTHING,
+            Severity.WARNS,
+            f"Runs of '{name}' may install nothing on this machine: {found.reason}.",
+            "properties.installPatches of the configuration",
+            CONTENTS_FIX,
+        )
     if found.rule == "window-too-short" and hit.next.rule is None:
         yield Reason(
             "window-too-short",
@@ -144,6 +158,24 @@ def _unprepared(machine: Machine, schedules: MachineSchedules) -> Iterator[Reaso
         f"{many} on this machine {'fail' if len(running) > 1 else 'fails'}: {missing_of(machine.settings)}.",
         "; ".join(hit.clause for hit in running),
         "Set it to customer-managed-schedules: plan it, then apply the plan.",
+    )
+
+
+def _far(schedules: MachineSchedules) -> Iterator[Reason]:
+    """The earliest window that is certain to come is far away."""
+    coming = [hit for hit in schedules.certain if hit.next.window is not None]
+    first = min(coming, key=lambda hit: hit.next.window.starts_at if hit.next.window else _NEVER, default=None)
+    if not schedules.looked_up or first is None or first.next.wait_days is None or first.next.window is None:
+        return
+    name, days, window = first.configuration.name, first.next.wait_days, first.next.window
+    why = "it begins only then" if first.next.begins_late else "it repeats that rarely"
+    yield Reason(
+        FAR,
+        Severity.WARNS if first.next.begins_late else Severity.NOTES,
+        f"The next window of '{name}', and of any schedule of this machine, is in {days:,} days ({why}): nothing "
+        "patches it before.",
+        f"next window {window.local_start:%Y-%m-%d %H:%M %Z}",
+        "If that is not meant, give the schedule an earlier start, or attach another one.",
     )
 
 

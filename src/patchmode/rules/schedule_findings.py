@@ -11,6 +11,7 @@ from shlex import quote
 
 from patchmode.model.finding import Severity
 from patchmode.model.machine import Machine
+from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -21,14 +22,22 @@ from patchmode.model.schedule import (
 )
 from patchmode.model.schedule_view import Member, ScheduleFinding, ScheduleView
 from patchmode.rules.memberships import Clash, ScheduleIndex
+from patchmode.rules.recurrence import LONGEST, TOO_LONG
+from patchmode.rules.schedule_contents import INSTALLS_NOTHING, names_nothing_for
 from patchmode.rules.schedule_limits import SCOPE_LIMIT
-from patchmode.rules.window_reading import duration_of
+from patchmode.rules.window_reading import duration_of, has_expiration
 
 TOO_CLOSE = timedelta(minutes=15)
 """Source: Microsoft's article on maintenance configurations asks for any change to be 15 minutes before the run."""
 LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
+FAR = "next-window-far"
+PLATFORM_FIX = (
+    "Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with InGuestPatchMode "
+    "User (patchmode schedule create)."
+)
+CONTENTS_FIX = "Name classifications for that system, or attach its machines to a schedule that does."
 _FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
 _TIMING_FIX = {
     Timing.OVER: "Give it a later expiration (patchmode schedule create … --replace), or detach it.",
@@ -45,6 +54,7 @@ def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFind
         now: aware.
     """
     yield from _of_window(view, now)
+    yield from _of_wait(view)
     yield from _of_members(view)
     if not view.members:
         fix = "Attach it (patchmode schedule attach), or delete it."
@@ -62,15 +72,55 @@ def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
         what = "a run needs 25 minutes to install and restart" if duration < LEAST_RUN else "Azure asks for 01:30"
         message = f"Its window is {view.configuration.window.duration} long, and {what}."
         yield _finding(view, "window-too-short", Severity.WARNS, message, "Give it 01:30 to 03:55.")
+    if duration is not None and duration > LONGEST:
+        message = f"Its window is {view.configuration.window.duration} long, and Azure now accepts 03:55 at most."
+        fix = "It stands as it is; Azure refuses it with the next change, so give it 01:30 to 03:55 then."
+        yield _finding(view, TOO_LONG, Severity.NOTES, message, fix)
+    if view.configuration.window.expiration is not None and not has_expiration(view.configuration.window):
+        message = "Its expirationDateTime is an empty text. It is read as never expiring, which no source confirms."
+        fix = "Look at the portal whether it still runs, or write the expiration anew."
+        yield _finding(view, "expiration-empty", Severity.NOTES, message, fix)
+    yield from _of_contents(view)
     if (view.configuration.patch_mode or "").casefold() == "platform":
-        message = "Its InGuestPatchMode is Platform, and Microsoft does not say what that does to a schedule."
-        fix = "Write it anew with InGuestPatchMode User (patchmode schedule create … --replace)."
-        yield _finding(view, "platform-mode-schedule", Severity.WARNS, message, fix)
+        message = (
+            "Its InGuestPatchMode is Platform, which belongs to hotpatching, where Azure chooses the updates. What it "
+            "does to a machine on Customer Managed Schedules is not documented."
+        )
+        yield _finding(view, "platform-mode-schedule", Severity.WARNS, message, PLATFORM_FIX)
     if following.window is not None and following.window.starts_at - now < TOO_CLOSE:
         minutes = max(0, int((following.window.starts_at - now).total_seconds() // 60))
         message = f"Its next window starts in {minutes} minutes; a change now may not count for it."
         fix = "Make changes at least 15 minutes before a window."
         yield _finding(view, "window-too-close", Severity.WARNS, message, fix)
+
+
+def _is_idle(view: ScheduleView) -> bool:
+    """Whether the configuration itself is told to name nothing, so that its members need not be."""
+    return len(names_nothing_for(view.configuration.properties)) == len(OperatingSystem)
+
+
+def _of_contents(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    """Where it names updates for no system at all; for one of them alone its members of that system are told."""
+    if _is_idle(view):
+        idle = names_nothing_for(view.configuration.properties)
+        message = f"{_sentence('; '.join(idle.values()))} What Azure then installs is not documented: perhaps nothing."
+        yield _finding(view, INSTALLS_NOTHING, Severity.WARNS, message, CONTENTS_FIX)
+
+
+def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    """A window so far away that updates of more than a month wait for it."""
+    following = view.next
+    if following.window is None or following.wait_days is None:
+        return
+    when = f"{following.window.local_start:%Y-%m-%d %H:%M %Z}"
+    if following.begins_late:
+        message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
+        fix = "If that is not meant, give it an earlier start (patchmode schedule create … --replace)."
+        yield _finding(view, FAR, Severity.WARNS, message, fix)
+    else:
+        message = f"Its next window is on {when}, in {following.wait_days:,} days; it repeats that rarely."
+        fix = "Nothing to do if that is meant; --longest-wait sets what counts as long."
+        yield _finding(view, FAR, Severity.NOTES, message, fix)
 
 
 def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
@@ -82,9 +132,10 @@ def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
         elif member.forecast.rule is not None and member.forecast.result is not RunForecast.RUNS:
             groups[member.forecast.rule, member.forecast.result].append(member)
     for (rule, result), members in sorted(groups.items()):
-        if rule == view.next.rule:
+        if rule == view.next.rule or (rule == INSTALLS_NOTHING and _is_idle(view)):
             continue  # said once, of the configuration
-        severity = Severity.NOTES if result is RunForecast.UNKNOWN else Severity.WARNS
+        is_told = result is not RunForecast.UNKNOWN or rule == INSTALLS_NOTHING
+        severity = Severity.WARNS if is_told else Severity.NOTES
         yield _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
     for rule, members in sorted(doubts.items()):
         yield _of_group(view, rule, Severity.NOTES, members, _together([one.hit.doubt or "" for one in members]))
@@ -121,6 +172,7 @@ def _of_group(
 def _fix_of(rule: str, view: ScheduleView) -> str:
     fixes = {
         "prerequisite-missing": f"patchmode apply --schedule {quote(str(view.configuration.id))}",
+        INSTALLS_NOTHING: CONTENTS_FIX,
         "off-at-window": "Start them at least 15 minutes before the window, or accept that they are missed.",
         "tag-case": "Write the tag and the filter in the same case.",
         "unknown-filter-member": "Look at the members in the portal; this version cannot evaluate that filter.",

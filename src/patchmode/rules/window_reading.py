@@ -18,6 +18,8 @@ UNKNOWN_ZONE = "unknown-time-zone"
 
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,2}):([0-5][0-9])", re.ASCII)
+_BARE_MONTH = re.compile(r"[0-9]{0,12}[ ]?months?", re.IGNORECASE | re.ASCII)
+"""Source: the service answers such a one with InvalidMaintenanceWindow (Terraform's Azure provider, issue 29738)."""
 _FOREVER = 9999
 """The year of an expiration that means: never."""
 
@@ -48,7 +50,7 @@ def read(rule: WindowRule) -> ReadableRule | NextWindow:
     if duration is None:
         return _unreadable(_misses("duration", rule.duration, "HH:mm"))
     expiration = moment(rule.expiration)
-    if expiration is None and rule.expiration is not None:
+    if expiration is None and has_expiration(rule):
         return _unreadable(_misses("expiration", rule.expiration, "YYYY-MM-DD hh:mm"))
     zone = zone_of(rule.time_zone or "")
     if zone is None:
@@ -67,13 +69,18 @@ def unread_members(rule: WindowRule) -> tuple[tuple[str, str], ...]:
         found.append((UNREADABLE, _misses("start", rule.start, "YYYY-MM-DD hh:mm")))
     if duration_of(rule.duration) is None:
         found.append((UNREADABLE, _misses("duration", rule.duration, "HH:mm")))
-    if rule.expiration is not None and moment(rule.expiration) is None:
+    if has_expiration(rule) and moment(rule.expiration) is None:
         found.append((UNREADABLE, _misses("expiration", rule.expiration, "YYYY-MM-DD hh:mm")))
     if zone_of(rule.time_zone or "") is None:
         found.append((UNKNOWN_ZONE, _no_such_zone(rule.time_zone)))
     if parse(rule.recur_every or "") is None:
         found.append((UNREADABLE, _no_such_recurrence(rule.recur_every)))
     return tuple(found)
+
+
+def has_expiration(rule: WindowRule) -> bool:
+    """Whether an expiration is stated. An empty text is read as none, which no source confirms."""
+    return rule.expiration is not None and bool(rule.expiration.strip())
 
 
 def moment(text: str | None) -> datetime | None:
@@ -118,6 +125,11 @@ def _no_such_zone(text: str | None) -> str:
 def _no_such_recurrence(text: str | None) -> str:
     if text is None or not text.strip():
         return "it has no recurrence, so it cannot be told whether it ever runs"
+    if _BARE_MONTH.fullmatch(text.strip()):
+        return (
+            f"its recurrence {quoted(text)} names no day of the month: Azure wants it as in 'Month day15' or "
+            "'Month Third Sunday', and refuses it so"
+        )
     return f"its recurrence {quoted(text)} is in no form that Azure documents or was seen to answer"
 
 

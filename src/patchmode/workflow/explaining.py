@@ -5,6 +5,7 @@ Must not: write, or hide what could not be read.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from patchmode.errors import EmptyScopeError, RequestError, UsageError
@@ -15,13 +16,21 @@ from patchmode.model.plan import WantedSettings
 from patchmode.model.report import Explanation
 from patchmode.model.scope import Filters, Scope
 from patchmode.rules.auditing import audit_machine
+from patchmode.rules.memberships import LONGEST_WAIT
 from patchmode.workflow.auditing import DEFAULT_WANTED
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedule_lookup import look_up
 
 
-async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAULT_WANTED, clock: Clock) -> Explanation:
+async def explain(
+    azure: Azure,
+    machine: str,
+    *,
+    wanted: WantedSettings = DEFAULT_WANTED,
+    clock: Clock,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> Explanation:
     """Explain one machine.
 
     Args:
@@ -29,6 +38,7 @@ async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAUL
         machine: its resource id, or its name where only one machine of that name can be seen.
         wanted: the settings to measure against.
         clock: for what counts as the next window.
+        longest_wait: a next window that is farther away is told.
 
     Raises:
         UsageError: the id is not a machine's, or several machines have the name.
@@ -43,7 +53,7 @@ async def explain(azure: Azure, machine: str, *, wanted: WantedSettings = DEFAUL
     found = inventory.machines[0]
     notes = list(inventory.notes)
     view = await _instance_view(azure, found, notes)
-    index = await look_up(azure, (found,), now=clock.now())
+    index = await look_up(azure, (found,), now=clock.now(), longest_wait=longest_wait)
     notes += index.book.notes
     return Explanation(
         target=azure.target,

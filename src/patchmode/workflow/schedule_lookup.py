@@ -4,24 +4,27 @@ Must not: decide. Called by audit, plan and explain, once a command.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from patchmode.errors import RequestError
 from patchmode.model.machine import Machine
 from patchmode.model.schedule import ScheduleBook
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.memberships import LONGEST_WAIT, ScheduleIndex
 from patchmode.rules.moved_machines import LeftBehind, left_behind
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
 
-async def look_up(azure: Azure, machines: Iterable[Machine], *, now: datetime) -> ScheduleIndex:
+async def look_up(
+    azure: Azure, machines: Iterable[Machine], *, now: datetime, longest_wait: timedelta = LONGEST_WAIT
+) -> ScheduleIndex:
     """Read what reaches the machines' subscriptions.
 
     Args:
         azure: a connection; reading is enough.
         machines: in any order; empty: nothing is read.
         now: aware; windows from then on are coming.
+        longest_wait: a next window that is farther away is told.
 
     Returns:
         An index that knows, and whose book's notes say, what could not be looked up. It never fails for that.
@@ -29,7 +32,8 @@ async def look_up(azure: Azure, machines: Iterable[Machine], *, now: datetime) -
     read = tuple(machines)
     subscriptions = {machine.id.subscription_id for machine in read}
     book = await read_schedules(azure, subscriptions)
-    return ScheduleIndex(book, now=now, machines=read, left_behind=await _left_behind(azure, read, book))
+    left = await _left_behind(azure, read, book)
+    return ScheduleIndex(book, now=now, machines=read, left_behind=left, longest_wait=longest_wait)
 
 
 async def _left_behind(azure: Azure, machines: Sequence[Machine], book: ScheduleBook) -> LeftBehind:

@@ -8,7 +8,7 @@ Must not: write, or conclude anything of subscriptions that were not read.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from patchmode.errors import EmptyScopeError, RejectedError, UsageError
 from patchmode.model.machine import Machine
@@ -22,7 +22,7 @@ from patchmode.model.schedule import (
 )
 from patchmode.model.schedule_view import Member, ScheduleView
 from patchmode.model.scope import Scope
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.memberships import LONGEST_WAIT, ScheduleIndex
 from patchmode.rules.prediction import forecast
 from patchmode.rules.schedule_words import scope_text, window_text
 from patchmode.workflow.configurations import is_named, nearest, raise_if_named_only
@@ -58,13 +58,16 @@ class Estate:
         return len(self.book.configurations) - len(self.guest)
 
 
-async def read_estate(azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING) -> Estate:
+async def read_estate(
+    azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING, longest_wait: timedelta = LONGEST_WAIT
+) -> Estate:
     """Read schedules in every subscription, and the machines of a scope.
 
     Args:
         azure: a connection; reading is enough.
         clock: windows are looked for from its time on.
         scope: which machines count as members; without a selector: all that can be seen.
+        longest_wait: a next window that is farther away is told.
 
     Raises:
         UsageError, RequestError: as `inventory.take_inventory`. EmptyScopeError: a scope was given and is empty.
@@ -83,7 +86,7 @@ async def read_estate(azure: Azure, *, clock: Clock, scope: Scope = EVERYTHING) 
     now = clock.now()
     return Estate(
         book,
-        ScheduleIndex(book, now=now, machines=inventory.machines),
+        ScheduleIndex(book, now=now, machines=inventory.machines, longest_wait=longest_wait),
         inventory.machines,
         frozenset(seen) if is_whole else frozenset(),
         now,

@@ -26,6 +26,7 @@ from patchmode.model.schedule_view import (
     ScheduleView,
 )
 from patchmode.model.scope import Scope
+from patchmode.rules.memberships import LONGEST_WAIT
 from patchmode.rules.recurrence import windows_between
 from patchmode.rules.run_remedies import WORDS
 from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
@@ -134,18 +135,21 @@ def _calendar(azure: Azure, estate: Estate, days: int, scope: Scope | None) -> C
     )
 
 
-async def check_schedules(azure: Azure, names: Sequence[str], *, clock: Clock) -> CheckReport:
+async def check_schedules(
+    azure: Azure, names: Sequence[str], *, clock: Clock, longest_wait: timedelta = LONGEST_WAIT
+) -> CheckReport:
     """What is wrong with configurations, assignments, and members.
 
     Args:
         azure: a connection; reading is enough.
         names: configurations by id, name, or `group/name`; empty: all, and what concerns none of them alone.
         clock: for what is too close.
+        longest_wait: a next window that is farther away is told.
 
     Raises:
         UsageError: a name that none has, or several. RequestError: Resource Graph does not answer.
     """
-    estate = await read_estate(azure, clock=clock)
+    estate = await read_estate(azure, clock=clock, longest_wait=longest_wait)
     chosen = [find_configuration(name, estate.book) for name in names] if names else list(estate.guest)
     views = views_of(estate, _each_once(chosen))
     limits = limits_of(azure.target.cloud)

@@ -50,6 +50,44 @@ def test_windows(window: WindowRule, rule: str) -> None:
     assert rules_of(member("a"), window=window) == [rule]
 
 
+@pytest.mark.parametrize(
+    ("window", "rule", "severity", "says"),
+    [
+        (
+            WindowRule("2030-01-01 03:00", None, "05:00", "UTC", "Day"),
+            "window-too-long",
+            Severity.NOTES,
+            "03:55 at most",
+        ),
+        (WindowRule("2030-01-01 03:00", "", "02:00", "UTC", "Day"), "expiration-empty", Severity.NOTES, "no source"),
+        (WindowRule("2030-01-01 03:00", " ", "02:00", "UTC", "Day"), "expiration-empty", Severity.NOTES, "no source"),
+        (
+            WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Month"),
+            "unreadable-recurrence",
+            Severity.WARNS,
+            "names no day of the month",
+        ),
+    ],
+)
+def test_windows_that_stand_already(window: WindowRule, rule: str, severity: Severity, says: str) -> None:
+    """What Azure would refuse today, and what is read without proof, is told and not condemned."""
+    (found,) = view_findings(view(member("a"), window=window), now=NOW)
+    assert (found.rule, found.severity) == (rule, severity)
+    assert says in found.message
+
+
+def test_a_schedule_that_names_nothing_at_all_is_told_itself() -> None:
+    """Of one that names nothing for one system its members of that system are told."""
+    nothing = {"installPatches": {"windowsParameters": {"excludeKbsRequiringReboot": True}}}
+    (found,) = view_findings(view(member("a"), properties=nothing), now=NOW)
+    assert (found.rule, found.severity) == ("schedule-installs-nothing", Severity.WARNS)
+    linux = {"installPatches": {"linuxParameters": {"classificationsToInclude": ["Security"]}}}
+    assert rules_of(member("a"), properties=linux) == []
+    idle = Forecast(RunForecast.UNKNOWN, "it names no updates for Windows", "schedule-installs-nothing")
+    (told,) = view_findings(view(member("a", idle), member("b"), properties=linux), now=NOW)
+    assert (told.rule, told.severity, len(told.subjects)) == ("schedule-installs-nothing", Severity.WARNS, 1)
+
+
 def test_fifteen_minutes_are_enough() -> None:
     """The least that Microsoft's article asks for."""
     just = WindowRule("2030-01-01 22:15", None, "02:00", "UTC", "Day")

@@ -54,6 +54,8 @@ class _Lineup:
     """The settings: of two configurations with equal ones that open at one moment, only one fires on a machine."""
     classifications: dict[str, list[str]]
     """System → the chosen classifications; empty: all."""
+    unnamed: frozenset[str]
+    """Systems for which the configuration names no update."""
 
 
 class Runner:
@@ -220,7 +222,8 @@ class Runner:
                 able.append((machine, os_of(machine.document), reboot))
         trigger = msgspec.json.encode(settings, order="deterministic")
         classes = {os: _classifications(settings, os) for os in ("windows", "linux", "")}
-        made = _Lineup(changes, tuple(failed), tuple(able), trigger, classes)
+        unnamed = frozenset(os for os in ("windows", "linux") if names_nothing(settings, os))
+        made = _Lineup(changes, tuple(failed), tuple(able), trigger, classes, unnamed)
         if not late:
             self._lineups[key] = made
         return made
@@ -276,6 +279,8 @@ class Runner:
             missing = self._book.missing(key, os, wave)
             wanted = lineup.classifications.get(os)
             selected, others = chosen(missing, wanted) if missing and wanted else (missing, ())
+            if os in lineup.unnamed and self._emulator.profile.unnamed_updates == "nothing":
+                selected, others = (), (*selected, *others)
             ends = closes if is_cut_off else begins + duration_on(key, begins)
             install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run)
             if not is_cut_off:
@@ -302,6 +307,23 @@ def reboot_setting(machine: Stored) -> str:
         if setting and str(setting).lower() != "unknown":
             return str(setting)
     return ""
+
+
+_LISTS = {
+    "windows": ("kbNumbersToInclude", "kbNumbersToExclude"),
+    "linux": ("packageNameMasksToInclude", "packageNameMasksToExclude"),
+}
+
+
+def names_nothing(settings: Document, os: str) -> bool:
+    """Whether a configuration's installPatches name no update for one system and have a block for either."""
+    blocks = {name: settings.get(f"{name}Parameters") for name in _LISTS}
+    if not any(blocks.values()):
+        return False
+    block = blocks[os] or {}
+    included, excluded = _LISTS[os]
+    excludes_all = "*" in (block.get(excluded) or ())
+    return excludes_all or not (block.get("classificationsToInclude") or block.get(included))
 
 
 def _classifications(settings: Document, os: str) -> list[str]:

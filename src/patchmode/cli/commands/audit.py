@@ -7,15 +7,16 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.options import longest_wait_option, scope_options, settings_options
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command)
 @scope_options
 @settings_options
+@longest_wait_option
 @click.pass_context
-def command(context: click.Context, /, **options: Any) -> exits.Exit:
+def command(context: click.Context, /, longest_wait: str, **options: Any) -> exits.Exit:
     """Every machine: its orchestration, who patches it, and why.
 
     Without a selector: everything that the signed-in principal can see. Machines are measured against --to (default:
@@ -26,10 +27,12 @@ def command(context: click.Context, /, **options: Any) -> exits.Exit:
     from patchmode.cli.results import audit_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from, wanted_from
+    from patchmode.cli.spans import wait_from
     from patchmode.model.report import AuditReport
     from patchmode.workflow.auditing import audit
 
     settings = settings_of(context)
+    wait = wait_from(longest_wait)
     wanted = wanted_from(options)
     scope = scope_from(options)
     if not scope.has_selector:
@@ -37,7 +40,7 @@ def command(context: click.Context, /, **options: Any) -> exits.Exit:
 
     async def work() -> AuditReport:
         async with composition.connected(settings, read_only=True) as azure:
-            return await audit(azure, scope, wanted=wanted, clock=composition.clock())
+            return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=wait)
 
     report = run_reading(work)
     emit(audit_result(report), settings)

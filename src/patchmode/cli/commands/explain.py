@@ -6,15 +6,16 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import settings_options
+from patchmode.cli.options import longest_wait_option, settings_options
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command)
 @click.argument("machine", metavar="MACHINE")
 @settings_options
+@longest_wait_option
 @click.pass_context
-def command(context: click.Context, /, machine: str, **options: Any) -> exits.Exit:
+def command(context: click.Context, /, machine: str, longest_wait: str, **options: Any) -> exits.Exit:
     """One machine in full: settings, rules, schedules, outcome, JSON.
 
     MACHINE is a resource id, or a name that only one machine you can see has.
@@ -24,15 +25,17 @@ def command(context: click.Context, /, machine: str, **options: Any) -> exits.Ex
     from patchmode.cli.results import explanation_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import wanted_from
+    from patchmode.cli.spans import wait_from
     from patchmode.model.report import Explanation
     from patchmode.workflow.explaining import explain
 
     settings = settings_of(context)
+    wait = wait_from(longest_wait)
     wanted = wanted_from(options)
 
     async def work() -> Explanation:
         async with composition.connected(settings, read_only=True) as azure:
-            return await explain(azure, machine, wanted=wanted, clock=composition.clock())
+            return await explain(azure, machine, wanted=wanted, clock=composition.clock(), longest_wait=wait)
 
     emit(explanation_result(run_reading(work)), settings)
     return exits.of_listing()

@@ -6,13 +6,14 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import FORMATS, REPORT_FORMATS, scope_options, settings_options
+from patchmode.cli.options import FORMATS, REPORT_FORMATS, longest_wait_option, scope_options, settings_options
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, formats=(*FORMATS, *REPORT_FORMATS))
 @scope_options
 @settings_options
+@longest_wait_option
 @click.option("--run", metavar="RUN", help="What a run did, by its journal: its id, its beginning, or latest.")
 @click.option(
     "--from", "source", metavar="FILE|-", help="What `audit -o json` or `apply -o json` printed; - reads stdin."
@@ -27,6 +28,7 @@ def command(
     source: str | None,
     out: str | None,
     exit_zero: bool,
+    longest_wait: str,
     **options: Any,
 ) -> exits.Exit:
     """One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.
@@ -37,6 +39,7 @@ def command(
     """
     from patchmode.cli import reporting
     from patchmode.cli.scoping import scope_from, set_ambient_shard_aside, wanted_from
+    from patchmode.cli.spans import wait_from
     from patchmode.errors import UsageError
 
     settings = settings_of(context)
@@ -55,6 +58,6 @@ def command(
         told = reporting.of_file(source)
     else:
         wanted = wanted_from(options)
-        told = reporting.of_scope(scope_from(options), wanted, settings)
+        told = reporting.of_scope(scope_from(options), wanted, settings, longest_wait=wait_from(longest_wait))
     reporting.tell(told, form, out, settings)
     return exits.of_listing() if exit_zero else told.code

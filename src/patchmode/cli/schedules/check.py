@@ -4,13 +4,15 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
+from patchmode.cli.options import longest_wait_option
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, name="check")
 @click.argument("config", nargs=-1, metavar="[CONFIG]...")
+@longest_wait_option
 @click.pass_context
-def command(context: click.Context, /, config: tuple[str, ...]) -> exits.Exit:
+def command(context: click.Context, /, config: tuple[str, ...], longest_wait: str) -> exits.Exit:
     """What is wrong with schedules, assignments and members.
 
     CONFIG is an id, a name, or GROUP/NAME; without any: every schedule that can be seen, and the limits of
@@ -19,16 +21,18 @@ def command(context: click.Context, /, config: tuple[str, ...]) -> exits.Exit:
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
+    from patchmode.cli.spans import wait_from
     from patchmode.model.schedule_view import CheckReport
     from patchmode.reports.schedule_documents import CHECK_COLUMNS, check_document, finding_row
     from patchmode.reports.schedule_text import check_lines
     from patchmode.workflow.schedule_views import check_schedules
 
     settings = settings_of(context)
+    wait = wait_from(longest_wait)
 
     async def work() -> CheckReport:
         async with composition.connected(settings, read_only=True) as azure:
-            return await check_schedules(azure, config, clock=composition.clock())
+            return await check_schedules(azure, config, clock=composition.clock(), longest_wait=wait)
 
     report = run_reading(work)
     emit(
