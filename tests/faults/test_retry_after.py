@@ -10,7 +10,7 @@ from tests.unit.workflow.run_doubles import temporary_store
 from arm_emulator.app import Emulator
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from patchmode.arm.session import connect
-from patchmode.errors import ThrottledError
+from patchmode.errors import SignInError, ThrottledError
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
@@ -159,5 +159,29 @@ def test_an_operation_that_asks_to_come_later_is_seen_to_end(status: int, said: 
             with temporary_store() as store:
                 report = await applied(store, endpoint, clock, plan)
                 assert ends_of(report)[0] == dict.fromkeys(CHANGED, "applied")
+
+    run_leaping(play())
+
+
+def test_a_sign_in_service_that_is_away_for_longer_ends_with_the_reason() -> None:
+    """azure-identity would wait for a day, and say nothing."""
+
+    async def play() -> None:
+        clock = OneClock()
+        async with serving(fleet=FLEET) as (emulator, endpoint):
+            emulator.faults.arm(refusal(429, "86400", Matcher("POST", "*/oauth2/v2.0/token"), count=None))
+            with pytest.raises(SignInError, match="asks to wait another 24 h, which is past the throttle patience"):
+                await planned(endpoint, clock)
+
+    run_leaping(play())
+
+
+def test_a_sign_in_service_that_is_away_for_a_while_is_waited_for_and_told() -> None:
+    async def play() -> None:
+        clock, told = OneClock(), list[str]()
+        async with serving(fleet=FLEET) as (emulator, endpoint):
+            emulator.faults.arm(refusal(429, "400", Matcher("POST", "*/oauth2/v2.0/token")))
+            async with connect(endpoint, read_only=True, clock=clock, remark=told.append):
+                assert told == ["Signing in: the sign-in service is busy; next try in 7 min"]
 
     run_leaping(play())

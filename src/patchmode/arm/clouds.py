@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
+from patchmode.arm.addresses import host_of, is_below, origin
 from patchmode.arm.wire import decode
 from patchmode.errors import CloudError
 
@@ -102,6 +105,7 @@ def _https(url: object, what: str) -> str:
     try:
         parts = urlsplit(text)
         is_good = parts.scheme == "https" and bool(parts.hostname) and not parts.username and not parts.query
+        is_good = is_good and is_below(f"{text}/", text) and (parts.port or 1) > 0
     except ValueError:
         is_good = False
     if not is_good:
@@ -110,24 +114,39 @@ def _https(url: object, what: str) -> str:
     return text
 
 
+class Authentication(msgspec.Struct, rename="camel"):
+    """Where a cloud signs people in."""
+
+    login_endpoint: str
+    audiences: list[str]
+
+
+class Metadata(msgspec.Struct, rename="camel"):
+    """One cloud of a metadata document; members beyond these are of no account here."""
+
+    authentication: Authentication
+    name: str | None = None
+    resource_manager: str | None = None
+
+
 def _from_metadata(url: str, document: Any) -> Cloud:
     entry = _entry_for(url, document)
-    authentication = entry.get("authentication")
-    if not isinstance(authentication, Mapping):
-        msg = f"the metadata document of {url} has no `authentication` member"
-        raise CloudError(msg)
-    login = _https(authentication.get("loginEndpoint"), f"the login endpoint in the metadata of {url}")
-    audiences = authentication.get("audiences")
-    if not isinstance(audiences, list) or not audiences or not isinstance(audiences[0], str):
+    try:
+        found = msgspec.convert(entry, Metadata)
+    except msgspec.ValidationError as error:
+        msg = f"the metadata document of {url} is not one of a Resource Manager: {error}"
+        raise CloudError(msg, advice="Check the URL; it must be that of the Resource Manager itself.") from error
+    login = _https(found.authentication.login_endpoint, f"the login endpoint in the metadata of {url}")
+    if not found.authentication.audiences:
         msg = f"the metadata document of {url} names no audience to ask a token for"
         raise CloudError(msg)
     is_adfs = login.casefold().endswith("/adfs")
     return Cloud(
-        name=str(entry.get("name") or urlsplit(url).hostname),
-        endpoint=_https(entry.get("resourceManager") or url, f"the Resource Manager in the metadata of {url}"),
+        name=found.name or urlsplit(url).hostname or url,
+        endpoint=_https(found.resource_manager or url, f"the Resource Manager in the metadata of {url}"),
         authority=login[: -len("/adfs")] if is_adfs else login,
         # az asks for the audience as it stands, so one that ends in a slash gives two of them.
-        scope=f"{audiences[0]}/.default",
+        scope=f"{found.authentication.audiences[0]}/.default",
         is_custom=login.casefold() not in {known.authority for known in KNOWN.values()},
         is_adfs=is_adfs,
     )
@@ -141,10 +160,12 @@ def _entry_for(url: str, document: Any) -> Mapping[str, Any]:
     if isinstance(document, Mapping):
         return document
     entries = [entry for entry in document if isinstance(entry, Mapping)] if isinstance(document, list) else []
-    host = urlsplit(url).netloc.casefold()
+    asked = origin(url)
     for entry in entries:
-        if urlsplit(str(entry.get("resourceManager") or "")).netloc.casefold() == host:
+        if origin(str(entry.get("resourceManager") or "")) == asked:
             return entry
-    names = ", ".join(str(entry.get("name")) for entry in entries)
-    msg = f"the metadata document of {url} does not describe {host}" + (f"; it describes: {names}" if names else "")
+    names = ", ".join(str(entry.get("name"))[:80] for entry in entries[:20])
+    msg = f"the metadata document of {url} does not describe {host_of(url)}" + (
+        f"; it describes: {names}" if names else ""
+    )
     raise CloudError(msg, advice="Check the URL; it must be that of the Resource Manager itself.")

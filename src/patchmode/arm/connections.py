@@ -2,13 +2,14 @@
 
 Must not: know what is sent. TLS checks cannot be turned off here or anywhere else.
 
-This module loads aiohttp when it is imported, so only `session` imports it, and inside a function.
+This module loads aiohttp and azure-core when it is imported, so only `session` imports it, and inside a function.
 """
 
 import os
 import ssl
 import sys
 from asyncio import sslproto
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline.transport import AioHttpTransport
 from yarl import URL
 
+from patchmode.arm.retry_after import held_text, span_text
 from patchmode.errors import CloudError
 
 CONNECT_TIMEOUT_S = 15.0
@@ -27,6 +31,7 @@ _TLS_READ = 32 * 1024
 """Bytes that a TLS connection reads at once, at most. asyncio's own 256 KiB, kept for each connection and once more by
 OpenSSL, made 0.8 MB of one that ever read a page of a list: 300 MB for a run with 400 of them. A TLS record holds 16
 KiB, and reading in smaller pieces took no measurable time."""
+_NOTICED_S = 5.0
 _OTHER_FILES = 64
 """Files besides the sockets: the journal, certificates, what the interpreter has open."""
 
@@ -138,6 +143,34 @@ async def _only_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandler
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientConnectionError(describe(error)) from error
+
+
+class SignInTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it lazily
+    """Connections for azure-identity, whose own policies wait as long as a sign-in service asks, whatever that is.
+
+    Args:
+        pool: it stays the caller's to close.
+        patience_s: how long one such wait may be.
+        remark: told of a wait that one notices.
+    """
+
+    def __init__(self, pool: aiohttp.ClientSession, *, patience_s: float, remark: Callable[[str], None]) -> None:
+        super().__init__(session=pool, session_owner=False)
+        self._patience_s = patience_s
+        self._remark = remark
+
+    async def sleep(self, duration: float) -> None:
+        """Wait before a request is repeated.
+
+        Raises:
+            ClientAuthenticationError: it would be past the patience.
+        """
+        if duration > self._patience_s:
+            why = held_text(duration, self._patience_s)
+            raise ClientAuthenticationError(message=f"the sign-in service is busy: {why}")
+        if duration >= _NOTICED_S:
+            self._remark(f"Signing in: the sign-in service is busy; next try in {span_text(duration)}")
+        await super().sleep(duration)
 
 
 class Verbatim:

@@ -258,7 +258,10 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
         cloud: where it was tried.
         name: of the identity that failed, where there are several.
     """
-    lines = [line.strip() for line in str(getattr(error, "message", error)).split(_TAIL)[0].splitlines()]
+    said = str(getattr(error, "message", error))
+    if not hasattr(error, "message") and not isinstance(error, ValueError):
+        said = f"the sign-in service's answer could not be read ({type(error).__name__}: {said})"
+    lines = [line.strip() for line in said.split(_TAIL)[0].splitlines()]
     tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith("Attempted credentials"))
     if name:
         return SignInError(

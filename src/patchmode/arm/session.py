@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from patchmode.arm.authorization import Directory
     from patchmode.arm.channel import Channel
     from patchmode.arm.clouds import Cloud
+    from patchmode.arm.connections import SignInTransport
     from patchmode.arm.credentials import Credential, SignIn
     from patchmode.arm.identities import NamedCredential
     from patchmode.arm.pipeline import Ledger
@@ -138,7 +139,8 @@ async def connect(
         sockets.check_proxies()
         sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
-        offered = _sign_ins(found, sign_in_pool, credential, identities, tenant_id, interactive=interactive)
+        transport = sockets.SignInTransport(sign_in_pool, patience_s=throttle_patience_s, remark=remark)
+        offered = _sign_ins(found, transport, credential, identities, tenant_id, interactive=interactive)
         sign_ins = await _signed_in(offered, found.scope, stack)
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
         time_source, roster = clock or SystemClock(), Roster([sign_in.name for sign_in in sign_ins])
@@ -151,7 +153,7 @@ async def connect(
 
 def _sign_ins(
     cloud: "Cloud",
-    pool: "ClientSession",
+    transport: "SignInTransport",
     credential: "Credential | None",
     identities: "Sequence[ServicePrincipal | NamedCredential]",
     tenant_id: str | None,
@@ -159,12 +161,8 @@ def _sign_ins(
     interactive: bool,
 ) -> "Iterator[SignIn]":
     """Whom to sign in, one after the other: of what follows one that cannot, nothing is opened."""
-    from azure.core.pipeline.transport import AioHttpTransport
-
     from patchmode.arm.credentials import SignIn, default_chain
     from patchmode.arm.identities import sign_in_of
-
-    transport = AioHttpTransport(session=pool, session_owner=False)
 
     def chain() -> "Credential":
         return default_chain(cloud, transport, tenant_id=tenant_id, interactive=interactive)

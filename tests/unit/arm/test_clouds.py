@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from tests.unit.arm.wrong_answers import BODIES, WRONG, changed, paths_in
 
 from patchmode.arm.clouds import KNOWN, METADATA_PATH, Cloud, resolve
 from patchmode.errors import CloudError
@@ -77,7 +79,7 @@ async def test_a_cloud_that_is_none(cloud: str, said: str) -> None:
         (b"", 404, "answered 404"),
         ([], 200, "does not describe arm.example"),
         ([{"name": "Other", "resourceManager": "https://other.example"}], 200, "it describes: Other"),
-        ({**ENTRY, "authentication": None}, 200, "no `authentication`"),
+        ({**ENTRY, "authentication": None}, 200, "at `$.authentication`"),
         ({**ENTRY, "authentication": {"loginEndpoint": "http://login.example", "audiences": ["x"]}}, 200, "https"),
         ({**ENTRY, "authentication": {"loginEndpoint": "https://login.example", "audiences": []}}, 200, "no audience"),
         ({**ENTRY, "resourceManager": "http://arm.example"}, 200, "https"),
@@ -88,3 +90,18 @@ async def test_metadata_that_cannot_be_trusted(document: Any, status: int, said:
     with pytest.raises(CloudError) as caught:
         await resolve(URL, answers(document, status))
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_metadata_of_another_kind(body: bytes) -> None:
+    with pytest.raises(CloudError):
+        await resolve(URL, answers(body, 200))
+
+
+async def test_metadata_whose_members_are_of_another_type() -> None:
+    """A cloud, or a refusal, and nothing else: a list with a Resource Manager of `https://[` was a traceback."""
+    for form in (ENTRY, [ENTRY], [{"resourceManager": "https://["}, ENTRY]):
+        for path in paths_in(form):
+            for value in (..., *WRONG, "https://[", "https://arm.example:99999", "https://x\r\ny"):
+                with suppress(CloudError):
+                    assert await resolve(URL, answers(json.loads(changed(form, path, value)), 200))

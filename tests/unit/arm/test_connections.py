@@ -7,8 +7,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from azure.core.exceptions import ClientAuthenticationError
 
-from patchmode.arm.connections import describe, proxy_for, trust, was_not_sent
+from patchmode.arm.connections import SignInTransport, check_proxies, describe, proxy_for, trust, was_not_sent
 from patchmode.errors import CloudError
 
 KEY = ConnectionKey("arm.example", 443, True, True, None, None, None)
@@ -90,3 +91,46 @@ def test_files_are_asked_for_as_many_as_sockets_are_wanted(
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert told.split() == [str(room), str(afterwards)]
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://[",
+        "proxy.example:3128",
+        "http://",
+        "socks5://proxy.example",
+        "http://proxy.example:99999",
+        "http://proxy.example:x",
+        "http://user:secret@ho st",
+        "http://proxy.example\r\n",
+        "//proxy.example",
+    ],
+)
+def test_a_proxy_that_is_no_url_is_refused_before_anything_is_asked(
+    variable: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended every command with a traceback, which showed the proxy's password too."""
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(CloudError, match=f"{variable.upper()} does not name a proxy") as caught:
+        check_proxies()
+    assert "secret" not in caught.value.message + caught.value.advice
+
+
+def test_proxies_as_they_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_proxies()
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "")
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    check_proxies()
+
+
+async def test_a_sign_in_service_is_waited_for_within_the_patience() -> None:
+    told: list[str] = []
+    async with aiohttp.ClientSession() as pool:
+        transport = SignInTransport(pool, patience_s=900, remark=told.append)
+        await transport.sleep(0)
+        with pytest.raises(ClientAuthenticationError, match="asks to wait another 24 h, which is past the throttle"):
+            await transport.sleep(86_400)
+    assert told == []

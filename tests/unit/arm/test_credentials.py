@@ -103,3 +103,37 @@ async def test_the_browser_is_offered_last_and_only_on_request() -> None:
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.b.c", "a.!!.c", "a.W10.c", "a.e30.c"])
 def test_opaque_tokens_have_no_claims(token: str) -> None:
     assert claims_of(token) == {}
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["a\r\nX-Evil: 1", "a b", "", "tøken", "a\n", None, 5, ["a"], {"a": 1}],
+)
+async def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: Any) -> None:
+    """A line end in it would begin a header of its own; aiohttp ended the command with a traceback."""
+    sign_in = SignIn(lambda: Fixed(AccessTokenInfo(token, FOREVER)), CLOUD, None)
+    with pytest.raises(SignInError, match="a token that cannot be sent") as caught:
+        await sign_in.get_token_info(CLOUD.scope)
+    assert "Evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize("expires", [None, "soon", [], float("nan"), float("inf")])
+async def test_a_token_without_an_end_is_refused(expires: Any) -> None:
+    sign_in = SignIn(lambda: Fixed(AccessTokenInfo("a", expires)), CLOUD, None)
+    with pytest.raises(SignInError, match="does not say when it ends"):
+        await sign_in.get_token_info(CLOUD.scope)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeyError("access_token"), TypeError("x"), AttributeError("y"), RecursionError("z"), OverflowError("o"), OSError()],
+)
+async def test_whatever_azure_identity_makes_of_an_odd_answer_is_a_failed_sign_in(error: Exception) -> None:
+    sign_in = SignIn(lambda: Fixed(error), CLOUD, None)
+    with pytest.raises(SignInError, match="answer could not be read"):
+        await sign_in.get_token_info(CLOUD.scope)
+
+
+def test_a_payload_without_end_has_no_claims() -> None:
+    payload = base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("=")
+    assert claims_of(f"e30.{payload}.c2ln") == {}
