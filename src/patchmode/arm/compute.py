@@ -12,6 +12,7 @@ from patchmode.arm.governor import Policy, Spend, Verb
 from patchmode.arm.machine_reading import machine_from_document
 from patchmode.errors import MaybeAppliedError, RejectedError
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.ports import PatchAnswer, Turn
 
@@ -35,7 +36,7 @@ class MachineReader:
         """Read one machine. See `ports.Provider.get`."""
         url = self._channel.url(str(machine_id), _api(kind))
         answer = await self._channel.get(url, _spend(machine_id.subscription_id, kind, Policy.LOW_COST_GET))
-        return _machine(f"GET {machine_id}", answer.document, kind)
+        return _machine(machine_id, answer.document, kind)
 
     async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
         """Power, agent and patch status of a virtual machine. See `ports.Provider.get_instance_view`."""
@@ -43,21 +44,30 @@ class MachineReader:
         spend = _spend(machine_id.subscription_id, MachineKind.VM, Policy.LOW_COST_GET)
         return (await self._channel.get(url, spend)).document  # type: ignore[no-any-return]  # `Document`
 
-    def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+    def list_subscription(
+        self, subscription_id: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         """Every machine of a subscription. See `ports.Provider.list_subscription`."""
         return self._list(subscription_id, f"/subscriptions/{subscription_id}", kind)
 
     def list_group(
         self, subscription_id: str, resource_group: str, kind: MachineKind
-    ) -> AsyncIterator[Sequence[Machine]]:
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         """Every machine of a resource group. See `ports.Provider.list_group`."""
         return self._list(subscription_id, f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}", kind)
 
-    async def _list(self, subscription_id: str, scope: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
+    async def _list(
+        self, subscription_id: str, scope: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         listed = _HYBRID_TYPE if kind is MachineKind.ARC else _COMPUTE_TYPE
         url = self._channel.url(f"{scope}/{listed}", _api(kind))
+        before = 0
         async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET), Any):
-            yield [_machine(f"GET {scope}/{listed}", document, kind) for document in page]
+            yield [
+                _listed(document, kind, scope, f"entry {number} of the list {scope}/{listed}")
+                for number, document in enumerate(page, before + 1)
+            ]
+            before += len(page)
             del page  # as in `Channel.pages`
 
 
@@ -116,7 +126,7 @@ def _accepted(machine_id: ResourceId, kind: MachineKind, location: str, document
     """The machine in the answer to a PATCH; an answer without a body says nothing but that it was accepted."""
     if document is None:
         return Machine(id=machine_id, kind=kind, location=location, os=None, settings=None, has_os_profile=False)
-    return _described(document, kind)
+    return _same(machine_id, _described(document, kind))
 
 
 def _location(status: int, headers: Mapping[str, str]) -> str | None:
@@ -139,16 +149,34 @@ def _spend_of_update(machine_id: ResourceId, kind: MachineKind, location: str) -
     return _spend(machine_id.subscription_id, kind, Policy.UPDATE_VM, region=location, verb=Verb.WRITES)
 
 
-def _machine(request: str, document: object, kind: MachineKind) -> Machine:
+def _machine(machine_id: ResourceId, document: object, kind: MachineKind) -> Machine:
     """A machine of a read answer.
 
     Raises:
-        RejectedError: what was answered is no machine.
+        RejectedError: what was answered is no machine, or another one.
     """
     try:
-        return _described(document, kind)
+        return _same(machine_id, _described(document, kind))
     except ValueError as error:
-        raise RejectedError(f"{request}: {error}", code="UnusableAnswer", status=200) from error
+        raise RejectedError(f"GET {machine_id}: {error}", code="UnusableAnswer", status=200) from error
+
+
+def _same(asked: ResourceId, found: Machine) -> Machine:
+    if found.id != asked:
+        msg = f"the answer is about another machine, {found.id}"
+        raise ValueError(msg)
+    return found
+
+
+def _listed(document: object, kind: MachineKind, scope: str, entry: str) -> Machine | Unreadable:
+    """A machine of a list. SAFETY: one that is not of the place would bring what nobody selected into a plan."""
+    try:
+        found = _described(document, kind)
+    except ValueError as error:
+        return Unreadable(entry, f"{error}")
+    if not found.id.key.startswith(f"{scope.casefold()}/"):
+        return Unreadable(entry, f"it is a machine of another place: {found.id}")
+    return found
 
 
 def _described(document: object, kind: MachineKind) -> Machine:

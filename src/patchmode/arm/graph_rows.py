@@ -9,10 +9,14 @@ Columns are bare paths without conversions: each keeps its JSON type, and absent
 those of `MachineFacts`, and `facts_in` walks the same paths in a document.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from patchmode.arm.schedule_rows import UnreadableRowError
+from patchmode.errors import RejectedError
 from patchmode.model.patch_extension import PatchExtension
+from patchmode.workflow.ports import ResourceGroup
 
 MACHINES = """\
 resources
@@ -76,11 +80,13 @@ resourcecontainers
 | order by id asc"""
 
 
-def failed_extension_of(row: Mapping[str, Any]) -> tuple[str, PatchExtension] | None:
+def failed_extension_of(row: object) -> tuple[str, PatchExtension] | None:
     """The machine's key and its patch extension, of a row of `FAILED_PATCH_EXTENSIONS`; None: it is another one.
 
     An extension is a child of its machine, `{machine}/extensions/{name}`.
     """
+    if not isinstance(row, Mapping):
+        return None
     text, kind = row.get("id"), row.get("type")
     if not isinstance(text, str) or not isinstance(kind, str):
         return None
@@ -91,12 +97,38 @@ def failed_extension_of(row: Mapping[str, Any]) -> tuple[str, PatchExtension] | 
     return text[:at].casefold(), extension
 
 
-def support_of(row: Mapping[str, Any]) -> tuple[str, str] | None:
+def managed_group_of(row: Mapping[str, Any]) -> ResourceGroup:
+    """The group of a row of `MANAGED_GROUPS`. SAFETY: an owner that cannot be read counts as an owner.
+
+    Raises:
+        UnreadableRowError: the row does not say which group it is.
+    """
+    subscription, name, owner = row.get("subscriptionId"), row.get("name"), row.get("managedBy")
+    if not isinstance(subscription, str) or not isinstance(name, str) or not subscription or not name:
+        msg = f"{row.get('id')!r} does not say which resource group it is"
+        raise UnreadableRowError(msg)
+    return ResourceGroup(subscription.lower(), name, owner if isinstance(owner, str) else json.dumps(owner))
+
+
+def subscription_in(row: object, management_group: str) -> str:
+    """The subscription of a row of `SUBSCRIPTIONS`, in lower case.
+
+    Raises:
+        RejectedError: the row names none, so what stands below the management group is not known as a whole.
+    """
+    found = row.get("subscriptionId") if isinstance(row, Mapping) else None
+    if not isinstance(found, str) or not found:
+        text = f"a row about what stands below management group {management_group} names no subscription"
+        raise RejectedError(text, code="UnusableAnswer", status=200)
+    return found.lower()
+
+
+def support_of(row: object) -> tuple[str, str] | None:
     """The machine and the state of a row of `UNSUPPORTED`; None: the row is of another shape.
 
     An assessment is a child of its machine, `{machine}/patchAssessmentResults/latest`.
     """
-    text, state = row.get("id"), row.get("support")
+    text, state = (row.get("id"), row.get("support")) if isinstance(row, Mapping) else (None, None)
     if not isinstance(text, str) or not isinstance(state, str):
         return None
     at = text.casefold().rfind("/patchassessmentresults/")

@@ -7,8 +7,9 @@ rows at most; the skip token needs `id` in the projection and a stable order; `r
 that the rest cannot be had).
 """
 
+import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +27,8 @@ from patchmode.arm.graph_rows import (
     SUBSCRIPTIONS,
     UNSUPPORTED,
     failed_extension_of,
+    managed_group_of,
+    subscription_in,
     support_of,
 )
 from patchmode.arm.machine_reading import MachineFacts, machine_of
@@ -39,13 +42,13 @@ from patchmode.arm.schedule_rows import (
     AssignmentRow,
     assignment_of,
     configuration_of,
-    readable,
+    rows_read,
 )
-from patchmode.arm.wire import text_of
 from patchmode.errors import ForbiddenError, RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Machine, ReadFrom
 from patchmode.model.patch_extension import PatchExtension
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -66,6 +69,8 @@ GROUPS_AT_ONCE = 10
 _LOG = logging.getLogger(__name__)
 _NOT_THEIRS = frozenset({400, 403, 404})
 """How a management group may be refused to somebody who has no part in it."""
+_ODD = bool | int | float | str | list[Any] | None
+"""A row that is no object: it is the row's own affair, and must not spoil its page."""
 T = TypeVar("T")
 
 
@@ -94,7 +99,7 @@ class ResourceGraph:
 
     async def machines(
         self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
-    ) -> AsyncIterator[Sequence[Machine]]:
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         """Machines, page by page. See `ports.Graph.machines`.
 
         Groups and ids are compared here and not in the query: names may hold quotes, and a page costs the same.
@@ -105,9 +110,16 @@ class ResourceGraph:
         unsupported = await self._unsupported(narrowed)
         broken = await self._failed_extensions(narrowed)
         seen: set[str] = set()
+        read = 0
         async for rows in self._pages(MACHINES, narrowed, MachineFacts):
-            found = []
-            for machine in map(_machine, rows):
+            found: list[Machine | Unreadable] = []
+            for number, row in enumerate(rows, read + 1):
+                machine = _machine(row, number)
+                if isinstance(machine, Unreadable):
+                    # Of ids each is asked of its provider anyway; of groups the row may name one, or none.
+                    if not wanted and _may_be_in(row, groups):
+                        found.append(machine)
+                    continue
                 key = machine.id.key
                 if key in seen or (wanted and key not in wanted):
                     continue
@@ -115,6 +127,7 @@ class ResourceGraph:
                     continue
                 seen.add(key)
                 found.append(_with_findings(machine, unsupported.get(key), broken.get(key)))
+            read += len(rows)
             yield found
 
     async def _unsupported(self, scope: GraphScope) -> dict[str, str]:
@@ -148,7 +161,7 @@ class ResourceGraph:
     async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
         """The ids of the user's own query, which is sent as it was written. See `ports.Graph.machine_ids`."""
         async for rows in self._pages(query, scope, dict[str, Any]):
-            ids = [row.get("id") for row in rows]
+            ids = [row.get("id") if isinstance(row, dict) else None for row in rows]
             if not all(isinstance(text, str) and text for text in ids):
                 raise RejectedError(
                     "the Resource Graph query gave rows without an `id`",
@@ -158,17 +171,10 @@ class ResourceGraph:
                 )
             yield [str(text) for text in ids]
 
-    async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+    async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """Resource groups that something manages. See `ports.Graph.resource_groups`."""
-        async for rows in self._pages(MANAGED_GROUPS, scope, dict[str, Any]):
-            yield [
-                ResourceGroup(
-                    subscription_id=str(row.get("subscriptionId") or "").lower(),
-                    name=str(row.get("name") or ""),
-                    managed_by=text_of(row.get("managedBy")),
-                )
-                for row in rows
-            ]
+        async for found in self._read_rows(MANAGED_GROUPS, scope, dict[str, Any], managed_group_of, "managed groups"):
+            yield found
 
     async def subscriptions_under(self, management_group: str) -> Sequence[str]:
         """Subscriptions below a management group. See `ports.Graph.subscriptions_under`.
@@ -182,9 +188,7 @@ class ResourceGraph:
         for identity in self._roster.numbers:
             try:
                 async for rows in self._read(SUBSCRIPTIONS, scope, dict[str, Any], identity):
-                    found.update(
-                        (str(row["subscriptionId"]).lower(), None) for row in rows if row.get("subscriptionId")
-                    )
+                    found.update((subscription_in(row, management_group), None) for row in rows)
             except RejectedError as error:
                 if error.status not in _NOT_THEIRS:
                     raise
@@ -195,32 +199,49 @@ class ResourceGraph:
             _LOG.warning("an identity may not look below management group %s: %s", management_group, refusal)
         return list(found)
 
-    async def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
+    async def maintenance_configurations(
+        self, scope: GraphScope
+    ) -> AsyncIterator[Sequence[MaintenanceConfiguration | Unreadable]]:
         """Maintenance configurations of every kind. See `ports.Graph.maintenance_configurations`."""
-        async for rows in self._pages(CONFIGURATIONS, scope, dict[str, Any]):
-            yield readable(configuration_of, rows, _warn)
+        async for found in self._read_rows(CONFIGURATIONS, scope, dict[str, Any], configuration_of, "configurations"):
+            yield found
 
     async def configuration_assignments(
         self, scope: GraphScope
-    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
+    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope | Unreadable]]:
         """Assignments on machines, and dynamic scopes. See `ports.Graph.configuration_assignments`."""
-        async for rows in self._pages(ASSIGNMENTS, scope, AssignmentRow):
-            yield readable(assignment_of, rows, _warn)
+        async for found in self._read_rows(ASSIGNMENTS, scope, AssignmentRow, assignment_of, "assignments"):
+            yield found
 
-    async def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
+    async def machine_runs(
+        self, scope: GraphScope, *, since: datetime
+    ) -> AsyncIterator[Sequence[MachineRun | Unreadable]]:
         """What became of machines in scheduled runs. See `ports.Graph.machine_runs`."""
-        async for rows in self._pages(runs_query(since), scope, RecordRow):
-            yield readable(partial(run_of, since=since), rows, _warn)
+        read = partial(run_of, since=since)
+        async for found in self._read_rows(runs_query(since), scope, RecordRow, read, "scheduled runs"):
+            yield found
 
-    async def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
+    async def installations(
+        self, scope: GraphScope, *, since: datetime
+    ) -> AsyncIterator[Sequence[Installation | Unreadable]]:
         """Results of installing updates. See `ports.Graph.installations`."""
-        async for rows in self._pages(installations_query(since), scope, RecordRow):
-            yield readable(partial(installation_of, since=since), rows, _warn)
+        read = partial(installation_of, since=since)
+        async for found in self._read_rows(installations_query(since), scope, RecordRow, read, "installations"):
+            yield found
 
     async def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
         """Who changed machines and assignments. See `ports.Graph.resource_changes`."""
         async for rows in self._pages(changes_query(since), scope, dict[str, Any]):
-            yield [change for row in rows if (change := change_of(row)) is not None]
+            yield [change for row in rows if isinstance(row, dict) and (change := change_of(row)) is not None]
+
+    async def _read_rows(
+        self, query: str, scope: GraphScope, shape: type[T], read: Callable[[Any], Any], what: str
+    ) -> AsyncIterator[list[Any]]:
+        """The rows of a query as what they are; one that cannot be read as an `Unreadable`."""
+        before = 0
+        async for rows in self._pages(query, scope, shape):
+            yield rows_read(read, dict if shape == dict[str, Any] else shape, rows, before=before, what=what)
+            before += len(rows)
 
     async def _pages(self, query: str, scope: GraphScope, row: type[T]) -> AsyncIterator[list[T]]:
         parts = await self._divided(scope)
@@ -261,7 +282,7 @@ class ResourceGraph:
         if token:
             options["$skipToken"] = token
         body = {**part, "query": query, "options": options}
-        answer = await self._channel.query(self._url, body, spend, shape=Page[row])  # type: ignore[valid-type]
+        answer = await self._channel.query(self._url, body, spend, shape=Page[row | _ODD])  # type: ignore[valid-type]
         if answer.headers.get("x-ms-tenant-subscription-limit-hit", "").casefold() == "true":
             raise RejectedError(
                 "Resource Graph looked at the first 10,000 subscriptions only",
@@ -271,11 +292,6 @@ class ResourceGraph:
             )
         page: Page[T] = answer.document
         return page
-
-
-def _warn(why: str) -> None:
-    """A fleet's schedules are not lost for one row that somebody's preview feature wrote."""
-    _LOG.warning("a row of Resource Graph was left out: %s", why)
 
 
 def _narrowed(scope: GraphScope, ids: Sequence[str]) -> GraphScope:
@@ -311,11 +327,20 @@ def _check_total(last: Page[Any], read: int) -> None:
         )
 
 
-def _machine(row: MachineFacts) -> Machine:
+def _machine(row: object, number: int) -> Machine | Unreadable:
+    name = f"row {number:,} of Resource Graph's machines"
+    if not isinstance(row, MachineFacts):
+        return Unreadable(name, f"it is no JSON object: {json.dumps(row)[:80]}")
     try:
         return machine_of(row, read_from=ReadFrom.GRAPH)
     except ValueError as error:
-        raise RejectedError(f"a row of Resource Graph: {error}", code="UnusableAnswer", status=200) from error
+        return Unreadable(name, str(error))
+
+
+def _may_be_in(row: object, groups: Set[str]) -> bool:
+    """Whether a row that names no machine may be of one of these groups; none: everything is in."""
+    text = row.id.casefold() if isinstance(row, MachineFacts) and isinstance(row.id, str) else ""
+    return not groups or "/resourcegroups/" not in text or any(f"/resourcegroups/{name}/" in text for name in groups)
 
 
 def _with_findings(machine: Machine, support: str | None, extension: PatchExtension | None) -> Machine:

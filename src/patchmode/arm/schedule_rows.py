@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from patchmode.arm.wire import member
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -48,6 +49,7 @@ _PLACE = re.compile(
     r"(?:/resourceGroups/(?P<group>[^/]+))?",
     re.IGNORECASE,
 )
+_SUBSCRIPTION = re.compile(r"/subscriptions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.IGNORECASE)
 _LISTS = {
     "resourcetypes": "resource_types",
     "resourcegroups": "resource_groups",
@@ -221,18 +223,39 @@ def filter_document(wanted: ScopeFilter) -> dict[str, Any]:
     return document
 
 
-def readable(read: Callable[[Any], Any], rows: Sequence[Any], warn: Callable[[str], None]) -> list[Any]:
-    """What could be read of some rows; each that could not is told to `warn` and left out, and so is each None."""
+def rows_read(read: Callable[[Any], Any], shape: type, rows: Sequence[Any], *, before: int, what: str) -> list[Any]:
+    """Each row as what it is, or as an `Unreadable`; only what is about something else, None of `read`, is left out.
+
+    Args:
+        read: raises UnreadableRowError where a row is not what it should be.
+        shape: what every row should be: a struct, or `Mapping`.
+        rows: of one page.
+        before: how many rows the pages before it had.
+        what: the rows are about, as words: `assignments`.
+    """
     found = []
-    for row in rows:
+    for number, row in enumerate(rows, before + 1):
         try:
-            value = read(row)
+            value = read(_of_shape(row, shape))
         except UnreadableRowError as error:
-            warn(str(error))
-            continue
+            value = Unreadable(f"row {number:,} of Resource Graph's {what}", str(error), subscription_of(row))
         if value is not None:
             found.append(value)
     return found
+
+
+def subscription_of(row: Any) -> str | None:
+    """The subscription, in lower case, that the id of a row names; None: none."""
+    text = row.get("id") if isinstance(row, Mapping) else getattr(row, "id", None)
+    found = _SUBSCRIPTION.match(text) if isinstance(text, str) else None
+    return None if found is None else found[1].lower()
+
+
+def _of_shape(row: Any, shape: type) -> Any:
+    if not isinstance(row, shape):
+        msg = f"it is no JSON object: {json.dumps(row)[:80]}"
+        raise UnreadableRowError(msg)
+    return row
 
 
 def _named_configuration(row: AssignmentRow) -> ResourceId:

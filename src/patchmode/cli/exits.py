@@ -121,8 +121,8 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     "schedule show": {Exit.DONE: "the schedule was shown, whatever is wrong with it; `schedule check` judges"},
     "schedule next": {Exit.DONE: "the windows were listed, whoever fails in them; `schedule check` judges"},
     "schedule check": {
-        Exit.DONE: "no finding, or only something to note",
-        Exit.FINDINGS: "a finding blocks or warns",
+        Exit.DONE: "no finding, or only something to note, and everything could be read",
+        Exit.FINDINGS: "a finding blocks or warns, or something could not be read",
     },
     "schedule failures": {Exit.DONE: "no machine failed", Exit.FINDINGS: "a machine failed"},
     "schedule create": {

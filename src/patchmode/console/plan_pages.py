@@ -11,6 +11,7 @@ from patchmode.model.outcome import Headline
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.reports.headings import no_change_text
 from patchmode.reports.plan_text import LeafChange, leaf_changes
 
 
@@ -49,6 +50,8 @@ class PlanPage:
     skipped: Sequence[Cause]
     headline: Sequence[tuple[str, int, int]]
     """(words, before, after)."""
+    nothing: str
+    """What to say where the plan has nothing to do."""
 
 
 def make_page(plan: Plan) -> PlanPage:
@@ -67,6 +70,7 @@ def make_page(plan: Plan) -> PlanPage:
         groups=_groups(plan.changes),
         skipped=_largest_first([Cause(*key, ids) for key, ids in left.items()]),
         headline=_headline(plan),
+        nothing=no_change_text(blocked=len(plan.left_alone), unreadable=len(plan.unreadable)),
     )
 
 

@@ -97,11 +97,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A machine, or a whole subscription, that could not be read."""
+    """A machine, a row that names none, or a whole subscription, that could not be read."""
 
     id: str
-    """A machine id, or `/subscriptions/{guid}` where not even the machines' names are known."""
+    """A machine id, or `/subscriptions/{guid}` where not even the machines' names are known; of a row or an entry of a
+    list that is no machine's, which one it is, as words that are no id."""
     reason: str
+    subscription: str | None = None
+    """Of a row: the subscription (lower case) that its id names; None: it names none, so it may be about any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from patchmode.model.patch_settings import OperatingSystem
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 
 GUEST_SCOPE = "InGuestPatch"
@@ -126,6 +127,8 @@ class ScheduleBook:
     and was not found does not exist (or is too new for Resource Graph)."""
     notes: tuple[str, ...] = ()
     """What a reader must know about how it was read, one sentence each."""
+    unread: tuple[Unreadable, ...] = ()
+    """Rows that could not be read as an assignment or a configuration; `notes` counts them."""
 
 
 # ------------------------------------------------------------------------------------------------ resolved by rules

@@ -192,11 +192,13 @@ class CheckReport:
     findings: tuple[ScheduleFinding, ...]
     """What warns or blocks first."""
     notes: tuple[str, ...] = ()
+    unreadable: int = 0
+    """Rows, machines and subscriptions that could not be read: of them nothing is known; `notes` names them."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing warns or blocks."""
-        return all(finding.severity is Severity.NOTES for finding in self.findings)
+        """Whether nothing warns or blocks, and everything could be read."""
+        return not self.unreadable and all(finding.severity is Severity.NOTES for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)

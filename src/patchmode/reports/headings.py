@@ -10,7 +10,7 @@ from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.reports.columns import wrapped
-from patchmode.reports.paint import Paint
+from patchmode.reports.paint import Paint, printable
 
 NAMES_SHOWN = 5
 
@@ -49,10 +49,26 @@ def skipped_lines(skipped: Iterable[Skipped], *, paint: Paint) -> Iterator[str]:
             yield from wrapped(f"→ {fix}", paint=paint, indent=6, hang=8)
 
 
+def no_change_text(*, blocked: int, unreadable: int, where: str = "") -> str:
+    """What to say of a plan without a change: that nothing has to be changed only where that is known.
+
+    Args:
+        blocked: machines that need a change and are kept from it.
+        unreadable: machines, rows and places that could not be read.
+        where: ` on AzureCloud (…)`, or nothing.
+    """
+    if not blocked and not unreadable:
+        return f"Nothing has to be changed{where}."
+    parts = [f"{plural(blocked, 'machine is', 'machines are')} blocked"] if blocked else []
+    if unreadable:
+        parts.append(f"{unreadable:,} could not be read, so whether anything has to be changed there is not known")
+    return f"No change is planned{where}, but {' and '.join(parts)}."
+
+
 def unreadable_lines(unreadable: Iterable[Unreadable], *, paint: Paint) -> Iterator[str]:
     """What could not be read, and why."""
     for entry in unreadable:
-        yield f"  {paint('bad', entry.id)}"
+        yield f"  {paint('bad', printable(entry.id))}"
         yield from wrapped(entry.reason, paint=paint, indent=6)
 
 

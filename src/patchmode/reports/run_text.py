@@ -9,7 +9,7 @@ from patchmode.model.outcome import HANDED_OVER, ChangeResult, Result, RunReport
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.headings import plural, short, target_text
+from patchmode.reports.headings import no_change_text, plural, short, target_text
 from patchmode.reports.paint import Paint
 from patchmode.reports.then_attach_text import attachment_lines, tally_line
 from patchmode.reports.verification import mismatch_lines
@@ -48,7 +48,8 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         for because in dict.fromkeys(one.because for one in report.halts):
             yield from wrapped(f"  Held back: {because}.", paint=paint, hang=4)
     else:
-        yield from wrapped(f"Nothing has to be changed on {target_text(target)}.", paint=paint, hang=4)
+        text = no_change_text(blocked=0, unreadable=report.counts.unreadable, where=f" on {target_text(target)}")
+        yield from wrapped(text, paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from tally_line(report.attachments, paint=paint)
 

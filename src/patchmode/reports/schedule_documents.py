@@ -235,6 +235,8 @@ class ScheduleCheckDocument(Edge, frozen=True):
     counts: SeverityCounts
     findings: tuple[ScheduleFindingRow, ...]
     notes: tuple[str, ...]
+    unreadable: int = 0
+    """Rows, machines and subscriptions that could not be read; `notes` names them."""
 
 
 LIST_COLUMNS = (
@@ -349,6 +351,7 @@ def check_document(report: CheckReport) -> ScheduleCheckDocument:
         counts=SeverityCounts(**{severity.value: number for severity, number in tally.items()}),
         findings=tuple(map(finding_row, report.findings)),
         notes=report.notes,
+        unreadable=report.unreadable,
     )
 
 

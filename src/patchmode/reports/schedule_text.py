@@ -164,6 +164,7 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     parts = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count)
     told = f"{plural(len(report.findings), 'finding')} ({parts})" if parts else "nothing is wrong"
     told += " in what could be read" if report.notes and not parts else ""
+    told += f"; {report.unreadable:,} could not be read" if report.unreadable else ""
     text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)

@@ -22,8 +22,9 @@ from patchmode.rules.run_history import with_reasons
 from patchmode.rules.run_success import RECORD_LAG, judge
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, Clock, GraphScope
-from patchmode.workflow.run_records import retention_note
+from patchmode.workflow.run_records import retention_note, unread_records
 from patchmode.workflow.schedules import read_schedules
+from patchmode.workflow.unread import Unread, parted
 
 POLL = timedelta(minutes=5)
 """Between looks while a window is over and its record is awaited."""
@@ -50,7 +51,8 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since, machines=machines)
-        runs, installations = await _records(azure, subscriptions, since)
+        records: Unread = {}
+        runs, installations = await _records(azure, subscriptions, since, records)
         now = clock.now()
         results = [
             judge(
@@ -64,7 +66,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         ]
         results += unseen
         results.sort(key=lambda entry: entry.id)
-        notes = (SOURCE, *retention_note(since, now), *map(_note_on, unread), *book.notes)
+        notes = (SOURCE, *retention_note(since, now), *map(_note_on, unread), *unread_records(records), *book.notes)
         places = tuple(entry.id for entry in unread)
         return AfterWindowReport(azure.target, since, now, tuple(results), notes, places)
 
@@ -119,7 +121,7 @@ async def _machines(
     scope = GraphScope(tuple(sorted({machine_id.subscription_id for machine_id in subject})))
     found: list[Machine] = []
     async for page in azure.graph.machines(scope, ids=[str(machine_id) for machine_id in subject]):
-        found += page
+        found += parted(page, {})  # by id, of which each that no row shows is told below
     known = {machine.id for machine in found}
     return found, [_unseen(machine_id) for machine_id in subject if machine_id not in known], ()
 
@@ -141,17 +143,17 @@ def _note_on(entry: Unreadable) -> str:
 
 
 async def _records(
-    azure: Azure, subscriptions: Iterable[str], since: datetime
+    azure: Azure, subscriptions: Iterable[str], since: datetime, unread: Unread
 ) -> tuple[dict[ResourceId, list[MachineRun]], dict[ResourceId, list[Installation]]]:
     scope = GraphScope(tuple(subscriptions))
     if not scope.subscriptions:
         return {}, {}
     recorded: list[MachineRun] = []
     async for runs in azure.graph.machine_runs(scope, since=since):
-        recorded += runs
+        recorded += parted(runs, unread)
     installed: list[Installation] = []
     async for page in azure.graph.installations(scope, since=since):
-        installed += page
+        installed += parted(page, unread)
     by_machine: dict[ResourceId, list[MachineRun]] = defaultdict(list)
     for run in with_reasons(recorded, installed):
         by_machine[run.machine].append(run)

@@ -19,6 +19,7 @@ from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_wish import scope_obstacle
 from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.refusals import is_gone
+from patchmode.workflow.unread import Unread, counted, parted
 
 CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
 MOST_MACHINES = 3000
@@ -141,8 +142,13 @@ async def _identified(azure: Azure, wanted: str) -> ResourceId:
 
 async def _by_name(azure: Azure, name: str) -> ResourceId:
     named: list[ResourceId] = []
+    unread: Unread = {}
     async for page in azure.graph.maintenance_configurations(GraphScope()):
-        named += [one.id for one in page if one.name.casefold() == name.casefold()]
+        named += [one.id for one in parted(page, unread) if one.name.casefold() == name.casefold()]
+    if unread:
+        # One that cannot be read may have the name too.
+        told = " ".join(counted(unread, "configurations", "a name may be that of several"))
+        raise RefusedError(f"--then-attach: {told}", advice="Give the configuration's id.")
     if not named:
         raise RefusedError(f"--then-attach: you see no maintenance configuration named {name!r}.", advice=_LIST)
     if len(named) > 1:
@@ -175,9 +181,11 @@ async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguratio
 async def _check_room(azure: Azure, plan: Plan, configuration: MaintenanceConfiguration) -> None:
     machines = {one.id for one in plan.changes} | {one.id for one in plan.unchanged}
     attached: set[ResourceId] = set()
+    unread: Unread = {}
     async for page in azure.graph.configuration_assignments(GraphScope()):
-        attached |= _attached_in(page, configuration.id)
-    together = len(attached | machines)
+        attached |= _attached_in(parted(page, unread), configuration.id)
+    # SAFETY: a row that cannot be read may be one more machine of this configuration.
+    together = len(attached | machines) + len(unread)
     if together > MOST_MACHINES:
         raise RefusedError(
             f"{configuration.name} would have {together:,} machines ({len(attached):,} have it now), and Azure allows "

@@ -222,7 +222,7 @@ async def _machines(azure: Azure, subscription: Subscription, selection: Selecti
     found: list[Machine] = []
     try:
         async for page in azure.graph.machines(GraphScope((place,))):
-            found += page
+            found += (one for one in page if isinstance(one, Machine))
     except RequestError:
         return ()
     if selection is None or place in selection.subscriptions:

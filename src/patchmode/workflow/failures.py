@@ -18,6 +18,7 @@ from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.run_records import read_history, retention_note
 from patchmode.workflow.scoping import resolve
+from patchmode.workflow.unread import Unread, counted, parted
 
 Configurations = Mapping[ResourceId, MaintenanceConfiguration]
 Belongs = Callable[[MachineRun], bool]
@@ -64,13 +65,15 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
 
 async def _configurations(azure: Azure, readable: tuple[str, ...], notes: list[str]) -> Configurations:
     found: dict[ResourceId, MaintenanceConfiguration] = {}
+    unread: Unread = {}
     if not readable:
         return found
     try:
         async for page in azure.graph.maintenance_configurations(GraphScope(readable)):
-            found.update((entry.id, entry) for entry in page)
+            found.update((entry.id, entry) for entry in parted(page, unread))
     except RequestError as error:
         notes.append(f"Configurations could not be read, so times are in UTC only: {error.message}")
+    notes += counted(unread, "configurations", "some times are in UTC only")
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from patchmode.errors import EmptyScopeError, ForbiddenError, RejectedError, RequestError, UsageError
+from patchmode.errors import EmptyScopeError, ForbiddenError, NotSentError, RejectedError, RequestError, UsageError
 from patchmode.model.machine import Lock, Machine, MachineKind, Surroundings
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId
@@ -20,6 +20,7 @@ from patchmode.workflow.pointing import Pointed, point
 from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.reading import AT_ONCE, Documents, Extent, read_documents, with_surroundings_of
 from patchmode.workflow.scoping import Selection, machine_ids, resolve
+from patchmode.workflow.unread import Unread, counted, parted
 
 LISTED_KINDS = (MachineKind.VM, MachineKind.ARC)
 """The kinds that providers list; a list of virtual machines also brings scale-set members."""
@@ -95,7 +96,7 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
     read = await read_documents(azure, wanted, extent=_extent(found, selection))
     machines, late = narrow(_joined(candidates, found, read, documents=documents), scope)
     machines, notes = await _with_surroundings(azure, machines)
-    unreadable = {**found.unreadable, **{str(entry.id): entry for entry in read.unreadable.values()}}
+    unreadable = {**found.unreadable, **read.entries, **{str(entry.id): entry for entry in read.unreadable.values()}}
     inventory = Inventory(
         machines=tuple(sorted(machines, key=lambda machine: machine.id.key)),
         skipped=tuple(sorted((*skipped, *late), key=lambda entry: entry.id.key)),
@@ -214,11 +215,14 @@ async def _discover_in_graph(azure: Azure, selection: Selection, found: _Found) 
             found.notes.append(f"Resource Graph did not describe the machines named by id: {error.message}")
 
 
-async def _collect(pages: AsyncIterator[Sequence[Machine]], found: _Found, *, groups: bool = False) -> None:
+async def _collect(
+    pages: AsyncIterator[Sequence[Machine | Unreadable]], found: _Found, *, groups: bool = False
+) -> None:
     async for page in pages:
-        found.add(page)
+        machines = parted(page, found.unreadable)
+        found.add(machines)
         if groups:
-            found.whole_groups.update((m.id.subscription_id, m.id.resource_group.casefold()) for m in page)
+            found.whole_groups.update((m.id.subscription_id, m.id.resource_group.casefold()) for m in machines)
 
 
 async def _discover_in_lists(azure: Azure, selection: Selection, found: _Found) -> None:
@@ -236,9 +240,12 @@ async def _discover_in_lists(azure: Azure, selection: Selection, found: _Found) 
         try:
             async with slots:
                 await _collect(listed, found, groups=group is not None)
-        except RejectedError as error:
+        except NotSentError:
+            raise  # no connection: then nothing is known of any place
+        except RequestError as error:
             # A group given by name need not exist in every subscription.
-            absent = error.status == 404 and group is not None and (subscription_id, group.casefold()) in named
+            is_gone = isinstance(error, RejectedError) and error.status == 404
+            absent = is_gone and group is not None and (subscription_id, group.casefold()) in named
             if not absent:
                 text = f"/subscriptions/{subscription_id}" + (f"/resourceGroups/{group}" if group else "")
                 found.unreadable[text] = Unreadable(text, error.message)
@@ -330,11 +337,13 @@ async def _managed_groups(azure: Azure, subscriptions: Sequence[str], notes: lis
     managed: dict[tuple[str, str], str] = {}
     if not subscriptions:
         return managed
+    unread: Unread = {}
     try:
         async for page in azure.graph.resource_groups(GraphScope(tuple(subscriptions))):
-            for group in page:
+            for group in parted(page, unread):
                 if group.managed_by:
                     managed[group.subscription_id.lower(), group.name.casefold()] = group.managed_by
     except RequestError as error:
         notes.append(f"Managed resource groups are not known: {error.message}")
+    notes += counted(unread, "managed resource groups", "a machine may belong to a service that is not named here")
     return managed

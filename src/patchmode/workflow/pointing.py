@@ -24,6 +24,7 @@ from patchmode.workflow.ports import Azure, GraphScope
 from patchmode.workflow.run_records import read_history, retention_note
 from patchmode.workflow.schedule_members import Reached, reached_by
 from patchmode.workflow.scoping import KINDS
+from patchmode.workflow.unread import parted
 
 _AT_ONCE = 8
 _NAMES_SHOWN = 5
@@ -65,7 +66,7 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
     places = {place for entry in reached for place in entry.places}
     places |= {run.machine.subscription_id for run in failed or ()}
     places |= _places_of(scope.logs, readable)
-    seen = await _survey(azure, places & set(readable))
+    seen = await _survey(azure, places & set(readable), pointed)
     for entry in reached:
         await _take_reached(azure, entry, seen, pointed)
     if failed is not None and scope.failed_since is not None:
@@ -79,12 +80,12 @@ async def point(azure: Azure, scope: Scope, readable: Sequence[str], *, now: dat
     return pointed
 
 
-async def _survey(azure: Azure, subscriptions: Collection[str]) -> dict[ResourceId, Machine]:
-    """Every machine of some subscriptions as Resource Graph shows it."""
+async def _survey(azure: Azure, subscriptions: Collection[str], pointed: Pointed) -> dict[ResourceId, Machine]:
+    """Every machine of some subscriptions as Resource Graph shows it; a row that names none may be one of them."""
     seen: dict[ResourceId, Machine] = {}
     if subscriptions:
         async for page in azure.graph.machines(GraphScope(tuple(sorted(subscriptions)))):
-            seen.update((machine.id, machine) for machine in page)
+            seen.update((machine.id, machine) for machine in parted(page, pointed.unreadable))
     return seen
 
 

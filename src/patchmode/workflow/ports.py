@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from patchmode.model.drift import ResourceChange
 from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -87,11 +88,15 @@ class ResourceGroup:
 
 
 class Graph(Protocol):
-    """Azure Resource Graph: bulk discovery. It lags behind the provider and is never used to verify."""
+    """Azure Resource Graph: bulk discovery. It lags behind the provider and is never used to verify.
+
+    A row that cannot be read as what was asked for is an `Unreadable` in its page, never an error and never left out:
+    whoever reads pages counts it (`workflow/unread.py`, docs/decisions/0017).
+    """
 
     def machines(
         self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
-    ) -> AsyncIterator[Sequence[Machine]]:
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         """Virtual machines and Arc machines, page by page in no order, the total checked against what was read.
 
         Args:
@@ -116,7 +121,7 @@ class Graph(Protocol):
         """
         ...
 
-    def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+    def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """The resource groups that something manages (`managedBy` is set), page by page."""
         ...
 
@@ -124,25 +129,28 @@ class Graph(Protocol):
         """Ids of the subscriptions below a management group, at any depth, that the principal can read."""
         ...
 
-    def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
+    def maintenance_configurations(
+        self, scope: GraphScope
+    ) -> AsyncIterator[Sequence[MaintenanceConfiguration | Unreadable]]:
         """Maintenance configurations of every maintenance scope, page by page in no order."""
         ...
 
     def configuration_assignments(
         self, scope: GraphScope
-    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
+    ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope | Unreadable]]:
         """Static assignments on machines, and dynamic scopes, page by page. Assignments on anything else are left out.
 
-        A row that cannot be read as either is left out with a warning in the log; a dynamic scope whose filter has
-        unknown members names them in `ScopeFilter.unknown`.
+        A dynamic scope whose filter has unknown members names them in `ScopeFilter.unknown`.
         """
         ...
 
-    def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
+    def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun | Unreadable]]:
         """What became of each machine in each scheduled run that began at or after `since`, page by page."""
         ...
 
-    def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
+    def installations(
+        self, scope: GraphScope, *, since: datetime
+    ) -> AsyncIterator[Sequence[Installation | Unreadable]]:
         """Results of installing updates that began at or after `since`, page by page."""
         ...
 
@@ -190,14 +198,19 @@ class Provider(Protocol):
         """The instance view of a virtual machine: power, agent, patch status, as the service answers it."""
         ...
 
-    def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
-        """Every machine of a subscription with its document, page by page. `kind` VM also yields scale-set members."""
+    def list_subscription(
+        self, subscription_id: str, kind: MachineKind
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
+        """Every machine of a subscription with its document, page by page. `kind` VM also yields scale-set members.
+
+        An entry that is no machine of the place is an `Unreadable`.
+        """
         ...
 
     def list_group(
         self, subscription_id: str, resource_group: str, kind: MachineKind
-    ) -> AsyncIterator[Sequence[Machine]]:
-        """Every machine of one resource group with its document, page by page."""
+    ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
+        """Every machine of one resource group with its document, page by page; as `list_subscription`."""
         ...
 
 

@@ -21,6 +21,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.packing import Packer
 from patchmode.workflow.ports import Azure, Provider
 from patchmode.workflow.scoping import KINDS
+from patchmode.workflow.unread import Unread, parted
 
 PAGE = 50
 """Machines that one page of a list is taken to hold when costs are compared."""
@@ -42,6 +43,8 @@ class Documents:
 
     machines: dict[ResourceId, Machine] = field(default_factory=dict)
     unreadable: dict[ResourceId, Unreadable] = field(default_factory=dict)
+    entries: Unread = field(default_factory=dict)
+    """Entries of lists that are no machine of the place; of places that are in scope as a whole."""
     newcomers: dict[ResourceId, Machine] = field(default_factory=dict)
     """Machines in a place that is in scope as a whole, which discovery had not named (it lags)."""
 
@@ -106,13 +109,15 @@ class _Reader:
                 return
         await asyncio.gather(*(self._single(machine_id, kind) for machine_id in ids))
 
-    async def _list(self, pages: AsyncIterator[Sequence[Machine]], ids: Sequence[ResourceId], *, whole: bool) -> bool:
+    async def _list(
+        self, pages: AsyncIterator[Sequence[Machine | Unreadable]], ids: Sequence[ResourceId], *, whole: bool
+    ) -> bool:
         """Read a list to its end; False where a narrower read is to be tried."""
         missing = set(ids)
         try:
             async with self.slots:
                 async for page in pages:
-                    self._keep_all(page, missing, whole=whole)
+                    self._keep_all(parted(page, self.found.entries if whole else {}), missing, whole=whole)
                     # Many lists are read at once: no page of documents is held while the next one is waited for.
                     del page
         except NotSentError:

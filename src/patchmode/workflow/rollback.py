@@ -167,7 +167,7 @@ async def _described(azure: Azure, machines: Mapping[ResourceId, Machine]) -> di
     places = GraphScope(tuple(sorted({one.subscription_id for one in machines})))
     try:
         async for page in azure.graph.machines(places, ids=[str(one) for one in machines]):
-            found.update((one.id, one) for one in page)
+            found.update((one.id, one) for one in page if isinstance(one, Machine))
     except RequestError:
         found.clear()
     return {key: replace(with_surroundings_of(one, found.get(key)), id=key) for key, one in machines.items()}

@@ -11,6 +11,7 @@ from patchmode.errors import RequestError
 from patchmode.model.schedule import Installation, MachineRun
 from patchmode.rules.run_history import RETENTION, with_reasons
 from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.unread import Unread, counted, parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,23 @@ async def read_history(azure: Azure, subscriptions: Sequence[str], *, since: dat
         return History(())
     scope = GraphScope(tuple(subscriptions))
     runs: list[MachineRun] = []
+    unread: Unread = {}
     async for page in azure.graph.machine_runs(scope, since=since):
-        runs += page
+        runs += parted(page, unread)
     installations: list[Installation] = []
     notes: tuple[str, ...] = ()
     if any(run.failure is not None for run in runs):
         try:
             async for found in azure.graph.installations(scope, since=since):
-                installations += found
+                installations += parted(found, unread)
         except RequestError as error:
             notes = (f"What was installed could not be read, so some failures stand without a reason: {error.message}",)
-    return History(with_reasons(runs, installations), notes)
+    return History(with_reasons(runs, installations), (*notes, *unread_records(unread)))
+
+
+def unread_records(unread: Unread) -> tuple[str, ...]:
+    """The sentence about records of runs that could not be read; none where all could be."""
+    return counted(unread, "runs", "what became of a machine may be missing here")
 
 
 def retention_note(since: datetime, now: datetime) -> tuple[str, ...]:

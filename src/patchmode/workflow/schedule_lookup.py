@@ -45,7 +45,7 @@ async def _left_behind(azure: Azure, machines: Sequence[Machine], book: Schedule
     scope = GraphScope(tuple(sorted({place.subscription_id for place in places})))
     try:
         pages = azure.graph.machines(scope, ids=sorted(map(str, places)))
-        standing = {machine.id async for page in pages for machine in page}
+        standing = {machine.id async for page in pages for machine in page if isinstance(machine, Machine)}
     except RequestError:
         return {}  # A hint only: whoever cannot look there says nothing of it.
     return left_behind(machines, book.assignments, standing=standing)

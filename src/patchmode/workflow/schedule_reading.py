@@ -45,6 +45,8 @@ class Estate:
     """Subscriptions (lower case) whose machines were read whole."""
     now: datetime
     notes: tuple[str, ...] = ()
+    unreadable: int = 0
+    """Rows, machines and subscriptions that could not be read."""
 
     @property
     def guest(self) -> tuple[MaintenanceConfiguration, ...]:
@@ -91,6 +93,7 @@ async def read_estate(
         frozenset(seen) if is_whole else frozenset(),
         now,
         (*book.notes, *inventory.notes, *(f"Not read: {entry.id}: {entry.reason}" for entry in inventory.unreadable)),
+        len(book.unread) + len(inventory.unreadable),
     )
 
 

@@ -33,8 +33,10 @@ from patchmode.rules.schedule_findings import book_findings, overlap_findings, v
 from patchmode.rules.schedule_limits import configuration_limits, limits_of, place_limits
 from patchmode.rules.upcoming import upcoming
 from patchmode.workflow.ports import Azure, Clock, GraphScope
+from patchmode.workflow.run_records import unread_records
 from patchmode.workflow.schedule_reading import EVERYTHING, Estate, find_configuration, read_estate, views_of
 from patchmode.workflow.scoping import resolve
+from patchmode.workflow.unread import Unread, parted
 
 KEPT = timedelta(days=30)
 """Source: Microsoft's article on query logs: runs stay in Resource Graph for 30 days."""
@@ -163,7 +165,7 @@ async def check_schedules(
         found += _orphans(estate, None)
         found += place_limits(estate.book.configurations, estate.book.dynamic_scopes, limits)
     ordered = sorted(found, key=lambda one: (_RANK[one.severity], one.rule, one.configuration or ""))
-    return CheckReport(azure.target, estate.now, views, tuple(ordered), estate.notes)
+    return CheckReport(azure.target, estate.now, views, tuple(ordered), estate.notes, estate.unreadable)
 
 
 def _findings(view: ScheduleView, estate: Estate, cloud: str) -> tuple[ScheduleFinding, ...]:
@@ -204,13 +206,14 @@ async def _subscription_ids(azure: Azure, texts: Sequence[str]) -> frozenset[str
 async def _last_run(azure: Azure, view: ScheduleView, estate: Estate) -> tuple[LastRun | None, tuple[str, ...]]:
     """The latest recorded run of a configuration, beside its members now."""
     rows: list[MachineRun] = []
+    unread: Unread = {}
     try:
         async for page in azure.graph.machine_runs(GraphScope(), since=estate.now - KEPT):
-            rows += [row for row in page if row.configuration == view.configuration.id]
+            rows += [row for row in parted(page, unread) if row.configuration == view.configuration.id]
     except RequestError as error:
         return None, (f"Its past runs could not be read: {error.message}",)
     if not rows:
-        return None, ()
+        return None, unread_records(unread)
     latest = max(rows, key=lambda row: (row.started_at is not None, row.started_at or estate.now))
     run = [row for row in rows if _same_run(row, latest)]
     members = {member.machine.id: member for member in view.members}
@@ -225,7 +228,7 @@ async def _last_run(azure: Azure, view: ScheduleView, estate: Estate) -> tuple[L
             tuple(sorted(str(one) for one in took_part - set(members))),
             tuple(_failed(row, members.get(row.machine)) for row in run if row.failure is not None),
         ),
-        (),
+        unread_records(unread),
     )
 
 

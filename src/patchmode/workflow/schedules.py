@@ -5,7 +5,7 @@ machine or by the schedule.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from patchmode.model.schedule import (
 )
 from patchmode.rules.permissions import lacking
 from patchmode.workflow.ports import Azure, GraphScope
+from patchmode.workflow.unread import Unread, counted, parted
 
 READ_ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments/read"
 READ_CONFIGURATIONS = "Microsoft.Maintenance/maintenanceConfigurations/read"
@@ -38,29 +39,40 @@ async def read_schedules(azure: Azure, subscriptions: Iterable[str]) -> Schedule
         read every assignment. A subscription counts as `visible` when the principal sees it and, where something there
         is named and was not found, may read every configuration of it: who sees one resource group alone must not say
         that a configuration of another does not exist. Where Resource Graph does not answer, the book is empty, covers
-        nothing and says why, so that a command can go on without schedules.
+        nothing and says why, so that a command can go on without schedules. A row that cannot be read
+        leaves the subscription that its id names uncovered, or where it names none every one; of configurations none
+        that was not found there is called missing.
     """
     wanted = tuple(sorted({entry.lower() for entry in subscriptions}))
     if not wanted:
         return ScheduleBook()
     seen, notes = await _seen(azure)
+    hidden, nameless = Unread(), Unread()
     try:
         assignments, configurations = await asyncio.gather(
-            _assignments(azure, GraphScope(wanted)), _configurations(azure, GraphScope(tuple(sorted(seen))))
+            _assignments(azure, GraphScope(wanted), hidden),
+            _configurations(azure, GraphScope(tuple(sorted(seen))), nameless),
         )
     except RequestError as error:
         return ScheduleBook(notes=(*notes, f"Schedules were not looked up: {error.message}"))
     unfound = {entry.configuration for entry in assignments} - {entry.id for entry in configurations}
     doubtful = {entry.subscription_id for entry in unfound} & seen
     grants = await _grants(azure, {*wanted, *doubtful})
-    covered = frozenset(entry for entry in wanted if _may(grants[entry], READ_ASSIGNMENTS))
+    covered = {entry for entry in wanted if _may(grants[entry], READ_ASSIGNMENTS)}
+    visible = seen - {entry for entry in doubtful if not _may(grants[entry], READ_CONFIGURATIONS)}
     return ScheduleBook(
         configurations=tuple(sorted(configurations, key=lambda entry: entry.id.key)),
         assignments=tuple(entry for entry in assignments if isinstance(entry, ConfigurationAssignment)),
         dynamic_scopes=tuple(entry for entry in assignments if isinstance(entry, DynamicScope)),
-        covered=covered,
-        visible=frozenset(seen - {entry for entry in doubtful if not _may(grants[entry], READ_CONFIGURATIONS)}),
-        notes=(*notes, *_uncovered(wanted, covered, grants)),
+        covered=_without(covered, hidden),
+        visible=_without(visible, nameless),
+        notes=(
+            *notes,
+            *counted(hidden, "assignments", "a machine may have a schedule that is not shown"),
+            *counted(nameless, "configurations", "one that seems to be missing may be there"),
+            *_uncovered(wanted, grants),
+        ),
+        unread=(*hidden.values(), *nameless.values()),
     )
 
 
@@ -88,14 +100,17 @@ async def _seen(azure: Azure) -> tuple[frozenset[str], tuple[str, ...]]:
         )
 
 
-async def _assignments(azure: Azure, scope: GraphScope) -> list[ConfigurationAssignment | DynamicScope]:
-    return [entry async for page in azure.graph.configuration_assignments(scope) for entry in page]
+async def _assignments(azure: Azure, scope: GraphScope, unread: Unread) -> list[ConfigurationAssignment | DynamicScope]:
+    found: list[ConfigurationAssignment | DynamicScope] = []
+    async for page in azure.graph.configuration_assignments(scope):
+        found += parted(page, unread)
+    return found
 
 
-async def _configurations(azure: Azure, scope: GraphScope) -> list[MaintenanceConfiguration]:
+async def _configurations(azure: Azure, scope: GraphScope, unread: Unread) -> list[MaintenanceConfiguration]:
     found: dict[str, MaintenanceConfiguration] = {}
     async for page in azure.graph.maintenance_configurations(scope):
-        found.update((entry.id.key, entry) for entry in page)
+        found.update((entry.id.key, entry) for entry in parted(page, unread))
     return list(found.values())
 
 
@@ -114,10 +129,17 @@ async def _grants(azure: Azure, subscriptions: Iterable[str]) -> dict[str, _Gran
     return dict(await asyncio.gather(*map(one, sorted(subscriptions))))
 
 
-def _uncovered(wanted: Sequence[str], covered: frozenset[str], grants: Mapping[str, _Grant]) -> list[str]:
+def _without(subscriptions: Set[str], unread: Unread) -> frozenset[str]:
+    """Those in which no row that could not be read may belong."""
+    places = {entry.subscription for entry in unread.values()}
+    return frozenset() if None in places else frozenset(subscriptions - places)
+
+
+def _uncovered(wanted: Sequence[str], grants: Mapping[str, _Grant]) -> list[str]:
     """What a reader must know of the subscriptions that are not covered: one sentence for each reason."""
     notes = []
-    missing = [entry for entry in wanted if entry not in covered and not grants[entry].refusal]
+    may = {entry for entry in wanted if _may(grants[entry], READ_ASSIGNMENTS)}
+    missing = [entry for entry in wanted if entry not in may and not grants[entry].refusal]
     if missing:
         notes.append(f"Schedules may be hidden in {_names(missing)}: {READ_ASSIGNMENTS} is not granted there.")
     silent = [entry for entry in wanted if grants[entry].refusal]

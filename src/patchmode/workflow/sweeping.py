@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from patchmode.errors import ForbiddenError, RequestError
 from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.packing import Packer
 from patchmode.workflow.ports import Provider
@@ -187,12 +188,16 @@ class Sweeper:
                     return
         self._note(place, max(1, read))
 
-    def _taken(self, page: Sequence[Machine], missing: Set[ResourceId], sweep: _Sweep[T]) -> set[ResourceId]:
+    def _taken(
+        self, page: Sequence[Machine | Unreadable], missing: Set[ResourceId], sweep: _Sweep[T]
+    ) -> set[ResourceId]:
         """Which machines of a page were waited for; all that are welcome are kept."""
-        for machine in page:
+        # An entry that is no machine leaves one missing, and what is missing is read singly.
+        machines = [entry for entry in page if isinstance(entry, Machine)]
+        for machine in machines:
             if machine.id in missing or machine.id in sweep.besides:
                 sweep.add(machine.id, Reading(machine, by_list=True))
-        return {machine.id for machine in page if machine.id in missing}
+        return {machine.id for machine in machines if machine.id in missing}
 
     def _note(self, place: _Place, pages: float) -> None:
         self._pages[place] = pages
@@ -201,7 +206,7 @@ class Sweeper:
             whole = replace(place, group="")
             self._pages[whole] = max(pages, self._estimate(whole))
 
-    def _list(self, place: _Place, sample: ResourceId) -> AsyncGenerator[Sequence[Machine], None]:
+    def _list(self, place: _Place, sample: ResourceId) -> AsyncGenerator[Sequence[Machine | Unreadable], None]:
         if place.group:
             return _pages(self._provider.list_group(place.subscription, sample.resource_group, place.family))
         return _pages(self._provider.list_subscription(place.subscription, place.family))
@@ -249,7 +254,9 @@ def _by_group(wanted: Sequence[Wanted]) -> dict[_Place, list[Wanted]]:
     return groups
 
 
-async def _pages(pages: AsyncIterator[Sequence[Machine]]) -> AsyncGenerator[Sequence[Machine], None]:
+async def _pages(
+    pages: AsyncIterator[Sequence[Machine | Unreadable]],
+) -> AsyncGenerator[Sequence[Machine | Unreadable], None]:
     """The same pages, closed with their source when the reader has had enough."""
     try:
         async for page in pages:

@@ -1,7 +1,6 @@
 """Resource Graph about schedules and runs, over a scripted transport: fixed queries, all pages, nothing lost unsaid."""
 
 import json
-import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,15 +55,17 @@ async def test_assignments_and_dynamic_scopes_by_the_page() -> None:
     assert queries(made) == [ASSIGNMENTS, ASSIGNMENTS]
 
 
-async def test_a_strange_row_is_left_out_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A hundred thousand assignments are not lost for one that a preview feature wrote."""
+async def test_a_strange_row_stands_in_its_place() -> None:
+    """A hundred thousand assignments are not lost for one that a preview feature wrote, and it is counted."""
     strange = [{"id": 3}, assigned("b", configuration=None), assigned("c", name={"x": 1})]
     made = wire(page(assigned("a"), *strange))
-    with caplog.at_level(logging.WARNING):
-        found = await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
-    assert [one.machine.name for one in found] == ["a", "c"]
-    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
-    assert "names no maintenance configuration" in caplog.text
+    first, second, third, fourth = await everything(
+        ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE)
+    )
+    assert (first.machine.name, fourth.machine.name) == ("a", "c")
+    assert (second.id, second.subscription) == ("row 2 of Resource Graph's assignments", None)
+    assert "names no maintenance configuration" in third.reason
+    assert third.subscription == "11111111-1111-1111-1111-111111111111"
 
 
 async def test_configurations_of_every_scope() -> None:
@@ -74,7 +75,9 @@ async def test_configurations_of_every_scope() -> None:
     ]
     made = wire(page(*rows, {"id": "x"}))
     found = await everything(ResourceGraph(made.channel, Roster()).maintenance_configurations(SCOPE))
-    assert [(one.scope, one.is_guest_patching) for one in found] == [("InGuestPatch", True), ("Host", False)]
+    *read, odd = found
+    assert [(one.scope, one.is_guest_patching) for one in read] == [("InGuestPatch", True), ("Host", False)]
+    assert odd.id == "row 3 of Resource Graph's configurations"
     assert queries(made) == [CONFIGURATIONS]
 
 
@@ -86,7 +89,8 @@ async def test_runs_and_installations_since_a_moment() -> None:
     made = wire(page(run, early), page(result, {"id": "x"}))
     graph = ResourceGraph(made.channel, Roster())
     (found,) = await everything(graph.machine_runs(SCOPE, since=SINCE))
-    (installed,) = await everything(graph.installations(SCOPE, since=SINCE))
+    installed, odd = await everything(graph.installations(SCOPE, since=SINCE))
+    assert odd.id == "row 2 of Resource Graph's installations"
     assert (found.machine.name, found.status) == ("a", "Failed")
     assert (installed.machine.name, installed.failed) == ("a", 1)
     assert queries(made) == [runs_query(SINCE), installations_query(SINCE)]

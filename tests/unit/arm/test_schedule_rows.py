@@ -13,8 +13,9 @@ from patchmode.arm.schedule_rows import (
     configuration_of,
     filter_document,
     filter_of,
-    readable,
+    rows_read,
 )
+from patchmode.model.plan import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter, WindowRule
 
@@ -152,11 +153,11 @@ def test_what_no_guest_runs_on_is_left_out_without_a_word(holder: str) -> None:
         row(GROUP, configuration="night"),
     ],
 )
-def test_rows_that_cannot_be_read_are_told_and_left_out(strange: AssignmentRow) -> None:
-    told: list[str] = []
-    found = readable(assignment_of, [row(VM), strange, row(GROUP)], told.append)
-    assert [type(one) for one in found] == [ConfigurationAssignment, DynamicScope]
-    assert len(told) == 1
+def test_a_row_that_cannot_be_read_stands_in_its_place(strange: AssignmentRow) -> None:
+    rows = [row(VM), strange, row(GROUP)]
+    found = rows_read(assignment_of, AssignmentRow, rows, before=1_000, what="assignments")
+    assert [type(one) for one in found] == [ConfigurationAssignment, Unreadable, DynamicScope]
+    assert found[1].id == "row 1,002 of Resource Graph's assignments"
 
 
 def test_a_configuration_is_read_as_it_stands() -> None:

@@ -1,7 +1,7 @@
 """`patchmode plan`. Must not: change anything in Azure."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import settings_of
 from patchmode.cli.wave_options import wave_options, waves_from
+
+if TYPE_CHECKING:
+    from patchmode.model.plan import Plan
 
 
 @click.command(cls=Command)
@@ -61,13 +64,16 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    say(_next_step(out, has_changes=plan.has_work), settings)
+    say(_next_step(plan, out), settings)
     return exits.of_plan(plan)
 
 
-def _next_step(out: Path | None, *, has_changes: bool) -> str:
-    if not has_changes:
-        return "Nothing has to be changed." + (f" Written to {out}." if out else "")
+def _next_step(plan: "Plan", out: Path | None) -> str:
+    from patchmode.reports.headings import no_change_text
+
+    if not plan.has_work:
+        text = no_change_text(blocked=len(plan.left_alone), unreadable=len(plan.unreadable))
+        return text + (f" Written to {out}." if out else "")
     if out is None:
         return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"
     return f"Nothing was changed. Written to {out}; carry it out with: patchmode apply {out}"

@@ -1,0 +1,219 @@
+"""What is local to a row stays there: no odd row, entry or list of one subscription ends a command for the fleet.
+
+The emulator in this process answers everything; one answer is then spoiled on its way to the product. The shapes are
+generated, and the commands are the functions that `patchmode` calls.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.properties.test_one_judgement import CLOCK, EVERYTHING, NIGHTLY, WANTED, assignment, numbered
+from tests.properties.within import Refusing, connection
+from tests.unit.rules.builders import vm_document
+
+from arm_emulator.app import Emulator
+from arm_emulator.clock import Clock
+from arm_emulator.protocol.http import Response
+from arm_emulator.protocol.throttle import Limits
+from patchmode.arm import graph_rows, schedule_rows
+from patchmode.arm.channel import Answer
+from patchmode.arm.run_rows import installations_query, runs_query
+from patchmode.model.scope import Scope
+from patchmode.model.since import Since
+from patchmode.reports.headings import no_change_text
+from patchmode.workflow.after_window import after_window
+from patchmode.workflow.auditing import audit
+from patchmode.workflow.explaining import explain
+from patchmode.workflow.failures import failures
+from patchmode.workflow.planning import make_plan
+from patchmode.workflow.ports import Azure
+from patchmode.workflow.schedule_views import check_schedules, list_schedules, next_windows, show_schedule
+from patchmode.workflow.verifying import verify_scope
+
+ID = "11111111-1111-1111-1111-111111111111"
+ODD_ROWS: tuple[Any, ...] = (
+    None,
+    5,
+    "x",
+    [],
+    [{}],
+    True,
+    {},
+    {"id": None},
+    {"id": 5},
+    {"id": ""},
+    {"id": []},
+    {"id": {"a": 1}},
+    {"id": "/subscriptions/1"},
+    {"id": f"/subscriptions/{ID}"},
+    {"id": f"/subscriptions/{ID}/resourceGroups/rg-web/providers/Microsoft.Compute/disks/d"},
+    {"id": "\x1b[31m/subscriptions/x"},
+    {"id": f"/subscriptions/{ID}/resourceGroups/rg-web/providers/Microsoft.Compute/virtualMachines/"},
+    {"id": 10**40, "properties": [], "name": {}, "type": 5, "tags": "x"},
+)
+TABLES = {
+    "machines": "microsoft.hybridcompute/machines'",
+    "assessments": "patchassessmentresources",
+    "patch extensions": "machines/extensions'",
+    "managed groups": "resourcegroups'",
+    "configurations": "maintenanceconfigurations'",
+    "assignments": "configurationassignments'",
+    "runs": "applyupdates'",
+    "installations": "patchinstallationresources",
+}
+"""Table → what its query has in it."""
+
+
+class Spoiled(Refusing):
+    """Answers of which some are spoiled: rows of a query, or what a list of a subscription holds."""
+
+    table = ""
+    row: Any = None
+    entry: Any = None
+    is_list = False
+
+    def read_answer(self, method: str, url: str, body: object, response: Response) -> Response:
+        if method == "POST" and isinstance(body, Mapping) and self.table and self.table in str(body["query"]).lower():
+            assert isinstance(response.body, dict)
+            rows = [self.row, *response.body["data"]]
+            total = {"totalRecords": len(rows), "count": len(rows)}
+            return Response(200, {**response.body, **total, "data": rows}, response.headers)
+        if self.is_list and method == "GET" and "/virtualMachines?" in url:
+            assert isinstance(response.body, bytes)
+            page = json.loads(response.body)
+            return Response(200, {**page, "value": [self.entry, *page["value"]]}, response.headers)
+        return response
+
+    async def _send(self, order: Any, url: str, *, body: object = None, shape: Any = Any, **options: Any) -> Answer:
+        del options
+        response = self.answered(order.attempt.method, url, body, {})
+        if not 200 <= response.status < 300:
+            raise self.refused(order, response)
+        return self.read(self.read_answer(order.attempt.method, url, body, response), shape)
+
+
+def fleet() -> Emulator:
+    machines = list(numbered([vm_document("Windows"), vm_document("Linux", {"patchMode": "ImageDefault"})]))
+    document = {"resources": [*machines, NIGHTLY, assignment(machines[0])]}
+    clock = Clock(CLOCK.now(), monotonic=lambda: 0.0)
+    return Emulator(clock=clock, limits=Limits(is_off=True), fleet=document)
+
+
+def spoiled(table: str, row: Any) -> Azure:
+    channel = Spoiled(fleet())
+    channel.table, channel.row = TABLES[table], row
+    return connection(channel)
+
+
+def _connect(azure: Azure) -> Any:
+    class Connected:
+        async def __aenter__(self) -> Azure:
+            return azure
+
+        async def __aexit__(self, *_: object) -> None:
+            return None
+
+    return Connected
+
+
+COMMANDS: dict[str, Callable[[Azure], Awaitable[Any]]] = {
+    "audit": lambda azure: audit(azure, EVERYTHING, clock=CLOCK),
+    "plan": lambda azure: make_plan(azure, EVERYTHING, WANTED, clock=CLOCK),
+    "verify": lambda azure: verify_scope(azure, EVERYTHING, WANTED),
+    "explain": lambda azure: explain(azure, "m-0", clock=CLOCK),
+    "schedule list": lambda azure: list_schedules(azure, clock=CLOCK),
+    "schedule show": lambda azure: show_schedule(azure, NIGHTLY["id"], clock=CLOCK),
+    "schedule next": lambda azure: next_windows(azure, clock=CLOCK, days=7),
+    "schedule check": lambda azure: check_schedules(azure, (), clock=CLOCK),
+    "schedule failures": lambda azure: failures(azure, Scope(), Since.parse("7d"), clock=CLOCK),
+    "verify --after-window": lambda azure: after_window(
+        _connect(azure), EVERYTHING, since=CLOCK.now() - timedelta(days=1), clock=CLOCK
+    ),
+}
+
+
+def test_every_query_is_spoiled() -> None:
+    """A query that is added must be spoiled here; the one below management groups is refused as a whole."""
+    modules = (graph_rows, schedule_rows)
+    queries = [
+        text for one in modules for text in vars(one).values() if isinstance(text, str) and "| project id" in text
+    ]
+    queries += [runs_query(CLOCK.now()), installations_query(CLOCK.now())]
+    told = [[name for name, part in TABLES.items() if part in query.lower()] for query in queries]
+    assert sorted(told) == sorted([*([name] for name in TABLES), []])
+
+
+@pytest.mark.parametrize("row", ODD_ROWS, ids=lambda row: repr(row)[:40])
+@pytest.mark.parametrize("table", TABLES)
+def test_no_row_ends_a_command(table: str, row: Any) -> None:
+    """Issue 10: one odd id in one row of Resource Graph ended audit, plan and the schedule commands for the fleet."""
+    for name, command in COMMANDS.items():
+        found = asyncio.run(command(spoiled(table, row)))
+        assert found is not None, name
+
+
+@pytest.mark.parametrize("row", ODD_ROWS, ids=lambda row: repr(row)[:40])
+def test_a_row_that_names_no_machine_is_counted(row: Any) -> None:
+    azure = spoiled("machines", row)
+    report = asyncio.run(audit(azure, EVERYTHING, clock=CLOCK))
+    assert ([one.machine.name for one in report.machines], len(report.unreadable)) == (["m-0", "m-1"], 1)
+    assert (report.counts["unreadable"], report.counts["scope"]) == (1, 3)
+    plan = asyncio.run(make_plan(azure, EVERYTHING, WANTED, clock=CLOCK))
+    assert (len(plan.changes), len(plan.unreadable), plan.counts["unreadable"]) == (2, 1, 1)
+    verified = asyncio.run(verify_scope(azure, EVERYTHING, WANTED))
+    assert len(verified.unread) == 1
+    assert not asyncio.run(check_schedules(azure, (), clock=CLOCK)).is_clean
+
+
+@pytest.mark.parametrize("row", ODD_ROWS[:-3], ids=lambda row: repr(row)[:40])
+def test_a_row_about_schedules_is_counted_and_leaves_doubt(row: Any) -> None:
+    """A machine of which no schedule was seen may be reached by the one that could not be read."""
+    azure = spoiled("assignments", row)
+    report = asyncio.run(audit(azure, EVERYTHING, clock=CLOCK))
+    assert [one.schedules.looked_up for one in report.machines] == [False, False]
+    assert any(note.startswith("1 row about assignments could not be read, so a machine may") for note in report.notes)
+    assert asyncio.run(check_schedules(azure, (), clock=CLOCK)).unreadable == 1
+
+
+@pytest.mark.parametrize("entry", ODD_ROWS, ids=lambda row: repr(row)[:40])
+def test_an_entry_of_a_list_is_its_own_affair(entry: Any) -> None:
+    """A document without an id ended the whole list, and with it every machine of the subscription."""
+    channel = Spoiled(fleet())
+    channel.is_list, channel.entry = True, entry
+    plan = asyncio.run(make_plan(connection(channel), EVERYTHING, WANTED, clock=CLOCK))
+    assert [change.id.name for change in plan.changes] == ["m-0", "m-1"]
+    assert [entry.id.startswith("entry 1 of the list /subscriptions/") for entry in plan.unreadable] == [True]
+
+
+def test_a_machine_of_another_subscription_never_comes_in_by_a_list() -> None:
+    """SAFETY: what nobody selected is not planned, whatever a list brings."""
+    other = "99999999-9999-9999-9999-999999999999"
+    stray = vm_document("Windows")
+    stray["id"] = stray["id"].replace(ID, other)
+    channel = Spoiled(fleet())
+    channel.is_list, channel.entry = True, stray
+    plan = asyncio.run(make_plan(connection(channel), EVERYTHING, WANTED, clock=CLOCK))
+    assert [change.id.name for change in plan.changes] == ["m-0", "m-1"]
+    assert "another place" in plan.unreadable[0].reason
+
+
+@pytest.mark.parametrize(
+    ("blocked", "unreadable", "text"),
+    [
+        (0, 0, "Nothing has to be changed."),
+        (
+            0,
+            3,
+            "No change is planned, but 3 could not be read, so whether anything has to be changed there is not known.",
+        ),
+        (1, 0, "No change is planned, but 1 machine is blocked."),
+        (2, 1, "No change is planned, but 2 machines are blocked and 1 could not be read, so whether"),
+    ],
+)
+def test_nothing_is_called_unnecessary_that_nobody_could_read(blocked: int, unreadable: int, text: str) -> None:
+    """Issue 10: plan said "Nothing has to be changed" where every list was unreadable."""
+    assert no_change_text(blocked=blocked, unreadable=unreadable).startswith(text)
