@@ -15,6 +15,9 @@ from patchmode.reports.paint import Paint
 
 CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
 
+_HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a schedule is attached, whose runs fail:"
+"""What it means that bypass is gone beside AutomaticByPlatform."""
+
 
 def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a verification, without line feeds; the last one says whether all is as it should be."""
@@ -80,12 +83,21 @@ def mismatch_lines(found: Sequence[Verification], *, paint: Paint, title: str = 
         yield f"  {paint('strong', short(entry.id))}"
         if entry.unreadable_because:
             yield from wrapped(f"could not be read: {entry.unreadable_because}", paint=paint, indent=6)
+        if _is_handed_over(entry):
+            yield from (paint("bad", line) for line in wrapped(_HANDED_OVER, paint=paint, indent=6, hang=8))
         for difference in entry.differences:
             # From the root a path is wider than a terminal; whoever reads this knows the patch settings.
             path = difference.path.partition(".patchSettings.")[2] or difference.path
             text = f"{path}: expected {difference.expected}, found {difference.found}"
             yield from wrapped(text, paint=paint, indent=6, hang=8)
     yield ""
+
+
+def _is_handed_over(entry: Verification) -> bool:
+    """Whether bypass alone is gone, so that the patch mode leaves the machine to Azure."""
+    settings = {one.path.rpartition(".")[2]: one for one in entry.differences if ".patchSettings." in one.path}
+    bypass = settings.get("bypassPlatformSafetyChecksOnUserSchedule")
+    return bypass is not None and bypass.expected == "true" and "patchMode" not in settings
 
 
 def counts_of(report: VerifyReport) -> dict[str, int]:

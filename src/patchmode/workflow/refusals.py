@@ -122,12 +122,16 @@ def handed_over_error(change: Change, wrong: Sequence[Difference], *, run: str, 
         wrong: the settings that are not as planned, at least one.
         run: the run's id.
         after: what else went wrong; empty: Azure accepted the change.
+
+    Source: "User scenarios" in Microsoft's prerequisites for scheduled patching: AutomaticByPlatform without bypass is
+    patched by Azure where no schedule is attached, and by nothing where one is.
     """
     name = change.id.name
     shown = "; ".join(f"{one.path.rpartition('.')[2]} should be {one.expected}, is {one.found}" for one in wrong[:3])
     taken = "Something on the way took a setting out of the change, as a policy with the modify effect does"
     message = (
-        f"Azure now patches and restarts {name} at a time it chooses, and no schedule runs on it: {shown}. "
+        f"Azure now patches and restarts {name} at a time it chooses, unless a schedule is attached, whose runs fail: "
+        f"{shown}. "
         f"{after or f'{taken}: Azure accepted it and answered no error.'}"
     )
     advice = (
