@@ -12,6 +12,7 @@ __all__ = ["terminal"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals on this system")
 
 PLACE = ("-s", "22222222-2222-2222-2222-222222222222", "-g", "rg-app")
+IN = "in subscription Contoso Production"
 WEB = ("--resource-group", "rg-app", "--name", "web-0*")
 NEW = (
     *("schedule", "create", "mc-new", *PLACE, "--location", "westeurope", "--start", "2030-12-01 02:00"),
@@ -22,10 +23,19 @@ NEW = (
 def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
     program = start("schedules")
     for args, question in (
-        (("schedule", "attach", "mc-weekly", *WEB), "Attach mc-weekly to 2 machines?"),
-        (("schedule", "detach", "mc-nightly", "--all"), "Detach mc-nightly from 3 machines?"),
-        (("schedule", "attach", "mc-weekly", "--dynamic", "d", *PLACE, "--filter-os", "linux"), "Attach it?"),
-        (NEW, "Create mc-new?"),
+        (
+            ("schedule", "attach", "mc-weekly", *WEB),
+            f"Attach rg-app/mc-weekly to 2 machines {IN}?",
+        ),
+        (
+            ("schedule", "detach", "mc-nightly", "--all"),
+            f"Detach Contoso Production/rg-app/mc-nightly from 3 machines {IN}?",
+        ),
+        (
+            ("schedule", "attach", "mc-weekly", "--dynamic", "d", *PLACE, "--filter-os", "linux"),
+            f"Attach d {IN}?",
+        ),
+        (NEW, f"Create mc-new {IN}?"),
     ):
         child = terminal(program, *args, "--no-color")
         child.expect_exact(question)
@@ -40,14 +50,14 @@ def test_a_yes_is_carried_out(start: Start, terminal: Any) -> None:
     """What is shown before the question names the machines that are refused, and why."""
     program = start("schedules")
     child = terminal(program, "schedule", "attach", "mc-weekly", *WEB, "--no-color")
-    child.expect_exact("Attach mc-weekly to 2 machines?")
+    child.expect_exact(f"Attach rg-app/mc-weekly to 2 machines {IN}?")
     before = str(child.before)
     assert "Will be refused, nothing is sent for these (6):" in before
     assert "prerequisite-missing (6)" in before
     child.sendline("y")
     output, code = end(child)
     assert code == 11
-    assert "27 machines: 2 attached, 6 refused, 19 skipped." in output
+    assert "27 machines in subscription Contoso Production: 2 attached, 6 refused, 19 skipped." in output
     assert sent(program) == ["PUT", "PUT"]
 
 
@@ -63,7 +73,7 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
         copy = {**stored.document, "id": f"{stored.id}-{number}", "name": f"onprem-lin-01-{number}"}
         resources.put(copy, etag=None)
     child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")
-    child.expect_exact("attaches 25 machines. Type the number to go on")
+    child.expect_exact(f"attaches rg-app/mc-weekly to 25 machines {IN}. Type the number to go on")
     child.sendline("y")
     assert end(child)[1] == 12
     child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")

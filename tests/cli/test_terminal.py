@@ -78,7 +78,7 @@ def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
     """Enter alone is a no."""
     program = start("small")
     child = terminal(program, "apply", "--all")
-    child.expect(r"Change 3 machines\? \[y/N\]: ")
+    child.expect(r"Change 3 machines in subscription Contoso Production\? \[y/N\]: ")
     child.sendline("")
     output, code = end(child)
     assert "Not confirmed: nothing was sent" in output
@@ -89,7 +89,7 @@ def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> 
     """The tally is what people look at for hours."""
     program = start("small")
     child = terminal(program, "apply", "--all")
-    child.expect(r"Change 3 machines\? \[y/N\]: ")
+    child.expect(r"Change 3 machines in subscription Contoso Production\? \[y/N\]: ")
     child.sendline("y")
     output, code = end(child)
     plain = COLOURS.sub("", output)
@@ -102,7 +102,7 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
     """A reflex must not change a fleet."""
     program = start("demo")
     child = terminal(program, "apply", "--all")
-    child.expect("This changes 30 machines. Type the number to go on: ")
+    child.expect(r"This changes 30 machines \(Contoso Production: (.|\n)*Type the number to go on: ")
     child.sendline("y")
     assert end(child)[1] == 12
     assert patches(program) == 0

@@ -14,6 +14,7 @@ from patchmode.arm.governor import Spend
 from patchmode.arm.roster import Roster
 from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Subscription
+from patchmode.model.subscription_names import SubscriptionNames
 
 SUBSCRIPTIONS_API = "2022-12-01"
 LOCKS_API = "2020-05-01"
@@ -99,12 +100,15 @@ class Directory:
         self._channel = channel
         self._roster = roster
         self._principals = principals
+        self.names = SubscriptionNames()
+        """Of the subscriptions, as they were listed last."""
 
     async def subscriptions(self) -> Sequence[Subscription]:
         """Every subscription that an identity can see. See `ports.Authorization.subscriptions`."""
         found: dict[str, Subscription] = {}
         for seen in await self.seen():
             found.update({entry.id: entry for entry in seen if entry.id not in found})
+        self.names = SubscriptionNames.of((entry.id, entry.name) for entry in found.values())
         return list(found.values())
 
     async def seen(self) -> Sequence[Sequence[Subscription]]:

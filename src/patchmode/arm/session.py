@@ -6,7 +6,7 @@ cheap; azure-core, aiohttp and azure-identity are imported when a connection is 
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from patchmode.arm.governor import Governor, Spend
@@ -15,7 +15,6 @@ from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
 from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.ports import (
-    Authorization,
     Azure,
     Clock,
     Graph,
@@ -48,15 +47,20 @@ TENANTS_API = "2022-12-01"
 class Connection:
     """Fulfils `ports.Azure`."""
 
-    target: Target
     graph: Graph
     provider: Provider
     maintenance: Maintenance
-    authorization: Authorization
+    authorization: "Directory"
     ledger: RequestLedger
+    _target: Target
     _writer: Writer
     _maintenance_writer: MaintenanceWriter
     _read_only: bool
+
+    @property
+    def target(self) -> Target:
+        """Cloud, endpoint and tenant, with the names of the subscriptions once they were listed."""
+        return replace(self._target, names=self.authorization.names)
 
     @property
     def writer(self) -> Writer:
@@ -271,7 +275,7 @@ def _connection(
     target: Target,
     channel: "Channel",
     ledger: RequestLedger,
-    directory: Authorization,
+    directory: "Directory",
     roster: Roster,
     *,
     read_only: bool,
@@ -283,12 +287,12 @@ def _connection(
     from patchmode.arm.resource_graph import ResourceGraph
 
     return Connection(
-        target=target,
         graph=ResourceGraph(channel, roster),
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
         authorization=directory,
         ledger=ledger,
+        _target=target,
         _writer=OperationWriter(channel),
         _maintenance_writer=ScheduleWriter(channel),
         _read_only=read_only,

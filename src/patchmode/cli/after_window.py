@@ -5,7 +5,7 @@ Must not: write anything but the result.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -98,6 +98,9 @@ def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:
         )
 
     report = run_reading(work)
+    if question.plan is not None:
+        names = report.target.names.joined(question.plan.target.names)
+        report = replace(report, target=replace(report.target, names=names))
     emit(_result(report, question), settings)
     return exits.of_windows(report)
 

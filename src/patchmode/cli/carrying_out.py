@@ -11,7 +11,7 @@ from dataclasses import replace
 import click
 
 from patchmode.cli import composition, exits
-from patchmode.cli.output import emit, say
+from patchmode.cli.output import emit, paint_for, say
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
 from patchmode.cli.running import run_writing
@@ -21,6 +21,7 @@ from patchmode.model.attachment import AttachEnd
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
+from patchmode.reports.plan_text import names_in
 from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.run_options import options_of
@@ -50,7 +51,9 @@ def carry_out(
     journals: list[RunJournal] = []
     options = options_of(brakes)
 
-    with watching(settings, skipped=len(plan.skipped) + len(plan.unchanged)) as observer:
+    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    aside = len(plan.skipped) + len(plan.unchanged)
+    with watching(settings, skipped=aside, called=names.short) as observer:
 
         async def work(stop: asyncio.Event) -> RunReport:
             async with composition.connected(

@@ -4,7 +4,9 @@ Must not: be skipped by anything but `--yes`.
 """
 
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import click
 
@@ -18,10 +20,13 @@ from patchmode.model.access import AccessCheck
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.identity import Principals
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.reports.brakes_text import begun_lines
 from patchmode.reports.diagnosis import access_lines, grants, identities
 from patchmode.reports.headings import plural, target_text
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.then_attach_text import question_for, wish_lines
 from patchmode.workflow.access import check_plan_access
@@ -29,6 +34,7 @@ from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.attach_wish import check_attachable
 from patchmode.workflow.brakes import check_not_frozen as not_frozen
 from patchmode.workflow.ports import Azure
+from patchmode.workflow.renaming import renamed
 from patchmode.workflow.run_options import options_of
 
 TYPE_THE_COUNT_FROM = 25
@@ -41,6 +47,8 @@ class SignedIn:
 
     principals: Principals
     access: AccessCheck
+    target: Target
+    """The plan's, with the names that its subscriptions have now."""
 
 
 def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
@@ -62,7 +70,8 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
             if is_new:
                 clock = composition.clock()
                 await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))
-            return await signed_in(azure, plan)
+            target = await renamed(azure, plan, remark=lambda note: say(f"Note: {note}", settings))
+            return replace(await signed_in(azure, plan), target=target)
 
     return run_reading(work)
 
@@ -70,13 +79,25 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
 async def signed_in(azure: Azure, plan: Plan) -> SignedIn:
     """Who a connection is signed in as, and what of a plan they may do."""
     access = await check_plan_access(azure, plan)
-    return SignedIn(await azure.authorization.principals(), access)
+    return SignedIn(await azure.authorization.principals(), access, plan.target)
 
 
-def tell_banner(principals: Principals, target: Target, settings: Settings) -> None:
-    """Who is signed in, and where, on standard error."""
+def tell_banner(
+    principals: Principals, target: Target, settings: Settings, *, touched: Mapping[str, int] | None = None
+) -> None:
+    """Who is signed in, where, and what is written to there, on standard error.
+
+    Args:
+        principals: everybody who is signed in.
+        target: where, with the names of its subscriptions.
+        settings: quiet says nothing.
+        touched: subscription id in lower case → machines that will be written to; None or empty: not told here.
+    """
     say(f"Signed in as {identities(principals)}", settings, hang=13)
     say(f"Writing to   {target_text(target)}", settings, hang=13)
+    if touched:
+        names = MachineNames.of(target, touched, paint=paint_for(sys.stderr, settings))
+        say(f"Machines     {names.counted(touched)}", settings, hang=13)
 
 
 def check_may_write(plan: Plan, who: SignedIn) -> None:
@@ -141,16 +162,20 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     if yes or not plan.has_work:
         return
     require_answers("Review the plan and add --yes.")
-    if not _agreed(plan, len(who.access.refused)):
+    if not _agreed(plan, who.access.refused, paint):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
 
 
-def _agreed(plan: Plan, refused: int) -> bool:
-    count = plan.touched - refused
-    question = f"Carry it out on {count:,} of {plural(plan.touched, 'machine')}" if refused else question_for(plan)
+def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:
+    count = plan.touched - len(refused)
+    question = question_for(plan, paint=paint)
+    if refused:
+        left = Counter(plan.touched_in) - Counter(one.subscription_id for one in refused)
+        names = MachineNames.of(plan.target, left, paint=paint)
+        question = f"Carry it out on {count:,} of {plural(plan.touched, 'machine')}{names.spread(left)}"
     if count < TYPE_THE_COUNT_FROM:
         return click.confirm(f"{question}?", default=False, err=True)
     is_plain = plan.then_attach is None and not plan.first_detach and not refused
-    what = f"This changes {plural(count, 'machine')}" if is_plain else f"{question}: {count:,} machines"
+    what = question.replace("Change", "This changes", 1) if is_plain else f"{question}: {count:,} machines"
     answer = click.prompt(f"{what}. Type the number to go on", default="", show_default=False, err=True)
     return str(answer).replace(",", "").strip() == str(count)

@@ -5,7 +5,7 @@ Must not: influence the run; every method may be ignored.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -13,8 +13,8 @@ import click
 from patchmode.cli.settings import Settings
 from patchmode.errors import OUR_CODES
 from patchmode.model.outcome import ChangeResult, Result
-from patchmode.reports.headings import short
-from patchmode.reports.paint import printable
+from patchmode.model.plain_text import printable
+from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.ports import Observer, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -23,18 +23,21 @@ _BAD = {Result.FAILED, Result.UNKNOWN, Result.STALE}
 
 
 @contextmanager
-def watching(settings: Settings, *, skipped: int, doing: str = "Applying") -> Iterator[Observer]:
+def watching(
+    settings: Settings, *, skipped: int, called: Callable[[ResourceId], str], doing: str = "Applying"
+) -> Iterator[Observer]:
     """An observer that fits the terminal.
 
     Args:
         settings: quiet and no_progress are honoured.
         skipped: machines of the scope that the plan leaves alone, for the tally.
+        called: what a machine that failed is called.
         doing: the word before the bar.
     """
     if settings.quiet or settings.no_progress:
         yield Remarks(settings)
     elif sys.stderr.isatty():
-        with _bar(settings, skipped=skipped, doing=doing) as observer:
+        with _bar(settings, skipped=skipped, called=called, doing=doing) as observer:
             yield observer
     else:
         yield Lines(settings, skipped=skipped, doing=doing)
@@ -132,19 +135,19 @@ def duration_text(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
 
 
-def failure_text(result: ChangeResult) -> str:
-    """One line for a change that did not end as planned."""
+def failure_text(result: ChangeResult, machine: str) -> str:
+    """One line for a change that did not end as planned; `machine`: what it is called."""
     error = result.error
     reason = str(result.result)
     if error is not None:
         # The message names request and machine once more; what Azure said comes after its code.
         said = error.message.partition(f"{error.code}: ")[2] or error.message
         reason = said if error.code in OUR_CODES else f"{error.code}: {said}"
-    return printable(f"✗ {short(result.id)}  {reason}")
+    return printable(f"✗ {machine}  {reason}")
 
 
 @contextmanager
-def _bar(settings: Settings, *, skipped: int, doing: str) -> Iterator[Observer]:
+def _bar(settings: Settings, *, skipped: int, called: Callable[[ResourceId], str], doing: str) -> Iterator[Observer]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
@@ -171,7 +174,7 @@ def _bar(settings: Settings, *, skipped: int, doing: str) -> Iterator[Observer]:
                 bars.update(task, total=progress.total, completed=finished(progress), description=text)
                 latest = progress.latest
                 if latest is not None and latest.result in _BAD:
-                    console.print(Text(failure_text(latest), style="red"))
+                    console.print(Text(failure_text(latest, called(latest.id)), style="red"))
 
             def remarked(self, text: str) -> None:
                 console.print(Text(text, style="yellow"))

@@ -30,13 +30,13 @@ _PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter",
 
 def audit_result(report: AuditReport) -> Result:
     """An audit."""
-    from patchmode.reports.audit_document import CSV_COLUMNS, audit_document, audit_machine_row
+    from patchmode.reports.audit_document import CSV_COLUMNS, audit_document, audit_machine_rows
     from patchmode.reports.audit_text import audit_lines
 
     return Result(
         document=lambda: audit_document(report),
         lines=lambda paint: audit_lines(report, paint=paint),
-        rows=lambda: map(audit_machine_row, report.machines),
+        rows=lambda: audit_machine_rows(report.machines, report.target.names),
         columns=CSV_COLUMNS,
     )
 
@@ -146,11 +146,12 @@ def _summary_row(run: RunSummary) -> dict[str, Any]:
 
 def explanation_result(explanation: Explanation) -> Result:
     """One machine in full."""
-    from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_row
+    from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_rows
     from patchmode.reports.machine_text import explanation_lines
 
-    row = as_values(audit_machine_row(explanation.audit))
     target = explanation.target
+    (machine,) = audit_machine_rows([explanation.audit], target.names)
+    row = as_values(machine)
     document = {
         "format": "patchmode/explain/v1",
         "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},

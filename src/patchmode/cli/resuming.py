@@ -19,9 +19,12 @@ from patchmode.cli.settings import Settings
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.brakes import RunBrakes, option_name
 from patchmode.model.outcome import RunSummary
+from patchmode.model.plan import Plan
 from patchmode.reports.brakes_text import resumed_lines
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
 from patchmode.reports.headings import plural
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.plan_text import names_in
 from patchmode.reports.run_text import left_text
 from patchmode.store.journal import INTERRUPTED, STOPPED, Journal
 from patchmode.store.runs import RunStore
@@ -81,12 +84,16 @@ def go_on(
         _tell(journal, found, brakes, settings)
         check_not_frozen(brakes)
         who = signed_in_for(plan, settings, is_new=False)
-        tell_banner(who.principals, plan.target, settings)
+        tell_banner(who.principals, who.target, settings, touched=found.left_in)
         check_may_write(plan, who)
-        tell_access(plan, who, settings)
+        # Told with the names of now; what is carried out stays the plan of the journal.
+        shown = replace(plan, target=who.target)
+        tell_access(shown, who, settings)
         for limit in {brakes.max_changes, around.max_changes if "max_changes" not in names else None}:
             brake(plan, limit, is_watched=True)
-        brakes = _allowed(journal.run, found, brakes, settings, yes=yes, is_raised=not _BUDGETS.isdisjoint(names))
+        brakes = _allowed(
+            journal.run, shown, found, brakes, settings, yes=yes, is_raised=not _BUDGETS.isdisjoint(names)
+        )
     except BaseException:
         journal.release()
         raise
@@ -103,14 +110,15 @@ def _tell(journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Set
 
 
 def _allowed(
-    run: str, found: Interrupted, brakes: RunBrakes, settings: Settings, *, yes: bool, is_raised: bool
+    run: str, plan: Plan, found: Interrupted, brakes: RunBrakes, settings: Settings, *, yes: bool, is_raised: bool
 ) -> RunBrakes:
     """The brakes to go on with, once whoever must be asked has said yes; `is_raised`: a budget is given here."""
     objections = found.needs_yes(brakes)
     if not objections:
         return brakes
     # Also with --quiet: whoever says yes, or wonders why it was refused, must have seen what failed.
-    for line in _failed(found, settings):
+    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    for line in _failed(found, names, settings):
         click.echo(line, err=True)
     still = found.objections(brakes)
     if yes or not sys.stdin.isatty():
@@ -119,7 +127,7 @@ def _allowed(
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
     click.echo(_because(objections), err=True)
-    if not click.confirm(_question(found, brakes, still), default=False, err=True):
+    if not click.confirm(_question(found, names, brakes, still), default=False, err=True):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; runs resume asks again.")
     return agreed(brakes, found)
 
@@ -131,17 +139,17 @@ def _because(objections: Sequence[Objection]) -> str:
     return " ".join(one.because for one in objections)
 
 
-def _failed(found: Interrupted, settings: Settings) -> Sequence[str]:
+def _failed(found: Interrupted, names: MachineNames, settings: Settings) -> Sequence[str]:
     paint = paint_for(sys.stderr, settings)
     machines = [FailedMachine(machine_id, end.error) for machine_id, end in found.failures]
-    return [f"Failed so far ({len(machines):,}):", *failed_lines(machines, paint=paint)]
+    return [f"Failed so far ({len(machines):,}):", *failed_lines(machines, names, paint=paint)]
 
 
-def _question(found: Interrupted, brakes: RunBrakes, still: Sequence[Objection]) -> str:
+def _question(found: Interrupted, names: MachineNames, brakes: RunBrakes, still: Sequence[Objection]) -> str:
     raised = [f"{option_name(one.option)} {one.raised}" for one in still if one.option and getattr(brakes, one.option)]
     left = plural(found.left, "change") if found.left else plural(found.schedules_left, "schedule")
     to = f" with {', '.join(raised)}" if raised else ""
-    return f"Go on{to}, and send the {left} left?"
+    return f"Go on{to}, and send the {left} left{names.spread(found.left_in)}?"
 
 
 def _command(run: str, objections: Sequence[Objection]) -> str:

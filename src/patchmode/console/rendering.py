@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from patchmode.console import words
+from patchmode.model.plain_text import printable
 from patchmode.reports.diagnosis import identities
 from patchmode.reports.headings import plural
-from patchmode.reports.paint import printable
 from patchmode.version import __version__
 
 

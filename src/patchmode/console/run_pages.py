@@ -11,9 +11,11 @@ from typing import Any
 from patchmode.console.operation import Operation, finished
 from patchmode.console.past_runs import RunPage
 from patchmode.model.outcome import ChangeResult, Result, Verification
+from patchmode.model.plain_text import printable
 from patchmode.reports.brakes_text import brakes_text
-from patchmode.reports.headings import short
-from patchmode.reports.paint import printable
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
+from patchmode.reports.plan_text import names_in
 from patchmode.workflow.ports import Progress
 
 SECONDS_BEFORE_RATE = 2.0
@@ -79,6 +81,9 @@ def live_values(operation: Operation) -> dict[str, Any]:
     """What the page of a run under way shows, as JSON values."""
     progress = operation.progress or _untouched(len(operation.plan.changes))
     ended = finished(progress)
+    failures = list(operation.failures)[::-1]
+    # A large plan is gone through only where there is something to name.
+    names = names_in(operation.plan, paint=Paint()) if failures else None
     return {
         "state": "stopping" if operation.is_stopping else "running",
         "total": progress.total,
@@ -94,7 +99,7 @@ def live_values(operation: Operation) -> dict[str, Any]:
         "toAttach": progress.to_attach,
         "pace": _pace(operation, ended, progress),
         "remarks": [printable(text) for text in operation.remarks][::-1],
-        "failures": [_failure(one) for one in operation.failures][::-1],
+        "failures": [_failure(one, names) for one in failures] if names else [],
     }
 
 
@@ -118,11 +123,11 @@ def _span(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _failure(result: ChangeResult) -> dict[str, str]:
+def _failure(result: ChangeResult, names: MachineNames) -> dict[str, str]:
     error = result.error
     return {
         "id": str(result.id),
-        "name": printable(short(result.id)),
+        "name": names.short(result.id),
         "result": result.result.value,
         "message": printable(error.message) if error else "",
         "advice": printable(error.advice) if error else "",

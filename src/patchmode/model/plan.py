@@ -6,7 +6,8 @@ entirely by the changes: how the plan was made must not influence it.
 Must not: compute. Plans are made by the rules and read back by the store.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.target import Target
 
 
@@ -192,10 +193,22 @@ class Plan:
     @property
     def touched(self) -> int:
         """How many machines carrying it out would write to: settings, or a schedule put on or taken off."""
+        return sum(self.touched_in.values())
+
+    @property
+    def subscription_ids(self) -> Iterator[str]:
+        """Of each machine, and of each subscription that could not be read; repeated as often as it has any."""
+        for part in (self.changes, self.unchanged, self.skipped):
+            yield from (one.id.subscription_id for one in part)
+        yield from filter(None, (subscription_of(one.id) for one in self.unreadable))
+
+    @property
+    def touched_in(self) -> Mapping[str, int]:
+        """`touched` by subscription: id in lower case → machines; those of none are left out."""
         machines = {one.id for one in self.changes} | {one.id for one in self.first_detach}
         if self.then_attach is not None:
             machines |= {one.id for one in self.unchanged}
-        return len(machines)
+        return Counter(one.subscription_id for one in machines)
 
     def changes_of(self, wave: int) -> tuple[Change, ...]:
         """The changes of a wave, counted from 0; without waves all of them are wave 0."""

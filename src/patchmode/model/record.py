@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from patchmode.model.subscription_names import in_a_list
 from patchmode.model.target import Target
 
 
@@ -76,6 +77,7 @@ class RecordedMachine:
     name: str
     group: str
     subscription: str
+    """What it is called: its name where that tells it apart from the others of the record."""
     standing: Standing
     end: str
     """What becomes or became of it, one word: an outcome, or a change's result."""
@@ -84,6 +86,12 @@ class RecordedMachine:
     values: Mapping[str, Any]
     """Column → JSON value or datetime; what is missing is not known, or has no meaning here."""
     findings: tuple[RecordedFinding, ...] = ()
+
+    def called(self, *, several: bool) -> str:
+        """Group and name; `several`: with the subscription, because the record has more than one."""
+        if not self.group:
+            return self.name
+        return f"{in_a_list(self.subscription)}/{self.group}/{self.name}" if several else f"{self.group}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,11 @@ class Record:
     glossary: tuple[tuple[str, str], ...] = ()
     """The words of `end`, and what they mean."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_several_subscriptions(self) -> bool:
+        """Whether a machine's group and name do not tell which one it is."""
+        return len({machine.subscription for machine in self.machines}) > 1
 
     @property
     def standings(self) -> Mapping[Standing, int]:

@@ -18,6 +18,20 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 
+_SUBSCRIPTION = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.IGNORECASE
+)
+
+
+def subscription_of(any_id: str) -> str | None:
+    """The subscription, in lower case, in which what an id names stands; None: it stands in none.
+
+    Args:
+        any_id: of a machine, a group, a subscription, a management group, …
+    """
+    match = _SUBSCRIPTION.match(any_id.strip())
+    return match["subscription"].lower() if match else None
+
 
 class ResourceIdError(ValueError):
     """The text is not the id of a resource in a resource group; the message says what was expected."""

@@ -6,14 +6,18 @@ Must not: call a machine patched that has no record, or hide that it is Resource
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from patchmode.json_edge import Edge
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.reports.audit_document import AuditTarget
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import note_lines, plural, short, some
+from patchmode.reports.headings import note_lines, plural, some
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
+
+if TYPE_CHECKING:
+    from patchmode.model.resource_id import ResourceId
 
 _TITLES = {
     WindowEnd.FAILED: ("Failed in its window", "bad"),
@@ -100,11 +104,13 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
         what: the run, file or scope that was asked for.
         paint: colours and width.
     """
+    ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *report.unread]
+    names = MachineNames.of(report.target, ids, paint=paint)
     for end, (title, meaning) in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is end]
         if entries:
             yield paint(meaning, f"{title} ({len(entries):,}):")
-            yield from _by_reason(entries, paint)
+            yield from _by_reason(entries, names, paint)
             yield ""
     counts = report.counts
     parts = [f"{counts[end.value]:,} {word}" for end, word in _WORDS.items() if counts[end.value]]
@@ -114,19 +120,20 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
     missing = (
         f", without those in {plural(len(report.unread), 'place')} that could not be read" if report.unread else ""
     )
-    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}{missing}.", paint=paint, hang=4):
+    where = f" in {names.place}" if names.place else ""
+    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}{where}{missing}.", paint=paint, hang=4):
         yield paint("good" if fine else "bad", line)
-    yield from note_lines(report.notes, paint=paint)
+    yield from note_lines(map(names.named, report.notes), paint=paint)
 
 
-def _by_reason(entries: Sequence[WindowResult], paint: Paint) -> Iterator[str]:
+def _by_reason(entries: Sequence[WindowResult], names: MachineNames, paint: Paint) -> Iterator[str]:
     groups: dict[tuple[str, str | None], list[WindowResult]] = defaultdict(list)
     for entry in entries:
         # A fix that names its machine would make a group of each.
         fix = entry.fix.replace(str(entry.id), "ID") if entry.fix else None
         groups[entry.reason, fix].append(entry)
     for (reason, fix), members in groups.items():
-        yield f"  {paint('strong', some([short(entry.id) for entry in members]))}"
+        yield f"  {paint('strong', some([names.short(entry.id) for entry in members]))}"
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
             told = members[0].fix if len(members) == 1 else fix

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.outcome import ABSENT_TEXT, Difference
-from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import RunForecast, Window
 from patchmode.model.schedule_view import CreateReport, Member, ScheduleFinding, forecast_counts
 from patchmode.reports.columns import way_out, wrapped
-from patchmode.reports.headings import note_lines, plural, short, skipped_lines, some, target_text, unreadable_lines
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.headings import note_lines, plural, some, target_text
+from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 from patchmode.reports.schedule_text import window_words
 
 _TITLES = {
@@ -37,19 +39,20 @@ _WORDS = {
 
 def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
     """The lines of an attach or detach, without line feeds."""
+    names = names_in(report, paint=paint)
     for end, (meaning, title) in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is end]
         if entries:
             yield paint(meaning, f"{title} ({len(entries):,}):")
-            yield from _reasons(entries, paint)
+            yield from _reasons(entries, names, paint)
             yield ""
     if report.skipped:
         yield f"Left out ({len(report.skipped):,}):"
-        yield from skipped_lines(report.skipped, paint=paint)
+        yield from skipped_lines(report.skipped, names, paint=paint)
         yield ""
     if report.unreadable:
         yield f"Could not be read ({len(report.unreadable):,}):"
-        yield from unreadable_lines(report.unreadable, paint=paint)
+        yield from unreadable_lines(report.unreadable, names, paint=paint)
         yield ""
     counts = report.counts
     told = [
@@ -58,21 +61,37 @@ def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
     told += [f"{counts[name]:,} {name}" for name in ("skipped", "unreadable") if counts[name]]
     what = "dynamic scope" if report.dynamic else "machine"
     verb = "Attach" if report.action is AttachAction.ATTACH else "Detach"
-    yield from wrapped(
-        f"{verb} {report.configuration.name} on {target_text(report.target)}: {report.state}.", paint=paint, hang=4
-    )
-    yield f"{plural(counts['scope'], what)}: {', '.join(told) or 'none'}."
-    yield from note_lines(report.notes, paint=paint)
+    text = f"{verb} {names.short(report.configuration)} on {target_text(report.target)}: {report.state}."
+    yield from wrapped(text, paint=paint, hang=4)
+    where = names_of_machines(report, paint=paint).place
+    yield f"{plural(counts['scope'], what)}{f' in {where}' if where else ''}: {', '.join(told) or 'none'}."
+    yield from note_lines(map(names.named, report.notes), paint=paint)
 
 
-def refused_lines(results: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
+def names_in(report: AttachReport, *, paint: Paint) -> MachineNames:
+    """What a report's schedule, its machines and their subscriptions are called."""
+    return MachineNames.of(report.target, [report.configuration, *_ids(report)], paint=paint)
+
+
+def names_of_machines(report: AttachReport, *, paint: Paint) -> MachineNames:
+    """The same of its machines alone, which may stand in other subscriptions than the schedule."""
+    return MachineNames.of(report.target, _ids(report), paint=paint)
+
+
+def _ids(report: AttachReport) -> Iterator[ResourceId | str]:
+    yield from (one.id for one in report.results)
+    yield from (one.id for one in report.skipped)
+    yield from (one.id for one in report.unreadable)
+
+
+def refused_lines(results: Sequence[AttachResult], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """What will not be sent, by reason; nothing where there is none."""
     if results:
         yield paint("warn", f"Will be refused, nothing is sent for these ({len(results):,}):")
-        yield from _reasons(results, paint)
+        yield from _reasons(results, names, paint)
 
 
-def member_lines(members: Sequence[Member], *, paint: Paint) -> Iterator[str]:
+def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Whom a dynamic scope hits now, and what would become of them."""
     yield f"It hits {plural(len(members), 'machine')} now:"
     counts = forecast_counts(tuple(members))
@@ -88,7 +107,7 @@ def member_lines(members: Sequence[Member], *, paint: Paint) -> Iterator[str]:
         if not chosen:
             continue
         yield paint(meaning, f"  {word} ({counts[kind]:,})")
-        yield from wrapped(some([short(one.machine.id) for one in chosen]), paint=paint, indent=6)
+        yield from wrapped(some([names.short(one.machine.id) for one in chosen]), paint=paint, indent=6)
         if kind is not RunForecast.RUNS:
             for reason in sorted({one.hit.doubt or one.forecast.reason for one in chosen})[:3]:
                 yield from wrapped(reason, paint=paint, indent=6)
@@ -100,6 +119,7 @@ def draft_lines(
     before: Sequence[Difference],
     windows: Sequence[Window],
     warnings: Sequence[ScheduleFinding],
+    names: MachineNames,
     *,
     text: str,
     replaces: bool,
@@ -107,7 +127,9 @@ def draft_lines(
 ) -> Iterator[str]:
     """What would be created or written over, with its first windows."""
     mark, meaning = ("~", "change") if replaces else ("+", "add")
-    yield f"{paint(meaning, mark)} {paint('strong', printable(short(identifier)))}  {text}"
+    label = names.subscription(identifier.subscription_id)
+    yield f"{paint(meaning, mark)} {paint('strong', names.short(identifier))}  {text}"
+    yield f"    in subscription {label}"
     if replaces:
         for one in before:
             yield paint("change", f"    ~ {one.path.removeprefix('properties.')}: {one.found} -> {one.expected}")
@@ -132,7 +154,8 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
             yield from wrapped(text, paint=paint, indent=4, hang=6)
         yield ""
     words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already as wanted, nothing was sent:"}
-    text = f"{words[report.result]} {report.id} on {target_text(report.target)}"
+    label = MachineNames.of(report.target, [report.id], paint=paint).place
+    text = f"{words[report.result]} {report.id} in {label} on {target_text(report.target)}"
     fine = not report.differences
     checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."
     for line in wrapped(text + (checked if fine else "."), paint=paint, hang=4):
@@ -152,7 +175,7 @@ def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, 
             yield where, ABSENT_TEXT if entry is None else str(entry)
 
 
-def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
+def _reasons(results: Sequence[AttachResult], names: MachineNames, paint: Paint) -> Iterator[str]:
     """By rule or code: each reason once with its machines, then one way out for all of them."""
     groups: dict[str, dict[str, list[AttachResult]]] = defaultdict(lambda: defaultdict(list))
     for entry in results:
@@ -162,7 +185,7 @@ def _reasons(results: Sequence[AttachResult], paint: Paint) -> Iterator[str]:
         members = [entry for found in by_message.values() for entry in found]
         yield f"  {paint('strong', name)} ({len(members):,})"
         for message, found in by_message.items():
-            yield from wrapped(some([_short(entry.id) for entry in found]), paint=paint, indent=6)
+            yield from wrapped(some([names.short(entry.id) for entry in found]), paint=paint, indent=6)
             if message:
                 yield from wrapped(message, paint=paint, indent=8)
             if found[0].request_id:
@@ -187,10 +210,3 @@ def _advice(rule: str, members: Sequence[AttachResult]) -> str:
             f"first, repeat this command with {ids} at its end, then\npatchmode apply --ids-file ids.json"
         )
     return first.fix or (first.error.advice if first.error else "")
-
-
-def _short(text: str) -> str:
-    try:
-        return short(ResourceId.parse(text))
-    except ResourceIdError:
-        return text

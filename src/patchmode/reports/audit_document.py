@@ -3,17 +3,21 @@
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
-from patchmode.json_edge import Edge
+import msgspec
+
+from patchmode.json_edge import Edge, SubscriptionRow, subscription_rows
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, RebootSetting
 from patchmode.model.report import AuditReport
 from patchmode.model.schedule import ScheduleHit, Timing
+from patchmode.model.subscription_names import SubscriptionNames
 
 
 class AuditTarget(Edge, frozen=True):
@@ -91,6 +95,8 @@ class AuditMachine(Edge, frozen=True):
     """False: schedules could not be looked up as a whole, and nothing may be concluded from one that is not there."""
     as_wanted: bool
     """Whether it has every setting of `wanted`."""
+    subscription_name: str | msgspec.UnsetType = msgspec.UNSET
+    """As Azure gave it: not unique, and whatever its owner typed; left out where it is not known."""
 
 
 class AuditSkipped(Edge, frozen=True):
@@ -124,6 +130,8 @@ class AuditDocument(Edge, frozen=True):
     skipped: tuple[AuditSkipped, ...]
     unreadable: tuple[AuditUnreadable, ...]
     notes: tuple[str, ...]
+    subscriptions: tuple[SubscriptionRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
 
 
 CSV_COLUMNS = AuditMachine.__struct_encode_fields__
@@ -146,15 +154,26 @@ def audit_document(report: AuditReport) -> AuditDocument:
         counts=report.counts,
         orchestrations=dict(report.orchestrations),
         outcomes=outcomes,
-        machines=tuple(map(audit_machine_row, report.machines)),
+        machines=tuple(audit_machine_rows(report.machines, report.target.names)),
         skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
         unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
         notes=report.notes,
+        subscriptions=subscription_rows(report.target.names),
     )
 
 
-def audit_machine_row(entry: MachineAudit) -> AuditMachine:
-    """One machine as it stands in `machines`, measured against `wanted`."""
+def audit_machine_rows(entries: Iterable[MachineAudit], names: SubscriptionNames) -> Iterator[AuditMachine]:
+    """Machines as they stand in `machines`."""
+    known = dict(names.pairs)
+    for entry in entries:
+        name = known.get(entry.machine.id.subscription_id, msgspec.UNSET)
+        yield audit_machine_row(entry, subscription_name=name)
+
+
+def audit_machine_row(
+    entry: MachineAudit, *, subscription_name: str | msgspec.UnsetType = msgspec.UNSET
+) -> AuditMachine:
+    """One machine as it stands in `machines`; UNSET: its subscription's name is not known."""
     machine = entry.machine
     settings = machine.settings or PatchSettings()
     return AuditMachine(
@@ -188,6 +207,7 @@ def audit_machine_row(entry: MachineAudit) -> AuditMachine:
         outcome_reason=entry.outcome.reason,
         schedules_known=entry.schedules.looked_up,
         as_wanted=entry.as_wanted,
+        subscription_name=subscription_name,
     )
 
 

@@ -6,8 +6,11 @@ Must not: print; `prometheus` does.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
+from patchmode.json_edge import subscription_names
 from patchmode.model.finding import Severity
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Metric
 from patchmode.reports.audit_document import AuditDocument
 
@@ -26,7 +29,7 @@ _COUNTS = {
 def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
     """Every gauge of an audit."""
     machines = Counter((one.subscription_id, one.orchestration.value, one.outcome.value) for one in document.machines)
-    names = ("subscription", "orchestration", "outcome")
+    called = dict(subscription_names(document.subscriptions).pairs)
     # A rule counts once a machine, whatever it says of its several schedules.
     reasons = Counter(
         pair for one in document.machines for pair in {(reason.rule, reason.severity) for reason in one.reasons}
@@ -45,7 +48,7 @@ def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
         Metric(
             "patchmode_audit_machines",
             "Machines by subscription, orchestration and outcome.",
-            tuple((dict(zip(names, key, strict=True)), count) for key, count in sorted(machines.items())),
+            tuple((_labels(key, called), count) for key, count in sorted(machines.items())),
         ),
         Metric(
             "patchmode_audit_rule_machines",
@@ -59,3 +62,11 @@ def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
         ),
         *(Metric(name, text, (({}, document.counts[member]),)) for member, (name, text) in _COUNTS.items()),
     )
+
+
+def _labels(key: tuple[str, str, str], called: Mapping[str, str]) -> Mapping[str, str]:
+    """The name beside the id, which no other subscription has; none where it is not known."""
+    subscription, orchestration, outcome = key
+    name = called.get(subscription)
+    named = {} if name is None else {"subscription_name": printable(name)}
+    return {"subscription": subscription, "orchestration": orchestration, "outcome": outcome, **named}

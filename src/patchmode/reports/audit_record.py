@@ -5,6 +5,7 @@ Must not: look at anything but the document, so that a saved audit makes the sam
 
 from collections.abc import Iterator, Mapping
 
+from patchmode.json_edge import subscription_names
 from patchmode.model.finding import Severity
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
@@ -26,7 +27,7 @@ from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditS
 from patchmode.reports.audit_metrics import audit_metrics
 from patchmode.reports.headings import plural
 from patchmode.reports.own_findings import NOT_AS_WANTED, OWN_RULES
-from patchmode.reports.recorded import left_out, target_facts, unreadable, when
+from patchmode.reports.recorded import left_out, named, subscriptions_fact, target_facts, unreadable, when
 
 _LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
 OUTCOMES: Mapping[OutcomeKind, tuple[str, Meaning]] = {
@@ -43,7 +44,7 @@ OUTCOMES: Mapping[OutcomeKind, tuple[str, Meaning]] = {
 _COLUMNS = (
     Column("name", "Machine", is_shown=True),
     Column("resourceGroup", "Resource group", is_shown=True),
-    Column("subscriptionId", "Subscription"),
+    Column("subscriptionId", "Subscription id"),
     Column("location", "Location", is_shown=True),
     Column("os", "OS", is_shown=True),
     Column("kind", "Kind"),
@@ -62,6 +63,7 @@ _COLUMNS = (
     Column("rebootSetting", "Reboot setting"),
     Column("hotpatch", "Hotpatch"),
     Column("id", "Resource id"),
+    Column("subscriptionName", "Subscription name"),
 )
 
 
@@ -72,10 +74,19 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
         document: made now, or read from a saved audit.
         rules: the words of every rule.
     """
-    target = Target(document.target.cloud, document.target.endpoint, document.target.tenant_id)
+    place, names = document.target, subscription_names(document.subscriptions)
+    target = Target(place.cloud, place.endpoint, place.tenant_id, names)
     counts = document.counts
     wanted = _wanted_text(document.wanted)
     findings = counts["findings"]
+    machines = named(
+        (
+            *(_machine(row, wanted) for row in document.machines),
+            *(left_out(one.id, one.rule, one.reason) for one in document.skipped),
+            *(unreadable(one.id, one.reason) for one in document.unreadable),
+        ),
+        target,
+    )
     verdict = (
         f"{findings:,} of {plural(counts['scope'], 'machine')} in scope need attention."
         if findings
@@ -93,17 +104,14 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
         facts=(
             *target_facts(target),
             ("Scope", " ".join(document.scope) or "(none)"),
+            subscriptions_fact(machines),
             ("Measured against", wanted),
             ("Audited", when(document.created_at)),
         ),
         figures=_figures(document),
         charts=_charts(document),
         columns=_COLUMNS,
-        machines=(
-            *(_machine(row, wanted) for row in document.machines),
-            *(left_out(one.id, one.rule, one.reason) for one in document.skipped),
-            *(unreadable(one.id, one.reason) for one in document.unreadable),
-        ),
+        machines=machines,
         rules={**rules, **OWN_RULES},
         metrics=audit_metrics(document),
         document=document,

@@ -6,16 +6,23 @@ Must not: hide a machine; who wants fewer lines narrows the scope.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plain_text import printable
 from patchmode.model.report import AuditReport
 from patchmode.reports.columns import Cell, Column, lines, wrapped
-from patchmode.reports.headings import note_lines, plural, skipped_lines, target_text, unreadable_lines
+from patchmode.reports.headings import note_lines, plural, target_text
 from patchmode.reports.headline import headline_lines
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
+
+if TYPE_CHECKING:
+    from patchmode.model.resource_id import ResourceId
 
 _COLUMNS = (
     Column("SUBSCRIPTION"),
@@ -42,10 +49,13 @@ _OUTCOME_MEANING = {
 
 def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     """The lines of an audit, without line feeds."""
+    ids: list[ResourceId | str] = [entry.machine.id for entry in report.machines]
+    ids += [*(entry.id for entry in report.skipped), *(entry.id for entry in report.unreadable)]
+    names = MachineNames.of(report.target, ids, paint=paint)
     if report.machines:
-        yield from _table(report, paint)
+        yield from _table(report, names, paint)
         yield ""
-    yield from _headline(report, paint)
+    yield from _headline(report, names, paint)
     obstacles = [
         reason
         for entry in report.machines
@@ -60,39 +70,40 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     if report.skipped:
         yield ""
         yield f"Left out ({len(report.skipped):,}):"
-        yield from skipped_lines(report.skipped, paint=paint)
+        yield from skipped_lines(report.skipped, names, paint=paint)
     if report.unreadable:
         yield ""
         yield f"Could not be read ({len(report.unreadable):,}):"
-        yield from unreadable_lines(report.unreadable, paint=paint)
+        yield from unreadable_lines(report.unreadable, names, paint=paint)
     if report.notes:
         yield ""
         yield from note_lines(report.notes, paint=paint)
 
 
-def _table(report: AuditReport, paint: Paint) -> Iterator[str]:
+def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
     """One table in a pipe; on a terminal one per resource group, so that a line has room for what matters."""
     if paint.width is None:
-        yield from lines(_COLUMNS, (_row(entry) for entry in report.machines), paint=paint)
+        yield from lines(_COLUMNS, (_row(entry, names) for entry in report.machines), paint=paint)
         return
     groups: dict[tuple[str, str], list[MachineAudit]] = defaultdict(list)
     for entry in report.machines:
         machine_id = entry.machine.id
         groups[machine_id.subscription_id, machine_id.resource_group.casefold()].append(entry)
     # All tables share their widths, so that the eye can run down the columns.
-    texts = [_row(entry)[2:] for members in groups.values() for entry in members]
+    texts = [_row(entry, names)[2:] for members in groups.values() for entry in members]
     table = lines(_COLUMNS[2:], texts, paint=paint)
     yield next(table)
     for members in groups.values():
         machine_id = members[0].machine.id
-        yield paint("dim", f"{printable(machine_id.resource_group)}  (subscription {machine_id.subscription_id})")
+        label = names.subscription(machine_id.subscription_id)
+        yield paint("dim", f"{printable(machine_id.resource_group)}  (subscription {label})")
         yield from islice(table, len(members))
 
 
-def _row(entry: MachineAudit) -> list[Cell | str]:
+def _row(entry: MachineAudit, names: MachineNames) -> list[Cell | str]:
     machine = entry.machine
     return [
-        machine.id.subscription_id,
+        names.subscription(machine.id.subscription_id),
         machine.id.resource_group,
         machine.name,
         machine.os or "?",
@@ -116,9 +127,11 @@ def _finding(entry: MachineAudit) -> Cell:
     return Cell(text, "good" if as_wanted else "change")
 
 
-def _headline(report: AuditReport, paint: Paint) -> Iterator[str]:
+def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
     counts = report.counts
-    yield from wrapped(f"Audit of {plural(counts['machines'], 'machine')} on {target_text(report.target)}", paint=paint)
+    where = f" in {names.place}" if names.place else ""
+    text = f"Audit of {plural(counts['machines'], 'machine')}{where}, on {target_text(report.target)}"
+    yield from wrapped(text, paint=paint)
     wanted = report.wanted.orchestration
     for orchestration in sorted(report.orchestrations, key=lambda entry: (entry is not wanted, entry.portal_name)):
         count = report.orchestrations[orchestration]

@@ -3,14 +3,13 @@
 Must not: cut anything where there is no terminal, so that a pipe sees whole values.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from patchmode.reports.paint import Paint, printable
+from patchmode.model.plain_text import cells_wide, printable
+from patchmode.reports.paint import Paint
 
 GAP = 2
-_WIDE = frozenset("WF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +27,6 @@ class Cell:
 
     text: str
     meaning: str | None = None
-
-
-def cells_wide(text: str) -> int:
-    """How many terminal columns a text takes."""
-    return sum(2 if unicodedata.east_asian_width(letter) in _WIDE else 1 for letter in text)
 
 
 def lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, paint: Paint) -> Iterator[str]:
@@ -53,6 +47,30 @@ def lines(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, pa
     yield _line([Cell(column.heading, "strong") for column in columns], widths, paint)
     for row in cells:
         yield _line(row, widths, paint)
+
+
+def sectioned(
+    columns: Sequence[Column], sections: Sequence[tuple[str, Sequence[Cell | str]]], heading: str, *, paint: Paint
+) -> Iterator[str]:
+    """A table in sections: below a line each on a terminal, with a column more in a pipe, where each line stands alone.
+
+    Args:
+        columns: without the section's.
+        sections: each row with the title of its section, those of one section together.
+        heading: of the section's column: `SUBSCRIPTION`.
+        paint: tells a terminal from a pipe.
+    """
+    if paint.width is None:
+        yield from lines((Column(heading), *columns), ([title, *row] for title, row in sections), paint=paint)
+        return
+    table = lines(columns, (row for _, row in sections), paint=paint)
+    yield next(table)
+    before = None
+    for (title, _), line in zip(sections, table, strict=True):
+        if title != before:
+            yield paint("dim", f"{heading.lower()} {title}")
+        yield line
+        before = title
 
 
 def _cell(value: Cell | str) -> Cell:

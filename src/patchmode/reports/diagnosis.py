@@ -10,10 +10,11 @@ from typing import Any
 
 from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction
 from patchmode.model.identity import Principals
+from patchmode.model.plain_text import printable
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, some
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.paint import Paint
 
 _MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/"
 _MOST_GRANTS = 3

@@ -10,10 +10,11 @@ from typing import Any
 
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
 from patchmode.model.outcome import OutcomeKind
+from patchmode.model.plain_text import printable
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import short
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 
 NOT_TOLD = "not told by Azure"
 _NO_CLIENT = frozenset({"", "unknown", "unspecified"})
@@ -22,22 +23,30 @@ _MARKS = {DriftKind.CHANGED: ("~", "change"), DriftKind.CAME: ("+", "add"), Drif
 _BAD = frozenset({OutcomeKind.AUTOPATCHED, OutcomeKind.SCHEDULE_FAILS, OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED})
 
 
-def drift_lines(drift: Drift, *, paint: Paint) -> Iterator[str]:
-    """One machine's drift as lines, without line feeds."""
+def drift_lines(drift: Drift, names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """One machine's drift as lines, without line feeds.
+
+    Args:
+        drift: of one machine.
+        names: of everything that was looked at.
+        paint: colours and width.
+    """
     mark, meaning = _MARKS[drift.kind]
     said = {
         DriftKind.CHANGED: "",
         DriftKind.CAME: "  came into the scope",
         DriftKind.WENT: "  is gone from the scope",
     }
-    yield f"{paint(meaning, mark)} {paint('strong', printable(short(drift.id)))}{said[drift.kind]}"
+    yield f"{paint(meaning, mark)} {paint('strong', names.short(drift.id))}{said[drift.kind]}"
     for move in drift.moves:
         yield from wrapped(f"{move.field}: {_text(move.before)} -> {_text(move.after)}", paint=paint, indent=4, hang=6)
     if drift.is_outcome_change:
         yield from _outcome(drift, paint)
     for what, ids in (("gained", drift.schedules_gained), ("lost", drift.schedules_lost)):
         for text in ids:
-            yield from wrapped(f"schedule {what}: {ResourceId.parse(text).name}", paint=paint, indent=4, hang=6)
+            yield from wrapped(
+                f"schedule {what}: {names.schedule(ResourceId.parse(text))}", paint=paint, indent=4, hang=6
+            )
     if drift.because:
         yield from wrapped(drift.because, paint=paint, indent=4)
     yield from wrapped(f"by: {author_text(drift.author)}", paint=paint, indent=4, hang=8)

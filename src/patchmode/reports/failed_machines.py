@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from patchmode.model.outcome import MachineError
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import short, some
+from patchmode.reports.headings import some
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
 ANY_ID, ANY_NAME = "ID", "MACHINE"
@@ -33,11 +34,12 @@ class FailedMachine:
     """Azure's, for a support case."""
 
 
-def failed_lines(failed: Iterable[FailedMachine], *, paint: Paint) -> Iterator[str]:
+def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Each error once: its machines and code, Azure's words, what to do, and one correlation id.
 
     Args:
         failed: in the order in which they are told; empty: no line.
+        names: of the whole output.
         paint: colours and width.
     """
     groups: dict[tuple[str, str, str], list[FailedMachine]] = defaultdict(list)
@@ -49,7 +51,7 @@ def failed_lines(failed: Iterable[FailedMachine], *, paint: Paint) -> Iterator[s
         alone = members[0].error if len(members) == 1 else None
         message, advice = (alone.message, alone.advice) if alone else shared
         advice = advice.replace(_IDS_OPTION, f"--ids {' '.join(str(one.id) for one in members)}")
-        yield f"  {paint('strong', some([short(one.id) for one in members]))}{f'  {code}' if code else ''}"
+        yield f"  {paint('strong', some([names.short(one.id) for one in members]))}{f'  {code}' if code else ''}"
         if message:
             yield from wrapped(message, paint=paint, indent=6)
         if advice:

@@ -76,6 +76,7 @@ class _Plot:
 @dataclass(frozen=True, slots=True)
 class _Place:
     subscription: str
+    """What it is called."""
     machines: Sequence[RecordedMachine]
 
     @property
@@ -102,6 +103,7 @@ def html(record: Record) -> Iterator[str]:
         limit=NAMES_SHOWN,
         shown=shown_text,
         plural=plural,
+        several=len(places) > 1,
     )
     stream.enable_buffering(_BUFFER)
     yield from stream

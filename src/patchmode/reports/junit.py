@@ -12,8 +12,8 @@ from datetime import UTC
 from io import BytesIO
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Level, Record, RecordedMachine, Standing
-from patchmode.reports.paint import printable
 
 _EPOCH = "1970-01-01T00:00:00"
 

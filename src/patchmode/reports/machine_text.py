@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import PatchSettings
+from patchmode.model.plain_text import printable
 from patchmode.model.report import Explanation
 from patchmode.model.schedule import MachineSchedules, ScheduleHit
+from patchmode.model.target import Target
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import note_lines, target_text
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 
 _MEANINGS = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
 
@@ -22,7 +25,9 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     """The lines of one machine's explanation, without line feeds."""
     entry = explanation.audit
     machine = entry.machine
+    names = MachineNames.of(explanation.target, [machine.id], paint=paint)
     yield paint("strong", printable(machine.name))
+    yield from wrapped(f"in {names.place}", paint=paint, indent=2)
     yield from wrapped(str(machine.id), paint=paint, indent=2)
     yield from wrapped(f"on {target_text(explanation.target)}", paint=paint, indent=2)
     yield ""
@@ -33,9 +38,9 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     for name, value in _settings(machine.settings):
         yield f"  {name:<22}{printable(value)}"
     yield ""
-    yield from wrapped(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}", paint=paint)
+    yield from wrapped(names.named(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}"), paint=paint)
     yield ""
-    yield from _schedules(entry.schedules, paint)
+    yield from _schedules(entry.schedules, explanation.target, machine, paint)
     yield ""
     yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
     for reason in entry.reasons:
@@ -80,7 +85,7 @@ def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
         yield name, "absent" if value is None else json.dumps(value).strip('"')
 
 
-def _schedules(schedules: MachineSchedules, paint: Paint) -> Iterator[str]:
+def _schedules(schedules: MachineSchedules, target: Target, machine: Machine, paint: Paint) -> Iterator[str]:
     """What reaches the machine, the next to run first; overlaps stand among the reasons."""
     if not schedules.looked_up:
         yield from wrapped(f"Schedules: not known, {schedules.why_not}", paint=paint)
@@ -89,10 +94,12 @@ def _schedules(schedules: MachineSchedules, paint: Paint) -> Iterator[str]:
         return
     else:
         yield f"Schedules ({len(schedules.hits):,}):"
+    # One of the same name may stand in another subscription.
+    names = MachineNames.of(target, [machine.id, *(hit.configuration for hit in schedules.hits)], paint=paint)
     for hit in schedules.hits:
-        yield f"  {paint('strong', printable(hit.configuration.name))}"
+        yield f"  {paint('strong', names.schedule(hit.configuration))}"
         for text in _hit(hit):
-            yield from wrapped(text, paint=paint, indent=6, hang=8)
+            yield from wrapped(names.named(text), paint=paint, indent=6, hang=8)
 
 
 def _hit(hit: ScheduleHit) -> Iterator[str]:

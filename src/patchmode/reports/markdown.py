@@ -6,9 +6,9 @@ Must not: let a name from Azure become markup, a mention or a link.
 import re
 from collections.abc import Iterator, Sequence
 
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Chart, FindingGroup, Level, Meaning, Record, RecordedMachine, Standing
 from patchmode.reports.headings import plural
-from patchmode.reports.paint import printable
 from patchmode.reports.table_cells import shown_text
 
 MACHINES_SHOWN = 200
@@ -28,7 +28,8 @@ def markdown(record: Record) -> Iterator[str]:
     groups = record.by_rule()
     if groups:
         yield "## What needs attention\n\n"
-        yield from map(_group, groups)
+        several = record.has_several_subscriptions
+        yield from (_group(group, several=several) for group in groups)
     yield from _machines(record)
     if record.notes:
         yield "## Notes\n\n" + "".join(f"- {escaped(note)}\n" for note in record.notes) + "\n"
@@ -58,9 +59,9 @@ def _chart(chart: Chart) -> Iterator[str]:
         yield from _table((chart.heading, "Meaning", "Machines"), rows, frozenset({2}))
 
 
-def _group(group: FindingGroup) -> str:
+def _group(group: FindingGroup, *, several: bool) -> str:
     rule, members = group.rule, group.members
-    names = [escaped(f"{one.group}/{one.name}" if one.group else one.name) for one, _ in members[:NAMES_SHOWN]]
+    names = [escaped(one.called(several=several)) for one, _ in members[:NAMES_SHOWN]]
     more = f" and {len(members) - NAMES_SHOWN:,} more" if len(members) > NAMES_SHOWN else ""
     fixes = "".join(f"- **Fix:** {escaped(' '.join(fix.split()))}\n" for fix in group.fixes[:5])
     head = f"### {_LEVELS[group.level]} `{rule.id}` ({len(members):,})\n\n{escaped(rule.title)}.\n\n"
@@ -75,12 +76,17 @@ def _machines(record: Record) -> Iterator[str]:
     shown = machines[:MACHINES_SHOWN]
     more = len(machines) - len(shown)
     yield f"<details><summary>{plural(len(machines), 'machine')}</summary>\n\n"
-    yield from _table([column.heading for column in columns], [_row(one, record) for one in shown])
+    several = record.has_several_subscriptions
+    place = ["Subscription"] if several else []
+    rows = [_row(one, record, has_place=several) for one in shown]
+    headings = [column.heading for column in columns]
+    yield from _table([*headings[:2], *place, *headings[2:]], rows)
     if more:
         yield f"{plural(more, 'more machine')} left out here; JSON, CSV, Excel and HTML have them all.\n\n"
     yield "</details>\n\n"
 
 
-def _row(machine: RecordedMachine, record: Record) -> list[str]:
+def _row(machine: RecordedMachine, record: Record, *, has_place: bool) -> list[str]:
     cells = [escaped(shown_text(machine, column)) for column in record.columns if column.is_shown]
-    return [f"{_MARKS[machine.meaning]} {cells[0]}", *cells[1:]]
+    place = [escaped(machine.subscription)] if has_place else []
+    return [f"{_MARKS[machine.meaning]} {cells[0]}", cells[1], *place, *cells[2:]]

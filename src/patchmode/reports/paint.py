@@ -28,8 +28,3 @@ class Paint:
     def __call__(self, meaning: str, text: str) -> str:
         """The text in the colour of its meaning (`good`, `bad`, `warn`, `add`, `change`, `remove`, `dim`, `strong`)."""
         return f"\x1b[{_CODES[meaning]}m{text}\x1b[0m" if self.colours and text else text
-
-
-def printable(text: str) -> str:
-    """The text with control characters shown as escapes, so that a name or a message cannot steer the terminal."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

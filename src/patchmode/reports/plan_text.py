@@ -4,17 +4,20 @@ Must not: leave anything out that the plan file holds without saying where it st
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.outcome import Headline
+from patchmode.model.plain_text import printable
 from patchmode.model.plan import Change, Plan
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import plural, short, skipped_lines, some, target_text, unreadable_lines
+from patchmode.reports.headings import plural, some, target_text
 from patchmode.reports.headline import change_lines
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 from patchmode.reports.wave_text import wave_lines
 
 ONE_BY_ONE = 10
@@ -40,26 +43,33 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     if plan.rollback_of:
         yield f"Undoes run {plan.rollback_of}."
         scope = [text for text in scope if text != f"--run {plan.rollback_of}"]
-    if scope:
-        yield from wrapped(f"Scope: {'  '.join(scope)}", paint=paint, hang=7)
+    names = names_in(plan, paint=paint)
+    told = ", in ".join(filter(None, ("  ".join(scope), names.place)))
+    if told:
+        yield from wrapped(f"Scope: {told}", paint=paint, hang=7)
     yield ""
     yield from irreversible_lines(plan, paint=paint)
     yield from wave_lines(plan, paint=paint)
     if len(plan.changes) <= ONE_BY_ONE:
         for change in plan.changes:
-            yield from _one(change, paint)
+            yield from _one(change, names, paint)
     else:
-        yield from _grouped(plan, paint)
+        yield from _grouped(plan, names, paint)
     if plan.skipped:
         yield f"Left alone ({len(plan.skipped):,}):"
-        yield from skipped_lines(plan.skipped, paint=paint)
+        yield from skipped_lines(plan.skipped, names, paint=paint)
         yield ""
     if plan.unreadable:
         yield f"Could not be read ({len(plan.unreadable):,}):"
-        yield from unreadable_lines(plan.unreadable, paint=paint)
+        yield from unreadable_lines(plan.unreadable, names, paint=paint)
         yield ""
     yield from _headline(plan, paint)
     yield from summary_lines(plan, paint=paint)
+
+
+def names_in(plan: Plan, *, paint: Paint) -> MachineNames:
+    """What the machines of a plan and their subscriptions are called."""
+    return MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
 
 
 def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -76,7 +86,7 @@ def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
-    """The counts of a plan in one sentence."""
+    """The counts of a plan in one sentence, and by subscription where it has several."""
     counts = plan.counts
     text = (
         f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
@@ -85,6 +95,12 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     )
     for line in wrapped(text, paint=paint, hang=6):
         yield paint("strong", line)
+    names, touched = names_in(plan, paint=paint), plan.touched_in
+    if names.are_several and touched:
+        untouched = dict.fromkeys(names.subscriptions, 0)
+        text = f"To change: {names.counted({**untouched, **touched})}."
+        for line in wrapped(text, paint=paint, hang=6):
+            yield paint("strong", line)
 
 
 def leaf_changes(change: Change) -> list[LeafChange]:
@@ -116,9 +132,10 @@ def _text(value: object) -> str | None:
 def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """The changes that rollback cannot undo, by reason, followed by an empty line; nothing where there are none."""
     by_reason: dict[str, list[str]] = defaultdict(list)
+    called = names_in(plan, paint=paint)
     for change in plan.changes:
         if not change.reversible:
-            by_reason[change.irreversible_because or "The platform allows no way back."].append(short(change.id))
+            by_reason[change.irreversible_because or "The platform allows no way back."].append(called.short(change.id))
     if not by_reason:
         return
     count = sum(len(names) for names in by_reason.values())
@@ -129,9 +146,9 @@ def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _one(change: Change, paint: Paint) -> Iterator[str]:
+def _one(change: Change, names: MachineNames, paint: Paint) -> Iterator[str]:
     mark = "" if change.reversible else paint("bad", "  ! cannot be undone")
-    yield f"{paint('change', '~')} {paint('strong', printable(short(change.id)))}  {change.os}, {change.location}{mark}"
+    yield f"{paint('change', '~')} {paint('strong', names.short(change.id))}  {change.os}, {change.location}{mark}"
     yield from _diff(change, paint)
     yield ""
 
@@ -166,14 +183,17 @@ def _fitted(name: str, width: int, values: str, paint: Paint) -> str:
     return f"{name}  {values}" if len(name) + 2 + len(values) <= room else f"{name}\n          {values}"
 
 
-def _grouped(plan: Plan, paint: Paint) -> Iterator[str]:
+def _grouped(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
     groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
     for change in plan.changes:
         groups[change.os, *_diff(change, Paint())].append(change)
     for members in sorted(groups.values(), key=len, reverse=True):
         yield f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
         yield from _diff(members[0], paint)
-        yield from wrapped(some([short(change.id) for change in members], 40), paint=paint, indent=6)
+        if names.are_several:
+            counted = names.counted(Counter(change.id.subscription_id for change in members))
+            yield from wrapped(counted, paint=paint, indent=6)
+        yield from wrapped(some([names.short(change.id) for change in members], 40), paint=paint, indent=6)
         yield ""
     yield from wrapped("Every machine stands in the plan file, and in this command's JSON.", paint=paint)
     yield ""

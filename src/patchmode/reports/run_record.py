@@ -26,14 +26,14 @@ from patchmode.model.target import Target
 from patchmode.reports.audit_record import OUTCOMES
 from patchmode.reports.headings import plural
 from patchmode.reports.own_findings import OWN_RULES
-from patchmode.reports.recorded import target_facts, when
+from patchmode.reports.recorded import named, subscriptions_fact, target_facts, when
 from patchmode.reports.run_machines import ENDS, run_machines
 from patchmode.reports.run_metrics import run_metrics
 
 _COLUMNS = (
     Column("name", "Machine", is_shown=True),
     Column("resourceGroup", "Resource group", is_shown=True),
-    Column("subscriptionId", "Subscription"),
+    Column("subscriptionId", "Subscription id"),
     Column("location", "Location"),
     Column("os", "OS"),
     Column("result", "Result", is_shown=True),
@@ -52,6 +52,7 @@ _COLUMNS = (
     Column("requestId", "Request id"),
     Column("correlationId", "Correlation id"),
     Column("id", "Resource id"),
+    Column("subscriptionName", "Subscription name"),
 )
 
 
@@ -67,7 +68,7 @@ def run_record(
         document: the report as `patchmode/run/v1`.
         plan: what it carried out; None: only the report was kept.
     """
-    machines = tuple(run_machines(report, plan))
+    machines = named(run_machines(report, plan), target)
     bad = sum(one.standing in {Standing.FINDING, Standing.UNREADABLE} for one in machines)
     ended = [one.ended_at for one in report.results if one.ended_at]
     return Record(
@@ -77,7 +78,7 @@ def run_record(
         meaning=Meaning.GOOD if not bad and report.state == "finished" else Meaning.BAD,
         target=target,
         taken_at=max(ended, default=None),
-        facts=tuple(_facts(report, target, plan, ended)),
+        facts=tuple(_facts(report, target, plan, ended, subscriptions_fact(machines))),
         figures=_figures(report),
         charts=tuple(_charts(report, plan)),
         columns=_COLUMNS,
@@ -107,10 +108,13 @@ def _verdict(report: RunReport, bad: int) -> str:
     return f"{text}; {bad:,} need attention." if bad else f"{text}."
 
 
-def _facts(report: RunReport, target: Target, plan: Plan | None, ended: list[datetime]) -> Iterator[tuple[str, str]]:
+def _facts(
+    report: RunReport, target: Target, plan: Plan | None, ended: list[datetime], subscriptions: tuple[str, str]
+) -> Iterator[tuple[str, str]]:
     yield "Run", report.run or "(several, or nothing to do)"
     yield "State", report.state
     yield from target_facts(target)
+    yield subscriptions
     if plan is not None:
         yield "Scope", " ".join(plan.scope) or "(none)"
         yield "Plan made", when(plan.created_at)

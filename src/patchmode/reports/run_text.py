@@ -3,16 +3,22 @@
 Must not: call a change done that is not known to be.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from patchmode.model.outcome import HANDED_OVER, ChangeResult, Result, RunReport, RunSummary, WaveCounts
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.headings import no_change_text, plural, short, target_text
+from patchmode.reports.headings import no_change_text, plural, target_text
+from patchmode.reports.machine_names import SUBSCRIPTIONS_SHOWN, MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.then_attach_text import attachment_lines, tally_line
 from patchmode.reports.verification import mismatch_lines
+
+if TYPE_CHECKING:
+    from patchmode.model.resource_id import ResourceId
 
 _TITLES = {
     Result.FAILED: "Failed",
@@ -22,11 +28,20 @@ _TITLES = {
 }
 _NAMED = 10
 """So many machines are told one by one where nothing has to be done about them."""
+_ENDS = {
+    Result.APPLIED: "applied",
+    Result.FAILED: "failed",
+    Result.UNKNOWN: "unknown",
+    Result.STALE: "stale",
+    Result.NOT_SENT: "not sent",
+}
 _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stopped": "bad", "unreadable": "bad"}
 
 
 def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
     """The lines of a run's report, without line feeds."""
+    ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *(entry.id for entry in report.attachments)]
+    names = MachineNames.of(target, ids, paint=paint)
     for result, title in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is result]
         if entries:
@@ -34,34 +49,37 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
             # Machines that Azure may restart at any moment from now on cannot wait behind a screen of others.
             urgent_first = sorted(entries, key=lambda entry: entry.error is None or entry.error.code != HANDED_OVER)
             failed = (FailedMachine(entry.id, entry.error, entry.correlation_id) for entry in urgent_first)
-            yield from failed_lines(failed, paint=paint)
+            yield from failed_lines(failed, names, paint=paint)
             yield ""
     found = [entry.verification for entry in report.results if entry.verification is not None]
-    yield from mismatch_lines(found, paint=paint)
-    yield from _changed_lines(report.results, paint)
-    yield from attachment_lines(report.attachments, paint=paint)
+    yield from mismatch_lines(found, names, paint=paint)
+    yield from _changed_lines(report.results, names, paint)
+    yield from attachment_lines(report.attachments, names, paint=paint)
     yield from _waves(report.waves, paint)
     if report.parts:
-        yield from _parts(report, target, paint)
+        yield from _parts(report, target, names, paint)
     elif report.run:
-        yield from wrapped(f"Run {report.run} on {target_text(target)}: {report.state}.", paint=paint, hang=4)
+        where = f" in {names.place}," if names.place else ""
+        text = f"Run {report.run}{where} on {target_text(target)}: {report.state}."
+        yield from wrapped(text, paint=paint, hang=4)
         for because in dict.fromkeys(one.because for one in report.halts):
             yield from wrapped(f"  Held back: {because}.", paint=paint, hang=4)
     else:
         text = no_change_text(blocked=0, unreadable=report.counts.unreadable, where=f" on {target_text(target)}")
         yield from wrapped(text, paint=paint, hang=4)
     yield from _tally(report, paint)
+    yield from _by_subscription(report, names, paint)
     yield from tally_line(report.attachments, paint=paint)
 
 
-def _changed_lines(results: Sequence[ChangeResult], paint: Paint) -> Iterator[str]:
+def _changed_lines(results: Sequence[ChangeResult], names: MachineNames, paint: Paint) -> Iterator[str]:
     """Machines that were sent their change although something else of them had changed since the plan."""
     changed = [entry for entry in results if entry.changed_since_plan]
     if not changed:
         return
     yield f"Changed since the plan in what it does not depend on, so they were not left out ({len(changed):,}):"
     for entry in changed[:_NAMED]:
-        yield f"  {paint('strong', short(entry.id))}"
+        yield f"  {paint('strong', names.short(entry.id))}"
         for one in entry.changed_since_plan:
             yield from wrapped(f"{one.path}: was {one.expected}, is {one.found}", paint=paint, indent=6, hang=8)
     if len(changed) > _NAMED:
@@ -88,7 +106,7 @@ def _wave_cells(wave: WaveCounts) -> list[Cell | str]:
     ]
 
 
-def _parts(report: RunReport, target: Target, paint: Paint) -> Iterator[str]:
+def _parts(report: RunReport, target: Target, names: MachineNames, paint: Paint) -> Iterator[str]:
     columns = (Column("SHARD"), Column("RUN"), Column("STATE"), Column("SCOPE"), Column("APPLIED"), Column("VERIFIED"))
     rows: list[list[Cell | str]] = [
         [
@@ -104,10 +122,11 @@ def _parts(report: RunReport, target: Target, paint: Paint) -> Iterator[str]:
     yield from lines(columns, rows, paint=paint)
     yield ""
     if report.missing:
-        names = ", ".join(map(str, report.missing))
-        told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is told: {names}."
+        shards = ", ".join(map(str, report.missing))
+        told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is told: {shards}."
         yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
-    text = f"{plural(len(report.parts), 'part')} on {target_text(target)}: {report.state}."
+    where = f" in {names.place}," if names.place else ""
+    text = f"{plural(len(report.parts), 'part')}{where} on {target_text(target)}: {report.state}."
     yield from wrapped(text, paint=paint, hang=4)
 
 
@@ -136,6 +155,21 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
     if requests:
         each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
         yield f"  {plural(requests, 'request')}: {each}."
+
+
+def _by_subscription(report: RunReport, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """How the changes of each subscription ended, one line each; nothing where there is but one subscription."""
+    if not names.are_several:
+        return
+    ends: dict[str, Counter[Result]] = defaultdict(Counter)
+    for entry in report.results:
+        ends[entry.id.subscription_id][entry.result] += 1
+    for one in sorted(ends)[:SUBSCRIPTIONS_SHOWN]:
+        told = ", ".join(f"{ends[one][result]:,} {word}" for result, word in _ENDS.items() if ends[one][result])
+        yield from wrapped(f"{names.subscription(one)}: {told}.", paint=paint, indent=2, hang=4)
+    more = len(ends) - SUBSCRIPTIONS_SHOWN
+    if more > 0:
+        yield f"  and {plural(more, 'more subscription')}."
 
 
 def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:

@@ -12,8 +12,8 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Record, RecordedFinding, RecordedMachine, RuleText
-from patchmode.reports.paint import printable
 from patchmode.version import __version__
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -67,25 +67,31 @@ def _sentence(title: str) -> str:
 
 
 def _results(record: Record, places: Mapping[str, int]) -> Iterator[Mapping[str, Any]]:
+    several = record.has_several_subscriptions
     for machine in record.machines:
+        called = (
+            f"{machine.subscription}/{machine.group}/{machine.name}" if several else f"{machine.group}/{machine.name}"
+        )
         seen: dict[str, int] = {}
         for finding in machine.findings:
             seen[finding.rule] = seen.get(finding.rule, 0) + 1
-            yield _result(machine, finding, places[finding.rule], seen[finding.rule])
+            yield _result(machine, finding, places[finding.rule], seen[finding.rule], called)
 
 
-def _result(machine: RecordedMachine, finding: RecordedFinding, place: int, number: int) -> Mapping[str, Any]:
+def _result(
+    machine: RecordedMachine, finding: RecordedFinding, place: int, number: int, called: str
+) -> Mapping[str, Any]:
     fix = f" Fix: {' '.join(finding.fix.split())}" if finding.fix else ""
     # A rule may speak twice of one machine: of two schedules, for example.
     identity = f"{finding.rule}\n{machine.id.casefold()}\n{number}"
-    properties = {"end": machine.end, "because": machine.because}
+    properties = {"end": machine.end, "because": machine.because, "subscription": printable(machine.subscription)}
     if finding.evidence:
         properties["evidence"] = finding.evidence
     return {
         "ruleId": finding.rule,
         "ruleIndex": place,
         "level": finding.level.value,
-        "message": {"text": printable(f"{machine.group}/{machine.name}: {finding.message}{fix}")},
+        "message": {"text": printable(f"{called}: {finding.message}{fix}")},
         "locations": [_location(machine)],
         "partialFingerprints": {"patchmodeFinding/v1": hashlib.sha256(identity.encode()).hexdigest()},
         "properties": properties,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from patchmode.model.finding import Severity
-from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window
 from patchmode.model.schedule_view import (
     Calendar,
@@ -21,9 +21,11 @@ from patchmode.model.schedule_view import (
     ScheduleView,
     forecast_counts,
 )
-from patchmode.reports.columns import Cell, Column, lines, way_out, wrapped
-from patchmode.reports.headings import note_lines, plural, short, some, target_text
-from patchmode.reports.paint import Paint, printable
+from patchmode.model.target import Target
+from patchmode.reports.columns import Cell, Column, lines, sectioned, way_out, wrapped
+from patchmode.reports.headings import note_lines, plural, some, target_text
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 
 _MEANING = {
     RunForecast.RUNS: "good",
@@ -77,32 +79,37 @@ _NO_RUN = {Timing.OVER, Timing.NEVER, Timing.MISSING}
 
 def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule list`, without line feeds."""
+    names = _names_of(found.target, found.schedules, paint)
     if found.schedules:
-        yield from lines(_LIST, map(_list_row, found.schedules), paint=paint)
+        rows = [(view.configuration.id, _list_row(view)) for view in found.schedules]
+        yield from _by_subscription(_LIST, rows, names, paint)
         yield ""
         for view in found.schedules:
-            yield from wrapped(f"{short(view.configuration.id)}: {view.window_text}", paint=paint, hang=4)
+            yield from wrapped(f"{names.short(view.configuration.id)}: {view.window_text}", paint=paint, hang=4)
             for finding in view.findings:
                 count = f" ({len(finding.subjects):,} of its machines)" if finding.subjects else ""
                 yield f"{_LEAF}{paint(_SEVERITY[finding.severity], finding.rule)}{count}"
         yield ""
     reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
+    where = MachineNames.of(found.target, reached, paint=paint).place
     text = (
         f"{plural(len(found.schedules), 'schedule')} on {target_text(found.target)}, reaching "
-        f"{plural(len(reached), 'machine')}."
+        f"{plural(len(reached), 'machine')}{f' in {where}' if where else ''}."
     )
     yield from wrapped(text, paint=paint, hang=4)
     if found.other_scopes:
         text = f"{plural(found.other_scopes, 'configuration')} of other maintenance scopes patch no guests and are not "
         yield from note_lines([f"{text}listed."], paint=paint)
-    yield from note_lines(found.notes, paint=paint)
+    yield from note_lines(map(names.named, found.notes), paint=paint)
 
 
 def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule show`, without line feeds."""
     view = detail.schedule
     one = view.configuration
-    yield paint("strong", printable(short(one.id)))
+    names = _names_of(detail.target, (view,), paint, *(detail.last_run.went if detail.last_run else ()))
+    yield paint("strong", names.short(one.id))
+    yield from _fact("In", f"subscription {names.subscription(one.id.subscription_id)}", paint)
     yield f"{_LEAF}{'Id':<11} {one.id}"
     facts = [
         ("Runs", view.window_text),
@@ -115,28 +122,32 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
         yield from _fact(name, text, paint)
     yield ""
     yield from _windows(detail.windows, view.next, paint)
-    yield from _attached(view, paint)
+    yield from _attached(view, names, paint)
     yield ""
-    yield from _members(view, paint)
+    yield from _members(view, names, paint)
     if detail.last_run is not None:
         yield ""
-        yield from _last_run(detail.last_run, paint)
+        yield from _last_run(detail.last_run, names, paint)
     if view.findings:
         yield ""
-        yield from finding_lines(view.findings, paint=paint)
+        yield from finding_lines(view.findings, names, paint=paint)
     if detail.notes:
         yield ""
-        yield from note_lines(detail.notes, paint=paint)
+        yield from note_lines(map(names.named, detail.notes), paint=paint)
 
 
 def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule next`, without line feeds."""
+    ids = [entry.configuration.id for entry in calendar.entries]
+    ids += [member.machine.id for entry in calendar.entries for member in entry.members]
+    names = _names_of(calendar.target, calendar.silent, paint, *ids)
     if calendar.entries:
-        yield from lines(_CALENDAR, map(_calendar_row, calendar.entries), paint=paint)
+        yield from _calendar(calendar.entries, names, paint)
         yield ""
     span = f"from {calendar.start:%Y-%m-%d %H:%M} to {calendar.end:%Y-%m-%d %H:%M} UTC"
     scope = f", machines of {' '.join(calendar.scope)}" if calendar.scope else ""
-    yield from wrapped(f"{plural(len(calendar.entries), 'window')} {span}{scope}.", paint=paint, hang=4)
+    where = f", in {names.place}" if names.place else ""
+    yield from wrapped(f"{plural(len(calendar.entries), 'window')} {span}{scope}{where}.", paint=paint, hang=4)
     failing = {
         member.machine.id
         for entry in calendar.entries
@@ -144,19 +155,22 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
         if member.is_certain and member.forecast.result is RunForecast.FAILS
     }
     if failing:
-        names = some([short(one) for one in sorted(failing)])
-        text = f"{plural(len(failing), 'machine')} will fail as things stand: {names}."
+        told = some([names.short(one) for one in sorted(failing)])
+        text = f"{plural(len(failing), 'machine')} will fail as things stand: {told}."
         for line in wrapped(text, paint=paint, hang=4):
             yield paint("bad", line)
     for view in calendar.silent:
-        text = f"{short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and no window can be "
-        yield from wrapped(f"{text}told: {view.next.because}.", paint=paint, hang=4)
-    yield from note_lines(calendar.notes, paint=paint)
+        text = f"{names.short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and no window can"
+        yield from wrapped(f"{text} be told: {view.next.because}.", paint=paint, hang=4)
+    yield from note_lines(map(names.named, calendar.notes), paint=paint)
 
 
 def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule check`, without line feeds."""
-    yield from finding_lines(report.findings, paint=paint)
+    subjects = [one for finding in report.findings for one in finding.subjects]
+    ids = [*subjects, *(one.configuration for one in report.findings if one.configuration)]
+    names = _names_of(report.target, report.checked, paint, *ids)
+    yield from finding_lines(report.findings, names, paint=paint)
     if report.findings:
         yield ""
     tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
@@ -165,13 +179,14 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     told = f"{plural(len(report.findings), 'finding')} ({parts})" if parts else "nothing is wrong"
     told += " in what could be read" if report.notes and not parts else ""
     told += f"; {report.unreadable:,} could not be read" if report.unreadable else ""
-    text = f"{plural(len(report.checked), 'schedule')} checked on {target_text(report.target)}: {told}."
+    where = f" in {names.place}," if names.place else ""
+    text = f"{plural(len(report.checked), 'schedule')} checked{where} on {target_text(report.target)}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)
-    yield from note_lines(report.notes, paint=paint)
+    yield from note_lines(map(names.named, report.notes), paint=paint)
 
 
-def finding_lines(findings: Iterable[ScheduleFinding], *, paint: Paint) -> Iterator[str]:
+def finding_lines(findings: Iterable[ScheduleFinding], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Findings by severity: rule, configuration, message, subjects, way out."""
     by_severity: dict[Severity, list[ScheduleFinding]] = defaultdict(list)
     for finding in findings:
@@ -180,7 +195,7 @@ def finding_lines(findings: Iterable[ScheduleFinding], *, paint: Paint) -> Itera
         if by_severity[severity]:
             yield paint(_SEVERITY[severity], f"{_TITLES[severity]}:")
             for finding in by_severity[severity]:
-                yield from _finding(finding, paint)
+                yield from _finding(finding, names, paint)
 
 
 def window_words(window: Window) -> str:
@@ -192,6 +207,29 @@ def window_words(window: Window) -> str:
         f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {offset[:3]}:{offset[3:]}  =  "
         f"{window.starts_at:%Y-%m-%d %H:%M} UTC"
     )
+
+
+def _names_of(target: Target, views: Iterable[ScheduleView], paint: Paint, *others: ResourceId | str) -> MachineNames:
+    """What schedules, their members and `others` are called in one output."""
+    ids: list[ResourceId | str] = [*others]
+    for view in views:
+        ids += [view.configuration.id, *(member.machine.id for member in view.members)]
+        ids += [one.machine for one in view.assignments]
+        ids += [one.subscription_id for one in view.dynamic_scopes]
+    return MachineNames.of(target, ids, paint=paint)
+
+
+def _by_subscription(
+    columns: Sequence[Column],
+    rows: Sequence[tuple[ResourceId, Sequence[Cell | str]]],
+    names: MachineNames,
+    paint: Paint,
+) -> Iterator[str]:
+    if not names.are_several:
+        yield from lines(columns, (row for _, row in rows), paint=paint)
+        return
+    sections = [(names.subscription(one.subscription_id), row) for one, row in rows]
+    yield from sectioned(columns, sections, "SUBSCRIPTION", paint=paint)
 
 
 def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
@@ -244,26 +282,28 @@ def _windows(windows: Sequence[Window], following: NextWindow, paint: Paint) -> 
         yield f"{_LEAF}{window_words(window)}"
 
 
-def _attached(view: ScheduleView, paint: Paint) -> Iterator[str]:
+def _attached(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator[str]:
     yield ""
     assignments, scopes = plural(len(view.assignments), "assignment"), plural(len(view.dynamic_scopes), "dynamic scope")
     yield f"Attached by {assignments} and {scopes}."
     for scope, text in zip(view.dynamic_scopes, view.scope_texts, strict=True):
-        yield from wrapped(f"{scope.name} on {text}", paint=paint, indent=2, hang=4)
+        place = f" (subscription {scope.subscription_id})" if scope.resource_group and names.are_several else ""
+        yield from wrapped(names.named(f"{scope.name}{place} on {text}"), paint=paint, indent=2, hang=4)
     unseen = {one.machine for one in view.assignments} - {member.machine.id for member in view.members}
     if unseen:
-        names = some([short(one) for one in sorted(unseen)])
-        yield from wrapped(f"assigned, and not among the machines that you see: {names}", paint=paint, indent=2, hang=4)
+        told = some([names.short(one) for one in sorted(unseen)])
+        yield from wrapped(f"assigned, and not among the machines that you see: {told}", paint=paint, indent=2, hang=4)
 
 
-def _members(view: ScheduleView, paint: Paint) -> Iterator[str]:
+def _members(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator[str]:
     counts = forecast_counts(view.members)
     told = ", ".join(f"{count:,} {_verb(kind)}" for kind, count in counts.items() if count)
     if view.members and view.next.timing in _NO_RUN:
         told = "no window will come for them"
     yield from wrapped(f"Members now: {len(view.members):,}{f' ({told})' if told else ''}.", paint=paint, hang=4)
     if view.members:
-        yield from lines(_MEMBERS, map(_member_row, view.members), paint=paint)
+        rows = [(member.machine.id, _member_row(member)) for member in view.members]
+        yield from _by_subscription(_MEMBERS, rows, names, paint)
 
 
 def _verb(kind: RunForecast) -> str:
@@ -293,18 +333,18 @@ def _what_is_missing(member: Member) -> str:
     return member.forecast.reason.removeprefix("the prerequisite is not met: ")
 
 
-def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
+def _last_run(run: LastRun, names: MachineNames, paint: Paint) -> Iterator[str]:
     when = f" of {run.started_at:%Y-%m-%d %H:%M} UTC" if run.started_at else ""
     told = ", ".join(f"{count:,} {status}" for status, count in sorted(run.statuses.items()))
     yield from wrapped(f"Last run{when}: {told}.", paint=paint, hang=4)
     for title, ids in (("Members that had no part in it", run.came), ("Had a part, and are no members now", run.went)):
         if ids:
-            names = some([_short(one) for one in ids])
-            yield from wrapped(f"{title} ({len(ids):,}): {names}", paint=paint, indent=2, hang=4)
+            members = some([names.short(one) for one in ids])
+            yield from wrapped(f"{title} ({len(ids):,}): {members}", paint=paint, indent=2, hang=4)
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in run.failed:
         following = f"next time: {one.forecast.result}" if one.forecast else "no members now"
-        groups[one.words, one.message, following].append(short(one.machine))
+        groups[one.words, one.message, following].append(names.short(one.machine))
     for (words, message, following), failed in groups.items():
         text = f"Failed on {len(failed):,}, {words}; {following}: {some(failed)}"
         yield from wrapped(text, paint=paint, indent=2, hang=4)
@@ -312,12 +352,24 @@ def _last_run(run: LastRun, paint: Paint) -> Iterator[str]:
             yield from wrapped(message, paint=paint, indent=6)
 
 
-def _calendar_row(entry: CalendarEntry) -> Sequence[Cell | str]:
+def _calendar(entries: Sequence[CalendarEntry], names: MachineNames, paint: Paint) -> Iterator[str]:
+    """By time, so not in sections; on a terminal a line more says which of the schedules of one name it is."""
+    is_long = names.are_several and paint.width is None
+    texts = [names.short(one.configuration.id) if is_long else one.configuration.name for one in entries]
+    table = lines(_CALENDAR, map(_calendar_row, entries, texts), paint=paint)
+    yield next(table)
+    for entry, line in zip(entries, table, strict=True):
+        yield line
+        if names.are_several and not is_long:
+            yield paint("dim", f"  {names.short(entry.configuration.id)}")
+
+
+def _calendar_row(entry: CalendarEntry, name: str) -> Sequence[Cell | str]:
     counts = forecast_counts(entry.members)
     return [
         f"{entry.window.local_start:%a %Y-%m-%d %H:%M}",
         f"{entry.window.starts_at:%m-%d %H:%M}",
-        Cell(entry.configuration.name, "strong"),
+        Cell(name, "strong"),
         *(_count(counts[kind], _MEANING[kind]) for kind in _ORDER),
     ]
 
@@ -329,19 +381,12 @@ def _count(number: int, meaning: str) -> Cell:
     return Cell(f"{number:,}", meaning if number else "dim")
 
 
-def _finding(finding: ScheduleFinding, paint: Paint) -> Iterator[str]:
-    name = f"  {_short(finding.configuration)}" if finding.configuration else ""
+def _finding(finding: ScheduleFinding, names: MachineNames, paint: Paint) -> Iterator[str]:
+    name = f"  {names.short(finding.configuration)}" if finding.configuration else ""
     count = f" ({len(finding.subjects):,})" if len(finding.subjects) > 1 else ""
-    yield f"  {paint(_SEVERITY[finding.severity], finding.rule)}{paint('strong', printable(name))}{count}"
-    yield from wrapped(finding.message, paint=paint, indent=6)
+    yield f"  {paint(_SEVERITY[finding.severity], finding.rule)}{paint('strong', name)}{count}"
+    yield from wrapped(names.named(finding.message), paint=paint, indent=6)
     if finding.subjects:
-        yield from wrapped(some([_short(one) for one in finding.subjects]), paint=paint, indent=6)
+        yield from wrapped(some([names.short(one) for one in finding.subjects]), paint=paint, indent=6)
     if finding.fix:
         yield from way_out(finding.fix, paint=paint)
-
-
-def _short(text: str) -> str:
-    try:
-        return short(ResourceId.parse(text))
-    except ResourceIdError:
-        return text

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Chart, Meaning, Record
 from patchmode.reports.machine_formats import needs_guard
-from patchmode.reports.paint import printable
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook

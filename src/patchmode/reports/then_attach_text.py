@@ -11,7 +11,8 @@ from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.headings import plural, short, some
+from patchmode.reports.headings import plural, some
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
 _TITLES = {
@@ -52,7 +53,8 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
             )
             yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
     if plan.first_detach:
-        names = [short(one.id) for one in plan.first_detach]
+        called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+        names = [called.short(one.id) for one in plan.first_detach]
         text = f"First take off: the schedule of {plural(len(names), 'machine')}, before any setting is touched: "
         yield from wrapped(text + some(names), paint=paint, hang=6)
 
@@ -67,25 +69,27 @@ def _turned(plan: Plan, paint: Paint) -> Iterator[str]:
             )
 
 
-def question_for(plan: Plan) -> str:
-    """What is to be agreed to: `Change 3 machines and attach weekly to 5`."""
+def question_for(plan: Plan, *, paint: Paint) -> str:
+    """What is to be agreed to: `Change 3 machines and attach weekly to 5, in subscription Production`."""
     parts = [f"change {plural(len(plan.changes), 'machine')}"] if plan.changes else []
     if plan.then_attach is not None:
         parts.append(f"attach {plan.then_attach.configuration.name} to {len(plan.changes) + len(plan.unchanged):,}")
     if plan.first_detach:
         parts.insert(0, f"take the schedule off {len(plan.first_detach):,}")
     text = " and ".join(parts)
-    return text[:1].upper() + text[1:]
+    touched = plan.touched_in
+    called = MachineNames.of(plan.target, touched, paint=paint)
+    return text[:1].upper() + text[1:] + called.spread(touched)
 
 
-def attachment_lines(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
+def attachment_lines(found: Sequence[AttachResult], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Attachments that did not end as planned, by kind and reason, followed by an empty line; nothing where all did."""
     for end, title in _TITLES.items():
         entries = [entry for entry in found if entry.result is end]
         if entries:
             yield paint("warn" if end is AttachEnd.NOT_SENT else "bad", f"{title} ({len(entries):,}):")
             failed = (FailedMachine(ResourceId.parse(entry.id), entry.error, entry.correlation_id) for entry in entries)
-            yield from failed_lines(failed, paint=paint)
+            yield from failed_lines(failed, names, paint=paint)
             yield ""
 
 

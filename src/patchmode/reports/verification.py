@@ -9,8 +9,11 @@ from typing import Any
 from patchmode.model.outcome import Verification
 from patchmode.model.plan import Skipped
 from patchmode.model.report import VerifyReport
+from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import plural, short, skipped_lines, unreadable_lines
+from patchmode.reports.headings import plural
+from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
 CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
@@ -22,33 +25,43 @@ _HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a sch
 def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a verification, without line feeds; the last one says whether all is as it should be."""
     open_ends = [entry for entry in report.found if entry.blocked_by is None]
-    yield from mismatch_lines(open_ends, paint=paint, title="Needs change" if report.is_scope else "Not as planned")
+    names = MachineNames.of(report.target, _ids(report), paint=paint)
+    yield from mismatch_lines(
+        open_ends, names, paint=paint, title="Needs change" if report.is_scope else "Not as planned"
+    )
     blocked = _blocked(report)
     if blocked:
         yield paint("bad", f"Blocked ({len(blocked):,}):")
-        yield from skipped_lines(blocked, paint=paint)
+        yield from skipped_lines(blocked, names, paint=paint)
         yield ""
     if report.unread:
         yield paint("bad", f"Could not be read, with machines that nobody knows ({len(report.unread):,}):")
-        yield from unreadable_lines(report.unread, paint=paint)
+        yield from unreadable_lines(report.unread, names, paint=paint)
         yield ""
     meaning = "bad" if report.mismatches else "good"
-    for line in wrapped(_last_line(report), paint=paint):
+    for line in wrapped(_last_line(report, names), paint=paint):
         yield paint(meaning, line)
+
+
+def _ids(report: VerifyReport) -> Iterator[ResourceId | str]:
+    yield from (entry.id for entry in report.found)
+    yield from (entry.id for part in (report.not_applicable, report.filtered_out) for entry in part)
+    yield from (entry.id for entry in report.unread)
 
 
 def _blocked(report: VerifyReport) -> list[Skipped]:
     return [entry.blocked_by for entry in report.found if entry.blocked_by is not None]
 
 
-def _last_line(report: VerifyReport) -> str:
+def _last_line(report: VerifyReport, names: MachineNames) -> str:
     if not report.found and not report.unread:
         if not report.is_scope:
             return f"There is nothing to verify: no machine was changed ({report.what})."
         return f"There is nothing to verify: the settings asked for concern no machine in scope{_aside(report)}."
     counts = counts_of(report)
+    where = f" in {names.place}" if names.place else ""
     text = (
-        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')} against {report.what} on "
+        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')}{where} against {report.what} on "
         f"{report.target.endpoint}"
     )
     if not report.mismatches:
@@ -73,14 +86,16 @@ def _aside(report: VerifyReport) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def mismatch_lines(found: Sequence[Verification], *, paint: Paint, title: str = "Not as planned") -> Iterator[str]:
+def mismatch_lines(
+    found: Sequence[Verification], names: MachineNames, *, paint: Paint, title: str = "Not as planned"
+) -> Iterator[str]:
     """Machines that are not as planned, leaf by leaf, followed by an empty line; nothing where all are."""
     bad = [entry for entry in found if not entry.verified]
     if not bad:
         return
     yield paint("bad", f"{title} ({len(bad):,}):")
     for entry in bad:
-        yield f"  {paint('strong', short(entry.id))}"
+        yield f"  {paint('strong', names.short(entry.id))}"
         if entry.unreadable_because:
             yield from wrapped(f"could not be read: {entry.unreadable_because}", paint=paint, indent=6)
         if _is_handed_over(entry):

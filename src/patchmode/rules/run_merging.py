@@ -5,12 +5,14 @@ Must not: guess which of two reports on one machine is right; it refuses both by
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from patchmode.errors import RefusedError, WrongTargetError
 from patchmode.model.outcome import RunCounts, RunReport
 from patchmode.model.run_parts import RunPart, ToldRun
 from patchmode.model.shard import Shard
+from patchmode.model.subscription_names import SubscriptionNames
+from patchmode.model.target import Target
 
 _ONE = "Give each part of the scope once: the run that counts, without the others."
 
@@ -43,13 +45,20 @@ def merge_runs(told: Sequence[ToldRun]) -> RunReport:
         counts=_sum(report.counts for report in reports),
         requests=dict(sorted(sum((Counter(report.requests) for report in reports), Counter[str]()).items())),
         results=tuple(sorted((one for report in reports for one in report.results), key=lambda one: one.id.key)),
-        target=reports[0].target,
+        target=_target_of(reports),
         attachments=tuple(
             sorted((one for report in reports for one in report.attachments), key=lambda one: one.id.casefold())
         ),
         parts=tuple(parts),
         missing=missing,
     )
+
+
+def _target_of(reports: Sequence[RunReport]) -> Target | None:
+    """The target that all of them have, with every name that one of them knows."""
+    first = reports[0].target
+    names = (pair for report in reports if report.target for pair in report.target.names.pairs)
+    return first and replace(first, names=SubscriptionNames.of(names))
 
 
 def _each_run_once(told: Sequence[ToldRun]) -> list[ToldRun]:

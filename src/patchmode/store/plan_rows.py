@@ -3,10 +3,12 @@
 Must not: check; `plan_checks` does, on the way in and on the way out.
 """
 
+from collections.abc import Iterable
 from typing import Any, cast
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
+from patchmode.json_edge import SubscriptionRow, subscription_names, subscription_rows
 from patchmode.model.outcome import Outcome
 from patchmode.model.plan import (
     Change,
@@ -68,6 +70,7 @@ def plan_to_document(plan: Plan, *, with_changes: bool = True) -> PlanDocument:
         then_attach=UNSET if plan.then_attach is None else _then_attach_row(plan.then_attach),
         first_detach=tuple(map(_detachment_row, plan.first_detach)) or UNSET,
         waves=tuple(map(_wave_row, plan.waves)) or UNSET,
+        subscriptions=subscription_rows(plan.target.names),
     )
 
 
@@ -79,7 +82,7 @@ def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
     """
     wanted = document.wanted
     return Plan(
-        target=target_of(document.target),
+        target=target_of(document.target, document.subscriptions),
         scope=document.scope,
         wanted=WantedSettings(
             orchestration=wanted.orchestration,
@@ -153,9 +156,10 @@ def target_row(target: Target) -> TargetRow:
     return TargetRow(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id)
 
 
-def target_of(row: TargetRow) -> Target:
-    """The target in its struct."""
-    return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id)
+def target_of(row: TargetRow, subscriptions: Iterable[SubscriptionRow] | UnsetType) -> Target:
+    """The target in its struct, with the names that stand beside it."""
+    names = subscription_names(subscriptions)
+    return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id, names=names)
 
 
 def change_row(change: Change) -> ChangeRow:

@@ -15,7 +15,6 @@ from patchmode.model.outcome import ABSENT_TEXT, ChangeResult, Difference, RunCo
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart, ToldRun
 from patchmode.model.shard import Shard
-from patchmode.model.target import Target
 from patchmode.store.formats import (
     RUN_FORMAT,
     AttachmentRow,
@@ -28,6 +27,7 @@ from patchmode.store.formats import (
 from patchmode.store.journal import INTERRUPTED, RUNNING, Journal
 from patchmode.store.journal_rows import error_of
 from patchmode.store.lock import is_held
+from patchmode.store.plan_rows import target_of
 
 JOURNAL, REPORT = ".sqlite", ".json"
 _AGAIN = "`patchmode runs show RUN -o json` prints a run's report."
@@ -113,7 +113,7 @@ def format_of(content: bytes) -> str | None:
 
 
 def _report(document: RunDocument) -> RunReport:
-    target = Target(document.target.cloud, document.target.endpoint, document.target.tenant_id)
+    target = target_of(document.target, document.subscriptions)
     parts = () if document.runs is msgspec.UNSET else document.runs
     return RunReport(
         run=document.run,

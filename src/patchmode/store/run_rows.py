@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from patchmode.json_edge import subscription_rows
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.brakes import Halt, typed_values
 from patchmode.model.outcome import ChangeResult, RunCounts, RunReport, Verification
@@ -50,6 +51,7 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             **_parts(report),
             **({"stoppedBy": tuple(map(_halt_row, report.halts))} if report.halts else {}),
             **({} if report.brakes is None else {"brakes": typed_values(report.brakes)}),
+            **({"subscriptions": subscription_rows(target.names)} if target.names.pairs else {}),
         },
         RunDocument,
     )

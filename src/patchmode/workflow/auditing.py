@@ -46,7 +46,7 @@ async def audit(
     now = clock.now()
     index = await look_up(azure, inventory.machines, now=now, longest_wait=longest_wait)
     return AuditReport(
-        target=azure.target,
+        target=azure.target.with_names_of(inventory.subscription_ids),
         scope=scope.describe(),
         wanted=wanted,
         machines=tuple(audit_machine(machine, wanted, index) for machine in inventory.machines),

@@ -5,14 +5,14 @@ Must not: judge machines. Called by audit, plan, verify and explain.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from patchmode.errors import EmptyScopeError, ForbiddenError, NotSentError, RejectedError, RequestError, UsageError
 from patchmode.model.machine import Lock, Machine, MachineKind, Surroundings
 from patchmode.model.plan import Skipped, Unreadable
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.scope import Scope
 from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.narrowing import narrow
@@ -38,6 +38,13 @@ class Inventory:
     """What the reader of a report must know about how it was read: one sentence each."""
     swallowed_groups: tuple[str, ...] = ()
     """Groups given by name in a subscription that is selected as a whole: they select nothing more."""
+
+    @property
+    def subscription_ids(self) -> Iterator[str]:
+        """Of each machine, and of each subscription that could not be read; repeated as often as it has any."""
+        for part in (self.machines, self.skipped):
+            yield from (entry.id.subscription_id for entry in part)
+        yield from filter(None, (subscription_of(entry.id) for entry in self.unreadable))
 
 
 @dataclass(slots=True)

@@ -76,7 +76,8 @@ async def make_plan(
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     swallowed = _swallowed(inventory, is_reviewed=is_reviewed)
     index = await look_up(azure, inventory.machines, now=clock.now())
-    empty = Plan(azure.target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
+    target = azure.target.with_names_of(inventory.subscription_ids)
+    empty = Plan(target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
     plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
     for note in (*swallowed, *inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
         tell(note)

@@ -410,7 +410,7 @@ class Azure(Protocol):
 
     @property
     def target(self) -> Target:
-        """Cloud, endpoint and tenant."""
+        """Cloud, endpoint and tenant, with the names of the subscriptions that this connection listed last."""
         ...
 
     @property

@@ -7,7 +7,7 @@ Must not: ask or send; the faces ask, `applying` sends.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -70,6 +70,13 @@ class Interrupted:
     def schedules_left(self) -> int:
         """Schedules that have not ended and may still be attached or taken off."""
         return sum(self._is_to_attach(one) for one in self._attachments)
+
+    @cached_property
+    def left_in(self) -> Mapping[str, int]:
+        """Machines that something is left to do on, by subscription id in lower case."""
+        machines = {one.change.id for one in self._entries if one.change.id not in self._ends}
+        machines |= {one for one in self._attachments if self._is_to_attach(one)}
+        return Counter(one.subscription_id for one in machines)
 
     @property
     def has_work(self) -> bool:

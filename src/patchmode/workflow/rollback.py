@@ -23,6 +23,7 @@ from patchmode.rules.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
 from patchmode.workflow.inventory import with_locks
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, GraphScope, JournalEntry, RunJournal, Step
 from patchmode.workflow.reading import with_surroundings_of
+from patchmode.workflow.renaming import renamed
 from patchmode.workflow.schedule_lookup import look_up
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted, packing
 from patchmode.workflow.then_attaching import detach_obstacle
@@ -69,7 +70,8 @@ async def make_rollback_plan(
         allow_azure_managed: whether machines may come back to where Azure patches and reboots them at will.
         clock: for the plan's time.
         tool_version: stands in the plan file.
-        remark: is told, one sentence each, what a reader must know about how schedules were read.
+        remark: is told, one sentence each, what a reader must know about how schedules were read, and of subscriptions
+            that are named otherwise now.
 
     Returns:
         A plan whose scope is the run's changes, and the machines that it only attached: each ends as change, unchanged,
@@ -81,7 +83,7 @@ async def make_rollback_plan(
     undone = await _undone(azure, journal, allow_azure_managed=allow_azure_managed)
     await _tell_locks(azure, undone, remark)
     plan = Plan(
-        target=azure.target,
+        target=await renamed(azure, journal.plan, remark=remark or (lambda _: None)),
         scope=(f"--run {journal.run}",),
         wanted=_wanted(allow_azure_managed=allow_azure_managed),
         changes=tuple(end for end in undone.ends if isinstance(end, Change)),

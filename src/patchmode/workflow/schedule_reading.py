@@ -160,9 +160,10 @@ def find_configuration(text: str, book: ScheduleBook) -> MaintenanceConfiguratio
     if len(matching) == 1:
         return matching[0]
     if matching:
+        places = {(one.id.resource_group.casefold(), one.id.name.casefold()) for one in matching}
         raise UsageError(
             f"{len(matching)} configurations are named {text!r}: {', '.join(str(one.id) for one in matching)}.",
-            advice="Give the id, or GROUP/NAME.",
+            advice="Give the id, or GROUP/NAME." if len(places) == len(matching) else "Give the id.",
         )
     raise_if_named_only(text, book)
     advice = nearest(text.rpartition("/")[2], book.configurations)

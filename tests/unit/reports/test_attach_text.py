@@ -17,9 +17,11 @@ from patchmode.model.target import Target
 from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, create_document, flat_row
 from patchmode.reports.attach_text import attach_lines, create_lines, draft_lines, member_lines
 from patchmode.reports.columns import way_out
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+NAMES = MachineNames.of(TARGET, (), paint=Paint())
 START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 WINDOW = Window(START, START.replace(hour=23), START)
 ERROR = MachineError("Conflict", "It was busy.", may_have_been_applied=False, advice="Try again.", http_status=409)
@@ -89,13 +91,15 @@ def test_creations(outcome: str, differences: tuple[Difference, ...], told: str)
 def test_a_draft_shows_every_leaf_or_every_difference() -> None:
     properties = {"window": {"start": "x", "days": ["a", "b"]}}
     made = "\n".join(
-        draft_lines(configuration_id(), properties, (), (WINDOW,), (), text="daily", replaces=False, paint=Paint())
+        draft_lines(
+            configuration_id(), properties, (), (WINDOW,), (), NAMES, text="daily", replaces=False, paint=Paint()
+        )
     )
     assert "    + window.start: x\n    + window.days: a, b" in made
     assert "Thu 2030-01-31 22:00-23:00 +00:00  =  2030-01-31 22:00 UTC" in made
     before = (Difference("properties.window.start", '"x"', '"y"'),)
     changed = "\n".join(
-        draft_lines(configuration_id(), properties, before, (), (), text="daily", replaces=True, paint=Paint())
+        draft_lines(configuration_id(), properties, before, (), (), NAMES, text="daily", replaces=True, paint=Paint())
     )
     assert '    ~ window.start: "y" -> "x"' in changed
     assert "No window comes." in changed
@@ -104,7 +108,9 @@ def test_a_draft_shows_every_leaf_or_every_difference() -> None:
 def test_members_of_a_scope_are_told_by_what_becomes_of_them() -> None:
     fails = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
     text = "\n".join(
-        member_lines([member("a"), member("b", fails), member("c", doubt="the tag differs in case")], paint=Paint())
+        member_lines(
+            [member("a"), member("b", fails), member("c", doubt="the tag differs in case")], NAMES, paint=Paint()
+        )
     )
     assert "It hits 3 machines now:" in text
     assert "  will run (1)\n      rg/a\n  will fail (1)\n      rg/b\n      it is not prepared" in text

@@ -7,12 +7,15 @@ from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCount
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.run_text import run_lines
 from patchmode.reports.then_attach_text import attachment_lines
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+
+NAMES = MachineNames.of(TARGET, (), paint=Paint())
 
 
 def vm(name: str) -> ResourceId:
@@ -26,7 +29,7 @@ def refusal(one: ResourceId) -> MachineError:
 
 def test_twelve_refusals_are_one() -> None:
     found = [vm(f"web-{number:02}") for number in range(12)]
-    assert list(failed_lines((FailedMachine(one, refusal(one), "c") for one in found), paint=Paint())) == [
+    assert list(failed_lines((FailedMachine(one, refusal(one), "c") for one in found), NAMES, paint=Paint())) == [
         "  rg-web/web-00, rg-web/web-01, rg-web/web-02, rg-web/web-03, rg-web/web-04 and 7 more  AuthorizationFailed",
         "      PUT ID/a was answered 403 AuthorizationFailed: no rights over scope 'ID' of MACHINE.",
         "      → Grant it on ID.",
@@ -35,7 +38,7 @@ def test_twelve_refusals_are_one() -> None:
 
 
 def test_one_refusal_keeps_its_words() -> None:
-    told = list(failed_lines([FailedMachine(vm("web"), refusal(vm("web")))], paint=Paint()))
+    told = list(failed_lines([FailedMachine(vm("web"), refusal(vm("web")))], NAMES, paint=Paint()))
     assert told[1:] == [f"      {refusal(vm('web')).message}", f"      → Grant it on {vm('web')}."]
 
 
@@ -46,7 +49,7 @@ def test_other_words_are_another_group() -> None:
         FailedMachine(vm("app"), MachineError("E", "app-2 is in the way of websites.", False, "")),
         FailedMachine(vm("db"), None),
     ]
-    assert list(failed_lines(failed, paint=Paint())) == [
+    assert list(failed_lines(failed, NAMES, paint=Paint())) == [
         "  rg-web/web  E",
         "      web-2 is in the way of websites.",
         "  rg-web/app  E",
@@ -61,5 +64,5 @@ def test_a_run_s_lines_do_not_grow_with_its_failures(count: int) -> None:
     attachments = tuple(AttachResult(str(one), AttachEnd.FAILED, error=refusal(one)) for one in found)
     results = tuple(ChangeResult(one, Result.FAILED, refusal(one)) for one in found)
     report = RunReport("run", "finished", RunCounts(count, failed=count), {}, results, TARGET, attachments)
-    assert len(list(attachment_lines(attachments, paint=Paint()))) == 5
+    assert len(list(attachment_lines(attachments, NAMES, paint=Paint()))) == 5
     assert len(list(run_lines(report, TARGET, paint=Paint()))) == 13

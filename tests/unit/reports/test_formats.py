@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
+from patchmode.model.plain_text import printable
 from patchmode.reports import published
 from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
 from patchmode.reports.machine_formats import check_expression, indented, select, write_csv, write_json, write_jsonl
-from patchmode.reports.paint import Paint, printable
+from patchmode.reports.paint import Paint
 
 TEXT = st.text(max_size=30)
 

@@ -20,10 +20,10 @@ from jsonschema import Draft4Validator, FormatChecker
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.reports.records import HOSTILE, NOON, OTHER, SUBSCRIPTION, audit_of, run_of
 
+from patchmode.model.plain_text import printable
 from patchmode.model.record import Record
 from patchmode.reports.formats import SUFFIXES, format_of, pieces
 from patchmode.reports.machine_formats import needs_guard
-from patchmode.reports.paint import printable
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 NAMES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20))
@@ -76,7 +76,10 @@ def test_sarif_results_name_rules_and_machines() -> None:
     machine = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web-2"
     assert place["logicalLocations"] == [{"name": "web-2", "fullyQualifiedName": machine, "kind": "resource"}]
     assert place["physicalLocation"]["artifactLocation"]["uri"] == machine[1:]
-    assert found["message"]["text"] == "rg/web-2: web-2 is a client Fix: Manage it with Intune, or exclude it."
+    assert (
+        found["message"]["text"]
+        == f"{SUBSCRIPTION}/rg/web-2: web-2 is a client Fix: Manage it with Intune, or exclude it."
+    )
     rule = next(one for one in rules if one["id"] == "client-os")
     assert rule["name"] == "ClientOs"
     assert rule["shortDescription"]["text"] == "Windows client systems are out of Update Manager's reach."
@@ -314,7 +317,7 @@ def test_markdown_lets_no_name_become_markup() -> None:
     table = [line for line in text.splitlines() if "westeurope" in line]
     assert len(table) == len(HOSTILE)
     columns = {len(re.findall(r"(?<!\\)\|", line)) for line in table}
-    assert columns == {9}
+    assert columns == {10}
 
 
 def test_markdown_leaves_no_finding_out_of_a_large_fleet() -> None:

@@ -18,12 +18,15 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.reports.after_window import after_window_lines
 from patchmode.reports.drift_text import author_text, drift_lines
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import plan_lines
 from patchmode.reports.then_attach_text import attachment_lines, question_for, tally_line, wish_lines
 
-GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-web"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
+NAMES = MachineNames.of(TARGET, (), paint=Paint())
 WEEKLY = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/weekly")
 PARKED = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
 AT = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
@@ -53,7 +56,7 @@ def test_wish_is_told_and_asked_for() -> None:
         "Then attach: weekly to 2 machines, 2 of them already as wanted; each only once its settings were verified.",
         f"      {WEEKLY}, assignment w",
     ]
-    assert question_for(wish) == "Attach weekly to 2"
+    assert question_for(wish, paint=NARROW) == f"Attach weekly to 2 in subscription {SUBSCRIPTION}"
     assert_fits(wish_lines(wish, paint=NARROW))
 
 
@@ -78,7 +81,7 @@ def test_detachments_are_told_and_asked_for() -> None:
     assert list(wish_lines(back, paint=Paint())) == [
         "First take off: the schedule of 1 machine, before any setting is touched: rg-web/web"
     ]
-    assert question_for(back) == "Take the schedule off 1"
+    assert question_for(back, paint=NARROW) == f"Take the schedule off 1 in subscription {SUBSCRIPTION}"
 
 
 def test_plan_without_schedules_says_nothing_of_them() -> None:
@@ -89,14 +92,14 @@ def test_plan_without_schedules_says_nothing_of_them() -> None:
 @pytest.mark.parametrize("end", [end for end in AttachEnd if not AttachResult("x", end).is_fine])
 def test_every_end_that_is_not_fine_is_told_with_its_reason(end: AttachEnd) -> None:
     error = MachineError("SomeCode", "Azure said why.", False, "Do this.")
-    lines = assert_fits(attachment_lines([AttachResult(str(vm("web")), end, error=error)], paint=NARROW))
+    lines = assert_fits(attachment_lines([AttachResult(str(vm("web")), end, error=error)], NAMES, paint=NARROW))
     assert lines[0].endswith("(1):")
     assert lines[1:4] == ["  rg-web/web  SomeCode", "      Azure said why.", "      → Do this."]
 
 
 def test_fine_ends_are_counted_only() -> None:
     found = [AttachResult(str(vm("web")), end) for end in (AttachEnd.ATTACHED, AttachEnd.UNCHANGED)]
-    assert list(attachment_lines(found, paint=Paint())) == []
+    assert list(attachment_lines(found, NAMES, paint=Paint())) == []
     assert list(tally_line(found, paint=Paint())) == ["  Schedule: 1 attached, 1 unchanged; 2 machines."]
 
 
@@ -119,7 +122,7 @@ def test_author_is_told_in_azures_words_or_not_at_all(author: ResourceChange | N
 
 def test_machine_that_azure_now_patches_at_will_stands_out() -> None:
     drift = Drift(vm("web"), DriftKind.CHANGED, (Move("bypass", True, None),), "scheduled", "autopatched", "because")
-    lines = list(drift_lines(drift, paint=Paint(colours=True, width=80)))
+    lines = list(drift_lines(drift, NAMES, paint=Paint(colours=True, width=80)))
     (bold,) = [line for line in lines if "scheduled -> autopatched" in line]
     assert "\x1b[1m" in bold
     assert "    bypass: true -> (absent)" in lines
@@ -127,7 +130,7 @@ def test_machine_that_azure_now_patches_at_will_stands_out() -> None:
 
 def test_machine_that_went_says_why() -> None:
     drift = Drift(vm("web"), DriftKind.WENT, outcome_before="parked", because="Left out by --power running.")
-    assert list(drift_lines(drift, paint=Paint())) == [
+    assert list(drift_lines(drift, NAMES, paint=Paint())) == [
         "- rg-web/web  is gone from the scope",
         "    outcome: parked -> (gone)",
         "    Left out by --power running.",
@@ -138,7 +141,7 @@ def test_machine_that_went_says_why() -> None:
 def test_names_cannot_steer_the_terminal() -> None:
     author = ResourceChange(str(vm("web")), None, None, "a\x1b[31m", None, None, None)
     drift = Drift(vm("web"), DriftKind.CHANGED, (Move("patchMode", "\x1b[2J", None),), "a", "a", author=author)
-    assert not any("\x1b" in line for line in drift_lines(drift, paint=Paint()))
+    assert not any("\x1b" in line for line in drift_lines(drift, NAMES, paint=Paint()))
 
 
 def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
@@ -161,7 +164,10 @@ def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
         "      it was off",
         "      → Start it.",
         "",
-        "After the window (run 1, since 2030-01-31 22:00Z): 1 succeeded, 2 failed, 1 missed it; 4 machines.",
+        (
+            "After the window (run 1, since 2030-01-31 22:00Z): 1 succeeded, 2 failed, 1 missed it; "
+            f"4 machines in subscription {SUBSCRIPTION}."
+        ),
         "Note: Only a record.",
     ]
     assert_fits(after_window_lines(report, what="run 1", paint=NARROW))

@@ -41,6 +41,7 @@ from patchmode.reports.verification import counts_of, csv_rows, verification_doc
 from patchmode.workflow.ports import JournalEntry, Progress, Step
 from patchmode.workflow.standing import is_over
 
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 PLAIN = Paint()
 PLATFORM = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
@@ -99,7 +100,7 @@ def test_a_plan_reads_like_a_diff() -> None:
     text = list(plan_lines(plan(change()), paint=PLAIN))
     assert text == [
         "Plan for AzureCloud (https://management.azure.com), tenant 99999999-9999-9999-9999-999999999999",
-        "Scope: --all",
+        f"Scope: --all, in subscription {SUBSCRIPTION}",
         "",
         "~ rg/vm1  Linux, westeurope",
         '    ~ patchMode                                 "ImageDefault" -> "AutomaticByPlatform"',
@@ -183,7 +184,8 @@ def test_a_mismatch_is_told_leaf_by_leaf() -> None:
     assert '  rg/b\n      properties.x: expected "1", found (absent)' in text
     assert "  rg/c\n      could not be read: gone" in text
     assert text.endswith(
-        "Verified 1 of 3 machines against run R1 on https://management.azure.com: 1 differ, 1 could not be read."
+        f"Verified 1 of 3 machines in subscription {SUBSCRIPTION} "
+        "against run R1 on https://management.azure.com: 1 differ, 1 could not be read."
     )
     assert counts_of(report) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
 
@@ -211,7 +213,8 @@ def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
     ) in text
     assert "  /subscriptions/s\n      Refused." in text
     assert text.splitlines()[-1] == (
-        "Verified 1 of 4 machines against --all on https://management.azure.com: 1 needs change, 1 blocked, "
+        f"Verified 1 of 4 machines in subscription {SUBSCRIPTION} against --all on https://management.azure.com: "
+        "1 needs change, 1 blocked, "
         "1 unreadable, 1 subscription or group unreadable as a whole; 1 Arc server without a patch mode to set, "
         "2 filtered out."
     )
@@ -290,9 +293,9 @@ def test_a_rollback_s_plan_names_its_run_once() -> None:
     """`--run` is no option; what was typed beside the run still stands there."""
     plan = Plan(TARGET, ("--run R1",), WantedSettings(), (change(),), (), (), (), rollback_of="R1")
     told = list(plan_lines(plan, paint=PLAIN))
-    assert told[1:3] == ["Undoes run R1.", ""]
+    assert told[1:3] == ["Undoes run R1.", f"Scope: subscription {SUBSCRIPTION}"]
     narrowed = list(plan_lines(replace(plan, scope=("--run R1", "--ids /x")), paint=PLAIN))
-    assert narrowed[1:4] == ["Undoes run R1.", "Scope: --ids /x", ""]
+    assert narrowed[1:4] == ["Undoes run R1.", f"Scope: --ids /x, in subscription {SUBSCRIPTION}", ""]
 
 
 @pytest.mark.parametrize(
@@ -371,8 +374,8 @@ def test_durations(seconds: float, text: str) -> None:
 def test_a_failure_is_one_line_that_cannot_steer_the_terminal() -> None:
     """A message comes from outside."""
     error = MachineError("Bad", "line one\nline \x1b[2Jtwo", False, "")
-    line = failure_text(ChangeResult(machine_id("vm"), Result.FAILED, error))
-    assert line == "✗ rg/vm  Bad: line one\\nline \\x1b[2Jtwo"
+    line = failure_text(ChangeResult(machine_id("vm"), Result.FAILED, error), "Production/rg/vm")
+    assert line == "✗ Production/rg/vm  Bad: line one\\nline \\x1b[2Jtwo"
 
 
 def test_counting_words() -> None:

@@ -191,7 +191,8 @@ async def test_the_history_of_a_night_as_a_person_reads_it() -> None:
         "      → Start them before the window; those that are off now:",
         f"        patchmode audit --schedule {WEEKLY} --power deallocated --power stopped",
         "",
-        "1 run in the last 7 days on AzureCloud (https://management.azure.com), tenant",
+        "1 run in the last 7 days in subscription 11111111-1111-1111-1111-111111111111,",
+        "on AzureCloud (https://management.azure.com), tenant",
         "99999999-9999-9999-9999-999999999999",
         "  4 machine runs: 1 succeeded, 3 failed, 0 not ended.",
     ]

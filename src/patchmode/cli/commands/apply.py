@@ -1,5 +1,6 @@
 """`patchmode apply`. Must not: send anything that is not in the plan file."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +77,12 @@ def command(
     else:
         plan = read_plan(file)
         who = signed_in_for(plan, settings, is_new=True)
-    tell_banner(who.principals, plan.target, settings)
+    tell_banner(who.principals, who.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
     check_may_write(plan, who)
-    confirm(plan, who, settings, yes=yes, is_new=file is None)
+    # Asked with the names of now; what is carried out stays the plan of the file.
+    confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
 
 

@@ -60,7 +60,7 @@ def command(
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
     plan = read_plan(path)
-    tell_banner(who.principals, plan.target, settings)
+    tell_banner(who.principals, plan.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     check_may_write(plan, who)
     confirm(plan, who, settings, yes=yes, is_new=True)

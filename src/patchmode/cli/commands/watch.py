@@ -14,7 +14,9 @@ from patchmode.cli.settings import Settings, settings_of
 if TYPE_CHECKING:
     from patchmode.errors import PatchmodeError
     from patchmode.model.drift import Drift, Look
+    from patchmode.model.resource_id import ResourceId
     from patchmode.model.scope import Scope
+    from patchmode.reports.machine_names import MachineNames
     from patchmode.workflow.watching import Seen, WatchOptions
 
 
@@ -95,7 +97,10 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
 
 
 def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
-    from patchmode.cli.output import say
+    import sys
+
+    from patchmode.cli.output import paint_for, say
+    from patchmode.reports.machine_names import MachineNames
 
     assert seen.look is not None  # noqa: S101 - a look without a failure, for the type checker
     at = f"{seen.look.taken_at:%Y-%m-%d %H:%M:%SZ}" if seen.look.taken_at else ""
@@ -108,11 +113,17 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
         say(f"{at}  {count:,} machines; {len(seen.drift):,} moved.", settings)
     if seen.look.unreadable:
         say(f"{at}  {len(seen.look.unreadable):,} could not be read; nothing is concluded from that.", settings)
+    if not seen.drift:
+        return
+    paint = paint_for(sys.stdout, settings)
+    ids: list[ResourceId | str] = [one.id for one in seen.look.machines.values()]
+    ids += [one.id for one in seen.drift]
+    names = MachineNames.of(seen.look.target, [*ids, *seen.look.unreadable], paint=paint)
     for drift in seen.drift:
-        _write(drift, seen.look, settings)
+        _write(drift, seen.look, names, settings)
 
 
-def _write(drift: "Drift", look: "Look", settings: Settings) -> None:
+def _write(drift: "Drift", look: "Look", names: "MachineNames", settings: Settings) -> None:
     import sys
 
     from patchmode.cli import composition
@@ -121,7 +132,8 @@ def _write(drift: "Drift", look: "Look", settings: Settings) -> None:
     if settings.format == "table":
         from patchmode.reports.drift_text import drift_lines
 
-        sys.stdout.writelines(line + "\n" for line in drift_lines(drift, paint=paint_for(sys.stdout, settings)))
+        paint = paint_for(sys.stdout, settings)
+        sys.stdout.writelines(line + "\n" for line in drift_lines(drift, names, paint=paint))
     else:
         from patchmode.reports import machine_formats
         from patchmode.reports.drift_document import drift_document

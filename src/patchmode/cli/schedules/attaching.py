@@ -4,12 +4,15 @@ Must not: decide what is refused; the workflow does.
 """
 
 import asyncio
+import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patchmode.cli import composition, exits
 from patchmode.cli.confirming import tell_banner
-from patchmode.cli.output import Result, emit, say
+from patchmode.cli.output import Result, emit, paint_for, say
 from patchmode.cli.running import run_reading, run_writing
 from patchmode.cli.schedules.asking import ask, ask_for_count, show
 from patchmode.cli.settings import Settings
@@ -20,12 +23,15 @@ from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, 
 from patchmode.reports.attach_text import attach_lines, member_lines, refused_lines
 from patchmode.reports.diagnosis import access_lines
 from patchmode.reports.headings import plural
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
 from patchmode.workflow.schedule_attaching import Preview, carry_out
 from patchmode.workflow.schedule_scoping import ScopePreview, carry_out_scope
 
 if TYPE_CHECKING:
     from typing import TypeVar
 
+    from patchmode.model.resource_id import ResourceId
     from patchmode.workflow.ports import Azure
 
     Found = TypeVar("Found")
@@ -51,30 +57,35 @@ def write_machines(
     tell_banner(principals, target, settings)
     if not yes:
         # Whoever is not asked reads it in the result.
-        show(lambda paint: refused_lines(preview.refused, paint=paint), settings)
+        show(lambda paint: refused_lines(preview.refused, _names(preview, target, paint), paint=paint), settings)
     for warning in preview.warnings:
         say(f"! {warning}", settings)
     asked = preview.writes + len(preview.access.refused)
     show(lambda paint: access_lines(preview.access, principals, machines=asked, paint=paint), settings)
     is_attach = preview.action is AttachAction.ATTACH
     count, there = preview.writes, len(preview.unchanged)
-    where = f"{preview.configuration.resource_group}/{preview.configuration.name}"
+    names = _names(preview, target, paint_for(sys.stderr, settings))
+    where = names.short(preview.configuration)
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
     state = "it already" if is_attach else "no assignment of it"
     already = f" {plural(there, 'machine')} {_have(there)} {state}." if there else ""
     nothing = "attached: no machine gets" if is_attach else "detached: no machine loses"
-    something = f"{verb} {where} {preposition} {plural(count, 'machine')}."
+    places = Counter(one.subscription_id for one in (*(one.id for one in preview.machines), *preview.gone))
+    told = names.spread(places)
+    something = f"{verb} {where} {preposition} {plural(count, 'machine')}{told}."
     say(f"{something if count else f'Nothing will be {nothing} {where}.'}{already}", settings)
     if count:
-        question = f"{verb} {preview.configuration.name} {preposition} {plural(count, 'machine')}?"
-        ask_for_count(question, count, f"{verb.lower()}es {plural(count, 'machine')}", yes=yes)
+        what = f"{where} {preposition} {plural(count, 'machine')}{told}"
+        ask_for_count(f"{verb} {what}?", count, f"{verb.lower()}es {what}", yes=yes)
 
     async def work(stop: asyncio.Event) -> AttachReport:
         async with composition.connected(settings, read_only=not count) as azure:
             told = _progress(count, settings)
             return await carry_out(azure, preview, name=name, clock=composition.clock(), stop=stop, progressed=told)
 
-    return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
+    report = run_writing(work, remark=lambda text: say(text, settings))
+    # The preview listed the subscriptions; another connection need not do so again.
+    return _told(replace(report, target=target), settings)
 
 
 def write_scope(
@@ -85,14 +96,19 @@ def write_scope(
     is_attach = preview.action is AttachAction.ATTACH
     if not preview.is_unchanged and preview.obstacle is None:
         verb = "Attach" if is_attach else "Detach"
-        say(f"{verb} {preview.configuration.name}, dynamic scope {preview.scope.name} on {preview.text}.", settings)
+        ids = [preview.configuration, *(one.machine.id for one in preview.members)]
+        paint = paint_for(sys.stderr, settings)
+        names = MachineNames.of(target, [*ids, preview.scope.subscription_id], paint=paint)
+        place = names.subscription(preview.scope.subscription_id)
+        text = f"dynamic scope {preview.scope.name} in subscription {place}, on {names.named(preview.text)}"
+        say(f"{verb} {names.short(preview.configuration)}, {text}.", settings)
         if is_attach:
-            show(lambda paint: member_lines(preview.members, paint=paint), settings)
+            show(lambda paint: member_lines(preview.members, names, paint=paint), settings)
         else:
             say(f"{plural(len(preview.members), 'machine')} {_have(len(preview.members))} it by this scope.", settings)
         for warning in preview.warnings:
             say(f"! {warning}", settings)
-        ask(f"{verb} it?", yes=yes)
+        ask(f"{verb} {preview.scope.name} in subscription {place}?", yes=yes)
 
     async def work(stop: asyncio.Event) -> AttachReport:
         del stop  # one write: there is nothing to stop between
@@ -100,7 +116,16 @@ def write_scope(
         async with composition.connected(settings, read_only=is_read_only) as azure:
             return await carry_out_scope(azure, preview, clock=composition.clock())
 
-    return _told(run_writing(work, remark=lambda text: say(text, settings)), settings)
+    report = run_writing(work, remark=lambda text: say(text, settings))
+    return _told(replace(report, target=target), settings)
+
+
+def _names(preview: Preview, target: Target, paint: Paint) -> MachineNames:
+    """What the schedule and the machines of a preview are called."""
+    ids: list[ResourceId | str] = [preview.configuration, *preview.gone]
+    ids += [one.id for part in (preview.machines, preview.skipped) for one in part]
+    ids += [one.id for part in (preview.refused, preview.unchanged, preview.unreadable) for one in part]
+    return MachineNames.of(target, ids, paint=paint)
 
 
 def _told(report: AttachReport, settings: Settings) -> exits.Exit:

@@ -1,5 +1,7 @@
 """`patchmode schedule create`. Must not: write over a schedule unless told to."""
 
+import dataclasses
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,10 +59,11 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     alone; one that differs is refused without --replace, and with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
-    from patchmode.cli.output import Result, emit
+    from patchmode.cli.output import Result, emit, paint_for
     from patchmode.cli.schedules.asking import ask, show
     from patchmode.reports.attach_documents import create_document
     from patchmode.reports.attach_text import create_lines, draft_lines
+    from patchmode.reports.machine_names import MachineNames
     from patchmode.rules.schedule_words import window_text
 
     settings = settings_of(context)
@@ -74,6 +77,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
                 drafted.before,
                 drafted.windows,
                 drafted.warnings,
+                MachineNames.of(target, [drafted.wish.id], paint=paint),
                 text=window_text(drafted.wish.window),
                 replaces=drafted.standing is not None,
                 paint=paint,
@@ -81,8 +85,10 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
             settings,
         )
         verb = "Create" if drafted.standing is None else "Replace"
-        ask(f"{verb} {drafted.wish.id.name}?", yes=yes)
-    report = _created(drafted, settings)
+        names = MachineNames.of(target, [drafted.wish.id], paint=paint_for(sys.stderr, settings))
+        ask(f"{verb} {drafted.wish.id.name} in {names.place}?", yes=yes)
+    # The draft's connection listed the subscriptions; another need not do so again.
+    report = dataclasses.replace(_created(drafted, settings), target=target)
     document = create_document(report)
     emit(
         Result(

@@ -1,0 +1,38 @@
+"""Machines that were not touched or not read, for people.
+
+Must not: name a machine without its subscription where that is not plain.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from patchmode.model.plain_text import printable
+from patchmode.model.plan import Skipped, Unreadable
+from patchmode.model.resource_id import subscription_of
+from patchmode.reports.columns import wrapped
+from patchmode.reports.headings import some
+from patchmode.reports.machine_names import MachineNames
+from patchmode.reports.paint import Paint
+
+
+def skipped_lines(skipped: Iterable[Skipped], names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """Skipped machines by rule: reason, machines, way out."""
+    by_rule: dict[tuple[str, str, str | None], list[str]] = defaultdict(list)
+    for entry in skipped:
+        by_rule[entry.rule, entry.reason, entry.fix].append(names.short(entry.id))
+    for (rule, reason, fix), members in sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0][0])):
+        yield f"  {paint('warn', rule)} ({len(members):,})"
+        yield from wrapped(some(members), paint=paint, indent=6)
+        yield from wrapped(reason, paint=paint, indent=6)
+        if fix:
+            yield from wrapped(f"→ {fix}", paint=paint, indent=6, hang=8)
+
+
+def unreadable_lines(unreadable: Iterable[Unreadable], names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """What could not be read, and why."""
+    for entry in unreadable:
+        place = subscription_of(entry.id)
+        label = names.subscription(place) if place else ""
+        whose = f"  (subscription {label})" if label and label != place else ""
+        yield f"  {paint('bad', printable(entry.id))}{whose}"
+        yield from wrapped(entry.reason, paint=paint, indent=6)
