@@ -35,7 +35,11 @@ from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.scope import Scope
 from patchmode.reports.audit_document import audit_document
 from patchmode.reports.audit_record import audit_record
+from patchmode.reports.audit_text import audit_lines
 from patchmode.reports.formats import SUFFIXES, pieces
+from patchmode.reports.machine_text import explanation_lines
+from patchmode.reports.paint import Paint
+from patchmode.reports.plan_text import leaf_changes
 from patchmode.rules.auditing import audit_machine
 from patchmode.rules.drift import look_of
 from patchmode.rules.planning import plan_machine
@@ -208,6 +212,7 @@ def changes_are_seen(plan: Plan) -> None:
     """A change that is sent is one whose absence would be seen, and one that stands is one that is planned no more."""
     for change in plan.changes:
         assert any(map(touches_settings, differences(change, change.document))), change.before
+        assert leaf_changes(change), change.before  # what is sent is shown
         sent = change.body["properties"]["osProfile"][change.os.configuration]["patchSettings"]
         if sent.get("patchMode") == "AutomaticByPlatform":
             assert sent["automaticByPlatformSettings"].keys() >= {"bypassPlatformSafetyChecksOnUserSchedule"}
@@ -269,6 +274,8 @@ def test_only_the_boolean_true_is_as_wanted(value: object) -> None:
             }
         }
     }
+    (leaf,) = leaf_changes(change)  # type: ignore[arg-type]
+    assert (leaf.path, leaf.after) == (f"automaticByPlatformSettings.{BYPASS}", "true")
     assert not change.reversible  # type: ignore[union-attr]
 
 
@@ -279,3 +286,18 @@ def test_a_system_that_no_disk_names_is_one_for_all() -> None:
     azure = emulated(list(numbered([document])), is_attached=False)
     report, plan, _, _ = asyncio.run(asked(azure, WANTED))
     assert (report.machines[0].eligible, len(plan.changes)) == (True, 1)
+
+
+@pytest.mark.parametrize(("value", "shown"), [("true", '"true"'), (1, "1"), ([True], "[true]")])
+def test_explain_shows_what_stands_there(value: object, shown: str) -> None:
+    """It is not absent: somebody wrote it."""
+    stated = {"patchMode": "AutomaticByPlatform", "automaticByPlatformSettings": {BYPASS: value}}
+    azure = emulated(list(numbered([vm_document("Windows", stated)])), is_attached=False)
+    told = asyncio.run(explain(azure, "m-0", clock=CLOCK))
+    lines = [" ".join(line.split()) for line in explanation_lines(told, paint=Paint())]
+    assert f"bypass not readable: {shown}" in lines
+    report = asyncio.run(audit(azure, EVERYTHING, clock=CLOCK))
+    (line,) = (line for line in audit_lines(report, paint=Paint()) if "N/A (not set)" in line)
+    assert line.strip() == "1 N/A (not set): 1 of them with settings that cannot be read (odd-settings)".replace(
+        "1 N", "1  N"
+    )

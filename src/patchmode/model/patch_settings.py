@@ -174,6 +174,10 @@ class PatchSettings:
         """Whether one of these members, by their own names, is there and cannot be read."""
         return any(entry.name in names for entry in self.odd)
 
+    def found(self, name: str) -> str | None:
+        """What stands where a member cannot be read, as JSON; None: it can be read, or is not there."""
+        return next((entry.found for entry in self.odd if entry.name == name), None)
+
     @property
     def undecided(self) -> tuple[Oddity, ...]:
         """What keeps anybody from saying who patches the machine: patch mode or bypass cannot be read."""

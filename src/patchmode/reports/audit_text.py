@@ -138,6 +138,8 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
         remark, meaning = _REMARKS.get(orchestration, ("", None))
         if orchestration is wanted:
             remark, meaning = "as wanted", "good"
+        if orchestration is Orchestration.NOT_SET and (odd := sum(map(_is_undecided, report.machines))):
+            remark, meaning = f"{odd:,} of them with settings that cannot be read (odd-settings)", "warn"
         number = f"{count:,}"
         text = f"{number}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
         for line in wrapped(text, paint=paint, indent=8 - len(number), hang=10):
@@ -153,6 +155,11 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
             f"{counts['skipped']:,} left out by filters, {counts['unreadable']:,} not readable.",
             paint=paint,
         )
+
+
+def _is_undecided(entry: MachineAudit) -> bool:
+    settings = entry.machine.settings
+    return entry.machine.kind is not MachineKind.ARC and settings is not None and bool(settings.undecided)
 
 
 def _rules(obstacles: Sequence[Reason], paint: Paint) -> Iterator[str]:

@@ -75,14 +75,18 @@ def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
         yield "patchSettings", "absent"
         return
     values = {
-        "patchMode": settings.patch_mode,
-        "bypass": settings.bypass,
-        "assessmentMode": settings.assessment_mode,
-        "rebootSetting": settings.reboot_setting,
-        "enableHotpatching": settings.hotpatch,
+        "patchMode": (settings.patch_mode, "patchMode"),
+        "bypass": (settings.bypass, "bypassPlatformSafetyChecksOnUserSchedule"),
+        "assessmentMode": (settings.assessment_mode, "assessmentMode"),
+        "rebootSetting": (settings.reboot_setting, "rebootSetting"),
+        "enableHotpatching": (settings.hotpatch, "enableHotpatching"),
     }
-    for name, value in values.items():
-        yield name, "absent" if value is None else json.dumps(value).strip('"')
+    for name, (value, member) in values.items():
+        found = settings.found(member)
+        if found is not None:
+            yield name, f"not readable: {found}"
+        else:
+            yield name, "absent" if value is None else json.dumps(value).strip('"')
 
 
 def _schedules(schedules: MachineSchedules, target: Target, machine: Machine, paint: Paint) -> Iterator[str]:

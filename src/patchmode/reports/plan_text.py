@@ -110,7 +110,8 @@ def leaf_changes(change: Change) -> list[LeafChange]:
     changed = []
     for path in paths:
         old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-        if old != new:
+        # In Python 1 is True, in JSON it is not; a change that is sent must be shown.
+        if old != new or isinstance(old, bool) is not isinstance(new, bool):
             changed.append(LeafChange(path, _text(old), _text(new)))
     return changed
 
