@@ -1,6 +1,8 @@
 """`runs resume` as the command line has it: what held the run back still does, and a spent budget asks."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +23,7 @@ LOCKED = Respond(409, json={"error": {"code": "ScopeLocked", "message": "The sco
 REFUSED_TOKEN = Respond(401, json={"error": {"code": "InvalidAuthenticationToken", "message": "No."}})
 SIGNED_OUT_ONCE = FaultPlan([Rule(do=Action(respond=REFUSED_TOKEN), match=PATCHES, nth=[1, 2])])
 """The first run ends before anything is changed; whoever takes it up meets nothing."""
+ALL_LOCKED_BUT_ONE = FaultPlan([Rule(do=Action(respond=LOCKED), match=PATCHES, nth=[2, 3, 4, 5, 6, 7, 8, 9])])
 ALL_LOCKED = FaultPlan([Rule(do=Action(respond=LOCKED), match=PATCHES)])
 
 
@@ -189,3 +192,110 @@ def test_the_last_wave_asked_for_is_the_last_until_more_are_asked_for(start: Sta
     run = the_run(program)
     assert f"patchmode runs resume {run} --last-wave 2" in program.ran_raw[-1]
     assert program("runs", "resume", "--last-wave", "2").code == 0
+
+
+# ------------------------------------------------------------------------------------------------ which run
+
+
+def printed_commands(text: str) -> list[list[str]]:
+    """Every command about a run that a text prints, as words, without the program's name."""
+    found = re.findall(r"patchmode ((?:runs resume|runs show|verify|rollback) \d{8}T[^`\n]*?)(?=`|\n|$|\s{4})", text)
+    return [shlex.split(command) for command in found]
+
+
+def test_without_an_id_the_open_run_is_taken_and_not_the_newest(start: Start) -> None:
+    """The newest one may have ended long ago, while the one that was interrupted waits."""
+    program = start("small", faults=SIGNED_OUT_ONCE)
+    assert program("apply", "--ids", machine("db-01"), "--yes", "--concurrency", "1").code == 1
+    interrupted = the_run(program)
+    assert program("apply", "--ids", machine("web-01"), "--yes").code == 0
+    done = program("runs", "resume")
+    assert (done.code, "1 applied" in done.out) == (0, True)
+    assert interrupted in program.ran_raw[-1]
+    nothing = program("runs", "resume")
+    assert (nothing.code, nothing.out, nothing.err) == (0, "", "No run is open: nothing is left to resume.\n")
+    assert program("runs", "resume", "--state-dir", "elsewhere").code == 2
+
+
+def test_where_several_runs_are_open_one_must_be_named(start: Start) -> None:
+    program = start("small")
+    first = begun(program)
+    assert program("plan", "--ids", machine("db-01"), "--out", "one.json").code == 10
+    journal = RunStore(program.folder / "state").create(read_plan(program.folder / "one.json"))
+    journal.release()
+    done = program("runs", "resume")
+    assert (done.code, done.out, patches(program)) == (2, "", 0)
+    said = program.ran_raw[-1]
+    assert "patchmode: 2 runs are open, so one must be named." in said
+    assert f"    patchmode runs resume {journal.run}    interrupted, 0 of 1 change ended" in said
+    assert f"    patchmode runs resume {first}    interrupted, 0 of 3 changes ended" in said
+    (newest, oldest) = printed_commands(said)
+    assert program(*oldest).code == 0
+    assert program(*newest).code in {0, 11}
+
+
+def test_a_new_apply_says_which_open_run_holds_its_machines(start: Start) -> None:
+    """Before the question: whoever goes on with the other run needs no new one."""
+    program = start("small")
+    run = begun(program)
+    assert program("apply", "--ids", machine("web-01"), "--yes").code == 0
+    said = program.ran_raw[-1]
+    assert f"! Run {run} was interrupted and holds 1 machine of this plan that it has not done with.\n" in said
+    assert f"  Go on with it:     patchmode runs resume {run}\n" in said
+    assert said.index("! Run ") < said.index("Applying")
+    done = program("rollback", "latest", "--yes")
+    assert f"! Run {run} was interrupted and holds 1 machine of this plan" in program.ran_raw[-1]
+    assert done.code == 0
+    assert program("runs", "resume", run, "-q").code in {0, 11}
+    assert program("apply", "--all", "--yes", "--to", "azure-managed").code == 0
+    assert "! Run " not in program.ran_raw[-1]
+
+
+def test_verify_and_rollback_take_the_latest_run_that_sent_anything(start: Start) -> None:
+    """One that ended before it sent anything has nothing to verify, and would be called verified."""
+    program = start("small", faults=FaultPlan([Rule(do=Action(respond=REFUSED_TOKEN), match=PATCHES, nth=[4, 5])]))
+    assert program("apply", "--all", "--yes").code == 0
+    sent = the_run(program)
+    assert program("plan", "--all", "--to", "azure-managed", "--out", "plan.json").code == 10
+    RunStore(program.folder / "state").create(read_plan(program.folder / "plan.json")).release()
+    verified = program("verify", "-o", "json")
+    assert json.loads(verified.out)["run"] == "RUN"
+    assert sent in program.ran_raw[-1] or json.loads(verified.out)["counts"]["verified"] == 3
+    back = program("rollback", "latest", "--yes")
+    assert f"Rolls back run {sent}." in program.ran_raw[-1]
+    assert back.code in {0, 11}
+
+
+def test_every_command_that_is_printed_runs_when_it_is_pasted(start: Start) -> None:
+    """With the folder and the cloud that were typed, and nothing in the environment but who signs in."""
+    program = start("demo", faults=ALL_LOCKED_BUT_ONE)
+    cloud = program.environment.pop("PATCHMODE_CLOUD")
+    program.environment["PATCHMODE_STATE_DIR"] = str(program.folder / "nothing here")
+    places = ("--state-dir", str(program.folder / "my state"), "--cloud", cloud)
+    budget = ("--max-failures", "2", "--concurrency", "1")
+    program("apply", "-g", "rg-app", *budget, "--yes", *places, "-o", "json")
+    told = [program.ran_raw[-1]]
+    told += [program(*command, *places).out for command in (("runs", "show"), ("runs", "list"))]
+    program("runs", "resume", *places)
+    told.append(program.ran_raw[-1])
+    raw = "\n".join(told)
+    commands = {tuple(command) for command in printed_commands(raw)}
+    assert {command[:2] for command in commands} >= {("runs", "resume"), ("verify", the_run_in(program))}
+    for command in sorted(commands, key=lambda one: (one[0] == "rollback", one)):
+        assert "--state-dir" in command, command
+        done = program(*command, "--yes") if command[0] == "rollback" else program(*command)
+        assert done.code in {0, 10, 11, 12, 13}, (command, done)
+        assert "there is no run" not in done.err
+        assert done.code != 12 or "failure budget is spent" in done.err, (command, done.err)
+
+
+def the_run_in(program: Program) -> str:
+    (run,) = {path.stem for path in (program.folder / "my state" / "runs").glob("*.sqlite")}
+    return run
+
+
+def machine(name: str) -> str:
+    return (
+        "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
+        f"/virtualMachines/{name}"
+    )

@@ -248,7 +248,7 @@ def _excerpt(text: str) -> str:
     return flat if len(flat) <= _EXCERPT else flat[:_EXCERPT] + "…"
 
 
-READ_AGAIN = "The change may have been applied: read the machine again before deciding (`patchmode verify` does)."
+READ_AGAIN = "The change may have been applied: read the machine again before deciding."
 RUN_AGAIN = "The change may have been applied: it is safe to run this again."
 _ADVICE = {
     400: "Sent again as it is, it will be refused again: the message says what the service does not accept.",

@@ -42,13 +42,13 @@ class Question:
     """Where given, the answer is refused of any other target."""
 
 
-def of_run(name: str, since: str | None, settings: Settings) -> Question:
+def of_run(name: str | None, since: str | None, settings: Settings) -> Question:
     """The machines that a run applied or gave a schedule, since it ended.
 
     Raises:
         UsageError: there is no such run, or `since` is no moment.
     """
-    journal = composition.run_store(settings).open(name)
+    journal = composition.open_sent(name, settings)
     try:
         report, plan, run = report_of(journal), journal.plan, journal.run
     finally:

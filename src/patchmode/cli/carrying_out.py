@@ -11,7 +11,8 @@ from dataclasses import replace
 import click
 
 from patchmode.cli import composition, exits
-from patchmode.cli.output import emit, paint_for, say
+from patchmode.cli.output import emit, paint_for, say_lines
+from patchmode.cli.pasting import completed, completed_report
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
 from patchmode.cli.running import run_writing
@@ -74,22 +75,22 @@ def carry_out(
         except KeyboardInterrupt:
             for journal in journals:
                 journal.close(state="interrupted")
-                _tell_resume(journal.run)
+                _tell_resume(journal.run, settings)
             raise
         except SignInError:
             for journal in journals:
-                _tell_resume(journal.run)
+                _tell_resume(journal.run, settings)
             raise
-    emit(run_result(report, plan.target), settings)
+    emit(run_result(completed_report(report, settings), plan.target), settings)
     if report.state == "interrupted":
-        _tell_resume(report.run)
+        _tell_resume(report.run, settings)
     else:
         _tell_next(report, settings)
     return exits.of_run(report)
 
 
-def _tell_resume(run: str, options: str = "") -> None:
-    command = f"patchmode runs resume {run}{options}"
+def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
+    command = completed(f"patchmode runs resume {run}{options}", settings)
     click.echo(f"The journal tells how far each change has come. Go on with: {command}", err=True)
     sys.stderr.flush()
 
@@ -99,10 +100,10 @@ def _tell_next(report: RunReport, settings: Settings) -> None:
     if report.counts.not_sent or report.state == "stopped":
         later = any(halt.code == LATER_WAVE for halt in report.halts)
         last = report.brakes.last_wave if report.brakes is not None and later else None
-        _tell_resume(report.run, f" --last-wave {last + 1}" if last else "")
+        _tell_resume(report.run, settings, f" --last-wave {last + 1}" if last else "")
     if report.counts.applied:
-        say(f"Prove it again with: patchmode verify {report.run}", settings)
+        say_lines([f"Prove it again with: patchmode verify {report.run}"], settings)
     if is_attached:
-        say(f"After the window:    patchmode verify {report.run} --after-window", settings)
+        say_lines([f"After the window:    patchmode verify {report.run} --after-window"], settings)
     if report.counts.applied or is_attached:
-        say(f"Undo it with:        patchmode rollback {report.run}", settings)
+        say_lines([f"Undo it with:        patchmode rollback {report.run}"], settings)

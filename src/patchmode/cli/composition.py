@@ -12,7 +12,8 @@ from patchmode.cli.output import say
 from patchmode.cli.settings import Settings
 from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
-from patchmode.store.runs import RunStore
+from patchmode.store.journal import Journal
+from patchmode.store.runs import LATEST, RunStore
 from patchmode.workflow.clock import SystemClock
 from patchmode.workflow.ports import Azure, Clock
 
@@ -91,6 +92,18 @@ def state_folder(settings: Settings) -> Path:
 def run_store(settings: Settings) -> RunStore:
     """The runs of the state folder."""
     return RunStore(state_folder(settings))
+
+
+def open_sent(run: str | None, settings: Settings, *, for_writing: bool = False) -> Journal:
+    """A run to verify or to undo.
+
+    Args:
+        run: its id, its beginning, or `latest`; None: as `latest`, which is the newest run that sent anything.
+        settings: the state folder.
+        for_writing: as `RunStore.open`, whose errors it raises.
+    """
+    store = run_store(settings)
+    return store.open(store.latest_sent() if run in {None, LATEST} else run or LATEST, for_writing=for_writing)
 
 
 def new_plan_path(settings: Settings, clock: Clock) -> Path:

@@ -25,6 +25,7 @@ from patchmode.model.target import Target
 from patchmode.reports.brakes_text import begun_lines
 from patchmode.reports.diagnosis import access_lines, grants, identities
 from patchmode.reports.headings import plural, target_text
+from patchmode.reports.held_text import held_lines
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
@@ -35,6 +36,7 @@ from patchmode.workflow.attach_wish import check_attachable
 from patchmode.workflow.brakes import check_not_frozen as not_frozen
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.renaming import renamed
+from patchmode.workflow.resuming import machines_held
 from patchmode.workflow.run_options import options_of
 
 TYPE_THE_COUNT_FROM = 25
@@ -136,6 +138,13 @@ def check_not_frozen(brakes: RunBrakes) -> None:
 def tell_brakes(brakes: RunBrakes, settings: Settings) -> None:
     """What holds a new run back, and where each of it comes from, on standard error."""
     say_lines(begun_lines(brakes, paint=paint_for(sys.stderr, settings)), settings)
+
+
+def tell_open_runs(plan: Plan, settings: Settings) -> None:
+    """Say which runs that have not ended hold machines of a plan, on standard error; nothing where none does."""
+    store = composition.run_store(settings)
+    lines = held_lines(machines_held(plan, store.list(), store.open), paint=paint_for(sys.stderr, settings))
+    say_lines(lines, settings)
 
 
 def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> None:

@@ -12,6 +12,7 @@ import click
 from patchmode.cli.exits import ENDS, MEANINGS, Exit
 from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
 from patchmode.cli.settings import Settings, absorb, settings_of
+from patchmode.errors import PatchmodeError
 
 _SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
 
@@ -34,8 +35,15 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> Any:
         """Run the command with the global options set aside for `settings_of`."""
         absorb(context)
-        _prepare(settings_of(context))
-        return super().invoke(context)
+        settings = settings_of(context)
+        _prepare(settings)
+        try:
+            return super().invoke(context)
+        except PatchmodeError as error:
+            from patchmode.cli.pasting import completed
+
+            error.advice = completed(error.advice, settings)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in sections: scope, settings, the command's own, global."""

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import click
 
+from patchmode.cli.pasting import completed
 from patchmode.cli.settings import Settings
 from patchmode.reports.columns import wrapped
 from patchmode.reports.paint import Paint
@@ -124,7 +125,7 @@ def say(text: str, settings: Settings, *, hang: int = 4) -> None:
         hang: columns before its second and further lines.
     """
     if not settings.quiet:
-        for line in wrapped(text, paint=paint_for(sys.stderr, settings), hang=hang):
+        for line in wrapped(completed(text, settings), paint=paint_for(sys.stderr, settings), hang=hang):
             click.echo(line, err=True)
 
 
@@ -132,4 +133,4 @@ def say_lines(lines: Iterable[str], settings: Settings) -> None:
     """Several lines on standard error; nothing when quiet."""
     if not settings.quiet:
         for line in lines:
-            click.echo(line, err=True)
+            click.echo(completed(line, settings), err=True)

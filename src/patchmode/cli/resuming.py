@@ -26,32 +26,33 @@ from patchmode.reports.headings import plural
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.plan_text import names_in
 from patchmode.reports.run_text import left_text
-from patchmode.store.journal import INTERRUPTED, STOPPED, Journal
-from patchmode.store.runs import RunStore
+from patchmode.store.journal import INTERRUPTED, RUNNING, STOPPED, Journal
+from patchmode.store.runs import UNREADABLE, RunStore
 from patchmode.workflow.resuming import Interrupted, Objection, agreed, in_force
 
 
-def open_runs(runs: Sequence[RunSummary]) -> Sequence[RunSummary]:
-    """The runs that were interrupted or stopped, in the order given."""
-    return [one for one in runs if one.state in {INTERRUPTED, STOPPED}]
-
-
 def open_run(store: RunStore, settings: Settings) -> str | None:
-    """The one run that is open; None: none is, which is said.
+    """The one run that is open: interrupted or stopped. None: none is, which is said.
 
     Raises:
         UsageError: several are, or there are no runs at all.
     """
     runs = store.list()
-    found = open_runs(runs)
+    found = [one for one in runs if one.state in {INTERRUPTED, STOPPED}]
     if len(found) == 1:
         return found[0].run
     if found:
-        each = "\n".join(f"    patchmode runs resume {one.run}    {_state_text(one)}" for one in found[::-1])
-        raise UsageError(f"{len(found)} runs are open, so one must be named.", advice=f"Choose one:\n{each}")
+        each = "".join(f"\n    patchmode runs resume {one.run}    {_state_text(one)}" for one in found[::-1])
+        raise UsageError(f"{len(found)} runs are open, so one must be named.", advice=f"Choose one:{each}")
     store.latest_or_refuse()
-    say(f"No run is open: each of the {plural(len(runs), 'run')} in the state folder has ended.", settings)
+    say("No run is open: nothing is left to resume.", settings)
+    for one in runs:
+        if one.state in {RUNNING, UNREADABLE}:
+            say(f"Run {one.run} is {_IS[one.state]}.", settings)
     return None
+
+
+_IS = {RUNNING: "under way in another process", UNREADABLE: "unreadable; `patchmode runs list` says why"}
 
 
 def _state_text(one: RunSummary) -> str:
@@ -81,7 +82,7 @@ def go_on(
         plan, found = journal.plan, Interrupted(journal)
         brakes = in_force(found.kept, given, names, around)
         settings = replace(settings, share=brakes.share)
-        _tell(journal, found, brakes, settings)
+        _tell(store, journal, found, brakes, settings)
         check_not_frozen(brakes)
         who = signed_in_for(plan, settings, is_new=False)
         tell_banner(who.principals, who.target, settings, touched=found.left_in)
@@ -100,12 +101,16 @@ def go_on(
     return carry_out(lambda _: journal, plan, brakes, settings)
 
 
-def _tell(journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
+def _tell(store: RunStore, journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
     say(f"Run {journal.run}: {left_text(found.left, len(journal.plan.changes))}.", settings)
     schedules = journal.attachments()
     if schedules:
         say(f"Of its {len(schedules):,} schedules {found.schedules_left:,} have not ended.", settings)
-    if found.has_work:
+    if not found.has_work:
+        others = [one.run for one in store.list() if one.state in {INTERRUPTED, STOPPED} and one.run != journal.run]
+        for run in others:
+            say_lines([f"Another run is open. Go on with it: patchmode runs resume {run}"], settings)
+    else:
         say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
 
 

@@ -33,6 +33,8 @@ class Settings:
     verbose: int = 0
     quiet: bool = False
     state_dir: str | None = None
+    typed: frozenset[str] = frozenset()
+    """The names of those that stood on the command line; the others come from the environment, or are not given."""
 
     @property
     def format(self) -> str:
@@ -56,7 +58,7 @@ class Settings:
         return percent / 100
 
 
-NAMES = tuple(field.name for field in fields(Settings))
+NAMES = tuple(field.name for field in fields(Settings) if field.name != "typed")
 
 
 def settings_of(context: click.Context) -> Settings:
@@ -70,10 +72,12 @@ def absorb(context: click.Context) -> None:
     What stands on the command line wins over the environment, and after the command over before it.
     """
     known = settings_of(context)
-    taken = {}
+    taken: dict[str, object] = {}
+    by_hand = set(known.typed)
     for name in NAMES:
         value = context.params.pop(name, None)
         typed = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if value and (typed or not getattr(known, name)):
             taken[name] = value
-    context.obj = replace(known, **taken)
+            by_hand = by_hand | {name} if typed else by_hand - {name}
+    context.obj = replace(known, **taken, typed=frozenset(by_hand))  # type: ignore[arg-type]  # click made each of its type

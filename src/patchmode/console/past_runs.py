@@ -13,11 +13,11 @@ from datetime import datetime
 from patchmode.console.rooms import Rooms
 from patchmode.errors import PatchmodeError
 from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import ChangeResult, Result, RunReport, RunSummary
+from patchmode.model.outcome import ChangeResult, HeldMachines, Result, RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.reports.plan_text import LeafChange, leaf_changes
 from patchmode.workflow.ports import JournalEntry
-from patchmode.workflow.resuming import Interrupted, Objection, in_force
+from patchmode.workflow.resuming import Interrupted, Objection, in_force, machines_held
 from patchmode.workflow.runs import report_of, result_of
 
 LOOKED_AT = 50
@@ -81,6 +81,11 @@ class PastRuns:
             UsageError: there is none. RefusedError, StorageError: it cannot be read.
         """
         return await asyncio.to_thread(self._read, run)
+
+    async def holding(self, plan: Plan) -> Sequence[HeldMachines]:
+        """The runs that have not ended and hold machines of a plan."""
+        runs = self._rooms.runs
+        return await asyncio.to_thread(lambda: machines_held(plan, runs.list(), runs.open))
 
     async def history(self, machine_id: str) -> Sequence[Done]:
         """What was done to a machine, the newest first; a run that cannot be read is left out, the list names it."""

@@ -13,6 +13,7 @@ from patchmode.console import words
 from patchmode.model.plain_text import printable
 from patchmode.reports.diagnosis import identities
 from patchmode.reports.headings import plural
+from patchmode.reports.held_text import held_text
 from patchmode.version import __version__
 
 
@@ -39,7 +40,7 @@ def make_environment() -> Environment:
         "share": share,
         "sentence": sentence,
     }
-    made.globals |= {"words": words, "version": __version__, "min": min, "max": max}
+    made.globals |= {"words": words, "held_text": held_text, "version": __version__, "min": min, "max": max}
     return made
 
 

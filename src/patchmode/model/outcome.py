@@ -233,3 +233,14 @@ class RunSummary:
     """The plan's."""
     problem: str | None = None
     """Why the file could not be read; None: it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMachines:
+    """A run that has not ended and holds machines that another plan touches as well."""
+
+    run: str
+    state: str
+    """`running`, `interrupted` or `stopped`."""
+    machines: int
+    """Of the other plan, those that the run has not done with."""

@@ -122,7 +122,7 @@ def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None
         return
     line, first = "", True
     hang = indent if hang is None else hang
-    for word in printable(text).split(" "):
+    for word in _words(printable(text)):
         room = paint.width - (indent if first else hang)
         if line and cells_wide(line) + 1 + cells_wide(word) > room:
             yield " " * (indent if first else hang) + line
@@ -130,6 +130,14 @@ def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None
         else:
             line = f"{line} {word}" if line else word
     yield " " * (indent if first else hang) + line
+
+
+def _words(text: str) -> Iterator[str]:
+    """What is between blanks; a command between backticks is one word, or it could not be pasted."""
+    parts = text.split("`")
+    whole = "`".join(part.replace(" ", "\0") if place % 2 else part for place, part in enumerate(parts))
+    # A lone backtick quotes nothing.
+    return (word.replace("\0", " ") for word in (text if len(parts) % 2 == 0 else whole).split(" "))
 
 
 def way_out(text: str, *, paint: Paint) -> Iterator[str]:

@@ -33,7 +33,7 @@ CHANGE_UNKNOWN = RuleText(
     "change-unknown",
     "the change was sent, and how it ended is not known",
     "The answer never came: it may have been applied.",
-    "Take the run up again: patchmode runs resume. It looks before it sends.",
+    "Take the run up again: `patchmode runs resume`. It looks before it sends.",
     Level.ERROR,
 )
 CHANGE_STALE = RuleText(
@@ -47,7 +47,7 @@ CHANGE_NOT_SENT = RuleText(
     "change-not-sent",
     "the change had no turn",
     "The run was stopped, its failure budget was spent, or the machine could not be read first.",
-    "Take the run up again: patchmode runs resume.",
+    "Take the run up again: `patchmode runs resume`.",
     Level.WARNING,
 )
 NOT_AS_PLANNED = RuleText(
@@ -61,7 +61,7 @@ SCHEDULE_NOT_AS_PLANNED = RuleText(
     "schedule-not-as-planned",
     "attaching the schedule, or taking it off, did not end as planned",
     "The machine's settings and its schedule do not fit together as the plan meant them to.",
-    "Follow the advice beside the error; patchmode runs resume does what is left.",
+    "Follow the advice beside the error; `patchmode runs resume` does what is left.",
     Level.ERROR,
 )
 

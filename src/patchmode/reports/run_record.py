@@ -7,9 +7,11 @@ Must not: call a machine changed that is not known to be.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from patchmode.model.commands import with_run
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
 from patchmode.model.record import (
@@ -83,12 +85,16 @@ def run_record(
         charts=tuple(_charts(report, plan)),
         columns=_COLUMNS,
         machines=machines,
-        rules={**rules, **OWN_RULES},
+        rules={**rules, **{name: _named(rule, report.run) for name, rule in OWN_RULES.items()}},
         metrics=run_metrics(report, target),
         document=document,
         glossary=_glossary(),
         notes=() if plan else ("Only the run's report was kept: settings before and after stand in its journal.",),
     )
+
+
+def _named(rule: RuleText, run: str) -> RuleText:
+    return replace(rule, fix=with_run(rule.fix, run))
 
 
 def _glossary() -> tuple[tuple[str, str], ...]:

@@ -170,7 +170,7 @@ def failed(attempt: str, error: OSError | sqlite3.Error) -> StorageError:
         return StorageError(
             f"{attempt}: {error}.",
             advice="The file is damaged: restore it from a backup or move it out of the state folder. What is true of "
-            "the machines, `patchmode verify` tells, with a scope or the plan file.",
+            "the machines, `patchmode verify FILE` tells, with the plan file.",
         )
     return StorageError(
         f"{attempt}: {error}.", advice="Check the free space and the permissions of the state folder (--state-dir)."

@@ -162,7 +162,7 @@ class Journal:
         except (msgspec.DecodeError, IndexError) as error:
             msg = f"the run's journal {self._path} is damaged: {error}."
             raise StorageError(
-                msg, advice="Restore it from a backup; `patchmode verify` shows what is true."
+                msg, advice=f"Restore it from a backup; `patchmode verify {self.run}` shows what is true."
             ) from error
 
     def requests(self) -> Mapping[str, int]:

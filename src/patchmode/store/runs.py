@@ -28,7 +28,7 @@ from patchmode.store.plan_file import seal_plan
 from patchmode.store.plan_stream import sealed_pieces
 
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
-LATEST = "latest"
+LATEST, UNREADABLE = "latest", "unreadable"
 
 
 class RunStore:
@@ -117,6 +117,15 @@ class RunStore:
         """The newest run's id; None where there is none."""
         return max(self._ids(), default=None)
 
+    def latest_sent(self) -> str:
+        """The newest run that sent anything, which is what there is to verify or to undo; else the newest of all.
+
+        Raises:
+            UsageError: there is none.
+        """
+        newest = self.latest_or_refuse()
+        return next((one for one in reversed(self._ids()) if self._summary(one).touched), newest)
+
     def latest_or_refuse(self) -> str:
         """The newest run's id.
 
@@ -161,9 +170,9 @@ class RunStore:
                 digest=about["digest"],
             )
         except PatchmodeError as error:
-            return RunSummary(run=run, state="unreadable", problem=error.message)
+            return RunSummary(run=run, state=UNREADABLE, problem=error.message)
         except (sqlite3.Error, KeyError, ValueError) as error:
-            return RunSummary(run=run, state="unreadable", problem=f"{self._path(run)} is damaged: {error}.")
+            return RunSummary(run=run, state=UNREADABLE, problem=f"{self._path(run)} is damaged: {error}.")
 
     def _state(self, run: str, told: str) -> str:
         # A process that died leaves "running" behind, but not its lock.
@@ -178,7 +187,9 @@ class RunStore:
             if summary.state == RUNNING:
                 holder = holder_of(self._lock_path(summary.run))
                 msg = f"run {summary.run} is carrying this plan out: it is held by {holder or 'another process'}."
-                raise RunBusyError(msg, advice="Wait until it ends; `patchmode runs show` tells how far it is.")
+                raise RunBusyError(
+                    msg, advice=f"Wait until it ends; `patchmode runs show {summary.run}` tells how far it is."
+                )
             # A run that ended before it sent anything (wrong target, no sign-in) stands in nobody's way.
             if summary.touched and not again:
                 raise _already_begun(summary)

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from patchmode.errors import UnsafeError, WrongTargetError
+from patchmode.errors import PatchmodeError, UnsafeError, WrongTargetError
 from patchmode.model.access import AccessCheck, MissingAction
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.brakes import Halt, RunBrakes
+from patchmode.model.commands import with_run
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
@@ -100,6 +101,9 @@ async def apply_plan(
         report = application.report()
         state = report.state
         journal.keep_halts(application.halts)
+    except PatchmodeError as error:
+        error.advice = with_run(error.advice, journal.run)
+        raise
     finally:
         journal.close(state=state)
     return report

@@ -10,7 +10,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 
 from collections.abc import Sequence
 
-from patchmode.errors import RequestError, SignInError, ThrottledError
+from patchmode.errors import MaybeAppliedError, RequestError, SignInError, ThrottledError
 from patchmode.model.outcome import HANDED_OVER, Difference, MachineError
 from patchmode.model.plan import Change
 from patchmode.rules.precondition import SincePlan
@@ -96,6 +96,8 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
         advice = _HELD
     else:
         otherwise = _NOT_ACCEPTED if error.status == 400 else error.advice
+        if isinstance(error, MaybeAppliedError):
+            otherwise = f"{otherwise} {VERIFY}".strip()
         advice = advice_for(error.code, error.message, otherwise=otherwise)
     return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
 

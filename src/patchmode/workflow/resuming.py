@@ -7,14 +7,15 @@ Must not: ask or send; the faces ask, `applying` sends.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from patchmode.model.attachment import AttachAction, AttachResult
 from patchmode.model.brakes import NAMES, RunBrakes
-from patchmode.model.outcome import ChangeResult
+from patchmode.model.outcome import ChangeResult, HeldMachines, RunSummary
+from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.budgets import MaxFailures, Tally, is_failure
 from patchmode.workflow.lanes import place_of
@@ -24,6 +25,17 @@ from patchmode.workflow.standing import is_over as change_is_over
 from patchmode.workflow.then_attaching import is_over, may_be_attached
 from patchmode.workflow.wave_history import Before, WaveHistory
 from patchmode.workflow.wave_work import WaveWork, waves_of
+
+OPEN_STATES = frozenset({"running", "interrupted", "stopped"})
+"""Of runs that have not done with all their machines."""
+
+
+class ReadJournal(RunJournal, Protocol):
+    """A journal that was opened for reading."""
+
+    def release(self) -> None:
+        """Close it. Safe to repeat."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +84,15 @@ class Interrupted:
         return sum(self._is_to_attach(one) for one in self._attachments)
 
     @cached_property
+    def machines_left(self) -> Set[ResourceId]:
+        """Machines that the run has not done with."""
+        changes = {one.change.id for one in self._entries if one.change.id not in self._ends}
+        return changes | {one for one in self._attachments if self._is_to_attach(one)}
+
+    @property
     def left_in(self) -> Mapping[str, int]:
         """Machines that something is left to do on, by subscription id in lower case."""
-        machines = {one.change.id for one in self._entries if one.change.id not in self._ends}
-        machines |= {one for one in self._attachments if self._is_to_attach(one)}
-        return Counter(one.subscription_id for one in machines)
+        return Counter(one.subscription_id for one in self.machines_left)
 
     @property
     def has_work(self) -> bool:
@@ -177,6 +193,32 @@ class Interrupted:
         end = self._ends.get(machine_id)
         detaches = self._attachments[machine_id].action is AttachAction.DETACH
         return detaches or machine_id not in self._regions or end is None or may_be_attached(end)
+
+
+def machines_held(
+    plan: Plan, runs: Sequence[RunSummary], open_journal: Callable[[str], ReadJournal]
+) -> Sequence[HeldMachines]:
+    """The open runs that hold machines of a plan, the newest first; empty: none does.
+
+    Args:
+        plan: about to be carried out by a run of its own.
+        runs: of the state folder, oldest first.
+        open_journal: opens one for reading.
+    """
+    touched = {change.id for change in plan.changes} | {one.id for one in plan.first_detach}
+    touched |= {one.id for one in plan.unchanged} if plan.then_attach else set()
+    found = []
+    for one in reversed(runs):
+        if one.state not in OPEN_STATES or one.target is None or not one.target.same_as(plan.target):
+            continue
+        journal = open_journal(one.run)
+        try:
+            held = len(touched & Interrupted(journal).machines_left)
+        finally:
+            journal.release()
+        if held:
+            found.append(HeldMachines(one.run, one.state, held))
+    return found
 
 
 def in_force(kept: RunBrakes | None, given: RunBrakes, names: Collection[str], around: RunBrakes) -> RunBrakes:

@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
 from patchmode.errors import PatchmodeError
 from patchmode.model.attachment import AttachResult
 from patchmode.model.brakes import Halt
+from patchmode.model.commands import with_run
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport, WaveCounts
 from patchmode.model.plan import Plan
 from patchmode.model.shard import Shard
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
 from patchmode.workflow.then_attaching import result_of_attachment
+
+End = TypeVar("End", ChangeResult, AttachResult)
 
 
 def report_of(journal: RunJournal) -> RunReport:
@@ -108,13 +112,21 @@ def make_report(
     Raises:
         PatchmodeError: the counts do not add up to the scope, which is a defect.
     """
+    results, attachments = [_named(one, run) for one in results], [_named(one, run) for one in attachments]
     counts = count(plan, results)
     parts = counts.applied + counts.failed + counts.unknown + counts.stale + counts.not_sent
     if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
-        raise PatchmodeError(msg, advice="Please report it; `patchmode verify` shows what is true.")
+        raise PatchmodeError(msg, advice=f"Please report it; `patchmode verify {run}` shows what is true.")
     told = dict(requests), tuple(results), plan.target, tuple(attachments), tuple(_waves(plan, results))
     return RunReport(run, state, counts, *told, shard=Shard.of_scope(plan.scope))
+
+
+def _named(end: End, run: str) -> End:
+    """A result whose advice names the run in each command that is about it."""
+    error = end.error
+    advice = "" if error is None else with_run(error.advice, run)
+    return end if error is None or advice == error.advice else replace(end, error=replace(error, advice=advice))
 
 
 def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:

@@ -11,6 +11,7 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, machine_id, settings_of, vm
 
 from patchmode.model.outcome import Result, RunReport
+from patchmode.workflow.runs import report_of
 
 SET = {
     "patchMode": "AutomaticByPlatform",
@@ -84,7 +85,7 @@ def test_killed_again_and_again_ends_the_same(kills: list[tuple[int, bool]]) -> 
             runs.apply_until(store, azure, plan=None if number else plan, at=step, committed=committed)
         resumed = runs.apply_in(store, azure)
         journal = store.open()
-        assert [entry.result for entry in journal.entries()] == list(resumed.results)
+        assert report_of(journal).results == resumed.results
         journal.release()
     assert azure.fleet() == expected.fleet()
     assert ends(resumed) == ends(report)

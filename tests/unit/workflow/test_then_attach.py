@@ -168,16 +168,17 @@ def test_each_answer_of_the_attach(fault: str, end: AttachEnd) -> None:
         ("LinkedAuthorizationFailed:403", "ake a new plan with --then-attach."),
         ("AuthorizationFailed:403", "on the configuration. Then make a new plan with --then-attach."),
         ("UnsupportedResourceOperation:400", "Make the machine ready first: patchmode apply --then-attach."),
-        ("not-sent", "ake the run up with `patchmode runs resume`."),
+        ("not-sent", "ake the run up with `patchmode runs resume RUN`."),
     ],
 )
 def test_advice_inside_a_run_is_what_helps_there(fault: str, words: str) -> None:
     """To repeat the command would make another plan and another run, or be refused because this one is not over."""
     azure = fleet("web")
     azure.schedules.faults["weekly"].append(fault)
-    (result,) = runs.apply_all(azure, plan=plan_of(azure)).attachments
+    report = runs.apply_all(azure, plan=plan_of(azure))
+    (result,) = report.attachments
     assert result.error is not None
-    assert result.error.advice.endswith(words)
+    assert result.error.advice.replace(report.run, "RUN").endswith(words)
     assert "epeat the command" not in result.error.advice
 
 
@@ -201,7 +202,7 @@ def test_what_does_not_come_off_is_tried_again_by_a_resume() -> None:
     (result,) = report.attachments
     assert result.error is not None
     assert result.error.advice == (
-        "Remove the lock that the message names, then take the run up with `patchmode runs resume`."
+        f"Remove the lock that the message names, then take the run up with `patchmode runs resume {report.run}`."
     )
 
 
@@ -229,7 +230,9 @@ def test_failures_of_attaching_spend_the_budget() -> None:
     unsent = [one.error for one in report.attachments if one.result is AttachEnd.NOT_SENT]
     assert len(unsent) == 30 - len(failed)
     assert {error.code for error in unsent if error} == {"FailureBudgetSpent"}
-    assert {error.advice for error in unsent if error} == {"Take the run up with `patchmode runs resume`."}
+    assert {error.advice for error in unsent if error} == {
+        f"Take the run up with `patchmode runs resume {report.run}`."
+    }
 
 
 def test_failed_attachments_stop_the_settings_too() -> None:

@@ -51,6 +51,7 @@ def command(
         signed_in_for,
         tell_banner,
         tell_brakes,
+        tell_open_runs,
     )
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
@@ -79,6 +80,7 @@ def command(
         who = signed_in_for(plan, settings, is_new=True)
     tell_banner(who.principals, who.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
+    tell_open_runs(plan, settings)
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
     check_may_write(plan, who)
     # Asked with the names of now; what is carried out stays the plan of the file.

@@ -38,12 +38,20 @@ def command(
 ) -> Exit:
     """Restore what a run changed, where Azure allows it.
 
-    RUN is a run's id, its beginning, or latest. The way back is an ordinary plan: written into the state folder, shown,
-    confirmed, applied and verified. What cannot be restored is named and left alone.
+    RUN is a run's id, its beginning, or latest (the latest that sent anything). The way back is an ordinary plan:
+    written into the state folder, shown, confirmed, applied and verified. What cannot be restored is named and left
+    alone.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out
-    from patchmode.cli.confirming import check_may_write, check_not_frozen, confirm, tell_banner, tell_brakes
+    from patchmode.cli.confirming import (
+        check_may_write,
+        check_not_frozen,
+        confirm,
+        tell_banner,
+        tell_brakes,
+        tell_open_runs,
+    )
     from patchmode.cli.output import say
     from patchmode.store.plan_file import read_plan, write_plan
 
@@ -51,7 +59,8 @@ def command(
     brakes = brakes_from(context, carrying, settings.share)
     check_not_frozen(brakes)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
-    journal = composition.run_store(settings).open(run, for_writing=True)
+    journal = composition.open_sent(run, settings, for_writing=True)
+    say(f"Rolls back run {journal.run}.", settings)
     try:
         plan, who = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
@@ -62,6 +71,7 @@ def command(
     plan = read_plan(path)
     tell_banner(who.principals, plan.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
+    tell_open_runs(plan, settings)
     check_may_write(plan, who)
     confirm(plan, who, settings, yes=yes, is_new=True)
     return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)

@@ -44,13 +44,14 @@ def show(context: click.Context, run: str) -> exits.Exit:
     """One run's report; RUN is its id, its beginning, or latest."""
     from patchmode.cli import composition
     from patchmode.cli.output import emit
+    from patchmode.cli.pasting import completed_report
     from patchmode.cli.results import run_result
     from patchmode.workflow.runs import report_of
 
     settings = settings_of(context)
     journal = composition.run_store(settings).open(run)
     report = report_of(journal)
-    emit(run_result(report, journal.plan.target), settings)
+    emit(run_result(completed_report(report, settings), journal.plan.target), settings)
     return exits.of_shown_run(report)
 
 

@@ -41,7 +41,7 @@ def command(
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
     carried it out. A scope: whether every machine in it has the settings; those that have not are named with the
-    reason, be it that a rule blocks their change. Without any: the latest run.
+    reason, be it that a rule blocks their change. Without any: the latest run that sent anything.
 
     With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
@@ -73,7 +73,7 @@ def command(
     elif subject is not None and _is_file(subject):
         report = _verify_file(Path(subject), settings)
     else:
-        report = _verify_run(subject or "latest", settings)
+        report = _verify_run(subject, settings)
     emit(verification_result(report), settings)
     return exits.of_verification(report)
 
@@ -88,7 +88,7 @@ def _verify_window(
     elif subject is not None and _is_file(subject):
         question = of_file(Path(subject), since)
     else:
-        question = of_run(subject or "latest", since, settings)
+        question = of_run(subject, since, settings)
     return answer(question, settings, wait=wait)
 
 
@@ -96,13 +96,13 @@ def _is_file(subject: str) -> bool:
     return Path(subject).is_file() or subject.endswith(".json") or "/" in subject or "\\" in subject
 
 
-def _verify_run(run: str, settings: Settings) -> "VerifyReport":
+def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
     from patchmode.workflow.verifying import verify_run
 
-    journal = composition.run_store(settings).open(run, for_writing=True)
+    journal = composition.open_sent(run, settings, for_writing=True)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:

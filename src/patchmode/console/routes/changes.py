@@ -69,7 +69,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         return page(request, "planning.html", draft=draft)
     if draft.planning.error is not None:
         return page(request, "planning.html", draft=draft, failure=draft.planning.error)
-    return _plan_page(request, console, draft)
+    return await _plan_page(request, console, draft)
 
 
 async def settings(request: web.Request) -> web.StreamResponse:
@@ -110,7 +110,7 @@ async def apply(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     typed = str(form.get("count", "")).strip()
     if not is_count(typed, found):
-        return _plan_page(request, console, draft, typed=typed)
+        return await _plan_page(request, console, draft, typed=typed)
     brakes = _brakes(console, str(form.get("max_failures", "")).strip())
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
     begun = console.operations.start(kept, brakes, lambda: console.rooms.runs.create(kept, brakes=brakes))
@@ -174,7 +174,7 @@ def _settings_page(request: web.Request, draft: Draft) -> web.Response:
     )
 
 
-def _plan_page(request: web.Request, console: Console, draft: Draft, *, typed: str | None = None) -> web.Response:
+async def _plan_page(request: web.Request, console: Console, draft: Draft, *, typed: str | None = None) -> web.Response:
     found = _planned(draft)
     wrong = None
     if typed is not None:
@@ -187,6 +187,7 @@ def _plan_page(request: web.Request, console: Console, draft: Draft, *, typed: s
         draft=draft,
         laid_out=make_page(found),
         plan=found,
+        held=await console.past_runs.holding(found),
         wrong=wrong,
         busy=console.operations.current if console.operations.is_busy else None,
     )

@@ -1,0 +1,78 @@
+"""Every command about a run that is printed carries the run's id: found in the sources, so that none is forgotten."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from patchmode.model.commands import with_run
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = ROOT / "src/patchmode"
+COMMAND = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback)(?![-\w])")
+FILLED_IN = re.compile(r"`patchmode (?:runs resume|runs show|verify|rollback)`")
+"""What `with_run` puts the id into: the command alone, between backticks."""
+NAMED = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback) (?:RUN|FILE|\{\}|\{\{ (?:report\.)?run \}\})")
+"""With an id, or with a word in capitals where the text is about any run."""
+OF_NO_RUN = {"cannot be undone by `patchmode rollback`", "by `patchmode rollback` either"}
+"""Said of a plan that no run has carried out yet."""
+GETS_ITS_ID_HERE = {"workflow", "reports/own_findings.py", "reports/run_record.py"}
+"""Advice that is told of a run only, by `make_report`, `apply_plan` and `run_record`."""
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Each text that the program may print: line and text, values as `{}`; docstrings are for developers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    stated = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (str(one.value) if isinstance(one, ast.Constant) else "{}" for one in node.values)
+            yield node.lineno, "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not {id(node)} & (inner | stated):
+            yield node.lineno, node.value
+
+
+def _printed() -> Iterator[tuple[str, str]]:
+    """Where, and the text, of everything printed that names such a command."""
+    for path in sorted(PRODUCT.rglob("*.py")):
+        for line, text in _texts(path):
+            if COMMAND.search(text):
+                yield f"{path.relative_to(PRODUCT).as_posix()}:{line}", text
+    for path in sorted(PRODUCT.rglob("*.html")):
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if COMMAND.search(text):
+                yield f"{path.relative_to(PRODUCT).as_posix()}:{number}", text
+
+
+FOUND = dict(_printed())
+
+
+def test_they_are_found() -> None:
+    assert len(FOUND) > 20
+    assert {place.split("/")[0] for place in FOUND} >= {"cli", "console", "reports", "store", "workflow"}
+
+
+@pytest.mark.parametrize("place", FOUND)
+def test_each_carries_the_id_of_its_run(place: str) -> None:
+    """Without one it takes the latest run, which may be another."""
+    text = FOUND[place]
+    if any(said in text for said in OF_NO_RUN):
+        return
+    for match in COMMAND.finditer(text):
+        rest = text[match.start() :]
+        is_named = NAMED.match(rest) is not None
+        is_filled = FILLED_IN.match(text[max(0, match.start() - 1) :]) is not None
+        if is_filled:
+            assert any(place.startswith(one) for one in GETS_ITS_ID_HERE), f"{place} prints {rest[:40]!r} of no run"
+        assert is_named or is_filled, f"{place} prints {rest[:60]!r} without the run's id"
+
+
+@pytest.mark.parametrize("command", ["runs resume", "runs show", "verify", "rollback"])
+def test_what_is_filled_in_is_what_is_looked_for_here(command: str) -> None:
+    run = "20261130T080000000Z-0123ab"
+    assert with_run(f"Look: `patchmode {command}`.", run) == f"Look: `patchmode {command} {run}`."
+    assert with_run(f"Look: `patchmode {command}`.", "") == f"Look: `patchmode {command} RUN`."
+    assert with_run(f"`patchmode {command} {run}`", "other") == f"`patchmode {command} {run}`"
