@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.properties.strategies import Planned, leaf_paths, planned_changes
 from tests.unit.rules.builders import machine_from
 
-from patchmode.arm.wire import machine_from_document
+from patchmode.arm.machine_reading import machine_from_document
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change
 from patchmode.rules.planning import plan_machine
@@ -21,6 +21,7 @@ _NOT_DEPENDED_ON = {
     "tags": "those that tell an owner are depended on; the rest the rules never look at",
     "provisioning_state": "what runs on the machine now; Azure answers 409 where it must wait",
     "surroundings": "Arc's status and the power state: notes, and nothing of the change's body",
+    "oddities": "only told, but for those of members that are depended on leaf by leaf",
     "has_os_profile": "a note; whatever of it matters is depended on leaf by leaf",
 }
 """Facts of a machine that may differ although the precondition holds, each with its reason. A fact that is added to

@@ -12,7 +12,7 @@ from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.headings import no_change_text
-from patchmode.reports.plan_text import LeafChange, leaf_changes
+from patchmode.reports.plan_text import LeafChange, sent_leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Detached:
+    """Machines that lose the same assignment."""
+
+    configuration: ResourceId
+    name: str
+    machines: Sequence[ResourceId]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPage:
     """A plan, laid out."""
 
@@ -52,6 +61,8 @@ class PlanPage:
     """(words, before, after)."""
     nothing: str
     """What to say where the plan has nothing to do."""
+    detached: Sequence[Detached]
+    """Before any setting is touched."""
 
 
 def make_page(plan: Plan) -> PlanPage:
@@ -71,7 +82,15 @@ def make_page(plan: Plan) -> PlanPage:
         skipped=_largest_first([Cause(*key, ids) for key, ids in left.items()]),
         headline=_headline(plan),
         nothing=no_change_text(blocked=len(plan.left_alone), unreadable=len(plan.unreadable)),
+        detached=_detached(plan),
     )
+
+
+def _detached(plan: Plan) -> Sequence[Detached]:
+    found: dict[tuple[ResourceId, str], list[ResourceId]] = defaultdict(list)
+    for one in plan.first_detach:
+        found[one.configuration, one.name].append(one.id)
+    return [Detached(*key, machines) for key, machines in found.items()]
 
 
 def touched(plan: Plan) -> int:
@@ -94,7 +113,7 @@ def _largest_first(causes: Sequence[Cause]) -> Sequence[Cause]:
 def _groups(changes: Sequence[Change]) -> Sequence[Group]:
     found: dict[tuple[object, ...], tuple[Sequence[LeafChange], list[Change]]] = {}
     for change in changes:
-        leaves = leaf_changes(change)
+        leaves = sent_leaves(change)
         outcomes = change.outcome_before.kind, change.outcome_after.kind
         found.setdefault((change.os, tuple(leaves), outcomes, change.reversible), (leaves, []))[1].append(change)
     groups = [

@@ -22,18 +22,22 @@ from patchmode.reports.wave_text import wave_lines
 
 ONE_BY_ONE = 10
 """Up to this many changes are shown machine by machine; more are shown by kind of change, with their machines."""
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
 class LeafChange:
-    """One setting that a change touches."""
+    """One setting that a change sends."""
 
     path: str
     """Below `patchSettings`."""
     before: str | None
     """JSON text; None: absent."""
-    after: str | None
+    after: str
+
+    @property
+    def is_restated(self) -> bool:
+        """Whether it is sent again as the model states it, because Azure must get it together with another."""
+        return self.before == self.after
 
 
 def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
@@ -105,15 +109,21 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
 
 def leaf_changes(change: Change) -> list[LeafChange]:
     """What a change does to `patchSettings`, leaf by leaf, the patch mode first."""
-    before, after = _leaves(change.before or {}), _leaves(change.after)
-    paths = sorted({*after, *before}, key=lambda path: (path != "patchMode", path))
-    changed = []
-    for path in paths:
-        old, new = before.get(path, _ABSENT), after.get(path, _ABSENT)
-        # In Python 1 is True, in JSON it is not; a change that is sent must be shown.
-        if old != new or isinstance(old, bool) is not isinstance(new, bool):
-            changed.append(LeafChange(path, _text(old), _text(new)))
-    return changed
+    return [leaf for leaf in sent_leaves(change) if not leaf.is_restated]
+
+
+def sent_leaves(change: Change) -> list[LeafChange]:
+    """Every leaf of a change's request, the patch mode first: what is sent is what is shown."""
+    before, sent = _leaves(change.before or {}), _leaves(_settings_of(change.body))
+    paths = sorted(sent, key=lambda path: (path != "patchMode", path))
+    return [LeafChange(path, _text(before[path]) if path in before else None, _text(sent[path])) for path in paths]
+
+
+def _settings_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a request's body sends; the path down to it is `properties.osProfile.{configuration}.patchSettings`."""
+    for _ in range(4):
+        body = next(iter(body.values()))
+    return body
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -126,8 +136,8 @@ def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _text(value: object) -> str | None:
-    return None if value is _ABSENT else printable(json.dumps(value, ensure_ascii=False))
+def _text(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))
 
 
 def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
@@ -155,7 +165,7 @@ def _one(change: Change, names: MachineNames, paint: Paint) -> Iterator[str]:
 
 
 def _diff(change: Change, paint: Paint) -> Iterator[str]:
-    changed = leaf_changes(change)
+    changed = sent_leaves(change)
     # The last name tells which setting it is: no two leaves of patchSettings share one.
     names = [entry.path.rpartition(".")[2] for entry in changed]
     width = max(map(len, names), default=0)
@@ -169,10 +179,10 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
 
 def _values(entry: LeafChange) -> tuple[str, str, str]:
     """Mark, meaning for colours, and values of one leaf's change."""
+    if entry.is_restated:
+        return "=", "dim", f"{entry.after} (sent again)"
     if entry.before is None:
-        return "+", "add", entry.after or ""
-    if entry.after is None:
-        return "-", "remove", f"{entry.before} -> (absent)"
+        return "+", "add", entry.after
     return "~", "change", f"{entry.before} -> {entry.after}"
 
 

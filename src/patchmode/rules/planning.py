@@ -3,7 +3,9 @@
 Must not: send anything, or leave anything for apply to compute.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.machine import Machine
@@ -17,6 +19,7 @@ from patchmode.rules.settings_patch import (
     HOTPATCH,
     MODE,
     PLATFORM,
+    configuration_in,
     is_platform_mode,
     merged,
     request_body,
@@ -25,6 +28,8 @@ from patchmode.rules.settings_patch import (
 )
 from patchmode.rules.transitions import no_way_back
 from patchmode.rules.wanted import target_settings
+
+_ENTITY_TAG = re.compile(r'(?:W/)?"[!#-~]*"')
 
 
 def plan_machine(
@@ -68,6 +73,39 @@ def body_for(machine: Machine, wanted: WantedSettings) -> Mapping[str, Any] | No
     return request_body(system, patch) if patch else None
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What of a change follows from the machine's document and the settings to send; see `Change`."""
+
+    body: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+    reversible: bool
+    irreversible_because: str | None
+    tolerated: tuple[str, ...]
+
+
+def derived(document: Mapping[str, Any], system: OperatingSystem, patch: Mapping[str, Any]) -> Derived:
+    """The request around a `patchSettings` object, and all that a plan says of it: the one place that makes them.
+
+    Args:
+        document: the machine's whole document.
+        system: the machine's.
+        patch: what to send; not empty.
+    """
+    before = settings_in(document, system)
+    after = merged(before or {}, patch)
+    updates = configuration_in(document, system).get("enableAutomaticUpdates")
+    obstacle = no_way_back(
+        PatchSettings.from_document(before),
+        patch,
+        system,
+        automatic_updates=updates if isinstance(updates, bool) else None,
+    )
+    body = request_body(system, patch)
+    return Derived(body, before, after, obstacle is None, obstacle, _tolerated(patch, after))
+
+
 def change_with(machine: Machine, patch: Mapping[str, Any], schedules: MachineSchedules = NOT_LOOKED_UP) -> Change:
     """The change that sends this `patchSettings` object to the machine.
 
@@ -75,26 +113,31 @@ def change_with(machine: Machine, patch: Mapping[str, Any], schedules: MachineSc
         ValueError: the machine has no document or no known system.
     """
     system, document = system_of(machine), document_of(machine)
-    before = settings_in(document, system)
-    after = merged(before or {}, patch)
-    stated = PatchSettings.from_document(before)
-    obstacle = no_way_back(stated, patch, system, automatic_updates=machine.enable_automatic_updates)
+    made = derived(document, system, patch)
     return Change(
         id=machine.id,
         kind=machine.kind,
         os=system,
         location=machine.location,
-        etag=machine.etag,
-        body=request_body(system, patch),
-        before=before,
-        after=after,
+        etag=sendable_etag(machine.etag),
+        body=made.body,
+        before=made.before,
+        after=made.after,
         document=document,
-        outcome_before=predict(stated, machine, schedules),
-        outcome_after=predict(PatchSettings.from_document(after), machine, schedules),
-        reversible=obstacle is None,
-        irreversible_because=obstacle,
-        tolerated=_tolerated(patch, after),
+        outcome_before=predict(PatchSettings.from_document(made.before), machine, schedules),
+        outcome_after=predict(PatchSettings.from_document(made.after), machine, schedules),
+        reversible=made.reversible,
+        irreversible_because=made.irreversible_because,
+        tolerated=made.tolerated,
     )
+
+
+def sendable_etag(etag: object) -> str | None:
+    """An etag that may stand in `If-Match`; None for any other value, and then the machine is read before its PATCH.
+
+    SAFETY: `*` fits whatever the machine has become, and a line feed would end the header. Source: RFC 9110, 8.8.3.
+    """
+    return etag if isinstance(etag, str) and _ENTITY_TAG.fullmatch(etag) else None
 
 
 def _tolerated(patch: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from patchmode.model.outcome import Difference
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change
 from patchmode.rules.comparison import ABSENT, Leaf, Path, leaf_differences
-from patchmode.rules.planning import document_of
+from patchmode.rules.planning import document_of, sendable_etag
 from patchmode.rules.verification import changed_leaves, difference_of
 from patchmode.rules.workload import names_owner
 
@@ -84,7 +84,7 @@ def rebased(change: Change, observed: Machine) -> Change:
     Raises:
         ValueError: the observed machine has no document.
     """
-    return replace(change, etag=observed.etag, document=document_of(observed))
+    return replace(change, etag=sendable_etag(observed.etag), document=document_of(observed))
 
 
 def summed(earlier: Sequence[Difference], later: Sequence[Difference]) -> tuple[Difference, ...]:

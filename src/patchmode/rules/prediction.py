@@ -36,6 +36,8 @@ __all__ = ["forecast", "predict"]
 
 _LOST = frozenset({RunForecast.FAILS, RunForecast.MISSED})
 _IDLE = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
+_BY_SCHEDULE_ONLY = frozenset({OutcomeKind.SCHEDULED, OutcomeKind.PARKED})
+_SET_BY_PLATFORM = frozenset({Orchestration.CUSTOMER_MANAGED_SCHEDULES, Orchestration.AZURE_MANAGED})
 _WITHOUT = {
     Orchestration.CUSTOMER_MANAGED_SCHEDULES: (
         OutcomeKind.PARKED,
@@ -82,6 +84,23 @@ def predict(settings: PatchSettings | None, machine: Machine, schedules: Machine
     if open_ended is not None:
         return _undecided(settings, machine, open_ended)
     return _idle(settings, machine, schedules.hits[0])
+
+
+def contradicts(kind: OutcomeKind, settings: PatchSettings | None, machine: MachineKind) -> bool:
+    """Whether an outcome is told that no schedule can make of these settings; `unknown` and `ineligible` never are.
+
+    Args:
+        kind: the outcome.
+        settings: what the model states, or will state.
+        machine: an Arc server needs no settings for any outcome.
+    """
+    if machine is MachineKind.ARC:
+        return False
+    orchestration = orchestration_of(settings)
+    if kind in _BY_SCHEDULE_ONLY:
+        return orchestration is not Orchestration.CUSTOMER_MANAGED_SCHEDULES
+    in_azures_hands = orchestration in _SET_BY_PLATFORM
+    return kind is OutcomeKind.GUEST_MANAGED and in_azures_hands
 
 
 def _is_live(hit: ScheduleHit) -> bool:

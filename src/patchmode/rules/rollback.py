@@ -64,8 +64,7 @@ def plan_rollback_of(
     block = first_block(reasons_for(observed, _WHATEVER_MAY_BE))
     if block is not None:
         return Skipped(change.id, block.rule, block.message, block.fix, outcome)
-    stated, target = PatchSettings.from_document(now), _target(PatchSettings.from_document(change.before))
-    patch = smallest_patch(stated, target)
+    stated, patch = PatchSettings.from_document(now), restoring_patch(change, now)
     after = PatchSettings.from_document(merged(now or {}, patch))
     if newly_autopatched(stated, after) and not allow_azure_managed:
         return _skip(
@@ -75,6 +74,19 @@ def plan_rollback_of(
             outcome,
         )
     return change_with(observed, patch, schedules)
+
+
+def restoring_patch(change: Change, now: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The `patchSettings` object that restores what stood before a recorded change.
+
+    Args:
+        change: as the run's journal recorded it.
+        now: what the machine's model states; None: no `patchSettings`.
+
+    Returns:
+        Empty where nothing has to be sent.
+    """
+    return smallest_patch(PatchSettings.from_document(now), _target(PatchSettings.from_document(change.before)))
 
 
 def _skip(change: Change, rule: str, reason: str, outcome: Outcome) -> Skipped:

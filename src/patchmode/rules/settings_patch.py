@@ -119,7 +119,13 @@ def request_body(system: OperatingSystem, patch: Mapping[str, Any]) -> dict[str,
 
 def settings_in(document: Mapping[str, Any], system: OperatingSystem) -> Mapping[str, Any] | None:
     """The `patchSettings` object in a machine's document; None where it or one of its parents is absent or null."""
-    found: Any = document
-    for key in ("properties", "osProfile", system.configuration, "patchSettings"):
-        found = found.get(key) if isinstance(found, Mapping) else None
+    found = configuration_in(document, system).get("patchSettings")
     return found if isinstance(found, Mapping) else None
+
+
+def configuration_in(document: Mapping[str, Any], system: OperatingSystem) -> Mapping[str, Any]:
+    """The system's configuration in a machine's document; empty where it or one of its parents is absent or null."""
+    found: Any = document
+    for key in ("properties", "osProfile", system.configuration):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import AssessmentMode, Orchestration, PatchMode, PatchSettings
-from patchmode.model.plan import WantedSettings
+from patchmode.model.plan import Change, WantedSettings
 from patchmode.rules.settings_patch import is_platform_mode
 from patchmode.rules.transitions import mode_for
 
@@ -47,14 +47,14 @@ def needs_platform(wanted: WantedSettings) -> bool:
     return is_platform_mode(wanted_mode(wanted)) or wanted.periodic_assessment is True
 
 
-def wanted_of(machine: Machine, wanted: WantedSettings, *, attaches: bool = False) -> WantedSettings:
+def wanted_of(machine: Machine | Change, wanted: WantedSettings, *, attaches: bool = False) -> WantedSettings:
     """What of the wish concerns a machine: of an Arc machine no orchestration, where something else was asked for too.
 
     The command line always names an orchestration. Everything else stays in the wish, so that the rules say what of it
     cannot be set there.
 
     Args:
-        machine: of any kind.
+        machine: of any kind, or the change that was planned for one.
         wanted: the whole wish.
         attaches: whether a schedule is attached as well, which serves an Arc server without any setting.
     """

@@ -74,7 +74,7 @@ def _problem_of_schedules(plan: Plan) -> str | None:
     for configuration, name in named:
         if configuration.full_type != _CONFIGURATION:
             return f"{configuration} is no maintenance configuration"
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or not name.isprintable() or name in {".", ".."}:
             return f"{name!r} is no name of an assignment"
     known = {one.id for group in (plan.changes, plan.unchanged, plan.skipped) for one in group}
     strange = next((one.id for one in plan.first_detach if one.id not in known), None)

@@ -20,6 +20,7 @@ from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.rules.plan_derivation import check_derived
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
 from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
@@ -84,7 +85,8 @@ async def apply_plan(
         The report; its counts add up to the scope.
 
     Raises:
-        WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant, or `azure` only reads.
+        WrongTargetError: the plan is for another target. BrokenPlanError: it is not what the rules make of its
+            documents. UnsafeError: it breaks an invariant, or `azure` only reads.
         RefusedError: a freeze holds.
         StorageError: the journal could not be written; nothing was sent that it does not know of.
         SignInError: nobody is signed in any more; what was sent stands in the journal.
@@ -113,6 +115,7 @@ def check_applicable(plan: Plan, azure: Azure) -> None:
     """Refuse a plan as a whole before anything is sent.
 
     Raises:
+        BrokenPlanError: it is not what the rules make of its own documents.
         WrongTargetError: it was made for another target.
         UnsafeError: a change would newly let Azure patch and reboot a machine at will, which nobody asked for by name.
     """
@@ -122,6 +125,7 @@ def check_applicable(plan: Plan, azure: Azure) -> None:
             f"and this is tenant {azure.target.tenant_id} on {azure.target.endpoint}."
         )
         raise WrongTargetError(msg, advice="Sign in to the plan's target (--cloud), or make a plan for this one.")
+    check_derived(plan, name="The plan")
     if plan.wanted.orchestration is Orchestration.AZURE_MANAGED:
         return
     for change in plan.changes:

@@ -12,6 +12,7 @@ from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError,
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change
+from patchmode.rules.planning import sendable_etag
 from patchmode.rules.precondition import SincePlan, rebased, since_plan, summed
 from patchmode.rules.settings_patch import settings_in, turns_bypass_off
 from patchmode.rules.verification import differences, touches_settings
@@ -225,7 +226,7 @@ class Sender:
         if attempt.lost > LOST_ANSWERS or attempt.tries >= TRIES:
             await self._end_exhausted(attempt)
             return False
-        attempt.change = rebased(change, machine) if found.others else replace(change, etag=machine.etag)
+        attempt.change = rebased(change, machine) if found.others else replace(change, etag=sendable_etag(machine.etag))
         attempt.changed_since_plan = summed(attempt.changed_since_plan, found.others)
         return True
 

@@ -38,6 +38,7 @@ from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.run_text import left_text, run_lines, runs_lines
 from patchmode.reports.verification import counts_of, csv_rows, verification_document, verification_lines
+from patchmode.rules.settings_patch import request_body
 from patchmode.workflow.ports import JournalEntry, Progress, Step
 from patchmode.workflow.standing import is_over
 
@@ -55,15 +56,16 @@ def machine_id(name: str) -> ResourceId:
 
 
 def change(name: str = "vm1", **facts: Any) -> Change:
+    after = facts.setdefault("after", {"patchMode": "AutomaticByPlatform", **PLATFORM})
     standard = Change(
         id=machine_id(name),
         kind=MachineKind.VM,
         os=OperatingSystem.LINUX,
         location="westeurope",
         etag='"1"',
-        body={},
+        body=request_body(facts.get("os", OperatingSystem.LINUX), after),
         before={"patchMode": "ImageDefault"},
-        after={"patchMode": "AutomaticByPlatform", **PLATFORM},
+        after=after,
         document={},
         outcome_before=Outcome(OutcomeKind.GUEST_MANAGED, ""),
         outcome_after=Outcome(OutcomeKind.PARKED, ""),
@@ -82,9 +84,7 @@ def plan(*changes: Change, **facts: Any) -> Plan:
     [
         (None, {"patchMode": "Manual"}, [LeafChange("patchMode", None, '"Manual"')]),
         ({"patchMode": "Manual"}, {"patchMode": "Manual"}, []),
-        ({"a": 1, "patchMode": "X"}, {"patchMode": "Y"}, [
-            LeafChange("patchMode", '"X"', '"Y"'), LeafChange("a", "1", None),
-        ]),
+        ({"a": 1, "patchMode": "X"}, {"patchMode": "Y"}, [LeafChange("patchMode", '"X"', '"Y"')]),
         ({"p": {"q": False}}, {"p": {"q": True, "r": None}}, [
             LeafChange("p.q", "false", "true"), LeafChange("p.r", None, "null"),
         ]),
@@ -93,6 +93,16 @@ def plan(*changes: Change, **facts: Any) -> Plan:
 def test_leaves_that_change(before: Any, after: Any, told: list[LeafChange]) -> None:
     """Absent, null and false are three things."""
     assert leaf_changes(change(before=before, after=after)) == told
+
+
+def test_what_is_sent_again_as_it_is_is_shown_too() -> None:
+    """Azure gets both fields in one write; a diff that leaves one out tells less than what is sent."""
+    half = change(before={"patchMode": "AutomaticByPlatform"})
+    lines = [line for line in plan_lines(plan(half), paint=PLAIN) if line.startswith("    ")]
+    assert lines[:2] == [
+        '    = patchMode                                 "AutomaticByPlatform" (sent again)',
+        "    + bypassPlatformSafetyChecksOnUserSchedule  true",
+    ]
 
 
 def test_a_plan_reads_like_a_diff() -> None:

@@ -16,11 +16,14 @@ from tests.unit.workflow.fleet_double import (
     vm,
 )
 
-from patchmode.errors import UnsafeError, WrongTargetError
+from patchmode.arm.machine_reading import machine_from_document
+from patchmode.errors import BrokenPlanError, UnsafeError, WrongTargetError
+from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Difference, Result, RunCounts
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Plan, WantedSettings
 from patchmode.model.target import Target
+from patchmode.rules.planning import change_with
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Progress
 from patchmode.workflow.run_options import ApplyOptions
@@ -241,17 +244,9 @@ def test_bypass_is_not_turned_off_unasked_before_the_services_document_was_seen(
     """A made-up plan states any document: that Azure may not newly patch a machine is judged by the service's own."""
     azure = one_machine()
     settings_of(azure.machines[machine_id("web")].document).update(SET)
-    plan = azure.plan(WantedSettings(reboot=RebootSetting.NEVER))
-    change = plan.changes[0]
-    claimed = {"patchMode": "AutomaticByPlatform", "assessmentMode": "ImageDefault"}
-    document = copy.deepcopy(dict(change.document))
-    settings_of(document).clear()
-    settings_of(document).update(claimed)
     unbypass = {"bypassPlatformSafetyChecksOnUserSchedule": False, "rebootSetting": "Never"}
     sent = {"patchMode": "AutomaticByPlatform", "automaticByPlatformSettings": unbypass}
-    body = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": sent}}}}
-    forged = replace(change, document=document, before=claimed, after={**claimed, **sent}, body=body)
-    (result,) = runs.apply_all(azure, plan=replace(plan, changes=(forged,))).results
+    (result,) = runs.apply_all(azure, plan=made_up(azure, HALF, sent)).results
     assert (result.result, azure.count("PATCH")) == (Result.STALE, 0)
 
 
@@ -437,29 +432,35 @@ def test_read_only_connection_is_refused() -> None:
         runs.apply_all(azure)
 
 
-AUTOPATCH = {"patchMode": "AutomaticByPlatform"}
-UNBYPASS = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": False}}
+HANDING_OVER = {
+    "patchMode": "AutomaticByPlatform",
+    "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": False},
+}
+HALF: dict[str, object] = {"patchMode": "AutomaticByPlatform"}
+OTHER_HALF = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
+
+
+def made_up(azure: FleetDouble, before: object, sent: dict[str, object]) -> Plan:
+    """The plan of a rollback, which may restore anything, for a machine that it says is set so."""
+    plan, document = one_machine().plan(), copy.deepcopy(azure.machines[machine_id("web")].document)
+    document["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"] = before
+    change = change_with(machine_from_document(document, MachineKind.VM), sent)
+    return replace(plan, wanted=WantedSettings(), rollback_of="20260301T083000000Z-abcdef", changes=(change,))
 
 
 @pytest.mark.parametrize(
     ("before", "sent", "is_refused"),
     [
-        ({"patchMode": "Manual"}, AUTOPATCH, True),
-        (None, AUTOPATCH, True),
-        (SET, UNBYPASS, True),
-        (AUTOPATCH, {"assessmentMode": "AutomaticByPlatform"}, False),
+        ({"patchMode": "Manual"}, HANDING_OVER, True),
+        (None, HANDING_OVER, True),
+        (SET, HANDING_OVER, True),
+        (HALF, {"assessmentMode": "AutomaticByPlatform"}, False),
         (SET, {"patchMode": "Manual"}, False),
-        (SET, AUTOPATCH, False),
     ],
 )
-def test_nothing_is_newly_handed_to_azure_unasked(
-    before: dict[str, object] | None, sent: dict[str, object], is_refused: bool
-) -> None:
+def test_nothing_is_newly_handed_to_azure_unasked(before: object, sent: dict[str, object], is_refused: bool) -> None:
     azure = one_machine()
-    plan = azure.plan()
-    body = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": sent}}}}
-    change = replace(plan.changes[0], before=before, body=body)
-    unasked = replace(plan, changes=(change,))
+    unasked = made_up(azure, before, sent)
     asked = replace(unasked, wanted=WantedSettings(orchestration=Orchestration.AZURE_MANAGED))
     if is_refused:
         with pytest.raises(UnsafeError, match="nobody asked for that by name"):
@@ -468,3 +469,17 @@ def test_nothing_is_newly_handed_to_azure_unasked(
     else:
         runs.apply_all(azure, plan=unasked)
     runs.apply_all(one_machine(), plan=asked)
+
+
+@pytest.mark.parametrize("sent", [HALF, OTHER_HALF, {**HALF, "assessmentMode": "AutomaticByPlatform"}])
+@pytest.mark.parametrize("before", [{"patchMode": "Manual"}, None, SET, HALF])
+def test_half_of_the_pair_is_never_sent_whatever_the_plan_says_of_the_machine(
+    before: object, sent: dict[str, object]
+) -> None:
+    """The state that this program exists to prevent: the mode without bypass, or bypass without the mode."""
+    azure = one_machine()
+    for wanted in (WantedSettings(), WantedSettings(orchestration=Orchestration.AZURE_MANAGED)):
+        plan = replace(made_up(azure, before, sent), wanted=wanted)
+        with pytest.raises(BrokenPlanError, match="the rules make"):
+            runs.apply_all(azure, plan=plan)
+    assert azure.log == []

@@ -53,9 +53,9 @@ def command(
         tell_brakes,
         tell_open_runs,
     )
+    from patchmode.cli.plan_reading import reviewed_plan
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
-    from patchmode.store.plan_file import read_plan
 
     settings = settings_of(context)
     brakes = brakes_from(context, options, settings.share)
@@ -76,7 +76,7 @@ def command(
         require_selector(scope, "apply")
         plan, who = _planned(scope, wanted, attaching, waves, settings)
     else:
-        plan = read_plan(file)
+        plan = reviewed_plan(file, settings)
         who = signed_in_for(plan, settings, is_new=True)
     tell_banner(who.principals, who.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)

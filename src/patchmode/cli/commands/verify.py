@@ -118,12 +118,12 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
 
 def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
+    from patchmode.cli.plan_reading import reviewed_plan
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
-    from patchmode.store.plan_file import read_plan
     from patchmode.workflow.verifying import verify_plan
 
-    plan = read_plan(path)
+    plan = reviewed_plan(path, settings)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
