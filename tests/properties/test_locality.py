@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.properties.odd_documents import put
 from tests.properties.test_one_judgement import CLOCK, EVERYTHING, NIGHTLY, WANTED, assignment, numbered
 from tests.properties.within import Refusing, connection
 from tests.unit.rules.builders import vm_document
@@ -22,6 +23,7 @@ from arm_emulator.protocol.throttle import Limits
 from patchmode.arm import graph_rows, schedule_rows
 from patchmode.arm.channel import Answer
 from patchmode.arm.run_rows import installations_query, runs_query
+from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.model.scope import Scope
 from patchmode.model.since import Since
 from patchmode.reports.headings import no_change_text
@@ -35,6 +37,8 @@ from patchmode.workflow.schedule_views import check_schedules, list_schedules, n
 from patchmode.workflow.verifying import verify_scope
 
 ID = "11111111-1111-1111-1111-111111111111"
+OTHER = "22222222-2222-2222-2222-222222222222"
+_MACHINE = f"/subscriptions/{ID}/resourceGroups/rg-web/providers/Microsoft.Compute/virtualMachines/m-0"
 ODD_ROWS: tuple[Any, ...] = (
     None,
     5,
@@ -75,6 +79,9 @@ class Spoiled(Refusing):
     row: Any = None
     entry: Any = None
     is_list = False
+    whole: tuple[Any, ...] = ()
+    """What the lists of the first subscription answer instead of a page; empty: the page."""
+    is_graph_refused = False
 
     def read_answer(self, method: str, url: str, body: object, response: Response) -> Response:
         if method == "POST" and isinstance(body, Mapping) and self.table and self.table in str(body["query"]).lower():
@@ -82,6 +89,8 @@ class Spoiled(Refusing):
             rows = [self.row, *response.body["data"]]
             total = {"totalRecords": len(rows), "count": len(rows)}
             return Response(200, {**response.body, **total, "data": rows}, response.headers)
+        if self.whole and method == "GET" and "/virtualMachines?" in url and ID in url:
+            return Response(200, self.whole[0], response.headers)
         if self.is_list and method == "GET" and "/virtualMachines?" in url:
             assert isinstance(response.body, bytes)
             page = json.loads(response.body)
@@ -89,15 +98,24 @@ class Spoiled(Refusing):
         return response
 
     async def _send(self, order: Any, url: str, *, body: object = None, shape: Any = Any, **options: Any) -> Answer:
-        del options
+        if self.is_graph_refused and order.attempt.method == "POST":
+            raise ForbiddenError("Resource Graph is refused", code="AuthorizationFailed", status=403)
         response = self.answered(order.attempt.method, url, body, {})
         if not 200 <= response.status < 300:
             raise self.refused(order, response)
-        return self.read(self.read_answer(order.attempt.method, url, body, response), shape)
+        try:
+            answer = self.read(self.read_answer(order.attempt.method, url, body, response), shape)
+        except ValueError as error:  # as `Channel` does
+            raise RejectedError(f"{order.attempt}: {error}", code="UnusableAnswer", status=200) from error
+        if answer.document is None and not options.get("may_be_empty", False):
+            raise RejectedError(f"{order.attempt} was answered without a body", code="UnusableAnswer", status=200)
+        return answer
 
 
-def fleet() -> Emulator:
+def fleet(*, with_other: bool = False) -> Emulator:
     machines = list(numbered([vm_document("Windows"), vm_document("Linux", {"patchMode": "ImageDefault"})]))
+    if with_other:
+        machines += [{**one, "id": one["id"].replace(ID, OTHER)} for one in machines]
     document = {"resources": [*machines, NIGHTLY, assignment(machines[0])]}
     clock = Clock(CLOCK.now(), monotonic=lambda: 0.0)
     return Emulator(clock=clock, limits=Limits(is_off=True), fleet=document)
@@ -151,9 +169,9 @@ def test_every_query_is_spoiled() -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_no_row_ends_a_command(table: str, row: Any) -> None:
     """Issue 10: one odd id in one row of Resource Graph ended audit, plan and the schedule commands for the fleet."""
+    azure = spoiled(table, row)
     for name, command in COMMANDS.items():
-        found = asyncio.run(command(spoiled(table, row)))
-        assert found is not None, name
+        assert asyncio.run(command(azure)) is not None, name
 
 
 @pytest.mark.parametrize("row", ODD_ROWS, ids=lambda row: repr(row)[:40])
@@ -199,6 +217,152 @@ def test_a_machine_of_another_subscription_never_comes_in_by_a_list() -> None:
     plan = asyncio.run(make_plan(connection(channel), EVERYTHING, WANTED, clock=CLOCK))
     assert [change.id.name for change in plan.changes] == ["m-0", "m-1"]
     assert "another place" in plan.unreadable[0].reason
+
+
+MEMBERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "configurations": (
+        ("name",),
+        ("location",),
+        ("tags",),
+        ("properties",),
+        ("properties", "maintenanceScope"),
+        ("properties", "extensionProperties"),
+        ("properties", "extensionProperties", "InGuestPatchMode"),
+        ("properties", "maintenanceWindow"),
+        *(("properties", "maintenanceWindow", name) for name in NIGHTLY["properties"]["maintenanceWindow"]),
+        ("properties", "maintenanceWindow", "expirationDateTime"),
+        ("properties", "installPatches"),
+        ("properties", "installPatches", "rebootSetting"),
+        *(
+            ("properties", "installPatches", system, name)
+            for system in ("windowsParameters", "linuxParameters")
+            for name in ("classificationsToInclude", "kbNumbersToInclude", "packageNameMasksToInclude")
+        ),
+        ("properties", "installPatches", "windowsParameters"),
+        ("properties", "installPatches", "linuxParameters"),
+    ),
+    "assignments": (
+        ("name",),
+        ("configuration",),
+        ("filter",),
+        ("filter", "osTypes"),
+        ("filter", "locations"),
+        ("filter", "resourceGroups"),
+        ("filter", "resourceTypes"),
+        ("filter", "tagSettings"),
+        ("filter", "tagSettings", "tags"),
+        ("filter", "tagSettings", "tags", "env"),
+        ("filter", "tagSettings", "filterOperator"),
+    ),
+    "runs": tuple(
+        ("properties", name)
+        for name in (
+            "startDateTime",
+            "endDateTime",
+            "status",
+            "maintenanceConfigurationId",
+            "correlationId",
+            "maintenanceScope",
+            "errorDetails",
+            "errorMessage",
+        )
+    ),
+    "installations": tuple(
+        ("properties", name)
+        for name in (
+            "startDateTime",
+            "lastModifiedDateTime",
+            "status",
+            "startedBy",
+            "maintenanceRunId",
+            "installedPatchCount",
+            "failedPatchCount",
+            "maintenanceWindowExceeded",
+            "rebootStatus",
+            "errorDetails",
+        )
+    ),
+}
+"""Members that are read of rows about schedules and runs."""
+READING: dict[str, tuple[str, ...]] = {
+    "configurations": (
+        "audit",
+        "schedule list",
+        "schedule show",
+        "schedule next",
+        "schedule check",
+        "schedule failures",
+    ),
+    "assignments": ("audit", "schedule list", "schedule check"),
+    "runs": ("schedule show", "schedule failures", "verify --after-window"),
+    "installations": ("schedule failures", "verify --after-window"),
+}
+"""Which commands look at the members of a table's rows."""
+_RECORD = f"{_MACHINE}/providers/Microsoft.Maintenance/applyUpdates/20300131030000"
+ROWS: dict[str, dict[str, Any]] = {
+    "configurations": {**NIGHTLY, "id": NIGHTLY["id"].replace("nightly", "odd"), "name": "odd"},
+    "assignments": {
+        "id": f"/subscriptions/{ID}/providers/Microsoft.Maintenance/configurationAssignments/dynamic",
+        "name": "dynamic",
+        "configuration": NIGHTLY["id"],
+        "filter": {"osTypes": ["Windows"], "tagSettings": {"tags": {"env": ["test"]}, "filterOperator": "Any"}},
+    },
+    "runs": {
+        "id": _RECORD,
+        "properties": {
+            "startDateTime": "2030-01-31T03:00:00Z",
+            "status": "Failed",
+            "maintenanceConfigurationId": NIGHTLY["id"],
+        },
+    },
+    "installations": {
+        "id": f"{_MACHINE}/patchInstallationResults/1",
+        "properties": {"startDateTime": "2030-01-31T03:00:00Z", "status": "Failed", "startedBy": "Platform"},
+    },
+}
+
+
+@pytest.mark.parametrize(("table", "path"), [(table, path) for table, paths in MEMBERS.items() for path in paths])
+def test_no_member_of_a_row_about_schedules_ends_a_command(table: str, path: tuple[str, ...]) -> None:
+    channel = Spoiled(fleet())
+    channel.table = TABLES[table]
+    azure = connection(channel)
+    for value in (None, 5, "x", [], [5], {"a": [5]}, 10**30, True):
+        channel.row = put(ROWS[table], path, value)
+        for name in READING[table]:
+            assert asyncio.run(COMMANDS[name](azure)) is not None, (name, value)
+
+
+WHOLE_ANSWERS: tuple[Any, ...] = (
+    None,
+    5,
+    [],
+    "x",
+    {},
+    {"value": None},
+    {"value": 5},
+    {"value": {}},
+    {"value": [], "nextLink": 5},
+    {"value": [], "nextLink": "https://elsewhere.contoso.com/next"},
+    {"value": [], "nextLink": "no url"},
+    {"value": [], "nextLink": ["x"]},
+)
+
+
+@pytest.mark.parametrize("whole", WHOLE_ANSWERS, ids=lambda whole: repr(whole)[:50])
+@pytest.mark.parametrize("is_graph_refused", [False, True])
+def test_a_list_of_one_subscription_spoils_no_other(whole: Any, is_graph_refused: bool) -> None:
+    """Issue 10: a foreign next link in one subscription's list ended the command for all."""
+    channel = Spoiled(fleet(with_other=True))
+    channel.whole, channel.is_graph_refused = (whole,), is_graph_refused
+    azure = connection(channel)
+    plan = asyncio.run(make_plan(azure, EVERYTHING, WANTED, clock=CLOCK))
+    assert [change.id.subscription_id for change in plan.changes] == [OTHER, OTHER]
+    unread = {entry.id.split("/resourceGroups/")[0] for entry in plan.unreadable}
+    assert unread == {f"/subscriptions/{ID}"}
+    assert len(plan.unreadable) == (1 if is_graph_refused else 2)
+    verified = asyncio.run(verify_scope(azure, EVERYTHING, WANTED))
+    assert sum(one.unreadable_because is not None for one in verified.found) + len(verified.unread) >= 1
 
 
 @pytest.mark.parametrize(
