@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from patchmode.model.brakes import Halt, RunBrakes
+from patchmode.model.drift import ResourceChange
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart
 from patchmode.model.shard import Shard
@@ -127,6 +128,15 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterChange:
+    """One leaf that was changed after the run had verified it: no doing of the run's."""
+
+    difference: Difference
+    author: ResourceChange | None = None
+    """Azure's own record of who changed it; None: it does not tell (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What the provider showed for one machine after the change."""
 
@@ -136,6 +146,8 @@ class Verification:
     unreadable_because: str | None = None
     blocked_by: "Skipped | None" = None
     """Why the machine is not as wanted and cannot be changed either; only where a scope was verified."""
+    changed_later: tuple[LaterChange, ...] = ()
+    """What the run had verified and is otherwise now, outside the patch settings: told, and no mismatch."""
 
 
 @dataclass(frozen=True, slots=True)

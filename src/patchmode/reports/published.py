@@ -45,6 +45,18 @@ class BlockedRow(Edge, frozen=True):
     fix: str | None
 
 
+class LaterRow(Edge, frozen=True):
+    """One leaf that was changed after the run had verified it; what is left out is absent."""
+
+    path: str
+    changed_by: str | None
+    """By Azure's record of changes; null where it does not tell."""
+    client_type: str | None
+    timestamp: str | None
+    expected: Any = msgspec.UNSET
+    found: Any = msgspec.UNSET
+
+
 class VerifiedRow(Edge, frozen=True):
     """What the provider showed for one machine; or a subscription that could not be read, under its own id."""
 
@@ -52,6 +64,8 @@ class VerifiedRow(Edge, frozen=True):
     verified: bool
     differences: tuple[DifferenceRow, ...]
     unreadable_because: str | None
+    changed_later: tuple[LaterRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Only of a run, and no mismatch: what it had verified and is otherwise now, outside the patch settings."""
     reason: BlockedRow | msgspec.UnsetType = msgspec.UNSET
     """Only of a scope: the machine is not as wanted, and a rule does not let it be changed."""
 

@@ -6,7 +6,9 @@ Must not: call a machine verified that could not be read, or leave one out that 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from patchmode.model.outcome import Verification
+from patchmode.model.drift import ResourceChange
+from patchmode.model.outcome import LaterChange, Verification
+from patchmode.model.plain_text import printable
 from patchmode.model.plan import Skipped
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId
@@ -29,6 +31,7 @@ def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     yield from mismatch_lines(
         open_ends, names, paint=paint, title="Needs change" if report.is_scope else "Not as planned"
     )
+    yield from _later_lines(report.found, names, paint)
     blocked = _blocked(report)
     if blocked:
         yield paint("bad", f"Blocked ({len(blocked):,}):")
@@ -65,7 +68,7 @@ def _last_line(report: VerifyReport, names: MachineNames) -> str:
         f"{report.target.endpoint}"
     )
     if not report.mismatches:
-        shown = "" if report.is_scope else ", and no other leaf differs"
+        shown = "" if report.is_scope else _shown_besides(report)
         return f"{text}: each shows the settings{shown}, as the provider itself answers{_aside(report)}."
     unreadable = counts["unreadable"] - len(report.unread)
     if not report.is_scope:
@@ -74,6 +77,13 @@ def _last_line(report: VerifyReport, names: MachineNames) -> str:
     parts = [differing, f"{counts['blocked']:,} blocked", f"{unreadable:,} unreadable"]
     parts += [f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"]
     return f"{text}: {', '.join(parts[: None if report.unread else -1])}{_aside(report)}."
+
+
+def _shown_besides(report: VerifyReport) -> str:
+    later = sum(bool(entry.changed_later) for entry in report.found)
+    if not later:
+        return ", and no other leaf differs"
+    return f", and no other leaf differs that the run could have changed; {later:,} changed later in other leaves"
 
 
 def _aside(report: VerifyReport) -> str:
@@ -106,6 +116,29 @@ def mismatch_lines(
             text = f"{path}: expected {difference.expected}, found {difference.found}"
             yield from wrapped(text, paint=paint, indent=6, hang=8)
     yield ""
+
+
+def _later_lines(found: Sequence[Verification], names: MachineNames, paint: Paint) -> Iterator[str]:
+    """Machines of which something else was changed after the run had verified them; nothing where none was."""
+    later = [entry for entry in found if entry.changed_later]
+    if not later:
+        return
+    yield f"Changed after the run, outside what it set ({len(later):,}):"
+    for entry in later:
+        yield f"  {paint('strong', names.short(entry.id))}"
+        for one in entry.changed_later:
+            left = one.difference
+            text = f"{left.path}: was {left.expected}, is {left.found}{_by(one.author)}"
+            yield from wrapped(text, paint=paint, indent=6, hang=8)
+    yield ""
+
+
+def _by(author: ResourceChange | None) -> str:
+    if author is None or author.changed_by is None:
+        return ""
+    when = f" at {author.at:%Y-%m-%d %H:%MZ}" if author.at else ""
+    client = f" with {author.client_type}" if author.client_type else ""
+    return printable(f" (by {author.changed_by}{client}{when})")
 
 
 def _is_handed_over(entry: Verification) -> bool:
@@ -160,12 +193,24 @@ def verification_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:
             "differences": [one.members() for one in entry.differences],
             "unreadableBecause": entry.unreadable_because,
         }
+        if entry.changed_later:
+            row["changedLater"] = [_later_row(one) for one in entry.changed_later]
         if entry.blocked_by is not None:
             by = entry.blocked_by
             row["reason"] = {"rule": by.rule, "message": by.reason, "fix": by.fix}
         yield row
     for place in report.unread:
         yield {"id": place.id, "verified": False, "differences": [], "unreadableBecause": place.reason}
+
+
+def _later_row(one: LaterChange) -> dict[str, Any]:
+    author = one.author
+    return {
+        **one.difference.members(),
+        "changedBy": author.changed_by if author else None,
+        "clientType": author.client_type if author else None,
+        "timestamp": author.at.isoformat() if author and author.at else None,
+    }
 
 
 def csv_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:

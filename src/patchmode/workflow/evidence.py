@@ -6,6 +6,7 @@ Must not: write, or pass off as read what was only written down.
 from patchmode.errors import RunBusyError
 from patchmode.model.evidence import AfterFrom, Evidence, MachineEvidence
 from patchmode.model.outcome import Result
+from patchmode.rules.later_changes import told_apart
 from patchmode.workflow.ports import Azure, Clock, JournalEntry, RunJournal
 from patchmode.workflow.runs import result_of
 from patchmode.workflow.sweeping import packing
@@ -34,7 +35,7 @@ async def gather(azure: Azure, journal: RunJournal, *, clock: Clock) -> Evidence
         result = result_of(entry).result
         machines.append(MachineEvidence(entry.change.id, result.value, entry.change.document, after, because))
         if result is Result.APPLIED:
-            verifications.append(verification)
+            verifications.append(told_apart(verification, entry.verification_at_end))
     return Evidence(AfterFrom.PROVIDER, clock.now(), tuple(machines), tuple(verifications))
 
 

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from patchmode.errors import RequestError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import ChangeResult, Result, Verification
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Scope
+from patchmode.rules.later_changes import told_apart, with_authors
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.verification import differences
 from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.inventory import take_inventory
 from patchmode.workflow.planning import check_wanted
-from patchmode.workflow.ports import Azure, RunJournal
+from patchmode.workflow.ports import Azure, GraphScope, JournalEntry, RunJournal
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
 from patchmode.workflow.together import all_of
 
@@ -34,23 +36,41 @@ async def verify_run(azure: Azure, journal: RunJournal, *, record: bool) -> tupl
         record: write what was found into the journal, which must be open for writing then.
 
     Returns:
-        One verification for each applied change, in plan order; empty when nothing was applied.
+        One verification for each applied change, in plan order; empty when nothing was applied. What the run itself had
+        verified, and what differs now outside the patch settings, was changed later: it is told as that, with its
+        author where Azure's record of changes names one, and is no mismatch.
 
     Raises:
         StorageError: the journal cannot be read or written.
     """
     applied = [
-        (entry.change, entry.result)
-        for entry in journal.entries()
-        if entry.result is not None and entry.result.result is Result.APPLIED
+        entry for entry in journal.entries() if entry.result is not None and entry.result.result is Result.APPLIED
     ]
-    found = await verify_changes(azure, [change for change, _ in applied], known=journal.plan)
+    seen = await verify_changes(azure, [entry.change for entry in applied], known=journal.plan)
+    apart = [told_apart(one, entry.verification_at_end) for entry, one in zip(applied, seen, strict=True)]
+    found = await _with_authors(azure, apart, applied)
     if record:
         await all_of(
-            journal.verified(_with(result, verification))
-            for (_, result), verification in zip(applied, found, strict=True)
+            journal.verified(_with(entry.result, verification))
+            for entry, verification in zip(applied, found, strict=True)
         )
     return found
+
+
+async def _with_authors(
+    azure: Azure, found: Sequence[Verification], entries: Sequence[JournalEntry]
+) -> tuple[Verification, ...]:
+    """Verifications with Azure's records of the later changes; without them where they cannot be had."""
+    touched = {one.id.subscription_id for one in found if one.changed_later}
+    ends = [entry.result.ended_at for entry in entries if entry.result and entry.result.ended_at]
+    if not touched or not ends:
+        return tuple(found)
+    scope = GraphScope(tuple(sorted(touched)))
+    try:
+        changes = [one async for page in azure.graph.resource_changes(scope, since=min(ends)) for one in page]
+    except RequestError:
+        return tuple(found)
+    return tuple(with_authors(one, changes) if one.changed_later else one for one in found)
 
 
 async def verify_plan(azure: Azure, plan: Plan) -> tuple[Verification, ...]:

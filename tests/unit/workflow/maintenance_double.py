@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from patchmode.errors import ForbiddenError, MaybeAppliedError, NotSentError, RejectedError
+from patchmode.model.drift import ResourceChange
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     GUEST_SCOPE,
@@ -56,6 +57,8 @@ class MaintenanceDouble:
     dynamic_scopes: list[DynamicScope] = field(default_factory=list)
     runs: list[MachineRun] = field(default_factory=list)
     found_installations: list[Installation] = field(default_factory=list)
+    changes: Sequence[ResourceChange] = ()
+    """What Resource Graph records of who changed what."""
     graph_book: ScheduleBook | None = None
     """What Resource Graph shows where it lags behind; None: what there is."""
     refused: frozenset[str] = frozenset()
@@ -90,6 +93,10 @@ class MaintenanceDouble:
 
     def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
         return self._pages("installations", self._recent(self.found_installations, scope, since))
+
+    def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
+        recent = [one for one in self.changes if one.at is None or one.at >= since]
+        return self._pages("changes", recent)
 
     @staticmethod
     def _recent(rows: Sequence[Any], scope: GraphScope, since: datetime) -> list[Any]:

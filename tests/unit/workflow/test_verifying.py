@@ -1,11 +1,14 @@
 """Verify believes the provider only, and says leaf by leaf what is not as promised."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, run_virtually, settings_of
 
+from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Verification
+from patchmode.model.outcome import Difference, Verification
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import WantedSettings
 from patchmode.store.runs import RunStore
@@ -39,14 +42,52 @@ def test_run_is_verified_by_the_page_and_the_journal_remembers() -> None:
         journal.release()
     wrong = {one.id.name: [(d.path, d.expected, d.found) for d in one.differences] for one in found if not one.verified}
     mode = "properties.osProfile.windowsConfiguration.patchSettings.patchMode"
-    assert wrong == {
-        "vm-0003": [("tags.owner", '"web"', '"db"')],
-        "vm-0004": [(mode, '"AutomaticByPlatform"', '"Manual"')],
-    }
+    assert wrong == {"vm-0004": [(mode, '"AutomaticByPlatform"', '"Manual"')]}
     assert len(found) == 99
     remembered = results["vm-0003"]
     assert remembered is not None
-    assert remembered.verification == next(one for one in found if one.id.name == "vm-0003")
+    assert remembered.verification is not None
+    assert remembered.verification.verified
+
+
+def changed_afterwards(azure: FleetDouble, store: RunStore, who: str | None) -> None:
+    runs.apply_in(store, azure, plan=azure.plan())
+    azure.edit(machine_id("vm-0000"), tag="db")
+    if who is not None:
+        record = ResourceChange(
+            str(machine_id("vm-0000")).upper(), None, "Update", who, "User", "Azure Portal", None, paths=("tags.Owner",)
+        )
+        azure.schedules.changes = (replace(record, resource_id=str(machine_id("vm-0001"))), record)
+
+
+@pytest.mark.parametrize("who", [None, "ada@contoso.com"])
+def test_a_tag_of_the_week_after_is_told_with_its_author_and_is_no_damage(who: str | None) -> None:
+    """The run had verified that leaf; what is otherwise now somebody else did, and the settings still stand."""
+    azure = fleet_of(2)
+    with runs.temporary_store() as store:
+        changed_afterwards(azure, store, who)
+        (found, other) = verify(store, azure, record=True)
+        again, _ = verify(store, azure, record=False)
+    (later,) = found.changed_later
+    assert (found.verified, found.differences, other.changed_later) == (True, (), ())
+    assert later.difference == Difference("tags.owner", '"web"', '"db"')
+    assert (later.author and later.author.changed_by) == who
+    assert again == found
+
+
+def test_damage_by_the_run_stays_damage_and_so_does_another_machine_under_the_id() -> None:
+    """What differed when the run ended is the run's, however often it is verified afterwards."""
+    azure = fleet_of(2)
+    azure.after_write = lambda one: azure.machines[one].document["properties"].update(licenseType="Windows_Server")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan(names=["vm-0000"]))
+        azure.edit(machine_id("vm-0000"), tag="db")
+        azure.machines[machine_id("vm-0000")].document["properties"]["vmId"] = "another"
+        for _ in range(2):
+            (found,) = verify(store, azure, record=True)
+            assert not found.verified
+            assert {one.path for one in found.differences} == {"properties.licenseType", "properties.vmId"}
+            assert [one.difference.path for one in found.changed_later] == ["tags.owner"]
 
 
 def test_machine_that_cannot_be_read_is_not_verified() -> None:
