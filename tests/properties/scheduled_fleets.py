@@ -66,6 +66,7 @@ DOUBTS = frozenset(
         "unseen configuration",
         "same trigger",
         "failed patch extension",
+        "edition not known",
     }
 )
 
@@ -229,6 +230,7 @@ def _virtual_machine(dice: _Dice, base: dict[str, Any]) -> tuple[dict[str, Any],
         kind = "unknown"
     elif dice.once_in(15):
         del properties["storageProfile"]["osDisk"]["osType"]
+    doubts |= {"edition not known"} if system == "Windows" and image in (_CUSTOM, _UNLISTED, None) else set()
     if kind == "unknown":
         doubts.add("unknown patch mode")
     if kind == "azure":

@@ -14,7 +14,7 @@ from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import printable
 from patchmode.model.report import AuditReport
-from patchmode.reports.columns import Cell, Column, lines, wrapped
+from patchmode.reports.columns import Cell, Column, lines, way_out, wrapped
 from patchmode.reports.headings import note_lines, plural, target_text
 from patchmode.reports.headline import headline_lines
 from patchmode.reports.left_alone import skipped_lines, unreadable_lines
@@ -137,7 +137,10 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
         count = report.orchestrations[orchestration]
         remark, meaning = _REMARKS.get(orchestration, ("", None))
         if orchestration is wanted:
-            remark, meaning = "as wanted", "good"
+            # A machine that nothing will ever patch is not as wanted for being prepared.
+            those = [entry for entry in report.machines if entry.machine.orchestration is wanted]
+            as_wanted = sum(entry.as_wanted for entry in those)
+            remark, meaning = ("as wanted", "good") if as_wanted == len(those) else (f"{as_wanted:,} as wanted", "warn")
         if orchestration is Orchestration.NOT_SET and (odd := sum(map(_is_undecided, report.machines))):
             remark, meaning = f"{odd:,} of them with settings that cannot be read (odd-settings)", "warn"
         number = f"{count:,}"
@@ -169,4 +172,4 @@ def _rules(obstacles: Sequence[Reason], paint: Paint) -> Iterator[str]:
         if len({reason.message for reason in reasons}) == 1:
             yield from wrapped(reasons[0].message, paint=paint, indent=6)
         for fix in dict.fromkeys(reason.fix for reason in reasons if reason.fix):
-            yield from wrapped(f"→ {fix}", paint=paint, indent=6, hang=8)
+            yield from way_out(fix, paint=paint)

@@ -150,7 +150,7 @@ def way_out(text: str, *, paint: Paint) -> Iterator[str]:
     """
     for number, line in enumerate(text.splitlines()):
         before = "      → " if number == 0 else "        "
-        if line.startswith("patchmode "):
+        if line.startswith(("patchmode ", "az ")):
             yield f"{before}{printable(line)}"
             continue
         first, *others = wrapped(line, paint=paint, indent=8)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import subscription_of
-from patchmode.reports.columns import wrapped
+from patchmode.reports.columns import way_out, wrapped
 from patchmode.reports.headings import some
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
@@ -25,7 +25,7 @@ def skipped_lines(skipped: Iterable[Skipped], names: MachineNames, *, paint: Pai
         yield from wrapped(some(members), paint=paint, indent=6)
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
-            yield from wrapped(f"→ {fix}", paint=paint, indent=6, hang=8)
+            yield from way_out(fix, paint=paint)
 
 
 def unreadable_lines(unreadable: Iterable[Unreadable], names: MachineNames, *, paint: Paint) -> Iterator[str]:

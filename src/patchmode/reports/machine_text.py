@@ -13,7 +13,7 @@ from patchmode.model.plain_text import printable
 from patchmode.model.report import Explanation
 from patchmode.model.schedule import MachineSchedules, ScheduleHit
 from patchmode.model.target import Target
-from patchmode.reports.columns import wrapped
+from patchmode.reports.columns import way_out, wrapped
 from patchmode.reports.headings import note_lines, target_text
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
@@ -60,8 +60,17 @@ def _facts(machine: Machine) -> Iterator[tuple[str, str]]:
     yield "operating system", str(machine.os or "not known")
     yield "region", machine.location
     yield "image", image.id or marketplace or "none (attached or specialised disk)"
+    if machine.plan is not None:
+        plan = machine.plan
+        yield "plan", ":".join(part for part in (plan.publisher, plan.offer, plan.sku) if part)
+    yield "running system", machine.surroundings.os_name or machine.os_edition or "not known"
     yield "power", machine.surroundings.power_state or "not known"
     yield "VM agent", machine.surroundings.agent_status or "not known"
+    if machine.surroundings.patch_extension is not None:
+        yield (
+            "patch extension",
+            f"{machine.surroundings.patch_extension.name}: {machine.surroundings.patch_extension.state}",
+        )
     yield "provisioning", machine.provisioning_state or "not known"
     yield "etag", machine.etag or "none"
     for lock in machine.surroundings.locks:
@@ -126,4 +135,4 @@ def _reason(reason: Reason, paint: Paint) -> Iterator[str]:
     yield from wrapped(reason.message, paint=paint, indent=6)
     yield from wrapped(f"seen: {reason.evidence}", paint=paint, indent=6, hang=12)
     if reason.fix:
-        yield from wrapped(f"→ {reason.fix}", paint=paint, indent=6, hang=8)
+        yield from way_out(reason.fix, paint=paint)

@@ -12,11 +12,16 @@ from patchmode.model.machine import Machine
 from patchmode.model.plan import WantedSettings
 from patchmode.rules.eligibility import first_block, reasons_for
 from patchmode.rules.settings_patch import smallest_patch
-from patchmode.rules.wanted import target_settings
+from patchmode.rules.wanted import needs_platform, target_settings
 
 _THE_WISH_ITSELF = frozenset({"unknown-os", "arc-no-orchestration", "mode-os-mismatch", "reboot-needs-platform-mode"})
 """Rules that say the wish makes no sense on the machine. They come before "already as wanted"; every other rule says
 what stands against a change, which matters only where there is one."""
+
+
+_NEVER_PATCHED = frozenset({"client-os", "appliance", "aks-managed", "databricks-managed"})
+"""Rules of `workload.out_of_reach`. Where the wish is to be patched through the platform, they come before "already as
+wanted" too: a machine that is prepared and that nothing will ever patch must not pass for ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ def judge(machine: Machine, wanted: WantedSettings) -> Judgement:
         return Judgement(reasons, block, makes_sense=False, is_as_wanted=has_nothing_to_set, patch={})
     if block is not None and block.rule == "odd-settings":
         return Judgement(reasons, block, makes_sense=True, is_as_wanted=False, patch={})
+    if block is not None and block.rule in _NEVER_PATCHED and needs_platform(wanted):
+        return Judgement(reasons, block, makes_sense=False, is_as_wanted=False, patch={})
     patch = _patch(machine, wanted)
     return Judgement(reasons, block, makes_sense=True, is_as_wanted=not patch, patch=patch)
 

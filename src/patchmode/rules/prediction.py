@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, orchestration_of
+from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
 from patchmode.model.schedule import (
     NOT_LOOKED_UP,
     Forecast,
@@ -29,7 +29,6 @@ from patchmode.rules.images import automatic_guest_patching, schedule_patching_e
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE
 from patchmode.rules.run_forecast import TOO_SHORT, extension_doubt, forecast, unreadable_settings
-from patchmode.rules.windows_edition import Edition, edition_of
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 __all__ = ["forecast", "predict"]
@@ -147,17 +146,10 @@ def _as_if_it_came(hit: ScheduleHit) -> ScheduleHit:
 def _told(machine: Machine, hit: ScheduleHit, decided: Forecast, mixed: str) -> Outcome:
     if decided.result is RunForecast.RUNS:
         arc = "; an Arc server needs no patch mode" if machine.kind is MachineKind.ARC else ""
-        certain = f"{arc}{_waiting(hit)}{_unless_client(machine)}{mixed}"
-        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{certain}")
+        return Outcome(OutcomeKind.SCHEDULED, f"patched as {_named(hit)} says{arc}{_waiting(hit)}{mixed}")
     if decided.result is RunForecast.UNKNOWN:
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(hit)} reaches it, but {decided.reason}{mixed}")
     return Outcome(OutcomeKind.SCHEDULE_FAILS, f"the next run of {_named(hit)} fails: {decided.reason}{mixed}")
-
-
-def _unless_client(machine: Machine) -> str:
-    if machine.os is not OperatingSystem.WINDOWS or edition_of(machine).edition is not Edition.NOT_KNOWN:
-        return ""
-    return ", unless it is a Windows client, which nothing that was read tells"
 
 
 def _waiting(hit: ScheduleHit) -> str:

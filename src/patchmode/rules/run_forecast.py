@@ -11,13 +11,14 @@ ShutdownOrUnresponsive, a run needs 25 minutes); its documentation of maintenanc
 from collections.abc import Callable
 
 from patchmode.model.machine import Machine, MachineKind
-from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, orchestration_of
 from patchmode.model.schedule import Forecast, RunForecast, ScheduleHit, Timing
 from patchmode.rules.images import schedule_patching, schedule_patching_excluded
 from patchmode.rules.machine_checks import is_off
 from patchmode.rules.memberships import PLATFORM_MODE, SHORTEST_RUN
 from patchmode.rules.schedule_contents import INSTALLS_NOTHING
 from patchmode.rules.settings_patch import is_platform_mode
+from patchmode.rules.windows_edition import Edition, edition_of
 from patchmode.rules.workload import is_scale_set_member, out_of_reach
 
 _ARC_AWAY = frozenset({"disconnected", "expired"})
@@ -190,6 +191,15 @@ def _unlisted(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit
     return Forecast(RunForecast.UNKNOWN, reason, "image-not-in-schedule-list")
 
 
+def _edition_not_known(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
+    """Update Manager patches Windows Server and no client."""
+    del settings, hit
+    if machine.os is not OperatingSystem.WINDOWS or edition_of(machine).edition is not Edition.NOT_KNOWN:
+        return None
+    reason = "nothing that was read tells whether it runs Windows Server or a Windows client, which no schedule patches"
+    return Forecast(RunForecast.UNKNOWN, reason, "edition-not-known")
+
+
 _Judge = Callable[[PatchSettings | None, Machine, ScheduleHit], Forecast | None]
 _JUDGES: tuple[_Judge, ...] = (
     _never_reached,
@@ -203,5 +213,6 @@ _JUDGES: tuple[_Judge, ...] = (
     _extension_failed,
     _nothing_named,
     _unlisted,
+    _edition_not_known,
 )
 """In the order of what a run would record: the first that has something to say decides."""

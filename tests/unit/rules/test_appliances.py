@@ -15,9 +15,11 @@ from patchmode.model.plan import Skipped, WantedSettings
 from patchmode.model.schedule import RunForecast
 from patchmode.rules.appliances import appliance_evidence
 from patchmode.rules.eligibility import reasons_for
+from patchmode.rules.judgement import judge
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.prediction import forecast, predict
 from patchmode.rules.schedule_wish import attach_obstacle
+from patchmode.rules.workload import out_of_reach
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 PREPARED = PatchSettings(patch_mode="AutomaticByPlatform", bypass=True)
@@ -98,6 +100,33 @@ def test_it_is_skipped_in_words_of_its_own() -> None:
     assert [(reason.rule, reason.severity) for reason in back] == [("appliance", Severity.NOTES)]
     unlisted = reasons_for(made_from("contoso-networks/next-firewall/byol"), CMS)
     assert [(reason.rule, reason.severity) for reason in unlisted] == [("image-not-in-schedule-list", Severity.WARNS)]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"image": ImageReference("paloaltonetworks", "vmseries-flex", "byol")},
+        {"license_type": "Windows_Client"},
+        {"surroundings": Surroundings(os_name="Windows 11 Pro")},
+        {"tags": {"aks-managed-poolName": "p"}},
+        {"tags": {"Vendor": "Databricks"}},
+    ],
+)
+def test_what_is_prepared_and_never_patched_does_not_pass_for_ready(facts: dict[str, Any]) -> None:
+    """Every workload out of reach: skipped with its rule, so that verify names it. Other wishes are judged as ever."""
+    settings = {
+        "patchMode": "AutomaticByPlatform",
+        "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
+    }
+    machine = replace(vm("Windows", settings), **facts)
+    rule = out_of_reach(machine)
+    assert rule is not None
+    planned = plan_machine(machine, CMS)
+    assert isinstance(planned, Skipped)
+    assert planned.rule == rule.rule
+    assert not judge(machine, CMS).is_as_wanted
+    by_os = replace(vm("Windows", {"patchMode": "AutomaticByOS"}), **facts)
+    assert judge(by_os, WantedSettings(Orchestration.AUTOMATIC_BY_OS)).is_as_wanted
 
 
 def test_its_outcome_is_true_whatever_its_settings_say() -> None:

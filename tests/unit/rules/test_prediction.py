@@ -28,7 +28,9 @@ PLATFORM, MANUAL, BY_OS, BY_IMAGE = "AutomaticByPlatform", "Manual", "AutomaticB
 SKU = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2019-Datacenter"}
 WINDOWS = vm("Windows", image=SKU)
 CUSTOM = vm(
-    "Windows", image={"id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/images/i"}
+    "Windows",
+    image={"id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/images/i"},
+    surroundings=Surroundings(os_name="Windows Server 2022 Datacenter"),
 )
 UNLISTED = vm("Windows", image={"publisher": "contoso", "offer": "appliance", "sku": "v1"})
 NO_IMAGE = vm("Windows", os_profile=False, image={})

@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rules.builders import vm
+from tests.unit.rules.builders import arc_document, machine_from, vm
+from tests.unit.rules.memberships import attached
 
 from patchmode.model.machine import ImageReference, Machine, Surroundings
-from patchmode.model.patch_settings import OperatingSystem, Orchestration
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.plan import WantedSettings
 from patchmode.rules.eligibility import first_block, reasons_for
+from patchmode.rules.prediction import predict
 from patchmode.rules.windows_edition import Edition, edition_of
 
 CLIENT, SERVER, NOT_KNOWN = Edition.CLIENT, Edition.SERVER, Edition.NOT_KNOWN
@@ -183,6 +186,25 @@ def test_what_follows_for_the_wish() -> None:
     assert verdict(made_from(""), WantedSettings(Orchestration.AUTOMATIC_BY_OS)) == (None, set())
     assert verdict(replace(made_from(""), os=None))[0] == "unknown-os"
     assert verdict(replace(made_from(""), os=OperatingSystem.LINUX)) == (None, set())
+
+
+@pytest.mark.parametrize(
+    ("machine", "kind"),
+    [
+        (made_from(""), OutcomeKind.UNKNOWN),
+        (made_from("", surroundings=Surroundings(os_name="Windows Server 2022")), OutcomeKind.SCHEDULED),
+        (made_from("", surroundings=Surroundings(os_name="Windows 11 Pro")), OutcomeKind.INELIGIBLE),
+        (made_from("", surroundings=Surroundings(power_state="deallocated")), OutcomeKind.SCHEDULE_FAILS),
+        (replace(made_from(""), os=OperatingSystem.LINUX), OutcomeKind.SCHEDULED),
+        (machine_from(arc_document("Windows")), OutcomeKind.UNKNOWN),
+        (machine_from(arc_document("Windows"), os_edition="Windows Server 2019 Datacenter"), OutcomeKind.SCHEDULED),
+    ],
+)
+def test_what_follows_for_the_outcome(machine: Machine, kind: OutcomeKind) -> None:
+    """A schedule patches a server and never a client, so that without knowing which the outcome is not known."""
+    outcome = predict(PatchSettings(patch_mode="AutomaticByPlatform", bypass=True), machine, attached())
+    assert outcome.kind is kind
+    assert ("nothing that was read tells" in outcome.reason) == (kind is OutcomeKind.UNKNOWN)
 
 
 _WORDS = st.sampled_from(

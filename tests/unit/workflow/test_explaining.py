@@ -34,6 +34,13 @@ async def test_what_the_guest_runs_and_its_patch_extension_says() -> None:
     assert rules["client-os"].evidence == "instanceView.osName = Windows 11 Enterprise"
     assert "no disk space" in rules["patch-extension-failed"].message
     assert explanation.audit.machine.surroundings.os_version == "10.0.22631.1"
+    told = list(explanation_lines(explanation, paint=Paint(width=60)))
+    assert "  running system        Windows 11 Enterprise" in told
+    assert "  patch extension       WindowsPatchExtension: Failed" in told
+    command = next(line for line in told if "az vm extension delete" in line)
+    assert command.strip() == (
+        f"az vm extension delete --name WindowsPatchExtension --vm-name vm1 --resource-group rg --subscription {ALPHA}"
+    ), "it must run when it is pasted"
 
 
 @pytest.mark.parametrize("name", ["web*", "WEB*", "o'brien\"", "[x]"])
