@@ -5,8 +5,6 @@ Each takes a relation and its syntax and returns the relation after it. Must not
 Source: Kusto documentation of each operator; names and order of columns as Microsoft's language service gives them.
 """
 
-import re
-
 from arm_emulator.kql import expansion, patterns
 from arm_emulator.kql.binder import Binder
 from arm_emulator.kql.code import Bound
@@ -19,6 +17,7 @@ from arm_emulator.kql.relation import Relation
 from arm_emulator.kql.scopes import Lets, Row, free_name
 from arm_emulator.kql.syntax import Assigned, Extend, MvExpand, Parse, Project, Rename, Select, Where
 from arm_emulator.kql.types import Slot, Type
+from arm_emulator.wildcards import wildcard
 
 _DEFAULT_ROW_LIMIT = 128
 
@@ -95,7 +94,7 @@ class RowOperators:
             if slot is None:
                 raise self._no_column(pattern, place)
             return [slot]
-        wanted = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+        wanted = wildcard(pattern)
         return [slot for slot in row.slots if wanted.fullmatch(slot.name)]
 
     def _no_column(self, name: str, place: Token) -> KqlError:

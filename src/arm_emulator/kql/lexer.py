@@ -31,7 +31,7 @@ _PLAIN = {"'": re.compile(r"'(?:[^'\\\r\n]|\\.)*'"), '"': re.compile(r'"(?:[^"\\
 _VERBATIM = {"'": re.compile(r"'(?:[^']|'')*'"), '"': re.compile(r'"(?:[^"]|"")*"')}
 _LITERAL = re.compile(
     r"(datetime|date|timespan|time|guid|uniqueid|bool|boolean|int|int32|long|int64|real|double|decimal)\s*\("
-    r"\s*([^()'\"]*|'[^'\n]*'|\"[^\"\n]*\")\s*\)"
+    r"([^()'\"]*|\s*'[^'\n]*'\s*|\s*\"[^\"\n]*\"\s*)\)"
 )
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-7]{1,3}|.)", re.DOTALL)
 _SIMPLE_ESCAPES = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Principal
 from arm_emulator.protocol.roles import BUILT_IN_ROLES, Permission
+from arm_emulator.wildcards import wildcard
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
@@ -217,7 +218,7 @@ def _any_fits(patterns: tuple[str, ...], action: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(action: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, action.split("*"))), re.IGNORECASE)
+    return wildcard(action, re.IGNORECASE)
 
 
 def _denies(document: dict[str, Any], principal: Principal, action: str) -> bool:

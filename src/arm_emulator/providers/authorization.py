@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BASE = "/{scope+}/providers/Microsoft.Authorization"
 _TENANT = "/providers/Microsoft.Authorization"
-_PRINCIPAL = re.compile(r"(?:principalId|assignedTo\()\s*(?:eq)?\s*'(?P<id>[^']+)'", re.IGNORECASE)
+_PRINCIPAL = re.compile(r"(?:principalId|assignedTo\()\s*(?:eq\s*)?'(?P<id>[^']+)'", re.IGNORECASE)
 _NAMES = {LOCK: "locks", ASSIGNMENT: "roleAssignments", DEFINITION: "roleDefinitions", DENY: "denyAssignments"}
 
 

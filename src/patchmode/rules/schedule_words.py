@@ -84,8 +84,8 @@ def _months(every: int, rest: str) -> str:
     numbers = re.findall(r"day\s*(\d+)", rest)
     if numbers:
         return f"day {', '.join(numbers)} of {of}"
-    offset = re.search(r"offset\s*(-?)\s*(\d)", rest)
-    shift = int(f"{offset[1]}{offset[2]}") if offset else 0
+    offset = re.search(r"offset\s*(?:(-)\s*)?(\d)", rest)
+    shift = int(f"{offset[1] or ''}{offset[2]}") if offset else 0
     told = f" {shift:+d} {'day' if abs(shift) == 1 else 'days'}" if shift else ""
     weeks = _listed([name for name in ORDINALS if name in rest]).capitalize()
     named = f"{weeks} {', '.join(day.capitalize() for day in WEEKDAYS if day in rest)}"

@@ -286,3 +286,22 @@ def test_recorded_errors_are_read_with_their_codes() -> None:
             assert fault.code in CODELESS | {"ContainerAlreadyExists"}, path.name
         assert fault.message, path.name
         assert issubclass(type(rejection(WRITE, answer["status"], fault, {})), RequestError)
+
+
+def test_the_text_of_a_page_is_read_without_its_scripts() -> None:
+    page = (
+        b"<html><style>b{c:d}</style><SCRIPT>x<y</SCRIPT ><p>Bad\n Gateway</p><!-- <p>no</p> --> try again in 7 seconds"
+    )
+    fault = read_fault(page)
+    assert fault.code == "GatewayPage"
+    assert fault.message.startswith("a gateway answered with a page instead of JSON: Bad Gateway")
+    assert fault.retry_in_s == 7
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<" + b"<style" * 32_000, b"<script>" * 24_000, b"<p>" * 64_000, b"<style><" * 24_000, b"<" * 192_000],
+)
+def test_a_page_without_end_is_a_page(body: bytes) -> None:
+    """192 kB of `<style` took 41 s; the growth of steps is held by the tests of expressions, and there is none here."""
+    assert read_fault(body).code == "GatewayPage"

@@ -44,7 +44,7 @@ PATCH_MODE = (
     "Extension properties must contain Patch mode. e.g. InGuestPatchMode = 'User' or InGuestPatchMode = 'Platform'"
 )
 _DATE_TIME = re.compile(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$")
-_BARE_MONTH = re.compile(r"^\s*\d*\s*months?\s*$", re.IGNORECASE)
+_BARE_MONTH = re.compile(r"^\s*(?:\d+\s*)?months?\s*$", re.IGNORECASE)
 
 
 def check(properties: dict[str, Any], profile: Profile) -> None:
