@@ -131,7 +131,7 @@ def test_run_json_counts_add_up(start: Start) -> None:
     counts = document["counts"]
     parts = ("applied", "failed", "unknown", "stale", "notSent", "unchanged", "skipped", "unreadable")
     assert sum(counts[name] for name in parts) == counts["scope"] == 48
-    assert (counts["applied"], counts["verified"], done.code) == (30, 30, 0)
+    assert (counts["applied"], counts["verified"], counts["blocked"], done.code) == (30, 30, 10, 10)
     assert done.err == ""
     assert loaded(program("runs", "show", "-o", "json").out) == document
     again = loaded(program("verify", "-o", "json").out)
@@ -141,7 +141,7 @@ def test_run_json_counts_add_up(start: Start) -> None:
 def test_few_requests_for_each_changed_machine(start: Start) -> None:
     """Discovery, documents, PATCH and verification together; az needs four to five a machine."""
     program = start("demo")
-    assert program("apply", "--all", "--yes", "-q").code == 0
+    assert program("apply", "--all", "--yes", "-q").code == 10
     entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
     arm = [entry for entry in entries if "/oauth2/" not in entry.path and "/metadata/" not in entry.path]
     patched = [entry for entry in arm if entry.method == "PATCH"]

@@ -211,7 +211,9 @@ async def test_a_machine_that_is_gone_is_named(opened: Open) -> None:
     path = await asker.planned([("take", "ids"), ("id", gone)])
     page = (await asker.get(path)).words
     assert "Could not be read (1)" in page
-    assert "Nothing has to be changed." in page
+    assert "Nothing has to be changed." not in page
+    assert "No change is planned, but 1 could not be read" in page
+    assert "Not in this plan, although asked for: 1 unreadable." in page
     assert "Other settings" in page
 
 

@@ -3,9 +3,9 @@
 Must not: write anything but the result.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Question:
     run: str | None = None
     plan: Plan | None = None
     """Where given, the answer is refused of any other target."""
+    not_done: Mapping[str, int] = field(default_factory=dict)
+    """What of the run or the plan was not done, and is not asked about."""
 
 
 def of_run(name: str | None, since: str | None, settings: Settings) -> Question:
@@ -60,7 +62,7 @@ def of_run(name: str | None, since: str | None, settings: Settings) -> Question:
     ends = [at for _, at in (*applied, *attached) if at is not None]
     moment = max(ends, default=plan.created_at or composition.clock().now())
     machines = dict.fromkeys(machine_id for machine_id, _ in (*applied, *attached))
-    return Question(tuple(machines), _since(since, moment), f"run {run}", run, plan)
+    return Question(tuple(machines), _since(since, moment), f"run {run}", run, plan, report.not_set)
 
 
 def of_file(path: Path, since: str | None) -> Question:
@@ -73,7 +75,8 @@ def of_file(path: Path, since: str | None) -> Question:
 
     plan = read_plan(path)
     machines = (*(one.id for one in plan.changes), *(one.id for one in plan.unchanged))
-    return Question(machines, _since(since, plan.created_at or composition.clock().now()), f"plan {path}", plan=plan)
+    moment = _since(since, plan.created_at or composition.clock().now())
+    return Question(machines, moment, f"plan {path}", plan=plan, not_done=plan.not_done)
 
 
 def of_scope(scope: Scope, since: str | None) -> Question:
@@ -97,7 +100,7 @@ def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:
             connect, question.subject, since=question.since, clock=clock, remark=lambda text: say(text, settings)
         )
 
-    report = run_reading(work)
+    report = replace(run_reading(work), not_done=question.not_done)
     if question.plan is not None:
         names = report.target.names.joined(question.plan.target.names)
         report = replace(report, target=replace(report.target, names=names))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import click
 
 from patchmode.cli import composition, exits
-from patchmode.cli.output import emit, paint_for, say_lines
+from patchmode.cli.output import emit, paint_for, say, say_lines
 from patchmode.cli.pasting import completed, completed_report
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
@@ -22,6 +22,7 @@ from patchmode.model.attachment import AttachEnd
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
+from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.plan_text import names_in
 from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.ports import Azure, RunJournal
@@ -48,6 +49,8 @@ def carry_out(
         # An empty run would stand in the way of `latest`, and there is nothing to journal.
         report = make_report("", plan, state="finished", requests={}, results=())
         emit(run_result(report, plan.target), settings)
+        if settings.format != "table" or not sys.stdout.isatty():
+            _tell_not_done(report, settings)
         return exits.of_run(report)
     journals: list[RunJournal] = []
     options = options_of(brakes)
@@ -107,3 +110,10 @@ def _tell_next(report: RunReport, settings: Settings) -> None:
         say_lines([f"After the window:    patchmode verify {report.run} --after-window"], settings)
     if report.counts.applied or is_attached:
         say_lines([f"Undo it with:        patchmode rollback {report.run}"], settings)
+    _tell_not_done(report, settings)
+
+
+def _tell_not_done(report: RunReport, settings: Settings) -> None:
+    """The last line on the screen, where the hints before it might pass for the end of a job that is done."""
+    if report.not_done:
+        say(f"Not everything is as asked: {not_done_text(report.not_done, report.blocked)}.", settings)

@@ -17,9 +17,10 @@ from patchmode.errors import EmptyScopeError, RefusedError, RunBusyError, UsageE
 if TYPE_CHECKING:
     from patchmode.model.after_window import AfterWindowReport
     from patchmode.model.attachment import AttachReport, AttachResult
+    from patchmode.model.evidence import PackedEvidence
     from patchmode.model.outcome import ChangeResult, RunReport
     from patchmode.model.plan import Plan
-    from patchmode.model.report import Diagnosis, VerifyReport
+    from patchmode.model.report import Diagnosis, Explanation, VerifyReport
 
 
 class Exit(IntEnum):
@@ -59,8 +60,9 @@ EVERYWHERE: Mapping[Exit, str] = {
 """Codes that no command gives a meaning of its own → who ends with them."""
 
 _CARRIED_OUT = {
-    Exit.DONE: "every machine of the plan is compliant, and each change was verified",
-    Exit.FINDINGS: "a part of the scope could not be read, or waves were left out with `--last-wave`",
+    Exit.DONE: "every machine asked for is compliant, and each change was verified",
+    Exit.FINDINGS: "all that was sent is verified, and something asked for is not done: a rule blocks a machine, "
+    "one could not be read, or waves were left out with `--last-wave`",
     Exit.PARTIAL: "a change or an attachment failed, is unknown, stale, refused or was not sent",
     Exit.REFUSED: "nothing was sent: wrong target, unsafe, broken plan, a freeze, a run held by another process, "
     "answered no",
@@ -68,14 +70,15 @@ _CARRIED_OUT = {
 }
 _ATTACHED = {
     Exit.DONE: "every machine of the scope, or the dynamic scope, is as asked",
-    Exit.FINDINGS: "all that could be read is as asked, and a part of the scope could not be read",
+    Exit.FINDINGS: "all that could be read is as asked, and a part of the scope could not be read, or it is not known "
+    "whether a machine is in scope",
     Exit.PARTIAL: "a machine was refused, failed, is unknown or was not sent",
     Exit.REFUSED: "nothing was sent: no such schedule, unsafe, answered no",
     Exit.MISMATCH: "Azure accepted what a read afterwards does not show",
 }
 _AUDITED = {
     Exit.DONE: "every machine in scope was read and is compliant",
-    Exit.FINDINGS: "a machine is not compliant, or could not be read",
+    Exit.FINDINGS: "a machine is not compliant, could not be read, or it is not known whether it is in scope",
 }
 _SHOWN_RUN = {
     **_CARRIED_OUT,
@@ -86,21 +89,22 @@ _SHOWN_RUN = {
 ENDS: Mapping[str, Mapping[Exit, str]] = {
     "audit": _AUDITED,
     "plan": {
-        Exit.DONE: "every machine in scope was read, and nothing has to be changed",
-        Exit.FINDINGS: "changes are pending, or a machine could not be read",
+        Exit.DONE: "every machine asked for was read and is compliant",
+        Exit.FINDINGS: "changes are pending, a rule blocks a machine asked for, or one could not be read",
         Exit.REFUSED: "the schedule of `--then-attach` cannot be attached",
     },
     "apply": _CARRIED_OUT,
     "verify": {
         Exit.DONE: "every machine asked about was read and is as it should be",
-        Exit.FINDINGS: "`--after-window`: a machine has no success on record yet",
+        Exit.FINDINGS: "of a run or a file: every machine compared is as it should be, and something else of it is not "
+        "as asked (failed, not sent, blocked); `--after-window`: a machine has no success on record yet",
         Exit.REFUSED: "wrong target, broken plan, or the run is held by another process",
         Exit.MISMATCH: "a machine asked about is not as it should be, whatever the reason (it needs change, a rule "
         "blocks its change), or could not be read; `--after-window`: one failed or missed its window",
     },
     "watch": {
-        Exit.DONE: "nothing changed between the looks",
-        Exit.FINDINGS: "a machine changed",
+        Exit.DONE: "nothing changed between the looks, whether the machines are compliant or not",
+        Exit.FINDINGS: "a machine changed, or the last look failed or could not read a part of the scope",
         Exit.REFUSED: "the baseline is no saved audit",
     },
     "rollback": _CARRIED_OUT,
@@ -116,7 +120,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.PARTIAL: f"{_SHOWN_RUN[Exit.PARTIAL]}; or a shard is missing",
         Exit.REFUSED: "a machine or a shard is told twice, or the runs are of different targets",
     },
-    "explain": {Exit.DONE: "the machine was explained, whatever its state"},
+    "explain": {Exit.DONE: "the machine is compliant", Exit.FINDINGS: "the machine is not compliant"},
     "schedule list": {Exit.DONE: "the schedules were listed, whatever is wrong with them; `schedule check` judges"},
     "schedule show": {Exit.DONE: "the schedule was shown, whatever is wrong with it; `schedule check` judges"},
     "schedule next": {Exit.DONE: "the windows were listed, whoever fails in them; `schedule check` judges"},
@@ -140,7 +144,8 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.MISMATCH: "as `runs show`",
     },
     "evidence pack": {
-        Exit.DONE: "packed, and every applied machine is as planned",
+        Exit.DONE: "packed; every machine asked for was applied and is as planned",
+        Exit.FINDINGS: "packed; every applied machine is as planned, and something else of the run is not as asked",
         Exit.REFUSED: "wrong target",
         Exit.MISMATCH: "packed, and an applied machine is not as planned or could not be read",
     },
@@ -187,8 +192,8 @@ def of_audit(counts: Mapping[str, int]) -> Exit:
 
 
 def of_plan(plan: "Plan") -> Exit:
-    """A plan that was made and not carried out."""
-    return Exit.FINDINGS if plan.has_work or plan.unreadable else Exit.DONE
+    """A plan that was made and not carried out: work is pending, or something asked for is no part of it."""
+    return Exit.FINDINGS if plan.has_work or plan.not_done else Exit.DONE
 
 
 def of_run(report: "RunReport") -> Exit:
@@ -204,7 +209,7 @@ def of_run(report: "RunReport") -> Exit:
         return Exit.PARTIAL
     if mismatch:
         return Exit.MISMATCH
-    return Exit.FINDINGS if counts.unreadable or later or any(map(_is_for_later, report.attachments)) else Exit.DONE
+    return Exit.FINDINGS if report.not_done else Exit.DONE
 
 
 def of_shown_run(report: "RunReport") -> Exit:
@@ -221,8 +226,20 @@ def _is_for_later(end: "ChangeResult | AttachResult") -> bool:
 
 
 def of_verification(report: "VerifyReport") -> Exit:
-    """What `verify` found: 13 where a machine asked about is not known to be as it should be, whatever stops it."""
-    return Exit.MISMATCH if report.mismatches else Exit.DONE
+    """What `verify` found: 13 where a machine asked about is not known to be as it should be, whatever stops it.
+
+    10 where each machine compared is, and something else of the run or the plan is not as asked.
+    """
+    if report.mismatches:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if report.not_done else Exit.DONE
+
+
+def of_evidence(packed: "PackedEvidence") -> Exit:
+    """A pack of evidence that was written, by what it tells of the run: as `verify RUN`."""
+    if packed.mismatches:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if packed.not_done else Exit.DONE
 
 
 def of_attach(report: "AttachReport") -> Exit:
@@ -236,20 +253,33 @@ def of_attach(report: "AttachReport") -> Exit:
         return Exit.PARTIAL
     if AttachEnd.MISMATCH in ends:
         return Exit.MISMATCH
-    return Exit.FINDINGS if report.unreadable else Exit.DONE
+    in_doubt = any(not one.is_filtered_out for one in report.skipped)
+    return Exit.FINDINGS if report.unreadable or in_doubt else Exit.DONE
 
 
 def of_windows(report: "AfterWindowReport") -> Exit:
     """What became of machines in their windows: 13 where one failed or missed it, 10 where not all have succeeded.
 
-    Machines of a subscription that could not be read may have none.
+    Machines of a subscription that could not be read may have none, nor one that the run or the plan left undone.
     """
     from patchmode.model.after_window import WindowEnd
 
     ends = {entry.result for entry in report.results}
     if ends & {WindowEnd.FAILED, WindowEnd.MISSED}:
         return Exit.MISMATCH
-    return Exit.FINDINGS if report.unread or not ends <= {WindowEnd.SUCCEEDED} else Exit.DONE
+    if report.unread or report.not_done or not ends <= {WindowEnd.SUCCEEDED}:
+        return Exit.FINDINGS
+    return Exit.DONE
+
+
+def of_watch(*, changed: int, is_blind: bool) -> Exit:
+    """Repeated looks: whether anything changed, or the last look could not see all that it was to see."""
+    return Exit.FINDINGS if changed or is_blind else Exit.DONE
+
+
+def of_explanation(explanation: "Explanation") -> Exit:
+    """One machine in full: whether it is as wanted, as an audit of it alone would end."""
+    return Exit.DONE if explanation.audit.as_wanted else Exit.FINDINGS
 
 
 def of_listing() -> Exit:

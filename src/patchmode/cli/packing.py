@@ -70,6 +70,7 @@ def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidenc
         with_after=sum(row.after is not None for row in machines),
         after_from=evidence.after_from,
         mismatches=sum(not one.verified for one in evidence.verifications),
+        not_done=report_of(journal).not_set,
     )
     return packed, manifest
 
@@ -94,7 +95,7 @@ def _members(journal: Journal, evidence: Evidence, machines: Iterable[EvidenceMa
     document = run_to_document(report, plan.target)
     record = run_record(report, plan.target, rule_texts(), document=document, plan=plan)
     verified = verification_document(
-        VerifyReport(plan.target, f"run {journal.run}", evidence.verifications, journal.run)
+        VerifyReport(plan.target, f"run {journal.run}", evidence.verifications, journal.run, not_done=report.not_set)
     )
     yield Member("README.txt", (readme(journal.run, evidence.after_from).encode(),))
     yield Member("run.html", pieces(record, "html"))

@@ -12,6 +12,7 @@ from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.headings import no_change_text
+from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.plan_text import LeafChange, sent_leaves
 
 
@@ -63,6 +64,8 @@ class PlanPage:
     """What to say where the plan has nothing to do."""
     detached: Sequence[Detached]
     """Before any setting is touched."""
+    not_done: str
+    """What was asked for that the plan leaves undone, in words; empty: nothing."""
 
 
 def make_page(plan: Plan) -> PlanPage:
@@ -81,8 +84,9 @@ def make_page(plan: Plan) -> PlanPage:
         groups=_groups(plan.changes),
         skipped=_largest_first([Cause(*key, ids) for key, ids in left.items()]),
         headline=_headline(plan),
-        nothing=no_change_text(blocked=len(plan.left_alone), unreadable=len(plan.unreadable)),
+        nothing=no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable)),
         detached=_detached(plan),
+        not_done=not_done_text(plan.not_done, plan.blocked),
     )
 
 

@@ -13,6 +13,7 @@ from patchmode.console.past_runs import RunPage
 from patchmode.model.outcome import ChangeResult, Result, Verification
 from patchmode.model.plain_text import printable
 from patchmode.reports.brakes_text import brakes_text
+from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import names_in
@@ -35,6 +36,8 @@ class RunView:
     applied: Sequence[ChangeResult]
     aside: Mapping[str, int]
     """What the plan leaves aside, in words → machines."""
+    not_done: str
+    """What was asked for and is not so, in words; empty: all of it is."""
 
     @property
     def in_force(self) -> str:
@@ -69,11 +72,13 @@ def view_of(found: RunPage) -> RunView:
             name: count
             for name, count in (
                 ("already as wanted", counts.unchanged),
-                ("left alone", counts.skipped),
+                ("left alone", counts.skipped - counts.blocked),
+                ("blocked", counts.blocked),
                 ("not readable", counts.unreadable),
             )
             if count
         },
+        not_done=not_done_text(found.report.not_done, found.report.blocked),
     )
 
 

@@ -4,7 +4,8 @@ Must not: judge; the rules do.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -58,6 +59,8 @@ class AfterWindowReport:
     notes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     """Subscriptions and the like that could not be read: how many machines are in them nobody knows. Notes say why."""
+    not_done: Mapping[str, int] = field(default_factory=dict)
+    """What of the run or the plan asked about was not done, so that no window was looked for: kind → machines."""
 
     @property
     def counts(self) -> dict[str, int]:

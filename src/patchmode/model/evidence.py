@@ -4,7 +4,7 @@ Must not: read, write or compare.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -66,6 +66,8 @@ class PackedEvidence:
     after_from: AfterFrom
     mismatches: int
     """Applied machines that are not as planned, or could not be read."""
+    not_done: Mapping[str, int] = field(default_factory=dict)
+    """What else of the run is not as asked: as `RunReport.not_set` has it."""
 
 
 class Fault(StrEnum):

@@ -20,7 +20,7 @@ from patchmode.model.target import Target
 
 if TYPE_CHECKING:
     from patchmode.model.attachment import AttachResult
-    from patchmode.model.plan import Skipped
+    from patchmode.model.plan import Skipped, Unreadable
 
 
 class OutcomeKind(StrEnum):
@@ -169,7 +169,7 @@ class ChangeResult:
 
 @dataclass(frozen=True, slots=True)
 class RunCounts:
-    """The tally of a run. `verified` is counted beside the others, which add up to `scope`."""
+    """The tally of a run. `verified` and `blocked` are counted beside the others, which add up to `scope`."""
 
     scope: int
     applied: int = 0
@@ -181,6 +181,8 @@ class RunCounts:
     skipped: int = 0
     unreadable: int = 0
     verified: int = 0
+    blocked: int = 0
+    """Those of `skipped` of which something was asked that is not so; the others a filter left out, or were no part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,33 @@ class RunReport:
     """What held the run back; empty: nothing did, or it is not known."""
     brakes: RunBrakes | None = None
     """What holds it back as it stands; None: that was not written down, or it tells of several."""
+    blocked: tuple["Skipped", ...] = ()
+    """Machines of which something was asked that is not so, and that a rule left alone; `counts` has their number,
+    also where a report of an earlier version does not name them."""
+    unread: tuple["Unreadable", ...] = ()
+    """Machines and subscriptions of the scope that could not be read; `counts` has their number."""
+
+    @property
+    def not_set(self) -> dict[str, int]:
+        """`not_done` without what a verification of the applied machines answers for itself."""
+        return {kind: count for kind, count in self.not_done.items() if kind != "notAsPlanned"}
+
+    @property
+    def not_done(self) -> dict[str, int]:
+        """What was asked for and is not so: the kind → how many machines, kinds of none left out. Empty: all is so."""
+        counts = self.counts
+        seen = (one.verification for one in self.results)
+        kinds = {
+            "failed": counts.failed,
+            "unknown": counts.unknown,
+            "stale": counts.stale,
+            "notSent": counts.not_sent,
+            "notAsPlanned": sum(one is not None and not one.verified for one in seen),
+            "notAttached": sum(not one.is_fine for one in self.attachments),
+            "blocked": counts.blocked,
+            "unreadable": counts.unreadable,
+        }
+        return {kind: count for kind, count in kinds.items() if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,9 +181,15 @@ class Plan:
     digest: str = field(default="", compare=False)
 
     @property
-    def left_alone(self) -> tuple[Skipped, ...]:
+    def blocked(self) -> tuple[Skipped, ...]:
         """The skipped machines of which something was asked that is not so: they keep the plan's scope from ready."""
         return tuple(one for one in self.skipped if one.is_asked_for(self.wanted))
+
+    @property
+    def not_done(self) -> dict[str, int]:
+        """What was asked for and stays undone even once the plan was carried out: the kind → how many machines."""
+        kinds = {"blocked": len(self.blocked), "unreadable": len(self.unreadable)}
+        return {kind: count for kind, count in kinds.items() if count}
 
     @property
     def has_work(self) -> bool:

@@ -5,7 +5,7 @@ Must not: judge or format.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +39,14 @@ class AuditReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`."""
+        """`scope` is the sum of `machines`, `skipped` and `unreadable`; the others count among `machines`.
+
+        Only `findings` also counts what could not be read, and skipped machines that may or may not be in scope.
+        """
         headline = self.headline
         as_wanted = sum(entry.as_wanted for entry in self.machines)
+        # Whether they are in scope is not known, so that nothing is known of what was asked.
+        in_doubt = sum(not entry.is_filtered_out for entry in self.skipped)
         return {
             "scope": len(self.machines) + len(self.skipped) + len(self.unreadable),
             "machines": len(self.machines),
@@ -49,7 +54,7 @@ class AuditReport:
             "unreadable": len(self.unreadable),
             "asWanted": as_wanted,
             "eligible": sum(entry.eligible for entry in self.machines),
-            "findings": len(self.machines) - as_wanted + len(self.unreadable),
+            "findings": len(self.machines) - as_wanted + len(self.unreadable) + in_doubt,
             "failsAtNextWindow": headline.fails_at_next_window,
             "rebootedByAzure": headline.rebooted_by_azure,
             "patchedByNobody": headline.patched_by_nobody,
@@ -85,6 +90,8 @@ class VerifyReport:
     """Machines that a filter left out; only of a scope."""
     is_scope: bool = False
     """Whether a scope was asked about, so that the last two say something."""
+    not_done: Mapping[str, int] = field(default_factory=dict)
+    """What else of a run or a plan is not as asked, and was not compared here: as `RunReport.not_done` has it."""
 
     @property
     def mismatches(self) -> int:

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from patchmode.json_edge import Edge
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.reports.audit_document import AuditTarget
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import note_lines, plural, some
+from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
@@ -62,6 +65,8 @@ class AfterWindowDocument(Edge, frozen=True):
     """`scope` is the sum of the others."""
     results: tuple[WindowResultRow, ...]
     notes: tuple[str, ...]
+    not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    """What of the run or the plan was not done, so that no window was looked for; left out: nothing."""
 
 
 CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
@@ -80,6 +85,7 @@ def after_window_document(report: AfterWindowReport, *, run: str | None) -> Afte
         counts=report.counts,
         results=tuple(map(window_row, report.results)),
         notes=report.notes,
+        not_done=dict(report.not_done) or msgspec.UNSET,
     )
 
 
@@ -124,6 +130,9 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
     for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}{where}{missing}.", paint=paint, hang=4):
         yield paint("good" if fine else "bad", line)
     yield from note_lines(map(names.named, report.notes), paint=paint)
+    if report.not_done:
+        text = f"Not everything of {what} is as asked: {not_done_text(report.not_done, ())}. No window was looked for."
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
 
 def _by_reason(entries: Sequence[WindowResult], names: MachineNames, paint: Paint) -> Iterator[str]:

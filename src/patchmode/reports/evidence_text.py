@@ -10,6 +10,7 @@ from patchmode.json_edge import Edge
 from patchmode.model.evidence import AfterFrom, EvidenceCheck, Fault, PackedEvidence
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural
+from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.paint import Paint
 from patchmode.reports.recorded import when
 
@@ -83,6 +84,9 @@ def packed_lines(packed: PackedEvidence, *, paint: Paint) -> Iterator[str]:
     if packed.mismatches:
         text = f"{plural(packed.mismatches, 'machine')} not as planned, or not readable: see verification.json."
         yield from (paint("bad", line) for line in wrapped(text, paint=paint, indent=2, hang=4))
+    if packed.not_done:
+        text = f"Not everything of the run is as asked: {not_done_text(packed.not_done, ())}."
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=2, hang=4))
     yield f"  Digest: {packed.digest}"
     text = (
         "Keep the digest elsewhere, in a ticket or a signed mail: it shows later that the manifest is still this one."

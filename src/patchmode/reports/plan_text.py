@@ -15,7 +15,7 @@ from patchmode.model.plan import Change, Plan
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, some, target_text
 from patchmode.reports.headline import change_lines
-from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.wave_text import wave_lines
@@ -90,7 +90,7 @@ def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
 
 
 def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
-    """The counts of a plan in one sentence, and by subscription where it has several."""
+    """The counts of a plan in one sentence, by subscription where it has several, and what it leaves undone."""
     counts = plan.counts
     text = (
         f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
@@ -105,6 +105,9 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         text = f"To change: {names.counted({**untouched, **touched})}."
         for line in wrapped(text, paint=paint, hang=6):
             yield paint("strong", line)
+    if plan.not_done:
+        rest = f"Not in this plan, although asked for: {not_done_text(plan.not_done, plan.blocked)}."
+        yield from (paint("warn", line) for line in wrapped(rest, paint=paint, hang=4))
 
 
 def leaf_changes(change: Change) -> list[LeafChange]:

@@ -102,6 +102,8 @@ class VerifyDocument(Edge, frozen=True):
     results: tuple[VerifiedRow, ...]
     not_applicable: tuple[NotAskedRow, ...] | msgspec.UnsetType = msgspec.UNSET
     filtered_out: tuple[NotAskedRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    """What else of the run or the plan is not as asked and was not compared: the kind → machines; left out: nothing."""
 
 
 class RunRow(Edge, frozen=True):

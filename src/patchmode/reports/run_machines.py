@@ -53,8 +53,11 @@ def run_machines(report: RunReport, plan: Plan | None) -> Iterator[RecordedMachi
     if plan is not None:
         for one in plan.unchanged:
             yield _unchanged(one, attached(one.id), schedules.get(one.id))
-        yield from map(_skipped, plan.skipped)
-        yield from (unreadable(one.id, one.reason) for one in plan.unreadable)
+        blocked = {one.id for one in plan.blocked}
+        yield from (_skipped(one, is_asked_for=one.id in blocked) for one in plan.skipped)
+    else:
+        yield from (_skipped(one, is_asked_for=True) for one in report.blocked)
+    yield from (unreadable(one.id, one.reason) for one in report.unread)
 
 
 def _changed(
@@ -154,9 +157,11 @@ def _unchanged(one: Unchanged, attached: tuple[RecordedFinding, ...], schedule: 
     )
 
 
-def _skipped(one: Skipped) -> RecordedMachine:
-    is_filter = one.rule.startswith(("filter-", "exclude-"))
-    finding = RecordedFinding(one.rule, Level.NOTE, one.reason, "", one.fix or "")
-    machine = left_out(str(one.id), one.rule, one.reason, () if is_filter else (finding,))
-    told = {"result": "skipped", "findings": "" if is_filter else one.rule}
-    return replace(machine, values={**machine.values, **told})
+def _skipped(one: Skipped, *, is_asked_for: bool) -> RecordedMachine:
+    """A machine left alone; one of which something was asked that is not so is a finding like any other."""
+    level = Level.WARNING if is_asked_for else Level.NOTE
+    finding = RecordedFinding(one.rule, level, one.reason, "", one.fix or "")
+    machine = left_out(str(one.id), one.rule, one.reason, () if one.is_filtered_out else (finding,))
+    told = {"result": "skipped", "findings": "" if one.is_filtered_out else one.rule}
+    machine = replace(machine, values={**machine.values, **told})
+    return replace(machine, standing=Standing.FINDING, meaning=Meaning.WARN) if is_asked_for else machine

@@ -12,6 +12,7 @@ from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, wrapped
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
 from patchmode.reports.headings import no_change_text, plural, target_text
+from patchmode.reports.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.machine_names import SUBSCRIPTIONS_SHOWN, MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.then_attach_text import attachment_lines, tally_line
@@ -20,6 +21,7 @@ from patchmode.reports.verification import mismatch_lines
 if TYPE_CHECKING:
     from patchmode.model.resource_id import ResourceId
 
+UNREAD_SHOWN = 20
 _TITLES = {
     Result.FAILED: "Failed",
     Result.UNKNOWN: "Not known: sent, but the answer never came; it may have been applied",
@@ -41,6 +43,7 @@ _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stop
 def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
     """The lines of a run's report, without line feeds."""
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *(entry.id for entry in report.attachments)]
+    ids += [*(entry.id for entry in report.blocked), *(entry.id for entry in report.unread)]
     names = MachineNames.of(target, ids, paint=paint)
     for result, title in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is result]
@@ -55,6 +58,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
     yield from mismatch_lines(found, names, paint=paint)
     yield from _changed_lines(report.results, names, paint)
     yield from attachment_lines(report.attachments, names, paint=paint)
+    yield from _not_touched(report, names, paint)
     yield from _waves(report.waves, paint)
     if report.parts:
         yield from _parts(report, target, names, paint)
@@ -65,11 +69,29 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         for because in dict.fromkeys(one.because for one in report.halts):
             yield from wrapped(f"  Held back: {because}.", paint=paint, hang=4)
     else:
-        text = no_change_text(blocked=0, unreadable=report.counts.unreadable, where=f" on {target_text(target)}")
+        counts, where = report.counts, f" on {target_text(target)}"
+        text = no_change_text(blocked=counts.blocked, unreadable=counts.unreadable, where=where)
         yield from wrapped(text, paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from _by_subscription(report, names, paint)
     yield from tally_line(report.attachments, paint=paint)
+    if report.not_done:
+        text = f"Not everything is as asked: {not_done_text(report.not_done, report.blocked)}."
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
+def _not_touched(report: RunReport, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """Machines that were asked for and that the run never was to change: they keep the scope from being ready."""
+    if report.blocked:
+        yield paint("warn", f"Blocked ({len(report.blocked):,}):")
+        yield from skipped_lines(report.blocked, names, paint=paint)
+        yield ""
+    if report.unread:
+        yield paint("warn", f"Could not be read ({len(report.unread):,}):")
+        yield from unreadable_lines(report.unread[:UNREAD_SHOWN], names, paint=paint)
+        if len(report.unread) > UNREAD_SHOWN:
+            yield f"  and {len(report.unread) - UNREAD_SHOWN:,} more, all in the JSON"
+        yield ""
 
 
 def _changed_lines(results: Sequence[ChangeResult], names: MachineNames, paint: Paint) -> Iterator[str]:

@@ -14,7 +14,7 @@ from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural
-from patchmode.reports.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
@@ -44,6 +44,12 @@ def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     meaning = "bad" if report.mismatches else "good"
     for line in wrapped(_last_line(report, names), paint=paint):
         yield paint(meaning, line)
+    if report.not_done:
+        text = (
+            f"Not everything of {report.what} is as asked: {not_done_text(report.not_done, ())}. These machines were "
+            "not compared."
+        )
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
 
 def _ids(report: VerifyReport) -> Iterator[ResourceId | str]:
@@ -181,6 +187,7 @@ def verification_document(report: VerifyReport) -> dict[str, Any]:
         "counts": counts_of(report),
         "results": list(verification_rows(report)),
         **(aside if report.is_scope else {}),
+        **({"notDone": dict(report.not_done)} if report.not_done else {}),
     }
 
 

@@ -51,6 +51,8 @@ def merge_runs(told: Sequence[ToldRun]) -> RunReport:
         ),
         parts=tuple(parts),
         missing=missing,
+        blocked=tuple(one for report in reports for one in report.blocked),
+        unread=tuple(one for report in reports for one in report.unread),
     )
 
 

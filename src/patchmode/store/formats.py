@@ -166,7 +166,7 @@ class PlanDocument(Edge, frozen=True):
 
 
 class RunCountsRow(Edge, frozen=True):
-    """`verified` is counted beside the others, which add up to `scope`."""
+    """`verified` and `blocked` are counted beside the others, which add up to `scope`."""
 
     scope: int
     applied: int
@@ -178,6 +178,17 @@ class RunCountsRow(Edge, frozen=True):
     skipped: int
     unreadable: int
     verified: int
+    blocked: int | msgspec.UnsetType = msgspec.UNSET
+    """Those of `skipped` of which something was asked that is not so; left out where nothing was skipped."""
+
+
+class BlockedMachineRow(Edge, frozen=True):
+    """A machine of which something was asked that is not so, and the rule that left it alone."""
+
+    id: str
+    rule: str
+    reason: str
+    fix: str | None
 
 
 class ErrorRow(Edge, frozen=True):
@@ -298,3 +309,7 @@ class RunDocument(Edge, frozen=True):
     """Option → value, of what holds the run back; left out where it was not written down."""
     subscriptions: tuple[SubscriptionRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
+    blocked: tuple[BlockedMachineRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Left out where there is none."""
+    unreadable: tuple[UnreadableRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Machines and subscriptions that could not be read when it was planned; left out where there is none."""

@@ -12,12 +12,14 @@ import msgspec
 from patchmode.errors import RefusedError, StorageError, UsageError
 from patchmode.model.attachment import AttachResult
 from patchmode.model.outcome import ABSENT_TEXT, ChangeResult, Difference, RunCounts, RunReport, Verification
+from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart, ToldRun
 from patchmode.model.shard import Shard
 from patchmode.store.formats import (
     RUN_FORMAT,
     AttachmentRow,
+    BlockedMachineRow,
     DifferenceRow,
     ResultRow,
     RunCountsRow,
@@ -128,11 +130,23 @@ def _report(document: RunDocument) -> RunReport:
             RunPart(row.source, row.run, row.state, _counts(row.counts), Shard.parse(row.shard) if row.shard else None)
             for row in parts
         ),
+        blocked=() if document.blocked is msgspec.UNSET else tuple(map(_left_alone, document.blocked)),
+        unread=()
+        if document.unreadable is msgspec.UNSET
+        else tuple(Unreadable(row.id, row.reason) for row in document.unreadable),
     )
 
 
 def _counts(row: RunCountsRow) -> RunCounts:
-    return RunCounts(**msgspec.structs.asdict(row))
+    told = msgspec.structs.asdict(row)
+    if row.blocked is msgspec.UNSET:
+        # Earlier versions did not tell a filter from a rule: none of them may pass for ready.
+        told["blocked"] = row.skipped
+    return RunCounts(**told)
+
+
+def _left_alone(row: BlockedMachineRow) -> Skipped:
+    return Skipped(ResourceId.parse(row.id), row.rule, row.reason, row.fix)
 
 
 def _result(row: ResultRow) -> ChangeResult:

@@ -17,11 +17,13 @@ from patchmode.model.outcome import ChangeResult, RunCounts, RunReport, Verifica
 from patchmode.model.target import Target
 from patchmode.store.formats import (
     AttachmentRow,
+    BlockedMachineRow,
     DifferenceRow,
     HaltRow,
     ResultRow,
     RunCountsRow,
     RunDocument,
+    UnreadableRow,
     VerificationRow,
     WaveCountsRow,
 )
@@ -52,6 +54,7 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             **({"stoppedBy": tuple(map(_halt_row, report.halts))} if report.halts else {}),
             **({} if report.brakes is None else {"brakes": typed_values(report.brakes)}),
             **({"subscriptions": subscription_rows(target.names)} if target.names.pairs else {}),
+            **_rest(report),
         },
         RunDocument,
     )
@@ -62,7 +65,18 @@ def _halt_row(halt: Halt) -> HaltRow:
 
 
 def _counts_row(counts: RunCounts) -> RunCountsRow:
-    return RunCountsRow(**asdict(counts))
+    told = asdict(counts)
+    if not counts.skipped:
+        del told["blocked"]
+    return RunCountsRow(**told)
+
+
+def _rest(report: RunReport) -> dict[str, Any]:
+    rows = {
+        "blocked": tuple(BlockedMachineRow(str(one.id), one.rule, one.reason, one.fix) for one in report.blocked),
+        "unreadable": tuple(UnreadableRow(one.id, one.reason) for one in report.unread),
+    }
+    return {name: value for name, value in rows.items() if value}
 
 
 def _parts(report: RunReport) -> dict[str, Any]:

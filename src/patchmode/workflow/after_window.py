@@ -115,7 +115,10 @@ async def _machines(
     """The machines, the ends of those named ones that nobody could read, and what else could not be read."""
     if isinstance(subject, Scope):
         inventory = await take_inventory(azure, subject, documents=False)
-        return inventory.machines, *_unread(inventory.unreadable)
+        ends, places = _unread(inventory.unreadable)
+        doubtful = (one for one in inventory.skipped if not one.is_filtered_out)
+        ends += (WindowResult(one.id, WindowEnd.UNKNOWN, one.reason, one.fix) for one in doubtful)
+        return inventory.machines, ends, places
     if not subject:
         return (), (), ()
     scope = GraphScope(tuple(sorted({machine_id.subscription_id for machine_id in subject})))

@@ -119,7 +119,8 @@ def make_report(
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
         raise PatchmodeError(msg, advice=f"Please report it; `patchmode verify {run}` shows what is true.")
     told = dict(requests), tuple(results), plan.target, tuple(attachments), tuple(_waves(plan, results))
-    return RunReport(run, state, counts, *told, shard=Shard.of_scope(plan.scope))
+    shard = Shard.of_scope(plan.scope)
+    return RunReport(run, state, counts, *told, shard=shard, blocked=plan.blocked, unread=plan.unreadable)
 
 
 def _named(end: End, run: str) -> End:
@@ -144,6 +145,7 @@ def count(plan: Plan, results: Iterable[ChangeResult]) -> RunCounts:
         skipped=len(plan.skipped),
         unreadable=len(plan.unreadable),
         verified=sum(map(_is_verified, found)),
+        blocked=len(plan.blocked),
     )
 
 

@@ -372,15 +372,20 @@ def test_a_run_tells_the_settings_before_and_after() -> None:
 
 
 def test_a_record_counts_each_machine_of_the_scope_once() -> None:
-    """Whatever it is made of; a saved run tells only of its changes, and says so."""
+    """Whatever it is made of; a saved run tells of its changes and of what was not done, and says so.
+
+    A machine that a rule left alone is a finding: a report must not look better than the command ended.
+    """
     record = run_of()
     assert sum(record.standings.values()) == len(record.machines) == 5
     assert [standing.value for standing, count in record.standings.items() if count] == [
         "fine",
         "finding",
         "unreadable",
-        "skipped",
     ]
     saved = run_of(with_plan=False)
-    assert len(saved.machines) == 2
+    assert [(one.name, one.standing.value) for one in saved.machines[2:]] == [
+        ("vm-3", "finding"),
+        (OTHER, "unreadable"),
+    ]
     assert "Only the run's report was kept" in saved.notes[0]

@@ -179,7 +179,37 @@ def test_a_run_tells_failures_first_with_what_to_do() -> None:
         "      correlation id c-1\n"
     )
     assert "Stale: the machine changed since the plan, nothing was changed (1):" in text
-    assert text.endswith("  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n  4 requests: 1 GET, 3 PATCH.")
+    assert text.endswith(
+        "  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n"
+        "  4 requests: 1 GET, 3 PATCH.\n"
+        "Not everything is as asked: 1 failed, 1 stale."
+    )
+
+
+def test_a_run_names_last_what_was_asked_for_and_is_not_so() -> None:
+    """It ended with "12 skipped", dim, and whoever had asked for those twelve read that all was well."""
+    lock = Skipped(machine_id("b"), "read-only-lock", "A lock refuses every write.", "Have it removed.")
+    rest = (Unreadable("/subscriptions/s", "Refused."),)
+    counts = RunCounts(scope=4, applied=1, skipped=2, unreadable=1, verified=1, blocked=1)
+    result = ChangeResult(machine_id("ok"), Result.APPLIED)
+    report = RunReport("R1", "finished", counts, {}, (result,), TARGET, blocked=(lock,), unread=rest)
+    text = "\n".join(run_lines(report, TARGET, paint=PLAIN))
+    assert text.startswith(
+        "Blocked (1):\n"
+        "  read-only-lock (1)\n"
+        "      rg/b\n"
+        "      A lock refuses every write.\n"
+        "      → Have it removed.\n"
+        "\n"
+        "Could not be read (1):\n"
+        "  /subscriptions/s\n"
+        "      Refused.\n"
+    )
+    assert text.endswith("\nNot everything is as asked: 1 blocked (read-only-lock 1), 1 unreadable.")
+    nothing = RunReport("", "finished", RunCounts(scope=1, skipped=1, blocked=1), blocked=(lock,))
+    assert "but 1 machine is blocked." in "\n".join(run_lines(nothing, TARGET, paint=PLAIN))
+    ready = RunReport("", "finished", RunCounts(scope=1, unchanged=1))
+    assert "\n".join(run_lines(ready, TARGET, paint=PLAIN)).startswith("Nothing has to be changed on")
 
 
 def test_a_mismatch_is_told_leaf_by_leaf() -> None:

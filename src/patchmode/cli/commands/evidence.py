@@ -70,7 +70,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits
         columns=("path", "sha256", "bytes"),
     )
     emit(result, settings)
-    return exits.of_comparison(packed.mismatches)
+    return exits.of_evidence(packed)
 
 
 @command.command("check", cls=Command)

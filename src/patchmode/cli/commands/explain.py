@@ -37,5 +37,6 @@ def command(context: click.Context, /, machine: str, longest_wait: str, **option
         async with composition.connected(settings, read_only=True) as azure:
             return await explain(azure, machine, wanted=wanted, clock=composition.clock(), longest_wait=wait)
 
-    emit(explanation_result(run_reading(work)), settings)
-    return exits.of_listing()
+    explanation = run_reading(work)
+    emit(explanation_result(explanation), settings)
+    return exits.of_explanation(explanation)

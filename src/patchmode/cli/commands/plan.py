@@ -72,7 +72,7 @@ def _next_step(plan: "Plan", out: Path | None) -> str:
     from patchmode.reports.headings import no_change_text
 
     if not plan.has_work:
-        text = no_change_text(blocked=len(plan.left_alone), unreadable=len(plan.unreadable))
+        text = no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable))
         return text + (f" Written to {out}." if out else "")
     if out is None:
         return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"

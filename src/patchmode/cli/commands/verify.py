@@ -40,8 +40,9 @@ def command(
     """Read the provider again and compare leaf by leaf.
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
-    carried it out. A scope: whether every machine in it has the settings; those that have not are named with the
-    reason, be it that a rule blocks their change. Without any: the latest run that sent anything.
+    carried it out. What else of the run or the plan is not as asked (failed, not sent, blocked) is counted in the last
+    line. A scope: whether every machine in it has the settings; those that have not are named with the reason, be it
+    that a rule blocks their change. Without any: the latest run that sent anything.
 
     With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
@@ -100,6 +101,7 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
+    from patchmode.workflow.runs import report_of
     from patchmode.workflow.verifying import verify_run
 
     journal = composition.open_sent(run, settings, for_writing=True)
@@ -108,7 +110,8 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(journal.plan, azure)
             found = await verify_run(azure, journal, record=True)
-            return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run)
+            rest = report_of(journal).not_set
+            return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run, not_done=rest)
 
     try:
         return run_reading(work)
@@ -128,7 +131,8 @@ def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(plan, azure)
-            return VerifyReport(plan.target, f"plan {path}", await verify_plan(azure, plan))
+            found = await verify_plan(azure, plan)
+            return VerifyReport(plan.target, f"plan {path}", found, not_done=plan.not_done)
 
     return run_reading(work)
 

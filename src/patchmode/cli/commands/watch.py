@@ -78,7 +78,7 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
     clock = composition.clock()
 
     async def work() -> exits.Exit:
-        moved, looked = 0, 0
+        moved, looked, is_blind = 0, 0, False
         failure: PatchmodeError | None = None
         looks = watch(lambda: composition.connected(settings, read_only=True), scope, how, clock=clock, baseline=known)
         async for seen in looks:
@@ -89,9 +89,10 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
                 if looked or seen.number != how.count:
                     _tell_failure(seen, settings, is_last=seen.number == how.count)
             moved, looked = moved + len(seen.drift), looked + (seen.look is not None)
+            is_blind = seen.look is None or bool(seen.look.unreadable)
         if failure is not None and not looked:
             raise failure
-        return exits.of_findings(moved)
+        return exits.of_watch(changed=moved, is_blind=is_blind)
 
     return run_reading(work)
 

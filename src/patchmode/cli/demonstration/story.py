@@ -137,8 +137,9 @@ class Story:
     def _whole_fleet(self) -> None:
         self._title("The rest of the fleet: reviewed, applied, verified")
         self._run("plan", "--all", "--out", "rest.json", expected=Exit.FINDINGS)
-        self._run("apply", "rest.json", "--yes", expected=Exit.DONE)
-        self._run("verify", "rest.json", expected=Exit.DONE)
+        # Some machines of this fleet may not be set, and no command calls a scope done that holds one.
+        self._run("apply", "rest.json", "--yes", expected=Exit.FINDINGS)
+        self._run("verify", "rest.json", expected=Exit.FINDINGS)
 
     def _drifted(self, rest: Rest, machine: str) -> None:
         self._title(f"Drift: somebody's Terraform sets {_name(machine)} back")
@@ -166,7 +167,8 @@ class Story:
     def _numbers(self, rest: Rest) -> None:
         self._title("What it took")
         runs = self._json("runs", "list", expected=Exit.DONE)["runs"]
-        shown = [self._json("runs", "show", run["run"], expected=Exit.DONE) for run in runs if not run["rollbackOf"]]
+        ends = (Exit.DONE, Exit.FINDINGS)
+        shown = [self._json("runs", "show", run["run"], expected=ends) for run in runs if not run["rollbackOf"]]
         applied, verified, failed = (
             sum(run["counts"][name] for run in shown) for name in ("applied", "verified", "failed")
         )
