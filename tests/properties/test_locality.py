@@ -26,7 +26,9 @@ from patchmode.arm.run_rows import installations_query, runs_query
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.model.scope import Scope
 from patchmode.model.since import Since
+from patchmode.reports.audit_text import audit_lines
 from patchmode.reports.headings import no_change_text
+from patchmode.reports.paint import Paint
 from patchmode.workflow.after_window import after_window
 from patchmode.workflow.auditing import audit
 from patchmode.workflow.explaining import explain
@@ -180,6 +182,8 @@ def test_a_row_that_names_no_machine_is_counted(row: Any) -> None:
     report = asyncio.run(audit(azure, EVERYTHING, clock=CLOCK))
     assert ([one.machine.name for one in report.machines], len(report.unreadable)) == (["m-0", "m-1"], 1)
     assert (report.counts["unreadable"], report.counts["scope"]) == (1, 3)
+    (headline,) = (line for line in audit_lines(report, paint=Paint()) if line.startswith("Audit of "))
+    assert headline.startswith("Audit of 2 machines in subscription "), "a row is no subscription"
     plan = asyncio.run(make_plan(azure, EVERYTHING, WANTED, clock=CLOCK))
     assert (len(plan.changes), len(plan.unreadable), plan.counts["unreadable"]) == (2, 1, 1)
     verified = asyncio.run(verify_scope(azure, EVERYTHING, WANTED))

@@ -17,7 +17,7 @@ import msgspec
 
 from patchmode.arm.wire import member
 from patchmode.model.plan import Unreadable
-from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.resource_id import ResourceId, ResourceIdError, subscription_of
 from patchmode.model.schedule import (
     ConfigurationAssignment,
     DynamicScope,
@@ -49,7 +49,6 @@ _PLACE = re.compile(
     r"(?:/resourceGroups/(?P<group>[^/]+))?",
     re.IGNORECASE,
 )
-_SUBSCRIPTION = re.compile(r"/subscriptions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)", re.IGNORECASE)
 _LISTS = {
     "resourcetypes": "resource_types",
     "resourcegroups": "resource_groups",
@@ -238,17 +237,16 @@ def rows_read(read: Callable[[Any], Any], shape: type, rows: Sequence[Any], *, b
         try:
             value = read(_of_shape(row, shape))
         except UnreadableRowError as error:
-            value = Unreadable(f"row {number:,} of Resource Graph's {what}", str(error), subscription_of(row))
+            value = Unreadable(f"row {number:,} of Resource Graph's {what}", str(error), _place_of(row))
         if value is not None:
             found.append(value)
     return found
 
 
-def subscription_of(row: Any) -> str | None:
+def _place_of(row: Any) -> str | None:
     """The subscription, in lower case, that the id of a row names; None: none."""
     text = row.get("id") if isinstance(row, Mapping) else getattr(row, "id", None)
-    found = _SUBSCRIPTION.match(text) if isinstance(text, str) else None
-    return None if found is None else found[1].lower()
+    return subscription_of(text) if isinstance(text, str) else None
 
 
 def _of_shape(row: Any, shape: type) -> Any:

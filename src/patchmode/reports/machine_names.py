@@ -122,4 +122,5 @@ class MachineNames:
 def _subscription(one: ResourceId | str) -> str | None:
     if isinstance(one, ResourceId):
         return one.subscription_id
-    return subscription_of(one) if one.startswith("/") else one.lower()
+    # What names no resource is told in words, such as the row of Resource Graph that it was.
+    return one.lower() if _GUID.fullmatch(one) else subscription_of(one)
