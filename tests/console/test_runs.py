@@ -180,6 +180,18 @@ async def test_verified_again(opened: Open) -> None:
     assert "Not written into the journal" in read
 
 
+async def test_a_run_beside_a_machine_that_is_gone_does_not_look_done(opened: Open) -> None:
+    """The page, and the box of its verification, were all green; the command line ended with 10."""
+    asker = await opened(allow_writes=True)
+    path = await asker.applied([*TWO, ("id", machine_id("gone-01"))], 2)
+    page = (await asker.get(path)).words
+    assert "Not everything is as asked: 1 unreadable." in page
+    assert page.index("Could not be read (1)") < page.index("Applied (2)")
+    verified = await asker.post(f"{path}/verify")
+    assert "2 of 2 applied changes verified, 0 not. Only what the run applied was compared." in verified.words
+    assert 'class="box box-good" role="status"' not in verified.text
+
+
 @pytest.mark.parametrize("path", ["/runs/..%2f..%2fetc", "/runs/no run", "/runs/nothing"])
 async def test_what_is_no_run_is_refused(opened: Open, path: str) -> None:
     asker = await opened()
