@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -15,7 +16,7 @@ from patchmode.cli.output import emit, paint_for, say, say_lines
 from patchmode.cli.pasting import completed, completed_report
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
-from patchmode.cli.running import run_writing
+from patchmode.cli.running import left_text, run_writing
 from patchmode.cli.settings import Settings
 from patchmode.errors import SignInError
 from patchmode.model.attachment import AttachEnd
@@ -43,7 +44,7 @@ def carry_out(
         settings: output and progress; the share is the run's, not theirs.
 
     Raises:
-        PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: interrupted twice.
+        PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: it was to end before it began.
     """
     if not plan.has_work:
         # An empty run would stand in the way of `latest`, and there is nothing to journal.
@@ -74,16 +75,15 @@ def carry_out(
                 return await apply_plan(journal, azure, options, clock=clock, observer=observer, stop=stop)
 
         try:
-            report = run_writing(work, remark=observer.remarked)
-        except KeyboardInterrupt:
-            for journal in journals:
-                journal.close(state="interrupted")
-                _tell_resume(journal.run, settings)
-            raise
+            left = partial(left_text, journals, settings)
+            report = run_writing(work, remark=observer.remarked, last_words=left)
         except SignInError:
             for journal in journals:
                 _tell_resume(journal.run, settings)
             raise
+    if report.state == "finished":
+        # Whoever leaves while the result is printed has nothing to go on with.
+        journals.clear()
     emit(run_result(completed_report(report, settings), plan.target), settings)
     if report.state == "interrupted":
         _tell_resume(report.run, settings)

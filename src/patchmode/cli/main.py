@@ -12,8 +12,9 @@ from http import HTTPStatus
 
 import click
 
-from patchmode.cli import exits, streams
+from patchmode.cli import exits, signals, streams
 from patchmode.cli.group import Group
+from patchmode.cli.questions import UnansweredError
 from patchmode.errors import PatchmodeError, RequestError
 
 COMMANDS = {
@@ -54,6 +55,7 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and end the process."""
+    heard = signals.listen()
     streams.prepare()
     gc.set_threshold(_COLLECT_EVERY)
     code = run(sys.argv[1:])
@@ -61,6 +63,7 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _after_output_fault(error)
+    heard.over(code)
     sys.exit(code)
 
 
@@ -83,7 +86,8 @@ def run(args: Sequence[str]) -> int:
         _tell_usage(error)
         return exits.of_error(error)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("patchmode: interrupted.", err=True)
+        nothing = "; nothing was sent" if isinstance(error, UnansweredError) else ""
+        click.echo(f"patchmode: interrupted{nothing}.", err=True)
         return exits.of_error(error)
     except PatchmodeError as error:
         tell(error)
@@ -118,10 +122,10 @@ def tell(error: PatchmodeError) -> None:
 
 def _after_output_fault(error: OSError) -> int:
     """Say what became of an output that could not be written; a reader that left early is not a fault worth telling."""
-    if isinstance(error, BrokenPipeError):
-        # Python flushes standard output once more at exit; what is left must not meet the closed pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.of_error(error)
+    is_hung_up = signals.is_hung_up()
+    if is_hung_up or isinstance(error, BrokenPipeError):
+        streams.forget_reader(sys.stdout)
+        return exits.of_error(KeyboardInterrupt() if is_hung_up else error)
     what = error.filename or "standard output"
     click.echo(f"patchmode: Could not write or read {what}: {os.strerror(error.errno or errno.EIO)}.", err=True)
     if error.errno == errno.ENOSPC:

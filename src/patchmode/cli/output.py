@@ -14,6 +14,7 @@ import click
 
 from patchmode.cli.pasting import completed
 from patchmode.cli.settings import Settings
+from patchmode.cli.streams import forget_reader
 from patchmode.reports.columns import wrapped
 from patchmode.reports.paint import Paint
 
@@ -53,7 +54,14 @@ def emit(result: Result, settings: Settings) -> None:
     Raises:
         UsageError: `--query` is not JMESPath. OSError: standard output cannot be written.
     """
-    stream = sys.stdout
+    try:
+        _emit(result, settings, sys.stdout)
+    except BrokenPipeError:
+        # `| head` has what it wanted. What was done is done all the same: the rest is told, and the exit code is true.
+        forget_reader(sys.stdout)
+
+
+def _emit(result: Result, settings: Settings, stream: TextIO) -> None:
     if settings.query:
         _emit_selected(result.made(), settings, stream)
     elif settings.format == "table":

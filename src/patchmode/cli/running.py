@@ -1,24 +1,18 @@
-"""Running a command's coroutine, and what Ctrl-C does to it.
+"""Running a command's coroutine, and what the first signal does to it: it ends reading, and stops writing cleanly.
 
-Must not: know what is run. The first Ctrl-C (or SIGTERM) asks a writing command to stop cleanly and ends a reading one;
-the second ends either at once, which is safe because every intent is journalled before it is carried out.
+Must not: know what is run. What the second signal does stands in `signals`.
 """
 
 import asyncio
-import os
-import signal
-import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-import click
-
-from patchmode.cli.exits import Exit
+from patchmode.cli.pasting import completed
+from patchmode.cli.settings import Settings
+from patchmode.cli.signals import Signals, listening
 
 Outcome = TypeVar("Outcome")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPING = "Stopping: changes under way are followed to their end, no new one is sent. Ctrl-C again leaves at once."
 
 
@@ -29,80 +23,114 @@ def run_reading(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
         KeyboardInterrupt: it was interrupted.
     """
 
-    async def whole() -> Outcome:
+    async def whole(heard: Signals) -> Outcome:
         task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-
-        def pressed() -> None:
-            if task is not None:
-                loop.call_soon_threadsafe(task.cancel)
-
-        with _pressed(pressed):
+        assert task is not None  # noqa: S101 - a coroutine that runs is a task, for the type checker
+        with _asked(heard, task.cancel):
             return await work()
 
-    return _run(whole)
+    with listening() as heard:
+        outcome = _run(heard, whole)
+        # Also where the work had just ended: whoever asked for the end does not wait for a report.
+        if outcome is None or heard.is_asked:
+            raise KeyboardInterrupt
+        return outcome[0]
 
 
-def run_writing(work: Callable[[asyncio.Event], Awaitable[Outcome]], *, remark: Callable[[str], None]) -> Outcome:
-    """Run work that writes; the first Ctrl-C sets its event, the second interrupts it.
+def run_writing(
+    work: Callable[[asyncio.Event], Awaitable[Outcome]],
+    *,
+    remark: Callable[[str], None],
+    last_words: Callable[[], str] = lambda: "",
+) -> Outcome:
+    """Run work that writes; the first Ctrl-C sets its event, the second leaves the process at once.
 
     Args:
         work: is given the event, and returns when it has stopped cleanly.
         remark: is told the one line about the stop.
+        last_words: what is told when the process leaves at once, also after this has returned: how to go on.
 
     Raises:
-        KeyboardInterrupt: it was interrupted twice.
+        KeyboardInterrupt: it was asked to end before it began.
     """
 
-    async def whole() -> Outcome:
+    async def whole(heard: Signals) -> Outcome:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
 
         def gently() -> None:
             stop.set()
             remark(STOPPING)
 
-        with _pressed(lambda: loop.call_soon_threadsafe(gently)):
+        with _asked(heard, gently):
             return await work(stop)
 
-    return _run(whole)
+    with listening() as heard:
+        heard.last_words = last_words
+        outcome = _run(heard, whole)
+        if outcome is None:
+            raise KeyboardInterrupt
+        return outcome[0]
 
 
-def _run(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+class HasRun(Protocol):
+    """What a run is known by: its journal, or the operation that carries it out."""
+
+    @property
+    def run(self) -> str | None:
+        """Its id; None: it has not begun."""
+
+
+def left_text(runs: Iterable[HasRun], settings: Settings) -> str:
+    """What is told when the process leaves runs at once; empty: none had begun.
+
+    Args:
+        runs: those that are carried out.
+        settings: the command that is told names the places that were typed.
+    """
+    told = (
+        f"Left at once: what was sent goes on in Azure. Go on with: patchmode runs resume {one.run}"
+        for one in runs
+        if one.run
+    )
+    return completed("\n".join(told), settings)
+
+
+def _run(heard: Signals, work: Callable[[Signals], Awaitable[Outcome]]) -> tuple[Outcome] | None:
+    """What came of the work; None: it was cancelled.
+
+    Until it returns, a signal raises nothing: an exception in the middle of the event loop, of its end or of a callback
+    would come out as a traceback of asyncio, and leave work undone that nobody knows of.
+    """
     outcomes: list[Outcome] = []
 
     async def main() -> None:
         # Not returned: when asyncio looks at the signal handlers at its end, Python writes out the main task, result
         # included, as text that nobody sees; a fleet's plan takes half a gigabyte of it.
-        outcomes.append(await work())
+        outcomes.append(await work(heard))
 
+    before, heard.when_asked = heard.when_asked, _nothing
     try:
+        # Its own handler of SIGINT stays away, because there is one already.
         asyncio.run(main())
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    return outcomes[0]
+        return None
+    finally:
+        heard.when_asked = before
+    return (outcomes[0],)
+
+
+def _nothing() -> None:
+    """It is noted that the end was asked for; whoever begins or ends looks at that."""
 
 
 @contextmanager
-def _pressed(first: Callable[[], object]) -> Iterator[None]:
-    """Call `first` at the first signal; raise KeyboardInterrupt at the second; leave the process at the third."""
-    count = 0
-
-    def handler(_number: int, _frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
-            first()
-        elif count == 2:
-            raise KeyboardInterrupt
-        else:
-            click.echo("patchmode: left at once.", err=True)
-            sys.stderr.flush()
-            os._exit(Exit.INTERRUPTED)
-
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+def _asked(heard: Signals, act: Callable[[], object]) -> Iterator[None]:
+    """Call `act` in this loop when the end is asked for; at once where it was asked for before."""
+    loop = asyncio.get_running_loop()
+    before, heard.when_asked = heard.when_asked, lambda: loop.call_soon_threadsafe(act)
+    if heard.is_asked:
+        act()
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        heard.when_asked = before

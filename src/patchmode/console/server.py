@@ -14,6 +14,7 @@ from aiohttp import web
 
 from patchmode.console import access
 from patchmode.console.answers import defect, fault, fault_of, http_fault
+from patchmode.console.operation import Operation
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.routes import changes, fleet, machine, runs, schedules
 from patchmode.console.state import KEY, Console, make_console
@@ -74,6 +75,12 @@ class ConsoleServer:
         self.console.cookie = access.cookie_name(self.port)
         self.console.fleet.refresh()
         return f"http://{_shown(options.host)}:{self.port}/enter?token={self.console.session.token}"
+
+    @property
+    def under_way(self) -> tuple[Operation, ...]:
+        """The operation that is carried out now, if any."""
+        current = self.console.operations.current
+        return (current,) if current is not None and current.is_under_way else ()
 
     async def stop(self, *, remark: Callable[[str], None]) -> None:
         """Let a run that is under way follow its changes to their end, then stop listening."""

@@ -41,7 +41,7 @@ def command(
     """
     from patchmode.cli.brake_options import brakes_from
     from patchmode.cli.console_rooms import rooms_for
-    from patchmode.cli.running import run_writing
+    from patchmode.cli.running import left_text, run_writing
     from patchmode.cli.scoping import scope_from
     from patchmode.console.rooms import ConsoleOptions
     from patchmode.console.server import ConsoleServer
@@ -53,10 +53,16 @@ def command(
         scope = replace(scope, everything=True)
     how = ConsoleOptions(host=host, port=port, allow_writes=allow_writes, scope=scope, brakes=brakes)
 
-    async def work(stop: "asyncio.Event") -> None:
-        await _serve(ConsoleServer(rooms_for(settings), how), settings, stop)
+    servers: list[ConsoleServer] = []
 
-    run_writing(work, remark=lambda _: None)
+    async def work(stop: "asyncio.Event") -> None:
+        servers.append(ConsoleServer(rooms_for(settings), how))
+        await _serve(servers[0], settings, stop)
+
+    def left() -> str:
+        return left_text((run for server in servers for run in server.under_way), settings)
+
+    run_writing(work, remark=lambda _: None, last_words=left)
     return exits.of_listing()
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from patchmode.cli.signals import at_leaving
 from patchmode.errors import PatchmodeError
 
 PROGRAM = "arm-emulator"
@@ -56,7 +57,8 @@ def serving(folder: Path, options: Sequence[str]) -> Iterator[Server]:
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
         )
         try:
-            yield _ready(process, ready, log)
+            with at_leaving(process.kill):
+                yield _ready(process, ready, log)
         finally:
             _stop(process)
 

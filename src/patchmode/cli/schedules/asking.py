@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import click
 
 from patchmode.cli.output import paint_for, say_lines
+from patchmode.cli.questions import answered
 from patchmode.cli.settings import Settings
 from patchmode.cli.streams import is_answered, require_answers
 from patchmode.errors import RefusedError
@@ -33,7 +34,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     require_answers("Review what is shown above and add --yes.")
-    if not click.confirm(question, default=False, err=True):
+    if not answered(lambda: click.confirm(question, default=False, err=True)):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
 
 
@@ -49,6 +50,6 @@ def ask_for_count(question: str, count: int, what: str, *, yes: bool) -> None:
         ask(question, yes=yes)
         return
     prompt = f"This {what}. Type the number to go on"
-    answer = click.prompt(prompt, default="", show_default=False, err=True)
+    answer = answered(lambda: click.prompt(prompt, default="", show_default=False, err=True))
     if str(answer).replace(",", "").strip() != str(count):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")

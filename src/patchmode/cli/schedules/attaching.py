@@ -83,7 +83,7 @@ def write_machines(
             told = _progress(count, settings)
             return await carry_out(azure, preview, name=name, clock=composition.clock(), stop=stop, progressed=told)
 
-    report = run_writing(work, remark=lambda text: say(text, settings))
+    report = run_writing(work, remark=lambda text: say(text, settings), last_words=lambda: LEFT)
     # The preview listed the subscriptions; another connection need not do so again.
     return _told(replace(report, target=target), settings)
 
@@ -116,7 +116,7 @@ def write_scope(
         async with composition.connected(settings, read_only=is_read_only) as azure:
             return await carry_out_scope(azure, preview, clock=composition.clock())
 
-    report = run_writing(work, remark=lambda text: say(text, settings))
+    report = run_writing(work, remark=lambda text: say(text, settings), last_words=lambda: LEFT)
     return _told(replace(report, target=target), settings)
 
 
@@ -126,6 +126,9 @@ def _names(preview: Preview, target: Target, paint: Paint) -> MachineNames:
     ids += [one.id for part in (preview.machines, preview.skipped) for one in part]
     ids += [one.id for part in (preview.refused, preview.unchanged, preview.unreadable) for one in part]
     return MachineNames.of(target, ids, paint=paint)
+
+
+LEFT = "Left at once: a request may have been carried out. The same command again leaves alone what is done."
 
 
 def _told(report: AttachReport, settings: Settings) -> exits.Exit:
