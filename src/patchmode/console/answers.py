@@ -26,6 +26,8 @@ from patchmode.errors import (
     SignInError,
     UsageError,
 )
+from patchmode.model.subscription_names import labels
+from patchmode.model.target import Target
 
 _log = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[PatchmodeError], HTTPStatus], ...] = (
@@ -44,11 +46,24 @@ _ADVICE = {
 }
 
 
-def page(request: web.Request, template: str, *, status: int = HTTPStatus.OK, **values: Any) -> web.Response:
-    """A page in the frame that all pages share."""
+def page(
+    request: web.Request, template: str, *, status: int = HTTPStatus.OK, target: Target | None = None, **values: Any
+) -> web.Response:
+    """A page in the frame that all pages share.
+
+    Args:
+        request: as it came.
+        template: its name.
+        status: of the answer.
+        target: of a plan or run, whose names tell a subscription that is not among those read with the fleet.
+        values: of this page alone.
+    """
     console = request.app[KEY]
     loaded = console.fleet.value
+    called = dict(labels(target.names)) if target else {}
+    called |= loaded.fleet.subscriptions if loaded else {}
     everywhere = {
+        "called": lambda subscription_id: called.get(subscription_id.lower(), subscription_id),
         "here": request.path,
         "fleet": loaded.fleet if loaded else None,
         "loading": console.fleet,

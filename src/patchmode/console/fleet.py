@@ -93,7 +93,7 @@ class Fleet:
     by_key: Mapping[str, int]
     """Id in lower case → place in `rows`."""
     subscriptions: Mapping[str, str]
-    """Id → display name."""
+    """Id in lower case → what it is called, unlike every other."""
     headline: Headline
     skipped: tuple[Skipped, ...]
     unreadable: tuple[Unreadable, ...]
@@ -115,7 +115,7 @@ def make_fleet(report: AuditReport, principals: Principals, subscriptions: Mappi
     Args:
         report: the audit.
         principals: who read it.
-        subscriptions: id in lower case → display name.
+        subscriptions: id in lower case → what it is called.
     """
     rows = tuple(_rows(report))
     return Fleet(
@@ -179,8 +179,13 @@ def _row(entry: MachineAudit, shared: Any) -> Row:
     )
 
 
-def export_row(row: Row) -> dict[str, Any]:
-    """One row with the members of the audit's CSV, as JSON values: the same machine gives the same line."""
+def export_row(row: Row, names: Mapping[str, str]) -> dict[str, Any]:
+    """One row with the members of the audit's CSV, as JSON values: the same machine gives the same line.
+
+    Args:
+        row: of the fleet.
+        names: subscription id in lower case → display name as Azure gave it.
+    """
     values = {
         "id": row.id,
         "name": row.name,
@@ -207,6 +212,7 @@ def export_row(row: Row) -> dict[str, Any]:
         "outcome": row.outcome,
         "outcomeReason": row.outcome_reason,
         "schedulesKnown": row.schedules_known,
+        "subscriptionName": names.get(row.subscription_id),
     }
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(values))
     return made

@@ -14,6 +14,8 @@ from patchmode.model.plain_text import printable
 from patchmode.reports.diagnosis import identities
 from patchmode.reports.headings import plural
 from patchmode.reports.held_text import held_text
+from patchmode.reports.paint import Paint
+from patchmode.reports.plan_text import names_in
 from patchmode.version import __version__
 
 
@@ -37,6 +39,8 @@ def make_environment() -> Environment:
         "plural": plural,
         "printable": printable,
         "identities": identities,
+        "place": lambda plan: names_in(plan, paint=Paint()).place,
+        "spread": lambda plan: names_in(plan, paint=Paint()).spread(plan.touched_in),
         "share": share,
         "sentence": sentence,
     }

@@ -19,6 +19,7 @@ from patchmode.console.past_runs import PastRuns
 from patchmode.console.rendering import make_environment
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.schedule_pages import SchedulePages, read_schedule_pages
+from patchmode.model.subscription_names import SubscriptionNames, labels
 from patchmode.workflow.auditing import audit
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
 
 
 async def _read_fleet(azure: "Azure", *, rooms: Rooms, options: ConsoleOptions) -> LoadedFleet:
-    subscriptions = {one.id.lower(): one.name for one in await azure.authorization.subscriptions()}
+    seen = await azure.authorization.subscriptions()
+    subscriptions = labels(SubscriptionNames.of((one.id, one.name) for one in seen))
     report = await audit(azure, options.scope, clock=rooms.clock)
     fleet = make_fleet(report, await azure.authorization.principals(), subscriptions)
     return LoadedFleet(fleet, Orders(fleet), choices_of(fleet))

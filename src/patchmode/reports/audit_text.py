@@ -77,7 +77,7 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
         yield from unreadable_lines(report.unreadable, names, paint=paint)
     if report.notes:
         yield ""
-        yield from note_lines(report.notes, paint=paint)
+        yield from note_lines(map(names.named, report.notes), paint=paint)
 
 
 def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:

@@ -25,6 +25,9 @@ _LEAST_WIDTH = 24
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GUID = re.compile(_ID, re.IGNORECASE)
 _PLACES = re.compile(rf"((?<![-/\w])subscriptions? )({_ID}(?:(?:, | and ){_ID})*)", re.IGNORECASE)
+_RESOURCE = re.compile(
+    rf"(?<![\w-])/subscriptions/{_ID}/resourceGroups/[^/,;:\n]{{1,90}}/providers/[\w.]+/\w+/[\w.-]*[\w-]", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,15 @@ class MachineNames:
         return self.short(configuration) if self.are_several else printable(configuration.name)
 
     def named(self, text: str) -> str:
-        """A sentence in which `subscription {id}` says the name instead; ids in paths and commands stay."""
+        """A sentence of ours in which names stand for ids: of `subscription {id}`, and of whole resources.
+
+        Not for a command: it needs the ids.
+        """
 
         def with_names(found: re.Match[str]) -> str:
             return found[1] + _GUID.sub(lambda one: self.subscription(one[0]), found[2])
 
-        return _PLACES.sub(with_names, text)
+        return _RESOURCE.sub(lambda found: self.short(found[0]), _PLACES.sub(with_names, text))
 
     @property
     def are_several(self) -> bool:

@@ -47,7 +47,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
         yield from _reason(reason, paint)
     if explanation.notes:
         yield ""
-        yield from note_lines(explanation.notes, paint=paint)
+        yield from note_lines(map(names.named, explanation.notes), paint=paint)
     yield ""
     yield "JSON view:"
     yield json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str)

@@ -212,11 +212,9 @@ def book_findings(
 def _orphan(assignment: ConfigurationAssignment, namesakes: Sequence[Machine]) -> ScheduleFinding:
     configuration = quote(str(assignment.configuration))
     detach = f"patchmode schedule detach {configuration} --ids {quote(str(assignment.machine))}"
-    message = (
-        f"The assignment {assignment.name} names {_short(assignment.machine)}, which is not there: moved or deleted."
-    )
+    message = f"The assignment {assignment.name} names {assignment.machine}, which is not there: moved or deleted."
     if namesakes:
-        message += f" A machine of that name stands at {_short(namesakes[0].id)}."
+        message += f" A machine of that name stands at {namesakes[0].id}."
         attach = f"patchmode schedule attach {configuration} --ids {quote(str(namesakes[0].id))}"
         fix = f"If it is the same:\n{attach}\n{detach}"
     else:
@@ -231,7 +229,7 @@ def _missing(
 ) -> ScheduleFinding:
     subjects = (*machines, *(scope.place for scope in scopes))
     if is_visible:
-        message = f"Assignments name {_short(configuration)}, which does not exist, so they do nothing."
+        message = f"Assignments name {configuration}, which does not exist, so they do nothing."
         detach = f"patchmode schedule detach {quote(str(configuration))}"
         commands = [f"{detach} --ids {' '.join(map(quote, machines))}"] if machines else []
         commands += [f"{detach} --dynamic {quote(scope.name)} {_selectors(scope)}" for scope in scopes]
@@ -303,11 +301,6 @@ def _overlap(left: ResourceId, right: ResourceId, clash: Clash, machines: Sequen
 
 def _finding(view: ScheduleView, rule: str, severity: Severity, message: str, fix: str) -> ScheduleFinding:
     return ScheduleFinding(rule, severity, message, fix, str(view.configuration.id))
-
-
-def _short(identifier: ResourceId) -> str:
-    """What a person calls a resource; its id stands in the finding's own members."""
-    return f"{identifier.resource_group}/{identifier.name}"
 
 
 def _sentence(text: str) -> str:

@@ -267,5 +267,5 @@ def _log_notes(reading: LogReading, source: str, resolved: int) -> list[str]:
 
 
 def _some(ids: Sequence[ResourceId]) -> str:
-    names = ", ".join(f"{entry.resource_group}/{entry.name}" for entry in ids[:_NAMES_SHOWN])
+    names = ", ".join(str(entry) for entry in ids[:_NAMES_SHOWN])
     return names + (f" and {len(ids) - _NAMES_SHOWN:,} more" if len(ids) > _NAMES_SHOWN else "")

@@ -325,7 +325,7 @@ def _guard(preview: Preview) -> Keeps | None:
 
 def _staying(machines: Sequence[Machine], after: ScheduleIndex, configuration: ResourceId) -> tuple[str, ...]:
     """What a person must know who thinks that a detached machine is out of the next window."""
-    hits = {f"{one.id.resource_group}/{one.name}": after.hits_of(configuration, one) for one in machines}
+    hits = {str(one.id): after.hits_of(configuration, one) for one in machines}
     held = {name: hit for name, hit in hits.items() if hit is not None}
     if not held:
         return ()

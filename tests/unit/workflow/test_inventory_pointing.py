@@ -35,6 +35,9 @@ WEEK = Since.parse("7d")
 TWO = (Subscription(ALPHA, "Alpha", TARGET.tenant_id), Subscription(BETA, "Beta", TARGET.tenant_id))
 WEEKLY = configuration_id("Weekly", subscription=ALPHA)
 OTHER = configuration_id("Nightly", subscription=ALPHA)
+MACHINES = (
+    "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines"
+)
 
 
 def assigned(name: str, *, to: ResourceId = WEEKLY, arc: bool = False) -> ConfigurationAssignment:
@@ -151,7 +154,8 @@ async def test_an_assignment_to_a_machine_that_is_gone_is_told_and_takes_nothing
     inventory = await taken(azure, Scope(schedules=("Weekly",)))
     assert names(inventory) == ["here", "young"]
     assert inventory.unreadable == ()
-    assert inventory.notes == ("1 assignment names a machine that does not exist (assignment-orphaned): rg/gone.",)
+    told = f"1 assignment names a machine that does not exist (assignment-orphaned): {MACHINES}/gone."
+    assert inventory.notes == (told,)
 
 
 async def test_an_assigned_machine_that_may_not_be_read_is_unreadable() -> None:
@@ -300,7 +304,7 @@ async def test_a_failure_without_a_reason_takes_machines_that_are_not_prepared_a
     inventory = await taken(azure, Scope(failed_since=WEEK))
     assert names(inventory) == ["unprepared"]
     inferred, left = inventory.notes
-    assert "is inferred: rg/unprepared." in inferred
+    assert f"is inferred: {MACHINES}/unprepared." in inferred
     assert left.startswith(
         "2 more failed for other reasons and were not taken (no reason recorded, and prepared now 2)"
     )
@@ -320,7 +324,7 @@ async def test_machines_that_failed_and_are_gone_are_told() -> None:
     azure = failed([machine("vm1")], [run("vm1", FailureKind.PREREQUISITE), run("gone", FailureKind.PREREQUISITE)])
     inventory = await taken(azure, Scope(failed_since=WEEK))
     assert (names(inventory), inventory.unreadable) == (["vm1"], ())
-    assert inventory.notes == ("1 that failed on the prerequisite no longer exist: rg/gone.",)
+    assert inventory.notes == (f"1 that failed on the prerequisite no longer exist: {MACHINES}/gone.",)
 
 
 async def test_asking_for_more_than_azure_keeps_is_told() -> None:

@@ -211,7 +211,12 @@ async def test_who_stays_a_member_after_a_detach_is_told() -> None:
     double.schedules.dynamic_scopes = [replace(ring(), configuration=schedule_id())]
     preview = await preview_detach(double, "nightly", ALL, clock=CLOCK)
     text = "2 machines will stay in nightly by dynamic scopes, which a detach from machines does not change: "
-    told = [f"{text}rg/held, rg/only. Change the scope's filter, or the machine's tags."]
+    held, only = (
+        "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Compute"
+        f"/virtualMachines/{name}"
+        for name in ("held", "only")
+    )
+    told = [f"{text}{held}, {only}. Change the scope's filter, or the machine's tags."]
     assert list(preview.warnings) == told
     assert [note for note in (await carried(double, preview)).notes if "dynamic scopes" in note] == told
 

@@ -58,13 +58,13 @@ def write_machines(
     if not yes:
         # Whoever is not asked reads it in the result.
         show(lambda paint: refused_lines(preview.refused, _names(preview, target, paint), paint=paint), settings)
+    names = _names(preview, target, paint_for(sys.stderr, settings))
     for warning in preview.warnings:
-        say(f"! {warning}", settings)
+        say(names.named(f"! {warning}"), settings)
     asked = preview.writes + len(preview.access.refused)
     show(lambda paint: access_lines(preview.access, principals, machines=asked, paint=paint), settings)
     is_attach = preview.action is AttachAction.ATTACH
     count, there = preview.writes, len(preview.unchanged)
-    names = _names(preview, target, paint_for(sys.stderr, settings))
     where = names.short(preview.configuration)
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
     state = "it already" if is_attach else "no assignment of it"
@@ -107,7 +107,7 @@ def write_scope(
         else:
             say(f"{plural(len(preview.members), 'machine')} {_have(len(preview.members))} it by this scope.", settings)
         for warning in preview.warnings:
-            say(f"! {warning}", settings)
+            say(names.named(f"! {warning}"), settings)
         ask(f"{verb} {preview.scope.name} in subscription {place}?", yes=yes)
 
     async def work(stop: asyncio.Event) -> AttachReport:

@@ -188,6 +188,7 @@ async def _plan_page(request: web.Request, console: Console, draft: Draft, *, ty
         laid_out=make_page(found),
         plan=found,
         held=await console.past_runs.holding(found),
+        target=found.target,
         wrong=wrong,
         busy=console.operations.current if console.operations.is_busy else None,
     )

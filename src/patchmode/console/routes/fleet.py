@@ -4,7 +4,7 @@ Must not: filter by itself; `fleet_query` does.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
@@ -51,7 +51,7 @@ async def export_csv(request: web.Request) -> web.StreamResponse:
     """Every machine that the filters let through, as `patchmode audit -o csv` writes it."""
     loaded, query = _asked(request)
     rows = loaded.orders.found(query)
-    return await _download(request, "fleet.csv", "text/csv", _csv_pieces(rows))
+    return await _download(request, "fleet.csv", "text/csv", _csv_pieces(rows, dict(loaded.fleet.target.names.pairs)))
 
 
 async def export_ids(request: web.Request) -> web.StreamResponse:
@@ -68,10 +68,11 @@ def _asked(request: web.Request) -> tuple[LoadedFleet, Query]:
     return loaded, parse_query(request.query.items())
 
 
-def _csv_pieces(rows: list[Row]) -> Iterator[str]:
+def _csv_pieces(rows: list[Row], names: Mapping[str, str]) -> Iterator[str]:
     for begin in range(0, max(len(rows), 1), _AT_ONCE):
         stream = io.StringIO(newline="")
-        write_csv(map(export_row, rows[begin : begin + _AT_ONCE]), CSV_COLUMNS, stream)
+        values = (export_row(row, names) for row in rows[begin : begin + _AT_ONCE])
+        write_csv(values, CSV_COLUMNS, stream)
         # Only the first piece keeps the heading.
         yield stream.getvalue() if not begin else stream.getvalue().partition("\n")[2]
 

@@ -52,13 +52,20 @@ async def show(request: web.Request) -> web.StreamResponse:
     console, run = _named(request)
     operation = console.operations.under_way(run)
     if operation is not None:
-        return page(request, "run_live.html", run=run, live=live_values(operation), operation_plan=operation.plan)
+        return page(
+            request,
+            "run_live.html",
+            target=operation.plan.target,
+            run=run,
+            live=live_values(operation),
+            operation_plan=operation.plan,
+        )
     found = await console.past_runs.read(run)
     if found.report.run != run:
         return see(f"/runs/{found.report.run}")
     current = console.operations.current
     failure = current.error if current is not None and current.run == run else None
-    return page(request, "run.html", view=view_of(found), failure=failure, verified=None)
+    return page(request, "run.html", target=found.plan.target, view=view_of(found), failure=failure, verified=None)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -138,7 +145,7 @@ async def verify(request: web.Request) -> web.StreamResponse:
 
     found = await console.quick.run(work)
     view: RunView = view_of(await console.past_runs.read(run))
-    return page(request, "run.html", view=view, failure=None, verified=found)
+    return page(request, "run.html", target=view.page.plan.target, view=view, failure=None, verified=found)
 
 
 async def roll_back(request: web.Request) -> web.StreamResponse:
