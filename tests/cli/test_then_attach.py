@@ -181,7 +181,7 @@ def test_rollback_takes_the_schedule_off_first_and_restores(program: Program) ->
     assert program("apply", "--all", "--yes", "-q", "--then-attach", "nightly").code == 0
     back = program("rollback", "latest", "--yes", "--no-progress")
     restored = len(before) - len(handed_over)
-    assert f"First take off: the schedule of {restored} machines" in back.err
+    assert f"First detach: the schedule of {restored} machines" in back.err
     assert f"{restored} taken off; {restored} machines." in back.out
     assert "It keeps the run's schedule" in " ".join(back.err.split())
     assert_off_before_restored(program)
@@ -199,7 +199,7 @@ def test_rollback_that_hands_machines_back_takes_every_schedule_off(program: Pro
     before = document(program, "audit", "--all")["machines"]
     assert program("apply", "--all", "--yes", "-q", "--then-attach", "nightly").code == 0
     back = program("rollback", "latest", "--allow-azure-managed", "--yes", "--no-progress")
-    assert f"First take off: the schedule of {len(before)} machines" in back.err
+    assert f"First detach: the schedule of {len(before)} machines" in back.err
     assert_off_before_restored(program)
     after = {one["name"]: one for one in document(program, "audit", "--all")["machines"]}
     for machine in before:

@@ -21,6 +21,7 @@ from patchmode.workflow.applying import check_applicable
 
 _PLANS = {name: frozen(name) for name in NAMES}
 _GONE: Any = object()
+_ID = "/subscriptions/{0}2222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/{1}"
 _OTHERS = (
     _GONE,
     None,
@@ -49,6 +50,10 @@ _OTHERS = (
     "scheduled",
     "northeurope",
     "else\x1b[2K",
+    _ID.format("2", "Microsoft.Compute/virtualMachines/web-99"),
+    _ID.format("5", "Microsoft.Compute/virtualMachines/web-04"),
+    _ID.format("2", "Microsoft.HybridCompute/machines/web-04"),
+    _ID.format("2", "Microsoft.Maintenance/maintenanceConfigurations/mc-other"),
     ["else"],
     {"rebootSetting": "Always"},
     {"patchMode": "AutomaticByPlatform"},
@@ -167,6 +172,20 @@ def test_every_member_that_decides_a_request_is_tried_with_every_value() -> None
             if "document" not in path and path[0] not in {"skipped", "digest"}:
                 for value in _OTHERS:
                     check_shown(changed(document, path, value), plan)
+
+
+def test_what_a_rollback_detaches_is_shown_machine_by_machine() -> None:
+    """The assignment, its schedule and the machine: each decides what is deleted."""
+    document: Any = copy.deepcopy(_PLANS["rollback"])
+    machines = [one["id"] for one in document["changes"]]
+    configuration = _ID.format("2", "Microsoft.Maintenance/maintenanceConfigurations/mc-weekly")
+    document["firstDetach"] = [
+        {"id": one, "kind": "vm", "configuration": configuration, "name": "weekly"} for one in machines
+    ]
+    plan = read(document)
+    for path in [("firstDetach", number, member) for number in (0, 1) for member in ("id", "configuration", "name")]:
+        for value in (*_OTHERS, machines[0], machines[1], "other"):
+            check_shown(changed(document, path, value), plan)
 
 
 def test_two_members_that_fit_each_other_are_no_way_in() -> None:

@@ -3,7 +3,7 @@
 Must not: call a machine attached that was not seen to be.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from patchmode.model.attachment import AttachEnd, AttachResult
@@ -45,6 +45,7 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         )
         yield from (paint("strong", line) for line in wrapped(text, paint=paint, hang=6))
         yield from wrapped(f"{wish.configuration}, assignment {wish.name}", paint=paint, indent=6)
+        yield from _already(plan, paint)
         yield from _turned(plan, paint)
         for one in wish.kept_by:
             text = (
@@ -52,11 +53,27 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
                 f"the lock '{one.lock}' stands on {one.scope}."
             )
             yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
-    if plan.first_detach:
+    yield from _detach_lines(plan, paint)
+
+
+def _already(plan: Plan, paint: Paint) -> Iterator[str]:
+    """Who gets the schedule without a change of settings, which no diff shows."""
+    if plan.unchanged:
         called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
-        names = [called.short(one.id) for one in plan.first_detach]
-        text = f"First take off: the schedule of {plural(len(names), 'machine')}, before any setting is touched: "
+        names = some([called.short(one.id) for one in plan.unchanged])
+        yield from wrapped(f"already as wanted: {names}", paint=paint, indent=6, hang=8)
+
+
+def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
+    """Which assignment is deleted from which machines, by configuration and name."""
+    called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in plan.first_detach:
+        found[str(one.configuration), one.name].append(called.short(one.id))
+    for (configuration, name), names in found.items():
+        text = f"First detach: the schedule of {plural(len(names), 'machine')}, before any setting is changed: "
         yield from wrapped(text + some(names), paint=paint, hang=6)
+        yield from wrapped(f"{configuration}, assignment {name}", paint=paint, indent=6)
 
 
 def _turned(plan: Plan, paint: Paint) -> Iterator[str]:

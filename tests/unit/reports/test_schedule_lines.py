@@ -55,6 +55,7 @@ def test_wish_is_told_and_asked_for() -> None:
     assert list(wish_lines(wish, paint=Paint())) == [
         "Then attach: weekly to 2 machines, 2 of them already as wanted; each only once its settings were verified.",
         f"      {WEEKLY}, assignment w",
+        "      already as wanted: rg-web/web, rg-web/db",
     ]
     assert question_for(wish, paint=NARROW) == f"Attach weekly to 2 in subscription {SUBSCRIPTION}"
     assert_fits(wish_lines(wish, paint=NARROW))
@@ -66,7 +67,7 @@ def test_what_becomes_of_right_machines_and_what_keeps_the_schedule_on_them_is_t
     wish = plan("web", "db", then_attach=ThenAttach(WEEKLY, "w", (KeptBy("keep", GROUP, 2),)))
     turned, same = wish.unchanged
     wish = replace(wish, unchanged=(replace(turned, outcome_after=scheduled), same))
-    assert list(wish_lines(wish, paint=Paint()))[2:] == [
+    assert list(wish_lines(wish, paint=Paint()))[3:] == [
         "      1 machine already as wanted: parked -> scheduled",
         f"      ! 2 of the schedules cannot be taken off again, by `patchmode rollback` either, while {KEEP}.",
     ]
@@ -79,7 +80,8 @@ def test_what_becomes_of_right_machines_and_what_keeps_the_schedule_on_them_is_t
 def test_detachments_are_told_and_asked_for() -> None:
     back = plan("web", first_detach=(Detachment(vm("web"), MachineKind.VM, WEEKLY, "w"),))
     assert list(wish_lines(back, paint=Paint())) == [
-        "First take off: the schedule of 1 machine, before any setting is touched: rg-web/web"
+        "First detach: the schedule of 1 machine, before any setting is changed: rg-web/web",
+        f"      {WEEKLY}, assignment w",
     ]
     assert question_for(back, paint=NARROW) == f"Take the schedule off 1 in subscription {SUBSCRIPTION}"
 
