@@ -24,7 +24,7 @@ from patchmode.arm.pipeline import Order, held_error
 from patchmode.arm.retry_after import said_wait_s
 from patchmode.arm.throttle import HeldTooLongError
 from patchmode.arm.wire import ShapeError, decode
-from patchmode.errors import MaybeAppliedError, RejectedError, RequestError
+from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError
 from patchmode.version import __version__
 from patchmode.workflow.ports import Turn
 
@@ -215,6 +215,13 @@ class Channel:
             RequestError: no success; the class says whether it may have been applied.
         """
         order = Order(_attempt("PATCH", url), spend, may_send, turn)
+        if etag is not None and not (etag.isascii() and etag.isprintable()):
+            # A line end would begin a header of its own.
+            raise NotSentError(
+                f"{order.attempt} was not sent: the machine's etag has a letter in it that no header may have",
+                code="NotSent",
+                advice="A proxy may have changed the machine's document: make a new plan.",
+            )
         return await self._send(order, url, body=body, etag=etag)
 
     async def put(self, url: str, body: Mapping[str, Any], spend: Spend) -> Answer:

@@ -307,10 +307,11 @@ def rejection(
     is_lost = not attempt.is_read and (status >= 500 or status == 408 or (status in _AFTER_LOST and lost_before))
     kind: type[RequestError] = MaybeAppliedError if is_lost else _kind_of(status)
     told = _advice(attempt, status, fault)
+    said = f"{fault.message.rstrip('.')}. {held}." if held else fault.message
     # A code of ours after the number would read as if the service had sent it.
     answer = f"{status}" if fault.code in OUR_CODES else f"{status} {fault.code}"
     return kind(
-        f"{attempt} was answered {answer}: {fault.message}{f' ({held})' if held else ''}",
+        f"{attempt} was answered {answer}: {said}",
         code=fault.code,
         status=status,
         target=fault.target,

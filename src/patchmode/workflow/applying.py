@@ -332,9 +332,8 @@ class _Application:
     def _state(self) -> str:
         if not self._is_anything_left():
             return FINISHED
-        if self._stop.is_set():
-            return INTERRUPTED
-        return STOPPED_BY_BRAKE if self._brakes.halts else FINISHED
+        # Also without a brake: what Azure's limits or the network held back is for `runs resume`, which has to find it.
+        return INTERRUPTED if self._stop.is_set() else STOPPED_BY_BRAKE
 
     def _is_anything_left(self) -> bool:
         """Whether a resume would have anything to do."""

@@ -156,6 +156,15 @@ async def test_a_write_that_never_leaves_is_not_sent() -> None:
     assert made.clock.slept == [0.25, 0.5, 1.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize("etag", ['"1"\r\nX-Evil: 1', '"é"', "\x00"])
+async def test_an_etag_that_no_header_may_have_is_not_sent(etag: str) -> None:
+    """It ended the run with a traceback, after other machines were written."""
+    made = wire(OK)
+    with pytest.raises(NotSentError, match="no header may have"):
+        await made.channel.patch(URL, {}, WRITE, etag=etag)
+    assert made.transport.asked == []
+
+
 async def test_a_certificate_that_is_not_trusted_is_not_asked_twice() -> None:
     distrust = aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("self-signed"))
     made = wire(ServiceRequestError("x", error=distrust))
@@ -202,8 +211,8 @@ async def test_patience_with_a_throttle_ends() -> None:
     assert made.clock.slept[0] == 1.0
     assert 880 < made.clock.monotonic() < 930
     assert caught.value.message == (
-        "PATCH /subscriptions/s/x was answered 429: the answer had no body "
-        "(Azure asks to wait another 1 s, which is past the throttle patience of 15 min)"
+        "PATCH /subscriptions/s/x was answered 429: the answer had no body. "
+        "Azure asks to wait another 1 s, which is past the throttle patience of 15 min."
     )
 
 

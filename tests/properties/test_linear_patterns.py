@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.architecture.pattern_steps import growth
+from tests.properties.pattern_steps import growth
 
 from arm_emulator.kql.regexes import term_pattern
 from arm_emulator.wildcards import wildcard
