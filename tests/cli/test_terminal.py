@@ -168,7 +168,7 @@ def test_after_a_spent_budget_the_question_names_what_failed(
     program = start("demo", faults=ALL_LOCKED)
     program("apply", "-g", "rg-app", "--max-failures", "3", "--concurrency", "1", "--yes", "-q")
     child = terminal(program, "runs", "resume")
-    child.expect(r"Go on with --max-failures 6, and send the 12 changes left\? \[y/N\]: ")
+    child.expect_exact("Go on with --max-failures 6, and send the 12 changes left in subscription Contoso Production? ")
     asked = str(child.before)
     assert "Failed so far (3):" in asked
     assert "ScopeLocked" in asked

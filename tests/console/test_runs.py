@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
+from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from patchmode.console.run_pages import live_values
 from patchmode.model.brakes import KeptFreeze, RunBrakes
 from patchmode.store.evidence_check import check_pack
@@ -217,3 +218,37 @@ async def test_the_pack_of_evidence_is_whole_by_the_command_lines_own_check(open
     profiles = [one["properties"]["osProfile"] for one in shown]
     settings = [(one.get("linuxConfiguration") or one["windowsConfiguration"])["patchSettings"] for one in profiles]
     assert [one["patchMode"] for one in settings] == ["AutomaticByPlatform"] * 2
+
+
+async def test_what_held_a_run_back_holds_it_back_here_and_a_spent_budget_asks(opened: Open) -> None:
+    """Resume was a button that sent what was left, whatever had stopped the run."""
+    locked = Respond(409, json={"error": {"code": "ScopeLocked", "message": "The scope is locked."}})
+    asker = await opened(
+        "demo", allow_writes=True, faults=FaultPlan([Rule(do=Action(respond=locked), match=Matcher(method="PATCH"))])
+    )
+    three = [("take", "ids"), *(("id", machine_id(f"web-0{number}")) for number in (1, 2, 3))]
+    path = await asker.planned(three)
+    await asker.post(f"{path}/apply", [("count", "3"), ("max_failures", "1")])
+    await asker.ended()
+    (run,) = (one.run for one in RunStore(asker.state).list())
+    page = (await asker.get(f"/runs/{run}")).words
+    assert "Stopped" in page
+    assert "In force: --max-failures 1." in page
+    assert "The failure budget is spent: 1 failed, and --max-failures is 1." in page
+    for typed in ([], [("failed", "2")]):
+        refused = await asker.post(f"/runs/{run}/resume", typed)
+        assert refused.status == 409
+        assert "Nothing was sent." in refused.words
+    await asker.post(f"/runs/{run}/resume", [("failed", "1")])
+    await asker.ended()
+    journal = RunStore(asker.state).open(run)
+    assert journal.brakes is not None
+    assert (journal.brakes.max_failures, journal.state) == ("2", "stopped")
+    journal.release()
+
+
+async def test_a_plan_says_which_open_run_holds_its_machines(opened: Open) -> None:
+    asker = await opened(allow_writes=True)
+    run = await begun_and_left(asker)
+    page = (await asker.get(await asker.planned(TWO))).words
+    assert f"Run {run} was interrupted and holds 2 machines of this plan that it has not done with." in page

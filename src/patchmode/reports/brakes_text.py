@@ -53,7 +53,7 @@ def resumed_lines(brakes: RunBrakes, kept: RunBrakes | None, *, paint: Paint) ->
         else "As the run keeps them; an option given here changes them."
     )
     if before or changed:
-        yield from wrapped(" " * _HANG + told, paint=paint, hang=_HANG)
+        yield from wrapped(told, paint=paint, indent=_HANG)
 
 
 def _quoted(value: str) -> str:

@@ -67,7 +67,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
         text = f"Run {report.run}{where} on {target_text(target)}: {report.state}."
         yield from wrapped(text, paint=paint, hang=4)
         for because in dict.fromkeys(one.because for one in report.halts):
-            yield from wrapped(f"  Held back: {because}.", paint=paint, hang=4)
+            yield from wrapped(f"Held back: {because}.", paint=paint, indent=2, hang=4)
     else:
         counts, where = report.counts, f" on {target_text(target)}"
         text = no_change_text(blocked=counts.blocked, unreadable=counts.unreadable, where=where)
