@@ -17,7 +17,7 @@ def test_the_demo_ends_as_told_and_leaves_nothing(offline: Program, tmp_path: Pa
     titles = [line for line in done.out.splitlines() if line.startswith("── ")]
     assert [title.split(".")[0] for title in titles] == [f"── {number}" for number in range(1, 13)]
     assert "Patch orchestration mode is not set to AutomaticByPlatform" in done.out
-    assert done.out.index("2 succeeded, 4 failed") < done.out.index("4 succeeded; 4 machines.")
+    assert done.out.index("2 succeeded, 4 failed") < done.out.index("4 succeeded; 4 machines ")
     assert done.out.index("400 UnsupportedResourceOperation") < done.out.index("Schedule: 1 attached; 1 machine.")
     assert "The emulated Azure's clock stands more than a day ahead" in done.out
     assert "by: 33333333-3333-3333-3333-333333333333 (Application) with Terraform" in done.out
