@@ -24,7 +24,8 @@ def test_the_first_wave_then_the_others(start: Start) -> None:
     assert (shown.code, "stopped.\n  Held back: wave 1 had ended, the last one asked for.\n" in shown.out) == (10, True)
     assert "canary  3        3        0       0        0      0" in shown.out
     rest = program("runs", "resume", "latest", "--last-wave", "2")
-    assert (rest.code, "15 applied" in rest.out) == (0, True)
+    # Nine machines of the group were left alone, and that is told to the end.
+    assert (rest.code, "15 applied" in rest.out) == (10, True)
 
 
 def test_nothing_begins_during_a_freeze_of_the_house(start: Start) -> None:
@@ -36,7 +37,8 @@ def test_nothing_begins_during_a_freeze_of_the_house(start: Start) -> None:
         assert "patchmode: Nothing was sent: frozen, " in refused.err
         assert "give --freeze none" in refused.err
         lifted = program(*command, "--freeze", "none", PATCHMODE_FREEZE=ALL_DAY)
-        assert lifted.code == 0, lifted.err
+        # What Azure patched at will before is not handed back, so that the rollback leaves a machine alone.
+        assert lifted.code == (10 if command[0] == "rollback" else 0), lifted.err
     # Reading goes on.
     assert program("audit", "--all", PATCHMODE_FREEZE=ALL_DAY).code in {0, 10}
 
