@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "requests": Benchmark(product.requests_per_machine),
     "cpu": Benchmark(product.cpu_per_machine),
     "throttled": Benchmark(throttled.one_region),
+    "throttled-budget": Benchmark(throttled.with_budget),
     "throttled-large": Benchmark(throttled.estate, is_long=True),
     "peers": Benchmark(peers.main, is_long=True),
     "audit": Benchmark(product.audit),

@@ -29,7 +29,7 @@ async def main(endpoint: str, state: str, concurrency: int, output: str) -> None
         planned = azure.ledger.by_method()
         journal = RunStore(Path(state)).create(plan)
         started = time.process_time(), time.perf_counter()
-        report = await apply_plan(journal, azure, ApplyOptions(concurrency=concurrency), clock=clock)
+        report = await apply_plan(journal, azure, ApplyOptions(), clock=clock)
         figures = {
             "cpu": time.process_time() - started[0],
             "wall": time.perf_counter() - started[1],

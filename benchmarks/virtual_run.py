@@ -21,6 +21,7 @@ from patchmode.model.scope import Scope
 from patchmode.store.plan_file import read_plan, write_plan
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import apply_plan
+from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.run_options import ApplyOptions
 
@@ -39,13 +40,13 @@ async def plan(given: argparse.Namespace) -> dict[str, Any]:
     return {"clock_s": took, "changes": len(made.changes)}
 
 
-async def apply(given: argparse.Namespace, wanted: Plan, at_once: int) -> dict[str, Any]:
-    clock = OneClock()
+async def apply(given: argparse.Namespace, wanted: Plan, how: ApplyOptions) -> dict[str, Any]:
+    clock, at_once = OneClock(), how.at_once(wanted)
     opening = connect(given.endpoint, read_only=False, clock=clock, connections=max(CONNECTIONS, at_once))
     async with signed_in(opening) as azure:
         journal = RunStore(given.state).create(wanted)
         started = clock.monotonic()
-        report = await apply_plan(journal, azure, ApplyOptions(concurrency=at_once), clock=clock)
+        report = await apply_plan(journal, azure, how, clock=clock)
         took = clock.monotonic() - started
     return {
         "clock_s": took,
@@ -75,10 +76,11 @@ def main(given: argparse.Namespace) -> None:
             figures = run_on(shared, lambda: plan(given), after_s=REFILL_S)
     else:
         wanted = read_plan(given.plan)
-        at_once = ApplyOptions(concurrency=given.concurrency).at_once(wanted)
+        budget = None if given.max_failures is None else MaxFailures.parse(given.max_failures)
+        how = ApplyOptions(concurrency=given.concurrency, max_failures=budget)
         # As many sockets as the command line opens.
-        with on_the_wire(given.latency, max(CONNECTIONS, at_once)):
-            figures = run_on(shared, lambda: apply(given, wanted, at_once), after_s=REFILL_S)
+        with on_the_wire(given.latency, max(CONNECTIONS, how.at_once(wanted))):
+            figures = run_on(shared, lambda: apply(given, wanted, how), after_s=REFILL_S)
     figures |= {"cpu_s": time.process_time() - begun[0], "wall_s": time.perf_counter() - begun[1]}
     print(json.dumps(figures | {"peak_mb": peak_mb()}))
 
@@ -90,5 +92,6 @@ if __name__ == "__main__":
     for name in ("--time-file", "--plan", "--state"):
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--concurrency", type=int)
+    parser.add_argument("--max-failures")
     parser.add_argument("--latency", type=float, required=True)
     main(parser.parse_args())

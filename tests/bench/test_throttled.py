@@ -4,14 +4,13 @@ No figure of the product is held to a bound here, and no wall time is looked at.
 """
 
 import asyncio
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks.shared_clock import SharedTime, run_on
-from benchmarks.throttled import REGIONS, Bound, Bucket, Case, Outcome, Sent, bound_of, carry_out, rows_of
+from benchmarks.throttled import REGIONS, Bound, Case, Outcome, Sent, bound_of, carry_out, rows_of
 from tests.faults.one_clock import LeapingLoop
 
 
@@ -48,20 +47,17 @@ def test_time_is_shared_and_leaps(tmp_path: Path) -> None:
 
 
 def test_two_processes_on_one_clock_keep_to_the_buckets(tmp_path: Path) -> None:
-    """Product and emulator, each a program: no 429, each machine once, close to what shrunken buckets allow."""
-    throttle = tmp_path / "throttle.json"
-    throttle.write_text(json.dumps({"arm": {"writes": {"burst": 20, "perSecond": 10}}}), encoding="utf-8")
-    case = Case(30, 1, REGIONS, concurrency=4, throttle=str(throttle), writes=Bucket(20, 10))
-    outcome = carry_out(case, tmp_path)
-    assert outcome.bound == Bound(pytest.approx(1.0), "Resource Manager's writes, 20 + 10/s")
-    assert outcome.allowed_s == pytest.approx(6.0)
+    """Product and emulator, each a program: no 429, each machine once, close to what the buckets allow."""
+    outcome = carry_out(Case(300, 1, REGIONS), tmp_path)
+    assert outcome.bound == Bound(pytest.approx(10.0), "Resource Manager's writes, 200 + 10/s")
+    assert outcome.allowed_s == pytest.approx(15.0)
     assert outcome.ratio <= 1.5
     assert outcome.sent.statuses[429] == 0
     assert set(outcome.sent.patches.values()) == {1}
-    assert outcome.sent.changed_once == outcome.sent.as_wanted == 30
-    assert sorted(outcome.sent.places.values()) == [15, 15]
+    assert outcome.sent.changed_once == outcome.sent.as_wanted == 300
+    assert sorted(outcome.sent.places.values()) == [150, 150]
     # The operation's 5 s have passed on the emulator's clock too: otherwise nothing could have been verified.
-    assert outcome.apply["verified"] == 30
+    assert outcome.apply["verified"] == 300
     assert outcome.apply["clock_s"] >= 5
 
 
