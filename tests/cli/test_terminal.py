@@ -98,6 +98,17 @@ def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> 
     assert (code, patches(program)) == (0, 3)
 
 
+def test_what_is_not_as_asked_is_said_once_and_last(start: Start, terminal: Any) -> None:
+    """On one screen the hints on how to go on come before it, and a sentence said twice is read as two."""
+    program = start("demo", faults=ALL_LOCKED)
+    output, code = end(terminal(program, "apply", "-g", "rg-app", "--max-failures", "1", "--yes"))
+    lines = COLOURS.sub("", output).strip().splitlines()
+    assert code == 11
+    assert output.count("Not everything is as asked") == 1
+    last = next(number for number, line in enumerate(lines) if line.startswith("Not everything is as asked"))
+    assert all(line.startswith("    ") for line in lines[last + 1 :])  # it alone goes on, indented
+
+
 def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any) -> None:
     """A reflex must not change a fleet."""
     program = start("demo")
@@ -109,7 +120,7 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
     child = terminal(program, "apply", "--all")
     child.expect("Type the number to go on: ")
     child.sendline("30")
-    assert end(child)[1] == 0
+    assert end(child)[1] == 10  # the others of the fleet cannot be changed
     assert patches(program) == 30
 
 

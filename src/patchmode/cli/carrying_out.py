@@ -84,12 +84,19 @@ def carry_out(
     if report.state == "finished":
         # Whoever leaves while the result is printed has nothing to go on with.
         journals.clear()
-    emit(run_result(completed_report(report, settings), plan.target), settings)
+    _tell(completed_report(report, settings), plan, settings)
+    return exits.of_run(report)
+
+
+def _tell(report: RunReport, plan: Plan, settings: Settings) -> None:
+    """The result, then how to go on; on one screen what is not as asked is said once, after the hints."""
+    is_one_screen = settings.format == "table" and sys.stdout.isatty() and sys.stderr.isatty() and not settings.quiet
+    told_later = is_one_screen and report.state != "interrupted"
+    emit(run_result(report, plan.target, tells_not_done=not told_later), settings)
     if report.state == "interrupted":
         _tell_resume(report.run, settings)
     else:
         _tell_next(report, settings)
-    return exits.of_run(report)
 
 
 def _tell_resume(run: str, settings: Settings, options: str = "") -> None:

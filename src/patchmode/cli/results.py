@@ -81,14 +81,20 @@ def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
             yield {"end": end, **row}
 
 
-def run_result(report: RunReport, target: Target) -> Result:
-    """A run."""
+def run_result(report: RunReport, target: Target, *, tells_not_done: bool = True) -> Result:
+    """A run.
+
+    Args:
+        report: the run.
+        target: where it was carried out.
+        tells_not_done: whether its text ends with what is not as asked; the caller says it later otherwise.
+    """
     from patchmode.reports.run_text import run_lines
     from patchmode.store.run_rows import run_to_document
 
     return Result(
         document=lambda: run_to_document(report, target),
-        lines=lambda paint: run_lines(report, target, paint=paint),
+        lines=lambda paint: run_lines(report, target, paint=paint, tells_not_done=tells_not_done),
         rows=lambda: _run_rows(report, target),
         columns=_RUN_COLUMNS,
     )

@@ -40,8 +40,15 @@ _ENDS = {
 _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stopped": "bad", "unreadable": "bad"}
 
 
-def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[str]:
-    """The lines of a run's report, without line feeds."""
+def run_lines(report: RunReport, target: Target, *, paint: Paint, tells_not_done: bool = True) -> Iterator[str]:
+    """The lines of a run's report, without line feeds.
+
+    Args:
+        report: of one run, or of several united.
+        target: where it was carried out.
+        paint: colours and width.
+        tells_not_done: whether to end with what is not as asked.
+    """
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *(entry.id for entry in report.attachments)]
     ids += [*(entry.id for entry in report.blocked), *(entry.id for entry in report.unread)]
     names = MachineNames.of(target, ids, paint=paint)
@@ -75,7 +82,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint) -> Iterator[st
     yield from _tally(report, paint)
     yield from _by_subscription(report, names, paint)
     yield from tally_line(report.attachments, paint=paint)
-    if report.not_done:
+    if report.not_done and tells_not_done:
         text = f"Not everything is as asked: {not_done_text(report.not_done, report.blocked)}."
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
