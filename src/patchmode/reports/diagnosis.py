@@ -12,6 +12,7 @@ from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction
 from patchmode.model.identity import Principals
 from patchmode.model.plain_text import printable
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
+from patchmode.model.resource_id import subscription_of
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, some
 from patchmode.reports.paint import Paint
@@ -129,7 +130,10 @@ def _where(same: Sequence[MissingAction]) -> str:
     machines = sum(len(one.machines) for one in same)
     if not machines or same[0].scope.count("/") == _SUBSCRIPTION_SLASHES:
         return ""
-    return f" in {some([_short_scope(one.scope) for one in same])} ({plural(machines, 'machine')})"
+    # A group's name does not tell which of two subscriptions it stands in.
+    is_one = len({subscription_of(one.scope) for one in same}) == 1
+    scopes = [_short_scope(one.scope) if is_one else printable(one.scope) for one in same]
+    return f" in {some(scopes)} ({plural(machines, 'machine')})"
 
 
 def _short_scope(scope: str) -> str:

@@ -18,6 +18,7 @@ from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Plan
+from patchmode.model.subscription_names import SubscriptionNames
 from patchmode.store import plan_file, schema_files
 
 
@@ -231,3 +232,18 @@ def test_schemas_can_be_written_elsewhere(tmp_path: Path) -> None:
     schema_files.write_schemas(tmp_path, schema_files.render_schemas())
     names = ["evidence-v1.json", "identities-v1.json", "plan-v1.json", "run-v1.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_a_plan_keeps_the_names_of_its_subscriptions(tmp_path: Path) -> None:
+    """A journal tells them without Azure, as they were, whatever somebody typed; without them a plan reads as before."""
+    names = SubscriptionNames.of(((plans.SUBSCRIPTION, "Prod\x1b[2J\u202e"),))
+    plan = replace(plans.full_plan(), target=replace(plans.TARGET, names=names))
+    written = plan_file.write_plan(plan, tmp_path / "plan.json")
+    assert plan_file.read_plan(tmp_path / "plan.json").target.names == names
+    document = json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))
+    assert document["subscriptions"] == [
+        {"subscriptionId": plans.SUBSCRIPTION, "displayName": "Prod\x1b[2J\u202e"},
+    ]
+    assert plan_file.read_plan(tmp_path / "plan.json").digest == written.digest
+    without = json.loads(plan_file.encode_plan(plans.full_plan())[0])
+    assert "subscriptions" not in without
