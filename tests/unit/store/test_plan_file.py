@@ -235,7 +235,7 @@ def test_schemas_can_be_written_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_plan_keeps_the_names_of_its_subscriptions(tmp_path: Path) -> None:
-    """A journal tells them without Azure, as they were, whatever somebody typed; without them a plan reads as before."""
+    """A journal tells them without Azure, whatever somebody typed; a plan without them reads as before."""
     names = SubscriptionNames.of(((plans.SUBSCRIPTION, "Prod\x1b[2J\u202e"),))
     plan = replace(plans.full_plan(), target=replace(plans.TARGET, names=names))
     written = plan_file.write_plan(plan, tmp_path / "plan.json")
