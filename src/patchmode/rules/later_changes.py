@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from patchmode.model.drift import ResourceChange
 from patchmode.model.outcome import Difference, LaterChange, Verification
+from patchmode.rules.verification import touches_settings
 
-_SETTINGS = ".patchSettings"
 _IDENTITY = frozenset({"properties.vmId", "properties.timeCreated"})
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def told_apart(found: Verification, at_end: Verification | None) -> Verification
 
 
 def _is_beside_the_plan(one: Difference) -> bool:
-    return _SETTINGS not in one.path and one.path not in _IDENTITY
+    return not touches_settings(one) and one.path not in _IDENTITY
 
 
 def with_authors(found: Verification, changes: Iterable[ResourceChange]) -> Verification:
