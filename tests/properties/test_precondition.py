@@ -1,19 +1,21 @@
 """What is not depended on cannot make a difference: the rules see the same machine, and would make the same change."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.properties.strategies import Planned, leaf_paths, planned_changes
-from tests.unit.rules.builders import machine_from
+from tests.unit.rules.builders import arc_document, machine_from, vm_document
 
 from patchmode.arm.machine_reading import machine_from_document
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change
 from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import since_plan
+from patchmode.rules.precondition import is_depended_on, since_plan
 
 _NOT_DEPENDED_ON = {
     "document": "the whole",
@@ -44,6 +46,61 @@ def with_one_leaf_else(document: dict[str, Any], data: st.DataObject) -> dict[st
     else:
         del holder[path[-1]]
     return now  # type: ignore[no-any-return]
+
+
+_LOOKED_AT_AND_LEFT = {
+    ("properties", "provisioningState"): "provisioning-in-progress: Azure answers 409 where it must wait",
+    ("properties", "instanceView"): "what the guest reports of itself: there only while the agent does, and not asked",
+    ("properties", "status"): "an Arc server's connection comes and goes",
+    ("resources",): "extension children: a patch extension that failed is a warning",
+    ("tags",): "depended on by name: those that tell an owner",
+    ("etag",): "counts writes",
+}
+"""Members that the reading of a machine takes and the precondition leaves, each with its reason."""
+
+
+class _Watched(dict[str, Any]):
+    """A JSON object that notes each member that is asked for, at any depth."""
+
+    def __init__(self, document: Mapping[str, Any], seen: set[tuple[str, ...]], at: tuple[str, ...] = ()) -> None:
+        super().__init__(document)
+        self._seen, self._at = seen, at
+
+    def __getitem__(self, name: str) -> Any:
+        return self.get(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        path = (*self._at, name)
+        self._seen.add(path)
+        value = super().get(name, default)
+        return _Watched(value, self._seen, path) if isinstance(value, dict) else value
+
+
+def members_read(document: dict[str, Any], kind: MachineKind) -> set[tuple[str, ...]]:
+    """The paths of the members that the reading of a machine takes, the innermost only."""
+    seen: set[tuple[str, ...]] = set()
+    machine_from_document(_Watched(document, seen), kind)
+    return {path for path in seen if not any(other[: len(path)] == path and other != path for other in seen)}
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        (vm_document("Windows", {"patchMode": "Manual"}), MachineKind.VM),
+        (vm_document("Linux", {"patchMode": "ImageDefault"}), MachineKind.VM),
+        (arc_document("Windows", {}), MachineKind.ARC),
+    ],
+)
+def test_every_member_that_the_rules_can_see_is_depended_on_or_left_by_name(
+    document: dict[str, Any], kind: MachineKind
+) -> None:
+    """A fact that a rule begins to read is watched by the reading itself, whatever documents are drawn below."""
+    plan = {"publisher": "checkpoint", "product": "check-point-cg-r8120", "name": "sg-byol"}
+    full = {**document, "plan": plan, "managedBy": "/subscriptions/x", "tags": {}}
+    read = members_read(full, kind)
+    assert ("plan", "product") in read
+    left = {path for path in read if not is_depended_on(path)}
+    assert {path for path in left if not any(path[: len(one)] == one for one in _LOOKED_AT_AND_LEFT)} == set()
 
 
 @given(planned_changes(), st.data())

@@ -30,6 +30,7 @@ _DEPENDED_ON: tuple[Path, ...] = (
     ("type",),
     ("location",),
     ("managedBy",),
+    ("plan",),
     ("properties", "vmId"),
     ("properties", "timeCreated"),
     ("properties", "osType"),
@@ -42,8 +43,9 @@ _DEPENDED_ON: tuple[Path, ...] = (
     (*_PROFILE, "allowExtensionOperations"),
     *((*_PROFILE, system.configuration, member) for system in OperatingSystem for member in _OF_A_CONFIGURATION),
 )
-"""What `eligibility`, `settings_patch`, `transitions` and `workload` take from a document; the tags that tell an owner
-besides. Not here: `provisioningState`, which says what runs on the machine now and which Azure judges itself (409)."""
+"""What `eligibility`, `settings_patch`, `transitions`, `appliances` and `workload` take from a document; the tags that
+tell an owner besides. Not here: `provisioningState`, which says what runs on the machine now and which Azure judges
+itself (409)."""
 _EDITION = ("properties", "osSku")
 """The agent reports it with its heartbeats, so verification leaves it aside; a client system is told by it."""
 
@@ -115,7 +117,12 @@ def _is_depended_on(leaf: Leaf) -> bool:
     """Whether a leaf is one of those depended on, lies below one, or took one along with an object above it."""
     if leaf.path[0] == "tags":
         return any(map(names_owner, _tags_of(leaf)))
-    return any(_overlap(leaf.path, path) for path in _DEPENDED_ON)
+    return is_depended_on(leaf.path)
+
+
+def is_depended_on(path: Path) -> bool:
+    """Whether a member of a machine's document, no tag, is one of those that a change depends on, or holds one."""
+    return any(_overlap(path, one) for one in _DEPENDED_ON)
 
 
 def _tags_of(leaf: Leaf) -> list[str]:

@@ -60,6 +60,7 @@ WINDOWS = f"{PROFILE}/windowsConfiguration"
         ("properties/storageProfile/imageReference/sku", "win11-23h2-pro"),
         ("properties/licenseType", "Windows_Client"),
         ("properties/virtualMachineScaleSet", {"id": "/subscriptions/x/…/set"}),
+        ("plan", {"publisher": "checkpoint", "product": "check-point-cg-r8120", "name": "sg-byol"}),
         ("managedBy", "/subscriptions/x/…/managedClusters/aks"),
         ("tags/aks-managed-poolName", "pool1"),
         ("tags/Vendor", "Databricks"),
