@@ -191,7 +191,7 @@ class Journal:
             machine_id: of a change of the plan.
             etag: that it leaves under.
             at: now.
-            observed: the machine as just read, where it had changed since the plan.
+            observed: the machine as just read; None: as the plan or the latest intent has it.
 
         Raises:
             StorageError: it could not be committed: the PATCH must not be sent.

@@ -45,10 +45,10 @@ class IntendedDetail(_Detail, frozen=True):
 
     etag: str | None = None
     observed: dict[str, Any] | None = None
-    """The machine's document as read just before, where it had changed since the plan; rows of older versions, and
-    those of machines that were as planned, leave it out."""
+    """The machine's document as read just before, where it is neither the plan's nor that of the latest intent; rows of
+    older versions leave it out."""
     changed_since_plan: tuple[DifferenceDetail, ...] = ()
-    """Beside `observed`: what had changed."""
+    """Beside `observed`: what had changed since the plan; empty: nothing any more."""
 
 
 class StartedDetail(_Detail, frozen=True):
@@ -180,7 +180,7 @@ class _Fold:
                 self._verify(_verified(detail))
 
     def _intend(self, intended: IntendedDetail) -> None:
-        """Each attempt is made on the machine as it was read last; before the first of them that is as planned."""
+        """Each attempt is made on the machine as it was read last; a row without it leaves what was known before."""
         if intended.observed is not None:
             self.change = replace(self.change, document=intended.observed)
             self.changed_since_plan = tuple(map(_difference_in, intended.changed_since_plan))

@@ -39,7 +39,7 @@ class Observed:
     document: Mapping[str, Any]
     """The provider's whole document: from here on the proof that siblings stayed, in place of the plan's."""
     changes: tuple[Difference, ...]
-    """Since the plan."""
+    """Since the plan; empty: what an earlier intent told of came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class RunJournal(Protocol):
     async def intend(
         self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None
     ) -> None:
-        """Commit that a PATCH is about to leave. `observed`: where the machine had changed since the plan."""
+        """Commit that a PATCH is about to leave. `observed`: where its document is not the one that the journal has."""
         ...
 
     async def start(self, machine_id: ResourceId, answer: "PatchAnswer", *, at: datetime) -> None:

@@ -4,9 +4,9 @@ Must not: compute what is sent. The body goes out as it stands in the plan, to a
 and depends on is as the plan saw it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError, ThrottledError
 from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result
@@ -45,6 +45,8 @@ class _Attempt:
     turn: Turn
     is_uncertain: bool
     """A PATCH was sent, now or by an earlier process, whose fate is not known."""
+    document_in_journal: Mapping[str, Any]
+    """What the journal will take for the machine before our write: the plan's, or that of the latest intent."""
     changed_since_plan: tuple[Difference, ...] = ()
     """In nothing that the plan depends on."""
     tries: int = 0
@@ -113,7 +115,7 @@ class Sender:
             1. where the service gave no etag, an earlier attempt's fate is unknown, or the body turns bypass off and
                nobody asked for that by name: read the machine and decide. What the plan depends on must be as the plan
                saw it; whatever else changed is told, and the PATCH leaves under the etag just read;
-            2. commit the intent, with the document that was read where it is not the plan's;
+            2. commit the intent, with the document that was read where it is not the one that the journal has;
             3. send the PATCH, under If-Match where there is an etag;
             4. accepted: commit that and hand it to the follower. Refused or lost: read, decide, and perhaps again.
 
@@ -121,7 +123,7 @@ class Sender:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
         """
         is_uncertain = entry.step is Step.INTENDED
-        attempt = _Attempt(entry.change, turn, is_uncertain, changed_since_plan=entry.changed_since_plan)
+        attempt = _Attempt(entry.change, turn, is_uncertain, entry.change.document, entry.changed_since_plan)
         must_read = is_uncertain or entry.change.etag is None or self._must_be_seen(entry.change)
         while True:
             if must_read and not await self._is_as_planned(attempt):
@@ -146,9 +148,10 @@ class Sender:
     async def _send(self, attempt: _Attempt) -> PatchAnswer | RequestError:
         change = attempt.change
         attempt.tries += 1
-        changes = attempt.changed_since_plan
-        observed = Observed(change.document, changes) if changes else None
+        is_known = change.document is attempt.document_in_journal
+        observed = None if is_known else Observed(change.document, attempt.changed_since_plan)
         await self._journal.intend(change.id, etag=change.etag, at=self._clock.now(), observed=observed)
+        attempt.document_in_journal = change.document
         try:
             return await self._writer.patch(
                 change.id,

@@ -12,6 +12,7 @@ from tests.unit.workflow.fleet_double import (
     VirtualLoop,
     fleet_of,
     machine_id,
+    run_virtually,
     settings_of,
     vm,
 )
@@ -27,6 +28,7 @@ from patchmode.rules.planning import change_with
 from patchmode.workflow.budgets import MaxFailures
 from patchmode.workflow.ports import Progress
 from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.verifying import verify_run
 
 SET = {
     "patchMode": "AutomaticByPlatform",
@@ -238,6 +240,26 @@ def test_what_was_read_before_the_write_survives_the_process(committed: bool) ->
         assert entry.change.document["tags"] == {"owner": "db"}
         assert entry.result is not None
         assert entry.result.changed_since_plan == report.results[0].changed_since_plan
+
+
+@pytest.mark.parametrize("values", [("db", "web"), ("db", "app"), ("db", "app", "web"), ("db", "web", "db")])
+def test_the_journal_keeps_the_machine_as_it_was_read_last(values: tuple[str, ...]) -> None:
+    """A tag that is written between the tries, also one that comes back: the run and each later verify say the same."""
+    azure = one_machine()
+    plan = azure.plan()
+    rest = iter(values)
+    azure.before_patch = lambda one: azure.edit(one, tag=value) if (value := next(rest, None)) else None
+    with runs.temporary_store() as store:
+        (result,) = runs.apply_in(store, azure, plan=plan).results
+        journal = store.open()
+        (entry,) = journal.entries()
+        (later,) = run_virtually(verify_run(azure, journal, record=False))
+        journal.release()
+    came_back = values[-1] == "web"
+    assert [one.found for one in result.changed_since_plan] == ([] if came_back else [f'"{values[-1]}"'])
+    assert entry.change.document["tags"] == {"owner": values[-1]}
+    assert entry.changed_since_plan == result.changed_since_plan
+    assert (later.verified, later.differences, later.changed_later) == (True, (), ())
 
 
 def test_bypass_is_not_turned_off_unasked_before_the_services_document_was_seen() -> None:
