@@ -91,7 +91,7 @@ def test_missing_shards_are_named() -> None:
     assert united.missing == (Shard(1, 3), Shard(3, 3))
     text = "\n".join(run_lines(united, TARGET, paint=PLAIN))
     assert "Missing: of 2 shards nothing is told: 1/3, 3/3." in text
-    assert "1 part on AzureCloud" in text
+    assert "1 part in subscription 11111111-1111-1111-1111-111111111111, on AzureCloud" in text
 
 
 def test_a_machine_in_two_parts_is_refused_by_name() -> None:
