@@ -232,17 +232,24 @@ class _Application:
                 self._take(entry)
                 self._follower.take_up(entry)
         self._tell(None)
-        if self._journal.plan.first_detach:
-            await self._detach_first()
-            await all_of([self._send_all(), self._follower.run()])
-        else:
-            await all_of([self._send_then_close(), self._attacher.run()])
+        halting = asyncio.ensure_future(self._halt_when_stopped())
+        try:
+            if self._journal.plan.first_detach:
+                await all_of([self._detach_then_send(), self._follower.run()])
+            else:
+                await all_of([self._send_then_close(), self._attacher.run()])
+        finally:
+            halting.cancel()
 
-    async def _detach_first(self) -> None:
-        """No setting is touched before every schedule that this plan takes off is off, or known not to be."""
+    async def _detach_then_send(self) -> None:
+        """No setting is touched before every schedule that this plan takes off is off, or known not to be.
+
+        What an earlier session had begun is followed meanwhile: a machine may have to wait for its end.
+        """
         self._offer(self._attacher.entries)
         self._attacher.close()
         await self._attacher.run()
+        await self._send_all()
 
     async def _send_then_close(self) -> None:
         await all_of([self._send_all(), self._follower.run()])
@@ -251,18 +258,14 @@ class _Application:
     # -------------------------------------------------------------------------------------------- wave by wave
 
     async def _send_all(self) -> None:
-        halting = asyncio.ensure_future(self._halt_when_stopped())
-        try:
-            attached = self._attacher.entries, self._attacher.results
-            history = WaveHistory(self._options.budgets, self._standing.results, *attached)
-            for wave in waves_of(self._journal.plan, self._entries, self._attacher.entries):
-                if self._is_left(wave) and await self._gate.opens(wave, history.before(wave)):
-                    self._standing.wave = wave.number if wave.of > 1 else 0
-                    await self._carry(wave)
-                    self._gate.left_unsent(wave, self._unsent_of(wave))
-                history.passed(wave)
-        finally:
-            halting.cancel()
+        attached = self._attacher.entries, self._attacher.results
+        history = WaveHistory(self._options.budgets, self._standing.results, *attached)
+        for wave in waves_of(self._journal.plan, self._entries, self._attacher.entries):
+            if self._is_left(wave) and await self._gate.opens(wave, history.before(wave)):
+                self._standing.wave = wave.number if wave.of > 1 else 0
+                await self._carry(wave)
+                self._gate.left_unsent(wave, self._unsent_of(wave))
+            history.passed(wave)
         self._follower.finish()
 
     def _unsent_of(self, wave: WaveWork) -> int:

@@ -1,0 +1,100 @@
+"""A rollback that is taken up again: it comes to an end, and its failure budget holds over all its sessions."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.unit.workflow import run_doubles as runs
+from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
+from tests.unit.workflow.test_then_attach import attached, ends, fleet, plan_of
+
+from patchmode.model.attachment import AttachEnd
+from patchmode.model.outcome import Result, RunReport
+from patchmode.model.plan import Plan
+from patchmode.store.journal import Journal
+from patchmode.store.runs import RunStore
+from patchmode.workflow.applying import apply_plan
+from patchmode.workflow.budgets import MaxFailures
+from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run_options import ApplyOptions
+
+LONG_S = 100_000.0
+"""Of virtual time: whatever has not ended by then hangs."""
+
+
+def undoing(store: RunStore, azure: FleetDouble) -> Plan:
+    """The plan of machines' settings and schedules applied, and then that of taking both back."""
+    runs.apply_in(store, azure, plan=plan_of(azure))
+
+    async def main() -> Plan:
+        journal = store.open()
+        plan = await make_rollback_plan(azure, journal, allow_azure_managed=False, clock=LoopClock())
+        journal.release()
+        return plan
+
+    return run_virtually(main())
+
+
+class DiesOnceAccepted:
+    """A journal whose process dies right after a PATCH's acceptance was committed."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def start(self, *args: Any, **options: Any) -> None:
+        await self._journal.start(*args, **options)
+        self._journal.release()
+        raise runs.Killed
+
+    def close(self, *, state: str) -> None:
+        """A dead process writes nothing more."""
+
+
+def half_undone(store: RunStore, azure: FleetDouble, options: ApplyOptions) -> None:
+    """A rollback of which `web` kept its schedule and `app` lost it, killed while `app` was under way."""
+    plan = undoing(store, azure)
+    azure.schedules.faults["weekly"].append("ScopeLocked:409")
+
+    async def main() -> None:
+        await apply_plan(DiesOnceAccepted(store.create(plan)), azure, options, clock=LoopClock())
+
+    with pytest.raises(runs.Killed):
+        run_virtually(main())
+
+
+async def taken_up(store: RunStore, azure: FleetDouble, *, stop_after_s: float | None = None) -> RunReport:
+    stop = asyncio.Event()
+    if stop_after_s is not None:
+        asyncio.get_running_loop().call_later(stop_after_s, stop.set)
+    journal = store.open(for_writing=True)
+    async with asyncio.timeout(LONG_S):
+        return await apply_plan(journal, azure, clock=LoopClock(), stop=stop)
+
+
+@pytest.mark.parametrize(
+    "options", [ApplyOptions(concurrency=1), ApplyOptions(max_failures=MaxFailures(count=3)), ApplyOptions()]
+)
+def test_what_was_accepted_is_followed_while_schedules_come_off(options: ApplyOptions) -> None:
+    """Its end is what the next machine waits for, where only one may be under way."""
+    azure = fleet("web", "app")
+    with runs.temporary_store() as store:
+        half_undone(store, azure, options)
+        report = run_virtually(taken_up(store, azure))
+    assert ends(report) == {"web": AttachEnd.DETACHED, "app": AttachEnd.DETACHED}
+    assert (report.state, report.counts.applied, attached(azure)) == ("finished", 2, set())
+
+
+def test_a_stop_ends_the_wait_for_a_schedule_to_come_off() -> None:
+    """Ctrl-C while `web` waits for the end of `app`: nothing more is sent, and `app` is followed to its end."""
+    azure = fleet("web", "app")
+    azure.duration_s = 600.0
+    with runs.temporary_store() as store:
+        half_undone(store, azure, ApplyOptions(concurrency=1))
+        detached = azure.count("DELETE")
+        report = run_virtually(taken_up(store, azure, stop_after_s=5.0))
+    assert azure.count("DELETE") == detached
+    assert report.state == "interrupted"
+    assert {one.id.name: one.result for one in report.results} == {"web": Result.NOT_SENT, "app": Result.APPLIED}
