@@ -217,7 +217,7 @@ class _Application:
     def _failed_before(self) -> Iterator[ResourceId]:
         """The machine of each failure that an earlier session of the run met."""
         yield from (one for one, end in self._standing.results.items() if is_failure(end))
-        yield from (one for one, end in self._attacher.results.items() if is_failure(end))
+        yield from self._attacher.failed_before
 
     @property
     def halts(self) -> Sequence[Halt]:
@@ -412,6 +412,8 @@ class _Application:
 
     async def _attachment_ended(self, entry: AttachmentEntry, result: AttachResult | None) -> None:
         if result is not None:
+            if entry.id in self._attacher.failed_before:
+                self._brakes.tried_again(self._regions.get(entry.id))
             await self._journal.end_attachment(result, requests=self._sent())
             self._standing.attachment_ended(result)
             if is_failure(result):

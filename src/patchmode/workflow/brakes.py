@@ -93,6 +93,14 @@ class Brakes:
         self._tally.count(region)
         self.check(() if region is None else (region,))
 
+    def tried_again(self, region: str | None) -> None:
+        """What an earlier session of the run saw fail has a new end, and counts by that.
+
+        Args:
+            region: in lower case; None: not known.
+        """
+        self._tally.take_back(region)
+
     def check(self, regions: Iterable[str]) -> None:
         """Brake where a budget is spent: after a failure, and before the first change of a run that is taken up.
 

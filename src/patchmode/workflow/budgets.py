@@ -144,6 +144,16 @@ class Tally:
         if region is not None:
             self.region_failures[region] += 1
 
+    def take_back(self, region: str | None) -> None:
+        """One failure of an earlier session less; it did not count for this one's wave.
+
+        Args:
+            region: as it was counted.
+        """
+        self.failures -= 1
+        if region is not None:
+            self.region_failures[region] -= 1
+
     def left(self) -> list[int]:
         """How many more may fail of all that is under way now: by the run's budget and by the wave's, if there are."""
         run, wave = self._budgets.run, self._budgets.wave

@@ -22,7 +22,7 @@ from patchmode.workflow.lanes import place_of
 from patchmode.workflow.ports import RunJournal
 from patchmode.workflow.run_options import options_of
 from patchmode.workflow.standing import is_over as change_is_over
-from patchmode.workflow.then_attaching import is_over, may_be_attached
+from patchmode.workflow.then_attaching import attached_so_far, is_over, may_be_attached
 from patchmode.workflow.wave_history import Before, WaveHistory
 from patchmode.workflow.wave_work import WaveWork, waves_of
 
@@ -70,7 +70,8 @@ class Interrupted:
     @cached_property
     def failures(self) -> Sequence[tuple[ResourceId, ChangeResult | AttachResult]]:
         """What counts against a budget, all sessions together: machine and end, in plan order."""
-        found: list[tuple[ResourceId, ChangeResult | AttachResult]] = [*self._ends.items(), *self._attached.items()]
+        attached = attached_so_far(self._attachments.values())
+        found: list[tuple[ResourceId, ChangeResult | AttachResult]] = [*self._ends.items(), *attached]
         return [one for one in found if is_failure(one[1])]
 
     @cached_property

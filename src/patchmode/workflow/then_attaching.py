@@ -9,7 +9,7 @@ then patch the machine at will.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from patchmode.errors import RequestError
@@ -26,6 +26,7 @@ from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstac
 from patchmode.rules.verification import differences, touches_settings
 from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.attaching import AT_ONCE, refused, written
+from patchmode.workflow.budgets import is_failure
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
 from patchmode.workflow.refusals import is_signed_out, signed_out
 from patchmode.workflow.together import all_of
@@ -69,6 +70,8 @@ class Attacher:
         """By machine, as they were when this session began."""
         self.results = {entry.id: entry.result for entry in self.entries.values() if entry.result and is_over(entry)}
         """What has ended for good."""
+        self.failed_before = {one: end for one, end in attached_so_far(self.entries.values()) if is_failure(end)}
+        """What had failed when this session began, be it tried again."""
         # A queue for each subscription, which has a throttle of its own: one that is held back holds up no other.
         self._queues: dict[str, asyncio.Queue[AttachmentEntry | None]] = {
             one.subscription_id: asyncio.Queue() for one in self.entries
@@ -192,6 +195,11 @@ def is_over(entry: AttachmentEntry) -> bool:
     if entry.action is AttachAction.DETACH:
         return entry.result is not None and entry.result.is_fine
     return entry.result is not None and entry.result.result is not AttachEnd.NOT_SENT
+
+
+def attached_so_far(entries: Iterable[AttachmentEntry]) -> Iterator[tuple[ResourceId, AttachResult]]:
+    """Each machine's end, those that have their turn again included: a budget counts what failed until it is done."""
+    return ((one.id, one.result) for one in entries if one.step is Step.ENDED and one.result is not None)
 
 
 def may_be_attached(result: ChangeResult) -> bool:

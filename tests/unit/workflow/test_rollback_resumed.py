@@ -9,12 +9,14 @@ from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtual
 from tests.unit.workflow.test_then_attach import attached, ends, fleet, plan_of
 
 from patchmode.model.attachment import AttachEnd
+from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import Result, RunReport
 from patchmode.model.plan import Plan
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.budgets import MaxFailures
+from patchmode.workflow.resuming import Interrupted
 from patchmode.workflow.rollback import make_rollback_plan
 from patchmode.workflow.run_options import ApplyOptions
 
@@ -98,3 +100,50 @@ def test_a_stop_ends_the_wait_for_a_schedule_to_come_off() -> None:
     assert azure.count("DELETE") == detached
     assert report.state == "interrupted"
     assert {one.id.name: one.result for one in report.results} == {"web": Result.NOT_SENT, "app": Result.APPLIED}
+
+
+# ------------------------------------------------------------------------------------------------ the failure budget
+
+
+def refusing(azure: FleetDouble, times: int) -> None:
+    azure.schedules.faults["weekly"].extend(["ScopeLocked:409"] * times)
+
+
+def test_a_failure_budget_holds_over_all_sessions_that_take_schedules_off() -> None:
+    """A schedule that did not come off is tried again, and has failed all the same."""
+    azure = fleet("a", "b", "c", "d")
+    with runs.temporary_store() as store:
+        plan = undoing(store, azure)
+        refusing(azure, 20)
+        runs.apply_in(store, azure, plan=plan, options=ApplyOptions(max_failures=MaxFailures(count=1)))
+        for _ in range(3):
+            assert [(one.name, end.result) for one, end in standing(store).failures] == [("a", AttachEnd.FAILED)]
+            report = runs.resume(store, azure)
+        (objection,) = standing(store).needs_yes(RunBrakes(max_failures="1"))
+    assert azure.count("DELETE") == 1
+    assert (report.state, [one.code for one in report.halts]) == ("stopped", ["FailureBudgetSpent"])
+    assert objection.because == "The failure budget is spent: 1 failed, and --max-failures is 1."
+    assert objection.raised == "2"
+
+
+def test_a_schedule_that_is_tried_again_counts_once() -> None:
+    """Agreed to, the budget of 1 becomes 2: `a` fails again, and that leaves one failure for `b`."""
+    azure = fleet("a", "b", "c", "d")
+    with runs.temporary_store() as store:
+        plan = undoing(store, azure)
+        refusing(azure, 3)
+        runs.apply_in(store, azure, plan=plan, options=ApplyOptions(max_failures=MaxFailures(count=1)))
+        report = runs.resume(store, azure, is_agreed=True)
+        assert [end.result for _, end in standing(store).failures] == [AttachEnd.FAILED] * 2
+        assert list(ends(report).values()) == [AttachEnd.FAILED] * 2 + [AttachEnd.NOT_SENT] * 2
+        done = runs.resume(store, azure, is_agreed=True)
+        assert standing(store).failures == []
+    assert (done.state, done.counts.applied, attached(azure)) == ("finished", 4, set())
+
+
+def standing(store: RunStore) -> Interrupted:
+    journal = store.open()
+    try:
+        return Interrupted(journal)
+    finally:
+        journal.release()
