@@ -69,7 +69,7 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
 
     async def work() -> SignedIn:
         async with composition.connected(settings, read_only=True) as azure:
-            check_applicable(plan, azure)
+            check_applicable(plan, azure, is_new=is_new)
             if is_new:
                 clock = composition.clock()
                 await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))

@@ -110,7 +110,7 @@ class Changes:
             # Held while it is planned from: a run that is carried out has not changed yet what it will change.
             journal = self._rooms.runs.open(run, for_writing=True)
             try:
-                check_applicable(journal.plan, azure)
+                check_applicable(journal.plan, azure, is_new=False)
                 plan = await make_rollback_plan(
                     azure,
                     journal,

@@ -39,6 +39,8 @@ class Operation:
     side: SideLoop
     loop: asyncio.AbstractEventLoop
     """The server's."""
+    is_new: bool = True
+    """Nothing of the plan was sent yet."""
     run: str | None = None
     """None until its journal stands."""
     progress: Progress | None = None
@@ -87,7 +89,7 @@ class Operation:
         at_once = options.at_once(self.plan)
         connection = rooms.connect(read_only=False, concurrency=at_once, brakes=self.brakes, remark=self.remarked)
         async with connection as azure:
-            check_applicable(self.plan, azure)
+            check_applicable(self.plan, azure, is_new=self.is_new)
             journal = self.open_journal()
             journal.keep_brakes(self.brakes)
             self.run = journal.run
@@ -119,13 +121,16 @@ class Operations:
         current = self.current
         return current if current is not None and current.is_under_way and current.run == run else None
 
-    async def start(self, plan: Plan, brakes: RunBrakes, open_journal: Callable[[], OpenJournal]) -> str:
+    async def start(
+        self, plan: Plan, brakes: RunBrakes, open_journal: Callable[[], OpenJournal], *, is_new: bool = True
+    ) -> str:
         """Begin to carry a plan out.
 
         Args:
             plan: what the journal holds.
             brakes: what holds the run back; its journal keeps them.
             open_journal: begins or reopens the run, on the operation's own thread.
+            is_new: it begins the run.
 
         Returns:
             The run's id, once its journal stands.
@@ -140,7 +145,8 @@ class Operations:
                 advice="Watch it under Runs, or stop it there. Your plan is kept.",
             )
         check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
-        operation = Operation(plan, brakes, open_journal, SideLoop("console-run"), asyncio.get_running_loop())
+        side, loop = SideLoop("console-run"), asyncio.get_running_loop()
+        operation = Operation(plan, brakes, open_journal, side, loop, is_new)
         self.current = operation
         self._task = asyncio.create_task(self._follow(operation))
         await operation.begun.wait()

@@ -10,7 +10,7 @@ The document itself may be made up; what is sent is held against the service's o
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from patchmode.errors import BrokenPlanError
@@ -27,14 +27,14 @@ from patchmode.rules.wanted import target_settings, wanted_of
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
 _RUN = re.compile(r"[0-9A-Za-z-]{1,64}")
 _VM, _ARC = "microsoft.compute/virtualmachines", "microsoft.hybridcompute/machines"
-_CHECKED = ("body", "before", "after", "reversible", "irreversible_because", "tolerated")
-_JSON_NAMES = {"irreversible_because": "irreversibleBecause"}
+_CHECKED = ("body", "before", "after", "reversible", "tolerated")
+"""Not `irreversible_because`: it is a sentence for people, and another version may word it otherwise."""
 
 Recorded = Mapping[ResourceId, Change]
 """What a run's journal says of its changes, for the rollback of that run."""
 
 
-def check_derived(plan: Plan, *, name: str, recorded: Recorded | None = None) -> None:
+def check_derived(plan: Plan, *, name: str, recorded: Recorded | None = None, is_new: bool = True) -> None:
     """Refuse a plan that is not what the rules make of its documents.
 
     Args:
@@ -42,18 +42,31 @@ def check_derived(plan: Plan, *, name: str, recorded: Recorded | None = None) ->
         name: how messages call it.
         recorded: the changes of the run that the plan undoes, where its journal is at hand: each change must be the one
             that restores what stood there. None: a rollback is held against its own documents only.
+        is_new: nothing of it was sent yet. Otherwise one change that another version made differently is no reason to
+            leave what is under way alone: `not_derived` names those.
 
     Raises:
         BrokenPlanError: the message names the machine and the member. Nothing of the plan may be carried out.
     """
-    found = next(_problems(plan, recorded), None)
+    found = next(_problems(plan, plan.changes if is_new else (), recorded), None)
     if found is not None:
         raise BrokenPlanError(f"{name} may not be applied: {found}.", advice=_ADVICE)
 
 
-def _problems(plan: Plan, recorded: Recorded | None) -> Iterator[str]:
+def not_derived(plan: Plan, changes: Iterable[Change]) -> Mapping[ResourceId, str]:
+    """What of some changes of a run is not what the rules make, by machine; empty: all of it is.
+
+    Args:
+        plan: the run's.
+        changes: those of it that were not sent yet.
+    """
+    found = ((change.id, _problem_of(change, plan, None)) for change in changes)
+    return {machine_id: problem for machine_id, problem in found if problem is not None}
+
+
+def _problems(plan: Plan, changes: Sequence[Change], recorded: Recorded | None) -> Iterator[str]:
     yield from _problems_of_rollback(plan)
-    for change in plan.changes:
+    for change in changes:
         problem = _problem_of(change, plan, recorded)
         if problem is not None:
             yield f"{problem} ({change.id})"
@@ -127,9 +140,14 @@ def _problem_of_request(change: Change, plan: Plan, recorded: Recorded | None) -
     expected = derived(change.document, change.os, patch)
     wrong = next((one for one in _CHECKED if not _same(getattr(change, one), getattr(expected, one))), None)
     if wrong is None:
-        return None
-    named = _JSON_NAMES.get(wrong, wrong)
-    return f"{named} is {_shown(getattr(change, wrong))}, and its body makes it {_shown(getattr(expected, wrong))}"
+        is_told = bool(change.irreversible_because)
+        return None if is_told is not change.reversible else _reason_text(change)
+    return f"{wrong} is {_shown(getattr(change, wrong))}, and its body makes it {_shown(getattr(expected, wrong))}"
+
+
+def _reason_text(change: Change) -> str:
+    wanted = "and it is reversible" if change.reversible else "which is no reason"
+    return f"irreversibleBecause is {_shown(change.irreversible_because)}, {wanted}"
 
 
 def _patch_for(

@@ -20,7 +20,7 @@ from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.plan_derivation import check_derived
+from patchmode.rules.plan_derivation import check_derived, not_derived
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
 from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
@@ -32,7 +32,7 @@ from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry
 from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
-from patchmode.workflow.standing import Standing
+from patchmode.workflow.standing import Standing, was_sent
 from patchmode.workflow.then_attaching import (
     Attacher,
     is_settled,
@@ -86,19 +86,19 @@ async def apply_plan(
 
     Raises:
         WrongTargetError: the plan is for another target. BrokenPlanError: it is not what the rules make of its
-            documents. UnsafeError: it breaks an invariant, or `azure` only reads.
-        RefusedError: a freeze holds.
+            documents. UnsafeError: it breaks an invariant, or `azure` only reads. RefusedError: a freeze holds.
         StorageError: the journal could not be written; nothing was sent that it does not know of.
         SignInError: nobody is signed in any more; what was sent stands in the journal.
     """
     state = INTERRUPTED
     try:
-        check_applicable(journal.plan, azure)
+        entries = journal.entries()
+        check_applicable(journal.plan, azure, is_new=not any(map(was_sent, entries)))
         options = options_of(journal.brakes or RunBrakes()) if options is None else options
         check_not_frozen(options.freezes, clock)
         journal.keep_brakes(brakes_of(options, journal.brakes))
         access = await check_plan_access(azure, journal.plan)
-        application = _Application(journal, azure, options, access, clock, observer, stop or asyncio.Event())
+        application = _Application(journal, entries, azure, options, access, clock, observer, stop or asyncio.Event())
         await application.carry_out()
         report = application.report()
         state = report.state
@@ -111,8 +111,14 @@ async def apply_plan(
     return report
 
 
-def check_applicable(plan: Plan, azure: Azure) -> None:
+def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
     """Refuse a plan as a whole before anything is sent.
+
+    Args:
+        plan: the plan.
+        azure: the connection that is to carry it out.
+        is_new: nothing of it was sent yet. What was sent is followed to its end whatever the rules say of it by now,
+            and only the changes that they do not make are left alone.
 
     Raises:
         BrokenPlanError: it is not what the rules make of its own documents.
@@ -125,7 +131,7 @@ def check_applicable(plan: Plan, azure: Azure) -> None:
             f"and this is tenant {azure.target.tenant_id} on {azure.target.endpoint}."
         )
         raise WrongTargetError(msg, advice="Sign in to the plan's target (--cloud), or make a plan for this one.")
-    check_derived(plan, name="The plan")
+    check_derived(plan, name="The plan", is_new=is_new)
     if plan.wanted.orchestration is Orchestration.AZURE_MANAGED:
         return
     for change in plan.changes:
@@ -147,6 +153,7 @@ class _Application:
     def __init__(
         self,
         journal: RunJournal,
+        entries: Sequence[JournalEntry],
         azure: Azure,
         options: ApplyOptions,
         access: AccessCheck,
@@ -162,7 +169,10 @@ class _Application:
         self._options = options
         self._observer = observer
         self._stop = stop
-        self._entries = journal.entries()
+        self._entries = entries
+        unsent = [entry.change for entry in self._entries if not was_sent(entry)]
+        if len(unsent) < len(self._entries):  # as a whole it was held against the rules before anything was sent
+            self._refused |= {one: _not_derived(why) for one, why in not_derived(journal.plan, unsent).items()}
         self._standing = Standing(self._entries)
         self._regions = {entry.change.id: place_of(entry).region for entry in self._entries}
         self._sent_before = azure.ledger.by_method()
@@ -456,6 +466,10 @@ def _not_authorized(lack: MissingAction) -> Halt:
     who = f"no role of {lack.identity}" if lack.identity else "no role of yours"
     grant = f"; {lack.role} there does" if lack.role else ""
     return Halt(NOT_AUTHORIZED, "", f"was left alone, since {who} allows {lack.action} on {lack.scope}{grant}")
+
+
+def _not_derived(problem: str) -> Halt:
+    return Halt("PlanBroken", "", f"was left alone, since {problem}; only a new plan sets it")
 
 
 def _machines_of(plan: Plan) -> Iterator[ResourceId]:

@@ -69,6 +69,11 @@ class Standing:
         )
 
 
+def was_sent(entry: JournalEntry) -> bool:
+    """Whether a PATCH of it left, or may have left, in this session or an earlier one."""
+    return entry.step in {Step.INTENDED, Step.STARTED} or is_over(entry)
+
+
 def is_over(entry: JournalEntry) -> bool:
     """Whether a change has ended for good: what was never sent has its turn when the run is taken up."""
     return entry.step is Step.ENDED and entry.result is not None and entry.result.result is not Result.NOT_SENT

@@ -1,6 +1,7 @@
 """A kill at any instant leaves a journal from which the run ends as if nothing had happened."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.unit.workflow import run_doubles as runs
-from tests.unit.workflow.fleet_double import FleetDouble, machine_id, settings_of, vm
+from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually, settings_of, vm
 
+from patchmode.errors import BrokenPlanError
 from patchmode.model.outcome import Result, RunReport
+from patchmode.model.plan import Plan
+from patchmode.workflow.ports import Step
 from patchmode.workflow.runs import report_of
 
 SET = {
@@ -205,3 +209,52 @@ class Operator(RuleBasedStateMachine):
 
 Operator.TestCase.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
 TestOperator = Operator.TestCase
+
+
+# ------------------------------------------------------------------- a run of a version with other rules
+
+
+def another_versions(plan: Plan) -> Plan:
+    """A plan as a version made it that tolerated something else after each change."""
+    return replace(plan, changes=tuple(replace(one, tolerated=("somethingElse",)) for one in plan.changes))
+
+
+def test_what_was_sent_is_followed_to_its_end_whatever_the_rules_say_now() -> None:
+    """Only what was not sent yet is held against the rules: it is left alone, and told as that."""
+    names = ["started", "intended", "to-come"]
+    with runs.temporary_store() as store:
+        azure = FleetDouble([vm(name) for name in names])
+        plan = another_versions(azure.plan())
+
+        async def begun() -> None:
+            journal = store.create(plan)
+            started, intended, _ = (entry.change for entry in journal.entries())
+            for change in (started, intended):
+                await journal.intend(change.id, etag=change.etag, at=LoopClock().now())
+            answer = await azure.writer.patch(
+                started.id, started.kind, started.location, started.body, etag=started.etag
+            )
+            await journal.start(started.id, answer, at=LoopClock().now())
+            journal.release()
+
+        run_virtually(begun())
+        report = runs.apply_in(store, azure)
+        journal = store.open()
+        steps = {entry.change.id.name: entry.step for entry in journal.entries()}
+        journal.release()
+    assert ends(report) == {"started": Result.APPLIED, "intended": Result.APPLIED, "to-come": Result.NOT_SENT}
+    assert azure.writes() == {"started": 1, "intended": 1, "to-come": 0}
+    assert (steps["started"], report.state) == (Step.ENDED, "stopped")
+    error = runs.error_of(report.results[-1])
+    assert error.code == "PlanBroken"
+    assert "tolerated is ('somethingElse',)" in error.message
+
+
+def test_a_run_of_which_nothing_was_sent_is_refused_as_a_whole() -> None:
+    """Nothing is under way, so a new plan costs nothing."""
+    with runs.temporary_store() as store:
+        azure = FleetDouble([vm("web")])
+        store.create(another_versions(azure.plan())).release()
+        with pytest.raises(BrokenPlanError, match="tolerated is"):
+            runs.apply_in(store, azure)
+    assert azure.count("PATCH") == 0

@@ -5,6 +5,7 @@ Must not: send anything that a run's plan does not hold.
 
 import asyncio
 import json
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
@@ -126,7 +127,8 @@ async def resume(request: web.Request) -> web.StreamResponse:
                 advice="Look at what failed on the run's page, and type the number of failures there to go on.",
             )
         brakes = agreed(brakes, found.standing)
-    await console.operations.start(plan, brakes, lambda: console.rooms.runs.open(name, for_writing=True, plan=plan))
+    journal = partial(console.rooms.runs.open, name, for_writing=True, plan=plan)
+    await console.operations.start(plan, brakes, journal, is_new=False)
     return see(f"/runs/{name}")
 
 
@@ -138,7 +140,7 @@ async def verify(request: web.Request) -> web.StreamResponse:
     async def work(azure: Azure) -> tuple[Verification, ...]:
         journal = console.rooms.runs.open(run, for_writing=record)
         try:
-            check_applicable(journal.plan, azure)
+            check_applicable(journal.plan, azure, is_new=False)
             return await verify_run(azure, journal, record=record)
         finally:
             journal.release()
@@ -191,7 +193,7 @@ async def download_evidence(request: web.Request) -> web.StreamResponse:
     async def work(azure: Azure) -> bytes:
         journal = console.rooms.runs.open(run)
         try:
-            check_applicable(journal.plan, azure)
+            check_applicable(journal.plan, azure, is_new=False)
             evidence = await gather(azure, journal, clock=console.rooms.clock)
         finally:
             journal.release()
