@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 LEFT = "Left at once: what was sent goes on in Azure. Go on with: patchmode runs resume "
 RUN_ID = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
 RESUME = "Go on with: patchmode runs resume "
+
+
+@pytest.fixture(autouse=True)
+def hang_up_ends() -> Iterator[None]:
+    """SIGHUP as a shell leaves it: a test run that was itself begun with nohup hands on that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def begun(program: Program, *args: str, until: str, **how: Any) -> "subprocess.Popen[str]":

@@ -31,11 +31,11 @@ from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.then_attach_text import question_for, wish_lines
-from patchmode.workflow.access import check_plan_access
+from patchmode.workflow.access import check_plan_access, check_run_access
 from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.attach_wish import check_attachable
 from patchmode.workflow.brakes import check_not_frozen as not_frozen
-from patchmode.workflow.ports import Azure
+from patchmode.workflow.ports import Azure, RunJournal
 from patchmode.workflow.renaming import renamed
 from patchmode.workflow.resuming import machines_held
 from patchmode.workflow.run_options import options_of
@@ -54,13 +54,14 @@ class SignedIn:
     """The plan's, with the names that its subscriptions have now."""
 
 
-def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
+def signed_in_for(plan: Plan, settings: Settings, *, journal: RunJournal | None = None) -> SignedIn:
     """Who is signed in to a plan's target, and what of the plan they may do.
 
     Args:
         plan: the plan.
         settings: cloud and quiet are looked at.
-        is_new: nothing of it was sent yet, so it may still be refused because its schedule cannot be attached at all.
+        journal: of the run that is taken up; None: nothing of the plan was sent yet, so it may still be refused because
+            its schedule cannot be attached at all.
 
     Raises:
         WrongTargetError: the plan is for another target. UnsafeError: it breaks an invariant. RefusedError: its
@@ -69,19 +70,19 @@ def signed_in_for(plan: Plan, settings: Settings, *, is_new: bool) -> SignedIn:
 
     async def work() -> SignedIn:
         async with composition.connected(settings, read_only=True) as azure:
-            check_applicable(plan, azure, is_new=is_new)
-            if is_new:
+            check_applicable(plan, azure, is_new=journal is None)
+            if journal is None:
                 clock = composition.clock()
                 await check_attachable(azure, plan, clock=clock, remark=lambda note: say(f"Note: {note}", settings))
             target = await renamed(azure, plan, remark=lambda note: say(f"Note: {note}", settings))
-            return replace(await signed_in(azure, plan), target=target)
+            return replace(await signed_in(azure, plan, journal=journal), target=target)
 
     return run_reading(work)
 
 
-async def signed_in(azure: Azure, plan: Plan) -> SignedIn:
-    """Who a connection is signed in as, and what of a plan they may do."""
-    access = await check_plan_access(azure, plan)
+async def signed_in(azure: Azure, plan: Plan, *, journal: RunJournal | None = None) -> SignedIn:
+    """Who a connection is signed in as, and what of a plan, or of what a run has left of it, they may do."""
+    access = await (check_plan_access(azure, plan) if journal is None else check_run_access(azure, journal))
     return SignedIn(await azure.authorization.principals(), access, plan.target)
 
 
@@ -103,15 +104,14 @@ def tell_banner(
         say(f"Machines     {names.counted(touched)}", settings, hang=13)
 
 
-def check_may_write(plan: Plan, who: SignedIn) -> None:
-    """Refuse a plan of which whoever is signed in may write no machine.
+def check_may_write(who: SignedIn) -> None:
+    """Refuse what whoever is signed in may do on none of its machines.
 
     Raises:
         RefusedError: with the command that grants it.
     """
-    access, machines = who.access, plan.touched
-    refused = len(access.refused)
-    if refused and refused == machines:
+    access, machines = who.access, who.access.machines
+    if machines and len(access.refused) == machines:
         actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
         where = "the plan's machine" if machines == 1 else f"any of the plan's {machines:,} machines"
         commands = "; ".join(grants(access.missing, who.principals))
@@ -121,10 +121,10 @@ def check_may_write(plan: Plan, who: SignedIn) -> None:
         )
 
 
-def tell_access(plan: Plan, who: SignedIn, settings: Settings) -> None:
+def tell_access(who: SignedIn, settings: Settings) -> None:
     """Say which machines of a plan whoever is signed in may not write, and what grants it; nothing where all may be."""
     paint = paint_for(sys.stderr, settings)
-    say_lines(access_lines(who.access, who.principals, machines=plan.touched, paint=paint), settings)
+    say_lines(access_lines(who.access, who.principals, paint=paint), settings)
 
 
 def check_not_frozen(brakes: RunBrakes) -> None:
@@ -168,7 +168,7 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
         say_lines(irreversible_lines(plan, paint=paint), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
-    tell_access(plan, who, settings)
+    tell_access(who, settings)
     if yes or not plan.has_work:
         return
     require_answers("Review the plan and add --yes.")

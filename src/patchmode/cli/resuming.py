@@ -84,12 +84,13 @@ def go_on(
         settings = replace(settings, share=brakes.share)
         _tell(store, journal, found, brakes, settings)
         check_not_frozen(brakes)
-        who = signed_in_for(plan, settings, is_new=False)
+        who = signed_in_for(plan, settings, journal=journal)
         tell_banner(who.principals, who.target, settings, touched=found.left_in)
-        check_may_write(plan, who)
+        if not found.is_any_under_way:
+            check_may_write(who)
         # Told with the names of now; what is carried out stays the plan of the journal.
         shown = replace(plan, target=who.target)
-        tell_access(shown, who, settings)
+        tell_access(who, settings)
         for limit in {brakes.max_changes, around.max_changes if "max_changes" not in names else None}:
             brake(plan, limit, is_watched=True)
         brakes = _allowed(

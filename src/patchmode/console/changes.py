@@ -139,7 +139,7 @@ async def _access_notes(azure: Azure, plan: Plan) -> list[str]:
     """What of a plan may not be done, and what grants it, one text a line; nothing where everything may."""
     check = await check_plan_access(azure, plan)
     principals = await azure.authorization.principals()
-    return [line.strip() for line in access_lines(check, principals, machines=plan.touched, paint=Paint())]
+    return [line.strip() for line in access_lines(check, principals, paint=Paint())]
 
 
 def _new_id() -> str:

@@ -53,6 +53,8 @@ class AccessCheck:
     missing: tuple[MissingAction, ...] = ()
     unknown: tuple[UnknownAccess, ...] = ()
     """What could not be asked counts as allowed: Azure itself then answers."""
+    machines: int = 0
+    """How many were asked about."""
 
     @property
     def refused(self) -> Mapping[ResourceId, MissingAction]:

@@ -168,19 +168,18 @@ def _assignee(principals: Principals, identity: str) -> str:
     return shlex.quote(next((claims[name] for name in ("oid", "appid", "upn") if claims.get(name)), "OBJECT-ID"))
 
 
-def access_lines(check: AccessCheck, principals: Principals, *, machines: int, paint: Paint) -> Iterator[str]:
+def access_lines(check: AccessCheck, principals: Principals, *, paint: Paint) -> Iterator[str]:
     """What may not be done of a plan, before the question; nothing where everything may.
 
     Args:
         check: of the plan.
         principals: who is signed in.
-        machines: that the plan touches.
         paint: colours and width.
     """
     refused = check.refused
     if refused:
-        may = machines - len(refused)
-        told = f"You may carry it out on {may:,} of {plural(machines, 'machine')}. No role of yours allows:"
+        may = check.machines - len(refused)
+        told = f"You may carry it out on {may:,} of {plural(check.machines, 'machine')}. No role of yours allows:"
         yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
         for same in _alike(check.missing):
             whose = f" ({same[0].identity})" if same[0].identity else ""

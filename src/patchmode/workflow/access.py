@@ -6,21 +6,25 @@ Must not: write, or call something lacking that Azure did not say is.
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from patchmode.errors import RequestError
 from patchmode.model.access import ATTACH, DETACH, WRITE_ARC, WRITE_VM, AccessCheck, MissingAction, UnknownAccess
+from patchmode.model.attachment import AttachAction
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.permissions import ROLES, Needs, lacking, needs_of
-from patchmode.workflow.ports import Azure
+from patchmode.workflow.ports import Azure, RunJournal, Step
+from patchmode.workflow.standing import is_over as change_is_over
+from patchmode.workflow.then_attaching import is_over
 from patchmode.workflow.together import all_of
 
 NOT_AUTHORIZED = "NotAuthorized"
 """The code of machines that whoever is signed in may not write. Ours: Azure was not asked to write them."""
-AT_ONCE = 8
+AT_ONCE = 32
 MOST_MACHINES_ASKED = 200
-"""So many machines are asked one by one where nothing cheaper tells; of the rest it is not known."""
+"""So many machines of one check are asked one by one where nothing cheaper tells; of the rest it is not known."""
 _USES: Mapping[str, str] = {
     WRITE_VM: "to change its settings",
     WRITE_ARC: "to change its settings",
@@ -38,6 +42,24 @@ async def check_plan_access(azure: Azure, plan: Plan) -> AccessCheck:
         plan: one request a subscription where a role covers it whole; else one a resource group with machines.
     """
     return await check_access(azure, needs_of(plan), uses=_USES)
+
+
+async def check_run_access(azure: Azure, journal: RunJournal) -> AccessCheck:
+    """Whether what a run still has to write may be written: nothing is asked of what it has done, or only follows.
+
+    Args:
+        azure: a connection; reading is enough.
+        journal: of a run that begins, or is taken up.
+    """
+    changes = [one.change for one in journal.entries() if one.step is not Step.STARTED and not change_is_over(one)]
+    schedules = [one for one in journal.attachments() if not is_over(one)]
+    writes = needs_of(replace(journal.plan, changes=tuple(changes), first_detach=(), then_attach=None))
+    needs = {
+        **writes,
+        ATTACH: [one.id for one in schedules if one.action is AttachAction.ATTACH],
+        DETACH: [one.id for one in schedules if one.action is AttachAction.DETACH],
+    }
+    return await check_access(azure, {action: ids for action, ids in needs.items() if ids}, uses=_USES)
 
 
 async def check_scope_access(azure: Azure, scope: str, action: str) -> AccessCheck:
@@ -81,19 +103,38 @@ async def check_access(azure: Azure, needs: Needs, *, uses: Mapping[str, str]) -
     for action, ids in needs.items():
         for machine_id in ids:
             by_subscription[machine_id.subscription_id].setdefault(action, []).append(machine_id)
-    slots = asyncio.Semaphore(AT_ONCE)
-    checks = [_Subscription(azure, entry, uses, slots) for entry in by_subscription]
+    slots, left = asyncio.Semaphore(AT_ONCE), _Left(MOST_MACHINES_ASKED)
+    checks = [_Subscription(azure, entry, uses, slots, left) for entry in by_subscription]
     found = await all_of(check.look(wanted) for check, wanted in zip(checks, by_subscription.values(), strict=True))
     return AccessCheck(
-        tuple(one for check in found for one in check.missing), tuple(one for check in found for one in check.unknown)
+        tuple(one for check in found for one in check.missing),
+        tuple(one for check in found for one in check.unknown),
+        machines=len(_machines(needs)),
     )
+
+
+@dataclass(slots=True)
+class _Left:
+    """How many machines may still be asked one by one, in the whole check."""
+
+    count: int
+
+    def take(self, count: int) -> bool:
+        """Whether so many may be; they are then taken off."""
+        if count > self.count:
+            return False
+        self.count -= count
+        return True
 
 
 class _Subscription:
     """One subscription's part of an access check."""
 
-    def __init__(self, azure: Azure, subscription_id: str, uses: Mapping[str, str], slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self, azure: Azure, subscription_id: str, uses: Mapping[str, str], slots: asyncio.Semaphore, left: _Left
+    ) -> None:
         self._azure = azure
+        self._left = left
         self._id = subscription_id
         self._scope = f"/subscriptions/{subscription_id}"
         self._uses = uses
@@ -124,20 +165,18 @@ class _Subscription:
         if not left:
             return
         single = await self._assigned_below(scope)
-        if single is None and len(_machines(left)) > MOST_MACHINES_ASKED:
-            reason = "no role allows it on the group, and role assignments on single machines could not be listed"
+        asked = [one for one in _machines(left) if single is None or one.key in single]
+        if not self._left.take(len(asked)):
+            reason = "no role allows it on the group, and more machines than are asked may have a role of their own"
             self._unknown.append(UnknownAccess(scope, reason, _machines(left)))
             return
         allowed: dict[str, set[ResourceId]] = defaultdict(set)
-        for machine_id in _machines(left):
-            if single is None or machine_id.key in single:
-                at_machine = await self._ask(str(machine_id))
-                if isinstance(at_machine, RequestError):
-                    self._unknown.append(UnknownAccess(str(machine_id), at_machine.message, (machine_id,)))
-                    at_machine = {}
-                for action in left:
-                    if not lacking(action, at_machine):
-                        allowed[action].add(machine_id)
+        for machine_id, at_machine in zip(asked, await all_of(map(self._ask, map(str, asked))), strict=True):
+            if isinstance(at_machine, RequestError):
+                self._unknown.append(UnknownAccess(str(machine_id), at_machine.message, (machine_id,)))
+            for action in left:
+                if isinstance(at_machine, RequestError) or not lacking(action, at_machine):
+                    allowed[action].add(machine_id)
         for action, ids in left.items():
             denied = tuple(one for one in ids if one not in allowed[action])
             self._missing += [

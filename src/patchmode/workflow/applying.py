@@ -23,7 +23,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.rules.plan_derivation import check_derived, not_derived
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
-from patchmode.workflow.access import NOT_AUTHORIZED, check_plan_access
+from patchmode.workflow.access import NOT_AUTHORIZED, check_run_access
 from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
 from patchmode.workflow.budgets import Tally, is_failure
 from patchmode.workflow.following import Follower
@@ -40,7 +40,7 @@ from patchmode.workflow.then_attaching import (
     result_of_attachment,
     still_attached,
 )
-from patchmode.workflow.together import all_of
+from patchmode.workflow.together import all_of, unless
 from patchmode.workflow.under_way import UnderWay
 from patchmode.workflow.wave_gate import WaveGate
 from patchmode.workflow.wave_history import WaveHistory
@@ -90,15 +90,15 @@ async def apply_plan(
         StorageError: the journal could not be written; nothing was sent that it does not know of.
         SignInError: nobody is signed in any more; what was sent stands in the journal.
     """
-    state = INTERRUPTED
+    state, stop = INTERRUPTED, stop or asyncio.Event()
     try:
         entries = journal.entries()
         check_applicable(journal.plan, azure, is_new=not any(map(was_sent, entries)))
         options = options_of(journal.brakes or RunBrakes()) if options is None else options
         check_not_frozen(options.freezes, clock)
         journal.keep_brakes(brakes_of(options, journal.brakes))
-        access = await check_plan_access(azure, journal.plan)
-        application = _Application(journal, entries, azure, options, access, clock, observer, stop or asyncio.Event())
+        access = await unless(check_run_access(azure, journal), stop, otherwise=AccessCheck())
+        application = _Application(journal, entries, azure, options, access, clock, observer, stop)
         await application.carry_out()
         report = application.report()
         state = report.state

@@ -19,7 +19,7 @@ from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.budgets import MaxFailures, Tally, is_failure
 from patchmode.workflow.lanes import place_of
-from patchmode.workflow.ports import RunJournal
+from patchmode.workflow.ports import RunJournal, Step
 from patchmode.workflow.run_options import options_of
 from patchmode.workflow.standing import is_over as change_is_over
 from patchmode.workflow.then_attaching import attached_so_far, is_over, may_be_attached
@@ -73,6 +73,11 @@ class Interrupted:
         attached = attached_so_far(self._attachments.values())
         found: list[tuple[ResourceId, ChangeResult | AttachResult]] = [*self._ends.items(), *attached]
         return [one for one in found if is_failure(one[1])]
+
+    @property
+    def is_any_under_way(self) -> bool:
+        """Whether something may have been sent whose end is not known: it is looked at whatever may be written."""
+        return any(one.step in {Step.INTENDED, Step.STARTED} for one in self._entries)
 
     @cached_property
     def left(self) -> int:

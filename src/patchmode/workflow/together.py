@@ -27,6 +27,21 @@ async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+async def unless(asking: Coroutine[Any, Any, T], event: asyncio.Event, *, otherwise: T) -> T:
+    """What a coroutine answers, or `otherwise` where an event comes first; the coroutine is then cancelled.
+
+    Raises:
+        Exception: whatever the coroutine raised.
+    """
+    answering, coming = asyncio.ensure_future(asking), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({answering, coming}, return_when=asyncio.FIRST_COMPLETED)
+        return answering.result() if answering.done() else otherwise
+    finally:
+        answering.cancel()
+        coming.cancel()
+
+
 def _first(failure: BaseException) -> BaseException:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.azure_double import ALPHA, BETA, AzureDouble, machine_id
+from tests.unit.workflow.fleet_double import FleetDouble, run_virtually
+from tests.unit.workflow.test_then_attach import fleet, plan_of
 
 from patchmode.model.access import ATTACH, WRITE_VM
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.access import MOST_MACHINES_ASKED, check_access
+from patchmode.workflow.access import MOST_MACHINES_ASKED, check_access, check_run_access
 
 READER: Sequence[Mapping[str, Any]] = ({"actions": ["*/read"], "notActions": []},)
 WRITER: Sequence[Mapping[str, Any]] = ({"actions": ["Microsoft.Compute/virtualMachines/*"], "notActions": []},)
@@ -99,3 +102,31 @@ async def test_nothing_needed_is_nothing_asked() -> None:
     azure = AzureDouble()
     assert (await check_access(azure, {}, uses=USES)).refused == {}
     assert azure.requests == {}
+
+
+async def test_the_whole_check_asks_so_many_machines_and_no_more() -> None:
+    """Groups are many: a bound for each of them is none."""
+    groups = {f"g{number}": [machine_id(f"m{one}", group=f"g{number}") for one in range(20)] for number in range(30)}
+    azure = AzureDouble(permission_list=READER, assigned=None)
+    check = await check_access(azure, {WRITE_VM: [one for ids in groups.values() for one in ids]}, uses=USES)
+    assert azure.requests["permissions"] <= 1 + len(groups) + MOST_MACHINES_ASKED
+    assert len(check.refused) + sum(len(one.machines) for one in check.unknown) == check.machines == 600
+    assert len(check.refused) == MOST_MACHINES_ASKED
+
+
+def test_a_run_that_is_taken_up_asks_for_what_it_still_writes() -> None:
+    """A role that was taken away since stands in the way of nothing that is done, or only has to be looked at."""
+    azure = fleet("web", right=("db",))
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure, right=("db",)))
+        journal = store.open()
+        asked: list[str] = []
+
+        class Asked(FleetDouble):
+            async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+                asked.append(scope)
+                return {"": READER}
+
+        check = run_virtually(check_run_access(Asked([]), journal))
+        journal.release()
+    assert (asked, check.machines, check.refused) == ([], 0, {})

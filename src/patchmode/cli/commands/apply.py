@@ -77,12 +77,12 @@ def command(
         plan, who = _planned(scope, wanted, attaching, waves, settings)
     else:
         plan = reviewed_plan(file, settings)
-        who = signed_in_for(plan, settings, is_new=True)
+        who = signed_in_for(plan, settings)
     tell_banner(who.principals, who.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
-    check_may_write(plan, who)
+    check_may_write(who)
     # Asked with the names of now; what is carried out stays the plan of the file.
     confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
     return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)

@@ -72,7 +72,7 @@ def command(
     tell_banner(who.principals, plan.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
-    check_may_write(plan, who)
+    check_may_write(who)
     confirm(plan, who, settings, yes=yes, is_new=True)
     return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
 

@@ -61,8 +61,7 @@ def write_machines(
     names = _names(preview, target, paint_for(sys.stderr, settings))
     for warning in preview.warnings:
         say(names.named(f"! {warning}"), settings)
-    asked = preview.writes + len(preview.access.refused)
-    show(lambda paint: access_lines(preview.access, principals, machines=asked, paint=paint), settings)
+    show(lambda paint: access_lines(preview.access, principals, paint=paint), settings)
     is_attach = preview.action is AttachAction.ATTACH
     count, there = preview.writes, len(preview.unchanged)
     where = names.short(preview.configuration)
