@@ -30,7 +30,7 @@ from patchmode.workflow.following import Follower
 from patchmode.workflow.lanes import Lanes, place_of
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
 from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
-from patchmode.workflow.runs import add_requests, make_report, not_sent, result_of
+from patchmode.workflow.runs import Held, add_requests, make_report, not_sent, result_of
 from patchmode.workflow.sending import Sender
 from patchmode.workflow.standing import Standing, was_sent
 from patchmode.workflow.then_attaching import (
@@ -174,7 +174,6 @@ class _Application:
         if len(unsent) < len(self._entries):  # as a whole it was held against the rules before anything was sent
             self._refused |= {one: _not_derived(why) for one, why in not_derived(journal.plan, unsent).items()}
         self._standing = Standing(self._entries)
-        self._regions = {entry.change.id: place_of(entry).region for entry in self._entries}
         self._sent_before = azure.ledger.by_method()
         self._attaching = 0
         """Machines that were offered to the attacher and have not had their turn."""
@@ -197,6 +196,8 @@ class _Application:
             ended=self._attachment_ended,
             under_way=self._attaching_under_way,
         )
+        self._held = Held(journal.plan, self._entries, self._attacher.entries, last=options.waves.last)
+        self._regions = self._held.regions
         self._sender = Sender(
             journal,
             azure,
@@ -242,6 +243,7 @@ class _Application:
                 self._take(entry)
                 self._follower.take_up(entry)
         self._tell(None)
+        await self._end_refused()
         halting = asyncio.ensure_future(self._halt_when_stopped())
         try:
             if self._journal.plan.first_detach:
@@ -250,6 +252,19 @@ class _Application:
                 await all_of([self._send_then_close(), self._attacher.run()])
         finally:
             halting.cancel()
+
+    async def _end_refused(self) -> None:
+        """Write down what the signed-in principal may not write; a resume asks again.
+
+        What an earlier process may have sent is no part of it: that is still to be looked at.
+        """
+        if not self._refused:
+            return
+        todo = [one for one in self._entries if one.change.id not in self._standing.results]
+        unsent = [one for one in todo if one.step not in {Step.INTENDED, Step.STARTED}]
+        halts = ((one, self._refused.get(one.change.id)) for one in unsent)
+        await self._landed([not_sent(one, halt.code, f"{halt.told}.") for one, halt in halts if halt])
+        await self._attacher.refuse(self._refused)
 
     async def _detach_then_send(self) -> None:
         """No setting is touched before every schedule that this plan takes off is off, or known not to be.
@@ -360,9 +375,15 @@ class _Application:
         settled = {one.id: one for one in results}
         known = self._attacher.results
         return [
-            known.get(machine_id) or result_of_attachment(entry, settled.get(machine_id), halt=self._why(machine_id))
+            known.get(machine_id)
+            or result_of_attachment(entry, settled.get(machine_id), halt=self._held_by(machine_id))
             for machine_id, entry in self._attacher.entries.items()
         ]
+
+    def _held_by(self, machine_id: ResourceId) -> Halt | None:
+        """Why a machine has had no turn, as it is told; None: nothing holds it back now."""
+        held = self._refused.get(machine_id) or self._held.by(machine_id, self._brakes.halts)
+        return STOPPED if held is None and self._brakes.is_stopped else held
 
     # -------------------------------------------------------------------------------------------- one change
 
@@ -438,7 +459,7 @@ class _Application:
             return known
         if entry.step in {Step.INTENDED, Step.STARTED}:
             return result_of(entry)
-        halt = self._why(entry.change.id) or STOPPED
+        halt = self._held_by(entry.change.id) or STOPPED
         return not_sent(entry, halt.code, f"{halt.told}.")
 
     def _sent(self) -> Mapping[str, int]:

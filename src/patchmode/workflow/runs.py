@@ -6,8 +6,9 @@ Must not: speak to Azure or write.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import TypeVar
 
@@ -17,9 +18,13 @@ from patchmode.model.brakes import Halt
 from patchmode.model.commands import with_run
 from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport, WaveCounts
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.shard import Shard
+from patchmode.workflow.lanes import place_of
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
 from patchmode.workflow.then_attaching import result_of_attachment
+from patchmode.workflow.wave_gate import LATER_WAVE
+from patchmode.workflow.wave_work import asked_for, waves_of
 
 End = TypeVar("End", ChangeResult, AttachResult)
 
@@ -33,24 +38,57 @@ def report_of(journal: RunJournal) -> RunReport:
         StorageError: the journal is damaged.
     """
     halts = journal.halts
-    results = [result_of(entry, halt=_halt_of(entry, halts)) for entry in journal.entries()]
+    entries, attachments = journal.entries(), {one.id: one for one in journal.attachments()}
+    held = Held(journal.plan, entries, attachments, last=journal.brakes.last_wave if journal.brakes else None)
+    results = [result_of(entry, halt=held.by(entry.change.id, halts)) for entry in entries]
     settled = {one.id: one for one in results}
-    whole = _halt_of(None, halts)
     report = make_report(
         journal.run,
         journal.plan,
         state=journal.state,
         requests=journal.requests(),
         results=results,
-        attachments=[result_of_attachment(entry, settled.get(entry.id), halt=whole) for entry in journal.attachments()],
+        attachments=[
+            result_of_attachment(entry, settled.get(entry.id), halt=held.by(entry.id, halts))
+            for entry in attachments.values()
+        ],
     )
     return replace(report, halts=tuple(halts), brakes=journal.brakes)
 
 
-def _halt_of(entry: JournalEntry | None, halts: Sequence[Halt]) -> Halt | None:
-    """What held a change back; None for `entry`: what held everything back."""
-    region = entry.change.location.casefold() if entry is not None else None
-    return next((one for one in halts if one.region in {None, region}), None)
+class Held:
+    """Which of a run's halts held a machine back.
+
+    Args:
+        plan: the run's.
+        entries: one for each change, in plan order.
+        attached: machines that the plan attaches a schedule to or takes one off.
+        last: the last wave asked for, counted from 1; None: all are.
+    """
+
+    def __init__(
+        self, plan: Plan, entries: Sequence[JournalEntry], attached: Collection[ResourceId], *, last: int | None
+    ) -> None:
+        self._waves = plan, entries, attached
+        self._last = last
+        self.regions = {entry.change.id: place_of(entry).region for entry in entries}
+        """The region of each machine that is changed, in lower case."""
+
+    def by(self, machine_id: ResourceId, halts: Sequence[Halt]) -> Halt | None:
+        """The first halt that is about a machine; None: none is, or none is known.
+
+        Args:
+            machine_id: had no turn.
+            halts: of the run.
+        """
+        region = self.regions.get(machine_id)
+        about = (one for one in halts if one.region in {None, region})
+        # Whatever held back a machine of a wave that was asked for, the end of that wave did not.
+        return next((one for one in about if one.code != LATER_WAVE or machine_id not in self._asked_for), None)
+
+    @cached_property
+    def _asked_for(self) -> Set[ResourceId]:
+        return asked_for(self._last, waves_of(*self._waves))
 
 
 def result_of(entry: JournalEntry, *, halt: Halt | None = None) -> ChangeResult:

@@ -9,7 +9,7 @@ then patch the machine at will.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from patchmode.errors import RequestError
@@ -90,6 +90,22 @@ class Attacher:
         for entry in found:
             self._queues[entry.id.subscription_id].put_nowait(entry)
         return len(found)
+
+    async def refuse(self, refused: Mapping[ResourceId, Halt]) -> None:
+        """End as not sent what these machines would get or lose; it has its turn when the run is taken up.
+
+        What may have been sent, or failed, keeps what is known of it; a schedule that waits for its machine's settings
+        is told by the end of those.
+
+        Args:
+            refused: why, by machine; one that has none in the plan is passed over.
+        """
+        for entry in self.entries.values():
+            is_unsent = entry.step is Step.PENDING or (entry.result and entry.result.result is AttachEnd.NOT_SENT)
+            waits = entry.action is AttachAction.ATTACH and entry.change is not None
+            if entry.id in refused and is_unsent and not waits:
+                self.results[entry.id] = _unsent(entry, refused[entry.id].code, refused[entry.id].told)
+                await self._ended(entry, self.results[entry.id])
 
     def close(self) -> None:
         """Nothing more will be offered: `run` returns once every machine offered has ended."""
@@ -275,8 +291,15 @@ def result_of_attachment(
     if settled is not None and _has_ended(settled) and not may_be_attached(settled):
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
     code, why = "Pending", "had not had its turn"
-    if halt is not None:
+    if entry.action is AttachAction.ATTACH and settled is not None and settled.result is Result.NOT_SENT:
+        code = settled.error.code if settled.error is not None else code
+        why = "waits for the settings of its machine, and those were not sent"
+    elif halt is not None:
         code, why = halt.code, halt.told
+    return _unsent(entry, code, why)
+
+
+def _unsent(entry: AttachmentEntry, code: str, why: str) -> AttachResult:
     message = f"Nothing was sent: the schedule of {entry.id} {why}."
     error = MachineError(code, message, may_have_been_applied=False, advice=RESUME)
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from patchmode.model.attachment import AttachResult
-from patchmode.model.outcome import ChangeResult
+from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.outcome import ChangeResult, Result
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.budgets import Budgets, is_failure
-from patchmode.workflow.ports import AttachmentEntry, Step
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
 from patchmode.workflow.wave_work import WaveWork
 
 
@@ -61,9 +61,8 @@ class WaveHistory:
     def before(self, wave: WaveWork) -> Before:
         """What stands now; every wave before was passed."""
         failures = sum(map(is_failure, self._ends(wave)))
-        steps = [entry.step for entry in wave.entries]
-        steps += [self._attachments[one].step for one in wave.unchanged if one in self._attachments]
-        is_begun = any(step is not Step.PENDING for step in steps)
+        attachments = (self._attachments[one] for one in wave.unchanged if one in self._attachments)
+        is_begun = any(map(_had_its_turn, wave.entries)) or any(map(_had_its_turn, attachments))
         return Before(failures, self._failures, self._is_spent, is_begun, self._ended_at)
 
     def passed(self, wave: WaveWork) -> None:
@@ -81,3 +80,9 @@ class WaveHistory:
                 yield self._changes[machine_id]
             if machine_id in self._attached:
                 yield self._attached[machine_id]
+
+
+def _had_its_turn(entry: JournalEntry | AttachmentEntry) -> bool:
+    """Whether a machine was touched or looked at; to one that ended as not sent it happens only now."""
+    is_unsent = entry.result is not None and entry.result.result in {Result.NOT_SENT, AttachEnd.NOT_SENT}
+    return entry.step is not Step.PENDING and not is_unsent

@@ -3,7 +3,7 @@
 Must not: carry anything out.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 
@@ -57,3 +57,14 @@ def waves_of(plan: Plan, entries: Sequence[JournalEntry], attached: Collection[R
     for number, wave in enumerate(plan.waves, start=1):
         ours = tuple(islice(changing, wave.changes)), tuple(islice(attaching, wave.unchanged))
         yield WaveWork(number, len(plan.waves), wave.name, *ours)
+
+
+def asked_for(last: int | None, waves: Iterable[WaveWork]) -> Set[ResourceId]:
+    """The machines of the waves up to the last one asked for.
+
+    Args:
+        last: counted from 1; None: no wave was named, so none is left to a later session.
+        waves: of the run.
+    """
+    ours = (one for one in waves if last is None or one.number <= last)
+    return {machine for one in ours for machine in (*(entry.change.id for entry in one.entries), *one.unchanged)}
