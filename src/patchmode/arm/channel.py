@@ -224,26 +224,29 @@ class Channel:
             )
         return await self._send(order, url, body=body, etag=etag)
 
-    async def put(self, url: str, body: Mapping[str, Any], spend: Spend) -> Answer:
+    async def put(
+        self, url: str, body: Mapping[str, Any], spend: Spend, *, may_send: Callable[[], bool] | None = None
+    ) -> Answer:
         """PUT a resource that nothing else depends on: it is repeated until there is an answer.
 
         Args:
             url: of the resource.
             body: sent as it stands.
             spend: its buckets.
+            may_send: see `ports.Writer.patch`.
 
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send(Order(_attempt("PUT", url, is_repeatable=True), spend), url, body=body)
+        return await self._send(Order(_attempt("PUT", url, is_repeatable=True), spend, may_send), url, body=body)
 
-    async def delete(self, url: str, spend: Spend) -> Answer:
-        """DELETE a resource, repeated until there is an answer.
+    async def delete(self, url: str, spend: Spend, *, may_send: Callable[[], bool] | None = None) -> Answer:
+        """DELETE a resource, repeated until there is an answer. `may_send`: see `ports.Writer.patch`.
 
         Raises:
             RequestError: no success; the class says whether it may have been applied.
         """
-        return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend), url)
+        return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend, may_send), url)
 
     async def pages(self, url: str, spend: Spend, entry: type[T]) -> AsyncIterator[list[T]]:
         """The `value` of every page of a list, next links followed verbatim.

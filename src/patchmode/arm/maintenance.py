@@ -82,7 +82,13 @@ class MaintenanceWriter:
         return (await self._put(str(configuration_id), place, body, configuration_of, asked))[0]
 
     async def attach(
-        self, machine_id: ResourceId, location: str, name: str, configuration_id: ResourceId
+        self,
+        machine_id: ResourceId,
+        location: str,
+        name: str,
+        configuration_id: ResourceId,
+        *,
+        may_send: Callable[[], bool] | None = None,
     ) -> ConfigurationAssignment:
         """Assign a configuration to a machine. See `ports.MaintenanceWriter.attach`.
 
@@ -92,18 +98,21 @@ class MaintenanceWriter:
         path = f"{machine_id}/{_CHILDREN}/{_segment(name)}"
         body = {"location": location, "properties": {"maintenanceConfigurationId": str(configuration_id)}}
         asked = {**body, "id": path}
-        found, request_id = await self._put(path, machine_id.subscription_id, body, _assignment, asked)
+        found, request_id = await self._put(
+            path, machine_id.subscription_id, body, _assignment, asked, may_send=may_send
+        )
         if not isinstance(found, ConfigurationAssignment):
             raise _lost(f"PUT {path}", "the answer is not the assignment of a machine")
         return replace(found, request_id=request_id)
 
-    async def detach(self, machine_id: ResourceId, name: str) -> bool:
+    async def detach(self, machine_id: ResourceId, name: str, *, may_send: Callable[[], bool] | None = None) -> bool:
         """Delete a static assignment. See `ports.MaintenanceWriter.detach`.
 
         Raises:
             ValueError: the name cannot stand in an id.
         """
-        return await self._delete(f"{machine_id}/{_CHILDREN}/{_segment(name)}", machine_id.subscription_id)
+        path = f"{machine_id}/{_CHILDREN}/{_segment(name)}"
+        return await self._delete(path, machine_id.subscription_id, may_send=may_send)
 
     async def attach_scope(
         self,
@@ -145,6 +154,8 @@ class MaintenanceWriter:
         body: Mapping[str, Any],
         read: Callable[[Mapping[str, Any]], T],
         asked: Mapping[str, Any],
+        *,
+        may_send: Callable[[], bool] | None = None,
     ) -> tuple[T, str | None]:
         """Send; what the answer shows, and its request id.
 
@@ -153,19 +164,19 @@ class MaintenanceWriter:
         Raises:
             MaybeAppliedError: it was accepted, and what was answered cannot be read.
         """
-        answer = await self._channel.put(
-            self._channel.url(path, API), body, Spend(subscription_id.lower(), Verb.WRITES)
-        )
+        spend = Spend(subscription_id.lower(), Verb.WRITES)
+        answer = await self._channel.put(self._channel.url(path, API), body, spend, may_send=may_send)
         try:
             return read(asked if answer.document is None else _object(answer.document)), answer.request_id
         except UnreadableRowError as error:
             raise _lost(f"PUT {path}", str(error), answer) from error
 
-    async def _delete(self, path: str, subscription_id: str) -> bool:
+    async def _delete(self, path: str, subscription_id: str, *, may_send: Callable[[], bool] | None = None) -> bool:
         """Whether there was something to delete; after a lost answer it may have been this very request's doing."""
         try:
             url = self._channel.url(path, API)
-            answer = await self._channel.delete(url, Spend(subscription_id.lower(), Verb.DELETES))
+            spend = Spend(subscription_id.lower(), Verb.DELETES)
+            answer = await self._channel.delete(url, spend, may_send=may_send)
         except RejectedError as error:
             if error.status == 404:
                 return False

@@ -209,16 +209,16 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """Wait for the buckets, send, learn.
 
         Raises:
-            NotSentError: whoever asked for it no longer wants it sent. What an earlier try may have done is not hidden
-                by that: a request of which one try has left is sent to its end.
+            NotSentError: whoever asked for it no longer wants it sent. MaybeAppliedError: the same, and an earlier try
+                has left whose fate is not known. Both have the code `Stopped`.
         """
         order: Order = request.context["order"]
         taken: Pass | None = order.turn.take() if order.turn else None
         leave = taken or await self._acquire(request, order)
         request.context["identity"] = leave.identity
-        if order.may_send is not None and not request.context.get("was_lost") and not order.may_send():
+        if order.may_send is not None and not order.may_send():
             self._governor.returned(leave)
-            raise NotSentError(f"{order.attempt} was not sent: it was called off while it waited", code="Stopped")
+            raise _called_off(order.attempt, is_lost=bool(request.context.get("was_lost")))
         try:
             response = await self.next.send(request)
         except BaseException:
@@ -241,6 +241,14 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         except HeldTooLongError as held:
             is_lost = bool(request.context.get("was_lost")) and not order.attempt.is_read
             raise held_error(order.attempt, held.wait_s, self._governor.patience_s, is_lost=is_lost) from held
+
+
+def _called_off(attempt: Attempt, *, is_lost: bool) -> RequestError:
+    why = "it was called off while it waited"
+    if is_lost:
+        text = f"{attempt} got no usable answer and was not repeated: {why}"
+        return MaybeAppliedError(text, code="Stopped", advice=lost_advice(attempt))
+    return NotSentError(f"{attempt} was not sent: {why}", code="Stopped")
 
 
 def held_error(attempt: Attempt, wait_s: float, patience_s: float, *, is_lost: bool = False) -> RequestError:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from patchmode.errors import PatchmodeError, UnsafeError, WrongTargetError
-from patchmode.model.access import AccessCheck, MissingAction
+from patchmode.model.access import AccessCheck
 from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.commands import with_run
@@ -20,14 +20,15 @@ from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.plan_derivation import check_derived, not_derived
+from patchmode.rules.plan_derivation import check_derived
 from patchmode.rules.settings_patch import merged
 from patchmode.rules.transitions import newly_autopatched
-from patchmode.workflow.access import NOT_AUTHORIZED, check_run_access
+from patchmode.workflow.access import check_run_access
 from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
 from patchmode.workflow.budgets import Tally, is_failure
 from patchmode.workflow.following import Follower
 from patchmode.workflow.lanes import Lanes, place_of
+from patchmode.workflow.left_alone import left_alone
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
 from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.runs import Held, add_requests, make_report, not_sent, result_of
@@ -162,21 +163,19 @@ class _Application:
         stop: asyncio.Event,
     ) -> None:
         self._journal = journal
-        self._refused = {machine_id: _not_authorized(lack) for machine_id, lack in access.refused.items()}
-        """Machines on which a role of the signed-in principal lacks something: not begun, so that none is left with its
-        settings and without its schedule."""
         self._azure = azure
         self._options = options
         self._observer = observer
         self._stop = stop
         self._entries = entries
-        unsent = [entry.change for entry in self._entries if not was_sent(entry)]
-        if len(unsent) < len(self._entries):  # as a whole it was held against the rules before anything was sent
-            self._refused |= {one: _not_derived(why) for one, why in not_derived(journal.plan, unsent).items()}
+        self._refused = left_alone(journal.plan, entries, access)
+        """Machines that are not begun."""
         self._standing = Standing(self._entries)
         self._sent_before = azure.ledger.by_method()
         self._attaching = 0
         """Machines that were offered to the attacher and have not had their turn."""
+        self._left_open: set[ResourceId] = set()
+        """Changes that were called off after a PATCH of which nobody knows what became."""
         self._is_quiet = asyncio.Event()
         self._follower = Follower(
             azure,
@@ -396,7 +395,9 @@ class _Application:
             attachment = self._attacher.entries[machine_id]
             await self._landed([still_attached(attachment, self._attacher.results.get(machine_id))])
         else:
-            await self._sender.carry_out(entry, turn)
+            if not await self._sender.carry_out(entry, turn):
+                self._left_open.add(machine_id)
+                self._under_way.leave(machine_id)
             self._tell(None)
 
     def _must_wait(self, machine_id: ResourceId) -> bool:
@@ -457,6 +458,8 @@ class _Application:
         known = self._standing.results.get(entry.change.id)
         if known is not None:
             return known
+        if entry.change.id in self._left_open:
+            return result_of(replace(entry, step=Step.INTENDED, result=None))
         if entry.step in {Step.INTENDED, Step.STARTED}:
             return result_of(entry)
         halt = self._held_by(entry.change.id) or STOPPED
@@ -481,16 +484,6 @@ class _Application:
     def _remark(self, text: str) -> None:
         if self._observer is not None and text:
             self._observer.remarked(text)
-
-
-def _not_authorized(lack: MissingAction) -> Halt:
-    who = f"no role of {lack.identity}" if lack.identity else "no role of yours"
-    grant = f"; {lack.role} there does" if lack.role else ""
-    return Halt(NOT_AUTHORIZED, "", f"was left alone, since {who} allows {lack.action} on {lack.scope}{grant}")
-
-
-def _not_derived(problem: str) -> Halt:
-    return Halt("PlanBroken", "", f"was left alone, since {problem}; only a new plan sets it")
 
 
 def _machines_of(plan: Plan) -> Iterator[ResourceId]:

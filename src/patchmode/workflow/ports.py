@@ -337,7 +337,8 @@ class Writer(Protocol):
         Args:
             etag: sent as `If-Match` when given.
             may_send: asked once the buckets have granted the request, which can be long after the call; where it says
-                no, and nothing of this call has left yet, nothing leaves and NotSentError has the code `Stopped`.
+                no, nothing (more) leaves and the error has the code `Stopped`: NotSentError, or MaybeAppliedError where
+                an earlier try of this call has left whose fate is not known.
             turn: this machine's, of `turn`; what is sent first leaves with it. None: it waits for the buckets itself.
 
         Raises:
@@ -368,13 +369,19 @@ class MaintenanceWriter(Protocol):
         ...
 
     async def attach(
-        self, machine_id: ResourceId, location: str, name: str, configuration_id: ResourceId
+        self,
+        machine_id: ResourceId,
+        location: str,
+        name: str,
+        configuration_id: ResourceId,
+        *,
+        may_send: Callable[[], bool] | None = None,
     ) -> ConfigurationAssignment:
-        """Assign a configuration to one machine."""
+        """Assign a configuration to one machine. `may_send`: as of `Writer.patch`."""
         ...
 
-    async def detach(self, machine_id: ResourceId, name: str) -> bool:
-        """Delete a static assignment; False: there was none."""
+    async def detach(self, machine_id: ResourceId, name: str, *, may_send: Callable[[], bool] | None = None) -> bool:
+        """Delete a static assignment; False: there was none. `may_send`: as of `Writer.patch`."""
         ...
 
     async def attach_scope(

@@ -33,6 +33,8 @@ TRIES = 4
 """PATCHes of one machine in one run at most: Azure allows 12 in a burst and 4 a minute."""
 LOST_ANSWERS = 1
 """So many answers may be lost before a change is left as unknown."""
+CALLED_OFF = "Stopped"
+"""The code of a PATCH that `may_send` held back at the last moment."""
 _PAUSE_S = 1.0
 
 
@@ -52,6 +54,8 @@ class _Attempt:
     tries: int = 0
     lost: int = 0
     last_error: RequestError | None = None
+    is_left_open: bool = False
+    """Called off with a fate that is not known: it keeps the step that it has come to."""
 
 
 class Sender:
@@ -103,13 +107,17 @@ class Sender:
                 await self._landed([ChangeResult(change.id, Result.NOT_SENT, problem, ended_at=self._clock.now())])
             return None
 
-    async def carry_out(self, entry: JournalEntry, turn: Turn) -> None:
+    async def carry_out(self, entry: JournalEntry, turn: Turn) -> bool:
         """Carry one change to "accepted", or to its end where it ends before.
 
         Args:
             entry: as the journal has it.
             turn: of `turn`; its first PATCH leaves with it. Where none is sent the turn is left for the caller to give
                 back.
+
+        Returns:
+            False: it was called off after a PATCH of which nobody knows what became, and the machine does not show it.
+            It stays intended, for a resume to look again.
 
         Steps:
             1. where the service gave no etag, an earlier attempt's fate is unknown, or the body turns bypass off and
@@ -127,13 +135,13 @@ class Sender:
         must_read = is_uncertain or entry.change.etag is None or self._must_be_seen(entry.change)
         while True:
             if must_read and not await self._is_as_planned(attempt):
-                return
+                return True
             answer = await self._send(attempt)
             if isinstance(answer, PatchAnswer):
                 await self._accepted(attempt, answer)
-                return
+                return True
             if not await self._may_try_again(attempt, answer):
-                return
+                return not attempt.is_left_open
             must_read = True
 
     def _must_be_seen(self, change: Change) -> bool:
@@ -188,6 +196,9 @@ class Sender:
                 attempt.lost += 1
                 await self._clock.sleep(_PAUSE_S)
                 return True
+            case NotSentError() if attempt.is_uncertain and error.code == CALLED_OFF:
+                attempt.is_left_open = True
+                return False
             case NotSentError() | ThrottledError():
                 result = Result.UNKNOWN if attempt.is_uncertain else Result.NOT_SENT
             case _ if is_concurrent(error) and attempt.tries < TRIES:

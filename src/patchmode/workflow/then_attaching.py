@@ -11,6 +11,7 @@ then patch the machine at will.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
@@ -45,7 +46,8 @@ class Attacher:
         journal: the run's: nothing is sent that it has not committed.
         azure: a connection that may write.
         clock: the time of each end.
-        may_send: asked before each machine; no: it has no turn in this session.
+        may_send: asked before each machine, where a no gives it no turn in this session; and once more at the last
+            moment before its request leaves, which may be long after.
         ended: called with each end, which it commits, or with None for a machine that had no turn; awaited.
         under_way: lets each machine in, and out again when its end was told.
     """
@@ -161,7 +163,10 @@ class Attacher:
         await self._journal.intend_attachment(entry.id, at=self._clock.now())
 
         async def write() -> None:
-            await self._azure.maintenance_writer.attach(machine.id, machine.location, entry.name, entry.configuration)
+            may_send = partial(self._may_send, entry)
+            await self._azure.maintenance_writer.attach(
+                machine.id, machine.location, entry.name, entry.configuration, may_send=may_send
+            )
 
         async def stands() -> bool:
             return await self._find(entry) is not None
@@ -183,7 +188,8 @@ class Attacher:
         await self._journal.intend_attachment(entry.id, at=self._clock.now())
 
         async def write() -> None:
-            await self._azure.maintenance_writer.detach(entry.id, entry.name)
+            may_send = partial(self._may_send, entry)
+            await self._azure.maintenance_writer.detach(entry.id, entry.name, may_send=may_send)
 
         async def gone() -> bool:
             return await self._find(entry) is None

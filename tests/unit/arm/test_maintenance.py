@@ -1,6 +1,7 @@
 """Microsoft.Maintenance over a scripted transport: what is sent, and what each answer becomes."""
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -10,7 +11,7 @@ from tests.unit.arm.scripted import ENDPOINT, Scripted, Wire, answer, wire
 
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
 from patchmode.arm.pipeline import Patience
-from patchmode.errors import ForbiddenError, MaybeAppliedError, RejectedError, UnsafeError
+from patchmode.errors import ForbiddenError, MaybeAppliedError, NotSentError, RejectedError, UnsafeError
 from patchmode.model.attachment import AttachEnd
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter
@@ -147,6 +148,35 @@ async def test_writes_are_repeated_until_there_is_an_answer(first: Any) -> None:
     made = wire(first, ok(assignment()))
     await MaintenanceWriter(made.channel).attach(VM, "westeurope", "nightly", NIGHT)
     assert len(asked(made)) == 2
+
+
+@pytest.mark.parametrize("script", [[], [answer(429, b"{}")]])
+async def test_a_write_that_is_called_off_while_it_waits_never_leaves(script: list[Any]) -> None:
+    """A freeze or a stop holds for schedules too: at first, and when Azure's limits had it sent again."""
+    for write in CALLED_OFF:
+        made = wire(*script, ok(assignment()))
+        wishes = iter([True] * len(script) + [False])
+        with pytest.raises(NotSentError) as caught:
+            await write(MaintenanceWriter(made.channel), lambda wishes=wishes: next(wishes))
+        assert caught.value.code == "Stopped"
+        assert len(asked(made)) == len(script)
+
+
+async def test_a_repeat_that_is_called_off_may_have_been_applied() -> None:
+    """What its first try did is not known, and nothing says that it was not received."""
+    for write in CALLED_OFF:
+        made = wire(answer(503, b""), ok(assignment()))
+        wishes = iter([True, False])
+        with pytest.raises(MaybeAppliedError) as caught:
+            await write(MaintenanceWriter(made.channel), lambda wishes=wishes: next(wishes))
+        assert caught.value.code == "Stopped"
+        assert len(asked(made)) == 1
+
+
+CALLED_OFF: tuple[Callable[[MaintenanceWriter, Callable[[], bool]], Awaitable[object]], ...] = (
+    lambda writer, may_send: writer.attach(VM, "westeurope", "nightly", NIGHT, may_send=may_send),
+    lambda writer, may_send: writer.detach(VM, "nightly", may_send=may_send),
+)
 
 
 @pytest.mark.parametrize("last", [lost(), answer(500, b'{"Message":"An error has occurred."}')])

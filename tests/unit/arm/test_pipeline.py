@@ -72,13 +72,14 @@ async def test_a_write_that_is_called_off_while_it_waits_never_leaves() -> None:
     assert made.ledger.by_method() == {}
 
 
-async def test_a_write_of_which_one_try_has_left_is_not_called_off() -> None:
-    """Otherwise "not sent" would be said of a request that may have been applied."""
+async def test_a_write_that_is_called_off_after_one_try_has_left_may_have_been_applied() -> None:
+    """A freeze holds for the repeat too, and "not sent" would be false of the first try."""
     made = wire(answer(503, b""), OK)
     wishes = iter([True, False])
-    answered = await made.channel.patch(URL, {"a": 1}, WRITE, etag=None, may_send=lambda: next(wishes))
-    assert answered.status == 200
-    assert made.ledger.by_method() == {"PATCH": 2}
+    with pytest.raises(MaybeAppliedError) as caught:
+        await made.channel.patch(URL, {"a": 1}, WRITE, etag=None, may_send=lambda: next(wishes))
+    assert caught.value.code == "Stopped"
+    assert made.ledger.by_method() == {"PATCH": 1}
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

@@ -3,6 +3,7 @@
 Everything a test needs to set is a public list or mapping. Resource Graph here does not lag unless `graph_book` is set.
 """
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,8 @@ class MaintenanceDouble:
     """Called with the machine before an assignment is written; it may raise what Azure would answer."""
     arrive: Callable[[str, str], Awaitable[None]] = _nothing
     """Told of each request: its method and what it is about."""
+    queue_s: float = 0.0
+    """So long each write waits for its buckets before it may leave."""
     page: int = 2
     bodies: list[tuple[ResourceId, Mapping[str, Any]]] = field(default_factory=list)
     """Configurations that were put: id and properties."""
@@ -162,17 +165,23 @@ class MaintenanceDouble:
         return made
 
     async def attach(
-        self, machine_id: ResourceId, location: str, name: str, configuration_id: ResourceId
+        self,
+        machine_id: ResourceId,
+        location: str,
+        name: str,
+        configuration_id: ResourceId,
+        *,
+        may_send: Callable[[], bool] | None = None,
     ) -> ConfigurationAssignment:
-        ending = await self._write("PUT", f"{name} on {machine_id}", name)
+        ending = await self._write("PUT", f"{name} on {machine_id}", name, may_send)
         self.before_attach(machine_id)
         made = ConfigurationAssignment(name, machine_id, configuration_id)
         self.assignments = [one for one in self.assignments if not _is(one, machine_id, name)] + [made]
         ending()
         return made
 
-    async def detach(self, machine_id: ResourceId, name: str) -> bool:
-        ending = await self._write("DELETE", f"{name} on {machine_id}", name)
+    async def detach(self, machine_id: ResourceId, name: str, *, may_send: Callable[[], bool] | None = None) -> bool:
+        ending = await self._write("DELETE", f"{name} on {machine_id}", name, may_send)
         kept = [one for one in self.assignments if not _is(one, machine_id, name)]
         was_there, self.assignments = len(kept) < len(self.assignments), kept
         ending()
@@ -202,12 +211,18 @@ class MaintenanceDouble:
         ending()
         return was_there
 
-    async def _write(self, method: str, what: str, name: str) -> Callable[[], None]:
+    async def _write(
+        self, method: str, what: str, name: str, may_send: Callable[[], bool] | None = None
+    ) -> Callable[[], None]:
         """Meet the next fault of this name; what is returned is called when the write has been applied."""
         waiting = self.faults[name]
         fault = waiting.popleft() if waiting else ""
         if fault == "not-sent":
             raise NotSentError(f"{method} {what} was not sent: connection refused", code="NotSent")
+        if self.queue_s:
+            await asyncio.sleep(self.queue_s)
+        if may_send is not None and not may_send():
+            raise NotSentError(f"{method} {what} was not sent: it was called off while it waited", code="Stopped")
         await self.arrive(method, what)
         if fault == "lost-before":
             raise MaybeAppliedError(f"{method} {what} got no answer", code="NoAnswer")

@@ -83,6 +83,31 @@ def test_stop_with_nothing_left_to_send_is_a_finished_run() -> None:
     assert runs.apply_all(azure, stop=stop).state == "finished"
 
 
+@pytest.mark.parametrize(("fault", "is_made"), [("lost-before", False), ("lost-after", True)])
+def test_a_stop_leaves_a_lost_answer_open_where_the_machine_does_not_show_it(fault: str, is_made: bool) -> None:
+    """It is not sent again, and a resume must look again: nobody knows what the first PATCH may still do."""
+    azure = FleetDouble([vm("web")])
+    azure.machines[machine_id("web")].faults.append(fault)
+    stop = asyncio.Event()
+    azure.before_patch = lambda _: stop.set()
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=azure.plan(), stop=stop)
+        (result,) = report.results
+        assert (result.result, report.state) == (
+            (Result.APPLIED, "finished") if is_made else (Result.UNKNOWN, "interrupted")
+        )
+        assert azure.count("PATCH") == 1
+        if not is_made:
+            error = runs.error_of(result)
+            assert (error.code, error.may_have_been_applied) == ("Interrupted", True)
+            journal = store.open()
+            assert [entry.step for entry in journal.entries()] == [Step.INTENDED]
+            journal.release()
+        again = runs.apply_in(store, azure)
+    assert again.counts == RunCounts(scope=1, applied=1, verified=1)
+    assert azure.writes() == {"web": 1}
+
+
 def test_stop_calls_off_what_still_waits_for_its_buckets() -> None:
     """A throttled PATCH can wait for seconds: whoever presses Ctrl-C means that one too."""
     azure = fleet_of(20)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
@@ -27,6 +28,7 @@ from patchmode.model.outcome import ChangeResult, Outcome, OutcomeKind, Result, 
 from patchmode.model.plan import Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment
+from patchmode.rules.freeze_grammar import freezes_from
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.budgets import MaxFailures
@@ -235,6 +237,26 @@ def test_failures_of_attaching_spend_the_budget() -> None:
     }
 
 
+def test_a_freeze_that_begins_while_a_schedule_waits_for_azures_limits_holds_it() -> None:
+    """Asked at the last moment, as for a PATCH: the wait may be long."""
+    azure = fleet("web")
+    azure.schedules.queue_s = 600
+    with runs.temporary_store() as store:
+
+        async def main() -> RunReport:
+            clock = LoopClock()
+            begins = clock.now() + timedelta(seconds=120)
+            frozen = f"{begins:%Y-%m-%dT%H:%M}/{begins + timedelta(hours=5):%Y-%m-%dT%H:%M}"
+            options = ApplyOptions(freezes=freezes_from((frozen,), ZoneInfo("UTC")))
+            return await apply_plan(store.create(plan_of(azure)), azure, options, clock=clock)
+
+        report = run_virtually(main())
+        assert (report.counts.applied, ends(report), attached(azure)) == (1, {"web": AttachEnd.NOT_SENT}, set())
+        assert (report.state, code_of(report, "web"), azure.count("PUT")) == ("stopped", "Stopped", 0)
+        again = runs.apply_in(store, azure)
+    assert (again.state, ends(again)) == ("finished", {"web": AttachEnd.ATTACHED})
+
+
 def test_failed_attachments_stop_the_settings_too() -> None:
     """One budget for the run: whatever fails, nothing more is sent."""
     azure = fleet(*(f"web-{number:02}" for number in range(30)))
@@ -363,6 +385,29 @@ def roll_back(store: RunStore, azure: FleetDouble, *, allow: bool = False) -> tu
         return plan, await apply_plan(undoing, azure, ApplyOptions(), clock=LoopClock())
 
     return run_virtually(main())
+
+
+def test_a_stop_while_a_detachment_waits_for_azures_limits_holds_it() -> None:
+    """The schedule stays, so do the settings beneath it, and a resume does both."""
+    azure = fleet("web")
+    stop = asyncio.Event()
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=plan_of(azure))
+        azure.schedules.queue_s = 600
+
+        async def main() -> RunReport:
+            journal = store.open()
+            plan = await make_rollback_plan(azure, journal, allow_azure_managed=False, clock=LoopClock())
+            journal.release()
+            asyncio.get_running_loop().call_later(60, stop.set)
+            return await apply_plan(store.create(plan), azure, ApplyOptions(), clock=LoopClock(), stop=stop)
+
+        report = run_virtually(main())
+        assert (ends(report), azure.count("DELETE")) == ({"web": AttachEnd.NOT_SENT}, 0)
+        assert (report.state, report.counts.not_sent) == ("interrupted", 1)
+        again = runs.apply_in(store, azure)
+    assert (again.state, ends(again), again.counts.applied) == ("finished", {"web": AttachEnd.DETACHED}, 1)
+    assert attached(azure) == set()
 
 
 def test_rollback_takes_off_what_the_run_attached_and_nothing_else() -> None:
