@@ -20,7 +20,17 @@ from patchmode.model.patch_settings import (
     orchestration_of,
     same_value,
 )
-from patchmode.rules.settings_patch import ASSESSMENT, BYPASS, HOTPATCH, MODE, PLATFORM, REBOOT, is_platform_mode
+from patchmode.model.plan import Change
+from patchmode.rules.settings_patch import (
+    ASSESSMENT,
+    BYPASS,
+    HOTPATCH,
+    MODE,
+    PLATFORM,
+    REBOOT,
+    is_platform_mode,
+    merged,
+)
 
 _MODES_OF = {
     OperatingSystem.WINDOWS: (PatchMode.AUTOMATIC_BY_PLATFORM, PatchMode.AUTOMATIC_BY_OS, PatchMode.MANUAL),
@@ -155,3 +165,10 @@ def newly_autopatched(before: PatchSettings | None, after: PatchSettings | None)
         orchestration_of(after) is Orchestration.AZURE_MANAGED
         and orchestration_of(before) is not Orchestration.AZURE_MANAGED
     )
+
+
+def hands_over(change: Change) -> bool:
+    """Whether a change as it would be sent newly lets Azure patch and reboot its machine at will."""
+    before = change.before or {}
+    sent = change.body["properties"]["osProfile"][change.os.configuration]["patchSettings"]
+    return newly_autopatched(PatchSettings.from_document(before), PatchSettings.from_document(merged(before, sent)))

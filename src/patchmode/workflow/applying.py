@@ -17,12 +17,11 @@ from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.brakes import Halt, RunBrakes
 from patchmode.model.commands import with_run
 from patchmode.model.outcome import ChangeResult, Result, RunReport
-from patchmode.model.patch_settings import Orchestration, PatchSettings
-from patchmode.model.plan import Change, Plan
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.plan_derivation import check_derived
-from patchmode.rules.settings_patch import merged
-from patchmode.rules.transitions import newly_autopatched
+from patchmode.rules.transitions import hands_over
 from patchmode.workflow.access import check_run_access
 from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
 from patchmode.workflow.budgets import Tally, is_failure
@@ -136,16 +135,9 @@ def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
     if plan.wanted.orchestration is Orchestration.AZURE_MANAGED:
         return
     for change in plan.changes:
-        if _hands_over(change):
+        if hands_over(change):
             msg = f"The plan would let Azure patch and reboot {change.id} at will, and nobody asked for that by name."
             raise UnsafeError(msg, advice="Make the plan again; `--to azure-managed` asks for it.")
-
-
-def _hands_over(change: Change) -> bool:
-    before = change.before or {}
-    sent = change.body["properties"]["osProfile"][change.os.configuration]["patchSettings"]
-    after = merged(before, sent)
-    return newly_autopatched(PatchSettings.from_document(before), PatchSettings.from_document(after))
 
 
 class _Application:
@@ -288,14 +280,21 @@ class _Application:
             if self._is_left(wave) and await self._gate.opens(wave, history.before(wave)):
                 self._standing.wave = wave.number if wave.of > 1 else 0
                 await self._carry(wave)
-                self._gate.left_unsent(wave, self._unsent_of(wave))
+            self._gate.left_unsent(wave, self._unsent_of(wave))
             history.passed(wave)
         self._follower.finish()
 
     def _unsent_of(self, wave: WaveWork) -> int:
-        """Changes that had their turn and were not sent: no connection, or held back by Azure's limits for too long."""
-        ends = (self._standing.results.get(entry.change.id) for entry in wave.entries)
-        return sum(end is not None and end.result is Result.NOT_SENT for end in ends)
+        """Machines that had their turn and were not sent: no connection, no role, held back by Azure for too long."""
+        changing = [entry.change.id for entry in wave.entries]
+        return sum(map(self._is_unsent, changing)) + sum(map(self._attacher.is_unsent, (*changing, *wave.unchanged)))
+
+    def _is_unsent(self, machine_id: ResourceId) -> bool:
+        end = self._standing.results.get(machine_id)
+        if end is not None:
+            return end.result is Result.NOT_SENT
+        # It had its turn and came to no end: an earlier process may have sent it, and nobody could look.
+        return self._brakes.why(self._regions[machine_id]) is None
 
     async def _halt_when_stopped(self) -> None:
         await self._stop.wait()

@@ -15,6 +15,9 @@ from patchmode.workflow.ports import Clock
 
 _LOOK_EVERY_S = 1.0
 STOPPED = Halt("Stopped", "the run was stopped")
+WAVE_NOT_APPLIED = "WaveNotApplied"
+"""The code of machines after a wave that showed nothing. No resume applies that wave: only a new plan does."""
+RESUME = "Take the run up with `patchmode runs resume`."
 WAVE_SPENT = Halt("WaveBudgetSpent", "the failure budget of its wave, or of one before, was spent")
 
 
@@ -129,6 +132,12 @@ class Brakes:
             text = freeze_text(freeze, ends_at(self._freezes, now))
             told = f"Frozen: {text}. Nothing more is sent; what is under way is followed to its end."
             self.hold(Halt("Frozen", f"the freeze {freeze} began"), told)
+
+
+def next_step(code: str) -> str:
+    """What to do about a machine that had no turn, by the code of what held it back."""
+    is_final = code == WAVE_NOT_APPLIED
+    return "Make a new plan: it takes in the machines that changed meanwhile." if is_final else RESUME
 
 
 def check_not_frozen(freezes: Sequence[Freeze], clock: Clock) -> None:

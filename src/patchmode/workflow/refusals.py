@@ -67,6 +67,8 @@ _HELD = (
 )
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
+ALREADY_SET = "AlreadySet"
+"""The code of a machine that is as planned by somebody else's doing."""
 SIGN_IN = "Sign in again (az login), then take the run up with `patchmode runs resume`."
 VERIFY = "Run `patchmode verify` to see what the machine shows."
 
@@ -150,7 +152,7 @@ def already_set_error(change: Change, found: Sequence[Difference]) -> MachineErr
         f"changed it: {_named(found)}."
     )
     advice = "Make a new plan: as far as this machine is concerned it will be unchanged."
-    return MachineError("AlreadySet", message, may_have_been_applied=False, advice=advice)
+    return MachineError(ALREADY_SET, message, may_have_been_applied=False, advice=advice)
 
 
 def _named(found: Sequence[Difference]) -> str:

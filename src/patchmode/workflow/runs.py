@@ -20,6 +20,7 @@ from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCount
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.shard import Shard
+from patchmode.workflow.brakes import next_step
 from patchmode.workflow.lanes import place_of
 from patchmode.workflow.ports import JournalEntry, RunJournal, Step
 from patchmode.workflow.then_attaching import result_of_attachment
@@ -123,7 +124,7 @@ def not_sent(entry: JournalEntry, code: str, because: str) -> ChangeResult:
         code,
         f"Nothing was sent to {entry.change.id}: it {because}",
         may_have_been_applied=False,
-        advice="Take the run up with `patchmode runs resume`.",
+        advice=next_step(code),
     )
     return ChangeResult(entry.change.id, Result.NOT_SENT, error)
 

@@ -27,6 +27,7 @@ from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, name_obstac
 from patchmode.rules.verification import differences, touches_settings
 from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.attaching import AT_ONCE, refused, written
+from patchmode.workflow.brakes import RESUME, next_step
 from patchmode.workflow.budgets import is_failure
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, RunJournal, Step
 from patchmode.workflow.refusals import is_signed_out, signed_out
@@ -35,7 +36,6 @@ from patchmode.workflow.together import all_of
 NOT_VERIFIED = "SettingsNotVerified"
 _TAKE_UP = "take the run up with `patchmode runs resume`"
 _PLAN_ANEW = "make a new plan with --then-attach"
-RESUME = "Take the run up with `patchmode runs resume`."
 Ended = Callable[[AttachmentEntry, AttachResult | None], Awaitable[None]]
 
 
@@ -108,6 +108,11 @@ class Attacher:
             if entry.id in refused and is_unsent and not waits:
                 self.results[entry.id] = _unsent(entry, refused[entry.id].code, refused[entry.id].told)
                 await self._ended(entry, self.results[entry.id])
+
+    def is_unsent(self, machine_id: ResourceId) -> bool:
+        """Whether a machine had its turn and was not sent, which a resume makes good."""
+        result = self.results.get(machine_id)
+        return result is not None and result.result is AttachEnd.NOT_SENT and not is_settled(result)
 
     def close(self) -> None:
         """Nothing more will be offered: `run` returns once every machine offered has ended."""
@@ -307,7 +312,7 @@ def result_of_attachment(
 
 def _unsent(entry: AttachmentEntry, code: str, why: str) -> AttachResult:
     message = f"Nothing was sent: the schedule of {entry.id} {why}."
-    error = MachineError(code, message, may_have_been_applied=False, advice=RESUME)
+    error = MachineError(code, message, may_have_been_applied=False, advice=next_step(code))
     return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
 
 

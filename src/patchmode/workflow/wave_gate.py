@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from patchmode.model.brakes import Halt
-from patchmode.workflow.brakes import WAVE_SPENT, Brakes
+from patchmode.workflow.brakes import WAVE_NOT_APPLIED, WAVE_SPENT, Brakes
 from patchmode.workflow.budgets import Tally
 from patchmode.workflow.ports import Clock
 from patchmode.workflow.wave_history import Before
@@ -95,17 +95,22 @@ class WaveGate:
             halt = Halt("WaveHadFailures", f"a wave had ended in which {failures:,} failed")
             told = f"{failures:,} failed so far: the next wave is not begun (--max-failures-per-wave allows some)."
             self._brakes.hold(halt, told)
+        if before.left_alone_before:
+            count = f"{before.left_alone_before:,} stale or refused"
+            halt = Halt(WAVE_NOT_APPLIED, f"a wave had ended without any machine applied ({count})")
+            told = f"A wave was left without any machine applied ({count}): the next one is not begun."
+            self._brakes.hold(halt, told)
 
     def left_unsent(self, wave: WaveWork, unsent: int) -> None:
         """Hold the waves to come where this one could not be sent as a whole: what it was to show was not seen.
 
         Args:
-            wave: the one that has ended.
-            unsent: its changes that had their turn and were not sent.
+            wave: the one that has ended, now or in an earlier session.
+            unsent: its machines that had their turn and were not sent, or of which nobody could see what was.
         """
-        if unsent and not wave.is_last:
-            halt = Halt("WaveNotSent", f"a wave had ended of which {unsent:,} could not be sent")
-            told = f"{unsent:,} of this wave could not be sent: the next one is not begun."
+        if unsent and not wave.is_last and self._brakes.why() is None:
+            halt = Halt("WaveNotSent", f"a wave had ended of which {unsent:,} could not be sent or looked at")
+            told = f"{unsent:,} of this wave could not be sent or looked at: the next one is not begun."
             self._brakes.hold(halt, told)
 
     async def _rest(self, wave: WaveWork, since: datetime) -> None:

@@ -14,6 +14,7 @@ from tests.unit.workflow.test_waves import codes, failing, in_waves
 from patchmode.cli import exits
 from patchmode.model.attachment import AttachEnd
 from patchmode.model.outcome import Result, RunReport
+from patchmode.model.plan import Wave
 from patchmode.store.runs import RunStore
 from patchmode.workflow.applying import apply_plan
 from patchmode.workflow.budgets import MaxFailures
@@ -156,6 +157,35 @@ def test_the_schedule_of_a_refused_machine_is_shown_later_as_it_was_told(name: s
         assert ends(report)[name] is AttachEnd.NOT_SENT
         assert {code for machine, code, _ in told(report) if machine.endswith(name)} == {"NotAuthorized"}
         assert told(shown(store)) == told(report)
+        azure.not_writable = ()
+        report = runs.resume(store, azure)
+    assert report.state == "finished"
+    assert {machine for machine, _, _ in attached(azure)} == {"web", "db"}
+
+
+def test_after_a_canary_that_may_not_be_written_the_next_wave_is_not_begun() -> None:
+    """It has shown nothing, and no pause was kept after it."""
+    azure = guarded(6, "vm-0000")
+    plan = in_waves(azure.plan(), 1, 5)
+    options = ApplyOptions(max_failures=MaxFailures(count=1), waves=WaveRules(pause_s=86_400.0))
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=plan, options=options)
+        assert azure.count("PATCH") == 0
+        assert set(codes(report).values()) == {"NotAuthorized", "WaveNotSent"}
+        assert told(shown(store)) == told(report)
+        azure.not_writable = ()
+        assert runs.resume(store, azure).counts.verified == 6
+
+
+def test_after_a_canary_that_may_get_no_schedule_the_next_wave_is_not_begun() -> None:
+    azure = GuardedFleet([vm("web"), prepared("db")])
+    azure.schedules.configurations = [configuration(WEEKLY)]
+    azure.not_writable = ("db",)
+    plan = replace(plan_of(azure, right=("db",)), waves=(Wave("canary", 0, 1), Wave("rest", 1, 0)))
+    plan = replace(plan, changes=tuple(one for one in plan.changes if one.id.name == "web"))
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=plan)
+        assert (azure.count("PATCH"), codes(report)) == (0, {"web": "WaveNotSent"})
         azure.not_writable = ()
         report = runs.resume(store, azure)
     assert report.state == "finished"

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.workflow import run_doubles as runs
-from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, run_virtually, vm
+from tests.unit.workflow.fleet_double import (
+    FleetDouble,
+    VirtualLoop,
+    fleet_of,
+    machine_id,
+    run_virtually,
+    settings_of,
+    vm,
+)
 from tests.unit.workflow.test_then_attach import ASSIGNMENT, WEEKLY, fleet, plan_of
 
 from patchmode.errors import RefusedError
@@ -336,7 +344,7 @@ def test_after_a_wave_that_could_not_be_sent_the_next_is_not_begun_and_a_resume_
         report = runs.apply_in(store, azure, plan=in_waves(azure.plan(), 2, 2), observer=seen)
         assert codes(report) == {"vm-0001": "TooManyRequests", "vm-0002": "WaveNotSent", "vm-0003": "WaveNotSent"}
         assert report.counts.failed == 0
-        assert "1 of this wave could not be sent: the next one is not begun." in seen.remarks
+        assert "1 of this wave could not be sent or looked at: the next one is not begun." in seen.remarks
         assert runs.apply_in(store, azure).counts.verified == 4
 
 
@@ -349,3 +357,59 @@ def test_a_lane_that_azure_closes_for_too_long_leaves_its_machines_unsent_and_go
         assert all("patchmode runs resume" in runs.error_of(one).advice for one in report.results)
         azure.closed_lanes.clear()
         assert runs.apply_in(store, azure).counts.verified == 3
+
+
+def test_after_a_canary_whose_fate_is_not_known_the_next_wave_is_not_begun() -> None:
+    """A process died with its request on the way, and Azure's limits let nobody look at it."""
+    places = {"vm-0000": "westeurope", "vm-0001": "northeurope", "vm-0002": "northeurope"}
+    azure = FleetDouble([vm(name, location=place) for name, place in places.items()])
+    lane = (machine_id("vm-0000").subscription_id, "westeurope")
+    with runs.temporary_store() as store:
+        runs.apply_until(store, azure, plan=in_waves(azure.plan(), 1, 2), at=0, committed=True)
+        azure.closed_lanes.add(lane)
+        report = runs.apply_in(store, azure)
+        assert [one.result for one in report.results] == [Result.UNKNOWN, Result.NOT_SENT, Result.NOT_SENT]
+        assert set(codes(report).values()) == {"WaveNotSent"}
+        assert azure.count("PATCH") == 0
+        azure.closed_lanes.clear()
+        assert runs.apply_in(store, azure).counts.verified == 3
+
+
+def test_after_a_wave_that_is_wholly_stale_the_next_is_not_begun() -> None:
+    """It has shown nothing; a resume cannot change that, so a new plan is what is told."""
+    azure = fleet_of(4)
+    plan = in_waves(azure.plan(), 1, 3)
+    azure.machines[machine_id("vm-0000")].document["properties"]["vmId"] = "another"
+    azure.touch(machine_id("vm-0000"))
+    with runs.temporary_store() as store:
+        seen = runs.Watcher()
+        report = runs.apply_in(store, azure, plan=plan, observer=seen)
+        assert (report.state, report.counts.stale, azure.count("PATCH")) == ("stopped", 1, 1)
+        assert codes(report) == dict.fromkeys(["vm-0001", "vm-0002", "vm-0003"], "WaveNotApplied")
+        assert {runs.error_of(one).advice for one in report.results[1:]} == {
+            "Make a new plan: it takes in the machines that changed meanwhile."
+        }
+        told = "A wave was left without any machine applied (1 stale or refused): the next one is not begun."
+        assert told in seen.remarks
+        assert codes(runs.resume(store, azure, is_agreed=True)) == codes(report)
+
+
+def test_a_wave_that_somebody_else_set_meanwhile_holds_up_none() -> None:
+    azure = fleet_of(2)
+    plan = in_waves(azure.plan(), 1, 1)
+    settings_of(azure.machines[machine_id("vm-0000")].document).update(
+        plan.changes[0].body["properties"]["osProfile"][plan.changes[0].os.configuration]["patchSettings"]
+    )
+    azure.touch(machine_id("vm-0000"))
+    report = runs.apply_all(azure, plan=plan)
+    assert runs.error_of(report.results[0]).code == "AlreadySet"
+    assert report.counts.applied == 1
+
+
+def test_after_a_wave_that_is_stale_in_part_the_next_one_begins() -> None:
+    azure = fleet_of(3)
+    plan = in_waves(azure.plan(), 2, 1)
+    azure.machines[machine_id("vm-0000")].document["properties"]["vmId"] = "another"
+    azure.touch(machine_id("vm-0000"))
+    report = runs.apply_all(azure, plan=plan)
+    assert (report.state, report.counts.stale, report.counts.applied) == ("finished", 1, 2)
