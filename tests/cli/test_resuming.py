@@ -299,3 +299,22 @@ def machine(name: str) -> str:
         "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
         f"/virtualMachines/{name}"
     )
+
+
+def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:
+    """It would set again what somebody just took back, and call it verified."""
+    program = start("demo", faults=ALL_LOCKED_BUT_ONE)
+    program("apply", "-g", "rg-app", "--max-failures", "2", "--concurrency", "1", "--yes")
+    run = the_run(program)
+    assert "Go on with: patchmode runs resume" in program("runs", "show").err
+    program.served.emulator.faults.arm(FaultPlan())  # type: ignore[attr-defined]
+    back = program("rollback", "latest", "--yes")
+    assert "once rolled back it cannot be taken up again" in back.err
+    sent = patches(program)
+    for args in (("runs", "resume", run), ("runs", "resume", run, "--yes", "--max-failures", "99")):
+        done = program(*args)
+        assert (done.code, "was rolled back by run" in done.err) == (12, True)
+    assert "not taken up" in program("runs", "resume").err
+    assert "It was rolled back by run" in program("runs", "show", run).err
+    assert "was rolled back by run" in program("verify", run).err
+    assert patches(program) == sent

@@ -30,6 +30,9 @@ from patchmode.store.journal import INTERRUPTED, RUNNING, STOPPED, Journal
 from patchmode.store.runs import UNREADABLE, RunStore
 from patchmode.workflow.resuming import Interrupted, Objection, agreed, in_force
 
+UNFINISHED = frozenset({INTERRUPTED, STOPPED})
+"""States of a run that may be taken up."""
+
 
 def open_run(store: RunStore, settings: Settings) -> str | None:
     """The one run that is open: interrupted or stopped. None: none is, which is said.
@@ -38,7 +41,11 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
         UsageError: several are, or there are no runs at all.
     """
     runs = store.list()
-    found = [one for one in runs if one.state in {INTERRUPTED, STOPPED}]
+    unfinished = [one for one in runs if one.state in UNFINISHED]
+    found = [one for one in unfinished if not rolled_back_by(runs, one.run)]
+    for one in unfinished:
+        for back in rolled_back_by(runs, one.run):
+            say(f"Run {one.run} is {one.state}, and was rolled back by run {back.run}: not taken up.", settings)
     if len(found) == 1:
         return found[0].run
     if found:
@@ -50,6 +57,25 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
         if one.state in {RUNNING, UNREADABLE}:
             say(f"Run {one.run} is {_IS[one.state]}.", settings)
     return None
+
+
+def rolled_back_by(runs: Sequence[RunSummary], run: str) -> list[RunSummary]:
+    """The runs that took back what a run did, as far as they sent anything; the newest first, as they are listed."""
+    return [one for one in runs if one.rollback_of == run and one.touched]
+
+
+def check_not_rolled_back(store: RunStore, run: str) -> None:
+    """Refuse to go on with a run that was rolled back: it would set again what somebody took back.
+
+    Raises:
+        RefusedError: it was, even in part.
+    """
+    for back in rolled_back_by(store.list(), run):
+        raise RefusedError(
+            f"Run {run} was rolled back by run {back.run}: going on would set again what was taken back. Nothing was "
+            "sent.",
+            advice="Make a new plan for the machines that shall be set after all.",
+        )
 
 
 _IS = {RUNNING: "under way in another process", UNREADABLE: "unreadable; `patchmode runs list` says why"}
@@ -79,6 +105,7 @@ def go_on(
     given, names, around = asked_on_resume(context, options, settings.share)
     journal = store.open(run, for_writing=True)
     try:
+        check_not_rolled_back(store, journal.run)
         plan, found = journal.plan, Interrupted(journal)
         brakes = in_force(found.kept, given, names, around)
         settings = replace(settings, share=brakes.share)
@@ -86,7 +113,7 @@ def go_on(
         check_not_frozen(brakes)
         who = signed_in_for(plan, settings, journal=journal)
         tell_banner(who.principals, who.target, settings, touched=found.left_in)
-        if not found.is_any_under_way:
+        if not found.under_way:
             check_may_write(who)
         # Told with the names of now; what is carried out stays the plan of the journal.
         shown = replace(plan, target=who.target)
@@ -103,12 +130,13 @@ def go_on(
 
 
 def _tell(store: RunStore, journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
-    say(f"Run {journal.run}: {left_text(found.left, len(journal.plan.changes))}.", settings)
+    left = left_text(found.left, len(journal.plan.changes), under_way=found.under_way)
+    say(f"Run {journal.run}: {left}.", settings)
     schedules = journal.attachments()
     if schedules:
         say(f"Of its {len(schedules):,} schedules {found.schedules_left:,} have not ended.", settings)
     if not found.has_work:
-        others = [one.run for one in store.list() if one.state in {INTERRUPTED, STOPPED} and one.run != journal.run]
+        others = [one.run for one in store.list() if one.state in UNFINISHED and one.run != journal.run]
         for run in others:
             say_lines([f"Another run is open. Go on with it: patchmode runs resume {run}"], settings)
     else:

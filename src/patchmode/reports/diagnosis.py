@@ -84,7 +84,7 @@ def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> It
     for name, state in check.registrations.items():
         if name in check.unregistered:
             yield from wrapped(f"not registered: {name} ({state})", paint=paint, indent=6, hang=8)
-            yield from wrapped(f"→ az provider register --namespace {name}", paint=paint, indent=8, hang=10)
+            yield f"        → az provider register --namespace {name} --subscription {subscription.id}"
         elif name in NEEDED_NAMESPACES and state.casefold() != "registered":
             yield f"      {name}: {state}"
     for lock in check.locks:

@@ -159,11 +159,19 @@ def _parts(report: RunReport, target: Target, names: MachineNames, paint: Paint)
     yield from wrapped(text, paint=paint, hang=4)
 
 
-def left_text(left: int, of: int) -> str:
-    """How many of a run's changes have not ended, before it is taken up; follows the run's name."""
+def left_text(left: int, of: int, *, under_way: int) -> str:
+    """How much of a run is left before it is taken up; follows the run's name.
+
+    Args:
+        left: changes that have no end, or were not sent.
+        of: changes of the run.
+        under_way: of those that are left, the ones that may have been sent.
+    """
     if not left:
         return f"{f'its {of:,} changes have' if of != 1 else 'its change has'} ended; nothing is left to send"
-    return f"{left:,} of {plural(of, 'change')} {'has' if left == 1 else 'have'} not ended"
+    parts = [f"{left - under_way:,} not sent"] if left > under_way else []
+    parts += [f"{under_way:,} sent, and the end not read"] if under_way else []
+    return f"{left:,} of {plural(of, 'change')} left: {', '.join(parts)}"
 
 
 def _tally(report: RunReport, paint: Paint) -> Iterator[str]:

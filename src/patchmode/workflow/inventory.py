@@ -40,6 +40,20 @@ class Inventory:
     """Groups given by name in a subscription that is selected as a whole: they select nothing more."""
 
     @property
+    def swallowed_text(self) -> tuple[str, str]:
+        """What to say of the first such group, and the advice. Only where there is one."""
+        name = self.swallowed_groups[0]
+        message = (
+            f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is selected as "
+            "a whole."
+        )
+        advice = (
+            "For the group alone, leave the subscription out or give the group's id "
+            f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out."
+        )
+        return message, advice
+
+    @property
     def subscription_ids(self) -> Iterator[str]:
         """Of each machine, and of each subscription that could not be read; repeated as often as it has any."""
         for part in (self.machines, self.skipped):

@@ -220,13 +220,7 @@ def _swallowed(inventory: Inventory, *, is_reviewed: bool) -> tuple[str, ...]:
     """
     if not inventory.swallowed_groups:
         return ()
-    name = inventory.swallowed_groups[0]
-    error = UsageError(
-        f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is "
-        "selected as a whole.",
-        advice=f"For the group alone, leave the subscription out or give the group's id "
-        f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out.",
-    )
     if not is_reviewed:
-        raise error
-    return (f"{error.message} {error.advice}",)
+        message, advice = inventory.swallowed_text
+        raise UsageError(message, advice=advice)
+    return (" ".join(inventory.swallowed_text),)

@@ -75,9 +75,9 @@ class Interrupted:
         return [one for one in found if is_failure(one[1])]
 
     @property
-    def is_any_under_way(self) -> bool:
-        """Whether something may have been sent whose end is not known: it is looked at whatever may be written."""
-        return any(one.step in {Step.INTENDED, Step.STARTED} for one in self._entries)
+    def under_way(self) -> int:
+        """Changes that may have been sent and whose end is not known: they are looked at, whatever may be written."""
+        return sum(one.step in {Step.INTENDED, Step.STARTED} for one in self._entries)
 
     @cached_property
     def left(self) -> int:

@@ -339,17 +339,18 @@ def test_a_rollback_s_plan_names_its_run_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "of", "text"),
+    ("left", "of", "under_way", "text"),
     [
-        (0, 33, "its 33 changes have ended; nothing is left to send"),
-        (0, 1, "its change has ended; nothing is left to send"),
-        (1, 1234, "1 of 1,234 changes has not ended"),
-        (5, 33, "5 of 33 changes have not ended"),
+        (0, 33, 0, "its 33 changes have ended; nothing is left to send"),
+        (0, 1, 0, "its change has ended; nothing is left to send"),
+        (1, 1234, 0, "1 of 1,234 changes left: 1 not sent"),
+        (5, 33, 2, "5 of 33 changes left: 3 not sent, 2 sent, and the end not read"),
+        (2, 33, 2, "2 of 33 changes left: 2 sent, and the end not read"),
     ],
 )
-def test_how_much_of_a_run_is_left(left: int, of: int, text: str) -> None:
-    """Before anything is taken up."""
-    assert left_text(left, of) == text
+def test_how_much_of_a_run_is_left(left: int, of: int, under_way: int, text: str) -> None:
+    """Before anything is taken up; what was never sent is not told as if Azure were at it."""
+    assert left_text(left, of, under_way=under_way) == text
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     is changed.
     """
     from patchmode.cli import composition
-    from patchmode.cli.output import emit, say
+    from patchmode.cli.output import emit, say, say_lines
     from patchmode.cli.results import plan_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
@@ -64,7 +64,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    say(_next_step(plan, out), settings)
+    say_lines([_next_step(plan, out)], settings)
     return exits.of_plan(plan)
 
 

@@ -52,15 +52,20 @@ def command(
         tell_brakes,
         tell_open_runs,
     )
-    from patchmode.cli.output import say
+    from patchmode.cli.output import say, say_lines
+    from patchmode.cli.resuming import UNFINISHED
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
     brakes = brakes_from(context, carrying, settings.share)
     check_not_frozen(brakes)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
+    states = {one.run: one.state for one in composition.run_store(settings).list()}
     journal = composition.open_sent(run, settings, for_writing=True)
     say(f"Rolls back run {journal.run}.", settings)
+    if states.get(journal.run) in UNFINISHED:
+        say(f"! It is {states[journal.run]}: once rolled back it cannot be taken up again.", settings)
+        say_lines([f"  To finish it instead: patchmode runs resume {journal.run}"], settings)
     try:
         plan, who = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:

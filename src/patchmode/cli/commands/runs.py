@@ -43,15 +43,21 @@ def _list(settings: Settings) -> exits.Exit:
 def show(context: click.Context, run: str) -> exits.Exit:
     """One run's report; RUN is its id, its beginning, or latest."""
     from patchmode.cli import composition
-    from patchmode.cli.output import emit
+    from patchmode.cli.output import emit, say, say_lines
     from patchmode.cli.pasting import completed_report
     from patchmode.cli.results import run_result
+    from patchmode.cli.resuming import UNFINISHED, rolled_back_by
     from patchmode.workflow.runs import report_of
 
     settings = settings_of(context)
     journal = composition.run_store(settings).open(run)
     report = report_of(journal)
     emit(run_result(completed_report(report, settings), journal.plan.target), settings)
+    back = rolled_back_by(composition.run_store(settings).list(), report.run)
+    if back:
+        say(f"It was rolled back by run {back[0].run}.", settings)
+    elif report.state in UNFINISHED:
+        say_lines([f"Go on with: patchmode runs resume {report.run}"], settings)
     return exits.of_shown_run(report)
 
 

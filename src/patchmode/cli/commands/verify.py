@@ -99,12 +99,16 @@ def _is_file(subject: str) -> bool:
 
 def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
+    from patchmode.cli.output import say
+    from patchmode.cli.resuming import rolled_back_by
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
     from patchmode.workflow.runs import report_of
     from patchmode.workflow.verifying import verify_run
 
     journal = composition.open_sent(run, settings, for_writing=True)
+    for back in rolled_back_by(composition.run_store(settings).list(), journal.run):
+        say(f"Note: run {journal.run} was rolled back by run {back.run}.", settings, hang=6)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
