@@ -36,7 +36,7 @@ def sent(program: Program) -> list[str]:
         (["apply", "nowhere.json", "--yes"], 2, "could not read the plan nowhere.json: No such file or directory"),
         (["apply", ".", "--yes"], 2, "could not read the plan .: Is a directory"),
         (["verify", "nowhere.json"], 2, "could not read the plan nowhere.json: No such file or directory"),
-        (["apply", "--all", "--max-failures", "none"], 2, "'none' is not a failure budget"),
+        (["apply", "--all", "--max-failures", "few"], 2, "'few' is not a failure budget"),
         (["apply", "--all", "--max-failures", "0"], 2, "'0' is not a failure budget"),
         (["apply", "--all", "--concurrency", "0"], 2, "0 is not in the range"),
         (["verify", "plan.json", "--all"], 2, "A run or a file holds its own machines"),

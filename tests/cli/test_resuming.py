@@ -191,7 +191,7 @@ def test_the_last_wave_asked_for_is_the_last_until_more_are_asked_for(start: Sta
     assert (again.code, "3 applied, 12 not sent" in again.out) == (10, True)
     run = the_run(program)
     assert f"patchmode runs resume {run} --last-wave 2" in program.ran_raw[-1]
-    assert program("runs", "resume", "--last-wave", "2").code == 0
+    assert program("runs", "resume", "--last-wave", "2").code == 10  # all is sent; the blocked ones stay
 
 
 # ------------------------------------------------------------------------------------------------ which run
@@ -263,7 +263,7 @@ def test_verify_and_rollback_take_the_latest_run_that_sent_anything(start: Start
     assert sent in program.ran_raw[-1] or json.loads(verified.out)["counts"]["verified"] == 3
     back = program("rollback", "latest", "--yes")
     assert f"Rolls back run {sent}." in program.ran_raw[-1]
-    assert back.code in {0, 11}
+    assert back.code in {10, 11}  # one machine may not go back to Azure's own patching unasked
 
 
 def test_every_command_that_is_printed_runs_when_it_is_pasted(start: Start) -> None:
