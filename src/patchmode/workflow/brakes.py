@@ -17,6 +17,13 @@ _LOOK_EVERY_S = 1.0
 STOPPED = Halt("Stopped", "the run was stopped")
 WAVE_NOT_APPLIED = "WaveNotApplied"
 """The code of machines after a wave that showed nothing. No resume applies that wave: only a new plan does."""
+PLAN_BROKEN = "PlanBroken"
+"""The code of machines whose change is not what the rules make of its document."""
+_BY_NEW_PLAN = {
+    WAVE_NOT_APPLIED: "Make a new plan: it takes in the machines that changed meanwhile.",
+    PLAN_BROKEN: "Make a new plan.",
+}
+"""Code → what to do, where taking the run up changes nothing."""
 RESUME = "Take the run up with `patchmode runs resume`."
 WAVE_SPENT = Halt("WaveBudgetSpent", "the failure budget of its wave, or of one before, was spent")
 
@@ -136,8 +143,7 @@ class Brakes:
 
 def next_step(code: str) -> str:
     """What to do about a machine that had no turn, by the code of what held it back."""
-    is_final = code == WAVE_NOT_APPLIED
-    return "Make a new plan: it takes in the machines that changed meanwhile." if is_final else RESUME
+    return _BY_NEW_PLAN.get(code, RESUME)
 
 
 def check_not_frozen(freezes: Sequence[Freeze], clock: Clock) -> None:

@@ -11,6 +11,7 @@ from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.plan_derivation import not_derived
 from patchmode.workflow.access import NOT_AUTHORIZED
+from patchmode.workflow.brakes import PLAN_BROKEN
 from patchmode.workflow.ports import JournalEntry
 from patchmode.workflow.standing import was_sent
 
@@ -42,4 +43,4 @@ def _not_authorized(lack: MissingAction) -> Halt:
 
 
 def _not_derived(problem: str) -> Halt:
-    return Halt("PlanBroken", "", f"was left alone, since {problem}; only a new plan sets it")
+    return Halt(PLAN_BROKEN, "", f"was left alone, since {problem}; only a new plan sets it")

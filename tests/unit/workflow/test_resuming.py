@@ -247,6 +247,7 @@ def test_what_was_sent_is_followed_to_its_end_whatever_the_rules_say_now() -> No
     assert (steps["started"], report.state) == (Step.ENDED, "stopped")
     error = runs.error_of(report.results[-1])
     assert error.code == "PlanBroken"
+    assert error.advice == "Make a new plan."
     assert "tolerated is ('somethingElse',)" in error.message
 
 
