@@ -28,7 +28,14 @@ from patchmode.reports.plan_text import names_in
 from patchmode.reports.run_text import left_text
 from patchmode.store.journal import INTERRUPTED, RUNNING, STOPPED, Journal
 from patchmode.store.runs import UNREADABLE, RunStore
-from patchmode.workflow.resuming import Interrupted, Objection, agreed, in_force
+from patchmode.workflow.resuming import (
+    Interrupted,
+    Objection,
+    agreed,
+    check_not_rolled_back,
+    in_force,
+    rolled_back_by,
+)
 
 UNFINISHED = frozenset({INTERRUPTED, STOPPED})
 """States of a run that may be taken up."""
@@ -59,25 +66,6 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
     return None
 
 
-def rolled_back_by(runs: Sequence[RunSummary], run: str) -> list[RunSummary]:
-    """The runs that took back what a run did, as far as they sent anything; the newest first, as they are listed."""
-    return [one for one in runs if one.rollback_of == run and one.touched]
-
-
-def check_not_rolled_back(store: RunStore, run: str) -> None:
-    """Refuse to go on with a run that was rolled back: it would set again what somebody took back.
-
-    Raises:
-        RefusedError: it was, even in part.
-    """
-    for back in rolled_back_by(store.list(), run):
-        raise RefusedError(
-            f"Run {run} was rolled back by run {back.run}: going on would set again what was taken back. Nothing was "
-            "sent.",
-            advice="Make a new plan for the machines that shall be set after all.",
-        )
-
-
 _IS = {RUNNING: "under way in another process", UNREADABLE: "unreadable; `patchmode runs list` says why"}
 
 
@@ -105,7 +93,7 @@ def go_on(
     given, names, around = asked_on_resume(context, options, settings.share)
     journal = store.open(run, for_writing=True)
     try:
-        check_not_rolled_back(store, journal.run)
+        check_not_rolled_back(store.list(), journal.run)
         plan, found = journal.plan, Interrupted(journal)
         brakes = in_force(found.kept, given, names, around)
         settings = replace(settings, share=brakes.share)

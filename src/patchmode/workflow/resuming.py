@@ -7,11 +7,12 @@ Must not: ask or send; the faces ask, `applying` sends.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
+from patchmode.errors import RefusedError
 from patchmode.model.attachment import AttachAction, AttachResult
 from patchmode.model.brakes import NAMES, RunBrakes
 from patchmode.model.outcome import ChangeResult, HeldMachines, RunSummary
@@ -48,6 +49,29 @@ class Objection:
     """The field of `RunBrakes` that would have to be raised; empty: none would."""
     raised: str = ""
     """Its value that allows as many failures again."""
+
+
+def rolled_back_by(runs: Iterable[RunSummary], run: str) -> list[RunSummary]:
+    """The runs that took back what a run did, as far as they sent anything, in the order given."""
+    return [one for one in runs if one.rollback_of == run and one.touched]
+
+
+def check_not_rolled_back(runs: Iterable[RunSummary], run: str) -> None:
+    """Refuse to go on with a run that was rolled back: it would set again what somebody took back.
+
+    Args:
+        runs: every run of the state folder.
+        run: the id of the one that is to be taken up.
+
+    Raises:
+        RefusedError: it was, even in part.
+    """
+    for back in rolled_back_by(runs, run):
+        raise RefusedError(
+            f"Run {run} was rolled back by run {back.run}: going on would set again what was taken back. Nothing was "
+            "sent.",
+            advice="Make a new plan for the machines that shall be set after all.",
+        )
 
 
 class Interrupted:

@@ -11,10 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually, settings_of, vm
 
-from patchmode.errors import BrokenPlanError
-from patchmode.model.outcome import Result, RunReport
+from patchmode.errors import BrokenPlanError, RefusedError
+from patchmode.model.outcome import Result, RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.workflow.ports import Step
+from patchmode.workflow.resuming import check_not_rolled_back
 from patchmode.workflow.runs import report_of
 
 SET = {
@@ -259,3 +260,14 @@ def test_a_run_of_which_nothing_was_sent_is_refused_as_a_whole() -> None:
         with pytest.raises(BrokenPlanError, match="tolerated is"):
             runs.apply_in(store, azure)
     assert azure.count("PATCH") == 0
+
+
+def test_what_was_rolled_back_is_not_taken_up() -> None:
+    """A rollback that sent nothing took nothing back."""
+    open_run = RunSummary("R1", "stopped", changes=3, ended=1, touched=1)
+    idle = RunSummary("R2", "finished", rollback_of="R1")
+    back = RunSummary("R3", "interrupted", touched=1, rollback_of="R1")
+    check_not_rolled_back([open_run, idle], "R1")
+    check_not_rolled_back([open_run, back], "R3")
+    with pytest.raises(RefusedError, match="R1 was rolled back by run R3"):
+        check_not_rolled_back([open_run, idle, back], "R1")

@@ -46,7 +46,8 @@ def show(context: click.Context, run: str) -> exits.Exit:
     from patchmode.cli.output import emit, say, say_lines
     from patchmode.cli.pasting import completed_report
     from patchmode.cli.results import run_result
-    from patchmode.cli.resuming import UNFINISHED, rolled_back_by
+    from patchmode.cli.resuming import UNFINISHED
+    from patchmode.workflow.resuming import rolled_back_by
     from patchmode.workflow.runs import report_of
 
     settings = settings_of(context)

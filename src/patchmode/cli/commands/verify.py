@@ -100,9 +100,9 @@ def _is_file(subject: str) -> bool:
 def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
     from patchmode.cli.output import say
-    from patchmode.cli.resuming import rolled_back_by
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
+    from patchmode.workflow.resuming import rolled_back_by
     from patchmode.workflow.runs import report_of
     from patchmode.workflow.verifying import verify_run
 
