@@ -253,7 +253,7 @@ def test_after_window_of_a_scope_names_what_failed_and_how_to_fix_it(program: Pr
     assert done.code == 13
     assert "Failed in its window (1):" in done.out
     assert f"→ patchmode apply --ids {VM}/web-01" in done.out
-    assert "3 succeeded, 1 failed; 4 machines." in done.out
+    assert "3 succeeded, 1 failed; 4 machines in subscription Contoso Production." in done.out
 
 
 @pytest.mark.parametrize(
