@@ -287,6 +287,7 @@ def _cell(row: Row, column: Column, case: str, end: str, *, count: int | None) -
         return replace(cell, change="notSent StillAttached", schedule=end, sent=0)
     never_sent = end.startswith("notSent")
     is_throttled = never_sent and column is Column.PATCH
-    schedule = "notSent Pending" if never_sent else "notSent SettingsNotVerified"
+    # A schedule that waits for settings which were not sent says why these were not.
+    schedule = end if never_sent else "notSent SettingsNotVerified"
     sent = 0 if never_sent and not is_throttled else cell.sent
     return replace(cell, change=end, schedule=schedule, is_resumable=never_sent, sent=sent, is_throttled=is_throttled)
