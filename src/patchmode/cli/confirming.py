@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-import click
-
 from patchmode.cli import composition
 from patchmode.cli.output import paint_for, say, say_lines
-from patchmode.cli.questions import answered
+from patchmode.cli.questions import said_yes, typed_the_number
 from patchmode.cli.running import run_reading
 from patchmode.cli.settings import Settings
 from patchmode.cli.streams import require_answers
@@ -184,9 +182,7 @@ def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:
         names = MachineNames.of(plan.target, left, paint=paint)
         question = f"Carry it out on {count:,} of {plural(plan.touched, 'machine')}{names.spread(left)}"
     if count < TYPE_THE_COUNT_FROM:
-        return answered(lambda: click.confirm(f"{question}?", default=False, err=True))
+        return said_yes(f"{question}?")
     is_plain = plan.then_attach is None and not plan.first_detach and not refused
     what = question.replace("Change", "This changes", 1) if is_plain else f"{question}: {count:,} machines"
-    text = f"{what}. Type the number to go on"
-    answer = answered(lambda: click.prompt(text, default="", show_default=False, err=True))
-    return str(answer).replace(",", "").strip() == str(count)
+    return typed_the_number(f"{what}. Type the number to go on", count)

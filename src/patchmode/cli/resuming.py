@@ -15,7 +15,9 @@ from patchmode.cli.carrying_out import carry_out
 from patchmode.cli.confirming import check_may_write, check_not_frozen, signed_in_for, tell_access, tell_banner
 from patchmode.cli.exits import Exit
 from patchmode.cli.output import paint_for, say, say_lines
+from patchmode.cli.questions import said_yes
 from patchmode.cli.settings import Settings
+from patchmode.cli.streams import is_answered
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.brakes import RunBrakes, option_name
 from patchmode.model.outcome import RunSummary
@@ -143,13 +145,13 @@ def _allowed(
     for line in _failed(found, names, settings):
         click.echo(line, err=True)
     still = found.objections(brakes)
-    if yes or not sys.stdin.isatty():
+    if yes or not is_answered():
         if not (yes and is_raised) or still:
             advice = f"Look at what failed; then go on with `{_command(run, still or objections)}`."
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
     click.echo(_because(objections), err=True)
-    if not click.confirm(_question(found, names, brakes, still), default=False, err=True):
+    if not said_yes(_question(found, names, brakes, still)):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; runs resume asks again.")
     return agreed(brakes, found)
 

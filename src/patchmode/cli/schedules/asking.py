@@ -6,10 +6,8 @@ Must not: be skipped by anything but `--yes`.
 import sys
 from collections.abc import Callable, Iterable
 
-import click
-
 from patchmode.cli.output import paint_for, say_lines
-from patchmode.cli.questions import answered
+from patchmode.cli.questions import said_yes, typed_the_number
 from patchmode.cli.settings import Settings
 from patchmode.cli.streams import is_answered, require_answers
 from patchmode.errors import RefusedError
@@ -34,7 +32,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     require_answers("Review what is shown above and add --yes.")
-    if not answered(lambda: click.confirm(question, default=False, err=True)):
+    if not said_yes(question):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
 
 
@@ -49,7 +47,5 @@ def ask_for_count(question: str, count: int, what: str, *, yes: bool) -> None:
     if yes or count < TYPE_THE_COUNT_FROM or not is_answered():
         ask(question, yes=yes)
         return
-    prompt = f"This {what}. Type the number to go on"
-    answer = answered(lambda: click.prompt(prompt, default="", show_default=False, err=True))
-    if str(answer).replace(",", "").strip() != str(count):
+    if not typed_the_number(f"This {what}. Type the number to go on", count):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
