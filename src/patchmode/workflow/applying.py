@@ -293,6 +293,8 @@ class _Application:
         end = self._standing.results.get(machine_id)
         if end is not None:
             return end.result is Result.NOT_SENT
+        if machine_id in self._left_open:
+            return True
         # It had its turn and came to no end: an earlier process may have sent it, and nobody could look.
         return self._brakes.why(self._regions[machine_id]) is None
 

@@ -375,6 +375,21 @@ def test_after_a_canary_whose_fate_is_not_known_the_next_wave_is_not_begun() -> 
         assert runs.apply_in(store, azure).counts.verified == 3
 
 
+def test_after_a_machine_left_open_by_its_regions_budget_the_next_wave_is_not_begun() -> None:
+    """Its answer was lost, and the budget that another machine spent meanwhile called the second try off."""
+    places = {"vm-0000": "westeurope", "vm-0001": "westeurope", "vm-0002": "northeurope"}
+    azure = FleetDouble([vm(name, location=place) for name, place in places.items()])
+    azure.machines[machine_id("vm-0000")].faults.append("lost-before")
+    failing(azure, "vm-0001")
+    options = ApplyOptions(
+        max_failures_per_wave=MaxFailures.parse("9"), max_failures_per_region=MaxFailures.parse("1"), concurrency=2
+    )
+    with runs.temporary_store() as store:
+        report = runs.apply_in(store, azure, plan=in_waves(azure.plan(), 2, 1), options=options)
+        assert [one.result for one in report.results] == [Result.UNKNOWN, Result.FAILED, Result.NOT_SENT]
+        assert codes(report) == {"vm-0002": "WaveNotSent"}
+
+
 def test_after_a_wave_that_is_wholly_stale_the_next_is_not_begun() -> None:
     """It has shown nothing; a resume cannot change that, so a new plan is what is told."""
     azure = fleet_of(4)
