@@ -1,9 +1,19 @@
 """What holds a run back, as the command line has it: waves asked for, budgets, freezes."""
 
 import json
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tests.cli.conftest import Start
+from tests.unit.store import plans
+from tests.unit.workflow.test_brakes_kept import EVERYTHING
+
+from patchmode.cli import composition
+from patchmode.cli.main import run as run_program
+from patchmode.errors import SignInError
+from patchmode.model.brakes import NAMES, option_name
+from patchmode.store.runs import RunStore
 
 ALL_DAY = "00:00-12:00 UTC;12:00-24:00 UTC"
 
@@ -60,3 +70,22 @@ def test_what_cannot_be_understood_is_refused_before_anything_is_read(
     done = start("small")("apply", "--all", "--yes", option, value)
     assert (done.code, done.out) == (2, "")
     assert told in done.err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_brake_that_a_run_keeps_is_lifted_by_its_own_option(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--strict` could not be, nor could `--concurrency` and `--last-wave`: a run that kept them kept them for ever."""
+
+    def connected(*_: object, **__: object) -> NoReturn:
+        raise SignInError("enough")
+
+    monkeypatch.setattr(composition, "connected", connected)
+    RunStore(tmp_path).create(plans.plan(), brakes=EVERYTHING).release()
+    lifting = ("--no-strict",) if name == "strict" else (option_name(name), "none")
+    assert run_program(["runs", "resume", *lifting, "--state-dir", str(tmp_path)]) in {1, 12}
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"Changed now: {' '.join(lifting)} (was " in told
+    in_force = told.partition("In force")[2].partition("Changed now")[0]
+    assert f"{option_name(name)} " not in f"{in_force},".replace(",", " ")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from patchmode.cli.brake_options import NONE
+
 FORMATS = ("table", "json", "jsonl", "csv")
 REPORT_FORMATS = ("html", "markdown", "xlsx", "junit", "sarif", "prometheus")
 """What `report` adds."""
@@ -224,7 +226,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
         freeze_option,
         click.option(
             "--concurrency",
-            type=click.IntRange(1, 1000),
+            type=CountOrNone(1, 1000),
             metavar="N",
             help="Machines under way at once, each from its request until its end is known; a failure budget may then "
             "be exceeded by N - 1 (default: no bound; with a failure budget or canaries 1 at first, 1 more for each "
@@ -232,7 +234,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--operation-timeout",
-            type=click.FloatRange(min=0, min_open=True),
+            type=SecondsOrNone(min=0, min_open=True),
             default=1800.0,
             show_default=True,
             metavar="SECONDS",
@@ -247,8 +249,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "not be sent by then is not sent, and `runs resume` sends it.",
         ),
         click.option(
-            "--strict",
-            is_flag=True,
+            "--strict/--no-strict",
             help="Refuse a machine when anything of it changed since the plan, a tag for example, not only what the "
             "plan depends on.",
         ),
@@ -283,14 +284,34 @@ def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--wave-pause", metavar="30m", help="Time from the end of a wave to the beginning of the next."),
         click.option(
             "--last-wave",
-            type=click.IntRange(min=1),
+            type=CountOrNone(min=1),
             metavar="N",
-            help="Carry out the first N waves; `runs resume RUN --last-wave M` goes on with more.",
+            help="Carry out the first N waves; `runs resume RUN --last-wave M` goes on with more, none: with all.",
         ),
     ]
     for option in reversed(options):
         function = option(function)
     return function
+
+
+class CountOrNone(click.IntRange):
+    """A number in a range, or `none`, which lifts what the run keeps."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; None for `none`."""
+        return None if _is_none(value) else super().convert(value, param, ctx)
+
+
+class SecondsOrNone(click.FloatRange):
+    """A span in seconds, or `none`, which is the standard one again."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; None for `none`."""
+        return None if _is_none(value) else super().convert(value, param, ctx)
+
+
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().casefold() == NONE
 
 
 class FreezeText(click.ParamType[str]):

@@ -43,7 +43,7 @@ def resumed_lines(brakes: RunBrakes, kept: RunBrakes | None, *, paint: Paint) ->
     yield from wrapped(f"{_LABEL}{text}", paint=paint, hang=_HANG)
     before, now = typed_values(kept), typed_values(brakes)
     changed = [
-        f"{option} {_quoted(now.get(option, 'none'))} (was {_quoted(before.get(option, 'not given'))})"
+        f"{_typed(option, now.get(option))} (was {_was(option, before.get(option))})"
         for option in map(option_name, NAMES)
         if before.get(option) != now.get(option)
     ]
@@ -56,5 +56,20 @@ def resumed_lines(brakes: RunBrakes, kept: RunBrakes | None, *, paint: Paint) ->
         yield from wrapped(told, paint=paint, indent=_HANG)
 
 
+def _typed(option: str, value: str | None) -> str:
+    """An option as it would be typed; None: as it is lifted."""
+    if value == "":
+        return option
+    if value is None and option == option_name("strict"):
+        return option_name("no_strict")
+    return f"{option} {_quoted(value or 'none')}"
+
+
+def _was(option: str, value: str | None) -> str:
+    if value is None:
+        return "not given"
+    return _quoted(value) or option
+
+
 def _quoted(value: str) -> str:
-    return f"'{value}'" if " " in value and value != "not given" else value
+    return f"'{value}'" if " " in value else value

@@ -39,6 +39,14 @@ def test_what_is_changed_and_lifted_on_resume_is_told_with_what_it_was() -> None
     )
 
 
+def test_an_option_without_a_value_is_told_as_it_is_typed() -> None:
+    strict, loose = RunBrakes(strict=True), RunBrakes()
+    (_, lifted) = resumed_lines(loose, strict, paint=Paint())
+    (_, given) = resumed_lines(strict, loose, paint=Paint())
+    assert lifted == "             Changed now: --no-strict (was --strict)."
+    assert given == "             Changed now: --strict (was not given)."
+
+
 def test_where_nothing_holds_a_run_back_that_is_said_on_resume() -> None:
     nothing = "no failure budget, no freeze and no other brake"
     earlier = "this run was begun by an earlier version that did not write its brakes down; options in force:"

@@ -70,8 +70,9 @@ def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any
     """Take up a run that was interrupted or stopped; what is done stays done.
 
     RUN is its id, its beginning, or latest; without it the one run that is open is taken. What held the run back when
-    it began holds it back still: budgets, waves, freezes, concurrency, patience and share. An option given here changes
-    it from now on, none lifts it; the environment only adds. Failures count for the whole run.
+    it began holds it back still: budgets, waves, freezes, concurrency, patience, share and strictness. An option given
+    here changes it from now on, none lifts it (--no-strict for --strict); the environment only adds. Failures count for
+    the whole run.
 
     The plan was confirmed when the run began, so nothing is asked. A run that a failure budget stopped asks first, and
     names what failed; where nobody can be asked it needs --yes and a budget that allows more.
