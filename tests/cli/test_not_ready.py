@@ -67,7 +67,7 @@ def test_verify_says_what_a_filter_left_out(start: Start) -> None:
     done = program("verify", "-g", "rg-locked", "--exclude-name", "frozen-01")
     assert done.code == 0
     assert done.out.startswith("Verified 1 of 1 machine ")
-    assert done.out.endswith("as the provider itself answers; 1 filtered out.\n")
+    assert done.out.endswith("each has the settings asked for; 1 filtered out.\n")
     counts = loaded(program("verify", "-g", "rg-locked", "--exclude-name", "frozen-01", "-o", "json"))["counts"]
     assert (counts["scope"], counts["verified"], counts["filteredOut"]) == (2, 1, 1)
 
@@ -91,8 +91,8 @@ def test_verify_asks_an_arc_server_what_plan_would_set_there(start: Start) -> No
     nothing = program("verify", "--ids", *ids)
     assert nothing.code == 0
     assert nothing.out == (
-        "There is nothing to verify: the settings asked for concern no machine in scope; 3 Arc servers without a patch "
-        "mode to set.\n"
+        "There is nothing to verify: the settings asked for apply to no machine in scope; 3 Arc servers without a "
+        "patch mode to set.\n"
     )
 
 

@@ -66,7 +66,7 @@ _CARRIED_OUT = {
     Exit.PARTIAL: "a change or an attachment failed, is unknown, stale, refused or was not sent",
     Exit.REFUSED: "nothing was sent: wrong target, unsafe, broken plan, a freeze, a run held by another process, "
     "answered no",
-    Exit.MISMATCH: "each change was applied, and another leaf of a machine differs",
+    Exit.MISMATCH: "each change was applied, and another property of a machine differs",
 }
 _ATTACHED = {
     Exit.DONE: "every machine of the scope, or the dynamic scope, is as asked",

@@ -21,7 +21,7 @@ COMMANDS = {
     "audit": "Every machine: its orchestration, who patches it, and why.",
     "plan": "The exact changes, as a diff and as a file.",
     "apply": "Carry out a plan file, or plan and apply a scope.",
-    "verify": "Read the provider again and compare leaf by leaf.",
+    "verify": "Re-read every VM from Azure Resource Manager and compare its settings.",
     "watch": "Look again and again, and tell only what moved.",
     "rollback": "Restore what a run changed, where Azure allows it.",
     "runs": "List, show, resume and merge runs.",

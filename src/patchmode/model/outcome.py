@@ -129,7 +129,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class LaterChange:
-    """One leaf that was changed after the run had verified it: no doing of the run's."""
+    """One leaf outside the patch settings that was changed after the run, or of a plan file since the plan."""
 
     difference: Difference
     author: ResourceChange | None = None
@@ -147,7 +147,7 @@ class Verification:
     blocked_by: "Skipped | None" = None
     """Why the machine is not as wanted and cannot be changed either; only where a scope was verified."""
     changed_later: tuple[LaterChange, ...] = ()
-    """What the run had verified and is otherwise now, outside the patch settings: told, and no mismatch."""
+    """Outside the patch settings, what was changed after the run or since the plan: told, and no mismatch."""
 
 
 @dataclass(frozen=True, slots=True)

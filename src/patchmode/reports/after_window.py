@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TITLES = {
     WindowEnd.FAILED: ("Failed in its window", "bad"),
-    WindowEnd.MISSED: ("Missed its window: off, or no answer", "bad"),
+    WindowEnd.MISSED: ("Missed its window: powered off or not responding", "bad"),
     WindowEnd.UNKNOWN: ("Not known", "warn"),
     WindowEnd.NO_SCHEDULE: ("No schedule", "warn"),
     WindowEnd.NOT_YET: ("Not yet", "change"),
@@ -32,7 +32,7 @@ _TITLES = {
 _WORDS = {
     WindowEnd.SUCCEEDED: "succeeded",
     WindowEnd.FAILED: "failed",
-    WindowEnd.MISSED: "missed it",
+    WindowEnd.MISSED: "missed",
     WindowEnd.NOT_YET: "not yet",
     WindowEnd.NO_SCHEDULE: "without a schedule",
     WindowEnd.UNKNOWN: "not known",
@@ -131,7 +131,8 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
         yield paint("good" if fine else "bad", line)
     yield from note_lines(map(names.named, report.notes), paint=paint)
     if report.not_done:
-        text = f"Not everything of {what} is as asked: {not_done_text(report.not_done, ())}. No window was looked for."
+        rest = not_done_text(report.not_done, ())
+        text = f"Not everything of {what} is as asked: {rest}. No window of these machines was checked."
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
 

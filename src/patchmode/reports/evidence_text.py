@@ -23,7 +23,7 @@ What is here
   run.html, run.json   the run's report
   plan.json            the plan as it was applied
   journal.sqlite       the run's journal: each step, written to disk before the next
-  verification.json    what was compared with the plan, leaf by leaf
+  verification.json    what was compared with the plan: the settings and every other property
   machines/            for each machine of the plan: before.json, and after.json where it was read
 
 After the run
@@ -40,7 +40,7 @@ Check it with
   patchmode evidence check PATH --digest DIGEST
 """
 _AFTER = {
-    AfterFrom.PROVIDER: "Each machine was read from its resource provider when this was gathered.",
+    AfterFrom.PROVIDER: "Each machine was re-read from Azure Resource Manager when this was gathered.",
     AfterFrom.JOURNAL: "Nothing was read when this was gathered: verification.json is what the run itself found and "
     "journalled, and there are no documents afterwards.",
 }
@@ -77,12 +77,12 @@ def packed_lines(packed: PackedEvidence, *, paint: Paint) -> Iterator[str]:
     """What was packed, without line feeds."""
     text = f"Evidence of run {packed.run}: {plural(packed.files, 'file')}, {packed.size:,} bytes, in {packed.path}"
     yield from (paint("strong", line) for line in wrapped(text, paint=paint, hang=4))
-    read = f"{packed.with_after:,} of {plural(packed.machines, 'machine')} read from the provider now"
+    read = f"{packed.with_after:,} of {plural(packed.machines, 'machine')} re-read from Azure Resource Manager"
     if packed.after_from is AfterFrom.JOURNAL:
-        read = "nothing was read now: the verification is the journal's, and there are no documents afterwards"
+        read = "nothing was read: the verification is that of the journal, and no document of afterwards is in the pack"
     yield from wrapped(f"Afterwards: {read}.", paint=paint, indent=2, hang=4)
     if packed.mismatches:
-        text = f"{plural(packed.mismatches, 'machine')} not as planned, or not readable: see verification.json."
+        text = f"{plural(packed.mismatches, 'machine')} not as planned or unreadable: see verification.json."
         yield from (paint("bad", line) for line in wrapped(text, paint=paint, indent=2, hang=4))
     if packed.not_done:
         text = f"Not everything of the run is as asked: {not_done_text(packed.not_done, ())}."
@@ -103,9 +103,9 @@ def check_lines(check: EvidenceCheck, *, paint: Paint) -> Iterator[str]:
         yield f"and {len(check.problems) - SHOWN:,} more; -o json lists all"
     about = f"run {check.run}, made {when(check.created_at)} by patchmode {check.tool_version}"
     if check.problems:
-        text = f"Not whole: {plural(len(check.problems), 'problem')} with {check.path} ({about})."
+        text = f"Not whole: {plural(len(check.problems), 'problem')} in {check.path} ({about})."
     else:
-        text = f"Whole: {plural(check.files, 'file')} of {check.path} are as the manifest says ({about})."
+        text = f"Whole: each of {plural(check.files, 'file')} in {check.path} matches the manifest ({about})."
     yield from (paint("bad" if check.problems else "good", line) for line in wrapped(text, paint=paint, hang=4))
     yield f"Digest: {check.digest}"
 

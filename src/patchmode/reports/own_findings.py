@@ -53,8 +53,8 @@ CHANGE_NOT_SENT = RuleText(
 NOT_AS_PLANNED = RuleText(
     "not-as-planned",
     "a verification found the machine otherwise than planned",
-    "What the provider showed afterwards differs from the plan: in the settings, or in another leaf of the machine.",
-    "Compare the leaves named; patchmode plan shows what a new change would do.",
+    "What Azure Resource Manager returned afterwards differs from the plan: in the settings, or in another property.",
+    "Compare the properties named; patchmode plan shows what a new change would do.",
     Level.ERROR,
 )
 SCHEDULE_NOT_AS_PLANNED = RuleText(

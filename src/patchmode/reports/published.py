@@ -65,7 +65,8 @@ class VerifiedRow(Edge, frozen=True):
     differences: tuple[DifferenceRow, ...]
     unreadable_because: str | None
     changed_later: tuple[LaterRow, ...] | msgspec.UnsetType = msgspec.UNSET
-    """Only of a run, and no mismatch: what it had verified and is otherwise now, outside the patch settings."""
+    """Of a run or a plan file, and no mismatch: what was changed after the run, or since the plan, outside the patch
+    settings."""
     reason: BlockedRow | msgspec.UnsetType = msgspec.UNSET
     """Only of a scope: the machine is not as wanted, and a rule does not let it be changed."""
 

@@ -127,7 +127,9 @@ def _findings(result: ChangeResult) -> Iterator[RecordedFinding]:
         yield RecordedFinding(rule.id, rule.level, message, error.code if error else "", advice)
     if result.result is Result.APPLIED and seen is not None and not seen.verified:
         because = seen.unreadable_because
-        message = f"It could not be read afterwards: {because}" if because else "The provider shows something else."
+        message = (
+            f"It could not be read afterwards: {because}" if because else "Azure Resource Manager shows other values."
+        )
         evidence = "; ".join(f"{one.path}: expected {one.expected}, found {one.found}" for one in seen.differences)
         yield RecordedFinding(NOT_AS_PLANNED.id, NOT_AS_PLANNED.level, message, evidence, NOT_AS_PLANNED.fix)
 

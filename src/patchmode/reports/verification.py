@@ -31,14 +31,14 @@ def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     yield from mismatch_lines(
         open_ends, names, paint=paint, title="Needs change" if report.is_scope else "Not as planned"
     )
-    yield from _later_lines(report.found, names, paint)
+    yield from _later_lines(report, names, paint)
     blocked = _blocked(report)
     if blocked:
         yield paint("bad", f"Blocked ({len(blocked):,}):")
         yield from skipped_lines(blocked, names, paint=paint)
         yield ""
     if report.unread:
-        yield paint("bad", f"Could not be read, with machines that nobody knows ({len(report.unread):,}):")
+        yield paint("bad", f"Could not be read, so their machines are not known ({len(report.unread):,}):")
         yield from unreadable_lines(report.unread, names, paint=paint)
         yield ""
     meaning = "bad" if report.mismatches else "good"
@@ -66,30 +66,36 @@ def _last_line(report: VerifyReport, names: MachineNames) -> str:
     if not report.found and not report.unread:
         if not report.is_scope:
             return f"There is nothing to verify: no machine was changed ({report.what})."
-        return f"There is nothing to verify: the settings asked for concern no machine in scope{_aside(report)}."
+        return f"There is nothing to verify: the settings asked for apply to no machine in scope{_aside(report)}."
     counts = counts_of(report)
     where = f" in {names.place}" if names.place else ""
     text = (
-        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')}{where} against {report.what} on "
-        f"{report.target.endpoint}"
+        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')}{where} against {report.what}, as "
+        f"read from Azure Resource Manager ({report.target.endpoint})"
     )
     if not report.mismatches:
-        shown = "" if report.is_scope else _shown_besides(report)
-        return f"{text}: each shows the settings{shown}, as the provider itself answers{_aside(report)}."
+        return f"{text}: {_all_is_well(report)}{_aside(report)}."
     unreadable = counts["unreadable"] - len(report.unread)
     if not report.is_scope:
-        return f"{text}: {counts['differing']:,} differ, {unreadable:,} could not be read."
+        return f"{text}: {counts['differing']:,} not as planned, {unreadable:,} unreadable."
     differing = plural(counts["differing"], "needs change", "need change")
     parts = [differing, f"{counts['blocked']:,} blocked", f"{unreadable:,} unreadable"]
     parts += [f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"]
     return f"{text}: {', '.join(parts[: None if report.unread else -1])}{_aside(report)}."
 
 
-def _shown_besides(report: VerifyReport) -> str:
+def _all_is_well(report: VerifyReport) -> str:
+    if report.is_scope:
+        return "each has the settings asked for"
     later = sum(bool(entry.changed_later) for entry in report.found)
     if not later:
-        return ", and no other leaf differs"
-    return f", and no other leaf differs that the run could have changed; {later:,} changed later in other leaves"
+        return "each has the planned settings, and no other property was changed"
+    changed = f"other properties of {plural(later, 'machine')} were changed {_afterwards(report)}"
+    return f"each has the planned settings; {changed}"
+
+
+def _afterwards(report: VerifyReport) -> str:
+    return "after the run" if report.run else "since the plan"
 
 
 def _aside(report: VerifyReport) -> str:
@@ -105,7 +111,7 @@ def _aside(report: VerifyReport) -> str:
 def mismatch_lines(
     found: Sequence[Verification], names: MachineNames, *, paint: Paint, title: str = "Not as planned"
 ) -> Iterator[str]:
-    """Machines that are not as planned, leaf by leaf, followed by an empty line; nothing where all are."""
+    """Machines that are not as planned, by property, followed by an empty line; nothing where all are."""
     bad = [entry for entry in found if not entry.verified]
     if not bad:
         return
@@ -124,12 +130,12 @@ def mismatch_lines(
     yield ""
 
 
-def _later_lines(found: Sequence[Verification], names: MachineNames, paint: Paint) -> Iterator[str]:
-    """Machines of which something else was changed after the run had verified them; nothing where none was."""
-    later = [entry for entry in found if entry.changed_later]
+def _later_lines(report: VerifyReport, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """Machines of which something else was changed after the run, or since the plan; nothing where none was."""
+    later = [entry for entry in report.found if entry.changed_later]
     if not later:
         return
-    yield f"Changed after the run, outside what it set ({len(later):,}):"
+    yield f"Changed {_afterwards(report)}, outside the patch settings ({len(later):,}):"
     for entry in later:
         yield f"  {paint('strong', names.short(entry.id))}"
         for one in entry.changed_later:

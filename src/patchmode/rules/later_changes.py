@@ -1,4 +1,4 @@
-"""What a verification finds and the run did not do: leaves that the run had verified, and that were changed afterwards.
+"""What a verification finds and the run did not do: leaves that were as planned, and that were changed afterwards.
 
 Must not: excuse a patch setting, or a machine that was made anew under its id.
 """
@@ -19,9 +19,10 @@ def told_apart(found: Verification, at_end: Verification | None) -> Verification
     """A verification whose later changes are told beside its mismatches.
 
     Args:
-        found: what differs now from what the run left.
-        at_end: what the run itself found when the change ended. A leaf that differed then is the run's; with None, or
-            where the machine could not be read then, nothing shows that it is not.
+        found: what differs now from what the change must leave.
+        at_end: what the run itself found when the change ended; of a plan of which no run is known, a verification
+            without differences. A leaf that differed then is the run's; with None, or where the machine could not be
+            read then, nothing shows that it is not.
     """
     if at_end is None or at_end.unreadable_because is not None or found.unreadable_because is not None:
         return found

@@ -78,7 +78,7 @@ def _end_of(machine_id: ResourceId, run: MachineRun, written: Mapping[ResourceId
     elif has_ended(run):
         end, reason = WindowEnd.SUCCEEDED, f"its run of {name} at {at} succeeded"
     else:
-        end, reason = WindowEnd.NOT_YET, f"its run of {name}, begun at {at}, goes on ({run.status})"
+        end, reason = WindowEnd.NOT_YET, f"its run of {name}, begun at {at}, has not ended ({run.status})"
     return WindowResult(
         machine_id,
         end,
@@ -109,7 +109,7 @@ def _without_record(machine_id: ResourceId, schedules: MachineSchedules, now: da
     if coming:
         return _awaited(machine_id, min(coming, key=_start), now)
     if not schedules.looked_up:
-        reason = f"no run is recorded, and it is not known which schedules reach it: {schedules.why_not}"
+        reason = f"no run is recorded, and its schedules are not known: {schedules.why_not}"
         return WindowResult(machine_id, WindowEnd.UNKNOWN, reason)
     unsure = [hit for hit in schedules.hits if _is_unsure(hit)]
     if unsure:
@@ -120,7 +120,7 @@ def _without_record(machine_id: ResourceId, schedules: MachineSchedules, now: da
         reason = f"its schedule '{idle.configuration.name}' never runs: {idle.next.because}"
         return WindowResult(machine_id, WindowEnd.NO_SCHEDULE, reason, configuration=str(idle.configuration))
     fix = f"patchmode schedule attach CONFIGURATION --ids {machine_id}"
-    return WindowResult(machine_id, WindowEnd.NO_SCHEDULE, "no schedule reaches it", fix)
+    return WindowResult(machine_id, WindowEnd.NO_SCHEDULE, "it is a member of no schedule", fix)
 
 
 def _is_unsure(hit: ScheduleHit) -> bool:

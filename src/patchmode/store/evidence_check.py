@@ -20,7 +20,7 @@ from patchmode.store.run_parts import format_of
 
 MAX_MANIFEST = 1 << 28
 """Bytes; a hundred thousand machines take a fifth of it."""
-_NOTHING = "Nothing can be said of the files beside it."
+_NOTHING = "The files beside it cannot be checked."
 
 
 def check_pack(path: Path, *, digest: str | None = None) -> EvidenceCheck:
@@ -54,7 +54,7 @@ def check_pack(path: Path, *, digest: str | None = None) -> EvidenceCheck:
 
 def _manifest(pack: Container, path: Path) -> ManifestDocument:
     if MANIFEST not in pack.sizes:
-        msg = f"{path} is no evidence: it has no {MANIFEST}."
+        msg = f"{path} is no evidence pack: it has no {MANIFEST}."
         raise RefusedError(msg, advice="Name the folder or the zip that `patchmode evidence` wrote.")
     try:
         content = b"".join(pack.pieces(MANIFEST, MAX_MANIFEST))
@@ -63,7 +63,7 @@ def _manifest(pack: Container, path: Path) -> ManifestDocument:
         raise RefusedError(msg, advice=_NOTHING) from error
     if len(content) > MAX_MANIFEST:
         msg = f"{path} has a {MANIFEST} of more than {MAX_MANIFEST:,} bytes."
-        raise RefusedError(msg, advice="It is none that patchmode writes.")
+        raise RefusedError(msg, advice="patchmode did not write it.")
     found = format_of(content)
     if found is not None and found != EVIDENCE_FORMAT:
         msg = f"{path} is {found}, and this version reads {EVIDENCE_FORMAT}."
@@ -71,33 +71,33 @@ def _manifest(pack: Container, path: Path) -> ManifestDocument:
     try:
         manifest = msgspec.json.decode(content, type=ManifestDocument)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{MANIFEST} of {path} was altered: it does not hold together as {EVIDENCE_FORMAT} ({error})."
+        msg = f"{MANIFEST} of {path} was altered: it is not valid {EVIDENCE_FORMAT} ({error})."
         raise RefusedError(msg, advice=_NOTHING) from error
     names = [row.path for row in manifest.files]
     if len({name.casefold() for name in names}) != len(names):
-        msg = f"{MANIFEST} of {path} names a file twice."
-        raise RefusedError(msg, advice="It is none that patchmode writes.")
+        msg = f"{MANIFEST} of {path} lists a file twice."
+        raise RefusedError(msg, advice="patchmode did not write it.")
     return manifest
 
 
 def _of_manifest(manifest: ManifestDocument, digest: str | None) -> Iterator[EvidenceProblem]:
     real = digest_of(manifest)
     if manifest.digest != real:
-        yield EvidenceProblem(MANIFEST, Fault.ALTERED, "its digest does not match what it says")
+        yield EvidenceProblem(MANIFEST, Fault.ALTERED, "its digest does not match its content")
     if digest is not None and digest.strip().casefold() != real:
-        yield EvidenceProblem(MANIFEST, Fault.ALTERED, f"its digest is {real}, not the one that was kept")
+        yield EvidenceProblem(MANIFEST, Fault.ALTERED, f"its digest is {real}, not the one given with --digest")
 
 
 def _of_files(pack: Container, stated: dict[str, EvidenceFileRow]) -> Iterator[EvidenceProblem]:
     for link in pack.links:
-        yield EvidenceProblem(link, Fault.LINK, "it is no file, and was not followed")
+        yield EvidenceProblem(link, Fault.LINK, "it is a link or no regular file, and was not followed")
     for name in pack.sizes.keys() - stated.keys() - {MANIFEST}:
-        yield EvidenceProblem(name, Fault.EXTRA, "the manifest does not name it")
+        yield EvidenceProblem(name, Fault.EXTRA, "the manifest does not list it")
     for name, row in stated.items():
         if name in pack.links:
             continue
         if name not in pack.sizes:
-            yield EvidenceProblem(name, Fault.MISSING, "the manifest names it")
+            yield EvidenceProblem(name, Fault.MISSING, "the manifest lists it")
         elif pack.sizes[name] != row.bytes:
             yield EvidenceProblem(name, Fault.ALTERED, f"it has {pack.sizes[name]:,} bytes instead of {row.bytes:,}")
         elif problem := _altered(pack, name, row):
@@ -112,4 +112,4 @@ def _altered(pack: Container, name: str, row: EvidenceFileRow) -> str | None:
             digest.update(piece)
     except UnpackError as error:
         return f"it cannot be unpacked: {error}"
-    return None if digest.hexdigest() == row.sha256 else "its content is not what its sum says"
+    return None if digest.hexdigest() == row.sha256 else "its SHA-256 is not the one in the manifest"

@@ -126,6 +126,11 @@ class RunStore:
         newest = self.latest_or_refuse()
         return next((one for one in reversed(self._ids()) if self._summary(one).touched), newest)
 
+    def carried_out(self, digest: str) -> str | None:
+        """The newest run that sent anything of the plan with this digest; None: there is none in this folder."""
+        fitting = (one.run for one in reversed(self.list()) if one.digest == digest and one.touched)
+        return next(fitting, None)
+
     def latest_or_refuse(self) -> str:
         """The newest run's id.
 

@@ -142,7 +142,7 @@ def _unread(entries: Iterable[Unreadable]) -> tuple[list[WindowResult], list[Unr
 
 
 def _note_on(entry: Unreadable) -> str:
-    return f"{entry.id} could not be read, and its machines are not among these: {entry.reason}"
+    return f"{entry.id} could not be read, and its machines are not counted: {entry.reason}"
 
 
 async def _records(
@@ -167,5 +167,5 @@ async def _records(
 
 
 def _unseen(machine_id: ResourceId) -> WindowResult:
-    reason = "Resource Graph does not know the machine: it was deleted or moved, or you may not read it"
+    reason = "Resource Graph does not list the machine: it was deleted or moved, or you may not read it"
     return WindowResult(machine_id, WindowEnd.UNKNOWN, reason)

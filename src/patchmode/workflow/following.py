@@ -351,7 +351,7 @@ class Follower:
         wrong = [one for one in found if touches_settings(one)]
         stands = not wrong
         code = (status and status.error_code) or "ProvisioningFailed"
-        words = (status and status.error_message) or "the provider gives no reason"
+        words = (status and status.error_message) or "Azure gives no reason"
         state = "the settings stand in its model" if stands else "the settings do not stand in its model"
         message = f"PATCH {flight.change.id} was accepted, then its operation failed with {code}: {words} ({state})."
         error = MachineError(

@@ -263,7 +263,7 @@ def _undo(
 
 
 def _unreadable(machine_id: ResourceId, reading: Reading) -> Unreadable:
-    reason = reading.error.message if reading.error else "the provider did not answer"
+    reason = reading.error.message if reading.error else "Azure Resource Manager did not answer"
     return Unreadable(str(machine_id), reason)
 
 

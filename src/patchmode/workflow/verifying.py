@@ -1,10 +1,11 @@
-"""Verify: read the machines again from their providers and compare them leaf by leaf with what the plan promised.
+"""Verify: read the machines again from their providers and compare them with what the plan promised.
 
 Must not: write to Azure, or take Resource Graph's word for anything.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from patchmode.errors import RequestError
@@ -43,12 +44,11 @@ async def verify_run(azure: Azure, journal: RunJournal, *, record: bool) -> tupl
     Raises:
         StorageError: the journal cannot be read or written.
     """
-    applied = [
-        entry for entry in journal.entries() if entry.result is not None and entry.result.result is Result.APPLIED
-    ]
+    applied = _applied(journal)
     seen = await verify_changes(azure, [entry.change for entry in applied], known=journal.plan)
     apart = [told_apart(one, entry.verification_at_end) for entry, one in zip(applied, seen, strict=True)]
-    found = await _with_authors(azure, apart, applied)
+    ends = [entry.result.ended_at for entry in applied if entry.result and entry.result.ended_at]
+    found = await _with_authors(azure, apart, since=min(ends, default=None))
     if record:
         await all_of(
             journal.verified(_with(entry.result, verification))
@@ -57,25 +57,43 @@ async def verify_run(azure: Azure, journal: RunJournal, *, record: bool) -> tupl
     return found
 
 
+def _applied(journal: RunJournal) -> list[JournalEntry]:
+    entries = journal.entries()
+    return [entry for entry in entries if entry.result is not None and entry.result.result is Result.APPLIED]
+
+
 async def _with_authors(
-    azure: Azure, found: Sequence[Verification], entries: Sequence[JournalEntry]
+    azure: Azure, found: Sequence[Verification], *, since: datetime | None
 ) -> tuple[Verification, ...]:
     """Verifications with Azure's records of the later changes; without them where they cannot be had."""
     touched = {one.id.subscription_id for one in found if one.changed_later}
-    ends = [entry.result.ended_at for entry in entries if entry.result and entry.result.ended_at]
-    if not touched or not ends:
+    if not touched or since is None:
         return tuple(found)
     scope = GraphScope(tuple(sorted(touched)))
     try:
-        changes = [one async for page in azure.graph.resource_changes(scope, since=min(ends)) for one in page]
+        changes = [one async for page in azure.graph.resource_changes(scope, since=since) for one in page]
     except RequestError:
         return tuple(found)
     return tuple(with_authors(one, changes) if one.changed_later else one for one in found)
 
 
-async def verify_plan(azure: Azure, plan: Plan) -> tuple[Verification, ...]:
-    """Verify every change of a plan, whoever carried it out: one verification each, in plan order."""
-    return await verify_changes(azure, plan.changes, known=plan)
+async def verify_plan(azure: Azure, plan: Plan, *, run: RunJournal | None = None) -> tuple[Verification, ...]:
+    """Verify every change of a plan, whoever carried it out.
+
+    Args:
+        azure: a connection to the plan's target; reading is enough.
+        plan: what its changes order is compared as `verify_run` compares it.
+        run: the journal of a run that carried this plan out, which stays open: what differed when the run ended is not
+            told as changed later. None: no run is known.
+
+    Returns:
+        One verification for each change, in plan order. What differs outside the patch settings was changed since the
+        plan: it is told as that, as `verify_run` tells it, and is no mismatch.
+    """
+    seen = await verify_changes(azure, plan.changes, known=plan)
+    at_end = {} if run is None else {entry.change.id: entry.verification_at_end for entry in _applied(run)}
+    apart = [told_apart(one, at_end.get(one.id, Verification(one.id, verified=True))) for one in seen]
+    return await _with_authors(azure, apart, since=plan.created_at)
 
 
 async def verify_changes(azure: Azure, changes: Sequence[Change], *, known: Plan) -> tuple[Verification, ...]:
@@ -192,7 +210,7 @@ def _unreadable(entries: Iterable[Unreadable]) -> tuple[list[Verification], list
 
 def _compare(change: Change, reading: Reading) -> Verification:
     if reading.machine is None:
-        because = reading.error.message if reading.error else "the provider did not answer"
+        because = reading.error.message if reading.error else "Azure Resource Manager did not answer"
         return Verification(change.id, verified=False, unreadable_because=because)
     found = differences(change, reading.machine.document or {})
     return Verification(change.id, verified=not found, differences=found)

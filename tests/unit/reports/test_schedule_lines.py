@@ -161,13 +161,13 @@ def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
         "      it was not prepared",
         "      → patchmode apply --ids ID",
         "",
-        "Missed its window: off, or no answer (1):",
+        "Missed its window: powered off or not responding (1):",
         "  rg-web/c",
         "      it was off",
         "      → Start it.",
         "",
         (
-            "After the window (run 1, since 2030-01-31 22:00Z): 1 succeeded, 2 failed, 1 missed it; "
+            "After the window (run 1, since 2030-01-31 22:00Z): 1 succeeded, 2 failed, 1 missed; "
             f"4 machines in subscription {SUBSCRIPTION}."
         ),
         "Note: Only a record.",

@@ -225,7 +225,8 @@ def test_a_mismatch_is_told_leaf_by_leaf() -> None:
     assert "  rg/c\n      could not be read: gone" in text
     assert text.endswith(
         f"Verified 1 of 3 machines in subscription {SUBSCRIPTION} "
-        "against run R1 on https://management.azure.com: 1 differ, 1 could not be read."
+        "against run R1, as read from Azure Resource Manager (https://management.azure.com): "
+        "1 not as planned, 1 unreadable."
     )
     assert counts_of(report) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
 
@@ -253,7 +254,8 @@ def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
     ) in text
     assert "  /subscriptions/s\n      Refused." in text
     assert text.splitlines()[-1] == (
-        f"Verified 1 of 4 machines in subscription {SUBSCRIPTION} against --all on https://management.azure.com: "
+        f"Verified 1 of 4 machines in subscription {SUBSCRIPTION} against --all, as read from Azure "
+        "Resource Manager (https://management.azure.com): "
         "1 needs change, 1 blocked, "
         "1 unreadable, 1 subscription or group unreadable as a whole; 1 Arc server without a patch mode to set, "
         "2 filtered out."
@@ -284,8 +286,8 @@ def test_a_scope_of_arc_servers_alone_has_nothing_to_verify_and_says_so() -> Non
     report = VerifyReport(TARGET, "--all", (), not_applicable=arc, is_scope=True)
     (line,) = verification_lines(report, paint=PLAIN)
     assert line == (
-        "There is nothing to verify: the settings asked for concern no machine in scope; 1 Arc server without a patch "
-        "mode to set."
+        "There is nothing to verify: the settings asked for apply to no machine in scope; 1 Arc server without a "
+        "patch mode to set."
     )
 
 

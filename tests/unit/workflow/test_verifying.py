@@ -1,6 +1,7 @@
 """Verify believes the provider only, and says leaf by leaf what is not as promised."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
@@ -51,7 +52,7 @@ def test_run_is_verified_by_the_page_and_the_journal_remembers() -> None:
 
 
 def changed_afterwards(azure: FleetDouble, store: RunStore, who: str | None) -> None:
-    runs.apply_in(store, azure, plan=azure.plan())
+    runs.apply_in(store, azure, plan=replace(azure.plan(), created_at=datetime(2030, 1, 31, tzinfo=UTC)))
     azure.edit(machine_id("vm-0000"), tag="db")
     if who is not None:
         record = ResourceChange(
@@ -116,6 +117,47 @@ def test_plan_can_be_verified_whoever_carried_it_out() -> None:
     assert [one.verified for one in run_virtually(verify_plan(azure, plan))] == [False] * 3
     runs.apply_all(azure, plan=plan)
     assert [one.verified for one in run_virtually(verify_plan(azure, plan))] == [True] * 3
+
+
+def verify_file(azure: FleetDouble, store: RunStore) -> tuple[Verification, ...]:
+    """Verify a run's plan as a file of it is, with what the run's journal knows."""
+    journal = store.open()
+    try:
+        return run_virtually(verify_plan(azure, journal.plan, run=journal))
+    finally:
+        journal.release()
+
+
+@pytest.mark.parametrize("who", [None, "ada@contoso.com"])
+def test_a_plan_tells_a_tag_changed_since_apart_as_the_run_does(who: str | None) -> None:
+    """Also where no run of it is known: a plan orders patch settings, and a tag is no part of the order."""
+    azure = fleet_of(2)
+    with runs.temporary_store() as store:
+        changed_afterwards(azure, store, who)
+        by_run = verify(store, azure, record=False)
+        plan = store.open().plan
+        assert verify_file(azure, store) == run_virtually(verify_plan(azure, plan)) == by_run
+    assert [len(one.changed_later) for one in by_run] == [1, 0]
+
+
+def test_a_plan_whose_run_is_known_counts_what_the_run_damaged() -> None:
+    azure = fleet_of(2)
+    azure.after_write = lambda one: azure.machines[one].document["properties"].update(licenseType="Windows_Server")
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan(names=["vm-0000"]))
+        by_run = verify(store, azure, record=False)
+        assert [one.verified for one in by_run] == [False]
+        assert verify_file(azure, store) == by_run
+
+
+def test_another_machine_under_the_id_is_not_as_planned_and_its_settings_neither() -> None:
+    azure = fleet_of(2)
+    plan = azure.plan()
+    runs.apply_all(azure, plan=plan)
+    azure.machines[machine_id("vm-0000")].document["properties"]["vmId"] = "another"
+    settings_of(azure.machines[machine_id("vm-0001")].document)["patchMode"] = "Manual"
+    found = run_virtually(verify_plan(azure, plan))
+    assert [(one.verified, one.changed_later) for one in found] == [(False, ()), (False, ())]
 
 
 def test_difference_in_a_list_is_confirmed_before_it_is_reported() -> None:

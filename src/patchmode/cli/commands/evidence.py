@@ -33,13 +33,14 @@ def command() -> None:
 
 @command.command("pack", cls=Command)
 @click.argument("run", default="latest")
-@click.option("--out", required=True, metavar="FOLDER|FILE.zip", help="Where to write it; nothing may stand there.")
+@click.option("--out", required=True, metavar="FOLDER|FILE.zip", help="Where to write it; it must not exist yet.")
 @click.option("--offline", is_flag=True, help="Read nothing from Azure: only what the journal holds.")
 @click.pass_context
 def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits.Exit:
     """Pack a run's evidence; RUN is its id, its beginning, or latest.
 
-    Each machine that the plan changes is read from its provider again and compared, and nothing is written to the run.
+    Each machine that the plan changes is re-read from Azure Resource Manager and compared; nothing is written to the
+    run.
     Prints the manifest's digest: kept elsewhere, it shows later that the manifest is the same.
     """
     from patchmode.cli import composition
@@ -80,7 +81,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits
 )
 @click.pass_context
 def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:
-    """Whether a pack is whole: every file there, none altered, none added.
+    """Check that a pack is whole: every file present, none altered, none added.
 
     PATH is the folder or the zip. Nothing is unpacked, and nobody is signed in.
     """

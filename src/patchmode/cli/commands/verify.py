@@ -11,9 +11,10 @@ from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from patchmode.model.plan import WantedSettings
+    from patchmode.model.plan import Plan, WantedSettings
     from patchmode.model.report import VerifyReport
     from patchmode.model.scope import Scope
+    from patchmode.store.journal import Journal
 
 
 @click.command(cls=Command)
@@ -37,12 +38,13 @@ def command(
     since: str | None,
     **options: Any,
 ) -> exits.Exit:
-    """Read the provider again and compare leaf by leaf.
+    """Re-read every VM from Azure Resource Manager and compare its settings.
 
     RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
     carried it out. What else of the run or the plan is not as asked (failed, not sent, blocked) is counted in the last
-    line. A scope: whether every machine in it has the settings; those that have not are named with the reason, be it
-    that a rule blocks their change. Without any: the latest run that sent anything.
+    line. A property outside the patch settings that was changed after the run, or since the plan, is listed and is no
+    mismatch. A scope: whether every machine in it has the settings; those that have not are named with the reason,
+    be it that a rule blocks their change. Without any: the latest run that sent anything.
 
     With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
@@ -99,16 +101,13 @@ def _is_file(subject: str) -> bool:
 
 def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
-    from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
-    from patchmode.workflow.resuming import rolled_back_by
     from patchmode.workflow.runs import report_of
     from patchmode.workflow.verifying import verify_run
 
     journal = composition.open_sent(run, settings, for_writing=True)
-    for back in rolled_back_by(composition.run_store(settings).list(), journal.run):
-        say(f"Note: run {journal.run} was rolled back by run {back.run}.", settings, hang=6)
+    _note_rollbacks(journal.run, settings)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
@@ -131,14 +130,51 @@ def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
     from patchmode.workflow.verifying import verify_plan
 
     plan = reviewed_plan(path, settings)
+    journal = _run_of(plan, settings)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(plan, azure)
-            found = await verify_plan(azure, plan)
+            found = await verify_plan(azure, plan, run=journal)
             return VerifyReport(plan.target, f"plan {path}", found, not_done=plan.not_done)
 
-    return run_reading(work)
+    try:
+        return run_reading(work)
+    finally:
+        if journal is not None:
+            journal.release()
+
+
+def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
+    """The run that carried a plan out, opened for reading and told; None, and what is compared instead, without one."""
+    from patchmode.cli import composition
+    from patchmode.cli.output import say
+    from patchmode.reports.recorded import when
+
+    store = composition.run_store(settings)
+    run = store.carried_out(plan.digest)
+    if run is not None:
+        say(f"Note: this plan was carried out by run {run}.", settings, hang=6)
+        _note_rollbacks(run, settings)
+        return store.open(run)
+    read = f", read {when(plan.created_at)}" if plan.created_at else ""
+    say(
+        f"Note: no run in the state folder {composition.state_folder(settings)} carried this plan out. Each machine is "
+        f"compared with the plan itself: its patch settings with those that the plan sets, every other property with "
+        f"the VM as it was when the plan was made{read}.",
+        settings,
+        hang=6,
+    )
+    return None
+
+
+def _note_rollbacks(run: str, settings: Settings) -> None:
+    from patchmode.cli import composition
+    from patchmode.cli.output import say
+    from patchmode.workflow.resuming import rolled_back_by
+
+    for back in rolled_back_by(composition.run_store(settings).list(), run):
+        say(f"Note: run {run} was rolled back by run {back.run}.", settings, hang=6)
 
 
 def _verify_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "VerifyReport":
