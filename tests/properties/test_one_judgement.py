@@ -8,6 +8,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.properties.odd_documents import BYPASS, PATHS, VALUES, members_read, odd_documents, put
 from tests.properties.within import TARGET, Refusing, StandingClock, connection
-from tests.unit.rules.builders import machine_from, vm_document
+from tests.unit.rules.builders import arc_document, machine_from, vm_document
 
 from arm_emulator.app import Emulator
 from arm_emulator.clock import Clock
@@ -29,9 +30,10 @@ from patchmode.console.fleet import make_fleet
 from patchmode.model.finding import MachineAudit
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, WantedSettings
+from patchmode.model.patch_settings import Orchestration, RebootSetting
+from patchmode.model.plan import Change, Plan, Skipped, ThenAttach, Unchanged, WantedSettings
 from patchmode.model.report import AuditReport, Explanation
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
 from patchmode.reports.audit_document import audit_document
 from patchmode.reports.audit_record import audit_record
@@ -46,12 +48,13 @@ from patchmode.rules.planning import plan_machine
 from patchmode.rules.rule_texts import rule_texts
 from patchmode.rules.schedule_wish import attach_obstacle
 from patchmode.rules.verification import differences, touches_settings
+from patchmode.rules.wanted import wanted_of
 from patchmode.workflow.auditing import audit
 from patchmode.workflow.explaining import explain
 from patchmode.workflow.planning import make_plan
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.schedule_views import check_schedules
-from patchmode.workflow.verifying import verify_scope
+from patchmode.workflow.verifying import verify_machines, verify_scope
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 EVERYTHING = Scope(everything=True)
@@ -156,6 +159,8 @@ wishes = st.sampled_from(
         WantedSettings(orchestration=Orchestration.IMAGE_DEFAULT),
         WantedSettings(WANTED.orchestration, periodic_assessment=True, hotpatch_off=True),
         WantedSettings(periodic_assessment=False),
+        WantedSettings(WANTED.orchestration, periodic_assessment=True, reboot=RebootSetting.NEVER),
+        WantedSettings(WANTED.orchestration, reboot=RebootSetting.NEVER),
     )
 )
 
@@ -184,6 +189,8 @@ def test_all_commands_agree(found: list[dict[str, Any]], wanted: WantedSettings,
         assert explained.machine.settings == entry.machine.settings
         assert explained.machine.orchestration is entry.machine.orchestration
         assert [one.rule for one in explained.reasons if one.severity == "blocks"] == blocks
+    undone = {one.id.key for one in (*plan.changes, *plan.blocked)}
+    assert {entry.machine.id.key for entry in report.machines if not entry.as_wanted} == undone
     faces_agree(report)
     changes_are_seen(plan)
 
@@ -251,6 +258,51 @@ def test_no_value_of_any_member_ends_a_reading(path: tuple[str, ...]) -> None:
         entry = audit_machine(machine, WANTED)
         assert isinstance(plan_machine(machine, WANTED), Change | Skipped | Unchanged)
         assert audit_record(audit_document(_report(entry)), rule_texts()).machines
+
+
+_ORCHESTRATIONS = set(Orchestration) - {Orchestration.NOT_SET, Orchestration.NOT_APPLICABLE}
+_WISHES = [
+    WantedSettings(orchestration, assessment, reboot, hotpatch_off)
+    for orchestration, assessment, reboot, hotpatch_off in product(
+        (None, *_ORCHESTRATIONS), (None, True, False), (None, *RebootSetting), (False, True)
+    )
+]
+"""Every wish that the command line can make, and the one of no setting."""
+_ARC_SETTINGS: tuple[dict[str, Any] | None, ...] = (
+    None,
+    {},
+    {"assessmentMode": "AutomaticByPlatform"},
+    {"assessmentMode": "ImageDefault"},
+    {"assessmentMode": 7},
+    {"patchMode": "AutomaticByPlatform"},
+)
+
+
+@pytest.mark.parametrize("system", ["Windows", "Linux"])
+@pytest.mark.parametrize("stated", _ARC_SETTINGS, ids=str)
+def test_of_an_arc_server_all_say_the_same_whatever_is_asked_for(system: str, stated: dict[str, Any] | None) -> None:
+    """With --periodic-assessment and --reboot, `audit` ended green over one that `plan` called blocked."""
+    machine = machine_from(arc_document(system, stated))
+    for wanted in _WISHES:
+        entry = audit_machine(machine, wanted)
+        planned = plan_machine(machine, wanted_of(machine, wanted))
+        left_undone = isinstance(planned, Change) or (isinstance(planned, Skipped) and planned.is_asked_for(wanted))
+        assert entry.as_wanted == (not left_undone), (wanted, planned)
+        (verified,) = verify_machines([machine], wanted)
+        is_aside = verified.blocked_by is not None and not verified.blocked_by.is_asked_for(wanted)
+        assert entry.as_wanted == (verified.verified or is_aside), (wanted, planned)
+
+
+@pytest.mark.parametrize("reboot", [None, *RebootSetting])
+def test_an_arc_server_that_gets_no_schedule_for_a_reboot_setting_is_blocked(reboot: RebootSetting | None) -> None:
+    """The schedule was asked for, so a plan that attaches none there is not all that was asked for."""
+    machine = machine_from(arc_document("Linux"))
+    wanted = replace(WANTED, reboot=reboot)
+    planned = plan_machine(machine, wanted_of(machine, wanted, attaches=True))
+    empty = Plan(TARGET, ("--all",), wanted, (), then_attach=ThenAttach(ResourceId.parse(NIGHTLY["id"]), "nightly"))
+    plan = replace(empty, skipped=(planned,) if isinstance(planned, Skipped) else ())
+    assert len(plan.blocked) == (0 if reboot is None else 1)
+    assert isinstance(planned, Unchanged) == (reboot is None)
 
 
 def _report(entry: MachineAudit) -> AuditReport:

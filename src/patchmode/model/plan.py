@@ -31,6 +31,14 @@ class WantedSettings:
     include_scale_set_members: bool = False
     """Whether schedules run on Flexible members is unconfirmed, so they are changed on request only."""
 
+    @property
+    def concerns_arc(self) -> bool:
+        """Whether anything of it is asked of an Arc server: it has no patch mode, and periodic assessment is its own.
+
+        Where it is, everything else that was named (a reboot setting, hotpatch) is asked of it too, and is not so.
+        """
+        return self.periodic_assessment is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -85,14 +93,18 @@ class Skipped:
         """Whether a filter of the user left it out, so that nothing is asked of it; every other rule is an obstacle."""
         return self.rule.startswith(("filter-", "exclude-"))
 
-    def is_asked_for(self, wanted: "WantedSettings") -> bool:
+    def is_asked_for(self, wanted: "WantedSettings", *, attaches: bool = False) -> bool:
         """Whether the wish concerns the machine, so that leaving it alone leaves something asked for undone.
 
         Not asked for is what a filter left out; a machine that a rolled-back run had not changed; and an Arc server
-        where no periodic assessment is wanted: it has no patch mode, and a schedule needs none there.
+        where neither periodic assessment is wanted nor a schedule: it has no patch mode, and a schedule needs none.
+
+        Args:
+            wanted: the whole wish.
+            attaches: whether a schedule was to be attached as well.
         """
         if self.rule == "arc-no-orchestration":
-            return wanted.periodic_assessment is not None
+            return attaches or wanted.concerns_arc
         return not self.is_filtered_out and self.rule != "not-changed-by-run"
 
 
@@ -183,7 +195,8 @@ class Plan:
     @property
     def blocked(self) -> tuple[Skipped, ...]:
         """The skipped machines of which something was asked that is not so: they keep the plan's scope from ready."""
-        return tuple(one for one in self.skipped if one.is_asked_for(self.wanted))
+        attaches = self.then_attach is not None
+        return tuple(one for one in self.skipped if one.is_asked_for(self.wanted, attaches=attaches))
 
     @property
     def not_done(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ Must not: look at schedules, or build what a plan holds beside the settings to s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.finding import Reason
@@ -35,8 +35,8 @@ class Judgement:
     makes_sense: bool
     """False: `block` says that the wish makes no sense on the machine, which comes before "already as wanted"."""
     is_as_wanted: bool
-    """Every setting that was named stands in the model, as Azure writes it. Of an Arc server only periodic assessment
-    counts: it has no orchestration to set."""
+    """Every setting that was named is in the model, as Azure writes it. Of an Arc server nothing is asked unless
+    periodic assessment is (`WantedSettings.concerns_arc`): it has no orchestration to set."""
     patch: Mapping[str, Any]
     """The smallest `patchSettings` to send; empty where the machine is as wanted or where nothing could be sent. Where
     `block` stands, it is not to be sent."""
@@ -55,8 +55,8 @@ def judge(machine: Machine, wanted: WantedSettings) -> Judgement:
     reasons = reasons_for(machine, wanted)
     block = first_block(reasons)
     if block is not None and block.rule in _THE_WISH_ITSELF:
-        has_nothing_to_set = block.rule == "arc-no-orchestration" and not _patch(machine, _of_arc(wanted))
-        return Judgement(reasons, block, makes_sense=False, is_as_wanted=has_nothing_to_set, patch={})
+        is_not_asked = block.rule == "arc-no-orchestration" and not wanted.concerns_arc
+        return Judgement(reasons, block, makes_sense=False, is_as_wanted=is_not_asked, patch={})
     if block is not None and block.rule == "odd-settings":
         return Judgement(reasons, block, makes_sense=True, is_as_wanted=False, patch={})
     if block is not None and block.rule in _NEVER_PATCHED and needs_platform(wanted):
@@ -67,7 +67,3 @@ def judge(machine: Machine, wanted: WantedSettings) -> Judgement:
 
 def _patch(machine: Machine, wanted: WantedSettings) -> dict[str, Any]:
     return smallest_patch(machine.settings, target_settings(wanted))
-
-
-def _of_arc(wanted: WantedSettings) -> WantedSettings:
-    return replace(WantedSettings(), periodic_assessment=wanted.periodic_assessment)

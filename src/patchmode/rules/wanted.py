@@ -58,6 +58,6 @@ def wanted_of(machine: Machine | Change, wanted: WantedSettings, *, attaches: bo
         wanted: the whole wish.
         attaches: whether a schedule is attached as well, which serves an Arc server without any setting.
     """
-    if machine.kind is MachineKind.ARC and (attaches or wanted.periodic_assessment is not None):
+    if machine.kind is MachineKind.ARC and (attaches or wanted.concerns_arc):
         return replace(wanted, orchestration=None)
     return wanted
