@@ -86,6 +86,11 @@ class ScheduleView:
         return Counter(member.hit.via for member in self.members if member.is_certain)
 
     @property
+    def unseen(self) -> tuple[ResourceId, ...]:
+        """Machines with an assignment that are no members: they are not there any more, or are not seen."""
+        return tuple(sorted({one.machine for one in self.assignments} - {one.machine.id for one in self.members}))
+
+    @property
     def in_doubt(self) -> int:
         """How many machines may or may not be members."""
         return sum(not member.is_certain for member in self.members)

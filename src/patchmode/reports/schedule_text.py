@@ -86,9 +86,7 @@ def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
         yield ""
         for view in found.schedules:
             yield from wrapped(f"{names.short(view.configuration.id)}: {view.window_text}", paint=paint, hang=4)
-            for finding in view.findings:
-                count = f" ({len(finding.subjects):,} of its machines)" if finding.subjects else ""
-                yield f"{_LEAF}{paint(_SEVERITY[finding.severity], finding.rule)}{count}"
+            yield from _rules_of(view, paint)
         yield ""
     reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
     where = MachineNames.of(found.target, reached, paint=paint).place
@@ -232,19 +230,36 @@ def _by_subscription(
     yield from sectioned(columns, sections, "SUBSCRIPTION", paint=paint)
 
 
+def _rules_of(view: ScheduleView, paint: Paint) -> Iterator[str]:
+    """What is wrong with a schedule, a line for each rule: every orphan is a finding of its own."""
+    subjects: dict[tuple[str, Severity], list[str]] = defaultdict(list)
+    for finding in view.findings:
+        subjects[finding.rule, finding.severity] += finding.subjects
+    members = {str(member.machine.id) for member in view.members}
+    for (rule, severity), ids in subjects.items():
+        whose = f"{len(ids):,} of its machines" if members.issuperset(ids) else plural(len(ids), "machine")
+        yield f"{_LEAF}{paint(_SEVERITY[severity], rule)}{f' ({whose})' if ids else ''}"
+
+
 def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
     window = view.next.window
     worst = min(view.findings, key=lambda one: tuple(Severity).index(one.severity), default=None)
-    doubt = f"+{view.in_doubt}?" if view.in_doubt else ""
+    static, dynamic = _reached(view)
     return [
         view.configuration.id.resource_group,
         Cell(view.configuration.name, "strong"),
         f"{window.local_start:%Y-%m-%d %H:%M}" if window else Cell(_WORDS[view.next.timing], "warn"),
         f"{window.starts_at:%m-%d %H:%M}" if window else "",
-        f"{view.via[Via.STATIC]:,}",
-        f"{view.via[Via.DYNAMIC]:,}{doubt}",
+        static,
+        dynamic,
         Cell(f"{len(view.findings):,}", _SEVERITY[worst.severity]) if worst else "",
     ]
+
+
+def _reached(view: ScheduleView) -> tuple[str, str]:
+    """How many machines it reaches by assignments, and by dynamic scopes with those in doubt: one count everywhere."""
+    doubt = f"+{view.in_doubt:,}?" if view.in_doubt else ""
+    return f"{view.via[Via.STATIC]:,}", f"{view.via[Via.DYNAMIC]:,}{doubt}"
 
 
 def _fact(name: str, text: str, paint: Paint) -> Iterator[str]:
@@ -285,13 +300,15 @@ def _windows(windows: Sequence[Window], following: NextWindow, paint: Paint) -> 
 def _attached(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator[str]:
     yield ""
     assignments, scopes = plural(len(view.assignments), "assignment"), plural(len(view.dynamic_scopes), "dynamic scope")
-    yield f"Attached by {assignments} and {scopes}."
+    unseen = frozenset(view.unseen)
+    away = sum(one.machine in unseen for one in view.assignments)
+    whose = f" ({away:,} of them to machines that you do not see)" if away else ""
+    yield from wrapped(f"Attached by {assignments}{whose} and {scopes}.", paint=paint, hang=4)
     for scope, text in zip(view.dynamic_scopes, view.scope_texts, strict=True):
         place = f" (subscription {scope.subscription_id})" if scope.resource_group and names.are_several else ""
         yield from wrapped(names.named(f"{scope.name}{place} on {text}"), paint=paint, indent=2, hang=4)
-    unseen = {one.machine for one in view.assignments} - {member.machine.id for member in view.members}
     if unseen:
-        told = some([names.short(one) for one in sorted(unseen)])
+        told = some([names.short(one) for one in view.unseen])
         yield from wrapped(f"assigned, and not among the machines that you see: {told}", paint=paint, indent=2, hang=4)
 
 
@@ -300,7 +317,9 @@ def _members(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator[
     told = ", ".join(f"{count:,} {_verb(kind)}" for kind, count in counts.items() if count)
     if view.members and view.next.timing in _NO_RUN:
         told = "no window will come for them"
-    yield from wrapped(f"Members now: {len(view.members):,}{f' ({told})' if told else ''}.", paint=paint, hang=4)
+    static, dynamic = _reached(view)
+    by = f" ({static} static, {dynamic} dynamic)" if view.members else ""
+    yield from wrapped(f"Members now: {len(view.members):,}{by}{f': {told}' if told else ''}.", paint=paint, hang=4)
     if view.members:
         rows = [(member.machine.id, _member_row(member)) for member in view.members]
         yield from _by_subscription(_MEMBERS, rows, names, paint)

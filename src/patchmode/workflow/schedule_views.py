@@ -3,8 +3,8 @@
 Must not: write.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
@@ -71,10 +71,10 @@ async def overview(azure: Azure, *, clock: Clock, days: int) -> tuple[ScheduleLi
 
 
 def _listed(azure: Azure, estate: Estate, wanted: frozenset[str] | None) -> ScheduleList:
-    views = [view for view in views_of(estate) if wanted is None or view.configuration.id.subscription_id in wanted]
+    chosen = [one for one in estate.guest if wanted is None or one.id.subscription_id in wanted]
     return ScheduleList(
         azure.target,
-        tuple(replace(view, findings=_findings(view, estate, azure.target.cloud)) for view in views),
+        _judged(estate, chosen, azure.target.cloud),
         estate.now,
         estate.other_scopes,
         estate.notes,
@@ -94,9 +94,7 @@ async def show_schedule(azure: Azure, text: str, *, clock: Clock) -> ScheduleDet
     """
     estate = await read_estate(azure, clock=clock)
     configuration = find_configuration(text, estate.book)
-    view = views_of(estate, [configuration])[0]
-    orphans = _orphans(estate, {configuration.id})
-    view = replace(view, findings=(*_findings(view, estate, azure.target.cloud), *orphans))
+    (view,) = _judged(estate, [configuration], azure.target.cloud)
     windows = upcoming(configuration.window, after=estate.now, count=WINDOWS_SHOWN)
     last, notes = await _last_run(azure, view, estate)
     return ScheduleDetail(azure.target, view, estate.now, windows, last, (*estate.notes, *notes))
@@ -153,31 +151,43 @@ async def check_schedules(
     """
     estate = await read_estate(azure, clock=clock, longest_wait=longest_wait)
     chosen = [find_configuration(name, estate.book) for name in names] if names else list(estate.guest)
-    views = views_of(estate, _each_once(chosen))
+    views = _judged(estate, _each_once(chosen), azure.target.cloud)
     limits = limits_of(azure.target.cloud)
-    found = list(chain.from_iterable(_findings(view, estate, azure.target.cloud) for view in views))
+    found = list(chain.from_iterable(view.findings for view in views))
     everywhere = views if not names else views_of(estate)
     ids = {view.configuration.id for view in views}
     found += [one for one in overlap_findings(everywhere, estate.index) if not names or _concerns(one, ids)]
-    if names:
-        found += _orphans(estate, ids)
-    else:
-        found += _orphans(estate, None)
+    if not names:
+        rest = _orphans(estate)
+        found += chain.from_iterable(rest[key] for key in rest.keys() - {one.key for one in ids})
         found += place_limits(estate.book.configurations, estate.book.dynamic_scopes, limits)
     ordered = sorted(found, key=lambda one: (_RANK[one.severity], one.rule, one.configuration or ""))
     return CheckReport(azure.target, estate.now, views, tuple(ordered), estate.notes, estate.unreadable)
 
 
-def _findings(view: ScheduleView, estate: Estate, cloud: str) -> tuple[ScheduleFinding, ...]:
-    limits = configuration_limits(view, limits_of(cloud))
-    return (*view_findings(view, now=estate.now), *limits)
+def _judged(estate: Estate, wanted: Sequence[MaintenanceConfiguration], cloud: str) -> tuple[ScheduleView, ...]:
+    """Configurations with their members and all that is wrong with each by itself: one count, for every command."""
+    orphans, limits = _orphans(estate), limits_of(cloud)
+    return tuple(
+        replace(
+            view,
+            findings=(
+                *view_findings(view, now=estate.now),
+                *configuration_limits(view, limits),
+                *orphans.get(view.configuration.id.key, ()),
+            ),
+        )
+        for view in views_of(estate, wanted)
+    )
 
 
-def _orphans(estate: Estate, ids: set[ResourceId] | None) -> list[ScheduleFinding]:
+def _orphans(estate: Estate) -> Mapping[str, Sequence[ScheduleFinding]]:
+    """Assignments whose machine or configuration is not there, by the configuration's id in lower case."""
     machines = {machine.id: machine for machine in estate.machines}
-    keys = None if ids is None else {one.key for one in ids}
-    found = book_findings(estate.book, machines, seen=estate.seen)
-    return [one for one in found if keys is None or (one.configuration or "").casefold() in keys]
+    found: dict[str, list[ScheduleFinding]] = defaultdict(list)
+    for one in book_findings(estate.book, machines, seen=estate.seen):
+        found[(one.configuration or "").casefold()].append(one)
+    return found
 
 
 def _concerns(finding: ScheduleFinding, ids: set[ResourceId]) -> bool:

@@ -1,10 +1,13 @@
 """`schedule list`, `show`, `next` and `check` over schedules in memory."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.workflow.azure_double import ALPHA, BETA, FixedClock, machine
 from tests.unit.workflow.maintenance_double import configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
@@ -65,6 +68,63 @@ async def test_the_list_counts_members_and_tells_what_is_not_listed() -> None:
     text = "\n".join(list_lines(found, paint=Paint()))
     assert "rg     nightly   2030-02-01 03:00  02-01 03:00  2       2+1?" in text
     assert "1 configuration of other maintenance scopes patch no guests" in text
+
+
+@given(
+    st.lists(st.sampled_from(["nightly", "weekly", "gone"]), max_size=4),
+    st.lists(st.tuples(st.sampled_from(["nightly", "weekly"]), st.booleans()), max_size=5),
+    st.booleans(),
+)
+def test_the_list_and_one_schedule_count_the_same(
+    orphans: list[str], attached: list[tuple[str, bool]], has_ring: bool
+) -> None:
+    """Findings and members of a schedule are one count, whichever command tells it, in text and as JSON."""
+    machines = [
+        ready(f"m{number}", tags={"ring": "1"}) if good else machine(f"m{number}", mode="Manual")
+        for number, (_, good) in enumerate(attached)
+    ]
+    double = azure(
+        *machines,
+        assignments=[
+            *(assigned(one, schedule) for one, (schedule, _) in zip(machines, attached, strict=True)),
+            *(assigned(ready(f"moved-{number}"), schedule) for number, schedule in enumerate(orphans)),
+        ],
+    )
+    double.schedules.configurations.append(configuration(schedule_id("weekly")))
+    double.schedules.dynamic_scopes = [RING] if has_ring else []
+
+    async def look() -> None:
+        listed = await list_schedules(double, clock=CLOCK)
+        checked = await check_schedules(double, [], clock=CLOCK)
+        for view in listed.schedules:
+            shown = await show_schedule(double, view.configuration.id.name, clock=CLOCK)
+            assert shown.schedule == view
+            assert set(view.findings) <= set(checked.findings)
+            name = view.configuration.id.name
+            row = next(line.split() for line in list_lines(listed, paint=Paint()) if line.startswith(f"rg     {name}"))
+            static, dynamic = row[6:8]
+            assert row[8:] == ([str(len(view.findings))] if view.findings else [])
+            text = "\n".join(detail_lines(shown, paint=Paint()))
+            if view.members:
+                assert f"({static} static, {dynamic} dynamic" in text
+            moved = orphans.count(name)
+            assert sum(one.rule == "assignment-orphaned" for one in view.findings) == moved
+            assert len(view.unseen) == moved
+
+    asyncio.run(look())
+
+
+async def test_orphans_are_findings_of_the_list() -> None:
+    """An assignment whose machine was moved is told by each command that tells what is wrong with its schedule."""
+    good = ready("good")
+    double = azure(good, assignments=[assigned(good), assigned(ready("moved")), assigned(ready("deleted"))])
+    (view,) = (await list_schedules(double, clock=CLOCK)).schedules
+    assert [one.rule for one in view.findings] == ["assignment-orphaned"] * 2
+    text = "\n".join(list_lines(await list_schedules(double, clock=CLOCK), paint=Paint()))
+    assert "  assignment-orphaned (2 machines)\n" in text
+    text = "\n".join(detail_lines(await show_schedule(double, "nightly", clock=CLOCK), paint=Paint()))
+    assert "Attached by 3 assignments (2 of them to machines that you do not see) and 0 dynamic scopes." in text
+    assert "Members now: 1 (1 static, 0 dynamic): 1 will run." in text
 
 
 async def test_members_of_a_schedule_without_windows_are_not_called_unknown() -> None:
