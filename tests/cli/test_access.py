@@ -217,8 +217,15 @@ def test_a_lock_that_keeps_the_schedule_is_told_before_detach_and_rollback(begin
     owner = begin([(ONE, CONTRIBUTOR)])
     assert owner("apply", "-s", "Prod", "--then-attach", "nightly", "--yes").code == 0
     owner.served.emulator.state.load(lock("CanNotDelete", RG_A))
+    refused = owner("schedule", "detach", "nightly", "-s", "Prod").err
+    assert "Will be refused, nothing is sent for these (2):\n  delete-lock (2)" in refused
+    assert f"The CanNotDelete lock 'keep' on {RG_A} refuses to delete the assignment" in refused
+    assert "from 1 machine" in refused
+    nothing = owner("schedule", "detach", "nightly", "-g", f"{RG_A}")
+    assert nothing.code == 11  # refused by name, nobody is asked
+    assert "Nothing will be detached: no machine loses rg-a/nightly." in nothing.err
+    assert "nobody can be asked" not in nothing.err
     told = f"2 machines keep their schedule: the lock 'keep' on {RG_A} refuses to delete it."
-    assert told in owner("schedule", "detach", "nightly", "-s", "Prod").err
     assert told in owner("rollback", "latest").err
 
 

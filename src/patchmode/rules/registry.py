@@ -91,6 +91,7 @@ RULES: tuple[Rule, ...] = (
     Rule("assignment-orphaned", "the assignment's machine was moved or is gone", (*_WARNS, *_NOTES)),
     Rule("wrong-maintenance-scope", "the configuration does not patch guests", _BLOCKS),
     Rule("assignment-name-taken", "an assignment of that name attaches another configuration", _BLOCKS),
+    Rule("delete-lock", "a lock refuses to delete the assignment, so it stays", _BLOCKS),
     Rule("schedule-hits-nothing", "the configuration reaches no machine", _WARNS),
     Rule("schedule-limit", "a limit of Azure is reached", _REFUSES),
     Rule("schedule-limit-near", "a limit of Azure is nearly reached", _NOTES),

@@ -5,12 +5,13 @@ Must not: read anything, or repeat what the limits say.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import combinations
 from shlex import quote
 
 from patchmode.model.finding import Severity
-from patchmode.model.machine import Machine
+from patchmode.model.machine import Lock, Machine
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
@@ -25,6 +26,7 @@ from patchmode.rules.memberships import Clash, ScheduleIndex
 from patchmode.rules.recurrence import LONGEST, TOO_LONG
 from patchmode.rules.schedule_contents import INSTALLS_NOTHING, names_nothing_for
 from patchmode.rules.schedule_limits import SCOPE_LIMIT
+from patchmode.rules.schedule_wish import delete_lock
 from patchmode.rules.window_reading import duration_of, has_expiration
 
 TOO_CLOSE = timedelta(minutes=15)
@@ -183,7 +185,7 @@ def _fix_of(rule: str, view: ScheduleView) -> str:
 
 
 def book_findings(
-    book: ScheduleBook, machines: Mapping[ResourceId, Machine], *, seen: frozenset[str]
+    book: ScheduleBook, machines: Mapping[ResourceId, Machine], *, seen: frozenset[str], locks: Sequence[Lock] = ()
 ) -> Iterator[ScheduleFinding]:
     """Assignments whose machine or configuration is not there.
 
@@ -191,6 +193,7 @@ def book_findings(
         book: every assignment.
         machines: every machine that can be seen.
         seen: subscriptions (lower case) whose machines were read whole; of others nothing is concluded.
+        locks: where something is advised to be detached; one that refuses it is told with the advice.
     """
     known = {configuration.id for configuration in book.configurations}
     by_name: dict[str, list[Machine]] = defaultdict(list)
@@ -199,17 +202,28 @@ def book_findings(
     missing: dict[ResourceId, tuple[list[str], list[DynamicScope]]] = defaultdict(lambda: ([], []))
     for assignment in book.assignments:
         if assignment.machine not in machines and assignment.machine.subscription_id in seen:
-            yield _orphan(assignment, by_name[assignment.machine.name.casefold()])
+            yield _orphan(assignment, by_name[assignment.machine.name.casefold()], locks)
         if assignment.configuration not in known:
             missing[assignment.configuration][0].append(str(assignment.machine))
     for scope in book.dynamic_scopes:
         if scope.configuration not in known:
             missing[scope.configuration][1].append(scope)
     for configuration, (ids, scopes) in sorted(missing.items()):
-        yield _missing(configuration, ids, scopes, is_visible=configuration.subscription_id in book.visible)
+        found = _missing(configuration, ids, scopes, is_visible=configuration.subscription_id in book.visible)
+        places = (*ids, *(scope.place for scope in scopes))
+        yield replace(found, fix=_unlocked(found.fix, places, locks)) if found.severity is Severity.WARNS else found
 
 
-def _orphan(assignment: ConfigurationAssignment, namesakes: Sequence[Machine]) -> ScheduleFinding:
+def _unlocked(fix: str, places: Iterable[str], locks: Sequence[Lock]) -> str:
+    """The advice, with what has to be done first where a lock refuses to delete what it advises to detach."""
+    refusals = (delete_lock(locks, place) for place in places)
+    told = dict.fromkeys(one.message for one in refusals if one is not None)
+    return "\n".join((*told, "Have the lock's owner remove it for the change first:", fix)) if told else fix
+
+
+def _orphan(
+    assignment: ConfigurationAssignment, namesakes: Sequence[Machine], locks: Sequence[Lock]
+) -> ScheduleFinding:
     configuration = quote(str(assignment.configuration))
     detach = f"patchmode schedule detach {configuration} --ids {quote(str(assignment.machine))}"
     message = f"The assignment {assignment.name} names {assignment.machine}, which is not there: moved or deleted."
@@ -219,6 +233,7 @@ def _orphan(assignment: ConfigurationAssignment, namesakes: Sequence[Machine]) -
         fix = f"If it is the same:\n{attach}\n{detach}"
     else:
         fix = detach
+    fix = _unlocked(fix, [str(assignment.machine)], locks)
     return ScheduleFinding(
         "assignment-orphaned", Severity.WARNS, message, fix, str(assignment.configuration), (str(assignment.machine),)
     )

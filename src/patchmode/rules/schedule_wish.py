@@ -3,11 +3,11 @@
 Must not: read anything; the values come from the providers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
 
-from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.machine import Lock, Machine, MachineKind
 from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.resource_id import ResourceId
@@ -77,6 +77,49 @@ def name_obstacle(standing: Iterable[ConfigurationAssignment], name: str) -> Obs
         f"An assignment named {other.name} already attaches another configuration, {other.configuration}, to it.",
         "Give the assignment another name with --assignment-name.",
     )
+
+
+def delete_lock(locks: Iterable[Lock], place: str) -> Obstacle | None:
+    """Why an assignment cannot be deleted: a lock above it refuses every DELETE.
+
+    Args:
+        locks: in any order; those of other places are not looked at.
+        place: the id of the machine, group or subscription that the assignment is on.
+
+    Source: `CanNotDelete` and `ReadOnly` locks refuse every DELETE at and below their scope (Microsoft, "Lock your
+    resources to protect your infrastructure").
+    """
+    lock = next(_covering(locks, place, {"cannotdelete", "readonly"}), None)
+    if lock is None:
+        return None
+    return Obstacle(
+        "delete-lock",
+        f"The {lock.level} lock '{lock.name}' on {lock.scope} refuses to delete the assignment (ScopeLocked).",
+        "Have the lock's owner remove it for the change, then repeat the command.",
+    )
+
+
+def write_lock(locks: Iterable[Lock], place: str) -> Obstacle | None:
+    """Why an assignment cannot be written: a `ReadOnly` lock refuses every write at and below its scope.
+
+    Args:
+        locks, place: as for `delete_lock`.
+    """
+    lock = next(_covering(locks, place, {"readonly"}), None)
+    if lock is None:
+        return None
+    return Obstacle(
+        "read-only-lock",
+        f"The ReadOnly lock '{lock.name}' on {lock.scope} refuses every write (ScopeLocked).",
+        "Have the lock's owner remove it for the change, then repeat the command.",
+    )
+
+
+def _covering(locks: Iterable[Lock], place: str, levels: set[str]) -> Iterator[Lock]:
+    here = f"{place.casefold()}/"
+    for lock in locks:
+        if lock.level.casefold() in levels and here.startswith(f"{lock.scope.rstrip('/').casefold()}/"):
+            yield lock
 
 
 def last_schedule_obstacle(machine: Machine, configuration: ResourceId, outcome: Outcome) -> Obstacle:

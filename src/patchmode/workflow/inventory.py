@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from patchmode.errors import EmptyScopeError, ForbiddenError, NotSentError, RejectedError, RequestError, UsageError
 from patchmode.model.machine import Lock, Machine, MachineKind, Surroundings
@@ -310,6 +311,13 @@ async def with_locks(azure: Azure, machines: Sequence[Machine]) -> tuple[list[Ma
     notes: list[str] = []
     locks = await _locks(azure, tuple(dict.fromkeys(one.id.subscription_id for one in machines)), notes)
     return [_surrounded(machine, locks, {}) for machine in machines], notes
+
+
+async def locks_in(azure: Azure, subscriptions: Iterable[str]) -> tuple[tuple[Lock, ...], list[str]]:
+    """Every lock of some subscriptions, and what could not be read of these, one sentence each."""
+    notes: list[str] = []
+    by_scope = await _locks(azure, tuple(dict.fromkeys(subscriptions)), notes)
+    return tuple(chain.from_iterable(by_scope.values())), notes
 
 
 async def _with_surroundings(azure: Azure, machines: Sequence[Machine]) -> tuple[list[Machine], list[str]]:

@@ -28,16 +28,22 @@ from patchmode.model.schedule import (
     Timing,
 )
 from patchmode.model.scope import Scope
-from patchmode.rules.later_schedules import delete_locks, lock_warning
 from patchmode.rules.memberships import PLATFORM_MODE, ScheduleIndex
 from patchmode.rules.prediction import predict
 from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_findings import TOO_CLOSE
 from patchmode.rules.schedule_limits import limits_of
-from patchmode.rules.schedule_wish import Obstacle, attach_obstacle, last_schedule_obstacle, scope_obstacle
+from patchmode.rules.schedule_wish import (
+    Obstacle,
+    attach_obstacle,
+    delete_lock,
+    last_schedule_obstacle,
+    scope_obstacle,
+    write_lock,
+)
 from patchmode.workflow.access import NOT_AUTHORIZED, check_attachment_access
 from patchmode.workflow.attaching import AT_ONCE, Keeps, attach_one, detach_one, each, refused
-from patchmode.workflow.inventory import Inventory, take_inventory
+from patchmode.workflow.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedule_reading import configuration_id, read_configuration
 from patchmode.workflow.schedules import read_schedules
@@ -97,15 +103,17 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     check_scope(configuration)
     inventory = await take_inventory(azure, scope, documents=True)
     book = await read_all_schedules(azure)
+    attached = _attached(book, configuration.id)
     fit: list[Machine] = []
     results: list[AttachResult] = []
     for machine in inventory.machines:
         obstacle = attach_obstacle(machine, configuration)
+        if obstacle is None and machine.id not in attached:
+            obstacle = write_lock(machine.surroundings.locks, str(machine.id))
         if obstacle is None:
             fit.append(machine)
         else:
             results.append(refused(str(machine.id), obstacle))
-    attached = _attached(book, configuration.id)
     _check_room(len(attached), [one for one in fit if one.id not in attached], configuration, azure.target.cloud)
     following = next_window(configuration.window, after=clock.now())
     unchanged = await _confirmed(azure, [one.id for one in fit if one.id in attached], configuration.id, is_there=True)
@@ -143,25 +151,25 @@ async def preview_detach(
     configuration, identifier = await find_for_detach(azure, text)
     inventory = await take_inventory(azure, scope, documents=True)
     gone, unreadable = await _gone(azure, inventory, identifier)
+    gone, kept, unknown_locks = await _deletable(azure, gone)
     book = await read_all_schedules(azure)
     after = ScheduleIndex(_without(book, identifier, inventory), now=clock.now(), machines=inventory.machines)
     attached = _attached(book, identifier)
     without = [one.id for one in inventory.machines if one.id not in attached]
     unchanged = await _confirmed(azure, without, identifier, is_there=False)
     fit: list[Machine] = []
-    results: list[AttachResult] = []
+    results: list[AttachResult] = list(kept)
     for machine in inventory.machines:
         if machine.id in unchanged:
             continue
-        obstacle = None if allow_azure_managed else harm(machine, after, identifier)
+        obstacle = delete_lock(machine.surroundings.locks, str(machine.id))
+        if obstacle is None and not allow_azure_managed:
+            obstacle = harm(machine, after, identifier)
         if obstacle is None:
             fit.append(machine)
         else:
             results.append(refused(str(machine.id), obstacle))
-    staying = (
-        *map(lock_warning, delete_locks(fit)),
-        *_staying(inventory.machines, after, identifier),
-    )
+    staying = _staying(inventory.machines, after, identifier)
     preview = Preview(
         AttachAction.DETACH,
         identifier,
@@ -173,7 +181,7 @@ async def preview_detach(
         skipped=inventory.skipped,
         unreadable=unreadable,
         warnings=staying,
-        notes=(*inventory.notes, *book.notes, *staying),
+        notes=(*inventory.notes, *book.notes, *unknown_locks, *staying),
         after=None if allow_azure_managed else after,
     )
     return await _as_allowed(azure, preview, DETACH)
@@ -414,6 +422,19 @@ async def _gone(
     without = await _confirmed(azure, list(gone), configuration, is_there=False)
     rest += [gone[machine_id] for machine_id in without]
     return tuple(machine_id for machine_id in gone if machine_id not in without), tuple(rest)
+
+
+async def _deletable(
+    azure: Azure, gone: Sequence[ResourceId]
+) -> tuple[tuple[ResourceId, ...], list[AttachResult], list[str]]:
+    """Of machines that are not there: those whose assignments can be deleted, those kept by a lock, and notes."""
+    locks, notes = await locks_in(azure, (one.subscription_id for one in gone))
+    kept = {one: obstacle for one in gone if (obstacle := delete_lock(locks, str(one))) is not None}
+    return (
+        tuple(one for one in gone if one not in kept),
+        [refused(str(one), obstacle) for one, obstacle in kept.items()],
+        notes,
+    )
 
 
 def _without(book: ScheduleBook, configuration: ResourceId, inventory: Inventory) -> ScheduleBook:

@@ -6,12 +6,12 @@ Must not: write, or conclude anything of subscriptions that were not read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from patchmode.errors import EmptyScopeError, RejectedError, UsageError
-from patchmode.model.machine import Machine
+from patchmode.model.machine import Lock, Machine
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
@@ -26,7 +26,7 @@ from patchmode.rules.memberships import LONGEST_WAIT, ScheduleIndex
 from patchmode.rules.prediction import forecast
 from patchmode.rules.schedule_words import scope_text, window_text
 from patchmode.workflow.configurations import is_named, nearest, raise_if_named_only
-from patchmode.workflow.inventory import Inventory, take_inventory
+from patchmode.workflow.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.ports import Azure, Clock, GraphScope
 from patchmode.workflow.schedules import read_schedules
 
@@ -47,6 +47,8 @@ class Estate:
     notes: tuple[str, ...] = ()
     unreadable: int = 0
     """Rows, machines and subscriptions that could not be read."""
+    locks: tuple[Lock, ...] = ()
+    """Those in the subscriptions of assignments whose machine or configuration is not there."""
 
     @property
     def guest(self) -> tuple[MaintenanceConfiguration, ...]:
@@ -86,15 +88,28 @@ async def read_estate(
     unread = {entry.id.casefold() for entry in inventory.unreadable}
     seen = (one.id.lower() for one in subscriptions if f"/subscriptions/{one.id}".casefold() not in unread)
     now = clock.now()
+    unread_notes = (f"Not read: {entry.id}: {entry.reason}" for entry in inventory.unreadable)
+    locks, unknown = await locks_in(azure, _of_orphans(book, inventory.machines) if is_whole else ())
     return Estate(
         book,
         ScheduleIndex(book, now=now, machines=inventory.machines, longest_wait=longest_wait),
         inventory.machines,
         frozenset(seen) if is_whole else frozenset(),
         now,
-        (*book.notes, *inventory.notes, *(f"Not read: {entry.id}: {entry.reason}" for entry in inventory.unreadable)),
+        tuple(dict.fromkeys((*book.notes, *inventory.notes, *unread_notes, *unknown))),
         len(book.unread) + len(inventory.unreadable),
+        locks,
     )
+
+
+def _of_orphans(book: ScheduleBook, machines: Iterable[Machine]) -> Iterator[str]:
+    """The subscriptions in which something is advised to be detached."""
+    there = {machine.id for machine in machines}
+    known = {one.id for one in book.configurations}
+    for assignment in book.assignments:
+        if assignment.machine not in there or assignment.configuration not in known:
+            yield assignment.machine.subscription_id
+    yield from (scope.subscription_id for scope in book.dynamic_scopes if scope.configuration not in known)
 
 
 async def _read_book(azure: Azure, subscriptions: Sequence[str]) -> ScheduleBook:

@@ -6,7 +6,7 @@ Must not: write over a dynamic scope that differs, unless told to.
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 
-from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, RequestError, UnsafeError
+from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, UnsafeError
 from patchmode.model.access import ATTACH, DETACH
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.patch_settings import PatchSettings
@@ -26,11 +26,11 @@ from patchmode.rules.memberships import ScheduleIndex
 from patchmode.rules.prediction import forecast
 from patchmode.rules.recurrence import next_window
 from patchmode.rules.schedule_limits import filter_excess, limits_of
-from patchmode.rules.schedule_wish import Obstacle
+from patchmode.rules.schedule_wish import Obstacle, delete_lock, write_lock
 from patchmode.rules.schedule_words import scope_text
 from patchmode.workflow.access import check_scope_access
 from patchmode.workflow.attaching import refused, written
-from patchmode.workflow.inventory import Inventory, take_inventory
+from patchmode.workflow.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.ports import Azure, Clock
 from patchmode.workflow.schedule_attaching import (
     check_scope,
@@ -107,8 +107,10 @@ async def preview_attach_scope(
     following = next_window(configuration.window, after=clock.now())
     members = _members(scope, configuration, inventory, following)
     _check_members(members, scope, azure.target.cloud)
-    obstacle = None
-    if standing is not None and not same_scope(standing, scope):
+    locks, unknown = await locks_in(azure, [scope.subscription_id])
+    is_standing = standing is not None and same_scope(standing, scope)
+    obstacle = None if is_standing else write_lock(locks, scope.place)
+    if obstacle is None and standing is not None and not is_standing:
         # Whom the standing one attached and the new one does not, loses a schedule as by a detach.
         others = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
         later = replaced(book, dynamic_scopes=(*others, scope))
@@ -123,7 +125,7 @@ async def preview_attach_scope(
         members,
         obstacle,
         following=following,
-        warnings=(*timing_warnings(following, clock.now()), *_place_warnings(scope, members)),
+        warnings=(*timing_warnings(following, clock.now()), *_place_warnings(scope, members), *unknown),
         notes=(*inventory.notes, *book.notes),
     )
 
@@ -161,7 +163,10 @@ async def preview_detach_scope(
     if configuration is not None:
         upcoming = next_window(configuration.window, after=clock.now())
         members = _members(standing, configuration, inventory, upcoming)
-    obstacle = None if allow_azure_managed else _harmful(standing, inventory, after)
+    locks, warnings = await locks_in(azure, [standing.subscription_id])
+    obstacle = delete_lock(locks, standing.place)
+    if obstacle is None and not allow_azure_managed:
+        obstacle = _harmful(standing, inventory, after)
     return ScopePreview(
         AttachAction.DETACH,
         identifier,
@@ -170,7 +175,7 @@ async def preview_detach_scope(
         standing,
         members,
         obstacle,
-        warnings=await _lock_warnings(azure, standing),
+        warnings=tuple(warnings),
         notes=(*inventory.notes, *book.notes),
     )
 
@@ -186,21 +191,6 @@ async def _check_allowed(azure: Azure, place: str, action: str) -> None:
             f"Nothing was sent: no role of {lack.identity or 'yours'} allows {action} on {place}.",
             advice=f"Have {lack.role} granted there, then repeat the command.",
         )
-
-
-async def _lock_warnings(azure: Azure, scope: DynamicScope) -> tuple[str, ...]:
-    """The locks under which a dynamic scope cannot be deleted, a sentence each."""
-    try:
-        locks = await azure.authorization.locks(scope.subscription_id)
-    except RequestError as error:
-        return (f"Locks on {scope.place} are not known: {error.message}",)
-    here = f"{scope.place.casefold()}/"
-    return tuple(
-        f"The lock '{lock.name}' on {lock.scope} refuses to delete the dynamic scope. Have its owner remove the lock "
-        "for the change."
-        for lock in locks
-        if here.startswith(f"{lock.scope.rstrip('/').casefold()}/")
-    )
 
 
 async def carry_out_scope(azure: Azure, preview: ScopePreview, *, clock: Clock) -> AttachReport:

@@ -185,7 +185,7 @@ def _orphans(estate: Estate) -> Mapping[str, Sequence[ScheduleFinding]]:
     """Assignments whose machine or configuration is not there, by the configuration's id in lower case."""
     machines = {machine.id: machine for machine in estate.machines}
     found: dict[str, list[ScheduleFinding]] = defaultdict(list)
-    for one in book_findings(estate.book, machines, seen=estate.seen):
+    for one in book_findings(estate.book, machines, seen=estate.seen, locks=estate.locks):
         found[(one.configuration or "").casefold()].append(one)
     return found
 

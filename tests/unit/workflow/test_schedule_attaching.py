@@ -12,7 +12,7 @@ from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure,
 
 from patchmode.errors import EmptyScopeError, RefusedError, UnsafeError, UsageError
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport
-from patchmode.model.machine import ImageReference, Machine
+from patchmode.model.machine import ImageReference, Lock, Machine
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.schedule import DynamicScope, RunForecast, ScheduleBook, ScopeFilter, WindowRule
 from patchmode.model.scope import Filters, Scope
@@ -312,3 +312,60 @@ async def test_a_scope_of_another_schedule_is_not_deleted() -> None:
     double.schedules.dynamic_scopes = [replace(ring(), configuration=schedule_id("weekly"))]
     with pytest.raises(RefusedError, match="attaches"):
         await preview_detach_scope(double, "nightly", ring(), clock=CLOCK, allow_azure_managed=False)
+
+
+# ------------------------------------------------------------------------------------------------ locks
+
+
+def keep(level: str, scope: str = f"/subscriptions/{ALPHA}/resourceGroups/rg") -> Lock:
+    return Lock(scope, "keep", level)
+
+
+@pytest.mark.parametrize("level", ["CanNotDelete", "ReadOnly"])
+async def test_what_a_lock_keeps_is_refused_and_not_asked_about(level: str) -> None:
+    """Nothing is left to do under a lock that covers every machine; machines elsewhere are detached all the same."""
+    here, far, gone = ready("here"), ready("far", group="other"), ready("gone")
+    double = azure(here, far, assignments=[assigned(here), assigned(far), assigned(gone)])
+    double.lock_list = [keep(level), keep(level, f"{far.id}x"), keep("Odd", f"/subscriptions/{ALPHA}")]
+    preview = await preview_detach(
+        double, "nightly", Scope(ids=tuple(str(one.id) for one in (here, gone))), clock=CLOCK
+    )
+    assert (preview.writes, [one.rule for one in preview.refused]) == (0, ["delete-lock"] * 2)
+    assert not preview.warnings
+    preview = await preview_detach(double, "nightly", ALL, clock=CLOCK, allow_azure_managed=True)
+    assert [one.id.name for one in preview.machines] == ["far"]
+    report = await carried(double, preview)
+    assert (report.counts["detached"], report.counts["refused"]) == (1, 1)
+    assert {one.machine.name for one in double.schedules.assignments} == {"here", "gone"}
+    refusal = next(one for one in report.results if one.rule == "delete-lock")
+    assert refusal.error is not None
+    assert f"The {level} lock 'keep' on /subscriptions/{ALPHA}/resourceGroups/rg refuses" in refusal.error.message
+
+
+async def test_a_read_only_lock_refuses_to_attach_and_leaves_what_is_attached() -> None:
+    has, lacks = ready("has"), ready("lacks")
+    double = azure(has, lacks, assignments=[assigned(has)])
+    double.lock_list = [keep("ReadOnly")]
+    preview = await preview_attach(double, "nightly", ALL, clock=CLOCK)
+    assert (preview.writes, [one.rule for one in preview.refused]) == (0, ["read-only-lock"])
+    assert [one.id for one in preview.unchanged] == [str(has.id)]
+    double.lock_list = [keep("CanNotDelete")]
+    assert (await preview_attach(double, "nightly", ALL, clock=CLOCK)).writes == 1
+
+
+async def test_locks_refuse_what_they_cover_of_dynamic_scopes() -> None:
+    double = azure(ready("a", tags={"ring": "1"}))
+    wanted = replace(ring(), configuration=schedule_id())
+    double.lock_list = [keep("ReadOnly", f"/subscriptions/{ALPHA}")]
+    preview = await preview_attach_scope(double, "nightly", wanted, replace=False, clock=CLOCK)
+    assert preview.obstacle is not None
+    assert preview.obstacle.rule == "read-only-lock"
+    double.schedules.dynamic_scopes = [wanted]
+    preview = await preview_attach_scope(double, "nightly", wanted, replace=False, clock=CLOCK)
+    assert (preview.obstacle, preview.is_unchanged) == (None, True)
+    detach = await preview_detach_scope(double, "nightly", wanted, clock=CLOCK, allow_azure_managed=True)
+    assert detach.obstacle is not None
+    assert detach.obstacle.rule == "delete-lock"
+    double.lock_list = [keep("CanNotDelete")]  # on a group below the scope's place
+    detach = await preview_detach_scope(double, "nightly", wanted, clock=CLOCK, allow_azure_managed=True)
+    assert detach.obstacle is None

@@ -13,7 +13,7 @@ from tests.unit.workflow.maintenance_double import configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
 from patchmode.errors import RequestError, UsageError
-from patchmode.model.machine import Subscription
+from patchmode.model.machine import Lock, Subscription
 from patchmode.model.schedule import (
     DynamicScope,
     FailureKind,
@@ -302,3 +302,22 @@ async def test_lines_fit_a_terminal(width: int) -> None:
     ]
     fixed = 76  # the columns of numbers and times, which are never cut
     assert [line for line in texts if len(line) > max(width, fixed) and "/subscriptions/" not in line] == []
+
+
+async def test_advice_to_detach_tells_the_lock_that_refuses_it() -> None:
+    """Whoever follows the advice must not learn from Azure that it cannot be done."""
+    double = azure(ready("good"), assignments=[assigned(ready("moved")), assigned(ready("good"), "gone")])
+    group = f"/subscriptions/{ALPHA}/resourceGroups/rg"
+    double.lock_list = [Lock(group, "keep", "CanNotDelete")]
+    report = await check_schedules(double, [], clock=CLOCK)
+    fixes = {one.rule: one.fix for one in report.findings}
+    for rule in ("assignment-orphaned", "configuration-missing"):
+        lines = fixes[rule].splitlines()
+        assert lines[:2] == [
+            f"The CanNotDelete lock 'keep' on {group} refuses to delete the assignment (ScopeLocked).",
+            "Have the lock's owner remove it for the change first:",
+        ]
+        assert lines[-1].startswith("patchmode schedule detach ")
+    double.lock_list = []
+    fixes = {one.rule: one.fix for one in (await check_schedules(double, [], clock=CLOCK)).findings}
+    assert not any("lock" in fix for fix in fixes.values())
