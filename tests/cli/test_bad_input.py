@@ -99,6 +99,12 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
         (["explain", "web-99"], 3, "You see no machine named 'web-99'"),
         (["plan", "-s", "Contoso Production", "-g", "rg-app"], 10, "--resource-group rg-app adds nothing"),
         (["apply", "-s", "Contoso Production", "-g", "rg-app", "--yes"], 2, "--resource-group rg-app adds nothing"),
+        (["audit", "-s", "Contoso Production", "-g", "rg-app"], 10, "--resource-group rg-app adds nothing"),
+        (["verify", "-s", "Contoso Production", "-g", "rg-app"], 13, "--resource-group rg-app adds nothing"),
+        (["watch", "-s", "Contoso Production", "-g", "rg-app", "--count", "1"], 0, "rg-app adds nothing"),
+        (["verify", "--after-window", "-s", "Contoso Production", "-g", "rg-app"], 10, "rg-app adds nothing"),
+        (["plan", "-s", "Contoso Production", "-g", "rg-app"], 10, "rg-app (united: all machines of each)"),
+        (["verify", "-s", "Contoso Production", "-g", "rg-app"], 13, "rg-app (united: all machines of each)"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -19,7 +19,7 @@ from patchmode.model.attachment import AttachEnd
 from patchmode.model.outcome import Result as ChangeEnd
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.scope import Scope
+from patchmode.model.scope import Scope, scope_text
 from patchmode.workflow.after_window import Connect, Subject, after_window, after_window_waiting
 from patchmode.workflow.ports import Azure
 from patchmode.workflow.runs import report_of
@@ -81,7 +81,7 @@ def of_file(path: Path, since: str | None) -> Question:
 
 def of_scope(scope: Scope, since: str | None) -> Question:
     """The machines of a scope, since a moment that is named; seven days where none is."""
-    return Question(scope, _since(since or DEFAULT_SINCE, composition.clock().now()), " ".join(scope.describe()))
+    return Question(scope, _since(since or DEFAULT_SINCE, composition.clock().now()), scope_text(scope.describe()))
 
 
 def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:

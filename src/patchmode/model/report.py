@@ -92,6 +92,8 @@ class VerifyReport:
     """Whether a scope was asked about, so that the last two say something."""
     not_done: Mapping[str, int] = field(default_factory=dict)
     """What else of a run or a plan is not as asked, and was not compared here: as `RunReport.not_done` has it."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how a scope was read, one sentence each."""
 
     @property
     def mismatches(self) -> int:

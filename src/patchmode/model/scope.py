@@ -3,6 +3,7 @@
 Must not: resolve anything; the inventory does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from patchmode.model.pasted_log import LogReading
@@ -100,6 +101,34 @@ class Scope:
         texts += ["--all"] if self.everything else []
         shard = [f"{OPTION} {self.shard}"] if self.shard else []
         return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"), *shard)
+
+
+_SELECTORS = (
+    "--subscription ",
+    "--management-group ",
+    "--resource-group ",
+    "--ids ",
+    "--graph-query ",
+    "--schedule ",
+    "--failed-since ",
+    "--from-log ",
+    "--all",
+)
+
+
+def scope_text(texts: Sequence[str]) -> str:
+    """A scope for people: its options, and that selectors of several kinds add to each other and do not narrow.
+
+    With az a group beside a subscription narrows; here it does not.
+
+    Args:
+        texts: as `Scope.describe` gives them, selectors first.
+    """
+    selectors = [text for text in texts if text.startswith(_SELECTORS)]
+    if len({text.partition(" ")[0] for text in selectors}) < 2:
+        return "  ".join(texts)
+    filters = [text for text in texts if text not in selectors]
+    return "  ".join((*selectors[:-1], f"{selectors[-1]} (united: all machines of each)", *filters))
 
 
 def _describe(filters: Filters, prefix: str) -> list[str]:

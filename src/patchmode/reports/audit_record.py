@@ -22,6 +22,7 @@ from patchmode.model.record import (
     RuleText,
     Standing,
 )
+from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditSchedule, AuditWanted
 from patchmode.reports.audit_metrics import audit_metrics
@@ -103,7 +104,7 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
         taken_at=document.created_at,
         facts=(
             *target_facts(target),
-            ("Scope", " ".join(document.scope) or "(none)"),
+            ("Scope", scope_text(document.scope) or "(none)"),
             subscriptions_fact(machines),
             ("Measured against", wanted),
             ("Audited", when(document.created_at)),

@@ -12,6 +12,7 @@ from typing import Any
 from patchmode.model.outcome import Headline
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Change, Plan
+from patchmode.model.scope import scope_text
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, some, target_text
 from patchmode.reports.headline import change_lines
@@ -48,7 +49,7 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield f"Undoes run {plan.rollback_of}."
         scope = [text for text in scope if text != f"--run {plan.rollback_of}"]
     names = names_in(plan, paint=paint)
-    told = ", in ".join(filter(None, ("  ".join(scope), names.place)))
+    told = ", in ".join(filter(None, (scope_text(scope), names.place)))
     if told:
         yield from wrapped(f"Scope: {told}", paint=paint, hang=7)
     yield ""

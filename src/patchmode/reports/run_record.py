@@ -24,6 +24,7 @@ from patchmode.model.record import (
     RuleText,
     Standing,
 )
+from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.audit_record import OUTCOMES
 from patchmode.reports.headings import plural
@@ -122,7 +123,7 @@ def _facts(
     yield from target_facts(target)
     yield subscriptions
     if plan is not None:
-        yield "Scope", " ".join(plan.scope) or "(none)"
+        yield "Scope", scope_text(plan.scope) or "(none)"
         yield "Plan made", when(plan.created_at)
         yield "Plan digest", plan.digest or "not known"
         if plan.rollback_of:

@@ -21,6 +21,7 @@ from patchmode.model.schedule_view import (
     ScheduleView,
     forecast_counts,
 )
+from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.columns import Cell, Column, lines, sectioned, way_out, wrapped
 from patchmode.reports.headings import note_lines, plural, some, target_text
@@ -143,7 +144,7 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
         yield from _calendar(calendar.entries, names, paint)
         yield ""
     span = f"from {calendar.start:%Y-%m-%d %H:%M} to {calendar.end:%Y-%m-%d %H:%M} UTC"
-    scope = f", machines of {' '.join(calendar.scope)}" if calendar.scope else ""
+    scope = f", machines of {scope_text(calendar.scope)}" if calendar.scope else ""
     where = f", in {names.place}" if names.place else ""
     yield from wrapped(f"{plural(len(calendar.entries), 'window')} {span}{scope}{where}.", paint=paint, hang=4)
     failing = {

@@ -13,7 +13,7 @@ from patchmode.model.plan import Skipped
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.reports.columns import wrapped
-from patchmode.reports.headings import plural
+from patchmode.reports.headings import note_lines, plural
 from patchmode.reports.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
@@ -41,6 +41,7 @@ def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
         yield paint("bad", f"Could not be read, so their machines are not known ({len(report.unread):,}):")
         yield from unreadable_lines(report.unread, names, paint=paint)
         yield ""
+    yield from note_lines(map(names.named, report.notes), paint=paint)
     meaning = "bad" if report.mismatches else "good"
     for line in wrapped(_last_line(report, names), paint=paint):
         yield paint(meaning, line)

@@ -47,7 +47,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         EmptyScopeError, UsageError, RequestError: as `inventory.take_inventory`.
     """
     async with connect() as azure:
-        machines, unseen, unread = await _machines(azure, subject)
+        machines, unseen, unread, remarks = await _machines(azure, subject)
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since, machines=machines)
@@ -66,7 +66,14 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         ]
         results += unseen
         results.sort(key=lambda entry: entry.id)
-        notes = (SOURCE, *retention_note(since, now), *map(_note_on, unread), *unread_records(records), *book.notes)
+        notes = (
+            SOURCE,
+            *remarks,
+            *retention_note(since, now),
+            *map(_note_on, unread),
+            *unread_records(records),
+            *book.notes,
+        )
         places = tuple(entry.id for entry in unread)
         return AfterWindowReport(azure.target, since, now, tuple(results), notes, places)
 
@@ -111,22 +118,22 @@ def next_look(report: AfterWindowReport) -> datetime | None:
 
 async def _machines(
     azure: Azure, subject: Subject
-) -> tuple[Sequence[Machine], Sequence[WindowResult], Sequence[Unreadable]]:
-    """The machines, the ends of those named ones that nobody could read, and what else could not be read."""
+) -> tuple[Sequence[Machine], Sequence[WindowResult], Sequence[Unreadable], Sequence[str]]:
+    """The machines, the ends of those named ones that nobody could read, what else could not be read, and notes."""
     if isinstance(subject, Scope):
         inventory = await take_inventory(azure, subject, documents=False)
         ends, places = _unread(inventory.unreadable)
         doubtful = (one for one in inventory.skipped if not one.is_filtered_out)
         ends += (WindowResult(one.id, WindowEnd.UNKNOWN, one.reason, one.fix) for one in doubtful)
-        return inventory.machines, ends, places
+        return inventory.machines, ends, places, inventory.notes
     if not subject:
-        return (), (), ()
+        return (), (), (), ()
     scope = GraphScope(tuple(sorted({machine_id.subscription_id for machine_id in subject})))
     found: list[Machine] = []
     async for page in azure.graph.machines(scope, ids=[str(machine_id) for machine_id in subject]):
         found += parted(page, {})  # by id, of which each that no row shows is told below
     known = {machine.id for machine in found}
-    return found, [_unseen(machine_id) for machine_id in subject if machine_id not in known], ()
+    return found, [_unseen(machine_id) for machine_id in subject if machine_id not in known], (), ()
 
 
 def _unread(entries: Iterable[Unreadable]) -> tuple[list[WindowResult], list[Unreadable]]:

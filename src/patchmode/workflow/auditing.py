@@ -52,10 +52,6 @@ async def audit(
         machines=tuple(audit_machine(machine, wanted, index) for machine in inventory.machines),
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
-        notes=(
-            *inventory.notes,
-            *([" ".join(inventory.swallowed_text)] if inventory.swallowed_groups else ()),
-            *index.book.notes,
-        ),
+        notes=(*inventory.notes, *index.book.notes),
         created_at=now,
     )

@@ -38,21 +38,19 @@ class Inventory:
     notes: tuple[str, ...] = ()
     """What the reader of a report must know about how it was read: one sentence each."""
     swallowed_groups: tuple[str, ...] = ()
-    """Groups given by name in a subscription that is selected as a whole: they select nothing more."""
+    """Groups given by name in a subscription that is selected as a whole: they select nothing more. A note says so."""
 
-    @property
-    def swallowed_text(self) -> tuple[str, str]:
-        """What to say of the first such group, and the advice. Only where there is one."""
-        name = self.swallowed_groups[0]
-        message = (
-            f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is selected as "
-            "a whole."
-        )
-        advice = (
-            "For the group alone, leave the subscription out or give the group's id "
-            f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out."
-        )
-        return message, advice
+    def check_swallowed(self, *, is_reviewed: bool) -> None:
+        """Refuse a command that writes what nobody reads first.
+
+        SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod.
+
+        Raises:
+            UsageError: there is such a group, and nobody looks at a plan.
+        """
+        if self.swallowed_groups and not is_reviewed:
+            message, advice = _swallowed_text(self.swallowed_groups[0])
+            raise UsageError(message, advice=advice)
 
     @property
     def subscription_ids(self) -> Iterator[str]:
@@ -119,12 +117,14 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
     machines, late = narrow(_joined(candidates, found, read, documents=documents), scope)
     machines, notes = await _with_surroundings(azure, machines)
     unreadable = {**found.unreadable, **read.entries, **{str(entry.id): entry for entry in read.unreadable.values()}}
+    swallowed = _swallowed(found, selection)
+    said = [" ".join(_swallowed_text(name)) for name in swallowed[:1]]
     inventory = Inventory(
         machines=tuple(sorted(machines, key=lambda machine: machine.id.key)),
         skipped=tuple(sorted((*skipped, *late), key=lambda entry: entry.id.key)),
         unreadable=tuple(sorted((*selection.unreadable, *unreadable.values()), key=lambda entry: entry.id.casefold())),
-        notes=tuple(dict.fromkeys((*selection.notes, *found.notes, *notes))),
-        swallowed_groups=_swallowed(found, selection),
+        notes=tuple(dict.fromkeys((*said, *selection.notes, *found.notes, *notes))),
+        swallowed_groups=swallowed,
     )
     if scope.shard is None:
         # A shard without machines is nobody's mistake: there may be more shards than subscriptions.
@@ -296,6 +296,19 @@ def _swallowed(found: _Found, selection: Selection) -> tuple[str, ...]:
     whole = set(selection.subscriptions)
     inside = {group for subscription_id, group in found.whole_groups if subscription_id in whole}
     return tuple(name for name in selection.group_names if name.casefold() in inside)
+
+
+def _swallowed_text(name: str) -> tuple[str, str]:
+    """What to say of a group that selects nothing more, and the advice."""
+    message = (
+        f"--resource-group {name} adds nothing: selectors are united, and the group's subscription is selected as "
+        "a whole."
+    )
+    advice = (
+        "For the group alone, leave the subscription out or give the group's id "
+        f"(/subscriptions/{{guid}}/resourceGroups/{name}); for the whole subscription, leave the group out."
+    )
+    return message, advice
 
 
 # ------------------------------------------------------------------------------------------------ surroundings

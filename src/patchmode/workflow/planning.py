@@ -74,12 +74,12 @@ async def make_plan(
     tell = remark or _nobody
     wish = await _wish(azure, then_attach, assignment_name, wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
-    swallowed = _swallowed(inventory, is_reviewed=is_reviewed)
+    inventory.check_swallowed(is_reviewed=is_reviewed)
     index = await look_up(azure, inventory.machines, now=clock.now())
     target = azure.target.with_names_of(inventory.subscription_ids)
     empty = Plan(target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
     plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
-    for note in (*swallowed, *inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
+    for note in (*inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
         tell(note)
     if wish is not None:
         await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
@@ -208,19 +208,3 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
             f"({len(odd)} in all).",
             advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
         )
-
-
-def _swallowed(inventory: Inventory, *, is_reviewed: bool) -> tuple[str, ...]:
-    """What is to be said of a group that adds nothing.
-
-    SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod.
-
-    Raises:
-        UsageError: there is one, and nobody looks at the plan.
-    """
-    if not inventory.swallowed_groups:
-        return ()
-    if not is_reviewed:
-        message, advice = inventory.swallowed_text
-        raise UsageError(message, advice=advice)
-    return (" ".join(inventory.swallowed_text),)

@@ -102,6 +102,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     configuration = await read_configuration(azure, text)
     check_scope(configuration)
     inventory = await take_inventory(azure, scope, documents=True)
+    inventory.check_swallowed(is_reviewed=False)
     book = await read_all_schedules(azure)
     attached = _attached(book, configuration.id)
     fit: list[Machine] = []
@@ -150,6 +151,7 @@ async def preview_detach(
     """
     configuration, identifier = await find_for_detach(azure, text)
     inventory = await take_inventory(azure, scope, documents=True)
+    inventory.check_swallowed(is_reviewed=False)
     gone, unreadable = await _gone(azure, inventory, identifier)
     gone, kept, unknown_locks = await _deletable(azure, gone)
     book = await read_all_schedules(azure)

@@ -14,7 +14,7 @@ from patchmode.model.outcome import ChangeResult, Result, Verification
 from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.scope import Scope
+from patchmode.model.scope import Scope, scope_text
 from patchmode.rules.later_changes import told_apart, with_authors
 from patchmode.rules.planning import plan_machine
 from patchmode.rules.verification import differences
@@ -167,12 +167,13 @@ async def verify_scope(azure: Azure, scope: Scope, wanted: WantedSettings) -> Ve
     aside = {one.id: one.blocked_by for one in found if one.blocked_by and not one.blocked_by.is_asked_for(wanted)}
     return VerifyReport(
         target=azure.target,
-        what=" ".join(scope.describe()),
+        what=scope_text(scope.describe()),
         found=tuple(sorted((one for one in found if one.id not in aside), key=lambda one: one.id.key)),
         unread=tuple(unread),
         not_applicable=tuple(aside.values()),
         filtered_out=tuple(one for one in inventory.skipped if one.is_filtered_out),
         is_scope=True,
+        notes=inventory.notes,
     )
 
 

@@ -43,6 +43,8 @@ class Seen:
     drift: tuple[Drift, ...] = ()
     """Empty also for a first look, which has nothing to be compared with."""
     failure: PatchmodeError | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ async def _look(connect: Connect, scope: Scope, known: Look | None, number: int,
         async with connect() as azure:
             if known is not None:
                 _check_comparable(known, azure, scope)
-            look = look_of(await audit(azure, scope, clock=clock))
+            report = await audit(azure, scope, clock=clock)
+            look = look_of(report)
             found = drifts(known, look) if known is not None else ()
             if found and known is not None:
                 found = with_authors(found, await _changes(azure, found, known, clock))
@@ -101,7 +104,7 @@ async def _look(connect: Connect, scope: Scope, known: Look | None, number: int,
             raise
         # A role that was taken away looks the same as machines that were deleted: it is not told as such.
         return Seen(number, None, failure=error)
-    return Seen(number, look, found)
+    return Seen(number, look, found, notes=report.notes)
 
 
 def _check_comparable(known: Look, azure: Azure, scope: Scope) -> None:

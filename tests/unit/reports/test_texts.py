@@ -30,6 +30,7 @@ from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettin
 from patchmode.model.report import Diagnosis, VerifyReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart
+from patchmode.model.scope import scope_text
 from patchmode.model.shard import Shard
 from patchmode.model.target import Target
 from patchmode.reports.diagnosis import diagnosis_lines
@@ -210,6 +211,22 @@ def test_a_run_names_last_what_was_asked_for_and_is_not_so() -> None:
     assert "but 1 machine is blocked." in "\n".join(run_lines(nothing, TARGET, paint=PLAIN))
     ready = RunReport("", "finished", RunCounts(scope=1, unchanged=1))
     assert "\n".join(run_lines(ready, TARGET, paint=PLAIN)).startswith("Nothing has to be changed on")
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (("--all", "--os linux"), "--all  --os linux"),
+        (("--ids a", "--ids b"), "--ids a  --ids b"),
+        (
+            ("--subscription Prod", "--resource-group web", "--os linux"),
+            "--subscription Prod  --resource-group web (united: all machines of each)  --os linux",
+        ),
+    ],
+)
+def test_a_scope_of_several_selectors_says_that_they_do_not_narrow(texts: tuple[str, ...], told: str) -> None:
+    """With az the group alone would be meant, and whoever reads the Scope line believes so."""
+    assert scope_text(texts) == told
 
 
 def test_a_mismatch_is_told_leaf_by_leaf() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,15 @@ async def test_every_machine_has_one_end() -> None:
     assert sorted(one.machine.name for one in double.schedules.assignments) == ["a", "there"]
     again = await attach(double, Scope(ids=ids[:2]))
     assert again.counts["unchanged"] == again.counts["scope"] == 2
+
+
+@pytest.mark.parametrize("preview", [preview_attach, preview_detach])
+async def test_a_group_inside_a_selected_subscription_is_refused(preview: Any) -> None:
+    """As `apply` does: who means to narrow would otherwise give the whole subscription the schedule, or take it off."""
+    double = azure(ready("a"))
+    scope = Scope(subscriptions=(ALPHA,), resource_groups=(ready("a").id.resource_group,))
+    with pytest.raises(UsageError, match="adds nothing"):
+        await preview(double, "nightly", scope, clock=CLOCK)
 
 
 async def test_resource_graph_is_not_believed() -> None:

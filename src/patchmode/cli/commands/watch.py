@@ -112,6 +112,9 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
         say(f"{at}  {count:,} machines; nothing moved.", settings)
     else:
         say(f"{at}  {count:,} machines; {len(seen.drift):,} moved.", settings)
+    if is_first:
+        for note in seen.notes:
+            say(f"Note: {note}", settings, hang=6)
     if seen.look.unreadable:
         say(f"{at}  {len(seen.look.unreadable):,} could not be read; nothing is concluded from that.", settings)
     if not seen.drift:
