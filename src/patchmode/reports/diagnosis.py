@@ -6,6 +6,7 @@ Must not: call something fine that could not be looked at.
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction
@@ -13,8 +14,10 @@ from patchmode.model.identity import Principals
 from patchmode.model.plain_text import printable
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.model.resource_id import subscription_of
+from patchmode.model.subscription_names import SubscriptionNames
 from patchmode.reports.columns import wrapped
 from patchmode.reports.headings import plural, some
+from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 
 _MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/"
@@ -204,11 +207,19 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         for line in wrapped(text, paint=paint):
             yield paint("bad", line)
     elif diagnosis.has_findings:
-        marked = [one.subscription.name for one in diagnosis.subscriptions if _is_marked(one)]
+        names = _names(diagnosis, paint)
+        marked = [names.subscription(one.subscription.id) for one in diagnosis.subscriptions if _is_marked(one)]
         yield from (paint("warn", line) for line in wrapped(f"Needs attention: {some(marked)}.", paint=paint, hang=4))
     else:
         count = plural(len(diagnosis.subscriptions), "subscription")
         yield paint("good", f"Nothing is missing to audit, plan, apply, verify and roll back in {count}.")
+
+
+def _names(diagnosis: Diagnosis, paint: Paint) -> MachineNames:
+    """What the subscriptions are called: by name, and by name and id where two bear one."""
+    seen = [(one.subscription.id, one.subscription.name) for one in diagnosis.subscriptions]
+    names = SubscriptionNames.of(seen).joined(diagnosis.target.names)
+    return MachineNames.of(replace(diagnosis.target, names=names), (one for one, _ in seen), paint=paint)
 
 
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:

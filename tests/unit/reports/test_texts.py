@@ -11,7 +11,7 @@ from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
 from patchmode.cli.settings import Settings
-from patchmode.model.machine import MachineKind
+from patchmode.model.machine import MachineKind, Subscription
 from patchmode.model.outcome import (
     ChangeResult,
     Difference,
@@ -27,7 +27,7 @@ from patchmode.model.outcome import (
 )
 from patchmode.model.patch_settings import OperatingSystem, Orchestration
 from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
-from patchmode.model.report import Diagnosis, VerifyReport
+from patchmode.model.report import Diagnosis, SubscriptionCheck, VerifyReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_parts import RunPart
 from patchmode.model.scope import scope_text
@@ -346,6 +346,17 @@ def test_doctor_fits_the_terminal() -> None:
     lost = Unreadable("/providers/Microsoft.Management/managementGroups/nope", "It does not exist.")
     told = diagnosis_lines(Diagnosis(TARGET, principals, "answers", (), (lost,)), paint=Paint(width=80))
     assert max(map(len, told)) <= 80
+
+
+def test_doctor_tells_apart_two_subscriptions_of_one_name() -> None:
+    """It said "Needs attention: Contoso, Contoso."."""
+    other = SUBSCRIPTION.replace("1", "2")
+    checks = tuple(
+        SubscriptionCheck(Subscription(one, "Contoso", TARGET.tenant_id, "Enabled"), {}, notes=("Read no locks.",))
+        for one in (SUBSCRIPTION, other)
+    )
+    told = list(diagnosis_lines(Diagnosis(TARGET, {}, "answers", checks), paint=PLAIN))
+    assert told[-1] == "Needs attention: Contoso (11111111), Contoso (22222222)."
 
 
 def test_a_rollback_s_plan_names_its_run_once() -> None:
