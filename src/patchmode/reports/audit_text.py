@@ -13,9 +13,10 @@ from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import printable
+from patchmode.model.plan import Skipped
 from patchmode.model.report import AuditReport
 from patchmode.reports.columns import Cell, Column, lines, way_out, wrapped
-from patchmode.reports.headings import note_lines, plural, target_text
+from patchmode.reports.headings import note_lines, plural, some, target_text
 from patchmode.reports.headline import headline_lines
 from patchmode.reports.left_alone import skipped_lines, unreadable_lines
 from patchmode.reports.machine_names import MachineNames
@@ -34,9 +35,10 @@ _COLUMNS = (
     Column("FINDING", 12),
 )
 _REMARKS: dict[Orchestration, tuple[str, str | None]] = {
-    Orchestration.AZURE_MANAGED: ("without a schedule, Azure patches and reboots these when it likes", "bad"),
+    Orchestration.AZURE_MANAGED: ("without a schedule, Azure patches and reboots these at a time it chooses", "bad"),
     Orchestration.NOT_APPLICABLE: ("Arc, no patch mode to set", None),
 }
+_REASONS_SHOWN = 10
 _OUTCOME_MEANING = {
     OutcomeKind.SCHEDULED: "good",
     OutcomeKind.SCHEDULE_FAILS: "bad",
@@ -65,12 +67,15 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     ]
     if obstacles:
         yield ""
-        yield "Stands in the way:"
+        yield "Blocked:"
         yield from _rules(obstacles, paint)
-    if report.skipped:
-        yield ""
-        yield f"Left out ({len(report.skipped):,}):"
-        yield from skipped_lines(report.skipped, names, paint=paint)
+    yield from _unknown(report.machines, names, paint)
+    filtered, doubtful = _apart(report.skipped)
+    for title, skipped in (("Filtered out", filtered), ("Not known whether in scope", doubtful)):
+        if skipped:
+            yield ""
+            yield f"{title} ({len(skipped):,}):"
+            yield from skipped_lines(skipped, names, paint=paint)
     if report.unreadable:
         yield ""
         yield f"Could not be read ({len(report.unreadable):,}):"
@@ -148,16 +153,55 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
         for line in wrapped(text, paint=paint, indent=8 - len(number), hang=10):
             yield paint(meaning, line) if meaning else line
     if report.machines:
-        yield "As they stand:"
+        yield "Current state:"
         yield from headline_lines(report.headline, paint=paint)
+    yield from _ends(report, paint)
+
+
+def _ends(report: AuditReport, paint: Paint) -> Iterator[str]:
+    """What may be done about the scope, in one sentence whose numbers add up to it; nothing without an orchestration.
+
+    `asWanted` of the JSON counts the Arc servers of which nothing is asked; here they stand beside.
+    """
+    counts, wanted = report.counts, report.wanted.orchestration
     if wanted is not None:
         ready = sum(entry.eligible and not entry.as_wanted for entry in report.machines)
         blocked = sum(not entry.eligible and not entry.as_wanted for entry in report.machines)
+        is_aside = not report.wanted.concerns_arc
+        arc = sum(one.machine.kind is MachineKind.ARC and one.as_wanted and is_aside for one in report.machines)
+        filtered, doubtful = map(len, _apart(report.skipped))
+        in_doubt = f"{doubtful:,} not known to be in scope, " if doubtful else ""
         yield from wrapped(
-            f"{ready:,} can be set to {wanted.portal_name}, {blocked:,} cannot; "
-            f"{counts['skipped']:,} left out by filters, {counts['unreadable']:,} not readable.",
+            f"{counts['asWanted'] - arc:,} compliant, {ready:,} eligible for {wanted.portal_name}, "
+            f"{blocked:,} blocked, {filtered:,} filtered out, {in_doubt}{counts['unreadable']:,} unreadable"
+            + (f"; {plural(arc, 'Arc server')} without a patch mode to set." if arc else "."),
             paint=paint,
         )
+
+
+def _apart(skipped: Sequence[Skipped]) -> tuple[list[Skipped], list[Skipped]]:
+    """What a filter left out, and what may or may not be in scope."""
+    filtered = [one for one in skipped if one.is_filtered_out]
+    return filtered, [one for one in skipped if not one.is_filtered_out]
+
+
+def _unknown(machines: Sequence[MachineAudit], names: MachineNames, paint: Paint) -> Iterator[str]:
+    """Why the outcome of machines is not known, by reason, the most machines first; nothing where all are known."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for entry in machines:
+        if entry.outcome.kind is OutcomeKind.UNKNOWN:
+            by_reason[entry.outcome.reason].append(names.short(entry.machine.id))
+    if not by_reason:
+        return
+    yield ""
+    yield f"Outcome not known ({sum(map(len, by_reason.values())):,}):"
+    order = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    for reason, members in order[:_REASONS_SHOWN]:
+        yield from wrapped(f"{len(members):,}: {some(members)}", paint=paint, indent=2, hang=4)
+        yield from wrapped(names.named(reason), paint=paint, indent=6)
+    if len(order) > _REASONS_SHOWN:
+        rest = sum(len(members) for _, members in order[_REASONS_SHOWN:])
+        yield f"  and {plural(rest, 'more machine')}; `-o json` has all, as outcomeReason"
 
 
 def _is_undecided(entry: MachineAudit) -> bool:
