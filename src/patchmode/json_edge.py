@@ -3,7 +3,8 @@
 Must not: know any document; each stands beside what writes or reads it.
 """
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
@@ -11,6 +12,9 @@ from patchmode.model.subscription_names import SubscriptionNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Document = TypeVar("Document", bound=msgspec.Struct)
+_SUBSCRIPTION = re.compile(rb"/subscriptions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, gc=False):
@@ -25,10 +29,43 @@ class SubscriptionRow(Edge, frozen=True):
     """As Azure gave it: not unique, and whatever its owner typed."""
 
 
-def subscription_rows(names: SubscriptionNames) -> "tuple[SubscriptionRow, ...] | msgspec.UnsetType":
+Subscriptions = tuple[SubscriptionRow, ...] | msgspec.UnsetType
+"""The type of a document's `subscriptions`; UNSET: no name is known."""
+
+
+def subscription_rows(names: SubscriptionNames) -> Subscriptions:
     """The structs for names; UNSET where none are known."""
     rows = (SubscriptionRow(subscription_id=one, display_name=name) for one, name in names.pairs)
     return tuple(rows) or msgspec.UNSET
+
+
+def subscriptions_in(document: object, names: SubscriptionNames) -> Subscriptions:
+    """The structs for the names of every subscription that a document speaks of, and of others that bear one of them.
+
+    Args:
+        document: JSON values or structs, without `subscriptions`.
+        names: every name that is known.
+    """
+    if not names.pairs:
+        return msgspec.UNSET
+    told = {one.decode().lower() for one in _SUBSCRIPTION.findall(msgspec.json.encode(document))}
+    return subscription_rows(names.kept_for(told))
+
+
+def with_subscriptions(document: Document, names: SubscriptionNames) -> Document:
+    """A document with what its subscriptions are called, as `subscriptions_in` tells it.
+
+    Args:
+        document: a struct with a member `subscriptions`.
+        names: every name that is known.
+    """
+    return msgspec.structs.replace(document, subscriptions=subscriptions_in(document, names))
+
+
+def subscriptions_member(document: object, names: SubscriptionNames) -> dict[str, object]:
+    """`subscriptions` of a document of JSON values, as `subscriptions_in` tells it; empty where no name is known."""
+    rows = subscriptions_in(document, names)
+    return {} if rows is msgspec.UNSET else {"subscriptions": msgspec.to_builtins(rows)}
 
 
 def subscription_names(rows: "Iterable[SubscriptionRow] | msgspec.UnsetType") -> SubscriptionNames:

@@ -5,6 +5,7 @@ The walk goes over the program's own commands, so that one that is added fails h
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,3 +172,27 @@ def test_a_renamed_subscription_is_told_before_anything_is_sent(twin_program: Pr
     done = program("apply", "plan.json", "--yes")
     assert f"Note: {PRODUCTION} is named 'Old production' now, and was 'Production' in the plan." in done.err
     assert "Machines     Old production: 15 machines, Development: 15 machines" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("verify", "--all"), NAMES),
+        (("verify", "-s", "Development"), {DEVELOPMENT: "Development"}),
+        (("verify", "--after-window", "--all"), NAMES),
+        (("explain", WEB_04), {PRODUCTION: "Production"}),
+        (("schedule", "list"), NAMES),
+        (("schedule", "show", WEEKLY), {PRODUCTION: "Production"}),
+        (("schedule", "next"), NAMES),
+        (("schedule", "check"), NAMES),
+        (("schedule", "attach", WEEKLY, "--ids", WEB_04, "--yes"), {PRODUCTION: "Production"}),
+    ],
+    ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "",
+)
+def test_each_document_says_what_its_subscriptions_are_called(
+    twin_program: Program, args: tuple[str, ...], told: Mapping[str, str]
+) -> None:
+    """Audit, plan and run did; whoever reads the others had to ask Azure again for the names."""
+    document = json.loads(twin_program(*args, "-o", "json").out)
+    assert next(iter(document)) == "format"
+    assert {row["subscriptionId"]: row["displayName"] for row in document["subscriptions"]} == told

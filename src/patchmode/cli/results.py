@@ -152,6 +152,7 @@ def _summary_row(run: RunSummary) -> dict[str, Any]:
 
 def explanation_result(explanation: Explanation) -> Result:
     """One machine in full."""
+    from patchmode.json_edge import subscriptions_member
     from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_rows
     from patchmode.reports.machine_text import explanation_lines
 
@@ -167,7 +168,7 @@ def explanation_result(explanation: Explanation) -> Result:
         "notes": list(explanation.notes),
     }
     return Result(
-        document=document,
+        document={**document, **subscriptions_member(document, target.names)},
         lines=lambda paint: explanation_lines(explanation, paint=paint),
         rows=lambda: [row],
         columns=CSV_COLUMNS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge
+from patchmode.json_edge import Edge, Subscriptions, with_subscriptions
 from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
 from patchmode.reports.audit_document import AuditTarget
 from patchmode.reports.columns import wrapped
@@ -67,6 +67,8 @@ class AfterWindowDocument(Edge, frozen=True):
     notes: tuple[str, ...]
     not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     """What of the run or the plan was not done, so that no window was looked for; left out: nothing."""
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
@@ -75,7 +77,7 @@ CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
 def after_window_document(report: AfterWindowReport, *, run: str | None) -> AfterWindowDocument:
     """The published struct."""
     target = report.target
-    return AfterWindowDocument(
+    document = AfterWindowDocument(
         format="patchmode/after-window/v1",
         source="resource-graph",
         run=run,
@@ -87,6 +89,7 @@ def after_window_document(report: AfterWindowReport, *, run: str | None) -> Afte
         notes=report.notes,
         not_done=dict(report.not_done) or msgspec.UNSET,
     )
+    return with_subscriptions(document, target.names)
 
 
 def window_row(entry: WindowResult) -> WindowResultRow:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge
+from patchmode.json_edge import Edge, Subscriptions, with_subscriptions
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
 from patchmode.model.schedule_view import CreateReport
 from patchmode.reports.audit_document import AuditTarget
@@ -98,6 +98,8 @@ class AttachDocument(Edge, frozen=True):
     skipped: tuple[AttachSkipped, ...]
     unreadable: tuple[AttachUnreadable, ...]
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 class CreateDifference(Edge, frozen=True):
@@ -122,12 +124,14 @@ class CreateDocument(Edge, frozen=True):
     differences: tuple[CreateDifference, ...]
     """Where a read afterwards differs from what was sent."""
     findings: tuple[ScheduleFindingRow, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 def attach_document(report: AttachReport) -> AttachDocument:
     """An attach or detach as it is published."""
     counts = report.counts
-    return AttachDocument(
+    document = AttachDocument(
         format="patchmode/schedule-attach/v1",
         action=report.action,
         target=target_row(report.target),
@@ -145,6 +149,7 @@ def attach_document(report: AttachReport) -> AttachDocument:
         unreadable=tuple(AttachUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
         notes=report.notes,
     )
+    return with_subscriptions(document, report.target.names)
 
 
 def attach_row(result: AttachResult) -> AttachRow:
@@ -190,7 +195,7 @@ def flat_row(result: AttachResult) -> dict[str, Any]:
 
 def create_document(report: CreateReport) -> CreateDocument:
     """A creation as it is published."""
-    return CreateDocument(
+    document = CreateDocument(
         format="patchmode/schedule-create/v1",
         target=target_row(report.target),
         id=str(report.id),
@@ -201,3 +206,4 @@ def create_document(report: CreateReport) -> CreateDocument:
         differences=tuple(CreateDifference(**one.members()) for one in report.differences),
         findings=tuple(map(finding_row, report.warnings)),
     )
+    return with_subscriptions(document, report.target.names)

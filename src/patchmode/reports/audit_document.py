@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge, SubscriptionRow, subscription_rows
+from patchmode.json_edge import Edge, Subscriptions, subscription_rows
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
@@ -130,7 +130,7 @@ class AuditDocument(Edge, frozen=True):
     skipped: tuple[AuditSkipped, ...]
     unreadable: tuple[AuditUnreadable, ...]
     notes: tuple[str, ...]
-    subscriptions: tuple[SubscriptionRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
 
 

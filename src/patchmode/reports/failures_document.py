@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from patchmode.json_edge import Edge
+import msgspec
+
+from patchmode.json_edge import Edge, Subscriptions, with_subscriptions
 from patchmode.model.run_history import FailureReport, ScheduleRun
 from patchmode.model.schedule import FailureKind
 from patchmode.reports.audit_document import AuditTarget
@@ -54,6 +56,8 @@ class FailuresDocument(Edge, frozen=True):
     runs: tuple[ScheduleRunRow, ...]
     """Newest first."""
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 CSV_COLUMNS = ("startedAt", "name", "configuration", "machine", "reason", "words", "messages", "advice", "command")
@@ -63,7 +67,7 @@ CSV_COLUMNS = ("startedAt", "name", "configuration", "machine", "reason", "words
 def failures_document(report: FailureReport) -> FailuresDocument:
     """The published struct for a history."""
     target = report.target
-    return FailuresDocument(
+    document = FailuresDocument(
         format="patchmode/schedule-failures/v1",
         created_at=report.created_at,
         target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
@@ -73,6 +77,7 @@ def failures_document(report: FailureReport) -> FailuresDocument:
         runs=tuple(_run(entry) for entry in report.runs),
         notes=report.notes,
     )
+    return with_subscriptions(document, target.names)
 
 
 def _run(run: ScheduleRun) -> ScheduleRunRow:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge
+from patchmode.json_edge import Edge, Subscriptions
 from patchmode.json_schema import schema_text, write_schemas
 from patchmode.reports.after_window import AfterWindowDocument
 from patchmode.reports.attach_documents import AttachDocument, CreateDocument
@@ -105,6 +105,10 @@ class VerifyDocument(Edge, frozen=True):
     filtered_out: tuple[NotAskedRow, ...] | msgspec.UnsetType = msgspec.UNSET
     not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
     """What else of the run or the plan is not as asked and was not compared: the kind → machines; left out: nothing."""
+    notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What a reader must know about how a scope was read; left out: nothing."""
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 class RunRow(Edge, frozen=True):
@@ -198,6 +202,8 @@ class ExplainDocument(Edge, frozen=True):
     """The machine as its provider answered it."""
     instance_view: dict[str, Any] | None
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {

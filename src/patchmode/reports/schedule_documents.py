@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from patchmode.json_edge import Edge
+import msgspec
+
+from patchmode.json_edge import Edge, Subscriptions, with_subscriptions
 from patchmode.model.finding import Severity
 from patchmode.model.schedule import (
     DynamicScope,
@@ -165,6 +167,8 @@ class ScheduleListDocument(Edge, frozen=True):
     other_scopes: int
     schedules: tuple[ScheduleRow, ...]
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 class ScheduleShowDocument(Edge, frozen=True):
@@ -181,6 +185,8 @@ class ScheduleShowDocument(Edge, frozen=True):
     members: tuple[MemberRow, ...]
     last_run: LastRunRow | None
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 class CalendarRow(Edge, frozen=True):
@@ -215,6 +221,8 @@ class ScheduleNextDocument(Edge, frozen=True):
     windows: tuple[CalendarRow, ...]
     silent: tuple[SilentRow, ...]
     notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 class SeverityCounts(Edge, frozen=True):
@@ -237,6 +245,8 @@ class ScheduleCheckDocument(Edge, frozen=True):
     notes: tuple[str, ...]
     unreadable: int = 0
     """Rows, machines and subscriptions that could not be read; `notes` names them."""
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
 
 
 LIST_COLUMNS = (
@@ -258,7 +268,7 @@ CHECK_COLUMNS = ("severity", "rule", "configuration", "message", "fix", "subject
 
 def list_document(found: ScheduleList) -> ScheduleListDocument:
     """`schedule list` as it is published."""
-    return ScheduleListDocument(
+    document = ScheduleListDocument(
         format="patchmode/schedule-list/v1",
         target=target_row(found.target),
         created_at=found.created_at,
@@ -266,6 +276,7 @@ def list_document(found: ScheduleList) -> ScheduleListDocument:
         schedules=tuple(map(schedule_row, found.schedules)),
         notes=found.notes,
     )
+    return with_subscriptions(document, found.target.names)
 
 
 def list_rows(found: ScheduleList) -> Iterable[Mapping[str, Any]]:
@@ -289,7 +300,7 @@ def list_rows(found: ScheduleList) -> Iterable[Mapping[str, Any]]:
 def show_document(detail: ScheduleDetail) -> ScheduleShowDocument:
     """`schedule show` as it is published."""
     view = detail.schedule
-    return ScheduleShowDocument(
+    document = ScheduleShowDocument(
         format="patchmode/schedule-show/v1",
         target=target_row(detail.target),
         created_at=detail.created_at,
@@ -301,11 +312,12 @@ def show_document(detail: ScheduleDetail) -> ScheduleShowDocument:
         last_run=_last_run_row(detail.last_run) if detail.last_run else None,
         notes=detail.notes,
     )
+    return with_subscriptions(document, detail.target.names)
 
 
 def next_document(calendar: Calendar) -> ScheduleNextDocument:
     """`schedule next` as it is published."""
-    return ScheduleNextDocument(
+    document = ScheduleNextDocument(
         format="patchmode/schedule-next/v1",
         target=target_row(calendar.target),
         scope=calendar.scope,
@@ -323,6 +335,7 @@ def next_document(calendar: Calendar) -> ScheduleNextDocument:
         ),
         notes=calendar.notes,
     )
+    return with_subscriptions(document, calendar.target.names)
 
 
 def next_rows(calendar: Calendar) -> Iterable[Mapping[str, Any]]:
@@ -343,7 +356,7 @@ def next_rows(calendar: Calendar) -> Iterable[Mapping[str, Any]]:
 def check_document(report: CheckReport) -> ScheduleCheckDocument:
     """`schedule check` as it is published."""
     tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
-    return ScheduleCheckDocument(
+    document = ScheduleCheckDocument(
         format="patchmode/schedule-check/v1",
         target=target_row(report.target),
         created_at=report.created_at,
@@ -353,6 +366,7 @@ def check_document(report: CheckReport) -> ScheduleCheckDocument:
         notes=report.notes,
         unreadable=report.unreadable,
     )
+    return with_subscriptions(document, report.target.names)
 
 
 def target_row(target: Target) -> AuditTarget:

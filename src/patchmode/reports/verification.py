@@ -6,6 +6,7 @@ Must not: call a machine verified that could not be read, or leave one out that 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from patchmode.json_edge import subscriptions_member
 from patchmode.model.drift import ResourceChange
 from patchmode.model.outcome import LaterChange, Verification
 from patchmode.model.plain_text import printable
@@ -187,7 +188,7 @@ def verification_document(report: VerifyReport) -> dict[str, Any]:
         name: [{"id": str(entry.id), "rule": entry.rule, "reason": entry.reason} for entry in entries]
         for name, entries in (("notApplicable", report.not_applicable), ("filteredOut", report.filtered_out))
     }
-    return {
+    document = {
         "format": "patchmode/verify/v1",
         "run": report.run,
         "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
@@ -195,7 +196,9 @@ def verification_document(report: VerifyReport) -> dict[str, Any]:
         "results": list(verification_rows(report)),
         **(aside if report.is_scope else {}),
         **({"notDone": dict(report.not_done)} if report.not_done else {}),
+        **({"notes": list(report.notes)} if report.notes else {}),
     }
+    return {**document, **subscriptions_member(document, target.names)}
 
 
 def verification_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:

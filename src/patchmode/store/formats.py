@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge, SubscriptionRow
+from patchmode.json_edge import Edge, Subscriptions
 from patchmode.model.attachment import AttachEnd
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind, Result
@@ -159,7 +159,7 @@ class PlanDocument(Edge, frozen=True):
     """Left out where nothing is detached; only in the plan of a rollback."""
     waves: tuple[WaveRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """In the order in which they are carried out; left out where everything is carried out at once."""
-    subscriptions: tuple[SubscriptionRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
     digest: str | msgspec.UnsetType = msgspec.UNSET
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
@@ -307,7 +307,7 @@ class RunDocument(Edge, frozen=True):
     """Left out where nothing held the run back, and where that is not known."""
     brakes: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     """Option → value, of what holds the run back; left out where it was not written down."""
-    subscriptions: tuple[SubscriptionRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
     blocked: tuple[BlockedMachineRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Left out where there is none."""
