@@ -146,7 +146,7 @@ def test_the_first_ctrl_c_stops_cleanly_and_the_run_can_be_resumed(start: Start,
     output, code = end(child)
     sent_before = patches(program)
     assert code == 130
-    assert "Go on with: patchmode runs resume" in COLOURS.sub("", output).replace("\r\n", " ")
+    assert "Go on with: patchmode runs resume" in " ".join(COLOURS.sub("", output).split())
     assert 0 < sent_before < 30
     shown = program("runs", "show", "-o", "json")
     assert f'"applied": {sent_before}' in shown.out
@@ -185,3 +185,24 @@ def test_after_a_spent_budget_the_question_names_what_failed(
     assert "ScopeLocked" in asked
     child.sendline(answer)
     assert (end(child)[1], patches(program)) == (code, sent)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_a_fault_is_broken_between_words(offline: Program, columns: int) -> None:
+    """By the width of its own terminal, whatever standard output is; in a pipe a line stays one, for whoever greps."""
+    child = pexpect.spawn(
+        "sh",
+        ["-c", f"{PROGRAM} audit --cloud AzureGermany >out.txt"],
+        cwd=str(offline.folder),
+        env=offline.environment,
+        encoding="utf-8",
+        dimensions=(24, columns),
+    )
+    output, code = end(child)
+    told = output.replace("\r", "").splitlines()
+    piped = offline("audit", "--cloud", "AzureGermany")
+    assert code == piped.code == 1
+    assert " ".join(told).split() == piped.err.split()
+    assert len(told) > len(piped.err.splitlines()) == 2
+    assert max(map(len, told)) <= columns
+    assert all(line.startswith("  ") for line in told[1:])

@@ -62,6 +62,19 @@ KNOWN = {
 }
 
 
+ALIASES = {
+    **dict.fromkeys(("azure", "azurepublic", "azurepubliccloud", "public", "global"), "AzureCloud"),
+    **dict.fromkeys(("azuregov", "azureusgov", "azuregovernment", "usgov", "gov", "usgovernment"), "AzureUSGovernment"),
+    **dict.fromkeys(("fairfax", "azureusgovernmentcloud", "government"), "AzureUSGovernment"),
+    **dict.fromkeys(("azurechina", "china", "mooncake", "21vianet", "chinacloud"), "AzureChinaCloud"),
+}
+"""What people and other tools call them, without case, blanks and hyphens; suggested, never taken: a cloud is not
+guessed."""
+_CLOSED = frozenset({"azuregermany", "azuregermancloud", "germany", "germancloud", "blackforest"})
+"""Source: Microsoft, `EnvironmentName.AzureGermanCloud` of Azure PowerShell: "Microsoft Cloud Germany was closed on
+October 29th, 2021"."""
+
+
 async def resolve(cloud: str, fetch: Callable[[str], Awaitable[tuple[int, bytes]]]) -> Cloud:
     """Find a cloud's endpoints.
 
@@ -93,8 +106,12 @@ def _named(name: str) -> Cloud:
     if found is not None:
         return found
     names = ", ".join(known.name for known in KNOWN.values())
-    near = difflib.get_close_matches(name.casefold(), KNOWN, n=1)
-    hint = f" Did you mean {KNOWN[near[0]].name}?" if near else ""
+    plain = "".join(letter for letter in name.casefold() if letter.isalnum())
+    known = {**{cloud.name.casefold(): cloud.name for cloud in KNOWN.values()}, **ALIASES}
+    near = [plain] if plain in known else difflib.get_close_matches(plain, known, n=1)
+    hint = f" Did you mean {known[near[0]]}?" if near else ""
+    if plain in _CLOSED:
+        hint = " That cloud was closed in 2021; Germany's regions are part of AzureCloud."
     msg = f"there is no cloud named {name!r}: the names are {names}.{hint}"
     raise CloudError(msg, advice="Any other cloud is given by the https URL of its Resource Manager.")
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from patchmode.arm.clouds import Cloud
+from patchmode.arm.sign_in_codes import entra_advice
 from patchmode.errors import SignInError
 
 if TYPE_CHECKING:
@@ -253,6 +254,8 @@ def claims_of(token: str) -> Mapping[str, Any]:
 def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInError:
     """The error that says what was tried, one credential a line, without azure-identity's pointer to its own pages.
 
+    What Entra refused is advised on by its number, and otherwise how to sign in at all.
+
     Args:
         error: azure-identity's.
         cloud: where it was tried.
@@ -263,12 +266,14 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
         said = f"the sign-in service's answer could not be read ({type(error).__name__}: {said})"
     lines = [line.strip() for line in said.split(_TAIL)[0].splitlines()]
     tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith("Attempted credentials"))
+    advice = entra_advice(said)
     if name:
+        where = "Correct it where it is defined, or leave it out; nothing was done as another identity instead."
         return SignInError(
             f"identity {name!r} cannot sign in to {cloud.name} ({cloud.authority}):\n{tried}",
-            advice="Correct it where it is defined, or leave it out; nothing was done as another identity instead.",
+            advice=f"{advice} {where}" if advice else where,
         )
     return SignInError(
         f"no credential gave a token for {cloud.name} ({cloud.authority}):\n{tried}",
-        advice="Sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+        advice=advice or "Sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
     )

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import click
-
 from patchmode.cli import composition, exits
-from patchmode.cli.output import emit, paint_for, say, say_lines
+from patchmode.cli.output import emit, paint_for, say, say_lines, tell
 from patchmode.cli.pasting import completed, completed_report
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
@@ -101,7 +99,7 @@ def _tell(report: RunReport, plan: Plan, settings: Settings) -> None:
 
 def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
     command = completed(f"patchmode runs resume {run}{options}", settings)
-    click.echo(f"The journal tells how far each change has come. Go on with: {command}", err=True)
+    tell(f"The journal tells how far each change has come. Go on with: {command}")
     sys.stderr.flush()
 
 

@@ -97,16 +97,20 @@ def run(args: Sequence[str]) -> int:
 
 
 def _tell_usage(error: click.UsageError) -> None:
-    click.echo(f"patchmode: {error.format_message()}", err=True)
+    from patchmode.cli import output
+
+    output.tell(f"patchmode: {error.format_message()}")
     if error.ctx is not None:
-        click.echo(f"  Help: {error.ctx.command_path} --help", err=True)
+        output.tell(f"Help: {error.ctx.command_path} --help", indent=2)
 
 
 def tell(error: PatchmodeError) -> None:
     """Tell an error on standard error: what happened, what to do, and what identifies it to Azure's support."""
-    click.echo(f"patchmode: {error.message}", err=True)
+    from patchmode.cli import output
+
+    output.tell(f"patchmode: {error.message}")
     if error.advice:
-        click.echo(f"  What to do: {error.advice}", err=True)
+        output.tell(f"What to do: {error.advice}", indent=2)
     if isinstance(error, RequestError):
         facts = [
             # A fault that patchmode found in a good answer is no HTTP error.
@@ -117,7 +121,7 @@ def tell(error: PatchmodeError) -> None:
         ]
         told = [f"{name} {value}" for name, value in facts if value]
         if told:
-            click.echo(f"  {', '.join(told)}", err=True)
+            output.tell(", ".join(told), indent=2)
 
 
 def _after_output_fault(error: OSError) -> int:
@@ -126,8 +130,10 @@ def _after_output_fault(error: OSError) -> int:
     if is_hung_up or isinstance(error, BrokenPipeError):
         streams.forget_reader(sys.stdout)
         return exits.of_error(KeyboardInterrupt() if is_hung_up else error)
+    from patchmode.cli import output
+
     what = error.filename or "standard output"
-    click.echo(f"patchmode: Could not write or read {what}: {os.strerror(error.errno or errno.EIO)}.", err=True)
+    output.tell(f"patchmode: Could not write or read {what}: {os.strerror(error.errno or errno.EIO)}.")
     if error.errno == errno.ENOSPC:
-        click.echo("  What to do: free space there, or name another folder with --state-dir.", err=True)
+        output.tell("What to do: free space there, or name another folder with --state-dir.", indent=2)
     return exits.of_error(error)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from patchmode.cli.brake_options import NONE
+from patchmode.cli.choices import Fixed
 
 FORMATS = ("table", "json", "jsonl", "csv")
 REPORT_FORMATS = ("html", "markdown", "xlsx", "junit", "sarif", "prometheus")
@@ -43,7 +44,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
         ),
         click.Option(
             ["-o", "--output"],
-            type=click.Choice(formats),
+            type=Fixed(formats),
             help="Format of the result on standard output (default: table, or json with --query).",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
@@ -150,6 +151,14 @@ def _filter_options() -> list[Decorator]:
     return made
 
 
+_PORTAL_NAMES = {
+    "Azure Managed - Safe Deployment": "azure-managed",
+    "Windows automatic updates": "automatic-by-os",
+    "Manual updates": "manual",
+}
+"""What the portal calls them; the others differ in case, blanks and hyphens only."""
+
+
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the settings that a plan may change."""
     orchestrations = (
@@ -164,17 +173,16 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--to",
             "orchestration",
-            type=click.Choice(orchestrations),
+            type=Fixed(orchestrations, also=_PORTAL_NAMES),
             help="Patch orchestration (default: customer-managed-schedules); keep leaves it as it is.",
         ),
-        click.option("--periodic-assessment", type=click.Choice(("on", "off")), help="Assess for updates every 24 h."),
+        click.option("--periodic-assessment", type=Fixed(("on", "off")), help="Assess for updates every 24 h."),
         click.option(
             "--reboot",
-            type=click.Choice(("IfRequired", "Never", "Always"), case_sensitive=False),
-            metavar="[IfRequired|Never|Always]",
+            type=Fixed(("IfRequired", "Never", "Always")),
             help="Reboot setting; on a machine it overrides its schedule's.",
         ),
-        click.option("--hotpatch", type=click.Choice(("off",)), help="Turn hotpatch off where it stands in the way."),
+        click.option("--hotpatch", type=Fixed(("off",)), help="Turn hotpatch off where it stands in the way."),
         click.option("--include-scale-set-members", is_flag=True, help="Also change Flexible scale-set members."),
     ]
     for option in reversed(options):

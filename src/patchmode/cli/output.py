@@ -4,7 +4,6 @@ Must not: compute results.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from patchmode.cli.settings import Settings
 from patchmode.cli.streams import forget_reader
 from patchmode.reports.columns import wrapped
 from patchmode.reports.paint import Paint
+
+_USUAL_WIDTH = 80
+"""Of a terminal that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,34 @@ def paint_for(stream: TextIO, settings: Settings) -> Paint:
     if not stream.isatty():
         return Paint()
     wants_colours = not settings.no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Paint(colours=wants_colours, width=shutil.get_terminal_size().columns)
+    return Paint(colours=wants_colours, width=_width_of(stream))
+
+
+def _width_of(stream: TextIO) -> int:
+    """The columns of a stream's own terminal: standard output may go elsewhere."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return columns if columns > 0 else _USUAL_WIDTH
+
+
+def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
+    """Tell a fault on standard error, also when quiet: broken at the terminal's width, whole in a pipe.
+
+    Args:
+        text: sentences; each line of it is a paragraph. A command in it is never broken, so that it can be pasted.
+        indent: columns before the first line; `hang`: before the others.
+    """
+    if not sys.stderr.isatty():
+        click.echo(" " * indent + text, err=True)
+        return
+    paint = Paint(width=_width_of(sys.stderr))
+    for number, line in enumerate(text.splitlines()):
+        own = len(line) - len(line.lstrip())
+        first = indent if number == 0 else max(own, indent)
+        for part in wrapped(line.strip(), paint=paint, indent=first, hang=max(first, own) + hang):
+            click.echo(part, err=True)
 
 
 def emit(result: Result, settings: Settings) -> None:

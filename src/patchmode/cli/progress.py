@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from patchmode.cli.output import tell
 from patchmode.cli.settings import Settings
 from patchmode.errors import OUR_CODES
 from patchmode.model.outcome import ChangeResult, Result
@@ -55,7 +56,7 @@ class Remarks:
     def remarked(self, text: str) -> None:
         """Pass one line on."""
         if not self.settings.quiet:
-            click.echo(text, err=True)
+            tell(text)
 
 
 class Lines(Remarks):

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
 from patchmode.model.pasted_log import LogReading
 from patchmode.model.patch_settings import Orchestration, RebootSetting
@@ -158,7 +159,9 @@ def _filters(options: dict[str, Any], prefix: str) -> Filters:
     systems = options.pop(f"{prefix}os")
     for name in systems:
         if name.casefold() not in _SYSTEMS:
-            raise UsageError(f"{name!r} is not an operating system here.", advice="Give windows or linux.")
+            near = nearest(name, _SYSTEMS)
+            hint = f" Did you mean {near}?" if near else ""
+            raise UsageError(f"{name!r} is not an operating system here.", advice=f"Give windows or linux.{hint}")
     return Filters(
         os=systems,
         locations=options.pop(f"{prefix}location"),

@@ -3,6 +3,7 @@
 Must not: cut anything where there is no terminal, so that a pipe sees whole values.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -132,12 +133,20 @@ def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None
     yield " " * (indent if first else hang) + line
 
 
+_COMMAND = re.compile(
+    r"(?<![\w/.-])(?:patchmode|az)(?: [a-z][a-z-]*){1,2}"
+    r"(?: (?:--?[a-z][a-z-]*(?:[= ](?:'[^']*'|[^\s'-]\S*))?|'[^']*'|/\S+|\S*\d\S*))*"
+)
+"""A command with its options and ids in running text; a word of the sentence too many does no harm."""
+
+
 def _words(text: str) -> Iterator[str]:
-    """What is between blanks; a command between backticks is one word, or it could not be pasted."""
+    """What is between blanks; a command is one word, or it could not be pasted."""
     parts = text.split("`")
     whole = "`".join(part.replace(" ", "\0") if place % 2 else part for place, part in enumerate(parts))
     # A lone backtick quotes nothing.
-    return (word.replace("\0", " ") for word in (text if len(parts) % 2 == 0 else whole).split(" "))
+    whole = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), text if len(parts) % 2 == 0 else whole)
+    return (word.replace("\0", " ") for word in whole.split(" "))
 
 
 def way_out(text: str, *, paint: Paint) -> Iterator[str]:

@@ -105,3 +105,25 @@ async def test_metadata_whose_members_are_of_another_type() -> None:
             for value in (..., *WRONG, "https://[", "https://arm.example:99999", "https://x\r\ny"):
                 with suppress(CloudError):
                     assert await resolve(URL, answers(json.loads(changed(form, path, value)), 200))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        *((name, "AzureUSGovernment") for name in ("AzureGov", "USGov", "Fairfax", "azure-us-gov", "AzureUSGovernmet")),
+        *((name, "AzureChinaCloud") for name in ("China", "Mooncake", "AzureChina")),
+        *((name, "AzureCloud") for name in ("AzurePublicCloud", "AzureClod")),
+    ],
+)
+async def test_a_cloud_by_another_name_is_suggested_and_not_taken(given: str, meant: str) -> None:
+    """AzureGov is nearer to AzureCloud by letters, and is another cloud."""
+    with pytest.raises(CloudError) as caught:
+        await resolve(given, answers(b""))
+    assert caught.value.message.endswith(f"Did you mean {meant}?")
+
+
+@pytest.mark.parametrize("given", ["AzureGermany", "AzureGermanCloud", "blackforest"])
+async def test_a_cloud_that_was_closed_is_said_to_be(given: str) -> None:
+    with pytest.raises(CloudError) as caught:
+        await resolve(given, answers(b""))
+    assert "closed in 2021" in caught.value.message

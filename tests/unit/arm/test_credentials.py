@@ -137,3 +137,40 @@ async def test_whatever_azure_identity_makes_of_an_odd_answer_is_a_failed_sign_i
 def test_a_payload_without_end_has_no_claims() -> None:
     payload = base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("=")
     assert claims_of(f"e30.{payload}.c2ln") == {}
+
+
+@pytest.mark.parametrize(
+    ("number", "wrong", "to_do"),
+    [
+        (7000215, "The client secret is wrong.", "not its id"),
+        (7000222, "The client secret has expired.", "Certificates & secrets"),
+        (700016, "no such application in that tenant", "AZURE_CLIENT_ID"),
+        (90002, "no such tenant in this cloud", "--cloud"),
+        (50034, "does not exist in that tenant", "az login --tenant"),
+        (50076, "multifactor", "az login"),
+        (53003, "Conditional Access", "sign-in logs"),
+        (700024, "not valid now", "clock"),
+        (700213, "federated identity credential", "subject"),
+        (50059, "which tenant", "AZURE_TENANT_ID"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "blue"])
+async def test_what_entra_refused_is_advised_on(number: int, wrong: str, to_do: str, name: str) -> None:
+    """What is wrong and what to do, for one identity or several; the service's own words stay."""
+    said = f"Authentication failed: AADSTS{number}: Words of the service. Trace ID: t Correlation ID: c"
+    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), CLOUD, None, name=name)
+    with pytest.raises(SignInError) as caught:
+        await sign_in.get_token_info(CLOUD.scope)
+    assert said in caught.value.message
+    assert wrong in caught.value.advice
+    assert to_do in caught.value.advice
+    assert ("Correct it where it is defined" in caught.value.advice) is bool(name)
+
+
+async def test_what_entra_refused_by_an_unknown_number_is_named() -> None:
+    said = "AADSTS424242: Words of the service. Trace ID: t Correlation ID: c Timestamp: x"
+    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), CLOUD, None)
+    with pytest.raises(SignInError) as caught:
+        await sign_in.get_token_info(CLOUD.scope)
+    assert "https://login.microsoftonline.com/error?code=424242" in caught.value.advice
+    assert "trace id, correlation id" in caught.value.advice

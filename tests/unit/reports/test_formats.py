@@ -174,3 +174,19 @@ def test_a_struct_in_pieces_is_the_json_of_the_whole(texts: list[str], inner: di
     report = _Report(all_rows=rows, notes=tuple(texts), also=1 if also else msgspec.UNSET)
     whole = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
     assert "".join(indented(report)) == whole
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_command_in_a_sentence_is_never_broken(width: int) -> None:
+    """It is pasted; what stands around it is broken between words."""
+    commands = [
+        "patchmode runs resume 20261130T110403123Z-abcdef --last-wave 2",
+        "patchmode schedule detach /subscriptions/a/b --ids '/c d/e'",
+        "az login --tenant TENANT",
+    ]
+    for command in commands:
+        text = f"Some words that are long enough to fill a line: {command}, and some that follow it to the end."
+        lines = list(wrapped(text, paint=Paint(width=width), hang=4))
+        assert sum(command in line for line in lines) == 1
+        assert " ".join(" ".join(lines).split()) == text
+        assert all(len(line) <= width or command in line for line in lines)

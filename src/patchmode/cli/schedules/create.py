@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import Fixed
 from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
@@ -32,10 +33,9 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 @click.option(
     "--reboot",
     "restart",
-    type=click.Choice(_REBOOTS, case_sensitive=False),
+    type=Fixed(_REBOOTS),
     default="IfRequired",
     show_default=True,
-    metavar="[IfRequired|Never|Always]",
     help="Whether machines restart.",
 )
 @click.option(

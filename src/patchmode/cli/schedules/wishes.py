@@ -6,6 +6,7 @@ Must not: look at Azure, but for the id of a subscription that was given by name
 from collections.abc import Iterable
 from typing import Any
 
+from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
@@ -171,7 +172,17 @@ def _check_classifications(chosen: Iterable[str]) -> None:
     known = {name.casefold() for name in names}
     for text in chosen:
         if text.casefold() not in known:
-            raise UsageError(f"{text!r} is not a classification of updates.", advice=f"Known are {', '.join(names)}.")
+            raise UsageError(f"{text!r} is not a classification of updates.", advice=_known_are(text, names))
+
+
+def _known_are(text: str, names: Iterable[str]) -> str:
+    near = nearest(text, names)
+    return f"Known are {', '.join(names)}.{f' Did you mean {near}?' if near else ''}"
+
+
+def _given(text: str, known: Iterable[str], forms: str) -> str:
+    near = nearest(text, known)
+    return f"Give {forms}.{f' Did you mean {near}?' if near else ''}"
 
 
 def _chosen(values: Iterable[str], known: dict[str, str], what: str, forms: str) -> tuple[str, ...]:
@@ -179,6 +190,6 @@ def _chosen(values: Iterable[str], known: dict[str, str], what: str, forms: str)
     for text in _listed(values):
         value = known.get(text.casefold())
         if value is None:
-            raise UsageError(f"{text!r} is none of the {what}s here.", advice=f"Give {forms}.")
+            raise UsageError(f"{text!r} is none of the {what}s here.", advice=_given(text, known, forms))
         found.append(value)
     return tuple(dict.fromkeys(found))
