@@ -1,7 +1,13 @@
 """Errors as they are told: words for people, codes only where a service sent them."""
 
-import pytest
+import json
 
+import click
+import pytest
+from tests.cli.conftest import Start
+from tests.cli.test_choices import options
+
+from arm_emulator.faults import faults_from
 from patchmode.cli.main import tell
 from patchmode.errors import ForbiddenError, NotSentError, PatchmodeError, RejectedError, UsageError
 
@@ -31,3 +37,33 @@ def test_what_is_told_of_an_error(error: PatchmodeError, told: str, capsys: pyte
     """`HTTP status 200, code NoIdColumn` sent readers looking for a fault in Azure."""
     tell(error)
     assert capsys.readouterr() == ("", told)
+
+
+def test_every_command_that_asks_azure_takes_the_throttle_patience() -> None:
+    """Reading commands waited for the default, and nothing could be set."""
+    lacking = {
+        path
+        for path, param, context in options()
+        if not isinstance(context.command, click.Group)
+        and not any("--throttle-patience" in one.opts for one in context.command.params)
+    }
+    assert lacking == set()
+
+
+def test_a_throttle_is_waited_for_as_long_as_was_said_and_told(start: Start) -> None:
+    program = start("small")
+    rule = {
+        "match": {"path": "*ResourceGraph/resources"},
+        "do": {"respond": {"status": 429, "headers": {"Retry-After": "120"}}},
+    }
+    program.served.emulator.faults.arm(faults_from(json.dumps([rule]).encode()))  # type: ignore[attr-defined]
+    held = program("audit", "--all", "--throttle-patience", "1m")
+    assert "later than the throttle patience" in held.err or "patience" in held.err
+    assert "--throttle-patience" in held.err
+    assert program("audit", "--all", PATCHMODE_THROTTLE_PATIENCE="soon").code == 2
+    rule["count"] = 1  # type: ignore[assignment]
+    rule["do"]["respond"]["headers"]["Retry-After"] = "2"  # type: ignore[index]
+    program.served.emulator.faults.arm(faults_from(json.dumps([rule]).encode()))  # type: ignore[attr-defined]
+    told = program("audit", "--all", PATCHMODE_THROTTLE_PATIENCE="1m")
+    assert told.code == 10
+    assert "was throttled; next try in" in told.err

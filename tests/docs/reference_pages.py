@@ -16,7 +16,7 @@ from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
 from patchmode.cli.main import COMMANDS, program
-from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
+from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options, patience_option
 
 _HEAD = """# Command line
 
@@ -39,7 +39,8 @@ def render_cli() -> str:
 def _product() -> Iterator[str]:
     audit = _command("audit")
     yield "## Global options\n\nThey may stand before or after the command; the one after it wins.\n"
-    yield from _table(global_options())
+    yield "`--throttle-patience` stands after it, and a run keeps its own.\n"
+    yield from _table([*global_options(), patience_option()])
     yield f"## Scope\n\n{_SCOPE_TEXT}\n"
     yield from _table(_only(audit, SCOPE_NAMES))
     yield "## Settings\n"

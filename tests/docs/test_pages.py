@@ -12,10 +12,14 @@ from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, command_lines, 
 
 from arm_emulator.cli import main as emulator
 from patchmode.cli.main import program
-from patchmode.cli.options import global_options
+from patchmode.cli.options import global_options, patience_option
 
 _PROGRAMS: dict[str, click.Command] = {"patchmode": program, "arm-emulator": emulator}
-_GLOBAL = {name for option in global_options() for name in option.opts} | {"--help", "-h", "--version"}
+_GLOBAL = {name for option in [*global_options(), patience_option()] for name in option.opts} | {
+    "--help",
+    "-h",
+    "--version",
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -331,7 +331,10 @@ def lost_advice(attempt: Attempt) -> str:
     return RUN_AGAIN if attempt.is_repeatable else READ_AGAIN
 
 
-HELD = "Nothing was changed. Try it again later: other clients may be spending the same limits."
+HELD = (
+    "Nothing was changed. Try it again later, or let it wait longer with --throttle-patience: other clients may be "
+    "spending the same limits."
+)
 """What to do about a request that Azure held back for longer than the patience."""
 
 

@@ -91,6 +91,8 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         self._patience = patience
         self._remark = remark
         self._chance = chance
+        self._busy: set[str] = set()
+        """What another operation holds, as told already; it is told again once it was answered otherwise."""
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         """Send, and again where that is safe; the last answer comes back whatever its status.
@@ -128,6 +130,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         learns since when the request is held back, and at the end why that was not waited for.
         """
         status = answer.status_code
+        self._tell_conflict(order.attempt, status, answer)
         if status < 400 or not _may_repeat(order.attempt, status, answer):
             return None
         asked = asked_wait_s(status, answer.headers, answer.content, self._clock.now())
@@ -141,6 +144,20 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             return None
         self._remark(_remark_on(order, status, pause, left, self._clock))
         return pause
+
+    def _tell_conflict(self, attempt: Attempt, status: int, answer: AsyncHttpResponse) -> None:
+        """Say once that a write waits for another one: it is repeated here, and by whoever sent it, for a minute."""
+        if attempt.is_read:
+            return
+        if status == 409 and read_fault(answer.content).is_concurrent:
+            if attempt.resource not in self._busy:
+                self._busy.add(attempt.resource)
+                what = "the VM" if "/virtualmachines/" in attempt.resource.casefold() else "it"
+                text = f"{attempt} is waiting: another operation holds {what} (409); it is repeated"
+                _LOG.info("%s", text)
+                self._remark(text)
+        else:
+            self._busy.discard(attempt.resource)
 
     def _backoff(self, tries: int) -> float:
         """Between half and all of an exponentially growing pause, so that a fleet does not come back in step."""

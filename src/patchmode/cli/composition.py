@@ -37,10 +37,10 @@ async def connected(
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
-        settings: `cloud`, `identity_file` and `share` are looked at.
+        settings: `cloud`, `identity_file`, `share` and `patience` are looked at.
         read_only: refuse everything but reading, whatever is called.
         concurrency: requests in flight at once, so that sockets do not become a limit of their own.
-        throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as long as usual.
+        throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as the settings say.
         remark: is told of throttle pauses and retries; None: they go to standard error.
 
     Raises:
@@ -52,6 +52,7 @@ async def connected(
 
     share = settings.share_of_limits
     identities = read_identities(Path(settings.identity_file)) if settings.identity_file else ()
+    patience_s = settings.throttle_patience_s if throttle_patience_s is None else throttle_patience_s
     async with connect(
         settings.cloud or DEFAULT_CLOUD,
         read_only=read_only,
@@ -60,7 +61,7 @@ async def connected(
         # A browser or a device code needs somebody to look at it.
         interactive=sys.stdin.isatty() and sys.stderr.isatty(),
         connections=max(CONNECTIONS, concurrency),
-        throttle_patience_s=THROTTLE_PATIENCE_S if throttle_patience_s is None else throttle_patience_s,
+        throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
         remark=remark or (lambda text: say(text, settings)),
     ) as azure:
         yield azure

@@ -4,13 +4,15 @@ Must not: import a command before it is asked for; `patchmode --help` has a budg
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from patchmode.cli.exits import ENDS, MEANINGS, Exit
-from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options
+from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options, patience_option
 from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import PatchmodeError
 
@@ -27,6 +29,8 @@ class Command(click.Command):
     def __init__(self, *args: Any, formats: Sequence[str] = FORMATS, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         self.params.extend(global_options(formats))
+        if not any("--throttle-patience" in param.opts for param in self.params):
+            self.params.append(patience_option())
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse, with several ids allowed after one `--ids`."""
@@ -36,6 +40,9 @@ class Command(click.Command):
         """Run the command with the global options set aside for `settings_of`."""
         absorb(context)
         settings = settings_of(context)
+        if context.get_parameter_source("throttle_patience") is ParameterSource.COMMANDLINE:
+            # What a run is given holds for what is read before it, too.
+            settings = context.obj = replace(settings, patience=context.params["throttle_patience"])
         _prepare(settings)
         try:
             return super().invoke(context)

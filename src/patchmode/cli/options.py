@@ -56,6 +56,16 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
     ]
 
 
+def patience_option() -> click.Option:
+    """The patience of a command that has none of its own, as runs have; a fresh option."""
+    return click.Option(
+        ["--throttle-patience", "patience"],
+        metavar="15m",
+        envvar="PATCHMODE_THROTTLE_PATIENCE",
+        help="How long a request waits when Azure asks to come later (429, or 503 with Retry-After; default: 15m).",
+    )
+
+
 GLOBAL_NAMES = frozenset(
     {
         "help",
@@ -65,6 +75,7 @@ GLOBAL_NAMES = frozenset(
         "output",
         "query",
         "state_dir",
+        "patience",
         "no_color",
         "no_progress",
         "verbose",

@@ -33,6 +33,8 @@ class Settings:
     verbose: int = 0
     quiet: bool = False
     state_dir: str | None = None
+    patience: str | None = None
+    """How long a request waits when Azure asks to come later, as `15m`; None: as long as usual. Runs have their own."""
     typed: frozenset[str] = frozenset()
     """The names of those that stood on the command line; the others come from the environment, or are not given."""
 
@@ -56,6 +58,17 @@ class Settings:
             msg = f"{self.share!r} is not a share of Azure's limits."
             raise UsageError(msg, advice="Give --share a percentage above 0 and up to 100, such as 50%.")
         return percent / 100
+
+    @property
+    def throttle_patience_s(self) -> float | None:
+        """The patience in seconds; None: as long as usual.
+
+        Raises:
+            UsageError: it is no span of time.
+        """
+        from patchmode.cli.spans import seconds_from
+
+        return None if self.patience is None else seconds_from(self.patience, "--throttle-patience")
 
 
 NAMES = tuple(field.name for field in fields(Settings) if field.name != "typed")

@@ -189,6 +189,34 @@ async def test_a_throttle_is_waited_for_as_it_asks_and_remarked() -> None:
     assert made.remarks == ["PATCH /subscriptions/s/x was throttled; next try in 8 s"]
 
 
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_write_that_waits_for_another_operation_says_so_once(times: int) -> None:
+    """It is repeated for up to a minute, here and by its sender, and the screen must not be silent meanwhile."""
+    vm = f"{ENDPOINT}/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm?api-version=1"
+    made = wire(*[answer(409, BUSY)] * times, OK, answer(409, BUSY), OK, OK)
+    told = (
+        "PATCH /subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm is waiting: another "
+        "operation holds the VM (409); it is repeated"
+    )
+    await made.channel.patch(vm, {"a": 1}, WRITE, etag='"1"')
+    assert made.remarks == [told]
+    await made.channel.patch(vm, {"a": 1}, WRITE, etag='"1"')
+    assert made.remarks == [told, told]
+    await made.channel.patch(vm, {"a": 1}, WRITE, etag='"1"')
+    assert made.remarks == [told, told]
+
+
+async def test_a_sender_that_comes_back_to_a_busy_machine_is_not_told_again() -> None:
+    """The wire gives up after its tries, and the sender reads the machine and sends anew."""
+    made = wire(*[answer(409, BUSY)] * 20)
+    for _ in range(3):
+        with pytest.raises(RejectedError):
+            await patch(made)
+        with pytest.raises(RejectedError):
+            await get(made)
+    assert made.remarks == ["PATCH /subscriptions/s/x is waiting: another operation holds it (409); it is repeated"]
+
+
 async def test_seconds_in_the_text_count_where_the_header_is_missing() -> None:
     body = b'{"error":{"code":"SubscriptionRequestsThrottled","message":"Please try again after \'6\' seconds."}}'
     made = wire(answer(429, body), OK)
