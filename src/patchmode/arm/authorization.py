@@ -4,6 +4,7 @@ Must not: judge permissions; what a command needs is the workflow's knowledge.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar
 
@@ -12,6 +13,7 @@ import msgspec
 from patchmode.arm.channel import Channel
 from patchmode.arm.governor import Spend
 from patchmode.arm.roster import Roster
+from patchmode.arm.wire import text_of
 from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.subscription_names import SubscriptionNames
@@ -24,6 +26,7 @@ ROLE_ASSIGNMENTS_API = "2022-04-01"
 
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 class SubscriptionEntry(msgspec.Struct, rename="camel"):
@@ -118,13 +121,19 @@ class Directory:
     async def _seen_by(self, identity: int) -> Sequence[Subscription]:
         url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
         found = await self._all(url, Spend(identity=identity), SubscriptionEntry)
-        return list(map(subscription_of, found))
+        listed = [subscription_of(one) for one in found]
+        nameless = sum(not one.id for one in listed)
+        if nameless:
+            _LOG.warning("%s of %s subscriptions name no id and are left out", nameless, len(listed))
+        return [one for one in listed if one.id]
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
         """Every lock at or below the subscription. See `ports.Authorization.locks`."""
         path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/locks"
         url = self._channel.url(path, LOCKS_API)
-        return list(map(lock_of, await self._all(url, Spend(subscription_id), LockEntry)))
+        pages = self._channel.pages(url, Spend(subscription_id), Any)
+        place = f"/subscriptions/{subscription_id}"
+        return [lock_of(_read(one, LockEntry), one, place) async for page in pages for one in page]
 
     async def permissions(self, scope: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """Actions and notActions at a scope, for each identity. See `ports.Authorization.permissions`."""
@@ -167,7 +176,31 @@ class Directory:
         return self._principals()
 
     async def _all(self, url: str, spend: Spend, entry: type[T]) -> list[T]:
-        return [one async for page in self._channel.pages(url, spend, entry) for one in page]
+        """A list without its entries that cannot be read: each costs itself, and is told.
+
+        A permission or a role that is left out allows nothing; see `lock_of` for a lock.
+        """
+        pages = self._channel.pages(url, spend, Any)
+        found = [_read(one, entry) async for page in pages for one in page]
+        odd = sum(one is None for one in found)
+        if odd:
+            _LOG.warning(
+                "%s of %s entries of %s cannot be read and are left out", odd, len(found), url.partition("?")[0]
+            )
+        return [one for one in found if one is not None]
+
+
+def _read(entry: object, shape: type[T]) -> T | None:
+    """One entry of a list; None: it is of another shape. A member of another type than a text counts as absent."""
+    try:
+        return msgspec.convert(entry, shape, strict=False)
+    except msgspec.ValidationError:
+        if not isinstance(entry, Mapping):
+            return None
+    try:
+        return msgspec.convert({name: one for name, one in entry.items() if isinstance(one, str)}, shape)
+    except msgspec.ValidationError:
+        return None
 
 
 def subscription_of(entry: SubscriptionEntry) -> Subscription:
@@ -181,8 +214,18 @@ def subscription_of(entry: SubscriptionEntry) -> Subscription:
     )
 
 
-def lock_of(entry: LockEntry) -> Lock:
-    """A lock; its scope is the id up to the lock itself."""
+def lock_of(entry: LockEntry | None, given: object = None, place: str = "") -> Lock:
+    """A lock; its scope is the id up to the lock itself.
+
+    One that cannot be read is taken for one that refuses every write, since the other reading would let a write
+    through: at its scope where that can be told, and otherwise at the place that was asked about.
+    """
+    if entry is None or not (entry.properties and entry.properties.level):
+        told = text_of(given.get("id")) if isinstance(given, Mapping) else None
+        entry = LockEntry(
+            told or f"{place}/providers/Microsoft.Authorization/locks/?", None, LockProperties("ReadOnly")
+        )
+        entry.name = f"{entry.id.rsplit('/', 1)[-1]} (its level cannot be read)"
     at = entry.id.lower().rfind("/providers/microsoft.authorization/locks/")
     return Lock(
         scope=entry.id[:at] if at >= 0 else entry.id,

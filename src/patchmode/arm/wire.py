@@ -3,8 +3,10 @@
 Must not: send or judge anything. What a machine's document means stands in `machine_reading`.
 """
 
+import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -40,7 +42,7 @@ def decode(body: bytes, shape: Any = Any) -> Any:
     if not text:
         return None
     try:
-        document = msgspec.json.decode(text, type=shape, strict=False)
+        document = _decoded(text, shape)
     except msgspec.ValidationError as error:
         msg = f"it is not what was asked for: {error}"
         raise ShapeError(msg) from error
@@ -54,6 +56,39 @@ def decode(body: bytes, shape: Any = Any) -> Any:
     return document
 
 
+def _decoded(text: bytes, shape: Any) -> Any:
+    """The document; a number that no float or integer of msgspec's holds is its digits as a text, which is odd there.
+
+    Such a number is a member's own affair: it must not spoil the page that it came with.
+    """
+    try:
+        return msgspec.json.decode(text, type=shape, strict=False)
+    except msgspec.ValidationError as error:
+        if "out of range" not in str(error):
+            raise
+    try:
+        loose = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_no_number)
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    return msgspec.convert(loose, type=shape, strict=False)
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
+def _no_number(text: str) -> NoReturn:
+    msg = f"{text} is no JSON"
+    raise ValueError(msg)
+
+
+_LONGEST_INTEGER = 1_000
+"""Digits; Python refuses to read or print more than 4,300."""
 _TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
 
 
