@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 
 from arm_emulator.app import Emulator
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.protocol.wire import Call
 from benchmarks.rows import Row

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.faults.one_clock import OneClock, run_leaping, serving
 
-from arm_emulator.fleets import read_fleet
 from arm_emulator.ledger import Entry
+from arm_emulator.named_fleets import read_fleet
 from benchmarks.rows import Row, at_most
 from benchmarks.scale import MACHINES, SUBSCRIPTIONS
 from benchmarks.stage import BIN, Measured, emulator, generate, measure

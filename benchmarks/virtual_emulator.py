@@ -14,7 +14,7 @@ from tests.faults.one_clock import START
 from arm_emulator.app import Emulator
 from arm_emulator.clock import Clock
 from arm_emulator.environment import ready_line
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.server import Server
 from arm_emulator.tls import temporary_certificates

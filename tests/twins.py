@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 
 PRODUCTION, DEVELOPMENT = "22222222-2222-2222-2222-222222222222", "55555555-5555-5555-5555-555555555555"
 NAMES = {PRODUCTION: "Production", DEVELOPMENT: "Development"}

@@ -1,13 +1,12 @@
-"""The emulator as one object: state, clock, profile, operations, throttle, faults, ledger, and the way through them.
+"""The emulator as one object: composes the cloud that handlers use, and leads each call through it.
 
 No socket is opened here; ``arm_emulator.server`` brings calls in and carries answers out.
 """
 
 import logging
-import math
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,6 +20,7 @@ from arm_emulator.patching import Patching
 from arm_emulator.profile import Profile
 from arm_emulator.protocol import front_door, sign_in, wire
 from arm_emulator.protocol.authorization import Authorization
+from arm_emulator.protocol.cloud import Cloud
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation, Operations
 from arm_emulator.protocol.paging import Snapshots
@@ -35,11 +35,26 @@ from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.providers.resource_graph.rows import Rows
 from arm_emulator.routes import router
 from arm_emulator.state import State
-
-if TYPE_CHECKING:
-    from arm_emulator.store import Store
+from arm_emulator.store import Store
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Around:
+    """What an operation meets beside its target: the faults in force, and the store where there is one."""
+
+    def __init__(self, faults: Faults, store: Store | None) -> None:
+        self._faults = faults
+        self._store = store
+
+    def bend(self, operation: Operation, request: Request) -> None:
+        """Change how an operation that is being started ends, where a fault says so."""
+        self._faults.bend(operation, request)
+
+    def keep(self, operation: Operation) -> None:
+        """Remember an operation beyond this process, where the state is stored."""
+        if self._store is not None:
+            self._store.save_operation(operation)
 
 
 class Emulator:
@@ -69,37 +84,51 @@ class Emulator:
         graph_lag_s: float | None = 0.0,
         faults: FaultPlan | None = None,
         fleet: dict[str, Any] | None = None,
-        store: "Store | None" = None,
+        store: Store | None = None,
         seed: int = 0,
         region: str = "WESTEUROPE",
         token_seconds: int = LIFETIME_S,
     ) -> None:
         self.clock = clock or Clock()
         self.profile = profile or Profile()
-        self.random = seeded(seed)
         self.region = region
-        self.token_seconds = token_seconds
         self.store = store
         self.state = State(store)
         self.directory = Directory()
         self.tokens = Tokens(self.directory)
         self.faults = Faults(faults)
         self.ledger = Ledger()
-        self.snapshots = Snapshots()
         self.throttle = Throttle(self.clock, limits or Limits())
-        self.operations = Operations(seconds=lro_seconds, draw=seeded(seed + 1))
-        self.authorization = Authorization(self)
+        around = _Around(self.faults, store)
+        self.operations = Operations(self.clock, self.state, around, seconds=lro_seconds, draw=seeded(seed + 1))
+        self.authorization = Authorization(self.state, self.directory)
+        self.cloud = Cloud(
+            clock=self.clock,
+            profile=self.profile,
+            random=seeded(seed),
+            state=self.state,
+            directory=self.directory,
+            tokens=self.tokens,
+            token_seconds=token_seconds,
+            authorization=self.authorization,
+            throttle=self.throttle,
+            operations=self.operations,
+            faults=self.faults,
+            ledger=self.ledger,
+            store=store,
+        )
+        parts = self.cloud.parts
+        parts.add(Snapshots())
+        self.graph = parts.add(GraphIndex(self.clock, self.cloud.random, graph_lag_s))
+        self._graph_rows = parts.add(Rows(self.state, self.directory))
+        self._changes = parts.add(Changes(self.cloud))
+        parts.add(Results())
+        parts.add(Interfaces(self.state))
+        associations = parts.add(Associations())
+        self.patching = parts.add(Patching(self.cloud))
         self.state.observe(lambda key, _: self.authorization.on_change(key))
-        self.graph_lag_s = graph_lag_s
-        self.graph = GraphIndex(self)
-        self.graph_rows = Rows(self)
-        self.changes = Changes(self)
-        self.graph_results = Results()
-        self.interfaces = Interfaces(self.state)
-        self.associations = Associations()
-        self.state.observe(self.associations.on_change)
+        self.state.observe(associations.on_change)
         self.state.observe(self.graph.on_change)
-        self.patching = Patching(self)
         self.state.observe(self.patching.on_change)
         self._router = router()
         self._starting_fleet = fleet or {}
@@ -117,7 +146,7 @@ class Emulator:
         self.authorization.refresh()
         self.patching.begin()
         for operation in self.store.operations():
-            self.operations.restore(self, operation)
+            self.operations.restore(operation)
 
     def load(self, fleet: dict[str, Any]) -> None:
         """Load a fleet document into the state as it stands.
@@ -129,17 +158,12 @@ class Emulator:
         self.graph.is_loading = True
         try:
             self.directory.load(checked)
-            fleets.load_resources(self, checked)
+            fleets.load_resources(self.state, self.directory, checked)
         finally:
             self.graph.is_loading = False
         self.authorization.refresh()
         self.patching.begin()
-        self.keep_directory()
-
-    def keep_directory(self) -> None:
-        """Remember subscriptions, groups and principals beyond this process, where the state is stored."""
-        if self.store is not None:
-            self.store.keep_fleet(fleets.directory_of(self.directory))
+        self.cloud.keep_directory()
 
     def reset(self, fleet: dict[str, Any] | None = None) -> None:
         """Forget everything (resources, operations, requests, buckets) and load a fleet document; faults stay.
@@ -156,8 +180,8 @@ class Emulator:
         self.state.clear()
         self.patching.forget()
         self.graph.clear()
-        self.graph_rows.forget()
-        self.changes.forget()
+        self._graph_rows.forget()
+        self._changes.forget()
         self.directory.clear()
         self.ledger.clear()
         self.throttle.reset()
@@ -170,7 +194,7 @@ class Emulator:
         self.clock.run_due()
         target = wire.split_target(call.target)
         if target.path.startswith("/_emulator"):
-            return _answer(control.answer(self, call, target), {})
+            return _answer(control.answer(self.cloud, self.reset, call, target), {})
         entry = self.ledger.note(
             Entry(
                 call.method,
@@ -191,7 +215,7 @@ class Emulator:
         entry.fault = rule.name or "unnamed"
         call = replace(call, body=modified(call.body, rule.do.modify))
         answer = disturbed(
-            self,
+            self.cloud,
             rule.do,
             path=target.path,
             request_id=entry.request_id,
@@ -205,7 +229,7 @@ class Emulator:
     def _answered(self, call: Call, target: Target, entry: Entry) -> Answer:
         base = f"https://{call.headers.get('host', 'localhost')}"
         headers = self._headers(entry.request_id, call)
-        public = sign_in.answer(self, call.method, target.path, target.query, call.body, base)
+        public = sign_in.answer(self.cloud, call.method, target.path, target.query, call.body, base)
         if public is None:
             public = self._arm(call, target, entry, base, headers)
         entry.status = public.status
@@ -236,7 +260,7 @@ class Emulator:
     def handle(self, request: Request) -> Response:
         """Pass a call whose principal is known through the front door to its provider; refusals are answers."""
         try:
-            return front_door.admit(self, request, self._router.find(request.path))
+            return front_door.admit(self.cloud, request, self._router.find(request.path))
         except ArmError as error:
             return error.response()
         except Exception:  # noqa: BLE001  a defect of the emulator must not look like a dropped connection
@@ -250,32 +274,6 @@ class Emulator:
         if client_id and call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = client_id
         return headers
-
-    def retry_after(self, seconds: float) -> str:
-        """A ``Retry-After`` value: whole seconds of the client's own time, at least 1 (SDKs take 0 for absent)."""
-        return str(max(1, math.ceil(self.clock.client_seconds(seconds))))
-
-    def keep_operation(self, operation: Operation) -> None:
-        """Remember an operation beyond this process, where the state is stored."""
-        if self.store is not None:
-            self.store.save_operation(operation)
-
-    def settle(self, operation: Operation) -> None:
-        """The default end of an operation: the target's ``provisioningState`` becomes its outcome, or it is gone.
-
-        Operations that a store remembered end here, whatever their provider had planned: a delete must still delete.
-        """
-        stored = self.state.get(operation.target_id)
-        if stored is None:
-            return
-        if (
-            operation.outcome == "Succeeded"
-            and stored.document.get("properties", {}).get("provisioningState") == "Deleting"
-        ):
-            self.state.delete(operation.target_id)
-        else:
-            document = self.state.with_properties(stored, provisioningState=operation.outcome)
-            self.state.put_quietly(stored, document)
 
 
 def _answer(response: Response, headers: dict[str, str], *, head: bool = False) -> Answer:

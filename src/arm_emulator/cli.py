@@ -193,7 +193,7 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.app import Emulator
     from arm_emulator.clock import Clock
     from arm_emulator.faults import load_faults
-    from arm_emulator.fleets import read_fleet
+    from arm_emulator.named_fleets import read_fleet
     from arm_emulator.profile import Profile, load_profile
     from arm_emulator.protocol.throttle import limits_from
     from arm_emulator.store import Store

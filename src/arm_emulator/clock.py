@@ -6,6 +6,7 @@ by one stated factor. It never sleeps and starts no thread: what fell due runs w
 
 import heapq
 import itertools
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,10 @@ class Clock:
     def client_seconds(self, seconds: float) -> float:
         """How long a client must wait in its own, real seconds until ``seconds`` of this clock have passed."""
         return seconds / self.speed
+
+    def retry_after(self, seconds: float) -> str:
+        """A ``Retry-After`` value: whole seconds of the client's own time, at least 1 (SDKs take 0 for absent)."""
+        return str(max(1, math.ceil(self.client_seconds(seconds))))
 
     def advance(self, by: timedelta) -> None:
         """Push the clock forward and run everything that fell due, in order.

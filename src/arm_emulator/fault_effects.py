@@ -7,14 +7,16 @@ import msgspec
 
 from arm_emulator.faults import Action, Meanwhile, Modification
 from arm_emulator.protocol.http import Response
+from arm_emulator.protocol.paging import Snapshots
 from arm_emulator.protocol.wire import Answer
+from arm_emulator.providers.resource_graph.index import GraphIndex
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 
 def disturbed(
-    emulator: "Emulator",
+    cloud: "Cloud",
     action: Action,
     *,
     path: str,
@@ -25,14 +27,14 @@ def disturbed(
     """The answer to a call that a fault struck.
 
     Args:
-        emulator: whom the action changes.
+        cloud: whom the action changes.
         action: what happens.
         path: the call's, decoded.
         request_id: the call's.
         proper: handles the call as if nothing were wrong; called unless the action hides the call from the provider.
         written: puts the common headers on a made-up response.
     """
-    _before(emulator, action, path, request_id)
+    _before(cloud, action, path, request_id)
     is_hidden = action.respond is not None or action.reset == "connection" or action.silence
     answer = proper() if action.commit or not is_hidden else Answer(0)
     if action.respond is not None:
@@ -83,28 +85,28 @@ def _modify(document: dict[str, Any], one: Modification) -> None:
         place[last] = one.value
 
 
-def _before(emulator: "Emulator", action: Action, path: str, request_id: str) -> None:
+def _before(cloud: "Cloud", action: Action, path: str, request_id: str) -> None:
     if action.expire_tokens:
-        emulator.tokens.expire_all()
+        cloud.tokens.expire_all()
     if action.throttle_storm:
-        emulator.throttle.drain()
+        cloud.throttle.drain()
     if action.stale_graph_seconds is not None:
-        emulator.graph_lag_s = action.stale_graph_seconds
+        cloud.parts[GraphIndex].lag_s = action.stale_graph_seconds
     if action.operation is not None:
-        emulator.faults.will_bend(request_id, action.operation)
+        cloud.faults.will_bend(request_id, action.operation)
     if action.disable_subscription:
         segments = path.strip("/").split("/")
-        found = emulator.directory.subscription(segments[1]) if len(segments) > 1 else None
+        found = cloud.directory.subscription(segments[1]) if len(segments) > 1 else None
         if found is not None:
             found.state = "Disabled"
     if action.meanwhile is not None:
-        _meanwhile(emulator, action.meanwhile)
+        _meanwhile(cloud, action.meanwhile)
     if action.shift_pages:
-        emulator.snapshots.shift(action.shift_pages)
+        cloud.parts[Snapshots].shift(action.shift_pages)
 
 
-def _meanwhile(emulator: "Emulator", done: Meanwhile) -> None:
+def _meanwhile(cloud: "Cloud", done: Meanwhile) -> None:
     for document in done.put:
-        emulator.state.load(document)
+        cloud.state.load(document)
     for resource_id in done.delete:
-        emulator.state.delete(resource_id)
+        cloud.state.delete(resource_id)

@@ -1,22 +1,19 @@
-"""Fleet documents: checking one, loading one, and finding one by name or file.
+"""Fleet documents: checking one, loading one, and reading one from a file.
 
 A fleet document is ``{"subscriptions": [...], "resources": [...]}``; the reference lists its optional members. Resource
 groups and subscriptions that a resource's id names and the document does not list are made, so that recorded documents
 load as they are.
 """
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from arm_emulator.directory import Directory
 from arm_emulator.resource_id import parse_id
-
-if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+from arm_emulator.state import State
 
 MEMBERS = frozenset(
     {
@@ -99,14 +96,14 @@ def _need(fleet: dict[str, Any], name: str, member: str) -> None:
             raise FleetError(f"fleet member {name}[{at}] has no {member}")
 
 
-def load_resources(emulator: "Emulator", fleet: dict[str, Any]) -> None:
+def load_resources(state: State, directory: Directory, fleet: dict[str, Any]) -> None:
     """Store every document of a checked fleet, and what their ids imply."""
     for name in _RESOURCE_LISTS:
         for document in fleet.get(name, ()):
-            stored = emulator.state.load(completed(document))
-            _imply(emulator, stored.subscription, stored.group, stored.id, stored.location)
-    for subscription in emulator.directory.subscriptions.values():
-        emulator.state.load(subscription_document(subscription.id, subscription.display_name))
+            stored = state.load(completed(document))
+            _imply(state, directory, stored.subscription, stored.group, stored.id, stored.location)
+    for subscription in directory.subscriptions.values():
+        state.load(subscription_document(subscription.id, subscription.display_name))
 
 
 def subscription_document(subscription_id: str, display_name: str) -> dict[str, Any]:
@@ -135,15 +132,15 @@ def _type_as_written(resource_id: str) -> str:
     return "/".join([parts[0], *parts[1::2]])
 
 
-def _imply(emulator: "Emulator", subscription: str, group: str, resource_id: str, location: str) -> None:
+def _imply(state: State, directory: Directory, subscription: str, group: str, resource_id: str, location: str) -> None:
     if not subscription:
         return
     segments = resource_id.strip("/").split("/")
-    if emulator.directory.subscription(subscription) is None:
-        emulator.directory.add_subscription(segments[1])
-    if group and emulator.state.get(f"/subscriptions/{subscription}/resourceGroups/{group}") is None:
+    if directory.subscription(subscription) is None:
+        directory.add_subscription(segments[1])
+    if group and state.get(f"/subscriptions/{subscription}/resourceGroups/{group}") is None:
         group_id = f"/subscriptions/{segments[1]}/resourceGroups/{segments[3]}"
-        emulator.state.put(group_document(group_id, segments[3], location or "westeurope"), etag=None)
+        state.put(group_document(group_id, segments[3], location or "westeurope"), etag=None)
 
 
 def group_document(group_id: str, name: str, location: str, tags: dict[str, str] | None = None) -> dict[str, Any]:
@@ -194,27 +191,20 @@ def _principals(directory: Directory) -> Iterator[dict[str, Any]]:
         yield entry if account.is_everywhere else {**entry, "tenantId": principal.tenant_id}
 
 
-def read_fleet(choice: str) -> dict[str, Any]:
-    """The fleet document of a ``--fleet`` choice: ``demo``, ``schedules``, ``small``, ``empty``, or a file.
+def fleet_file(path: Path) -> dict[str, Any]:
+    """The fleet document that a file holds.
 
     Raises:
-        FleetError: when it is neither, or no fleet document.
+        FleetError: when it cannot be read, or is no fleet document.
     """
-    from arm_emulator.demo_fleet import demo_fleet, small_fleet
-    from arm_emulator.schedules_fleet import schedules_fleet
-
-    built_in = {"demo": demo_fleet, "schedules": schedules_fleet, "small": small_fleet, "empty": dict}
-    if choice in built_in:
-        made: dict[str, Any] = built_in[choice]()
-        return copy.copy(made)
     try:
-        content = msgspec.json.decode(Path(choice).read_bytes())
+        content = msgspec.json.decode(path.read_bytes())
     except OSError as error:
-        raise FleetError(f"fleet {choice!r} is none of {', '.join(built_in)} and no file: {error}") from error
+        raise FleetError(f"fleet file {path} could not be read: {error}") from error
     except msgspec.DecodeError as error:
-        raise FleetError(f"fleet file {choice} is not JSON: {error}") from error
+        raise FleetError(f"fleet file {path} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise FleetError(f"fleet file {choice} is not a JSON object")
+        raise FleetError(f"fleet file {path} is not a JSON object")
     return checked(content)
 
 

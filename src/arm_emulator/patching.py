@@ -29,11 +29,12 @@ from arm_emulator.providers.maintenance.run_rows import MACHINE_RUN_TYPE, RUN_TY
 from arm_emulator.providers.maintenance.runner import KEPT, Runner
 from arm_emulator.providers.maintenance.runs import Run
 from arm_emulator.providers.maintenance.verdicts import support_state, unsupported_reason
+from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _WATCHED = frozenset({ASSIGNMENT_TYPE, CONFIGURATION_TYPE})
 _MEAN_LAG_S = 10.0
@@ -45,15 +46,15 @@ class Patching:
     """The patching of one emulated cloud.
 
     Args:
-        emulator: whose clock drives it.
+        cloud: whose clock drives it.
     """
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud") -> None:
+        self._cloud = cloud
         self._book = PatchBook()
-        self._members = Membership(emulator)
-        self.runner = Runner(emulator, self._members, self._book)
-        self._autopatch = Autopatch(emulator, self._members, self.runner, self._book)
+        self._members = Membership(cloud)
+        self.runner = Runner(cloud, self._members, self._book)
+        self._autopatch = Autopatch(cloud, self._members, self.runner, self._book)
         self._assessments = Assessments()
         self._asked: list[Install] = []
 
@@ -61,7 +62,7 @@ class Patching:
         """A resource was written or deleted."""
         type_ = stored.type if stored is not None else parse_id(key).type
         if type_ in MACHINE_TYPES:
-            self._assessments.on_change(key, stored, self._emulator.clock.now())
+            self._assessments.on_change(key, stored, self._cloud.clock.now())
         elif type_ in _WATCHED:
             self.runner.on_change(key, stored)
 
@@ -85,8 +86,8 @@ class Patching:
             table: in lower case; any but the three of Update Manager has none.
             types: in lower case: rows of others need not be made. None: all.
         """
-        lag = self._emulator.graph_lag_s
-        now = self._emulator.clock.now() - timedelta(seconds=_MEAN_LAG_S if lag is None else lag)
+        lag = self._cloud.parts[GraphIndex].lag_s
+        now = self._cloud.clock.now() - timedelta(seconds=_MEAN_LAG_S if lag is None else lag)
         match table:
             case "maintenanceresources":
                 yield from self._run_rows(now, types)
@@ -98,16 +99,16 @@ class Patching:
 
     def runs(self) -> Iterator[Run]:
         """The runs that have opened and are still kept, oldest first."""
-        now = self._emulator.clock.now()
+        now = self._cloud.clock.now()
         return (run for run in self.runner.runs(now - KEPT) if run.starts <= now)
 
     def missing(self, machine: Stored) -> tuple[Patch, ...]:
         """The updates that a machine needs now."""
-        return self._missing_at(machine, os_of(machine.document), self._emulator.clock.now())
+        return self._missing_at(machine, os_of(machine.document), self._cloud.clock.now())
 
     def note_assessment(self, machine: Stored) -> None:
         """Somebody had a machine assessed, just now."""
-        self._assessments.note(machine.key, self._emulator.clock.now())
+        self._assessments.note(machine.key, self._cloud.clock.now())
 
     def note_install(self, install: Install) -> None:
         """Somebody had updates installed, outside of any schedule."""
@@ -117,7 +118,7 @@ class Patching:
 
     def summaries(self, machine: Stored) -> dict[str, Any]:
         """The members of an instance view's ``patchStatus`` that time has brought about; empty where it has none."""
-        now = self._emulator.clock.now()
+        now = self._cloud.clock.now()
         found = {}
         install = self._book.last(machine.key)
         if install is not None and now >= install.begins:
@@ -129,9 +130,9 @@ class Patching:
         return found
 
     def _run_rows(self, now: datetime, types: frozenset[str] | None) -> Iterator[Stored]:
-        shape = self._emulator.profile.run_error_shape
+        shape = self._cloud.profile.run_error_shape
         # A cancellation is a run of its configuration before its window opens; ids alone would take it for a machine's.
-        for stored in self._emulator.state.of_type(MACHINE_RUN_TYPE):
+        for stored in self._cloud.state.of_type(MACHINE_RUN_TYPE):
             if parse_id(stored.parent).type == CONFIGURATION_TYPE:
                 yield replace(stored, type=RUN_TYPE)
         for run in self.runner.runs(now - KEPT):
@@ -165,9 +166,9 @@ class Patching:
         return self._book.missing(machine.key, os, wave)
 
     def _assessment_rows(self, now: datetime) -> Iterator[Stored]:
-        kept = timedelta(days=self._emulator.profile.assessment_retention_days)
+        kept = timedelta(days=self._cloud.profile.assessment_retention_days)
         for type_ in MACHINE_TYPES:
-            for machine in self._emulator.state.of_type(type_):
+            for machine in self._cloud.state.of_type(type_):
                 at = self._assessed_at(machine, now)
                 if at is None or at < now - kept:
                     continue
@@ -183,6 +184,6 @@ class Patching:
                 )
 
     def _support(self, machine: Stored) -> str:
-        if unsupported_reason(self._emulator, machine) is not None:
+        if unsupported_reason(self._cloud, machine) is not None:
             return "Unsupported"
-        return _SUPPORT.get(support_state(self._emulator, machine), "Supported")
+        return _SUPPORT.get(support_state(self._cloud, machine), "Supported")

@@ -6,7 +6,7 @@ from functools import lru_cache
 from arm_emulator.protocol.routing import Route, Router
 
 PROVIDERS = (
-    "arm_emulator.protocol.operations",
+    "arm_emulator.protocol.operation_polls",
     "arm_emulator.providers.resources",
     "arm_emulator.providers.tags",
     "arm_emulator.providers.registration",

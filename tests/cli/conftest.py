@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 

@@ -9,7 +9,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 import pytest
 from tests.cli.conftest import Program, Start
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.profile import Profile
 from patchmode.cli.scoping import decoded
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from tests.cli.conftest import Program, Start
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from patchmode.reports.published import render_schemas
 from patchmode.store import schema_files
 

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import StreamReader, web
 from aiohttp.test_utils import make_mocked_request
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 from patchmode.cli.console_rooms import rooms_for

@@ -20,7 +20,7 @@ from tests.console.browser.driving import choose_group, plan_assessment
 from tests.console.process import Process
 
 from arm_emulator.clock import Clock
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 
 HOSTILE_TAG = {"<img src=x onerror=alert(1)>": "\"'><script>alert(2)</script>", "=cmd()": "{{7*7}}"}
 HOSTILE_NAME = 'o\'hara-"01"<b>'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import clean_environment
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.testing import running
 

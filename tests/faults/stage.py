@@ -241,7 +241,7 @@ class _Stage:
     def _calm(self) -> None:
         self.seen.struck = sum(rule["struck"] for rule in self.emulator.faults.as_json()["rules"])
         self.emulator.faults.arm(FaultPlan())
-        self.emulator.graph_lag_s = 0.0
+        self.emulator.graph.lag_s = 0.0
         self.clock.set_by = timedelta(0)
         for subscription in self.emulator.directory.subscriptions.values():
             subscription.state = "Enabled"

@@ -414,7 +414,9 @@ class _Visit:
 
     def _among(self, tree: Among) -> Bound:
         left = self.bind(tree.left)
-        return binder_lists.membership(self._binder, tree, left, [self._list_item(item) for item in tree.items])
+        return binder_lists.membership(
+            self._binder.space, self._binder.refusal, tree, left, [self._list_item(item) for item in tree.items]
+        )
 
     def _list_item(self, item: Expression | Query) -> Bound:
         """Bind one item of a list; the bare name of a table or of a let query is that query."""

@@ -5,17 +5,17 @@ the query runs. Must not bind anything else.
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from arm_emulator.kql import binder_strings, values
 from arm_emulator.kql.code import Bound, Namespace
 from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, convert, to_text
+from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.syntax import Among
 from arm_emulator.kql.types import NUMBERS, Type
 from arm_emulator.kql.values import Value
 
-if TYPE_CHECKING:
-    from arm_emulator.kql.binder import Binder
+Refusal = Callable[[str, Token], Exception]
+"""Makes the error that says why a query is refused, and at which word."""
 
 _TERMS: dict[str, Callable[[str, Value], bool]] = {
     "has_any": binder_strings.any_term,
@@ -32,18 +32,15 @@ def flattened(items: Iterable[Value]) -> Iterable[Value]:
             yield item
 
 
-def membership(binder: "Binder", tree: Among, left: Bound, items: list[Bound]) -> Bound:
+def membership(space: Namespace, refusal: Refusal, tree: Among, left: Bound, items: list[Bound]) -> Bound:
     """Bind `left operator (items)`; refuses items whose type cannot be compared with the left side's."""
-    space = binder.space
     as_text = "~" in tree.operator or tree.operator in _TERMS
     kind = Type.STRING if as_text else _compared_type(left, items)
     for item in items:
         if not _fits(kind, item.type):
-            raise binder.refusal(
-                f"The operator '{tree.operator}' is not defined for {left.type} and {item.type}.", item.at
-            )
+            raise refusal(f"The operator '{tree.operator}' is not defined for {left.type} and {item.type}.", item.at)
     if not _fits(kind, left.type):
-        raise binder.refusal(f"The operator '{tree.operator}' is not defined for a {left.type}.", tree.at)
+        raise refusal(f"The operator '{tree.operator}' is not defined for a {left.type}.", tree.at)
     subject = to_text(space, left) if kind is Type.STRING else convert(space, left, kind)
     if tree.operator in _TERMS:
         return applied(space, _TERMS[tree.operator], Type.BOOL, subject, _text_list(space, items, subject))

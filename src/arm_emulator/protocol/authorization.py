@@ -14,8 +14,8 @@ from arm_emulator.protocol.roles import BUILT_IN_ROLES, Permission
 from arm_emulator.wildcards import wildcard
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
-    from arm_emulator.state import Stored
+    from arm_emulator.directory import Directory
+    from arm_emulator.state import State, Stored
 
 ASSIGNMENT = "microsoft.authorization/roleassignments"
 DEFINITION = "microsoft.authorization/roledefinitions"
@@ -27,8 +27,9 @@ EVERYONE = "00000000-0000-0000-0000-000000000000"
 class Authorization:
     """The checks of the front door that depend on who calls."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, state: "State", directory: "Directory") -> None:
+        self._state = state
+        self._directory = directory
         self._memory: dict[tuple[str, str, str], tuple[Permission, ...]] = {}
         self._has_denials = False
         self._has_locks = False
@@ -42,8 +43,8 @@ class Authorization:
     def refresh(self) -> None:
         """Forget everything that was worked out (the directory or the state were loaded anew)."""
         self._memory.clear()
-        self._has_denials = any(True for _ in self._emulator.state.of_type(DENY))
-        self._has_locks = any(True for _ in self._emulator.state.of_type(LOCK))
+        self._has_denials = any(True for _ in self._state.of_type(DENY))
+        self._has_locks = any(True for _ in self._state.of_type(LOCK))
 
     def permissions(self, principal: Principal, scope: str) -> tuple[Permission, ...]:
         """What the principal's roles allow at a scope, inherited ones included; empty: nothing."""
@@ -128,17 +129,17 @@ class Authorization:
 
     def _locks(self, scope: str) -> "Iterator[Stored]":
         for place in ancestry(scope):
-            yield from self._emulator.state.of_type(LOCK, parent=place)
+            yield from self._state.of_type(LOCK, parent=place)
 
     def _denials(self, scope: str) -> "Iterator[Stored]":
         for place in ancestry(scope):
-            for found in self._emulator.state.of_type(DENY, parent=place):
+            for found in self._state.of_type(DENY, parent=place):
                 stays = bool(found.document["properties"].get("doNotApplyToChildScopes"))
                 if not stays or place == scope.lower().rstrip("/"):
                     yield found
 
     def _roles_of(self, principal: Principal) -> "Iterator[Stored]":
-        for found in self._emulator.state.of_type(ASSIGNMENT):
+        for found in self._state.of_type(ASSIGNMENT):
             if found.document.get("properties", {}).get("principalId", "").lower() == principal.object_id.lower():
                 yield found
 
@@ -146,7 +147,7 @@ class Authorization:
         if self._is_foreign(principal, scope):
             return
         roles = list(self._roles_of(principal))
-        is_default = principal.object_id == self._emulator.directory.default_account().principal.object_id
+        is_default = principal.object_id == self._directory.default_account().principal.object_id
         if not roles and is_default:
             yield from BUILT_IN_ROLES["8e3af657-a8ff-443c-a75c-2fe8c4bcb635"].permissions
             return
@@ -158,7 +159,7 @@ class Authorization:
     def _is_foreign(self, principal: Principal, scope: str) -> bool:
         """Whether a scope belongs to another tenant than the one that the principal signed in to."""
         segments = scope.lower().strip("/").split("/")
-        directory = self._emulator.directory
+        directory = self._directory
         owner = principal.tenant_id
         if segments[0] == "subscriptions" and len(segments) > 1:
             subscription = directory.subscription(segments[1])
@@ -173,12 +174,12 @@ class Authorization:
         segments = scope.lower().strip("/").split("/")
         groups: list[str] = []
         if segments[0] == "subscriptions" and len(segments) > 1:
-            subscription = self._emulator.directory.subscription(segments[1])
-            above = self._emulator.directory.ancestors(subscription.management_group) if subscription else []
+            subscription = self._directory.subscription(segments[1])
+            above = self._directory.ancestors(subscription.management_group) if subscription else []
             groups = [group.name for group in above]
         elif "managementgroups" in segments[:-1]:
             name = segments[segments.index("managementgroups") + 1]
-            groups = [group.name for group in self._emulator.directory.ancestors(name)]
+            groups = [group.name for group in self._directory.ancestors(name)]
         places.update(f"/providers/microsoft.management/managementgroups/{name.lower()}" for name in groups)
         return places
 
@@ -186,7 +187,7 @@ class Authorization:
         guid = definition_id.rstrip("/").rsplit("/", 1)[-1].lower()
         if guid in BUILT_IN_ROLES:
             return BUILT_IN_ROLES[guid].permissions
-        for found in self._emulator.state.of_type(DEFINITION):
+        for found in self._state.of_type(DEFINITION):
             if found.key.endswith("/" + guid):
                 return tuple(Permission.of(entry) for entry in found.document["properties"].get("permissions", ()))
         return ()

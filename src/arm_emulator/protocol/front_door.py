@@ -15,18 +15,18 @@ from arm_emulator.protocol.tokens import refusal
 from arm_emulator.resource_id import parse_id
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 ALWAYS_REGISTERED = frozenset(
     {"", "microsoft.resources", "microsoft.authorization", "microsoft.management", "microsoft.resourcegraph"}
 )
 
 
-def admit(emulator: "Emulator", request: Request, match: Match | None) -> Response:
+def admit(cloud: "Cloud", request: Request, match: Match | None) -> Response:
     """Pass a call through every check and on to its handler.
 
     Args:
-        emulator: whose state decides.
+        cloud: whose state decides.
         request: the call, its principal known.
         match: what the router found, or None.
 
@@ -34,44 +34,42 @@ def admit(emulator: "Emulator", request: Request, match: Match | None) -> Respon
         ArmError: the first refusal; 501 NotEmulated where no route serves the call.
     """
     check_form(request.api_version)
-    subscription = _subscription(emulator, request)
+    subscription = _subscription(cloud, request)
     route = _route(request, match)
-    _check_provider_version(emulator, request, route)
+    _check_provider_version(cloud, request, route)
     headers = (
         {}
         if _is_graph(request)
-        else emulator.throttle.spend_arm(
-            request, subscription, retry_header=emulator.profile.arm_throttled_retry_after == "present"
+        else cloud.throttle.spend_arm(
+            request, subscription, retry_header=cloud.profile.arm_throttled_retry_after == "present"
         )
     )
     params = match.params if match is not None else {}
     scope = authorization_scope(request.path)
     action = route.action.format(**params) if "{" in route.action else route.action
-    emulator.authorization.check_role(request.principal, action, scope)
-    emulator.authorization.check_denials(request.principal, action, scope)
-    posts = emulator.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
-    emulator.authorization.check_locks(request.method, scope, posts_are_writes=posts)
-    _check_registration(emulator, request, subscription)
-    _check_group(emulator, request)
-    headers.update(_spend_provider(emulator, request, route, subscription, params))
-    response = route.handler(emulator, request, params)
+    cloud.authorization.check_role(request.principal, action, scope)
+    cloud.authorization.check_denials(request.principal, action, scope)
+    posts = cloud.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
+    cloud.authorization.check_locks(request.method, scope, posts_are_writes=posts)
+    _check_registration(cloud, request, subscription)
+    _check_group(cloud, request)
+    headers.update(_spend_provider(cloud, request, route, subscription, params))
+    response = route.handler(cloud, request, params)
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def _subscription(emulator: "Emulator", request: Request) -> str:
+def _subscription(cloud: "Cloud", request: Request) -> str:
     segments = request.path.strip("/").split("/")
     if segments[0].lower() != "subscriptions" or len(segments) < 2:
         return ""
-    found = emulator.directory.subscription(segments[1])
+    found = cloud.directory.subscription(segments[1])
     if found is not None and found.tenant_id.lower() != request.principal.tenant_id.lower():
         raise _wrong_tenant(request, found.tenant_id)
-    is_visible = found is not None and emulator.authorization.can_see(
-        request.principal, f"/subscriptions/{segments[1]}"
-    )
+    is_visible = found is not None and cloud.authorization.can_see(request.principal, f"/subscriptions/{segments[1]}")
     if found is None or not is_visible:
-        raise _no_subscription(emulator, request, segments[1], is_there=found is not None)
+        raise _no_subscription(cloud, request, segments[1], is_there=found is not None)
     if found.state.lower() in ("disabled", "warned") and request.method not in ("GET", "HEAD", "POST"):
         message = (
             f"The subscription '{found.id}' is disabled and therefore marked as read only. You cannot perform any "
@@ -93,8 +91,8 @@ def _wrong_tenant(request: Request, owner: str) -> ArmError:
     return refusal("InvalidAuthenticationTokenTenant", message, authority)
 
 
-def _no_subscription(emulator: "Emulator", request: Request, subscription: str, *, is_there: bool) -> ArmError:
-    if is_there or emulator.profile.missing_subscription == "forbidden":
+def _no_subscription(cloud: "Cloud", request: Request, subscription: str, *, is_there: bool) -> ArmError:
+    if is_there or cloud.profile.missing_subscription == "forbidden":
         message = (
             f"{client(request.principal)} does not have authorization to perform action "
             f"'Microsoft.Resources/subscriptions/read' over scope '/subscriptions/{subscription}' or the scope is "
@@ -115,9 +113,9 @@ def _route(request: Request, match: Match | None) -> Route:
     return route
 
 
-def _check_provider_version(emulator: "Emulator", request: Request, route: Route) -> None:
+def _check_provider_version(cloud: "Cloud", request: Request, route: Route) -> None:
     type_ = "/".join(_types(route.pattern))
-    stored = emulator.state.get(authorization_scope(request.path))
+    stored = cloud.state.get(authorization_scope(request.path))
     location = stored.location if stored is not None else ""
     if route.api_versions is None:
         check_age(request.api_version, namespace_of(route.pattern), location, type_)
@@ -145,14 +143,14 @@ def authorization_scope(path: str) -> str:
     return trimmed
 
 
-def _check_registration(emulator: "Emulator", request: Request, subscription: str) -> None:
+def _check_registration(cloud: "Cloud", request: Request, subscription: str) -> None:
     namespace = namespace_of(request.path)
     if request.path.lower().rstrip("/").endswith((f"{namespace.lower()}/register", f"{namespace.lower()}/unregister")):
         return
-    found = emulator.directory.subscription(subscription) if subscription else None
+    found = cloud.directory.subscription(subscription) if subscription else None
     if found is None or namespace.lower() in ALWAYS_REGISTERED or namespace.lower() not in found.unregistered:
         return
-    if request.method in ("GET", "HEAD") and emulator.profile.unregistered_reads == "allowed":
+    if request.method in ("GET", "HEAD") and cloud.profile.unregistered_reads == "allowed":
         return
     message = (
         f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how "
@@ -162,35 +160,40 @@ def _check_registration(emulator: "Emulator", request: Request, subscription: st
     raise ArmError(409, "MissingSubscriptionRegistration", message, details=(detail,), gateway=True)
 
 
-def _check_group(emulator: "Emulator", request: Request) -> None:
+def _check_group(cloud: "Cloud", request: Request) -> None:
     segments = request.path.strip("/").split("/")
     if len(segments) < 5 or segments[0].lower() != "subscriptions" or segments[2].lower() != "resourcegroups":
         return
-    if emulator.state.get("/" + "/".join(segments[:4])) is None:
+    if cloud.state.get("/" + "/".join(segments[:4])) is None:
         message = f"Resource group '{segments[3]}' could not be found."
         raise ArmError(404, "ResourceGroupNotFound", message, gateway=True)
 
 
 def _spend_provider(
-    emulator: "Emulator", request: Request, route: Route, subscription: str, params: dict[str, str]
+    cloud: "Cloud", request: Request, route: Route, subscription: str, params: dict[str, str]
 ) -> dict[str, str]:
     if not route.throttle:
         return {}
     resource = authorization_scope(request.path)
     region = params.get("location", "").lower()
-    operation = emulator.operations.get(params["operation"]) if "operation" in params else None
+    operation = cloud.operations.get(params["operation"]) if "operation" in params else None
     if operation is not None:
         resource = operation.target_id
     elif not region:
-        region = _region(emulator, request, resource)
-    retry_header = emulator.profile.throttled_retry_after == "present"
-    return emulator.throttle.spend_provider(
-        route, subscription, region, parse_id(resource).key, retry_header=retry_header
+        region = _region(cloud, request, resource)
+    retry_header = cloud.profile.throttled_retry_after == "present"
+    return cloud.throttle.spend_provider(
+        namespace_of(route.pattern),
+        route.throttle,
+        subscription=subscription,
+        region=region,
+        resource=parse_id(resource).key,
+        retry_header=retry_header,
     )
 
 
-def _region(emulator: "Emulator", request: Request, resource: str) -> str:
-    stored = emulator.state.get(resource)
+def _region(cloud: "Cloud", request: Request, resource: str) -> str:
+    stored = cloud.state.get(resource)
     if stored is not None:
         return stored.location
     body = request.body

@@ -13,14 +13,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import parse_qs
+from typing import Any, Literal, Protocol
 
-from arm_emulator.protocol.http import ArmError, Request, Response
-from arm_emulator.protocol.routing import Route
-
-if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+from arm_emulator.clock import Clock
+from arm_emulator.protocol.http import Request
+from arm_emulator.state import State
 
 Status = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
 Kind = Literal["patch", "put", "create", "delete", "power", "assess", "install"]
@@ -36,9 +33,6 @@ DURATIONS: Mapping[Kind, tuple[tuple[float, float], ...]] = {
 }
 """Quantile and seconds, from startTime and endTime of recorded operations. The ends of
 ``create``, ``delete`` and ``power``, and every lower end, are drawn by hand: only medians and maxima are recorded."""
-
-FIRST_POLL_RETRY_AFTER = (30, 35, 36, 37, 50, 61, 70, 97)
-"""Seconds; the values that recorded first InProgress polls carried."""
 
 
 @dataclass(slots=True)
@@ -81,15 +75,33 @@ class Operation:
         return f"{region}/operations/{self.id}"
 
 
+class Around(Protocol):
+    """What else an operation meets: faults that bend it, a store that remembers it."""
+
+    def bend(self, operation: Operation, request: Request) -> None:
+        """Change how an operation that is being started ends."""
+
+    def keep(self, operation: Operation) -> None:
+        """Remember an operation beyond this process."""
+
+
 class Operations:
     """All operations of one emulator.
 
     Args:
+        clock: ends them.
+        state: where their targets are.
+        around: what else they meet.
         seconds: how long each takes; None draws from the recorded durations.
         draw: the seeded source of the drawn ones.
     """
 
-    def __init__(self, *, seconds: float | None, draw: random.Random) -> None:
+    def __init__(
+        self, clock: Clock, state: State, around: Around, *, seconds: float | None, draw: random.Random
+    ) -> None:
+        self._clock = clock
+        self._state = state
+        self._around = around
         self.seconds = seconds
         self._draw = draw
         self._known: dict[str, Operation] = {}
@@ -119,7 +131,6 @@ class Operations:
 
     def start(
         self,
-        emulator: "Emulator",
         request: Request,
         *,
         location: str,
@@ -133,7 +144,6 @@ class Operations:
         """Start an operation; its guid is the request's id, as recorded.
 
         Args:
-            emulator: whose clock ends it.
             request: the accepted call.
             location: the region in canonical spelling.
             target_id: the resource it works on.
@@ -145,7 +155,7 @@ class Operations:
             output: what ``properties.output`` and the ``monitor=true`` URL answer at its end; None for an empty body.
         """
         length = seconds if seconds is not None else self.seconds if self.seconds is not None else self._drawn(kind)
-        started = emulator.clock.now()
+        started = self._clock.now()
         operation = Operation(
             id=request.request_id,
             subscription=_subscription_of(request.path),
@@ -158,17 +168,15 @@ class Operations:
             error=error,
             output=output,
         )
-        emulator.faults.bend(operation, request)
+        self._around.bend(operation, request)
         operation.query = self._signed(operation)
         self._known[operation.id] = operation
-        self.schedule(emulator, operation, on_done)
+        self.schedule(operation, on_done)
         return operation
 
-    def schedule(
-        self, emulator: "Emulator", operation: Operation, on_done: Callable[[Operation], None] | None = None
-    ) -> None:
+    def schedule(self, operation: Operation, on_done: Callable[[Operation], None] | None = None) -> None:
         """Have the clock end an operation (again, after a restart)."""
-        emulator.keep_operation(operation)
+        self._around.keep(operation)
         self._by_target.setdefault(operation.target_id.rstrip("/").lower(), []).append(operation)
         if operation.ends is None:
             return
@@ -177,17 +185,34 @@ class Operations:
             if self._known.get(operation.id) is not operation:
                 return
             operation.status = operation.outcome
-            emulator.keep_operation(operation)
-            (on_done or emulator.settle)(operation)
+            self._around.keep(operation)
+            (on_done or self.settle)(operation)
 
-        emulator.clock.call_at(operation.ends, end)
+        self._clock.call_at(operation.ends, end)
 
-    def restore(self, emulator: "Emulator", operation: Operation) -> None:
+    def restore(self, operation: Operation) -> None:
         """Take up an operation that a stored state remembers."""
         operation.query = operation.query or self._signed(operation)
         self._known[operation.id] = operation
         if not operation.is_over:
-            self.schedule(emulator, operation)
+            self.schedule(operation)
+
+    def settle(self, operation: Operation) -> None:
+        """The default end of an operation: the target's ``provisioningState`` becomes its outcome, or it is gone.
+
+        Operations that a store remembered end here, whatever their provider had planned: a delete must still delete.
+        """
+        stored = self._state.get(operation.target_id)
+        if stored is None:
+            return
+        if (
+            operation.outcome == "Succeeded"
+            and stored.document.get("properties", {}).get("provisioningState") == "Deleting"
+        ):
+            self._state.delete(operation.target_id)
+        else:
+            document = self._state.with_properties(stored, provisioningState=operation.outcome)
+            self._state.put_quietly(stored, document)
 
     def _drawn(self, kind: Kind) -> float:
         return quantile(DURATIONS[kind], self._draw.random())
@@ -198,49 +223,6 @@ class Operations:
         signature = _blob(b"".join(hmac.digest(self._secret + bytes([part]), text, "sha256") for part in range(8)))
         proof = _blob(hmac.digest(self._secret, signature.encode(), "sha256"))
         return f"api-version={operation.api_version}&t={ticks}&c={self._certificate}&s={signature}&h={proof}"
-
-
-def poll(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    """``GET .../locations/{location}/operations/{operation}``: both the status form and the ``monitor=true`` form.
-
-    Raises:
-        ArmError: 404 where no such operation is known in that location, or the signed query is not the one given out.
-    """
-    operation = emulator.operations.get(params["operation"])
-    if operation is None or operation.location != params["location"].lower() or not _is_verbatim(operation, request):
-        raise ArmError(404, "NotFound", "The entity was not found in this Azure location.", crlf=True)
-    emulator.clock.run_due()
-    if request.query.get("monitor", "").lower() == "true":
-        return _monitor(emulator, request, operation)
-    body: dict[str, Any] = {"startTime": wire_time(operation.started)}
-    headers: dict[str, str] = {}
-    if operation.is_over and operation.ends is not None:
-        body["endTime"] = wire_time(operation.ends)
-    elif not operation.retry_after_sent:
-        operation.retry_after_sent = True
-        headers["Retry-After"] = emulator.retry_after(emulator.random.choice(FIRST_POLL_RETRY_AFTER))
-    body["status"] = operation.status
-    if operation.is_over and operation.output is not None:
-        body["properties"] = {"output": operation.output}
-    if operation.is_over and operation.error is not None:
-        body["error"] = operation.error
-    body["name"] = operation.id
-    return Response(200, body, headers, crlf=True)
-
-
-def _monitor(emulator: "Emulator", request: Request, operation: Operation) -> Response:
-    if operation.is_over:
-        return Response(200, operation.output, crlf=True)
-    headers = {"Location": operation.location_url(request.base_url)}
-    if not operation.retry_after_sent:
-        operation.retry_after_sent = True
-        headers["Retry-After"] = emulator.retry_after(emulator.random.choice(FIRST_POLL_RETRY_AFTER))
-    return Response(202, None, headers)
-
-
-def _is_verbatim(operation: Operation, request: Request) -> bool:
-    given, made = parse_qs(request.raw_query), parse_qs(operation.query)
-    return all(given.get(name) == made.get(name) for name in ("t", "c", "s", "h"))
 
 
 def wire_time(moment: datetime) -> str:
@@ -268,14 +250,3 @@ def _partition(subscription: str) -> str:
 
 def _blob(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-ROUTES: tuple[Route, ...] = (
-    Route(
-        "GET",
-        "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/operations/{operation}",
-        poll,
-        "Microsoft.Compute/locations/operations/read",
-        throttle=("GetOperationResource", "GetOperationSubscriptionMaximum"),
-    ),
-)

@@ -16,7 +16,7 @@ from arm_emulator.protocol.http import ArmError, Request
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 KEPT_SNAPSHOTS = 256
 UNEVEN = (299, 250, 211, 116, 81, 50)
@@ -62,7 +62,7 @@ class Snapshots:
 
 
 def list_page(
-    emulator: "Emulator",
+    cloud: "Cloud",
     request: Request,
     rows: Callable[[], Sequence[Stored]],
     render: Callable[[Stored], Document],
@@ -70,7 +70,7 @@ def list_page(
     """The body of one page: ``{"value": [...]}``, with ``nextLink`` only where more follows.
 
     Args:
-        emulator: its profile says how long pages are.
+        cloud: its profile says how long pages are.
         request: the call; a ``$skiptoken`` in it continues an earlier snapshot.
         rows: the whole list; called for a first page only.
         render: a resource as this api-version shows it.
@@ -82,24 +82,24 @@ def list_page(
     if token is None:
         name, offset, snapshot = "", 0, Snapshot(rows(), request.principal.object_id, request.path.lower())
     else:
-        name, offset, snapshot = _continued(emulator, request, token)
-    size = _page_size(emulator, offset)
+        name, offset, snapshot = _continued(cloud, request, token)
+    size = _page_size(cloud, offset)
     page = snapshot.rows[offset : offset + size]
     body: dict[str, Any] = {"value": [render(stored) for stored in page]}
     if offset + size < len(snapshot.rows):
-        name = name or emulator.snapshots.keep(snapshot)
+        name = name or cloud.parts[Snapshots].keep(snapshot)
         body["nextLink"] = _link(request, encode_token(f"{name}!{offset + size}"))
     return body
 
 
-def _page_size(emulator: "Emulator", offset: int) -> int:
-    fixed = emulator.profile.list_page_size
-    return fixed if fixed > 0 else emulator.random.choice(UNEVEN[:3] if offset == 0 else UNEVEN)
+def _page_size(cloud: "Cloud", offset: int) -> int:
+    fixed = cloud.profile.list_page_size
+    return fixed if fixed > 0 else cloud.random.choice(UNEVEN[:3] if offset == 0 else UNEVEN)
 
 
-def _continued(emulator: "Emulator", request: Request, token: str) -> tuple[str, int, Snapshot]:
+def _continued(cloud: "Cloud", request: Request, token: str) -> tuple[str, int, Snapshot]:
     name, _, offset = decode_token(token).partition("!")
-    snapshot = emulator.snapshots.find(name)
+    snapshot = cloud.parts[Snapshots].find(name)
     is_ours = snapshot is not None and offset.isdigit() and snapshot.path == request.path.lower()
     if snapshot is None or not is_ours or snapshot.principal != request.principal.object_id:
         message = "The provided skip token is not valid for this list."

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
     from arm_emulator.protocol.http import Request, Response
 
-Handler = Callable[["Emulator", "Request", dict[str, str]], "Response"]
+Handler = Callable[["Cloud", "Request", dict[str, str]], "Response"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from arm_emulator.protocol.tokens import is_arm
 from arm_emulator.protocol.wire import new_id
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
     from arm_emulator.directory import Account, Directory
+    from arm_emulator.protocol.cloud import Cloud
 
 ADFS = "adfs"
 _ANY_TENANT = ("common", "organizations", "consumers")
@@ -32,13 +32,11 @@ _DISCOVERY = re.compile(r"^/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/o
 _TOKEN = re.compile(r"^/(?P<tenant>[^/]+)/oauth2/(?:v2\.0/)?token$", re.IGNORECASE)
 
 
-def answer(
-    emulator: "Emulator", method: str, path: str, query: Mapping[str, str], body: bytes, base: str
-) -> Response | None:
+def answer(cloud: "Cloud", method: str, path: str, query: Mapping[str, str], body: bytes, base: str) -> Response | None:
     """The answer to a call that needs no token, or None where the path is none of these.
 
     Args:
-        emulator: whose directory signs in.
+        cloud: whose directory signs in.
         method: upper case.
         path: decoded, double slashes collapsed.
         query: keys lower-cased.
@@ -51,10 +49,10 @@ def answer(
     if method == "GET" and lowered == "/common/discovery/instance":
         return Response(200, _instance_discovery(base))
     if method == "GET" and (found := _DISCOVERY.match(path)):
-        return _discovered(emulator, found["tenant"], found["version"] or "", base)
+        return _discovered(cloud, found["tenant"], found["version"] or "", base)
     if method == "POST" and (found := _TOKEN.match(path)):
         form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-        return _token(emulator, form, found["tenant"], base)
+        return _token(cloud, form, found["tenant"], base)
     return None
 
 
@@ -92,11 +90,11 @@ def metadata(base: str, api_version: str) -> object:
     return cloud
 
 
-def _discovered(emulator: "Emulator", place: str, version: str, base: str) -> Response:
+def _discovered(cloud: "Cloud", place: str, version: str, base: str) -> Response:
     is_named = place.lower() not in (ADFS, *_ANY_TENANT)
-    tenant = emulator.directory.tenant(place) if is_named else emulator.directory.tenant_id
+    tenant = cloud.directory.tenant(place) if is_named else cloud.directory.tenant_id
     if tenant is None:
-        return _RefusedError("invalid_tenant", 90002, _no_tenant(place)).response(emulator.clock.now())
+        return _RefusedError("invalid_tenant", 90002, _no_tenant(place)).response(cloud.clock.now())
     return Response(200, _openid(base, place, version, tenant))
 
 
@@ -134,15 +132,15 @@ def _instance_discovery(base: str) -> dict[str, Any]:
     }
 
 
-def _token(emulator: "Emulator", form: Mapping[str, str], place: str, base: str) -> Response:
+def _token(cloud: "Cloud", form: Mapping[str, str], place: str, base: str) -> Response:
     try:
-        account, tenant = _signed_in(emulator.directory, form, place)
+        account, tenant = _signed_in(cloud.directory, form, place)
         audience = _resource(form, tenant, base)
     except _RefusedError as refused:
-        return refused.response(emulator.clock.now())
+        return refused.response(cloud.clock.now())
     issuer = f"{base}/adfs" if place.lower() == ADFS else f"{base}/{tenant}"
-    lifetime = emulator.token_seconds
-    token = emulator.tokens.issue(account, audience=audience, issuer=issuer, tenant=tenant, lifetime_s=lifetime)
+    lifetime = cloud.token_seconds
+    token = cloud.tokens.issue(account, audience=audience, issuer=issuer, tenant=tenant, lifetime_s=lifetime)
     return Response(
         200,
         {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token},

@@ -6,7 +6,7 @@ throttling", Compute "Throttling limits", 2024) and what recorded ``x-ms-ratelim
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,6 @@ import msgspec
 from arm_emulator.clock import Clock
 from arm_emulator.protocol.http import ArmError, Request
 from arm_emulator.protocol.operations import wire_time
-from arm_emulator.protocol.routing import Route
 
 Verb = Literal["reads", "writes", "deletes"]
 
@@ -144,33 +143,40 @@ class Throttle:
         return {_header(scope, name): str(int(bucket.tokens)) for name, bucket in zip(names, buckets, strict=True)}
 
     def spend_provider(
-        self, route: Route, subscription: str, region: str, resource: str, *, retry_header: bool = True
+        self,
+        namespace: str,
+        names: Sequence[str],
+        *,
+        subscription: str,
+        region: str,
+        resource: str,
+        retry_header: bool = True,
     ) -> dict[str, str]:
-        """Take one call out of the provider's buckets that the route names.
+        """Take one call out of a provider's buckets.
 
         Args:
-            route: whose ``throttle`` names the buckets, in header order.
+            namespace: the provider's.
+            names: the buckets, in header order; those that end in ``Resource`` are counted per resource.
             subscription: lower case.
             region: in canonical spelling; ``''`` where the call is not about one region.
             resource: what the ``...Resource`` buckets are counted for; ids in lower case.
             retry_header: whether a refusal carries Retry-After.
 
         Returns:
-            ``x-ms-ratelimit-remaining-resource``, or nothing where the route spends none.
+            ``x-ms-ratelimit-remaining-resource``, or nothing where no bucket is named.
 
         Raises:
             ArmError: 429 OperationNotAllowed with the bucket in ``details`` where one is empty.
         """
-        if not route.throttle:
+        if not names:
             return {}
         limits = self.limits.providers
-        namespace = namespace_of(route.pattern)
         if self.limits.is_off:
-            counts = [(name, int(limits[name].burst) - 1) for name in route.throttle]
+            counts = [(name, int(limits[name].burst) - 1) for name in names]
             return _provider_header(namespace, counts)
         now = self._clock.seconds()
         buckets = []
-        for name in route.throttle:
+        for name in names:
             key = ("own", name, resource) if name.endswith("Resource") else ("own", name, subscription, region)
             bucket = self._bucket(key, limits[name], now)
             if bucket.tokens < 1:
@@ -178,7 +184,7 @@ class Throttle:
             buckets.append(bucket)
         for bucket in buckets:
             bucket.tokens -= 1
-        counts = [(name, int(bucket.tokens)) for name, bucket in zip(route.throttle, buckets, strict=True)]
+        counts = [(name, int(bucket.tokens)) for name, bucket in zip(names, buckets, strict=True)]
         return _provider_header(namespace, counts)
 
     def spend_graph(self, user: str) -> dict[str, str]:

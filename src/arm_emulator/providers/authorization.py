@@ -14,7 +14,7 @@ from arm_emulator.protocol.routing import Handler, Route
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _BASE = "/{scope+}/providers/Microsoft.Authorization"
 _TENANT = "/providers/Microsoft.Authorization"
@@ -31,9 +31,9 @@ def _id(params: dict[str, str], type_: str) -> str:
 
 
 def _list(type_: str) -> Handler:
-    def handler(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    def handler(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
         scope = _scope(params)
-        found = list(_relevant(emulator, type_, scope, request.query.get("$filter", "")))
+        found = list(_relevant(cloud, type_, scope, request.query.get("$filter", "")))
         body = [_shown(stored) for stored in found]
         if type_ == DEFINITION:
             body = [*_built_in(scope, request.query.get("$filter", "")), *body]
@@ -42,13 +42,13 @@ def _list(type_: str) -> Handler:
     return handler
 
 
-def _relevant(emulator: "Emulator", type_: str, scope: str, filter_: str) -> Iterable[Stored]:
+def _relevant(cloud: "Cloud", type_: str, scope: str, filter_: str) -> Iterable[Stored]:
     lowered = scope.lower().rstrip("/")
     above = {"", *ancestry(scope)}
     is_at_scope = "atscope()" in filter_.lower().replace(" ", "")
-    inherits = type_ != LOCK or is_at_scope or emulator.profile.lock_list == "with-inherited"
+    inherits = type_ != LOCK or is_at_scope or cloud.profile.lock_list == "with-inherited"
     principal = _PRINCIPAL.search(filter_)
-    for stored in emulator.state.of_type(type_):
+    for stored in cloud.state.of_type(type_):
         place = str(stored.document.get("properties", {}).get("scope") or stored.parent).lower().rstrip("/")
         is_here_or_below = place == lowered or place.startswith(lowered + "/")
         if is_at_scope and place != lowered and place not in above:
@@ -66,8 +66,8 @@ def _names_principal(document: Document, principal: str) -> bool:
 
 
 def _get(type_: str) -> Handler:
-    def handler(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-        stored = emulator.state.get(_id(params, type_))
+    def handler(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+        stored = cloud.state.get(_id(params, type_))
         if stored is None and type_ == DEFINITION:
             built_in = next(
                 (role for role in _built_in(_scope(params), "") if role["name"] == params["name"].lower()), None
@@ -92,14 +92,14 @@ def _shown(stored: Stored) -> Document:
 
 
 def _put(type_: str, check: Callable[[dict[str, Any]], None]) -> Handler:
-    def handler(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+    def handler(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
         body = request.body
         properties = body.get("properties") if isinstance(body, dict) else None
         if not isinstance(properties, dict):
             message = "The request content was invalid: an object with 'properties' is required."
             raise ArmError(400, "InvalidRequestContent", message, gateway=True)
         check(properties)
-        before = emulator.state.get(_id(params, type_))
+        before = cloud.state.get(_id(params, type_))
         kept = {**properties, "scope": _scope(params) or "/"} if type_ != LOCK else properties
         document = {
             "id": _id(params, type_),
@@ -107,7 +107,7 @@ def _put(type_: str, check: Callable[[dict[str, Any]], None]) -> Handler:
             "name": params["name"],
             "properties": kept,
         }
-        stored = emulator.state.put(document, etag=None)
+        stored = cloud.state.put(document, etag=None)
         return Response(200 if before else 201, _shown(stored))
 
     return handler
@@ -133,18 +133,18 @@ def _check_definition(properties: dict[str, Any]) -> None:
 
 
 def _delete(type_: str) -> Handler:
-    def handler(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-        stored = emulator.state.get(_id(params, type_))
+    def handler(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+        stored = cloud.state.get(_id(params, type_))
         if stored is None:
             return Response(204)
-        emulator.state.delete(stored.id)
+        cloud.state.delete(stored.id)
         return Response(200, None if type_ == LOCK else _shown(stored))
 
     return handler
 
 
-def _permissions(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    found = emulator.authorization.permissions(request.principal, _scope(params))
+def _permissions(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    found = cloud.authorization.permissions(request.principal, _scope(params))
     return Response(200, {"value": [permission.as_json() for permission in found]})
 
 

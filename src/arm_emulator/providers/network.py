@@ -11,7 +11,7 @@ from arm_emulator.protocol.routing import Route
 from arm_emulator.state import Document, State, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 TYPE = "Microsoft.Network/networkInterfaces"
 
@@ -36,11 +36,11 @@ class Interfaces:
         return self._state.get(key) if key is not None else None
 
 
-def _get(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    stored = emulator.state.get(request.path)
+def _get(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    stored = cloud.state.get(request.path)
     if stored is not None:
         return Response(200, stored.document)
-    machine = emulator.interfaces.machine(request.path)
+    machine = cloud.parts[Interfaces].machine(request.path)
     if machine is not None:
         return Response(200, _interface(request.path, params["name"], machine))
     message = (

@@ -8,8 +8,8 @@ from arm_emulator.protocol.routing import Route
 from arm_emulator.state import Document
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
     from arm_emulator.directory import Subscription
+    from arm_emulator.protocol.cloud import Cloud
 
 REGISTRATION_S = 30.0
 """How long a registration stays ``Registering``, unless ``--lro-seconds`` says otherwise. Drawn by hand."""
@@ -53,41 +53,41 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
 """What is emulated, with the api-versions that clients may find listed (newest first; az takes the first)."""
 
 
-def _list(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    found = _subscription(emulator, params)
+def _list(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    found = _subscription(cloud, params)
     return Response(200, {"value": [_provider(name, found) for name in PROVIDERS]})
 
 
-def _get(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    return Response(200, _provider(_name(params), _subscription(emulator, params)))
+def _get(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    return Response(200, _provider(_name(params), _subscription(cloud, params)))
 
 
-def _register(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    name, found = _name(params), _subscription(emulator, params)
+def _register(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    name, found = _name(params), _subscription(cloud, params)
     namespace = name.lower()
     if found is not None and namespace in found.unregistered and namespace not in found.registering:
         found.registering.add(namespace)
-        length = REGISTRATION_S if emulator.operations.seconds is None else emulator.operations.seconds
+        length = REGISTRATION_S if cloud.operations.seconds is None else cloud.operations.seconds
 
         def done() -> None:
             found.registering.discard(namespace)
             found.unregistered.discard(namespace)
-            emulator.keep_directory()
+            cloud.keep_directory()
 
-        emulator.clock.call_at(emulator.clock.now() + timedelta(seconds=length), done)
+        cloud.clock.call_at(cloud.clock.now() + timedelta(seconds=length), done)
     return Response(200, _provider(name, found))
 
 
-def _unregister(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    name, found = _name(params), _subscription(emulator, params)
+def _unregister(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    name, found = _name(params), _subscription(cloud, params)
     if found is not None:
         found.unregistered.add(name.lower())
-        emulator.keep_directory()
+        cloud.keep_directory()
     return Response(200, _provider(name, found))
 
 
-def _subscription(emulator: "Emulator", params: dict[str, str]) -> "Subscription | None":
-    return emulator.directory.subscription(params["subscription"]) if "subscription" in params else None
+def _subscription(cloud: "Cloud", params: dict[str, str]) -> "Subscription | None":
+    return cloud.directory.subscription(params["subscription"]) if "subscription" in params else None
 
 
 def _name(params: dict[str, str]) -> str:

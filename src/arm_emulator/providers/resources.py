@@ -14,8 +14,8 @@ from arm_emulator.providers.regions import REGIONS
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
     from arm_emulator.directory import Subscription
+    from arm_emulator.protocol.cloud import Cloud
 
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
@@ -23,7 +23,7 @@ _GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
 _UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions")
 
 
-def _tenants(_: "Emulator", request: Request, __: dict[str, str]) -> Response:
+def _tenants(_: "Cloud", request: Request, __: dict[str, str]) -> Response:
     tenant = request.principal.tenant_id
     entry = {
         "id": f"/tenants/{tenant}",
@@ -38,17 +38,17 @@ def _tenants(_: "Emulator", request: Request, __: dict[str, str]) -> Response:
     return Response(200, {"value": [entry]})
 
 
-def _subscriptions(emulator: "Emulator", request: Request, _: dict[str, str]) -> Response:
+def _subscriptions(cloud: "Cloud", request: Request, _: dict[str, str]) -> Response:
     seen = [
         _subscription_body(entry)
-        for entry in emulator.directory.subscriptions.values()
-        if emulator.authorization.can_see(request.principal, f"/subscriptions/{entry.id}")
+        for entry in cloud.directory.subscriptions.values()
+        if cloud.authorization.can_see(request.principal, f"/subscriptions/{entry.id}")
     ]
     return Response(200, {"value": seen, "count": {"type": "Total", "value": len(seen)}})
 
 
-def _subscription(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    found = emulator.directory.subscription(params["subscription"])
+def _subscription(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    found = cloud.directory.subscription(params["subscription"])
     if found is None:
         raise ArmError(404, "SubscriptionNotFound", f"The subscription '{params['subscription']}' could not be found.")
     return Response(200, _subscription_body(found))
@@ -71,7 +71,7 @@ def _subscription_body(entry: "Subscription") -> Document:
     }
 
 
-def _locations(_: "Emulator", __: Request, params: dict[str, str]) -> Response:
+def _locations(_: "Cloud", __: Request, params: dict[str, str]) -> Response:
     subscription = params["subscription"]
     value = [
         {
@@ -87,45 +87,45 @@ def _locations(_: "Emulator", __: Request, params: dict[str, str]) -> Response:
     return Response(200, {"value": value})
 
 
-def _list_groups(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def _list_groups(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     wanted = parse_filter(request.query.get("$filter", ""))
 
     def rows() -> list[Stored]:
-        found = emulator.state.of_type(GROUP_TYPE, subscription=params["subscription"])
+        found = cloud.state.of_type(GROUP_TYPE, subscription=params["subscription"])
         return [
             stored
             for stored in found
-            if emulator.authorization.can_see(request.principal, stored.id) and wanted.fits(stored.document)
+            if cloud.authorization.can_see(request.principal, stored.id) and wanted.fits(stored.document)
         ]
 
-    return Response(200, list_page(emulator, request, rows, lambda stored: stored.document))
+    return Response(200, list_page(cloud, request, rows, lambda stored: stored.document))
 
 
-def _get_group(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    return Response(200, _group(emulator, params).document)
+def _get_group(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    return Response(200, _group(cloud, params).document)
 
 
-def _head_group(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    _group(emulator, params)
+def _head_group(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    _group(cloud, params)
     return Response(204)
 
 
-def _group(emulator: "Emulator", params: dict[str, str]) -> Stored:
-    stored = emulator.state.get(f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}")
+def _group(cloud: "Cloud", params: dict[str, str]) -> Stored:
+    stored = cloud.state.get(f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}")
     if stored is None:
         message = f"Resource group '{params['group']}' could not be found."
         raise ArmError(404, "ResourceGroupNotFound", message, gateway=True)
     return stored
 
 
-def _put_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def _put_group(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     body = _object(request)
     location = body.get("location")
     if not isinstance(location, str) or not location:
         message = "The location property is required for this definition."
         raise ArmError(400, "LocationRequired", message, gateway=True)
     group_id = f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}"
-    before = emulator.state.get(group_id)
+    before = cloud.state.get(group_id)
     canonical = location.replace(" ", "").lower()
     if before is not None and before.location != canonical:
         there = f"The Resource group already exists in location '{before.location}'."
@@ -134,59 +134,58 @@ def _put_group(emulator: "Emulator", request: Request, params: dict[str, str]) -
     document = group_document(before.id if before else group_id, params["group"], canonical, body.get("tags"))
     if "managedBy" in body:
         document["managedBy"] = body["managedBy"]
-    stored = emulator.state.put(document, etag=None)
+    stored = cloud.state.put(document, etag=None)
     return Response(200 if before else 201, stored.document)
 
 
-def _patch_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    stored = _group(emulator, params)
+def _patch_group(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    stored = _group(cloud, params)
     body = _object(request)
     document = {**stored.document, **({"tags": body["tags"]} if "tags" in body else {})}
-    return Response(200, emulator.state.put(document, etag=None).document)
+    return Response(200, cloud.state.put(document, etag=None).document)
 
 
-def _delete_group(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    stored = _group(emulator, params)
-    emulator.state.put(emulator.state.with_properties(stored, provisioningState="Deleting"), etag=None)
-    operation = emulator.operations.start(
-        emulator,
+def _delete_group(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    stored = _group(cloud, params)
+    cloud.state.put(cloud.state.with_properties(stored, provisioningState="Deleting"), etag=None)
+    operation = cloud.operations.start(
         request,
         location="",
         target_id=stored.id,
         kind="delete",
-        on_done=lambda done: emulator.state.delete(done.target_id) if done.outcome == "Succeeded" else None,
+        on_done=lambda done: cloud.state.delete(done.target_id) if done.outcome == "Succeeded" else None,
     )
     where = f"{request.base_url}/subscriptions/{params['subscription']}/operationresults/{operation.id}"
-    headers = {"Location": f"{where}?api-version={request.api_version}", "Retry-After": emulator.retry_after(15)}
+    headers = {"Location": f"{where}?api-version={request.api_version}", "Retry-After": cloud.clock.retry_after(15)}
     return Response(202, None, headers)
 
 
-def _group_deletion(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    operation = emulator.operations.get(params["operation"])
+def _group_deletion(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    operation = cloud.operations.get(params["operation"])
     if operation is None:
         raise ArmError(404, "NotFound", "The operation result was not found.", gateway=True)
     if operation.is_over:
         return Response(200)
     where = f"{request.base_url}{request.path}?api-version={request.api_version}"
-    return Response(202, None, {"Location": where, "Retry-After": emulator.retry_after(15)})
+    return Response(202, None, {"Location": where, "Retry-After": cloud.clock.retry_after(15)})
 
 
-def _list_resources(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def _list_resources(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     wanted = parse_filter(request.query.get("$filter", ""))
     expand = frozenset(part.strip().lower() for part in request.query.get("$expand", "").split(",") if part.strip())
 
     def rows() -> list[Stored]:
-        return [stored for stored in emulator.state if _is_listed(emulator, request, stored, params, wanted)]
+        return [stored for stored in cloud.state if _is_listed(cloud, request, stored, params, wanted)]
 
-    return Response(200, list_page(emulator, request, rows, lambda stored: _generic(stored, expand)))
+    return Response(200, list_page(cloud, request, rows, lambda stored: _generic(stored, expand)))
 
 
-def _is_listed(emulator: "Emulator", request: Request, stored: Stored, params: dict[str, str], wanted: Filter) -> bool:
+def _is_listed(cloud: "Cloud", request: Request, stored: Stored, params: dict[str, str], wanted: Filter) -> bool:
     if stored.subscription != params["subscription"].lower() or "location" not in stored.document:
         return False
     if stored.type.startswith(_UNLISTED) or stored.group != params.get("group", stored.group).lower():
         return False
-    return wanted.fits(stored.document) and emulator.authorization.allows(
+    return wanted.fits(stored.document) and cloud.authorization.allows(
         request.principal, f"{stored.type}/read", stored.id
     )
 

@@ -7,13 +7,13 @@ from arm_emulator.protocol.routing import Route
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _PATTERN = "/{scope+}/providers/Microsoft.Resources/tags/default"
 
 
-def _target(emulator: "Emulator", params: dict[str, str]) -> Stored:
-    stored = emulator.state.get("/" + params["scope"])
+def _target(cloud: "Cloud", params: dict[str, str]) -> Stored:
+    stored = cloud.state.get("/" + params["scope"])
     if stored is None:
         message = f"The resource '/{params['scope']}' was not found."
         raise ArmError(404, "ResourceNotFound", message, gateway=True)
@@ -29,12 +29,12 @@ def _body(stored: Stored) -> Document:
     }
 
 
-def _get(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    return Response(200, _body(_target(emulator, params)))
+def _get(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    return Response(200, _body(_target(cloud, params)))
 
 
-def _patch(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    stored = _target(emulator, params)
+def _patch(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    stored = _target(cloud, params)
     given = _given(request)
     operation = request.body.get("operation", "") if isinstance(request.body, dict) else ""
     held: dict[str, Any] = stored.document.get("tags") or {}
@@ -48,15 +48,15 @@ def _patch(emulator: "Emulator", request: Request, params: dict[str, str]) -> Re
         case _:
             message = f"The operation '{operation}' is invalid. Allowed: 'Merge', 'Replace', 'Delete'."
             raise ArmError(400, "InvalidRequestContent", message, gateway=True)
-    return Response(200, _body(_store(emulator, stored, tags)))
+    return Response(200, _body(_store(cloud, stored, tags)))
 
 
-def _put(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
-    return Response(200, _body(_store(emulator, _target(emulator, params), _given(request))))
+def _put(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    return Response(200, _body(_store(cloud, _target(cloud, params), _given(request))))
 
 
-def _delete(emulator: "Emulator", _: Request, params: dict[str, str]) -> Response:
-    _store(emulator, _target(emulator, params), {})
+def _delete(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    _store(cloud, _target(cloud, params), {})
     return Response(200)
 
 
@@ -69,10 +69,10 @@ def _given(request: Request) -> dict[str, Any]:
     return tags
 
 
-def _store(emulator: "Emulator", stored: Stored, tags: dict[str, Any]) -> Stored:
+def _store(cloud: "Cloud", stored: Stored, tags: dict[str, Any]) -> Stored:
     # A machine's etag counts every accepted write, this one too; other resources are stored without one.
     counts = stored.etag is not None or stored.type == "microsoft.compute/virtualmachines"
-    return emulator.state.put({**stored.document, "tags": tags}, etag=stored.matching_etag + 1 if counts else None)
+    return cloud.state.put({**stored.document, "tags": tags}, etag=stored.matching_etag + 1 if counts else None)
 
 
 ROUTES: tuple[Route, ...] = (

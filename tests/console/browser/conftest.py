@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.console.process import Process
 
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 

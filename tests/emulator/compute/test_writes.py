@@ -539,5 +539,5 @@ def test_a_delete_that_a_store_remembered_still_deletes() -> None:
     caller = Caller.of(machine())
     operation = caller.emulator.operations.get(caller.call("DELETE", PATH).headers["x-ms-request-id"])
     assert operation is not None
-    caller.emulator.settle(operation)
+    caller.emulator.operations.settle(operation)
     assert caller.get(PATH).status == 404

@@ -121,7 +121,7 @@ class TestWhichWrites:
 
     def test_they_lag_as_the_rest_of_resource_graph(self) -> None:
         caller = Caller.of(machine())
-        caller.emulator.graph_lag_s = 60.0
+        caller.emulator.graph.lag_s = 60.0
         caller.patch(PATH, patch_body(**TARGET))
         assert _rows(caller) == []
         caller.emulator.clock.advance(timedelta(seconds=61))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulator.core.conftest import Start
 
-from arm_emulator.protocol.operations import DURATIONS, FIRST_POLL_RETRY_AFTER, quantile
+from arm_emulator.protocol.operation_polls import FIRST_POLL_RETRY_AFTER
+from arm_emulator.protocol.operations import DURATIONS, quantile
 
 VM = (
     "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"

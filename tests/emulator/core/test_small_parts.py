@@ -14,7 +14,8 @@ from arm_emulator.clock import Clock
 from arm_emulator.demo_fleet import demo_fleet, small_fleet
 from arm_emulator.durations import iso_duration
 from arm_emulator.fleet_generator import fleet_document, write_fleet
-from arm_emulator.fleets import FleetError, checked, read_fleet
+from arm_emulator.fleets import FleetError, checked
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.profile import Profile, ProfileError, describe, load_profile, profile_from
 from arm_emulator.protocol.front_door import authorization_scope
 from arm_emulator.protocol.http import ArmError

@@ -28,7 +28,7 @@ from arm_emulator.app import Emulator
 from arm_emulator.cli import main
 from arm_emulator.clock import Clock
 from arm_emulator.fleet_generator import fleet_document
-from arm_emulator.fleets import read_fleet
+from arm_emulator.named_fleets import read_fleet
 from arm_emulator.store import Store
 
 GALLERY = {"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/x/images/y"}

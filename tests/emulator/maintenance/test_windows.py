@@ -223,7 +223,7 @@ class TestRows:
     def test_the_graphs_lag_counts(self) -> None:
         """A run is not visible before a change of the same moment would be."""
         estate = Estate(*with_members(machine()))
-        estate.emulator.graph_lag_s = 60.0
+        estate.emulator.graph.lag_s = 60.0
         assert estate.advance(hours=8, seconds=30).runs() == []
         assert len(estate.advance(seconds=40).runs()) == 1
 

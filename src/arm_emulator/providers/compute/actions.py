@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation
 from arm_emulator.providers.compute.errors import invalid_parameter, operation_not_allowed
@@ -23,7 +24,7 @@ from arm_emulator.providers.maintenance.membership import os_of
 from arm_emulator.state import Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _AFTER: dict[str, str] = {
     "start": "running",
@@ -41,45 +42,45 @@ _INSTALL_SUMMARY = "lastPatchInstallationSummary"
 _SUCCESS = {"details": [], "code": "Success", "message": "0 error/s reported"}
 
 
-def power(action: str, emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def power(action: str, cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``POST .../virtualMachines/{name}/{action}`` for start, restart, powerOff, deallocate, redeploy and reapply."""
-    stored = require_machine(emulator, params)
-    kept = emulator.state.put(_updating(stored), etag=next_etag(emulator, stored))
+    stored = require_machine(cloud, params)
+    kept = cloud.state.put(_updating(stored), etag=next_etag(cloud, stored))
 
     def end(operation: Operation) -> None:
-        current = emulator.state.get(operation.target_id)
+        current = cloud.state.get(operation.target_id)
         if current is None:
             return
         document = _with_state(current.document, operation.outcome)
         if _AFTER[action] and operation.outcome == "Succeeded":
-            document = with_power(document, _AFTER[action], emulator.clock.now())
-        emulator.state.put_quietly(current, document)
+            document = with_power(document, _AFTER[action], cloud.clock.now())
+        cloud.state.put_quietly(current, document)
 
-    return _accepted(emulator, request, kept, "power", end, None, retry_after=action in _WITH_RETRY_AFTER)
+    return _accepted(cloud, request, kept, "power", end, None, retry_after=action in _WITH_RETRY_AFTER)
 
 
-def generalize(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def generalize(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``POST .../generalize``: 200 at once, empty body (recorded)."""
-    stored = require_machine(emulator, params)
-    emulator.state.put(generalized(stored.document, emulator.clock.now()), etag=next_etag(emulator, stored))
+    stored = require_machine(cloud, params)
+    cloud.state.put(generalized(stored.document, cloud.clock.now()), etag=next_etag(cloud, stored))
     return Response(200)
 
 
-def simulate_eviction(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def simulate_eviction(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``POST .../simulateEviction``: 204 for a spot machine (recorded)."""
-    stored = require_machine(emulator, params)
+    stored = require_machine(cloud, params)
     if str(stored.document.get("properties", {}).get("priority", "")).lower() not in {"spot", "low"}:
         raise operation_not_allowed("The operation simulateEviction is only allowed on Azure Spot virtual machines.")
     return Response(204)
 
 
-def assess_patches(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def assess_patches(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``POST .../assessPatches``; the result comes from the ``monitor=true`` URL."""
-    stored = require_machine(emulator, params)
+    stored = require_machine(cloud, params)
     _check_ready(stored)
-    now = emulator.clock.now()
+    now = cloud.clock.now()
     started = wire_time(now)
-    missing = emulator.patching.missing(stored)
+    missing = cloud.parts[Patching].missing(stored)
     result: Json = {
         "status": "Succeeded",
         "assessmentActivityId": request.request_id,
@@ -92,22 +93,22 @@ def assess_patches(emulator: "Emulator", request: Request, params: dict[str, str
 
     def end(operation: Operation) -> None:
         if operation.outcome == "Succeeded":
-            emulator.patching.note_assessment(stored)
-        _remember(emulator, _ASSESS_SUMMARY, result, started, operation)
+            cloud.parts[Patching].note_assessment(stored)
+        _remember(cloud, _ASSESS_SUMMARY, result, started, operation)
 
-    return _accepted(emulator, request, stored, "assess", end, result)
+    return _accepted(cloud, request, stored, "assess", end, result)
 
 
-def install_patches(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def install_patches(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``POST .../installPatches``; the result comes from the ``monitor=true`` URL."""
-    stored = require_machine(emulator, params)
+    stored = require_machine(cloud, params)
     body = request_object(request)
     if "rebootSetting" not in body:
         raise invalid_parameter("Required parameter 'rebootSetting' is missing (null).", "rebootSetting")
     _check_ready(stored)
-    now = emulator.clock.now()
+    now = cloud.clock.now()
     started = wire_time(now)
-    planned = _planned(emulator, stored, body, now)
+    planned = _planned(cloud, stored, body, now)
     result: Json = {
         "status": "Succeeded",
         "installationActivityId": request.request_id,
@@ -128,18 +129,18 @@ def install_patches(emulator: "Emulator", request: Request, params: dict[str, st
 
     def end(operation: Operation) -> None:
         if operation.outcome == "Succeeded":
-            emulator.patching.note_install(msgspec.structs.replace(planned, ends=emulator.clock.now()))
-        _remember(emulator, _INSTALL_SUMMARY, result, started, operation)
+            cloud.parts[Patching].note_install(msgspec.structs.replace(planned, ends=cloud.clock.now()))
+        _remember(cloud, _INSTALL_SUMMARY, result, started, operation)
 
-    return _accepted(emulator, request, stored, "install", end, result)
+    return _accepted(cloud, request, stored, "install", end, result)
 
 
-def _planned(emulator: "Emulator", stored: Stored, body: Json, now: datetime) -> Install:
+def _planned(cloud: "Cloud", stored: Stored, body: Json, now: datetime) -> Install:
     """What a request to install updates will do: those of the chosen classifications, all where none is chosen."""
     os = "windows" if os_of(stored.document) == "windows" else "linux"
     given = body.get(f"{os}Parameters")
     wanted = given.get("classificationsToInclude") if isinstance(given, dict) else None
-    selected, others = chosen(emulator.patching.missing(stored), wanted if isinstance(wanted, list) else None)
+    selected, others = chosen(cloud.parts[Patching].missing(stored), wanted if isinstance(wanted, list) else None)
     reboot = reboot_word(body["rebootSetting"])
     return Install(stored, os, now, now, False, selected, others, reboot, "User", "")
 
@@ -150,16 +151,16 @@ def _check_ready(stored: Stored) -> None:
         raise operation_not_allowed("Cannot modify extensions in the VM when the VM is not running.")
 
 
-def _remember(emulator: "Emulator", name: str, result: Json, started: str, operation: Operation) -> None:
+def _remember(cloud: "Cloud", name: str, result: Json, started: str, operation: Operation) -> None:
     """Put a summary of the result into the machine's patch status, under the names of the instance view."""
-    current = emulator.state.get(operation.target_id)
+    current = cloud.state.get(operation.target_id)
     if current is None or operation.outcome != "Succeeded":
         return
     left_out = {"availablePatches", "patches", "startDateTime", "rebootStatus"}
     summary = {key: value for key, value in result.items() if key not in left_out}
-    now = emulator.clock.now()
+    now = cloud.clock.now()
     summary = {**summary, "startTime": started, "lastModifiedTime": wire_time(now)}
-    emulator.state.put_quietly(current, with_patch_summary(current.document, name, summary, now))
+    cloud.state.put_quietly(current, with_patch_summary(current.document, name, summary, now))
 
 
 def wire_time(moment: datetime) -> str:
@@ -176,7 +177,7 @@ def _with_state(document: Json, state: str) -> Json:
 
 
 def _accepted(
-    emulator: "Emulator",
+    cloud: "Cloud",
     request: Request,
     stored: Stored,
     kind: Literal["power", "assess", "install"],
@@ -185,8 +186,7 @@ def _accepted(
     *,
     retry_after: bool = False,
 ) -> Response:
-    operation = emulator.operations.start(
-        emulator,
+    operation = cloud.operations.start(
         request,
         location=stored.location,
         target_id=stored.id,
@@ -196,11 +196,11 @@ def _accepted(
     )
     headers = {**operation_headers(request, operation), "Location": operation.location_url(request.base_url)}
     if retry_after:
-        headers["Retry-After"] = emulator.retry_after(CREATE_RETRY_AFTER)
+        headers["Retry-After"] = cloud.clock.retry_after(CREATE_RETRY_AFTER)
     return Response(202, None, headers)
 
 
-def not_emulated(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def not_emulated(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """An action of real Azure that is not emulated: the machine must exist, then 501."""
-    require_machine(emulator, params)
+    require_machine(cloud, params)
     raise ArmError(501, "NotEmulated", f"The emulator does not emulate {request.method} {request.path}.")

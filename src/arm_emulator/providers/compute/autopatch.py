@@ -29,7 +29,7 @@ from arm_emulator.providers.maintenance.verdicts import (
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ _URGENT = frozenset({"Security", "Critical"})
 class Autopatch:
     """Runs the nights as the clock passes them."""
 
-    def __init__(self, emulator: "Emulator", members: Membership, runner: Runner, book: PatchBook) -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud", members: Membership, runner: Runner, book: PatchBook) -> None:
+        self._cloud = cloud
         self._members = members
         self._runner = runner
         self._book = book
@@ -52,7 +52,7 @@ class Autopatch:
         self._settled: tuple[int, int, datetime] | None = None
         self._attached: tuple[int, int, frozenset[str]] | None = None
         self._turn = 0
-        self._has_run_id = emulator.profile.autopatch_run_id == "present"
+        self._has_run_id = cloud.profile.autopatch_run_id == "present"
 
     def forget(self) -> None:
         """Forget every installation; nights that are armed do nothing any more."""
@@ -64,7 +64,7 @@ class Autopatch:
     def begin(self) -> None:
         """Arm the coming night."""
         self._turn += 1
-        self._arm(self._emulator.clock.now(), self._turn)
+        self._arm(self._cloud.clock.now(), self._turn)
 
     def installs(self) -> Iterator[Install]:
         """The installations of the last thirty days, oldest first."""
@@ -73,7 +73,7 @@ class Autopatch:
     def _arm(self, after: datetime, turn: int) -> None:
         night = after.replace(hour=NIGHT_BEGINS, minute=0, second=0, microsecond=0)
         night = night if night > after else night + timedelta(days=1)
-        self._emulator.clock.call_at(night, lambda: self._pass(night, turn))
+        self._cloud.clock.call_at(night, lambda: self._pass(night, turn))
 
     def _pass(self, night: datetime, turn: int) -> None:
         if turn != self._turn:
@@ -88,11 +88,11 @@ class Autopatch:
         while self._installs and self._installs[0].ends < night - KEPT - timedelta(days=1):
             self._installs.popleft()
         # Nothing has changed since a night that already patched everything it could.
-        stand = (self._emulator.state.changes, self._runner.idle_changes, wave_of(night))
+        stand = (self._cloud.state.changes, self._runner.idle_changes, wave_of(night))
         if stand == self._settled:
             return
         self._settled = stand
-        candidates = [one for one in self._emulator.state.of_type(VIRTUAL_MACHINE) if is_platform_managed(one.document)]
+        candidates = [one for one in self._cloud.state.of_type(VIRTUAL_MACHINE) if is_platform_managed(one.document)]
         attached = self._attached_machines() if candidates else frozenset()
         for machine in candidates:
             if machine.key not in attached and self._is_patched(machine):
@@ -101,15 +101,13 @@ class Autopatch:
     def _is_patched(self, machine: Stored) -> bool:
         document = machine.document
         is_listed = takes_automatic_patching(document)
-        if not is_listed and not (
-            is_marketplace(document) and self._emulator.profile.autopatch_unlisted_image == "yes"
-        ):
+        if not is_listed and not (is_marketplace(document) and self._cloud.profile.autopatch_unlisted_image == "yes"):
             return False
         return (
-            unsupported_reason(self._emulator, machine) is None
+            unsupported_reason(self._cloud, machine) is None
             and takes_extensions(document)
             and not is_off(machine)
-            and broken_extension(self._emulator, machine) is None
+            and broken_extension(self._cloud, machine) is None
         )
 
     def _patch(self, machine: Stored, night: datetime) -> None:
@@ -138,7 +136,7 @@ class Autopatch:
 
     def _attached_machines(self) -> frozenset[str]:
         """The keys of machines to which some schedule is attached."""
-        stand = (self._emulator.state.changes, self._runner.idle_changes)
+        stand = (self._cloud.state.changes, self._runner.idle_changes)
         if self._attached is None or self._attached[:2] != stand:
             found = {
                 machine.key
@@ -153,10 +151,10 @@ class Autopatch:
         """Whether being assigned to a configuration keeps Azure from patching; for one that never runs: a switch."""
         if self._runner.next_opening(configuration_key) is not None:
             return True
-        stored = self._emulator.state.get(configuration_key)
+        stored = self._cloud.state.get(configuration_key)
         properties = (stored.document.get("properties") or {}) if stored is not None else {}
         is_guest = stored is None or str(properties.get("maintenanceScope") or "").lower() == "inguestpatch"
-        return is_guest and self._emulator.profile.idle_schedule_counts_as_attached == "yes"
+        return is_guest and self._cloud.profile.idle_schedule_counts_as_attached == "yes"
 
 
 def is_platform_managed(machine: Document) -> bool:

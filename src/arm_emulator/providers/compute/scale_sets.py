@@ -16,14 +16,14 @@ from arm_emulator.providers.compute.views import machine_view, with_callers_grou
 from arm_emulator.state import Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 SCALE_SETS = "Microsoft.Compute/virtualMachineScaleSets"
 
 
-def get_scale_set(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def get_scale_set(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET .../virtualMachineScaleSets/{name}``."""
-    stored = emulator.state.get(
+    stored = cloud.state.get(
         f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}"
         f"/providers/{SCALE_SETS}/{params['name']}"
     )
@@ -33,20 +33,20 @@ def get_scale_set(emulator: "Emulator", request: Request, params: dict[str, str]
     return rendered(document, headers=etag_header(stored, request.api_version))
 
 
-def list_scale_sets(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def list_scale_sets(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """The scale sets of a resource group, or of a subscription (groups of ids in upper case then)."""
     group = params.get("group")
-    rows = partial(_rows, emulator, params["subscription"], group)
+    rows = partial(_rows, cloud, params["subscription"], group)
 
     def render(stored: Stored) -> Json:
         document = _view(request, stored)
         return with_callers_group(document, group) if group else with_upper_group(document)
 
-    return rendered(list_page(emulator, request, rows, render))
+    return rendered(list_page(cloud, request, rows, render))
 
 
-def _rows(emulator: "Emulator", subscription: str, group: str | None) -> list[Stored]:
-    return list(emulator.state.of_type(SCALE_SETS, subscription=subscription, group=group))
+def _rows(cloud: "Cloud", subscription: str, group: str | None) -> list[Stored]:
+    return list(cloud.state.of_type(SCALE_SETS, subscription=subscription, group=group))
 
 
 def _view(request: Request, stored: Stored) -> Json:

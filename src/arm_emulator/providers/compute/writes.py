@@ -25,10 +25,11 @@ from arm_emulator.providers.compute.reads import (
 )
 from arm_emulator.providers.compute.rendering import rendered
 from arm_emulator.providers.compute.views import CONDITIONS_SINCE, quoted
+from arm_emulator.providers.resource_graph.changes import Changes
 from arm_emulator.state import Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 CREATE_RETRY_AFTER = 10
 """Seconds; recorded with 94 % of creates, and with every delete and power action of a complete recorder."""
@@ -54,31 +55,29 @@ class _Update:
     """It creates the machine: nothing stood before."""
 
 
-def patch_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PATCH .../virtualMachines/{name}``."""
-    stored = require_machine(emulator, params)
-    return _update(emulator, request, params, stored, is_put=False)
+    stored = require_machine(cloud, params)
+    return _update(cloud, request, params, stored, is_put=False)
 
 
-def put_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def put_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PUT .../virtualMachines/{name}``: creates, or merges into what is there."""
-    stored = find_machine(emulator, params)
+    stored = find_machine(cloud, params)
     if stored is None:
-        return _create(emulator, request, params)
-    return _update(emulator, request, params, stored, is_put=True)
+        return _create(cloud, request, params)
+    return _update(cloud, request, params, stored, is_put=True)
 
 
-def _update(
-    emulator: "Emulator", request: Request, params: dict[str, str], stored: Stored, *, is_put: bool
-) -> Response:
+def _update(cloud: "Cloud", request: Request, params: dict[str, str], stored: Stored, *, is_put: bool) -> Response:
     body = request_object(request)
     check_conditions(request, stored)
-    _check_concurrent(emulator, stored)
+    _check_concurrent(cloud, stored)
     if is_put:
         guards.check_location(stored.document, body, params["group"])
-    document = _merged(emulator, request, stored, body, is_put=is_put)
-    update = _Update(stored, document, _is_quiet(emulator, request, stored, document, body, is_put=is_put))
-    return _store(emulator, request, params, update, kind="put" if is_put else "patch")
+    document = _merged(cloud, request, stored, body, is_put=is_put)
+    update = _Update(stored, document, _is_quiet(cloud, request, stored, document, body, is_put=is_put))
+    return _store(cloud, request, params, update, kind="put" if is_put else "patch")
 
 
 def request_object(request: Request) -> Json:
@@ -114,15 +113,15 @@ def check_conditions(request: Request, stored: Stored | None) -> None:
         raise ArmError(412, "PreconditionFailed", message, crlf=True)
 
 
-def _check_concurrent(emulator: "Emulator", stored: Stored) -> None:
+def _check_concurrent(cloud: "Cloud", stored: Stored) -> None:
     if _state(stored.document) == "Deleting":
         message = (
             f"Operation 'Update VM' is not allowed on VM '{stored.document.get('name')}' since the VM is marked for "
             "deletion. You can only retry the Delete operation (or wait for an ongoing one to complete)."
         )
         raise ArmError(409, "OperationNotAllowed", message, crlf=True)
-    answer = emulator.profile.concurrent_write
-    if answer == "accepted" or not (running := _running(emulator, stored)):
+    answer = cloud.profile.concurrent_write
+    if answer == "accepted" or not (running := _running(cloud, stored)):
         return
     if answer == "conflict":
         raise ArmError(409, "Conflict", _CONFLICT, crlf=True)
@@ -132,26 +131,26 @@ def _check_concurrent(emulator: "Emulator", stored: Stored) -> None:
         operation.status = "Failed"
         operation.outcome = "Failed"
         operation.error = {"code": "OperationPreempted", "message": _PREEMPTED}
-        operation.ends = emulator.clock.now()
+        operation.ends = cloud.clock.now()
 
 
-def _running(emulator: "Emulator", stored: Stored) -> list[Operation]:
-    return [operation for operation in emulator.operations.of_target(stored.id) if not operation.is_over]
+def _running(cloud: "Cloud", stored: Stored) -> list[Operation]:
+    return [operation for operation in cloud.operations.of_target(stored.id) if not operation.is_over]
 
 
-def merge_rules(emulator: "Emulator", *, is_put: bool) -> MergeRules:
+def merge_rules(cloud: "Cloud", *, is_put: bool) -> MergeRules:
     """How this emulator merges, as its profile has it."""
-    profile = emulator.profile
+    profile = cloud.profile
     return MergeRules(
-        tenant_id=emulator.directory.tenant_id,
-        random=emulator.random,
+        tenant_id=cloud.directory.tenant_id,
+        random=cloud.random,
         nulls=profile.null_members,
         is_shallow=profile.platform_settings_merge == "shallow",
         replaces_tags=is_put or profile.patched_tags == "replaced",
     )
 
 
-def _merged(emulator: "Emulator", request: Request, stored: Stored, body: Json, *, is_put: bool) -> Json:
+def _merged(cloud: "Cloud", request: Request, stored: Stored, body: Json, *, is_put: bool) -> Json:
     """The machine after the write, everything checked.
 
     Raises:
@@ -159,27 +158,27 @@ def _merged(emulator: "Emulator", request: Request, stored: Stored, body: Json, 
     """
     guards.check_members(body, request.api_version, stored.document)
     guards.check_identity(body)
-    document = filled(merged(stored.document, body, merge_rules(emulator, is_put=is_put)), stored.document)
+    document = filled(merged(stored.document, body, merge_rules(cloud, is_put=is_put)), stored.document)
     power = known_power(stored.document)
-    write = guards.MachineWrite(stored.document, body, document, request.api_version, emulator.profile, power)
+    write = guards.MachineWrite(stored.document, body, document, request.api_version, cloud.profile, power)
     guards.check_os_profile(write)
-    document = _with_patch_settings(emulator, stored.document, body, document, is_put=is_put)
+    document = _with_patch_settings(cloud, stored.document, body, document, is_put=is_put)
     guards.check_fixed(write)
     guards.check_power(write)
     return document
 
 
-def _with_patch_settings(emulator: "Emulator", before: Json, body: Json, document: Json, *, is_put: bool) -> Json:
+def _with_patch_settings(cloud: "Cloud", before: Json, body: Json, document: Json, *, is_put: bool) -> Json:
     for system, sent in guards.sent_blocks(body):
         after = guards.value_at(document, ("properties", "osProfile", system)) or {}
         stored = guards.value_at(before, ("properties", "osProfile", system)) or {}
-        if emulator.profile.enum_casing == "normalised" and isinstance(after.get("patchSettings"), dict):
+        if cloud.profile.enum_casing == "normalised" and isinstance(after.get("patchSettings"), dict):
             after = {**after, "patchSettings": patch_settings.spelled(after["patchSettings"], system)}
         write = patch_settings.PatchWrite(system, stored, sent, after, document, is_create=not before)
-        patch_settings.check_automatic_updates(write, emulator.profile)
-        patch_settings.check(write, emulator.profile)
-        settings = patch_settings.settled(write, emulator.profile)
-        if is_put and not write.sent_settings and emulator.profile.put_without_patch_settings == "defaulted":
+        patch_settings.check_automatic_updates(write, cloud.profile)
+        patch_settings.check(write, cloud.profile)
+        settings = patch_settings.settled(write, cloud.profile)
+        if is_put and not write.sent_settings and cloud.profile.put_without_patch_settings == "defaulted":
             settings = patch_settings.defaults(system, after)
         if settings:
             document = _with_block(document, system, {**after, "patchSettings": settings})
@@ -192,15 +191,13 @@ def _with_block(document: Json, system: str, block: Json) -> Json:
     return {**document, "properties": {**properties, "osProfile": profile}}
 
 
-def _is_quiet(
-    emulator: "Emulator", request: Request, stored: Stored, document: Json, body: Json, *, is_put: bool
-) -> bool:
+def _is_quiet(cloud: "Cloud", request: Request, stored: Stored, document: Json, body: Json, *, is_put: bool) -> bool:
     """Whether nothing has to reach the host.
 
     Recorded: every PATCH that names tags alone and every PUT of an unchanged model; a PATCH that names properties has
     an operation even where it changes none.
     """
-    if known_power(stored.document) == "deallocated" and emulator.profile.deallocated_update == "no-operation":
+    if known_power(stored.document) == "deallocated" and cloud.profile.deallocated_update == "no-operation":
         return True
     if not is_put:
         return {name.lower() for name in body} <= {"tags"}
@@ -228,33 +225,32 @@ def _with_state(document: Json, state: str) -> Json:
     return {**document, "properties": {**document.get("properties", {}), "provisioningState": state}}
 
 
-def next_etag(emulator: "Emulator", stored: Stored) -> int | None:
+def next_etag(cloud: "Cloud", stored: Stored) -> int | None:
     """The etag after an accepted write: one more than before."""
-    if stored.etag is None and emulator.profile.machine_without_etag == "never-numbered":
+    if stored.etag is None and cloud.profile.machine_without_etag == "never-numbered":
         return None
     return stored.matching_etag + 1
 
 
-def _store(emulator: "Emulator", request: Request, params: dict[str, str], update: _Update, *, kind: Any) -> Response:
-    etag = next_etag(emulator, update.stored)
+def _store(cloud: "Cloud", request: Request, params: dict[str, str], update: _Update, *, kind: Any) -> Response:
+    etag = next_etag(cloud, update.stored)
     if update.is_quiet:
-        kept = emulator.state.put(
-            completed(_with_state(update.document, "Succeeded"), update.stored.document, emulator.random), etag=etag
+        kept = cloud.state.put(
+            completed(_with_state(update.document, "Succeeded"), update.stored.document, cloud.random), etag=etag
         )
-        emulator.changes.note(request, update.stored, kept)
+        cloud.parts[Changes].note(request, update.stored, kept)
         answered = _renewed(kept, _with_state(update.document, "Updating"))
-        return _answer(emulator, request, params, answered, {})
-    kept = emulator.state.put(_with_state(update.document, "Updating"), etag=etag)
-    emulator.changes.note(request, update.stored, kept)
-    operation = emulator.operations.start(
-        emulator,
+        return _answer(cloud, request, params, answered, {})
+    kept = cloud.state.put(_with_state(update.document, "Updating"), etag=etag)
+    cloud.parts[Changes].note(request, update.stored, kept)
+    operation = cloud.operations.start(
         request,
         location=kept.location,
         target_id=kept.id,
         kind=kind,
-        on_done=_ending(emulator, update),
+        on_done=_ending(cloud, update),
     )
-    return _answer(emulator, request, params, kept, operation_headers(request, operation))
+    return _answer(cloud, request, params, kept, operation_headers(request, operation))
 
 
 def _renewed(stored: Stored, document: Json) -> Stored:
@@ -263,19 +259,19 @@ def _renewed(stored: Stored, document: Json) -> Stored:
     )
 
 
-def _ending(emulator: "Emulator", update: _Update) -> Any:
+def _ending(cloud: "Cloud", update: _Update) -> Any:
     """What happens at the operation's end: the state alone, or more where disks or identities have to be completed."""
     before: Json = {} if update.is_new else update.stored.document
 
     def end(operation: Operation) -> None:
-        stored = emulator.state.get(operation.target_id)
+        stored = cloud.state.get(operation.target_id)
         if stored is None or _is_preempted(operation):
             return
-        document = completed(stored.document, before, emulator.random)
-        if operation.outcome == "Failed" and emulator.profile.failed_operation == "reverted":
+        document = completed(stored.document, before, cloud.random)
+        if operation.outcome == "Failed" and cloud.profile.failed_operation == "reverted":
             document = update.stored.document
-        state = "Updating" if _running(emulator, stored) else operation.outcome
-        emulator.state.put_quietly(stored, _with_state(document, state))
+        state = "Updating" if _running(cloud, stored) else operation.outcome
+        cloud.state.put_quietly(stored, _with_state(document, state))
 
     return end
 
@@ -290,13 +286,13 @@ def operation_headers(request: Request, operation: Operation) -> dict[str, str]:
 
 
 def _answer(
-    emulator: "Emulator", request: Request, params: dict[str, str], stored: Stored, headers: dict[str, str]
+    cloud: "Cloud", request: Request, params: dict[str, str], stored: Stored, headers: dict[str, str]
 ) -> Response:
-    document = shown(emulator, request, stored, params["group"], expand=frozenset())
+    document = shown(cloud, request, stored, params["group"], expand=frozenset())
     return rendered(document, headers={**etag_header(stored, request.api_version), **headers})
 
 
-def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def _create(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     body = request_object(request)
     check_conditions(request, None)
     guards.check_members(body, request.api_version, None)
@@ -306,44 +302,41 @@ def _create(emulator: "Emulator", request: Request, params: dict[str, str]) -> R
         raise ArmError(400, "LocationRequired", message, gateway=True)
     patch_settings.check_creatable(body)
     empty: Json = {}
-    model = merged(empty, body, merge_rules(emulator, is_put=True))
+    model = merged(empty, body, merge_rules(cloud, is_put=True))
     model["location"] = body["location"]
-    document = created(machine_id(params), filled(model, empty), emulator.random, emulator.clock.now())
-    document = _with_patch_settings(emulator, empty, body, document, is_put=False)
-    kept = emulator.state.put(_with_state(document, "Creating"), etag=1)
-    operation = emulator.operations.start(
-        emulator,
+    document = created(machine_id(params), filled(model, empty), cloud.random, cloud.clock.now())
+    document = _with_patch_settings(cloud, empty, body, document, is_put=False)
+    kept = cloud.state.put(_with_state(document, "Creating"), etag=1)
+    operation = cloud.operations.start(
         request,
         location=kept.location,
         target_id=kept.id,
         kind="create",
-        on_done=_ending(emulator, _Update(kept, document, is_quiet=False, is_new=True)),
+        on_done=_ending(cloud, _Update(kept, document, is_quiet=False, is_new=True)),
     )
-    headers = {**operation_headers(request, operation), "Retry-After": emulator.retry_after(CREATE_RETRY_AFTER)}
-    response = _answer(emulator, request, params, kept, headers)
+    headers = {**operation_headers(request, operation), "Retry-After": cloud.clock.retry_after(CREATE_RETRY_AFTER)}
+    response = _answer(cloud, request, params, kept, headers)
     response.status = 201
     return response
 
 
-def delete_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def delete_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``DELETE .../virtualMachines/{name}``: 202 with an operation, 204 where there is none (recorded)."""
-    stored = find_machine(emulator, params)
+    stored = find_machine(cloud, params)
     if stored is None:
         return Response(204)
-    kept = emulator.state.put(_with_state(stored.document, "Deleting"), etag=next_etag(emulator, stored))
+    kept = cloud.state.put(_with_state(stored.document, "Deleting"), etag=next_etag(cloud, stored))
 
     def end(operation: Operation) -> None:
         if operation.outcome == "Succeeded":
-            emulator.state.delete(operation.target_id)
+            cloud.state.delete(operation.target_id)
         else:
-            emulator.settle(operation)
+            cloud.operations.settle(operation)
 
-    operation = emulator.operations.start(
-        emulator, request, location=kept.location, target_id=kept.id, kind="delete", on_done=end
-    )
+    operation = cloud.operations.start(request, location=kept.location, target_id=kept.id, kind="delete", on_done=end)
     headers = {
         **operation_headers(request, operation),
         "Location": operation.location_url(request.base_url),
-        "Retry-After": emulator.retry_after(CREATE_RETRY_AFTER),
+        "Retry-After": cloud.clock.retry_after(CREATE_RETRY_AFTER),
     }
     return Response(202, None, headers)

@@ -11,34 +11,34 @@ from arm_emulator.protocol.paging import list_page
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 MACHINES = "Microsoft.HybridCompute/machines"
 _SYSTEMS = {"windowsconfiguration": "windowsConfiguration", "linuxconfiguration": "linuxConfiguration"}
 _MODES = ("ImageDefault", "AutomaticByPlatform")
 
 
-def get_machine(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def get_machine(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET .../machines/{name}``; the document as it was loaded."""
-    return Response(200, _require(emulator, params).document)
+    return Response(200, _require(cloud, params).document)
 
 
-def list_machines(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def list_machines(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """The machines of a resource group or a subscription."""
 
     def rows() -> list[Stored]:
-        return list(emulator.state.of_type(MACHINES, subscription=params["subscription"], group=params.get("group")))
+        return list(cloud.state.of_type(MACHINES, subscription=params["subscription"], group=params.get("group")))
 
-    return Response(200, list_page(emulator, request, rows, lambda stored: stored.document))
+    return Response(200, list_page(cloud, request, rows, lambda stored: stored.document))
 
 
-def patch_machine(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PATCH .../machines/{name}`` of ``osProfile.*.patchSettings.assessmentMode`` and of tags: 200 at once.
 
     Raises:
         ArmError: 404; 400 for an unknown mode; 501 NotEmulated for anything else in the body.
     """
-    stored = _require(emulator, params)
+    stored = _require(cloud, params)
     if not isinstance(request.body, dict):
         message = "The request content was invalid and could not be deserialized: 'a JSON object is needed'."
         raise ArmError(400, "InvalidRequestContent", message, gateway=True)
@@ -51,7 +51,7 @@ def patch_machine(emulator: "Emulator", request: Request, params: dict[str, str]
                 _patch_properties(document, value)
             case _:
                 raise _not_emulated(name)
-    return Response(200, emulator.state.put(document, etag=stored.etag).document)
+    return Response(200, cloud.state.put(document, etag=stored.etag).document)
 
 
 def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
@@ -81,8 +81,8 @@ def _not_emulated(what: str) -> ArmError:
     return ArmError(501, "NotEmulated", f"The emulator does not emulate a write of {what} on an Arc machine.")
 
 
-def _require(emulator: "Emulator", params: dict[str, str]) -> Stored:
-    stored = emulator.state.get(
+def _require(cloud: "Cloud", params: dict[str, str]) -> Stored:
+    stored = cloud.state.get(
         f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}/providers/{MACHINES}/{params['name']}"
     )
     if stored is None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance.assignments import MACHINE_TYPES
 from arm_emulator.providers.maintenance.configurations import CONFIGURATIONS, body_of, find_configuration, scope_of
@@ -24,7 +25,7 @@ from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 APPLY_UPDATES = "Microsoft.Maintenance/applyUpdates"
 CANCEL_SINCE = "2023-09-01"
@@ -34,7 +35,7 @@ _API_STATUS = {"Succeeded": "Completed"}
 """Resource Graph's words for the end of a run that the API's enumeration does not have."""
 
 
-def put_update(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def put_update(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PUT {resource}/providers/Microsoft.Maintenance/applyUpdates/{name}``: apply what is pending, or cancel a run.
 
     Raises:
@@ -42,67 +43,67 @@ def put_update(emulator: "Emulator", request: Request, params: dict[str, str]) -
     """
     target = "/" + params["scope"]
     if parse_id(target).type == CONFIGURATIONS.lower():
-        return _cancelled(emulator, request, target, params["name"])
-    _check_machine(emulator, target)
+        return _cancelled(cloud, request, target, params["name"])
+    _check_machine(cloud, target)
     return Response(200, b"null", {"Content-Type": "application/json; charset=utf-8"})
 
 
-def get_update(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def get_update(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET`` of one: a run that took place or was cancelled, or ``default``, which is always complete."""
     target = "/" + params["scope"]
-    stored = _find(emulator, f"{target}/providers/{APPLY_UPDATES}/{params['name']}".lower())
+    stored = _find(cloud, f"{target}/providers/{APPLY_UPDATES}/{params['name']}".lower())
     if stored is not None:
         return Response(200, _shown(stored))
-    _check_machine(emulator, target)
-    if params["name"].lower() != "default" or find_configuration(emulator, target) is not None:
+    _check_machine(cloud, target)
+    if params["name"].lower() != "default" or find_configuration(cloud, target) is not None:
         segments = params["scope"].split("/")
         raise not_found(APPLY_UPDATES, params["name"], segments[3] if len(segments) > 3 else "")
     properties = {"status": "Completed", "resourceId": target, "lastUpdateTime": "0001-01-01T00:00:00"}
     return Response(200, _document(properties, f"{target}/providers/{APPLY_UPDATES}/default", "default"))
 
 
-def list_of_scope(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def list_of_scope(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET`` of all at a subscription or a group; whether the service implements it is a switch of the profile."""
-    if emulator.profile.apply_updates_list == "not-implemented":
+    if cloud.profile.apply_updates_list == "not-implemented":
         raise capitalised(501, "NotImplemented", "Listing apply updates of a subscription or group is not implemented.")
     subscription, group = params["subscription"].lower(), params.get("group", "").lower()
-    found = (row for row in _rows(emulator) if row.subscription == subscription and group in ("", row.group))
+    found = (row for row in _rows(cloud) if row.subscription == subscription and group in ("", row.group))
     return Response(200, {"value": [_shown(row) for row in found if row.type == APPLY_UPDATES.lower()]})
 
 
-def list_pending(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def list_pending(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET {resource}/providers/Microsoft.Maintenance/updates``: nothing is pending."""
-    _check_machine(emulator, "/" + params["scope"])
+    _check_machine(cloud, "/" + params["scope"])
     return Response(200, {"value": []})
 
 
-def _rows(emulator: "Emulator") -> Iterator[Stored]:
+def _rows(cloud: "Cloud") -> Iterator[Stored]:
     """Runs that took place, and those that a fleet file holds."""
-    yield from emulator.state.of_type(APPLY_UPDATES)
-    yield from emulator.patching.rows("maintenanceresources")
+    yield from cloud.state.of_type(APPLY_UPDATES)
+    yield from cloud.parts[Patching].rows("maintenanceresources")
 
 
-def _find(emulator: "Emulator", key: str) -> Stored | None:
-    stored = emulator.state.get(key)
+def _find(cloud: "Cloud", key: str) -> Stored | None:
+    stored = cloud.state.get(key)
     if stored is not None:
         return stored
-    return next((row for row in _rows(emulator) if row.key == key), None)
+    return next((row for row in _rows(cloud) if row.key == key), None)
 
 
-def _check_machine(emulator: "Emulator", target: str) -> None:
+def _check_machine(cloud: "Cloud", target: str) -> None:
     kind = MACHINE_TYPES.get(parse_id(target).type)
-    if kind is not None and emulator.state.get(target) is None:
+    if kind is not None and cloud.state.get(target) is None:
         segments = target.strip("/").split("/")
         raise not_found(kind, segments[-1], segments[3] if len(segments) > 3 else "")
 
 
-def _cancelled(emulator: "Emulator", request: Request, target: str, stamp: str) -> Response:
-    configuration = find_configuration(emulator, target)
+def _cancelled(cloud: "Cloud", request: Request, target: str, stamp: str) -> Response:
+    configuration = find_configuration(cloud, target)
     if configuration is None:
         segments = target.strip("/").split("/")
         raise not_found(CONFIGURATIONS, segments[-1], segments[3] if len(segments) > 3 else "")
-    starts = _checked(emulator, request, configuration, stamp)
-    now = emulator.clock.now()
+    starts = _checked(cloud, request, configuration, stamp)
+    now = cloud.clock.now()
     document = {
         "properties": {
             "status": "Cancelled",
@@ -114,7 +115,7 @@ def _cancelled(emulator: "Emulator", request: Request, target: str, stamp: str) 
         "name": stamp,
         "type": RUN_TYPE,
     }
-    emulator.state.put(document, etag=None)
+    cloud.state.put(document, etag=None)
     return Response(200, _cancellation(target, stamp))
 
 
@@ -126,7 +127,7 @@ def _cancellation(target: str, stamp: str) -> Document:
     return _document(properties, f"{target[:at]}{tail}{stamp}", target.rpartition("/")[2])
 
 
-def _checked(emulator: "Emulator", request: Request, configuration: Stored, stamp: str) -> datetime:
+def _checked(cloud: "Cloud", request: Request, configuration: Stored, stamp: str) -> datetime:
     """The start of the run that is to be cancelled.
 
     Raises:
@@ -141,19 +142,19 @@ def _checked(emulator: "Emulator", request: Request, configuration: Stored, stam
     starts = _instant(stamp)
     if starts is None:
         raise _refused(f"'{stamp}' is not the start of a run; the form is yyyyMMddHHmmss.")
-    if not _is_opening(emulator, configuration, starts):
+    if not _is_opening(cloud, configuration, starts):
         raise _refused(f"No run of the maintenance configuration starts at {stamp}.")
-    left = starts - emulator.clock.now()
+    left = starts - cloud.clock.now()
     if left <= timedelta(0):
         raise _refused(f"The run of {stamp} has started.")
-    if left < LATEST_CANCEL and emulator.profile.late_cancel == "refused":
+    if left < LATEST_CANCEL and cloud.profile.late_cancel == "refused":
         raise _refused(f"The run of {stamp} starts in less than 10 minutes.")
     return starts
 
 
-def _is_opening(emulator: "Emulator", configuration: Stored, starts: datetime) -> bool:
+def _is_opening(cloud: "Cloud", configuration: Stored, starts: datetime) -> bool:
     rule = read_window((configuration.document.get("properties") or {}).get("maintenanceWindow"))
-    profile = emulator.profile
+    profile = cloud.profile
     return rule is not None and starts == rule.next_start(
         starts,
         week_start=profile.recurrence_week_start,

@@ -15,7 +15,7 @@ from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments"
 _LOWERED_SINCE = "2023-04-01"
@@ -25,7 +25,7 @@ MACHINE_TYPES = {
 }
 
 
-def put_assignment(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def put_assignment(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PUT {machine}/providers/Microsoft.Maintenance/configurationAssignments/{name}``: 200, new or not (recorded).
 
     The machine's region and the configuration's may differ: no source says that they must agree.
@@ -36,12 +36,12 @@ def put_assignment(emulator: "Emulator", request: Request, params: dict[str, str
     configuration_id = properties.get("maintenanceConfigurationId") if isinstance(properties, dict) else None
     if not isinstance(configuration_id, str) or not configuration_id:
         raise capitalised(400, "InvalidRequestContent", "The maintenance configuration id must be given.")
-    configuration = find_configuration(emulator, configuration_id)
+    configuration = find_configuration(cloud, configuration_id)
     if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
-    _check_target(emulator, target, configuration)
+    _check_target(cloud, target, configuration)
     key = f"{target}/providers/{ASSIGNMENTS}/{params['name']}".lower()
-    limits.check_machine(emulator, configuration.key, key)
+    limits.check_machine(cloud, configuration.key, key)
     is_lowered = request.api_version >= _LOWERED_SINCE
     document = {
         "location": body.get("location"),
@@ -53,31 +53,31 @@ def put_assignment(emulator: "Emulator", request: Request, params: dict[str, str
         "name": params["name"],
         "type": ASSIGNMENTS,
     }
-    return Response(200, emulator.state.put(document, etag=None).document)
+    return Response(200, cloud.state.put(document, etag=None).document)
 
 
-def get_assignment(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def get_assignment(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET`` of one assignment."""
     target = "/" + params["scope"]
-    stored = emulator.state.get(f"{target}/providers/{ASSIGNMENTS}/{params['name']}")
+    stored = cloud.state.get(f"{target}/providers/{ASSIGNMENTS}/{params['name']}")
     if stored is None:
         raise _absent(params)
     return Response(200, _shown(stored, target, request))
 
 
-def list_assignments(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def list_assignments(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET {machine}/providers/Microsoft.Maintenance/configurationAssignments``."""
     target = "/" + params["scope"]
-    rows = emulator.state.of_type(ASSIGNMENTS, parent=target)
+    rows = cloud.state.of_type(ASSIGNMENTS, parent=target)
     return Response(200, {"value": [_shown(stored, target, request) for stored in rows]})
 
 
-def delete_assignment(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def delete_assignment(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``DELETE``: 200 with an empty body, 204 where there is none."""
-    stored = emulator.state.get(f"/{params['scope']}/providers/{ASSIGNMENTS}/{params['name']}")
+    stored = cloud.state.get(f"/{params['scope']}/providers/{ASSIGNMENTS}/{params['name']}")
     if stored is None:
         return Response(204)
-    emulator.state.delete(stored.id)
+    cloud.state.delete(stored.id)
     return Response(200)
 
 
@@ -101,7 +101,7 @@ def _shown(stored: Stored, target: str, request: Request) -> Document:
     }
 
 
-def _check_target(emulator: "Emulator", target: str, configuration: Stored) -> None:
+def _check_target(cloud: "Cloud", target: str, configuration: Stored) -> None:
     """Refuse a resource that is not there, a scope that does not fit it, and a machine that is not prepared.
 
     Resources other than machines are not emulated; a configuration for them is stored without looking at the resource.
@@ -116,21 +116,21 @@ def _check_target(emulator: "Emulator", target: str, configuration: Stored) -> N
         if is_guest:
             raise unsupported_scope("InGuestPatch")
         return
-    machine = emulator.state.get(target)
+    machine = cloud.state.get(target)
     if machine is None:
         segments = target.strip("/").split("/")
         raise not_found(kind, segments[-1], segments[3] if len(segments) > 3 else "")
     if not is_guest:
         raise unsupported_scope(scope_of(configuration))
-    if parts.type == "microsoft.compute/virtualmachines" and emulator.profile.assignment_prerequisites == "checked":
-        _check_prepared(emulator, machine.document)
+    if parts.type == "microsoft.compute/virtualmachines" and cloud.profile.assignment_prerequisites == "checked":
+        _check_prepared(cloud, machine.document)
 
 
-def _check_prepared(emulator: "Emulator", machine: Document) -> None:
+def _check_prepared(cloud: "Cloud", machine: Document) -> None:
     properties = machine.get("properties", {})
-    is_refused = "virtualMachineScaleSet" in properties and emulator.profile.assignment_to_flexible_member == "refused"
+    is_refused = "virtualMachineScaleSet" in properties and cloud.profile.assignment_to_flexible_member == "refused"
     if is_refused or not is_prepared(machine):
-        raise not_prepared(emulator.profile.assignment_error_envelope)
+        raise not_prepared(cloud.profile.assignment_error_envelope)
 
 
 def is_prepared(machine: Document) -> bool:

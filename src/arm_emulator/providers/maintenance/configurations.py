@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance import limits, window_checks
 from arm_emulator.providers.maintenance.errors import not_found, still_assigned
+from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 CONFIGURATIONS = "Microsoft.Maintenance/maintenanceConfigurations"
 _ORDER = (
@@ -30,7 +31,7 @@ _TYPED_SINCE = "2021-05-01"
 """Before, recorded answers have neither ``visibility`` nor ``configurationType``."""
 
 
-def put_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def put_configuration(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PUT .../maintenanceConfigurations/{name}``: 200 also where it is new (recorded; the specification says 201)."""
     body = body_of(request)
     location = body.get("location")
@@ -38,42 +39,42 @@ def put_configuration(emulator: "Emulator", request: Request, params: dict[str, 
         message = "The location property is required for this definition."
         raise ArmError(400, "LocationRequired", message, gateway=True)
     given = _properties(body)
-    window_checks.check(given, emulator.profile)
+    window_checks.check(given, cloud.profile)
     window_checks.check_names(params["name"], params["group"], given)
-    if find_configuration(emulator, request.path) is None:
-        limits.check_configurations(emulator, params["subscription"], location)
+    if find_configuration(cloud, request.path) is None:
+        limits.check_configurations(cloud, params["subscription"], location)
     document = _document(request.path, params["name"], body, request.api_version)
-    return Response(200, emulator.state.put(document, etag=None).document)
+    return Response(200, cloud.state.put(document, etag=None).document)
 
 
-def patch_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def patch_configuration(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PATCH .../maintenanceConfigurations/{name}``."""
-    stored = _require(emulator, params)
+    stored = _require(cloud, params)
     body = body_of(request)
     properties = {**stored.document.get("properties", {}), **_properties(body)}
-    window_checks.check(properties, emulator.profile)
+    window_checks.check(properties, cloud.profile)
     merged = {
         "location": stored.document.get("location"),
         "tags": body.get("tags", stored.document.get("tags", {})),
         "properties": properties,
     }
     document = _document(stored.id, str(stored.document.get("name")), merged, request.api_version)
-    return Response(200, _shown(emulator.state.put(document, etag=None), request.path))
+    return Response(200, _shown(cloud.state.put(document, etag=None), request.path))
 
 
-def get_configuration(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def get_configuration(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET .../maintenanceConfigurations/{name}``."""
-    return Response(200, _shown(_require(emulator, params), request.path))
+    return Response(200, _shown(_require(cloud, params), request.path))
 
 
-def list_configurations(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def list_configurations(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """The configurations of a resource group or a subscription, in one page."""
     group = params.get("group")
-    rows = emulator.state.of_type(CONFIGURATIONS, subscription=params["subscription"], group=group)
+    rows = cloud.state.of_type(CONFIGURATIONS, subscription=params["subscription"], group=group)
     return Response(200, {"value": [_listed(stored) for stored in rows]})
 
 
-def delete_configuration(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def delete_configuration(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``DELETE``: 200 with an empty body, 204 where there is none.
 
     What becomes of its assignments no source says: the profile's ``configuration_delete``.
@@ -81,22 +82,22 @@ def delete_configuration(emulator: "Emulator", _request: Request, params: dict[s
     Raises:
         ArmError: 409 where that is ``refused`` and an assignment names it; the wording is ours.
     """
-    stored = find_configuration(emulator, _id(params))
+    stored = find_configuration(cloud, _id(params))
     if stored is None:
         return Response(204)
-    if emulator.profile.configuration_delete != "leaves-assignments":
-        assigned = emulator.associations.of_configuration(stored.key)
-        if assigned and emulator.profile.configuration_delete == "refused":
+    if cloud.profile.configuration_delete != "leaves-assignments":
+        assigned = cloud.parts[Associations].of_configuration(stored.key)
+        if assigned and cloud.profile.configuration_delete == "refused":
             raise still_assigned(str(stored.document.get("name")))
         for key in assigned:
-            emulator.state.delete(key)
-    emulator.state.delete(stored.id)
+            cloud.state.delete(key)
+    cloud.state.delete(stored.id)
     return Response(200)
 
 
-def find_configuration(emulator: "Emulator", configuration_id: str) -> Stored | None:
+def find_configuration(cloud: "Cloud", configuration_id: str) -> Stored | None:
     """The configuration of an id in any casing, or None."""
-    stored = emulator.state.get(configuration_id)
+    stored = cloud.state.get(configuration_id)
     return stored if stored is not None and stored.type == CONFIGURATIONS.lower() else None
 
 
@@ -124,8 +125,8 @@ def _id(params: dict[str, str]) -> str:
     )
 
 
-def _require(emulator: "Emulator", params: dict[str, str]) -> Stored:
-    stored = find_configuration(emulator, _id(params))
+def _require(cloud: "Cloud", params: dict[str, str]) -> Stored:
+    stored = find_configuration(cloud, _id(params))
     if stored is None:
         raise not_found(CONFIGURATIONS, params["name"], params["group"])
     return stored

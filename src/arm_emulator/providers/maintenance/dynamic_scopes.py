@@ -16,7 +16,7 @@ from arm_emulator.providers.maintenance.errors import bare, capitalised, not_fou
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _TYPE = "microsoft.maintenance/configurationassignments"
 _FILTER = (
@@ -30,44 +30,44 @@ _FILTER = (
 )
 
 
-def put_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def put_scope(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PUT`` at a subscription or a group: 200. Members are not known yet, so none is checked."""
-    return _written(emulator, request, params, body_of(request))
+    return _written(cloud, request, params, body_of(request))
 
 
-def patch_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def patch_scope(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``PATCH`` at a subscription or a group."""
-    stored = _require(emulator, request, params)
+    stored = _require(cloud, request, params)
     body = body_of(request)
     properties = {**stored.document.get("properties", {}), **_object(body.get("properties"))}
-    return _written(emulator, request, params, {**stored.document, **body, "properties": properties})
+    return _written(cloud, request, params, {**stored.document, **body, "properties": properties})
 
 
-def get_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def get_scope(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET`` at a subscription or a group."""
-    return Response(200, _require(emulator, request, params).document)
+    return Response(200, _require(cloud, request, params).document)
 
 
-def delete_scope(emulator: "Emulator", request: Request, params: dict[str, str]) -> Response:
+def delete_scope(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``DELETE``: 200 with an empty body, 204 where there is none."""
-    stored = emulator.state.get(_id(request, params))
+    stored = cloud.state.get(_id(request, params))
     if stored is None:
         return Response(204)
-    emulator.state.delete(stored.id)
+    cloud.state.delete(stored.id)
     return Response(200)
 
 
-def list_scopes(emulator: "Emulator", _request: Request, params: dict[str, str]) -> Response:
+def list_scopes(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET`` of all at a subscription; whether the service implements it is a switch of the profile."""
-    if emulator.profile.assignments_of_subscription == "not-implemented":
+    if cloud.profile.assignments_of_subscription == "not-implemented":
         raise capitalised(
             501, "NotImplemented", "Listing configuration assignments of a subscription is not implemented."
         )
-    rows = emulator.state.of_type(_TYPE, subscription=params["subscription"], group=params.get("group"))
+    rows = cloud.state.of_type(_TYPE, subscription=params["subscription"], group=params.get("group"))
     return Response(200, {"value": [stored.document for stored in rows]})
 
 
-def _written(emulator: "Emulator", request: Request, params: dict[str, str], body: Document) -> Response:
+def _written(cloud: "Cloud", request: Request, params: dict[str, str], body: Document) -> Response:
     properties = _object(body.get("properties"))
     scope = _scope(request)
     chosen = properties.get("filter")
@@ -75,13 +75,13 @@ def _written(emulator: "Emulator", request: Request, params: dict[str, str], bod
         raise bare(500, "An error has occurred.")
     _check_filter(chosen)
     configuration_id = properties.get("maintenanceConfigurationId")
-    configuration = find_configuration(emulator, configuration_id) if isinstance(configuration_id, str) else None
+    configuration = find_configuration(cloud, configuration_id) if isinstance(configuration_id, str) else None
     if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
     if scope_of(configuration).lower() != "inguestpatch":
         raise unsupported_scope(scope_of(configuration))
     location = str(body.get("location") or "")
-    limits.check_scope(emulator, configuration.key, _id(request, params).lower(), location)
+    limits.check_scope(cloud, configuration.key, _id(request, params).lower(), location)
     document = {
         "location": body.get("location"),
         "properties": {
@@ -93,7 +93,7 @@ def _written(emulator: "Emulator", request: Request, params: dict[str, str], bod
         "name": params["name"],
         "type": _TYPE,
     }
-    return Response(200, emulator.state.put(document, etag=None).document)
+    return Response(200, cloud.state.put(document, etag=None).document)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -148,8 +148,8 @@ def _id(request: Request, params: dict[str, str]) -> str:
     return f"{_scope(request)}/providers/{_TYPE}/{params['name']}"
 
 
-def _require(emulator: "Emulator", request: Request, params: dict[str, str]) -> Stored:
-    stored = emulator.state.get(_id(request, params))
+def _require(cloud: "Cloud", request: Request, params: dict[str, str]) -> Stored:
+    stored = cloud.state.get(_id(request, params))
     if stored is None:
         raise not_found("Microsoft.Maintenance/configurationAssignments", params["name"], params.get("group", ""))
     return stored

@@ -12,7 +12,7 @@ from arm_emulator.providers.maintenance.errors import over_limit
 from arm_emulator.resource_id import parse_id
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
     from arm_emulator.state import Stored
 
 CONFIGURATIONS_PER_REGION = 250
@@ -106,39 +106,39 @@ class Associations:
             self._statics[gone.configuration] -= 1
 
 
-def check_configurations(emulator: "Emulator", subscription: str, location: str) -> None:
+def check_configurations(cloud: "Cloud", subscription: str, location: str) -> None:
     """Refuse one more configuration than a subscription may have in a region.
 
     Raises:
         ArmError: 400.
     """
     region = location.replace(" ", "").lower()
-    rows = emulator.state.of_type(_CONFIGURATION, subscription=subscription)
+    rows = cloud.state.of_type(_CONFIGURATION, subscription=subscription)
     if sum(1 for stored in rows if stored.location == region) >= CONFIGURATIONS_PER_REGION:
         raise over_limit("The number of maintenance configurations per region", CONFIGURATIONS_PER_REGION)
 
 
-def check_machine(emulator: "Emulator", configuration_id: str, assignment_key: str) -> None:
+def check_machine(cloud: "Cloud", configuration_id: str, assignment_key: str) -> None:
     """Refuse one more assignment on a resource than a configuration may have.
 
     Raises:
         ArmError: 400.
     """
-    known = emulator.associations.get(assignment_key)
+    known = cloud.parts[Associations].get(assignment_key)
     if known is not None and known.configuration == parse_id(configuration_id).key:
         return
-    if emulator.associations.machines(configuration_id) >= ASSOCIATIONS_PER_CONFIGURATION:
+    if cloud.parts[Associations].machines(configuration_id) >= ASSOCIATIONS_PER_CONFIGURATION:
         raise over_limit("The number of resources of a maintenance configuration", ASSOCIATIONS_PER_CONFIGURATION)
 
 
-def check_scope(emulator: "Emulator", configuration_id: str, assignment_key: str, location: str) -> None:
+def check_scope(cloud: "Cloud", configuration_id: str, assignment_key: str, location: str) -> None:
     """Refuse one more dynamic scope than a configuration, a subscription or a resource group may have.
 
     Raises:
         ArmError: 400.
     """
     place = assignment_key.rpartition("/providers/")[0]
-    others = emulator.associations.scopes(configuration_id)
+    others = cloud.parts[Associations].scopes(configuration_id)
     others.pop(assignment_key, None)
     if len(others) >= SCOPES_PER_CONFIGURATION:
         raise over_limit("The number of dynamic scopes of a maintenance configuration", SCOPES_PER_CONFIGURATION)
@@ -147,7 +147,7 @@ def check_scope(emulator: "Emulator", configuration_id: str, assignment_key: str
         what = "The number of subscriptions over all dynamic scopes of a maintenance configuration"
         raise over_limit(what, SUBSCRIPTIONS_PER_CONFIGURATION)
     region = location.replace(" ", "").lower()
-    beside = emulator.associations.scopes_at(place)
+    beside = cloud.parts[Associations].scopes_at(place)
     beside.pop(assignment_key, None)
     if sum(1 for entry in beside.values() if entry.location == region) >= SCOPES_PER_PLACE_AND_REGION:
         raise over_limit("The number of dynamic scopes at a subscription or group", SCOPES_PER_PLACE_AND_REGION)

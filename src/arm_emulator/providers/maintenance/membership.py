@@ -14,8 +14,8 @@ from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
     from arm_emulator.profile import Profile
+    from arm_emulator.protocol.cloud import Cloud
 
 ASSIGNMENT_TYPE = "microsoft.maintenance/configurationassignments"
 CONFIGURATION_TYPE = "microsoft.maintenance/maintenanceconfigurations"
@@ -136,8 +136,8 @@ def configuration_of(assignment: Stored) -> str:
 class Membership:
     """Who belongs to which configuration, as the state stands."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud") -> None:
+        self._cloud = cloud
         self._facts: dict[str, Facts] = {}
         self._taken_at = -1
         self._static: dict[str, list[Stored]] = {}
@@ -178,7 +178,7 @@ class Membership:
         yield from self._dynamic.get(configuration, ())
 
     def _refresh(self) -> None:
-        state = self._emulator.state
+        state = self._cloud.state
         if state.changes == self._taken_at:
             return
         self._taken_at = state.changes
@@ -192,7 +192,7 @@ class Membership:
     def _resolved(self, configuration: str, left_out: frozenset[str]) -> tuple[Stored, ...]:
         found: dict[str, Stored] = {}
         for assignment in self._static.get(configuration, ()):
-            machine = self._emulator.state.get(parse_id(assignment.id).parent)
+            machine = self._cloud.state.get(parse_id(assignment.id).parent)
             if machine is not None and machine.type in MACHINE_TYPES and assignment.key not in left_out:
                 found[machine.key] = machine
         for assignment in self._dynamic.get(configuration, ()):
@@ -201,7 +201,7 @@ class Membership:
         return tuple(found[key] for key in sorted(found))
 
     def _taken_by(self, assignment: Stored) -> list[Stored]:
-        profile = self._emulator.profile
+        profile = self._cloud.profile
         kept = self._scopes.get(assignment.key)
         if kept is None or kept[0] is not assignment:
             kept = self._scopes[assignment.key] = (assignment, read_scope(assignment, profile))
@@ -217,7 +217,7 @@ class Membership:
 
     def _standing_in(self, scope: Scope) -> Iterable[Stored]:
         """The machines of the scope's place; of the groups that its filter names alone, where it names some."""
-        state = self._emulator.state
+        state = self._cloud.state
         groups: Iterable[str | None] = [scope.group or None]
         if scope.groups:
             groups = sorted(scope.groups & {scope.group}) if scope.group else sorted(scope.groups)

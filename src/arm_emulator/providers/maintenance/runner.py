@@ -28,11 +28,12 @@ from arm_emulator.providers.maintenance.membership import ARC_MACHINE, CONFIGURA
 from arm_emulator.providers.maintenance.runs import Run, run_id, run_name
 from arm_emulator.providers.maintenance.verdicts import Failure, failure_of
 from arm_emulator.providers.maintenance.windows import WindowRule, read_window
+from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,13 +63,13 @@ class Runner:
     """Every configuration's next opening, and the runs of the last thirty days.
 
     Args:
-        emulator: whose clock, state and profile count.
+        cloud: whose clock, state and profile count.
         members: who belongs where.
         book: what each machine has installed.
     """
 
-    def __init__(self, emulator: "Emulator", members: Membership, book: PatchBook) -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud", members: Membership, book: PatchBook) -> None:
+        self._cloud = cloud
         self._members = members
         self._book = book
         self._rules: dict[str, WindowRule] = {}
@@ -95,8 +96,8 @@ class Runner:
 
     def on_change(self, key: str, stored: Stored | None) -> None:
         """A configuration was written or deleted, or an assignment written: plan anew, remember when."""
-        if not self._emulator.graph.is_loading and stored is not None:
-            self._written[key] = self._last_write = self._emulator.clock.now()
+        if not self._cloud.parts[GraphIndex].is_loading and stored is not None:
+            self._written[key] = self._last_write = self._cloud.clock.now()
         if stored is None:
             self._written.pop(key, None)
         if parse_id(key).type == CONFIGURATION_TYPE:
@@ -116,7 +117,7 @@ class Runner:
         rule = self._rule_of(stored) if stored is not None else None
         if rule is not None:
             self._rules[key] = rule
-            self._schedule(key, self._emulator.clock.now(), is_strict=False)
+            self._schedule(key, self._cloud.clock.now(), is_strict=False)
         elif had is not None:
             self.idle_changes += 1
         self._arm()
@@ -129,12 +130,12 @@ class Runner:
         # Recorded configurations spell the key both InGuestPatchMode and inGuestPatchMode.
         given = extension.items() if isinstance(extension, dict) else ()
         modes = {str(value).lower() for key, value in given if str(key).lower() == "inguestpatchmode"}
-        if "platform" in modes and self._emulator.profile.platform_mode_configuration == "idle":
+        if "platform" in modes and self._cloud.profile.platform_mode_configuration == "idle":
             return None
         return read_window(properties.get("maintenanceWindow"))
 
     def _schedule(self, key: str, after: datetime, *, is_strict: bool) -> None:
-        profile = self._emulator.profile
+        profile = self._cloud.profile
         opening = self._rules[key].next_start(
             after,
             week_start=profile.recurrence_week_start,
@@ -152,10 +153,10 @@ class Runner:
     def _arm(self) -> None:
         if self._openings and (self._armed is None or self._openings[0][0] < self._armed):
             self._armed = self._openings[0][0]
-            self._emulator.clock.call_at(self._armed, self._run_due)
+            self._cloud.clock.call_at(self._armed, self._run_due)
 
     def _run_due(self) -> None:
-        now = self._emulator.clock.now()
+        now = self._cloud.clock.now()
         if self._armed is not None and self._armed <= now:
             self._armed = None
         while self._openings and self._openings[0][0] <= now:
@@ -180,7 +181,7 @@ class Runner:
             self._runs.popleft()
 
     def _open_one(self, opening: datetime, key: str, fired: dict[bytes, set[str]] | None) -> None:
-        configuration = self._emulator.state.get(key)
+        configuration = self._cloud.state.get(key)
         if configuration is None or self._is_late(key, opening):
             return
         lineup = self._lineup(configuration, opening)
@@ -205,7 +206,7 @@ class Runner:
         self._runs.append(Run(configuration, opening, closes, failed, (), installs, ""))
 
     def _lineup(self, configuration: Stored, opening: datetime) -> _Lineup:
-        key, changes = configuration.key, self._emulator.state.changes
+        key, changes = configuration.key, self._cloud.state.changes
         late = frozenset(one.key for one in self._late_assignments(key, opening))
         known = self._lineups.get(key)
         if known is not None and known.changes == changes and not late:
@@ -234,7 +235,7 @@ class Runner:
 
     def _is_late(self, key: str, opening: datetime) -> bool:
         written = self._written.get(key)
-        return written is not None and opening - written < LATE and self._emulator.profile.late_change == "missed"
+        return written is not None and opening - written < LATE and self._cloud.profile.late_change == "missed"
 
     def _cancellation(self, key: str, opening: datetime) -> str:
         """The sentence of a run that was cancelled through the API, ``''`` otherwise.
@@ -243,7 +244,7 @@ class Runner:
         """
         name = run_name(opening)
         for path in (f"{key}/providers/microsoft.maintenance/applyupdates/{name}", f"{key}/applyupdates/{name}"):
-            kept = self._emulator.state.get(path)
+            kept = self._cloud.state.get(path)
             properties: Any = (kept.document.get("properties") or {}) if kept is not None else {}
             if str(properties.get("status") or "").lower() in {"cancelled", "cancel"}:
                 at = properties.get("lastUpdateTime") or f"{opening:%Y-%m-%dT%H:%M:%SZ}"
@@ -251,10 +252,10 @@ class Runner:
         return ""
 
     def _verdict(self, machine: Stored) -> Failure | None:
-        changes = self._emulator.state.changes
+        changes = self._cloud.state.changes
         known = self._verdicts.get(machine.key)
         if known is None or known[0] is not machine or known[1] != changes:
-            known = self._verdicts[machine.key] = (machine, changes, failure_of(self._emulator, machine))
+            known = self._verdicts[machine.key] = (machine, changes, failure_of(self._cloud, machine))
         return known[2]
 
     def _installs(
@@ -279,7 +280,7 @@ class Runner:
             missing = self._book.missing(key, os, wave)
             wanted = lineup.classifications.get(os)
             selected, others = chosen(missing, wanted) if missing and wanted else (missing, ())
-            if os in lineup.unnamed and self._emulator.profile.unnamed_updates == "nothing":
+            if os in lineup.unnamed and self._cloud.profile.unnamed_updates == "nothing":
                 selected, others = (), (*selected, *others)
             ends = closes if is_cut_off else begins + duration_on(key, begins)
             install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run)

@@ -15,7 +15,7 @@ from arm_emulator.providers.maintenance.membership import ARC_MACHINE
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 OFF_STATES = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
 _PATCH_EXTENSIONS = frozenset(
@@ -54,47 +54,47 @@ OFF = Failure("ShutdownOrUnresponsive", "The machine is shut down or unresponsiv
 """Code: "Troubleshoot issues with Azure Update Manager"; the sentence is ours."""
 
 
-def failure_of(emulator: "Emulator", machine: Stored) -> Failure | None:
+def failure_of(cloud: "Cloud", machine: Stored) -> Failure | None:
     """Why a scheduled deployment to this machine fails as it stands; None where updates will be installed.
 
     Source: the prerequisites' article (scenarios 3, 5 and 7), the list of unsupported workloads, and "Troubleshoot
     issues with Azure Update Manager" (machines that are off, extensions that cannot run or have failed).
     """
     document = machine.document
-    unsupported = unsupported_reason(emulator, machine)
+    unsupported = unsupported_reason(cloud, machine)
     if unsupported is not None:
         return unsupported
     if machine.type != ARC_MACHINE:
         if "virtualMachineScaleSet" in (document.get("properties") or {}) and (
-            emulator.profile.schedule_on_flexible_member == "unsupported"
+            cloud.profile.schedule_on_flexible_member == "unsupported"
         ):
             return UNSUPPORTED_MEMBER
         if not is_prepared(document):
             return UNPREPARED
         if not takes_extensions(document):
             return NO_EXTENSIONS
-    return OFF if is_off(machine) else broken_extension(emulator, machine)
+    return OFF if is_off(machine) else broken_extension(cloud, machine)
 
 
-def unsupported_reason(emulator: "Emulator", machine: Stored) -> Failure | None:
+def unsupported_reason(cloud: "Cloud", machine: Stored) -> Failure | None:
     """Why Update Manager does not patch a machine of this image at all; None where it does."""
     document = machine.document
     if is_client(document):
         return UNSUPPORTED_CLIENT
-    if is_excluded(document) or is_appliance(document) or _is_assessed_unsupported(emulator, machine):
+    if is_excluded(document) or is_appliance(document) or _is_assessed_unsupported(cloud, machine):
         return UNSUPPORTED_IMAGE
     return None
 
 
-def broken_extension(emulator: "Emulator", machine: Stored) -> Failure | None:
+def broken_extension(cloud: "Cloud", machine: Stored) -> Failure | None:
     """What a failed patch extension makes of an installation: a switch; None where it does not matter.
 
     Source of the code: recorded operations that failed of an extension.
     """
-    if emulator.profile.failed_patch_extension != "fails":
+    if cloud.profile.failed_patch_extension != "fails":
         return None
     wanted = _ARC_PATCH_EXTENSIONS if machine.type == ARC_MACHINE else _PATCH_EXTENSIONS
-    apart = emulator.state.of_type(f"{machine.type}/extensions", parent=machine.id)
+    apart = cloud.state.of_type(f"{machine.type}/extensions", parent=machine.id)
     inside = machine.document.get("resources")
     for child in [*(inside if isinstance(inside, list) else ()), *(one.document for one in apart)]:
         properties = child.get("properties") if isinstance(child, dict) else None
@@ -105,17 +105,17 @@ def broken_extension(emulator: "Emulator", machine: Stored) -> Failure | None:
     return None
 
 
-def _is_assessed_unsupported(emulator: "Emulator", machine: Stored) -> bool:
+def _is_assessed_unsupported(cloud: "Cloud", machine: Stored) -> bool:
     """Whether an assessment that the fleet file holds found the image unsupported."""
-    return support_state(emulator, machine) == "unsupported"
+    return support_state(cloud, machine) == "unsupported"
 
 
-def support_state(emulator: "Emulator", machine: Stored) -> str:
+def support_state(cloud: "Cloud", machine: Stored) -> str:
     """What the last assessment in the state says of the image, in lower case; ``''`` where it says nothing.
 
     Source: "Manage updates for customized images": ``detectedVMGuestPatchSupportState``.
     """
-    kept = emulator.state.get(f"{machine.key}/patchassessmentresults/latest")
+    kept = cloud.state.get(f"{machine.key}/patchassessmentresults/latest")
     value: Any = (kept.document.get("properties") or {}) if kept is not None else {}
     for name in ("configurationStatus", "vmGuestPatchReadiness", "detectedVMGuestPatchSupportState"):
         value = value.get(name) if isinstance(value, dict) else None

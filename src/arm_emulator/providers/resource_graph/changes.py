@@ -16,10 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import Principal, Request
+from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 TABLE = "resourcechanges"
 TYPE = "microsoft.resources/changes"
@@ -53,17 +54,17 @@ class _Note:
 class Changes:
     """The last fourteen days of changes of one emulated cloud."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud") -> None:
+        self._cloud = cloud
         self._notes: deque[_Note] = deque()
 
     def note(self, request: Request, before: Stored, after: Stored) -> None:
         """An accepted write replaced a machine; remembered only where its patch settings are others now."""
         if _settings(before.document) == _settings(after.document):
             return
-        now = self._emulator.clock.now()
+        now = self._cloud.clock.now()
         self._drop(now)
-        seen = now + timedelta(seconds=self._emulator.graph.draw_lag())
+        seen = now + timedelta(seconds=self._cloud.parts[GraphIndex].draw_lag())
         agent = request.headers.get("user-agent", "")
         self._notes.append(
             _Note(
@@ -77,12 +78,12 @@ class Changes:
 
     def rows(self) -> Iterator[tuple[Stored, Stored]]:
         """Each change that Resource Graph knows of, oldest first: the machine, and the change on it."""
-        now = self._emulator.clock.now()
+        now = self._cloud.clock.now()
         self._drop(now)
         for note in list(self._notes):
             if note.seen > now:
                 continue
-            changes = dict(_changes(note, as_text=self._emulator.profile.change_values == "text"))
+            changes = dict(_changes(note, as_text=self._cloud.profile.change_values == "text"))
             # An empty block that came or went holds no property.
             if changes:
                 yield note.machine, _as_resource(note.machine, self._document(note, changes))
@@ -118,7 +119,7 @@ class Changes:
         }
 
     def _client(self, agent: str) -> str:
-        if self._emulator.profile.change_client_type == "unknown":
+        if self._cloud.profile.change_client_type == "unknown":
             return "Unknown"
         lowered = agent.lower()
         return next((name for part, name in _AGENTS if part in lowered), "Unknown")

@@ -17,10 +17,11 @@ from arm_emulator import kql
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Route
 from arm_emulator.protocol.throttle import GRAPH_SUPPORT
+from arm_emulator.providers.resource_graph.rows import Rows
 from arm_emulator.providers.resource_graph.scope import Source, subscriptions_in_scope
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
+    from arm_emulator.protocol.cloud import Cloud
 
 API_VERSIONS = frozenset(
     {
@@ -86,25 +87,25 @@ class Results:
         return self._kept.get(name)
 
 
-def query(emulator: "Emulator", request: Request, _: dict[str, str]) -> Response:
+def query(cloud: "Cloud", request: Request, _: dict[str, str]) -> Response:
     """Answer a query.
 
     Raises:
         ArmError: 429 where the caller's quota is used up, 400 for what Resource Graph refuses, 501 for facets.
     """
     begun = time.perf_counter()
-    headers = _quota(emulator, request)
+    headers = _quota(cloud, request)
     try:
-        body = _body(emulator, request)
+        body = _body(cloud, request)
         options = body.get("options") or {}
-        page = _page(emulator, request, options)
+        page = _page(cloud, request, options)
         token = options.get("$skipToken")
         name, page, result = (
-            ("", page, _computed(emulator, request, body))
+            ("", page, _computed(cloud, request, body))
             if not token
-            else _continued(emulator, request, str(token), page, has_top="$top" in options)
+            else _continued(cloud, request, str(token), page, has_top="$top" in options)
         )
-        answer = _answer(emulator, page, name, result)
+        answer = _answer(cloud, page, name, result)
     except ArmError as error:
         error.headers.update(headers)
         raise
@@ -113,38 +114,38 @@ def query(emulator: "Emulator", request: Request, _: dict[str, str]) -> Response
     return Response(200, answer, headers)
 
 
-def _quota(emulator: "Emulator", request: Request) -> dict[str, str]:
+def _quota(cloud: "Cloud", request: Request) -> dict[str, str]:
     try:
-        return emulator.throttle.spend_graph(request.principal.object_id)
+        return cloud.throttle.spend_graph(request.principal.object_id)
     except ArmError as error:
-        error.message = _support(emulator, request)
+        error.message = _support(cloud, request)
         raise
 
 
-def _support(emulator: "Emulator", request: Request) -> str:
-    now = emulator.clock.now()
+def _support(cloud: "Cloud", request: Request) -> str:
+    now = cloud.clock.now()
     timestamp = f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond:06d}0Z"
     return GRAPH_SUPPORT.format(timestamp=timestamp, correlation=request.correlation_id)
 
 
-def _refused(emulator: "Emulator", request: Request, *details: dict[str, Any]) -> ArmError:
-    return ArmError(400, "BadRequest", _support(emulator, request), details=details)
+def _refused(cloud: "Cloud", request: Request, *details: dict[str, Any]) -> ArmError:
+    return ArmError(400, "BadRequest", _support(cloud, request), details=details)
 
 
-def _body(emulator: "Emulator", request: Request) -> dict[str, Any]:
+def _body(cloud: "Cloud", request: Request) -> dict[str, Any]:
     body = request.body
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
         detail = {
             "code": "InvalidRequest",
             "message": "The request body must be an object with a 'query' of type string.",
         }
-        raise _refused(emulator, request, detail)
+        raise _refused(cloud, request, detail)
     if body.get("facets"):
         raise ArmError(501, "NotEmulated", "The emulator does not emulate facets of Resource Graph.")
     return body
 
 
-def _page(emulator: "Emulator", request: Request, options: Any) -> _Page:
+def _page(cloud: "Cloud", request: Request, options: Any) -> _Page:
     unknown = sorted(set(options) - _OPTIONS) if isinstance(options, dict) else ["options"]
     if unknown:
         raise ArmError(501, "NotEmulated", f"The emulator does not emulate the option {', '.join(unknown)}.")
@@ -154,57 +155,55 @@ def _page(emulator: "Emulator", request: Request, options: Any) -> _Page:
     skip = 0 if skip is None else skip
     if not isinstance(top, int) or not 1 <= top <= MAX_TOP:
         detail = {"code": "InvalidTop", "message": f"The option '$top' must be between 1 and {MAX_TOP}."}
-        raise _refused(emulator, request, detail)
+        raise _refused(cloud, request, detail)
     if not isinstance(skip, int) or skip < 0:
-        raise _refused(
-            emulator, request, {"code": "InvalidSkip", "message": "The option '$skip' must not be negative."}
-        )
+        raise _refused(cloud, request, {"code": "InvalidSkip", "message": "The option '$skip' must not be negative."})
     if shape is not None and str(shape).lower() not in ("table", "objectarray"):
         detail = {
             "code": "InvalidResultFormat",
             "message": "The option 'resultFormat' must be 'table' or 'objectArray'.",
         }
-        raise _refused(emulator, request, detail)
+        raise _refused(cloud, request, detail)
     is_table = str(shape).lower() == "table" if shape is not None else request.api_version.lower() in _TABLE_BY_DEFAULT
     return _Page(top, skip, is_table)
 
 
-def _computed(emulator: "Emulator", request: Request, body: dict[str, Any]) -> Result:
-    subscriptions = subscriptions_in_scope(emulator, request, body)
-    source = Source(emulator, request, emulator.graph_rows, subscriptions)
+def _computed(cloud: "Cloud", request: Request, body: dict[str, Any]) -> Result:
+    subscriptions = subscriptions_in_scope(cloud, request, body)
+    source = Source(cloud, request, cloud.parts[Rows], subscriptions)
     try:
-        plan = kql.compile_query(body["query"], now=emulator.clock.now())
+        plan = kql.compile_query(body["query"], now=cloud.clock.now())
         table = plan.run(lambda name: source.rows(name, plan.type_filter(name)))
     except kql.KqlError as error:
         invalid = (
             "Query is invalid. Please refer to the documentation for the Azure Resource Graph service and fix the "
             "error before retrying."
         )
-        raise _refused(emulator, request, {"code": "InvalidQuery", "message": invalid}, dict(error.detail())) from error
+        raise _refused(cloud, request, {"code": "InvalidQuery", "message": invalid}, dict(error.detail())) from error
     can_continue = plan.projects_id and not plan.has_limit
     return Result(table.columns, table.rows, can_continue, request.principal.object_id)
 
 
 def _continued(
-    emulator: "Emulator", request: Request, token: str, page: _Page, *, has_top: bool
+    cloud: "Cloud", request: Request, token: str, page: _Page, *, has_top: bool
 ) -> tuple[str, _Page, Result]:
     try:
         told = msgspec.json.decode(base64.b64decode(token, validate=True))
         name = str(told["KustoClusterUrl"]).rsplit("/", 1)[-1]
         skip, top = int(told["RowsToSkip"]), int(told["MaxRows"])
     except (ValueError, KeyError, TypeError) as error:
-        raise _bad_token(emulator, request) from error
-    result = emulator.graph_results.find(name)
+        raise _bad_token(cloud, request) from error
+    result = cloud.parts[Results].find(name)
     if result is None or result.owner != request.principal.object_id:
-        raise _bad_token(emulator, request)
+        raise _bad_token(cloud, request)
     return name, _Page(page.top if has_top else top, skip, page.is_table), result
 
 
-def _bad_token(emulator: "Emulator", request: Request) -> ArmError:
-    return _refused(emulator, request, {"code": "InvalidSkipToken", "message": "The skip token is invalid or expired."})
+def _bad_token(cloud: "Cloud", request: Request) -> ArmError:
+    return _refused(cloud, request, {"code": "InvalidSkipToken", "message": "The skip token is invalid or expired."})
 
 
-def _answer(emulator: "Emulator", page: _Page, name: str, result: Result) -> dict[str, Any]:
+def _answer(cloud: "Cloud", page: _Page, name: str, result: Result) -> dict[str, Any]:
     end = page.skip + page.top
     rows = result.rows[page.skip : end]
     has_more = end < len(result.rows)
@@ -214,7 +213,7 @@ def _answer(emulator: "Emulator", page: _Page, name: str, result: Result) -> dic
     # A result that is cut off without a token to go on with is a truncated one.
     body["resultTruncated"] = "true" if has_more and not result.can_continue else "false"
     if has_more and result.can_continue:
-        body["$skipToken"] = _token(name or emulator.graph_results.keep(result), page.top, end)
+        body["$skipToken"] = _token(name or cloud.parts[Results].keep(result), page.top, end)
     return body
 
 

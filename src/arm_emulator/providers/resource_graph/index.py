@@ -8,12 +8,10 @@ import heapq
 import itertools
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from random import Random
 
+from arm_emulator.clock import Clock
 from arm_emulator.state import Stored
-
-if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
 
 USUAL_LAG_S = 30.0
 """95 % of changes are visible after that long, a Microsoft engineer is quoted in Azure/azure-dev#540; the shape between
@@ -21,10 +19,19 @@ is taken to be exponential, which has no upper bound either."""
 
 
 class GraphIndex:
-    """The lagging copy of an emulator's state."""
+    """The lagging copy of an emulator's state.
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    Args:
+        clock: tells when the lag of a change is over.
+        draw: the seeded source of drawn lags.
+        lag_s: how long every change stays unknown, in seconds; None draws.
+    """
+
+    def __init__(self, clock: Clock, draw: Random, lag_s: float | None) -> None:
+        self._clock = clock
+        self._draw = draw
+        self.lag_s = lag_s
+        """How long it lags; None draws lags such as Azure's. A fault may change it."""
         self._by_type: dict[str, dict[str, Stored]] = {}
         self._types: dict[str, str] = {}
         self._coming: list[tuple[datetime, int, str, Stored | None]] = []
@@ -40,7 +47,7 @@ class GraphIndex:
         if lag <= 0 and not count:
             self._apply(key, stored)
             return
-        when = self._emulator.clock.now() + timedelta(seconds=lag)
+        when = self._clock.now() + timedelta(seconds=lag)
         # A later change of one resource never becomes visible before an earlier one.
         when = when if latest is None else max(when, latest)
         self._waiting[key] = (count + 1, when)
@@ -65,11 +72,11 @@ class GraphIndex:
 
     def draw_lag(self) -> float:
         """How long one change stays unknown, in seconds: settled by the emulator's options, or drawn."""
-        lag = self._emulator.graph_lag_s
-        return self._emulator.random.expovariate(math.log(20) / USUAL_LAG_S) if lag is None else lag
+        lag = self.lag_s
+        return self._draw.expovariate(math.log(20) / USUAL_LAG_S) if lag is None else lag
 
     def _catch_up(self) -> None:
-        now = self._emulator.clock.now()
+        now = self._clock.now()
         while self._coming and self._coming[0][0] <= now:
             _, _, key, stored = heapq.heappop(self._coming)
             self._apply(key, stored)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from arm_emulator.fleets import GROUP_TYPE
 from arm_emulator.providers.compute.instance_view import POWER_STATES, known_power
-from arm_emulator.state import Stored
+from arm_emulator.state import State, Stored
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
-    from arm_emulator.directory import ManagementGroup, Subscription
+    from arm_emulator.directory import Directory, ManagementGroup, Subscription
+    from arm_emulator.protocol.cloud import Cloud
 
 Row = dict[str, Any]
 
@@ -44,8 +44,9 @@ def table_of(type_: str) -> str:
 class Rows:
     """Makes rows and remembers them until their resource changes."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        self._emulator = emulator
+    def __init__(self, state: State, directory: "Directory") -> None:
+        self._state = state
+        self._directory = directory
         self._made: dict[str, tuple[Stored, str, Row]] = {}
 
     def row(self, stored: Stored) -> Row:
@@ -69,7 +70,7 @@ class Rows:
     def _group_name(self, stored: Stored) -> str:
         if not stored.group:
             return ""
-        found = self._emulator.state.get(f"/subscriptions/{stored.subscription}/resourcegroups/{stored.group}")
+        found = self._state.get(f"/subscriptions/{stored.subscription}/resourcegroups/{stored.group}")
         return str(found.document.get("name", stored.group)) if found is not None else stored.group
 
     def _make(self, stored: Stored, group: str) -> Row:
@@ -77,12 +78,12 @@ class Rows:
         properties = document.get("properties")
         if stored.type == VIRTUAL_MACHINE_TYPE:
             properties = _with_extended_view(stored)
-        subscription = self._emulator.directory.subscription(stored.subscription)
+        subscription = self._directory.subscription(stored.subscription)
         return {
             "id": _true_id(stored, group),
             "name": document.get("name", ""),
             "type": stored.type,
-            "tenantId": subscription.tenant_id if subscription else self._emulator.directory.tenant_id,
+            "tenantId": subscription.tenant_id if subscription else self._directory.tenant_id,
             "kind": document.get("kind") or "",
             "location": document.get("location") or "",
             "resourceGroup": group,
@@ -144,11 +145,11 @@ def _with_extended_view(stored: Stored) -> Row:
     return properties
 
 
-def container_rows(emulator: "Emulator", subscriptions: "Iterable[Subscription]") -> Iterator[Row]:
+def container_rows(cloud: "Cloud", subscriptions: "Iterable[Subscription]") -> Iterator[Row]:
     """The rows of subscriptions, and of every management group above one of them."""
     seen: dict[str, ManagementGroup] = {}
     for subscription in subscriptions:
-        above = emulator.directory.ancestors(subscription.management_group)
+        above = cloud.directory.ancestors(subscription.management_group)
         seen.update((group.name.lower(), group) for group in above)
         properties = {
             "state": subscription.state,
@@ -160,7 +161,7 @@ def container_rows(emulator: "Emulator", subscriptions: "Iterable[Subscription]"
                 "locationPlacementId": "Public_2014-09-01",
             },
         }
-        stored = emulator.state.get(f"/subscriptions/{subscription.id}")
+        stored = cloud.state.get(f"/subscriptions/{subscription.id}")
         tags = stored.document.get("tags") if stored is not None else None
         yield {
             **_blank(f"/subscriptions/{subscription.id}", subscription.display_name, SUBSCRIPTION_TYPE),
@@ -170,11 +171,11 @@ def container_rows(emulator: "Emulator", subscriptions: "Iterable[Subscription]"
             "tags": tags or {},
         }
     for group in seen.values():
-        yield _management_group_row(emulator, group)
+        yield _management_group_row(cloud, group)
 
 
-def _management_group_row(emulator: "Emulator", group: "ManagementGroup") -> Row:
-    above = emulator.directory.ancestors(group.name)[1:]
+def _management_group_row(cloud: "Cloud", group: "ManagementGroup") -> Row:
+    above = cloud.directory.ancestors(group.name)[1:]
     details: Row = {
         "managementGroupAncestors": [parent.name for parent in above],
         "managementGroupAncestorsChain": _chain(above),
@@ -185,9 +186,9 @@ def _management_group_row(emulator: "Emulator", group: "ManagementGroup") -> Row
     group_id = f"/providers/Microsoft.Management/managementGroups/{group.name}"
     return {
         **_blank(group_id, group.name, MANAGEMENT_GROUP_TYPE),
-        "tenantId": emulator.directory.tenant_id,
+        "tenantId": cloud.directory.tenant_id,
         "properties": {
-            "tenantId": emulator.directory.tenant_id,
+            "tenantId": cloud.directory.tenant_id,
             "displayName": group.display_name,
             "details": details,
         },

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.fleets import GROUP_TYPE
+from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request
 from arm_emulator.providers.resource_graph import changes
+from arm_emulator.providers.resource_graph.changes import Changes
+from arm_emulator.providers.resource_graph.index import GraphIndex
 from arm_emulator.providers.resource_graph.rows import (
     VIRTUAL_MACHINE_TYPE,
     Row,
@@ -16,15 +19,15 @@ from arm_emulator.providers.resource_graph.rows import (
 )
 
 if TYPE_CHECKING:
-    from arm_emulator.app import Emulator
     from arm_emulator.directory import Subscription
+    from arm_emulator.protocol.cloud import Cloud
     from arm_emulator.state import Stored
 
 
 EXTENSION_TYPE = f"{VIRTUAL_MACHINE_TYPE}/extensions"
 
 
-def subscriptions_in_scope(emulator: "Emulator", request: Request, body: dict[str, Any]) -> "list[Subscription]":
+def subscriptions_in_scope(cloud: "Cloud", request: Request, body: dict[str, Any]) -> "list[Subscription]":
     """The subscriptions that a query body names and the caller can see; none named: all that it can see.
 
     Raises:
@@ -32,17 +35,15 @@ def subscriptions_in_scope(emulator: "Emulator", request: Request, body: dict[st
     """
     named = body.get("subscriptions") or ()
     groups = body.get("managementGroups") or ()
-    wanted: Iterable[Subscription] = emulator.directory.subscriptions.values()
+    wanted: Iterable[Subscription] = cloud.directory.subscriptions.values()
     if named or groups:
-        found = [emulator.directory.subscription(str(id_)) for id_ in named]
-        below = [entry for name in groups for entry in emulator.directory.subscriptions_under(str(name))]
+        found = [cloud.directory.subscription(str(id_)) for id_ in named]
+        below = [entry for name in groups for entry in cloud.directory.subscriptions_under(str(name))]
         wanted = {entry.id.lower(): entry for entry in (*found, *below) if entry is not None}.values()
-    seen = [
-        entry for entry in wanted if emulator.authorization.can_see(request.principal, f"/subscriptions/{entry.id}")
-    ]
+    seen = [entry for entry in wanted if cloud.authorization.can_see(request.principal, f"/subscriptions/{entry.id}")]
     visible = {entry.id.lower() for entry in seen}
     missing = [str(id_) for id_ in named if str(id_).lower() not in visible]
-    if missing and emulator.profile.unreadable_subscription_graph == "forbidden":
+    if missing and cloud.profile.unreadable_subscription_graph == "forbidden":
         message = f"The client does not have access to the subscription(s) {', '.join(missing)}."
         raise ArmError(403, "AuthorizationFailed", message)
     return seen
@@ -51,8 +52,8 @@ def subscriptions_in_scope(emulator: "Emulator", request: Request, body: dict[st
 class Source:
     """Gives the evaluator a table's rows for one query."""
 
-    def __init__(self, emulator: "Emulator", request: Request, rows: Rows, subscriptions: "list[Subscription]") -> None:
-        self._emulator = emulator
+    def __init__(self, cloud: "Cloud", request: Request, rows: Rows, subscriptions: "list[Subscription]") -> None:
+        self._cloud = cloud
         self._request = request
         self._rows = rows
         self._subscriptions = subscriptions
@@ -61,12 +62,12 @@ class Source:
 
     def rows(self, table: str, types: frozenset[str] | None) -> Iterator[Row]:
         """The rows of a table that the caller may read; ``types`` (lower case) leaves out others early."""
-        index = self._emulator.graph
+        index = self._cloud.parts[GraphIndex]
         if table == "resourcecontainers" and types != frozenset({GROUP_TYPE}):
-            yield from container_rows(self._emulator, self._subscriptions)
+            yield from container_rows(self._cloud, self._subscriptions)
         if table == changes.TABLE and (types is None or changes.TYPE in types):
             yield from self._changes()
-        made = {stored.key: stored for stored in self._emulator.patching.rows(table, types)}
+        made = {stored.key: stored for stored in self._cloud.parts[Patching].rows(table, types)}
         for type_ in index.types():
             if table_of(type_) != table or (types is not None and type_ not in types):
                 continue
@@ -84,7 +85,7 @@ class Source:
 
     def _extensions(self) -> Iterator[Row]:
         """The extensions inside machines' documents; one that is stored by itself too has its row already."""
-        index = self._emulator.graph
+        index = self._cloud.parts[GraphIndex]
         apart = {stored.key for stored in index.of_type(EXTENSION_TYPE)}
         for machine in index.of_type(VIRTUAL_MACHINE_TYPE):
             for child in extension_children(machine):
@@ -92,7 +93,7 @@ class Source:
                     yield self._rows.fresh(child)
 
     def _changes(self) -> Iterator[Row]:
-        for machine, change in self._emulator.changes.rows():
+        for machine, change in self._cloud.parts[Changes].rows():
             if self._is_readable(machine):
                 row = self._rows.fresh(change)
                 yield {**row, "resourceGroup": row["resourceGroup"].lower()}
@@ -107,10 +108,10 @@ class Source:
         group = f"/subscriptions/{stored.subscription}/resourcegroups/{stored.group}"
         if stored.group and self._allowed((stored.type, stored.subscription, stored.group), action, group):
             return True
-        return self._emulator.authorization.allows(self._request.principal, action, stored.key)
+        return self._cloud.authorization.allows(self._request.principal, action, stored.key)
 
     def _allowed(self, place: tuple[str, str, str], action: str, scope: str) -> bool:
         known = self._answers.get(place)
         if known is None:
-            known = self._answers[place] = self._emulator.authorization.allows(self._request.principal, action, scope)
+            known = self._answers[place] = self._cloud.authorization.allows(self._request.principal, action, scope)
         return known

@@ -1,0 +1,71 @@
+"""Polling a long-running operation, and the route of it.
+
+A poll answers 200 always, and ``Retry-After`` comes with the first InProgress answer only: recorded exchanges of 2024.
+"""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.operations import Operation, wire_time
+from arm_emulator.protocol.routing import Route
+
+if TYPE_CHECKING:
+    from arm_emulator.protocol.cloud import Cloud
+
+FIRST_POLL_RETRY_AFTER = (30, 35, 36, 37, 50, 61, 70, 97)
+"""Seconds; the values that recorded first InProgress polls carried."""
+
+
+def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../locations/{location}/operations/{operation}``: both the status form and the ``monitor=true`` form.
+
+    Raises:
+        ArmError: 404 where no such operation is known in that location, or the signed query is not the one given out.
+    """
+    operation = cloud.operations.get(params["operation"])
+    if operation is None or operation.location != params["location"].lower() or not _is_verbatim(operation, request):
+        raise ArmError(404, "NotFound", "The entity was not found in this Azure location.", crlf=True)
+    cloud.clock.run_due()
+    if request.query.get("monitor", "").lower() == "true":
+        return _monitor(cloud, request, operation)
+    body: dict[str, Any] = {"startTime": wire_time(operation.started)}
+    headers: dict[str, str] = {}
+    if operation.is_over and operation.ends is not None:
+        body["endTime"] = wire_time(operation.ends)
+    elif not operation.retry_after_sent:
+        operation.retry_after_sent = True
+        headers["Retry-After"] = cloud.clock.retry_after(cloud.random.choice(FIRST_POLL_RETRY_AFTER))
+    body["status"] = operation.status
+    if operation.is_over and operation.output is not None:
+        body["properties"] = {"output": operation.output}
+    if operation.is_over and operation.error is not None:
+        body["error"] = operation.error
+    body["name"] = operation.id
+    return Response(200, body, headers, crlf=True)
+
+
+def _monitor(cloud: "Cloud", request: Request, operation: Operation) -> Response:
+    if operation.is_over:
+        return Response(200, operation.output, crlf=True)
+    headers = {"Location": operation.location_url(request.base_url)}
+    if not operation.retry_after_sent:
+        operation.retry_after_sent = True
+        headers["Retry-After"] = cloud.clock.retry_after(cloud.random.choice(FIRST_POLL_RETRY_AFTER))
+    return Response(202, None, headers)
+
+
+def _is_verbatim(operation: Operation, request: Request) -> bool:
+    given, made = parse_qs(request.raw_query), parse_qs(operation.query)
+    return all(given.get(name) == made.get(name) for name in ("t", "c", "s", "h"))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/operations/{operation}",
+        poll,
+        "Microsoft.Compute/locations/operations/read",
+        throttle=("GetOperationResource", "GetOperationSubscriptionMaximum"),
+    ),
+)
