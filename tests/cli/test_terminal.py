@@ -109,6 +109,31 @@ def test_what_is_not_as_asked_is_said_once_and_last(start: Start, terminal: Any)
     assert all(line.startswith("    ") for line in lines[last + 1 :])  # it alone goes on, indented
 
 
+def test_on_one_screen_what_is_blocked_is_named_once_above_the_question(start: Start, terminal: Any) -> None:
+    """Rule, machine and way out stood above the question and once more below it; the verdict is what is left to say."""
+    program = start("demo")
+    child = terminal(program, "apply", "-g", "rg-locked", "-g", "rg-sandbox", "--no-color")
+    child.expect_exact("Change 2 machines")
+    before = str(child.before)
+    child.sendline("y")
+    after, code = end(child)
+    assert code == 10
+    for told in ("read-only-lock (1)", "Have the lock's owner remove it"):
+        assert (before.count(told), after.count(told)) == (1, 0)
+    assert before.count("Not in this plan, although asked for: 1 blocked (read-only-lock 1).") == 1
+    assert after.count("Not everything is as asked: 1 blocked (read-only-lock 1).") == 1
+
+
+@pytest.mark.parametrize("command", ["apply", "plan"])
+def test_on_one_screen_a_plan_without_a_change_is_told_once(start: Start, terminal: Any, command: str) -> None:
+    output, code = end(terminal(start("demo"), command, "-g", "rg-locked", "--no-color"))
+    assert code == 10
+    assert output.count("read-only-lock (1)") == 1
+    assert output.count("1 blocked (read-only-lock 1)") == 1
+    assert output.count("No change is planned") == 1
+    assert "machine is blocked" not in output
+
+
 def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any) -> None:
     """A reflex must not change a fleet."""
     program = start("demo")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from patchmode.cli import composition, exits
-from patchmode.cli.output import emit, paint_for, say, say_lines, tell
+from patchmode.cli.output import emit, is_one_screen, paint_for, say, say_lines, tell
 from patchmode.cli.pasting import completed, completed_report
 from patchmode.cli.progress import watching
 from patchmode.cli.results import run_result
@@ -31,7 +31,12 @@ from patchmode.workflow.wave_gate import LATER_WAVE
 
 
 def carry_out(
-    open_journal: Callable[[Azure], RunJournal], plan: Plan, brakes: RunBrakes, settings: Settings
+    open_journal: Callable[[Azure], RunJournal],
+    plan: Plan,
+    brakes: RunBrakes,
+    settings: Settings,
+    *,
+    is_shown: bool = False,
 ) -> exits.Exit:
     """Carry a plan out, tell the result on standard output, and return the exit code.
 
@@ -40,6 +45,7 @@ def carry_out(
         plan: what the journal holds, for the progress.
         brakes: what holds the run back; the journal keeps them.
         settings: output and progress; the share is the run's, not theirs.
+        is_shown: whether the whole plan was just shown, with the machines that it leaves alone.
 
     Raises:
         PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: it was to end before it began.
@@ -82,15 +88,20 @@ def carry_out(
     if report.state == "finished":
         # Whoever leaves while the result is printed has nothing to go on with.
         journals.clear()
-    _tell(completed_report(report, settings), plan, settings)
+    _tell(completed_report(report, settings), plan, settings, is_shown=is_shown)
     return exits.of_run(report)
 
 
-def _tell(report: RunReport, plan: Plan, settings: Settings) -> None:
-    """The result, then how to go on; on one screen what is not as asked is said once, after the hints."""
-    is_one_screen = settings.format == "table" and sys.stdout.isatty() and sys.stderr.isatty() and not settings.quiet
-    told_later = is_one_screen and report.state != "interrupted"
-    emit(run_result(report, plan.target, tells_not_done=not told_later), settings)
+def _tell(report: RunReport, plan: Plan, settings: Settings, *, is_shown: bool) -> None:
+    """The result, then how to go on.
+
+    On one screen what is not as asked is said once, after the hints, and the machines that the plan leaves alone are
+    not named again where they stood above the question.
+    """
+    here = is_one_screen(settings)
+    told_later = here and report.state != "interrupted"
+    shown = run_result(report, plan.target, tells_not_done=not told_later, names_not_touched=not (here and is_shown))
+    emit(shown, settings)
     if report.state == "interrupted":
         _tell_resume(report.run, settings)
     else:

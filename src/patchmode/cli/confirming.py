@@ -146,32 +146,39 @@ def tell_open_runs(plan: Plan, settings: Settings) -> None:
     say_lines(lines, settings)
 
 
-def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> None:
+def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> bool:
     """Show a plan on standard error and ask whether to carry it out.
 
     Args:
-        plan: nothing is asked where it would send nothing.
+        plan: nothing is shown or asked where it would send nothing: the result says all of it.
         who: machines that they may not write are told, and not counted in what is asked.
         settings: quiet shows nothing, and still asks.
         yes: do not ask.
         is_new: the plan was made just now, so nobody has seen it; one from a file is shown in full only before asking.
 
+    Returns:
+        Whether the plan was shown in full, unless quiet.
+
     Raises:
         UsageError: there is nobody to ask. RefusedError: the answer was not yes.
     """
+    if not plan.has_work:
+        return False
     paint = paint_for(sys.stderr, settings)
-    if is_new or not yes:
+    is_whole = is_new or not yes
+    if is_whole:
         say_lines(plan_lines(plan, paint=paint), settings)
     else:
         say_lines(irreversible_lines(plan, paint=paint), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
     tell_access(who, settings)
-    if yes or not plan.has_work:
-        return
+    if yes:
+        return is_whole
     require_answers("Review the plan and add --yes.")
     if not _agreed(plan, who.access.refused, paint):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
+    return is_whole
 
 
 def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:

@@ -153,6 +153,11 @@ def as_values(document: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(document))
 
 
+def is_one_screen(settings: Settings) -> bool:
+    """Whether results and remarks go to one terminal, so that what one has said the other need not repeat."""
+    return settings.format == "table" and sys.stdout.isatty() and sys.stderr.isatty() and not settings.quiet
+
+
 def say(text: str, settings: Settings, *, hang: int = 4) -> None:
     """One sentence for the person at the terminal, on standard error; nothing when quiet.
 

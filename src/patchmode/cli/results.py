@@ -81,20 +81,25 @@ def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
             yield {"end": end, **row}
 
 
-def run_result(report: RunReport, target: Target, *, tells_not_done: bool = True) -> Result:
+def run_result(
+    report: RunReport, target: Target, *, tells_not_done: bool = True, names_not_touched: bool = True
+) -> Result:
     """A run.
 
     Args:
         report: the run.
         target: where it was carried out.
         tells_not_done: whether its text ends with what is not as asked; the caller says it later otherwise.
+        names_not_touched: whether its text names the machines that the run never was to change, with the reason.
     """
     from patchmode.reports.run_text import run_lines
     from patchmode.store.run_rows import run_to_document
 
     return Result(
         document=lambda: run_to_document(report, target),
-        lines=lambda paint: run_lines(report, target, paint=paint, tells_not_done=tells_not_done),
+        lines=lambda paint: run_lines(
+            report, target, paint=paint, tells_not_done=tells_not_done, names_not_touched=names_not_touched
+        ),
         rows=lambda: _run_rows(report, target),
         columns=_RUN_COLUMNS,
     )

@@ -40,7 +40,9 @@ _ENDS = {
 _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stopped": "bad", "unreadable": "bad"}
 
 
-def run_lines(report: RunReport, target: Target, *, paint: Paint, tells_not_done: bool = True) -> Iterator[str]:
+def run_lines(
+    report: RunReport, target: Target, *, paint: Paint, tells_not_done: bool = True, names_not_touched: bool = True
+) -> Iterator[str]:
     """The lines of a run's report, without line feeds.
 
     Args:
@@ -48,6 +50,7 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint, tells_not_done
         target: where it was carried out.
         paint: colours and width.
         tells_not_done: whether to end with what is not as asked.
+        names_not_touched: whether to name the machines that the run never was to change, with the reason.
     """
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *(entry.id for entry in report.attachments)]
     ids += [*(entry.id for entry in report.blocked), *(entry.id for entry in report.unread)]
@@ -65,7 +68,8 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint, tells_not_done
     yield from mismatch_lines(found, names, paint=paint)
     yield from _changed_lines(report.results, names, paint)
     yield from attachment_lines(report.attachments, names, paint=paint)
-    yield from _not_touched(report, names, paint)
+    if names_not_touched:
+        yield from _not_touched(report, names, paint)
     yield from _waves(report.waves, paint)
     if report.parts:
         yield from _parts(report, target, names, paint)
@@ -77,7 +81,12 @@ def run_lines(report: RunReport, target: Target, *, paint: Paint, tells_not_done
             yield from wrapped(f"Held back: {because}.", paint=paint, indent=2, hang=4)
     else:
         counts, where = report.counts, f" on {target_text(target)}"
-        text = no_change_text(blocked=counts.blocked, unreadable=counts.unreadable, where=where)
+        # What is not as asked is said last.
+        text = (
+            f"No change is planned{where}."
+            if report.not_done and tells_not_done
+            else no_change_text(blocked=counts.blocked, unreadable=counts.unreadable, where=where)
+        )
         yield from wrapped(text, paint=paint, hang=4)
     yield from _tally(report, paint)
     yield from _by_subscription(report, names, paint)

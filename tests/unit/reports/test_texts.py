@@ -208,7 +208,9 @@ def test_a_run_names_last_what_was_asked_for_and_is_not_so() -> None:
     )
     assert text.endswith("\nNot everything is as asked: 1 blocked (read-only-lock 1), 1 unreadable.")
     nothing = RunReport("", "finished", RunCounts(scope=1, skipped=1, blocked=1), blocked=(lock,))
-    assert "but 1 machine is blocked." in "\n".join(run_lines(nothing, TARGET, paint=PLAIN))
+    told = "\n".join(run_lines(nothing, TARGET, paint=PLAIN))
+    assert "\nNo change is planned on AzureCloud " in told
+    assert told.endswith("\nNot everything is as asked: 1 blocked (read-only-lock 1).")
     ready = RunReport("", "finished", RunCounts(scope=1, unchanged=1))
     assert "\n".join(run_lines(ready, TARGET, paint=PLAIN)).startswith("Nothing has to be changed on")
 

@@ -84,8 +84,9 @@ def command(
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
     check_may_write(who)
     # Asked with the names of now; what is carried out stays the plan of the file.
-    confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
-    return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
+    is_shown = confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
+    create = composition.run_store(settings).create
+    return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)
 
 
 def _planned(

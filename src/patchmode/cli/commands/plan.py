@@ -30,7 +30,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     is changed.
     """
     from patchmode.cli import composition
-    from patchmode.cli.output import emit, say, say_lines
+    from patchmode.cli.output import emit, is_one_screen, say, say_lines
     from patchmode.cli.results import plan_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
@@ -64,15 +64,24 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    say_lines([_next_step(plan, out)], settings)
+    say_lines([_next_step(plan, out, is_said=is_one_screen(settings))], settings)
     return exits.of_plan(plan)
 
 
-def _next_step(plan: "Plan", out: Path | None) -> str:
+def _next_step(plan: "Plan", out: Path | None, *, is_said: bool) -> str:
+    """What to do with the plan.
+
+    Args:
+        plan: the plan, as it was just told.
+        out: where it was written.
+        is_said: whether what the plan leaves undone stands right above.
+    """
     from patchmode.reports.headings import no_change_text
 
     if not plan.has_work:
         text = no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable))
+        if is_said and plan.not_done:
+            text = "No change is planned."
         return text + (f" Written to {out}." if out else "")
     if out is None:
         return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"

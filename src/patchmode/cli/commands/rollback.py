@@ -78,8 +78,9 @@ def command(
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
     check_may_write(who)
-    confirm(plan, who, settings, yes=yes, is_new=True)
-    return carry_out(lambda _: composition.run_store(settings).create(plan, brakes=brakes), plan, brakes, settings)
+    is_shown = confirm(plan, who, settings, yes=yes, is_new=True)
+    create = composition.run_store(settings).create
+    return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)
 
 
 def _planned(

@@ -16,6 +16,7 @@ from patchmode.cli.output import Result, emit, paint_for, say
 from patchmode.cli.running import run_reading, run_writing
 from patchmode.cli.schedules.asking import ask, ask_for_count, show
 from patchmode.cli.settings import Settings
+from patchmode.cli.streams import is_answered
 from patchmode.model.attachment import AttachAction, AttachReport, AttachResult
 from patchmode.model.identity import Principals
 from patchmode.model.target import Target
@@ -55,11 +56,12 @@ def write_machines(
 ) -> exits.Exit:
     """Show a preview of machines, ask, carry it out, tell the result; the exit code."""
     tell_banner(principals, target, settings)
-    if not yes:
+    is_asked = bool(preview.writes) and not yes
+    if is_asked:
         # Whoever is not asked reads it in the result.
         show(lambda paint: refused_lines(preview.refused, _names(preview, target, paint), paint=paint), settings)
     names = _names(preview, target, paint_for(sys.stderr, settings))
-    for warning in preview.warnings:
+    for warning in preview.warnings if preview.writes else ():
         say(names.named(f"! {warning}"), settings)
     show(lambda paint: access_lines(preview.access, principals, paint=paint), settings)
     is_attach = preview.action is AttachAction.ATTACH
@@ -67,14 +69,15 @@ def write_machines(
     where = names.short(preview.configuration)
     verb, preposition = ("Attach", "to") if is_attach else ("Detach", "from")
     state = "it already" if is_attach else "no assignment of it"
-    already = f" {plural(there, 'machine')} {_have(there)} {state}." if there else ""
+    already = f"{plural(there, 'machine')} {_have(there)} {state}." if there else ""
     nothing = "attached: no machine gets" if is_attach else "detached: no machine loses"
     places = Counter(one.subscription_id for one in (*(one.id for one in preview.machines), *preview.gone))
     told = names.spread(places)
-    something = f"{verb} {where} {preposition} {plural(count, 'machine')}{told}."
-    say(f"{something if count else f'Nothing will be {nothing} {where}.'}{already}", settings)
+    what = f"{where} {preposition} {plural(count, 'machine')}{told}"
+    # Where a question follows, it says what will be done.
+    something = "" if is_asked and is_answered() else f"{verb} {what}."
+    say(" ".join(filter(None, (something if count else f"Nothing will be {nothing} {where}.", already))), settings)
     if count:
-        what = f"{where} {preposition} {plural(count, 'machine')}{told}"
         ask_for_count(f"{verb} {what}?", count, f"{verb.lower()}es {what}", yes=yes)
 
     async def work(stop: asyncio.Event) -> AttachReport:
@@ -100,14 +103,16 @@ def write_scope(
         names = MachineNames.of(target, [*ids, preview.scope.subscription_id], paint=paint)
         place = names.subscription(preview.scope.subscription_id)
         text = f"dynamic scope {preview.scope.name} in subscription {place}, on {names.named(preview.text)}"
-        say(f"{verb} {names.short(preview.configuration)}, {text}.", settings)
+        what = f"{verb} {names.short(preview.configuration)}, {text}"
+        if yes or not is_answered():
+            say(f"{what}.", settings)
         if is_attach:
             show(lambda paint: member_lines(preview.members, names, paint=paint), settings)
         else:
             say(f"{plural(len(preview.members), 'machine')} {_have(len(preview.members))} it by this scope.", settings)
         for warning in preview.warnings:
             say(names.named(f"! {warning}"), settings)
-        ask(f"{verb} {preview.scope.name} in subscription {place}?", yes=yes)
+        ask(f"{what}?", yes=yes)
 
     async def work(stop: asyncio.Event) -> AttachReport:
         del stop  # one write: there is nothing to stop between
