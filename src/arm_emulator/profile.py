@@ -49,6 +49,11 @@ class Profile:
         "Values in resourcechanges: all text, null and true included (as in the documentation's example), or as JSON "
         "has them.",
     )
+    change_tag_path: Literal["tag", "tags"] = switch(
+        "tag",
+        "How resourcechanges names a tag that changed: each by its own path (tags.NAME), or all by the object that "
+        "holds them (tags).",
+    )
     change_client_type: Literal["by-user-agent", "unknown"] = switch(
         "by-user-agent",
         "clientType in resourcechanges: Azure CLI, Azure PowerShell or Terraform by the user agent and Unknown for any "

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from tests.cli.conftest import PROGRAM, Program, Start
 
+from arm_emulator.profile import Profile
 from patchmode.reports.published import render_schemas
 
 GROUP = "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
@@ -118,6 +119,29 @@ def test_lines_for_people_fit_and_tell_all(start: Start) -> None:
     assert '    patchMode: "AutomaticByPlatform" -> "AutomaticByOS"' in lines
     assert "    outcome: parked -> guest-managed" in lines
     assert any(line.startswith("    by: ") and "with Terraform" in line for line in lines)
+
+
+@pytest.mark.parametrize("path", ["tag", "tags"])
+def test_verify_tells_who_changed_what_the_run_left_alone(start: Start, path: str) -> None:
+    """A tag set after the run is no fault of it; the author is Azure's own record, read over the wire."""
+    program = start("small", profile=Profile(change_tag_path=path))  # type: ignore[arg-type]
+    assert program("apply", "--all", "--yes", "-q").code == 0
+    call(
+        program,
+        "PATCH",
+        f"{VM}/web-01?api-version=2024-07-01",
+        {"tags": {"owner": "somebody"}},
+        Authorization=f"Bearer {sign_in(program)}",
+        User_Agent="Terraform",
+    )
+    done = program("verify", "latest", "-o", "json")
+    assert done.code == 0, done.out
+    rows = [later for row in json.loads(done.out)["results"] for later in row.get("changedLater", ())]
+    assert rows
+    client = program.environment["AZURE_CLIENT_ID"]
+    assert {(row["changedBy"], row["clientType"]) for row in rows} == {(client, "Terraform")}
+    assert all(row["timestamp"] for row in rows)
+    assert f"(by {client} with Terraform at " in program("verify", "latest").out
 
 
 def test_machine_that_is_deleted_is_gone_and_nobody_is_guessed(start: Start) -> None:

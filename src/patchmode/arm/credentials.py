@@ -32,6 +32,8 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ODD_ANSWER = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error)
 """What azure-identity raises over an answer of another form than it expects, besides its own exceptions."""
 _TAIL = "To mitigate this issue"
+_LEFT_OUT = ("Attempted credentials", "Content: {")
+"""A heading of azure-identity's, and the raw body in which Entra's words stand a second time."""
 _CLAIMS = ("oid", "appid", "azp", "tid", "upn", "preferred_username", "unique_name", "name", "idtyp", "sub")
 
 
@@ -265,7 +267,7 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
     if not hasattr(error, "message") and not isinstance(error, ValueError):
         said = f"the sign-in service's answer could not be read ({type(error).__name__}: {said})"
     lines = [line.strip() for line in said.split(_TAIL)[0].splitlines()]
-    tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith("Attempted credentials"))
+    tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith(_LEFT_OUT))
     advice = entra_advice(said)
     if name:
         where = "Correct it where it is defined, or leave it out; nothing was done as another identity instead."

@@ -100,14 +100,21 @@ class TestRows:
 
 
 class TestWhichWrites:
-    """Patch settings only, accepted writes only, fourteen days only."""
+    """Patch settings and tags only, accepted writes only, fourteen days only."""
 
     def test_other_and_refused_writes_leave_none(self) -> None:
         caller = Caller.of(machine())
-        assert caller.patch(PATH, {"tags": {"a": "b"}}).status == 200
+        assert caller.patch(PATH, {"properties": {"licenseType": "Windows_Server"}}).status == 200
         assert caller.patch(PATH, patch_body(patchMode="ImageDefault")).status == 400
         assert caller.patch(PATH, patch_body(patchMode="AutomaticByOS")).status == 200
         assert _rows(caller) == []
+
+    @pytest.mark.parametrize(("answer", "path"), [("tag", "tags.a"), ("tags", "tags")])
+    def test_a_tag_leaves_one(self, answer: str, path: str) -> None:
+        caller = Caller.of(machine(), change_tag_path=answer)
+        assert caller.patch(PATH, {"tags": {"a": "b"}}).status == 200
+        (row,) = _rows(caller)
+        assert list(row["properties"]["changes"]) == [path]
 
     def test_they_are_kept_for_fourteen_days_and_until_a_reset(self) -> None:
         caller = _changed()

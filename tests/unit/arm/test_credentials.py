@@ -158,10 +158,12 @@ def test_a_payload_without_end_has_no_claims() -> None:
 async def test_what_entra_refused_is_advised_on(number: int, wrong: str, to_do: str, name: str) -> None:
     """What is wrong and what to do, for one identity or several; the service's own words stay."""
     said = f"Authentication failed: AADSTS{number}: Words of the service. Trace ID: t Correlation ID: c"
-    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), CLOUD, None, name=name)
+    whole = f'{said}\nContent: {{"error_description":"AADSTS{number}: Words of the service."}}'
+    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=whole)), CLOUD, None, name=name)
     with pytest.raises(SignInError) as caught:
         await sign_in.get_token_info(CLOUD.scope)
     assert said in caught.value.message
+    assert "Content:" not in caught.value.message
     assert wrong in caught.value.advice
     assert to_do in caught.value.advice
     assert ("Correct it where it is defined" in caught.value.advice) is bool(name)

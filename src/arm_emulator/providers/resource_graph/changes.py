@@ -1,13 +1,14 @@
-"""Resource Graph's ``resourcechanges``: who changed the patch settings of a machine, when, and from what to what.
+"""Resource Graph's ``resourcechanges``: who changed a machine's patch settings or tags, when, and from what to what.
 
-Only updates of patch settings leave a row here; Azure records every change of every resource. Kept in memory, outside
-of the state: a change record is history, not a resource. A note costs a comparison and one append; rows are made when
-they are asked for.
+Only updates of patch settings and tags leave a row here; Azure records every change of every resource. Kept in memory,
+outside of the state: a change record is history, not a resource. A note costs a comparison and one append; rows are
+made when they are asked for.
 
 Source: "Get resource changes" (the members, ``null`` as text, 14 days, what Unknown means), and a public answer to that
 query of 2025 (the ids, the group in lower case).
 """
 
+import json
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -59,8 +60,8 @@ class Changes:
         self._notes: deque[_Note] = deque()
 
     def note(self, request: Request, before: Stored, after: Stored) -> None:
-        """An accepted write replaced a machine; remembered only where its patch settings are others now."""
-        if _settings(before.document) == _settings(after.document):
+        """An accepted write replaced a machine; remembered only where its patch settings or tags are others now."""
+        if _told(before.document) == _told(after.document):
             return
         now = self._cloud.clock.now()
         self._drop(now)
@@ -83,7 +84,10 @@ class Changes:
         for note in list(self._notes):
             if note.seen > now:
                 continue
-            changes = dict(_changes(note, as_text=self._cloud.profile.change_values == "text"))
+            profile = self._cloud.profile
+            changes = dict(
+                _changes(note, as_text=profile.change_values == "text", tags_as_one=profile.change_tag_path == "tags")
+            )
             # An empty block that came or went holds no property.
             if changes:
                 yield note.machine, _as_resource(note.machine, self._document(note, changes))
@@ -135,15 +139,24 @@ def _settings(document: Document) -> list[Any]:
     return [(profile.get(system) or {}).get("patchSettings") for system in _SYSTEMS]
 
 
-def _changes(note: _Note, *, as_text: bool) -> Iterator[tuple[str, Document]]:
-    before, after = (
-        {
-            path: value
-            for system, settings in zip(_SYSTEMS, _settings(document), strict=True)
-            for path, value in _leaves(settings or {}, f"properties.osProfile.{system}.patchSettings").items()
-        }
-        for document in (note.before, note.machine.document)
-    )
+def _told(document: Document) -> tuple[list[Any], Any]:
+    return _settings(document), document.get("tags") or {}
+
+
+def _leaves_of(document: Document, *, tags_as_one: bool) -> _Leaves:
+    settings = {
+        path: value
+        for system, found in zip(_SYSTEMS, _settings(document), strict=True)
+        for path, value in _leaves(found or {}, f"properties.osProfile.{system}.patchSettings").items()
+    }
+    tags = document.get("tags") or {}
+    if tags_as_one:
+        return {**settings, "tags": json.dumps(tags, sort_keys=True)}
+    return {**settings, **{f"tags.{name}": value for name, value in tags.items()}}
+
+
+def _changes(note: _Note, *, as_text: bool, tags_as_one: bool) -> Iterator[tuple[str, Document]]:
+    before, after = (_leaves_of(document, tags_as_one=tags_as_one) for document in (note.before, note.machine.document))
     for path in [*before, *(path for path in after if path not in before)]:
         if path in before and path in after and before[path] == after[path]:
             continue
