@@ -65,7 +65,7 @@ class Program:
         text = re.sub(r"\d{8}T\d{6}\.\d+Z\.json", "PLAN.json", text)
         text = re.sub(r"\d+\.\d VMs/s", "N VMs/s", text)
         # How often a machine is looked at depends on how fast this computer is.
-        text = re.sub(r"\d+ requests: \d+ GET", "N requests: N GET", text)
+        text = re.sub(r"\d+ requests to apply and verify: \d+ GET", "N requests to apply and verify: N GET", text)
         return re.sub(r"correlation id [0-9a-f-]{36}", "correlation id GUID", text)
 
 

@@ -1,6 +1,6 @@
 """A run's journal that calls somebody before and after each step: the disk, a signal, another writer strikes there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,17 +50,17 @@ class HookedJournal(DyingJournal):
         async with self._between("start", machine_id):
             await self._journal.start(machine_id, answer, at=at)
 
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
+    async def end_all(self, results: Sequence[ChangeResult]) -> None:
         async with self._between("end", *(one.id for one in results)):
-            await self._journal.end_all(results, requests=requests)
+            await self._journal.end_all(results)
 
     async def intend_attachment(self, machine_id: ResourceId, *, at: datetime) -> None:
         async with self._between("intend_attachment", machine_id):
             await self._journal.intend_attachment(machine_id, at=at)
 
-    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+    async def end_attachment(self, result: AttachResult) -> None:
         async with self._between("end_attachment", ResourceId.parse(result.id)):
-            await self._journal.end_attachment(result, requests=requests)
+            await self._journal.end_attachment(result)
 
     @asynccontextmanager
     async def _between(self, kind: str, *machines: ResourceId) -> AsyncIterator[None]:

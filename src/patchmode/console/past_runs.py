@@ -109,7 +109,7 @@ class PastRuns:
         return found
 
     def _of(self, summary: RunSummary) -> Mapping[str, Done]:
-        mark = f"{summary.state} {summary.ended} {summary.touched}"
+        mark = f"{summary.state} {summary.ended} {summary.sent}"
         known = self._known.get(summary.run)
         if known is not None and known[0] == mark:
             return known[1]

@@ -17,6 +17,7 @@ from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.paint import Paint
 from patchmode.reports.plan_text import names_in
+from patchmode.reports.run_text import requests_text
 from patchmode.workflow.ports import Progress
 
 SECONDS_BEFORE_RATE = 2.0
@@ -38,6 +39,11 @@ class RunView:
     """What the plan leaves aside, in words → machines."""
     not_done: str
     """What was asked for and is not so, in words; empty: all of it is."""
+
+    @property
+    def requests(self) -> str:
+        """How many requests the run sent; empty: none known."""
+        return requests_text(self.page.report)
 
     @property
     def in_force(self) -> str:

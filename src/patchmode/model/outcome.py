@@ -207,7 +207,8 @@ class RunReport:
     """`running`, `interrupted`, `stopped`, `finished`."""
     counts: RunCounts
     requests: dict[str, int] = field(default_factory=dict)
-    """HTTP method → requests sent by this run, verification included, planning not."""
+    """HTTP method → requests sent by this run to apply and verify; sign-in, planning and permission checks not
+    counted."""
     results: tuple[ChangeResult, ...] = ()
     target: Target | None = None
     """None only in reports made by hand."""
@@ -228,6 +229,8 @@ class RunReport:
     blocked: tuple["Skipped", ...] = ()
     """Machines of which something was asked that is not so, and that a rule left alone; `counts` has their number,
     also where a report of an earlier version does not name them."""
+    requests_at_least: bool = False
+    """Whether `requests` are not all: a process of the run was killed, or has not ended yet."""
     unread: tuple["Unreadable", ...] = ()
     """Machines and subscriptions of the scope that could not be read; `counts` has their number."""
 
@@ -267,8 +270,8 @@ class RunSummary:
     changes: int = 0
     ended: int = 0
     """How many changes have a result."""
-    touched: int = 0
-    """How many changes have a result or may have been sent."""
+    sent: int = 0
+    """How many changes and schedules were sent, or may have been; one that was refused before does not count."""
     rollback_of: str | None = None
     digest: str = ""
     """The plan's."""

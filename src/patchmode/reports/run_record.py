@@ -32,6 +32,7 @@ from patchmode.reports.own_findings import OWN_RULES
 from patchmode.reports.recorded import named, subscriptions_fact, target_facts, when
 from patchmode.reports.run_machines import ENDS, run_machines
 from patchmode.reports.run_metrics import run_metrics
+from patchmode.reports.run_text import requests_text
 
 _COLUMNS = (
     Column("name", "Machine", is_shown=True),
@@ -130,8 +131,9 @@ def _facts(
             yield "Undoes", plan.rollback_of
     if ended:
         yield "Last change ended", when(max(ended))
-    if report.requests:
-        yield "Requests", ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
+    requests = requests_text(report)
+    if requests:
+        yield "Requests", requests
 
 
 def _figures(report: RunReport) -> tuple[Figure, ...]:

@@ -197,10 +197,21 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
     ]
     shown = [paint(meaning, f"{count:,} {name}") for name, count, meaning in parts if count]
     yield f"  {', '.join(shown) or 'no machine'}; {counts.scope:,} in scope, {counts.verified:,} verified."
+    told = requests_text(report)
+    if told:
+        yield from wrapped(told, paint=paint, indent=2, hang=4)
+
+
+def requests_text(report: RunReport) -> str:
+    """How many requests a run sent, and what is counted; never told as all where it may not be. Empty: none known."""
     requests = sum(report.requests.values())
-    if requests:
-        each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
-        yield f"  {plural(requests, 'request')}: {each}."
+    if not requests and not report.requests_at_least:
+        return ""
+    each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
+    told = f"{plural(requests, 'request')} to apply and verify{f': {each}' if each else ''}"
+    if report.requests_at_least:
+        told = f"At least {told}; a process of this run did not tell all that it sent"
+    return f"{told} (sign-in, planning and permission checks not counted)."
 
 
 def _by_subscription(report: RunReport, names: MachineNames, paint: Paint) -> Iterator[str]:

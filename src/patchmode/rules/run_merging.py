@@ -44,6 +44,7 @@ def merge_runs(told: Sequence[ToldRun]) -> RunReport:
         state=_state(part.state for part in parts),
         counts=_sum(report.counts for report in reports),
         requests=dict(sorted(sum((Counter(report.requests) for report in reports), Counter[str]()).items())),
+        requests_at_least=any(report.requests_at_least for report in reports),
         results=tuple(sorted((one for report in reports for one in report.results), key=lambda one: one.id.key)),
         target=_target_of(reports),
         attachments=tuple(

@@ -289,7 +289,8 @@ class RunDocument(Edge, frozen=True):
     target: TargetRow
     counts: RunCountsRow
     requests: dict[str, int]
-    """HTTP method → requests sent by this run, verification included, planning not."""
+    """HTTP method → requests sent by this run to apply and verify; sign-in, planning and permission checks not
+    counted."""
     results: tuple[ResultRow, ...]
     attachments: tuple[AttachmentRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Left out where the plan attaches and detaches nothing."""
@@ -311,5 +312,8 @@ class RunDocument(Edge, frozen=True):
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
     blocked: tuple[BlockedMachineRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Left out where there is none."""
+    requests_at_least: bool | msgspec.UnsetType = msgspec.UNSET
+    """true: the run sent `requests` and perhaps more, since a process of it was killed or has not ended yet, or an
+    earlier version carried it out; left out where `requests` are all."""
     unreadable: tuple[UnreadableRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Machines and subscriptions that could not be read when it was planned; left out where there is none."""

@@ -36,6 +36,9 @@ from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, Pa
 RUNNING, INTERRUPTED, STOPPED, FINISHED = "running", "interrupted", "stopped", "finished"
 BRAKES, HALTS = "brakes", "halts"
 """Members of `about`."""
+SESSIONS, TOLD = "sessions", "sessionsTold"
+"""Members of `about`: how many sessions began to send, and how many of them told at their end all that they sent."""
+_INSERT_COUNT = "INSERT OR REPLACE INTO request VALUES (?, ?, ?)"
 Entry = TypeVar("Entry")
 _INSERT_STEP = "INSERT INTO step (change, step, at, detail) VALUES (?, ?, ?, ?)"
 
@@ -70,13 +73,18 @@ class Journal:
         self._path = path
         self._lock = lock
         self._pending: list[tuple[StepRow, asyncio.Future[None]]] = []
-        self._tally: Mapping[str, int] = {}
+        self._sent: Callable[[], Mapping[str, int]] = dict
+        """HTTP method → requests that the session has sent so far; none before it begins."""
         self._broken: StorageError | None = None
         self._connection: sqlite3.Connection | None = connect_reader(path) if lock is None else connect_writer(path)
         try:
             self._about: dict[str, str] = dict(self._query("SELECT name, value FROM about"))
             self._plan = plan or self._stored_plan()
-            self._session = 1 + (self._query("SELECT max(session) FROM request")[0][0] or 0)
+            counted = self._query("SELECT max(session) FROM request")[0][0] or 0
+            begun, told = int(self._about.get(SESSIONS, 0)), int(self._about.get(TOLD, 0))
+            self._session = 1 + max(counted, begun)
+            # Versions that did not write their sessions down may have been killed in any of them.
+            self._tells_all = SESSIONS in self._about and counted <= begun == told
         except BaseException:
             self._connection.close()
             raise
@@ -165,6 +173,23 @@ class Journal:
                 msg, advice=f"Restore it from a backup; `patchmode verify {self.run}` shows what is true."
             ) from error
 
+    def begin_session(self, sent: Callable[[], Mapping[str, int]]) -> None:
+        """Commit that a session begins: until it is closed, nobody takes what is told of its requests for all of them.
+
+        Args:
+            sent: HTTP method → requests that the session has sent so far; every commit tells it.
+
+        Raises:
+            StorageError: it could not be committed.
+        """
+        self._set_about(**{SESSIONS: str(self._session)})
+        self._sent = sent
+
+    @property
+    def tells_all_requests(self) -> bool:
+        """Whether each session before this one told all that it sent; not if its process was killed."""
+        return self._tells_all
+
     def requests(self) -> Mapping[str, int]:
         """HTTP method → requests that earlier sessions of this run sent, as far as they were written down."""
         return dict(
@@ -208,22 +233,20 @@ class Journal:
         self._mark_running()
         await self._commit(started_row(self._places[machine_id], answer, at=at))
 
-    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
-        """Commit a change's final result, and the requests this session has sent so far where given.
+    async def end(self, result: ChangeResult) -> None:
+        """Commit a change's final result.
 
         Raises:
             StorageError: it could not be committed.
         """
-        await self.end_all((result,), requests=requests)
+        await self.end_all((result,))
 
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
+    async def end_all(self, results: Sequence[ChangeResult]) -> None:
         """Commit many final results at once.
 
         Raises:
             StorageError: they could not be committed.
         """
-        if requests is not None:
-            self._tally = requests
         self._mark_running()
         now = datetime.now(UTC)
         await self._commit(*(ended_row(self._places[one.id], one, at=now) for one in results))
@@ -246,20 +269,18 @@ class Journal:
         self._mark_running()
         await self._commit(intended_attachment_row(self._attachment_places[machine_id], at=at))
 
-    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+    async def end_attachment(self, result: AttachResult) -> None:
         """Commit an attachment's or detachment's final result.
 
         Raises:
             StorageError: it could not be committed.
         """
-        if requests is not None:
-            self._tally = requests
         self._mark_running()
         place = self._attachment_places[ResourceId.parse(result.id)]
         await self._commit(ended_attachment_row(place, result, at=datetime.now(UTC)))
 
     def close(self, *, state: str) -> None:
-        """Commit what is pending and the run's state, and release the lock. Safe to repeat.
+        """Commit what is pending, the run's state and all requests, and release the lock. Safe to repeat.
 
         Raises:
             StorageError: the state could not be committed; the lock is released all the same.
@@ -271,9 +292,14 @@ class Journal:
                 self._flush()
             # After a full disk the caller knows already, and the file still says that the run has not ended.
             if self._lock is not None and self._broken is None:
-                self._set_about(state=state)
+                self._set_about(state=state, **self._told())
         finally:
             self.release()
+
+    def _told(self) -> dict[str, str]:
+        """That the session's requests are all told; nothing where none began."""
+        has_begun = self._about.get(SESSIONS) == str(self._session)
+        return {TOLD: str(1 + int(self._about.get(TOLD, 0)))} if has_begun else {}
 
     def release(self) -> None:
         """Close without a word on the state: for readers, and for a run that goes on later. Safe to repeat."""
@@ -332,14 +358,14 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_INSERT_STEP, rows)
-            if self._tally:
-                counts = [(self._session, method, count) for method, count in self._tally.items()]
-                connection.executemany("INSERT OR REPLACE INTO request VALUES (?, ?, ?)", counts)
-                self._tally = {}
+            connection.executemany(_INSERT_COUNT, self._counts())
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             raise failed(f"could not write the run's journal {self._path}", error) from error
+
+    def _counts(self) -> Iterator[tuple[int, str, int]]:
+        return ((self._session, method, count) for method, count in self._sent().items())
 
     def _mark_running(self) -> None:
         """A run that had ended goes on. A verification alone does not change its state."""
@@ -351,6 +377,7 @@ class Journal:
         try:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", members.items())
+            connection.executemany(_INSERT_COUNT, self._counts())
             if BRAKES in members:
                 # An earlier version would go on without them.
                 connection.execute(f"PRAGMA user_version={LAYOUT_VERSION}")

@@ -122,6 +122,7 @@ def _report(document: RunDocument) -> RunReport:
         state=document.state,
         counts=_counts(document.counts),
         requests=document.requests,
+        requests_at_least=document.requests_at_least is True,
         results=tuple(map(_result, document.results)),
         target=target,
         attachments=() if document.attachments is msgspec.UNSET else tuple(map(_attachment, document.attachments)),

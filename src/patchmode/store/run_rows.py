@@ -52,6 +52,7 @@ def run_to_document(report: RunReport, target: Target) -> RunDocument:
             **({"shard": str(report.shard)} if report.shard else {}),
             **_parts(report),
             **({"stoppedBy": tuple(map(_halt_row, report.halts))} if report.halts else {}),
+            **({"requestsAtLeast": True} if report.requests_at_least else {}),
             **({} if report.brakes is None else {"brakes": typed_values(report.brakes)}),
             **({"subscriptions": subscription_rows(target.names)} if target.names.pairs else {}),
             **_rest(report),

@@ -20,12 +20,14 @@ from patchmode.model.outcome import RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.store.atomic import buffered, make_private_folder
+from patchmode.store.attachment_rows import INTENDED as ATTACH_INTENDED
 from patchmode.store.brakes_text import brakes_text
 from patchmode.store.database import connect_reader, create_database
-from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, Journal, stated
+from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, SESSIONS, Journal, stated
 from patchmode.store.lock import Lock, held, holder_of, is_held
 from patchmode.store.plan_file import seal_plan
 from patchmode.store.plan_stream import sealed_pieces
+from patchmode.workflow.ports import Step
 
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
 LATEST, UNREADABLE = "latest", "unreadable"
@@ -77,6 +79,7 @@ class RunStore:
                 "tenantId": plan.target.tenant_id,
                 "rollbackOf": plan.rollback_of or "",
                 BRAKES: brakes_text(brakes or RunBrakes()),
+                SESSIONS: "0",
             }
             pieces = buffered(sealed_pieces(plan, seal.digest))
             create_database(self._path(run), about=about, plan=pieces, length=seal.length)
@@ -124,7 +127,7 @@ class RunStore:
             UsageError: there is none.
         """
         newest = self.latest_or_refuse()
-        return next((one for one in reversed(self._ids()) if self._summary(one).touched), newest)
+        return next((one for one in reversed(self._ids()) if self._summary(one).sent), newest)
 
     def carried_out(self, digest: str) -> str | None:
         """The newest run that sent anything of the plan with this digest; None: there is none in this folder."""
@@ -160,9 +163,9 @@ class RunStore:
         try:
             with closing(connect_reader(self._path(run))) as connection:
                 about = dict(connection.execute("SELECT name, value FROM about"))
-                statement = "SELECT count(DISTINCT change) FROM step WHERE step = 'ended' OR ?"
-                (ended,) = connection.execute(statement, (0,)).fetchone()
-                (touched,) = connection.execute(statement, (1,)).fetchone()
+                statement = "SELECT count(DISTINCT change) FROM step WHERE step IN (?, ?)"
+                (ended,) = connection.execute(statement, (Step.ENDED, Step.ENDED)).fetchone()
+                (sent,) = connection.execute(statement, (Step.INTENDED, ATTACH_INTENDED)).fetchone()
             return RunSummary(
                 run=run,
                 state=self._state(run, stated(about, ended)),
@@ -170,7 +173,7 @@ class RunStore:
                 target=Target(about["cloud"], about["endpoint"], about["tenantId"]),
                 changes=int(about["changes"]),
                 ended=ended,
-                touched=touched,
+                sent=sent,
                 rollback_of=about["rollbackOf"] or None,
                 digest=about["digest"],
             )
@@ -196,7 +199,7 @@ class RunStore:
                     msg, advice=f"Wait until it ends; `patchmode runs show {summary.run}` tells how far it is."
                 )
             # A run that ended before it sent anything (wrong target, no sign-in) stands in nobody's way.
-            if summary.touched and not again:
+            if summary.sent and not again:
                 raise _already_begun(summary)
 
     def _path(self, run: str) -> Path:

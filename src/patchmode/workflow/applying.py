@@ -99,6 +99,7 @@ async def apply_plan(
         journal.keep_brakes(brakes_of(options, journal.brakes))
         access = await unless(check_run_access(azure, journal), stop, otherwise=AccessCheck())
         application = _Application(journal, entries, azure, options, access, clock, observer, stop)
+        journal.begin_session(application.sent)
         await application.carry_out()
         report = application.report()
         state = report.state
@@ -351,11 +352,12 @@ class _Application:
             self._journal.run,
             self._journal.plan,
             state=self._state(),
-            requests=add_requests(self._journal.requests(), self._sent()),
+            requests=add_requests(self._journal.requests(), self.sent()),
             results=results,
             attachments=self._attachment_results(results),
         )
-        return replace(report, halts=tuple(self.halts), brakes=self._journal.brakes)
+        at_least = not self._journal.tells_all_requests
+        return replace(report, halts=tuple(self.halts), brakes=self._journal.brakes, requests_at_least=at_least)
 
     def _state(self) -> str:
         if not self._is_anything_left():
@@ -420,7 +422,7 @@ class _Application:
         self._remark(told)
 
     async def _landed(self, results: Sequence[ChangeResult]) -> None:
-        await self._journal.end_all(results, requests=self._sent())
+        await self._journal.end_all(results)
         for result in results:
             self._standing.ended(result)
             if is_failure(result):
@@ -447,7 +449,7 @@ class _Application:
         if result is not None:
             if entry.id in self._attacher.failed_before:
                 self._brakes.tried_again(self._regions.get(entry.id))
-            await self._journal.end_attachment(result, requests=self._sent())
+            await self._journal.end_attachment(result)
             self._standing.attachment_ended(result)
             if is_failure(result):
                 self._brakes.failed(self._regions.get(entry.id))
@@ -466,7 +468,8 @@ class _Application:
         halt = self._held_by(entry.change.id) or STOPPED
         return not_sent(entry, halt.code, f"{halt.told}.")
 
-    def _sent(self) -> Mapping[str, int]:
+    def sent(self) -> Mapping[str, int]:
+        """HTTP method → requests sent by this call so far."""
         return Counter(self._azure.ledger.by_method()) - Counter(self._sent_before)
 
     def _tell(self, latest: ChangeResult | None) -> None:

@@ -53,7 +53,7 @@ class Objection:
 
 def rolled_back_by(runs: Iterable[RunSummary], run: str) -> list[RunSummary]:
     """The runs that took back what a run did, as far as they sent anything, in the order given."""
-    return [one for one in runs if one.rollback_of == run and one.touched]
+    return [one for one in runs if one.rollback_of == run and one.sent]
 
 
 def check_not_rolled_back(runs: Iterable[RunSummary], run: str) -> None:

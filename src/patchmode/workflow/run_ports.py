@@ -3,7 +3,7 @@
 Must not: contain behaviour.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -121,8 +121,17 @@ class RunJournal(Protocol):
         """Every change, in plan order."""
         ...
 
+    def begin_session(self, sent: Callable[[], Mapping[str, int]]) -> None:
+        """Commit that a session begins. `sent`: HTTP method → requests it has sent so far; each commit tells it."""
+        ...
+
     def requests(self) -> Mapping[str, int]:
         """HTTP method → requests that earlier sessions of this run sent, as far as they were committed."""
+        ...
+
+    @property
+    def tells_all_requests(self) -> bool:
+        """Whether each of those sessions told all that it sent before it ended."""
         ...
 
     async def intend(
@@ -135,12 +144,12 @@ class RunJournal(Protocol):
         """Commit that the service accepted the PATCH."""
         ...
 
-    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
+    async def end(self, result: ChangeResult) -> None:
         """Commit a change's final result."""
         ...
 
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
-        """Commit many final results at once. `requests`: what this session has sent so far."""
+    async def end_all(self, results: Sequence[ChangeResult]) -> None:
+        """Commit many final results at once."""
         ...
 
     async def verified(self, result: ChangeResult) -> None:
@@ -155,7 +164,7 @@ class RunJournal(Protocol):
         """Commit that the request to attach or to detach is about to leave."""
         ...
 
-    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
+    async def end_attachment(self, result: AttachResult) -> None:
         """Commit an attachment's or detachment's final result."""
         ...
 

@@ -54,7 +54,8 @@ def report_of(journal: RunJournal) -> RunReport:
             for entry in attachments.values()
         ],
     )
-    return replace(report, halts=tuple(halts), brakes=journal.brakes)
+    at_least = not journal.tells_all_requests
+    return replace(report, halts=tuple(halts), brakes=journal.brakes, requests_at_least=at_least)
 
 
 class Held:

@@ -182,7 +182,7 @@ def test_a_run_tells_failures_first_with_what_to_do() -> None:
     assert "Stale: the machine changed since the plan, nothing was changed (1):" in text
     assert text.endswith(
         "  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n"
-        "  4 requests: 1 GET, 3 PATCH.\n"
+        "  4 requests to apply and verify: 1 GET, 3 PATCH (sign-in, planning and permission checks not counted).\n"
         "Not everything is as asked: 1 failed, 1 stale."
     )
 
@@ -404,7 +404,18 @@ def test_what_a_resume_takes_up(step: Step, result: Result | None, left: bool) -
 def test_one_request_is_no_requests() -> None:
     """The tally is read by people."""
     report = RunReport("R1", "finished", RunCounts(scope=1, applied=1), {"GET": 1}, ())
-    assert list(run_lines(report, TARGET, paint=PLAIN))[-1] == "  1 request: 1 GET."
+    assert list(run_lines(report, TARGET, paint=PLAIN))[-1] == (
+        "  1 request to apply and verify: 1 GET (sign-in, planning and permission checks not counted)."
+    )
+
+
+def test_requests_that_may_not_be_all_are_never_told_as_all() -> None:
+    report = RunReport("R1", "finished", RunCounts(scope=1), {"GET": 4, "PATCH": 1}, requests_at_least=True)
+    assert list(run_lines(report, TARGET, paint=PLAIN))[-1] == (
+        "  At least 5 requests to apply and verify: 4 GET, 1 PATCH; a process of this run did not tell all that it sent "
+        "(sign-in, planning and permission checks not counted)."
+    )
+    assert max(map(len, run_lines(report, TARGET, paint=Paint(width=80)))) <= 80
 
 
 def test_the_tally_leaves_out_what_is_nought() -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
@@ -78,7 +79,7 @@ def failed(name: str) -> ChangeResult:
 async def carry_out_one(journal: Journal) -> None:
     await journal.intend(plans.machine_id("vm-0"), etag='"1"', at=EARLY)
     await journal.start(plans.machine_id("vm-0"), answer(), at=LATE)
-    await journal.end(applied(), requests={"GET": 2, "PATCH": 1})
+    await journal.end(applied())
 
 
 def two_machines() -> Plan:
@@ -87,6 +88,7 @@ def two_machines() -> Plan:
 
 async def test_journal_remembers_each_step_of_each_change(store: RunStore) -> None:
     journal = store.create(two_machines())
+    journal.begin_session(lambda: {"GET": 2, "PATCH": 1})
     await carry_out_one(journal)
     await journal.end(failed("vm-1"))
     journal.close(state="finished")
@@ -189,17 +191,74 @@ async def test_verification_replaces_the_one_before(store: RunStore) -> None:
 
 async def test_requests_of_several_sessions_add_up(store: RunStore) -> None:
     journal = store.create(two_machines())
-    await journal.end(applied(), requests={"GET": 2, "PATCH": 1})
+    journal.begin_session(lambda: {"GET": 2, "PATCH": 1})
+    await journal.end(applied())
     journal.close(state="interrupted")
     again = store.open(journal.run, for_writing=True)
-    assert again.requests() == {"GET": 2, "PATCH": 1}
-    await again.end_all([failed("vm-1")], requests={"GET": 5})
-    await again.end_all([failed("vm-1")], requests={"GET": 6})
-    await again.end_all([])
+    assert (again.requests(), again.tells_all_requests) == ({"GET": 2, "PATCH": 1}, True)
+    sent = {"GET": 5}
+    again.begin_session(lambda: sent)
+    await again.end_all([failed("vm-1")])
+    sent["GET"] = 6
     again.close(state="finished")
     read = store.open(journal.run)
-    assert read.requests() == {"GET": 8, "PATCH": 1}
+    assert (read.requests(), read.tells_all_requests) == ({"GET": 8, "PATCH": 1}, True)
     read.release()
+
+
+def reopened(store: RunStore) -> Journal:
+    """As the next process finds the latest run."""
+    journal = store.open(for_writing=True)
+    journal.release()
+    return journal
+
+
+async def test_a_session_that_was_killed_leaves_what_it_had_told_and_that_it_is_not_all(store: RunStore) -> None:
+    """Its requests were missing without a word, or given to the next session's number and written over."""
+    sent = {"PATCH": 1}
+    killed = store.create(two_machines())
+    killed.begin_session(lambda: sent)
+    await killed.intend(plans.machine_id("vm-0"), etag=None, at=EARLY)
+    sent["GET"] = 7
+    killed.release()
+    assert reopened(store).tells_all_requests is False
+    silent = store.open(for_writing=True)
+    assert silent.requests() == {"PATCH": 1}
+    silent.begin_session(dict)
+    silent.release()
+    last = store.open(for_writing=True)
+    last.begin_session(lambda: {"GET": 3})
+    last.close(state="finished")
+    read = store.open()
+    assert (read.requests(), read.tells_all_requests) == ({"GET": 3, "PATCH": 1}, False)
+    read.release()
+
+
+def test_a_run_that_never_began_to_send_tells_all_and_one_of_an_earlier_version_does_not(store: RunStore) -> None:
+    journal = store.create(two_machines())
+    assert journal.tells_all_requests
+    journal.close(state="interrupted")
+    assert reopened(store).tells_all_requests
+    with closing(sqlite3.connect(journal._path)) as connection, connection:
+        connection.execute("DELETE FROM about WHERE name = 'sessions'")
+    assert not reopened(store).tells_all_requests
+
+
+async def test_a_change_that_was_refused_before_it_was_sent_does_not_count_as_sent(store: RunStore) -> None:
+    """An `apply` whose every machine was refused for want of a role stood in the way of the next one."""
+    journal = store.create(two_machines())
+    refusal = MachineError("NotAuthorized", "No role allows it.", False, "Grant the role.")
+    unsent = [ChangeResult(plans.machine_id(name), Result.NOT_SENT, refusal) for name in ("vm-0", "vm-1")]
+    await journal.end_all(unsent)
+    journal.close(state="stopped")
+    assert (store.list()[0].ended, store.list()[0].sent) == (2, 0)
+    again = store.create(two_machines())
+    await again.intend(plans.machine_id("vm-0"), etag=None, at=EARLY)
+    await again.end_all([applied(), unsent[1]])
+    again.close(state="stopped")
+    assert store.list()[1].sent == 1
+    store.create(plans.full_plan()).close(state="interrupted")
+    assert store.latest_sent() == again.run
 
 
 async def test_reader_may_not_write(store: RunStore) -> None:

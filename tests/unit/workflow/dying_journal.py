@@ -57,6 +57,13 @@ class DyingJournal:
     def entries(self) -> Sequence[JournalEntry]:
         return self._journal.entries()
 
+    def begin_session(self, sent: Callable[[], Mapping[str, int]]) -> None:
+        self._journal.begin_session(sent)
+
+    @property
+    def tells_all_requests(self) -> bool:
+        return self._journal.tells_all_requests
+
     def requests(self) -> Mapping[str, int]:
         return self._journal.requests()
 
@@ -68,11 +75,11 @@ class DyingJournal:
     async def start(self, machine_id: ResourceId, answer: PatchAnswer, *, at: datetime) -> None:
         await self._step(lambda: self._journal.start(machine_id, answer, at=at))
 
-    async def end(self, result: ChangeResult, *, requests: Mapping[str, int] | None = None) -> None:
-        await self._step(lambda: self._journal.end(result, requests=requests))
+    async def end(self, result: ChangeResult) -> None:
+        await self._step(lambda: self._journal.end(result))
 
-    async def end_all(self, results: Sequence[ChangeResult], *, requests: Mapping[str, int] | None = None) -> None:
-        await self._step(lambda: self._journal.end_all(results, requests=requests))
+    async def end_all(self, results: Sequence[ChangeResult]) -> None:
+        await self._step(lambda: self._journal.end_all(results))
 
     async def verified(self, result: ChangeResult) -> None:
         await self._step(lambda: self._journal.verified(result))
@@ -83,8 +90,8 @@ class DyingJournal:
     async def intend_attachment(self, machine_id: ResourceId, *, at: datetime) -> None:
         await self._step(lambda: self._journal.intend_attachment(machine_id, at=at))
 
-    async def end_attachment(self, result: AttachResult, *, requests: Mapping[str, int] | None = None) -> None:
-        await self._step(lambda: self._journal.end_attachment(result, requests=requests))
+    async def end_attachment(self, result: AttachResult) -> None:
+        await self._step(lambda: self._journal.end_attachment(result))
 
     def close(self, *, state: str) -> None:
         # A dead process commits nothing more.

@@ -86,12 +86,18 @@ def test_killed_again_and_again_ends_the_same(kills: list[tuple[int, bool]]) -> 
     azure = mixed_fleet()
     with runs.temporary_store() as store:
         plan = azure.plan()
+        is_killed = False
         for number, (step, committed) in enumerate(kills):
-            runs.apply_until(store, azure, plan=None if number else plan, at=step, committed=committed)
+            is_killed |= runs.apply_until(store, azure, plan=None if number else plan, at=step, committed=committed)
         resumed = runs.apply_in(store, azure)
         journal = store.open()
-        assert report_of(journal).results == resumed.results
+        told = report_of(journal)
+        assert (told.results, told.requests) == (resumed.results, resumed.requests)
         journal.release()
+    assert told.requests_at_least == resumed.requests_at_least == is_killed
+    everything = azure.ledger.by_method()
+    assert all(count <= everything[method] for method, count in told.requests.items())
+    assert is_killed or told.requests["PATCH"] == everything["PATCH"]
     assert azure.fleet() == expected.fleet()
     assert ends(resumed) == ends(report)
     assert azure.writes() == expected.writes()
@@ -264,9 +270,9 @@ def test_a_run_of_which_nothing_was_sent_is_refused_as_a_whole() -> None:
 
 def test_what_was_rolled_back_is_not_taken_up() -> None:
     """A rollback that sent nothing took nothing back."""
-    open_run = RunSummary("R1", "stopped", changes=3, ended=1, touched=1)
+    open_run = RunSummary("R1", "stopped", changes=3, ended=1, sent=1)
     idle = RunSummary("R2", "finished", rollback_of="R1")
-    back = RunSummary("R3", "interrupted", touched=1, rollback_of="R1")
+    back = RunSummary("R3", "interrupted", sent=1, rollback_of="R1")
     check_not_rolled_back([open_run, idle], "R1")
     check_not_rolled_back([open_run, back], "R3")
     with pytest.raises(RefusedError, match="R1 was rolled back by run R3"):
