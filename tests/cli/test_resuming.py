@@ -301,6 +301,47 @@ def machine(name: str) -> str:
     )
 
 
+def test_a_run_that_has_ended_is_not_told_as_if_it_had_just_been_carried_out(start: Start) -> None:
+    """Nobody has to be signed in: nothing is sent."""
+    program = start("demo", faults=ALL_LOCKED_BUT_ONE)
+    first = program("apply", "-g", "rg-app", "--yes")
+    run, sent = the_run(program), len(program.served.emulator.ledger.entries)  # type: ignore[attr-defined]
+    for name in ("AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        program.environment.pop(name)
+    done = program("runs", "resume", run)
+    told = "nothing was left to do, and nothing was sent now. This is how it ended."
+    assert (done.code, done.out.splitlines()[0].endswith(told)) == (first.code, True)
+    assert done.out.startswith("Run RUN had ended at ")
+    assert first.out in done.out
+    assert "Undo it with" not in done.err
+    in_json = program("runs", "resume", run, "-o", "json")
+    assert json.loads(in_json.out) == json.loads(program("runs", "show", run, "-o", "json").out)
+    assert told in in_json.err
+    assert len(program.served.emulator.ledger.entries) == sent  # type: ignore[attr-defined]
+
+
+def test_machines_rolled_back_alone_leave_the_run_open_for_the_others(start: Start) -> None:
+    program = start("small", faults=SIGNED_OUT_ONCE)
+    assert program("apply", "--all", "--yes", "--concurrency", "1").code == 1
+    run = the_run(program)
+    program.served.emulator.faults.arm(FaultPlan([Rule(do=Action(respond=REFUSED_TOKEN), match=PATCHES, nth=[2, 3])]))  # type: ignore[attr-defined]
+    assert program("runs", "resume", run).code == 1
+    names = {one["result"]: one["id"] for one in json.loads(program("runs", "show", run, "-o", "json").out)["results"]}
+    back = program("rollback", run, "--ids", names["applied"], "--yes")
+    assert back.code == 0, back.err
+    assert (
+        "! It is interrupted: these machines are left alone when it is taken up again; the others are not." in back.err
+    )
+    shown = program("runs", "show", run)
+    assert "Rolled back alone: " in shown.err
+    assert "Go on with: patchmode runs resume RUN" in shown.err
+    before = patches(program)
+    done = program("runs", "resume", run, "-o", "json")
+    report = json.loads(done.out)
+    assert (done.code, report["state"], patches(program) > before) == (0, "finished", True)
+    assert "Note: Rolled back alone: " in program("verify", run).err
+
+
 def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:
     """It would set again what somebody just took back, and call it verified."""
     program = start("demo", faults=ALL_LOCKED_BUT_ONE)

@@ -5,7 +5,7 @@ Must not: change the plan. Used by apply, rollback and runs resume.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from patchmode.model.attachment import AttachEnd
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.reports.left_alone import not_done_text
 from patchmode.reports.plan_text import names_in
 from patchmode.workflow.applying import apply_plan
@@ -37,6 +38,7 @@ def carry_out(
     settings: Settings,
     *,
     is_shown: bool = False,
+    rolled_back: Mapping[ResourceId, str] | None = None,
 ) -> exits.Exit:
     """Carry a plan out, tell the result on standard output, and return the exit code.
 
@@ -46,6 +48,7 @@ def carry_out(
         brakes: what holds the run back; the journal keeps them.
         settings: output and progress; the share is the run's, not theirs.
         is_shown: whether the whole plan was just shown, with the machines that it leaves alone.
+        rolled_back: of a run that is taken up, as `apply_plan` has it.
 
     Raises:
         PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: it was to end before it began.
@@ -76,7 +79,9 @@ def carry_out(
                 journals.append(journal)
                 journal.keep_brakes(brakes)
                 clock = composition.clock()
-                return await apply_plan(journal, azure, options, clock=clock, observer=observer, stop=stop)
+                return await apply_plan(
+                    journal, azure, options, clock=clock, observer=observer, stop=stop, rolled_back=rolled_back
+                )
 
         try:
             left = partial(left_text, journals, settings)

@@ -82,7 +82,12 @@ def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
 
 
 def run_result(
-    report: RunReport, target: Target, *, tells_not_done: bool = True, names_not_touched: bool = True
+    report: RunReport,
+    target: Target,
+    *,
+    tells_not_done: bool = True,
+    names_not_touched: bool = True,
+    is_past: bool = False,
 ) -> Result:
     """A run.
 
@@ -91,14 +96,16 @@ def run_result(
         target: where it was carried out.
         tells_not_done: whether its text ends with what is not as asked; the caller says it later otherwise.
         names_not_touched: whether its text names the machines that the run never was to change, with the reason.
+        is_past: it had ended before this command, which did nothing to it; its text begins with that.
     """
-    from patchmode.reports.run_text import run_lines
+    from patchmode.reports.run_text import past_lines, run_lines
     from patchmode.store.run_rows import run_to_document
 
     return Result(
         document=lambda: run_to_document(report, target),
-        lines=lambda paint: run_lines(
-            report, target, paint=paint, tells_not_done=tells_not_done, names_not_touched=names_not_touched
+        lines=lambda paint: chain(
+            past_lines(report, paint=paint) if is_past else (),
+            run_lines(report, target, paint=paint, tells_not_done=tells_not_done, names_not_touched=names_not_touched),
         ),
         rows=lambda: _run_rows(report, target),
         columns=_RUN_COLUMNS,

@@ -4,7 +4,7 @@ Must not: decide who must be asked; `workflow/resuming.py` does.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +13,25 @@ import click
 from patchmode.cli.brake_options import asked_on_resume, brake
 from patchmode.cli.carrying_out import carry_out
 from patchmode.cli.confirming import check_may_write, check_not_frozen, signed_in_for, tell_access, tell_banner
-from patchmode.cli.exits import Exit
-from patchmode.cli.output import paint_for, say, say_lines
+from patchmode.cli.exits import Exit, of_run
+from patchmode.cli.output import emit, paint_for, say, say_lines
+from patchmode.cli.pasting import completed_report
 from patchmode.cli.questions import said_yes
+from patchmode.cli.results import run_result
 from patchmode.cli.settings import Settings
 from patchmode.cli.streams import is_answered
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.brakes import RunBrakes, option_name
 from patchmode.model.outcome import RunSummary
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.reports.brakes_text import resumed_lines
 from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.headings import plural
+from patchmode.reports.headings import plural, some
 from patchmode.reports.machine_names import MachineNames
 from patchmode.reports.plan_text import names_in
-from patchmode.reports.run_text import left_text
-from patchmode.store.journal import INTERRUPTED, RUNNING, STOPPED, Journal
+from patchmode.reports.run_text import left_text, past_text
+from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, STOPPED, Journal
 from patchmode.store.runs import UNREADABLE, RunStore
 from patchmode.workflow.resuming import (
     Interrupted,
@@ -36,8 +39,10 @@ from patchmode.workflow.resuming import (
     agreed,
     check_not_rolled_back,
     in_force,
-    rolled_back_by,
+    rolled_back_in_part,
+    rolled_back_whole,
 )
+from patchmode.workflow.runs import report_of
 
 UNFINISHED = frozenset({INTERRUPTED, STOPPED})
 """States of a run that may be taken up."""
@@ -51,10 +56,11 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
     """
     runs = store.list()
     unfinished = [one for one in runs if one.state in UNFINISHED]
-    found = [one for one in unfinished if not rolled_back_by(runs, one.run)]
+    backs = {one.run: rolled_back_whole(runs, one.run) for one in unfinished}
+    found = [one for one in unfinished if not backs[one.run]]
     for one in unfinished:
-        for back in rolled_back_by(runs, one.run):
-            say(f"Run {one.run} is {one.state}, and was rolled back by run {back.run}: not taken up.", settings)
+        if backs[one.run]:
+            say(f"Run {one.run} is {one.state}, and was rolled back by run {backs[one.run]}: not taken up.", settings)
     if len(found) == 1:
         return found[0].run
     if found:
@@ -95,11 +101,15 @@ def go_on(
     given, names, around = asked_on_resume(context, options, settings.share)
     journal = store.open(run, for_writing=True)
     try:
-        check_not_rolled_back(store.list(), journal.run)
-        plan, found = journal.plan, Interrupted(journal)
+        runs = store.list()
+        check_not_rolled_back(runs, journal.run)
+        rolled_back = rolled_back_in_part(runs, journal.run)
+        plan, found = journal.plan, Interrupted(journal, rolled_back)
+        if not found.has_work and not found.left_alone:
+            return _nothing_left(store, journal, settings)
         brakes = in_force(found.kept, given, names, around)
         settings = replace(settings, share=brakes.share)
-        _tell(store, journal, found, brakes, settings)
+        _tell(journal, found, brakes, settings)
         check_not_frozen(brakes)
         who = signed_in_for(plan, settings, journal=journal)
         tell_banner(who.principals, who.target, settings, touched=found.left_in)
@@ -116,21 +126,53 @@ def go_on(
     except BaseException:
         journal.release()
         raise
-    return carry_out(lambda _: journal, plan, brakes, settings)
+    return carry_out(lambda _: journal, plan, brakes, settings, rolled_back=rolled_back)
 
 
-def _tell(store: RunStore, journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
+def _nothing_left(store: RunStore, journal: Journal, settings: Settings) -> Exit:
+    """Say that nothing is left and nothing is sent, and how the run had ended; nobody has to be signed in."""
+    if journal.state != FINISHED:
+        # Its process died after the last end and before it could say so.
+        journal.close(state=FINISHED)
+        journal = store.open(journal.run)
+    report = report_of(journal)
+    journal.release()
+    emit(run_result(completed_report(report, settings), journal.plan.target, is_past=True), settings)
+    if settings.format != "table":
+        say(past_text(report), settings)
+    _tell_others(store, journal.run, settings)
+    return of_run(report)
+
+
+def _tell(journal: Journal, found: Interrupted, brakes: RunBrakes, settings: Settings) -> None:
     left = left_text(found.left, len(journal.plan.changes), under_way=found.under_way)
     say(f"Run {journal.run}: {left}.", settings)
     schedules = journal.attachments()
     if schedules:
         say(f"Of its {len(schedules):,} schedules {found.schedules_left:,} have not ended.", settings)
-    if not found.has_work:
-        others = [one.run for one in store.list() if one.state in UNFINISHED and one.run != journal.run]
-        for run in others:
-            say_lines([f"Another run is open. Go on with it: patchmode runs resume {run}"], settings)
-    else:
-        say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
+    _tell_left_alone(found, journal.plan, settings)
+    say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
+
+
+def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan, settings: Settings) -> str:
+    """Which machines of a run were rolled back alone, and by which runs."""
+    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    machines = some([names.short(one) for one in rolled_back])
+    by = ", ".join(dict.fromkeys(rolled_back.values()))
+    return f"Rolled back alone: {machines} (by run {by}). A resume sets nothing again there."
+
+
+def _tell_left_alone(found: Interrupted, plan: Plan, settings: Settings) -> None:
+    if found.left_alone:
+        names = names_in(plan, paint=paint_for(sys.stderr, settings))
+        told = some([names.short(one) for one in found.left_alone])
+        say(f"Left alone, since they were rolled back: {told}.", settings)
+
+
+def _tell_others(store: RunStore, run: str, settings: Settings) -> None:
+    for one in store.list():
+        if one.state in UNFINISHED and one.run != run:
+            say_lines([f"Another run is open. Go on with it: patchmode runs resume {one.run}"], settings)
 
 
 def _allowed(

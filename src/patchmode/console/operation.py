@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from patchmode.console.background import SideLoop
@@ -18,6 +18,7 @@ from patchmode.errors import PatchmodeError, RunBusyError
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import ChangeResult, Result, RunReport
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.applying import apply_plan, check_applicable
 from patchmode.workflow.brakes import check_not_frozen
 from patchmode.workflow.ports import Progress
@@ -41,6 +42,8 @@ class Operation:
     """The server's."""
     is_new: bool = True
     """Nothing of the plan was sent yet."""
+    rolled_back: Mapping[ResourceId, str] = field(default_factory=dict)
+    """As `apply_plan` has it."""
     run: str | None = None
     """None until its journal stands."""
     progress: Progress | None = None
@@ -94,7 +97,15 @@ class Operation:
             journal.keep_brakes(self.brakes)
             self.run = journal.run
             self.loop.call_soon_threadsafe(self.begun.set)
-            self.report = await apply_plan(journal, azure, options, clock=rooms.clock, observer=self, stop=self._halt)
+            self.report = await apply_plan(
+                journal,
+                azure,
+                options,
+                clock=rooms.clock,
+                observer=self,
+                stop=self._halt,
+                rolled_back=self.rolled_back,
+            )
 
 
 class Operations:
@@ -122,7 +133,13 @@ class Operations:
         return current if current is not None and current.is_under_way and current.run == run else None
 
     async def start(
-        self, plan: Plan, brakes: RunBrakes, open_journal: Callable[[], OpenJournal], *, is_new: bool = True
+        self,
+        plan: Plan,
+        brakes: RunBrakes,
+        open_journal: Callable[[], OpenJournal],
+        *,
+        is_new: bool = True,
+        rolled_back: Mapping[ResourceId, str] | None = None,
     ) -> str:
         """Begin to carry a plan out.
 
@@ -131,6 +148,7 @@ class Operations:
             brakes: what holds the run back; its journal keeps them.
             open_journal: begins or reopens the run, on the operation's own thread.
             is_new: it begins the run.
+            rolled_back: of a run that is taken up, as `apply_plan` has it.
 
         Returns:
             The run's id, once its journal stands.
@@ -146,7 +164,7 @@ class Operations:
             )
         check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
         side, loop = SideLoop("console-run"), asyncio.get_running_loop()
-        operation = Operation(plan, brakes, open_journal, side, loop, is_new)
+        operation = Operation(plan, brakes, open_journal, side, loop, is_new, rolled_back or {})
         self.current = operation
         self._task = asyncio.create_task(self._follow(operation))
         await operation.begun.wait()

@@ -17,7 +17,7 @@ from patchmode.model.outcome import ChangeResult, HeldMachines, Result, RunRepor
 from patchmode.model.plan import Plan
 from patchmode.reports.plan_text import LeafChange, leaf_changes
 from patchmode.workflow.ports import JournalEntry
-from patchmode.workflow.resuming import Interrupted, Objection, in_force, machines_held
+from patchmode.workflow.resuming import Interrupted, Objection, in_force, machines_held, rolled_back_in_part
 from patchmode.workflow.runs import report_of, result_of
 
 LOOKED_AT = 50
@@ -94,7 +94,7 @@ class PastRuns:
     def _read(self, run: str) -> RunPage:
         journal = self._rooms.runs.open(run)
         try:
-            standing = Interrupted(journal)
+            standing = Interrupted(journal, rolled_back_in_part(self._rooms.runs.list(), journal.run))
             brakes = in_force(standing.kept, RunBrakes(), (), self._around)
             return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes))
         finally:

@@ -273,6 +273,8 @@ class RunSummary:
     sent: int = 0
     """How many changes and schedules were sent, or may have been; one that was refused before does not count."""
     rollback_of: str | None = None
+    only: tuple[ResourceId, ...] = ()
+    """Of a rollback: the machines that it was narrowed to; empty: it undoes the whole run."""
     digest: str = ""
     """The plan's."""
     problem: str | None = None

@@ -210,6 +210,13 @@ class Plan:
         return bool(self.changes or self.first_detach or (self.then_attach and self.unchanged))
 
     @property
+    def only(self) -> tuple[ResourceId, ...]:
+        """Of a rollback: the machines that it was narrowed to; empty: it undoes the whole run."""
+        option = "--ids "
+        named = (text.removeprefix(option) for text in self.scope if text.startswith(option))
+        return tuple(map(ResourceId.parse, named)) if self.rollback_of else ()
+
+    @property
     def touched(self) -> int:
         """How many machines carrying it out would write to: settings, or a schedule put on or taken off."""
         return sum(self.touched_in.values())

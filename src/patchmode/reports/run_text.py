@@ -40,6 +40,19 @@ _ENDS = {
 _STATES = {"finished": "good", "running": "change", "interrupted": "warn", "stopped": "bad", "unreadable": "bad"}
 
 
+def past_text(report: RunReport) -> str:
+    """What is said of a run of which nothing is left, in place of carrying it out."""
+    ended = max((one.ended_at for one in report.results if one.ended_at), default=None)
+    when = f" at {ended:%Y-%m-%d %H:%M} UTC" if ended else ""
+    return f"Run {report.run} had ended{when}: nothing was left to do, and nothing was sent now. This is how it ended."
+
+
+def past_lines(report: RunReport, *, paint: Paint) -> Iterator[str]:
+    """`past_text` before the lines of the report, followed by an empty line."""
+    yield from wrapped(past_text(report), paint=paint)
+    yield ""
+
+
 def run_lines(
     report: RunReport, target: Target, *, paint: Paint, tells_not_done: bool = True, names_not_touched: bool = True
 ) -> Iterator[str]:

@@ -18,6 +18,7 @@ from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, UnsafeE
 from patchmode.model.brakes import RunBrakes
 from patchmode.model.outcome import RunSummary
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.store.atomic import buffered, make_private_folder
 from patchmode.store.attachment_rows import INTENDED as ATTACH_INTENDED
@@ -78,6 +79,7 @@ class RunStore:
                 "endpoint": plan.target.endpoint,
                 "tenantId": plan.target.tenant_id,
                 "rollbackOf": plan.rollback_of or "",
+                "only": "\n".join(map(str, plan.only)),
                 BRAKES: brakes_text(brakes or RunBrakes()),
                 SESSIONS: "0",
             }
@@ -175,6 +177,7 @@ class RunStore:
                 ended=ended,
                 sent=sent,
                 rollback_of=about["rollbackOf"] or None,
+                only=tuple(map(ResourceId.parse, about.get("only", "").splitlines())),
                 digest=about["digest"],
             )
         except PatchmodeError as error:

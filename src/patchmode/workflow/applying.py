@@ -27,7 +27,7 @@ from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
 from patchmode.workflow.budgets import Tally, is_failure
 from patchmode.workflow.following import Follower
 from patchmode.workflow.lanes import Lanes, place_of
-from patchmode.workflow.left_alone import left_alone
+from patchmode.workflow.left_alone import left_alone, rolled_back_changes, rolled_back_schedules
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
 from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.runs import Held, add_requests, make_report, not_sent, result_of
@@ -57,6 +57,7 @@ async def apply_plan(
     clock: Clock,
     observer: Observer | None = None,
     stop: asyncio.Event | None = None,
+    rolled_back: Mapping[ResourceId, str] | None = None,
 ) -> RunReport:
     """Carry a plan out, or take up a run that was interrupted: whatever the journal says is done stays done.
 
@@ -80,6 +81,8 @@ async def apply_plan(
         observer: told about each change of the tally.
         stop: when set, nothing more is sent, and what is under way is followed to its end. To end at once, cancel the
             call: the journal then tells truthfully how far each change had come.
+        rolled_back: of a run that is taken up: machine → the run that rolled it back since. What was sent there is left
+            alone, as `resuming.rolled_back_in_part` tells.
 
     Returns:
         The report; its counts add up to the scope.
@@ -97,6 +100,8 @@ async def apply_plan(
         options = options_of(journal.brakes or RunBrakes()) if options is None else options
         check_not_frozen(options.freezes, clock)
         journal.keep_brakes(brakes_of(options, journal.brakes))
+        if rolled_back:
+            entries = await _without(journal, entries, rolled_back, clock)
         access = await unless(check_run_access(azure, journal), stop, otherwise=AccessCheck())
         application = _Application(journal, entries, azure, options, access, clock, observer, stop)
         journal.begin_session(application.sent)
@@ -110,6 +115,19 @@ async def apply_plan(
     finally:
         journal.close(state=state)
     return report
+
+
+async def _without(
+    journal: RunJournal, entries: Sequence[JournalEntry], rolled_back: Mapping[ResourceId, str], clock: Clock
+) -> Sequence[JournalEntry]:
+    """The changes once what was rolled back has its end; committed, so that no later session sends it either."""
+    schedules = [*rolled_back_schedules(journal.attachments(), entries, rolled_back)]
+    changes = [replace(one, ended_at=clock.now()) for one in rolled_back_changes(entries, rolled_back)]
+    if changes:
+        await journal.end_all(changes)
+    for one in schedules:
+        await journal.end_attachment(one.at(clock.now()))
+    return journal.entries()
 
 
 def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:

@@ -3,17 +3,23 @@
 Must not: read or send anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from patchmode.model.access import AccessCheck, MissingAction
+from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
 from patchmode.model.brakes import Halt
+from patchmode.model.outcome import ChangeResult, MachineError, Result
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.rules.plan_derivation import not_derived
 from patchmode.workflow.access import NOT_AUTHORIZED
 from patchmode.workflow.brakes import PLAN_BROKEN
-from patchmode.workflow.ports import JournalEntry
-from patchmode.workflow.standing import was_sent
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
+from patchmode.workflow.standing import may_have_changed, was_sent
+from patchmode.workflow.then_attaching import is_over
+
+ROLLED_BACK = "RolledBack"
+"""The code of what a run leaves alone because another run took it back."""
 
 
 def left_alone(plan: Plan, entries: Sequence[JournalEntry], access: AccessCheck) -> Mapping[ResourceId, Halt]:
@@ -44,3 +50,54 @@ def _not_authorized(lack: MissingAction) -> Halt:
 
 def _not_derived(problem: str) -> Halt:
     return Halt(PLAN_BROKEN, "", f"was left alone, since {problem}; only a new plan sets it")
+
+
+def rolled_back_changes(
+    entries: Iterable[JournalEntry], rolled_back: Mapping[ResourceId, str]
+) -> Iterator[ChangeResult]:
+    """The ends of changes that were sent, whose end was not read, and that were rolled back since.
+
+    Without an end they would be looked at, found otherwise than planned, and sent again.
+
+    Args:
+        entries: the changes of a run that is taken up.
+        rolled_back: machine → the run that rolled it back.
+    """
+    for entry in entries:
+        run = rolled_back.get(entry.change.id)
+        if run is not None and entry.step in {Step.INTENDED, Step.STARTED}:
+            told = f"PATCH {entry.change.id} was sent, or may have been, and its end was not read"
+            yield ChangeResult(
+                entry.change.id,
+                Result.UNKNOWN,
+                _rolled_back(told, run, is_sent=True),
+                entry.request_id,
+                entry.correlation_id,
+                entry.started_at or entry.intended_at,
+            )
+
+
+def rolled_back_schedules(
+    attachments: Iterable[AttachmentEntry], entries: Iterable[JournalEntry], rolled_back: Mapping[ResourceId, str]
+) -> Iterator[AttachResult]:
+    """The ends of schedules that a run would still attach to machines that were rolled back since.
+
+    Args:
+        attachments: of the run that is taken up.
+        entries: its changes; what was not sent yet was not rolled back, and has its turn.
+        rolled_back: machine → the run that rolled it back.
+    """
+    changed = {entry.change.id for entry in entries if may_have_changed(entry)}
+    for one in attachments:
+        run, is_sent = rolled_back.get(one.id), one.step is Step.INTENDED
+        if run is None or one.action is AttachAction.DETACH or is_over(one) or not (is_sent or one.id in changed):
+            continue
+        how = "may have been attached" if is_sent else "was not attached"
+        end = AttachEnd.UNKNOWN if is_sent else AttachEnd.REFUSED
+        error = _rolled_back(f"The schedule {how} to {one.id}", run, is_sent=is_sent)
+        yield AttachResult(str(one.id), end, assignment=one.name if is_sent else None, error=error)
+
+
+def _rolled_back(told: str, run: str, *, is_sent: bool) -> MachineError:
+    message = f"{told}; run {run} rolled the machine back since, so this run sends nothing more to it."
+    return MachineError(ROLLED_BACK, message, is_sent, "Make a new plan if it shall be set after all.")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from patchmode.errors import RefusedError
 from patchmode.model.attachment import AttachAction, AttachResult
@@ -20,13 +20,15 @@ from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.workflow.budgets import MaxFailures, Tally, is_failure
 from patchmode.workflow.lanes import place_of
-from patchmode.workflow.ports import RunJournal, Step
+from patchmode.workflow.left_alone import rolled_back_changes, rolled_back_schedules
+from patchmode.workflow.ports import AttachmentEntry, JournalEntry, RunJournal, Step
 from patchmode.workflow.run_options import options_of
 from patchmode.workflow.standing import is_over as change_is_over
 from patchmode.workflow.then_attaching import attached_so_far, is_over, may_be_attached
 from patchmode.workflow.wave_history import Before, WaveHistory
 from patchmode.workflow.wave_work import WaveWork, waves_of
 
+Entry = TypeVar("Entry", JournalEntry, AttachmentEntry)
 OPEN_STATES = frozenset({"running", "interrupted", "stopped"})
 """Of runs that have not done with all their machines."""
 
@@ -56,20 +58,32 @@ def rolled_back_by(runs: Iterable[RunSummary], run: str) -> list[RunSummary]:
     return [one for one in runs if one.rollback_of == run and one.sent]
 
 
+def rolled_back_in_part(runs: Iterable[RunSummary], run: str) -> Mapping[ResourceId, str]:
+    """Machine → the run that rolled it back, and not the whole run with it; a resume leaves these alone."""
+    return {machine: back.run for back in rolled_back_by(runs, run) for machine in back.only}
+
+
+def rolled_back_whole(runs: Iterable[RunSummary], run: str) -> str | None:
+    """The first run that rolled a whole run back, so that it is not taken up again; None: none did."""
+    return next((back.run for back in rolled_back_by(runs, run) if not back.only), None)
+
+
 def check_not_rolled_back(runs: Iterable[RunSummary], run: str) -> None:
-    """Refuse to go on with a run that was rolled back: it would set again what somebody took back.
+    """Refuse to go on with a run that was rolled back whole: it would set again what somebody took back.
+
+    One of which only some machines were rolled back goes on with the others.
 
     Args:
         runs: every run of the state folder.
         run: the id of the one that is to be taken up.
 
     Raises:
-        RefusedError: it was, even in part.
+        RefusedError: it was.
     """
-    for back in rolled_back_by(runs, run):
+    back = rolled_back_whole(runs, run)
+    if back is not None:
         raise RefusedError(
-            f"Run {run} was rolled back by run {back.run}: going on would set again what was taken back. Nothing was "
-            "sent.",
+            f"Run {run} was rolled back by run {back}: going on would set again what was taken back. Nothing was sent.",
             advice="Make a new plan for the machines that shall be set after all.",
         )
 
@@ -79,12 +93,18 @@ class Interrupted:
 
     Args:
         journal: read once, when this is made.
+        rolled_back: machine → the run that rolled it back since; nothing is left to do there.
     """
 
-    def __init__(self, journal: RunJournal) -> None:
+    def __init__(self, journal: RunJournal, rolled_back: Mapping[ResourceId, str] | None = None) -> None:
         self._plan = journal.plan
-        self._entries = journal.entries()
-        self._attachments = {one.id: one for one in journal.attachments()}
+        entries, attachments = journal.entries(), journal.attachments()
+        changes = {one.id: one for one in rolled_back_changes(entries, rolled_back or {})}
+        schedules = {one.id: one for one in rolled_back_schedules(attachments, entries, rolled_back or {})}
+        self._entries = [_ended(one, changes.get(one.change.id)) for one in entries]
+        self._attachments = {one.id: _ended(one, schedules.get(str(one.id))) for one in attachments}
+        self.left_alone: Sequence[ResourceId] = sorted({*changes, *map(ResourceId.parse, schedules)}, key=str)
+        """Machines that something would be left to do on if they had not been rolled back."""
         self._ends = {one.change.id: one.result for one in self._entries if one.result and change_is_over(one)}
         self._attached = {one.id: one.result for one in self._attachments.values() if one.result and is_over(one)}
         self._regions = {one.change.id: place_of(one).region for one in self._entries}
@@ -223,6 +243,10 @@ class Interrupted:
         end = self._ends.get(machine_id)
         detaches = self._attachments[machine_id].action is AttachAction.DETACH
         return detaches or machine_id not in self._regions or end is None or may_be_attached(end)
+
+
+def _ended(entry: Entry, result: Any) -> Entry:
+    return entry if result is None else replace(entry, step=Step.ENDED, result=result)
 
 
 def machines_held(

@@ -12,7 +12,6 @@ from datetime import datetime
 from patchmode.errors import RequestError
 from patchmode.model.attachment import AttachAction, AttachEnd
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import Result
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Change, Detachment, Plan, Skipped, Unchanged, Unreadable, WantedSettings
 from patchmode.model.resource_id import ResourceId
@@ -25,6 +24,7 @@ from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, GraphScope, 
 from patchmode.workflow.reading import with_surroundings_of
 from patchmode.workflow.renaming import renamed
 from patchmode.workflow.schedule_lookup import look_up
+from patchmode.workflow.standing import may_have_changed
 from patchmode.workflow.sweeping import Reading, Sweeper, Wanted, packing
 from patchmode.workflow.then_attaching import detach_obstacle
 
@@ -100,7 +100,7 @@ async def make_rollback_plan(
 
 async def _undone(azure: Azure, journal: RunJournal, *, allow_azure_managed: bool) -> _Undone:
     entries = journal.entries()
-    undoable = [entry for entry in entries if _may_have_changed(entry)]
+    undoable = [entry for entry in entries if may_have_changed(entry)]
     readings = await _read(azure, undoable, journal.plan)
     ends = [
         _undo(entry, reading, allow_azure_managed=allow_azure_managed)
@@ -114,7 +114,7 @@ async def _undone(azure: Azure, journal: RunJournal, *, allow_azure_managed: boo
     ends = [schedules_kept.get(end.id, end) if isinstance(end, Unchanged) else end for end in ends]
     ends += [end for end in kept if str(end.id) not in changed]
     ends, detachments = _kept_together(ends, detachments, machines)
-    untouched = (_left_alone(entry) for entry in entries if not _may_have_changed(entry))
+    untouched = (_left_alone(entry) for entry in entries if not may_have_changed(entry))
     return _Undone((*ends, *untouched), tuple(detachments), machines)
 
 
@@ -236,15 +236,6 @@ def _may_be_attached(entry: AttachmentEntry) -> bool:
     if entry.step is Step.INTENDED:
         return True
     return entry.result is not None and entry.result.result in _ATTACHED
-
-
-def _may_have_changed(entry: JournalEntry) -> bool:
-    result = entry.result
-    if entry.step is not Step.ENDED or result is None:
-        return entry.step in {Step.INTENDED, Step.STARTED}
-    if result.result is Result.APPLIED:
-        return True
-    return result.error is not None and result.error.may_have_been_applied
 
 
 async def _read(azure: Azure, entries: Sequence[JournalEntry], plan: Plan) -> list[Reading]:

@@ -74,6 +74,16 @@ def was_sent(entry: JournalEntry) -> bool:
     return entry.step in {Step.INTENDED, Step.STARTED} or is_over(entry)
 
 
+def may_have_changed(entry: JournalEntry) -> bool:
+    """Whether the run changed the machine, or may have: what there is to roll back."""
+    result = entry.result
+    if entry.step is not Step.ENDED or result is None:
+        return entry.step in {Step.INTENDED, Step.STARTED}
+    if result.result is Result.APPLIED:
+        return True
+    return result.error is not None and result.error.may_have_been_applied
+
+
 def is_over(entry: JournalEntry) -> bool:
     """Whether a change has ended for good: what was never sent has its turn when the run is taken up."""
     return entry.step is Step.ENDED and entry.result is not None and entry.result.result is not Result.NOT_SENT

@@ -64,7 +64,9 @@ def command(
     journal = composition.open_sent(run, settings, for_writing=True)
     say(f"Rolls back run {journal.run}.", settings)
     if states.get(journal.run) in UNFINISHED:
-        say(f"! It is {states[journal.run]}: once rolled back it cannot be taken up again.", settings)
+        rest = "these machines are left alone when it is taken up again; the others are not."
+        closes = rest if ids else "once rolled back it cannot be taken up again."
+        say(f"! It is {states[journal.run]}: {closes}", settings)
         say_lines([f"  To finish it instead: patchmode runs resume {journal.run}"], settings)
     try:
         plan, who = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)

@@ -46,17 +46,20 @@ def show(context: click.Context, run: str) -> exits.Exit:
     from patchmode.cli.output import emit, say, say_lines
     from patchmode.cli.pasting import completed_report
     from patchmode.cli.results import run_result
-    from patchmode.cli.resuming import UNFINISHED
-    from patchmode.workflow.resuming import rolled_back_by
+    from patchmode.cli.resuming import UNFINISHED, in_part_text
+    from patchmode.workflow.resuming import rolled_back_in_part, rolled_back_whole
     from patchmode.workflow.runs import report_of
 
     settings = settings_of(context)
     journal = composition.run_store(settings).open(run)
     report = report_of(journal)
     emit(run_result(completed_report(report, settings), journal.plan.target), settings)
-    back = rolled_back_by(composition.run_store(settings).list(), report.run)
+    runs = composition.run_store(settings).list()
+    back, in_part = rolled_back_whole(runs, report.run), rolled_back_in_part(runs, report.run)
+    if in_part:
+        say(in_part_text(in_part, journal.plan, settings), settings)
     if back:
-        say(f"It was rolled back by run {back[0].run}.", settings)
+        say(f"It was rolled back by run {back}.", settings)
     elif report.state in UNFINISHED:
         say_lines([f"Go on with: patchmode runs resume {report.run}"], settings)
     return exits.of_shown_run(report)

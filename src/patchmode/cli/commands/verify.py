@@ -107,7 +107,7 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.workflow.verifying import verify_run
 
     journal = composition.open_sent(run, settings, for_writing=True)
-    _note_rollbacks(journal.run, settings)
+    _note_rollbacks(journal.run, journal.plan, settings)
 
     async def work() -> VerifyReport:
         async with composition.connected(settings, read_only=True) as azure:
@@ -155,7 +155,7 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
     run = store.carried_out(plan.digest)
     if run is not None:
         say(f"Note: this plan was carried out by run {run}.", settings, hang=6)
-        _note_rollbacks(run, settings)
+        _note_rollbacks(run, plan, settings)
         return store.open(run)
     read = f", read {when(plan.created_at)}" if plan.created_at else ""
     say(
@@ -168,13 +168,18 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
     return None
 
 
-def _note_rollbacks(run: str, settings: Settings) -> None:
+def _note_rollbacks(run: str, plan: "Plan", settings: Settings) -> None:
     from patchmode.cli import composition
     from patchmode.cli.output import say
-    from patchmode.workflow.resuming import rolled_back_by
+    from patchmode.cli.resuming import in_part_text
+    from patchmode.workflow.resuming import rolled_back_in_part, rolled_back_whole
 
-    for back in rolled_back_by(composition.run_store(settings).list(), run):
-        say(f"Note: run {run} was rolled back by run {back.run}.", settings, hang=6)
+    runs = composition.run_store(settings).list()
+    back, in_part = rolled_back_whole(runs, run), rolled_back_in_part(runs, run)
+    if back:
+        say(f"Note: run {run} was rolled back by run {back}.", settings, hang=6)
+    if in_part:
+        say(f"Note: {in_part_text(in_part, plan, settings)}", settings, hang=6)
 
 
 def _verify_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "VerifyReport":

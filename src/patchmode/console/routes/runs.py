@@ -19,7 +19,7 @@ from patchmode.reports.machine_formats import indented
 from patchmode.workflow.applying import check_applicable
 from patchmode.workflow.evidence import gather
 from patchmode.workflow.ports import Azure
-from patchmode.workflow.resuming import agreed, check_not_rolled_back
+from patchmode.workflow.resuming import agreed, check_not_rolled_back, rolled_back_in_part
 from patchmode.workflow.verifying import verify_run
 
 TICK_S = 0.4
@@ -117,7 +117,8 @@ async def resume(request: web.Request) -> web.StreamResponse:
     if not found.standing.has_work:
         raise RefusedError("Everything of this run has ended.", advice="Make a new plan for what is still to do.")
     plan, name = found.plan, found.report.run
-    check_not_rolled_back(await console.past_runs.list(), name)
+    runs = await console.past_runs.list()
+    check_not_rolled_back(runs, name)
     brakes = found.brakes
     if found.objections:
         typed = str((await request.post()).get("failed", "")).replace(",", "").strip()
@@ -129,7 +130,7 @@ async def resume(request: web.Request) -> web.StreamResponse:
             )
         brakes = agreed(brakes, found.standing)
     journal = partial(console.rooms.runs.open, name, for_writing=True, plan=plan)
-    await console.operations.start(plan, brakes, journal, is_new=False)
+    await console.operations.start(plan, brakes, journal, is_new=False, rolled_back=rolled_back_in_part(runs, name))
     return see(f"/runs/{name}")
 
 
