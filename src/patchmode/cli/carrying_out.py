@@ -64,8 +64,7 @@ def carry_out(
     options = options_of(brakes)
 
     names = names_in(plan, paint=paint_for(sys.stderr, settings))
-    aside = len(plan.skipped) + len(plan.unchanged)
-    with watching(settings, skipped=aside, called=names.short) as observer:
+    with watching(settings, skipped=len(plan.skipped), called=names.short) as observer:
 
         async def work(stop: asyncio.Event) -> RunReport:
             async with composition.connected(

@@ -31,7 +31,7 @@ def watching(
 
     Args:
         settings: quiet and no_progress are honoured.
-        skipped: machines of the scope that the plan leaves alone, for the tally.
+        skipped: as the report counts them: left out by a filter or blocked; not those that are as wanted already.
         called: what a machine that failed is called.
         doing: the word before the bar.
     """
@@ -96,7 +96,7 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: in
 
     Args:
         progress: the run's.
-        skipped: machines that the plan leaves alone.
+        skipped: machines left out by a filter or blocked.
         elapsed_s: since this process began; a rate is told after the first second only, earlier it means nothing.
         before: changes that had ended by then, in an earlier process, and so tell nothing of the rate.
         gap: between the parts.

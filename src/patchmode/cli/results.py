@@ -3,7 +3,7 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -135,19 +135,30 @@ def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
 
 def runs_result(runs: tuple[RunSummary, ...]) -> Result:
     """The list of runs, the oldest first as the store has them; told newest first in every format."""
-    from patchmode.reports.run_text import runs_lines
+    from patchmode.reports.run_text import runs_lines, undone_by
 
     newest_first = runs[::-1]
-    rows = [_summary_row(run) for run in newest_first]
+    rows = [_summary_row(run, undone_by(run, newest_first)) for run in newest_first]
     return Result(
         document={"format": "patchmode/runs/v1", "runs": rows},
         lines=lambda paint: runs_lines(newest_first, paint=paint),
         rows=lambda: rows,
-        columns=("run", "state", "createdAt", "changes", "ended", "rollbackOf", "endpoint", "tenantId", "problem"),
+        columns=(
+            "run",
+            "state",
+            "createdAt",
+            "changes",
+            "ended",
+            "rollbackOf",
+            "endpoint",
+            "tenantId",
+            "problem",
+            "undoneBy",
+        ),
     )
 
 
-def _summary_row(run: RunSummary) -> dict[str, Any]:
+def _summary_row(run: RunSummary, undone_by: Sequence[RunSummary]) -> dict[str, Any]:
     return {
         "run": run.run,
         "state": run.state,
@@ -159,6 +170,8 @@ def _summary_row(run: RunSummary) -> dict[str, Any]:
         "tenantId": run.target.tenant_id if run.target else None,
         "planDigest": run.digest,
         "problem": run.problem,
+        "undoneBy": undone_by[0].run if undone_by else None,
+        "undoneInPart": bool(undone_by) and all(one.only for one in undone_by),
     }
 
 

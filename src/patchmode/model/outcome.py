@@ -241,16 +241,22 @@ class RunReport:
 
     @property
     def not_done(self) -> dict[str, int]:
-        """What was asked for and is not so: the kind → how many machines, kinds of none left out. Empty: all is so."""
+        """What was asked for and is not so: the kind → how many machines, kinds of none left out. Empty: all is so.
+
+        Each machine is of the first kind that it belongs to, so that the numbers add up to machines.
+        """
         counts = self.counts
-        seen = (one.verification for one in self.results)
+        applied = [one for one in self.results if one.result is Result.APPLIED]
+        differing = {one.id for one in applied if one.verification is not None and not one.verification.verified}
+        told = differing | {one.id for one in self.results if one.result is not Result.APPLIED}
+        unattached = (ResourceId.parse(one.id) for one in self.attachments if not one.is_fine)
         kinds = {
             "failed": counts.failed,
             "unknown": counts.unknown,
             "stale": counts.stale,
             "notSent": counts.not_sent,
-            "notAsPlanned": sum(one is not None and not one.verified for one in seen),
-            "notAttached": sum(not one.is_fine for one in self.attachments),
+            "notAsPlanned": len(differing),
+            "notAttached": sum(one not in told for one in unattached),
             "blocked": counts.blocked,
             "unreadable": counts.unreadable,
         }

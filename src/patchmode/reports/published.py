@@ -124,6 +124,10 @@ class RunRow(Edge, frozen=True):
     tenant_id: str | None
     plan_digest: str | None
     problem: str | None
+    undone_by: str | None
+    """The newest rollback of it that sent anything."""
+    undone_in_part: bool
+    """Only some of its machines were rolled back."""
 
 
 class RunsDocument(Edge, frozen=True):

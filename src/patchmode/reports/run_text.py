@@ -4,7 +4,7 @@ Must not: call a change done that is not known to be.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from patchmode.model.outcome import HANDED_OVER, ChangeResult, Result, RunReport, RunSummary, WaveCounts
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 UNREAD_SHOWN = 20
 _TITLES = {
     Result.FAILED: "Failed",
-    Result.UNKNOWN: "Not known: sent, but the answer never came; it may have been applied",
+    Result.UNKNOWN: "Unknown: the change was sent, or may have been, and its end was not read",
     Result.STALE: "Stale: the machine changed since the plan, nothing was changed",
     Result.NOT_SENT: "Not sent",
 }
@@ -243,17 +243,53 @@ def _by_subscription(report: RunReport, names: MachineNames, paint: Paint) -> It
 
 
 def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
-    """The list of runs in the order given, as lines without line feeds."""
-    columns = (Column("RUN"), Column("STATE"), Column("ENDED"), Column("UNDOES", 6), Column("TARGET", 20))
-    yield from lines(columns, [_summary(run) for run in runs], paint=paint)
+    """The list of runs in the order given, as lines without line feeds.
+
+    In a pipe each line tells all of a run. On a terminal two ids and a tenant do not fit beside each other: what else
+    is to be told of a run stands below it, and the target once where all have the same.
+    """
+    columns = (Column("RUN"), Column("STATE"), Column("ENDED"))
+    if paint.width is None:
+        wide = (*columns, *map(Column, ("UNDOES", "UNDONE BY", "TARGET")))
+        yield from lines(wide, [[*_summary(one), *_around(one, runs), _where(one)] for one in runs], paint=paint)
+        return
+    table = lines(columns, map(_summary, runs), paint=paint)
+    yield next(table)
+    targets = {one.target for one in runs if one.target}
+    for run, line in zip(runs, table, strict=True):
+        yield line
+        undoes, undone = _around(run, runs)
+        told = [f"undoes {undoes}"] * bool(undoes) + [f"undone by {undone}"] * bool(undone)
+        told += [_where(run)] if run.problem or len(targets) > 1 else []
+        for text in told:
+            yield from wrapped(text, paint=paint, indent=4, hang=6)
+    if len(targets) == 1:
+        yield ""
+        yield from wrapped(f"Target: {target_text(targets.pop())}", paint=paint, hang=4)
+
+
+def undone_by(run: RunSummary, runs: Iterable[RunSummary]) -> Sequence[RunSummary]:
+    """The rollbacks of a run that sent anything, in the order given."""
+    return [one for one in runs if one.rollback_of == run.run and one.sent]
 
 
 def _summary(run: RunSummary) -> list[Cell | str]:
-    where = f"{run.target.endpoint} tenant {run.target.tenant_id}" if run.target else ""
-    return [
-        run.run,
-        Cell(run.state, _STATES.get(run.state)),
-        f"{run.ended:,}/{run.changes:,}",
-        run.rollback_of or "",
-        run.problem or where,
-    ]
+    return [run.run, Cell(run.state, _STATES.get(run.state)), f"{run.ended:,}/{run.changes:,}"]
+
+
+def _around(run: RunSummary, runs: Sequence[RunSummary]) -> tuple[str, str]:
+    """The run that it undoes, and the runs that undid it."""
+    undone = ", ".join(f"{one.run}{_how(one)}" for one in undone_by(run, runs))
+    return f"{run.rollback_of}{_part(run)}" if run.rollback_of else "", undone
+
+
+def _how(back: RunSummary) -> str:
+    return _part(back) or ("" if back.state == "finished" else f" ({back.state})")
+
+
+def _part(back: RunSummary) -> str:
+    return f" ({plural(len(back.only), 'machine')} only)" if back.only else ""
+
+
+def _where(run: RunSummary) -> str:
+    return run.problem or (f"{run.target.endpoint} tenant {run.target.tenant_id}" if run.target else "")

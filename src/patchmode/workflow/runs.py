@@ -106,9 +106,9 @@ def result_of(entry: JournalEntry, *, halt: Halt | None = None) -> ChangeResult:
         return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
     if entry.step is Step.PENDING:
         return not_sent(entry, "Pending", "has not had its turn in this run.")
-    how = "was accepted" if entry.step is Step.STARTED else "may have been sent"
-    message = f"PATCH {entry.change.id} {how}, and how it ended was not written down."
-    error = MachineError("Interrupted", message, True, "Take the run up with `patchmode runs resume`.")
+    how = "was sent" if entry.step is Step.STARTED else "may have been sent"
+    message = f"PATCH {entry.change.id} {how}, and its end was not read."
+    error = MachineError("Interrupted", message, True, "`patchmode runs resume` reads it.")
     return ChangeResult(
         entry.change.id,
         Result.UNKNOWN,

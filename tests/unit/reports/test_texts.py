@@ -11,6 +11,7 @@ from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
 from patchmode.cli.settings import Settings
+from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.machine import MachineKind, Subscription
 from patchmode.model.outcome import (
     ChangeResult,
@@ -320,6 +321,63 @@ def test_runs_are_listed_newest_first_and_a_damaged_one_says_so() -> None:
     assert text[1].split()[:3] == ["R1", "finished", "3/3"]
     assert text[2].split()[:2] == ["R2", "unreadable"]
     assert text[2].endswith("R2.sqlite is damaged.")
+
+
+LATER, EARLIER = "20300102T080000000Z-0123ab", "20300101T080000000Z-4567cd"
+UNDONE = (
+    RunSummary(LATER, "finished", None, TARGET, 2, 2, sent=2, rollback_of=EARLIER),
+    RunSummary(EARLIER, "stopped", None, TARGET, 3, 2, sent=2),
+)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_terminal_a_list_of_runs_tells_every_id_whole(width: int) -> None:
+    """What a run undoes and where it ran were cut to a few characters, and a run that was undone bore no mark."""
+    text = list(runs_lines(UNDONE, paint=Paint(width=width)))
+    assert text[:5] == [
+        "RUN                         STATE     ENDED",
+        f"{LATER}  finished  2/2",
+        f"    undoes {EARLIER}",
+        f"{EARLIER}  stopped   2/3",
+        f"    undone by {LATER}",
+    ]
+    assert " ".join(" ".join(text[5:]).split()).startswith("Target: ")
+    assert TARGET.tenant_id in "".join(text[5:])
+    assert (max(map(len, text)) <= width, "…" in "".join(text)) == (True, False)
+
+
+def test_in_a_pipe_each_line_of_a_list_of_runs_tells_all_of_its_run() -> None:
+    heading, first, second = runs_lines(UNDONE, paint=PLAIN)
+    assert heading.split() == ["RUN", "STATE", "ENDED", "UNDOES", "UNDONE", "BY", "TARGET"]
+    assert first.split()[:4] == [LATER, "finished", "2/2", EARLIER]
+    assert second.split()[:4] == [EARLIER, "stopped", "2/3", LATER]
+    assert second.endswith(f"{TARGET.endpoint} tenant {TARGET.tenant_id}")
+
+
+def test_a_run_undone_in_part_or_not_to_the_end_says_so_and_one_that_nothing_was_sent_for_bears_no_mark() -> None:
+    back, run = UNDONE
+    in_part = replace(back, only=(machine_id("a"),))
+    assert "    undone by " + LATER + " (1 machine only)" in runs_lines((in_part, run), paint=Paint(width=80))
+    assert "    undone by " + LATER + " (stopped)" in runs_lines(
+        (replace(back, state="stopped"), run), paint=Paint(width=80)
+    )
+    assert "undone by" not in "\n".join(runs_lines((replace(back, sent=0), run), paint=Paint(width=80)))
+    rows = runs_result((run, in_part)).rows()
+    assert [(one["undoneBy"], one["undoneInPart"]) for one in rows] == [(None, False), (LATER, True)]
+
+
+def test_what_is_not_as_asked_counts_each_machine_once() -> None:
+    """It said "1 failed, 1 not as planned, 1 without the schedule" of one machine."""
+    differs = Verification(machine_id("a"), False)
+    attachment = AttachResult(str(machine_id("a")), AttachEnd.NOT_SENT)
+    failed = ChangeResult(machine_id("a"), Result.FAILED, verification=differs)
+    report = RunReport("R1", "finished", RunCounts(scope=1, failed=1), results=(failed,), attachments=(attachment,))
+    assert report.not_done == {"failed": 1}
+    applied = replace(failed, result=Result.APPLIED)
+    counts = RunCounts(scope=1, applied=1)
+    assert replace(report, counts=counts, results=(applied,)).not_done == {"notAsPlanned": 1}
+    verified = replace(applied, verification=Verification(machine_id("a"), True))
+    assert replace(report, counts=counts, results=(verified,)).not_done == {"notAttached": 1}
 
 
 def test_runs_are_told_newest_first_in_every_format() -> None:

@@ -11,6 +11,7 @@ from patchmode.cli.options import scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
+    from patchmode.model.outcome import RunReport
     from patchmode.model.plan import Plan, WantedSettings
     from patchmode.model.report import VerifyReport
     from patchmode.model.scope import Scope
@@ -116,10 +117,24 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
             rest = report_of(journal).not_set
             return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run, not_done=rest)
 
+    _tell_unknown(report_of(journal), settings)
     try:
         return run_reading(work)
     finally:
         journal.release()
+
+
+def _tell_unknown(report: "RunReport", settings: Settings) -> None:
+    """What `unknown` means, and where a resume reads the end, how."""
+    from patchmode.cli.output import say, say_lines
+    from patchmode.model.outcome import Result
+
+    unknown = [one for one in report.results if one.result is Result.UNKNOWN]
+    if unknown:
+        told = f"{len(unknown):,} unknown: the change was sent, or may have been, and its end was not read."
+        say(f"Note: {told}", settings, hang=6)
+    if any(one.ended_at is None for one in unknown):
+        say_lines([f"      Read it with: patchmode runs resume {report.run}"], settings)
 
 
 def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
