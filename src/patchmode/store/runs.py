@@ -133,7 +133,7 @@ class RunStore:
 
     def carried_out(self, digest: str) -> str | None:
         """The newest run that sent anything of the plan with this digest; None: there is none in this folder."""
-        fitting = (one.run for one in reversed(self.list()) if one.digest == digest and one.touched)
+        fitting = (one.run for one in reversed(self.list()) if one.digest == digest and one.sent)
         return next(fitting, None)
 
     def latest_or_refuse(self) -> str:

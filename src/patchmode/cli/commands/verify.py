@@ -117,8 +117,8 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
             rest = report_of(journal).not_set
             return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run, not_done=rest)
 
-    _tell_unknown(report_of(journal), settings)
     try:
+        _tell_unknown(report_of(journal), settings)
         return run_reading(work)
     finally:
         journal.release()
