@@ -54,12 +54,7 @@ def carry_out(
         PatchmodeError: refused as a whole, or no connection. KeyboardInterrupt: it was to end before it began.
     """
     if not plan.has_work:
-        # An empty run would stand in the way of `latest`, and there is nothing to journal.
-        report = make_report("", plan, state="finished", requests={}, results=())
-        emit(run_result(report, plan.target), settings)
-        if settings.format != "table" or not sys.stdout.isatty():
-            _tell_not_done(report, settings)
-        return exits.of_run(report)
+        return _nothing_to_do(plan, settings)
     journals: list[RunJournal] = []
     options = options_of(brakes)
 
@@ -93,6 +88,15 @@ def carry_out(
         # Whoever leaves while the result is printed has nothing to go on with.
         journals.clear()
     _tell(completed_report(report, settings), plan, settings, is_shown=is_shown)
+    return exits.of_run(report)
+
+
+def _nothing_to_do(plan: Plan, settings: Settings) -> exits.Exit:
+    # An empty run would stand in the way of `latest`, and there is nothing to journal.
+    report = make_report("", plan, state="finished", requests={}, results=())
+    emit(run_result(report, plan.target), settings)
+    if settings.format != "table" or not sys.stdout.isatty():
+        _tell_not_done(report, settings)
     return exits.of_run(report)
 
 

@@ -27,7 +27,7 @@ from patchmode.workflow.brakes import STOPPED, Brakes, check_not_frozen
 from patchmode.workflow.budgets import Tally, is_failure
 from patchmode.workflow.following import Follower
 from patchmode.workflow.lanes import Lanes, place_of
-from patchmode.workflow.left_alone import left_alone, rolled_back_changes, rolled_back_schedules
+from patchmode.workflow.left_alone import left_alone, without_rolled_back
 from patchmode.workflow.ports import AttachmentEntry, Azure, Clock, JournalEntry, Observer, RunJournal, Step, Turn
 from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.runs import Held, add_requests, make_report, not_sent, result_of
@@ -69,20 +69,16 @@ async def apply_plan(
            that its own throttle allows. A wave begins when the one before has ended, and not after a wave in which
            something failed, unless a budget for waves allows it;
         4. watch each to its end; the read that shows the end verifies it;
-        5. attach the schedule that the plan names to each machine whose settings stand and were verified. A rollback
-           takes such schedules off again before it touches any setting.
+        5. attach the plan's schedule to each machine that was verified; a rollback takes such off before all else.
 
     Args:
         journal: open for writing; closed when this returns or raises.
         azure: a connection that may write.
-        options: concurrency, failure budgets, waves, freezes, patience; the journal keeps them. None: those that it
-            keeps already, as for a run that is taken up.
+        options: the journal keeps them; None: those that it keeps already, as for a run that is taken up.
         clock: the time.
         observer: told about each change of the tally.
-        stop: when set, nothing more is sent, and what is under way is followed to its end. To end at once, cancel the
-            call: the journal then tells truthfully how far each change had come.
-        rolled_back: of a run that is taken up: machine → the run that rolled it back since. What was sent there is left
-            alone, as `resuming.rolled_back_in_part` tells.
+        stop: when set, nothing more is sent, and what is under way is followed to its end; to end at once, cancel.
+        rolled_back: of a run that is taken up: machine → the run that rolled it back since; it is left alone.
 
     Returns:
         The report; its counts add up to the scope.
@@ -100,11 +96,9 @@ async def apply_plan(
         options = options_of(journal.brakes or RunBrakes()) if options is None else options
         check_not_frozen(options.freezes, clock)
         journal.keep_brakes(brakes_of(options, journal.brakes))
-        if rolled_back:
-            entries = await _without(journal, entries, rolled_back, clock)
+        entries = await without_rolled_back(journal, entries, rolled_back or {}, clock)
         access = await unless(check_run_access(azure, journal), stop, otherwise=AccessCheck())
         application = _Application(journal, entries, azure, options, access, clock, observer, stop)
-        journal.begin_session(application.sent)
         await application.carry_out()
         report = application.report()
         state = report.state
@@ -115,19 +109,6 @@ async def apply_plan(
     finally:
         journal.close(state=state)
     return report
-
-
-async def _without(
-    journal: RunJournal, entries: Sequence[JournalEntry], rolled_back: Mapping[ResourceId, str], clock: Clock
-) -> Sequence[JournalEntry]:
-    """The changes once what was rolled back has its end; committed, so that no later session sends it either."""
-    schedules = [*rolled_back_schedules(journal.attachments(), entries, rolled_back)]
-    changes = [replace(one, ended_at=clock.now()) for one in rolled_back_changes(entries, rolled_back)]
-    if changes:
-        await journal.end_all(changes)
-    for one in schedules:
-        await journal.end_attachment(one.at(clock.now()))
-    return journal.entries()
 
 
 def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
@@ -247,6 +228,7 @@ class _Application:
 
     async def carry_out(self) -> None:
         """Send and follow until every change that may be sent has ended."""
+        self._journal.begin_session(self.sent)
         self._brakes.check(set(self._regions.values()))
         for entry in self._entries:
             if entry.step is Step.STARTED:

@@ -1,9 +1,10 @@
 """Machines of a run that are not begun for a reason of their own, which no brake's end changes.
 
-Must not: read or send anything.
+Must not: read a machine, or send anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from patchmode.model.access import AccessCheck, MissingAction
 from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
@@ -14,7 +15,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.rules.plan_derivation import not_derived
 from patchmode.workflow.access import NOT_AUTHORIZED
 from patchmode.workflow.brakes import PLAN_BROKEN
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
+from patchmode.workflow.ports import AttachmentEntry, Clock, JournalEntry, RunJournal, Step
 from patchmode.workflow.standing import may_have_changed, was_sent
 from patchmode.workflow.then_attaching import is_over
 
@@ -96,6 +97,21 @@ def rolled_back_schedules(
         end = AttachEnd.UNKNOWN if is_sent else AttachEnd.REFUSED
         error = _rolled_back(f"The schedule {how} to {one.id}", run, is_sent=is_sent)
         yield AttachResult(str(one.id), end, assignment=one.name if is_sent else None, error=error)
+
+
+async def without_rolled_back(
+    journal: RunJournal, entries: Sequence[JournalEntry], rolled_back: Mapping[ResourceId, str], clock: Clock
+) -> Sequence[JournalEntry]:
+    """The changes once what was rolled back has its end; committed, so that no later session sends it either."""
+    if not rolled_back:
+        return entries
+    schedules = [*rolled_back_schedules(journal.attachments(), entries, rolled_back)]
+    changes = [replace(one, ended_at=clock.now()) for one in rolled_back_changes(entries, rolled_back)]
+    if changes:
+        await journal.end_all(changes)
+    for one in schedules:
+        await journal.end_attachment(one.at(clock.now()))
+    return journal.entries()
 
 
 def _rolled_back(told: str, run: str, *, is_sent: bool) -> MachineError:
