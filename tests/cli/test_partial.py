@@ -148,7 +148,7 @@ def test_a_run_that_another_process_carries_out_is_not_rolled_back(start: Start)
     # Nobody holds it any more; its machines are left alone only for as long as their operations run.
     after = program("rollback", "latest", "--yes")
     assert after.code == 10
-    assert "when the operation has ended" in after.err
+    assert "when the operation has ended" in after.out
 
 
 def test_rollback_leaves_what_it_may_not_restore_and_says_why(start: Start) -> None:

@@ -92,7 +92,7 @@ def test_from_the_plan_to_the_proof(program: Program) -> None:
     not_yet = program("verify", "--after-window")
     assert not_yet.code == 10
     assert "next window of 'nightly'" in not_yet.out
-    assert "Resource Graph's record" in not_yet.out
+    assert "what Azure Resource Graph recorded" in not_yet.out
     control(program, "clock", {"advance": "P2D"})
     proved = document(program, "verify", "--after-window")
     jsonschema.validate(proved, json.loads(render_schemas()["after-window-v1.json"]))

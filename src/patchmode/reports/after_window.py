@@ -146,7 +146,8 @@ def _by_reason(entries: Sequence[WindowResult], names: MachineNames, paint: Pain
         fix = entry.fix.replace(str(entry.id), "ID") if entry.fix else None
         groups[entry.reason, fix].append(entry)
     for (reason, fix), members in groups.items():
-        yield f"  {paint('strong', some([names.short(entry.id) for entry in members]))}"
+        machines = some([names.short(entry.id) for entry in members])
+        yield from (paint("strong", line) for line in wrapped(machines, paint=paint, indent=2, hang=4))
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
             told = members[0].fix if len(members) == 1 else fix

@@ -28,7 +28,7 @@ from patchmode.workflow.unread import Unread, parted
 
 POLL = timedelta(minutes=5)
 """Between looks while a window is over and its record is awaited."""
-SOURCE = "This is Resource Graph's record of the runs, not an answer of the machines' providers."
+SOURCE = "This is what Azure Resource Graph recorded of the runs; the VMs themselves were not read."
 Connect = Callable[[], AbstractAsyncContextManager[Azure]]
 Subject = Scope | Sequence[ResourceId]
 Remark = Callable[[str], None]

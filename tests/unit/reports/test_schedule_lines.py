@@ -173,6 +173,8 @@ def test_window_report_groups_by_reason_and_names_a_lone_fix() -> None:
         "Note: Only a record.",
     ]
     assert_fits(after_window_lines(report, what="run 1", paint=NARROW))
+    many = tuple(replace(results[3], id=vm(f"a-longer-name-{n}"), result=WindowEnd.NO_SCHEDULE) for n in range(6))
+    assert_fits(after_window_lines(replace(report, results=many), what="run 1", paint=NARROW))
 
 
 @pytest.mark.parametrize(("unread", "code"), [((), 0), (("/subscriptions/s",), 10)])
