@@ -27,6 +27,7 @@ from arm_emulator.protocol.paging import Snapshots
 from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
+from arm_emulator.providers.compute.deletions import Deletions
 from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.providers.network import Interfaces
 from arm_emulator.providers.resource_graph.changes import Changes
@@ -117,6 +118,13 @@ class Emulator:
             ledger=self.ledger,
             store=store,
         )
+        self._add_parts(graph_lag_s)
+        self._router = router()
+        self._starting_fleet = fleet or {}
+        self._begin(self._starting_fleet)
+
+    def _add_parts(self, graph_lag_s: float | None) -> None:
+        """What the providers keep for this cloud, and who hears of changes, in this order."""
         parts = self.cloud.parts
         parts.add(Snapshots())
         self.graph = parts.add(GraphIndex(self.clock, self.cloud.random, graph_lag_s))
@@ -126,13 +134,12 @@ class Emulator:
         parts.add(Interfaces(self.state))
         associations = parts.add(Associations())
         self.patching = parts.add(Patching(self.cloud))
+        self._deletions = parts.add(Deletions(self.clock))
         self.state.observe(lambda key, _: self.authorization.on_change(key))
         self.state.observe(associations.on_change)
         self.state.observe(self.graph.on_change)
         self.state.observe(self.patching.on_change)
-        self._router = router()
-        self._starting_fleet = fleet or {}
-        self._begin(self._starting_fleet)
+        self.state.observe(self._deletions.on_change)
 
     def _begin(self, fleet: dict[str, Any]) -> None:
         remembered = self.store.fleet() if self.store is not None else None
@@ -179,6 +186,7 @@ class Emulator:
         self.operations.forget()
         self.state.clear()
         self.patching.forget()
+        self._deletions.forget()
         self.graph.clear()
         self._graph_rows.forget()
         self._changes.forget()

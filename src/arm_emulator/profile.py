@@ -167,6 +167,12 @@ class Profile:
         "A machine loaded without etag: has one from its first accepted write on, or never (as one recorded machine).",
     )
 
+    deleted_machine_seconds: int = switch(
+        5,
+        "For so many seconds after a machine's deletion is over the provider answers a GET of it (404 NotFound), then "
+        "Resource Manager does (404 ResourceNotFound). Recorded: the one 3 seconds after (of a scale set), the other "
+        "from 10 seconds on.",
+    )
     filtered_list_groups: Literal["kept", "upper"] = switch(
         "kept",
         "The resource group in the ids of a group's list with $filter: as the caller wrote it (as recorded in "

@@ -1,6 +1,8 @@
 """Judges a case: replays it and says where the emulator's answers differ from the recorded ones."""
 
 import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -33,7 +35,7 @@ def judged(case: Case) -> list[str]:
     if case.start.origin == "answer" and first.method in ("PUT", "PATCH"):
         found = [line for line in found if not line.startswith(_SEED_HIDES)]
     if len(case.flow) > 1 and answer.status < 300:
-        found += _followed(_one_operation(case.flow[1:]), replay, answer)
+        found += _followed(first, _one_operation(first, case.flow[1:]), replay, answer)
     return [line for line in found if not _is_of_the_image(line)] if first.status == 201 else found
 
 
@@ -43,21 +45,24 @@ def _is_of_the_image(line: str) -> bool:
     return place.startswith(("properties/", "tags", "etag", "header etag"))
 
 
-def _one_operation(rest: tuple[Exchange, ...]) -> list[Exchange]:
-    """A flow up to where another operation begins: recorders that blank every guid mixed the polls of several."""
+def _one_operation(first: Exchange, rest: tuple[Exchange, ...]) -> list[Exchange]:
+    """A flow up to where another operation begins: recorders that blank every guid mixed the polls of several.
+
+    What was answered before the flow's first call is no part of it, wherever the file has it.
+    """
     kept: list[Exchange] = []
     has_ended = False
     for exchange in rest:
         is_poll = "/operations/" in exchange.path.lower()
         if is_poll and has_ended and not _is_end(exchange):
             break
-        if exchange.status < 500:
+        if exchange.status < 500 and exchange.is_after(first):
             kept.append(exchange)
             has_ended = has_ended or (is_poll and _is_end(exchange))
     return kept
 
 
-def _followed(rest: list[Exchange], replay: Replay, answer: Answer) -> list[str]:
+def _followed(first: Exchange, rest: list[Exchange], replay: Replay, answer: Answer) -> list[str]:
     """The rest of a flow: each recorded poll against ours, the clock moved where the recording saw the end."""
     operation = _operation(replay, answer)
     if operation is not None:
@@ -69,6 +74,8 @@ def _followed(rest: list[Exchange], replay: Replay, answer: Answer) -> list[str]
             return [*found, f"[{at}] no operation to poll"]
         if not is_poll or _is_end(exchange):
             replay.finish()
+        if not is_poll:
+            replay.wait(seconds_after_end([first, *rest[: at - 1]], exchange))
         if is_poll:
             target = answer.headers["location" if "monitor=true" in exchange.url.lower() else "azure-asyncoperation"]
             got = replay.call("GET", target.partition("8443")[2], {}, None)
@@ -76,6 +83,32 @@ def _followed(rest: list[Exchange], replay: Replay, answer: Answer) -> list[str]
             got = replay.send(exchange)
         found.extend(f"[{at}] {line}" for line in differences(exchange, got))
     return found
+
+
+def seconds_after_end(flow: Sequence[Exchange], exchange: Exchange) -> float:
+    """How long after its operation's end a call of a flow came: by its time, else by the waits it was told; >= 0.
+
+    Args:
+        flow: the calls before it, from the operation's first on.
+        exchange: the call.
+
+    Returns:
+        A minute where the recording does not tell when the operation ended.
+    """
+    ended = [poll.answer for poll in flow if isinstance(poll.answer, dict) and "endTime" in poll.answer]
+    if not ended or not isinstance(ended[-1].get("startTime"), str):
+        return 60.0
+    began, end = (_moment(ended[-1][name]) for name in ("startTime", "endTime"))
+    at = exchange.moment
+    if at is None:
+        waits = (int(call.answer_headers.get("retry-after", "0")) for call in flow)
+        at = began + timedelta(seconds=sum(waits))
+    return max(0.0, (at - end).total_seconds())
+
+
+def _moment(text: str) -> datetime:
+    """A time of a poll's body, whose fraction has up to seven digits."""
+    return datetime.fromisoformat(re.sub(r"\.\d+", "", text))
 
 
 def _operation(replay: Replay, answer: Answer) -> Operation | None:

@@ -7,12 +7,15 @@ notes, request{method, url, headers, body}, response{status, headers, body}}`` o
 """
 
 import ast
+import copy
 import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,30 @@ class Exchange:
         """The api-version of the call, ``''`` without one."""
         match = re.search(r"[?&]api-version=([^&]+)", self.url)
         return match[1] if match else ""
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was answered, to the second, where a header of the answer tells."""
+        date = self.answer_headers.get("date", "")
+        try:
+            return parsedate_to_datetime(date) if date else None
+        except ValueError:
+            return None  # a recorder that blanks dates
+
+    def is_after(self, other: "Exchange") -> bool:
+        """Whether it came after another of the same recording: by the answers' times, else by the recorder's order.
+
+        Recorders that several calls share at once do not write them in the order in which they were sent.
+        """
+        mine, others = self.moment, other.moment
+        if mine is not None and others is not None and mine != others:
+            return mine > others
+        return self.position > other.position
+
+    @property
+    def shows_machine(self) -> bool:
+        """Whether its answer is the machine itself, and no refusal."""
+        return self.status == 200 and isinstance(self.answer, dict) and "id" in self.answer
 
     @property
     def is_machine(self) -> bool:
@@ -137,25 +164,46 @@ def _body(method: str, body: Any) -> tuple[Any, bool]:
 
 
 @lru_cache(maxsize=1)
-def _machine_reads() -> dict[tuple[str, str], list[Exchange]]:
-    """Every recorded GET of a machine, by recording and path."""
-    found: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
+def _machine_answers() -> dict[tuple[str, str], list[Exchange]]:
+    """Every recorded answer that shows a machine, by recording and path; each once."""
+    found: dict[tuple[str, str], dict[int, Exchange]] = defaultdict(dict)
     for folder in sorted(path for path in ROOT.iterdir() if path.is_dir()):
         for exchange in exchanges(folder.name):
-            is_read = exchange.method == "GET" and exchange.status == 200 and exchange.is_machine
-            if is_read and exchange.position >= 0:
-                found[exchange.source, exchange.path.lower()].append(exchange)
-    return found
+            if exchange.is_machine and exchange.shows_machine and exchange.position >= 0:
+                found[exchange.source, exchange.path.lower()].setdefault(exchange.position, exchange)
+    return {place: list(answers.values()) for place, answers in found.items()}
 
 
 def machine_before(exchange: Exchange, path: str = "") -> dict[str, Any] | None:
-    """The machine as the last GET before this exchange, in the same recording, showed it; None where there is none.
+    """The machine as it stood before this exchange; None where no GET in the same recording showed it before.
+
+    It is the answer of the last GET, or of the last write since that GET.
 
     Args:
         exchange: the one that is judged.
         path: of the machine; ``''``: the exchange's own.
     """
-    reads = _machine_reads().get((exchange.source, (path or exchange.path).lower()), ())
-    earlier = [read for read in reads if read.position < exchange.position]
-    document = max(earlier, key=lambda read: read.position).answer if earlier else None
-    return document if isinstance(document, dict) else None
+    shown = _machine_answers().get((exchange.source, (path or exchange.path).lower()), ())
+    earlier = [other for other in shown if exchange.is_after(other)]
+    read = _last([other for other in earlier if other.method == "GET"])
+    if read is None:
+        return None
+    written = _last([other for other in earlier if other.method != "GET" and other.is_after(read)])
+    return settled(written.answer) if written is not None else dict(read.answer)
+
+
+def _last(answers: Iterable[Exchange]) -> Exchange | None:
+    latest: Exchange | None = None
+    for answer in answers:
+        latest = answer if latest is None or answer.is_after(latest) else latest
+    return latest
+
+
+def settled(document: dict[str, Any]) -> dict[str, Any]:
+    """A machine as it stands once the write is over whose answer this is: not updating, leaving disks gone."""
+    after = copy.deepcopy(document)
+    after["properties"]["provisioningState"] = "Succeeded"
+    storage = after["properties"].get("storageProfile", {})
+    if isinstance(storage.get("dataDisks"), list):
+        storage["dataDisks"] = [disk for disk in storage["dataDisks"] if not disk.get("toBeDetached")]
+    return after

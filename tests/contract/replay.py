@@ -46,6 +46,7 @@ class Replay:
             fleet["resources"].insert(0, {"id": group, "location": "westus", "properties": {}})
         self.emulator = Emulator(fleet=fleet, limits=Limits(is_off=True), lro_seconds=LONG_S, profile=profile)
         self._token = self._sign_in()
+        self._is_finished = False
 
     def _sign_in(self) -> str:
         form = (
@@ -71,8 +72,14 @@ class Replay:
         return Answer(answered.status, names, _decoded(answered.body, names.get("content-type", "")))
 
     def finish(self) -> None:
-        """Let everything that runs come to its end."""
-        self.emulator.clock.advance(timedelta(seconds=LONG_S + 1))
+        """Let everything that runs come to its end; the time is that end, then."""
+        if not self._is_finished:
+            self.emulator.clock.advance(timedelta(seconds=LONG_S))
+            self._is_finished = True
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.emulator.clock.advance(timedelta(seconds=seconds))
 
 
 TENANT = "11111111-1111-1111-1111-111111111111"
@@ -87,11 +94,12 @@ def _decoded(content: bytes, content_type: str) -> Any:
 def start_of(exchange: Exchange) -> Start:
     """What to load before a call on a machine."""
     if exchange.method == "GET":
-        return Start((_as_machine(exchange),), "answer") if isinstance(exchange.answer, dict) else Start((), "nothing")
+        has_body = exchange.status == 200 and isinstance(exchange.answer, dict)
+        return Start((_as_machine(exchange),), "answer") if has_body else Start((), "nothing")
     before = machine_before(exchange)
     if before is not None:
         return Start((before,), "read")
-    if exchange.status == 200 and isinstance(exchange.answer, dict):
+    if exchange.shows_machine:
         return Start((_step_back(exchange.answer),), "answer")
     return Start((), "nothing")
 

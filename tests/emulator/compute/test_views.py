@@ -43,6 +43,7 @@ FIRST = [
         "2023-03-01",
     ),
     ("etag", "2024-03-01"),
+    ("properties.applicationProfile.galleryApplications.manuallyManaged", "2022-08-01"),
 ]
 
 

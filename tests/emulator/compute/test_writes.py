@@ -1,5 +1,6 @@
 """PUT, PATCH and DELETE: the shapes of their answers, preconditions, and every switch that touches them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -103,12 +104,15 @@ class TestPreconditions:
         answer = Caller.of(machine(etag=7)).patch(PATH, SIZE, if_match='"7"')
         assert (answer.status, answer.body["etag"], answer.headers["etag"]) == (200, '"8"', '"8"')
 
-    @pytest.mark.parametrize("given", ['"6"', '"invalid"', "7", 'W/"7"'])
-    def test_any_other_is_refused_with_both_etags_and_changes_nothing(self, given: str) -> None:
+    @pytest.mark.parametrize(
+        ("given", "quoted"),
+        [('"6"', '"6"'), ('"invalid"', '"invalid"'), ("invalid", '"invalid"'), ("7", '"7"'), ('W/"7"', 'W/"7"')],
+    )
+    def test_any_other_is_refused_with_both_etags_and_changes_nothing(self, given: str, quoted: str) -> None:
         caller = Caller.of(machine(etag=7))
         answer = caller.patch(PATH, SIZE, if_match=given)
         assert (answer.status, answer.code) == (412, "PreconditionFailed")
-        assert answer.message == f'Etag provided in if-match header {given} does not match etag "7" of resource.'
+        assert answer.message == f'Etag provided in if-match header {quoted} does not match etag "7" of resource.'
         assert "etag" not in answer.headers
         assert caller.get(PATH).body["etag"] == '"7"'
 
@@ -459,6 +463,24 @@ def test_a_patch_of_identity_is_no_plain_merge(
     assert answered == after
 
 
+def test_an_identity_that_is_named_has_its_ids_in_the_end() -> None:
+    """Also one that stood there without them, as the answer to its own creation shows it."""
+    document = machine()
+    document["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {"/ids/A": {}}}
+    caller = Caller.of(document)
+    sent = {"type": "UserAssigned", "userAssignedIdentities": {"/ids/a": {}, "/ids/B": {}}}
+    assert caller.patch(PATH, {"identity": sent}).body["identity"]["userAssignedIdentities"] == {
+        "/ids/A": {},
+        "/ids/B": {},
+    }
+    caller.finish()
+    after = caller.get(PATH).body["identity"]["userAssignedIdentities"]
+    assert {name: sorted(value) for name, value in after.items()} == {
+        "/ids/A": ["clientId", "principalId"],
+        "/ids/B": ["clientId", "principalId"],
+    }
+
+
 def test_an_identity_type_that_there_is_not_is_refused() -> None:
     """It would leave a machine with an identity that no client understands."""
     assert Caller.of(machine()).patch(PATH, {"identity": {"type": "Robot"}}).code == "InvalidParameter"
@@ -541,3 +563,50 @@ def test_a_delete_that_a_store_remembered_still_deletes() -> None:
     assert operation is not None
     caller.emulator.operations.settle(operation)
     assert caller.get(PATH).status == 404
+
+
+class TestAfterADelete:
+    """For a moment the provider answers a GET itself, then Resource Manager does. Recorded: both."""
+
+    @staticmethod
+    def _deleted(**switches: Any) -> Caller:
+        caller = Caller.of(machine(), **switches)
+        caller.call("DELETE", PATH)
+        caller.emulator.clock.advance(timedelta(seconds=5))
+        return caller
+
+    @pytest.mark.parametrize("path", [PATH, f"{PATH}/instanceView"])
+    def test_at_first_the_provider_has_no_such_entity(self, path: str) -> None:
+        caller = self._deleted()
+        answer = caller.get(path)
+        assert (answer.status, answer.code) == (404, "NotFound")
+        assert answer.message == "The entity was not found in this Azure location."
+        assert "x-ms-failure-cause" not in answer.headers
+        caller.emulator.clock.advance(timedelta(seconds=10))
+        later = caller.get(path)
+        assert (later.code, later.headers["x-ms-failure-cause"]) == ("ResourceNotFound", "gateway")
+
+    def test_how_long_is_a_switch(self) -> None:
+        assert self._deleted(deleted_machine_seconds=0).get(PATH).code == "ResourceNotFound"
+
+    def test_a_machine_of_that_name_made_since_is_there(self) -> None:
+        caller = self._deleted()
+        assert caller.put(PATH, {"location": "westeurope"}).status == 201
+        assert caller.get(PATH).status == 200
+
+
+@pytest.mark.parametrize("profile", [{"computerName": "m"}, None])
+def test_a_put_that_leaves_the_configuration_out_keeps_it(profile: dict[str, Any] | None) -> None:
+    """Recorded: a PUT whose osProfile had names alone left ``enableVMAgentPlatformUpdates`` and all else as it was."""
+    document = machine()
+    document["properties"]["osProfile"]["computerName"] = "m"
+    before_put = document["properties"]["osProfile"]
+    system = next(name for name in before_put if name.endswith("Configuration"))
+    before_put[system]["enableVMAgentPlatformUpdates"] = True
+    caller = Caller.of(document)
+    before = caller.get(PATH).body["properties"]["osProfile"]
+    properties = {"osProfile": profile} if profile is not None else {}
+    answer = caller.put(PATH, {"location": "westeurope", "properties": properties})
+    assert answer.body["properties"]["osProfile"] == before
+    assert before[system]["enableVMAgentPlatformUpdates"] is True
+    assert "azure-asyncoperation" not in answer.headers

@@ -109,13 +109,14 @@ def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def completed(document: Json, before: Json, random: GuidSource) -> Json:
+def completed(document: Json, before: Json, random: GuidSource, *, names_identity: bool) -> Json:
     """A machine once its operation is over: disks attached by it have their ids, disks detached by it are gone.
 
     Args:
         document: as it stands.
         before: the machine before the write; what was incomplete then stays so.
         random: for ids and names.
+        names_identity: whether the request had an ``identity``.
     """
     properties = dict(document.get("properties") or {})
     known = _disks_by_lun(_object(before.get("properties")))
@@ -128,8 +129,8 @@ def completed(document: Json, before: Json, random: GuidSource) -> Json:
         ]
         properties["storageProfile"] = {**storage, "dataDisks": disks}
     result = {**document, "properties": properties}
-    if isinstance(document.get("identity"), dict):
-        result["identity"] = completed_identity(document["identity"], _object(before.get("identity")), random)
+    if names_identity and isinstance(document.get("identity"), dict):
+        result["identity"] = completed_identity(document["identity"], random)
     return result
 
 

@@ -20,9 +20,15 @@ def operation_not_allowed(message: str) -> ArmError:
 
 
 def precondition_failed(given: str, etag: int) -> ArmError:
-    """412 with the recorded sentence, which quotes both etags; no ETag header."""
-    message = f'Etag provided in if-match header {given} does not match etag "{etag}" of resource.'
+    """412 with the recorded sentence, which quotes both etags, a bare one, too; no ETag header."""
+    shown = given if given.endswith('"') else f'"{given}"'
+    message = f'Etag provided in if-match header {shown} does not match etag "{etag}" of resource.'
     return ArmError(412, "PreconditionFailed", message, crlf=True)
+
+
+def gone() -> ArmError:
+    """404 of the provider itself for what was deleted a moment ago: Resource Manager still passes the call on."""
+    return ArmError(404, "NotFound", "The entity was not found in this Azure location.", crlf=True)
 
 
 def resource_not_found(type_: str, name: str, group: str) -> ArmError:

@@ -66,15 +66,16 @@ def _merged_assigned(stored: Any, wanted: Any) -> Json:
     return result
 
 
-def completed_identity(identity: Json, before: Json, random: GuidSource) -> Json:
-    """The identity once the operation is over: every entry that it added has its principal and client id."""
-    assigned, stood = identity.get("userAssignedIdentities"), before.get("userAssignedIdentities")
+def completed_identity(identity: Json, random: GuidSource) -> Json:
+    """The identity once the operation of a request that named it is over: every entry has its principal and client id.
+
+    Entries that stood there empty have them, too: an identity is named with ``{}`` whether it is new or not.
+    """
+    assigned = identity.get("userAssignedIdentities")
     if not isinstance(assigned, dict):
         return identity
-    known = stood if isinstance(stood, dict) else {}
     filled = {
-        name: value if value or name in known else {"principalId": guid(random), "clientId": guid(random)}
-        for name, value in assigned.items()
+        name: value or {"principalId": guid(random), "clientId": guid(random)} for name, value in assigned.items()
     }
     return {**identity, "userAssignedIdentities": filled}
 

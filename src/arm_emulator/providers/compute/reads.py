@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.paging import list_page
-from arm_emulator.providers.compute.errors import invalid_parameter, resource_not_found
+from arm_emulator.providers.compute.deletions import Deletions
+from arm_emulator.providers.compute.errors import gone, invalid_parameter, resource_not_found
 from arm_emulator.providers.compute.guards import value_at
 from arm_emulator.providers.compute.instance_view import instance_view
 from arm_emulator.providers.compute.members import Json, is_at_least
@@ -71,16 +72,27 @@ def etag_header(stored: Stored, api_version: str) -> dict[str, str]:
     return {"ETag": quoted(stored.etag)} if has_etag and stored.etag is not None else {}
 
 
+def _readable(cloud: "Cloud", params: dict[str, str]) -> Stored:
+    """The machine that the path of a GET names.
+
+    Raises:
+        ArmError: 404 NotFound just after it was deleted, else ResourceNotFound.
+    """
+    if cloud.parts[Deletions].is_fresh(machine_id(params), cloud.profile.deleted_machine_seconds):
+        raise gone()
+    return require_machine(cloud, params)
+
+
 def get_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """``GET .../virtualMachines/{name}``, with ``$expand=instanceView``, ``userData`` or both."""
-    stored = require_machine(cloud, params)
+    stored = _readable(cloud, params)
     document = shown(cloud, request, stored, params["group"], expand=expand_words(request.query))
     return rendered(document, headers=etag_header(stored, request.api_version))
 
 
 def get_instance_view(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
     """``GET .../virtualMachines/{name}/instanceView``."""
-    return rendered(_instance_view(cloud, require_machine(cloud, params)))
+    return rendered(_instance_view(cloud, _readable(cloud, params)))
 
 
 def _instance_view(cloud: "Cloud", stored: Stored) -> Json:

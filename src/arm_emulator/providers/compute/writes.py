@@ -13,6 +13,7 @@ from arm_emulator.protocol.operations import Operation
 from arm_emulator.providers.compute import guards, patch_settings
 from arm_emulator.providers.compute.defaults import completed, created, filled
 from arm_emulator.providers.compute.errors import precondition_failed
+from arm_emulator.providers.compute.identity import GuidSource
 from arm_emulator.providers.compute.instance_view import known_power
 from arm_emulator.providers.compute.members import Json, is_at_least
 from arm_emulator.providers.compute.merge import MergeRules, merged
@@ -51,8 +52,14 @@ class _Update:
     document: Json
     is_quiet: bool
     """Nothing has to reach the host: no operation."""
+    names_identity: bool
     is_new: bool = False
     """It creates the machine: nothing stood before."""
+
+    def completed(self, document: Json, random: GuidSource) -> Json:
+        """A document once the operation is over."""
+        before: Json = {} if self.is_new else self.stored.document
+        return completed(document, before, random, names_identity=self.names_identity)
 
 
 def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
@@ -76,7 +83,8 @@ def _update(cloud: "Cloud", request: Request, params: dict[str, str], stored: St
     if is_put:
         guards.check_location(stored.document, body, params["group"])
     document = _merged(cloud, request, stored, body, is_put=is_put)
-    update = _Update(stored, document, _is_quiet(cloud, request, stored, document, body, is_put=is_put))
+    is_quiet = _is_quiet(cloud, request, stored, document, body, is_put=is_put)
+    update = _Update(stored, document, is_quiet, _names_identity(body))
     return _store(cloud, request, params, update, kind="put" if is_put else "patch")
 
 
@@ -208,6 +216,10 @@ def _is_quiet(cloud: "Cloud", request: Request, stored: Stored, document: Json, 
     return is_tags and is_at_least(request.api_version, TAGS_ALONE_SINCE)
 
 
+def _names_identity(body: Json) -> bool:
+    return any(name.lower() == "identity" for name in body)
+
+
 def _without_state(document: Json) -> Json:
     properties = {
         name: value
@@ -235,9 +247,8 @@ def next_etag(cloud: "Cloud", stored: Stored) -> int | None:
 def _store(cloud: "Cloud", request: Request, params: dict[str, str], update: _Update, *, kind: Any) -> Response:
     etag = next_etag(cloud, update.stored)
     if update.is_quiet:
-        kept = cloud.state.put(
-            completed(_with_state(update.document, "Succeeded"), update.stored.document, cloud.random), etag=etag
-        )
+        settled = update.completed(_with_state(update.document, "Succeeded"), cloud.random)
+        kept = cloud.state.put(settled, etag=etag)
         cloud.parts[Changes].note(request, update.stored, kept)
         answered = _renewed(kept, _with_state(update.document, "Updating"))
         return _answer(cloud, request, params, answered, {})
@@ -261,13 +272,12 @@ def _renewed(stored: Stored, document: Json) -> Stored:
 
 def _ending(cloud: "Cloud", update: _Update) -> Any:
     """What happens at the operation's end: the state alone, or more where disks or identities have to be completed."""
-    before: Json = {} if update.is_new else update.stored.document
 
     def end(operation: Operation) -> None:
         stored = cloud.state.get(operation.target_id)
         if stored is None or _is_preempted(operation):
             return
-        document = completed(stored.document, before, cloud.random)
+        document = update.completed(stored.document, cloud.random)
         if operation.outcome == "Failed" and cloud.profile.failed_operation == "reverted":
             document = update.stored.document
         state = "Updating" if _running(cloud, stored) else operation.outcome
@@ -307,12 +317,13 @@ def _create(cloud: "Cloud", request: Request, params: dict[str, str]) -> Respons
     document = created(machine_id(params), filled(model, empty), cloud.random, cloud.clock.now())
     document = _with_patch_settings(cloud, empty, body, document, is_put=False)
     kept = cloud.state.put(_with_state(document, "Creating"), etag=1)
+    update = _Update(kept, document, is_quiet=False, names_identity=_names_identity(body), is_new=True)
     operation = cloud.operations.start(
         request,
         location=kept.location,
         target_id=kept.id,
         kind="create",
-        on_done=_ending(cloud, _Update(kept, document, is_quiet=False, is_new=True)),
+        on_done=_ending(cloud, update),
     )
     headers = {**operation_headers(request, operation), "Retry-After": cloud.clock.retry_after(CREATE_RETRY_AFTER)}
     response = _answer(cloud, request, params, kept, headers)
