@@ -26,7 +26,7 @@ from benchmarks.scale import MACHINES, SUBSCRIPTIONS
 from benchmarks.stage import BIN, Measured, emulator, generate, measure
 from patchmode.arm.session import connect
 from patchmode.model.scope import Scope
-from patchmode.workflow.auditing import audit
+from patchmode.workflow.inventory.audit import audit
 
 ROUNDS = 3
 BOUND_S, BOUND_MB = 30.0, 500.0

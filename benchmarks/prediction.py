@@ -22,8 +22,8 @@ from patchmode.model.schedule import (
     ScopeFilter,
     WindowRule,
 )
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.prediction import predict
+from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 SIZES = (1_000, 10_000, 100_000)
 CONFIGURATIONS, SCOPES, SUBSCRIPTIONS, GROUPS = 200, 500, 10, 40

@@ -10,14 +10,13 @@ import time
 from pathlib import Path
 
 from patchmode.arm.session import connect
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.clock import SystemClock
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.timing import SystemClock
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 

@@ -15,15 +15,15 @@ from tests.faults.one_clock import OneClock
 
 from benchmarks.shared_clock import SharedTime, on_the_wire, run_on, signed_in
 from patchmode.arm.session import CONNECTIONS, connect
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Plan
 from patchmode.model.scope import Scope
 from patchmode.store.plan_file import read_plan, write_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 REFILL_S = 120.0

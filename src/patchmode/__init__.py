@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 from patchmode.version import __version__
 
 if TYPE_CHECKING:
-    from patchmode.arm.identities import NamedCredential
+    from patchmode.arm.credentials import NamedCredential
     from patchmode.arm.session import connect
     from patchmode.errors import (
         BrokenPlanError,
@@ -53,15 +53,15 @@ if TYPE_CHECKING:
         UsageError,
         WrongTargetError,
     )
-    from patchmode.model.freeze import Freeze
-    from patchmode.model.identity import ServicePrincipal
+    from patchmode.model.access import ServicePrincipal
+    from patchmode.model.guardrails import Freeze
+    from patchmode.model.left_alone import Skipped, Unreadable
     from patchmode.model.machine import Machine
-    from patchmode.model.outcome import ChangeResult, Result, RunReport, Verification
-    from patchmode.model.pasted_log import LoggedMachine, LogReading
-    from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
-    from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings, Wave
+    from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting, WantedSettings
+    from patchmode.model.plan import Change, Plan, Unchanged, Wave, WaveRule
     from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
     from patchmode.model.resource_id import ResourceId
+    from patchmode.model.run import ChangeResult, Result, RunReport, Verification
     from patchmode.model.run_history import FailureReport, ScheduleRun
     from patchmode.model.schedule import (
         ConfigurationAssignment,
@@ -74,38 +74,33 @@ if TYPE_CHECKING:
         ScopeFilter,
         WindowRule,
     )
-    from patchmode.model.scope import Filters, Scope
-    from patchmode.model.shard import Shard
-    from patchmode.model.since import Since
+    from patchmode.model.scope import Filters, LoggedMachine, LogReading, Scope, Shard, Since
     from patchmode.model.target import Target
-    from patchmode.model.waves import WaveRule
-    from patchmode.rules.brakes import MaxChanges, check_blast_radius
-    from patchmode.rules.freeze_grammar import freezes_from
-    from patchmode.rules.log_reading import read_log
+    from patchmode.ports.azure import Azure, Clock
+    from patchmode.ports.run import Observer, Progress
+    from patchmode.rules.guardrails.freezes import freezes_from
+    from patchmode.rules.guardrails.limits import MaxChanges, check_blast_radius
+    from patchmode.rules.pasted_text.reading import read_log
     from patchmode.store.identity_file import read_identities
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.store.runs import RunStore
-    from patchmode.workflow.after_window import after_window
-    from patchmode.workflow.applying import apply_plan
-    from patchmode.workflow.auditing import audit
-    from patchmode.workflow.budgets import MaxFailures
-    from patchmode.workflow.clock import SystemClock, local_zone
-    from patchmode.workflow.doctor import examine, least_privilege_role
-    from patchmode.workflow.explaining import explain
-    from patchmode.workflow.failures import failures
-    from patchmode.workflow.inventory import Inventory, take_inventory
-    from patchmode.workflow.planning import make_plan
-    from patchmode.workflow.ports import Azure, Clock, Observer, Progress
-    from patchmode.workflow.rollback import make_rollback_plan
-    from patchmode.workflow.run_options import ApplyOptions
-    from patchmode.workflow.runs import report_of
-    from patchmode.workflow.schedules import read_schedules
-    from patchmode.workflow.verifying import verify_plan, verify_run, verify_scope
-    from patchmode.workflow.watching import WatchOptions, watch
-    from patchmode.workflow.wave_gate import WaveRules
+    from patchmode.timing import SystemClock, local_zone
+    from patchmode.workflow.inventory.audit import WatchOptions, audit, explain, watch
+    from patchmode.workflow.inventory.doctor import examine, least_privilege_role
+    from patchmode.workflow.inventory.history import after_window, failures
+    from patchmode.workflow.inventory.inventory import Inventory, take_inventory
+    from patchmode.workflow.inventory.planning import make_plan
+    from patchmode.workflow.run.applying import apply_plan
+    from patchmode.workflow.run.guardrails import MaxFailures
+    from patchmode.workflow.run.options import ApplyOptions
+    from patchmode.workflow.run.report import report_of
+    from patchmode.workflow.run.rollback import make_rollback_plan
+    from patchmode.workflow.run.verification import verify_plan, verify_run, verify_scope
+    from patchmode.workflow.run.waves import WaveRules
+    from patchmode.workflow.schedules.reading import read_schedules
 
 _HOMES = {
-    "patchmode.arm.identities": ("NamedCredential",),
+    "patchmode.arm.credentials": ("NamedCredential",),
     "patchmode.arm.session": ("connect",),
     "patchmode.errors": (
         "BrokenPlanError",
@@ -121,16 +116,43 @@ _HOMES = {
         "UsageError",
         "WrongTargetError",
     ),
-    "patchmode.model.freeze": ("Freeze",),
-    "patchmode.model.identity": ("ServicePrincipal",),
+    "patchmode.model.access": ("ServicePrincipal",),
+    "patchmode.model.guardrails": ("Freeze",),
+    "patchmode.model.left_alone": (
+        "Skipped",
+        "Unreadable",
+    ),
     "patchmode.model.machine": ("Machine",),
-    "patchmode.model.outcome": ("ChangeResult", "Result", "RunReport", "Verification"),
-    "patchmode.model.pasted_log": ("LoggedMachine", "LogReading"),
-    "patchmode.model.patch_settings": ("Orchestration", "PatchSettings", "RebootSetting"),
-    "patchmode.model.plan": ("Change", "Plan", "Skipped", "Unchanged", "Unreadable", "WantedSettings", "Wave"),
-    "patchmode.model.report": ("AuditReport", "Diagnosis", "Explanation", "VerifyReport"),
+    "patchmode.model.outcome": ("Result",),
+    "patchmode.model.patch_settings": (
+        "Orchestration",
+        "PatchSettings",
+        "RebootSetting",
+        "WantedSettings",
+    ),
+    "patchmode.model.plan": (
+        "Change",
+        "Plan",
+        "Unchanged",
+        "Wave",
+        "WaveRule",
+    ),
+    "patchmode.model.report": (
+        "AuditReport",
+        "Diagnosis",
+        "Explanation",
+        "VerifyReport",
+    ),
     "patchmode.model.resource_id": ("ResourceId",),
-    "patchmode.model.run_history": ("FailureReport", "ScheduleRun"),
+    "patchmode.model.run": (
+        "ChangeResult",
+        "RunReport",
+        "Verification",
+    ),
+    "patchmode.model.run_history": (
+        "FailureReport",
+        "ScheduleRun",
+    ),
     "patchmode.model.schedule": (
         "ConfigurationAssignment",
         "DynamicScope",
@@ -142,35 +164,70 @@ _HOMES = {
         "ScopeFilter",
         "WindowRule",
     ),
-    "patchmode.model.scope": ("Filters", "Scope"),
-    "patchmode.model.shard": ("Shard",),
-    "patchmode.model.since": ("Since",),
+    "patchmode.model.scope": (
+        "Filters",
+        "LogReading",
+        "LoggedMachine",
+        "Scope",
+        "Shard",
+        "Since",
+    ),
     "patchmode.model.target": ("Target",),
-    "patchmode.model.waves": ("WaveRule",),
-    "patchmode.rules.brakes": ("MaxChanges", "check_blast_radius"),
-    "patchmode.rules.freeze_grammar": ("freezes_from",),
-    "patchmode.rules.log_reading": ("read_log",),
+    "patchmode.ports.azure": (
+        "Azure",
+        "Clock",
+    ),
+    "patchmode.ports.run": (
+        "Observer",
+        "Progress",
+    ),
+    "patchmode.rules.guardrails.freezes": ("freezes_from",),
+    "patchmode.rules.guardrails.limits": (
+        "MaxChanges",
+        "check_blast_radius",
+    ),
+    "patchmode.rules.pasted_text.reading": ("read_log",),
     "patchmode.store.identity_file": ("read_identities",),
-    "patchmode.store.plan_file": ("read_plan", "write_plan"),
+    "patchmode.store.plan_file": (
+        "read_plan",
+        "write_plan",
+    ),
     "patchmode.store.runs": ("RunStore",),
-    "patchmode.workflow.after_window": ("after_window",),
-    "patchmode.workflow.applying": ("apply_plan",),
-    "patchmode.workflow.auditing": ("audit",),
-    "patchmode.workflow.budgets": ("MaxFailures",),
-    "patchmode.workflow.clock": ("SystemClock", "local_zone"),
-    "patchmode.workflow.doctor": ("examine", "least_privilege_role"),
-    "patchmode.workflow.explaining": ("explain",),
-    "patchmode.workflow.failures": ("failures",),
-    "patchmode.workflow.inventory": ("Inventory", "take_inventory"),
-    "patchmode.workflow.planning": ("make_plan",),
-    "patchmode.workflow.ports": ("Azure", "Clock", "Observer", "Progress"),
-    "patchmode.workflow.rollback": ("make_rollback_plan",),
-    "patchmode.workflow.run_options": ("ApplyOptions",),
-    "patchmode.workflow.runs": ("report_of",),
-    "patchmode.workflow.schedules": ("read_schedules",),
-    "patchmode.workflow.verifying": ("verify_plan", "verify_run", "verify_scope"),
-    "patchmode.workflow.watching": ("WatchOptions", "watch"),
-    "patchmode.workflow.wave_gate": ("WaveRules",),
+    "patchmode.timing": (
+        "SystemClock",
+        "local_zone",
+    ),
+    "patchmode.workflow.inventory.audit": (
+        "WatchOptions",
+        "audit",
+        "explain",
+        "watch",
+    ),
+    "patchmode.workflow.inventory.doctor": (
+        "examine",
+        "least_privilege_role",
+    ),
+    "patchmode.workflow.inventory.history": (
+        "after_window",
+        "failures",
+    ),
+    "patchmode.workflow.inventory.inventory": (
+        "Inventory",
+        "take_inventory",
+    ),
+    "patchmode.workflow.inventory.planning": ("make_plan",),
+    "patchmode.workflow.run.applying": ("apply_plan",),
+    "patchmode.workflow.run.guardrails": ("MaxFailures",),
+    "patchmode.workflow.run.options": ("ApplyOptions",),
+    "patchmode.workflow.run.report": ("report_of",),
+    "patchmode.workflow.run.rollback": ("make_rollback_plan",),
+    "patchmode.workflow.run.verification": (
+        "verify_plan",
+        "verify_run",
+        "verify_scope",
+    ),
+    "patchmode.workflow.run.waves": ("WaveRules",),
+    "patchmode.workflow.schedules.reading": ("read_schedules",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

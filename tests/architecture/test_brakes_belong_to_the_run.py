@@ -10,7 +10,7 @@ from patchmode.cli.commands.apply import command as apply
 from patchmode.cli.commands.rollback import command as rollback
 from patchmode.cli.commands.runs import resume
 from patchmode.cli.options import SCOPE_NAMES, SETTINGS_NAMES
-from patchmode.model.brakes import NAMES
+from patchmode.model.guardrails import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOUT_THE_PLAN = (

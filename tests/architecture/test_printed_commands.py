@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patchmode.model.commands import with_run
+from patchmode.model.run import with_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ROOT / "src/patchmode"
@@ -18,7 +18,7 @@ NAMED = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback) (?:RUN|
 """With an id, or with a word in capitals where the text is about any run."""
 OF_NO_RUN = {"cannot be undone by `patchmode rollback`", "by `patchmode rollback` either"}
 """Said of a plan that no run has carried out yet."""
-GETS_ITS_ID_HERE = {"workflow", "reports/own_findings.py", "reports/run_record.py"}
+GETS_ITS_ID_HERE = {"workflow", "reports/formats/recorded.py", "reports/formats/run_record.py"}
 """Advice that is told of a run only, by `make_report`, `apply_plan` and `run_record`."""
 
 

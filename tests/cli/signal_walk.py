@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.workflow.fleet_double import fleet_of
 
-from patchmode.cli import signals, streams
-from patchmode.cli.running import left_text, run_reading, run_writing
+from patchmode.cli import signals, terminal
+from patchmode.cli.running import left_at_once_text, run_reading, run_writing
 from patchmode.cli.settings import Settings
-from patchmode.model.outcome import RunReport
+from patchmode.model.run import RunReport
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import ApplyOptions, apply_plan
-from patchmode.workflow.clock import SystemClock
+from patchmode.timing import SystemClock
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 if TYPE_CHECKING:
-    from patchmode.workflow.ports import RunJournal
+    from patchmode.ports.run import RunJournal
 
 
 def strike_at(point: int, numbers: list[signal.Signals]) -> None:
@@ -62,7 +63,9 @@ def writing(first: Callable[[], None]) -> int:
             return await apply_plan(journals[0], azure, how, clock=SystemClock(), stop=stop)
 
     report = run_writing(
-        work, remark=lambda text: print(text, file=sys.stderr), last_words=lambda: left_text(journals, Settings())
+        work,
+        remark=lambda text: print(text, file=sys.stderr),
+        last_words=lambda: left_at_once_text(journals, Settings()),
     )
     print(f"{report.state} {report.counts.applied} of {report.counts.scope}", file=sys.stderr)
     return 130 if report.state == "interrupted" else 0
@@ -90,7 +93,7 @@ def child(phase: str, point: int, numbers: list[signal.Signals]) -> int:
             signal.raise_signal(numbers[0])
 
     heard = signals.listen()
-    streams.prepare()
+    terminal.prepare()
     try:
         code = {"writing": writing, "reading": reading}[phase](first)
     except KeyboardInterrupt:

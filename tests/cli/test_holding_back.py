@@ -12,7 +12,7 @@ from tests.unit.workflow.test_brakes_kept import EVERYTHING
 from patchmode.cli import composition
 from patchmode.cli.main import run as run_program
 from patchmode.errors import SignInError
-from patchmode.model.brakes import NAMES, option_name
+from patchmode.model.guardrails import NAMES, option_name
 from patchmode.store.runs import RunStore
 
 ALL_DAY = "00:00-12:00 UTC;12:00-24:00 UTC"

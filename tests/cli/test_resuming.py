@@ -14,7 +14,7 @@ from patchmode.cli import composition
 from patchmode.cli.main import run as run_program
 from patchmode.cli.settings import Settings
 from patchmode.errors import SignInError
-from patchmode.model.brakes import RunBrakes
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.store.plan_file import read_plan
 from patchmode.store.runs import RunStore
 
@@ -37,7 +37,7 @@ def the_run(program: Program) -> str:
     return run
 
 
-def begun(program: Program, brakes: RunBrakes | None = None) -> str:
+def begun(program: Program, brakes: RunGuardrails | None = None) -> str:
     """A run that a process began and died before it sent anything: its id."""
     assert program("plan", "--all", "--out", "plan.json").code == 10
     journal = RunStore(program.folder / "state").create(read_plan(program.folder / "plan.json"), brakes=brakes)
@@ -156,7 +156,7 @@ def _forget_brakes(path: Path) -> None:
 def test_max_changes_is_in_force_on_resume(start: Start) -> None:
     """Nothing of the plan can grow; whoever lowers the limit on resume means it."""
     program = start("small")
-    run = begun(program, RunBrakes(max_changes="1"))
+    run = begun(program, RunGuardrails(max_changes="1"))
     done = program("runs", "resume", run)
     assert (done.code, patches(program)) == (12, 0)
     assert "The plan would change 3 of 4 machines in scope (75 %), and the limit is 1." in done.err
@@ -166,7 +166,7 @@ def test_max_changes_is_in_force_on_resume(start: Start) -> None:
 def test_share_is_in_force_on_resume(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of everything that is sent; what the environment says can only make it smaller."""
     program = start("small")
-    begun(program, RunBrakes(share="40%"))
+    begun(program, RunGuardrails(share="40%"))
     shares = []
 
     def connected(settings: Settings, **_: object) -> NoReturn:

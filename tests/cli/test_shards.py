@@ -18,7 +18,7 @@ from tests.cli.conftest import PROGRAM, Program, Start, clean_environment
 from arm_emulator.fleet_generator import fleet_document, subscription_ids
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
-from patchmode.model.shard import Shard
+from patchmode.model.scope import Shard
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "shard.sh"
 SUBSCRIPTIONS = 6

@@ -22,13 +22,13 @@ from aiohttp.test_utils import make_mocked_request
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
-from patchmode.cli.console_rooms import rooms_for
+from patchmode.cli.commands.console import rooms_for
 from patchmode.cli.settings import Settings
 from patchmode.console.access import cookie_name
 from patchmode.console.rooms import ConsoleOptions
 from patchmode.console.server import make_app
 from patchmode.console.state import Console, make_console
-from patchmode.model.brakes import RunBrakes
+from patchmode.model.guardrails import RunGuardrails
 
 HOST = "127.0.0.1:8000"
 ORIGIN = f"http://{HOST}"
@@ -167,7 +167,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             fleet: Any = "small",
             *,
             allow_writes: bool = False,
-            brakes: RunBrakes | None = None,
+            brakes: RunGuardrails | None = None,
             read: bool = True,
             **options: Any,
         ) -> Asker:
@@ -177,7 +177,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             for name, value in served.env.items():
                 monkeypatch.setitem(os.environ, name, value)
             settings = Settings(cloud=served.endpoint, state_dir=str(tmp_path / "state"))
-            how = ConsoleOptions(allow_writes=allow_writes, brakes=brakes or RunBrakes())
+            how = ConsoleOptions(allow_writes=allow_writes, brakes=brakes or RunGuardrails())
             console = make_console(rooms_for(settings), how)
             stack.push_async_callback(console.close)
             console.hosts, console.cookie = frozenset({HOST}), cookie_name(8000)

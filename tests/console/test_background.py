@@ -7,7 +7,7 @@ import pytest
 
 from patchmode.console.background import Loading, SideLoop
 from patchmode.errors import PatchmodeError
-from patchmode.workflow.clock import SystemClock
+from patchmode.timing import SystemClock
 
 
 class Source:

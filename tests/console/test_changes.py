@@ -11,8 +11,7 @@ from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from patchmode.console.routes.changes import wanted_from
 from patchmode.errors import UsageError
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.store.plan_file import read_plan
 from patchmode.store.runs import RunStore
 

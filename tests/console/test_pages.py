@@ -14,8 +14,8 @@ from tests.console.conftest import HTML, JSON, Open, machine_id
 
 from arm_emulator.clock import Clock
 from patchmode import console
-from patchmode.console.machine_pages import json_lines
 from patchmode.console.rendering import ago_text, sentence, share
+from patchmode.console.routes.machine import json_lines
 from patchmode.console.schedule_pages import Coming, weeks_of
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import RunForecast

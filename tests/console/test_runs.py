@@ -12,8 +12,8 @@ from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from patchmode.console.run_pages import live_values
-from patchmode.model.brakes import KeptFreeze, RunBrakes
-from patchmode.store.evidence_check import check_pack
+from patchmode.model.guardrails import KeptFreeze, RunGuardrails
+from patchmode.store.evidence import check_pack
 from patchmode.store.plan_file import decode_plan
 from patchmode.store.runs import RunStore
 
@@ -76,7 +76,7 @@ async def test_a_run_of_another_process_is_not_touched(opened: Open) -> None:
 async def test_nothing_is_begun_or_taken_up_during_a_freeze(opened: Open) -> None:
     """The freezes of the house hold here too: the page says which and what to do, and nothing is sent."""
     always = KeptFreeze("00:00-12:00", "UTC"), KeptFreeze("12:00-24:00", "UTC")
-    asker = await opened(allow_writes=True, brakes=RunBrakes(freeze=always))
+    asker = await opened(allow_writes=True, brakes=RunGuardrails(freeze=always))
     run = await begun_and_left(asker)
     path = await asker.planned(TWO)
     for answer in (

@@ -8,9 +8,8 @@ from tests.contract.recordings import ABSENT, Exchange, exchanges, is_here
 
 from patchmode.arm.schedule_rows import assignment_of, assignment_row, configuration_of, filter_document
 from patchmode.model.schedule import DynamicScope, NextWindow, WindowRule
-from patchmode.rules.recurrence_grammar import parse
-from patchmode.rules.time_zones import zone_of
-from patchmode.rules.window_reading import read
+from patchmode.rules.schedules.recurrence_grammar import parse, zone_of
+from patchmode.rules.schedules.window import read
 
 pytestmark = pytest.mark.skipif(not is_here(), reason=ABSENT)
 _MEMBERS = ("startDateTime", "expirationDateTime", "duration", "timeZone", "recurEvery")

@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, name_of, read
 from tests.docs.plain_yaml import NotPlainError, load_all
 from tests.docs.test_pages import _calls, _check_call
 
-from patchmode.model.shard import Shard
+from patchmode.model.scope import Shard
 
 DEPLOY = ROOT / "deploy"
 FILES = sorted(DEPLOY.iterdir())

@@ -17,15 +17,17 @@ from patchmode import errors
 from patchmode.cli.exits import ENDS, EVERYWHERE, MEANINGS, Exit, of_error
 from patchmode.cli.main import program
 from patchmode.cli.options import FORMATS, REPORT_FORMATS
-from patchmode.model.outcome import OutcomeKind, Result
+from patchmode.documents.audit import CSV_COLUMNS
+from patchmode.documents.plan_and_run import PlanDocument
+from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.reports.audit_document import CSV_COLUMNS
-from patchmode.reports.formats import SUFFIXES
-from patchmode.reports.own_findings import OWN_RULES
-from patchmode.rules.registry import RULES
-from patchmode.store.formats import PlanDocument
-from patchmode.workflow import doctor, refusals
-from patchmode.workflow.ports import Step
+from patchmode.model.run import Result
+from patchmode.ports.run import Step
+from patchmode.reports.formats.recorded import OWN_RULES
+from patchmode.reports.formats.registry import SUFFIXES
+from patchmode.rules.eligibility.registry import RULES
+from patchmode.workflow.inventory import doctor
+from patchmode.workflow.run import refusals
 
 REFERENCE = DOCS / "reference"
 SOURCES = ROOT / "src" / "patchmode"

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.unit.workflow.fleet_double import OTHER_SUBSCRIPTION, SUBSCRIPTION, vm
 
-from patchmode.model.identity import SecretVariable, ServicePrincipal
+from patchmode.model.access import SecretVariable, ServicePrincipal
 
 TENANT = "99999999-9999-9999-9999-999999999999"
 BLUE, GREEN = "bbbbbbbb-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"

@@ -22,7 +22,7 @@ from patchmode.errors import (
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.ports import Azure, GraphScope, OperationState
+from patchmode.ports.azure import Azure, GraphScope, OperationState
 
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web"

@@ -29,10 +29,10 @@ from tests.unit.workflow.fleet_double import OTHER_SUBSCRIPTION, SUBSCRIPTION
 from tests.unit.workflow.run_doubles import temporary_store
 
 from arm_emulator.testing import Running, running
-from patchmode.arm.identities import NamedCredential
+from patchmode.arm.credentials import NamedCredential
 from patchmode.arm.session import connect
 from patchmode.errors import SignInError, UsageError
-from patchmode.model.identity import (
+from patchmode.model.access import (
     CertificateFile,
     FederatedTokenFile,
     ManagedIdentity,
@@ -40,16 +40,15 @@ from patchmode.model.identity import (
     SecretVariable,
     ServicePrincipal,
 )
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.scope import Scope
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.auditing import audit
-from patchmode.workflow.clock import SystemClock
-from patchmode.workflow.doctor import examine
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure, GraphScope
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.ports.azure import Azure, GraphScope
+from patchmode.timing import SystemClock
+from patchmode.workflow.inventory.audit import audit
+from patchmode.workflow.inventory.doctor import examine
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 EVERYTHING = Scope(everything=True)

@@ -19,8 +19,8 @@ from patchmode.arm.session import connect
 from patchmode.errors import RejectedError, UnsafeError
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind, ScopeFilter, WindowRule
-from patchmode.workflow.ports import Azure, GraphScope
-from patchmode.workflow.schedules import read_schedules
+from patchmode.ports.azure import Azure, GraphScope
+from patchmode.workflow.schedules.reading import read_schedules
 
 START = datetime(2030, 1, 6, 12, 0, tzinfo=UTC)
 NIGHT = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/Night")

@@ -17,15 +17,14 @@ from typing import NoReturn
 from tests.unit.workflow.dying_journal import DyingJournal
 
 from patchmode.arm.session import connect
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.schedule import AttachEnd
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.clock import ScaledClock
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.timing import ScaledClock
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 
 def die() -> NoReturn:

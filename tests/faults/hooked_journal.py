@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from tests.unit.workflow.dying_journal import DyingJournal
 
-from patchmode.model.attachment import AttachResult
-from patchmode.model.outcome import ChangeResult
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import ChangeResult
+from patchmode.model.schedule import AttachResult
+from patchmode.ports.azure import Azure, PatchAnswer
+from patchmode.ports.run import Observed
 from patchmode.store.journal import Journal
-from patchmode.workflow.ports import Azure, Observed, PatchAnswer
 
 
 @dataclass(frozen=True, slots=True)

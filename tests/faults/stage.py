@@ -17,18 +17,18 @@ from arm_emulator.faults import Action, FaultPlan, Matcher, Rule
 from arm_emulator.profile import Profile
 from patchmode.arm.session import connect
 from patchmode.errors import PatchmodeError
-from patchmode.model.outcome import RunReport
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Plan
+from patchmode.model.run import RunReport
 from patchmode.model.scope import Scope
+from patchmode.ports.azure import Azure
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.runs import report_of
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.report import report_of
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 CHANGED = ("app", "cache", "db", "old", "web")
 """Machines that the plan changes; `old` has no etag and stands in a subscription of its own."""

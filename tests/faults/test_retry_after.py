@@ -11,13 +11,13 @@ from arm_emulator.app import Emulator
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from patchmode.arm.session import connect
 from patchmode.errors import SignInError, ThrottledError
-from patchmode.model.outcome import RunReport
 from patchmode.model.plan import Plan
+from patchmode.model.run import RunReport
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 WITHIN = {
     "seconds": "600",

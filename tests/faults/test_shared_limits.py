@@ -19,14 +19,13 @@ from arm_emulator.app import Emulator
 from patchmode.arm.session import connect
 from patchmode.errors import SignInError
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import RunReport
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.run import RunReport
 from patchmode.model.scope import Scope
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure, GraphScope
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.ports.azure import Azure, GraphScope
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 BODY = {"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": {"patchMode": "AutomaticByPlatform"}}}}}
 CONCURRENCY = 64

@@ -19,15 +19,14 @@ from tests.faults.test_sigkill import CONFIGURATION, SCHEDULE_STEPS, WITH_SCHEDU
 from arm_emulator.testing import Running, running
 from patchmode.arm.session import connect
 from patchmode.cli.running import STOPPING, run_writing
-from patchmode.model.outcome import RunReport
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.run import RunReport
 from patchmode.model.scope import Scope
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.clock import ScaledClock
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.timing import ScaledClock
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 

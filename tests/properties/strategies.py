@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.unit.rules.builders import SUBSCRIPTION, UBUNTU_2204, WINDOWS_2022, arc_document, machine_from, vm_document
 
 from patchmode.model.machine import Lock, Machine, Surroundings
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Change, WantedSettings
-from patchmode.rules.planning import plan_machine
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Change
+from patchmode.rules.settings.planning import plan_machine
 
 SETTABLE = (
     Orchestration.CUSTOMER_MANAGED_SCHEDULES,

@@ -12,12 +12,11 @@ from tests.properties.test_prediction_against_emulator import emulated
 from tests.properties.within import Product
 
 from patchmode.model.machine import Machine
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
-from patchmode.rules.appliances import appliance_evidence
-from patchmode.rules.eligibility import reasons_for
-from patchmode.rules.windows_edition import edition_of
-from patchmode.workflow.reading import with_surroundings_of
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.rules.eligibility.images import appliance_evidence
+from patchmode.rules.eligibility.judgement import reasons_for
+from patchmode.rules.eligibility.windows_edition import edition_of
+from patchmode.workflow.inventory.bulk_reading import with_surroundings_of
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 

@@ -10,8 +10,8 @@ from tests.properties.within import Product
 
 from arm_emulator.profile import Profile
 from patchmode.model.outcome import OutcomeKind
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.prediction import predict
+from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 NOW = datetime(2026, 3, 5, 10, 7, tzinfo=UTC)
 GROUP = f"/subscriptions/{HERE}/resourceGroups/rg-web/providers"

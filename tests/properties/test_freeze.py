@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patchmode.model.freeze import Freeze, Weekly
-from patchmode.rules.freeze import ends_at, frozen_by
-from patchmode.rules.freeze_grammar import FreezeError, parse_freeze
+from patchmode.model.guardrails import Freeze, Weekly
+from patchmode.rules.guardrails.freezes import FreezeError, ends_at, frozen_by, parse_freeze
 
 WEEK = 7 * 24 * 60
 """Minutes."""

@@ -9,13 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.properties.strategies import documents, wishes
 from tests.unit.rules.builders import UBUNTU_2204, WINDOWS_2022, Leaving, Merging, RefusedError, machine_from, served
 
-from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
-from patchmode.model.plan import Change, WantedSettings
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import since_plan
-from patchmode.rules.rollback import plan_rollback_of
-from patchmode.rules.settings_patch import settings_in
-from patchmode.rules.verification import differences
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings, orchestration_of
+from patchmode.model.plan import Change
+from patchmode.rules.settings.patch import settings_in
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.precondition import since_plan
+from patchmode.rules.settings.rollback import plan_rollback_of
+from patchmode.rules.settings.verification import differences
 
 _leaving = st.sampled_from(("clear", "keep", "refuse"))
 _merging = st.sampled_from(("deep", "shallow"))

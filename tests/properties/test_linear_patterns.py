@@ -21,7 +21,7 @@ from tests.properties.pattern_steps import growth
 from arm_emulator.kql.regexes import term_pattern
 from arm_emulator.wildcards import wildcard
 from patchmode.arm import failures
-from patchmode.rules import images
+from patchmode.rules.eligibility import images
 
 SOURCE = Path(__file__).parents[2] / "src"
 LINEAR = 2.8
@@ -71,8 +71,8 @@ MADE = {
     ),
     "patchmode/arm/failures.py:_advice_on_missing": Made(tuple(mark for mark, _ in failures._MISSED_BY_PATH)),
     "patchmode/arm/governor.py:compute_remaining": Made((r"/UpdateVMSubscriptionMaximum;(\d+)",)),
-    "patchmode/reports/failed_machines.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
-    "patchmode/rules/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns()))),
+    "patchmode/reports/text/left_alone.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
+    "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns()))),
 }
 """`package/module.py:function` → how its expressions are made, or why that is no matter."""
 

@@ -20,23 +20,19 @@ from arm_emulator.app import Emulator
 from arm_emulator.clock import Clock
 from arm_emulator.protocol.http import Response
 from arm_emulator.protocol.throttle import Limits
-from patchmode.arm import graph_rows, schedule_rows
+from patchmode.arm import machine_rows, schedule_rows
 from patchmode.arm.channel import Answer
 from patchmode.arm.run_rows import installations_query, runs_query
 from patchmode.errors import ForbiddenError, RejectedError
-from patchmode.model.scope import Scope
-from patchmode.model.since import Since
-from patchmode.reports.audit_text import audit_lines
-from patchmode.reports.headings import no_change_text
-from patchmode.reports.paint import Paint
-from patchmode.workflow.after_window import after_window
-from patchmode.workflow.auditing import audit
-from patchmode.workflow.explaining import explain
-from patchmode.workflow.failures import failures
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.schedule_views import check_schedules, list_schedules, next_windows, show_schedule
-from patchmode.workflow.verifying import verify_scope
+from patchmode.model.scope import Scope, Since
+from patchmode.ports.azure import Azure
+from patchmode.reports.text.audit import audit_lines
+from patchmode.reports.text.layout import Paint, no_change_text
+from patchmode.workflow.inventory.audit import audit, explain
+from patchmode.workflow.inventory.history import after_window, failures
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.verification import verify_scope
+from patchmode.workflow.schedules.views import check_schedules, list_schedules, next_windows, show_schedule
 
 ID = "11111111-1111-1111-1111-111111111111"
 OTHER = "22222222-2222-2222-2222-222222222222"
@@ -158,10 +154,10 @@ COMMANDS: dict[str, Callable[[Azure], Awaitable[Any]]] = {
 
 def test_every_query_is_spoiled() -> None:
     """A query that is added must be spoiled here; the one below management groups is refused as a whole."""
-    modules = (graph_rows, schedule_rows)
-    queries = [
-        text for one in modules for text in vars(one).values() if isinstance(text, str) and "| project id" in text
-    ]
+    modules = (machine_rows, schedule_rows)
+    # Who changed what is read after the machines are known; its odd rows have tests of their own.
+    named = ((name, text) for one in modules for name, text in vars(one).items() if name != "_CHANGES")
+    queries = [text for _, text in named if isinstance(text, str) and "| project id" in text]
     queries += [runs_query(CLOCK.now()), installations_query(CLOCK.now())]
     told = [[name for name, part in TABLES.items() if part in query.lower()] for query in queries]
     assert sorted(told) == sorted([*([name] for name in TABLES), []])

@@ -12,12 +12,12 @@ from tests.unit.store.frozen_plans import NAMES, frozen, resealed
 from patchmode.errors import BrokenPlanError, UnsafeError
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Plan
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import plan_lines
-from patchmode.reports.then_attach_text import wish_lines
-from patchmode.rules.plan_derivation import check_derived
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import plan_lines
+from patchmode.reports.text.run import wish_lines
+from patchmode.rules.settings.plan_derivation import check_derived
 from patchmode.store.plan_file import decode_plan
-from patchmode.workflow.applying import check_applicable
+from patchmode.workflow.run.applying import check_applicable
 
 _PLANS = {name: frozen(name) for name in NAMES}
 _GONE: Any = object()

@@ -27,34 +27,33 @@ from arm_emulator.protocol.throttle import Limits
 from patchmode import cli
 from patchmode.arm.machine_reading import machine_from_document
 from patchmode.console.fleet import make_fleet
+from patchmode.documents.audit import audit_document
 from patchmode.model.finding import MachineAudit
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Change, Plan, Skipped, ThenAttach, Unchanged, WantedSettings
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged
 from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import Scope
-from patchmode.reports.audit_document import audit_document
-from patchmode.reports.audit_record import audit_record
-from patchmode.reports.audit_text import audit_lines
-from patchmode.reports.formats import SUFFIXES, pieces
-from patchmode.reports.machine_text import explanation_lines
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import leaf_changes
-from patchmode.rules.auditing import audit_machine
+from patchmode.ports.azure import Azure
+from patchmode.reports.formats.audit_record import audit_record
+from patchmode.reports.formats.registry import SUFFIXES, pieces
+from patchmode.reports.text.audit import audit_lines, explanation_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import leaf_changes
 from patchmode.rules.drift import look_of
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.rule_texts import rule_texts
-from patchmode.rules.schedule_wish import attach_obstacle
-from patchmode.rules.verification import differences, touches_settings
-from patchmode.rules.wanted import wanted_of
-from patchmode.workflow.auditing import audit
-from patchmode.workflow.explaining import explain
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.schedule_views import check_schedules
-from patchmode.workflow.verifying import verify_machines, verify_scope
+from patchmode.rules.eligibility.judgement import audit_machine
+from patchmode.rules.eligibility.registry import rule_texts
+from patchmode.rules.schedules.attaching import attach_obstacle
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.transitions import wanted_of
+from patchmode.rules.settings.verification import differences, touches_settings
+from patchmode.workflow.inventory.audit import audit, explain
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.verification import verify_machines, verify_scope
+from patchmode.workflow.schedules.views import check_schedules
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 EVERYTHING = Scope(everything=True)

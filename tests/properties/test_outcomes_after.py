@@ -25,28 +25,28 @@ from arm_emulator.protocol import wire
 from arm_emulator.protocol.throttle import Limits
 from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer
-from patchmode.arm.compute import MachineReader
 from patchmode.arm.failures import read_fault, rejection
+from patchmode.arm.governor import Identities
+from patchmode.arm.machines import MachineReader, Writer
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
-from patchmode.arm.operations import Writer
 from patchmode.arm.pipeline import Order
 from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.roster import Roster
 from patchmode.arm.session import Connection
-from patchmode.model.outcome import Outcome, RunReport
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.outcome import Outcome
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import RunReport
 from patchmode.model.scope import Scope
 from patchmode.model.target import Target
+from patchmode.ports.azure import Azure
 from patchmode.store.plan_file import decode_plan, encode_plan
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.auditing import audit
-from patchmode.workflow.planning import make_plan
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.inventory.audit import audit
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 EXAMPLES = 300
 EVERYTHING = Scope(everything=True)
@@ -106,10 +106,10 @@ def connection(emulator: Emulator) -> Azure:
     channel = Writing(emulator)
     return Connection(
         _target=TARGET,
-        graph=ResourceGraph(channel, Roster()),
+        graph=ResourceGraph(channel, Identities()),
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
-        authorization=Directory(channel, Roster(), dict),
+        authorization=Directory(channel, Identities(), dict),
         ledger=cast("Any", SimpleNamespace(by_method=dict)),
         _writer=Writer(channel),
         _maintenance_writer=MaintenanceWriter(channel),

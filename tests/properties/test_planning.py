@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from tests.properties.strategies import Planned, leaf_paths, machines, planned_changes, wishes
 from tests.unit.rules.builders import Merging, machine_from, served
 
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import Machine, MachineKind
-from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
-from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
-from patchmode.rules.eligibility import reasons_for
-from patchmode.rules.planning import body_for, plan_machine
-from patchmode.rules.registry import rule
-from patchmode.rules.settings_patch import settings_in
-from patchmode.rules.verification import differences
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings, orchestration_of
+from patchmode.model.plan import Change, Unchanged
+from patchmode.rules.eligibility.judgement import reasons_for
+from patchmode.rules.eligibility.registry import rule
+from patchmode.rules.settings.patch import settings_in
+from patchmode.rules.settings.planning import body_for, plan_machine
+from patchmode.rules.settings.verification import differences
 
 _OURS = {
     ("patchMode",),

@@ -14,8 +14,8 @@ from tests.unit.rules.builders import arc_document, machine_from, vm_document
 from patchmode.arm.machine_reading import machine_from_document
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.plan import Change
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import is_depended_on, since_plan
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.precondition import is_depended_on, since_plan
 
 _NOT_DEPENDED_ON = {
     "document": "the whole",

@@ -19,8 +19,8 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind, Installation, MachineRun, MachineSchedules, RunForecast, Timing
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.prediction import forecast, predict
+from patchmode.rules.schedules.forecast import forecast, predict
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 FLEETS = 500
 MONTH = timedelta(days=31)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from dateutil import rrule, tz
 
 from patchmode.model.schedule import Timing, WindowRule
-from patchmode.rules.recurrence import next_window, windows_between
+from patchmode.rules.schedules.recurrence import next_window, windows_between
 
 CASES = 17_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from arm_emulator.providers.maintenance.windows import read_window
 from patchmode.model.schedule import Timing, WindowRule
-from patchmode.rules.recurrence import next_window
+from patchmode.rules.schedules.recurrence import next_window
 
 EXAMPLES = 6_000
 READINGS = tuple(product(("sunday", "monday"), ("from-start-month", "any-month"), ("elapsed", "local")))

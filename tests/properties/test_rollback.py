@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from tests.properties.strategies import Planned, planned_changes
 from tests.unit.rules.builders import Leaving, Merging, RefusedError, machine_from, served
 
+from patchmode.model.left_alone import Skipped
 from patchmode.model.patch_settings import Orchestration, PatchSettings, orchestration_of
-from patchmode.model.plan import Change, Skipped, Unchanged
-from patchmode.rules.rollback import plan_rollback_of
-from patchmode.rules.settings_patch import settings_in
-from patchmode.rules.verification import differences
+from patchmode.model.plan import Change, Unchanged
+from patchmode.rules.settings.patch import settings_in
+from patchmode.rules.settings.rollback import plan_rollback_of
+from patchmode.rules.settings.verification import differences
 
 _leaving = st.sampled_from(("clear", "keep", "refuse"))
 _merging = st.sampled_from(("deep", "shallow"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchmode.model.plain_text import cells_wide
-from patchmode.model.subscription_names import SubscriptionNames, labels
+from patchmode.model.target import SubscriptionNames, labels
 
 PRODUCTION, DEVELOPMENT, HUB = (f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "234")
 ALIKE = "22222222-2222-2222-2222-222222222223"

@@ -9,9 +9,8 @@ from tests.properties.strategies import Planned, leaf_paths, planned_changes
 from tests.unit.rules.builders import Leaving, Merging, RefusedError, served
 
 from patchmode.model.machine import MachineKind
-from patchmode.rules.comparison import dotted, leaf_differences
-from patchmode.rules.precondition import since_plan
-from patchmode.rules.verification import differences, expected_document
+from patchmode.rules.settings.precondition import since_plan
+from patchmode.rules.settings.verification import differences, dotted, expected_document, leaf_differences
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=5),

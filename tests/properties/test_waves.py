@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from tests.unit.rules.builders import machine_from, vm_document
 
 from patchmode.model.machine import Machine
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged, WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged, WaveKey, WaveRule
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
-from patchmode.model.waves import WaveKey, WaveRule
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.waves import Division, in_waves
+from patchmode.rules.guardrails.waves import Division, in_waves
+from patchmode.rules.settings.planning import plan_machine
 from patchmode.store.plan_file import decode_plan, encode_plan
 
 WEEKLY = ResourceId.parse(

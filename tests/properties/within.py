@@ -16,20 +16,18 @@ from arm_emulator.protocol import wire
 from arm_emulator.protocol.http import Request, Response
 from patchmode.arm.authorization import Directory
 from patchmode.arm.channel import Answer, Channel
-from patchmode.arm.compute import MachineReader
-from patchmode.arm.governor import Governor
+from patchmode.arm.governor import Governor, Identities
+from patchmode.arm.machines import MachineReader
 from patchmode.arm.maintenance import MaintenanceReader
 from patchmode.arm.pipeline import Order
 from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.roster import Roster
 from patchmode.arm.wire import decode
 from patchmode.errors import RejectedError
-from patchmode.model.instance_view import surroundings_of
-from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.machine import Machine, MachineKind, surroundings_of
 from patchmode.model.schedule import Installation, MachineRun, ScheduleBook
 from patchmode.model.target import Target
-from patchmode.workflow.ports import Azure, GraphScope
-from patchmode.workflow.schedules import read_schedules
+from patchmode.ports.azure import Azure, GraphScope
+from patchmode.workflow.schedules.reading import read_schedules
 
 HOST = "https://localhost"
 
@@ -124,9 +122,9 @@ class _Connection:
 
 def connection(channel: Channel) -> Azure:
     """The product's own reading side on a channel."""
-    directory = Directory(channel, Roster(), dict)
+    directory = Directory(channel, Identities(), dict)
     reading = _Connection(
-        ResourceGraph(channel, Roster()), MachineReader(channel), MaintenanceReader(channel), directory
+        ResourceGraph(channel, Identities()), MachineReader(channel), MaintenanceReader(channel), directory
     )
     return cast("Azure", reading)
 
@@ -136,7 +134,7 @@ class Product:
 
     def __init__(self, emulator: Emulator) -> None:
         channel = WithinProcess(emulator)
-        self._graph = ResourceGraph(channel, Roster())
+        self._graph = ResourceGraph(channel, Identities())
         self._reader = MachineReader(channel)
         self._azure = connection(channel)
 

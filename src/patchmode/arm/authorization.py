@@ -11,12 +11,11 @@ from typing import Any, TypedDict, TypeVar
 import msgspec
 
 from patchmode.arm.channel import Channel
-from patchmode.arm.governor import Spend
-from patchmode.arm.roster import Roster
+from patchmode.arm.governor import Cost, Identities
 from patchmode.arm.wire import text_of
-from patchmode.model.identity import Principals
+from patchmode.model.access import Principals
 from patchmode.model.machine import Lock, Subscription
-from patchmode.model.subscription_names import SubscriptionNames
+from patchmode.model.target import SubscriptionNames
 
 SUBSCRIPTIONS_API = "2022-12-01"
 LOCKS_API = "2020-05-01"
@@ -92,7 +91,7 @@ class Registration(msgspec.Struct, rename="camel"):
 class Directory:
     """Fulfils `ports.Authorization`."""
 
-    def __init__(self, channel: Channel, roster: Roster, principals: Callable[[], Principals]) -> None:
+    def __init__(self, channel: Channel, roster: Identities, principals: Callable[[], Principals]) -> None:
         """Ask through a channel.
 
         Args:
@@ -120,7 +119,7 @@ class Directory:
 
     async def _seen_by(self, identity: int) -> Sequence[Subscription]:
         url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
-        found = await self._all(url, Spend(identity=identity), SubscriptionEntry)
+        found = await self._all(url, Cost(identity=identity), SubscriptionEntry)
         listed = [subscription_of(one) for one in found]
         nameless = sum(not one.id for one in listed)
         if nameless:
@@ -131,7 +130,7 @@ class Directory:
         """Every lock at or below the subscription. See `ports.Authorization.locks`."""
         path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/locks"
         url = self._channel.url(path, LOCKS_API)
-        pages = self._channel.pages(url, Spend(subscription_id), Any)
+        pages = self._channel.pages(url, Cost(subscription_id), Any)
         place = f"/subscriptions/{subscription_id}"
         return [lock_of(_read(one, LockEntry), one, place) async for page in pages for one in page]
 
@@ -140,7 +139,7 @@ class Directory:
         path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/permissions"
         url, subscription_id = self._channel.url(path, PERMISSIONS_API), _subscription_of(scope)
         return {
-            self._roster.names[identity]: await self._all(url, Spend(subscription_id, identity=identity), Permission)
+            self._roster.names[identity]: await self._all(url, Cost(subscription_id, identity=identity), Permission)
             for identity in self._roster.serving(subscription_id or "")
         }
 
@@ -160,7 +159,7 @@ class Directory:
                 return None
             path = f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments"
             url = self._channel.url(path, ROLE_ASSIGNMENTS_API, _filter=f"assignedTo('{object_id}')")
-            spend = Spend(subscription_id, identity=identity)
+            spend = Cost(subscription_id, identity=identity)
             assigned = map(_assigned_scope, await self._all(url, spend, RoleAssignment))
             found.update(one for one in assigned if one.startswith(below))
         return found
@@ -168,14 +167,14 @@ class Directory:
     async def provider_registration(self, subscription_id: str, namespace: str) -> str:
         """The registration state, as Azure words it. See `ports.Authorization.provider_registration`."""
         url = self._channel.url(f"/subscriptions/{subscription_id}/providers/{namespace}", PROVIDERS_API)
-        found = (await self._channel.get(url, Spend(subscription_id), shape=Registration)).document
+        found = (await self._channel.get(url, Cost(subscription_id), shape=Registration)).document
         return found.registration_state or "Unknown"
 
     async def principals(self) -> Principals:
         """The tokens' claims on who is signed in; empty where a token is opaque."""
         return self._principals()
 
-    async def _all(self, url: str, spend: Spend, entry: type[T]) -> list[T]:
+    async def _all(self, url: str, spend: Cost, entry: type[T]) -> list[T]:
         """A list without its entries that cannot be read: each costs itself, and is told.
 
         A permission or a role that is left out allows nothing; see `lock_of` for a lock.

@@ -17,16 +17,15 @@ import msgspec
 from azure.core.pipeline import AsyncPipeline
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from patchmode.arm.addresses import host_of, is_below, path_of
+from patchmode.arm.connections import host_of, is_below, path_of
 from patchmode.arm.failures import Attempt, lost_advice, read_fault, rejection
-from patchmode.arm.governor import GovernedTurn, Governor, Spend
+from patchmode.arm.governor import Cost, GovernedTurn, Governor
 from patchmode.arm.pipeline import Order, held_error
-from patchmode.arm.retry_after import said_wait_s
-from patchmode.arm.throttle import HeldTooLongError
+from patchmode.arm.rate_limits import HeldTooLongError, said_wait_s
 from patchmode.arm.wire import ShapeError, decode
 from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError
+from patchmode.ports.azure import Turn
 from patchmode.version import __version__
-from patchmode.workflow.ports import Turn
 
 _LOG = logging.getLogger(__name__)
 _PATH_SAFE = "/-._~!$&'()*+,;=:@"
@@ -150,7 +149,7 @@ class Channel:
             return None
         return url
 
-    async def turn(self, method: str, url: str, spend: Spend) -> Turn:
+    async def turn(self, method: str, url: str, spend: Cost) -> Turn:
         """Wait for the buckets of a request that is still to be made, and take its tokens.
 
         Raises:
@@ -161,7 +160,7 @@ class Channel:
         except HeldTooLongError as held:
             raise held_error(_attempt(method, url), held.wait_s, self._governor.patience_s) from held
 
-    async def get(self, url: str, spend: Spend, *, shape: Any = Document, may_be_empty: bool = False) -> Answer:
+    async def get(self, url: str, spend: Cost, *, shape: Any = Document, may_be_empty: bool = False) -> Answer:
         """GET a URL, verbatim.
 
         Args:
@@ -176,7 +175,7 @@ class Channel:
         order = Order(_attempt("GET", url, is_read=True), spend)
         return await self._send(order, url, shape=shape, may_be_empty=may_be_empty)
 
-    async def query(self, url: str, body: Mapping[str, Any], spend: Spend, *, shape: Any = Document) -> Answer:
+    async def query(self, url: str, body: Mapping[str, Any], spend: Cost, *, shape: Any = Document) -> Answer:
         """POST a query that changes nothing.
 
         Args:
@@ -195,7 +194,7 @@ class Channel:
         self,
         url: str,
         body: Mapping[str, Any],
-        spend: Spend,
+        spend: Cost,
         *,
         etag: str | None,
         may_send: Callable[[], bool] | None = None,
@@ -225,7 +224,7 @@ class Channel:
         return await self._send(order, url, body=body, etag=etag)
 
     async def put(
-        self, url: str, body: Mapping[str, Any], spend: Spend, *, may_send: Callable[[], bool] | None = None
+        self, url: str, body: Mapping[str, Any], spend: Cost, *, may_send: Callable[[], bool] | None = None
     ) -> Answer:
         """PUT a resource that nothing else depends on: it is repeated until there is an answer.
 
@@ -240,7 +239,7 @@ class Channel:
         """
         return await self._send(Order(_attempt("PUT", url, is_repeatable=True), spend, may_send), url, body=body)
 
-    async def delete(self, url: str, spend: Spend, *, may_send: Callable[[], bool] | None = None) -> Answer:
+    async def delete(self, url: str, spend: Cost, *, may_send: Callable[[], bool] | None = None) -> Answer:
         """DELETE a resource, repeated until there is an answer. `may_send`: see `ports.Writer.patch`.
 
         Raises:
@@ -248,7 +247,7 @@ class Channel:
         """
         return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend, may_send), url)
 
-    async def pages(self, url: str, spend: Spend, entry: type[T]) -> AsyncIterator[list[T]]:
+    async def pages(self, url: str, spend: Cost, entry: type[T]) -> AsyncIterator[list[T]]:
         """The `value` of every page of a list, next links followed verbatim.
 
         Args:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from patchmode.arm.addresses import host_of, is_below, origin
+from patchmode.arm.connections import host_of, is_below, origin
 from patchmode.arm.wire import decode
 from patchmode.errors import CloudError
 

@@ -54,7 +54,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ServiceFault:
     """What an error answer says, from whatever shape."""
 
     code: str
@@ -79,7 +79,7 @@ class Fault:
         return any(target.endswith("Resource") for target in self.targets)
 
 
-def read_fault(body: bytes) -> Fault:
+def read_fault(body: bytes) -> ServiceFault:
     """Read an error answer.
 
     Args:
@@ -90,24 +90,26 @@ def read_fault(body: bytes) -> Fault:
     """
     text = body[:_LOOKED_AT].decode("utf-8-sig", "replace").strip()
     if not text:
-        return Fault("NoErrorBody", "the answer had no body")
+        return ServiceFault("NoErrorBody", "the answer had no body")
     if text.startswith("<"):
         return _from_markup(text)
     try:
         document = decode(body)
     except ShapeError as error:
-        return Fault("UnreadableBody", f"the answer was no error that can be read: {error}")
+        return ServiceFault("UnreadableBody", f"the answer was no error that can be read: {error}")
     except ValueError:
-        return Fault("UnreadableBody", f"the answer was not JSON: {_excerpt(text)}", retry_in_s=_seconds_in(text))
+        return ServiceFault(
+            "UnreadableBody", f"the answer was not JSON: {_excerpt(text)}", retry_in_s=_seconds_in(text)
+        )
     return _from_json(document, text)
 
 
-def _from_markup(text: str) -> Fault:
+def _from_markup(text: str) -> ServiceFault:
     if found := _xml_error(text):
         code, message = found
-        return Fault(code, message or code, codes=(code,))
+        return ServiceFault(code, message or code, codes=(code,))
     words = " ".join(_words_of(text))
-    return Fault(
+    return ServiceFault(
         "GatewayPage",
         f"a gateway answered with a page instead of JSON: {_excerpt(words)}",
         retry_in_s=_seconds_in(words),
@@ -146,13 +148,13 @@ def _words_of(page: str) -> Iterator[str]:
         at = ends + 1 if ends >= 0 else -1
 
 
-def _from_json(document: Any, text: str) -> Fault:
+def _from_json(document: Any, text: str) -> ServiceFault:
     nodes = list(_nodes(document))
     codes = tuple(code for node in nodes if (code := _text(node, "code", "internalErrorCode")))
     messages = [message + _position(node) for node in nodes if (message := _text(node, "message"))]
     if not codes and not messages:
-        return Fault("UnnamedError", f"the answer names no error: {_excerpt(text)}")
-    return Fault(
+        return ServiceFault("UnnamedError", f"the answer names no error: {_excerpt(text)}")
+    return ServiceFault(
         code=codes[0] if codes else "UnnamedError",
         message=_with_policies(_joined(messages) if messages else codes[0], nodes),
         target=next((target for node in nodes if (target := _text(node, "target"))), None),
@@ -282,7 +284,7 @@ _ADVICE_BY_CODE = {
 def rejection(
     attempt: Attempt,
     status: int,
-    fault: Fault,
+    fault: ServiceFault,
     headers: Mapping[str, str],
     *,
     lost_before: bool = False,
@@ -338,7 +340,7 @@ HELD = (
 """What to do about a request that Azure held back for longer than the patience."""
 
 
-def _advice(attempt: Attempt, status: int, fault: Fault) -> str:
+def _advice(attempt: Attempt, status: int, fault: ServiceFault) -> str:
     if status >= 500:
         return "The service has trouble; try again later."
     known = _ADVICE_BY_CODE.get(fault.code.casefold())
@@ -347,7 +349,7 @@ def _advice(attempt: Attempt, status: int, fault: Fault) -> str:
     return known or _ADVICE.get(status, "")
 
 
-def _advice_on_missing(attempt: Attempt, fault: Fault) -> str:
+def _advice_on_missing(attempt: Attempt, fault: ServiceFault) -> str:
     """What a 404 may mean, by what was asked for; Azure says so itself where a resource group above it is missing."""
     path = attempt.resource.casefold()
     if fault.code.casefold() == "resourcegroupnotfound":

@@ -1,24 +1,81 @@
-"""Which buckets a request spends from, whose they are, and what its answer says about them.
-
-Must not: send or retry.
-
-Source of the figures: Microsoft's "Understand how Azure Resource Manager throttles requests" (subscription reads 250 +
-25/s, writes and deletes 200 + 10/s each) and "Throttling limits for Compute" (per subscription, region and minute:
-Update VM 500, burst 1,500; low-cost GET 8,000, burst 24,000; high-cost GET 300, burst 900; GET operation 5,000, burst
-15,000); Resource Graph's "Guidance for throttled requests" (15 queries in 5 s a user, "subject to change"); header
-names: recorded exchanges, but for deletes, which follow their pattern.
-"""
+"""Which buckets a request spends from, whose they are, who sends it, and what its answer says about them."""
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from patchmode.arm.failures import Fault
-from patchmode.arm.roster import Roster
-from patchmode.arm.throttle import Bucket, Limit, Ticket, Window
-from patchmode.workflow.ports import Clock
+from patchmode.arm.failures import ServiceFault
+from patchmode.arm.rate_limits import Bucket, Limit, QuotaWindow, Ticket
+from patchmode.ports.azure import Clock
+
+_FIRST = (0,)
+
+
+class Identities:
+    """The identities of a connection. One alone is never asked what it sees: whatever there is to do, it does."""
+
+    def __init__(self, names: Sequence[str] = ("",)) -> None:
+        """Begin knowing nothing of what they see.
+
+        Args:
+            names: what messages call them, in order; an identity's number is its place here. At least one.
+        """
+        self.names = tuple(names)
+        self._serving: dict[str, tuple[int, ...]] = {}
+        self._homes: dict[str, int] = {}
+        self._whole: tuple[tuple[int, tuple[str, ...]], ...] = ((0, ()),)
+
+    @property
+    def numbers(self) -> range:
+        """The number of every identity."""
+        return range(len(self.names))
+
+    def learn(self, seen: Sequence[Iterable[str]]) -> None:
+        """Take over what each identity sees.
+
+        Each subscription gets a home among those that see it, where Resource Graph is asked about it: those that fewest
+        see are given out first, each to whoever has least, so that the parts are alike in size. The same lists give the
+        same homes.
+
+        Args:
+            seen: ids of subscriptions in any case, one entry for each identity.
+        """
+        serving: dict[str, list[int]] = defaultdict(list)
+        for number, subscriptions in enumerate(seen):
+            for subscription_id in sorted({entry.lower() for entry in subscriptions}):
+                serving[subscription_id].append(number)
+        self._serving = {subscription_id: tuple(numbers) for subscription_id, numbers in serving.items()}
+        load: Counter[int] = Counter()
+        self._homes = {}
+        for subscription_id in sorted(serving, key=lambda entry: (len(serving[entry]), entry)):
+            home = min(serving[subscription_id], key=lambda number: (load[number], number))
+            load[home] += 1
+            self._homes[subscription_id] = home
+        if self._homes:
+            self._whole = self.divided(sorted(self._homes))
+
+    def serving(self, subscription_id: str) -> tuple[int, ...]:
+        """The identities that see a subscription; the first where none does, whom Azure's own answer then tells so."""
+        return self._serving.get(subscription_id.lower(), _FIRST)
+
+    def divided(self, subscriptions: Sequence[str]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """Who asks Resource Graph about what, so that each subscription is asked about once.
+
+        Args:
+            subscriptions: ids in any case; empty: all that the identities see.
+
+        Returns:
+            (identity, its subscriptions), each identity at most once; without subscriptions, everything that it sees.
+        """
+        if not subscriptions:
+            return self._whole
+        parts: dict[int, list[str]] = defaultdict(list)
+        for subscription_id in subscriptions:
+            parts[self._homes.get(subscription_id.lower(), 0)].append(subscription_id)
+        return tuple((number, tuple(part)) for number, part in sorted(parts.items()))
 
 
 class Policy(StrEnum):
@@ -52,7 +109,7 @@ ARM_LIMITS: Mapping[Verb, Limit] = {
 GRAPH_QUERIES, GRAPH_WINDOW_S = 15, 5.0
 
 
-class Spend(NamedTuple):
+class Cost(NamedTuple):
     """What one request costs. No subscription, no graph: it is not counted by any bucket known here."""
 
     subscription_id: str | None = None
@@ -65,10 +122,10 @@ class Spend(NamedTuple):
     """Who must send it, by its number in the roster; None: whoever sees the subscription and can leave first."""
 
 
-class Pass(NamedTuple):
+class Permit(NamedTuple):
     """Leave to send one request as one identity; handed back with the answer."""
 
-    spend: Spend
+    spend: Cost
     tickets: tuple[tuple[Bucket, Ticket], ...]
     """The provider's bucket first, Resource Manager's last."""
     query: Ticket | None = None
@@ -82,11 +139,11 @@ class GovernedTurn:
 
     __slots__ = ("_governor", "_pass")
 
-    def __init__(self, governor: "Governor", leave: Pass) -> None:
+    def __init__(self, governor: "Governor", leave: Permit) -> None:
         self._governor = governor
-        self._pass: Pass | None = leave
+        self._pass: Permit | None = leave
 
-    def take(self) -> Pass | None:
+    def take(self) -> Permit | None:
         """The pass, once; None afterwards: a repeat of the request waits like any other."""
         leave, self._pass = self._pass, None
         return leave
@@ -98,7 +155,7 @@ class GovernedTurn:
             self._governor.returned(leave)
 
 
-class _Door(NamedTuple):
+class _IdentityBuckets(NamedTuple):
     """One identity's way past Resource Manager."""
 
     identity: int
@@ -106,12 +163,12 @@ class _Door(NamedTuple):
     """One bucket, or none where Resource Manager counts by no subscription."""
 
 
-class _Way(NamedTuple):
+class _BucketsFor(NamedTuple):
     """Where a kind of request has to pass."""
 
     shared: tuple[Bucket, ...]
     """The provider's bucket, which counts whoever sends; none: it has no limit known here."""
-    doors: tuple[_Door, ...]
+    doors: tuple[_IdentityBuckets, ...]
     """Of every identity that may send it; at least one."""
 
 
@@ -123,7 +180,7 @@ class Governor:
     """
 
     def __init__(
-        self, clock: Clock, *, share: float = 1.0, roster: Roster | None = None, patience_s: float = math.inf
+        self, clock: Clock, *, share: float = 1.0, roster: Identities | None = None, patience_s: float = math.inf
     ) -> None:
         """Start with every bucket full.
 
@@ -142,12 +199,12 @@ class Governor:
         self.clock = clock
         self.patience_s = patience_s
         self._share = share
-        self._roster = roster or Roster()
-        self._ways: dict[Spend, _Way] = {}
+        self._roster = roster or Identities()
+        self._ways: dict[Cost, _BucketsFor] = {}
         self._buckets: dict[tuple[object, ...], Bucket] = {}
         self._graph = tuple(_graph_window(clock.monotonic(), share) for _ in self._roster.numbers)
 
-    async def acquire(self, spend: Spend, *, patience_s: float | None = None) -> Pass:
+    async def acquire(self, spend: Cost, *, patience_s: float | None = None) -> Permit:
         """Wait until the request may leave, as whichever identity it leaves soonest.
 
         The provider's bucket is waited for first: a region that has run dry then holds up no other region's requests,
@@ -172,11 +229,11 @@ class Governor:
             await self._spend(door.own, tickets, patience)
         except BaseException:
             # Called off while waiting for the second bucket: the first one's request will never leave.
-            self.returned(Pass(spend, tuple(tickets)))
+            self.returned(Permit(spend, tuple(tickets)))
             raise
-        return Pass(spend, tuple(tickets), query, door.identity)
+        return Permit(spend, tuple(tickets), query, door.identity)
 
-    def returned(self, leave: Pass) -> None:
+    def returned(self, leave: Permit) -> None:
         """Put the tokens of a pass that no request used back."""
         now = self.clock.monotonic()
         for bucket, ticket in leave.tickets:
@@ -187,28 +244,28 @@ class Governor:
             ticket = bucket.try_spend(self.clock.monotonic())
             tickets.append((bucket, ticket or await bucket.pass_through(self.clock, patience_s=patience_s)))
 
-    def _soonest(self, doors: Iterable[_Door]) -> _Door:
+    def _soonest(self, doors: Iterable[_IdentityBuckets]) -> _IdentityBuckets:
         """Where the line is shortest in time; among equals, who has sent least there."""
         now = self.clock.monotonic()
         return min(doors, key=lambda door: [(bucket.line_s(now), bucket.sent) for bucket in door.own])
 
-    def _way_of(self, spend: Spend) -> _Way:
-        way = self._ways[spend] = _Way(tuple(self._shared(spend)), tuple(self._doors(spend)))
+    def _way_of(self, spend: Cost) -> _BucketsFor:
+        way = self._ways[spend] = _BucketsFor(tuple(self._shared(spend)), tuple(self._doors(spend)))
         return way
 
-    def _shared(self, spend: Spend) -> Iterator[Bucket]:
+    def _shared(self, spend: Cost) -> Iterator[Bucket]:
         if spend.subscription_id is not None and spend.policy is not None:
             key = (spend.subscription_id, spend.region.casefold(), spend.policy)
             yield self._bucket(key, COMPUTE_LIMITS[spend.policy])
 
-    def _doors(self, spend: Spend) -> Iterator[_Door]:
+    def _doors(self, spend: Cost) -> Iterator[_IdentityBuckets]:
         if spend.subscription_id is None:
-            yield _Door(spend.identity or 0, ())
+            yield _IdentityBuckets(spend.identity or 0, ())
             return
         chosen = self._roster.serving(spend.subscription_id) if spend.identity is None else (spend.identity,)
         for identity in chosen:
             key = (spend.subscription_id, spend.verb, identity)
-            yield _Door(identity, (self._bucket(key, ARM_LIMITS[spend.verb]),))
+            yield _IdentityBuckets(identity, (self._bucket(key, ARM_LIMITS[spend.verb]),))
 
     def _bucket(self, key: tuple[object, ...], published: Limit) -> Bucket:
         bucket = self._buckets.get(key)
@@ -218,7 +275,7 @@ class Governor:
             bucket = self._buckets[key] = Bucket(limit, self.clock.monotonic(), reserve=reserve)
         return bucket
 
-    def answered(self, leave: Pass, headers: Mapping[str, str] | None) -> None:
+    def answered(self, leave: Permit, headers: Mapping[str, str] | None) -> None:
         """Learn from an answer of any status; None where no answer came."""
         now = self.clock.monotonic()
         if leave.query is not None:
@@ -230,7 +287,7 @@ class Governor:
             remaining = None if headers is None else _remaining_in(bucket, leave, headers)
             bucket.answered(ticket, now, remaining=remaining)
 
-    def refused(self, leave: Pass, fault: Fault, *, retry_after_s: float | None) -> None:
+    def refused(self, leave: Permit, fault: ServiceFault, *, retry_after_s: float | None) -> None:
         """Learn from a 429.
 
         Only the bucket that refused is slowed, as far as the answer tells: Resource Manager says `…RequestsThrottled`,
@@ -246,14 +303,14 @@ class Governor:
         bucket.refused(now, retry_after_s=retry_after_s)
 
 
-def _graph_window(now: float, share: float) -> Window:
+def _graph_window(now: float, share: float) -> QuotaWindow:
     """A part of Resource Graph's quota: fewer queries in its window, or less than one in each as one in a longer."""
     queries = GRAPH_QUERIES * share
     ours = max(1, int(queries))
-    return Window(ours, GRAPH_WINDOW_S / min(1.0, queries), now, reserve=GRAPH_QUERIES - ours)
+    return QuotaWindow(ours, GRAPH_WINDOW_S / min(1.0, queries), now, reserve=GRAPH_QUERIES - ours)
 
 
-def _remaining_in(bucket: Bucket, leave: Pass, headers: Mapping[str, str]) -> float | None:
+def _remaining_in(bucket: Bucket, leave: Permit, headers: Mapping[str, str]) -> float | None:
     if leave.spend.policy is not None and bucket is leave.tickets[0][0]:
         return compute_remaining(headers, leave.spend.policy)
     return arm_remaining(headers, leave.spend.verb)

@@ -23,9 +23,17 @@ from typing import Any
 import msgspec
 
 from patchmode.arm.wire import member, operating_system
-from patchmode.model.instance_view import power_state, surroundings_of
-from patchmode.model.machine import ImageReference, Machine, MachineKind, ReadFrom, Surroundings
-from patchmode.model.patch_extension import PatchExtension, worse
+from patchmode.model.machine import (
+    ImageReference,
+    Machine,
+    MachineKind,
+    PatchExtension,
+    ReadFrom,
+    Surroundings,
+    power_state,
+    surroundings_of,
+    worse,
+)
 from patchmode.model.patch_settings import Oddity, OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
 

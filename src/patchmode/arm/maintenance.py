@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from patchmode.arm.channel import Answer, Channel, Document
 from patchmode.arm.failures import RUN_AGAIN
-from patchmode.arm.governor import Spend, Verb
+from patchmode.arm.governor import Cost, Verb
 from patchmode.arm.schedule_rows import (
     UnreadableRowError,
     assignment_of,
@@ -50,7 +50,7 @@ class MaintenanceReader:
     async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
         """Every static assignment on one machine. See `ports.Maintenance.assignments_on`."""
         path = f"{machine_id}/{_CHILDREN}"
-        pages = self._channel.pages(self._channel.url(path, API), Spend(machine_id.subscription_id), Document)
+        pages = self._channel.pages(self._channel.url(path, API), Cost(machine_id.subscription_id), Document)
         found = [_read(f"GET {path}", _assignment, document) async for page in pages for document in page]
         return [one for one in found if isinstance(one, ConfigurationAssignment)]
 
@@ -63,7 +63,7 @@ class MaintenanceReader:
         return found
 
     async def _get(self, path: str, subscription_id: str) -> Answer:
-        return await self._channel.get(self._channel.url(path, API), Spend(subscription_id.lower()))
+        return await self._channel.get(self._channel.url(path, API), Cost(subscription_id.lower()))
 
 
 class MaintenanceWriter:
@@ -164,7 +164,7 @@ class MaintenanceWriter:
         Raises:
             MaybeAppliedError: it was accepted, and what was answered cannot be read.
         """
-        spend = Spend(subscription_id.lower(), Verb.WRITES)
+        spend = Cost(subscription_id.lower(), Verb.WRITES)
         answer = await self._channel.put(self._channel.url(path, API), body, spend, may_send=may_send)
         try:
             return read(asked if answer.document is None else _object(answer.document)), answer.request_id
@@ -175,7 +175,7 @@ class MaintenanceWriter:
         """Whether there was something to delete; after a lost answer it may have been this very request's doing."""
         try:
             url = self._channel.url(path, API)
-            spend = Spend(subscription_id.lower(), Verb.DELETES)
+            spend = Cost(subscription_id.lower(), Verb.DELETES)
             answer = await self._channel.delete(url, spend, may_send=may_send)
         except RejectedError as error:
             if error.status == 404:

@@ -27,15 +27,13 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.settings import settings
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
-from patchmode.arm.addresses import host_of, is_below, path_of
-from patchmode.arm.connections import advice_on, describe, is_distrust, was_not_sent
+from patchmode.arm.connections import advice_on, describe, host_of, is_below, is_distrust, path_of, was_not_sent
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
-from patchmode.arm.governor import Governor, Pass, Spend
-from patchmode.arm.retry_after import asked_wait_s, held_text, span_text
-from patchmode.arm.throttle import HeldTooLongError
+from patchmode.arm.governor import Cost, Governor, Permit
+from patchmode.arm.rate_limits import HeldTooLongError, asked_wait_s, held_text, span_text
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, ThrottledError, UnsafeError
-from patchmode.workflow.ports import Clock, Turn
+from patchmode.ports.azure import Clock, Turn
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 
@@ -50,7 +48,7 @@ class Order(NamedTuple):
     """What the policies have to know of a request beside the request itself."""
 
     attempt: Attempt
-    spend: Spend
+    spend: Cost
     may_send: Callable[[], bool] | None = None
     """Asked when the buckets have granted the request; None: it may always leave."""
     turn: Turn | None = None
@@ -230,7 +228,7 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 has left whose fate is not known. Both have the code `Stopped`.
         """
         order: Order = request.context["order"]
-        taken: Pass | None = order.turn.take() if order.turn else None
+        taken: Permit | None = order.turn.take() if order.turn else None
         leave = taken or await self._acquire(request, order)
         request.context["identity"] = leave.identity
         if order.may_send is not None and not order.may_send():
@@ -248,7 +246,7 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             self._governor.refused(leave, read_fault(answer.content), retry_after_s=asked)
         return response
 
-    async def _acquire(self, request: PipelineRequest[HttpRequest], order: Order) -> Pass:
+    async def _acquire(self, request: PipelineRequest[HttpRequest], order: Order) -> Permit:
         since: float | None = request.context.get("held_since")
         patience = self._governor.patience_s
         if since is not None:

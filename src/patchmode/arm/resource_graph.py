@@ -1,12 +1,6 @@
-"""Azure Resource Graph: bulk discovery by a handful of fixed queries, page by page, totals checked.
+"""Azure Resource Graph: bulk discovery by a handful of fixed queries, page by page, totals checked."""
 
-Must not: paste text into a query, or be used to verify: the graph lags behind the provider.
-
-Source: `POST /providers/Microsoft.ResourceGraph/resources` as recorded; "Working with large data sets" (a page is 1,000
-rows at most; the skip token needs `id` in the projection and a stable order; `resultTruncated` without a token means
-that the rest cannot be had).
-"""
-
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
@@ -17,24 +11,23 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from patchmode.arm.change_rows import change_of, changes_query
 from patchmode.arm.channel import Channel, Trail
-from patchmode.arm.governor import Spend
-from patchmode.arm.graph_rows import (
+from patchmode.arm.governor import Cost, Identities
+from patchmode.arm.machine_reading import MachineFacts, machine_of
+from patchmode.arm.machine_rows import (
     FAILED_PATCH_EXTENSIONS,
     MACHINES,
     MANAGED_GROUPS,
     SUBSCRIPTIONS,
     UNSUPPORTED,
+    change_of,
+    changes_query,
     failed_extension_of,
     managed_group_of,
     subscription_in,
     support_of,
 )
-from patchmode.arm.machine_reading import MachineFacts, machine_of
-from patchmode.arm.merging import merged
 from patchmode.arm.pipeline import GRAPH_PATH
-from patchmode.arm.roster import Roster
 from patchmode.arm.run_rows import RecordRow, installation_of, installations_query, run_of, runs_query
 from patchmode.arm.schedule_rows import (
     ASSIGNMENTS,
@@ -46,9 +39,8 @@ from patchmode.arm.schedule_rows import (
 )
 from patchmode.errors import ForbiddenError, RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
-from patchmode.model.machine import Machine, ReadFrom
-from patchmode.model.patch_extension import PatchExtension
-from patchmode.model.plan import Unreadable
+from patchmode.model.left_alone import Unreadable
+from patchmode.model.machine import Machine, PatchExtension, ReadFrom
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -57,7 +49,47 @@ from patchmode.model.schedule import (
     MachineRun,
     MaintenanceConfiguration,
 )
-from patchmode.workflow.ports import GraphScope, ResourceGroup
+from patchmode.ports.azure import GraphScope, ResourceGroup
+
+T2 = TypeVar("T2")
+
+
+async def merged(streams: Sequence[AsyncIterator[T2]]) -> AsyncIterator[T2]:
+    """The pages of all streams, each stream's in its order, and among the streams as they come.
+
+    The next page of a stream is asked for before the present one is handed on, so that all go on at the same time. A
+    single stream is handed through, and nothing is read ahead.
+
+    Args:
+        streams: read from here on by this function alone.
+
+    Raises:
+        Exception: whatever a stream raises; the others are ended then.
+    """
+    if len(streams) == 1:
+        async for only in streams[0]:
+            yield only
+        return
+    reading = {asyncio.create_task(_next(stream)): stream for stream in streams}
+    try:
+        while reading:
+            done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                stream = reading.pop(task)
+                page = task.result()
+                if page is not None:
+                    reading[asyncio.create_task(_next(stream))] = stream
+                    yield page
+    finally:
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+
+async def _next(stream: AsyncIterator[T2]) -> T2 | None:
+    """The next page; None: there is none."""
+    return await anext(stream, None)
+
 
 API = "2021-03-01"
 """What azure-mgmt-resourcegraph 8 and most recordings speak."""
@@ -86,7 +118,7 @@ class Page(msgspec.Struct, Generic[T], rename="camel"):
 class ResourceGraph:
     """Fulfils `ports.Graph`."""
 
-    def __init__(self, channel: Channel, roster: Roster) -> None:
+    def __init__(self, channel: Channel, roster: Identities) -> None:
         """Ask through a channel.
 
         Args:
@@ -261,7 +293,7 @@ class ResourceGraph:
         return [(identity, GraphScope(part)) for identity, part in self._roster.divided(scope.subscriptions)]
 
     async def _read(self, query: str, scope: GraphScope, row: type[T], identity: int) -> AsyncIterator[list[T]]:
-        spend = Spend(is_graph=True, identity=identity)
+        spend = Cost(is_graph=True, identity=identity)
         for part in _parts(scope):
             trail = Trail("a query of Resource Graph")
             token: str | None = None
@@ -277,7 +309,7 @@ class ResourceGraph:
                     break
             _check_total(page, read)
 
-    async def _page(self, query: str, part: dict[str, Any], token: str | None, row: type[T], spend: Spend) -> Page[T]:
+    async def _page(self, query: str, part: dict[str, Any], token: str | None, row: type[T], spend: Cost) -> Page[T]:
         options: dict[str, Any] = {"$top": PAGE, "resultFormat": "objectArray"}
         if token:
             options["$skipToken"] = token

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from patchmode.arm.wire import member
-from patchmode.model.plan import Unreadable
+from patchmode.model.left_alone import Unreadable
 from patchmode.model.resource_id import ResourceId, ResourceIdError, subscription_of
 from patchmode.model.schedule import (
     ConfigurationAssignment,

@@ -9,21 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from patchmode.arm.governor import Governor, Spend
-from patchmode.arm.roster import Roster
+from patchmode.arm.governor import Cost, Governor, Identities
 from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
-from patchmode.workflow.clock import SystemClock
-from patchmode.workflow.ports import (
-    Azure,
-    Clock,
-    Graph,
-    Maintenance,
-    MaintenanceWriter,
-    Provider,
-    RequestLedger,
-    Writer,
-)
+from patchmode.ports.azure import Azure, Clock, Graph, Maintenance, MaintenanceWriter, Provider, RequestLedger, Writer
+from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -32,10 +22,9 @@ if TYPE_CHECKING:
     from patchmode.arm.channel import Channel
     from patchmode.arm.clouds import Cloud
     from patchmode.arm.connections import SignInTransport
-    from patchmode.arm.credentials import Credential, SignIn
-    from patchmode.arm.identities import NamedCredential
+    from patchmode.arm.credentials import Credential, NamedCredential, SignIn
     from patchmode.arm.pipeline import Ledger
-    from patchmode.model.identity import ServicePrincipal
+    from patchmode.model.access import ServicePrincipal
 
 CONNECTIONS = 64
 THROTTLE_PATIENCE_S = 900.0
@@ -135,7 +124,7 @@ async def connect(
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
-    from patchmode.arm.identities import check_names
+    from patchmode.arm.credentials import check_names
 
     check_names(identities, credential)
     async with AsyncExitStack() as stack:
@@ -147,7 +136,7 @@ async def connect(
         offered = _sign_ins(found, transport, credential, identities, tenant_id, interactive=interactive)
         sign_ins = await _signed_in(offered, found.scope, stack)
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
-        time_source, roster = clock or SystemClock(), Roster([sign_in.name for sign_in in sign_ins])
+        time_source, roster = clock or SystemClock(), Identities([sign_in.name for sign_in in sign_ins])
         governor = Governor(time_source, share=share, roster=roster, patience_s=throttle_patience_s)
         channel, ledger = _channel(found, sign_ins, pool, governor, remark, read_only=read_only)
         target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
@@ -165,8 +154,7 @@ def _sign_ins(
     interactive: bool,
 ) -> "Iterator[SignIn]":
     """Whom to sign in, one after the other: of what follows one that cannot, nothing is opened."""
-    from patchmode.arm.credentials import SignIn, default_chain
-    from patchmode.arm.identities import sign_in_of
+    from patchmode.arm.credentials import SignIn, default_chain, sign_in_of
 
     def chain() -> "Credential":
         return default_chain(cloud, transport, tenant_id=tenant_id, interactive=interactive)
@@ -185,7 +173,7 @@ async def _signed_in(offered: "Iterator[SignIn]", scope: str, stack: AsyncExitSt
     Raises:
         SignInError: one cannot sign in. UsageError: two are the same.
     """
-    from patchmode.arm.identities import check_distinct
+    from patchmode.arm.credentials import check_distinct
 
     sign_ins = []
     for sign_in in offered:
@@ -237,7 +225,7 @@ async def _tenant(channel: "Channel", sign_ins: "Sequence[SignIn]") -> str:
     Raises:
         SignInError: one cannot be told. UsageError: they are of several.
     """
-    from patchmode.arm.identities import check_one_tenant
+    from patchmode.arm.credentials import check_one_tenant
 
     found = [(one.name, one.tenant_id or await _only_tenant(channel, at)) for at, one in enumerate(sign_ins)]
     return check_one_tenant(found)
@@ -251,7 +239,7 @@ async def _only_tenant(channel: "Channel", identity: int) -> str:
     """
     from patchmode.arm.authorization import TenantEntry
 
-    pages = channel.pages(channel.url("/tenants", TENANTS_API), Spend(identity=identity), TenantEntry)
+    pages = channel.pages(channel.url("/tenants", TENANTS_API), Cost(identity=identity), TenantEntry)
     tenants = [entry.tenant_id or "" async for page in pages for entry in page]
     if len(tenants) != 1 or not tenants[0]:
         raise SignInError(
@@ -261,7 +249,7 @@ async def _only_tenant(channel: "Channel", identity: int) -> str:
     return tenants[0]
 
 
-async def _directory(channel: "Channel", roster: Roster, sign_ins: "Sequence[SignIn]") -> "Directory":
+async def _directory(channel: "Channel", roster: Identities, sign_ins: "Sequence[SignIn]") -> "Directory":
     """Who is signed in; of several, what each sees is learned here. One alone is not asked: it does everything."""
     from patchmode.arm.authorization import Directory
 
@@ -276,14 +264,14 @@ def _connection(
     channel: "Channel",
     ledger: RequestLedger,
     directory: "Directory",
-    roster: Roster,
+    roster: Identities,
     *,
     read_only: bool,
 ) -> Connection:
-    from patchmode.arm.compute import MachineReader
+    from patchmode.arm.machines import MachineReader
+    from patchmode.arm.machines import Writer as OperationWriter
     from patchmode.arm.maintenance import MaintenanceReader
     from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
-    from patchmode.arm.operations import Writer as OperationWriter
     from patchmode.arm.resource_graph import ResourceGraph
 
     return Connection(

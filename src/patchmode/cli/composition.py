@@ -12,10 +12,10 @@ from patchmode.cli.output import say
 from patchmode.cli.settings import Settings
 from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
+from patchmode.ports.azure import Azure, Clock
 from patchmode.store.journal import Journal
 from patchmode.store.runs import LATEST, RunStore
-from patchmode.workflow.clock import SystemClock
-from patchmode.workflow.ports import Azure, Clock
+from patchmode.timing import SystemClock
 
 DEFAULT_CLOUD = "AzureCloud"
 
@@ -113,7 +113,7 @@ def new_plan_path(settings: Settings, clock: Clock) -> Path:
     Raises:
         StorageError: the folder cannot be made.
     """
-    from patchmode.store.atomic import make_private_folder
+    from patchmode.store.files import make_private_folder
 
     folder = state_folder(settings) / "plans"
     make_private_folder(folder)

@@ -1,42 +1,40 @@
-"""Before anything is written: who, where, what, and a question.
-
-Must not: be skipped by anything but `--yes`.
-"""
+"""Before anything is written: the plan file read, who, where, what, and a question."""
 
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from patchmode.cli import composition
 from patchmode.cli.output import paint_for, say, say_lines
-from patchmode.cli.questions import said_yes, typed_the_number
 from patchmode.cli.running import run_reading
 from patchmode.cli.settings import Settings
-from patchmode.cli.streams import require_answers
-from patchmode.errors import RefusedError
-from patchmode.model.access import AccessCheck
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.identity import Principals
-from patchmode.model.plan import Plan
+from patchmode.cli.terminal import require_answers, said_yes, typed_the_number
+from patchmode.errors import RefusedError, UsageError
+from patchmode.model.access import AccessCheck, Principals
+from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
-from patchmode.reports.brakes_text import begun_lines
-from patchmode.reports.diagnosis import access_lines, grants, identities
-from patchmode.reports.headings import plural, target_text
-from patchmode.reports.held_text import held_lines
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import irreversible_lines, plan_lines, summary_lines
-from patchmode.reports.then_attach_text import question_for, wish_lines
-from patchmode.workflow.access import check_plan_access, check_run_access
-from patchmode.workflow.applying import check_applicable
-from patchmode.workflow.attach_wish import check_attachable
-from patchmode.workflow.brakes import check_not_frozen as not_frozen
-from patchmode.workflow.ports import Azure, RunJournal
-from patchmode.workflow.renaming import renamed
-from patchmode.workflow.resuming import machines_held
-from patchmode.workflow.run_options import options_of
+from patchmode.ports.azure import Azure
+from patchmode.ports.run import RunJournal
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.doctor import access_lines, grants, identities
+from patchmode.reports.text.layout import Paint, plural, target_text
+from patchmode.reports.text.left_alone import held_lines
+from patchmode.reports.text.plan import irreversible_lines, plan_lines, summary_lines
+from patchmode.reports.text.run import begun_lines, question_for, wish_lines
+from patchmode.rules.settings.plan_derivation import check_derived
+from patchmode.store.plan_file import read_plan
+from patchmode.workflow.inventory.access import check_plan_access
+from patchmode.workflow.inventory.planning import check_attachable
+from patchmode.workflow.run.applying import check_applicable
+from patchmode.workflow.run.guardrails import check_not_frozen as not_frozen
+from patchmode.workflow.run.not_begun import check_run_access
+from patchmode.workflow.run.options import options_of
+from patchmode.workflow.run.resuming import machines_held
+from patchmode.workflow.run.rollback import renamed
 
 TYPE_THE_COUNT_FROM = 25
 """From so many changes on, the answer is the number of machines and not a letter."""
@@ -125,7 +123,7 @@ def tell_access(who: SignedIn, settings: Settings) -> None:
     say_lines(access_lines(who.access, who.principals, paint=paint), settings)
 
 
-def check_not_frozen(brakes: RunBrakes) -> None:
+def check_not_frozen(brakes: RunGuardrails) -> None:
     """Refuse to begin or to go on during a freeze.
 
     Raises:
@@ -134,7 +132,7 @@ def check_not_frozen(brakes: RunBrakes) -> None:
     not_frozen(options_of(brakes).freezes, composition.clock())
 
 
-def tell_brakes(brakes: RunBrakes, settings: Settings) -> None:
+def tell_brakes(brakes: RunGuardrails, settings: Settings) -> None:
     """What holds a new run back, and where each of it comes from, on standard error."""
     say_lines(begun_lines(brakes, paint=paint_for(sys.stderr, settings)), settings)
 
@@ -193,3 +191,37 @@ def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:
     is_plain = plan.then_attach is None and not plan.first_detach and not refused
     what = question.replace("Change", "This changes", 1) if is_plain else f"{question}: {count:,} machines"
     return typed_the_number(f"{what}. Type the number to go on", count)
+
+
+def reviewed_plan(path: Path, settings: Settings) -> Plan:
+    """The plan in a file, which is what its text tells and what the rules make of its documents.
+
+    Args:
+        path: of the file.
+        settings: for the state folder, where the journal of a run that is undone may be.
+
+    Raises:
+        UsageError, BrokenPlanError: as `read_plan` and `check_derived`. StorageError: that journal is damaged.
+    """
+    plan = read_plan(path)
+    check_derived(plan, name=str(path), recorded=_recorded(plan, settings))
+    return plan
+
+
+def _recorded(plan: Plan, settings: Settings) -> Mapping[ResourceId, Change] | None:
+    """What the journal of the run that a plan undoes recorded; None: it undoes none, or its journal is elsewhere."""
+    if plan.rollback_of is None:
+        return None
+    try:
+        journal = composition.run_store(settings).open(plan.rollback_of)
+    except UsageError:
+        say(
+            f"Note: run {plan.rollback_of} is not in this state folder, so it cannot be checked that the plan restores "
+            "what the run changed. The diff shows all that is sent.",
+            settings,
+        )
+        return None
+    try:
+        return {entry.change.id: entry.change for entry in journal.entries()}
+    finally:
+        journal.release()

@@ -15,12 +15,12 @@ import click
 from patchmode.errors import EmptyScopeError, RefusedError, RunBusyError, UsageError
 
 if TYPE_CHECKING:
-    from patchmode.model.after_window import AfterWindowReport
-    from patchmode.model.attachment import AttachReport, AttachResult
     from patchmode.model.evidence import PackedEvidence
-    from patchmode.model.outcome import ChangeResult, RunReport
     from patchmode.model.plan import Plan
     from patchmode.model.report import Diagnosis, Explanation, VerifyReport
+    from patchmode.model.run import ChangeResult, RunReport
+    from patchmode.model.run_history import AfterWindowReport
+    from patchmode.model.schedule import AttachReport, AttachResult
 
 
 class Exit(IntEnum):
@@ -220,7 +220,7 @@ def of_shown_run(report: "RunReport") -> Exit:
 
 def _is_for_later(end: "ChangeResult | AttachResult") -> bool:
     """Whether a machine was left to a later wave, as was asked."""
-    from patchmode.workflow.wave_gate import LATER_WAVE
+    from patchmode.workflow.run.waves import LATER_WAVE
 
     return end.error is not None and end.error.code == LATER_WAVE
 
@@ -244,7 +244,7 @@ def of_evidence(packed: "PackedEvidence") -> Exit:
 
 def of_attach(report: "AttachReport") -> Exit:
     """A schedule attached to machines or detached from them. Where several fit: the first of 130, 11, 13, 10."""
-    from patchmode.model.attachment import AttachEnd
+    from patchmode.model.schedule import AttachEnd
 
     ends = {entry.result for entry in report.results}
     if report.state == "interrupted":
@@ -262,7 +262,7 @@ def of_windows(report: "AfterWindowReport") -> Exit:
 
     Machines of a subscription that could not be read may have none, nor one that the run or the plan left undone.
     """
-    from patchmode.model.after_window import WindowEnd
+    from patchmode.model.run_history import WindowEnd
 
     ends = {entry.result for entry in report.results}
     if ends & {WindowEnd.FAILED, WindowEnd.MISSED}:

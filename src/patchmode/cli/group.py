@@ -1,8 +1,6 @@
-"""Commands that load late, take the global options anywhere, and print help in sections.
+"""Commands that load late, take the global options anywhere, and print help in sections; and what `-v` logs."""
 
-Must not: import a command before it is asked for; `patchmode --help` has a budget of 200 ms.
-"""
-
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -47,7 +45,7 @@ class Command(click.Command):
         try:
             return super().invoke(context)
         except PatchmodeError as error:
-            from patchmode.cli.pasting import completed
+            from patchmode.cli.output import completed
 
             error.advice = completed(error.advice, settings)
             raise
@@ -133,11 +131,9 @@ def _write_exit_codes(formatter: click.HelpFormatter, meanings: Mapping[Exit, st
 
 def _prepare(settings: Settings) -> None:
     if settings.verbose:
-        from patchmode.cli import logs
-
-        logs.begin(settings)
+        begin(settings)
     if settings.query:
-        from patchmode.reports.machine_formats import check_expression
+        from patchmode.reports.formats.structured import check_expression
 
         # A mistyped expression must not show only after an apply.
         check_expression(settings.query)
@@ -160,3 +156,19 @@ def spread_ids(args: list[str]) -> list[str]:
             inside = False
         spread.append(arg)
     return spread
+
+
+_FORMAT = "%(asctime)s %(name)s %(message)s"
+
+
+def begin(settings: Settings) -> None:
+    """Send logs to standard error: once `-v` patchmode's own, twice those of azure-identity too; none otherwise."""
+    if not settings.verbose:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    for name in ("patchmode", "azure.identity")[: settings.verbose]:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(handler)
+        logger.propagate = False

@@ -12,9 +12,9 @@ from http import HTTPStatus
 
 import click
 
-from patchmode.cli import exits, signals, streams
+from patchmode.cli import exits, signals, terminal
 from patchmode.cli.group import Group
-from patchmode.cli.questions import UnansweredError
+from patchmode.cli.terminal import UnansweredError
 from patchmode.errors import PatchmodeError, RequestError
 
 COMMANDS = {
@@ -56,7 +56,7 @@ def program() -> None:
 def main() -> None:
     """Run the program and end the process."""
     heard = signals.listen()
-    streams.prepare()
+    terminal.prepare()
     gc.set_threshold(_COLLECT_EVERY)
     code = run(sys.argv[1:])
     try:
@@ -128,7 +128,7 @@ def _after_output_fault(error: OSError) -> int:
     """Say what became of an output that could not be written; a reader that left early is not a fault worth telling."""
     is_hung_up = signals.is_hung_up()
     if is_hung_up or isinstance(error, BrokenPipeError):
-        streams.forget_reader(sys.stdout)
+        terminal.forget_reader(sys.stdout)
         return exits.of_error(KeyboardInterrupt() if is_hung_up else error)
     from patchmode.cli import output
 

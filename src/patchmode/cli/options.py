@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from patchmode.cli.brake_options import NONE
 from patchmode.cli.choices import Fixed
+from patchmode.cli.run_options import NONE
 
 FORMATS = ("table", "json", "jsonl", "csv")
 REPORT_FORMATS = ("html", "markdown", "xlsx", "junit", "sarif", "prometheus")

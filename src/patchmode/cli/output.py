@@ -1,21 +1,52 @@
-"""Results to standard output in the format asked for; everything else to standard error.
-
-Must not: compute results.
-"""
+"""Results to standard output in the format asked for; everything else to standard error, commands ready to paste."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TextIO
+from dataclasses import dataclass, replace
+from shlex import quote
+from typing import Any, TextIO, TypeVar
 
 import click
 
-from patchmode.cli.pasting import completed
 from patchmode.cli.settings import Settings
-from patchmode.cli.streams import forget_reader
-from patchmode.reports.columns import wrapped
-from patchmode.reports.paint import Paint
+from patchmode.cli.terminal import forget_reader
+from patchmode.model.run import ChangeResult, RunReport
+from patchmode.model.schedule import AttachResult
+from patchmode.reports.text.layout import Paint, wrapped
+
+End = TypeVar("End", ChangeResult, AttachResult)
+_COMMAND = re.compile(r"patchmode (?:runs (?:resume|show)|verify|rollback) \d{8}T\d{9}Z-[0-9a-f]{6}")
+PLACES = ("cloud", "identity_file", "state_dir")
+"""Global options without which a command would look elsewhere, or sign in as somebody else."""
+
+
+def completed(text: str, settings: Settings) -> str:
+    """A text whose commands about a run name the places that were typed."""
+    typed = [(name, getattr(settings, name)) for name in PLACES if name in settings.typed]
+    if not typed:
+        return text
+    options = "".join(f" --{name.replace('_', '-')} {quote(str(value))}" for name, value in typed)
+    return _COMMAND.sub(lambda match: match[0] + options, text)
+
+
+def completed_report(report: RunReport, settings: Settings) -> RunReport:
+    """A run's report whose advice names the places that were typed."""
+    if settings.typed.isdisjoint(PLACES):
+        return report
+    return replace(
+        report,
+        results=tuple(_completed(one, settings) for one in report.results),
+        attachments=tuple(_completed(one, settings) for one in report.attachments),
+    )
+
+
+def _completed(end: End, settings: Settings) -> End:
+    if end.error is None:
+        return end
+    return replace(end, error=replace(end.error, advice=completed(end.error.advice, settings)))
+
 
 _USUAL_WIDTH = 80
 """Of a terminal that does not say."""
@@ -101,47 +132,47 @@ def _emit(result: Result, settings: Settings, stream: TextIO) -> None:
 
 
 def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
-    from patchmode.reports import machine_formats
+    from patchmode.reports.formats import structured
 
     if form == "json" and result.text is not None:
         stream.writelines(piece.decode() for piece in result.text())
     elif form == "json":
-        machine_formats.write_json(result.made(), stream)
+        structured.write_json(result.made(), stream)
     elif form == "jsonl":
-        machine_formats.write_jsonl(result.rows(), stream)
+        structured.write_jsonl(result.rows(), stream)
     else:
-        machine_formats.write_csv(map(as_values, result.rows()), result.columns, stream)
+        structured.write_csv(map(as_values, result.rows()), result.columns, stream)
 
 
 def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
-    from patchmode.reports import machine_formats
+    from patchmode.reports.formats import structured
 
-    chosen = machine_formats.select(as_values(document), settings.query or "")
+    chosen = structured.select(as_values(document), settings.query or "")
     rows = chosen if isinstance(chosen, list) else [chosen]
     if settings.format == "json":
-        machine_formats.write_json(chosen, stream)
+        structured.write_json(chosen, stream)
     elif settings.format == "jsonl":
-        machine_formats.write_jsonl(rows, stream)
+        structured.write_jsonl(rows, stream)
     else:
         mappings = [row if isinstance(row, dict) else {"value": row} for row in rows if row is not None]
         columns = list(dict.fromkeys(name for row in mappings for name in row))
         if settings.format == "csv":
-            machine_formats.write_csv(mappings, columns or ["value"], stream)
+            structured.write_csv(mappings, columns or ["value"], stream)
         else:
             _emit_plain(mappings, columns, stream, settings)
 
 
 def _emit_plain(rows: list[dict[str, Any]], columns: list[str], stream: TextIO, settings: Settings) -> None:
-    from patchmode.reports import machine_formats
-    from patchmode.reports.columns import Column, lines
+    from patchmode.reports.formats import structured
+    from patchmode.reports.text.layout import TableColumn, lines
 
     if not rows:
         return
-    texts = [[machine_formats.cell_text(row.get(name)) for name in columns] for row in rows]
+    texts = [[structured.cell_text(row.get(name)) for name in columns] for row in rows]
     if columns == ["value"]:
         stream.writelines(f"{text[0]}\n" for text in texts)
         return
-    table = lines([Column(name, 6) for name in columns], texts, paint=paint_for(stream, settings))
+    table = lines([TableColumn(name, 6) for name in columns], texts, paint=paint_for(stream, settings))
     stream.writelines(line + "\n" for line in table)
 
 

@@ -13,10 +13,10 @@ import click
 from patchmode.cli.output import tell
 from patchmode.cli.settings import Settings
 from patchmode.errors import OUR_CODES
-from patchmode.model.outcome import ChangeResult, Result
 from patchmode.model.plain_text import printable
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.ports import Observer, Progress
+from patchmode.model.run import ChangeResult, Result
+from patchmode.ports.run import Observer, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BEFORE_RATE = 1.0

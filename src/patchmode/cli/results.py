@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any
 
 from patchmode.cli.output import Result, as_values
-from patchmode.model.outcome import RunReport, RunSummary
 from patchmode.model.plan import Plan
 from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
+from patchmode.model.run import RunReport, RunSummary
 from patchmode.model.target import Target
 
 _RUN_COLUMNS = (
@@ -30,8 +30,8 @@ _PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter",
 
 def audit_result(report: AuditReport) -> Result:
     """An audit."""
-    from patchmode.reports.audit_document import CSV_COLUMNS, audit_document, audit_machine_rows
-    from patchmode.reports.audit_text import audit_lines
+    from patchmode.documents.audit import CSV_COLUMNS, audit_document, audit_machine_rows
+    from patchmode.reports.text.audit import audit_lines
 
     return Result(
         document=lambda: audit_document(report),
@@ -49,10 +49,9 @@ def plan_result(plan: Plan) -> Result:
     """
     import msgspec
 
-    from patchmode.reports.plan_text import plan_lines
-    from patchmode.reports.then_attach_text import wish_lines
-    from patchmode.store.plan_checks import check_plan
-    from patchmode.store.plan_file import encode_plan, plan_pieces
+    from patchmode.reports.text.plan import plan_lines
+    from patchmode.reports.text.run import wish_lines
+    from patchmode.store.plan_file import check_plan, encode_plan, plan_pieces
 
     check_plan(plan, name="the new plan", counts=None)
     # What is printed is what would be written, digest included, so that it can be kept and applied.
@@ -68,7 +67,7 @@ def plan_result(plan: Plan) -> Result:
 def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
     import msgspec
 
-    from patchmode.store.plan_rows import change_row, plan_to_document
+    from patchmode.store.plan_documents import change_row, plan_to_document
 
     def values(document: Any) -> Any:
         return msgspec.json.decode(msgspec.json.encode(document, order="sorted"))
@@ -98,7 +97,7 @@ def run_result(
         names_not_touched: whether its text names the machines that the run never was to change, with the reason.
         is_past: it had ended before this command, which did nothing to it; its text begins with that.
     """
-    from patchmode.reports.run_text import past_lines, run_lines
+    from patchmode.reports.text.run import past_lines, run_lines
     from patchmode.store.run_rows import run_to_document
 
     return Result(
@@ -114,7 +113,7 @@ def run_result(
 
 def verification_result(report: VerifyReport) -> Result:
     """A verification."""
-    from patchmode.reports.verification import CSV_COLUMNS, csv_rows, verification_document, verification_lines
+    from patchmode.reports.text.verification import CSV_COLUMNS, csv_rows, verification_document, verification_lines
 
     return Result(
         document=lambda: verification_document(report),
@@ -135,7 +134,7 @@ def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
 
 def runs_result(runs: tuple[RunSummary, ...]) -> Result:
     """The list of runs, the oldest first as the store has them; told newest first in every format."""
-    from patchmode.reports.run_text import runs_lines, undone_by
+    from patchmode.reports.text.run import runs_lines, undone_by
 
     newest_first = runs[::-1]
     rows = [_summary_row(run, undone_by(run, newest_first)) for run in newest_first]
@@ -177,9 +176,9 @@ def _summary_row(run: RunSummary, undone_by: Sequence[RunSummary]) -> dict[str, 
 
 def explanation_result(explanation: Explanation) -> Result:
     """One machine in full."""
-    from patchmode.json_edge import subscriptions_member
-    from patchmode.reports.audit_document import CSV_COLUMNS, audit_machine_rows
-    from patchmode.reports.machine_text import explanation_lines
+    from patchmode.documents.audit import CSV_COLUMNS, audit_machine_rows
+    from patchmode.documents.base import subscriptions_member
+    from patchmode.reports.text.audit import explanation_lines
 
     target = explanation.target
     (machine,) = audit_machine_rows([explanation.audit], target.names)
@@ -202,7 +201,7 @@ def explanation_result(explanation: Explanation) -> Result:
 
 def diagnosis_result(diagnosis: Diagnosis) -> Result:
     """Doctor's answer."""
-    from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines, subscription_row
+    from patchmode.reports.text.doctor import diagnosis_document, diagnosis_lines, subscription_row
 
     return Result(
         document=diagnosis_document(diagnosis),

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from patchmode.cli.pasting import completed
+from patchmode.cli.output import completed
 from patchmode.cli.settings import Settings
 from patchmode.cli.signals import Signals, listening
 
@@ -80,7 +80,7 @@ class HasRun(Protocol):
         """Its id; None: it has not begun."""
 
 
-def left_text(runs: Iterable[HasRun], settings: Settings) -> str:
+def left_at_once_text(runs: Iterable[HasRun], settings: Settings) -> str:
     """What is told when the process leaves runs at once; empty: none had begun.
 
     Args:

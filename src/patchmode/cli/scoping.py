@@ -1,10 +1,8 @@
-"""Scope and settings options, and files of ids, as the model's values.
-
-Must not: look anything up; the inventory does.
-"""
+"""Scope and settings options, files of ids and spans of time, as the model's values."""
 
 import codecs
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,8 @@ from click.core import ParameterSource
 
 from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
-from patchmode.model.pasted_log import LogReading
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import WantedSettings
-from patchmode.model.scope import Filters, Scope
-from patchmode.model.shard import OPTION, Shard, ShardError
-from patchmode.model.since import Since, SinceError
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.scope import OPTION, Filters, LogReading, Scope, Shard, ShardError, Since, SinceError
 
 KEEP = "keep"
 """`--to keep`: leave the orchestration alone and set the other settings only."""
@@ -122,7 +116,7 @@ def _since_or_none(text: str | None) -> Since | None:
 
 
 def _log_in(name: str) -> LogReading:
-    from patchmode.rules.log_reading import LOOKED_FOR, read_log
+    from patchmode.rules.pasted_text.reading import LOOKED_FOR, read_log
 
     source = "standard input" if name == "-" else name
     reading = read_log(decoded(_bytes_of(name)), source=name)
@@ -229,3 +223,34 @@ def _unreadable(name: str, error: OSError) -> UsageError:
     return UsageError(
         f"{name} could not be read: {error.strerror}.", advice="Check the path, and that you may read the file."
     )
+
+
+def seconds_from(text: str, option: str) -> float:
+    """A span of time in seconds, > 0.
+
+    Args:
+        text: a number of minutes, hours, days or weeks.
+        option: as messages call it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        span = Since.parse(text).ago
+    except SinceError:
+        span = None
+    if span is None:
+        raise UsageError(
+            f"{option}: {text!r} is no span of time.",
+            advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
+        )
+    return span / timedelta(seconds=1)
+
+
+def wait_from(text: str) -> timedelta:
+    """What `--longest-wait` says.
+
+    Raises:
+        UsageError: it is no span of time.
+    """
+    return timedelta(seconds=seconds_from(text, "--longest-wait"))

@@ -66,7 +66,7 @@ class Settings:
         Raises:
             UsageError: it is no span of time.
         """
-        from patchmode.cli.spans import seconds_from
+        from patchmode.cli.scoping import seconds_from
 
         return None if self.patience is None else seconds_from(self.patience, "--throttle-patience")
 

@@ -26,8 +26,7 @@ from patchmode.errors import (
     SignInError,
     UsageError,
 )
-from patchmode.model.subscription_names import labels
-from patchmode.model.target import Target
+from patchmode.model.target import Target, labels
 
 _log = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[PatchmodeError], HTTPStatus], ...] = (

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from patchmode.console.rooms import Rooms
 from patchmode.errors import ForbiddenError, PatchmodeError, SignInError
-from patchmode.workflow.ports import Azure, Clock
+from patchmode.ports.azure import Azure, Clock
 
 T = TypeVar("T")
 _FAREWELL_S = 0.05

@@ -13,15 +13,15 @@ from typing import Any
 
 import msgspec
 
+from patchmode.documents.audit import audit_machine_row
+from patchmode.model.access import Principals
 from patchmode.model.finding import MachineAudit
-from patchmode.model.identity import Principals
+from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Skipped, Unreadable
 from patchmode.model.report import AuditReport
 from patchmode.model.target import Target
-from patchmode.reports.audit_document import audit_machine_row
 
 
 @dataclass(frozen=True, slots=True)

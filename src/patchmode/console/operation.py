@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from patchmode.console.background import SideLoop
 from patchmode.console.rooms import OpenJournal, Rooms
 from patchmode.errors import PatchmodeError, RunBusyError
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import ChangeResult, Result, RunReport
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.applying import apply_plan, check_applicable
-from patchmode.workflow.brakes import check_not_frozen
-from patchmode.workflow.ports import Progress
-from patchmode.workflow.run_options import options_of
+from patchmode.model.run import ChangeResult, Result, RunReport
+from patchmode.ports.run import Progress
+from patchmode.workflow.run.applying import apply_plan, check_applicable
+from patchmode.workflow.run.guardrails import check_not_frozen
+from patchmode.workflow.run.options import options_of
 
 _BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
 TOLD = 50
@@ -31,11 +31,11 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class Operation:
+class ConsoleOperation:
     """One plan on its way. Fulfils `ports.Observer`; what it keeps is read by the server's thread."""
 
     plan: Plan
-    brakes: RunBrakes
+    brakes: RunGuardrails
     open_journal: Callable[[], OpenJournal]
     side: SideLoop
     loop: asyncio.AbstractEventLoop
@@ -108,7 +108,7 @@ class Operation:
             )
 
 
-class Operations:
+class ConsoleOperations:
     """At most one operation at a time; the latest one is kept.
 
     Args:
@@ -120,14 +120,14 @@ class Operations:
         self._rooms = rooms
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
-        self.current: Operation | None = None
+        self.current: ConsoleOperation | None = None
 
     @property
     def is_busy(self) -> bool:
         """Whether an operation is under way."""
         return self.current is not None and self.current.is_under_way
 
-    def under_way(self, run: str) -> Operation | None:
+    def under_way(self, run: str) -> ConsoleOperation | None:
         """The operation that carries this run out now; None: none here does."""
         current = self.current
         return current if current is not None and current.is_under_way and current.run == run else None
@@ -135,7 +135,7 @@ class Operations:
     async def start(
         self,
         plan: Plan,
-        brakes: RunBrakes,
+        brakes: RunGuardrails,
         open_journal: Callable[[], OpenJournal],
         *,
         is_new: bool = True,
@@ -164,7 +164,7 @@ class Operations:
             )
         check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
         side, loop = SideLoop("console-run"), asyncio.get_running_loop()
-        operation = Operation(plan, brakes, open_journal, side, loop, is_new, rolled_back or {})
+        operation = ConsoleOperation(plan, brakes, open_journal, side, loop, is_new, rolled_back or {})
         self.current = operation
         self._task = asyncio.create_task(self._follow(operation))
         await operation.begun.wait()
@@ -173,7 +173,7 @@ class Operations:
             raise operation.error
         return operation.run
 
-    async def _follow(self, operation: Operation) -> None:
+    async def _follow(self, operation: ConsoleOperation) -> None:
         try:
             await operation.side.run(operation.carry_out(self._rooms))
         except PatchmodeError as error:

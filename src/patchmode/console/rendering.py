@@ -11,11 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from patchmode.console import words
 from patchmode.model.plain_text import printable
-from patchmode.reports.diagnosis import identities
-from patchmode.reports.headings import plural
-from patchmode.reports.held_text import held_text
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import names_in
+from patchmode.reports.text.doctor import identities
+from patchmode.reports.text.layout import Paint, plural
+from patchmode.reports.text.left_alone import held_text
+from patchmode.reports.text.plan import names_in
 from patchmode.version import __version__
 
 

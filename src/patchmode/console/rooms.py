@@ -1,6 +1,6 @@
 """What the console is handed by whoever starts it: connections, the runs on disk, and how a document is written.
 
-Must not: contain behaviour. `cli/console_rooms.py` fulfils this.
+Must not: contain behaviour. `cli/commands/console.py` fulfils this.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from patchmode.model.brakes import RunBrakes
 from patchmode.model.evidence import Evidence
-from patchmode.model.outcome import RunReport, RunSummary
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.run import RunReport, RunSummary
 from patchmode.model.scope import Scope
 from patchmode.model.target import Target
-from patchmode.workflow.ports import Azure, Clock, RunJournal
+from patchmode.ports.azure import Azure, Clock
+from patchmode.ports.run import RunJournal
 
 
 class OpenJournal(RunJournal, Protocol):
@@ -29,7 +30,7 @@ class OpenJournal(RunJournal, Protocol):
 class Runs(Protocol):
     """The runs of the state folder; a journal must be opened, used and released on one thread."""
 
-    def create(self, plan: Plan, *, brakes: RunBrakes | None = None) -> OpenJournal:
+    def create(self, plan: Plan, *, brakes: RunGuardrails | None = None) -> OpenJournal:
         """Begin a run of a plan; raises as `RunStore.create`."""
         ...
 
@@ -50,7 +51,7 @@ class Connect(Protocol):
         *,
         read_only: bool,
         concurrency: int = 0,
-        brakes: RunBrakes | None = None,
+        brakes: RunGuardrails | None = None,
         remark: Callable[[str], None],
     ) -> AbstractAsyncContextManager[Azure]:
         """A connection; closed at the end of the block.
@@ -93,5 +94,5 @@ class ConsoleOptions:
     allow_writes: bool = False
     scope: Scope = field(default_factory=lambda: Scope(everything=True))
     """The machines that are shown."""
-    brakes: RunBrakes = field(default_factory=RunBrakes)
+    brakes: RunGuardrails = field(default_factory=RunGuardrails)
     """What holds back every run that is begun here, and what is added to one that is taken up."""

@@ -1,24 +1,148 @@
-"""A run as its page shows it: the tally while it goes, what did not end as planned first once it is over.
+"""Runs as their journals tell them and as their page shows them."""
 
-Must not: call a change done that is not known to be.
-"""
-
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from patchmode.console.operation import Operation, finished
-from patchmode.console.past_runs import RunPage
-from patchmode.model.outcome import ChangeResult, Result, Verification
+from patchmode.console.operation import ConsoleOperation, finished
+from patchmode.console.rooms import Rooms
+from patchmode.errors import PatchmodeError
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plain_text import printable
-from patchmode.reports.brakes_text import brakes_text
-from patchmode.reports.left_alone import not_done_text
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import names_in
-from patchmode.reports.run_text import requests_text
-from patchmode.workflow.ports import Progress
+from patchmode.model.plan import Plan
+from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary, Verification
+from patchmode.ports.run import JournalEntry, Progress
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.left_alone import not_done_text
+from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
+from patchmode.reports.text.run import brakes_text, requests_text
+from patchmode.workflow.run.report import report_of, result_of
+from patchmode.workflow.run.resuming import Interrupted, Objection, in_force, machines_held, rolled_back_in_part
+
+LOOKED_AT = 50
+"""The newest runs that a machine's history comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One run."""
+
+    report: RunReport
+    plan: Plan
+    standing: Interrupted
+    """What is left of it, and what failed."""
+    brakes: RunGuardrails
+    """What would hold it back if it were taken up here now."""
+    objections: Sequence[Objection]
+    """Why somebody must say yes before it goes on; empty: nobody must."""
+
+    @property
+    def left(self) -> int:
+        """Changes and schedules that have not ended: what taking the run up has to do."""
+        return self.standing.left + self.standing.schedules_left
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one run did to one machine."""
+
+    run: str
+    created_at: datetime | None
+    result: Result
+    error: str
+    leaves: Sequence[LeafChange]
+    rollback_of: str | None
+    is_verified: bool | None
+
+
+class PastRuns:
+    """The runs of the state folder.
+
+    Args:
+        rooms: what the journals are reached through.
+        around: what is added to the brakes of a run that is taken up here.
+    """
+
+    def __init__(self, rooms: Rooms, around: RunGuardrails) -> None:
+        self._rooms = rooms
+        self._around = around
+        self._known: dict[str, tuple[str, Mapping[str, Done]]] = {}
+        """Run → (state and number of ended changes, machine in lower case → what was done)."""
+
+    async def list(self) -> Sequence[RunSummary]:
+        """Every run, the newest first."""
+        return await asyncio.to_thread(lambda: tuple(self._rooms.runs.list())[::-1])
+
+    async def read(self, run: str) -> RunPage:
+        """One run in full.
+
+        Raises:
+            UsageError: there is none. RefusedError, StorageError: it cannot be read.
+        """
+        return await asyncio.to_thread(self._read, run)
+
+    async def holding(self, plan: Plan) -> Sequence[HeldMachines]:
+        """The runs that have not ended and hold machines of a plan."""
+        runs = self._rooms.runs
+        return await asyncio.to_thread(lambda: machines_held(plan, runs.list(), runs.open))
+
+    async def history(self, machine_id: str) -> Sequence[Done]:
+        """What was done to a machine, the newest first; a run that cannot be read is left out, the list names it."""
+        return await asyncio.to_thread(self._history, machine_id.casefold())
+
+    def _read(self, run: str) -> RunPage:
+        journal = self._rooms.runs.open(run)
+        try:
+            standing = Interrupted(journal, rolled_back_in_part(self._rooms.runs.list(), journal.run))
+            brakes = in_force(standing.kept, RunGuardrails(), (), self._around)
+            return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes))
+        finally:
+            journal.release()
+
+    def _history(self, key: str) -> Sequence[Done]:
+        found = []
+        for summary in tuple(self._rooms.runs.list())[: -LOOKED_AT - 1 : -1]:
+            done = self._of(summary).get(key)
+            if done is not None:
+                found.append(done)
+        return found
+
+    def _of(self, summary: RunSummary) -> Mapping[str, Done]:
+        mark = f"{summary.state} {summary.ended} {summary.sent}"
+        known = self._known.get(summary.run)
+        if known is not None and known[0] == mark:
+            return known[1]
+        try:
+            journal = self._rooms.runs.open(summary.run)
+        except PatchmodeError:
+            return {}
+        try:
+            done = {str(one.change.id).casefold(): _done(one, summary) for one in journal.entries()}
+        except PatchmodeError:
+            return {}
+        finally:
+            journal.release()
+        self._known[summary.run] = mark, done
+        return done
+
+
+def _done(entry: JournalEntry, summary: RunSummary) -> Done:
+    result: ChangeResult = result_of(entry)
+    seen = result.verification
+    return Done(
+        run=summary.run,
+        created_at=summary.created_at,
+        result=result.result,
+        error=result.error.message if result.error else "",
+        leaves=leaf_changes(entry.change),
+        rollback_of=summary.rollback_of,
+        is_verified=None if seen is None else seen.verified,
+    )
+
 
 SECONDS_BEFORE_RATE = 2.0
 SHOWN = 200
@@ -88,7 +212,7 @@ def view_of(found: RunPage) -> RunView:
     )
 
 
-def live_values(operation: Operation) -> dict[str, Any]:
+def live_values(operation: ConsoleOperation) -> dict[str, Any]:
     """What the page of a run under way shows, as JSON values."""
     progress = operation.progress or _untouched(len(operation.plan.changes))
     ended = finished(progress)
@@ -118,7 +242,7 @@ def _untouched(total: int) -> Progress:
     return Progress(total=total, not_started=total)
 
 
-def _pace(operation: Operation, ended: int, progress: Progress) -> str:
+def _pace(operation: ConsoleOperation, ended: int, progress: Progress) -> str:
     elapsed_s = time.monotonic() - operation.began
     done = ended - (operation.finished_before or 0)
     told = f"{_span(elapsed_s)} so far"

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from patchmode.errors import RequestError
+from patchmode.model.report import CalendarEntry, ScheduleFinding, ScheduleView, forecast_counts
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import ScheduleRun
 from patchmode.model.schedule import NextWindow, RunForecast
-from patchmode.model.schedule_view import CalendarEntry, ScheduleFinding, ScheduleView, forecast_counts
-from patchmode.model.scope import Scope
-from patchmode.model.since import Since
-from patchmode.workflow.failures import failures
-from patchmode.workflow.ports import Azure, Clock
-from patchmode.workflow.schedule_views import overview
+from patchmode.model.scope import Scope, Since
+from patchmode.ports.azure import Azure, Clock
+from patchmode.workflow.inventory.history import failures
+from patchmode.workflow.schedules.views import overview
 
 DAYS = 14
 PAST = "7d"

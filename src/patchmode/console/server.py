@@ -14,7 +14,7 @@ from aiohttp import web
 
 from patchmode.console import access
 from patchmode.console.answers import defect, fault, fault_of, http_fault
-from patchmode.console.operation import Operation
+from patchmode.console.operation import ConsoleOperation
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.routes import changes, fleet, machine, runs, schedules
 from patchmode.console.state import KEY, Console, make_console
@@ -77,7 +77,7 @@ class ConsoleServer:
         return f"http://{_shown(options.host)}:{self.port}/enter?token={self.console.session.token}"
 
     @property
-    def under_way(self) -> tuple[Operation, ...]:
+    def under_way(self) -> tuple[ConsoleOperation, ...]:
         """The operation that is carried out now, if any."""
         current = self.console.operations.current
         return (current,) if current is not None and current.is_under_way else ()

@@ -11,21 +11,21 @@ from aiohttp import web
 
 from patchmode.console.access import Session
 from patchmode.console.background import Loading, Reader
-from patchmode.console.changes import Changes
 from patchmode.console.fleet import Fleet, make_fleet
 from patchmode.console.fleet_query import Choices, Orders, choices_of
-from patchmode.console.operation import Operations
-from patchmode.console.past_runs import PastRuns
+from patchmode.console.operation import ConsoleOperations
+from patchmode.console.plans import Changes
 from patchmode.console.rendering import make_environment
 from patchmode.console.rooms import ConsoleOptions, Rooms
+from patchmode.console.run_pages import PastRuns
 from patchmode.console.schedule_pages import SchedulePages, read_schedule_pages
-from patchmode.model.subscription_names import SubscriptionNames, labels
-from patchmode.workflow.auditing import audit
+from patchmode.model.target import SubscriptionNames, labels
+from patchmode.workflow.inventory.audit import audit
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from patchmode.workflow.ports import Azure
+    from patchmode.ports.azure import Azure
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Console:
     fleet: Loading[LoadedFleet]
     schedules: Loading[SchedulePages]
     changes: Changes
-    operations: Operations
+    operations: ConsoleOperations
     past_runs: PastRuns
     templates: "Environment" = field(default_factory=make_environment)
     hosts: frozenset[str] = frozenset()
@@ -84,7 +84,7 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
         fleet=fleet,
         schedules=Loading(read_schedules, rooms.clock),
         changes=Changes(rooms, heavy),
-        operations=Operations(rooms, ended=fleet.refresh),
+        operations=ConsoleOperations(rooms, ended=fleet.refresh),
         past_runs=PastRuns(rooms, options.brakes),
     )
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from patchmode.model.finding import Severity
-from patchmode.model.outcome import OutcomeKind, Result
+from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
+from patchmode.model.run import Result
 from patchmode.model.schedule import RunForecast
 
 

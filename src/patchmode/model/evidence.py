@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from patchmode.model.outcome import Verification
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import Verification
 
 
 class AfterFrom(StrEnum):

@@ -249,3 +249,24 @@ def orchestration_of(settings: PatchSettings | None) -> Orchestration:
     if same_value(mode, PatchMode.AUTOMATIC_BY_PLATFORM):
         return Orchestration.CUSTOMER_MANAGED_SCHEDULES if settings.bypass is True else Orchestration.AZURE_MANAGED
     return _ORCHESTRATION_OF_MODE.get(mode.casefold(), Orchestration.NOT_SET)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSettings:
+    """What the user asked for by name. None and False mean "leave alone"."""
+
+    orchestration: Orchestration | None = None
+    periodic_assessment: bool | None = None
+    """True: `assessmentMode` AutomaticByPlatform; False: ImageDefault."""
+    reboot: RebootSetting | None = None
+    hotpatch_off: bool = False
+    include_scale_set_members: bool = False
+    """Whether schedules run on Flexible members is unconfirmed, so they are changed on request only."""
+
+    @property
+    def concerns_arc(self) -> bool:
+        """Whether anything of it is asked of an Arc server: it has no patch mode, and periodic assessment is its own.
+
+        Where it is, everything else that was named (a reboot setting, hotpatch) is asked of it too, and is not so.
+        """
+        return self.periodic_assessment is not None

@@ -1,43 +1,18 @@
-"""A plan: the exact requests that apply will send, and what became of every other machine in scope.
-
-Every machine in scope ends as exactly one of Change, Unchanged, Skipped or Unreadable. What apply does is described
-entirely by the changes: how the plan was made must not influence it.
-
-Must not: compute. Plans are made by the rules and read back by the store.
-"""
+"""A plan: the exact requests that apply sends, in which waves, and why every other machine in scope is left alone."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
+from patchmode.model.patch_settings import OperatingSystem, WantedSettings
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.target import Target
-
-
-@dataclass(frozen=True, slots=True)
-class WantedSettings:
-    """What the user asked for by name. None and False mean "leave alone"."""
-
-    orchestration: Orchestration | None = None
-    periodic_assessment: bool | None = None
-    """True: `assessmentMode` AutomaticByPlatform; False: ImageDefault."""
-    reboot: RebootSetting | None = None
-    hotpatch_off: bool = False
-    include_scale_set_members: bool = False
-    """Whether schedules run on Flexible members is unconfirmed, so they are changed on request only."""
-
-    @property
-    def concerns_arc(self) -> bool:
-        """Whether anything of it is asked of an Arc server: it has no patch mode, and periodic assessment is its own.
-
-        Where it is, everything else that was named (a reboot setting, hotpatch) is asked of it too, and is not so.
-        """
-        return self.periodic_assessment is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,48 +51,6 @@ class Unchanged:
     outcome: Outcome
     outcome_after: Outcome | None = None
     """Where the schedule that the plan attaches or takes off makes another of it; None: it stays as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A machine that will not be changed, and the rule that says so."""
-
-    id: ResourceId
-    rule: str
-    reason: str
-    fix: str | None = None
-    outcome: Outcome | None = None
-
-    @property
-    def is_filtered_out(self) -> bool:
-        """Whether a filter of the user left it out, so that nothing is asked of it; every other rule is an obstacle."""
-        return self.rule.startswith(("filter-", "exclude-"))
-
-    def is_asked_for(self, wanted: "WantedSettings", *, attaches: bool = False) -> bool:
-        """Whether the wish concerns the machine, so that leaving it alone leaves something asked for undone.
-
-        Not asked for is what a filter left out; a machine that a rolled-back run had not changed; and an Arc server
-        where neither periodic assessment is wanted nor a schedule: it has no patch mode, and a schedule needs none.
-
-        Args:
-            wanted: the whole wish.
-            attaches: whether a schedule was to be attached as well.
-        """
-        if self.rule == "arc-no-orchestration":
-            return attaches or wanted.concerns_arc
-        return not self.is_filtered_out and self.rule != "not-changed-by-run"
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A machine, a row that names none, or a whole subscription, that could not be read."""
-
-    id: str
-    """A machine id, or `/subscriptions/{guid}` where not even the machines' names are known; of a row or an entry of a
-    list that is no machine's, which one it is, as words that are no id."""
-    reason: str
-    subscription: str | None = None
-    """Of a row: the subscription (lower case) that its id names; None: it names none, so it may be about any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +193,87 @@ class Plan:
             "unreadable": len(self.unreadable),
         }
         return {"scope": sum(parts.values()), **parts}
+
+
+FORMS = "tag:NAME, zone or region, each with an order if you like: tag:ring=canary|early|broad"
+
+
+class WaveRuleError(ValueError):
+    """A text that says no way to divide machines; the message says why and is no whole sentence."""
+
+
+class WaveKey(StrEnum):
+    """What machines are divided by."""
+
+    TAG = "tag"
+    ZONE = "zone"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class WaveRule:
+    """One way to divide machines. Where there are several, each divides what those before it made."""
+
+    key: WaveKey
+    tag: str = ""
+    """The tag's name, as it was written; empty for the other keys. Compared without regard to case, as Azure does."""
+    order: tuple[str, ...] = ()
+    """Values in the order of their waves; empty: in natural order, so that 2 comes before 10. Values that are not named
+    form one wave after those that are."""
+
+    @classmethod
+    def parse(cls, text: str) -> "WaveRule":
+        """Read `tag:NAME`, `zone` or `region`, each optionally with an order: `=A|B|C`.
+
+        Raises:
+            WaveRuleError: it is none of these, or the order names a value twice or an empty one.
+        """
+        name, equals, listed = text.strip().partition("=")
+        kind, colon, tag = name.partition(":")
+        key = next((one for one in WaveKey if one == kind.strip().casefold()), None)
+        if key is None or (key is WaveKey.TAG) != bool(colon) or (colon and not tag.strip()):
+            msg = f"{text!r} is no way to divide machines: expected {FORMS}"
+            raise WaveRuleError(msg)
+        order = tuple(value.strip() for value in listed.split("|")) if equals else ()
+        if key is WaveKey.REGION:
+            order = tuple(map(plain_region, order))
+        if "" in order:
+            msg = f"{text!r} names an empty value"
+            raise WaveRuleError(msg)
+        twice = _repeated(order)
+        if twice is not None:
+            msg = f"{text!r} names {twice} twice"
+            raise WaveRuleError(msg)
+        return cls(key, tag.strip(), order)
+
+    @property
+    def subject(self) -> str:
+        """What it divides by, in words: `tag ring`, `zone`, `region`."""
+        return f"tag {self.tag}" if self.tag else str(self.key)
+
+    def __str__(self) -> str:
+        name = f"{self.key}:{self.tag}" if self.tag else str(self.key)
+        return f"{name}={'|'.join(self.order)}" if self.order else name
+
+
+def wave_rules(texts: Iterable[str]) -> tuple[WaveRule, ...]:
+    """Several rules, each dividing what those before it made.
+
+    Raises:
+        WaveRuleError: as `WaveRule.parse`, or two of them divide by the same.
+    """
+    rules = tuple(map(WaveRule.parse, texts))
+    twice = _repeated(one.subject.casefold() for one in rules)
+    if twice is not None:
+        msg = f"{twice} is given twice"
+        raise WaveRuleError(msg)
+    return rules
+
+
+def plain_region(text: str) -> str:
+    """A region as ids have it: `West Europe` and `westeurope` are one."""
+    return text.replace(" ", "").casefold()
+
+
+def _repeated(values: Iterable[str]) -> str | None:
+    return next((value for value, times in Counter(values).items() if times > 1), None)

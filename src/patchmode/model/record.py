@@ -12,8 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from patchmode.model.subscription_names import in_a_list
-from patchmode.model.target import Target
+from patchmode.model.target import Target, in_a_list
 
 
 class Meaning(StrEnum):
@@ -34,7 +33,7 @@ class Level(StrEnum):
     NOTE = "note"
 
 
-class Standing(StrEnum):
+class RecordState(StrEnum):
     """How a machine stands, for formats that know no more than pass and fail."""
 
     FINE = "fine"
@@ -78,7 +77,7 @@ class RecordedMachine:
     group: str
     subscription: str
     """What it is called: its name where that tells it apart from the others of the record."""
-    standing: Standing
+    standing: RecordState
     end: str
     """What becomes or became of it, one word: an outcome, or a change's result."""
     meaning: Meaning
@@ -179,10 +178,10 @@ class Record:
         return len({machine.subscription for machine in self.machines}) > 1
 
     @property
-    def standings(self) -> Mapping[Standing, int]:
+    def standings(self) -> Mapping[RecordState, int]:
         """How many machines stand how; none are left out."""
         tally = Counter(machine.standing for machine in self.machines)
-        return {standing: tally[standing] for standing in Standing}
+        return {standing: tally[standing] for standing in RecordState}
 
     def by_rule(self) -> Sequence["FindingGroup"]:
         """The findings by rule: the worst first, then the most frequent."""

@@ -1,14 +1,188 @@
-"""What the user pointed at: selectors united, filters each narrowing.
+"""What the user asked for: selectors, filters, a shard of it, a point in the past, and what pasted text names."""
 
-Must not: resolve anything; the inventory does.
-"""
-
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
-from patchmode.model.pasted_log import LogReading
-from patchmode.model.shard import OPTION, Shard
-from patchmode.model.since import Since
+from patchmode.model.resource_id import ResourceId
+
+MOST = 10_000
+"""Parts that a scope may be divided into; more than that is a slip of the keyboard."""
+OPTION = "--shard"
+_TEXT = re.compile(r"(?P<number>\d{1,6})/(?P<count>\d{1,6})", re.ASCII)
+
+
+class ShardError(ValueError):
+    """A text that names no shard; the message says why and is no whole sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `number` of `count`, counted from 1.
+
+    A subscription belongs to the shard `1 + (first 8 bytes of SHA-256 of its id in lower case, as a number) mod count`.
+    So each belongs to exactly one shard of a count, on every computer and in every run, whatever else there is.
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """The shard that `I/N` names.
+
+        Raises:
+            ShardError: it is not of that form, or I is not between 1 and N.
+        """
+        match = _TEXT.fullmatch(text.strip())
+        if match is None:
+            msg = f"{text!r} is not of the form I/N"
+            raise ShardError(msg)
+        number, count = int(match["number"]), int(match["count"])
+        if not 1 <= count <= MOST:
+            msg = f"{text!r} asks for {count:,} shards; there are 1 to {MOST:,}"
+            raise ShardError(msg)
+        if not 1 <= number <= count:
+            msg = f"{text!r}: the shards of {count:,} are numbered from 1 to {count:,}"
+            raise ShardError(msg)
+        return cls(number, count)
+
+    @classmethod
+    def of_scope(cls, texts: Iterable[str]) -> "Shard | None":
+        """The shard that a plan's scope was narrowed to; None: it was not, or not in a way that is known here.
+
+        Args:
+            texts: a scope as its options, one text each: `--shard 2/8`.
+        """
+        found = next((text for text in texts if text.startswith(f"{OPTION} ")), None)
+        try:
+            return None if found is None else cls.parse(found.removeprefix(OPTION))
+        except ShardError:
+            return None
+
+    def takes(self, identifier: str) -> bool:
+        """Whether a subscription belongs to this shard.
+
+        Args:
+            identifier: its id in any case; or the name of something that stands above subscriptions, of which exactly
+                one shard is to speak.
+        """
+        digest = hashlib.sha256(identifier.lower().encode()).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedError:
+    """An error as the text words it."""
+
+    code: str
+    """Azure's code, such as `UnsupportedResourceOperation`; empty where only a sentence stands there."""
+    sentence: str = ""
+    """Azure's sentence, as far as it was recognized; empty where only a code stands there."""
+    is_prerequisite: bool = False
+    """Whether it is the one that patchmode cures."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMachine:
+    """A machine that the text names by its id."""
+
+    id: ResourceId
+    error: LoggedError | None = None
+    """The error nearest to it; None: none stands there."""
+    or_else: ResourceId | None = None
+    """The machine that is meant instead if a line break fell into the middle of its name, which the text alone cannot
+    tell; None: there is no doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogReading:
+    """Every machine that a text names, in the order of first mention."""
+
+    machines: tuple[LoggedMachine, ...] = ()
+    """Each machine once, whatever the casing of its id."""
+    names_only: tuple[str, ...] = ()
+    """Names of machines whose id does not stand in the text."""
+    cut_short: tuple[str, ...] = ()
+    """What is left of the names in ids that a table cut (`web-…`): they cannot be taken."""
+    source: str = ""
+    """The file's name, or `-`."""
+
+    @property
+    def names_nothing(self) -> bool:
+        """Whether the text names no machine at all."""
+        return not self.machines and not self.names_only
+
+    @property
+    def prerequisite(self) -> tuple[ResourceId, ...]:
+        """The machines that stand with the prerequisite error."""
+        return tuple(entry.id for entry in self.machines if entry.error and entry.error.is_prerequisite)
+
+
+_AGO = re.compile(r"(?P<count>[0-9]{1,5})(?P<unit>[mhdw])", re.IGNORECASE)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_NAMES = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
+
+
+class SinceError(ValueError):
+    """The text names no point in the past; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A point in the past, either so long ago or a date. Exactly one of `ago` and `at` is set."""
+
+    text: str
+    """As it was written, for plans, reports and suggested commands."""
+    ago: timedelta | None = None
+    at: datetime | None = None
+    """UTC, aware."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse a number with a unit (`90m`, `36h`, `7d`, `2w`), a date, or an ISO 8601 time; without a zone it is UTC.
+
+        Raises:
+            SinceError: the text has none of these forms, or the span is nothing.
+        """
+        stripped = text.strip()
+        match = _AGO.fullmatch(stripped)
+        if match is not None and int(match["count"]):
+            return cls(stripped, ago=int(match["count"]) * _UNITS[match["unit"].lower()])
+        try:
+            at = datetime.fromisoformat(stripped)
+        except ValueError:
+            msg = f"{text!r} is no point in the past: expected 7d, 36h, 2w, 2026-11-01 or 2026-11-01T06:00Z"
+            raise SinceError(msg) from None
+        return cls(stripped, at=at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
+
+    def moment(self, now: datetime) -> datetime:
+        """The moment itself, UTC.
+
+        Args:
+            now: aware; only what was written as so long ago depends on it.
+        """
+        if self.at is not None:
+            return self.at
+        assert self.ago is not None  # noqa: S101 - `parse` sets one of the two
+        return now.astimezone(UTC) - self.ago
+
+    @property
+    def words(self) -> str:
+        """As a sentence has it: `in the last 7 days`, `since 2026-11-01`."""
+        if self.ago is None:
+            return f"since {self.text}"
+        number, unit = int(self.text[:-1]), _NAMES[self.text[-1].lower()]
+        return f"in the last {number:,} {unit}s" if number > 1 else f"in the last {unit}"
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

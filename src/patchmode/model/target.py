@@ -1,12 +1,126 @@
-"""Where a plan, a journal or a report belongs: cloud, endpoint, tenant.
+"""Where a plan, a journal or a report belongs: cloud, endpoint and tenant, and what its subscriptions are called."""
 
-Must not: hold credentials.
-"""
-
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Self
 
-from patchmode.model.subscription_names import SubscriptionNames
+from patchmode.model.plain_text import cells_wide, printable
+
+_WHOLE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE)
+_SHORT_ID = re.compile(r"(?:^|[(\[])[0-9a-f]{8}(?![0-9a-z])", re.IGNORECASE)
+_ID_CUTS = (8, 13, 18, 23)
+"""Where an id's short form may end: with its first group, or a later one where another subscription begins alike."""
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Printable by their category, and not seen. Source: Unicode's Default_Ignorable_Code_Point, and its blank letters."""
+_ELLIPSIS = "…"
+_LEAST_KEPT = 8
+"""A name cut to less tells nobody anything: the short id stands alone then."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionNames:
+    """Display names as Azure gave them; empty: none are known."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    """(id in lower case, display name), ordered by id, each id once."""
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+        """The names of subscriptions, given as (id in any case, display name) in any order; of twice one the first."""
+        found: dict[str, str] = {}
+        for subscription_id, name in pairs:
+            found.setdefault(subscription_id.lower(), name)
+        return cls(tuple(sorted(found.items())))
+
+    def joined(self, others: Self) -> Self:
+        """These names, and the others' of subscriptions that have none here."""
+        return self.of((*self.pairs, *others.pairs))
+
+    def kept_for(self, ids: Iterable[str]) -> Self:
+        """The names of these subscriptions and of every other that bears one of their names.
+
+        What is kept this way makes the same labels for `ids` later as all names make now, wherever that is told by a
+        name.
+
+        Args:
+            ids: subscription ids, any case, repeats allowed.
+        """
+        wanted = {one.lower() for one in ids}
+        keys = {_key(name) for subscription_id, name in self.pairs if subscription_id in wanted}
+        kept = (pair for pair in self.pairs if pair[0] in wanted or _key(pair[1]) in keys)
+        return type(self)(tuple(kept))
+
+    def name_of(self, subscription_id: str) -> str:
+        """The display name as Azure gave it; empty where it is not known."""
+        return dict(self.pairs).get(subscription_id.lower(), "")
+
+
+def labels(names: SubscriptionNames, ids: Iterable[str] = (), *, width: int | None = None) -> Mapping[str, str]:
+    """What to call each subscription: its name where that tells it apart, with its short id where not, else its id.
+
+    Args:
+        names: every name that is known.
+        ids: further subscriptions that are to be called something, any case.
+        width: terminal columns that a label may take; a longer name is cut in its middle and gets the short id. None:
+            nothing is cut.
+
+    Returns:
+        Id in lower case → printable label, of every id in `names` and `ids`. No two are equal, also without regard to
+        case and white space; none reads as another subscription's id. They hang on the set alone, not on its order.
+    """
+    known = dict(names.pairs)
+    every = {*known, *(one.lower() for one in ids)}
+    short = _short_ids(every)
+    shared = Counter(_key(name) for name in known.values())
+    made = {one: _label(one, known.get(one, ""), short[one], shared, width) for one in every}
+    taken = Counter(_key(label) for label in made.values())
+    return {one: label if taken[_key(label)] == 1 else one for one, label in made.items()}
+
+
+def in_a_list(label: str) -> str:
+    """A label that holds what parts names in a list, or in a path, in quotation marks; any other as it is."""
+    return '"' + label.replace('"', '\\"') + '"' if set(label) & set('/,:;"') else label
+
+
+def _label(subscription_id: str, name: str, short: str, shared: Mapping[str, int], width: int | None) -> str:
+    text = printable(name.strip(" "))
+    if not _key(text) or _WHOLE_ID.search(unicodedata.normalize("NFKC", text)):
+        return subscription_id
+    is_plain = shared[_key(name)] == 1 and not _SHORT_ID.search(unicodedata.normalize("NFKC", text))
+    label = text if is_plain else f"{text} ({short})"
+    if width is None or cells_wide(label) <= width:
+        return label
+    room = width - len(f" ({short})")
+    return short if room < _LEAST_KEPT else f"{_cut(text, room)} ({short})"
+
+
+def _short_ids(ids: Iterable[str]) -> Mapping[str, str]:
+    """Id → its beginning that none of the others has."""
+    every = tuple(ids)
+    starts = {cut: Counter(one[:cut] for one in every) for cut in _ID_CUTS}
+    return {one: next((one[:cut] for cut in _ID_CUTS if starts[cut][one[:cut]] == 1), one) for one in every}
+
+
+def _cut(text: str, width: int) -> str:
+    """Beginning and end of a text that is wider than `width` columns, with an ellipsis between."""
+    head, tail = text[: len(text) // 2], text[len(text) // 2 :]
+    while cells_wide(head) + 1 + cells_wide(tail) > width:
+        if cells_wide(head) > cells_wide(tail):
+            head = head[:-1]
+        else:
+            tail = tail[1:]
+    return f"{head}{_ELLIPSIS}{tail}"
+
+
+def _key(name: str) -> str:
+    """What two names that people take for the same have in common: neither case nor what is not seen counts."""
+    seen = _UNSEEN.sub("", printable(name.strip(" ")))
+    return "".join(unicodedata.normalize("NFKC", seen).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

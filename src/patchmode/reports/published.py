@@ -11,20 +11,18 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.json_edge import Edge, Subscriptions
-from patchmode.json_schema import schema_text, write_schemas
-from patchmode.reports.after_window import AfterWindowDocument
-from patchmode.reports.attach_documents import AttachDocument, CreateDocument
-from patchmode.reports.audit_document import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
-from patchmode.reports.drift_document import DriftDocument
-from patchmode.reports.evidence_text import EvidenceCheckDocument
-from patchmode.reports.failures_document import FailuresDocument
-from patchmode.reports.schedule_documents import (
+from patchmode.documents.attachments import AttachDocument, CreateDocument
+from patchmode.documents.audit import AuditDocument, AuditMachine, AuditTarget, AuditUnreadable
+from patchmode.documents.base import Edge, Subscriptions, schema_text, write_schemas
+from patchmode.documents.history import DriftDocument, FailuresDocument
+from patchmode.documents.schedules import (
     ScheduleCheckDocument,
     ScheduleListDocument,
     ScheduleNextDocument,
     ScheduleShowDocument,
 )
+from patchmode.reports.text.history import AfterWindowDocument
+from patchmode.reports.text.verification import EvidenceCheckDocument
 
 FOLDER = Path(__file__).parent / "schemas"
 

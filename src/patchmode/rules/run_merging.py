@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
 from patchmode.errors import RefusedError, WrongTargetError
-from patchmode.model.outcome import RunCounts, RunReport
-from patchmode.model.run_parts import RunPart, ToldRun
-from patchmode.model.shard import Shard
-from patchmode.model.subscription_names import SubscriptionNames
-from patchmode.model.target import Target
+from patchmode.model.run import RunCounts, RunPart, RunReport, ToldRun
+from patchmode.model.scope import Shard
+from patchmode.model.target import SubscriptionNames, Target
 
 _ONE = "Give each part of the scope once: the run that counts, without the others."
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from patchmode.errors import RefusedError, StorageError
-from patchmode.store.atomic import PRIVATE_FILE, storage_error
+from patchmode.store.files import PRIVATE_FILE, storage_error
 
 LAYOUT_VERSION = 2
 """What is written: 2 keeps the run's brakes in `about`. A version that reads 1 only would resume a run without them, so

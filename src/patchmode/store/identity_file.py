@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from patchmode.documents.base import Edge
 from patchmode.errors import UsageError
-from patchmode.json_edge import Edge
-from patchmode.model.identity import (
+from patchmode.model.access import (
     CertificateFile,
     FederatedTokenFile,
     ManagedIdentity,

@@ -18,20 +18,33 @@ from typing import Any, TypeVar
 import msgspec
 
 from patchmode.errors import StorageError, UnsafeError
-from patchmode.model.attachment import AttachResult
-from patchmode.model.brakes import Halt, RunBrakes
-from patchmode.model.outcome import ChangeResult
+from patchmode.model.guardrails import Halt, RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.store.attachment_rows import STEPS, fold_attachments, places_of
-from patchmode.store.attachment_rows import ended_row as ended_attachment_row
-from patchmode.store.attachment_rows import intended_row as intended_attachment_row
-from patchmode.store.brakes_text import brakes_text, halts_text, read_brakes, read_halts
+from patchmode.model.run import ChangeResult
+from patchmode.model.schedule import AttachResult
+from patchmode.ports.azure import PatchAnswer
+from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed
 from patchmode.store.database import LAYOUT_VERSION, close_writer, connect_reader, connect_writer, failed, snapshot_of
-from patchmode.store.journal_rows import StepRow, ended_row, fold, intended_row, started_row, verified_row
-from patchmode.store.lock import Lock
+from patchmode.store.files import FileLock
+from patchmode.store.journal_rows import (
+    STEPS,
+    StepRow,
+    brakes_text,
+    ended_row,
+    fold,
+    fold_attachments,
+    halts_text,
+    intended_row,
+    places_of,
+    read_brakes,
+    read_halts,
+    started_row,
+    verified_row,
+)
+from patchmode.store.journal_rows import attachment_ended_row as ended_attachment_row
+from patchmode.store.journal_rows import attachment_intended_row as intended_attachment_row
 from patchmode.store.plan_file import stored_plan
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, PatchAnswer
 
 RUNNING, INTERRUPTED, STOPPED, FINISHED = "running", "interrupted", "stopped", "finished"
 BRAKES, HALTS = "brakes", "halts"
@@ -69,7 +82,9 @@ class Journal:
         StorageError: the file cannot be opened or is damaged. RefusedError: it is from a newer version.
     """
 
-    def __init__(self, path: Path, *, lock: Lock | None, state: str | None = None, plan: Plan | None = None) -> None:
+    def __init__(
+        self, path: Path, *, lock: FileLock | None, state: str | None = None, plan: Plan | None = None
+    ) -> None:
         self._path = path
         self._lock = lock
         self._pending: list[tuple[StepRow, asyncio.Future[None]]] = []
@@ -111,7 +126,7 @@ class Journal:
         return stated(self._about, ended)
 
     @property
-    def brakes(self) -> RunBrakes | None:
+    def brakes(self) -> RunGuardrails | None:
         """What holds the run back; None: an earlier version began it, which did not write that down.
 
         Raises:
@@ -125,7 +140,7 @@ class Journal:
         """What held the run back when it was last closed; empty: nothing did."""
         return read_halts(self._about.get(HALTS, "[]"))
 
-    def keep_brakes(self, brakes: RunBrakes) -> None:
+    def keep_brakes(self, brakes: RunGuardrails) -> None:
         """Commit what is in force from now on; what held the run back before is no longer told.
 
         Raises:

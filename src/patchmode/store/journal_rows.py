@@ -1,20 +1,22 @@
-"""What the journal writes down for each step of a change, as rows of JSON, and back.
+"""What the journal writes down: each step of a change, of an attachment, and what holds the run back; and back."""
 
-Must not: read or write; `journal` does.
-"""
-
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, Verification
-from patchmode.model.plan import Change
+from patchmode.documents.plan_and_run import ErrorRow
+from patchmode.errors import RefusedError, StorageError
+from patchmode.model.guardrails import Halt, RunGuardrails
+from patchmode.model.left_alone import MachineError
+from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.store.formats import ErrorRow
-from patchmode.workflow.ports import JournalEntry, Observed, PatchAnswer, Step
+from patchmode.model.run import ChangeResult, Difference, Result, Verification
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
+from patchmode.ports.azure import PatchAnswer
+from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed, Step
 
 VERIFIED = "verified"
 """A row beside the steps: a verification after the end."""
@@ -246,3 +248,141 @@ def _difference_details(differences: Iterable[Difference]) -> tuple[DifferenceDe
 
 def _difference_in(row: DifferenceDetail) -> Difference:
     return Difference(row.path, row.expected, row.found)
+
+
+INTENDED, ENDED = "attachIntended", "attachEnded"
+STEPS = (INTENDED, ENDED)
+
+
+class AttachEndedDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
+    """The end of an attachment; members that a newer version of v1 may add are ignored."""
+
+    result: AttachEnd
+    assignment: str | None = None
+    rule: str | None = None
+    error: ErrorRow | None = None
+    fix: str | None = None
+    request_id: str | None = None
+    correlation_id: str | None = None
+
+
+_encode_2 = msgspec.json.Encoder().encode
+_attachment_ended = msgspec.json.Decoder(AttachEndedDetail).decode
+
+
+def attachment_intended_row(place: int, *, at: datetime) -> StepRow:
+    """The row for `RunJournal.intend_attachment`."""
+    return place, INTENDED, at.timestamp(), b"{}"
+
+
+def attachment_ended_row(place: int, result: AttachResult, *, at: datetime) -> StepRow:
+    """The row for `RunJournal.end_attachment`."""
+    detail = AttachEndedDetail(
+        result=result.result,
+        assignment=result.assignment,
+        rule=result.rule,
+        error=None if result.error is None else error_row(result.error),
+        fix=result.fix,
+        request_id=result.request_id,
+        correlation_id=result.correlation_id,
+    )
+    return place, ENDED, (result.ended_at or at).timestamp(), _encode_2(detail)
+
+
+def attachments_of(plan: Plan) -> tuple[AttachmentEntry, ...]:
+    """Everything that a plan attaches or detaches, in plan order, as if nothing of it had begun."""
+    detach, attach = AttachAction.DETACH, AttachAction.ATTACH
+    detached = tuple(
+        AttachmentEntry(one.id, one.kind, detach, one.configuration, one.name) for one in plan.first_detach
+    )
+    wish = plan.then_attach
+    if wish is None:
+        return detached
+    where, name = wish.configuration, wish.name
+    changed = (AttachmentEntry(one.id, one.kind, attach, where, name, one) for one in plan.changes)
+    unchanged = (AttachmentEntry(one.id, one.kind, attach, where, name) for one in plan.unchanged)
+    return (*changed, *unchanged, *detached)
+
+
+def places_of(plan: Plan) -> Mapping[ResourceId, int]:
+    """The number that stands for each machine in the rows of attachments; none of them is a change's."""
+    return {one.id: len(plan.changes) + place for place, one in enumerate(attachments_of(plan))}
+
+
+def fold_attachments(plan: Plan, rows: Iterable[tuple[int, str, float, bytes]]) -> Sequence[AttachmentEntry]:
+    """What a journal's rows, in the order they were written, say of each attachment of the plan.
+
+    Raises:
+        msgspec.DecodeError: a row is damaged. IndexError: a row is of no attachment of this plan.
+    """
+    entries = list(attachments_of(plan))
+    for place, step, at, detail in rows:
+        at_index = place - len(plan.changes)
+        if at_index < 0:
+            msg = f"no attachment has the place {place}"
+            raise IndexError(msg)
+        entry = entries[at_index]
+        if step == INTENDED:
+            entries[at_index] = replace(entry, step=Step.INTENDED, result=None)
+        else:
+            result = _result(entry, _attachment_ended(detail), datetime.fromtimestamp(at, UTC))
+            entries[at_index] = replace(entry, step=Step.ENDED, result=result)
+    return tuple(entries)
+
+
+def _result(entry: AttachmentEntry, detail: AttachEndedDetail, at: datetime) -> AttachResult:
+    return AttachResult(
+        str(entry.id),
+        detail.result,
+        assignment=detail.assignment,
+        rule=detail.rule,
+        error=None if detail.error is None else error_of(detail.error),
+        fix=detail.fix,
+        request_id=detail.request_id,
+        correlation_id=detail.correlation_id,
+        ended_at=at,
+    )
+
+
+_MEMBERS = frozenset(one.name for one in fields(RunGuardrails))
+
+
+def brakes_text(brakes: RunGuardrails) -> str:
+    """The text for a run's brakes."""
+    return msgspec.json.encode(brakes).decode()
+
+
+def read_brakes(text: str, *, name: str) -> RunGuardrails:
+    """A run's brakes from their text.
+
+    Args:
+        text: of `brakes_text`, by this version or another.
+        name: where it was read, for messages.
+
+    Raises:
+        RefusedError: it holds a brake that this version does not know, and could not keep.
+        StorageError: it is damaged.
+    """
+    try:
+        unknown = sorted(msgspec.json.decode(text, type=dict[str, object]).keys() - _MEMBERS)
+        if unknown:
+            raise RefusedError(
+                f"{name} keeps {', '.join(unknown)}, which this version of patchmode does not know.",
+                advice="Use the version that wrote it.",
+            )
+        return msgspec.json.decode(text, type=RunGuardrails)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"{name} is damaged: {error}.", advice="Restore it from a backup.") from error
+
+
+def halts_text(halts: Sequence[Halt]) -> str:
+    """The text for what held a run back."""
+    return msgspec.json.encode(halts).decode()
+
+
+def read_halts(text: str) -> Sequence[Halt]:
+    """What held a run back, from its text; one that cannot be read holds nothing that is needed to go on."""
+    try:
+        return msgspec.json.decode(text, type=tuple[Halt, ...])
+    except msgspec.MsgspecError:
+        return ()

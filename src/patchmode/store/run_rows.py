@@ -10,12 +10,8 @@ from typing import Any
 
 import msgspec
 
-from patchmode.json_edge import subscription_rows
-from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.brakes import Halt, typed_values
-from patchmode.model.outcome import ChangeResult, RunCounts, RunReport, Verification
-from patchmode.model.target import Target
-from patchmode.store.formats import (
+from patchmode.documents.base import subscription_rows
+from patchmode.documents.plan_and_run import (
     AttachmentRow,
     BlockedMachineRow,
     DifferenceRow,
@@ -27,8 +23,12 @@ from patchmode.store.formats import (
     VerificationRow,
     WaveCountsRow,
 )
+from patchmode.model.guardrails import Halt, typed_values
+from patchmode.model.run import ChangeResult, RunCounts, RunReport, Verification
+from patchmode.model.schedule import AttachEnd, AttachResult
+from patchmode.model.target import Target
 from patchmode.store.journal_rows import error_row
-from patchmode.store.plan_rows import target_row
+from patchmode.store.plan_documents import target_row
 
 
 def encode_run(report: RunReport, target: Target) -> bytes:

@@ -1,34 +1,54 @@
-"""The runs in the state folder: make one, open one, list them.
-
-A run is one file, `runs/{run}.sqlite`, and one lock file beside it in `locks/`. Its id sorts by time.
-
-Must not: carry a plan out.
-"""
+"""The runs in the state folder, and runs found in files that were brought here."""
 
 import re
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, UnsafeError, UsageError
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import RunSummary
+import msgspec
+
+from patchmode.documents.plan_and_run import (
+    RUN_FORMAT,
+    AttachmentRow,
+    BlockedMachineRow,
+    DifferenceRow,
+    ResultRow,
+    RunCountsRow,
+    RunDocument,
+    VerificationRow,
+)
+from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, StorageError, UnsafeError, UsageError
+from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import (
+    ABSENT_TEXT,
+    ChangeResult,
+    Difference,
+    RunCounts,
+    RunPart,
+    RunReport,
+    RunSummary,
+    ToldRun,
+    Verification,
+)
+from patchmode.model.schedule import AttachResult
+from patchmode.model.scope import Shard
 from patchmode.model.target import Target
-from patchmode.store.atomic import buffered, make_private_folder
-from patchmode.store.attachment_rows import INTENDED as ATTACH_INTENDED
-from patchmode.store.brakes_text import brakes_text
+from patchmode.ports.run import Step
 from patchmode.store.database import connect_reader, create_database
+from patchmode.store.files import FileLock, buffered, held, holder_of, is_held, make_private_folder
 from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, SESSIONS, Journal, stated
-from patchmode.store.lock import Lock, held, holder_of, is_held
+from patchmode.store.journal_rows import INTENDED as ATTACH_INTENDED
+from patchmode.store.journal_rows import brakes_text, error_of
+from patchmode.store.plan_documents import sealed_pieces, target_of
 from patchmode.store.plan_file import seal_plan
-from patchmode.store.plan_stream import sealed_pieces
-from patchmode.workflow.ports import Step
 
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
 LATEST, UNREADABLE = "latest", "unreadable"
@@ -46,7 +66,7 @@ class RunStore:
         self._locks = state_dir / "locks"
 
     def create(
-        self, plan: Plan, *, brakes: RunBrakes | None = None, again: bool = False, now: datetime | None = None
+        self, plan: Plan, *, brakes: RunGuardrails | None = None, again: bool = False, now: datetime | None = None
     ) -> Journal:
         """Begin a run of a plan: its journal, open for writing and locked by this process.
 
@@ -80,7 +100,7 @@ class RunStore:
                 "tenantId": plan.target.tenant_id,
                 "rollbackOf": plan.rollback_of or "",
                 "only": "\n".join(map(str, plan.only)),
-                BRAKES: brakes_text(brakes or RunBrakes()),
+                BRAKES: brakes_text(brakes or RunGuardrails()),
                 SESSIONS: "0",
             }
             pieces = buffered(sealed_pieces(plan, seal.digest))
@@ -107,7 +127,7 @@ class RunStore:
 
     def _open_for_writing(self, run: str, plan: Plan | None) -> Journal:
         make_private_folder(self._locks)
-        lock = Lock(self._lock_path(run), what=f"run {run}")
+        lock = FileLock(self._lock_path(run), what=f"run {run}")
         try:
             return Journal(self._path(run), lock=lock, plan=plan)
         except BaseException:
@@ -228,3 +248,160 @@ def _new_id(now: datetime) -> str:
     # Milliseconds, so that "latest" is the later of two runs of one second.
     utc = now.astimezone(UTC)
     return f"{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03}Z-{secrets.token_hex(3)}"
+
+
+JOURNAL, REPORT = ".sqlite", ".json"
+_AGAIN = "`patchmode runs show RUN -o json` prints a run's report."
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file below a folder that may tell of a run, in order: journals, and JSON that is a run's report.
+
+    Empty files (the report of a process that died before it printed one) and JSON of other formats are passed over.
+
+    Raises:
+        StorageError: the folder, or a file in it, cannot be read.
+    """
+    try:
+        for path in sorted(entry for entry in folder.rglob("*") if entry.is_file() and not entry.name.startswith(".")):
+            if path.suffix == JOURNAL or (path.suffix == REPORT and format_of(path.read_bytes()) == RUN_FORMAT):
+                yield path
+    except OSError as error:
+        msg = f"could not look through {folder}: {error.strerror or error}."
+        raise StorageError(msg, advice="Check that you may read it.") from error
+
+
+def open_journal(path: Path) -> Journal:
+    """A journal in any folder, to be read.
+
+    One that says that it is running, and that no process of this computer holds, was interrupted.
+
+    Raises:
+        StorageError, RefusedError: as `Journal`.
+    """
+    journal = Journal(path, lock=None)
+    held = is_held(path.parent.parent / "locks" / f"{path.stem}.lock")
+    if journal.state != RUNNING or held:
+        return journal
+    journal.release()
+    return Journal(path, lock=None, state=INTERRUPTED)
+
+
+def read_report(path: Path) -> ToldRun:
+    """A run's report as `-o json` printed it.
+
+    Raises:
+        UsageError: the file cannot be read. RefusedError: it is no report of a run, or of a version not known here.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} could not be read: {error.strerror}.", advice="Check the path.") from error
+    return decode_report(content, name=str(path))
+
+
+def decode_report(content: bytes, *, name: str) -> ToldRun:
+    """A run's report in the text that `-o json` printed.
+
+    Args:
+        content: the whole text.
+        name: where it was read, for messages.
+
+    Raises:
+        RefusedError: as `read_report`.
+    """
+    found = format_of(content)
+    if found != RUN_FORMAT:
+        what = f"is {found}" if found else "is no JSON document of patchmode"
+        raise RefusedError(f"{name} {what}, not {RUN_FORMAT}.", advice=_AGAIN)
+    try:
+        return ToldRun(name, _report(msgspec.json.decode(content, type=RunDocument)))
+    except (msgspec.MsgspecError, ValueError) as error:
+        msg = f"{name} does not hold together as {RUN_FORMAT}: {error}."
+        raise RefusedError(msg, advice=f"A newer version may have written it. {_AGAIN}") from error
+
+
+class _Formatted(msgspec.Struct):
+    format: str
+
+
+def format_of(content: bytes) -> str | None:
+    """The `format` that a JSON text says it has; None: it is no such text."""
+    try:
+        return msgspec.json.decode(content, type=_Formatted).format
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _report(document: RunDocument) -> RunReport:
+    target = target_of(document.target, document.subscriptions)
+    parts = () if document.runs is msgspec.UNSET else document.runs
+    return RunReport(
+        run=document.run,
+        state=document.state,
+        counts=_counts(document.counts),
+        requests=document.requests,
+        requests_at_least=document.requests_at_least is True,
+        results=tuple(map(_result, document.results)),
+        target=target,
+        attachments=() if document.attachments is msgspec.UNSET else tuple(map(_attachment, document.attachments)),
+        shard=None if document.shard is msgspec.UNSET else Shard.parse(document.shard),
+        parts=tuple(
+            RunPart(row.source, row.run, row.state, _counts(row.counts), Shard.parse(row.shard) if row.shard else None)
+            for row in parts
+        ),
+        blocked=() if document.blocked is msgspec.UNSET else tuple(map(_left_alone, document.blocked)),
+        unread=()
+        if document.unreadable is msgspec.UNSET
+        else tuple(Unreadable(row.id, row.reason) for row in document.unreadable),
+    )
+
+
+def _counts(row: RunCountsRow) -> RunCounts:
+    told = msgspec.structs.asdict(row)
+    if row.blocked is msgspec.UNSET:
+        # Earlier versions did not tell a filter from a rule: none of them may pass for ready.
+        told["blocked"] = row.skipped
+    return RunCounts(**told)
+
+
+def _left_alone(row: BlockedMachineRow) -> Skipped:
+    return Skipped(ResourceId.parse(row.id), row.rule, row.reason, row.fix)
+
+
+def _result(row: ResultRow) -> ChangeResult:
+    machine = ResourceId.parse(row.id)
+    return ChangeResult(
+        id=machine,
+        result=row.result,
+        error=None if row.error is None else error_of(row.error),
+        request_id=row.request_id,
+        correlation_id=row.correlation_id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        verification=None if row.verification is None else _verification(machine, row.verification),
+        changed_since_plan=() if row.changed_since_plan is msgspec.UNSET else _differences(row.changed_since_plan),
+    )
+
+
+def _verification(machine: ResourceId, row: VerificationRow) -> Verification:
+    return Verification(machine, row.verified, _differences(row.differences), row.unreadable_because)
+
+
+def _differences(rows: Iterable[DifferenceRow]) -> tuple[Difference, ...]:
+    return tuple(Difference(one.path, _text(one.expected), _text(one.found)) for one in rows)
+
+
+def _text(value: Any) -> str:
+    return ABSENT_TEXT if value is msgspec.UNSET else msgspec.json.encode(value).decode()
+
+
+def _attachment(row: AttachmentRow) -> AttachResult:
+    return AttachResult(
+        id=row.id,
+        result=row.result,
+        assignment=row.assignment,
+        rule=row.rule,
+        error=None if row.error is None else error_of(row.error),
+        ended_at=row.ended_at,
+    )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from patchmode.json_schema import schema_text, write_schemas
-from patchmode.store.evidence_formats import ManifestDocument
-from patchmode.store.formats import PlanDocument, RunDocument
+from patchmode.documents.base import schema_text, write_schemas
+from patchmode.documents.evidence import ManifestDocument
+from patchmode.documents.plan_and_run import PlanDocument, RunDocument
 from patchmode.store.identity_file import IdentitiesDocument
 
 FOLDER = Path(__file__).parent / "schemas"

@@ -13,8 +13,7 @@ from patchmode.arm import pipeline as policies
 from patchmode.arm.channel import Channel
 from patchmode.arm.clouds import Cloud
 from patchmode.arm.credentials import SignIn
-from patchmode.arm.governor import Governor
-from patchmode.arm.roster import Roster
+from patchmode.arm.governor import Governor, Identities
 
 ENDPOINT = "https://arm.example"
 CLOUD = Cloud("Example", ENDPOINT, "https://login.example", "https://arm.example/.default")
@@ -100,7 +99,7 @@ class Wire:
     """Of the first identity."""
     ledger: policies.Ledger
     remarks: list[str]
-    roster: Roster
+    roster: Identities
 
 
 def wire(
@@ -110,7 +109,7 @@ def wire(
     names: Sequence[str] = ("",),
 ) -> Wire:
     transport, clock, tokens = ScriptedTransport(script), CountingClock(), [Tokens(name) for name in names]
-    roster = Roster(names)
+    roster = Identities(names)
     ledger = policies.Ledger(clock)
     remarks: list[str] = []
     governor = Governor(clock, roster=roster, patience_s=policies.Patience().throttled_s)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from patchmode.arm.change_rows import change_of, changes_query
+from patchmode.arm.machine_rows import change_of, changes_query
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg"
 VM = f"{GROUP}/providers/microsoft.compute/virtualMachines/web"

@@ -1,4 +1,4 @@
-"""Every call of `ports.Azure` against every shape of a wrong answer: a value or an error of ours, and nothing else.
+"""Every call of `azure.Azure` against every shape of a wrong answer: a value or an error of ours, and nothing else.
 
 The shapes are made from a good answer of each call: each member of another type, absent or null, the body cut off,
 nested without end, empty, in another encoding, of another kind. Whoever adds a call adds it here: the list is held
@@ -25,8 +25,8 @@ from patchmode.model.machine import MachineKind
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ScopeFilter
 from patchmode.model.target import Target
-from patchmode.workflow import ports
-from patchmode.workflow.ports import GraphScope
+from patchmode.ports import azure
+from patchmode.ports.azure import GraphScope
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/web"
@@ -329,13 +329,13 @@ CALLS: dict[str, Call] = {
 UNASKED = {"turn", "principals", "by_method"}
 """Methods of the ports that send nothing."""
 PORTS = (
-    ports.Provider,
-    ports.Writer,
-    ports.Maintenance,
-    ports.MaintenanceWriter,
-    ports.Graph,
-    ports.Authorization,
-    ports.RequestLedger,
+    azure.Provider,
+    azure.Writer,
+    azure.Maintenance,
+    azure.MaintenanceWriter,
+    azure.Graph,
+    azure.Authorization,
+    azure.RequestLedger,
 )
 HEADERS = ("x", "", "-5", "9" * 5_000, "NaN", "1e400", "\x00", "Fri, 99 Foo 2026 99:99:99 GMT", ",,,", "٣", "a;b;c")
 WAITED_FOR = {"retry-after", "retry-after-ms", "date"}

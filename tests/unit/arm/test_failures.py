@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.arm.failures import Attempt, Fault, read_fault, rejection
+from patchmode.arm.failures import Attempt, ServiceFault, read_fault, rejection
 from patchmode.errors import (
     ForbiddenError,
     MaybeAppliedError,
@@ -89,7 +89,7 @@ MACHINE = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/vm"
     ],
 )
 def test_advice_on_what_is_missing_names_what_was_asked_for(path: str, code: str, what: str) -> None:
-    error = rejection(Attempt("GET", path, is_read=True), 404, Fault(code, "gone"), {})
+    error = rejection(Attempt("GET", path, is_read=True), 404, ServiceFault(code, "gone"), {})
     assert error.advice == f"Check the id; the {what} may have been deleted or moved since it was listed."
 
 
@@ -128,7 +128,7 @@ def test_computes_throttle_hides_behind_another_code() -> None:
     assert fault.is_one_resource
 
 
-def refused_by_policy(message: str, *violations: Any) -> Fault:
+def refused_by_policy(message: str, *violations: Any) -> ServiceFault:
     body = {
         "error": {
             "code": "RequestDisallowedByPolicy",
@@ -188,7 +188,7 @@ def test_policies_that_refused_are_named(message: str, violations: list[Any], ex
     ],
 )
 def test_refusals_come_with_advice(status: int, code: str, advice: str) -> None:
-    assert advice in rejection(WRITE, status, Fault(code, "no"), {}).advice
+    assert advice in rejection(WRITE, status, ServiceFault(code, "no"), {}).advice
 
 
 def test_seconds_in_the_text_are_found() -> None:
@@ -208,7 +208,7 @@ def test_seconds_in_the_text_are_found() -> None:
     ],
 )
 def test_only_a_concurrent_write_may_be_repeated(code: str, message: str, expected: bool) -> None:
-    assert Fault(code, message).is_concurrent is expected
+    assert ServiceFault(code, message).is_concurrent is expected
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_the_class_says_whether_it_may_have_been_applied(
     attempt: Attempt, status: int, lost_before: bool, kind: type[RequestError]
 ) -> None:
     headers = {"x-ms-request-id": "r", "x-ms-correlation-request-id": "c"}
-    error = rejection(attempt, status, Fault("Code", "what Azure said"), headers, lost_before=lost_before)
+    error = rejection(attempt, status, ServiceFault("Code", "what Azure said"), headers, lost_before=lost_before)
     assert type(error) is kind
     assert (error.code, error.status, error.request_id, error.correlation_id) == ("Code", status, "r", "c")
     assert str(error) == f"{attempt.method} /subscriptions/s/x was answered {status} Code: what Azure said"

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 
-from patchmode.arm.failures import Fault
-from patchmode.arm.governor import Governor, Pass, Spend
+from patchmode.arm.failures import ServiceFault
+from patchmode.arm.governor import Cost, Governor, Permit
 
-QUERY = Spend(is_graph=True)
-THROTTLED = Fault("RateLimiting", "Client application has been throttled.")
+QUERY = Cost(is_graph=True)
+THROTTLED = ServiceFault("RateLimiting", "Client application has been throttled.")
 
 
 @dataclass
@@ -137,7 +137,7 @@ def headers(remaining: int, resets_after: int) -> dict[str, str]:
     }
 
 
-async def left_now(governor: Governor, clock: VirtualClock) -> list[Pass]:
+async def left_now(governor: Governor, clock: VirtualClock) -> list[Permit]:
     """Take every query that may leave at this moment."""
     begun, passes = clock.monotonic(), []
     while True:

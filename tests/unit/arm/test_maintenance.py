@@ -12,10 +12,9 @@ from tests.unit.arm.scripted import ENDPOINT, Scripted, Wire, answer, wire
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
 from patchmode.arm.pipeline import Patience
 from patchmode.errors import ForbiddenError, MaybeAppliedError, NotSentError, RejectedError, UnsafeError
-from patchmode.model.attachment import AttachEnd
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter
-from patchmode.workflow.attaching import written
+from patchmode.model.schedule import AttachEnd, ConfigurationAssignment, DynamicScope, ScopeFilter
+from patchmode.workflow.schedules.attachment import written
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web"

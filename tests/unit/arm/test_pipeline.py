@@ -16,8 +16,8 @@ from azure.core.exceptions import (
 )
 from tests.unit.arm.scripted import ENDPOINT, Scripted, Wire, answer, wire
 
-from patchmode.arm.addresses import origin
-from patchmode.arm.governor import Policy, Spend, Verb
+from patchmode.arm.connections import origin
+from patchmode.arm.governor import Cost, Policy, Verb
 from patchmode.errors import (
     ForbiddenError,
     MaybeAppliedError,
@@ -30,7 +30,7 @@ from patchmode.errors import (
 )
 
 URL = f"{ENDPOINT}/subscriptions/s/x?api-version=2024-07-01"
-WRITE = Spend("s", Verb.WRITES, Policy.UPDATE_VM, "westeurope")
+WRITE = Cost("s", Verb.WRITES, Policy.UPDATE_VM, "westeurope")
 OK = answer(200, b'{"id":"x"}')
 BUSY = b'{"error":{"code":"ConflictingConcurrentWriteNotAllowed","message":"later"}}'
 REFUSED = b'{"error":{"code":"PropertyChangeNotAllowed","message":"no"}}'
@@ -61,7 +61,7 @@ async def patch(made: Wire) -> Any:
 
 
 async def get(made: Wire) -> Any:
-    return await made.channel.get(URL, Spend("s"))
+    return await made.channel.get(URL, Cost("s"))
 
 
 async def test_a_write_that_is_called_off_while_it_waits_never_leaves() -> None:
@@ -299,7 +299,7 @@ async def test_resource_graph_is_not_waited_for_past_the_patience() -> None:
     made = wire(answer(429, b"", Retry_After="100000"))
     for _ in range(2):
         with pytest.raises(ThrottledError):
-            await made.channel.query(graph, {}, Spend(is_graph=True))
+            await made.channel.query(graph, {}, Cost(is_graph=True))
     assert made.ledger.by_method() == {"POST": 1}
     assert made.clock.slept == []
 
@@ -344,13 +344,13 @@ async def test_no_token_leaves_for_another_host(url: str) -> None:
     """A next link or a journalled operation may name anything."""
     made = wire(OK)
     with pytest.raises(NotSentError):
-        await made.channel.get(url, Spend())
+        await made.channel.get(url, Cost())
     assert made.transport.asked == []
 
 
 async def test_the_default_port_is_the_same_host() -> None:
     made = wire(OK)
-    assert (await made.channel.get("https://arm.example:443/x", Spend())).status == 200
+    assert (await made.channel.get("https://arm.example:443/x", Cost())).status == 200
 
 
 async def test_reading_cannot_write() -> None:
@@ -359,10 +359,10 @@ async def test_reading_cannot_write() -> None:
         await patch(made)
     for path in OTHER_POSTS:
         with pytest.raises(UnsafeError):
-            await made.channel.query(f"{ENDPOINT}/{path}?api-version=1", {}, Spend())
+            await made.channel.query(f"{ENDPOINT}/{path}?api-version=1", {}, Cost())
     assert made.transport.asked == []
     graph = f"{ENDPOINT}/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01"
-    await made.channel.query(graph, {"query": "resources"}, Spend(is_graph=True))
+    await made.channel.query(graph, {"query": "resources"}, Cost(is_graph=True))
     assert made.ledger.by_method() == {"POST": 1}
 
 
@@ -377,7 +377,7 @@ async def test_a_provider_is_never_registered() -> None:
 async def test_pages_follow_their_links_verbatim() -> None:
     link = f"{ENDPOINT}/subscriptions/s/x?api-version=1&%24skiptoken=DczN%2ft%2fnm"
     made = wire(answer(200, b'{"value":[{"a":1}],"nextLink":"' + link.encode() + b'"}'), answer(200, b'{"value":[]}'))
-    pages = [page async for page in made.channel.pages(URL, Spend(), Any)]
+    pages = [page async for page in made.channel.pages(URL, Cost(), Any)]
     assert pages == [[{"a": 1}], []]
     assert [url for _, url, _, _ in made.transport.asked] == [URL, link]
 
@@ -385,14 +385,14 @@ async def test_pages_follow_their_links_verbatim() -> None:
 async def test_pages_that_lead_in_a_circle_end() -> None:
     made = wire(answer(200, b'{"value":[],"nextLink":"' + URL.encode() + b'"}'))
     with pytest.raises(RejectedError, match="already read"):
-        _ = [page async for page in made.channel.pages(URL, Spend(), Any)]
+        _ = [page async for page in made.channel.pages(URL, Cost(), Any)]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"values":[]}', b"<html>", b'{"value":3}'])
 async def test_what_is_no_page_is_an_error(body: bytes) -> None:
     made = wire(answer(200, body))
     with pytest.raises(RejectedError):
-        _ = [page async for page in made.channel.pages(URL, Spend(), Any)]
+        _ = [page async for page in made.channel.pages(URL, Cost(), Any)]
 
 
 def test_names_are_escaped_once() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from tests.unit.arm.scripted import Scripted, Wire, answer, wire
 
-from patchmode.arm.graph_rows import FAILED_PATCH_EXTENSIONS, MACHINES, MANAGED_GROUPS, SUBSCRIPTIONS, UNSUPPORTED
+from patchmode.arm.governor import Identities
+from patchmode.arm.machine_rows import FAILED_PATCH_EXTENSIONS, MACHINES, MANAGED_GROUPS, SUBSCRIPTIONS, UNSUPPORTED
 from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.roster import Roster
 from patchmode.errors import ForbiddenError, RejectedError
-from patchmode.model.patch_extension import PatchExtension
-from patchmode.workflow.ports import GraphScope, ResourceGroup
+from patchmode.model.machine import PatchExtension
+from patchmode.ports.azure import GraphScope, ResourceGroup
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 EMPTY = answer(200, b'{"totalRecords":0,"count":0,"data":[],"resultTruncated":"false"}')
@@ -35,7 +35,7 @@ def bodies(made: Wire) -> list[dict[str, Any]]:
 
 
 async def names(made: Wire, scope: GraphScope | None = None, **narrowing: Any) -> list[str]:
-    pages = ResourceGraph(made.channel, Roster()).machines(scope or GraphScope(), **narrowing)
+    pages = ResourceGraph(made.channel, Identities()).machines(scope or GraphScope(), **narrowing)
     return [machine.name async for found in pages for machine in found]
 
 
@@ -87,7 +87,7 @@ async def test_many_subscriptions_are_asked_for_in_batches() -> None:
 async def test_the_last_assessment_is_joined() -> None:
     assessment = {"id": row("a")["id"].lower() + "/patchAssessmentResults/latest", "support": "Unsupported"}
     made = wire(page(assessment), EMPTY, page(row("a"), row("b")))
-    pages = ResourceGraph(made.channel, Roster()).machines(GraphScope())
+    pages = ResourceGraph(made.channel, Identities()).machines(GraphScope())
     found = [machine.surroundings.detected_support async for some in pages for machine in some]
     assert found == ["Unsupported", None]
 
@@ -117,7 +117,7 @@ async def test_failed_patch_extensions_are_joined_by_one_query() -> None:
         extension("e", "LinuxPatchExtension", provisioningState="Updating"),
     )
     made = wire(EMPTY, page(*rows), page(*map(row, "abcde")))
-    pages = ResourceGraph(made.channel, Roster()).machines(GraphScope())
+    pages = ResourceGraph(made.channel, Identities()).machines(GraphScope())
     found = {one.name: one.surroundings.patch_extension async for some in pages for one in some}
     assert found == {
         "a": PatchExtension("LinuxPatchExtension", "Failed", "apt-get: no disk space"),
@@ -145,7 +145,7 @@ async def test_a_refused_graph_is_said_so() -> None:
 async def test_a_member_of_another_type_is_the_machine_s_own_affair() -> None:
     """Issue 10: one odd member of one row ended the command for the fleet."""
     made = wire(EMPTY, EMPTY, page({**row("a"), "tags": 3}, row("b")))
-    pages = ResourceGraph(made.channel, Roster()).machines(GraphScope())
+    pages = ResourceGraph(made.channel, Identities()).machines(GraphScope())
     found = [machine async for some in pages for machine in some]
     assert [(one.name, one.tags, [str(odd) for odd in one.oddities]) for one in found] == [
         ("a", {}, ["tags = 3"]),
@@ -164,7 +164,7 @@ async def test_more_subscriptions_than_the_graph_looks_at() -> None:
 async def test_managed_groups_and_subscriptions() -> None:
     group = {"id": "/x", "name": "MC_aks", "subscriptionId": SUBSCRIPTION.upper(), "managedBy": "/aks"}
     made = wire(page(group), page({"id": "/y", "subscriptionId": SUBSCRIPTION}))
-    graph = ResourceGraph(made.channel, Roster())
+    graph = ResourceGraph(made.channel, Identities())
     groups = [one async for some in graph.resource_groups(GraphScope()) for one in some]
     assert groups == [ResourceGroup(SUBSCRIPTION, "MC_aks", "/aks")]
     assert await graph.subscriptions_under("root") == [SUBSCRIPTION]

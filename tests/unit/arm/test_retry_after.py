@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from multidict import CIMultiDict
 
-from patchmode.arm.retry_after import asked_wait_s, http_date, said_wait_s, span_text, wait_in
+from patchmode.arm.rate_limits import asked_wait_s, http_date, said_wait_s, span_text, wait_in
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC)
 

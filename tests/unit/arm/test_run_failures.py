@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.arm.run_failures import failure_of, reasons_in
+from patchmode.arm.run_rows import failure_of, reasons_in
 from patchmode.model.schedule import FailureKind
 
 PREREQUISITE = (

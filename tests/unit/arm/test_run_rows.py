@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.arm.run_rows import (
-    RecordRow,
-    installation_of,
-    installations_query,
-    moment_of,
-    run_of,
-    runs_query,
-)
+from patchmode.arm.run_rows import RecordRow, installation_of, installations_query, moment_of, run_of, runs_query
 from patchmode.arm.schedule_rows import UnreadableRowError
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind, Installation, MachineRun

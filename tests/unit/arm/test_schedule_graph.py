@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from tests.unit.arm.scripted import Scripted, Wire, answer, wire
 
+from patchmode.arm.governor import Identities
 from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.roster import Roster
 from patchmode.arm.run_rows import installations_query, runs_query
 from patchmode.arm.schedule_rows import ASSIGNMENTS, CONFIGURATIONS
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.model.schedule import DynamicScope, ScopeFilter
-from patchmode.workflow.ports import GraphScope
+from patchmode.ports.azure import GraphScope
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/web"
@@ -48,7 +48,7 @@ async def test_assignments_and_dynamic_scopes_by_the_page() -> None:
     scope = assigned("x", id=f"{GROUP}/providers/microsoft.maintenance/configurationassignments/linux")
     scope |= {"name": "linux", "filter": {"osTypes": ["Linux"], "resourceIds": ["a"]}}
     made = wire(page(assigned("a"), total=2, token="next"), page(scope, total=2))
-    first, second = await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
+    first, second = await everything(ResourceGraph(made.channel, Identities()).configuration_assignments(SCOPE))
     assert (first.name, first.machine.name, first.configuration.name) == ("nightly", "a", "night")
     assert isinstance(second, DynamicScope)
     assert second.filter == ScopeFilter(os_types=("Linux",), unknown=("resourceIds",))
@@ -60,7 +60,7 @@ async def test_a_strange_row_stands_in_its_place() -> None:
     strange = [{"id": 3}, assigned("b", configuration=None), assigned("c", name={"x": 1})]
     made = wire(page(assigned("a"), *strange))
     first, second, third, fourth = await everything(
-        ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE)
+        ResourceGraph(made.channel, Identities()).configuration_assignments(SCOPE)
     )
     assert (first.machine.name, fourth.machine.name) == ("a", "c")
     assert (second.id, second.subscription) == ("row 2 of Resource Graph's assignments", None)
@@ -74,7 +74,7 @@ async def test_configurations_of_every_scope() -> None:
         for scope in ("InGuestPatch", "Host")
     ]
     made = wire(page(*rows, {"id": "x"}))
-    found = await everything(ResourceGraph(made.channel, Roster()).maintenance_configurations(SCOPE))
+    found = await everything(ResourceGraph(made.channel, Identities()).maintenance_configurations(SCOPE))
     *read, odd = found
     assert [(one.scope, one.is_guest_patching) for one in read] == [("InGuestPatch", True), ("Host", False)]
     assert odd.id == "row 3 of Resource Graph's configurations"
@@ -87,7 +87,7 @@ async def test_runs_and_installations_since_a_moment() -> None:
     early = {**run, "properties": {"status": "Failed", "startDateTime": "2029-01-05T03:00:00Z"}}
     result = {"id": f"{vm('a')}/patchinstallationresults/1", "properties": {"status": "Failed", "failedPatchCount": 1}}
     made = wire(page(run, early), page(result, {"id": "x"}))
-    graph = ResourceGraph(made.channel, Roster())
+    graph = ResourceGraph(made.channel, Identities())
     (found,) = await everything(graph.machine_runs(SCOPE, since=SINCE))
     installed, odd = await everything(graph.installations(SCOPE, since=SINCE))
     assert odd.id == "row 2 of Resource Graph's installations"
@@ -99,20 +99,20 @@ async def test_runs_and_installations_since_a_moment() -> None:
 async def test_a_part_never_passes_for_the_whole() -> None:
     made = wire(page(assigned("a"), total=2))
     with pytest.raises(RejectedError, match="1 of 2 rows"):
-        await everything(ResourceGraph(made.channel, Roster()).configuration_assignments(SCOPE))
+        await everything(ResourceGraph(made.channel, Identities()).configuration_assignments(SCOPE))
 
 
 async def test_a_refusal_is_said_so() -> None:
     made = wire(answer(403, b'{"error":{"code":"AuthorizationFailed","message":"no"}}'))
     with pytest.raises(ForbiddenError):
-        await everything(ResourceGraph(made.channel, Roster()).machine_runs(SCOPE, since=SINCE))
+        await everything(ResourceGraph(made.channel, Identities()).machine_runs(SCOPE, since=SINCE))
 
 
 @pytest.mark.parametrize(("status", "shown"), [("Disconnected", "Disconnected"), (None, None), (3, None)])
 async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
     made = wire(page(), page({**row, "arcStatus": status}))
-    (found,) = await everything(ResourceGraph(made.channel, Roster()).machines(SCOPE))
+    (found,) = await everything(ResourceGraph(made.channel, Identities()).machines(SCOPE))
     assert found.surroundings.arc_status == shown
 
 
@@ -122,5 +122,5 @@ async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None
 async def test_an_arc_server_s_edition_is_read(edition: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
     made = wire(page(), page({**row, "arcEdition": edition}))
-    (found,) = await everything(ResourceGraph(made.channel, Roster()).machines(SCOPE))
+    (found,) = await everything(ResourceGraph(made.channel, Identities()).machines(SCOPE))
     assert found.os_edition == shown

@@ -15,7 +15,7 @@ from patchmode.arm.schedule_rows import (
     filter_of,
     rows_read,
 )
-from patchmode.model.plan import Unreadable
+from patchmode.model.left_alone import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter, WindowRule
 

@@ -11,29 +11,27 @@ from tests.unit.arm.scripted import Wire, answer, wire
 from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 
 from patchmode.arm.authorization import Directory
-from patchmode.arm.failures import Fault
-from patchmode.arm.governor import Governor, Policy, Spend, Verb
-from patchmode.arm.merging import merged
-from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.roster import Roster
+from patchmode.arm.failures import ServiceFault
+from patchmode.arm.governor import Cost, Governor, Identities, Policy, Verb
+from patchmode.arm.resource_graph import ResourceGraph, merged
 from patchmode.errors import ForbiddenError, RejectedError
-from patchmode.workflow.ports import GraphScope
+from patchmode.ports.azure import GraphScope
 
 SHARED, BLUES = "aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002"
-WRITES = Spend(SHARED, Verb.WRITES)
-UPDATES = Spend(SHARED, Verb.WRITES, Policy.UPDATE_VM, "westeurope")
-THROTTLED = Fault("SubscriptionRequestsThrottled", "try again")
+WRITES = Cost(SHARED, Verb.WRITES)
+UPDATES = Cost(SHARED, Verb.WRITES, Policy.UPDATE_VM, "westeurope")
+THROTTLED = ServiceFault("SubscriptionRequestsThrottled", "try again")
 NAMES = ("blue", "green")
 
 
-def both() -> Roster:
+def both() -> Identities:
     """Two identities that see `SHARED`; the first sees `BLUES` too."""
-    roster = Roster(NAMES)
+    roster = Identities(NAMES)
     roster.learn([[SHARED, BLUES], [SHARED]])
     return roster
 
 
-def sent(spend: Spend, count: int) -> Counter[int]:
+def sent(spend: Cost, count: int) -> Counter[int]:
     """Who sends so many requests through buckets that are full."""
 
     async def story() -> Counter[int]:
@@ -42,7 +40,7 @@ def sent(spend: Spend, count: int) -> Counter[int]:
     return run_virtually(story())
 
 
-async def senders(governor: Governor, spend: Spend, count: int) -> Counter[int]:
+async def senders(governor: Governor, spend: Cost, count: int) -> Counter[int]:
     """Who sends so many requests, none of which is answered."""
     return Counter([(await governor.acquire(spend)).identity for _ in range(count)])
 
@@ -107,7 +105,7 @@ def test_computes_bucket_is_one_for_all() -> None:
 
     async def story() -> tuple[float, int]:
         clock = VirtualClock()
-        roster = Roster([str(number) for number in range(8)])
+        roster = Identities([str(number) for number in range(8)])
         roster.learn([[SHARED]] * 8)
         governor = Governor(clock, roster=roster)
         passes = [await governor.acquire(UPDATES) for _ in range(1_524)]
@@ -125,7 +123,7 @@ def test_what_one_learns_of_compute_holds_for_all() -> None:
         governor = Governor(clock, roster=both())
         leave = await governor.acquire(UPDATES._replace(identity=0))
         governor.answered(leave, {})
-        governor.refused(leave, Fault("OperationNotAllowed", "too many"), retry_after_s=60)
+        governor.refused(leave, ServiceFault("OperationNotAllowed", "too many"), retry_after_s=60)
         await governor.acquire(UPDATES._replace(identity=1))
         return clock.monotonic()
 
@@ -141,9 +139,9 @@ def test_graph_windows_are_each_ones_own() -> None:
         times = []
         for identity in (0, 1):
             for _ in range(15):
-                governor.answered(await governor.acquire(Spend(is_graph=True, identity=identity)), {})
+                governor.answered(await governor.acquire(Cost(is_graph=True, identity=identity)), {})
             times.append(clock.monotonic())
-        await governor.acquire(Spend(is_graph=True, identity=0))
+        await governor.acquire(Cost(is_graph=True, identity=0))
         return [*times, clock.monotonic()]
 
     assert run_virtually(story()) == [0, 0, pytest.approx(5)]
@@ -157,7 +155,7 @@ def test_a_share_holds_for_the_graph(share: float, seconds: float) -> None:
         clock = VirtualClock()
         governor = Governor(clock, share=share)
         for _ in range(31 if share > 0.1 else 11):
-            governor.answered(await governor.acquire(Spend(is_graph=True)), {})
+            governor.answered(await governor.acquire(Cost(is_graph=True)), {})
         return clock.monotonic()
 
     assert run_virtually(story()) == pytest.approx(seconds, rel=0.02)
@@ -183,14 +181,14 @@ async def test_a_throttled_request_goes_on_as_another() -> None:
     """That is why who sends is chosen for each try, and not once for a request."""
     refusal = b'{"error": {"code": "SubscriptionRequestsThrottled", "message": "later"}}'
     made = two(answer(429, refusal, Retry_After="17"), answer(200))
-    got = await made.channel.get("https://arm.example/x", Spend(SHARED))
+    got = await made.channel.get("https://arm.example/x", Cost(SHARED))
     assert (signed(made), got.identity) == (["blue", "green"], 1)
 
 
 async def test_following_pages_stay_with_who_read_the_first() -> None:
     first = b'{"value": [1], "nextLink": "https://arm.example/x?page=2"}'
     made = two(answer(200, first), answer(200, b'{"value": [2]}'))
-    spend = Spend(SHARED)
+    spend = Cost(SHARED)
     await made.channel.get("https://arm.example/before", spend)
     made.transport.script = [answer(200, first), answer(200, b'{"value": [2]}')]
     assert [page async for page in made.channel.pages("https://arm.example/x", spend, Any)] == [[1], [2]]
@@ -200,7 +198,7 @@ async def test_following_pages_stay_with_who_read_the_first() -> None:
 async def test_each_identity_renews_its_own_token() -> None:
     """A 401 is answered by the one whose token was refused, and the other's is left alone."""
     made = two(answer(401), answer(200))
-    await made.channel.get("https://arm.example/x", Spend(SHARED))
+    await made.channel.get("https://arm.example/x", Cost(SHARED))
     assert [headers["Authorization"] for _, _, headers, _ in made.transport.asked] == [
         "Bearer bluetoken-1",
         "Bearer bluetoken-2",

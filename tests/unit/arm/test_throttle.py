@@ -12,21 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 
-from patchmode.arm.failures import Fault
+from patchmode.arm.failures import ServiceFault
 from patchmode.arm.governor import (
+    Cost,
     Governor,
     Policy,
-    Spend,
     Verb,
     arm_remaining,
     compute_remaining,
     graph_remaining,
     graph_resets_after,
 )
-from patchmode.arm.throttle import Bucket, Limit
+from patchmode.arm.rate_limits import Bucket, Limit
 
-WRITES = Spend("11111111-1111-1111-1111-111111111111", Verb.WRITES)
-THROTTLED = Fault("SubscriptionRequestsThrottled", "Please try again after '1' seconds.")
+WRITES = Cost("11111111-1111-1111-1111-111111111111", Verb.WRITES)
+THROTTLED = ServiceFault("SubscriptionRequestsThrottled", "Please try again after '1' seconds.")
 
 
 @dataclass
@@ -164,7 +164,7 @@ def test_one_region_runs_dry_and_another_does_not_notice() -> None:
         governor = Governor(clock)
         west, east = (WRITES._replace(policy=Policy.UPDATE_VM, region=region) for region in ("westeurope", "eastus"))
         leave = await governor.acquire(west)
-        governor.refused(leave, Fault("OperationNotAllowed", "too many"), retry_after_s=300)
+        governor.refused(leave, ServiceFault("OperationNotAllowed", "too many"), retry_after_s=300)
         await governor.acquire(east)
         return clock.monotonic()
 
@@ -177,7 +177,7 @@ def test_one_machines_own_limit_slows_no_other() -> None:
         governor = Governor(clock)
         spend = WRITES._replace(policy=Policy.UPDATE_VM, region="westeurope")
         leave = await governor.acquire(spend)
-        fault = Fault("OperationNotAllowed", "too many", targets=("UpdateVMResource",))
+        fault = ServiceFault("OperationNotAllowed", "too many", targets=("UpdateVMResource",))
         governor.refused(leave, fault, retry_after_s=60)
         await governor.acquire(spend)
         return clock.monotonic()
@@ -218,7 +218,7 @@ def test_graph_queries_wait_for_their_window() -> None:
         governor = Governor(clock)
         times = []
         for _ in range(31):
-            leave = await governor.acquire(Spend(is_graph=True))
+            leave = await governor.acquire(Cost(is_graph=True))
             governor.answered(leave, {})
             times.append(clock.monotonic())
         return times
@@ -233,9 +233,9 @@ def test_a_spent_graph_quota_is_waited_for_as_the_service_says() -> None:
     async def story() -> float:
         clock = VirtualClock()
         governor = Governor(clock)
-        leave = await governor.acquire(Spend(is_graph=True))
+        leave = await governor.acquire(Cost(is_graph=True))
         governor.answered(leave, {"x-ms-user-quota-remaining": "0", "x-ms-user-quota-resets-after": "00:00:09"})
-        await governor.acquire(Spend(is_graph=True))
+        await governor.acquire(Cost(is_graph=True))
         return clock.monotonic()
 
     assert run_virtually(story()) == pytest.approx(9)

@@ -8,19 +8,14 @@ from typing import Any
 import pytest
 
 from patchmode.arm.authorization import LockEntry, LockProperties, SubscriptionEntry, lock_of, subscription_of
-from patchmode.arm.graph_rows import support_of
 from patchmode.arm.machine_reading import MachineFacts, machine_from_document, machine_of
-from patchmode.arm.operations import Operation, status_of
-from patchmode.arm.wire import (
-    ShapeError,
-    decode,
-)
-from patchmode.model.instance_view import power_state
-from patchmode.model.machine import ImageReference, MachineKind, ReadFrom
-from patchmode.model.patch_extension import PatchExtension
+from patchmode.arm.machine_rows import support_of
+from patchmode.arm.machines import OperationAnswer, status_of
+from patchmode.arm.wire import ShapeError, decode
+from patchmode.model.machine import ImageReference, MachineKind, PatchExtension, ReadFrom, power_state
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.resource_id import ResourceIdError
-from patchmode.workflow.ports import OperationState
+from patchmode.ports.azure import OperationState
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "recordings"
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -306,7 +301,7 @@ def test_power_states(code: object, display: object, expected: str | None) -> No
 )
 def test_operation_states(status: str, state: OperationState) -> None:
     error = {"code": "VMAgentStatusCommunicationError", "message": "silent"}
-    answer = status_of(Operation(status, error), 30.0)
+    answer = status_of(OperationAnswer(status, error), 30.0)
     assert (answer.state, answer.error_code, answer.retry_after_s) == (state, "VMAgentStatusCommunicationError", 30.0)
 
 

@@ -6,14 +6,7 @@ from typing import Any
 
 from tests.unit.store.plans import TARGET, change, full_plan, machine_id
 
-from patchmode.model.finding import Severity
-from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import ChangeResult, Difference, MachineError, OutcomeKind, Result, RunReport, Verification
-from patchmode.model.patch_settings import OperatingSystem, Orchestration
-from patchmode.model.plan import Plan
-from patchmode.model.record import Record
-from patchmode.model.schedule import Timing
-from patchmode.reports.audit_document import (
+from patchmode.documents.audit import (
     AuditDocument,
     AuditMachine,
     AuditReason,
@@ -23,11 +16,20 @@ from patchmode.reports.audit_document import (
     AuditUnreadable,
     AuditWanted,
 )
-from patchmode.reports.audit_record import audit_record
-from patchmode.reports.run_record import run_record
-from patchmode.rules.rule_texts import rule_texts
+from patchmode.model.finding import Severity
+from patchmode.model.left_alone import MachineError
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import OperatingSystem, Orchestration
+from patchmode.model.plan import Plan
+from patchmode.model.record import Record
+from patchmode.model.run import ChangeResult, Difference, Result, RunReport, Verification
+from patchmode.model.schedule import Timing
+from patchmode.reports.formats.audit_record import audit_record
+from patchmode.reports.formats.run_record import run_record
+from patchmode.rules.eligibility.registry import rule_texts
 from patchmode.store.run_rows import run_to_document
-from patchmode.workflow.runs import make_report
+from patchmode.workflow.run.report import make_report
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OTHER = "33333333-3333-3333-3333-333333333333"

@@ -8,17 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rules.schedules import configuration_id, machine, member
 
-from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport, AttachResult
-from patchmode.model.outcome import Difference, MachineError
-from patchmode.model.plan import Skipped, Unreadable
-from patchmode.model.schedule import Forecast, RunForecast, Window
-from patchmode.model.schedule_view import CreateReport
+from patchmode.documents.attachments import ATTACH_COLUMNS, attach_document, create_document, flat_row
+from patchmode.model.left_alone import MachineError, Skipped, Unreadable
+from patchmode.model.report import CreateReport
+from patchmode.model.run import Difference
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, Forecast, RunForecast, Window
 from patchmode.model.target import Target
-from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, create_document, flat_row
-from patchmode.reports.attach_text import attach_lines, create_lines, draft_lines, member_lines
-from patchmode.reports.columns import way_out
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.attachments import attach_lines, create_lines, draft_lines, member_lines
+from patchmode.reports.text.layout import Paint, way_out
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 NAMES = MachineNames.of(TARGET, (), paint=Paint())

@@ -2,15 +2,14 @@
 
 import pytest
 
-from patchmode.model.brakes import NAMES, KeptFreeze, RunBrakes, typed_values
-from patchmode.model.outcome import HeldMachines
-from patchmode.reports.brakes_text import begun_lines, resumed_lines
-from patchmode.reports.columns import wrapped
-from patchmode.reports.held_text import held_lines
-from patchmode.reports.paint import Paint
+from patchmode.model.guardrails import NAMES, KeptFreeze, RunGuardrails, typed_values
+from patchmode.model.run import HeldMachines
+from patchmode.reports.text.layout import Paint, wrapped
+from patchmode.reports.text.left_alone import held_lines
+from patchmode.reports.text.run import begun_lines, resumed_lines
 
 TERMINAL = Paint(width=80)
-BRAKES = RunBrakes(
+BRAKES = RunGuardrails(
     max_failures="3",
     operation_timeout=12.0,
     wave_pause=5400.0,
@@ -31,7 +30,7 @@ def test_on_a_terminal_every_line_stands_under_the_first() -> None:
 
 
 def test_what_is_changed_and_lifted_on_resume_is_told_with_what_it_was() -> None:
-    now = RunBrakes(max_failures="6", operation_timeout=12.0, wave_pause=5400.0, strict=True, concurrency=2)
+    now = RunGuardrails(max_failures="6", operation_timeout=12.0, wave_pause=5400.0, strict=True, concurrency=2)
     (_, told) = resumed_lines(now, BRAKES, paint=Paint())
     assert told == (
         "             Changed now: --max-failures 6 (was 3), --concurrency 2 (was not given), --freeze none "
@@ -40,7 +39,7 @@ def test_what_is_changed_and_lifted_on_resume_is_told_with_what_it_was() -> None
 
 
 def test_an_option_without_a_value_is_told_as_it_is_typed() -> None:
-    strict, loose = RunBrakes(strict=True), RunBrakes()
+    strict, loose = RunGuardrails(strict=True), RunGuardrails()
     (_, lifted) = resumed_lines(loose, strict, paint=Paint())
     (_, given) = resumed_lines(strict, loose, paint=Paint())
     assert lifted == "             Changed now: --no-strict (was --strict)."
@@ -50,13 +49,13 @@ def test_an_option_without_a_value_is_told_as_it_is_typed() -> None:
 def test_where_nothing_holds_a_run_back_that_is_said_on_resume() -> None:
     nothing = "no failure budget, no freeze and no other brake"
     earlier = "this run was begun by an earlier version that did not write its brakes down; options in force:"
-    assert list(resumed_lines(RunBrakes(), RunBrakes(), paint=Paint())) == [f"In force     {nothing}"]
-    assert list(resumed_lines(RunBrakes(), None, paint=Paint())) == [f"In force     {earlier} {nothing}"]
-    assert list(begun_lines(RunBrakes(), paint=Paint())) == []
+    assert list(resumed_lines(RunGuardrails(), RunGuardrails(), paint=Paint())) == [f"In force     {nothing}"]
+    assert list(resumed_lines(RunGuardrails(), None, paint=Paint())) == [f"In force     {earlier} {nothing}"]
+    assert list(begun_lines(RunGuardrails(), paint=Paint())) == []
 
 
 def test_each_is_told_by_the_name_of_its_option() -> None:
-    values = RunBrakes("1", "2", "3", 4, 5.0, 60.0, 3600.0, 6, BRAKES.freeze, True, "50%", "7")
+    values = RunGuardrails("1", "2", "3", 4, 5.0, 60.0, 3600.0, 6, BRAKES.freeze, True, "50%", "7")
     assert list(typed_values(values)) == [f"--{name.replace('_', '-')}" for name in NAMES]
     assert typed_values(values)["--throttle-patience"] == "1m"
 

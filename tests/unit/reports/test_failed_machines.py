@@ -2,15 +2,15 @@
 
 import pytest
 
-from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.outcome import ChangeResult, MachineError, Result, RunCounts, RunReport
+from patchmode.model.left_alone import MachineError
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import ChangeResult, Result, RunCounts, RunReport
+from patchmode.model.schedule import AttachEnd, AttachResult
 from patchmode.model.target import Target
-from patchmode.reports.failed_machines import FailedMachine, failed_lines
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
-from patchmode.reports.run_text import run_lines
-from patchmode.reports.then_attach_text import attachment_lines
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.left_alone import FailedMachine, failed_lines
+from patchmode.reports.text.run import attachment_lines, run_lines
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
-from patchmode.model.plain_text import printable
+from patchmode.model.plain_text import cells_wide, printable
 from patchmode.reports import published
-from patchmode.reports.columns import Cell, Column, cells_wide, lines, shortened, wrapped
-from patchmode.reports.machine_formats import check_expression, indented, select, write_csv, write_json, write_jsonl
-from patchmode.reports.paint import Paint
+from patchmode.reports.formats.structured import check_expression, indented, select, write_csv, write_json, write_jsonl
+from patchmode.reports.text.layout import Cell, Paint, TableColumn, lines, shortened, wrapped
 
 TEXT = st.text(max_size=30)
 
@@ -99,7 +98,7 @@ def test_expressions_of_functions_are_not_refused_for_lack_of_data() -> None:
 @given(st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=6), st.integers(20, 100))
 def test_a_table_never_overflows_where_columns_may_shrink(rows: list[list[str]], width: int) -> None:
     """A line that the terminal wraps cannot be read."""
-    columns = (Column("A", 1), Column("B", 1), Column("C", 1))
+    columns = (TableColumn("A", 1), TableColumn("B", 1), TableColumn("C", 1))
     for line in lines(columns, rows, paint=Paint(width=width)):
         assert cells_wide(line) <= width
 
@@ -107,7 +106,7 @@ def test_a_table_never_overflows_where_columns_may_shrink(rows: list[list[str]],
 def test_a_pipe_sees_whole_values() -> None:
     """grep must find what is there."""
     long = "x" * 300
-    table = list(lines((Column("NAME", 4), Column("END")), [[long, Cell("ok", "good")]], paint=Paint()))
+    table = list(lines((TableColumn("NAME", 4), TableColumn("END")), [[long, Cell("ok", "good")]], paint=Paint()))
     assert table == [f"{'NAME':<300}  END", f"{long}  ok"]
 
 

@@ -8,15 +8,14 @@ import pytest
 from tests.unit.workflow.azure_double import AzureDouble, machine
 from tests.unit.workflow.fleet_double import LoopClock, run_virtually
 
+from patchmode.model.left_alone import Skipped
 from patchmode.model.outcome import Headline, Outcome, OutcomeKind
-from patchmode.model.plan import Skipped
 from patchmode.model.report import AuditReport
 from patchmode.model.scope import Scope
-from patchmode.reports.audit_text import audit_lines
-from patchmode.reports.headline import change_lines, headline_lines
-from patchmode.reports.machine_formats import cell_text
-from patchmode.reports.paint import Paint
-from patchmode.workflow.auditing import audit
+from patchmode.reports.formats.structured import cell_text
+from patchmode.reports.text.audit import audit_lines, change_lines, headline_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.workflow.inventory.audit import audit
 
 NARROW = Paint(width=80)
 

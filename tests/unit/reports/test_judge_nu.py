@@ -14,7 +14,7 @@ import pytest
 from tests.unit.reports.records import audit_of, run_of
 
 from patchmode.model.record import Record
-from patchmode.reports.html import html
+from patchmode.reports.formats.html import html
 
 ORACLES = Path(__file__).parents[2] / "oracles"
 JAR = Path(os.environ.get("NODE_PATH", str(ORACLES / "node_modules"))) / "vnu-jar/build/dist/vnu.jar"

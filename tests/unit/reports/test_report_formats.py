@@ -22,8 +22,8 @@ from tests.unit.reports.records import HOSTILE, NOON, OTHER, SUBSCRIPTION, audit
 
 from patchmode.model.plain_text import printable
 from patchmode.model.record import Record
-from patchmode.reports.formats import SUFFIXES, format_of, pieces
-from patchmode.reports.machine_formats import needs_guard
+from patchmode.reports.formats.registry import SUFFIXES, format_of, pieces
+from patchmode.reports.formats.structured import needs_guard
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 NAMES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20))

@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 
 from patchmode.cli.exits import of_windows
-from patchmode.model.after_window import AfterWindowReport, WindowEnd, WindowResult
-from patchmode.model.attachment import AttachEnd, AttachResult
 from patchmode.model.drift import Drift, DriftKind, Move, ResourceChange
+from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import MachineError, Outcome, OutcomeKind
-from patchmode.model.plan import Detachment, KeptBy, Plan, ThenAttach, Unchanged, WantedSettings
+from patchmode.model.outcome import Outcome, OutcomeKind
+from patchmode.model.patch_settings import WantedSettings
+from patchmode.model.plan import Detachment, KeptBy, Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run_history import AfterWindowReport, WindowEnd, WindowResult
+from patchmode.model.schedule import AttachEnd, AttachResult
 from patchmode.model.target import Target
-from patchmode.reports.after_window import after_window_lines
-from patchmode.reports.drift_text import author_text, drift_lines
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import plan_lines
-from patchmode.reports.then_attach_text import attachment_lines, question_for, tally_line, wish_lines
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.history import after_window_lines, author_text, drift_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import plan_lines
+from patchmode.reports.text.run import attachment_lines, question_for, tally_line, wish_lines
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-web"

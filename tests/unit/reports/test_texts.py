@@ -11,38 +11,35 @@ from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
 from patchmode.cli.settings import Settings
-from patchmode.model.attachment import AttachEnd, AttachResult
+from patchmode.model.left_alone import MachineError, Skipped, Unreadable
 from patchmode.model.machine import MachineKind, Subscription
-from patchmode.model.outcome import (
+from patchmode.model.outcome import Outcome, OutcomeKind
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, WantedSettings
+from patchmode.model.plan import Change, Plan
+from patchmode.model.report import Diagnosis, SubscriptionCheck, VerifyReport
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import (
     ChangeResult,
     Difference,
-    MachineError,
-    Outcome,
-    OutcomeKind,
     Result,
     RunCounts,
+    RunPart,
     RunReport,
     RunSummary,
     Verification,
     WaveCounts,
 )
-from patchmode.model.patch_settings import OperatingSystem, Orchestration
-from patchmode.model.plan import Change, Plan, Skipped, Unreadable, WantedSettings
-from patchmode.model.report import Diagnosis, SubscriptionCheck, VerifyReport
-from patchmode.model.resource_id import ResourceId
-from patchmode.model.run_parts import RunPart
-from patchmode.model.scope import scope_text
-from patchmode.model.shard import Shard
+from patchmode.model.schedule import AttachEnd, AttachResult
+from patchmode.model.scope import Shard, scope_text
 from patchmode.model.target import Target
-from patchmode.reports.diagnosis import diagnosis_lines
-from patchmode.reports.headings import plural, some
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import LeafChange, leaf_changes, plan_lines
-from patchmode.reports.run_text import left_text, run_lines, runs_lines
-from patchmode.reports.verification import counts_of, csv_rows, verification_document, verification_lines
-from patchmode.rules.settings_patch import request_body
-from patchmode.workflow.ports import JournalEntry, Progress, Step
-from patchmode.workflow.standing import is_over
+from patchmode.ports.run import JournalEntry, Progress, Step
+from patchmode.reports.text.doctor import diagnosis_lines
+from patchmode.reports.text.layout import Paint, plural, some
+from patchmode.reports.text.plan import LeafChange, leaf_changes, plan_lines
+from patchmode.reports.text.run import left_text, run_lines, runs_lines
+from patchmode.reports.text.verification import counts_of, csv_rows, verification_document, verification_lines
+from patchmode.rules.settings.patch import request_body
+from patchmode.workflow.run.report import is_over
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")

@@ -8,9 +8,8 @@ from tests.unit.store.test_plan_schedules import WEEKLY
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import ThenAttach, Unchanged, Wave
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import plan_lines, summary_lines
-from patchmode.reports.wave_text import wave_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import plan_lines, summary_lines, wave_lines
 
 CHANGES = (
     replace(change("a"), os=OperatingSystem.LINUX),

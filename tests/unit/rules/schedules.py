@@ -6,6 +6,7 @@ from typing import Any
 from tests.unit.rules.builders import SUBSCRIPTION, vm
 
 from patchmode.model.machine import Machine
+from patchmode.model.report import Member, ScheduleView
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     GUEST_SCOPE,
@@ -18,8 +19,7 @@ from patchmode.model.schedule import (
     Via,
     WindowRule,
 )
-from patchmode.model.schedule_view import Member, ScheduleView
-from patchmode.rules.recurrence import next_window
+from patchmode.rules.schedules.recurrence import next_window
 
 NOW = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 NIGHTLY = WindowRule("2030-01-01 03:00", None, "02:00", "UTC", "Day")

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.rules.permissions import is_allowed
+from patchmode.rules.guardrails.permissions import is_allowed
 
 TEXTS = st.text(alphabet="ab/*", max_size=8)
 

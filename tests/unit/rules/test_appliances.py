@@ -8,18 +8,17 @@ from tests.unit.rules.builders import arc_document, machine_from, vm
 from tests.unit.rules.memberships import attached, configuration
 
 from patchmode.model.finding import Severity
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import ImageReference, Machine, Surroundings
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration, PatchSettings
-from patchmode.model.plan import Skipped, WantedSettings
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings
 from patchmode.model.schedule import RunForecast
-from patchmode.rules.appliances import appliance_evidence
-from patchmode.rules.eligibility import reasons_for
-from patchmode.rules.judgement import judge
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.prediction import forecast, predict
-from patchmode.rules.schedule_wish import attach_obstacle
-from patchmode.rules.workload import out_of_reach
+from patchmode.rules.eligibility.images import appliance_evidence
+from patchmode.rules.eligibility.judgement import judge, reasons_for
+from patchmode.rules.eligibility.workload import out_of_reach
+from patchmode.rules.schedules.attaching import attach_obstacle
+from patchmode.rules.schedules.forecast import forecast, predict
+from patchmode.rules.settings.planning import plan_machine
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 PREPARED = PatchSettings(patch_mode="AutomaticByPlatform", bypass=True)

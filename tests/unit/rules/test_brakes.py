@@ -9,9 +9,10 @@ from tests.unit.store.plans import GUEST, change, machine_id, plan
 from tests.unit.store.test_plan_schedules import WEEKLY
 
 from patchmode.errors import UnsafeError, UsageError
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import MachineKind
-from patchmode.model.plan import Detachment, Plan, Skipped, ThenAttach, Unchanged
-from patchmode.rules.brakes import OPTION, UNWATCHED, MaxChanges, check_blast_radius, limit_for
+from patchmode.model.plan import Detachment, Plan, ThenAttach, Unchanged
+from patchmode.rules.guardrails.limits import OPTION, UNWATCHED, MaxChanges, check_blast_radius, limit_for
 
 HALF = MaxChanges(percent=50)
 

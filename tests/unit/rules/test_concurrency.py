@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.rules.concurrency import most_under_way, pace_text
-from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
+from patchmode.rules.guardrails.limits import most_under_way, pace_text
+from patchmode.workflow.run.guardrails import Budgets, FailureCount, MaxFailures
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_no_more_fail_than_every_budget_allows_whatever_fails_and_in_whatever_or
     budgets: Budgets, machines: int, ends: list[tuple[bool, int]]
 ) -> None:
     """A model of a run: as many begin as may, then any of them ends, well or badly, and so on."""
-    tally = Tally(budgets, machines=machines, regions=())
+    tally = FailureCount(budgets, machines=machines, regions=())
     tally.begin_wave(machines)
     succeeded, under_way, begun = 0, 0, 0
     for is_bad, _ in ends:

@@ -13,7 +13,7 @@ from tests.unit.rules.memberships import scope_of
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import DynamicScope
-from patchmode.rules.dynamic_scope import Facts, Match, match, prepared
+from patchmode.rules.schedules.dynamic_scope import Facts, Match, match, prepared
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 MACHINE = vm("Linux", tags={"Env": "prod", "Ring": "1"})

@@ -10,12 +10,10 @@ from tests.unit.rules.memberships import NOW
 from patchmode.model.finding import Severity
 from patchmode.model.machine import ImageReference, Lock, Machine, MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.schedule import ScheduleBook
-from patchmode.rules.auditing import audit_machine
-from patchmode.rules.eligibility import first_block, reasons_for
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.eligibility.judgement import audit_machine, first_block, reasons_for
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 AZURE = WantedSettings(Orchestration.AZURE_MANAGED)

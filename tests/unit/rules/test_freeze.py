@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from patchmode.errors import UsageError
-from patchmode.model.freeze import Freeze, Once, Weekly
-from patchmode.rules.freeze import ends_at, freeze_text, frozen_by
-from patchmode.rules.freeze_grammar import FreezeError, freezes_from, parse_freeze
+from patchmode.model.guardrails import Freeze, Once, Weekly
+from patchmode.rules.guardrails.freezes import FreezeError, ends_at, freeze_text, freezes_from, frozen_by, parse_freeze
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 EVERY_DAY = frozenset(range(7))

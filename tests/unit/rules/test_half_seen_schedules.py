@@ -20,8 +20,8 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.schedule import MachineSchedules, NextWindow, ScheduleBook, ScheduleHit
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.prediction import predict
+from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 KIND = OutcomeKind
 GUEST = PatchSettings(patch_mode=BY_OS)

@@ -3,7 +3,7 @@
 import pytest
 
 from patchmode.model.machine import ImageReference
-from patchmode.rules.images import (
+from patchmode.rules.eligibility.images import (
     automatic_guest_patching,
     custom_image_systems,
     hotpatch_capable,

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import machine_from, vm_document
 
-from patchmode.model.outcome import Verification
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, WantedSettings
-from patchmode.rules.later_changes import told_apart
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.verification import differences, expected_document
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change
+from patchmode.model.run import Verification
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.verification import differences, expected_document, told_apart
 
 TO_CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 _ABSENT: Any = object()

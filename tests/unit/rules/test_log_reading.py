@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.model.pasted_log import LoggedError, LogReading
-from patchmode.rules.log_errors import PREREQUISITE_SENTENCE
-from patchmode.rules.log_reading import read_log
+from patchmode.model.scope import LoggedError, LogReading
+from patchmode.rules.pasted_text.reading import read_log
+from patchmode.rules.pasted_text.text import PREREQUISITE_SENTENCE
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 SENTENCE = (

@@ -12,8 +12,8 @@ from tests.unit.rules.test_dynamic_scope import machines, scopes
 from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import DynamicScope, ScheduleBook, Timing, Via, WindowRule
-from patchmode.rules.dynamic_scope import match
-from patchmode.rules.memberships import ScheduleIndex
+from patchmode.rules.schedules.dynamic_scope import match
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 MACHINE = vm("Linux", tags={"Env": "prod"})

@@ -9,9 +9,8 @@ from tests.unit.rules.memberships import NOW, assignment, book, configuration
 from patchmode.model.finding import Severity
 from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.moved_machines import left_behind
-from patchmode.rules.schedule_checks import schedule_reasons
+from patchmode.rules.schedules.checks import schedule_reasons
+from patchmode.rules.schedules.memberships import ScheduleIndex, left_behind
 
 HERE = vm("Linux")
 OTHER = "99999999-9999-9999-9999-999999999999"

@@ -7,15 +7,14 @@ import pytest
 from tests.unit.rules.builders import ARC_ID, VM_ID, arc_document, machine_from, vm
 from tests.unit.rules.memberships import attached, hit, window
 
-from patchmode.model.machine import Machine, Surroundings
+from patchmode.model.machine import Machine, PatchExtension, Surroundings, worse
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_extension import PatchExtension, worse
-from patchmode.model.patch_settings import Orchestration, PatchSettings
-from patchmode.model.plan import Change, WantedSettings
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings
+from patchmode.model.plan import Change
 from patchmode.model.schedule import MachineSchedules, NextWindow, RunForecast, Timing
-from patchmode.rules.eligibility import first_block, reasons_for
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.prediction import forecast, predict
+from patchmode.rules.eligibility.judgement import first_block, reasons_for
+from patchmode.rules.schedules.forecast import forecast, predict
+from patchmode.rules.settings.planning import plan_machine
 
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 READY = PatchSettings(patch_mode="AutomaticByPlatform", bypass=True)

@@ -7,7 +7,7 @@ from tests.unit.store.frozen_plans import NAMES, frozen, resealed
 
 from patchmode.errors import BrokenPlanError
 from patchmode.model.plan import Plan
-from patchmode.rules.plan_derivation import check_derived
+from patchmode.rules.settings.plan_derivation import check_derived
 from patchmode.store.plan_file import decode_plan
 
 

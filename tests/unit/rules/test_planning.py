@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import arc_document, machine_from, vm
 
+from patchmode.model.left_alone import Skipped
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting
-from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
-from patchmode.rules.planning import body_for, plan_machine
+from patchmode.model.patch_settings import Orchestration, PatchSettings, RebootSetting, WantedSettings
+from patchmode.model.plan import Change, Unchanged
+from patchmode.rules.settings.planning import body_for, plan_machine
 
 CMS = Orchestration.CUSTOMER_MANAGED_SCHEDULES
 AZURE = Orchestration.AZURE_MANAGED

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import arc_document, machine_from, vm, vm_document
 
-from patchmode.model.outcome import Difference
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, WantedSettings
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import rebased, since_plan, summed
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change
+from patchmode.model.run import Difference
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.precondition import rebased, since_plan, summed
 
 TO_CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 BY_OS = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}

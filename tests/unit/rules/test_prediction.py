@@ -12,16 +12,8 @@ from tests.unit.rules.memberships import attached, coming, hit
 from patchmode.model.machine import Machine, MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import PatchSettings
-from patchmode.model.schedule import (
-    NOT_LOOKED_UP,
-    MachineSchedules,
-    NextWindow,
-    RunForecast,
-    ScheduleHit,
-    Timing,
-    Via,
-)
-from patchmode.rules.prediction import forecast, predict
+from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules, NextWindow, RunForecast, ScheduleHit, Timing, Via
+from patchmode.rules.schedules.forecast import forecast, predict
 
 KIND = OutcomeKind
 PLATFORM, MANUAL, BY_OS, BY_IMAGE = "AutomaticByPlatform", "Manual", "AutomaticByOS", "ImageDefault"

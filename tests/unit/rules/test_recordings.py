@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import machine_from, served
 
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
+from patchmode.model.left_alone import Skipped
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change, Unchanged
 from patchmode.model.resource_id import ResourceIdError
-from patchmode.rules.auditing import audit_machine
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import since_plan
-from patchmode.rules.rollback import plan_rollback_of
-from patchmode.rules.verification import differences
+from patchmode.rules.eligibility.judgement import audit_machine
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.precondition import since_plan
+from patchmode.rules.settings.rollback import plan_rollback_of
+from patchmode.rules.settings.verification import differences
 
 RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "recordings"
 GROUPS = ("vm_get", "vm_get_instanceview", "vm_list")

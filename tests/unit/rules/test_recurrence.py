@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from patchmode.model.schedule import Timing, WindowRule
-from patchmode.rules.recurrence import check_window_rule, next_window, windows_between
+from patchmode.rules.schedules.recurrence import check_window_rule, next_window, windows_between
 
 PACIFIC = "Pacific Standard Time"
 BERLIN = "W. Europe Standard Time"

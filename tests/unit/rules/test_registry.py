@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from patchmode.rules.registry import RULES, Rule, rule
+from patchmode.rules.eligibility.registry import RULES, Rule, rule
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTED = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
-SOURCES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/patchmode/rules").glob("*.py"))
+SOURCES = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/patchmode/rules").rglob("*.py"))
 
 
 def test_ids_are_unique_and_spelled_alike() -> None:

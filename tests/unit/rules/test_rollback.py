@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import machine_from, served, vm
 
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import Lock, Machine, Surroundings
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Change, Skipped, Unchanged, WantedSettings
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Change, Unchanged
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.rollback import plan_rollback_of
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.rollback import plan_rollback_of
 
 TO_CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 BY_OS = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}

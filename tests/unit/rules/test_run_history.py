@@ -15,9 +15,8 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
     WindowRule,
 )
-from patchmode.model.since import Since, SinceError
-from patchmode.rules.run_history import by_run, has_ended, last_ended, with_reasons
-from patchmode.rules.run_remedies import WORDS, remedy_for
+from patchmode.model.scope import Since, SinceError
+from patchmode.rules.schedules.history import WORDS, by_run, has_ended, last_ended, remedy_for, with_reasons
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 NIGHT = datetime(2030, 1, 30, 21, 0, tzinfo=UTC)

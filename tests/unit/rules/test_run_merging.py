@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from patchmode.errors import RefusedError, WrongTargetError
-from patchmode.model.attachment import AttachEnd, AttachResult
-from patchmode.model.outcome import ChangeResult, Difference, MachineError, Result, RunCounts, RunReport, Verification
+from patchmode.model.left_alone import MachineError
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run_parts import ToldRun
-from patchmode.model.shard import Shard
+from patchmode.model.run import ChangeResult, Difference, Result, RunCounts, RunReport, ToldRun, Verification
+from patchmode.model.schedule import AttachEnd, AttachResult
+from patchmode.model.scope import Shard
 from patchmode.model.target import Target
-from patchmode.reports.paint import Paint
-from patchmode.reports.run_text import run_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.run import run_lines
 from patchmode.rules.run_merging import merge_runs
-from patchmode.store.run_parts import files_in, read_report
 from patchmode.store.run_rows import encode_run
+from patchmode.store.runs import files_in, read_report
 from patchmode.store.schema_files import render_schemas
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")

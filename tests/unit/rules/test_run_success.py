@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.rules.schedules import NIGHTLY, NOW, configuration_id, machine
 
-from patchmode.model.after_window import WindowEnd, WindowResult
+from patchmode.model.run_history import WindowEnd, WindowResult
 from patchmode.model.schedule import (
     FailureKind,
     Installation,
@@ -19,8 +19,8 @@ from patchmode.model.schedule import (
     Via,
     WindowRule,
 )
-from patchmode.rules.recurrence import next_window
-from patchmode.rules.run_success import RECORD_LAG, judge
+from patchmode.rules.schedules.history import RECORD_LAG, judge
+from patchmode.rules.schedules.recurrence import next_window
 
 WEB = machine("web").id
 NOTHING = MachineSchedules(looked_up=True)

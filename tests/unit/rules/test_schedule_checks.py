@@ -9,13 +9,13 @@ from tests.unit.rules.memberships import DAILY, NOW, assignment, book, configura
 
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine, MachineKind, Surroundings
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import NOT_LOOKED_UP, ScheduleBook, WindowRule
-from patchmode.rules.auditing import audit_machine
-from patchmode.rules.memberships import ScheduleIndex
-from patchmode.rules.registry import RULE_ORDER
-from patchmode.rules.schedule_checks import schedule_reasons
+from patchmode.rules.eligibility.judgement import audit_machine
+from patchmode.rules.eligibility.registry import RULE_ORDER
+from patchmode.rules.schedules.checks import schedule_reasons
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
 READY = {"patchMode": "AutomaticByPlatform", "automaticByPlatformSettings": {
     "bypassPlatformSafetyChecksOnUserSchedule": True}}  # fmt: skip

@@ -14,10 +14,10 @@ from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.memberships import LONGEST_WAIT, ScheduleIndex
-from patchmode.rules.prediction import predict
-from patchmode.rules.schedule_checks import schedule_reasons
-from patchmode.rules.schedule_contents import names_nothing_for
+from patchmode.rules.schedules.checks import schedule_reasons
+from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.memberships import LONGEST_WAIT, ScheduleIndex
+from patchmode.rules.schedules.window import names_nothing_for
 
 WINDOWS, LINUX = OperatingSystem.WINDOWS, OperatingSystem.LINUX
 CRITICAL = {"classificationsToInclude": ["Critical"]}

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.rules.schedules import NIGHTLY, NOW, configuration, configuration_id
 
 from patchmode.model.finding import Severity
+from patchmode.model.report import ScheduleWish
 from patchmode.model.schedule import Window, WindowRule
-from patchmode.model.schedule_view import ScheduleWish
-from patchmode.rules.schedule_creation import (
+from patchmode.rules.schedules.creation import (
     is_name,
     properties_of,
     room_problems,
@@ -21,7 +21,7 @@ from patchmode.rules.schedule_creation import (
     unlike,
     wish_problems,
 )
-from patchmode.rules.schedule_limits import Limits
+from patchmode.rules.schedules.limits import Limits
 
 WISH = ScheduleWish(
     configuration_id(),

@@ -7,6 +7,7 @@ from tests.unit.rules.builders import SUBSCRIPTION
 from tests.unit.rules.schedules import NOW, configuration, configuration_id, machine, member, view
 
 from patchmode.model.finding import Severity
+from patchmode.model.report import ScheduleView
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -16,9 +17,8 @@ from patchmode.model.schedule import (
     ScheduleBook,
     WindowRule,
 )
-from patchmode.model.schedule_view import ScheduleView
-from patchmode.rules.memberships import Clash, ScheduleIndex
-from patchmode.rules.schedule_findings import book_findings, overlap_findings, view_findings
+from patchmode.rules.schedules.findings import book_findings, overlap_findings, view_findings
+from patchmode.rules.schedules.memberships import Clash, ScheduleIndex
 
 BLOCKED = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
 OFF = Forecast(RunForecast.MISSED, "it is off", "off-at-window")

@@ -5,7 +5,7 @@ from tests.unit.rules.builders import SUBSCRIPTION
 from tests.unit.rules.schedules import configuration, configuration_id, machine, member, view
 
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter, Via
-from patchmode.rules.schedule_limits import (
+from patchmode.rules.schedules.limits import (
     Limits,
     configuration_limits,
     filter_excess,

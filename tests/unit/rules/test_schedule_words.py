@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
-from patchmode.rules.schedule_words import scope_text, window_text
+from patchmode.rules.schedules.window import scope_text, window_text
 
 PLACE = "11111111-1111-1111-1111-111111111111"
 CONFIGURATION = ResourceId.parse(

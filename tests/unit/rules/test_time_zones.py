@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from patchmode.rules.time_zones import zone_of
+from patchmode.rules.schedules.recurrence_grammar import zone_of
 
 
 @pytest.mark.parametrize(

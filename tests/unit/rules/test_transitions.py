@@ -3,7 +3,7 @@
 import pytest
 
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchMode, PatchSettings
-from patchmode.rules.transitions import mode_for, newly_autopatched, no_way_back, obstacle
+from patchmode.rules.settings.transitions import mode_for, newly_autopatched, no_way_back, obstacle
 
 WINDOWS, LINUX = OperatingSystem.WINDOWS, OperatingSystem.LINUX
 PLATFORM, BY_OS, MANUAL, IMAGE = (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from patchmode.model.schedule import WindowRule
-from patchmode.rules.upcoming import upcoming
+from patchmode.rules.schedules.recurrence import upcoming
 
 NOW = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 

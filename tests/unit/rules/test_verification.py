@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from tests.unit.rules.builders import VM_ID, arc_document, machine_from, served, vm, vm_document
 
-from patchmode.model.outcome import Difference
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, WantedSettings
-from patchmode.rules.comparison import dotted, leaf_differences, shown
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.precondition import since_plan
-from patchmode.rules.verification import differences, expected_document
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change
+from patchmode.model.run import Difference
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.precondition import since_plan
+from patchmode.rules.settings.verification import differences, dotted, expected_document, leaf_differences, shown
 
 TO_CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 BY_OS = {"patchMode": "AutomaticByOS", "assessmentMode": "ImageDefault"}

@@ -9,13 +9,12 @@ import pytest
 from tests.unit.rules.builders import arc_document, machine_from, vm_document
 
 from patchmode.model.machine import Machine
-from patchmode.model.patch_settings import OperatingSystem, Orchestration
-from patchmode.model.plan import Change, Unchanged, WantedSettings, Wave
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, WantedSettings
+from patchmode.model.plan import Change, Unchanged, Wave, WaveKey, WaveRule, WaveRuleError, wave_rules
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.waves import WaveKey, WaveRule, WaveRuleError, wave_rules
 from patchmode.packing import Packer
-from patchmode.rules.planning import plan_machine
-from patchmode.rules.waves import in_waves, unheard_of
+from patchmode.rules.guardrails.waves import in_waves, unheard_of
+from patchmode.rules.settings.planning import plan_machine
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 A, B = "aaaaaaaa-0000-0000-0000-000000000000", "bbbbbbbb-0000-0000-0000-000000000000"

@@ -19,11 +19,10 @@ from tests.unit.rules.memberships import attached
 
 from patchmode.model.machine import ImageReference, Machine, Surroundings
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
-from patchmode.model.plan import WantedSettings
-from patchmode.rules.eligibility import first_block, reasons_for
-from patchmode.rules.prediction import predict
-from patchmode.rules.windows_edition import Edition, edition_of
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, WantedSettings
+from patchmode.rules.eligibility.judgement import first_block, reasons_for
+from patchmode.rules.eligibility.windows_edition import Edition, edition_of
+from patchmode.rules.schedules.forecast import predict
 
 CLIENT, SERVER, NOT_KNOWN = Edition.CLIENT, Edition.SERVER, Edition.NOT_KNOWN
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)

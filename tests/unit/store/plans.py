@@ -5,10 +5,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting
-from patchmode.model.plan import Change, Plan, Skipped, Unchanged, Unreadable, WantedSettings, Wave
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Change, Plan, Unchanged, Wave
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchmode.errors import StorageError
-from patchmode.store.atomic import write_whole
+from patchmode.store.files import write_whole
 
 
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:

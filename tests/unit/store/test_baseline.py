@@ -11,15 +11,15 @@ import pytest
 from tests.unit.rules.builders import arc_document, machine_from, vm
 from tests.unit.rules.schedules import configuration_id
 
+from patchmode.documents.audit import audit_document
 from patchmode.errors import BrokenPlanError, UsageError
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Unreadable, WantedSettings
+from patchmode.model.left_alone import Unreadable
+from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.report import AuditReport
 from patchmode.model.schedule import MachineSchedules, NextWindow, ScheduleHit, Timing, Via
 from patchmode.model.target import Target
-from patchmode.reports.audit_document import audit_document
-from patchmode.rules.auditing import audit_machine
 from patchmode.rules.drift import drifts, look_of
+from patchmode.rules.eligibility.judgement import audit_machine
 from patchmode.store.baseline import decode_baseline, read_baseline
 
 WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)

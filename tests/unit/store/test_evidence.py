@@ -16,13 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.store import plans
 
+from patchmode.documents.evidence import EvidenceFileRow, ManifestDocument, digest_of
+from patchmode.documents.plan_and_run import TargetRow
 from patchmode.errors import RefusedError, StorageError, UsageError
 from patchmode.model.evidence import AfterFrom, Fault
-from patchmode.store import evidence_check, evidence_containers, schema_files
-from patchmode.store.evidence_check import check_pack
-from patchmode.store.evidence_formats import EvidenceFileRow, ManifestDocument, digest_of
-from patchmode.store.evidence_pack import Member, write_pack
-from patchmode.store.formats import TargetRow
+from patchmode.store import evidence, schema_files
+from patchmode.store.evidence import PackedFile, check_pack, write_pack
 from patchmode.store.runs import RunStore
 
 NOW = datetime(2030, 1, 8, 12, 0, tzinfo=UTC)
@@ -45,7 +44,7 @@ def manifest_of(files: tuple[EvidenceFileRow, ...]) -> ManifestDocument:
 
 
 def made(out: Path, files: dict[str, bytes] | None = None) -> ManifestDocument:
-    members = [Member(path, (content,)) for path, content in (FILES if files is None else files).items()]
+    members = [PackedFile(path, (content,)) for path, content in (FILES if files is None else files).items()]
     return write_pack(out, members, manifest_of, at=NOW)
 
 
@@ -113,7 +112,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     for name in ("pack", "pack.zip"):
         with pytest.raises(StorageError):
             write_pack(
-                tmp_path / name, (Member("a", (part() for part in (failing,))) for _ in "x"), manifest_of, at=NOW
+                tmp_path / name, (PackedFile("a", (part() for part in (failing,))) for _ in "x"), manifest_of, at=NOW
             )
         with pytest.raises(StorageError, match="No such file"):
             made(tmp_path / "no" / name)
@@ -232,7 +231,7 @@ def test_other_harmful_zips_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     for path, told in ((link, "link"), (twice, "twice"), (bomb, "would unpack"), (tmp_path / "text.zip", "no zip")):
         with pytest.raises(RefusedError, match=told):
             check_pack(path)
-    monkeypatch.setattr(evidence_containers, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(evidence, "MAX_ENTRIES", 2)
     with pytest.raises(RefusedError, match="3 files"):
         check_pack(many)
 
@@ -306,7 +305,7 @@ def test_what_is_no_pack_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(RefusedError, match="twice"):
         check_pack(zipped(tmp_path / "twice.zip", ("manifest.json", encode(manifest))))
-    monkeypatch.setattr(evidence_check, "MAX_MANIFEST", 10)
+    monkeypatch.setattr(evidence, "MAX_MANIFEST", 10)
     with pytest.raises(RefusedError, match="more than 10 bytes"):
         check_pack(tmp_path / "twice.zip")
     assert digest_of(manifest) == digest_of(manifest_of((row, row)))

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from patchmode.errors import UsageError
-from patchmode.model.identity import (
+from patchmode.model.access import (
     CertificateFile,
     FederatedTokenFile,
     ManagedIdentity,

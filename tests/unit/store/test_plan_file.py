@@ -18,7 +18,7 @@ from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Plan
-from patchmode.model.subscription_names import SubscriptionNames
+from patchmode.model.target import SubscriptionNames
 from patchmode.store import plan_file, schema_files
 
 

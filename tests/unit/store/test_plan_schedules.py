@@ -12,15 +12,22 @@ from hypothesis import strategies as st
 from tests.unit.store.plans import GUEST, change, machine_id, plan
 
 from patchmode.errors import BrokenPlanError
-from patchmode.model.attachment import AttachAction, AttachEnd, AttachResult
+from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import MachineError, Outcome, OutcomeKind
+from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.plan import Detachment, KeptBy, Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
-from patchmode.store.attachment_rows import attachments_of, ended_row, fold_attachments, intended_row, places_of
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
+from patchmode.ports.run import Step
+from patchmode.store.journal_rows import (
+    attachment_ended_row,
+    attachment_intended_row,
+    attachments_of,
+    fold_attachments,
+    places_of,
+)
 from patchmode.store.plan_file import decode_plan, encode_plan
 from patchmode.store.schema_files import render_schemas
-from patchmode.workflow.ports import Step
 
 WEEKLY = ResourceId.parse(
     "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Maintenance"
@@ -122,7 +129,7 @@ RESULTS = st.builds(
 def test_each_end_survives_the_journal(result: AttachResult) -> None:
     at = ATTACHING.created_at
     assert at is not None
-    rows: list[Any] = [intended_row(2, at=at), ended_row(2, result, at=at)]
+    rows: list[Any] = [attachment_intended_row(2, at=at), attachment_ended_row(2, result, at=at)]
     untouched, ended = fold_attachments(ATTACHING, rows)
     assert (untouched.step, ended.step, ended.result) == (Step.PENDING, Step.ENDED, result.at(at))
     (_, intended) = fold_attachments(ATTACHING, rows[:1])

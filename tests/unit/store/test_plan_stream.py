@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from tests.unit.store import plans
 
 from patchmode.errors import BrokenPlanError
-from patchmode.model.plan import Plan, Skipped, Unchanged
+from patchmode.model.left_alone import Skipped
+from patchmode.model.plan import Plan, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.packing import PackedDocument, Packer
-from patchmode.store import plan_file, plan_stream
-from patchmode.store.plan_rows import plan_to_document
+from patchmode.store import plan_documents, plan_file
+from patchmode.store.plan_documents import plan_to_document
 
 
 class Dripping:
@@ -47,14 +48,14 @@ def test_what_is_written_is_the_text_of_the_whole_document(plan: Plan, is_packed
     sealed, indented, digest = as_one_document(plan)
     given_plan = packed(plan) if is_packed else plan
     assert plan_file.seal_plan(given_plan) == plan_file.Seal(digest, len(sealed))
-    assert b"".join(plan_stream.sealed_pieces(given_plan, digest)) == sealed
-    assert b"".join(plan_stream.indented_pieces(given_plan, digest)) == indented
+    assert b"".join(plan_documents.sealed_pieces(given_plan, digest)) == sealed
+    assert b"".join(plan_documents.indented_pieces(given_plan, digest)) == indented
 
 
 @given(plan=plans.plans(), step=st.integers(1, 300), layout=st.sampled_from([0, 1]))
 def test_what_is_read_piece_by_piece_is_the_plan(plan: Plan, step: int, layout: int) -> None:
     content = as_one_document(plan)[:2][layout]
-    found = plan_stream.read_pieces(Dripping(content, first=200, step=step))
+    found = plan_documents.read_pieces(Dripping(content, first=200, step=step))
     if not plan.changes:
         assert found is None
     else:
@@ -71,7 +72,7 @@ def test_one_changed_byte_is_never_read_as_another_plan(position: int, byte: int
     content = as_one_document(plan)[:2][layout]
     position %= len(content)
     damaged = content[:position] + bytes([byte]) + content[position + 1 :]
-    found = plan_stream.read_pieces(BytesIO(damaged))
+    found = plan_documents.read_pieces(BytesIO(damaged))
     assert found is None or found[0] == plan
 
 
@@ -81,7 +82,7 @@ def test_rows_of_other_parts_are_not_taken_for_changes(layout: int) -> None:
     same = [Unchanged(ResourceId.parse(f"{one.id}-{place}"), one.kind, one.outcome_after) for place in range(3)]
     left = [Skipped(ResourceId.parse(f"{one.id}-left-{place}"), "filter-ids", "Left out.") for place in range(3)]
     plan = replace(plans.plan(one), unchanged=tuple(same), skipped=tuple(left))
-    found = plan_stream.read_pieces(BytesIO(as_one_document(plan)[:2][layout]))
+    found = plan_documents.read_pieces(BytesIO(as_one_document(plan)[:2][layout]))
     assert found is not None
     assert found[0] == plan
     assert found[1].unchanged == 3
@@ -106,7 +107,7 @@ def test_marks_inside_a_machines_document_do_not_mislead(document: dict[str, Any
 def test_other_layouts_of_the_same_plan_are_read_as_before() -> None:
     sealed, indented, _ = as_one_document(plans.full_plan())
     for content in (msgspec.json.format(sealed, indent=4), b" " + sealed, indented.replace(b"\n", b"\r\n")):
-        assert plan_stream.read_pieces(BytesIO(content)) is None
+        assert plan_documents.read_pieces(BytesIO(content)) is None
         assert plan_file.decode_plan(content, name="plan") == plans.full_plan()
 
 

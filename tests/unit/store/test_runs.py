@@ -17,22 +17,16 @@ import pytest
 from tests.unit.store import plans
 
 from patchmode.errors import RefusedError, RunBusyError, StorageError, UnsafeError, UsageError
+from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import Machine, MachineKind
-from patchmode.model.outcome import (
-    ChangeResult,
-    Difference,
-    MachineError,
-    Result,
-    RunCounts,
-    RunReport,
-    Verification,
-)
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Plan
-from patchmode.store import database, lock, run_rows, schema_files
+from patchmode.model.run import ChangeResult, Difference, Result, RunCounts, RunReport, Verification
+from patchmode.ports.azure import PatchAnswer
+from patchmode.ports.run import Step
+from patchmode.store import database, files, run_rows, schema_files
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
-from patchmode.workflow.ports import PatchAnswer, Step
 
 EARLY = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 LATE = datetime(2026, 3, 1, 9, 45, 0, 250_000, tzinfo=UTC)
@@ -332,16 +326,16 @@ def test_a_killed_process_leaves_no_lock_behind(store: RunStore, tmp_path: Path)
 
 def test_a_lock_file_without_a_signature_still_locks(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
-    assert not lock.is_held(path)
-    taken = lock.Lock(path, what="run x")
+    assert not files.is_held(path)
+    taken = files.FileLock(path, what="run x")
     path.write_text("")
     with pytest.raises(RunBusyError, match="run x is held by another process"):
-        lock.Lock(path, what="run x")
+        files.FileLock(path, what="run x")
     taken.release()
     taken.release()
-    assert not lock.is_held(path)
+    assert not files.is_held(path)
     with pytest.raises(StorageError, match="could not lock run y: No such file"):
-        lock.Lock(tmp_path / "missing" / "a.lock", what="run y")
+        files.FileLock(tmp_path / "missing" / "a.lock", what="run y")
 
 
 # ------------------------------------------------------------------------------------------------ bad disks and files

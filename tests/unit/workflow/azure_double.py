@@ -9,8 +9,8 @@ from typing import Any
 from tests.unit.workflow.maintenance_double import MaintenanceDouble
 
 from patchmode.errors import ForbiddenError, RejectedError, UnsafeError
+from patchmode.model.access import Principals
 from patchmode.model.drift import ResourceChange
-from patchmode.model.identity import Principals
 from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
@@ -22,7 +22,7 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
 )
 from patchmode.model.target import Target
-from patchmode.workflow.ports import GraphScope, ResourceGroup
+from patchmode.ports.azure import GraphScope, ResourceGroup
 
 ALPHA = "11111111-1111-1111-1111-111111111111"
 BETA = "22222222-2222-2222-2222-222222222222"

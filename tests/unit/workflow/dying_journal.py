@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
-from patchmode.model.attachment import AttachResult
-from patchmode.model.brakes import Halt, RunBrakes
-from patchmode.model.outcome import ChangeResult
+from patchmode.model.guardrails import Halt, RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import ChangeResult
+from patchmode.model.schedule import AttachResult
+from patchmode.ports.azure import PatchAnswer
+from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed
 from patchmode.store.journal import Journal
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Observed, PatchAnswer
 
 
 class DyingJournal:
@@ -41,14 +42,14 @@ class DyingJournal:
         return self._journal.state
 
     @property
-    def brakes(self) -> RunBrakes | None:
+    def brakes(self) -> RunGuardrails | None:
         return self._journal.brakes
 
     @property
     def halts(self) -> Sequence[Halt]:
         return self._journal.halts
 
-    def keep_brakes(self, brakes: RunBrakes) -> None:
+    def keep_brakes(self, brakes: RunGuardrails) -> None:
         self._journal.keep_brakes(brakes)
 
     def keep_halts(self, halts: Sequence[Halt]) -> None:

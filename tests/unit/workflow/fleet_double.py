@@ -27,12 +27,12 @@ from patchmode.errors import (
     UnsafeError,
 )
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change, Plan, WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
-from patchmode.rules.planning import plan_machine
-from patchmode.workflow.ports import GraphScope, OperationState, OperationStatus, PatchAnswer
+from patchmode.ports.azure import GraphScope, OperationState, OperationStatus, PatchAnswer
+from patchmode.rules.settings.planning import plan_machine
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 OTHER_SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"

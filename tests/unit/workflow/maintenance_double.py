@@ -24,7 +24,7 @@ from patchmode.model.schedule import (
     ScopeFilter,
     WindowRule,
 )
-from patchmode.workflow.ports import GraphScope
+from patchmode.ports.azure import GraphScope
 
 DAILY = WindowRule("2024-01-01 03:00", None, "02:00", "UTC", "Day")
 

@@ -11,14 +11,15 @@ from tests.unit.workflow.dying_journal import DyingJournal
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
 
 from patchmode.errors import StorageError
-from patchmode.model.brakes import NAMES, RunBrakes
-from patchmode.model.outcome import ChangeResult, MachineError, RunReport
+from patchmode.model.guardrails import NAMES, RunGuardrails
+from patchmode.model.left_alone import MachineError
 from patchmode.model.plan import Plan
+from patchmode.model.run import ChangeResult, RunReport
+from patchmode.ports.run import Progress
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.ports import Progress
-from patchmode.workflow.resuming import Interrupted, agreed, in_force
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.resuming import Interrupted, agreed, in_force
 
 
 class Killed(BaseException):
@@ -87,7 +88,7 @@ def resume(
     azure: FleetDouble,
     *,
     is_agreed: bool = False,
-    given: RunBrakes | None = None,
+    given: RunGuardrails | None = None,
     observer: Watcher | None = None,
 ) -> RunReport:
     """Take the latest run up with the brakes that it keeps.
@@ -101,7 +102,7 @@ def resume(
         journal = store.open(for_writing=True)
         found = Interrupted(journal)
         names = [name for name in NAMES if given is not None and getattr(given, name)]
-        brakes = in_force(found.kept, given or RunBrakes(), names, RunBrakes())
+        brakes = in_force(found.kept, given or RunGuardrails(), names, RunGuardrails())
         journal.keep_brakes(agreed(brakes, found) if is_agreed else brakes)
         return await apply_plan(journal, azure, clock=LoopClock(), observer=observer)
 

@@ -11,7 +11,8 @@ from tests.unit.workflow.test_then_attach import fleet, plan_of
 
 from patchmode.model.access import ATTACH, WRITE_VM
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.access import MOST_MACHINES_ASKED, check_access, check_run_access
+from patchmode.workflow.inventory.access import MOST_MACHINES_ASKED, check_access
+from patchmode.workflow.run.not_begun import check_run_access
 
 READER: Sequence[Mapping[str, Any]] = ({"actions": ["*/read"], "notActions": []},)
 WRITER: Sequence[Mapping[str, Any]] = ({"actions": ["Microsoft.Compute/virtualMachines/*"], "notActions": []},)

@@ -11,10 +11,10 @@ from tests.unit.workflow.azure_double import ALPHA, AzureDouble, machine
 from tests.unit.workflow.maintenance_double import MaintenanceDouble, configuration, configuration_id
 
 from patchmode.errors import RequestError
-from patchmode.model.after_window import AfterWindowReport, WindowEnd
+from patchmode.model.run_history import AfterWindowReport, WindowEnd
 from patchmode.model.schedule import ConfigurationAssignment, FailureKind, MachineRun
 from patchmode.model.scope import Scope
-from patchmode.workflow.after_window import POLL, SOURCE, after_window, after_window_waiting
+from patchmode.workflow.inventory.history import POLL, SOURCE, after_window, after_window_waiting
 
 WEB = machine("web", mode="AutomaticByPlatform", bypass=True)
 DB = machine("db", mode="AutomaticByPlatform", bypass=True)

@@ -20,15 +20,15 @@ from tests.unit.workflow.fleet_double import (
 from patchmode.arm.machine_reading import machine_from_document
 from patchmode.errors import BrokenPlanError, UnsafeError, WrongTargetError
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Difference, Result, RunCounts
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Plan, WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Plan
+from patchmode.model.run import Difference, Result, RunCounts
 from patchmode.model.target import Target
-from patchmode.rules.planning import change_with
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.ports import Progress
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.verifying import verify_run
+from patchmode.ports.run import Progress
+from patchmode.rules.settings.planning import change_with
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.verification import verify_run
 
 SET = {
     "patchMode": "AutomaticByPlatform",

@@ -11,14 +11,12 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble, configurat
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.machine import Lock, Machine
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import KeptBy, Plan, ThenAttach, WantedSettings, Wave
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import KeptBy, Plan, ThenAttach, Wave, wave_rules
 from patchmode.model.schedule import ConfigurationAssignment, ScheduleBook, WindowRule
 from patchmode.model.scope import Scope
-from patchmode.model.waves import wave_rules
-from patchmode.store.plan_checks import check_plan
-from patchmode.workflow.attach_wish import MOST_MACHINES, check_attachable
-from patchmode.workflow.planning import make_plan
+from patchmode.store.plan_file import check_plan
+from patchmode.workflow.inventory.planning import MOST_MACHINES, check_attachable, make_plan
 
 WEEKLY = configuration_id("weekly", subscription=ALPHA)
 OTHER = configuration_id("other", subscription=ALPHA)

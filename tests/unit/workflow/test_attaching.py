@@ -10,10 +10,9 @@ from tests.unit.workflow.azure_double import machine
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
 from patchmode.errors import RejectedError, SignInError
-from patchmode.model.attachment import AttachEnd
 from patchmode.model.machine import Machine, ReadFrom
-from patchmode.model.schedule import MaintenanceConfiguration
-from patchmode.workflow.attaching import attach_one, detach_one
+from patchmode.model.schedule import AttachEnd, MaintenanceConfiguration
+from patchmode.workflow.schedules.attachment import attach_one, detach_one
 
 
 def of_provider(one: Machine) -> Machine:

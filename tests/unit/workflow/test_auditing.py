@@ -8,14 +8,13 @@ import pytest
 from tests.unit.workflow.azure_double import ALPHA, AzureDouble, FixedClock, machine
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
+from patchmode.documents.audit import audit_machine_row
 from patchmode.model.machine import ImageReference, Machine
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.schedule import DynamicScope
 from patchmode.model.scope import Filters, Scope
-from patchmode.reports.audit_document import audit_machine_row
-from patchmode.workflow.auditing import audit
+from patchmode.workflow.inventory.audit import audit
 
 UBUNTU = ImageReference("Canonical", "0001-com-ubuntu-server-jammy", "22_04-lts-gen2")
 

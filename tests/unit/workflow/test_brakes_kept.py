@@ -17,16 +17,16 @@ from tests.unit.workflow.fleet_double import (
 from tests.unit.workflow.test_waves import Timeline, codes, failing, in_waves
 
 from patchmode.errors import RefusedError, UsageError
-from patchmode.model.brakes import NAMES, Halt, KeptFreeze, RunBrakes
-from patchmode.model.outcome import Result, RunReport
+from patchmode.model.guardrails import NAMES, Halt, KeptFreeze, RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.run import Result, RunReport
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.resuming import Interrupted, agreed, in_force
-from patchmode.workflow.run_options import ApplyOptions, brakes_of, options_of
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions, brakes_of, options_of
+from patchmode.workflow.run.resuming import Interrupted, agreed, in_force
 
-EVERYTHING = RunBrakes(
+EVERYTHING = RunGuardrails(
     max_failures="3",
     max_failures_per_wave="20%",
     max_failures_per_region="2",
@@ -42,7 +42,9 @@ EVERYTHING = RunBrakes(
 )
 
 
-def killed(store: RunStore, azure: FleetDouble, brakes: RunBrakes, *, plan: Plan | None = None, at: int = 0) -> None:
+def killed(
+    store: RunStore, azure: FleetDouble, brakes: RunGuardrails, *, plan: Plan | None = None, at: int = 0
+) -> None:
     """A run that is begun with brakes and dies before its step `at` is written down."""
 
     def die() -> None:
@@ -57,7 +59,7 @@ def killed(store: RunStore, azure: FleetDouble, brakes: RunBrakes, *, plan: Plan
         run_virtually(main())
 
 
-def resumed(azure: FleetDouble, brakes: RunBrakes, *, plan: Plan | None = None, at: int = 0) -> RunReport:
+def resumed(azure: FleetDouble, brakes: RunGuardrails, *, plan: Plan | None = None, at: int = 0) -> RunReport:
     with runs.temporary_store() as store:
         killed(store, azure, brakes, plan=plan, at=at)
         return runs.resume(store, azure)
@@ -70,14 +72,14 @@ def test_the_examples_here_name_every_brake() -> None:
 def test_max_failures_is_in_force_on_resume() -> None:
     """And counts what failed before the kill: two then, one now."""
     azure = failing(fleet_of(12), *(f"vm-{number:04}" for number in range(12)))
-    report = resumed(azure, RunBrakes(max_failures="3", concurrency=1), at=4)
+    report = resumed(azure, RunGuardrails(max_failures="3", concurrency=1), at=4)
     assert (report.counts.failed, report.counts.not_sent, report.state) == (3, 9, "stopped")
     assert report.halts == (Halt("FailureBudgetSpent", "the failure budget was spent"),)
 
 
 def test_max_failures_per_wave_is_in_force_on_resume() -> None:
     azure = failing(fleet_of(8), *(f"vm-{number:04}" for number in range(8)))
-    brakes = RunBrakes(max_failures_per_wave="2", concurrency=1)
+    brakes = RunGuardrails(max_failures_per_wave="2", concurrency=1)
     report = resumed(azure, brakes, plan=in_waves(azure.plan(), 6, 2), at=2)
     assert [(one.failed, one.not_sent) for one in report.waves] == [(2, 4), (0, 2)]
     assert set(codes(report).values()) == {"WaveBudgetSpent"}
@@ -97,7 +99,7 @@ def test_max_failures_per_region_is_in_force_on_resume() -> None:
     west = [vm(f"w{number}") for number in range(4)]
     north = [vm(f"n{number}", location="northeurope") for number in range(4)]
     azure = failing(FleetDouble([*west, *north]), *(f"w{number}" for number in range(4)))
-    report = resumed(azure, RunBrakes(max_failures_per_region="2", concurrency=1), at=2)
+    report = resumed(azure, RunGuardrails(max_failures_per_region="2", concurrency=1), at=2)
     ends = {one.id.name: one.result for one in report.results}
     assert [ends[f"n{number}"] for number in range(4)] == [Result.APPLIED] * 4
     assert [ends[f"w{number}"] for number in range(4)].count(Result.FAILED) == 2
@@ -109,13 +111,13 @@ def test_max_failures_per_region_is_in_force_on_resume() -> None:
 
 def test_concurrency_is_in_force_on_resume() -> None:
     azure = fleet_of(12)
-    resumed(azure, RunBrakes(concurrency=2))
+    resumed(azure, RunGuardrails(concurrency=2))
     assert azure.most_under_way <= 2
 
 
 def test_operation_timeout_is_in_force_on_resume() -> None:
     azure = fleet_of(1, duration_s=400.0)
-    report = resumed(azure, RunBrakes(operation_timeout=12.0))
+    report = resumed(azure, RunGuardrails(operation_timeout=12.0))
     assert (report.counts.unknown, runs.error_of(report.results[0]).code) == (1, "StillRunning")
 
 
@@ -123,7 +125,7 @@ def test_operation_timeout_is_in_force_on_resume() -> None:
 def test_strict_is_in_force_on_resume(strict: bool) -> None:
     azure = fleet_of(1)
     with runs.temporary_store() as store:
-        killed(store, azure, RunBrakes(strict=strict))
+        killed(store, azure, RunGuardrails(strict=strict))
         azure.edit(machine_id("vm-0000"), tag="somebody else's")
         report = runs.resume(store, azure)
     assert [one.result for one in report.results] == [Result.STALE if strict else Result.APPLIED]
@@ -132,7 +134,7 @@ def test_strict_is_in_force_on_resume(strict: bool) -> None:
 def test_throttle_patience_is_in_force_on_resume() -> None:
     """It is the connection's, which the faces open with what the run keeps."""
     with runs.temporary_store() as store:
-        killed(store, fleet_of(1), RunBrakes(throttle_patience=60.0))
+        killed(store, fleet_of(1), RunGuardrails(throttle_patience=60.0))
         found = standing(store).kept
     assert found is not None
     assert options_of(found).throttle_patience_s == 60.0
@@ -142,7 +144,7 @@ def test_wave_pause_is_in_force_on_resume() -> None:
     azure = fleet_of(2)
     plan = in_waves(azure.plan(), 1, 1)
     with runs.temporary_store() as store:
-        killed(store, azure, RunBrakes(wave_pause=1800.0), plan=plan, at=2)
+        killed(store, azure, RunGuardrails(wave_pause=1800.0), plan=plan, at=2)
         seen = Timeline(azure)
         runs.resume(store, azure, observer=seen)
     first, second = (change.id for change in plan.changes)
@@ -151,7 +153,7 @@ def test_wave_pause_is_in_force_on_resume() -> None:
 
 def test_last_wave_is_in_force_on_resume() -> None:
     azure = fleet_of(3)
-    report = resumed(azure, RunBrakes(last_wave=1), plan=in_waves(azure.plan(), 2, 1))
+    report = resumed(azure, RunGuardrails(last_wave=1), plan=in_waves(azure.plan(), 2, 1))
     assert [(one.applied, one.not_sent) for one in report.waves] == [(2, 0), (0, 1)]
     assert report.state == "stopped"
 
@@ -166,7 +168,7 @@ def test_freeze_is_in_force_on_resume() -> None:
     """Killed before it began, and taken up inside it: by the time zone in which it was written."""
     azure = fleet_of(4)
     with runs.temporary_store() as store:
-        killed(store, azure, RunBrakes(freeze=(freeze_from(30),)))
+        killed(store, azure, RunGuardrails(freeze=(freeze_from(30),)))
         run_virtually(LoopClock().sleep(600))
         with pytest.raises(RefusedError, match=r"^Nothing was sent: frozen, .*Asia/Tokyo"):
             runs.resume(store, azure)
@@ -181,7 +183,7 @@ def test_freeze_is_in_force_on_resume() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_kept_until_an_option_changes_it(name: str) -> None:
     """The environment adds and tightens; only what is typed replaces or lifts."""
-    kept, nothing = EVERYTHING, RunBrakes()
+    kept, nothing = EVERYTHING, RunGuardrails()
     assert getattr(in_force(kept, nothing, (), nothing), name) == getattr(kept, name)
     lifted = in_force(kept, nothing, (name,), nothing)
     assert getattr(lifted, name) == getattr(nothing, name)
@@ -194,11 +196,13 @@ def test_each_is_kept_until_an_option_changes_it(name: str) -> None:
 
 def test_the_environment_tightens_a_share_and_adds_a_freeze() -> None:
     night = KeptFreeze("22:00-06:00", "UTC")
-    around = RunBrakes(share="25%", freeze=(night,), sources={"share": "PATCHMODE_SHARE", "freeze": "PATCHMODE_FREEZE"})
-    found = in_force(EVERYTHING, RunBrakes(), (), around)
+    around = RunGuardrails(
+        share="25%", freeze=(night,), sources={"share": "PATCHMODE_SHARE", "freeze": "PATCHMODE_FREEZE"}
+    )
+    found = in_force(EVERYTHING, RunGuardrails(), (), around)
     assert (found.share, found.freeze) == ("25%", (*EVERYTHING.freeze, night))
     assert found.sources == around.sources
-    assert in_force(EVERYTHING, RunBrakes(), (), RunBrakes(share="75%")).share == "50%"
+    assert in_force(EVERYTHING, RunGuardrails(), (), RunGuardrails(share="75%")).share == "50%"
 
 
 def test_a_journal_gives_back_what_it_was_given() -> None:
@@ -212,8 +216,8 @@ def test_a_journal_gives_back_what_it_was_given() -> None:
 
 def test_options_and_what_is_kept_of_them_say_the_same() -> None:
     assert brakes_of(options_of(EVERYTHING), EVERYTHING) == EVERYTHING
-    assert brakes_of(ApplyOptions(), None) == RunBrakes()
-    assert options_of(RunBrakes()) == ApplyOptions()
+    assert brakes_of(ApplyOptions(), None) == RunGuardrails()
+    assert options_of(RunGuardrails()) == ApplyOptions()
 
 
 def test_a_library_that_gives_options_has_them_kept_too() -> None:
@@ -223,7 +227,7 @@ def test_a_library_that_gives_options_has_them_kept_too() -> None:
         runs.apply_in(store, azure, plan=azure.plan(), options=options)
         report = runs.resume(store, azure)
     assert (report.counts.failed, report.state) == (2, "stopped")
-    assert report.brakes == RunBrakes(max_failures="2", concurrency=1)
+    assert report.brakes == RunGuardrails(max_failures="2", concurrency=1)
 
 
 # ------------------------------------------------------------------------------------------------ the yes
@@ -281,7 +285,7 @@ def test_a_spent_budget_asks_and_a_yes_allows_as_many_again(
 ) -> None:
     azure = failing(fleet_of(8), *(f"vm-{number:04}" for number in range(8)))
     plan = in_waves(azure.plan(), *sizes) if sizes else azure.plan()
-    held = RunBrakes(concurrency=1, **brakes)  # type: ignore[arg-type]  # only texts
+    held = RunGuardrails(concurrency=1, **brakes)  # type: ignore[arg-type]  # only texts
     with runs.temporary_store() as store:
         runs.apply_in(store, azure, plan=plan, options=options_of(held))
         found = standing(store)
@@ -298,21 +302,21 @@ def test_a_spent_budget_asks_and_a_yes_allows_as_many_again(
 def test_what_was_raised_is_spent_again_and_asks_again() -> None:
     azure = failing(fleet_of(9), *(f"vm-{number:04}" for number in range(9)))
     with runs.temporary_store() as store:
-        options = options_of(RunBrakes(max_failures="2", concurrency=1))
+        options = options_of(RunGuardrails(max_failures="2", concurrency=1))
         runs.apply_in(store, azure, plan=azure.plan(), options=options)
         failed = [runs.resume(store, azure, is_agreed=True).counts.failed for _ in range(4)]
-        assert not standing(store).needs_yes(RunBrakes(max_failures="2"))
+        assert not standing(store).needs_yes(RunGuardrails(max_failures="2"))
     assert failed == [4, 8, 9, 9]
 
 
 def test_nobody_is_asked_where_no_budget_is_spent_or_nothing_is_left() -> None:
     azure = failing(fleet_of(6), "vm-0000")
     with runs.temporary_store() as store:
-        killed(store, azure, RunBrakes(max_failures="2", concurrency=1), at=3)
+        killed(store, azure, RunGuardrails(max_failures="2", concurrency=1), at=3)
         found = standing(store)
-        assert (len(found.failures), found.left, found.needs_yes(found.kept or RunBrakes())) == (1, 5, [])
+        assert (len(found.failures), found.left, found.needs_yes(found.kept or RunGuardrails())) == (1, 5, [])
         assert runs.resume(store, azure).counts.applied == 5
-        assert standing(store).needs_yes(RunBrakes(max_failures="1")) == ()
+        assert standing(store).needs_yes(RunGuardrails(max_failures="1")) == ()
 
 
 @pytest.mark.parametrize(
@@ -329,8 +333,8 @@ def test_a_budget_is_written_as_it_is_read(text: str) -> None:
 
 
 def test_a_freeze_of_a_zone_that_is_not_known_here_is_no_freeze_to_forget() -> None:
-    brakes = RunBrakes(freeze=(KeptFreeze("22:00-06:00", "Atlantis/Sunken"),))
+    brakes = RunGuardrails(freeze=(KeptFreeze("22:00-06:00", "Atlantis/Sunken"),))
     with pytest.raises(RefusedError, match="does not know the time zone Atlantis/Sunken"):
         options_of(brakes)
     with pytest.raises(UsageError):
-        options_of(RunBrakes(max_failures="many"))
+        options_of(RunGuardrails(max_failures="many"))

@@ -7,10 +7,10 @@ from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble
 
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
-from patchmode.reports.diagnosis import diagnosis_document, diagnosis_lines
-from patchmode.reports.paint import Paint
-from patchmode.rules.permissions import is_allowed
-from patchmode.workflow.doctor import ACTIONS, examine, least_privilege_role
+from patchmode.reports.text.doctor import diagnosis_document, diagnosis_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.rules.guardrails.permissions import is_allowed
+from patchmode.workflow.inventory.doctor import ACTIONS, examine, least_privilege_role
 
 VM_CONTRIBUTOR = {
     "actions": [

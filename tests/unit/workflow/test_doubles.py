@@ -7,21 +7,21 @@ from tests.unit.workflow.azure_double import AzureDouble, FixedClock
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock
 from tests.unit.workflow.maintenance_double import MaintenanceDouble
 
-from patchmode.workflow import ports
+from patchmode.ports import azure
 
 PAIRS = [
-    (ports.Azure, AzureDouble()),
-    (ports.Authorization, AzureDouble()),
-    (ports.Graph, AzureDouble().graph),
-    (ports.Provider, AzureDouble().provider),
-    (ports.Maintenance, MaintenanceDouble()),
-    (ports.MaintenanceWriter, MaintenanceDouble()),
-    (ports.Azure, FleetDouble(())),
-    (ports.Provider, FleetDouble(())),
-    (ports.Writer, FleetDouble(())),
-    (ports.RequestLedger, FleetDouble(())),
-    (ports.Clock, FixedClock()),
-    (ports.Clock, LoopClock()),
+    (azure.Azure, AzureDouble()),
+    (azure.Authorization, AzureDouble()),
+    (azure.Graph, AzureDouble().graph),
+    (azure.Provider, AzureDouble().provider),
+    (azure.Maintenance, MaintenanceDouble()),
+    (azure.MaintenanceWriter, MaintenanceDouble()),
+    (azure.Azure, FleetDouble(())),
+    (azure.Provider, FleetDouble(())),
+    (azure.Writer, FleetDouble(())),
+    (azure.RequestLedger, FleetDouble(())),
+    (azure.Clock, FixedClock()),
+    (azure.Clock, LoopClock()),
 ]
 Shape = list[tuple[str, object]]
 

@@ -13,17 +13,17 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import SUBSCRIPTION, FleetDouble, LoopClock, run_virtually
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import RunReport
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import RunReport
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.resuming import Interrupted
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.runs import report_of
-from patchmode.workflow.verifying import verify_run
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.report import report_of
+from patchmode.workflow.run.resuming import Interrupted
+from patchmode.workflow.run.rollback import make_rollback_plan
+from patchmode.workflow.run.verification import verify_run
 
 DATA = Path(__file__).parents[2] / "data" / "journals"
 RUN = "20261130T080000000Z-0123ab"
@@ -81,7 +81,7 @@ def test_it_is_taken_up_and_ends_as_it_would_have(store: RunStore, tmp_path: Pat
     changes = len(report.results)
     assert (report.counts.applied, report.counts.verified, report.state) == (changes, changes, "finished")
     journal = store.open(RUN)
-    assert journal.brakes == RunBrakes()
+    assert journal.brakes == RunGuardrails()
     journal.release()
 
 
@@ -94,7 +94,7 @@ def test_where_something_failed_somebody_must_say_yes(store: RunStore, tmp_path:
     journal = store.open(RUN)
     found = Interrupted(journal)
     journal.release()
-    objections = found.needs_yes(RunBrakes())
+    objections = found.needs_yes(RunGuardrails())
     assert objections[0].because == (
         f"{failed} failed, and the version that began this run did not write its failure budget down."
     )

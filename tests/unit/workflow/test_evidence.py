@@ -8,9 +8,9 @@ from tests.unit.store import plans
 
 from patchmode.errors import RunBusyError
 from patchmode.model.evidence import AfterFrom
-from patchmode.model.outcome import ChangeResult, Result, Verification
-from patchmode.workflow.evidence import gather_offline
-from patchmode.workflow.ports import JournalEntry, Step
+from patchmode.model.run import ChangeResult, Result, Verification
+from patchmode.ports.run import JournalEntry, Step
+from patchmode.workflow.run.verification import gather_offline
 
 NOON = datetime(2030, 1, 8, 12, 0, tzinfo=UTC)
 

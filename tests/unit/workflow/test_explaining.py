@@ -6,9 +6,9 @@ from tests.unit.workflow.maintenance_double import configuration, configuration_
 
 from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
-from patchmode.reports.machine_text import explanation_lines
-from patchmode.reports.paint import Paint
-from patchmode.workflow.explaining import explain
+from patchmode.reports.text.audit import explanation_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.workflow.inventory.audit import explain
 
 
 async def test_by_id_with_what_only_the_instance_view_tells() -> None:

@@ -9,19 +9,18 @@ from jsonschema import Draft202012Validator
 from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble, FixedClock, machine, machine_id
 from tests.unit.workflow.maintenance_double import DAILY, MaintenanceDouble, configuration, configuration_id
 
+from patchmode.documents.history import FailuresDocument, failure_rows, failures_document
 from patchmode.errors import EmptyScopeError, ForbiddenError, UsageError
 from patchmode.model.machine import Subscription
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import FailureReport
 from patchmode.model.schedule import FailureKind, Installation, MachineRun
-from patchmode.model.scope import Filters, Scope
-from patchmode.model.since import Since
-from patchmode.reports.failures_document import FailuresDocument, failure_rows, failures_document
-from patchmode.reports.failures_text import failure_lines
-from patchmode.reports.paint import Paint
+from patchmode.model.scope import Filters, Scope, Since
 from patchmode.reports.published import render_schemas
-from patchmode.workflow.failures import failures
+from patchmode.reports.text.history import failure_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.workflow.inventory.history import failures
 
 NOW = FixedClock().now()
 NIGHT = NOW - timedelta(hours=20)

@@ -6,12 +6,11 @@ import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, settings_of, vm
 
-from patchmode.model.outcome import Result, RunCounts
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.flights import Flight, waiting_text
-from patchmode.workflow.pace import Pace
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.model.run import Result, RunCounts
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.pending import PendingOperation, PollInterval, waiting_text
 
 
 def polls_of(azure: FleetDouble) -> int:
@@ -101,7 +100,7 @@ def test_nobody_is_named_while_changes_go_on_ending() -> None:
 )
 def test_remark_on_waiting_names_a_few_and_counts_the_rest(count: int, text: str) -> None:
     flights = [
-        Flight(change, datetime(2030, 1, 31, tzinfo=UTC), since=float(place), due=0.0)
+        PendingOperation(change, datetime(2030, 1, 31, tzinfo=UTC), since=float(place), due=0.0)
         for place, change in enumerate(fleet_of(count).plan().changes)
     ]
     assert waiting_text(flights, now=150.0) == text
@@ -270,7 +269,7 @@ def test_scouts_that_are_done_early_bring_the_first_looks_forward() -> None:
 
 
 def test_pace_is_learned_from_scouts_and_corrected_by_first_looks() -> None:
-    pace = Pace()
+    pace = PollInterval()
     assert [pace.enlist() for _ in range(4)] == [True, True, True, False]
     assert pace.first_look_s(is_scout=False) == 5.0
     pace.scout_done(8.0)
@@ -291,4 +290,4 @@ def test_pace_is_learned_from_scouts_and_corrected_by_first_looks() -> None:
     [(1.0, True, 1.0), (5.0, True, 3.0), (5.0, False, 2.5), (40.0, False, 10.0), (500.0, False, 20.0)],
 )
 def test_looks_come_at_growing_intervals(age_s: float, is_scout: bool, wait_s: float) -> None:
-    assert Pace().next_look_s(age_s, is_scout=is_scout) == wait_s
+    assert PollInterval().next_look_s(age_s, is_scout=is_scout) == wait_s

@@ -11,8 +11,8 @@ from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.machine import Lock, MachineKind, ReadFrom, Subscription
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.scope import Filters, Scope
-from patchmode.workflow.inventory import Inventory, take_inventory
-from patchmode.workflow.ports import ResourceGroup
+from patchmode.ports.azure import ResourceGroup
+from patchmode.workflow.inventory.inventory import Inventory, take_inventory
 
 TWO = (Subscription(ALPHA, "Alpha", TARGET.tenant_id), Subscription(BETA, "Beta", TARGET.tenant_id))
 EVERYTHING = Scope(everything=True)

@@ -11,8 +11,7 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble, configurat
 
 from patchmode.errors import EmptyScopeError, ForbiddenError, UsageError
 from patchmode.model.machine import Machine, Subscription
-from patchmode.model.patch_settings import OperatingSystem
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import OperatingSystem, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -23,12 +22,11 @@ from patchmode.model.schedule import (
     ScheduleBook,
     ScopeFilter,
 )
-from patchmode.model.scope import Filters, Scope
-from patchmode.model.since import Since
-from patchmode.rules.log_reading import read_log
-from patchmode.workflow.doctor import examine
-from patchmode.workflow.inventory import Inventory, take_inventory
-from patchmode.workflow.planning import make_plan
+from patchmode.model.scope import Filters, Scope, Since
+from patchmode.rules.pasted_text.reading import read_log
+from patchmode.workflow.inventory.doctor import examine
+from patchmode.workflow.inventory.inventory import Inventory, take_inventory
+from patchmode.workflow.inventory.planning import make_plan
 
 NOW = FixedClock().now()
 WEEK = Since.parse("7d")

@@ -17,16 +17,16 @@ from tests.unit.workflow.fleet_double import (
     vm,
 )
 
-from patchmode.workflow.budgets import Budgets, Tally
-from patchmode.workflow.lanes import Lanes, Place, place_of
-from patchmode.workflow.ports import JournalEntry, Step, Turn
-from patchmode.workflow.under_way import UnderWay
+from patchmode.ports.azure import Turn
+from patchmode.ports.run import JournalEntry, Step
+from patchmode.workflow.run.guardrails import Budgets, FailureCount
+from patchmode.workflow.run.queue import InProgress, QueueKey, SubscriptionQueues, queue_key_of
 
-WEST, NORTH = Place(SUBSCRIPTION, "westeurope"), Place(SUBSCRIPTION, "northeurope")
-OTHER = Place(OTHER_SUBSCRIPTION, "westeurope")
+WEST, NORTH = QueueKey(SUBSCRIPTION, "westeurope"), QueueKey(SUBSCRIPTION, "northeurope")
+OTHER = QueueKey(OTHER_SUBSCRIPTION, "westeurope")
 
 
-def entries_of(**machines: Place) -> list[JournalEntry]:
+def entries_of(**machines: QueueKey) -> list[JournalEntry]:
     """One change for each name, in the order given."""
     documents = [
         vm(name, location=place.region, subscription=place.subscription_id) for name, place in machines.items()
@@ -40,19 +40,21 @@ class Stage:
 
     def __init__(self, *, at_once: int = 100, send_s: float = 1.0, asked: int | None = None) -> None:
         self.fleet = FleetDouble([])
-        self.under_way = UnderWay(asked=asked, begins_slowly=False, tally=Tally(Budgets(), machines=0, regions=()))
-        self.lanes = Lanes(self.take_turn, self.send, self.under_way, at_once=at_once)
+        self.under_way = InProgress(
+            asked=asked, begins_slowly=False, tally=FailureCount(Budgets(), machines=0, regions=())
+        )
+        self.lanes = SubscriptionQueues(self.take_turn, self.send, self.under_way, at_once=at_once)
         self.in_flight = 0
         self.send_s = send_s
         self.operation_s = 0.0
-        self.waits: dict[Place, float] = {}
+        self.waits: dict[QueueKey, float] = {}
         self.began: list[str] = []
         self.ended: list[str] = []
         self.most = 0
         self.failing = ""
 
     async def take_turn(self, entry: JournalEntry) -> TurnDouble:
-        place = place_of(entry)
+        place = queue_key_of(entry)
         return await self.fleet.turn(entry.change.id, entry.change.kind, place.region)
 
     async def send(self, entry: JournalEntry, turn: Turn) -> None:
@@ -67,7 +69,7 @@ class Stage:
         asyncio.get_running_loop().call_later(self.operation_s, self.under_way.leave, entry.change.id)
         self.ended.append(entry.change.id.name)
 
-    def wait(self, place: Place, seconds: float) -> None:
+    def wait(self, place: QueueKey, seconds: float) -> None:
         self.fleet.lane_waits[place.subscription_id, place.region] = seconds
 
     def run(self, entries: Sequence[JournalEntry], *, halt_after_s: float | None = None) -> float:
@@ -151,7 +153,7 @@ def test_a_turn_that_its_change_did_not_need_is_given_back() -> None:
     async def nothing(entry: JournalEntry, turn: Turn) -> None:
         """A machine that moved: nothing is sent."""
 
-    stage.lanes = Lanes(stage.take_turn, nothing, stage.under_way, at_once=4)
+    stage.lanes = SubscriptionQueues(stage.take_turn, nothing, stage.under_way, at_once=4)
     stage.run(entries_of(a1=WEST, a2=WEST))
     assert stage.fleet.turns == 0
 
@@ -172,7 +174,7 @@ def test_the_first_failure_ends_every_lane() -> None:
     halt_after_s=st.none() | st.floats(0.1, 40),
 )
 def test_each_begins_once_in_plan_order_and_never_too_many(
-    lanes: list[Place], waits: list[float], at_once: int, halt_after_s: float | None
+    lanes: list[QueueKey], waits: list[float], at_once: int, halt_after_s: float | None
 ) -> None:
     numbers = count()
     entries = entries_of(**{f"m{next(numbers):02}": place for place in lanes})
@@ -182,12 +184,12 @@ def test_each_begins_once_in_plan_order_and_never_too_many(
     stage.run(entries, halt_after_s=halt_after_s)
     assert stage.most <= at_once
     assert sorted(stage.began) == sorted(stage.ended)
-    place_by_name = {one.change.id.name: place_of(one) for one in entries}
+    place_by_name = {one.change.id.name: queue_key_of(one) for one in entries}
     began = defaultdict(list)
     for name in stage.began:
         began[place_by_name[name]].append(name)
     for place in set(lanes):
-        asked = [one.change.id.name for one in entries if place_of(one) == place]
+        asked = [one.change.id.name for one in entries if queue_key_of(one) == place]
         assert began[place] == asked[: len(began[place])]
     if halt_after_s is None:
         assert len(stage.ended) == len(entries)

@@ -11,15 +11,15 @@ from tests.unit.workflow.azure_double import ALPHA, TARGET, AzureDouble, FixedCl
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
 from patchmode.errors import UnsafeError, UsageError
+from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Plan, Unreadable, WantedSettings, Wave
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Plan, Wave, wave_rules
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.model.scope import Filters, Scope
-from patchmode.model.waves import wave_rules
-from patchmode.workflow.inventory import take_inventory
-from patchmode.workflow.planning import check_plan_adds_up, make_plan, narrowed
+from patchmode.workflow.inventory.inventory import take_inventory
+from patchmode.workflow.inventory.planning import check_plan_adds_up, make_plan, narrowed
 
 SCHEDULED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 EVERYTHING = Scope(everything=True)

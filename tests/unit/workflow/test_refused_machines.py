@@ -12,16 +12,16 @@ from tests.unit.workflow.test_then_attach import WEEKLY, attached, ends, plan_of
 from tests.unit.workflow.test_waves import codes, failing, in_waves
 
 from patchmode.cli import exits
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.outcome import Result, RunReport
 from patchmode.model.plan import Wave
+from patchmode.model.run import Result, RunReport
+from patchmode.model.schedule import AttachEnd
+from patchmode.ports.run import Step
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.ports import Step
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.runs import report_of
-from patchmode.workflow.wave_gate import WaveRules
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.report import report_of
+from patchmode.workflow.run.waves import WaveRules
 
 
 class GuardedFleet(FleetDouble):

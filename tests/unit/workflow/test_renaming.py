@@ -6,9 +6,8 @@ from tests.unit.store.plans import SUBSCRIPTION, plan
 from tests.unit.workflow.azure_double import TARGET, AzureDouble
 
 from patchmode.model.plan import Plan
-from patchmode.model.subscription_names import SubscriptionNames
-from patchmode.model.target import Target
-from patchmode.workflow.renaming import renamed
+from patchmode.model.target import SubscriptionNames, Target
+from patchmode.workflow.run.rollback import renamed
 
 OTHER = "33333333-3333-3333-3333-333333333333"
 

@@ -12,14 +12,14 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually, settings_of, vm
 
 from patchmode.errors import BrokenPlanError, RefusedError
-from patchmode.model.outcome import Result, RunReport, RunSummary
 from patchmode.model.plan import Plan
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.planning import narrowed
-from patchmode.workflow.ports import Step
-from patchmode.workflow.resuming import Interrupted, check_not_rolled_back, rolled_back_in_part
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.runs import report_of
+from patchmode.model.run import Result, RunReport, RunSummary
+from patchmode.ports.run import Step
+from patchmode.workflow.inventory.planning import narrowed
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.report import report_of
+from patchmode.workflow.run.resuming import Interrupted, check_not_rolled_back, rolled_back_in_part
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 SET = {
     "patchMode": "AutomaticByPlatform",

@@ -6,7 +6,7 @@ from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id,
 from tests.unit.workflow.test_then_attach import fleet, plan_of
 
 from patchmode.model.plan import Plan
-from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 
 def way_back(azure: FleetDouble, *, allow_azure_managed: bool) -> Plan:

@@ -12,11 +12,11 @@ from patchmode.model.machine import MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.plan import Plan
 from patchmode.model.schedule import ConfigurationAssignment
-from patchmode.reports.paint import Paint
-from patchmode.reports.plan_text import plan_lines
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import plan_lines
 from patchmode.store.runs import RunStore
-from patchmode.workflow.planning import narrowed
-from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.inventory.planning import narrowed
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 OTHER = configuration_id("other", subscription=SUBSCRIPTION)
 Told = dict[str, tuple[OutcomeKind, OutcomeKind]]

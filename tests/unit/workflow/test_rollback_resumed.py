@@ -8,17 +8,17 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
 from tests.unit.workflow.test_then_attach import attached, ends, fleet, plan_of
 
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import Result, RunReport
+from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.run import Result, RunReport
+from patchmode.model.schedule import AttachEnd
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.resuming import Interrupted
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.run_options import ApplyOptions
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.resuming import Interrupted
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 LONG_S = 100_000.0
 """Of virtual time: whatever has not ended by then hangs."""
@@ -119,7 +119,7 @@ def test_a_failure_budget_holds_over_all_sessions_that_take_schedules_off() -> N
         for _ in range(3):
             assert [(one.name, end.result) for one, end in standing(store).failures] == [("a", AttachEnd.FAILED)]
             report = runs.resume(store, azure)
-        (objection,) = standing(store).needs_yes(RunBrakes(max_failures="1"))
+        (objection,) = standing(store).needs_yes(RunGuardrails(max_failures="1"))
     assert azure.count("DELETE") == 1
     assert (report.state, [one.code for one in report.halts]) == ("stopped", ["FailureBudgetSpent"])
     assert objection.because == "The failure budget is spent: 1 failed, and --max-failures is 1."

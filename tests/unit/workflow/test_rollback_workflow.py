@@ -13,11 +13,11 @@ from tests.unit.workflow.fleet_double import (
     vm,
 )
 
-from patchmode.model.outcome import RunCounts
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plan import Plan
+from patchmode.model.run import RunCounts
 from patchmode.store.runs import RunStore
-from patchmode.workflow.rollback import make_rollback_plan
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 
 def rollback_plan(store: RunStore, azure: FleetDouble, *, allow_azure_managed: bool = False) -> Plan:

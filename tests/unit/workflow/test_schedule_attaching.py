@@ -12,13 +12,21 @@ from tests.unit.workflow.maintenance_double import configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
 from patchmode.errors import EmptyScopeError, RefusedError, UnsafeError, UsageError
-from patchmode.model.attachment import AttachAction, AttachEnd, AttachReport
 from patchmode.model.machine import ImageReference, Lock, Machine
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.schedule import DynamicScope, RunForecast, ScheduleBook, ScopeFilter, WindowRule
+from patchmode.model.schedule import (
+    AttachAction,
+    AttachEnd,
+    AttachReport,
+    DynamicScope,
+    RunForecast,
+    ScheduleBook,
+    ScopeFilter,
+    WindowRule,
+)
 from patchmode.model.scope import Filters, Scope
-from patchmode.workflow.schedule_attaching import Preview, carry_out, preview_attach, preview_detach
-from patchmode.workflow.schedule_scoping import carry_out_scope, preview_attach_scope, preview_detach_scope
+from patchmode.workflow.schedules.attach_many import Preview, carry_out, preview_attach, preview_detach
+from patchmode.workflow.schedules.dynamic_scopes import carry_out_scope, preview_attach_scope, preview_detach_scope
 
 CLOCK = FixedClock()
 ALL = Scope(everything=True)

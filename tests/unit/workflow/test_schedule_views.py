@@ -12,21 +12,14 @@ from tests.unit.workflow.azure_double import ALPHA, BETA, FixedClock, machine
 from tests.unit.workflow.maintenance_double import configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
+from patchmode.documents import schedules
 from patchmode.errors import RequestError, UsageError
 from patchmode.model.machine import Lock, Subscription
-from patchmode.model.schedule import (
-    DynamicScope,
-    FailureKind,
-    MachineRun,
-    RunForecast,
-    ScopeFilter,
-    WindowRule,
-)
+from patchmode.model.schedule import DynamicScope, FailureKind, MachineRun, RunForecast, ScopeFilter, WindowRule
 from patchmode.model.scope import Scope
-from patchmode.reports import schedule_documents
-from patchmode.reports.paint import Paint
-from patchmode.reports.schedule_text import calendar_lines, check_lines, detail_lines, list_lines
-from patchmode.workflow.schedule_views import check_schedules, list_schedules, next_windows, show_schedule
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.schedules import calendar_lines, check_lines, detail_lines, list_lines
+from patchmode.workflow.schedules.views import check_schedules, list_schedules, next_windows, show_schedule
 
 CLOCK = FixedClock()
 RING = DynamicScope("ring", ALPHA, None, schedule_id(), ScopeFilter(tags={"ring": ("1",)}))
@@ -277,16 +270,14 @@ async def test_documents_are_what_their_structs_say() -> None:
     calendar = await next_windows(double, clock=CLOCK, days=3)
     report = await check_schedules(double, (), clock=CLOCK)
     for document in (
-        schedule_documents.list_document(found),
-        schedule_documents.show_document(detail),
-        schedule_documents.next_document(calendar),
-        schedule_documents.check_document(report),
+        schedules.list_document(found),
+        schedules.show_document(detail),
+        schedules.next_document(calendar),
+        schedules.check_document(report),
     ):
         assert msgspec.json.decode(msgspec.json.encode(document), type=type(document)) == document
-    assert [set(row) for row in schedule_documents.list_rows(found)] == [set(schedule_documents.LIST_COLUMNS)]
-    assert {frozenset(row) for row in schedule_documents.next_rows(calendar)} == {
-        frozenset(schedule_documents.NEXT_COLUMNS)
-    }
+    assert [set(row) for row in schedules.list_rows(found)] == [set(schedules.LIST_COLUMNS)]
+    assert {frozenset(row) for row in schedules.next_rows(calendar)} == {frozenset(schedules.NEXT_COLUMNS)}
 
 
 @pytest.mark.parametrize("width", [60, 80, 132])

@@ -8,7 +8,7 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble, configurat
 
 from patchmode.model.machine import Subscription
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScheduleBook
-from patchmode.workflow.schedules import READ_ASSIGNMENTS, READ_CONFIGURATIONS, read_schedules
+from patchmode.workflow.schedules.reading import READ_ASSIGNMENTS, READ_CONFIGURATIONS, read_schedules
 
 BOTH = (Subscription(ALPHA, "Alpha", TARGET.tenant_id), Subscription(BETA.upper(), "Beta", TARGET.tenant_id))
 NIGHT = configuration_id("night", subscription=ALPHA)

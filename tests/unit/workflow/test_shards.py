@@ -12,15 +12,12 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble, configurat
 
 from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.machine import Machine, Subscription
-from patchmode.model.pasted_log import LogReading
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, FailureKind, MachineRun, ScopeFilter
-from patchmode.model.scope import Filters, Scope
-from patchmode.model.shard import Shard, ShardError
-from patchmode.model.since import Since
-from patchmode.workflow.doctor import examine
-from patchmode.workflow.failures import failures
-from patchmode.workflow.inventory import take_inventory
-from patchmode.workflow.scoping import resolve
+from patchmode.model.scope import Filters, LogReading, Scope, Shard, ShardError, Since
+from patchmode.workflow.inventory.doctor import examine
+from patchmode.workflow.inventory.history import failures
+from patchmode.workflow.inventory.inventory import take_inventory
+from patchmode.workflow.inventory.scoping import resolve
 
 NOW = FixedClock().now()
 SUBSCRIPTIONS = tuple(f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "1245689")

@@ -14,16 +14,14 @@ from tests.unit.workflow.azure_double import machine
 from tests.unit.workflow.fleet_double import fleet_of
 
 from patchmode.errors import PatchmodeError, RejectedError
-from patchmode.model.machine import Surroundings
-from patchmode.model.outcome import ChangeResult, Difference, Result, Verification
-from patchmode.model.patch_extension import PatchExtension
-from patchmode.rules.precondition import SincePlan
-from patchmode.workflow.clock import ScaledClock, SystemClock
-from patchmode.workflow.ports import JournalEntry, Step
-from patchmode.workflow.reading import with_surroundings_of
-from patchmode.workflow.refusals import advice_for, is_gone, machine_error, stale_error
-from patchmode.workflow.runs import count, make_report, result_of
-from patchmode.workflow.together import all_of
+from patchmode.model.machine import PatchExtension, Surroundings
+from patchmode.model.run import ChangeResult, Difference, Result, Verification
+from patchmode.ports.run import JournalEntry, Step
+from patchmode.rules.settings.precondition import SincePlan
+from patchmode.timing import ScaledClock, SystemClock, all_of
+from patchmode.workflow.inventory.bulk_reading import with_surroundings_of
+from patchmode.workflow.run.refusals import advice_for, is_gone, machine_error, stale_error
+from patchmode.workflow.run.report import count, make_report, result_of
 
 # ------------------------------------------------------------------------------------------------ clocks
 
@@ -57,7 +55,7 @@ def test_clock_that_stands_still_is_refused(factor: float) -> None:
 )
 def test_the_time_zone_of_this_computer(setting: str, zone: str) -> None:
     """In a process of its own, since it is looked up once; a zone that does not exist is not guessed at."""
-    code = "from patchmode.workflow.clock import local_zone; print(local_zone())"
+    code = "from patchmode.timing import local_zone; print(local_zone())"
     environment = {**os.environ, "TZ": setting}
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=environment).strip() == zone
 

@@ -9,14 +9,14 @@ from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, fleet_of, machine_id, run_virtually, vm
 
 from patchmode.errors import SignInError, StorageError, UsageError
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.outcome import Result, RunCounts, RunReport
+from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.run import Result, RunCounts, RunReport
+from patchmode.ports.run import Step
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.ports import Step
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.runs import report_of
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.report import report_of
 
 # ------------------------------------------------------------------------------------------------ on purpose
 
@@ -53,7 +53,7 @@ def test_spent_budget_stops_sending_and_resume_goes_on() -> None:
         # Failures count for the run: the budget is spent for the next session too, and nothing is sent.
         unasked = runs.resume(store, azure)
         assert (unasked.state, unasked.counts, azure.count("PATCH")) == ("stopped", counts, report.requests["PATCH"])
-        again = runs.resume(store, azure, given=RunBrakes(max_failures="90%"))
+        again = runs.resume(store, azure, given=RunGuardrails(max_failures="90%"))
     assert again.counts.not_sent == 0
     assert again.counts.applied + again.counts.failed == 60
     assert again.requests["PATCH"] == 60

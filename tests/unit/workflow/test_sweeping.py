@@ -16,24 +16,28 @@ from tests.unit.workflow.fleet_double import (
 
 from patchmode.model.machine import MachineKind
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.sweeping import Reading, Sweeper, Wanted
+from patchmode.workflow.inventory.bulk_reading import BulkReader, BulkReading, Wanted
 
 
 def read(
-    azure: FleetDouble, ids: Sequence[ResourceId], *, sweeper: Sweeper | None = None, besides: Sequence[ResourceId] = ()
-) -> dict[ResourceId, Reading]:
-    chosen = sweeper or Sweeper(azure.provider, azure.machines)
+    azure: FleetDouble,
+    ids: Sequence[ResourceId],
+    *,
+    sweeper: BulkReader | None = None,
+    besides: Sequence[ResourceId] = (),
+) -> dict[ResourceId, BulkReading]:
+    chosen = sweeper or BulkReader(azure.provider, azure.machines)
     return run_virtually(chosen.read([Wanted(one, MachineKind.VM) for one in ids], whole, besides=besides))
 
 
-def whole(_: ResourceId, reading: Reading) -> Reading:
+def whole(_: ResourceId, reading: BulkReading) -> BulkReading:
     """Keeps all of a reading."""
     return reading
 
 
 def read_twice(azure: FleetDouble, ids: Sequence[ResourceId], *, known: Sequence[ResourceId]) -> tuple[list[str], ...]:
     """What each of two sweeps asked for."""
-    sweeper = Sweeper(azure.provider, known)
+    sweeper = BulkReader(azure.provider, known)
 
     async def sweep() -> list[str]:
         azure.log.clear()
@@ -69,7 +73,7 @@ def test_each_machine_wanted_is_read_at_no_more_than_about_twice_the_price(
         page=page,
     )
     wanted = [one for one, (_, _, is_wanted) in zip(azure.machines, places, strict=True) if is_wanted]
-    found = read(azure, wanted, sweeper=Sweeper(azure.provider, azure.machines if known else ()))
+    found = read(azure, wanted, sweeper=BulkReader(azure.provider, azure.machines if known else ()))
     assert set(found) == set(wanted)
     assert {one: reading.machine.id for one, reading in found.items() if reading.machine} == {
         one: one for one in wanted
@@ -105,7 +109,7 @@ def test_machines_that_a_list_shows_besides_cost_nothing() -> None:
 
 def test_list_is_left_when_all_are_found() -> None:
     azure = groups(a=500)
-    read(azure, list(azure.machines)[:30], sweeper=Sweeper(azure.provider))
+    read(azure, list(azure.machines)[:30], sweeper=BulkReader(azure.provider))
     assert len(azure.log) == 1
 
 
@@ -146,7 +150,7 @@ def test_reading_that_fails_is_a_value() -> None:
 @pytest.mark.parametrize("kind", [MachineKind.VM, MachineKind.VMSS_FLEX])
 def test_scale_set_members_stand_in_the_same_list(kind: MachineKind) -> None:
     azure = groups(a=10)
-    sweeper = Sweeper(azure.provider, azure.machines)
+    sweeper = BulkReader(azure.provider, azure.machines)
     wanted = [Wanted(one, kind) for one in azure.machines]
     assert sweeper.cost(wanted) == 1
     run_virtually(sweeper.read(wanted, whole))
@@ -158,11 +162,11 @@ def test_a_page_is_taken_before_the_next_one_is_asked_for() -> None:
     azure = groups(a=120)
     requests_at_take = []
 
-    def take(machine_id: ResourceId, reading: Reading) -> str:
+    def take(machine_id: ResourceId, reading: BulkReading) -> str:
         requests_at_take.append(len(azure.log))
         return machine_id.name
 
-    sweeper = Sweeper(azure.provider, azure.machines)
+    sweeper = BulkReader(azure.provider, azure.machines)
     found = run_virtually(sweeper.read([Wanted(one, MachineKind.VM) for one in azure.machines], take))
     assert requests_at_take == [1] * 50 + [2] * 50 + [3] * 20
     assert found == {one: one.name for one in azure.machines}

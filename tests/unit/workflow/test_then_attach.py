@@ -22,21 +22,21 @@ from tests.unit.workflow.fleet_double import (
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
 
 from patchmode.errors import RejectedError
-from patchmode.model.attachment import AttachAction, AttachEnd
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import ChangeResult, Outcome, OutcomeKind, Result, RunReport
+from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.plan import Plan, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import ConfigurationAssignment
-from patchmode.rules.freeze_grammar import freezes_from
+from patchmode.model.run import ChangeResult, Result, RunReport
+from patchmode.model.schedule import AttachAction, AttachEnd, ConfigurationAssignment
+from patchmode.ports.run import AttachmentEntry, JournalEntry, Step
+from patchmode.rules.guardrails.freezes import freezes_from
 from patchmode.store.runs import RunStore
-from patchmode.workflow.applying import apply_plan
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.ports import AttachmentEntry, JournalEntry, Step
-from patchmode.workflow.rollback import make_rollback_plan
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.runs import report_of, result_of
-from patchmode.workflow.then_attaching import result_of_attachment
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.attach import result_of_attachment
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.report import report_of, result_of
+from patchmode.workflow.run.rollback import make_rollback_plan
 
 WEEKLY = configuration_id("weekly", subscription=SUBSCRIPTION)
 OTHER = configuration_id("other", subscription=SUBSCRIPTION)

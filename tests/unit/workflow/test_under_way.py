@@ -12,14 +12,14 @@ from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of,
 from tests.unit.workflow.test_then_attach import fleet, plan_of
 from tests.unit.workflow.test_waves import in_waves
 
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.outcome import Result, RunReport
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
-from patchmode.workflow.budgets import Budgets, MaxFailures, Tally
-from patchmode.workflow.ports import Progress, Step
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.under_way import UnderWay
+from patchmode.model.run import Result, RunReport
+from patchmode.model.schedule import AttachEnd
+from patchmode.ports.run import Progress, Step
+from patchmode.workflow.run.guardrails import Budgets, FailureCount, MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.queue import InProgress
 
 REGIONS = ("westeurope", "northeurope", "uksouth")
 BAD = ("OperationFailed", "the disk is full")
@@ -301,8 +301,8 @@ def test_one_left_open_in_a_region_that_is_given_up_holds_no_place_for_the_other
 
 
 def test_whom_a_region_holds_back_holds_up_no_other() -> None:
-    tally = Tally(Budgets(region=MaxFailures(count=1)), machines=9, regions=["west"] * 5 + ["north"] * 4)
-    under_way = UnderWay(asked=None, begins_slowly=False, tally=tally)
+    tally = FailureCount(Budgets(region=MaxFailures(count=1)), machines=9, regions=["west"] * 5 + ["north"] * 4)
+    under_way = InProgress(asked=None, begins_slowly=False, tally=tally)
     entered: list[str] = []
 
     async def enter(name: str, region: str) -> None:
@@ -329,7 +329,7 @@ def test_whom_a_region_holds_back_holds_up_no_other() -> None:
 @pytest.mark.parametrize("admitted_first", [False, True])
 def test_whoever_stops_waiting_leaves_no_trace(admitted_first: bool) -> None:
     """Also where it was let in just before it heard that it is to stop."""
-    under_way = UnderWay(asked=1, begins_slowly=False, tally=Tally(Budgets(), machines=9, regions=()))
+    under_way = InProgress(asked=1, begins_slowly=False, tally=FailureCount(Budgets(), machines=9, regions=()))
 
     async def main() -> None:
         await under_way.enter(machine_id("a"), None)

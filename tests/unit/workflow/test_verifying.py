@@ -9,11 +9,10 @@ from tests.unit.workflow.fleet_double import FleetDouble, fleet_of, machine_id, 
 
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Difference, Verification
-from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import WantedSettings
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.run import Difference, Verification
 from patchmode.store.runs import RunStore
-from patchmode.workflow.verifying import verify_changes, verify_machines, verify_plan, verify_run
+from patchmode.workflow.run.verification import verify_changes, verify_machines, verify_plan, verify_run
 
 
 def verify(store: RunStore, azure: FleetDouble, *, record: bool) -> tuple[Verification, ...]:

@@ -14,7 +14,7 @@ from patchmode.model.drift import DriftKind, Look, ResourceChange
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.scope import Scope
-from patchmode.workflow.watching import LAG, Seen, WatchOptions, watch
+from patchmode.workflow.inventory.audit import LAG, Seen, WatchOptions, watch
 
 EVERYTHING = Scope(everything=True)
 WEB = machine("web", mode="AutomaticByPlatform", bypass=True)

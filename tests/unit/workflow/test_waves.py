@@ -23,16 +23,15 @@ from tests.unit.workflow.fleet_double import (
 from tests.unit.workflow.test_then_attach import ASSIGNMENT, WEEKLY, fleet, plan_of
 
 from patchmode.errors import RefusedError
-from patchmode.model.attachment import AttachEnd
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.freeze import Freeze
-from patchmode.model.outcome import Result, RunReport, WaveCounts
+from patchmode.model.guardrails import Freeze, RunGuardrails
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
-from patchmode.rules.freeze_grammar import freezes_from
-from patchmode.workflow.budgets import MaxFailures
-from patchmode.workflow.run_options import ApplyOptions
-from patchmode.workflow.wave_gate import WaveRules
+from patchmode.model.run import Result, RunReport, WaveCounts
+from patchmode.model.schedule import AttachEnd
+from patchmode.rules.guardrails.freezes import freezes_from
+from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.options import ApplyOptions
+from patchmode.workflow.run.waves import WaveRules
 
 
 def in_waves(plan: Plan, *sizes: int) -> Plan:
@@ -158,7 +157,7 @@ def test_a_pause_goes_on_from_the_end_of_the_wave_before_whoever_carried_it_out(
         runs.apply_in(store, azure, plan=plan, options=options)
         run_virtually(asyncio.sleep(away_s))
         began = VirtualLoop.elapsed()
-        report = runs.resume(store, azure, given=RunBrakes(last_wave=2))
+        report = runs.resume(store, azure, given=RunGuardrails(last_wave=2))
         assert (report.counts.applied, report.state) == (2, "stopped")
     assert least_s <= VirtualLoop.elapsed() - began <= most_s
 

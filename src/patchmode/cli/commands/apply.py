@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.attach_options import attachment_from, then_attach_options
-from patchmode.cli.brake_options import brake, brakes_from
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
+from patchmode.cli.run_options import (
+    Waves,
+    attachment_from,
+    brake,
+    brakes_from,
+    then_attach_options,
+    wave_options,
+    waves_from,
+)
 from patchmode.cli.settings import Settings, settings_of
-from patchmode.cli.wave_options import Waves, wave_options, waves_from
 
 if TYPE_CHECKING:
     from patchmode.cli.confirming import SignedIn
-    from patchmode.model.plan import Plan, WantedSettings
+    from patchmode.model.patch_settings import WantedSettings
+    from patchmode.model.plan import Plan
     from patchmode.model.scope import Scope
 
 
@@ -48,12 +55,12 @@ def command(
         check_may_write,
         check_not_frozen,
         confirm,
+        reviewed_plan,
         signed_in_for,
         tell_banner,
         tell_brakes,
         tell_open_runs,
     )
-    from patchmode.cli.plan_reading import reviewed_plan
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.errors import UsageError
 
@@ -103,7 +110,7 @@ def _planned(
     from patchmode.cli.running import run_reading
     from patchmode.store.plan_file import read_plan, write_plan
     from patchmode.version import __version__
-    from patchmode.workflow.planning import make_plan
+    from patchmode.workflow.inventory.planning import make_plan
 
     clock = composition.clock()
 

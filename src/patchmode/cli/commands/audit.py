@@ -26,10 +26,9 @@ def command(context: click.Context, /, longest_wait: str, **options: Any) -> exi
     from patchmode.cli.output import emit
     from patchmode.cli.results import audit_result
     from patchmode.cli.running import run_reading
-    from patchmode.cli.scoping import scope_from, wanted_from
-    from patchmode.cli.spans import wait_from
+    from patchmode.cli.scoping import scope_from, wait_from, wanted_from
     from patchmode.model.report import AuditReport
-    from patchmode.workflow.auditing import audit
+    from patchmode.workflow.inventory.audit import audit
 
     settings = settings_of(context)
     wait = wait_from(longest_wait)

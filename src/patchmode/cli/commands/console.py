@@ -1,19 +1,32 @@
-"""`patchmode console`. Must not: open a browser by itself, or listen beyond this computer unasked."""
+"""`patchmode console`, and what it is handed."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli import exits
+from patchmode.cli import composition, exits
+from patchmode.cli.commands.evidence import pack
 from patchmode.cli.group import Command
 from patchmode.cli.options import freeze_option, scope_options
 from patchmode.cli.settings import Settings, settings_of
+from patchmode.console.rooms import Rooms
+from patchmode.model.evidence import Evidence
+from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.plan import Plan
+from patchmode.ports.azure import Azure
+from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
+from patchmode.store.run_rows import run_to_document
 
 if TYPE_CHECKING:
     import asyncio
 
     from patchmode.console.server import ConsoleServer
+
 
 BEYOND = (
     "Warning: {host} can be reached from other computers, over plain http. Whoever reads the traffic, or has the "
@@ -39,9 +52,8 @@ def command(
     signed-in principal can see. A change made in it is an ordinary run: the command line lists it, resumes it and rolls
     it back. Ctrl-C while a run is under way sends nothing more and follows it to its end; a second one leaves at once.
     """
-    from patchmode.cli.brake_options import brakes_from
-    from patchmode.cli.console_rooms import rooms_for
-    from patchmode.cli.running import left_text, run_writing
+    from patchmode.cli.run_options import brakes_from
+    from patchmode.cli.running import left_at_once_text, run_writing
     from patchmode.cli.scoping import scope_from
     from patchmode.console.rooms import ConsoleOptions
     from patchmode.console.server import ConsoleServer
@@ -60,7 +72,7 @@ def command(
         await _serve(servers[0], settings, stop)
 
     def left() -> str:
-        return left_text((run for server in servers for run in server.under_way), settings)
+        return left_at_once_text((run for server in servers for run in server.under_way), settings)
 
     run_writing(work, remark=lambda _: None, last_words=left)
     return exits.of_listing()
@@ -80,3 +92,58 @@ async def _serve(server: "ConsoleServer", settings: Settings, stop: "asyncio.Eve
     click.echo(url)
     await stop.wait()
     await server.stop(remark=lambda text: say(text, settings))
+
+
+def rooms_for(settings: Settings) -> Rooms:
+    """The rooms of one console.
+
+    Args:
+        settings: cloud and state folder are looked at.
+    """
+    clock = composition.clock()
+
+    def connect(
+        *,
+        read_only: bool,
+        concurrency: int = 0,
+        brakes: RunGuardrails | None = None,
+        remark: Callable[[str], None],
+    ) -> AbstractAsyncContextManager[Azure]:
+        own = settings if brakes is None else replace(settings, share=brakes.share)
+        patience_s = None if brakes is None else brakes.throttle_patience
+        return composition.connected(
+            own, read_only=read_only, concurrency=concurrency, throttle_patience_s=patience_s, remark=remark
+        )
+
+    def keep_plan(plan: Plan) -> tuple[Path, Plan]:
+        path = composition.new_plan_path(settings, clock)
+        write_plan(plan, path)
+        return path, read_plan(path)
+
+    def journal_pieces(run: str) -> Iterator[bytes]:
+        journal = composition.run_store(settings).open(run)
+        try:
+            yield from journal.snapshot()
+        finally:
+            journal.release()
+
+    def evidence_zip(run: str, evidence: Evidence) -> bytes:
+        journal = composition.run_store(settings).open(run)
+        try:
+            with TemporaryDirectory(prefix="patchmode-") as folder:
+                path = Path(folder) / "evidence.zip"
+                pack(journal, evidence, path)
+                return path.read_bytes()
+        finally:
+            journal.release()
+
+    return Rooms(
+        connect=connect,
+        clock=clock,
+        runs=composition.run_store(settings),
+        keep_plan=keep_plan,
+        plan_pieces=plan_pieces,
+        run_document=run_to_document,
+        journal_pieces=journal_pieces,
+        evidence_zip=evidence_zip,
+    )

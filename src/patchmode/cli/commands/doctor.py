@@ -25,8 +25,8 @@ def command(context: click.Context, /, role_json: bool, **options: Any) -> exits
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from
     from patchmode.model.report import Diagnosis
-    from patchmode.reports.paint import Paint
-    from patchmode.workflow.doctor import examine, least_privilege_role
+    from patchmode.reports.text.layout import Paint
+    from patchmode.workflow.inventory.doctor import examine, least_privilege_role
 
     settings = settings_of(context)
     scope = scope_from(options)

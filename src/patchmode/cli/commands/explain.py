@@ -24,10 +24,9 @@ def command(context: click.Context, /, machine: str, longest_wait: str, **option
     from patchmode.cli.output import emit
     from patchmode.cli.results import explanation_result
     from patchmode.cli.running import run_reading
-    from patchmode.cli.scoping import wanted_from
-    from patchmode.cli.spans import wait_from
+    from patchmode.cli.scoping import wait_from, wanted_from
     from patchmode.model.report import Explanation
-    from patchmode.workflow.explaining import explain
+    from patchmode.workflow.inventory.audit import explain
 
     settings = settings_of(context)
     wait = wait_from(longest_wait)

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
-from patchmode.cli.attach_options import attachment_from, then_attach_options
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.run_options import attachment_from, then_attach_options, wave_options, waves_from
 from patchmode.cli.settings import settings_of
-from patchmode.cli.wave_options import wave_options, waves_from
 
 if TYPE_CHECKING:
     from patchmode.model.plan import Plan
@@ -37,7 +36,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     from patchmode.model.plan import Plan
     from patchmode.store.plan_file import write_plan
     from patchmode.version import __version__
-    from patchmode.workflow.planning import make_plan
+    from patchmode.workflow.inventory.planning import make_plan
 
     settings = settings_of(context)
     schedule, assignment_name = attachment_from(options)
@@ -76,7 +75,7 @@ def _next_step(plan: "Plan", out: Path | None, *, is_said: bool) -> str:
         out: where it was written.
         is_said: whether what the plan leaves undone stands right above.
     """
-    from patchmode.reports.headings import no_change_text
+    from patchmode.reports.text.layout import no_change_text
 
     if not plan.has_work:
         text = no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable))

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.brake_options import brakes_from
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import carrying_options
+from patchmode.cli.run_options import brakes_from
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(
     alone.
     """
     from patchmode.cli import composition
-    from patchmode.cli.carrying_out import carry_out
+    from patchmode.cli.carrying_out import UNFINISHED, carry_out
     from patchmode.cli.confirming import (
         check_may_write,
         check_not_frozen,
@@ -53,7 +53,6 @@ def command(
         tell_open_runs,
     )
     from patchmode.cli.output import say, say_lines
-    from patchmode.cli.resuming import UNFINISHED
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
@@ -93,9 +92,9 @@ def _planned(
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
     from patchmode.version import __version__
-    from patchmode.workflow.planning import narrowed
-    from patchmode.workflow.rollback import make_rollback_plan
-    from patchmode.workflow.scoping import machine_ids
+    from patchmode.workflow.inventory.planning import narrowed
+    from patchmode.workflow.inventory.scoping import machine_ids
+    from patchmode.workflow.run.rollback import make_rollback_plan
 
     only = machine_ids(ids, source="--ids")
 

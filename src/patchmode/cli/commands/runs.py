@@ -1,14 +1,79 @@
-"""`patchmode runs`: list, show, resume. Must not: send anything that a run's plan does not hold."""
+"""`patchmode runs`: list, show, resume, merge."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import resume_options
-from patchmode.cli.run_merging import merge
 from patchmode.cli.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from patchmode.model.run import ToldRun
+    from patchmode.store.journal import Journal
+
+
+@click.command("merge", cls=Command)
+@click.argument("sources", nargs=-1, required=True, metavar="RUN|FILE|DIR…")
+@click.pass_context
+def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
+    """One report of several runs, such as the shards of one scope.
+
+    FILE is a journal or what `-o json` printed of a run; DIR stands for every such file below it, and RUN for one of
+    the state folder. Nothing is sent. A machine or a shard that is told twice is refused by name, and so are runs of
+    different targets.
+    """
+    from patchmode.cli.output import emit
+    from patchmode.cli.results import run_result
+    from patchmode.errors import EmptyScopeError
+    from patchmode.rules.run_merging import merge_runs
+
+    settings = settings_of(context)
+    told = [run for source in sources for run in _told_by(source, settings)]
+    if not told:
+        raise EmptyScopeError(
+            f"No run is told in {', '.join(sources)}.", advice="`patchmode runs show RUN -o json` prints a report."
+        )
+    report = merge_runs(told)
+    assert report.target is not None  # noqa: S101 - merge_runs refuses parts without a target
+    emit(run_result(report, report.target), settings)
+    return exits.of_shown_run(report)
+
+
+def _told_by(source: str, settings: Settings) -> "Iterator[ToldRun]":
+    from patchmode.cli import composition
+    from patchmode.store.runs import files_in
+
+    path = Path(source)
+    if path.is_dir():
+        for found in files_in(path):
+            yield _in_file(found)
+    elif path.is_file() or path.suffix or "/" in source or "\\" in source:
+        yield _in_file(path)
+    else:
+        yield _in_journal(composition.run_store(settings).open(source), source)
+
+
+def _in_file(path: Path) -> "ToldRun":
+    from patchmode.store.runs import JOURNAL, open_journal, read_report
+
+    return _in_journal(open_journal(path), str(path)) if path.suffix == JOURNAL else read_report(path)
+
+
+def _in_journal(journal: "Journal", source: str) -> "ToldRun":
+    from patchmode.model.run import ToldRun
+    from patchmode.workflow.run.report import report_of
+
+    try:
+        plan = journal.plan
+        alone = [str(one.id) for group in (plan.unchanged, plan.skipped, plan.unreadable) for one in group]
+        return ToldRun(source, report_of(journal), tuple(alone), is_journal=True)
+    finally:
+        journal.release()
 
 
 @click.group(cls=Group, name="runs", no_args_is_help=False, invoke_without_command=True)
@@ -43,12 +108,11 @@ def _list(settings: Settings) -> exits.Exit:
 def show(context: click.Context, run: str) -> exits.Exit:
     """One run's report; RUN is its id, its beginning, or latest."""
     from patchmode.cli import composition
-    from patchmode.cli.output import emit, say, say_lines
-    from patchmode.cli.pasting import completed_report
+    from patchmode.cli.carrying_out import UNFINISHED, in_part_text
+    from patchmode.cli.output import completed_report, emit, say, say_lines
     from patchmode.cli.results import run_result
-    from patchmode.cli.resuming import UNFINISHED, in_part_text
-    from patchmode.workflow.resuming import rolled_back_in_part, rolled_back_whole
-    from patchmode.workflow.runs import report_of
+    from patchmode.workflow.run.report import report_of
+    from patchmode.workflow.run.resuming import rolled_back_in_part, rolled_back_whole
 
     settings = settings_of(context)
     journal = composition.run_store(settings).open(run)
@@ -81,7 +145,7 @@ def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any
     names what failed; where nobody can be asked it needs --yes and a budget that allows more.
     """
     from patchmode.cli import composition
-    from patchmode.cli.resuming import go_on, open_run
+    from patchmode.cli.carrying_out import go_on, open_run
 
     settings = settings_of(context)
     store = composition.run_store(settings)

@@ -1,20 +1,35 @@
-"""`patchmode verify`. Must not: change anything in Azure."""
+"""`patchmode verify`, of a scope, a plan, a run, or after a window."""
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli import exits
+from patchmode.cli import composition, exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.output import Result, emit, say
+from patchmode.cli.running import run_reading
+from patchmode.cli.scoping import since_from
 from patchmode.cli.settings import Settings, settings_of
+from patchmode.model.plan import Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import Result as ChangeEnd
+from patchmode.model.run_history import AfterWindowReport
+from patchmode.model.schedule import AttachEnd
+from patchmode.model.scope import Scope, scope_text
+from patchmode.ports.azure import Azure
+from patchmode.workflow.inventory.history import Connect, Subject, after_window, after_window_waiting
+from patchmode.workflow.run.report import report_of
 
 if TYPE_CHECKING:
-    from patchmode.model.outcome import RunReport
-    from patchmode.model.plan import Plan, WantedSettings
+    from patchmode.model.patch_settings import WantedSettings
     from patchmode.model.report import VerifyReport
-    from patchmode.model.scope import Scope
+    from patchmode.model.run import RunReport
     from patchmode.store.journal import Journal
 
 
@@ -85,7 +100,6 @@ def command(
 def _verify_window(
     subject: str | None, scope: "Scope", settings: Settings, *, wait: bool, since: str | None
 ) -> exits.Exit:
-    from patchmode.cli.after_window import answer, of_file, of_run, of_scope
 
     if scope.has_selector:
         question = of_scope(scope, since)
@@ -104,8 +118,8 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
-    from patchmode.workflow.runs import report_of
-    from patchmode.workflow.verifying import verify_run
+    from patchmode.workflow.run.report import report_of
+    from patchmode.workflow.run.verification import verify_run
 
     journal = composition.open_sent(run, settings, for_writing=True)
     _note_rollbacks(journal.run, journal.plan, settings)
@@ -127,7 +141,7 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
 def _tell_unknown(report: "RunReport", settings: Settings) -> None:
     """What `unknown` means, and where a resume reads the end, how."""
     from patchmode.cli.output import say, say_lines
-    from patchmode.model.outcome import Result
+    from patchmode.model.run import Result
 
     unknown = [one for one in report.results if one.result is Result.UNKNOWN]
     if unknown:
@@ -139,10 +153,10 @@ def _tell_unknown(report: "RunReport", settings: Settings) -> None:
 
 def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
-    from patchmode.cli.plan_reading import reviewed_plan
+    from patchmode.cli.confirming import reviewed_plan
     from patchmode.cli.running import run_reading
     from patchmode.model.report import VerifyReport
-    from patchmode.workflow.verifying import verify_plan
+    from patchmode.workflow.run.verification import verify_plan
 
     plan = reviewed_plan(path, settings)
     journal = _run_of(plan, settings)
@@ -164,7 +178,7 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
     """The run that carried a plan out, opened for reading and told; None, and what is compared instead, without one."""
     from patchmode.cli import composition
     from patchmode.cli.output import say
-    from patchmode.reports.recorded import when
+    from patchmode.reports.formats.recorded import when
 
     store = composition.run_store(settings)
     run = store.carried_out(plan.digest)
@@ -185,9 +199,9 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
 
 def _note_rollbacks(run: str, plan: "Plan", settings: Settings) -> None:
     from patchmode.cli import composition
+    from patchmode.cli.carrying_out import in_part_text
     from patchmode.cli.output import say
-    from patchmode.cli.resuming import in_part_text
-    from patchmode.workflow.resuming import rolled_back_in_part, rolled_back_whole
+    from patchmode.workflow.run.resuming import rolled_back_in_part, rolled_back_whole
 
     runs = composition.run_store(settings).list()
     back, in_part = rolled_back_whole(runs, run), rolled_back_in_part(runs, run)
@@ -200,10 +214,120 @@ def _note_rollbacks(run: str, plan: "Plan", settings: Settings) -> None:
 def _verify_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "VerifyReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
-    from patchmode.workflow.verifying import verify_scope
+    from patchmode.workflow.run.verification import verify_scope
 
     async def work() -> "VerifyReport":
         async with composition.connected(settings, read_only=True) as azure:
             return await verify_scope(azure, scope, wanted)
 
     return run_reading(work)
+
+
+DEFAULT_SINCE = "7d"
+"""Of a scope, which does not say when its machines were set."""
+_ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about."""
+
+    subject: Subject
+    since: datetime
+    what: str
+    """As the answer calls it."""
+    run: str | None = None
+    plan: Plan | None = None
+    """Where given, the answer is refused of any other target."""
+    not_done: Mapping[str, int] = field(default_factory=dict)
+    """What of the run or the plan was not done, and is not asked about."""
+
+
+def of_run(name: str | None, since: str | None, settings: Settings) -> Question:
+    """The machines that a run applied or gave a schedule, since it ended.
+
+    Raises:
+        UsageError: there is no such run, or `since` is no moment.
+    """
+    journal = composition.open_sent(name, settings)
+    try:
+        report, plan, run = report_of(journal), journal.plan, journal.run
+    finally:
+        journal.release()
+    applied = [(entry.id, entry.ended_at) for entry in report.results if entry.result is ChangeEnd.APPLIED]
+    attached = [
+        (ResourceId.parse(entry.id), entry.ended_at) for entry in report.attachments if entry.result in _ATTACHED
+    ]
+    ends = [at for _, at in (*applied, *attached) if at is not None]
+    moment = max(ends, default=plan.created_at or composition.clock().now())
+    machines = dict.fromkeys(machine_id for machine_id, _ in (*applied, *attached))
+    return Question(tuple(machines), _since(since, moment), f"run {run}", run, plan, report.not_set)
+
+
+def of_file(path: Path, since: str | None) -> Question:
+    """The machines that a plan changes or found as wanted, since it was made.
+
+    Raises:
+        UsageError, BrokenPlanError: the file is no plan.
+    """
+    from patchmode.store.plan_file import read_plan
+
+    plan = read_plan(path)
+    machines = (*(one.id for one in plan.changes), *(one.id for one in plan.unchanged))
+    moment = _since(since, plan.created_at or composition.clock().now())
+    return Question(machines, moment, f"plan {path}", plan=plan, not_done=plan.not_done)
+
+
+def of_scope(scope: Scope, since: str | None) -> Question:
+    """The machines of a scope, since a moment that is named; seven days where none is."""
+    return Question(scope, _since(since or DEFAULT_SINCE, composition.clock().now()), scope_text(scope.describe()))
+
+
+def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:
+    """Tell what became of the machines, and give the exit code.
+
+    Raises:
+        PatchmodeError: no connection, another target, nothing in scope. KeyboardInterrupt: interrupted while waiting.
+    """
+    clock = composition.clock()
+    connect = _connecting(question, settings)
+
+    async def work() -> AfterWindowReport:
+        if not wait:
+            return await after_window(connect, question.subject, since=question.since, clock=clock)
+        return await after_window_waiting(
+            connect, question.subject, since=question.since, clock=clock, remark=lambda text: say(text, settings)
+        )
+
+    report = replace(run_reading(work), not_done=question.not_done)
+    if question.plan is not None:
+        names = report.target.names.joined(question.plan.target.names)
+        report = replace(report, target=replace(report.target, names=names))
+    emit(_result(report, question), settings)
+    return exits.of_windows(report)
+
+
+def _connecting(question: Question, settings: Settings) -> Connect:
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Azure]:
+        async with composition.connected(settings, read_only=True) as azure:
+            if question.plan is not None:
+                composition.check_target(question.plan, azure)
+            yield azure
+
+    return connect
+
+
+def _since(text: str | None, otherwise: datetime) -> datetime:
+    return otherwise if text is None else since_from(text, "--since").moment(composition.clock().now())
+
+
+def _result(report: AfterWindowReport, question: Question) -> Result:
+    from patchmode.reports.text.history import CSV_COLUMNS, after_window_document, after_window_lines, window_row
+
+    return Result(
+        document=after_window_document(report, run=question.run),
+        lines=lambda paint: after_window_lines(report, what=question.what, paint=paint),
+        rows=lambda: map(window_row, report.results),
+        columns=CSV_COLUMNS,
+    )

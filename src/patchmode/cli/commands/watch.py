@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from patchmode.model.drift import Drift, Look
     from patchmode.model.resource_id import ResourceId
     from patchmode.model.scope import Scope
-    from patchmode.reports.machine_names import MachineNames
-    from patchmode.workflow.watching import Seen, WatchOptions
+    from patchmode.reports.names import MachineNames
+    from patchmode.workflow.inventory.audit import Seen, WatchOptions
 
 
 @click.command(cls=Command)
@@ -48,11 +48,10 @@ def command(
     Repeats the audit at an interval and tells each machine that is not as it was: what moved, who patches it now, and
     who did it as far as Azure tells.
     """
-    from patchmode.cli.scoping import scope_from
-    from patchmode.cli.spans import seconds_from
+    from patchmode.cli.scoping import scope_from, seconds_from
     from patchmode.errors import UsageError
     from patchmode.store.baseline import read_baseline
-    from patchmode.workflow.watching import WatchOptions
+    from patchmode.workflow.inventory.audit import WatchOptions
 
     settings = settings_of(context)
     if once and baseline is None:
@@ -73,7 +72,7 @@ def command(
 def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: Settings) -> exits.Exit:
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
-    from patchmode.workflow.watching import watch
+    from patchmode.workflow.inventory.audit import watch
 
     clock = composition.clock()
 
@@ -101,7 +100,7 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
     import sys
 
     from patchmode.cli.output import paint_for, say
-    from patchmode.reports.machine_names import MachineNames
+    from patchmode.reports.names import MachineNames
 
     assert seen.look is not None  # noqa: S101 - a look without a failure, for the type checker
     at = f"{seen.look.taken_at:%Y-%m-%d %H:%M:%SZ}" if seen.look.taken_at else ""
@@ -134,16 +133,16 @@ def _write(drift: "Drift", look: "Look", names: "MachineNames", settings: Settin
     from patchmode.cli.output import as_values, paint_for
 
     if settings.format == "table":
-        from patchmode.reports.drift_text import drift_lines
+        from patchmode.reports.text.history import drift_lines
 
         paint = paint_for(sys.stdout, settings)
         sys.stdout.writelines(line + "\n" for line in drift_lines(drift, names, paint=paint))
     else:
-        from patchmode.reports import machine_formats
-        from patchmode.reports.drift_document import drift_document
+        from patchmode.documents.history import drift_document
+        from patchmode.reports.formats import structured
 
         document = drift_document(drift, seen_at=look.taken_at or composition.clock().now())
-        machine_formats.write_jsonl([as_values(document)], sys.stdout)
+        structured.write_jsonl([as_values(document)], sys.stdout)
     sys.stdout.flush()
 
 

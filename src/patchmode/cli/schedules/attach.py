@@ -11,8 +11,8 @@ from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
     from patchmode.model.scope import Scope
-    from patchmode.workflow.ports import Azure
-    from patchmode.workflow.schedule_scoping import ScopePreview
+    from patchmode.ports.azure import Azure
+    from patchmode.workflow.schedules.dynamic_scopes import ScopePreview
 
 _FILTERS = ("filter_tag", "any_tag", "filter_os", "filter_location", "filter_group", "filter_type")
 
@@ -67,7 +67,7 @@ def _attach_machines(config: str, scope: "Scope", name: str | None, settings: Se
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_machines
     from patchmode.cli.schedules.wishes import assignment_name
-    from patchmode.workflow.schedule_attaching import preview_attach
+    from patchmode.workflow.schedules.attach_many import preview_attach
 
     checked = assignment_name(name)
     preview, principals, target = previewed(
@@ -82,7 +82,7 @@ def _attach_scope(
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_scope
     from patchmode.cli.schedules.wishes import check_place, dynamic_scope_from, subscription_id
-    from patchmode.workflow.schedule_scoping import preview_attach_scope
+    from patchmode.workflow.schedules.dynamic_scopes import preview_attach_scope
 
     check_place(scope)
 

@@ -1,41 +1,75 @@
-"""What attach and detach share: preview, question, carrying out, exit code.
-
-Must not: decide what is refused; the workflow does.
-"""
+"""What attach and detach share: preview, question, carrying out, exit code."""
 
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from patchmode.cli import composition, exits
 from patchmode.cli.confirming import tell_banner
-from patchmode.cli.output import Result, emit, paint_for, say
+from patchmode.cli.output import Result, emit, paint_for, say, say_lines
 from patchmode.cli.running import run_reading, run_writing
-from patchmode.cli.schedules.asking import ask, ask_for_count, show
 from patchmode.cli.settings import Settings
-from patchmode.cli.streams import is_answered
-from patchmode.model.attachment import AttachAction, AttachReport, AttachResult
-from patchmode.model.identity import Principals
+from patchmode.cli.terminal import is_answered, require_answers, said_yes, typed_the_number
+from patchmode.documents.attachments import ATTACH_COLUMNS, attach_document, attach_row, flat_row
+from patchmode.errors import RefusedError
+from patchmode.model.access import Principals
+from patchmode.model.schedule import AttachAction, AttachReport, AttachResult
 from patchmode.model.target import Target
-from patchmode.reports.attach_documents import ATTACH_COLUMNS, attach_document, attach_row, flat_row
-from patchmode.reports.attach_text import attach_lines, member_lines, refused_lines
-from patchmode.reports.diagnosis import access_lines
-from patchmode.reports.headings import plural
-from patchmode.reports.machine_names import MachineNames
-from patchmode.reports.paint import Paint
-from patchmode.workflow.schedule_attaching import Preview, carry_out
-from patchmode.workflow.schedule_scoping import ScopePreview, carry_out_scope
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.attachments import attach_lines, member_lines, refused_lines
+from patchmode.reports.text.doctor import access_lines
+from patchmode.reports.text.layout import Paint, plural
+from patchmode.workflow.schedules.attach_many import Preview, carry_out
+from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope
 
 if TYPE_CHECKING:
     from typing import TypeVar
 
     from patchmode.model.resource_id import ResourceId
-    from patchmode.workflow.ports import Azure
+    from patchmode.ports.azure import Azure
 
     Found = TypeVar("Found")
+
+
+def show(lines: Callable[[Paint], Iterable[str]], settings: Settings) -> None:
+    """Show a preview on standard error; nothing when quiet."""
+    say_lines(lines(paint_for(sys.stderr, settings)), settings)
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask whether to go on.
+
+    Args:
+        question: ends in a question mark.
+        yes: do not ask.
+
+    Raises:
+        UsageError: there is nobody to ask. RefusedError: the answer was not yes.
+    """
+    if yes:
+        return
+    require_answers("Review what is shown above and add --yes.")
+    if not said_yes(question):
+        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
+
+
+def ask_for_count(question: str, count: int, what: str, *, yes: bool) -> None:
+    """Ask with a letter, or from 25 machines on by typing their number.
+
+    Raises:
+        UsageError: there is nobody to ask. RefusedError: the answer was not yes.
+    """
+    from patchmode.cli.confirming import TYPE_THE_COUNT_FROM
+
+    if yes or count < TYPE_THE_COUNT_FROM or not is_answered():
+        ask(question, yes=yes)
+        return
+    if not typed_the_number(f"This {what}. Type the number to go on", count):
+        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
+
 
 STEP = 100
 """After so many machines a line tells how far it has come."""

@@ -21,11 +21,11 @@ def command(context: click.Context, /, config: tuple[str, ...], longest_wait: st
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
-    from patchmode.cli.spans import wait_from
-    from patchmode.model.schedule_view import CheckReport
-    from patchmode.reports.schedule_documents import CHECK_COLUMNS, check_document, finding_row
-    from patchmode.reports.schedule_text import check_lines
-    from patchmode.workflow.schedule_views import check_schedules
+    from patchmode.cli.scoping import wait_from
+    from patchmode.documents.schedules import CHECK_COLUMNS, check_document, finding_row
+    from patchmode.model.report import CheckReport
+    from patchmode.reports.text.schedules import check_lines
+    from patchmode.workflow.schedules.views import check_schedules
 
     settings = settings_of(context)
     wait = wait_from(longest_wait)

@@ -12,10 +12,10 @@ from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
-    from patchmode.model.identity import Principals
-    from patchmode.model.schedule_view import CreateReport, ScheduleWish
+    from patchmode.model.access import Principals
+    from patchmode.model.report import CreateReport, ScheduleWish
     from patchmode.model.target import Target
-    from patchmode.workflow.schedule_creating import Draft
+    from patchmode.workflow.schedules.creating import ConfigurationDraft
 
 _REBOOTS = ("IfRequired", "Never", "Always")
 
@@ -60,11 +60,11 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit, paint_for
-    from patchmode.cli.schedules.asking import ask, show
-    from patchmode.reports.attach_documents import create_document
-    from patchmode.reports.attach_text import create_lines, draft_lines
-    from patchmode.reports.machine_names import MachineNames
-    from patchmode.rules.schedule_words import window_text
+    from patchmode.cli.schedules.attaching import ask, show
+    from patchmode.documents.attachments import create_document
+    from patchmode.reports.names import MachineNames
+    from patchmode.reports.text.attachments import create_lines, draft_lines
+    from patchmode.rules.schedules.window import window_text
 
     settings = settings_of(context)
     drafted, principals, target = _drafted(options, place, settings, replace=replace)
@@ -104,15 +104,15 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
 
 def _drafted(
     options: dict[str, Any], place: str, settings: Settings, *, replace: bool
-) -> "tuple[Draft, Principals, Target]":
+) -> "tuple[ConfigurationDraft, Principals, Target]":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
     from patchmode.cli.schedules.wishes import subscription_id, wish_from
-    from patchmode.workflow.schedule_creating import check_wish, draft
+    from patchmode.workflow.schedules.creating import check_wish, draft
 
     check_wish(wish_from(options, "00000000-0000-0000-0000-000000000000"))
 
-    async def work() -> "tuple[Draft, Principals, Target]":
+    async def work() -> "tuple[ConfigurationDraft, Principals, Target]":
         async with composition.connected(settings, read_only=True) as azure:
             wish: ScheduleWish = wish_from(options, await subscription_id(azure, place))
             drafted = await draft(azure, wish, replace=replace, clock=composition.clock())
@@ -121,10 +121,10 @@ def _drafted(
     return run_reading(work)
 
 
-def _created(drafted: "Draft", settings: Settings) -> "CreateReport":
+def _created(drafted: "ConfigurationDraft", settings: Settings) -> "CreateReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_reading
-    from patchmode.workflow.schedule_creating import create
+    from patchmode.workflow.schedules.creating import create
 
     async def work() -> "CreateReport":
         # What is left alone is read again on a connection that cannot write.

@@ -11,8 +11,8 @@ from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
     from patchmode.model.scope import Scope
-    from patchmode.workflow.ports import Azure
-    from patchmode.workflow.schedule_scoping import ScopePreview
+    from patchmode.ports.azure import Azure
+    from patchmode.workflow.schedules.dynamic_scopes import ScopePreview
 
 _NO_FILTERS: dict[str, Any] = {
     "filter_tag": (),
@@ -63,7 +63,7 @@ def command(
 def _detach_machines(config: str, scope: "Scope", settings: Settings, *, allow_azure_managed: bool, yes: bool) -> Exit:
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_machines
-    from patchmode.workflow.schedule_attaching import preview_detach
+    from patchmode.workflow.schedules.attach_many import preview_detach
 
     preview, principals, target = previewed(
         lambda azure: preview_detach(
@@ -80,7 +80,7 @@ def _detach_scope(
     from patchmode.cli import composition
     from patchmode.cli.schedules.attaching import previewed, write_scope
     from patchmode.cli.schedules.wishes import check_place, dynamic_scope_from, subscription_id
-    from patchmode.workflow.schedule_scoping import preview_detach_scope
+    from patchmode.workflow.schedules.dynamic_scopes import preview_detach_scope
 
     check_place(scope)
 

@@ -25,10 +25,10 @@ def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from, since_from
+    from patchmode.documents.history import CSV_COLUMNS, failure_rows, failures_document
     from patchmode.model.run_history import FailureReport
-    from patchmode.reports.failures_document import CSV_COLUMNS, failure_rows, failures_document
-    from patchmode.reports.failures_text import failure_lines
-    from patchmode.workflow.failures import failures
+    from patchmode.reports.text.history import failure_lines
+    from patchmode.workflow.inventory.history import failures
 
     settings = settings_of(context)
     scope = scope_from(options)

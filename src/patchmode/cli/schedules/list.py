@@ -19,10 +19,10 @@ def command(context: click.Context, /, subscription: tuple[str, ...]) -> exits.E
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
-    from patchmode.model.schedule_view import ScheduleList
-    from patchmode.reports.schedule_documents import LIST_COLUMNS, list_document, list_rows
-    from patchmode.reports.schedule_text import list_lines
-    from patchmode.workflow.schedule_views import list_schedules
+    from patchmode.documents.schedules import LIST_COLUMNS, list_document, list_rows
+    from patchmode.model.report import ScheduleList
+    from patchmode.reports.text.schedules import list_lines
+    from patchmode.workflow.schedules.views import list_schedules
 
     settings = settings_of(context)
 

@@ -26,10 +26,10 @@ def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from
-    from patchmode.model.schedule_view import Calendar
-    from patchmode.reports.schedule_documents import NEXT_COLUMNS, calendar_row, next_document, next_rows
-    from patchmode.reports.schedule_text import calendar_lines
-    from patchmode.workflow.schedule_views import next_windows
+    from patchmode.documents.schedules import NEXT_COLUMNS, calendar_row, next_document, next_rows
+    from patchmode.model.report import Calendar
+    from patchmode.reports.text.schedules import calendar_lines
+    from patchmode.workflow.schedules.views import next_windows
 
     settings = settings_of(context)
     is_scoped = any(options.values())

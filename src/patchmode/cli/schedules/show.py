@@ -19,10 +19,10 @@ def command(context: click.Context, /, config: str) -> exits.Exit:
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
-    from patchmode.model.schedule_view import ScheduleDetail
-    from patchmode.reports.schedule_documents import SHOW_COLUMNS, member_row, show_document
-    from patchmode.reports.schedule_text import detail_lines
-    from patchmode.workflow.schedule_views import show_schedule
+    from patchmode.documents.schedules import SHOW_COLUMNS, member_row, show_document
+    from patchmode.model.report import ScheduleDetail
+    from patchmode.reports.text.schedules import detail_lines
+    from patchmode.workflow.schedules.views import show_schedule
 
     settings = settings_of(context)
 

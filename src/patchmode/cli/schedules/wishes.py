@@ -8,18 +8,18 @@ from typing import Any
 
 from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
+from patchmode.model.report import ScheduleWish
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
-from patchmode.model.schedule_view import ScheduleWish
 from patchmode.model.scope import Scope
-from patchmode.rules.schedule_creation import (
+from patchmode.ports.azure import Azure
+from patchmode.rules.schedules.creation import (
     DEFAULT_CLASSIFICATIONS,
     LINUX_CLASSIFICATIONS,
     WINDOWS_CLASSIFICATIONS,
     is_name,
 )
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.scoping import resolve
+from patchmode.workflow.inventory.scoping import resolve
 
 _TYPES = {"vm": "Microsoft.Compute/virtualMachines", "arc": "Microsoft.HybridCompute/machines"}
 _SYSTEMS = {"windows": "Windows", "linux": "Linux"}

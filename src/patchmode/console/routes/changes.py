@@ -12,15 +12,14 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from patchmode.console.answers import page, require_writes, see
-from patchmode.console.changes import Draft
 from patchmode.console.fleet_query import parse_query
-from patchmode.console.plan_pages import is_count, make_page, touched
+from patchmode.console.plans import ChangeDraft, is_count, make_page, touched
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
-from patchmode.model.brakes import RunBrakes
-from patchmode.model.patch_settings import Orchestration, RebootSetting
-from patchmode.model.plan import Plan, WantedSettings
-from patchmode.workflow.budgets import MaxFailures
+from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.plan import Plan
+from patchmode.workflow.run.guardrails import MaxFailures
 
 SETTABLE = (
     Orchestration.CUSTOMER_MANAGED_SCHEDULES,
@@ -144,23 +143,23 @@ def wanted_from(form: Mapping[str, str]) -> WantedSettings:
     return wanted
 
 
-def _brakes(console: Console, max_failures: str) -> RunBrakes:
+def _brakes(console: Console, max_failures: str) -> RunGuardrails:
     budget = str(MaxFailures.parse(max_failures)) if max_failures else None
     return replace(console.options.brakes, max_failures=budget)
 
 
-def _draft(request: web.Request) -> tuple[Console, Draft]:
+def _draft(request: web.Request) -> tuple[Console, ChangeDraft]:
     console = request.app[KEY]
     return console, console.changes.get(request.match_info["id"])
 
 
-def _planned(draft: Draft) -> Plan:
+def _planned(draft: ChangeDraft) -> Plan:
     if draft.plan is None:
         raise RefusedError("This change has no plan yet.", advice="Wait until its page shows one.")
     return draft.plan
 
 
-def _settings_page(request: web.Request, draft: Draft) -> web.Response:
+def _settings_page(request: web.Request, draft: ChangeDraft) -> web.Response:
     loaded = request.app[KEY].fleet.value
     known = [loaded.fleet.row(one) for one in draft.machines] if loaded else []
     return page(
@@ -174,7 +173,9 @@ def _settings_page(request: web.Request, draft: Draft) -> web.Response:
     )
 
 
-async def _plan_page(request: web.Request, console: Console, draft: Draft, *, typed: str | None = None) -> web.Response:
+async def _plan_page(
+    request: web.Request, console: Console, draft: ChangeDraft, *, typed: str | None = None
+) -> web.Response:
     found = _planned(draft)
     wrong = None
     if typed is not None:

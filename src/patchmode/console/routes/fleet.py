@@ -12,9 +12,9 @@ from patchmode.console.answers import page, see
 from patchmode.console.fleet import Row, export_row
 from patchmode.console.fleet_query import PAGE_SIZES, Query, parse_query
 from patchmode.console.state import KEY, LoadedFleet
+from patchmode.documents.audit import CSV_COLUMNS
 from patchmode.errors import RefusedError
-from patchmode.reports.audit_document import CSV_COLUMNS
-from patchmode.reports.machine_formats import write_csv
+from patchmode.reports.formats.structured import write_csv
 
 _AT_ONCE = 500
 """Rows of an export that are written between two turns of the loop."""

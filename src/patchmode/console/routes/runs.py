@@ -14,13 +14,12 @@ from patchmode.console.answers import page, require_writes, see
 from patchmode.console.run_pages import RunView, live_values, view_of
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
-from patchmode.model.outcome import Verification
-from patchmode.reports.machine_formats import indented
-from patchmode.workflow.applying import check_applicable
-from patchmode.workflow.evidence import gather
-from patchmode.workflow.ports import Azure
-from patchmode.workflow.resuming import agreed, check_not_rolled_back, rolled_back_in_part
-from patchmode.workflow.verifying import verify_run
+from patchmode.model.run import Verification
+from patchmode.ports.azure import Azure
+from patchmode.reports.formats.structured import indented
+from patchmode.workflow.run.applying import check_applicable
+from patchmode.workflow.run.resuming import agreed, check_not_rolled_back, rolled_back_in_part
+from patchmode.workflow.run.verification import gather, verify_run
 
 TICK_S = 0.4
 """How often the tally is told at most."""

@@ -1,0 +1,176 @@
+"""Resource Graph's rows of machines and of changes: the fixed queries, and how rows become values."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from patchmode.arm.run_rows import moment_of
+from patchmode.arm.schedule_rows import UnreadableRowError
+from patchmode.arm.wire import text_of
+from patchmode.errors import RejectedError
+from patchmode.model.drift import ResourceChange
+from patchmode.model.machine import PatchExtension
+from patchmode.ports.azure import ResourceGroup
+
+MACHINES = """\
+resources
+| where type =~ 'microsoft.compute/virtualmachines' or type =~ 'microsoft.hybridcompute/machines'
+| project id, type, location, tags, managedBy,
+    provisioningState = properties.provisioningState,
+    vmId = properties.vmId,
+    diskOs = properties.storageProfile.osDisk.osType,
+    arcOs = properties.osType,
+    osDiskCreateOption = properties.storageProfile.osDisk.createOption,
+    image = properties.storageProfile.imageReference,
+    plan,
+    licenseType = properties.licenseType,
+    scaleSet = properties.virtualMachineScaleSet.id,
+    osProfile = isnotnull(properties.osProfile),
+    allowExtensions = properties.osProfile.allowExtensionOperations,
+    windowsConfiguration = isnotnull(properties.osProfile.windowsConfiguration),
+    windows = properties.osProfile.windowsConfiguration.patchSettings,
+    windowsAgent = properties.osProfile.windowsConfiguration.provisionVMAgent,
+    windowsUpdates = properties.osProfile.windowsConfiguration.enableAutomaticUpdates,
+    linuxConfiguration = isnotnull(properties.osProfile.linuxConfiguration),
+    linux = properties.osProfile.linuxConfiguration.patchSettings,
+    linuxAgent = properties.osProfile.linuxConfiguration.provisionVMAgent,
+    power = properties.extended.instanceView.powerState,
+    osName = properties.extended.instanceView.osName,
+    osVersion = properties.extended.instanceView.osVersion,
+    arcStatus = properties.status,
+    arcEdition = properties.osSku
+| order by id asc"""
+
+UNSUPPORTED = """\
+patchassessmentresources
+| where type =~ 'microsoft.compute/virtualmachines/patchassessmentresults'
+| extend support = tostring(properties.configurationStatus.vmGuestPatchReadiness.detectedVMGuestPatchSupportState)
+| where isnotempty(support) and support !~ 'Supported'
+| project id, support
+| order by id asc"""
+"""Only what is not supported is asked for: one page as a rule. A row for each machine would cost as much again."""
+
+FAILED_PATCH_EXTENSIONS = """\
+resources
+| where type =~ 'microsoft.compute/virtualmachines/extensions' or type =~ 'microsoft.hybridcompute/machines/extensions'
+| where tostring(properties.publisher) in~ ('Microsoft.CPlat.Core', 'Microsoft.SoftwareUpdateManagement')
+| extend state = tostring(properties.provisioningState)
+| extend level = strcat(properties.instanceView.statuses[0].level, properties.instanceView.status.level)
+| where state in~ ('Failed', 'Canceled') or level =~ 'Error'
+| project id, name, type, properties
+| order by id asc"""
+"""Only what failed is asked for: no row at all as a rule. Whether rows hold an `instanceView` is stated nowhere."""
+
+MANAGED_GROUPS = """\
+resourcecontainers
+| where type =~ 'microsoft.resources/subscriptions/resourcegroups' and isnotempty(managedBy)
+| project id, name, subscriptionId, managedBy
+| order by id asc"""
+
+SUBSCRIPTIONS = """\
+resourcecontainers
+| where type =~ 'microsoft.resources/subscriptions'
+| project id, subscriptionId
+| order by id asc"""
+
+
+def failed_extension_of(row: object) -> tuple[str, PatchExtension] | None:
+    """The machine's key and its patch extension, of a row of `FAILED_PATCH_EXTENSIONS`; None: it is another one.
+
+    An extension is a child of its machine, `{machine}/extensions/{name}`.
+    """
+    if not isinstance(row, Mapping):
+        return None
+    text, kind = row.get("id"), row.get("type")
+    if not isinstance(text, str) or not isinstance(kind, str):
+        return None
+    at = text.casefold().rfind("/extensions/")
+    extension = PatchExtension.of_resource(row, is_arc=kind.casefold().startswith("microsoft.hybridcompute/"))
+    if at <= 0 or extension is None or not extension.has_failed:
+        return None
+    return text[:at].casefold(), extension
+
+
+def managed_group_of(row: Mapping[str, Any]) -> ResourceGroup:
+    """The group of a row of `MANAGED_GROUPS`. SAFETY: an owner that cannot be read counts as an owner.
+
+    Raises:
+        UnreadableRowError: the row does not say which group it is.
+    """
+    subscription, name, owner = row.get("subscriptionId"), row.get("name"), row.get("managedBy")
+    if not isinstance(subscription, str) or not isinstance(name, str) or not subscription or not name:
+        msg = f"{row.get('id')!r} does not say which resource group it is"
+        raise UnreadableRowError(msg)
+    return ResourceGroup(subscription.lower(), name, owner if isinstance(owner, str) else json.dumps(owner))
+
+
+def subscription_in(row: object, management_group: str) -> str:
+    """The subscription of a row of `SUBSCRIPTIONS`, in lower case.
+
+    Raises:
+        RejectedError: the row names none, so what stands below the management group is not known as a whole.
+    """
+    found = row.get("subscriptionId") if isinstance(row, Mapping) else None
+    if not isinstance(found, str) or not found:
+        text = f"a row about what stands below management group {management_group} names no subscription"
+        raise RejectedError(text, code="UnusableAnswer", status=200)
+    return found.lower()
+
+
+def support_of(row: object) -> tuple[str, str] | None:
+    """The machine and the state of a row of `UNSUPPORTED`; None: the row is of another shape.
+
+    An assessment is a child of its machine, `{machine}/patchAssessmentResults/latest`.
+    """
+    text, state = (row.get("id"), row.get("support")) if isinstance(row, Mapping) else (None, None)
+    if not isinstance(text, str) or not isinstance(state, str):
+        return None
+    at = text.casefold().rfind("/patchassessmentresults/")
+    return (text[:at].casefold(), state) if at > 0 else None
+
+
+_CHANGES = """\
+resourcechanges
+| extend changedAt = todatetime(properties.changeAttributes.timestamp)
+| where changedAt >= datetime({since})
+| extend targetType = tolower(tostring(properties.targetResourceType))
+| where targetType == 'microsoft.compute/virtualmachines' or targetType == 'microsoft.hybridcompute/machines'
+    or targetType startswith 'microsoft.maintenance/'
+| project id, properties
+| order by id asc"""
+
+
+def changes_query(since: datetime) -> str:
+    """The query for changes of machines, schedules and assignments at or after a moment, aware."""
+    return _CHANGES.format(since=f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+
+def change_of(row: Mapping[str, Any]) -> ResourceChange | None:
+    """The change in a row of the query; None: the row does not say which resource was changed."""
+    properties = _object(row.get("properties"))
+    target = text_of(properties.get("targetResourceId")) or _target_in(text_of(row.get("id")) or "")
+    if target is None:
+        return None
+    attributes = _object(properties.get("changeAttributes"))
+    return ResourceChange(
+        resource_id=target,
+        at=moment_of(attributes.get("timestamp")),
+        change_type=text_of(properties.get("changeType")),
+        changed_by=text_of(attributes.get("changedBy")),
+        changed_by_type=text_of(attributes.get("changedByType")),
+        client_type=text_of(attributes.get("clientType")),
+        operation=text_of(attributes.get("operation")),
+        correlation_id=text_of(attributes.get("correlationId")),
+        paths=tuple(_object(properties.get("changes"))),
+    )
+
+
+def _target_in(identifier: str) -> str | None:
+    """A change is a child of what was changed: `{resource}/providers/Microsoft.Resources/changes/{name}`."""
+    at = identifier.casefold().rfind("/providers/microsoft.resources/changes/")
+    return identifier[:at] if at > 0 else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,282 @@
+"""Changes on their way to becoming runs: machines and settings chosen, planned, and shown on their page."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from patchmode.console.background import Loading, Reader
+from patchmode.console.rooms import Rooms
+from patchmode.errors import EmptyScopeError, UsageError
+from patchmode.model.outcome import Headline
+from patchmode.model.patch_settings import OperatingSystem, WantedSettings
+from patchmode.model.plan import Change, Plan
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.scope import Scope
+from patchmode.ports.azure import Azure
+from patchmode.reports.text.doctor import access_lines
+from patchmode.reports.text.layout import Paint, no_change_text
+from patchmode.reports.text.left_alone import not_done_text
+from patchmode.reports.text.plan import LeafChange, sent_leaves
+from patchmode.version import __version__
+from patchmode.workflow.inventory.access import check_plan_access
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import check_applicable
+from patchmode.workflow.run.rollback import make_rollback_plan
+
+KEPT = 10
+"""So many are kept; a plan holds each machine's document, and nobody looks at eleven."""
+
+
+@dataclass(slots=True)
+class ChangeDraft:
+    """One change that has not been carried out."""
+
+    id: str
+    machines: tuple[str, ...] = ()
+    """Ids, as they were chosen; empty: a rollback, which names its run."""
+    rollback_of: str | None = None
+    wanted: WantedSettings | None = None
+    """None: not chosen yet, or a rollback."""
+    planning: Loading[Plan] | None = None
+    """None: nothing was planned yet."""
+    notes: list[str] = field(default_factory=list)
+    """What the planning remarked."""
+    run: str | None = None
+    """The run that carries it out; None: none does."""
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan, where it stands."""
+        return None if self.planning is None or self.planning.is_busy else self.planning.value
+
+
+class Changes:
+    """The drafts of one console, the oldest dropped first."""
+
+    def __init__(self, rooms: Rooms, reader: Reader) -> None:
+        self._rooms = rooms
+        self._reader = reader
+        self._drafts: dict[str, ChangeDraft] = {}
+
+    def get(self, draft_id: str) -> ChangeDraft:
+        """A draft.
+
+        Raises:
+            EmptyScopeError: there is none of that id any more.
+        """
+        draft = self._drafts.get(draft_id)
+        if draft is None:
+            raise EmptyScopeError(
+                "This change is not kept any more: the console was started anew, or newer ones took its place.",
+                advice="Choose the machines again under Fleet. What was carried out stands under Runs.",
+            )
+        return draft
+
+    def choose(self, machines: Sequence[str]) -> ChangeDraft:
+        """Begin a change of some machines.
+
+        Raises:
+            UsageError: none was chosen.
+        """
+        if not machines:
+            raise UsageError("No machine was chosen.", advice="Tick machines in the table, or take all that it found.")
+        return self._keep(ChangeDraft(_new_id(), machines=tuple(machines)))
+
+    def plan(self, draft: ChangeDraft, wanted: WantedSettings) -> None:
+        """Begin to plan the wanted settings for a draft's machines."""
+
+        async def work(azure: Azure) -> Plan:
+            plan = await make_plan(
+                azure,
+                Scope(ids=draft.machines),
+                wanted,
+                clock=self._rooms.clock,
+                tool_version=__version__,
+                remark=draft.notes.append,
+            )
+            draft.notes += await _access_notes(azure, plan)
+            return plan
+
+        draft.wanted = wanted
+        draft.notes.clear()
+        draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
+        draft.planning.refresh()
+
+    def plan_rollback(self, run: str, *, allow_azure_managed: bool) -> ChangeDraft:
+        """Begin to plan the way back from a run."""
+        draft = self._keep(ChangeDraft(_new_id(), rollback_of=run))
+
+        async def work(azure: Azure) -> Plan:
+            # Held while it is planned from: a run that is carried out has not changed yet what it will change.
+            journal = self._rooms.runs.open(run, for_writing=True)
+            try:
+                check_applicable(journal.plan, azure, is_new=False)
+                plan = await make_rollback_plan(
+                    azure,
+                    journal,
+                    allow_azure_managed=allow_azure_managed,
+                    clock=self._rooms.clock,
+                    tool_version=__version__,
+                    remark=draft.notes.append,
+                )
+                draft.notes += await _access_notes(azure, plan)
+                return plan
+            finally:
+                journal.release()
+
+        draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
+        draft.planning.refresh()
+        return draft
+
+    def _keep(self, draft: ChangeDraft) -> ChangeDraft:
+        while len(self._drafts) >= KEPT:
+            del self._drafts[next(iter(self._drafts))]
+        self._drafts[draft.id] = draft
+        return draft
+
+
+async def _access_notes(azure: Azure, plan: Plan) -> list[str]:
+    """What of a plan may not be done, and what grants it, one text a line; nothing where everything may."""
+    check = await check_plan_access(azure, plan)
+    principals = await azure.authorization.principals()
+    return [line.strip() for line in access_lines(check, principals, paint=Paint())]
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(9)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """Machines to which the same happens."""
+
+    os: OperatingSystem
+    leaves: Sequence[LeafChange]
+    outcome_before: str
+    outcome_after: str
+    machines: Sequence[ResourceId]
+    irreversible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Machines with one reason."""
+
+    rule: str
+    reason: str
+    fix: str | None
+    machines: Sequence[ResourceId]
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """Machines that lose the same assignment."""
+
+    configuration: ResourceId
+    name: str
+    machines: Sequence[ResourceId]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """A plan, laid out."""
+
+    plan: Plan
+    count: int
+    """Machines that carrying it out touches: the number to type."""
+    irreversible: Sequence[Cause]
+    groups: Sequence[ChangeGroup]
+    """The largest first."""
+    skipped: Sequence[Cause]
+    headline: Sequence[tuple[str, int, int]]
+    """(words, before, after)."""
+    nothing: str
+    """What to say where the plan has nothing to do."""
+    detached: Sequence[Detached]
+    """Before any setting is touched."""
+    not_done: str
+    """What was asked for that the plan leaves undone, in words; empty: nothing."""
+
+
+def make_page(plan: Plan) -> PlanPage:
+    """Lay a plan out."""
+    lasting: dict[str, list[ResourceId]] = defaultdict(list)
+    for change in plan.changes:
+        if not change.reversible:
+            lasting[change.irreversible_because or "The platform allows no way back."].append(change.id)
+    left: dict[tuple[str, str, str | None], list[ResourceId]] = defaultdict(list)
+    for entry in plan.skipped:
+        left[entry.rule, entry.reason, entry.fix].append(entry.id)
+    return PlanPage(
+        plan=plan,
+        count=touched(plan),
+        irreversible=_largest_first([Cause("", reason, None, ids) for reason, ids in lasting.items()]),
+        groups=_groups(plan.changes),
+        skipped=_largest_first([Cause(*key, ids) for key, ids in left.items()]),
+        headline=_headline(plan),
+        nothing=no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable)),
+        detached=_detached(plan),
+        not_done=not_done_text(plan.not_done, plan.blocked),
+    )
+
+
+def _detached(plan: Plan) -> Sequence[Detached]:
+    found: dict[tuple[ResourceId, str], list[ResourceId]] = defaultdict(list)
+    for one in plan.first_detach:
+        found[one.configuration, one.name].append(one.id)
+    return [Detached(*key, machines) for key, machines in found.items()]
+
+
+def touched(plan: Plan) -> int:
+    """How many machines carrying a plan out touches."""
+    found = {one.id for one in plan.changes} | {one.id for one in plan.first_detach}
+    if plan.then_attach is not None:
+        found |= {one.id for one in plan.unchanged}
+    return len(found)
+
+
+def is_count(text: str, plan: Plan) -> bool:
+    """Whether somebody typed the number of machines that a plan touches, with or without separators."""
+    return text.replace(",", "").replace(" ", "") == str(touched(plan))
+
+
+def _largest_first(causes: Sequence[Cause]) -> Sequence[Cause]:
+    return sorted(causes, key=lambda cause: (-len(cause.machines), cause.rule, cause.reason))
+
+
+def _groups(changes: Sequence[Change]) -> Sequence[ChangeGroup]:
+    found: dict[tuple[object, ...], tuple[Sequence[LeafChange], list[Change]]] = {}
+    for change in changes:
+        leaves = sent_leaves(change)
+        outcomes = change.outcome_before.kind, change.outcome_after.kind
+        found.setdefault((change.os, tuple(leaves), outcomes, change.reversible), (leaves, []))[1].append(change)
+    groups = [
+        ChangeGroup(
+            members[0].os,
+            leaves,
+            members[0].outcome_before.kind,
+            members[0].outcome_after.kind,
+            [one.id for one in members],
+            not members[0].reversible,
+        )
+        for leaves, members in found.values()
+    ]
+    return sorted(groups, key=lambda group: -len(group.machines))
+
+
+_HEADLINE: Mapping[str, str] = {
+    "fails_at_next_window": "fail at their next window",
+    "rebooted_by_azure": "rebooted by Azure without a window",
+    "patched_by_nobody": "patched by nobody",
+    "unknown": "not known",
+}
+
+
+def _headline(plan: Plan) -> Sequence[tuple[str, int, int]]:
+    same = [entry.outcome for entry in plan.skipped if entry.outcome is not None]
+    before = [*(one.outcome for one in plan.unchanged), *(change.outcome_before for change in plan.changes)]
+    after = [one.outcome_after or one.outcome for one in plan.unchanged]
+    after += [change.outcome_after for change in plan.changes]
+    was, then = Headline.of((*same, *before)), Headline.of((*same, *after))
+    return [(words, getattr(was, member), getattr(then, member)) for member, words in _HEADLINE.items()]

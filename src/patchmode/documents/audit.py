@@ -1,0 +1,227 @@
+"""`patchmode/audit/v1`: the audit as its published JSON document.
+
+Must not: change what a published version means; a change of meaning is a new version.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from patchmode.documents.base import Edge, Subscriptions, subscription_rows
+from patchmode.model.finding import MachineAudit, Severity
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, RebootSetting
+from patchmode.model.report import AuditReport
+from patchmode.model.schedule import ScheduleHit, Timing
+from patchmode.model.target import SubscriptionNames
+
+
+class AuditTarget(Edge, frozen=True):
+    """Where the machines stand."""
+
+    cloud: str
+    endpoint: str
+    tenant_id: str
+
+
+class AuditWanted(Edge, frozen=True):
+    """What machines were measured against; null and false mean that it was not asked for."""
+
+    orchestration: Orchestration | None
+    periodic_assessment: bool | None
+    reboot: RebootSetting | None
+    hotpatch_off: bool
+    include_scale_set_members: bool
+
+
+class AuditReason(Edge, frozen=True):
+    """One rule's verdict."""
+
+    rule: str
+    severity: Severity
+    message: str
+    evidence: str
+    fix: str
+
+
+class AuditSchedule(Edge, frozen=True):
+    """A maintenance configuration that reaches the machine."""
+
+    id: str
+    name: str
+    via: Literal["static", "dynamic"]
+    clause: str | None
+    """What made it match, in words."""
+    also: tuple[str, ...]
+    """Further clauses that name the same configuration: it still runs once."""
+    next_window: datetime | None
+    """UTC; null where none is known to come."""
+    local_start: str | None
+    """The same instant in the configuration's own time zone, with its offset."""
+    timing: Timing
+    because: str | None
+    """Why there is no next window, or what is not certain about it."""
+    doubt: str | None
+    """Why it is not certain that the machine is a member; null: it is certain."""
+
+
+class AuditMachine(Edge, frozen=True):
+    """One machine; null means that the machine's model does not say."""
+
+    id: str
+    name: str
+    subscription_id: str
+    resource_group: str
+    location: str
+    os: OperatingSystem | None
+    kind: MachineKind
+    orchestration: Orchestration
+    patch_mode: str | None
+    bypass: bool | None
+    assessment_mode: str | None
+    reboot_setting: str | None
+    hotpatch: bool | None
+    power_state: str | None
+    eligible: bool
+    reasons: tuple[AuditReason, ...]
+    schedules: tuple[AuditSchedule, ...]
+    outcome: OutcomeKind
+    outcome_reason: str
+    schedules_known: bool
+    """False: schedules could not be looked up as a whole, and nothing may be concluded from one that is not there."""
+    as_wanted: bool
+    """Whether it has every setting of `wanted`."""
+    subscription_name: str | msgspec.UnsetType = msgspec.UNSET
+    """As Azure gave it: not unique, and whatever its owner typed; left out where it is not known."""
+
+
+class AuditSkipped(Edge, frozen=True):
+    """A machine that a filter left out."""
+
+    id: str
+    rule: str
+    reason: str
+
+
+class AuditUnreadable(Edge, frozen=True):
+    """A machine or a place that could not be read."""
+
+    id: str
+    reason: str
+
+
+class AuditDocument(Edge, frozen=True):
+    """The whole audit."""
+
+    format: Literal["patchmode/audit/v1"]
+    created_at: datetime | None
+    target: AuditTarget
+    scope: tuple[str, ...]
+    wanted: AuditWanted
+    counts: dict[str, int]
+    """`scope` = `machines` + `skipped` + `unreadable`; the others are counted among the machines."""
+    orchestrations: dict[Orchestration, int]
+    outcomes: dict[OutcomeKind, int]
+    machines: tuple[AuditMachine, ...]
+    skipped: tuple[AuditSkipped, ...]
+    unreadable: tuple[AuditUnreadable, ...]
+    notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
+
+
+CSV_COLUMNS = AuditMachine.__struct_encode_fields__
+"""One row a machine, in the order of the JSON; reasons by their rule ids."""
+
+
+def audit_document(report: AuditReport) -> AuditDocument:
+    """The published struct for an audit."""
+    outcomes: dict[OutcomeKind, int] = {}
+    for entry in report.machines:
+        outcomes[entry.outcome.kind] = outcomes.get(entry.outcome.kind, 0) + 1
+    return AuditDocument(
+        format="patchmode/audit/v1",
+        created_at=report.created_at,
+        target=AuditTarget(
+            cloud=report.target.cloud, endpoint=report.target.endpoint, tenant_id=report.target.tenant_id
+        ),
+        scope=report.scope,
+        wanted=AuditWanted(**asdict(report.wanted)),
+        counts=report.counts,
+        orchestrations=dict(report.orchestrations),
+        outcomes=outcomes,
+        machines=tuple(audit_machine_rows(report.machines, report.target.names)),
+        skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
+        unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
+        notes=report.notes,
+        subscriptions=subscription_rows(report.target.names),
+    )
+
+
+def audit_machine_rows(entries: Iterable[MachineAudit], names: SubscriptionNames) -> Iterator[AuditMachine]:
+    """Machines as they stand in `machines`."""
+    known = dict(names.pairs)
+    for entry in entries:
+        name = known.get(entry.machine.id.subscription_id, msgspec.UNSET)
+        yield audit_machine_row(entry, subscription_name=name)
+
+
+def audit_machine_row(
+    entry: MachineAudit, *, subscription_name: str | msgspec.UnsetType = msgspec.UNSET
+) -> AuditMachine:
+    """One machine as it stands in `machines`; UNSET: its subscription's name is not known."""
+    machine = entry.machine
+    settings = machine.settings or PatchSettings()
+    return AuditMachine(
+        id=str(machine.id),
+        name=machine.name,
+        subscription_id=machine.id.subscription_id,
+        resource_group=machine.id.resource_group,
+        location=machine.location,
+        os=machine.os,
+        kind=machine.kind,
+        orchestration=machine.orchestration,
+        patch_mode=settings.patch_mode,
+        bypass=settings.bypass,
+        assessment_mode=settings.assessment_mode,
+        reboot_setting=settings.reboot_setting,
+        hotpatch=settings.hotpatch,
+        power_state=machine.surroundings.power_state,
+        eligible=entry.eligible,
+        reasons=tuple(
+            AuditReason(
+                rule=reason.rule,
+                severity=reason.severity,
+                message=reason.message,
+                evidence=reason.evidence,
+                fix=reason.fix,
+            )
+            for reason in entry.reasons
+        ),
+        schedules=tuple(map(_schedule, entry.schedules.hits)),
+        outcome=entry.outcome.kind,
+        outcome_reason=entry.outcome.reason,
+        schedules_known=entry.schedules.looked_up,
+        as_wanted=entry.as_wanted,
+        subscription_name=subscription_name,
+    )
+
+
+def _schedule(hit: ScheduleHit) -> AuditSchedule:
+    window = hit.next.window
+    return AuditSchedule(
+        id=str(hit.configuration),
+        name=hit.configuration.name,
+        via=hit.via.value,
+        clause=hit.clause,
+        also=hit.also,
+        next_window=None if window is None else window.starts_at,
+        local_start=None if window is None else window.local_start.isoformat(),
+        timing=hit.next.timing,
+        because=hit.next.because or None,
+        doubt=hit.doubt,
+    )

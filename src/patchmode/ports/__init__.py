@@ -1,0 +1,1 @@
+"""The protocols that `arm` and `store` fulfil and `workflow` speaks to. Must not: hold behaviour."""

@@ -1,0 +1,318 @@
+"""An audit's document as a record, for every report format, and as gauges."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule, AuditWanted
+from patchmode.documents.base import subscription_names
+from patchmode.model.finding import Severity
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plain_text import printable
+from patchmode.model.record import (
+    Bar,
+    Chart,
+    Column,
+    Figure,
+    Level,
+    Meaning,
+    Metric,
+    Record,
+    RecordedFinding,
+    RecordedMachine,
+    RecordState,
+    RuleText,
+)
+from patchmode.model.scope import scope_text
+from patchmode.model.target import Target
+from patchmode.reports.formats.recorded import (
+    NOT_AS_WANTED,
+    OWN_RULES,
+    left_out,
+    named,
+    subscriptions_fact,
+    target_facts,
+    unreadable,
+    when,
+)
+from patchmode.reports.text.layout import plural
+
+_COUNTS = {
+    "scope": ("patchmode_audit_scope_machines", "Machines in scope: audited, left out or not readable."),
+    "skipped": ("patchmode_audit_skipped_machines", "Machines that a filter left out."),
+    "unreadable": ("patchmode_audit_unreadable", "Machines and subscriptions in scope that could not be read."),
+    "asWanted": ("patchmode_audit_as_wanted_machines", "Machines that have the settings they are measured against."),
+    "findings": ("patchmode_audit_finding_machines", "Machines that are not as wanted or could not be read."),
+    "failsAtNextWindow": ("patchmode_audit_fails_at_next_window_machines", "Machines whose next window will fail."),
+    "rebootedByAzure": ("patchmode_audit_rebooted_by_azure_machines", "Machines that Azure reboots without a window."),
+    "patchedByNobody": ("patchmode_audit_patched_by_nobody_machines", "Machines that nobody patches."),
+}
+
+
+def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
+    """Every gauge of an audit."""
+    machines = Counter((one.subscription_id, one.orchestration.value, one.outcome.value) for one in document.machines)
+    called = dict(subscription_names(document.subscriptions).pairs)
+    # A rule counts once a machine, whatever it says of its several schedules.
+    reasons = Counter(
+        pair for one in document.machines for pair in {(reason.rule, reason.severity) for reason in one.reasons}
+    )
+    order = tuple(Severity)
+    target = document.target
+    info = {"cloud": target.cloud, "endpoint": target.endpoint, "tenant": target.tenant_id}
+    made = document.created_at
+    return (
+        Metric("patchmode_audit_info", "What was audited; always 1.", ((info, 1),)),
+        Metric(
+            "patchmode_audit_timestamp_seconds",
+            "When the audit was made, in Unix time.",
+            () if made is None else (({}, made.timestamp()),),
+        ),
+        Metric(
+            "patchmode_audit_machines",
+            "Machines by subscription, orchestration and outcome.",
+            tuple((_labels(key, called), count) for key, count in sorted(machines.items())),
+        ),
+        Metric(
+            "patchmode_audit_rule_machines",
+            "Machines of which a rule has something to say.",
+            tuple(
+                ({"rule": rule, "severity": severity.value}, count)
+                for (rule, severity), count in sorted(
+                    reasons.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+                )
+            ),
+        ),
+        *(Metric(name, text, (({}, document.counts[member]),)) for member, (name, text) in _COUNTS.items()),
+    )
+
+
+def _labels(key: tuple[str, str, str], called: Mapping[str, str]) -> Mapping[str, str]:
+    """The name beside the id, which no other subscription has; none where it is not known."""
+    subscription, orchestration, outcome = key
+    name = called.get(subscription)
+    named = {} if name is None else {"subscription_name": printable(name)}
+    return {"subscription": subscription, "orchestration": orchestration, "outcome": outcome, **named}
+
+
+_LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
+OUTCOMES: Mapping[OutcomeKind, tuple[str, Meaning]] = {
+    OutcomeKind.SCHEDULED: ("patched by its schedule", Meaning.GOOD),
+    OutcomeKind.SCHEDULE_FAILS: ("patched by nobody: a schedule is attached and its runs fail", Meaning.BAD),
+    OutcomeKind.AUTOPATCHED: ("patched and rebooted by Azure at times of its choosing", Meaning.BAD),
+    OutcomeKind.PARKED: ("patched by nobody: it waits for a schedule", Meaning.WARN),
+    OutcomeKind.NOT_PATCHED: ("patched by nobody", Meaning.WARN),
+    OutcomeKind.GUEST_MANAGED: ("left to what runs inside the guest", Meaning.DIM),
+    OutcomeKind.INELIGIBLE: ("out of Update Manager's reach", Meaning.DIM),
+    OutcomeKind.UNKNOWN: ("not known; the reason says why", Meaning.WARN),
+}
+"""Each outcome in words, in the order of charts."""
+_COLUMNS = (
+    Column("name", "Machine", is_shown=True),
+    Column("resourceGroup", "Resource group", is_shown=True),
+    Column("subscriptionId", "Subscription id"),
+    Column("location", "Location", is_shown=True),
+    Column("os", "OS", is_shown=True),
+    Column("kind", "Kind"),
+    Column("powerState", "Power"),
+    Column("orchestration", "Orchestration", is_shown=True),
+    Column("outcome", "Outcome", is_shown=True),
+    Column("outcomeReason", "Why"),
+    Column("asWanted", "As wanted"),
+    Column("eligible", "Eligible"),
+    Column("nextWindow", "Next window (UTC)", is_shown=True),
+    Column("schedules", "Schedules"),
+    Column("findings", "Findings", is_shown=True),
+    Column("patchMode", "Patch mode"),
+    Column("bypass", "Bypass"),
+    Column("assessmentMode", "Assessment mode"),
+    Column("rebootSetting", "Reboot setting"),
+    Column("hotpatch", "Hotpatch"),
+    Column("id", "Resource id"),
+    Column("subscriptionName", "Subscription name"),
+)
+
+
+def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Record:
+    """The record of an audit.
+
+    Args:
+        document: made now, or read from a saved audit.
+        rules: the words of every rule.
+    """
+    place, names = document.target, subscription_names(document.subscriptions)
+    target = Target(place.cloud, place.endpoint, place.tenant_id, names)
+    counts = document.counts
+    wanted = _wanted_text(document.wanted)
+    findings = counts["findings"]
+    machines = named(
+        (
+            *(_machine(row, wanted) for row in document.machines),
+            *(left_out(one.id, one.rule, one.reason) for one in document.skipped),
+            *(unreadable(one.id, one.reason) for one in document.unreadable),
+        ),
+        target,
+    )
+    verdict = (
+        f"{findings:,} of {plural(counts['scope'], 'machine')} in scope need attention."
+        if findings
+        else f"All {counts['machines']:,} machines are as wanted."
+        if counts["machines"] != 1
+        else "The machine is as wanted."
+    )
+    return Record(
+        kind="audit",
+        title="Patch orchestration audit",
+        verdict=verdict,
+        meaning=Meaning.BAD if findings else Meaning.GOOD,
+        target=target,
+        taken_at=document.created_at,
+        facts=(
+            *target_facts(target),
+            ("Scope", scope_text(document.scope) or "(none)"),
+            subscriptions_fact(machines),
+            ("Measured against", wanted),
+            ("Audited", when(document.created_at)),
+        ),
+        figures=_figures(document),
+        charts=_charts(document),
+        columns=_COLUMNS,
+        machines=machines,
+        rules={**rules, **OWN_RULES},
+        metrics=audit_metrics(document),
+        document=document,
+        glossary=tuple((kind.value, text) for kind, (text, _) in OUTCOMES.items()),
+        notes=document.notes,
+    )
+
+
+def _wanted_text(wanted: AuditWanted) -> str:
+    parts = []
+    if wanted.orchestration is not None:
+        parts.append(wanted.orchestration.portal_name)
+    if wanted.periodic_assessment is not None:
+        parts.append(f"periodic assessment {'on' if wanted.periodic_assessment else 'off'}")
+    if wanted.reboot is not None:
+        parts.append(f"reboot {wanted.reboot}")
+    if wanted.hotpatch_off:
+        parts.append("hotpatch off")
+    return ", ".join(parts) or "nothing"
+
+
+def _figures(document: AuditDocument) -> tuple[Figure, ...]:
+    counts = document.counts
+
+    def bad(name: str, label: str) -> Figure:
+        return Figure(counts[name], label, Meaning.BAD if counts[name] else Meaning.DIM)
+
+    return (
+        Figure(counts["machines"], "machines audited", Meaning.DIM),
+        Figure(counts["asWanted"], "as wanted", Meaning.GOOD if counts["asWanted"] else Meaning.DIM),
+        bad("failsAtNextWindow", "fail at their next window"),
+        bad("rebootedByAzure", "rebooted by Azure without a window"),
+        bad("patchedByNobody", "patched by nobody"),
+        bad("unreadable", "not readable"),
+    )
+
+
+def _charts(document: AuditDocument) -> tuple[Chart, ...]:
+    outcomes = Chart(
+        "Who patches them",
+        "Outcome",
+        tuple(
+            Bar(kind.value, text, document.outcomes.get(kind, 0), meaning)
+            for kind, (text, meaning) in OUTCOMES.items()
+            if document.outcomes.get(kind)
+        ),
+    )
+    wanted = document.wanted.orchestration
+    orchestrations = Chart(
+        "How they are set",
+        "Orchestration",
+        tuple(
+            Bar(one.value, one.portal_name, document.orchestrations[one], _set_meaning(one, wanted))
+            for one in Orchestration
+            if document.orchestrations.get(one)
+        ),
+    )
+    return outcomes, orchestrations
+
+
+def _set_meaning(one: Orchestration, wanted: Orchestration | None) -> Meaning:
+    if one is wanted:
+        return Meaning.GOOD
+    return Meaning.BAD if one is Orchestration.AZURE_MANAGED else Meaning.DIM
+
+
+def _machine(row: AuditMachine, wanted: str) -> RecordedMachine:
+    findings = tuple(_findings(row, wanted))
+    next_window = min((one.next_window for one in row.schedules if one.next_window), default=None)
+    values = {
+        "id": row.id,
+        "name": row.name,
+        "resourceGroup": row.resource_group,
+        "subscriptionId": row.subscription_id,
+        "location": row.location,
+        "os": row.os and row.os.value,
+        "kind": row.kind.value,
+        "powerState": row.power_state,
+        "orchestration": row.orchestration.value,
+        "outcome": row.outcome.value,
+        "outcomeReason": row.outcome_reason,
+        "asWanted": row.as_wanted,
+        "eligible": row.eligible,
+        "nextWindow": next_window,
+        "schedules": "; ".join(map(_schedule, row.schedules)),
+        "findings": "; ".join(finding.rule for finding in findings),
+        "patchMode": row.patch_mode,
+        "bypass": row.bypass,
+        "assessmentMode": row.assessment_mode,
+        "rebootSetting": row.reboot_setting,
+        "hotpatch": row.hotpatch,
+    }
+    return RecordedMachine(
+        id=row.id,
+        name=row.name,
+        group=row.resource_group,
+        subscription=row.subscription_id,
+        standing=_standing(row),
+        end=row.outcome.value,
+        meaning=OUTCOMES[row.outcome][1],
+        because=row.outcome_reason,
+        values=values,
+        findings=findings,
+    )
+
+
+def _standing(row: AuditMachine) -> RecordState:
+    if not row.as_wanted:
+        return RecordState.FINDING
+    # An Arc server has no patch mode: where nothing else was wanted, nothing was judged.
+    return RecordState.SKIPPED if row.orchestration is Orchestration.NOT_APPLICABLE else RecordState.FINE
+
+
+def _findings(row: AuditMachine, wanted: str) -> Iterator[RecordedFinding]:
+    if not row.as_wanted:
+        yield RecordedFinding(
+            NOT_AS_WANTED.id,
+            NOT_AS_WANTED.level,
+            f"The settings are not as wanted ({wanted}); the orchestration is {row.orchestration.portal_name}.",
+            next((one.evidence for one in row.reasons if one.rule == "odd-settings"), None)
+            or f"patchMode {row.patch_mode or '(absent)'}, bypass {_told(row.bypass)}",
+            NOT_AS_WANTED.fix if row.eligible else "First see to what stands in the way of the change.",
+        )
+    for reason in row.reasons:
+        # What blocks a change blocks nothing where there is nothing to change.
+        level = _LEVELS[reason.severity] if not row.as_wanted else Level.NOTE
+        if reason.severity is Severity.WARNS:
+            level = Level.WARNING
+        yield RecordedFinding(reason.rule, level, reason.message, reason.evidence, reason.fix)
+
+
+def _told(value: bool | None) -> str:
+    return "(absent)" if value is None else str(value).lower()
+
+
+def _schedule(schedule: AuditSchedule) -> str:
+    start = when(schedule.next_window) if schedule.next_window else schedule.because or schedule.timing.value
+    return f"{schedule.name} ({schedule.via}): {start}"

@@ -1,0 +1,108 @@
+"""Every report format by its name on the command line, and the saved audit that a report can be made of."""
+
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from pathlib import PurePath
+
+import msgspec
+
+from patchmode.documents.audit import AuditDocument
+from patchmode.errors import RefusedError
+from patchmode.model.record import Record
+
+SUFFIXES: Mapping[str, str] = {
+    ".html": "html",
+    ".htm": "html",
+    ".md": "markdown",
+    ".xlsx": "xlsx",
+    ".xml": "junit",
+    ".sarif": "sarif",
+    ".prom": "prometheus",
+    ".csv": "csv",
+    ".json": "json",
+}
+"""How a file's name ends → its format."""
+
+
+def format_of(name: str) -> str | None:
+    """The format that a file's name asks for; None: it names none."""
+    return SUFFIXES.get(PurePath(name).suffix.lower())
+
+
+def pieces(record: Record, form: str) -> Iterable[bytes]:
+    """A record in one format, piece by piece.
+
+    Args:
+        record: what to tell.
+        form: a value of `SUFFIXES`.
+
+    Raises:
+        KeyError: there is no such format.
+    """
+    match form:
+        case "html":
+            from patchmode.reports.formats.html import html
+
+            return (text.encode() for text in html(record))
+        case "markdown":
+            from patchmode.reports.formats.markdown import markdown
+
+            return (text.encode() for text in markdown(record))
+        case "xlsx":
+            from patchmode.reports.formats.spreadsheet import spreadsheet
+
+            return (spreadsheet(record),)
+        case "junit":
+            from patchmode.reports.formats.junit import junit
+
+            return (junit(record),)
+        case "prometheus":
+            from patchmode.reports.formats.prometheus import prometheus
+
+            return (text.encode() for text in prometheus(record))
+        case "sarif":
+            from patchmode.reports.formats.sarif import sarif
+
+            return _json(sarif(record))
+        case "json":
+            return _json(record.document)
+        case "csv":
+            return (_csv(record),)
+    raise KeyError(form)
+
+
+def _json(document: object) -> Iterable[bytes]:
+    from patchmode.reports.formats.structured import indented
+
+    yield from (text.encode() for text in indented(document))
+    yield b"\n"
+
+
+def _csv(record: Record) -> bytes:
+    from patchmode.reports.formats.structured import write_csv
+
+    stream = StringIO()
+    write_csv((one.values for one in record.machines), [column.name for column in record.columns], stream)
+    return stream.getvalue().encode()
+
+
+AUDIT_FORMAT = "patchmode/audit/v1"
+
+
+def read_audit(content: bytes, *, name: str) -> AuditDocument:
+    """The audit in a document whose format says that it is one.
+
+    Args:
+        content: the whole file.
+        name: how messages call it.
+
+    Raises:
+        RefusedError: it does not hold together, or holds members that this version does not know.
+    """
+    try:
+        return msgspec.json.decode(content, type=AuditDocument)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(
+            f"{name} does not hold together as {AUDIT_FORMAT}: {error}.",
+            advice="Another version may have written it. Make it again with `patchmode audit -o json`.",
+        ) from error

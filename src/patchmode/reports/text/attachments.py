@@ -1,0 +1,209 @@
+"""Attaching, detaching and creating schedules, for people: what would happen, and what did.
+
+Must not: call a machine attached that was not seen to be.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from patchmode.model.report import CreateReport, Member, ScheduleFinding, forecast_counts
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import ABSENT_TEXT, Difference
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, RunForecast, Window
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, way_out, wrapped
+from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.text.schedules import window_words
+
+_TITLES = {
+    AttachEnd.FAILED: ("bad", "Failed: Azure refused it"),
+    AttachEnd.UNKNOWN: ("bad", "Not known: sent, but the answer never came; it may have been done"),
+    AttachEnd.MISMATCH: ("bad", "Accepted, but a read afterwards does not show it"),
+    AttachEnd.NOT_SENT: ("warn", "Not sent"),
+    AttachEnd.REFUSED: ("warn", "Refused, nothing was sent"),
+}
+_WORDS = {
+    AttachEnd.ATTACHED: ("attached", "good"),
+    AttachEnd.DETACHED: ("detached", "good"),
+    AttachEnd.UNCHANGED: ("unchanged", "dim"),
+    AttachEnd.REFUSED: ("refused", "warn"),
+    AttachEnd.FAILED: ("failed", "bad"),
+    AttachEnd.UNKNOWN: ("unknown", "bad"),
+    AttachEnd.MISMATCH: ("not as written", "bad"),
+    AttachEnd.NOT_SENT: ("not sent", "warn"),
+}
+
+
+def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of an attach or detach, without line feeds."""
+    names = names_in(report, paint=paint)
+    for end, (meaning, title) in _TITLES.items():
+        entries = [entry for entry in report.results if entry.result is end]
+        if entries:
+            yield paint(meaning, f"{title} ({len(entries):,}):")
+            yield from _reasons(entries, names, paint)
+            yield ""
+    if report.skipped:
+        yield f"Left out ({len(report.skipped):,}):"
+        yield from skipped_lines(report.skipped, names, paint=paint)
+        yield ""
+    if report.unreadable:
+        yield f"Could not be read ({len(report.unreadable):,}):"
+        yield from unreadable_lines(report.unreadable, names, paint=paint)
+        yield ""
+    counts = report.counts
+    told = [
+        paint(meaning, f"{counts[end.value]:,} {word}") for end, (word, meaning) in _WORDS.items() if counts[end.value]
+    ]
+    told += [f"{counts[name]:,} {name}" for name in ("skipped", "unreadable") if counts[name]]
+    what = "dynamic scope" if report.dynamic else "machine"
+    verb = "Attach" if report.action is AttachAction.ATTACH else "Detach"
+    text = f"{verb} {names.short(report.configuration)} on {target_text(report.target)}: {report.state}."
+    yield from wrapped(text, paint=paint, hang=4)
+    where = names_of_machines(report, paint=paint).place
+    yield f"{plural(counts['scope'], what)}{f' in {where}' if where else ''}: {', '.join(told) or 'none'}."
+    yield from note_lines(map(names.named, report.notes), paint=paint)
+
+
+def names_in(report: AttachReport, *, paint: Paint) -> MachineNames:
+    """What a report's schedule, its machines and their subscriptions are called."""
+    return MachineNames.of(report.target, [report.configuration, *_ids(report)], paint=paint)
+
+
+def names_of_machines(report: AttachReport, *, paint: Paint) -> MachineNames:
+    """The same of its machines alone, which may stand in other subscriptions than the schedule."""
+    return MachineNames.of(report.target, _ids(report), paint=paint)
+
+
+def _ids(report: AttachReport) -> Iterator[ResourceId | str]:
+    yield from (one.id for one in report.results)
+    yield from (one.id for one in report.skipped)
+    yield from (one.id for one in report.unreadable)
+
+
+def refused_lines(results: Sequence[AttachResult], names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """What will not be sent, by reason; nothing where there is none."""
+    if results:
+        yield paint("warn", f"Will be refused, nothing is sent for these ({len(results):,}):")
+        yield from _reasons(results, names, paint)
+
+
+def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """Whom a dynamic scope hits now, and what would become of them."""
+    yield f"It hits {plural(len(members), 'machine')} now:"
+    counts = forecast_counts(tuple(members))
+    words = {
+        RunForecast.RUNS: ("will run", "good"),
+        RunForecast.FAILS: ("will fail", "bad"),
+        RunForecast.MISSED: ("will be missed", "warn"),
+        RunForecast.NO_WINDOW: ("no window will come", "warn"),
+        RunForecast.UNKNOWN: ("not known", "warn"),
+    }
+    for kind, (word, meaning) in words.items():
+        chosen = [one for one in members if one.result is kind]
+        if not chosen:
+            continue
+        yield paint(meaning, f"  {word} ({counts[kind]:,})")
+        yield from wrapped(some([names.short(one.machine.id) for one in chosen]), paint=paint, indent=6)
+        if kind is not RunForecast.RUNS:
+            for reason in sorted({one.hit.doubt or one.forecast.reason for one in chosen})[:3]:
+                yield from wrapped(reason, paint=paint, indent=6)
+
+
+def draft_lines(
+    identifier: ResourceId,
+    properties: Mapping[str, object],
+    before: Sequence[Difference],
+    windows: Sequence[Window],
+    warnings: Sequence[ScheduleFinding],
+    names: MachineNames,
+    *,
+    text: str,
+    replaces: bool,
+    paint: Paint,
+) -> Iterator[str]:
+    """What would be created or written over, with its first windows."""
+    mark, meaning = ("~", "change") if replaces else ("+", "add")
+    label = names.subscription(identifier.subscription_id)
+    yield f"{paint(meaning, mark)} {paint('strong', names.short(identifier))}  {text}"
+    yield f"    in subscription {label}"
+    if replaces:
+        for one in before:
+            yield paint("change", f"    ~ {one.path.removeprefix('properties.')}: {one.found} -> {one.expected}")
+    else:
+        for path, value in _leaves(properties):
+            yield paint("add", f"    + {path}: {value}")
+    yield ""
+    yield "First windows:" if windows else "No window comes."
+    for window in windows:
+        yield f"  {window_words(window)}"
+    for finding in warnings:
+        for line in wrapped(f"! {finding.message} ({finding.rule})", paint=paint, hang=4):
+            yield paint("warn", line)
+
+
+def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of a creation, without line feeds."""
+    if report.differences:
+        yield paint("bad", f"Not as written ({len(report.differences):,}):")
+        for one in report.differences:
+            text = f"{one.path}: expected {one.expected}, found {one.found}"
+            yield from wrapped(text, paint=paint, indent=4, hang=6)
+        yield ""
+    words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already as wanted, nothing was sent:"}
+    label = MachineNames.of(report.target, [report.id], paint=paint).place
+    text = f"{words[report.result]} {report.id} in {label} on {target_text(report.target)}"
+    fine = not report.differences
+    checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."
+    for line in wrapped(text + (checked if fine else "."), paint=paint, hang=4):
+        yield paint("good" if fine else "bad", line)
+    for window in report.windows[:1]:
+        yield f"It runs first on {window_words(window)}."
+
+
+def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, entry in value.items():
+        where = f"{path}.{name}" if path else name
+        if isinstance(entry, Mapping):
+            yield from _leaves(entry, where)
+        elif isinstance(entry, list | tuple):
+            yield where, ", ".join(map(str, entry))
+        else:
+            yield where, ABSENT_TEXT if entry is None else str(entry)
+
+
+def _reasons(results: Sequence[AttachResult], names: MachineNames, paint: Paint) -> Iterator[str]:
+    """By rule or code: each reason once with its machines, then one way out for all of them."""
+    groups: dict[str, dict[str, list[AttachResult]]] = defaultdict(lambda: defaultdict(list))
+    for entry in results:
+        error = entry.error
+        groups[entry.rule or (error.code if error else "")][error.message if error else ""].append(entry)
+    for name, by_message in groups.items():
+        members = [entry for found in by_message.values() for entry in found]
+        yield f"  {paint('strong', name)} ({len(members):,})"
+        for message, found in by_message.items():
+            yield from wrapped(some([names.short(entry.id) for entry in found]), paint=paint, indent=6)
+            if message:
+                yield from wrapped(message, paint=paint, indent=8)
+            if found[0].request_id:
+                yield f"        request id {found[0].request_id}"
+        advice = _advice(name, members)
+        if advice:
+            yield from way_out(advice, paint=paint)
+
+
+def _advice(rule: str, members: Sequence[AttachResult]) -> str:
+    first = members[0]
+    ids = f"-o json --query \"results[?rule=='{rule}'].id\" > ids.json"
+    if rule == "prerequisite-missing" and len(members) > 1 and first.fix:
+        configuration = first.fix.rpartition(" ")[2]
+        return (
+            f"Prepare and attach them: repeat this command with {ids} at its end, then\n"
+            f"patchmode apply --ids-file ids.json --then-attach {configuration}"
+        )
+    if rule == "last-schedule" and len(members) > 1:
+        return (
+            "Repeat with --allow-azure-managed if Azure may patch them. To set them to Customer Managed Schedules "
+            f"first, repeat this command with {ids} at its end, then\npatchmode apply --ids-file ids.json"
+        )
+    return first.fix or (first.error.advice if first.error else "")

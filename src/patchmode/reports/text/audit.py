@@ -1,0 +1,380 @@
+"""The audit for people: one line a machine, then counts and what needs attention; and one machine in full."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from patchmode.model.finding import MachineAudit, Reason, Severity
+from patchmode.model.left_alone import Skipped
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.outcome import Headline, OutcomeKind
+from patchmode.model.patch_settings import Orchestration, PatchSettings
+from patchmode.model.plain_text import printable
+from patchmode.model.report import AuditReport, Explanation
+from patchmode.model.schedule import MachineSchedules, ScheduleHit
+from patchmode.model.target import Target
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import (
+    Cell,
+    Paint,
+    TableColumn,
+    lines,
+    note_lines,
+    plural,
+    some,
+    target_text,
+    way_out,
+    wrapped,
+)
+from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
+
+if TYPE_CHECKING:
+    from patchmode.model.resource_id import ResourceId
+
+
+_MEMBERS = (
+    ("fails_at_next_window", "fails at its next window", "fail at their next window"),
+    ("rebooted_by_azure", "rebooted by Azure without a window", "rebooted by Azure without a window"),
+    ("patched_by_nobody", "patched by nobody", "patched by nobody"),
+    ("unknown", "not known: its reason says why", "not known: their reasons say why"),
+)
+
+
+def headline_lines(headline: Headline, *, paint: Paint) -> Iterator[str]:
+    """The numbers as the machines stand; those of which nobody knows stand there only where there are any."""
+    for member, one, many in _MEMBERS:
+        count: int = getattr(headline, member)
+        if count or member != "unknown":
+            yield from _line(f"{count:>6,}", count, one, many, paint)
+
+
+def change_lines(before: Headline, after: Headline, *, paint: Paint) -> Iterator[str]:
+    """The numbers before and after a plan."""
+    width = max(len(f"{getattr(after, member):,}") for member, _, _ in _MEMBERS)
+    for member, one, many in _MEMBERS:
+        was: int = getattr(before, member)
+        count: int = getattr(after, member)
+        if was or count or member != "unknown":
+            yield from _line(f"{was:>6,} -> {count:<{width},}", count, one, many, paint)
+
+
+def _line(numbers: str, count: int, one: str, many: str, paint: Paint) -> Iterator[str]:
+    text = f"{numbers.lstrip()}  {one if count == 1 else many}"
+    for line in wrapped(text, paint=paint, indent=2 + len(numbers) - len(numbers.lstrip()), hang=10):
+        yield paint("warn", line) if count else line
+
+
+_COLUMNS = (
+    TableColumn("SUBSCRIPTION"),
+    TableColumn("GROUP"),
+    TableColumn("MACHINE", 8),
+    TableColumn("OS", 3),
+    TableColumn("ORCHESTRATION", 14),
+    TableColumn("OUTCOME"),
+    TableColumn("FINDING", 12),
+)
+_REMARKS: dict[Orchestration, tuple[str, str | None]] = {
+    Orchestration.AZURE_MANAGED: ("without a schedule, Azure patches and reboots these at a time it chooses", "bad"),
+    Orchestration.NOT_APPLICABLE: ("Arc, no patch mode to set", None),
+}
+_REASONS_SHOWN = 10
+_OUTCOME_MEANING = {
+    OutcomeKind.SCHEDULED: "good",
+    OutcomeKind.SCHEDULE_FAILS: "bad",
+    OutcomeKind.PARKED: "warn",
+    OutcomeKind.AUTOPATCHED: "bad",
+    OutcomeKind.NOT_PATCHED: "warn",
+    OutcomeKind.INELIGIBLE: "warn",
+}
+
+
+def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of an audit, without line feeds."""
+    ids: list[ResourceId | str] = [entry.machine.id for entry in report.machines]
+    ids += [*(entry.id for entry in report.skipped), *(entry.id for entry in report.unreadable)]
+    names = MachineNames.of(report.target, ids, paint=paint)
+    if report.machines:
+        yield from _table(report, names, paint)
+        yield ""
+    yield from _headline(report, names, paint)
+    obstacles = [
+        reason
+        for entry in report.machines
+        if not entry.as_wanted
+        for reason in entry.reasons
+        if reason.severity is Severity.BLOCKS
+    ]
+    if obstacles:
+        yield ""
+        yield "Blocked:"
+        yield from _rules(obstacles, paint)
+    yield from _unknown(report.machines, names, paint)
+    filtered, doubtful = _apart(report.skipped)
+    for title, skipped in (("Filtered out", filtered), ("Not known whether in scope", doubtful)):
+        if skipped:
+            yield ""
+            yield f"{title} ({len(skipped):,}):"
+            yield from skipped_lines(skipped, names, paint=paint)
+    if report.unreadable:
+        yield ""
+        yield f"Could not be read ({len(report.unreadable):,}):"
+        yield from unreadable_lines(report.unreadable, names, paint=paint)
+    if report.notes:
+        yield ""
+        yield from note_lines(map(names.named, report.notes), paint=paint)
+
+
+def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """One table in a pipe; on a terminal one per resource group, so that a line has room for what matters."""
+    if paint.width is None:
+        yield from lines(_COLUMNS, (_row(entry, names) for entry in report.machines), paint=paint)
+        return
+    groups: dict[tuple[str, str], list[MachineAudit]] = defaultdict(list)
+    for entry in report.machines:
+        machine_id = entry.machine.id
+        groups[machine_id.subscription_id, machine_id.resource_group.casefold()].append(entry)
+    # All tables share their widths, so that the eye can run down the columns.
+    texts = [_row(entry, names)[2:] for members in groups.values() for entry in members]
+    table = lines(_COLUMNS[2:], texts, paint=paint)
+    yield next(table)
+    for members in groups.values():
+        machine_id = members[0].machine.id
+        label = names.subscription(machine_id.subscription_id)
+        yield paint("dim", f"{printable(machine_id.resource_group)}  (subscription {label})")
+        yield from islice(table, len(members))
+
+
+def _row(entry: MachineAudit, names: MachineNames) -> list[Cell | str]:
+    machine = entry.machine
+    return [
+        names.subscription(machine.id.subscription_id),
+        machine.id.resource_group,
+        machine.name,
+        machine.os or "?",
+        str(machine.orchestration),
+        Cell(str(entry.outcome.kind), _OUTCOME_MEANING.get(entry.outcome.kind)),
+        _finding(entry),
+    ]
+
+
+def _finding(entry: MachineAudit) -> Cell:
+    as_wanted = entry.as_wanted
+    blocking = [] if as_wanted else [reason.rule for reason in entry.reasons if reason.severity is Severity.BLOCKS]
+    warning = [reason.rule for reason in entry.reasons if reason.severity is Severity.WARNS]
+    if entry.machine.kind is MachineKind.ARC and as_wanted:
+        return Cell("Arc: no patch mode to set", "dim")
+    if blocking:
+        return Cell(", ".join(blocking), "bad")
+    text = "as wanted" if as_wanted else "to be set"
+    if warning:
+        return Cell(f"{text}, {', '.join(warning)}", "warn")
+    return Cell(text, "good" if as_wanted else "change")
+
+
+def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
+    counts = report.counts
+    where = f" in {names.place}" if names.place else ""
+    text = f"Audit of {plural(counts['machines'], 'machine')}{where}, on {target_text(report.target)}"
+    yield from wrapped(text, paint=paint)
+    wanted = report.wanted.orchestration
+    for orchestration in sorted(report.orchestrations, key=lambda entry: (entry is not wanted, entry.portal_name)):
+        count = report.orchestrations[orchestration]
+        remark, meaning = _REMARKS.get(orchestration, ("", None))
+        if orchestration is wanted:
+            # A machine that nothing will ever patch is not as wanted for being prepared.
+            those = [entry for entry in report.machines if entry.machine.orchestration is wanted]
+            as_wanted = sum(entry.as_wanted for entry in those)
+            remark, meaning = ("as wanted", "good") if as_wanted == len(those) else (f"{as_wanted:,} as wanted", "warn")
+        if orchestration is Orchestration.NOT_SET and (odd := sum(map(_is_undecided, report.machines))):
+            remark, meaning = f"{odd:,} of them with settings that cannot be read (odd-settings)", "warn"
+        number = f"{count:,}"
+        text = f"{number}  {orchestration.portal_name}" + (f": {remark}" if remark else "")
+        for line in wrapped(text, paint=paint, indent=8 - len(number), hang=10):
+            yield paint(meaning, line) if meaning else line
+    if report.machines:
+        yield "Current state:"
+        yield from headline_lines(report.headline, paint=paint)
+    yield from _ends(report, paint)
+
+
+def _ends(report: AuditReport, paint: Paint) -> Iterator[str]:
+    """What may be done about the scope, in one sentence whose numbers add up to it; nothing without an orchestration.
+
+    `asWanted` of the JSON counts the Arc servers of which nothing is asked; here they stand beside.
+    """
+    counts, wanted = report.counts, report.wanted.orchestration
+    if wanted is not None:
+        ready = sum(entry.eligible and not entry.as_wanted for entry in report.machines)
+        blocked = sum(not entry.eligible and not entry.as_wanted for entry in report.machines)
+        is_aside = not report.wanted.concerns_arc
+        arc = sum(one.machine.kind is MachineKind.ARC and one.as_wanted and is_aside for one in report.machines)
+        filtered, doubtful = map(len, _apart(report.skipped))
+        in_doubt = f"{doubtful:,} not known to be in scope, " if doubtful else ""
+        yield from wrapped(
+            f"{counts['asWanted'] - arc:,} compliant, {ready:,} eligible for {wanted.portal_name}, "
+            f"{blocked:,} blocked, {filtered:,} filtered out, {in_doubt}{counts['unreadable']:,} unreadable"
+            + (f"; {plural(arc, 'Arc server')} without a patch mode to set." if arc else "."),
+            paint=paint,
+        )
+
+
+def _apart(skipped: Sequence[Skipped]) -> tuple[list[Skipped], list[Skipped]]:
+    """What a filter left out, and what may or may not be in scope."""
+    filtered = [one for one in skipped if one.is_filtered_out]
+    return filtered, [one for one in skipped if not one.is_filtered_out]
+
+
+def _unknown(machines: Sequence[MachineAudit], names: MachineNames, paint: Paint) -> Iterator[str]:
+    """Why the outcome of machines is not known, by reason, the most machines first; nothing where all are known."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for entry in machines:
+        if entry.outcome.kind is OutcomeKind.UNKNOWN:
+            by_reason[entry.outcome.reason].append(names.short(entry.machine.id))
+    if not by_reason:
+        return
+    yield ""
+    yield f"Outcome not known ({sum(map(len, by_reason.values())):,}):"
+    order = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    for reason, members in order[:_REASONS_SHOWN]:
+        yield from wrapped(f"{len(members):,}: {some(members)}", paint=paint, indent=2, hang=4)
+        yield from wrapped(names.named(reason), paint=paint, indent=6)
+    if len(order) > _REASONS_SHOWN:
+        rest = sum(len(members) for _, members in order[_REASONS_SHOWN:])
+        yield f"  and {plural(rest, 'more machine')}; `-o json` has all, as outcomeReason"
+
+
+def _is_undecided(entry: MachineAudit) -> bool:
+    settings = entry.machine.settings
+    return entry.machine.kind is not MachineKind.ARC and settings is not None and bool(settings.undecided)
+
+
+def _rules(obstacles: Sequence[Reason], paint: Paint) -> Iterator[str]:
+    for rule, count in Counter(reason.rule for reason in obstacles).most_common():
+        reasons = [reason for reason in obstacles if reason.rule == rule]
+        yield f"  {paint('warn', rule)} ({count:,})"
+        if len({reason.message for reason in reasons}) == 1:
+            yield from wrapped(reasons[0].message, paint=paint, indent=6)
+        for fix in dict.fromkeys(reason.fix for reason in reasons if reason.fix):
+            yield from way_out(fix, paint=paint)
+
+
+_MEANINGS = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
+
+
+def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str]:
+    """The lines of one machine's explanation, without line feeds."""
+    entry = explanation.audit
+    machine = entry.machine
+    names = MachineNames.of(explanation.target, [machine.id], paint=paint)
+    yield paint("strong", printable(machine.name))
+    yield from wrapped(f"in {names.place}", paint=paint, indent=2)
+    yield from wrapped(str(machine.id), paint=paint, indent=2)
+    yield from wrapped(f"on {target_text(explanation.target)}", paint=paint, indent=2)
+    yield ""
+    for name, value in _facts(machine):
+        yield f"  {name:<22}{printable(value)}"
+    yield ""
+    yield f"Orchestration: {paint('strong', machine.orchestration.portal_name)}"
+    for name, value in _settings(machine.settings):
+        yield f"  {name:<22}{printable(value)}"
+    yield ""
+    yield from wrapped(names.named(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}"), paint=paint)
+    yield ""
+    yield from _schedules(entry.schedules, explanation.target, machine, paint)
+    yield ""
+    yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
+    for reason in entry.reasons:
+        yield from _reason(reason, paint)
+    if explanation.notes:
+        yield ""
+        yield from note_lines(map(names.named, explanation.notes), paint=paint)
+    yield ""
+    yield "JSON view:"
+    yield json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str)
+
+
+def _facts(machine: Machine) -> Iterator[tuple[str, str]]:
+    image = machine.image
+    marketplace = ":".join(part for part in (image.publisher, image.offer, image.sku) if part)
+    yield "kind", str(machine.kind)
+    yield "operating system", str(machine.os or "not known")
+    yield "region", machine.location
+    yield "image", image.id or marketplace or "none (attached or specialised disk)"
+    if machine.plan is not None:
+        plan = machine.plan
+        yield "plan", ":".join(part for part in (plan.publisher, plan.offer, plan.sku) if part)
+    yield "running system", machine.surroundings.os_name or machine.os_edition or "not known"
+    yield "power", machine.surroundings.power_state or "not known"
+    yield "VM agent", machine.surroundings.agent_status or "not known"
+    if machine.surroundings.patch_extension is not None:
+        yield (
+            "patch extension",
+            f"{machine.surroundings.patch_extension.name}: {machine.surroundings.patch_extension.state}",
+        )
+    yield "provisioning", machine.provisioning_state or "not known"
+    yield "etag", machine.etag or "none"
+    for lock in machine.surroundings.locks:
+        yield "lock", f"{lock.level} {lock.name!r} at {lock.scope}"
+    if machine.surroundings.group_managed_by:
+        yield "group managed by", machine.surroundings.group_managed_by
+
+
+def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
+    if settings is None:
+        yield "patchSettings", "absent"
+        return
+    values = {
+        "patchMode": (settings.patch_mode, "patchMode"),
+        "bypass": (settings.bypass, "bypassPlatformSafetyChecksOnUserSchedule"),
+        "assessmentMode": (settings.assessment_mode, "assessmentMode"),
+        "rebootSetting": (settings.reboot_setting, "rebootSetting"),
+        "enableHotpatching": (settings.hotpatch, "enableHotpatching"),
+    }
+    for name, (value, member) in values.items():
+        found = settings.found(member)
+        if found is not None:
+            yield name, f"not readable: {found}"
+        else:
+            yield name, "absent" if value is None else json.dumps(value).strip('"')
+
+
+def _schedules(schedules: MachineSchedules, target: Target, machine: Machine, paint: Paint) -> Iterator[str]:
+    """What reaches the machine, the next to run first; overlaps stand among the reasons."""
+    if not schedules.looked_up:
+        yield from wrapped(f"Schedules: not known, {schedules.why_not}", paint=paint)
+    elif not schedules.hits:
+        yield "Schedules: none"
+        return
+    else:
+        yield f"Schedules ({len(schedules.hits):,}):"
+    # One of the same name may stand in another subscription.
+    names = MachineNames.of(target, [machine.id, *(hit.configuration for hit in schedules.hits)], paint=paint)
+    for hit in schedules.hits:
+        yield f"  {paint('strong', names.schedule(hit.configuration))}"
+        for text in _hit(hit):
+            yield from wrapped(names.named(text), paint=paint, indent=6, hang=8)
+
+
+def _hit(hit: ScheduleHit) -> Iterator[str]:
+    yield f"by {hit.clause}"
+    for clause in hit.also:
+        yield f"also by {clause}"
+    if hit.doubt is not None:
+        yield f"not certain: {hit.doubt}"
+    window = hit.next.window
+    if window is not None:
+        zone = window.local_start.tzinfo
+        local = f"{window.local_start:%Y-%m-%d %H:%M} {zone}"
+        yield f"next window: {local} ({window.starts_at:%Y-%m-%d %H:%M} to {window.ends_at:%H:%M} UTC)"
+    if hit.next.because:
+        yield f"{'note' if window is not None else 'next window not known'}: {hit.next.because}"
+
+
+def _reason(reason: Reason, paint: Paint) -> Iterator[str]:
+    yield f"  {paint(_MEANINGS[reason.severity], f'{reason.severity} {reason.rule}')}"
+    yield from wrapped(reason.message, paint=paint, indent=6)
+    yield from wrapped(f"seen: {reason.evidence}", paint=paint, indent=6, hang=12)
+    if reason.fix:
+        yield from way_out(reason.fix, paint=paint)

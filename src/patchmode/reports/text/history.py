@@ -1,0 +1,291 @@
+"""Drift, the history of scheduled runs, and what became of machines in their windows, for people and as JSON."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from patchmode.documents.audit import AuditTarget
+from patchmode.documents.base import Edge, Subscriptions, with_subscriptions
+from patchmode.model.drift import Drift, DriftKind, ResourceChange
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.plain_text import printable
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.run_history import (
+    AfterWindowReport,
+    FailedMachines,
+    FailureReport,
+    ScheduleRun,
+    WindowEnd,
+    WindowResult,
+)
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import Paint, note_lines, plural, shortened, some, target_text, wrapped
+from patchmode.reports.text.left_alone import not_done_text
+
+NOT_TOLD = "not told by Azure"
+_NO_CLIENT = frozenset({"", "unknown", "unspecified"})
+"""What Azure writes where it does not know the client."""
+_MARKS = {DriftKind.CHANGED: ("~", "change"), DriftKind.CAME: ("+", "add"), DriftKind.WENT: ("-", "remove")}
+_BAD = frozenset({OutcomeKind.AUTOPATCHED, OutcomeKind.SCHEDULE_FAILS, OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED})
+
+
+def drift_lines(drift: Drift, names: MachineNames, *, paint: Paint) -> Iterator[str]:
+    """One machine's drift as lines, without line feeds.
+
+    Args:
+        drift: of one machine.
+        names: of everything that was looked at.
+        paint: colours and width.
+    """
+    mark, meaning = _MARKS[drift.kind]
+    said = {
+        DriftKind.CHANGED: "",
+        DriftKind.CAME: "  came into the scope",
+        DriftKind.WENT: "  is gone from the scope",
+    }
+    yield f"{paint(meaning, mark)} {paint('strong', names.short(drift.id))}{said[drift.kind]}"
+    for move in drift.moves:
+        yield from wrapped(f"{move.field}: {_text(move.before)} -> {_text(move.after)}", paint=paint, indent=4, hang=6)
+    if drift.is_outcome_change:
+        yield from _outcome(drift, paint)
+    for what, ids in (("gained", drift.schedules_gained), ("lost", drift.schedules_lost)):
+        for text in ids:
+            yield from wrapped(
+                f"schedule {what}: {names.schedule(ResourceId.parse(text))}", paint=paint, indent=4, hang=6
+            )
+    if drift.because:
+        yield from wrapped(drift.because, paint=paint, indent=4)
+    yield from wrapped(f"by: {author_text(drift.author)}", paint=paint, indent=4, hang=8)
+
+
+def _outcome(drift: Drift, paint: Paint) -> Iterator[str]:
+    before, after = drift.outcome_before or "(not there)", drift.outcome_after or "(gone)"
+    is_bad = drift.outcome_after in _BAD
+    for line in wrapped(f"outcome: {before} -> {after}", paint=paint, indent=4, hang=6):
+        yield paint("bad" if is_bad else "strong", paint("strong", line) if is_bad else line)
+    if drift.kind is not DriftKind.WENT:
+        yield from wrapped(drift.outcome_reason, paint=paint, indent=6)
+
+
+def author_text(author: ResourceChange | None) -> str:
+    """Who did it, in Azure's own words; what it leaves out is left out."""
+    if author is None:
+        return NOT_TOLD
+    who = author.changed_by or "(who: not told)"
+    kind = f" ({author.changed_by_type})" if author.changed_by_type else ""
+    client = f" with {author.client_type}" if (author.client_type or "").casefold() not in _NO_CLIENT else ""
+    operation = f", {author.operation}" if author.operation else ""
+    at = f", {author.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if author.at else ""
+    return f"{who}{kind}{client}{operation}{at}"
+
+
+def _text(value: Any) -> str:
+    return "(absent)" if value is None else printable(json.dumps(value, ensure_ascii=False))
+
+
+_MESSAGE_WIDTH = 300
+
+
+def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
+    """The lines of a history, without line feeds."""
+    names = MachineNames.of(report.target, _ids(report), paint=paint)
+    for run in report.runs:
+        yield from _run(run, names, paint)
+        yield ""
+    counts = report.counts
+    where = f" in {names.place}," if names.place else ""
+    text = f"{plural(counts['runs'], 'run')} {report.since.words}{where} on {target_text(report.target)}"
+    yield from wrapped(text, paint=paint)
+    if report.runs:
+        yield from wrapped(
+            f"{counts['members']:,} machine runs: {counts['succeeded']:,} succeeded, {counts['failed']:,} failed, "
+            f"{counts['unfinished']:,} not ended.",
+            paint=paint,
+            indent=2,
+        )
+        if not counts["failed"]:
+            yield paint("good", "No run failed.")
+    else:
+        yield from wrapped("Azure has no record of a scheduled run in that time.", paint=paint)
+    if report.notes:
+        yield ""
+        yield from note_lines(map(names.named, report.notes), paint=paint)
+
+
+def _ids(report: FailureReport) -> Iterator[ResourceId]:
+    for run in report.runs:
+        if run.configuration is not None:
+            yield run.configuration
+        yield from (*run.succeeded, *run.unfinished, *(one for entry in run.failures for one in entry.machines))
+
+
+def _run(run: ScheduleRun, names: MachineNames, paint: Paint) -> Iterator[str]:
+    name = names.schedule(run.configuration) if run.configuration else "a configuration that the record does not name"
+    for line in wrapped(f"{name}  {_times(run)}", paint=paint, hang=4):
+        yield paint("strong", line)
+    parts = [f"{len(run.succeeded):,} succeeded", f"{run.failed:,} failed"]
+    if run.unfinished:
+        parts.append(f"{len(run.unfinished):,} not ended")
+    yield f"  {plural(run.members, 'machine')}: {', '.join(parts)}"
+    for entry in run.failures:
+        yield from _failed(entry, names, paint)
+
+
+def _times(run: ScheduleRun) -> str:
+    if run.started_at is None:
+        return "at a time that the record does not tell"
+    utc = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
+    if run.local_start is None:
+        return utc
+    local = f"{run.local_start:%a %Y-%m-%d %H:%M} {run.time_zone}"
+    return local if run.time_zone == "UTC" else f"{local} ({utc})"
+
+
+def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterator[str]:
+    is_over = entry.recovered == len(entry.machines)
+    since = "" if is_over or not entry.recovered else f", {entry.recovered:,} of them have succeeded since"
+    for line in wrapped(f"{entry.words} ({len(entry.machines):,}{since})", paint=paint, indent=4):
+        yield paint("dim" if is_over else "bad", line)
+    yield from wrapped(some([names.short(machine) for machine in entry.machines]), paint=paint, indent=6)
+    if entry.messages:
+        more = f" (and {len(entry.messages) - 1:,} other texts)" if len(entry.messages) > 1 else ""
+        yield from wrapped(f"“{shortened(entry.messages[0], _MESSAGE_WIDTH)}”{more}", paint=paint, indent=6)
+    yield from wrapped(f"→ {entry.advice}", paint=paint, indent=6, hang=8)
+    if entry.command:
+        yield f"        {entry.command}"
+
+
+_TITLES = {
+    WindowEnd.FAILED: ("Failed in its window", "bad"),
+    WindowEnd.MISSED: ("Missed its window: powered off or not responding", "bad"),
+    WindowEnd.UNKNOWN: ("Not known", "warn"),
+    WindowEnd.NO_SCHEDULE: ("No schedule", "warn"),
+    WindowEnd.NOT_YET: ("Not yet", "change"),
+}
+_WORDS = {
+    WindowEnd.SUCCEEDED: "succeeded",
+    WindowEnd.FAILED: "failed",
+    WindowEnd.MISSED: "missed",
+    WindowEnd.NOT_YET: "not yet",
+    WindowEnd.NO_SCHEDULE: "without a schedule",
+    WindowEnd.UNKNOWN: "not known",
+}
+
+
+class WindowResultRow(Edge, frozen=True):
+    """One machine."""
+
+    id: str
+    result: WindowEnd
+    reason: str
+    fix: str | None
+    configuration: str | None
+    run_started_at: datetime | None
+    window_ends_at: datetime | None
+
+
+class AfterWindowDocument(Edge, frozen=True):
+    """`verify --after-window -o json`."""
+
+    format: Literal["patchmode/after-window/v1"]
+    source: Literal["resource-graph"]
+    run: str | None
+    """Null where a file or a scope was asked for."""
+    target: AuditTarget
+    since: datetime
+    looked_at: datetime
+    counts: dict[str, int]
+    """`scope` is the sum of the others."""
+    results: tuple[WindowResultRow, ...]
+    notes: tuple[str, ...]
+    not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    """What of the run or the plan was not done, so that no window was looked for; left out: nothing."""
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
+
+
+CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
+
+
+def after_window_document(report: AfterWindowReport, *, run: str | None) -> AfterWindowDocument:
+    """The published struct."""
+    target = report.target
+    document = AfterWindowDocument(
+        format="patchmode/after-window/v1",
+        source="resource-graph",
+        run=run,
+        target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
+        since=report.since,
+        looked_at=report.looked_at,
+        counts=report.counts,
+        results=tuple(map(window_row, report.results)),
+        notes=report.notes,
+        not_done=dict(report.not_done) or msgspec.UNSET,
+    )
+    return with_subscriptions(document, target.names)
+
+
+def window_row(entry: WindowResult) -> WindowResultRow:
+    """One machine as it stands in `results`."""
+    return WindowResultRow(
+        id=str(entry.id),
+        result=entry.result,
+        reason=entry.reason,
+        fix=entry.fix,
+        configuration=entry.configuration,
+        run_started_at=entry.run_started_at,
+        window_ends_at=entry.window_ends_at,
+    )
+
+
+def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) -> Iterator[str]:
+    """The lines for people: what did not succeed first, by reason, then the tally.
+
+    Args:
+        report: the report.
+        what: the run, file or scope that was asked for.
+        paint: colours and width.
+    """
+    ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *report.unread]
+    names = MachineNames.of(report.target, ids, paint=paint)
+    for end, (title, meaning) in _TITLES.items():
+        entries = [entry for entry in report.results if entry.result is end]
+        if entries:
+            yield paint(meaning, f"{title} ({len(entries):,}):")
+            yield from _by_reason(entries, names, paint)
+            yield ""
+    counts = report.counts
+    parts = [f"{counts[end.value]:,} {word}" for end, word in _WORDS.items() if counts[end.value]]
+    since = f"{report.since.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+    text = f"After the window ({what}, since {since}): {', '.join(parts) or 'no machine'}; "
+    fine = counts["succeeded"] == counts["scope"] and not report.unread
+    missing = (
+        f", without those in {plural(len(report.unread), 'place')} that could not be read" if report.unread else ""
+    )
+    where = f" in {names.place}" if names.place else ""
+    for line in wrapped(f"{text}{plural(counts['scope'], 'machine')}{where}{missing}.", paint=paint, hang=4):
+        yield paint("good" if fine else "bad", line)
+    yield from note_lines(map(names.named, report.notes), paint=paint)
+    if report.not_done:
+        rest = not_done_text(report.not_done, ())
+        text = f"Not everything of {what} is as asked: {rest}. No window of these machines was checked."
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
+def _by_reason(entries: Sequence[WindowResult], names: MachineNames, paint: Paint) -> Iterator[str]:
+    groups: dict[tuple[str, str | None], list[WindowResult]] = defaultdict(list)
+    for entry in entries:
+        # A fix that names its machine would make a group of each.
+        fix = entry.fix.replace(str(entry.id), "ID") if entry.fix else None
+        groups[entry.reason, fix].append(entry)
+    for (reason, fix), members in groups.items():
+        machines = some([names.short(entry.id) for entry in members])
+        yield from (paint("strong", line) for line in wrapped(machines, paint=paint, indent=2, hang=4))
+        yield from wrapped(reason, paint=paint, indent=6)
+        if fix:
+            told = members[0].fix if len(members) == 1 else fix
+            yield from wrapped(f"→ {told}", paint=paint, indent=6, hang=8)

@@ -1,0 +1,248 @@
+"""A plan for people: what cannot be undone, its waves, the diff, then every machine that is left alone and why."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from patchmode.model.outcome import Headline
+from patchmode.model.plain_text import printable
+from patchmode.model.plan import Change, Plan
+from patchmode.model.scope import scope_text
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.audit import change_lines
+from patchmode.reports.text.layout import Paint, TableColumn, lines, plural, some, target_text, wrapped
+from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
+
+SHOWN = 30
+"""More waves than that are counted; the plan file names them all."""
+_REGIONS = 3
+
+
+def wave_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """A table of a plan's waves, followed by an empty line; nothing where everything is carried out at once."""
+    if not plan.waves:
+        return
+    attaches = plan.then_attach is not None
+    yield f"{plural(len(plan.waves), 'wave')}, one after the other:"
+    columns = [TableColumn(""), TableColumn("WAVE", least=12), TableColumn("CHANGE")]
+    columns += [TableColumn("ONLY SCHEDULE")] if attaches else []
+    columns += [TableColumn("SYSTEMS", least=12), TableColumn("REGIONS", least=12)]
+    shown, more = range(len(plan.waves[:SHOWN])), plan.waves[SHOWN:]
+    yield from lines(columns, (_row(plan, place, attaches=attaches) for place in shown), paint=paint)
+    if more:
+        machines = sum(wave.changes + wave.unchanged for wave in more)
+        yield from wrapped(
+            f"and {plural(len(more), 'more wave', 'more waves')} of {plural(machines, 'machine')}: they stand in the "
+            "plan file, and in this command's JSON.",
+            paint=paint,
+        )
+    yield ""
+
+
+def _row(plan: Plan, place: int, *, attaches: bool) -> list[str]:
+    wave, changes = plan.waves[place], plan.changes_of(place)
+    only_schedule = [f"{wave.unchanged:,}"] if attaches else []
+    systems = _counted(str(change.os) for change in changes)
+    regions = _counted(change.location for change in changes)
+    return [str(place + 1), wave.name, f"{wave.changes:,}", *only_schedule, ", ".join(systems), some(regions, _REGIONS)]
+
+
+def _counted(values: Iterable[str]) -> list[str]:
+    """`8 Windows`, `4 Linux`: the most frequent first."""
+    counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    return [f"{count:,} {value}" for value, count in counts]
+
+
+ONE_BY_ONE = 10
+"""Up to this many changes are shown machine by machine; more are shown by kind of change, with their machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeafChange:
+    """One setting that a change sends."""
+
+    path: str
+    """Below `patchSettings`."""
+    before: str | None
+    """JSON text; None: absent."""
+    after: str
+
+    @property
+    def is_restated(self) -> bool:
+        """Whether it is sent again as the model states it, because Azure must get it together with another."""
+        return self.before == self.after
+
+
+def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The lines of a plan, without line feeds."""
+    yield from wrapped(f"Plan for {target_text(plan.target)}", paint=paint)
+    scope = list(plan.scope)
+    if plan.rollback_of:
+        yield f"Undoes run {plan.rollback_of}."
+        scope = [text for text in scope if text != f"--run {plan.rollback_of}"]
+    names = names_in(plan, paint=paint)
+    told = ", in ".join(filter(None, (scope_text(scope), names.place)))
+    if told:
+        yield from wrapped(f"Scope: {told}", paint=paint, hang=7)
+    yield ""
+    yield from irreversible_lines(plan, paint=paint)
+    yield from wave_lines(plan, paint=paint)
+    if len(plan.changes) <= ONE_BY_ONE:
+        for change in plan.changes:
+            yield from _one(change, names, paint)
+    else:
+        yield from _grouped(plan, names, paint)
+    if plan.skipped:
+        yield f"Left alone ({len(plan.skipped):,}):"
+        yield from skipped_lines(plan.skipped, names, paint=paint)
+        yield ""
+    if plan.unreadable:
+        yield f"Could not be read ({len(plan.unreadable):,}):"
+        yield from unreadable_lines(plan.unreadable, names, paint=paint)
+        yield ""
+    yield from _headline(plan, paint)
+    yield from summary_lines(plan, paint=paint)
+
+
+def names_in(plan: Plan, *, paint: Paint) -> MachineNames:
+    """What the machines of a plan and their subscriptions are called."""
+    return MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+
+
+def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
+    """What the plan makes of its machines, with the schedule that it attaches or takes off."""
+    if not plan.has_work:
+        return
+    same = [entry.outcome for entry in plan.skipped if entry.outcome is not None]
+    before = [*(one.outcome for one in plan.unchanged), *(change.outcome_before for change in plan.changes)]
+    after = [one.outcome_after or one.outcome for one in plan.unchanged]
+    after += [change.outcome_after for change in plan.changes]
+    yield "Now and after the plan:"
+    yield from change_lines(Headline.of((*same, *before)), Headline.of((*same, *after)), paint=paint)
+    yield ""
+
+
+def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The counts of a plan in one sentence, by subscription where it has several, and what it leaves undone."""
+    counts = plan.counts
+    text = (
+        f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
+        f"{counts['skipped']:,} left alone, {counts['unreadable']:,} not readable; {counts['scope']:,} in scope."
+        + (f" {plural(len(plan.waves), 'wave')}." if plan.waves else "")
+    )
+    for line in wrapped(text, paint=paint, hang=6):
+        yield paint("strong", line)
+    names, touched = names_in(plan, paint=paint), plan.touched_in
+    if names.are_several and touched:
+        untouched = dict.fromkeys(names.subscriptions, 0)
+        text = f"To change: {names.counted({**untouched, **touched})}."
+        for line in wrapped(text, paint=paint, hang=6):
+            yield paint("strong", line)
+    if plan.not_done:
+        rest = f"Not in this plan, although asked for: {not_done_text(plan.not_done, plan.blocked)}."
+        yield from (paint("warn", line) for line in wrapped(rest, paint=paint, hang=4))
+
+
+def leaf_changes(change: Change) -> list[LeafChange]:
+    """What a change does to `patchSettings`, leaf by leaf, the patch mode first."""
+    return [leaf for leaf in sent_leaves(change) if not leaf.is_restated]
+
+
+def sent_leaves(change: Change) -> list[LeafChange]:
+    """Every leaf of a change's request, the patch mode first: what is sent is what is shown."""
+    before, sent = _leaves(change.before or {}), _leaves(_settings_of(change.body))
+    paths = sorted(sent, key=lambda path: (path != "patchMode", path))
+    return [LeafChange(path, _text(before[path]) if path in before else None, _text(sent[path])) for path in paths]
+
+
+def _settings_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a request's body sends; the path down to it is `properties.osProfile.{configuration}.patchSettings`."""
+    for _ in range(4):
+        body = next(iter(body.values()))
+    return body
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def _text(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The changes that rollback cannot undo, by reason, followed by an empty line; nothing where there are none."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    called = names_in(plan, paint=paint)
+    for change in plan.changes:
+        if not change.reversible:
+            by_reason[change.irreversible_because or "The platform allows no way back."].append(called.short(change.id))
+    if not by_reason:
+        return
+    count = sum(len(names) for names in by_reason.values())
+    yield paint("bad", f"! {plural(count, 'change')} cannot be undone by `patchmode rollback`:")
+    for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        yield from wrapped(reason, paint=paint, indent=4)
+        yield from wrapped(f"{len(names):,}: {some(names)}", paint=paint, indent=6)
+    yield ""
+
+
+def _one(change: Change, names: MachineNames, paint: Paint) -> Iterator[str]:
+    mark = "" if change.reversible else paint("bad", "  ! cannot be undone")
+    yield f"{paint('change', '~')} {paint('strong', names.short(change.id))}  {change.os}, {change.location}{mark}"
+    yield from _diff(change, paint)
+    yield ""
+
+
+def _diff(change: Change, paint: Paint) -> Iterator[str]:
+    changed = sent_leaves(change)
+    # The last name tells which setting it is: no two leaves of patchSettings share one.
+    names = [entry.path.rpartition(".")[2] for entry in changed]
+    width = max(map(len, names), default=0)
+    for name, entry in zip(names, changed, strict=True):
+        mark, meaning, values = _values(entry)
+        yield paint(meaning, f"    {mark} {_fitted(name, width, values, paint)}")
+    told = {change.outcome_before.kind, change.outcome_after.kind}
+    if len(told) > 1:
+        yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
+
+
+def _values(entry: LeafChange) -> tuple[str, str, str]:
+    """Mark, meaning for colours, and values of one leaf's change."""
+    if entry.is_restated:
+        return "=", "dim", f"{entry.after} (sent again)"
+    if entry.before is None:
+        return "+", "add", entry.after
+    return "~", "change", f"{entry.before} -> {entry.after}"
+
+
+def _fitted(name: str, width: int, values: str, paint: Paint) -> str:
+    """Name and values in columns; side by side where columns do not fit, below each other where even that does not."""
+    room = float("inf") if paint.width is None else paint.width - 6
+    if width + 2 + len(values) <= room:
+        return f"{name:<{width}}  {values}"
+    return f"{name}  {values}" if len(name) + 2 + len(values) <= room else f"{name}\n          {values}"
+
+
+def _grouped(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
+    groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+    for change in plan.changes:
+        groups[change.os, *_diff(change, Paint())].append(change)
+    for members in sorted(groups.values(), key=len, reverse=True):
+        yield f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
+        yield from _diff(members[0], paint)
+        if names.are_several:
+            counted = names.counted(Counter(change.id.subscription_id for change in members))
+            yield from wrapped(counted, paint=paint, indent=6)
+        yield from wrapped(some([names.short(change.id) for change in members], 40), paint=paint, indent=6)
+        yield ""
+    yield from wrapped("Every machine stands in the plan file, and in this command's JSON.", paint=paint)
+    yield ""

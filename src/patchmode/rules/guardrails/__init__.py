@@ -1,0 +1,1 @@
+"""What holds a change back: freezes, waves, limits, permissions."""

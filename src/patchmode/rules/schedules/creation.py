@@ -1,0 +1,170 @@
+"""A configuration that somebody wants: what is wrong with the wish, the request body, and whether Azure stored it so.
+
+Must not: send anything.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from patchmode.model.finding import Severity
+from patchmode.model.report import ScheduleFinding, ScheduleWish
+from patchmode.model.run import ABSENT_TEXT, Difference
+from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window
+from patchmode.rules.schedules.findings import TOO_CLOSE
+from patchmode.rules.schedules.limits import Limits
+from patchmode.rules.schedules.recurrence import check_window_rule
+from patchmode.rules.schedules.window import UNKNOWN_ZONE, UNREADABLE
+
+WINDOWS_CLASSIFICATIONS = (
+    "Critical",
+    "Security",
+    "UpdateRollUp",
+    "FeaturePack",
+    "ServicePack",
+    "Definition",
+    "Tools",
+    "Updates",
+)
+LINUX_CLASSIFICATIONS = ("Critical", "Security", "Other")
+"""Source of both lists: azure-mgmt-maintenance and Microsoft's article on programming against Update Manager."""
+DEFAULT_CLASSIFICATIONS = ("Critical", "Security")
+_MALFORMED = frozenset({UNREADABLE, UNKNOWN_ZONE})
+LONGEST_NAME = 127
+"""Source: Microsoft's article on maintenance configurations: fewer than 128 characters, for the group's name too."""
+_ADVICE_ONLY = frozenset({"start-before-midnight", "recurrence-unconfirmed"})
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_SYNONYMS = {"alwaysreboot": "always", "neverreboot": "never"}
+"""What comes back for what was sent (recorded as a pair for Always; recorded lists have no other word for Never)."""
+
+_OF_THE_SERVICE = frozenset({"neweventdrivenscheduler", "neweventdrivescheduler"})
+"""Members of `extensionProperties` in recorded answers of several scopes that no document has a caller set."""
+
+
+def is_malformed(problems: Iterable[ScheduleFinding]) -> bool:
+    """Whether a wish could not even be read; one that is only refused is well-formed."""
+    return any(one.rule in _MALFORMED for one in problems)
+
+
+def wish_problems(wish: ScheduleWish) -> Iterator[ScheduleFinding]:
+    """What stands against a wish (`blocks`), and what is worth a thought (`warns`)."""
+    identifier = str(wish.id)
+    for what, text in (("name", wish.id.name), ("resource group's name", wish.id.resource_group)):
+        if len(text) > LONGEST_NAME:
+            message = f"The {what} has {len(text)} characters; Azure takes {LONGEST_NAME}."
+            yield ScheduleFinding("schedule-limit", Severity.BLOCKS, message, "Shorten it.", identifier)
+    for rule, message in check_window_rule(wish.window):
+        severity = Severity.WARNS if rule in _ADVICE_ONLY else Severity.BLOCKS
+        yield ScheduleFinding(rule, severity, message, "", identifier)
+
+
+def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime) -> Iterator[ScheduleFinding]:
+    """A first window that comes too soon for the configuration to count."""
+    if windows and windows[0].starts_at - now < TOO_CLOSE:
+        message = "Its first window starts in less than 15 minutes, and it may not run then."
+        yield ScheduleFinding("window-too-close", Severity.WARNS, message, "Let it start later.", str(wish.id))
+
+
+def room_problems(
+    wish: ScheduleWish, known: Sequence[MaintenanceConfiguration], limits: Limits
+) -> Iterator[ScheduleFinding]:
+    """A subscription whose region holds as many configurations as Azure allows."""
+    region = _plain(wish.location)
+    there = [
+        one
+        for one in known
+        if one.id.subscription_id == wish.id.subscription_id and _plain(one.location) == region and one.id != wish.id
+    ]
+    if len(there) >= limits.configurations:
+        message = f"The subscription holds {len(there):,} maintenance configurations in {wish.location}, all it can."
+        fix = "Delete one that reaches nothing, or use another region: a configuration patches machines of any region."
+        yield ScheduleFinding("schedule-limit", Severity.BLOCKS, message, fix, str(wish.id))
+
+
+def properties_of(wish: ScheduleWish) -> dict[str, Any]:
+    """The `properties` of the request: everything that the wish says, and nothing else.
+
+    `InGuestPatchMode` is always User: without it Azure refuses (public reports), and what Platform does is not known.
+    """
+    window = wish.window
+    texts = {
+        "startDateTime": window.start,
+        "expirationDateTime": window.expiration,
+        "duration": window.duration,
+        "timeZone": window.time_zone,
+        "recurEvery": window.recur_every,
+    }
+    windows = {
+        "classificationsToInclude": list(wish.windows_classifications),
+        "kbNumbersToInclude": list(wish.kb_include),
+        "kbNumbersToExclude": list(wish.kb_exclude),
+    }
+    linux = {
+        "classificationsToInclude": list(wish.linux_classifications),
+        "packageNameMasksToInclude": list(wish.package_include),
+        "packageNameMasksToExclude": list(wish.package_exclude),
+    }
+    patches = {
+        "rebootSetting": wish.reboot_setting,
+        "windowsParameters": {name: value for name, value in windows.items() if value},
+        "linuxParameters": {name: value for name, value in linux.items() if value},
+    }
+    return {
+        "maintenanceScope": GUEST_SCOPE,
+        "extensionProperties": {"InGuestPatchMode": "User"},
+        "maintenanceWindow": {name: text for name, text in texts.items() if text is not None},
+        "installPatches": {name: value for name, value in patches.items() if value},
+        "visibility": "Custom",
+    }
+
+
+def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any], path: str = "properties") -> Iterator[Difference]:
+    """Where a configuration is not as wanted, leaf by leaf.
+
+    Args:
+        wanted: as `properties_of` makes it.
+        found: as Azure answered it; names of members compare without case (recorded: `inGuestPatchMode`). Members that
+            were not wanted are looked at only beside those that were, because the service adds members of its own at
+            the top.
+        path: of both.
+    """
+    spelled = {name.casefold(): other for name, other in found.items()}
+    for name, value in wanted.items():
+        other = spelled.get(name.casefold())
+        where = f"{path}.{name}".lstrip(".")
+        if isinstance(value, Mapping):
+            yield from unlike(value, other if isinstance(other, Mapping) else {}, where)
+        elif _same(value) != _same(other):
+            yield Difference(where, _text(value), ABSENT_TEXT if other is None else _text(other))
+    if path == "properties":
+        return
+    known = {name.casefold() for name in wanted}
+    for name, other in found.items():
+        is_default = not other or (name == "expirationDateTime" and str(other).startswith("9999-12-31"))
+        if name.casefold() not in known | _OF_THE_SERVICE and not is_default:
+            yield Difference(f"{path}.{name}", ABSENT_TEXT, _text(other))
+
+
+def is_name(text: str) -> bool:
+    """Whether Azure takes a text as the name of a configuration or an assignment."""
+    return bool(_NAME.fullmatch(text)) and len(text) <= LONGEST_NAME
+
+
+def _same(value: Any) -> Any:
+    """A leaf as it compares: Azure keeps neither the case nor the spelling of every text, nor the order of lists."""
+    if isinstance(value, str):
+        lowered = value.casefold().strip()
+        return _SYNONYMS.get(lowered, lowered)
+    if isinstance(value, list | tuple):
+        return sorted(str(entry).casefold() for entry in value)
+    return value
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _plain(location: str) -> str:
+    return location.replace(" ", "").casefold()

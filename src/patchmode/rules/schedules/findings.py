@@ -1,0 +1,316 @@
+"""What is wrong with one configuration, its assignments and its members, and with several of them together.
+
+Must not: read anything, or repeat what the limits say.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import combinations
+from shlex import quote
+
+from patchmode.model.finding import Severity
+from patchmode.model.machine import Lock, Machine
+from patchmode.model.patch_settings import OperatingSystem
+from patchmode.model.report import Member, ScheduleFinding, ScheduleView
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, RunForecast, ScheduleBook, Timing
+from patchmode.rules.schedules.attaching import delete_lock
+from patchmode.rules.schedules.limits import SCOPE_LIMIT
+from patchmode.rules.schedules.memberships import Clash, ScheduleIndex
+from patchmode.rules.schedules.recurrence import LONGEST, TOO_LONG
+from patchmode.rules.schedules.window import INSTALLS_NOTHING, duration_of, has_expiration, names_nothing_for
+
+TOO_CLOSE = timedelta(minutes=15)
+"""Source: Microsoft's article on maintenance configurations asks for any change to be 15 minutes before the run."""
+LEAST_WINDOW = timedelta(hours=1, minutes=30)
+LEAST_RUN = timedelta(minutes=25)
+"""Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
+FAR = "next-window-far"
+PLATFORM_FIX = (
+    "Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with InGuestPatchMode "
+    "User (patchmode schedule create)."
+)
+CONTENTS_FIX = "Name classifications for that system, or attach its machines to a schedule that does."
+_FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
+_TIMING_FIX = {
+    Timing.OVER: "Give it a later expiration (patchmode schedule create … --replace), or detach it.",
+    Timing.NEVER: "Give it a recurrence that comes (patchmode schedule create … --replace).",
+    Timing.UNREADABLE: "Write its window anew (patchmode schedule create … --replace).",
+}
+
+
+def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFinding]:
+    """What one configuration's window and members say, without its limits.
+
+    Args:
+        view: with its members; its own `findings` are not looked at.
+        now: aware.
+    """
+    yield from _of_window(view, now)
+    yield from _of_wait(view)
+    yield from _of_members(view)
+    if not view.members:
+        fix = "Attach it (patchmode schedule attach), or delete it."
+        yield _finding(view, "schedule-hits-nothing", Severity.WARNS, "It reaches no machine that you can see.", fix)
+
+
+def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
+    following = view.next
+    if following.timing in _FOREVER_BAD or (following.because and following.timing is Timing.COMING):
+        rule = following.rule or "unreadable-recurrence"
+        fix = _TIMING_FIX.get(following.timing, "Write its recurrence so that it can be read in one way only.")
+        yield _finding(view, rule, Severity.WARNS, _sentence(following.because), fix)
+    duration = duration_of(view.configuration.window.duration)
+    if duration is not None and duration < LEAST_WINDOW:
+        what = "a run needs 25 minutes to install and restart" if duration < LEAST_RUN else "Azure asks for 01:30"
+        message = f"Its window is {view.configuration.window.duration} long, and {what}."
+        yield _finding(view, "window-too-short", Severity.WARNS, message, "Give it 01:30 to 03:55.")
+    if duration is not None and duration > LONGEST:
+        message = f"Its window is {view.configuration.window.duration} long, and Azure now accepts 03:55 at most."
+        fix = "It stands as it is; Azure refuses it with the next change, so give it 01:30 to 03:55 then."
+        yield _finding(view, TOO_LONG, Severity.NOTES, message, fix)
+    if view.configuration.window.expiration is not None and not has_expiration(view.configuration.window):
+        message = "Its expirationDateTime is an empty text. It is read as never expiring, which no source confirms."
+        fix = "Look at the portal whether it still runs, or write the expiration anew."
+        yield _finding(view, "expiration-empty", Severity.NOTES, message, fix)
+    yield from _of_contents(view)
+    if (view.configuration.patch_mode or "").casefold() == "platform":
+        message = (
+            "Its InGuestPatchMode is Platform, which belongs to hotpatching, where Azure chooses the updates. What it "
+            "does to a machine on Customer Managed Schedules is not documented."
+        )
+        yield _finding(view, "platform-mode-schedule", Severity.WARNS, message, PLATFORM_FIX)
+    if following.window is not None and following.window.starts_at - now < TOO_CLOSE:
+        minutes = max(0, int((following.window.starts_at - now).total_seconds() // 60))
+        message = f"Its next window starts in {minutes} minutes; a change now may not count for it."
+        fix = "Make changes at least 15 minutes before a window."
+        yield _finding(view, "window-too-close", Severity.WARNS, message, fix)
+
+
+def _is_idle(view: ScheduleView) -> bool:
+    """Whether the configuration itself is told to name nothing, so that its members need not be."""
+    return len(names_nothing_for(view.configuration.properties)) == len(OperatingSystem)
+
+
+def _of_contents(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    """Where it names updates for no system at all; for one of them alone its members of that system are told."""
+    if _is_idle(view):
+        idle = names_nothing_for(view.configuration.properties)
+        message = f"{_sentence('; '.join(idle.values()))} What Azure then installs is not documented: perhaps nothing."
+        yield _finding(view, INSTALLS_NOTHING, Severity.WARNS, message, CONTENTS_FIX)
+
+
+def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    """A window so far away that updates of more than a month wait for it."""
+    following = view.next
+    if following.window is None or following.wait_days is None:
+        return
+    when = f"{following.window.local_start:%Y-%m-%d %H:%M %Z}"
+    if following.begins_late:
+        message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
+        fix = "If that is not meant, give it an earlier start (patchmode schedule create … --replace)."
+        yield _finding(view, FAR, Severity.WARNS, message, fix)
+    else:
+        message = f"Its next window is on {when}, in {following.wait_days:,} days; it repeats that rarely."
+        fix = "Nothing to do if that is meant; --longest-wait sets what counts as long."
+        yield _finding(view, FAR, Severity.NOTES, message, fix)
+
+
+def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    groups: dict[tuple[str, RunForecast], list[Member]] = defaultdict(list)
+    doubts: dict[str, list[Member]] = defaultdict(list)
+    for member in view.members:
+        if not member.is_certain:
+            doubts[member.hit.doubt_rule or "unknown-filter-member"].append(member)
+        elif member.forecast.rule is not None and member.forecast.result is not RunForecast.RUNS:
+            groups[member.forecast.rule, member.forecast.result].append(member)
+    for (rule, result), members in sorted(groups.items()):
+        if rule == view.next.rule or (rule == INSTALLS_NOTHING and _is_idle(view)):
+            continue  # said once, of the configuration
+        is_told = result is not RunForecast.UNKNOWN or rule == INSTALLS_NOTHING
+        severity = Severity.WARNS if is_told else Severity.NOTES
+        yield _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
+    for rule, members in sorted(doubts.items()):
+        yield _of_group(view, rule, Severity.NOTES, members, _together([one.hit.doubt or "" for one in members]))
+    twice = [member for member in view.members if member.is_certain and member.hit.also]
+    if twice:
+        message = "Several assignments or dynamic scopes name it for the same machine; it still runs once there."
+        yield _of_group(view, "assigned-twice", Severity.NOTES, twice, message)
+
+
+def _together(reasons: Sequence[str]) -> str:
+    """Several members' reasons as one sentence: what they share once, then each with how many it holds for."""
+    counted = Counter(reasons).most_common()
+    head, colon, _ = counted[0][0].partition(": ")
+    if len(counted) == 1:
+        return _sentence(counted[0][0])
+    shared = f"{head}{colon}" if colon and all(reason.startswith(f"{head}: ") for reason, _ in counted) else ""
+    return _sentence(shared + "; ".join(f"{reason.removeprefix(shared)} ({count:,})" for reason, count in counted))
+
+
+def _of_group(
+    view: ScheduleView, rule: str, severity: Severity, members: Sequence[Member], message: str
+) -> ScheduleFinding:
+    return ScheduleFinding(
+        rule,
+        severity,
+        message,
+        _fix_of(rule, view),
+        str(view.configuration.id),
+        tuple(str(member.machine.id) for member in members),
+        f"{len(members)} of {len(view.members)} members",
+    )
+
+
+def _fix_of(rule: str, view: ScheduleView) -> str:
+    fixes = {
+        "prerequisite-missing": f"patchmode apply --schedule {quote(str(view.configuration.id))}",
+        INSTALLS_NOTHING: CONTENTS_FIX,
+        "off-at-window": "Start them at least 15 minutes before the window, or accept that they are missed.",
+        "tag-case": "Write the tag and the filter in the same case.",
+        "unknown-filter-member": "Look at the members in the portal; this version cannot evaluate that filter.",
+        SCOPE_LIMIT: "Narrow the filter, and add a second dynamic scope for the rest.",
+        "assigned-twice": "Nothing to do; a detach leaves the others, and the schedule with them.",
+    }
+    return fixes.get(rule, "patchmode explain tells more of a machine.")
+
+
+def book_findings(
+    book: ScheduleBook, machines: Mapping[ResourceId, Machine], *, seen: frozenset[str], locks: Sequence[Lock] = ()
+) -> Iterator[ScheduleFinding]:
+    """Assignments whose machine or configuration is not there.
+
+    Args:
+        book: every assignment.
+        machines: every machine that can be seen.
+        seen: subscriptions (lower case) whose machines were read whole; of others nothing is concluded.
+        locks: where something is advised to be detached; one that refuses it is told with the advice.
+    """
+    known = {configuration.id for configuration in book.configurations}
+    by_name: dict[str, list[Machine]] = defaultdict(list)
+    for machine in machines.values():
+        by_name[machine.name.casefold()].append(machine)
+    missing: dict[ResourceId, tuple[list[str], list[DynamicScope]]] = defaultdict(lambda: ([], []))
+    for assignment in book.assignments:
+        if assignment.machine not in machines and assignment.machine.subscription_id in seen:
+            yield _orphan(assignment, by_name[assignment.machine.name.casefold()], locks)
+        if assignment.configuration not in known:
+            missing[assignment.configuration][0].append(str(assignment.machine))
+    for scope in book.dynamic_scopes:
+        if scope.configuration not in known:
+            missing[scope.configuration][1].append(scope)
+    for configuration, (ids, scopes) in sorted(missing.items()):
+        found = _missing(configuration, ids, scopes, is_visible=configuration.subscription_id in book.visible)
+        places = (*ids, *(scope.place for scope in scopes))
+        yield replace(found, fix=_unlocked(found.fix, places, locks)) if found.severity is Severity.WARNS else found
+
+
+def _unlocked(fix: str, places: Iterable[str], locks: Sequence[Lock]) -> str:
+    """The advice, with what has to be done first where a lock refuses to delete what it advises to detach."""
+    refusals = (delete_lock(locks, place) for place in places)
+    told = dict.fromkeys(one.message for one in refusals if one is not None)
+    return "\n".join((*told, "Have the lock's owner remove it for the change first:", fix)) if told else fix
+
+
+def _orphan(
+    assignment: ConfigurationAssignment, namesakes: Sequence[Machine], locks: Sequence[Lock]
+) -> ScheduleFinding:
+    configuration = quote(str(assignment.configuration))
+    detach = f"patchmode schedule detach {configuration} --ids {quote(str(assignment.machine))}"
+    message = f"The assignment {assignment.name} names {assignment.machine}, which is not there: moved or deleted."
+    if namesakes:
+        message += f" A machine of that name stands at {namesakes[0].id}."
+        attach = f"patchmode schedule attach {configuration} --ids {quote(str(namesakes[0].id))}"
+        fix = f"If it is the same:\n{attach}\n{detach}"
+    else:
+        fix = detach
+    fix = _unlocked(fix, [str(assignment.machine)], locks)
+    return ScheduleFinding(
+        "assignment-orphaned", Severity.WARNS, message, fix, str(assignment.configuration), (str(assignment.machine),)
+    )
+
+
+def _missing(
+    configuration: ResourceId, machines: Sequence[str], scopes: Sequence[DynamicScope], *, is_visible: bool
+) -> ScheduleFinding:
+    subjects = (*machines, *(scope.place for scope in scopes))
+    if is_visible:
+        message = f"Assignments name {configuration}, which does not exist, so they do nothing."
+        detach = f"patchmode schedule detach {quote(str(configuration))}"
+        commands = [f"{detach} --ids {' '.join(map(quote, machines))}"] if machines else []
+        commands += [f"{detach} --dynamic {quote(scope.name)} {_selectors(scope)}" for scope in scopes]
+        fix = "\n".join(("Create it anew under the same name and group, or detach it:", *commands))
+        return ScheduleFinding("configuration-missing", Severity.WARNS, message, fix, str(configuration), subjects)
+    message = f"Assignments name {configuration}, which stands where you cannot read: its windows are not known."
+    fix = "Ask for Reader on that subscription."
+    return ScheduleFinding("configuration-unseen", Severity.NOTES, message, fix, str(configuration), subjects)
+
+
+def _selectors(scope: DynamicScope) -> str:
+    """The options that name a dynamic scope's place."""
+    group = f" --resource-group {quote(scope.resource_group)}" if scope.resource_group else ""
+    return f"--subscription {scope.subscription_id}{group}"
+
+
+def overlap_findings(views: Iterable[ScheduleView], index: ScheduleIndex) -> Iterator[ScheduleFinding]:
+    """Pairs of configurations with windows that overlap on machines that both reach.
+
+    Args:
+        views: with their members.
+        index: says which windows of the next 92 days meet.
+
+    Source: the troubleshooting articles: of two with the same start and the same updates one fires; of overlapping ones
+    the second waits for the first.
+    """
+    pairs: dict[tuple[ResourceId, ResourceId], list[ResourceId]] = defaultdict(list)
+    for together, machines in _sets_of(views).items():
+        for pair in combinations(together, 2):
+            if index.clash(*pair) is not None:
+                pairs[pair] += machines
+    for pair, machines in sorted(pairs.items()):
+        clash = index.clash(*pair)
+        assert clash is not None  # noqa: S101 - only such pairs were kept
+        yield _overlap(*pair, clash, [str(machine) for machine in sorted(machines)])
+
+
+def _sets_of(views: Iterable[ScheduleView]) -> dict[tuple[ResourceId, ...], list[ResourceId]]:
+    """Sets of coming configurations, by id, that reach the same machines: most machines share a few."""
+    by_machine: dict[ResourceId, list[ResourceId]] = defaultdict(list)
+    for view in sorted(views, key=lambda view: view.configuration.id):
+        if view.next.timing is Timing.COMING:
+            for member in view.members:
+                if member.is_certain:
+                    by_machine[member.machine.id].append(view.configuration.id)
+    by_set: dict[tuple[ResourceId, ...], list[ResourceId]] = defaultdict(list)
+    for machine, configurations in by_machine.items():
+        if len(configurations) > 1:
+            by_set[tuple(configurations)].append(machine)
+    return by_set
+
+
+def _overlap(left: ResourceId, right: ResourceId, clash: Clash, machines: Sequence[str]) -> ScheduleFinding:
+    names = f"{left.name} and {right.name}"
+    first = min(clash.first.starts_at, clash.second.starts_at)
+    when = f"for the first time in the window that starts {first:%Y-%m-%d %H:%M} UTC"
+    rule, message = (
+        "schedules-overlap",
+        f"{names} overlap on these machines, {when}: the later one waits for the other.",
+    )
+    if clash.same_trigger:
+        rule = "schedules-same-trigger"
+        message = (
+            f"{names} start together with the same settings, {when}: Azure runs only one of them on these machines."
+        )
+    fix = "Move one of them, or detach one from these machines."
+    return ScheduleFinding(rule, Severity.WARNS, message, fix, str(left), tuple(machines), f"the other is {right}")
+
+
+def _finding(view: ScheduleView, rule: str, severity: Severity, message: str, fix: str) -> ScheduleFinding:
+    return ScheduleFinding(rule, severity, message, fix, str(view.configuration.id))
+
+
+def _sentence(text: str) -> str:
+    stripped = text.strip().rstrip(".")
+    return f"{stripped[:1].upper()}{stripped[1:]}." if stripped else ""

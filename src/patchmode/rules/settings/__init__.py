@@ -1,0 +1,1 @@
+"""From the settings wanted to the exact request, its precondition, its verification and its way back."""

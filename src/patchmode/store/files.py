@@ -1,0 +1,257 @@
+"""Files that are there whole or not at all, and a lock that a dead process cannot keep."""
+
+import json
+import os
+import secrets
+import socket
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from io import RawIOBase
+from pathlib import Path
+from typing import Self
+
+from patchmode.errors import RunBusyError, StorageError
+
+PRIVATE_FILE = 0o600
+"""Plans and journals hold machine documents, which are nobody else's business."""
+READABLE_FILE = 0o644
+"""For what another user's program reads, and that names no machine."""
+PRIVATE_FOLDER = 0o700
+_DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+"""Names of what this process has open already."""
+
+
+def write_whole(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRIVATE_FILE) -> None:
+    """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
+
+    What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
+    into, which cannot be whole or not at all.
+
+    Args:
+        path: replaced if it is a file; its folder must exist.
+        content: the whole file, at once or piece by piece.
+        mode: the permissions of a new file, of which the process's umask may take some.
+
+    Raises:
+        StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
+            file's descriptor; a file that was at `path` before is untouched.
+    """
+    attempt = f"could not write {path}"
+    pieces = (content,) if isinstance(content, bytes) else content
+    try:
+        kind = _kind_of(path)
+        if kind is None or stat.S_ISREG(kind):
+            if _is_descriptor(path):
+                raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
+            _replace(Path(os.path.realpath(path)), pieces, mode)
+        elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+            with path.open("wb", buffering=0) as stream:
+                for piece in pieces:
+                    _write_through(stream, piece)
+        else:
+            what = "a folder" if stat.S_ISDIR(kind) else "neither a file nor a pipe"
+            raise _unfit(attempt, f"it is {what}", "Name a file.")
+    except OSError as error:
+        raise storage_error(attempt, error) from error
+
+
+def buffered(pieces: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
+    """The same bytes in pieces of about `size`: few writes, and never the whole at once."""
+    waiting: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(waiting)
+            waiting, length = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _kind_of(path: Path) -> int | None:
+    """What stands at the end of all links; None: nothing."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _is_descriptor(path: Path) -> bool:
+    return str(path.absolute()).startswith(_DESCRIPTORS)
+
+
+def _write_through(stream: RawIOBase, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[stream.write(rest) or 0 :]
+
+
+def _replace(path: Path, pieces: Iterable[bytes], mode: int) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.writelines(pieces)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _unfit(attempt: str, reason: str, advice: str) -> StorageError:
+    return StorageError(f"{attempt}: {reason}.", advice=advice)
+
+
+def storage_error(attempt: str, error: OSError) -> StorageError:
+    """A StorageError that says in plain words what stood in the way of `attempt`."""
+    return StorageError(
+        f"{attempt}: {error.strerror or error}.",
+        advice="Check the free space and the permissions of the folder, or name another one.",
+    )
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder, with its parents, that only this user may look into; one that exists is left as it is.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    try:
+        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(f"could not make the folder {path}", error) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    # A rename is durable only once the folder is; Windows cannot open a folder and needs no such call.
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FAR = 1 << 30
+    """Windows locks bytes, and others cannot read a locked one, so a byte far behind the text is locked."""
+
+    def _take(descriptor: int, *, wait: bool) -> bool:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _take(descriptor: int, *, wait: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock."""
+
+    pid: int
+    host: str
+    since: str
+    """ISO 8601, UTC, whole seconds."""
+
+    @classmethod
+    def this_process(cls) -> Self:
+        """The holder that this process is, from now on."""
+        return cls(os.getpid(), socket.gethostname(), datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+class FileLock:
+    """An exclusive lock on a file of its own, held from construction until `release` or the end of the process.
+
+    Args:
+        path: the lock file; made when missing, never removed (removing it would let two processes hold "the" lock).
+        what: what it guards, as messages call it.
+        wait: whether to wait for another holder instead of refusing.
+
+    Raises:
+        RunBusyError: another process holds it, and `wait` is false; the message says which and since when.
+        StorageError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path, *, what: str, wait: bool = False) -> None:
+        try:
+            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        except OSError as error:
+            raise storage_error(f"could not lock {what}", error) from error
+        if not _take(self._descriptor, wait=wait):
+            self.release()
+            holder = holder_of(path)
+            msg = f"{what} is held by {holder or 'another process'}."
+            raise RunBusyError(msg, advice="Wait until it ends, or stop it; then try again.")
+        self._sign()
+
+    def _sign(self) -> None:
+        # The name is a courtesy to whoever finds the lock taken: without room for it on the disk the lock still holds.
+        assert self._descriptor is not None  # noqa: S101 - set by the constructor, for the type checker
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, json.dumps(asdict(Holder.this_process())).encode())
+
+    def release(self) -> None:
+        """Give the lock up. Safe to repeat."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def holder_of(path: Path) -> Holder | None:
+    """Who signed a lock file last; None where nobody did. That they still hold it is not said."""
+    try:
+        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock at `path` now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _take(descriptor, wait=False)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(path: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock for a moment, waiting for whoever has it.
+
+    Raises:
+        StorageError: the lock file cannot be made.
+    """
+    lock = FileLock(path, what=what, wait=True)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,1 @@
+"""What is read: scope, machines, audit, plan, permissions, records of runs."""

@@ -1,0 +1,264 @@
+"""Audit, explain and watch: machines in scope with who patches them and what is wrong; one in full; again and again."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from patchmode.errors import (
+    CloudError,
+    EmptyScopeError,
+    PatchmodeError,
+    RequestError,
+    SignInError,
+    UsageError,
+    WrongTargetError,
+)
+from patchmode.model.drift import Drift, Look, ResourceChange
+from patchmode.model.machine import Machine, MachineKind, surroundings_of, worse
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.report import AuditReport, Explanation
+from patchmode.model.scope import Filters, Scope
+from patchmode.ports.azure import Azure, Clock, GraphScope
+from patchmode.rules.drift import carried, drifts, look_of, with_authors
+from patchmode.rules.eligibility.judgement import audit_machine
+from patchmode.rules.schedules.memberships import LONGEST_WAIT
+from patchmode.workflow.inventory.inventory import take_inventory
+from patchmode.workflow.schedules.reading import look_up
+
+DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+"""What machines are measured against when the user names nothing: the prerequisite of schedules."""
+
+
+async def audit(
+    azure: Azure,
+    scope: Scope,
+    *,
+    wanted: WantedSettings = DEFAULT_WANTED,
+    clock: Clock,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> AuditReport:
+    """Audit every machine in scope, read through Resource Graph where that is allowed.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: selectors united, filters narrowing.
+        wanted: the settings to measure against.
+        clock: for the report's time, and for what counts as the next window.
+        longest_wait: a next window that is farther away is told.
+
+    Returns:
+        Each machine in scope stands once in the report; machines ordered by id.
+
+    Raises:
+        UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
+    """
+    inventory = await take_inventory(azure, scope, documents=False, now=clock.now())
+    now = clock.now()
+    index = await look_up(azure, inventory.machines, now=now, longest_wait=longest_wait)
+    return AuditReport(
+        target=azure.target.with_names_of(inventory.subscription_ids),
+        scope=scope.describe(),
+        wanted=wanted,
+        machines=tuple(audit_machine(machine, wanted, index) for machine in inventory.machines),
+        skipped=inventory.skipped,
+        unreadable=inventory.unreadable,
+        notes=(*inventory.notes, *index.book.notes),
+        created_at=now,
+    )
+
+
+async def explain(
+    azure: Azure,
+    machine: str,
+    *,
+    wanted: WantedSettings = DEFAULT_WANTED,
+    clock: Clock,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> Explanation:
+    """Explain one machine.
+
+    Args:
+        azure: a connection; reading is enough.
+        machine: its resource id, or its name where only one machine of that name can be seen.
+        wanted: the settings to measure against.
+        clock: for what counts as the next window.
+        longest_wait: a next window that is farther away is told.
+
+    Raises:
+        UsageError: the id is not a machine's, or several machines have the name.
+        EmptyScopeError: there is no such machine, or it could not be read; the message says what was answered.
+    """
+    by_id = machine.startswith("/")
+    scope = Scope(ids=(machine,)) if by_id else await _named(azure, machine)
+    inventory = await take_inventory(azure, scope, documents=True)
+    if not inventory.machines:
+        reason = inventory.unreadable[0].reason if inventory.unreadable else "nothing was answered"
+        raise EmptyScopeError(f"{machine} could not be read: {reason}")
+    found = inventory.machines[0]
+    notes = list(inventory.notes)
+    view = await _instance_view(azure, found, notes)
+    index = await look_up(azure, (found,), now=clock.now(), longest_wait=longest_wait)
+    notes += index.book.notes
+    return Explanation(
+        target=azure.target,
+        audit=audit_machine(_with_view(found, view), wanted, index),
+        document=found.document or {},
+        instance_view=view,
+        wanted=wanted,
+        notes=tuple(notes),
+    )
+
+
+async def _named(azure: Azure, name: str) -> Scope:
+    # The name is compared as text, not as a pattern, and never becomes part of a query.
+    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+    try:
+        inventory = await take_inventory(
+            azure, Scope(everything=True, include=Filters(names=(pattern,))), documents=False
+        )
+    except EmptyScopeError as error:
+        raise EmptyScopeError(
+            f"You see no machine named {name!r}.", advice="Give its resource id, or check the name."
+        ) from error
+    if not inventory.machines:
+        raise EmptyScopeError(f"You see no machine named {name!r}.", advice="Give its resource id, or check the name.")
+    if len(inventory.machines) > 1:
+        ids = "\n    ".join(str(entry.id) for entry in inventory.machines)
+        raise UsageError(f"{len(inventory.machines)} machines are named {name!r}:\n    {ids}", advice="Give the id.")
+    return Scope(ids=(str(inventory.machines[0].id),))
+
+
+async def _instance_view(azure: Azure, machine: Machine, notes: list[str]) -> Mapping[str, Any] | None:
+    if machine.kind is MachineKind.ARC:
+        return None
+    try:
+        return await azure.provider.get_instance_view(machine.id)
+    except RequestError as error:
+        notes.append(f"The instance view could not be read: {error.message}")
+        return None
+
+
+def _with_view(machine: Machine, view: Mapping[str, Any] | None) -> Machine:
+    """The machine with what only the instance view tells at this moment: agent, power, system, patch extension."""
+    if view is None:
+        return machine
+    surroundings, seen = machine.surroundings, surroundings_of(view)
+    known = replace(
+        surroundings,
+        agent_status=seen.agent_status or surroundings.agent_status,
+        power_state=seen.power_state or surroundings.power_state,
+        os_name=seen.os_name or surroundings.os_name,
+        os_version=seen.os_version or surroundings.os_version,
+        patch_extension=worse(seen.patch_extension, surroundings.patch_extension),
+    )
+    return replace(machine, surroundings=known)
+
+
+LAG = timedelta(minutes=5)
+"""A record of a change is there "in less than five minutes". Source: "Get resource changes" of Resource Graph."""
+PASSING = (RequestError, SignInError, CloudError)
+"""What a later look may find gone."""
+Connect = Callable[[], AbstractAsyncContextManager[Azure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look brought."""
+
+    number: int
+    """From 1."""
+    look: Look | None
+    """None: it failed."""
+    drift: tuple[Drift, ...] = ()
+    """Empty also for a first look, which has nothing to be compared with."""
+    failure: PatchmodeError | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How long and how often."""
+
+    interval_s: float = 900.0
+    count: int | None = None
+    """So many looks, failed ones included; None: until stopped."""
+    until_change: bool = False
+    """End with the first look that shows a change."""
+
+
+async def watch(
+    connect: Connect, scope: Scope, options: WatchOptions, *, clock: Clock, baseline: Look | None = None
+) -> AsyncIterator[Seen]:
+    """Look at a scope at an interval, and yield what each look brought.
+
+    Args:
+        connect: gives a connection; each look takes one of its own, so that one that is lost costs one look.
+        scope: selectors and filters, as an audit takes them.
+        options: interval and end.
+        clock: the time between looks.
+        baseline: what the first look is compared with; None: the first look is only remembered.
+
+    Raises:
+        WrongTargetError: the baseline is of another target. UsageError: it is of another scope, or the scope is wrong.
+        EmptyScopeError: the first look matched nothing, and there is no baseline.
+    """
+    known, number = baseline, 0
+    while True:
+        number += 1
+        began = clock.monotonic()
+        seen = await _look(connect, scope, known, number, clock)
+        if seen.look is not None:
+            known = seen.look if known is None else carried(known, seen.look)
+        yield seen
+        if number == options.count or (options.until_change and seen.drift):
+            return
+        await clock.sleep(max(0.0, options.interval_s - (clock.monotonic() - began)))
+
+
+async def _look(connect: Connect, scope: Scope, known: Look | None, number: int, clock: Clock) -> Seen:
+    try:
+        async with connect() as azure:
+            if known is not None:
+                _check_comparable(known, azure, scope)
+            report = await audit(azure, scope, clock=clock)
+            look = look_of(report)
+            found = drifts(known, look) if known is not None else ()
+            if found and known is not None:
+                found = with_authors(found, await _changes(azure, found, known, clock))
+    except PASSING as error:
+        return Seen(number, None, failure=error)
+    except EmptyScopeError as error:
+        if known is None:
+            raise
+        # A role that was taken away looks the same as machines that were deleted: it is not told as such.
+        return Seen(number, None, failure=error)
+    return Seen(number, look, found, notes=report.notes)
+
+
+def _check_comparable(known: Look, azure: Azure, scope: Scope) -> None:
+    if not known.target.same_as(azure.target):
+        msg = (
+            f"The baseline is of tenant {known.target.tenant_id} on {known.target.endpoint}, and this is tenant "
+            f"{azure.target.tenant_id} on {azure.target.endpoint}."
+        )
+        raise WrongTargetError(msg, advice="Sign in to that target (--cloud), or make a baseline of this one.")
+    if sorted(known.scope) != sorted(scope.describe()):
+        before, now = " ".join(known.scope) or "nothing", " ".join(scope.describe())
+        msg = f"The baseline was made with {before}, and this looks at {now}: every other machine would come or go."
+        raise UsageError(msg, advice="Give the same selectors and filters to both.")
+
+
+async def _changes(azure: Azure, found: Sequence[Drift], known: Look, clock: Clock) -> list[ResourceChange]:
+    """Azure's records of who changed what since the look before; none where they cannot be had."""
+    since = (known.taken_at or clock.now()) - LAG
+    scope = GraphScope(tuple(sorted({drift.id.subscription_id for drift in found})))
+    changes: list[ResourceChange] = []
+    try:
+        async for page in azure.graph.resource_changes(scope, since=since):
+            changes += page
+    except RequestError:
+        return []
+    return changes

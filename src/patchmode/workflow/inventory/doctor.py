@@ -1,0 +1,264 @@
+"""Doctor: who is signed in, where, and what is missing to do the job; and the role that would be enough.
+
+Must not: write, register providers or assign roles; it says who may.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from patchmode.errors import RequestError
+from patchmode.model.access import AccessCheck, MissingAction
+from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
+from patchmode.model.report import Diagnosis, SubscriptionCheck
+from patchmode.model.scope import Scope
+from patchmode.ports.azure import Azure, GraphScope
+from patchmode.rules.guardrails.permissions import Needs, lacking
+from patchmode.workflow.inventory.access import check_access
+from patchmode.workflow.inventory.scoping import Selection, resolve
+
+if TYPE_CHECKING:
+    from patchmode.model.left_alone import Unreadable
+
+
+ACTIONS: Mapping[str, str] = {
+    "Microsoft.Compute/virtualMachines/read": "audit, plan, verify",
+    "Microsoft.Compute/virtualMachines/write": "apply, rollback",
+    "Microsoft.Compute/virtualMachines/instanceView/read": "explain",
+    "Microsoft.Compute/virtualMachines/patchAssessmentResults/read": "audit: whether the image can be patched",
+    "Microsoft.Compute/virtualMachines/patchInstallationResults/read": "verify --after-window",
+    "Microsoft.Compute/locations/operations/read": "apply: following an operation to its end",
+    "Microsoft.HybridCompute/machines/read": "audit of Arc machines",
+    "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
+    "Microsoft.Maintenance/maintenanceConfigurations/read": "audit, plan, schedule: when schedules run",
+    "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+    "Microsoft.Maintenance/configurationAssignments/read": "audit, plan, schedule: which schedules reach a machine",
+    "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",
+    "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach",
+    "Microsoft.Maintenance/applyUpdates/read": "schedule failures, verify --after-window",
+    "Microsoft.Resources/subscriptions/resourceGroups/read": "audit: managed resource groups",
+    "Microsoft.Authorization/locks/read": "audit, plan: read-only locks",
+    "Microsoft.Authorization/permissions/read": "doctor; audit, plan, schedule: whether schedules were seen whole",
+}
+"""Every action that patchmode uses, and for what.
+
+Source: Microsoft, "Roles and permissions in Azure Update Manager".
+"""
+
+OPTIONAL = frozenset({"Microsoft.Authorization/permissions/read"})
+"""Granted by Azure to everybody who may read the scope; never told as missing."""
+
+WHOLE_SUBSCRIPTION = frozenset(
+    {
+        "Microsoft.Compute/locations/operations/read",
+        "Microsoft.Maintenance/configurationAssignments/read",
+        "Microsoft.Authorization/locks/read",
+    }
+)
+"""Asked for at the subscription itself, so a role on a resource group is not enough: operations stand there (Microsoft,
+"Roles and permissions in Azure Update Manager"), dynamic scopes may, and locks are listed there."""
+
+NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance", "Microsoft.HybridCompute", "Microsoft.ResourceGraph")
+_ARC = "Microsoft.HybridCompute"
+AT_ONCE = 8
+_READ = "Microsoft.Compute/virtualMachines/read"
+_BLOCKING = "readonly"
+
+
+async def examine(azure: Azure, scope: Scope) -> Diagnosis:
+    """Look at everything that an apply in this scope would need.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: subscriptions and management groups are looked at; without a selector, every subscription.
+
+    Raises:
+        SignInError: nobody is signed in. UsageError: a selector is wrong. RequestError: subscriptions cannot be listed.
+    """
+    principals = await azure.authorization.principals()
+    known = {entry.id.lower(): entry for entry in await azure.authorization.subscriptions()}
+    chosen = sorted(known)
+    unreadable: tuple[Unreadable, ...] = ()
+    selection: Selection | None = None
+    if scope.has_selector and not scope.everything:
+        selection = await resolve(azure, scope)
+        wanted = {*selection.subscriptions, *(group[0] for group in selection.groups)}
+        wanted |= {entry.subscription_id for entry in selection.ids}
+        wanted |= {entry.id.subscription_id for reading in scope.logs for entry in reading.machines}
+        if selection.group_names or scope.leads_anywhere:
+            wanted |= set(selection.readable)
+        unreadable = selection.unreadable
+        chosen = [entry for entry in chosen if entry in wanted]
+    chosen = [entry for entry in chosen if scope.takes(entry)]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(subscription: Subscription) -> SubscriptionCheck:
+        async with slots:
+            # What schedules, queries or pasted text lead to is not looked up here, so there all machines count.
+            leads = scope.leads_anywhere or bool(scope.logs)
+            return await _subscription(azure, subscription, None if leads else selection)
+
+    checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
+    return Diagnosis(azure.target, principals, await _graph(azure, chosen), tuple(checks), unreadable)
+
+
+async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
+    try:
+        async for _ in azure.graph.resource_groups(GraphScope(tuple(subscriptions[:1]))):
+            break
+    except RequestError as error:
+        return f"{error.code}: {error.message}"
+    return "answers"
+
+
+async def _subscription(azure: Azure, subscription: Subscription, selection: Selection | None) -> SubscriptionCheck:
+    notes: list[str] = []
+    if subscription.state.casefold() in {"disabled", "deleted"}:
+        notes.append(f"The subscription is {subscription.state}: nothing in it can be changed.")
+    registrations = {}
+    for namespace in NAMESPACES:
+        try:
+            registrations[namespace] = await azure.authorization.provider_registration(subscription.id, namespace)
+        except RequestError as error:
+            registrations[namespace] = f"not known ({error.code})"
+    # Where the provider is not registered there can be no Arc machine, so nothing is needed for one.
+    has_arc = registrations[_ARC].casefold() != "notregistered"
+    actions = [one for one in ACTIONS if one not in OPTIONAL and (has_arc or not one.startswith(_ARC))]
+    access = await _access(azure, subscription, selection, actions, notes)
+    locks = await _locks(azure, subscription.id, notes)
+    return SubscriptionCheck(
+        subscription,
+        registrations,
+        access.missing,
+        locks=tuple(lock for lock in locks if lock.level.casefold() == _BLOCKING),
+        notes=tuple(notes),
+        harmless_locks=tuple(lock for lock in locks if lock.level.casefold() != _BLOCKING),
+        identities=access.identities,
+        machines=access.machines,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """What may be done in one subscription."""
+
+    missing: tuple[MissingAction, ...] = ()
+    identities: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    """Those at whose scope it was asked; none where what the subscription's own roles allow is enough."""
+
+
+async def _access(
+    azure: Azure, subscription: Subscription, selection: Selection | None, actions: Sequence[str], notes: list[str]
+) -> _Access:
+    """What is missing, at the scope where the work is: a role on a resource group is enough for its machines."""
+    scope = f"/subscriptions/{subscription.id}"
+    try:
+        granted = await azure.authorization.permissions(scope)
+    except RequestError as error:
+        notes.append(f"Permissions could not be read: {error.message}")
+        return _Access()
+    identities = tuple(filter(None, granted))
+    on_subscription = [
+        MissingAction(scope, action, ACTIONS[action], identity)
+        for action in actions
+        for identity in lacking(action, granted)
+    ]
+    machines = await _machines(azure, subscription, selection) if on_subscription else ()
+    if not machines:
+        return _Access(tuple(on_subscription), identities)
+    whole = [one for one in on_subscription if _counts_at_subscription(one)]
+    below = [one for one in on_subscription if not _counts_at_subscription(one)]
+    needs = {one.action: [entry.id for entry in machines if _is_for(one.action, entry)] for one in below}
+    check = await check_access(azure, needs, uses=ACTIONS)
+    notes += [f"Permissions on {one.scope} could not be read: {one.reason}" for one in check.unknown]
+    if _is_asked_whole(selection, subscription):
+        notes += _partly_seen(below, machines)
+        return _Access((*whole, *_gathered(below, check, needs)), identities, machines)
+    return _Access((*whole, *check.missing), identities, machines)
+
+
+def _counts_at_subscription(lack: MissingAction) -> bool:
+    """Whether a role below the subscription is not enough.
+
+    Of several identities each must read all of it: Resource Graph is asked about a subscription as one of them.
+    """
+    return lack.action in WHOLE_SUBSCRIPTION or (bool(lack.identity) and lack.action.endswith("/read"))
+
+
+def _gathered(below: Sequence[MissingAction], check: AccessCheck, needs: Needs) -> list[MissingAction]:
+    """What is missing, told of the subscription where it is missing on each of its machines."""
+    found: list[MissingAction] = []
+    for whole in below:
+        parts = [one for one in check.missing if (one.action, one.identity) == (whole.action, whole.identity)]
+        machines = tuple(machine_id for one in parts for machine_id in one.machines)
+        everywhere = len(machines) == len(needs[whole.action]) and bool(machines)
+        found += [replace(parts[0], scope=whole.scope, machines=machines)] if everywhere else parts
+    return found
+
+
+def _partly_seen(below: Sequence[MissingAction], machines: Sequence[Machine]) -> list[str]:
+    if not any(one.action == _READ for one in below):
+        return []
+    groups = len({one.id.resource_group.casefold() for one in machines})
+    where = "1 resource group" if groups == 1 else f"{groups:,} resource groups"
+    return [f"You can read machines in {where} only: audit sees nothing of the rest of the subscription."]
+
+
+def _is_for(action: str, machine: Machine) -> bool:
+    if action.startswith("Microsoft.Compute/"):
+        return machine.kind is not MachineKind.ARC
+    return machine.kind is MachineKind.ARC if action.startswith(_ARC) else True
+
+
+def _is_asked_whole(selection: Selection | None, subscription: Subscription) -> bool:
+    """Whether the question was about the whole subscription."""
+    return selection is None or subscription.id.lower() in selection.subscriptions
+
+
+async def _machines(azure: Azure, subscription: Subscription, selection: Selection | None) -> tuple[Machine, ...]:
+    """A subscription's machines in scope, as far as Resource Graph shows them; none where it does not answer."""
+    place = subscription.id.lower()
+    found: list[Machine] = []
+    try:
+        async for page in azure.graph.machines(GraphScope((place,))):
+            found += (one for one in page if isinstance(one, Machine))
+    except RequestError:
+        return ()
+    if selection is None or place in selection.subscriptions:
+        return tuple(found)
+    names = {name.casefold() for name in selection.group_names}
+    names |= {name.casefold() for where, name in selection.groups if where == place}
+    return tuple(one for one in found if one.id in selection.ids or one.id.resource_group.casefold() in names)
+
+
+async def _locks(azure: Azure, subscription_id: str, notes: list[str]) -> Sequence[Lock]:
+    try:
+        return await azure.authorization.locks(subscription_id)
+    except RequestError as error:
+        notes.append(f"Locks could not be read: {error.message}")
+        return ()
+
+
+def least_privilege_role(subscription_ids: Sequence[str]) -> dict[str, Any]:
+    """A custom role that allows what patchmode does and nothing else, as `az role definition create` takes it.
+
+    Args:
+        subscription_ids: where the role may be assigned; empty: the placeholder `/subscriptions/{subscriptionId}`.
+
+    `Microsoft.Compute/locations/operations/read` is asked for at the machine's subscription, so the role is assigned
+    there and not on a resource group.
+    """
+    scopes = [f"/subscriptions/{entry}" for entry in subscription_ids] or ["/subscriptions/{subscriptionId}"]
+    return {
+        "Name": "Patch Orchestration Operator",
+        "IsCustom": True,
+        "Description": "Read machines, set their patch orchestration, periodic assessment and reboot setting, "
+        "and attach schedules to them.",
+        "Actions": sorted(ACTIONS),
+        "NotActions": [],
+        "DataActions": [],
+        "NotDataActions": [],
+        "AssignableScopes": scopes,
+    }

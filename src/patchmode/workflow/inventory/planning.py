@@ -1,0 +1,410 @@
+"""Plan: the exact change of every machine in scope, or why there is none, and the schedule that it shall attach."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from patchmode.errors import RefusedError, RejectedError, UnsafeError, UsageError
+from patchmode.model.left_alone import Skipped
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged, WaveRule
+from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, ScheduleBook, Timing
+from patchmode.model.scope import Scope
+from patchmode.ports.azure import Azure, Clock, GraphScope
+from patchmode.rules.guardrails.waves import in_waves, unheard_of
+from patchmode.rules.schedules.after_plan import (
+    Decided,
+    attachable,
+    book_after_attaching,
+    foreseen,
+    kept_by,
+    standing_in,
+)
+from patchmode.rules.schedules.attaching import scope_obstacle
+from patchmode.rules.schedules.memberships import ScheduleIndex
+from patchmode.rules.schedules.recurrence import next_window
+from patchmode.rules.settings.planning import plan_machine
+from patchmode.rules.settings.transitions import wanted_of
+from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
+from patchmode.workflow.inventory.inventory import Inventory, take_inventory
+from patchmode.workflow.run.refusals import is_gone
+from patchmode.workflow.schedules.reading import look_up
+
+CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
+MOST_MACHINES = 3000
+"""Resources associated with one configuration. Source: the limits in Microsoft's "Maintenance configurations"."""
+NOTICE = timedelta(minutes=15)
+"""A change that is younger when a window opens may not count for it. Source: the same article."""
+_LIST = "`patchmode schedule list` shows those you can see."
+Remark = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachRequest:
+    """A schedule to attach, looked up."""
+
+    then_attach: ThenAttach
+    configuration: MaintenanceConfiguration
+    """As Microsoft.Maintenance answered it."""
+
+
+async def look_up_attach_request(
+    azure: Azure, wanted: str, *, name: str | None, settings: WantedSettings
+) -> AttachRequest:
+    """The wish to attach a schedule to the changed machines of a plan, and to those that are as wanted.
+
+    Args:
+        azure: a connection; reading is enough.
+        wanted: the configuration's id, or a name that only one has.
+        name: of the assignments; None: the configuration's.
+        settings: what the same plan sets.
+
+    Raises:
+        UsageError: the plan's orchestration is one that schedules do not run on, or several have that name.
+        RefusedError: the configuration does not exist, or patches no guests.
+        RequestError: it cannot be read.
+    """
+    if settings.orchestration not in {None, Orchestration.CUSTOMER_MANAGED_SCHEDULES}:
+        raise UsageError(
+            "Azure runs schedules only on Customer Managed Schedules, so --then-attach excludes every other --to.",
+            advice="Leave --to out, or give --to customer-managed-schedules.",
+        )
+    identifier = await _identified(azure, wanted)
+    return AttachRequest(ThenAttach(identifier, name or identifier.name), await _attachable(azure, identifier))
+
+
+def planned_with(
+    wish: AttachRequest, decided: Sequence[tuple[Machine, Decided]], index: ScheduleIndex
+) -> list[Decided]:
+    """What becomes of each machine of a plan that also attaches, with the outcome that the schedule then gives it.
+
+    Args:
+        wish: what is attached.
+        decided: each machine, and what the rules for its settings say.
+        index: the schedules as they stand.
+
+    Returns:
+        One entry for each machine, in the order given.
+    """
+    configuration, standing = wish.configuration, standing_in(index.book)
+    entries = [
+        (machine, attachable(machine, entry, configuration, standing.get(machine.id, ()))) for machine, entry in decided
+    ]
+    named = [machine.id for machine, entry in entries if not isinstance(entry, Skipped)]
+    book = book_after_attaching(index.book, wish.then_attach, configuration, named)
+    later = ScheduleIndex(book, now=index.now, crowded=index.crowded)
+    return [foreseen(entry, machine, later.schedules_of(machine)) for machine, entry in entries]
+
+
+def with_locks(wish: AttachRequest, machines: Iterable[Machine], book: ScheduleBook) -> ThenAttach:
+    """The wish as it stands in the plan: with the locks under which a rollback cannot take the schedule off again."""
+    return replace(wish.then_attach, kept_by=kept_by(book, wish.then_attach, machines))
+
+
+async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Remark) -> None:
+    """Refuse, before anything is sent, a plan whose schedule cannot be attached at all; nothing where it has none.
+
+    Raises:
+        RefusedError: the configuration does not exist, patches no guests, or would have too many machines.
+        RequestError: it cannot be read.
+    """
+    if plan.then_attach is None:
+        return
+    await check_room(azure, plan, await _attachable(azure, plan.then_attach.configuration), clock=clock, remark=remark)
+
+
+async def check_room(
+    azure: Azure, plan: Plan, configuration: MaintenanceConfiguration, *, clock: Clock, remark: Remark
+) -> None:
+    """Refuse a plan that would give a configuration too many machines, and remark on a window that is too near.
+
+    Raises:
+        RefusedError: it would have more machines than Azure allows.
+        RequestError: its assignments cannot be read.
+    """
+    await _check_room(azure, plan, configuration)
+    warning = too_close(configuration, clock=clock)
+    if warning:
+        remark(warning)
+
+
+def too_close(configuration: MaintenanceConfiguration, *, clock: Clock) -> str | None:
+    """One sentence where a configuration's next window is so near that changes may not count for it; None otherwise."""
+    now = clock.now()
+    coming = next_window(configuration.window, after=now)
+    if coming.timing is not Timing.COMING or coming.window is None or coming.window.starts_at - now >= NOTICE:
+        return None
+    minutes = max(0, round((coming.window.starts_at - now) / timedelta(minutes=1)))
+    return (
+        f"The next window of {configuration.name} starts in {minutes} min: Azure asks for 15 minutes, so changes may "
+        "count for the window after it only (window-too-close)."
+    )
+
+
+async def _identified(azure: Azure, wanted: str) -> ResourceId:
+    if not wanted.strip().startswith("/"):
+        return await _by_name(azure, wanted.strip())
+    try:
+        identifier = ResourceId.parse(wanted)
+    except ResourceIdError as error:
+        raise UsageError(f"--then-attach: {error}.", advice=_LIST) from error
+    if identifier.full_type != CONFIGURATION:
+        raise UsageError(f"--then-attach: {identifier} is no maintenance configuration.", advice=_LIST)
+    return identifier
+
+
+async def _by_name(azure: Azure, name: str) -> ResourceId:
+    named: list[ResourceId] = []
+    unread: Unread = {}
+    async for page in azure.graph.maintenance_configurations(GraphScope()):
+        named += [one.id for one in parted(page, unread) if one.name.casefold() == name.casefold()]
+    if unread:
+        # One that cannot be read may have the name too.
+        told = " ".join(counted(unread, "configurations", "a name may be that of several"))
+        raise RefusedError(f"--then-attach: {told}", advice="Give the configuration's id.")
+    if not named:
+        raise RefusedError(f"--then-attach: you see no maintenance configuration named {name!r}.", advice=_LIST)
+    if len(named) > 1:
+        ids = ", ".join(map(str, named))
+        raise UsageError(
+            f"--then-attach: {len(named)} configurations are named {name!r}: {ids}.", advice="Give the id."
+        )
+    return named[0]
+
+
+async def _attachable(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguration:
+    configuration = await _read(azure, identifier)
+    obstacle = scope_obstacle(configuration)
+    if obstacle is not None:
+        raise RefusedError(f"--then-attach: {obstacle.message}", advice=obstacle.fix)
+    return configuration
+
+
+async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguration:
+    try:
+        return await azure.maintenance.configuration(identifier)
+    except RejectedError as error:
+        if not is_gone(error):
+            raise
+        raise RefusedError(
+            f"--then-attach: there is no maintenance configuration {identifier}.", advice=_LIST
+        ) from error
+
+
+async def _check_room(azure: Azure, plan: Plan, configuration: MaintenanceConfiguration) -> None:
+    machines = {one.id for one in plan.changes} | {one.id for one in plan.unchanged}
+    attached: set[ResourceId] = set()
+    unread: Unread = {}
+    async for page in azure.graph.configuration_assignments(GraphScope()):
+        attached |= _already_attached(parted(page, unread), configuration.id)
+    # SAFETY: a row that cannot be read may be one more machine of this configuration.
+    together = len(attached | machines) + len(unread)
+    if together > MOST_MACHINES:
+        raise RefusedError(
+            f"{configuration.name} would have {together:,} machines ({len(attached):,} have it now), and Azure allows "
+            f"{MOST_MACHINES:,} of one configuration.",
+            advice="Divide the machines among several configurations, each with a plan of its own.",
+        )
+
+
+def _already_attached(page: Sequence[object], configuration: ResourceId) -> set[ResourceId]:
+    return {
+        one.machine for one in page if isinstance(one, ConfigurationAssignment) and one.configuration == configuration
+    }
+
+
+async def make_plan(
+    azure: Azure,
+    scope: Scope,
+    wanted: WantedSettings,
+    *,
+    clock: Clock,
+    tool_version: str = "",
+    remark: Callable[[str], None] | None = None,
+    is_reviewed: bool = True,
+    then_attach: str | None = None,
+    assignment_name: str | None = None,
+    waves: Sequence[WaveRule] = (),
+    canary: int = 0,
+) -> Plan:
+    """Plan the wanted settings for every machine in scope.
+
+    Steps:
+        1. look up the schedule that is to be attached, where there is one;
+        2. take the inventory, with each machine's document and etag from its provider;
+        3. look up the schedules that reach them, for the outcomes before and after;
+        4. ask the rules for each machine's change, and for what the attached schedule makes of it;
+        5. check that every machine ended as exactly one of the four;
+        6. put what is carried out into waves, where any are wanted.
+
+    Args:
+        azure: a connection; reading is enough.
+        scope: must have a selector: a plan leads to writing, so nothing is taken by default.
+        wanted: what to set; at least one setting must be named.
+        clock: for the plan's time, and for what counts as the next window.
+        tool_version: stands in the plan file.
+        remark: is told, one sentence each, what a reader must know about how the machines were read.
+        is_reviewed: whether a person looks at the plan before anything is applied; where not, a selector without
+            effect is refused instead of remarked.
+        then_attach: a maintenance configuration, by its id or a name that only one has, to attach to each changed
+            machine once it was verified and to each that is as wanted; Arc servers, which need no orchestration, count
+            among these.
+        assignment_name: of the assignments; None: the configuration's name.
+        waves: how to divide what is carried out; each rule divides what those before it made.
+        canary: so many machines go before all others, taken in turn from subscriptions, regions and systems.
+
+    Raises:
+        UsageError: nothing is wanted, a selector is wrong or has no effect, or schedules do not run on what is wanted.
+        RefusedError: the configuration does not exist, patches no guests, or would have too many machines.
+        EmptyScopeError, RequestError: as `inventory.take_inventory`.
+        UnsafeError: the counts do not add up, which is a defect of patchmode; nothing may be applied then.
+    """
+    check_wanted(wanted)
+    tell = remark or _nobody
+    wish = await _wish(azure, then_attach, assignment_name, wanted)
+    inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
+    inventory.check_swallowed(is_reviewed=is_reviewed)
+    index = await look_up(azure, inventory.machines, now=clock.now())
+    target = azure.target.with_names_of(inventory.subscription_ids)
+    empty = Plan(target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
+    plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
+    for note in (*inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
+        tell(note)
+    if wish is not None:
+        await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
+    return plan
+
+
+async def _wish(
+    azure: Azure, configuration: str | None, name: str | None, settings: WantedSettings
+) -> AttachRequest | None:
+    return (
+        None
+        if configuration is None
+        else await look_up_attach_request(azure, configuration, name=name, settings=settings)
+    )
+
+
+def _with_ends(plan: Plan, inventory: Inventory, wish: AttachRequest | None, index: ScheduleIndex) -> Plan:
+    """The plan with what becomes of each machine of an inventory."""
+    decided = _decided(inventory, plan.wanted, wish, index)
+    plan = replace(
+        plan,
+        changes=tuple(entry for entry in decided if isinstance(entry, Change)),
+        unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
+        skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
+        unreadable=inventory.unreadable,
+    )
+    check_plan_adds_up(plan, inventory)
+    if wish is None:
+        return plan
+    return replace(plan, then_attach=with_locks(wish, _attached_in(plan, inventory), index.book))
+
+
+def _decided(
+    inventory: Inventory, wanted: WantedSettings, wish: AttachRequest | None, index: ScheduleIndex
+) -> list[Decided]:
+    decided: list[tuple[Machine, Decided]] = [
+        (machine, plan_machine(machine, wanted_of(machine, wanted, attaches=wish is not None), schedules))
+        for machine, schedules in ((one, index.schedules_of(one)) for one in inventory.machines)
+    ]
+    return [entry for _, entry in decided] if wish is None else planned_with(wish, decided, index)
+
+
+def _waved(plan: Plan, inventory: Inventory, rules: Sequence[WaveRule], canary: int) -> Plan:
+    """The plan in waves; machines that are as wanted belong to one only where they get a schedule."""
+    if not rules and not canary:
+        return plan
+    same = plan.unchanged if plan.then_attach is not None else ()
+    division = in_waves(plan.changes, same, inventory.machines, rules, canary=canary)
+    unchanged = division.unchanged if plan.then_attach is not None else plan.unchanged
+    return replace(plan, changes=division.changes, unchanged=unchanged, waves=division.waves)
+
+
+def _unheard(inventory: Inventory, rules: Sequence[WaveRule]) -> tuple[str, ...]:
+    names = unheard_of(inventory.machines, rules)
+    return (f"--waves: no machine in scope has {' or '.join(names)}.",) if names else ()
+
+
+def _attached_in(plan: Plan, inventory: Inventory) -> Iterator[Machine]:
+    """The machines of a plan that get its schedule."""
+    named = {one.id for group in (plan.changes, plan.unchanged) for one in group}
+    return (machine for machine in inventory.machines if machine.id in named)
+
+
+def check_wanted(wanted: WantedSettings) -> None:
+    """Check that a wish names a setting at all.
+
+    Raises:
+        UsageError: it names none, so that every machine would be as wanted.
+    """
+    if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):
+        raise UsageError("No setting was named.", advice="Give --to or another setting.")
+
+
+def _nobody(note: str) -> None:
+    """Nobody is told."""
+
+
+def _arc_note(plan: Plan) -> tuple[str, ...]:
+    count = sum(change.kind is MachineKind.ARC for change in plan.changes)
+    if not count or plan.wanted.orchestration is None:
+        return ()
+    who, have = ("Arc server", "it has") if count == 1 else ("Arc servers", "they have")
+    return (f"Of {count:,} {who} only periodic assessment is planned: {have} no orchestration to set.",)
+
+
+def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
+    """The plan with only these machines' changes; the others are skipped, with the option as their reason.
+
+    Raises:
+        UsageError: an id does not stand in the plan at all.
+    """
+    parts = (plan.changes, plan.unchanged, plan.skipped)
+    # What could not be read may be a whole subscription or management group, which is no resource id.
+    known = {entry.id.key for part in parts for entry in part} | {entry.id.casefold() for entry in plan.unreadable}
+    strange = next((machine_id for machine_id in ids if machine_id.key not in known), None)
+    if strange is not None:
+        raise UsageError(
+            f"--ids: {strange} is not among the machines of this run.", advice="Check it with `runs show`."
+        )
+    left_out = (change for change in plan.changes if change.id not in ids)
+    skips = (
+        Skipped(change.id, "filter-ids", "Left out by --ids.", outcome=change.outcome_before) for change in left_out
+    )
+    kept = (
+        replace(wave, changes=sum(change.id in ids for change in plan.changes_of(place)))
+        for place, wave in enumerate(plan.waves)
+    )
+    return replace(
+        plan,
+        scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
+        changes=tuple(change for change in plan.changes if change.id in ids),
+        unchanged=tuple(one if one.id in ids else replace(one, outcome_after=None) for one in plan.unchanged),
+        skipped=(*plan.skipped, *skips),
+        first_detach=tuple(one for one in plan.first_detach if one.id in ids),
+        waves=tuple(wave for wave in kept if wave.changes or wave.unchanged),
+    )
+
+
+def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
+    """Check that a plan accounts for every machine of an inventory exactly once.
+
+    Raises:
+        UnsafeError: a machine is missing, or stands in the plan twice.
+    """
+    ends = [entry.id.key for part in (plan.changes, plan.unchanged, plan.skipped) for entry in part]
+    ends += [entry.id.casefold() for entry in plan.unreadable]
+    scope = {machine.id.key for machine in inventory.machines} | {entry.id.key for entry in inventory.skipped}
+    scope |= {entry.id.casefold() for entry in inventory.unreadable}
+    twice = sorted(key for key, count in Counter(ends).items() if count > 1)
+    odd = twice or sorted(scope ^ set(ends))
+    if odd:
+        raise UnsafeError(
+            f"The plan does not account for its scope: {odd[0]} {'stands in it twice' if twice else 'has no end'} "
+            f"({len(odd)} in all).",
+            advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
+        )

@@ -1,0 +1,1 @@
+"""What is written, and followed to its end: a run from its first request to its report."""

@@ -1,0 +1,254 @@
+"""Who is sent next: a queue for each subscription and region behind its rate limit, and what is in progress."""
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple
+
+from patchmode.model.resource_id import ResourceId
+from patchmode.ports.azure import Turn
+from patchmode.ports.run import JournalEntry, Step
+from patchmode.rules.guardrails.limits import most_under_way, pace_text
+from patchmode.timing import all_of
+from patchmode.workflow.run.guardrails import FailureCount
+
+
+class _Waiting(NamedTuple):
+    """Who may not begin yet."""
+
+    machine_id: ResourceId
+    region: str | None
+    admitted: "asyncio.Future[None]"
+
+
+class InProgress:
+    """Changes and schedules alike: whatever may still fail has a place here until its end was counted.
+
+    Args:
+        asked: how many there may be, asked for by name; None: as a slow start and the budgets allow.
+        begins_slowly: whether it begins with one.
+        tally: the failures so far. They must be counted before the machine leaves.
+    """
+
+    def __init__(self, *, asked: int | None, begins_slowly: bool, tally: FailureCount) -> None:
+        self._asked = asked
+        self._begins_slowly = begins_slowly
+        self._tally = tally
+        self._succeeded = 0
+        self._regions: dict[ResourceId, str | None] = {}
+        """Each machine under way, and where it is."""
+        self._in_region: Counter[str | None] = Counter()
+        self._waiting: deque[_Waiting] = deque()
+        self._open: set[str | None] = set()
+        self._told = ""
+
+    def __len__(self) -> int:
+        return len(self._regions)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a machine could begin if only another one ended."""
+        return bool(self._waiting)
+
+    def pace_text(self, machines: int) -> str:
+        """One sentence on how fast it goes and how much may fail; empty: nothing is special, or nothing new.
+
+        Args:
+            machines: how many have still to be touched before this is told again.
+        """
+        left = self._tally.narrowest()
+        text = pace_text(self._asked, begins_slowly=self._begins_slowly, left=left, machines=machines)
+        if text == self._told:
+            return ""
+        self._told = text
+        return text
+
+    async def enter(self, machine_id: ResourceId, region: str | None) -> None:
+        """Wait until a machine may begin; it is under way from then on. At once where it is already.
+
+        First come, first served; whoever waits because its region has no failure left to spare holds up no other.
+
+        Args:
+            machine_id: the machine.
+            region: where it is, in lower case; None: not known, so that no region's budget holds it.
+        """
+        if machine_id in self._regions:
+            return
+        if not self._waiting and self._has_room(region):
+            self.take(machine_id, region)
+            return
+        one = _Waiting(machine_id, region, asyncio.get_running_loop().create_future())
+        self._waiting.append(one)
+        self._admit()
+        try:
+            await one.admitted
+        except asyncio.CancelledError:
+            if one in self._waiting:
+                self._waiting.remove(one)
+            else:
+                self.leave(machine_id)
+            raise
+
+    def take(self, machine_id: ResourceId, region: str | None) -> None:
+        """A machine is under way already, because an earlier process sent its request."""
+        if machine_id not in self._regions:
+            self._regions[machine_id] = region
+            self._in_region[region] += 1
+
+    def leave(self, machine_id: ResourceId) -> None:
+        """A machine's end is known and counted, or nothing was sent to it after all. Safe to repeat."""
+        if machine_id in self._regions:
+            self._in_region[self._regions.pop(machine_id)] -= 1
+            self._admit()
+
+    def succeeded(self) -> None:
+        """A machine came to its verified end: one more may be under way."""
+        self._succeeded += 1
+        self._admit()
+
+    def open(self, region: str | None) -> None:
+        """Nothing more is sent to a region (None: anywhere), so nobody needs to wait to hear that."""
+        self._open.add(region)
+        self._admit()
+
+    def _most(self) -> int | None:
+        left = self._tally.left()
+        return most_under_way(self._asked, begins_slowly=self._begins_slowly, succeeded=self._succeeded, left=left)
+
+    def _has_room(self, region: str | None) -> bool:
+        if self._open and not self._open.isdisjoint({None, region}):
+            return True
+        most = self._most()
+        return (most is None or len(self._regions) < most) and self._has_room_in(region)
+
+    def _has_room_in(self, region: str | None) -> bool:
+        if self._asked is not None or region is None:
+            return True
+        left = self._tally.left_in(region)
+        return left is None or self._in_region[region] < left
+
+    def _admit(self) -> None:
+        most = self._most() if self._waiting else None
+        for one in list(self._waiting):
+            if not self._open and most is not None and len(self._regions) >= most:
+                return
+            if self._has_room(one.region):
+                self._waiting.remove(one)
+                self.take(one.machine_id, one.region)
+                if not one.admitted.done():
+                    one.admitted.set_result(None)
+
+
+class QueueKey(NamedTuple):
+    """What shares a throttle of its own."""
+
+    subscription_id: str
+    region: str
+    """In lower case."""
+
+
+TakeTurn = Callable[[JournalEntry], Awaitable[Turn | None]]
+Send = Callable[[JournalEntry, Turn], Awaitable[None]]
+
+
+class SubscriptionQueues:
+    """Carries changes out, lane by lane, some at a time.
+
+    Args:
+        take_turn: waits for a change's buckets; None: it has no turn, and the lane goes on with the next one.
+        send: carries one change to "accepted"; the turn is its own to use or give back, its place is free when it
+            returns. Until its end it stays under way.
+        under_way: lets each change in.
+        at_once: requests in flight at a time, >= 1.
+    """
+
+    def __init__(self, take_turn: TakeTurn, send: Send, under_way: InProgress, *, at_once: int) -> None:
+        self._take_turn = take_turn
+        self._send = send
+        self._under_way = under_way
+        self._places = asyncio.Semaphore(at_once)
+        self._open: dict[QueueKey, asyncio.Task[None]] = {}
+        self._halted: set[str | None] = set()
+        self._in_flight = 0
+
+    @property
+    def is_waiting_for_ends(self) -> bool:
+        """Whether nothing more is sent before the end of a machine that is under way is known."""
+        return not self._in_flight and (self._under_way.is_waited_for or not self._open)
+
+    async def run(self, entries: Iterable[JournalEntry]) -> None:
+        """Carry changes out, and return when each was accepted, has ended, or had no turn because its lane was halted.
+
+        Args:
+            entries: in plan order. Those whose fate an earlier process left open come first in their lane: it is the
+                most urgent thing to know.
+
+        Raises:
+            Exception: whatever `send` raised first; the others are cancelled.
+        """
+        queues: dict[QueueKey, deque[JournalEntry]] = defaultdict(deque)
+        for entry in sorted(entries, key=lambda one: one.step is not Step.INTENDED):
+            queues[queue_key_of(entry)].append(entry)
+        await all_of(self._carry(place, queue) for place, queue in queues.items())
+
+    def halt(self, region: str | None = None) -> None:
+        """Nothing more gets a place, now or in a later `run`; what has one keeps it.
+
+        Args:
+            region: in lower case: only what stands there. None: everything.
+        """
+        self._halted.add(region)
+        for place, lane in self._open.items():
+            if region in {None, place.region}:
+                lane.cancel()
+
+    def _is_halted(self, place: QueueKey) -> bool:
+        return None in self._halted or place.region in self._halted
+
+    async def _carry(self, place: QueueKey, queue: deque[JournalEntry]) -> None:
+        """One lane. Halting ends its waiting; what it has begun outlives it."""
+        async with asyncio.TaskGroup() as begun:
+            lane = self._open[place] = begun.create_task(self._lane(place, queue, begun))
+            lane.add_done_callback(lambda _: self._close(place, queue))
+
+    def _close(self, place: QueueKey, left: Iterable[JournalEntry]) -> None:
+        """Also after a lane that was halted before its first step."""
+        del self._open[place]
+        for entry in left:
+            # One whose fate an earlier process left open was under way until now, and has no turn to be looked into.
+            self._under_way.leave(entry.change.id)
+
+    async def _lane(self, place: QueueKey, queue: deque[JournalEntry], begun: asyncio.TaskGroup) -> None:
+        while queue and not self._is_halted(place):
+            turn = await self._take_turn(queue[0])
+            if turn is None:
+                self._under_way.leave(queue.popleft().change.id)
+                continue
+            await self._let_in(queue[0], place, turn)
+            self._in_flight += 1
+            begun.create_task(self._begin(queue.popleft(), turn))
+            if len(self._open) > 1:
+                # Or this lane would ask for its next place before the others have asked for their first.
+                await asyncio.sleep(0)
+
+    async def _let_in(self, entry: JournalEntry, place: QueueKey, turn: Turn) -> None:
+        try:
+            await self._under_way.enter(entry.change.id, place.region)
+            await self._places.acquire()
+        except BaseException:
+            # Whoever was let in and got no place is among those left when the lane closes.
+            turn.give_back()
+            raise
+
+    async def _begin(self, entry: JournalEntry, turn: Turn) -> None:
+        try:
+            await self._send(entry, turn)
+        finally:
+            turn.give_back()
+            self._in_flight -= 1
+            self._places.release()
+
+
+def queue_key_of(entry: JournalEntry) -> QueueKey:
+    """The lane of a change."""
+    return QueueKey(entry.change.id.subscription_id, entry.change.location.casefold())

@@ -1,0 +1,1 @@
+"""Schedules: read, created, attached and detached."""
