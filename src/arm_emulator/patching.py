@@ -92,10 +92,16 @@ class Patching:
             case "maintenanceresources":
                 yield from self._run_rows(now, types)
             case "patchinstallationresources":
-                for install in self._installs(now):
-                    yield from install_rows(install, now)
+                made = (row for install in self._installs(now) for row in install_rows(install, now))
+                yield from map(self._spelled, made)
             case "patchassessmentresources":
-                yield from self._assessment_rows(now)
+                yield from map(self._spelled, self._assessment_rows(now))
+
+    def _spelled(self, row: Stored) -> Stored:
+        """A row with its id as the profile has it."""
+        if self._cloud.profile.patch_row_ids == "documented":
+            return row
+        return replace(row, id=row.key, document={**row.document, "id": row.key})
 
     def runs(self) -> Iterator[Run]:
         """The runs that have opened and are still kept, oldest first."""

@@ -290,6 +290,11 @@ class Profile:
         "Where a run's row says why it failed: errorDetails {code, message, details}, errorMessage as text, or "
         "nowhere.",
     )
+    patch_row_ids: Literal["documented", "lower-case"] = switch(
+        "documented",
+        "Ids in patchassessmentresources and patchinstallationresources: the machine's own, then as the documentation "
+        "spells it (/patchAssessmentResults/latest/softwarePatches/…), or in lower case; no recorded row shows one.",
+    )
     assessment_retention_days: Literal[7, 30] = switch(
         7,
         "How long assessments can be queried: 7 days in the newer article on query logs, 30 in the older.",

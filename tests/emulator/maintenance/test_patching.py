@@ -334,3 +334,32 @@ def test_a_defect_in_a_run_fails_no_request() -> None:
     estate = Estate(broken, assigned(vm_id("vm1"), "broken"), *with_members(prepared()))
     estate.advance(days=1)
     assert [run["maintenanceConfiguration"]["name"] for run in estate.runs()] == ["nightly"]
+
+
+class TestIdsOfPatchRows:
+    """Public queries take these ids apart with `split`, `parse` and `extract`, which look at case."""
+
+    QUERIES = (
+        "patchassessmentresources | extend machine = tostring(split(id, '/patchAssessmentResults/')[0])",
+        "patchassessmentresources | parse id with machine '/patchAssessmentResults' *",
+        "patchinstallationresources | extend machine = tostring(split(id, '/patchInstallationResults/')[0])",
+        "patchinstallationresources | extend machine = extract('^(.*)/patchInstallationResults/', 1, id)",
+        "patchassessmentresources | extend machine = tostring(split(id, '/patchAssessmentResults/latest/softwareP')[0])",
+    )
+
+    @pytest.mark.parametrize("query", QUERIES)
+    def test_a_case_sensitive_query_finds_the_machine(self, query: str) -> None:
+        documents = [*with_members(machine(settings=ASSESSED)), machine("vm2", settings=ASSESSED)]
+        estate = Estate(*documents).advance(hours=10)
+        joined = f"{query} | join kind=inner (resources | project machine = id, found = name) on machine"
+        rows = estate.ask(f"{joined} | distinct found, type")
+        assert rows
+        assert {row["found"] for row in rows} <= {"vm1", "vm2"}
+        assert all(row["type"] == row["type"].lower() for row in rows)
+
+    def test_in_lower_case_it_finds_none(self) -> None:
+        """The other answer of the switch; queries that ignore case go on."""
+        documents = with_members(machine(settings=ASSESSED))
+        estate = Estate(*documents, patch_row_ids="lower-case").advance(hours=10)
+        assert estate.ask("patchassessmentresources | where id contains_cs '/patchAssessmentResults/'") == []
+        assert estate.ask("patchassessmentresources | where id contains '/patchAssessmentResults/'")

@@ -1,7 +1,8 @@
 """Installations and assessments as rows of Resource Graph, and as the summaries of a machine's instance view.
 
-Source: "Access Azure Update Manager operations data" and "Sample query logs" for the rows' members;
-``LastPatchInstallationSummary`` and ``AvailablePatchSummary`` of azure-mgmt-compute for the summaries.
+Source: "Access Azure Update Manager operations data" and "Sample query logs" for the rows' members
+and the casing of their ids; ``LastPatchInstallationSummary`` and ``AvailablePatchSummary`` of azure-mgmt-compute for
+the summaries.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ def install_rows(install: Install, now: datetime) -> Iterator[Stored]:
         return
     machine = install.machine
     activity = _activity(install)
-    base = f"{machine.key}/patchinstallationresults/{activity}"
+    base = f"{machine.id}/patchInstallationResults/{activity}"
     is_done = now >= install.ends
     modified = graph_time(install.ends if is_done else install.begins)
     properties = {
@@ -91,7 +92,7 @@ def assessment_rows(
         support: ``Supported``, ``Unsupported`` or ``Unknown``.
         mode_on: whether periodic assessment made it, rather than an installation.
     """
-    base = f"{machine.key}/patchassessmentresults/latest"
+    base = f"{machine.id}/patchAssessmentResults/latest"
     activity = stable_guid(machine.key, "assessment", at.isoformat())
     system = "windows" if os == "windows" else "linux"
     counts = dict.fromkeys(_CLASSES[system], 0)
@@ -206,8 +207,8 @@ def _patch_row(base: str, type_: str, machine: Stored, patch: Patch, more: dict[
         **({"kbId": patch.kb} if is_windows else {"version": patch.version}),
         **more,
     }
-    name = stable_guid(base, patch.name)
-    return _row(f"{base}/softwarepatches/{name}", f"{type_}/softwarepatches", name, machine, properties)
+    name = stable_guid(base.lower(), patch.name)
+    return _row(f"{base}/softwarePatches/{name}", f"{type_}/softwarepatches", name, machine, properties)
 
 
 def _row(id_: str, type_: str, name: str, machine: Stored, properties: Document) -> Stored:
@@ -218,7 +219,7 @@ def _row(id_: str, type_: str, name: str, machine: Stored, properties: Document)
         "location": machine.document.get("location"),
         "properties": properties,
     }
-    return Stored(id_, type_, machine.subscription, machine.group, document, None, id_, machine.key)
+    return Stored(id_, type_, machine.subscription, machine.group, document, None, id_.lower(), machine.key)
 
 
 def _system(os: str) -> str:
