@@ -344,7 +344,7 @@ class TestIdsOfPatchRows:
         "patchassessmentresources | parse id with machine '/patchAssessmentResults' *",
         "patchinstallationresources | extend machine = tostring(split(id, '/patchInstallationResults/')[0])",
         "patchinstallationresources | extend machine = extract('^(.*)/patchInstallationResults/', 1, id)",
-        "patchassessmentresources | extend machine = tostring(split(id, '/patchAssessmentResults/latest/softwareP')[0])",
+        "patchassessmentresources | extend machine = tostring(split(id, '/patchAssessmentResults/latest/soft')[0])",
     )
 
     @pytest.mark.parametrize("query", QUERIES)
