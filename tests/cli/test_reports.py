@@ -181,7 +181,7 @@ def test_evidence_of_machines_that_moved_says_so(start: Start) -> None:
     first = min(path.stem for path in (program.folder / "state/runs").glob("*.sqlite"))
     done = program("evidence", first, "--out", "moved")
     assert done.code == 13
-    assert "not as planned, or not readable" in done.out
+    assert "not as planned or unreadable" in done.out
     assert program("evidence", "check", "moved").code == 0
     again = program("evidence", first, "--out", "moved")
     assert (again.code, again.out) == (2, "")
