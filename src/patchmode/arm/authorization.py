@@ -104,10 +104,13 @@ class Directory:
         self._principals = principals
         self.names = SubscriptionNames()
         """Of the subscriptions, as they were listed last."""
+        self.nameless = 0
+        """Entries of that list which name no id; see `ports.Authorization.nameless`."""
 
     async def subscriptions(self) -> Sequence[Subscription]:
         """Every subscription that an identity can see. See `ports.Authorization.subscriptions`."""
         found: dict[str, Subscription] = {}
+        self.nameless = 0
         for seen in await self.seen():
             found.update({entry.id: entry for entry in seen if entry.id not in found})
         self.names = SubscriptionNames.of((entry.id, entry.name) for entry in found.values())
@@ -121,9 +124,7 @@ class Directory:
         url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
         found = await self._all(url, Cost(identity=identity), SubscriptionEntry)
         listed = [subscription_of(one) for one in found]
-        nameless = sum(not one.id for one in listed)
-        if nameless:
-            _LOG.warning("%s of %s subscriptions name no id and are left out", nameless, len(listed))
+        self.nameless += sum(not one.id for one in listed)
         return [one for one in listed if one.id]
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:

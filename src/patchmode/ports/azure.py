@@ -191,6 +191,9 @@ class Provider(Protocol):
 class Authorization(Protocol):
     """Who may do what, and what stands in the way."""
 
+    nameless: int
+    """Entries of the list of subscriptions, as it was read last, that name no id: nobody knows what is in them."""
+
     async def subscriptions(self) -> Sequence[Subscription]:
         """Every subscription that an identity of the connection can see, each once, in every state."""
         ...

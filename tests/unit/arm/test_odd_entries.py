@@ -78,3 +78,12 @@ async def test_a_lock_that_cannot_be_read_holds_back(entry: Any, scope: str) -> 
     assert (lock.scope, lock.level) == (scope, "ReadOnly")
     assert "cannot be read" in lock.name
     assert made.ledger.by_method() == {"GET": 1}
+
+
+async def test_subscriptions_that_name_no_id_are_counted_anew_by_each_list() -> None:
+    """Whoever asks for all of them must learn that some are not known."""
+    page = json.dumps({"value": [{"subscriptionId": "s", "displayName": "S"}, {"displayName": "T"}, 5]}).encode()
+    azure, _ = connected(reply(page), reply(page))
+    for _ in range(2):
+        assert [one.id for one in await azure.authorization.subscriptions()] == ["s"]
+        assert azure.authorization.nameless == 2

@@ -308,6 +308,14 @@ def test_a_scope_of_arc_servers_alone_has_nothing_to_verify_and_says_so() -> Non
     )
 
 
+def test_a_run_whose_ends_were_not_read_is_not_said_to_have_changed_no_machine() -> None:
+    report = VerifyReport(TARGET, "run R1", (), run="R1", not_done={"unknown": 2})
+    first, *_ = verification_lines(report, paint=PLAIN)
+    assert first == "There is nothing to verify: no change is known to have been applied (run R1)."
+    (first,) = verification_lines(replace(report, not_done={}), paint=PLAIN)
+    assert first == "There is nothing to verify: no machine was changed (run R1)."
+
+
 def test_runs_are_listed_newest_first_and_a_damaged_one_says_so() -> None:
     """A file that cannot be read must not hide the others."""
     runs = (

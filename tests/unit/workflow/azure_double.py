@@ -174,6 +174,8 @@ class AzureDouble:
             and (not wanted or entry.id.key in wanted)
         ]
 
+    nameless = 0
+
     async def subscriptions(self) -> Sequence[Subscription]:
         if "subscriptions" in self.refused:
             raise ForbiddenError("subscriptions are refused", code="AuthorizationFailed", status=403)

@@ -31,6 +31,18 @@ async def test_audit_reads_the_fleet_through_resource_graph() -> None:
     assert {entry.read_from for entry in inventory.machines} == {ReadFrom.GRAPH}
 
 
+async def test_a_subscription_that_names_no_id_is_counted_where_all_are_asked_for() -> None:
+    """A log line would leave `audit --all` green over whatever is in it."""
+    azure = AzureDouble([machine("vm1")])
+    azure.nameless = 2
+    whole = await take_inventory(azure, EVERYTHING, documents=False)
+    part = await take_inventory(azure, Scope(subscriptions=(ALPHA,)), documents=False)
+    assert [(one.id, one.reason) for one in whole.unreadable] == [
+        ("2 entries of the list of subscriptions", "No subscription id is named.")
+    ]
+    assert part.unreadable == ()
+
+
 async def test_a_plan_reads_documents_by_the_page_where_the_scope_is_whole() -> None:
     """The budget of 2.2 requests a changed machine cannot be kept with a GET each."""
     azure = AzureDouble([machine(f"vm{number:03}") for number in range(200)], page=50)

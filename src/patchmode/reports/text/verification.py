@@ -64,7 +64,12 @@ def _blocked(report: VerifyReport) -> list[Skipped]:
 def _last_line(report: VerifyReport, names: MachineNames) -> str:
     if not report.found and not report.unread:
         if not report.is_scope:
-            return f"There is nothing to verify: no machine was changed ({report.what})."
+            known = (
+                "no change is known to have been applied"
+                if report.not_done.get("unknown")
+                else "no machine was changed"
+            )
+            return f"There is nothing to verify: {known} ({report.what})."
         return f"There is nothing to verify: the settings asked for apply to no machine in scope{_aside(report)}."
     counts = counts_of(report)
     where = f" in {names.place}" if names.place else ""

@@ -65,6 +65,9 @@ async def resolve(azure: Azure, scope: Scope) -> Selection:
         wanted += await _below(azure, group, unreadable)
     if scope.everything:
         wanted += [subscription.id for subscription in known]
+        if nameless := azure.authorization.nameless:
+            which = f"{nameless} {'entry' if nameless == 1 else 'entries'} of the list of subscriptions"
+            unreadable["nameless"] = Unreadable(which, "No subscription id is named.")
     groups = [_group_by_id(text) for text in scope.resource_groups if text.startswith("/")]
     names = [text for text in scope.resource_groups if not text.startswith("/")]
     ids = machine_ids(scope.ids, source="--ids")
