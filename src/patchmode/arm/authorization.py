@@ -121,9 +121,12 @@ class Directory:
         return await asyncio.gather(*map(self._seen_by, self._roster.numbers))
 
     async def _seen_by(self, identity: int) -> Sequence[Subscription]:
-        url = self._channel.url("/subscriptions", SUBSCRIPTIONS_API)
-        found = await self._all(url, Cost(identity=identity), SubscriptionEntry)
-        listed = [subscription_of(one) for one in found]
+        pages = self._channel.pages(
+            self._channel.url("/subscriptions", SUBSCRIPTIONS_API), Cost(identity=identity), Any
+        )
+        entries = [one async for page in pages for one in page]
+        # One of another shape counts like one without an id: something is in it, and nobody knows what.
+        listed = [subscription_of(_read(one, SubscriptionEntry) or SubscriptionEntry()) for one in entries]
         self.nameless += sum(not one.id for one in listed)
         return [one for one in listed if one.id]
 
