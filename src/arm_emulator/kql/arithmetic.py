@@ -92,6 +92,25 @@ LONG: dict[str, Callable[..., Value]] = {
     "/": divide_long,
     "%": modulo_long,
 }
+
+
+def _on_dynamics(operator: str) -> Callable[..., Value]:
+    """Return an operator on two dynamics: on two numbers it gives a number, on anything else null."""
+
+    def call(left: Value, right: Value) -> Value:
+        if not (_is_number(left) and _is_number(right)):
+            return None
+        table = REAL if isinstance(left, float) or isinstance(right, float) else LONG
+        result = table[operator](left, right)
+        return None if isinstance(result, float) and not math.isfinite(result) else result
+
+    return call
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 REAL: dict[str, Callable[..., Value]] = {
     "+": lambda left, right: float(left) + float(right),
     "-": lambda left, right: float(left) - float(right),
@@ -99,3 +118,4 @@ REAL: dict[str, Callable[..., Value]] = {
     "/": divide_real,
     "%": modulo_real,
 }
+DYNAMIC: dict[str, Callable[..., Value]] = {operator: _on_dynamics(operator) for operator in REAL}

@@ -225,8 +225,8 @@ class _Visit:
         known = self._lets.names.get(tree.name)
         if isinstance(known, Named):
             return self._binder.call(tree, known, [self.bind(argument) for argument in tree.arguments])
-        if tree.name == "pack_all":
-            return self._pack_all(tree)
+        if tree.name in _ROW_FUNCTIONS:
+            return _ROW_FUNCTIONS[tree.name](self, tree)
         function = functions.REGISTRY.get(tree.name)
         if function is None:
             raise self._binder.refusal(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
@@ -237,7 +237,23 @@ class _Visit:
         except BadPatternError as error:
             raise self._binder.refusal(f"The regular expression is not valid: {error}.", tree.at) from error
 
-    def _pack_all(self, tree: Call) -> Bound:
+    def column_if_exists(self, tree: Call) -> Bound:
+        """Bind `column_ifexists('name', default)`: the column, or where there is none the default."""
+        arguments = [self.bind(argument) for argument in tree.arguments]
+        if len(arguments) != 2:
+            raise self._binder.refusal(f"{tree.name}() takes a name and a default.", tree.at)
+        name = self._binder.constant_of(arguments[0], "The name of a column")
+        found = self._row.find(str(name))
+        if found is None:
+            return arguments[1].named("")
+        column = self._name(Name(tree.at, found.name))
+        return (
+            convert(self._space, column, arguments[1].type).named(column.name)
+            if (column.type is Type.DYNAMIC)
+            else column
+        )
+
+    def pack_all(self, tree: Call) -> Bound:
         """Bind the one function that reads the whole row; with `true` it leaves nulls and empty texts out."""
         arguments = [self.bind(argument) for argument in tree.arguments]
         skips = [self._binder.constant_of(argument, "The argument of pack_all()") for argument in arguments]
@@ -257,7 +273,8 @@ class _Visit:
     def _unary(self, tree: Unary) -> Bound:
         operand = self.bind(tree.operand)
         if operand.type is Type.DYNAMIC:
-            operand = convert(self._space, operand, Type.LONG)
+            zero = constant(self._space, Type.DYNAMIC, 0, operand)
+            return applied(self._space, arithmetic.DYNAMIC[tree.operator], Type.DYNAMIC, zero, operand)
         if operand.type not in NUMBERS | {Type.TIMESPAN}:
             raise self._binder.refusal(f"The operator '{tree.operator}' is not defined for a {operand.type}.", tree.at)
         kind = Type.LONG if operand.type is Type.INT else operand.type
@@ -309,7 +326,7 @@ class _Visit:
             return self._read_literal(left, right.type), right
         if right.type is Type.STRING and right.is_constant:
             return left, self._read_literal(right, left.type)
-        comparable = NUMBERS | {Type.BOOL}
+        comparable = NUMBERS | {Type.BOOL, Type.DECIMAL}
         return (left, right) if left.type in comparable and right.type in comparable else None
 
     def _read_literal(self, bound: Bound, kind: Type) -> Bound:
@@ -337,7 +354,7 @@ class _Visit:
         return applied(self._space, helper, Type.BOOL, left, right)
 
     def _relation(self, tree: Binary, left: Bound, right: Bound) -> Bound:
-        ordered = NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC}
+        ordered = NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC, Type.DECIMAL}
         sides = self._aligned(left, right)
         if sides is None or left.type not in ordered or right.type not in ordered:
             raise self._mismatch(tree, left.type, right.type)
@@ -350,6 +367,8 @@ class _Visit:
         return applied(self._space, helper, Type.BOOL, *((right, left) if swapped else (left, right)))
 
     def _arithmetic(self, tree: Binary, left: Bound, right: Bound) -> Bound:
+        if left.type is right.type is Type.DYNAMIC:
+            return applied(self._space, arithmetic.DYNAMIC[tree.operator], Type.DYNAMIC, left, right)
         if Type.DYNAMIC in {left.type, right.type}:
             left, right = self._numbers(tree, left, right)
         kinds = (left.type, right.type)
@@ -371,15 +390,15 @@ class _Visit:
         raise self._mismatch(tree, *kinds)
 
     def _numbers(self, tree: Binary, left: Bound, right: Bound) -> tuple[Bound, Bound]:
-        """Read a dynamic operand as the number on the other side; two dynamics need a cast."""
+        """Read a dynamic operand as what the other side asks for: a number, a moment to subtract, or a span to add."""
         other = right.type if left.type is Type.DYNAMIC else left.type
-        if other not in NUMBERS | {Type.TIMESPAN, Type.DATETIME} or (other in TIMES and tree.operator not in "+-"):
+        if other not in NUMBERS | TIMES or (other in TIMES and tree.operator not in "+-"):
             raise self._mismatch(tree, left.type, right.type)
-        if other in TIMES:
-            other = Type.TIMESPAN if other is Type.DATETIME and right.type is Type.DYNAMIC else other
-        return convert(self._space, left, other), convert(
-            self._space, right, other
-        ) if right.type is Type.DYNAMIC else right
+        if other is Type.DATETIME and tree.operator == "+":
+            other = Type.TIMESPAN
+        if left.type is Type.DYNAMIC:
+            return convert(self._space, left, other), right
+        return left, convert(self._space, right, other)
 
     def _times(self, operator: str, result: Type, left: Bound, right: Bound) -> Bound:
         table = arithmetic.REAL if result is Type.REAL else arithmetic.LONG
@@ -427,6 +446,14 @@ class _Visit:
         if isinstance(item, Query):
             return self._binder.sub_members(item, self._lets)
         return self.bind(item)
+
+
+_ROW_FUNCTIONS: dict[str, Callable[[_Visit, Call], Bound]] = {
+    "pack_all": _Visit.pack_all,
+    "column_ifexists": _Visit.column_if_exists,
+    "columnifexists": _Visit.column_if_exists,
+}
+"""The functions that see the whole row."""
 
 
 def chain(tree: Binary) -> list[Expression]:

@@ -36,6 +36,8 @@ def membership(space: Namespace, refusal: Refusal, tree: Among, left: Bound, ite
     """Bind `left operator (items)`; refuses items whose type cannot be compared with the left side's."""
     as_text = "~" in tree.operator or tree.operator in _TERMS
     kind = Type.STRING if as_text else _compared_type(left, items)
+    if as_text:
+        items = [item if item.type is Type.DYNAMIC else to_text(space, item) for item in items]
     for item in items:
         if not _fits(kind, item.type):
             raise refusal(f"The operator '{tree.operator}' is not defined for {left.type} and {item.type}.", item.at)

@@ -12,15 +12,17 @@ from datetime import datetime
 from arm_emulator.kql.binder import Binder, chain
 from arm_emulator.kql.binder_tables import TableOperators
 from arm_emulator.kql.code import Bound, Namespace
+from arm_emulator.kql.conversions import convert, to_dynamic
 from arm_emulator.kql.errors import Code
 from arm_emulator.kql.lexer import Token
-from arm_emulator.kql.plan import Runner, Scan
+from arm_emulator.kql.plan import Given, Runner, Scan
 from arm_emulator.kql.relation import Relation
-from arm_emulator.kql.scopes import COMMON_COLUMNS, DEFAULT_TABLE, TABLES, Lets, Named, Row
+from arm_emulator.kql.scopes import COMMON_COLUMNS, DEFAULT_TABLE, EMPTY_ROW, TABLES, Lets, Named, Row
 from arm_emulator.kql.syntax import (
     Among,
     Binary,
     Count,
+    Datatable,
     Distinct,
     Expression,
     Extend,
@@ -36,6 +38,7 @@ from arm_emulator.kql.syntax import (
     Query,
     Rename,
     Select,
+    Serialize,
     Source,
     Summarize,
     Take,
@@ -44,6 +47,7 @@ from arm_emulator.kql.syntax import (
     Where,
 )
 from arm_emulator.kql.types import Slot, Type
+from arm_emulator.kql.values import Value
 
 LIMITS = {"join": 3, "union": 3, "mv-expand": 3}
 
@@ -100,10 +104,30 @@ class QueryBinder:
                 return self.bind_query(tree.source, lets)
             case Source():
                 return self._named(tree.source, lets)
+            case Datatable():
+                return self._datatable(tree.source, lets)
 
     def _table(self, name: str) -> Relation:
         slots = tuple(Slot(column, kind) for column, kind in COMMON_COLUMNS)
         return Relation(Scan(name, slots, self.space), Row(slots), self.space)
+
+    def _datatable(self, tree: Datatable, lets: Lets) -> Relation:
+        slots = tuple(Slot(column.name, column.type) for column in tree.columns)
+        if len({slot.name for slot in slots}) != len(slots):
+            raise self.scalars.refusal("A column of that name is already declared.", tree.at)
+        if not slots or len(tree.values) % len(slots):
+            raise self.scalars.refusal("The values of a datatable must fill its rows.", tree.at)
+        values = [self._datum(each, slots[number % len(slots)].type, lets) for number, each in enumerate(tree.values)]
+        rows = tuple(tuple(values[at : at + len(slots)]) for at in range(0, len(values), len(slots)))
+        return Relation(Given(slots, rows), Row(slots), self.space)
+
+    def _datum(self, tree: Expression, kind: Type, lets: Lets) -> Value:
+        """One value of a datatable, read as the type of its column; what cannot be read so is null."""
+        bound = self.scalars.bind(tree, EMPTY_ROW, lets)
+        self.scalars.constant_of(bound, "A value of a datatable")
+        if bound.type is not kind and kind is not Type.STRING:
+            bound = convert(self.space, to_dynamic(self.space, bound), kind)
+        return self.scalars.constant_of(convert(self.space, bound, kind), "A value of a datatable")
 
     def _named(self, source: Source, lets: Lets) -> Relation:
         known = lets.names.get(source.name)
@@ -146,6 +170,8 @@ class QueryBinder:
                 return operators.where(relation, tree, lets)
             case Extend():
                 return operators.extend(relation, tree, lets)
+            case Serialize():
+                return operators.serialize(relation, tree, lets)
             case Project():
                 return operators.project(relation, tree, lets)
             case Parse():

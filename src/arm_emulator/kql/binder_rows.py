@@ -6,17 +6,30 @@ Source: Kusto documentation of each operator; names and order of columns as Micr
 """
 
 from arm_emulator.kql import expansion, patterns
-from arm_emulator.kql.binder import Binder
+from arm_emulator.kql.binder import AggregateHook, Binder
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import to_text
+from arm_emulator.kql.conversions import convert, to_text
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.plan import Expand, Filter, Unpack
 from arm_emulator.kql.regexes import BadPatternError
 from arm_emulator.kql.relation import Relation
 from arm_emulator.kql.scopes import Lets, Row, free_name
-from arm_emulator.kql.syntax import Assigned, Extend, MvExpand, Parse, Project, Rename, Select, Where
+from arm_emulator.kql.syntax import (
+    Assigned,
+    Call,
+    Extend,
+    MvExpand,
+    Name,
+    Parse,
+    Project,
+    Rename,
+    Select,
+    Serialize,
+    Where,
+)
 from arm_emulator.kql.types import Slot, Type
+from arm_emulator.kql.windows import OF_A_COLUMN, WINDOWS
 from arm_emulator.wildcards import wildcard
 
 _DEFAULT_ROW_LIMIT = 128
@@ -31,7 +44,7 @@ class RowOperators:
 
     def where(self, relation: Relation, tree: Where, lets: Lets) -> Relation:
         """Keep the rows for which the condition is true."""
-        bound = self.scalars.bind(tree.condition, relation.row, lets)
+        bound = self.scalars.bind(tree.condition, relation.row, lets, self._window(relation, lets))
         relation.steps.append(Filter(self.scalars.bool_text(bound), bound.slots))
         return relation
 
@@ -40,7 +53,8 @@ class RowOperators:
 
         Refuses two columns of one written name; of two given by the rules the second gets a number.
         """
-        bounds = [(tree, self.scalars.bind(tree.expression, relation.row, lets)) for tree in trees]
+        hook = self._window(relation, lets)
+        bounds = [(tree, self.scalars.bind(tree.expression, relation.row, lets, hook)) for tree in trees]
         written = [tree.name or (bound.name if _is_column(bound) else "") for tree, bound in bounds]
         for index, (name, (tree, _)) in enumerate(zip(written, bounds, strict=True)):
             if name and name in written[:index]:
@@ -59,6 +73,40 @@ class RowOperators:
             taken.add(name)
             named.append((name, bound))
         return named
+
+    def _window(self, relation: Relation, lets: Lets) -> AggregateHook:
+        """Return what binds the functions that look at the rows around, as columns of their own."""
+
+        def bind(tree: Call) -> Bound | None:
+            window = WINDOWS.get(tree.name)
+            if window is None or tree.name in lets.names:
+                return None
+            if not relation.has_order:
+                message = f"{tree.name}() needs rows in an order: put it behind order by, top or serialize."
+                raise self.scalars.refusal(message, tree.at)
+            if not window.least <= len(tree.arguments) <= window.most:
+                count = len(tree.arguments)
+                raise self.scalars.refusal(f"{tree.name}(): the number of arguments, {count}, does not fit.", tree.at)
+            if tree.name in OF_A_COLUMN and not isinstance(tree.arguments[0], Name):
+                raise self.scalars.refusal(f"{tree.name}(): the name of a column is expected here.", tree.at)
+            bounds = [self.scalars.bind(argument, relation.row, lets, bind) for argument in tree.arguments]
+            kind = window.type_of(bounds[0].type if bounds else None)
+            if kind is None:
+                message = f"{tree.name}(): a {bounds[0].type} does not fit here."
+                raise self.scalars.refusal(message, bounds[0].at)
+            if len(bounds) > 2:
+                bounds[2] = convert(self.space, bounds[2], kind)
+            slot = Slot(tree.name, kind)
+            relation.numbered(slot, [relation.computed(bound, bound.name) for bound in bounds], window.function)
+            nullable = kind is not Type.STRING
+            return Bound(kind, slot.variable, tree.at, frozenset({slot}), nullable=nullable)
+
+        return bind
+
+    def serialize(self, relation: Relation, tree: Serialize, lets: Lets) -> Relation:
+        """Give the rows the order in which they come, and extend them."""
+        relation.has_order = True
+        return self.extend(relation, Extend(tree.at, tree.columns), lets) if tree.columns else relation
 
     def extend(self, relation: Relation, tree: Extend, lets: Lets) -> Relation:
         """Add columns, or replace those of the same name where they stand; none sees another's new value."""

@@ -82,7 +82,7 @@ class TableOperators(RowOperators):
         if isinstance(expression, Call) and expression.name in aggregates.SEVERAL:
             return collected.several(expression)
         bound = self.scalars.bind(expression, EMPTY_ROW, lets, collected.one)
-        if not collected.holds(bound):
+        if bound.slots and not collected.holds(bound):
             raise self.scalars.refusal("An aggregate is expected here.", each.at)
         return [bound]
 
@@ -130,16 +130,19 @@ class TableOperators(RowOperators):
     def order(self, relation: Relation, tree: Order, lets: Lets) -> Relation:
         """Sort; the order holds until an operator that does not keep it."""
         keys = self._sort_columns(relation, tree.keys, lets)
-        return relation.moved(Sort(relation.node(), keys), relation.row)
+        return relation.moved(Sort(relation.node(), keys), relation.row, has_order=True)
 
     def take(self, relation: Relation, tree: TakeTree, lets: Lets) -> Relation:
         """Keep the first rows."""
-        return relation.moved(Take(relation.node(), self._row_count(tree.count, lets)), relation.row)
+        return relation.moved(
+            Take(relation.node(), self._row_count(tree.count, lets)), relation.row, has_order=relation.has_order
+        )
 
     def top(self, relation: Relation, tree: Top, lets: Lets) -> Relation:
         """Sort by one key and keep the first rows."""
         keys = self._sort_columns(relation, (tree.key,), lets)
-        return relation.moved(Sort(relation.node(), keys, self._row_count(tree.count, lets)), relation.row)
+        sort = Sort(relation.node(), keys, self._row_count(tree.count, lets))
+        return relation.moved(sort, relation.row, has_order=True)
 
     def _row_count(self, tree: Expression, lets: Lets) -> int:
         bound = self.scalars.bind(tree, EMPTY_ROW, lets)

@@ -30,6 +30,7 @@ TO_TEXT: dict[Type, Callable[[Value], str]] = {
     Type.DATETIME: values.datetime_text,
     Type.TIMESPAN: values.timespan_text,
     Type.GUID: values.guid_text,
+    Type.DECIMAL: values.long_text,
     Type.DYNAMIC: values.text_of,
 }
 TO_DYNAMIC: dict[Type, Callable[[Value], Value]] = {

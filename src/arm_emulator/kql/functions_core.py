@@ -103,14 +103,8 @@ def _not(site: Site, arguments: list[Bound]) -> Bound:
 
 
 def _common(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
-    """Bring values to one type, or refuse them."""
-    kinds = {bound.type for bound in bounds if bound.constant is not None or bound.type is Type.STRING} or {
-        bounds[0].type
-    }
-    kind = common_type(kinds)
-    if kind is None or (kind is Type.REAL and len(kinds) > 1):
-        # A cluster answers SEM0525 here; only integers of both sizes, and a dynamic beside a text, go together.
-        raise site.refusal("the values must be of one type; convert them.", bounds[-1].at)
+    """Bring values to one type; those that have none in common become dynamics, as the language service binds them."""
+    kind = common_type({bound.type for bound in bounds}) or Type.DYNAMIC
     return kind, [_typed(site, bound, kind) for bound in bounds]
 
 
@@ -160,6 +154,8 @@ def _first_value(*found: Value) -> Value:
 @register("coalesce")
 def _coalesce(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any*", arguments)
+    if common_type({bound.type for bound in bounds}) is None:
+        raise site.refusal("the values must be of one type; convert them.", bounds[-1].at)
     kind, typed = _common(site, bounds)
     if kind is Type.STRING:
         text = " or ".join(bound.text for bound in typed)

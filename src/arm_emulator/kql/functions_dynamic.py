@@ -304,3 +304,26 @@ simple(
     Type.LONG,
     lambda text: None if (network := _network(text)) is None else network.prefixlen,
 )
+
+
+def _format_ipv4(address: Value, prefix: int = 32) -> str:
+    """Mask an address, given as text or as a number, and write it; what is none gives an empty text."""
+    network = _masked(address, prefix)
+    return "" if network is None else str(network.network_address)
+
+
+def _format_ipv4_mask(address: Value, prefix: int = 32) -> str:
+    network = _masked(address, prefix)
+    return "" if network is None else str(network)
+
+
+def _masked(address: Value, prefix: int) -> ipaddress.IPv4Network | None:
+    if isinstance(address, bool) or not isinstance(address, int | str) or not 0 <= prefix <= 32:
+        return None
+    if isinstance(address, str):
+        return _network(address, prefix)
+    return ipaddress.IPv4Network((address, prefix), strict=False) if 0 <= address < 2**32 else None
+
+
+simple("format_ipv4", "any long?", Type.STRING, _format_ipv4)
+simple("format_ipv4_mask", "any long?", Type.STRING, _format_ipv4_mask)

@@ -123,7 +123,8 @@ _EXTREMES = {"min_of": _extreme(min), "max_of": _extreme(max)}
 @register("min_of", "max_of")
 def _min_of(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any*", arguments)
-    kind = common_type({bound.type for bound in bounds})
-    if kind is None or kind in {Type.DYNAMIC, Type.GUID}:
+    kinds = {bound.type for bound in bounds}
+    kind = common_type(kinds)
+    if kind is None or kinds & {Type.DYNAMIC, Type.GUID}:
         raise site.refusal("the arguments must be of one type that has an order.")
     return applied(site.space, _EXTREMES[site.name], kind, *(convert(site.space, bound, kind) for bound in bounds))

@@ -5,7 +5,7 @@
 
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.parser_operators import FOREIGN_OPERATORS, OPERATORS, OperatorParser
-from arm_emulator.kql.syntax import Expression, Lambda, Let, Operator, Parameter, Program, Query, Source
+from arm_emulator.kql.syntax import Datatable, Expression, Lambda, Let, Operator, Parameter, Program, Query, Source
 
 
 def parse(text: str) -> Program:
@@ -60,7 +60,7 @@ class Parser(OperatorParser):
 
     def _starts_query(self) -> bool:
         token, behind = self.here, self.ahead()
-        if token.kind == "name" and behind.text == "|":
+        if token.kind == "name" and (behind.text == "|" or self._starts_datatable()):
             return True
         if token.kind == "name" and token.text in OPERATORS and behind.kind in {"name", "string"}:
             return True
@@ -104,7 +104,7 @@ class Parser(OperatorParser):
         self.deeper()
         token = self.here
         operators: list[Operator] = []
-        source: Source | Query | None = None
+        source: Source | Query | Datatable | None = None
         if self._starts_with_operator():
             operators.append(self.operator())
         else:
@@ -125,7 +125,9 @@ class Parser(OperatorParser):
             raise self.unsupported(token, "A union that starts a query")
         return token.text in OPERATORS and (token.text == "count" or self.ahead().text != "|")
 
-    def _head(self, token: Token) -> Source | Query:
+    def _head(self, token: Token) -> Source | Query | Datatable:
+        if self._starts_datatable():
+            return self._datatable(token)
         if self.accept("("):
             inner = self.parse_query()
             self.expect(")")
@@ -135,6 +137,27 @@ class Parser(OperatorParser):
                 raise self.failure("A table is expected here.")
             return Source(token, self.name())
         return self._named_source()
+
+    def _starts_datatable(self) -> bool:
+        return self.sees("datatable") and self.ahead().text == "("
+
+    def _datatable(self, token: Token) -> Datatable:
+        self.expect("datatable")
+        self.expect("(")
+        columns: list[Parameter] = []
+        while not self.accept(")"):
+            place, name = self.here, self.name()
+            self.expect(":")
+            columns.append(Parameter(place, name, self.type_name()))
+            if not self.sees(")"):
+                self.expect(",")
+        self.expect("[")
+        values: list[Expression] = []
+        while not self.accept("]"):
+            values.append(self.expression())
+            if not self.sees("]"):
+                self.expect(",")
+        return Datatable(token, tuple(columns), tuple(values))
 
     def _named_source(self) -> Source:
         token = self.here

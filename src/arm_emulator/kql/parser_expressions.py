@@ -40,6 +40,7 @@ RESERVED = frozenset(
     {"where", "extend", "project", "summarize", "order", "sort", "join", "union", "distinct", "take", "limit", "parse",
      "by", "on", "and", "or", "contains", "startswith", "endswith", "has", "matches", "between", "in", "let"}
 )  # fmt: skip
+BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _LONG_MAX = 2**63 - 1
 
 
@@ -210,8 +211,8 @@ class ExpressionParser(Cursor):
     def _named(self, token: Token) -> Expression:
         text = token.text
         self.advance()
-        if text in {"true", "false"} and not self.sees("("):
-            return Literal(token, Type.BOOL, text == "true")
+        if text in BOOLS and not self.sees("("):
+            return Literal(token, Type.BOOL, BOOLS[text])
         if text in RESERVED:
             raise self.failure("A value is expected here.", expected=RECORDED_EXPECTED_TOKEN)
         if not self.sees("("):

@@ -1,7 +1,8 @@
 """Parses tabular operators: what stands between two pipes.
 
 Only the operators that Resource Graph documents are read; any other of Kusto's is refused by name, and a word that is
-none at all is a parser failure. Must not know columns or types.
+none at all is a parser failure. `serialize` is read beside them, for the functions that look at the rows around. Must
+not know columns or types.
 
 Source: "Understanding the Azure Resource Graph query language", supported tabular operators (learn.microsoft.com).
 """
@@ -26,6 +27,7 @@ from arm_emulator.kql.syntax import (
     Query,
     Rename,
     Select,
+    Serialize,
     SortKey,
     Summarize,
     Take,
@@ -40,6 +42,7 @@ OPERATORS = {
     "project-keep": "select", "project-reorder": "select", "project-rename": "rename", "summarize": "summarize",
     "distinct": "distinct", "order": "order", "sort": "order", "take": "take", "limit": "take", "top": "top",
     "count": "count", "join": "join", "lookup": "lookup", "union": "union", "mv-expand": "mv_expand",
+    "serialize": "serialize",
     "mvexpand": "mv_expand", "parse": "parse", "parse-where": "parse",
 }  # fmt: skip
 
@@ -48,7 +51,7 @@ FOREIGN_OPERATORS = frozenset(
     {"as", "assert-schema", "consume", "evaluate", "execute-and-cache", "externaldata", "facet", "find", "fork",
      "getschema", "invoke", "macro-expand", "make-graph", "make-series", "mv-apply", "parse-kv", "partition",
      "partition-by", "print", "project-by-names", "project-smart", "range", "reduce", "render", "sample",
-     "sample-distinct", "scan", "search", "serialize", "top-hitters", "top-nested", "datatable"}
+     "sample-distinct", "scan", "search", "top-hitters", "top-nested"}
 )  # fmt: skip
 _JOIN_KINDS = frozenset({"innerunique", "inner", "leftouter", "fullouter"})
 # Kinds of Kusto that Resource Graph answers with UnsupportedJoinFlavor, as it writes them.
@@ -57,6 +60,10 @@ _FOREIGN_KINDS = {
     "rightanti": "RightAnti", "rightantisemi": "RightAnti", "rightsemi": "RightSemi", "rightouter": "RightOuter",
 }  # fmt: skip
 _LOOKUP_KINDS = frozenset({"leftouter", "inner"})
+_HINTS = frozenset(
+    {"strategy", "shufflekey", "num_partitions", "remote", "progressive_top", "concurrency", "spread", "distribution",
+     "pass_filters", "pass_filters_column"}
+)  # fmt: skip
 _MAX_ROW_LIMIT = 2000
 
 
@@ -72,7 +79,7 @@ class OperatorParser(ExpressionParser):
                 "where": self._where, "extend": self._extend, "project": self._project, "select": self._select,
                 "rename": self._rename, "summarize": self._summarize, "distinct": self._distinct, "order": self._order,
                 "take": self._take, "top": self._top, "count": self._count, "join": self._join, "lookup": self._lookup,
-                "union": self._union, "mv_expand": self._mv_expand, "parse": self._parse,
+                "union": self._union, "mv_expand": self._mv_expand, "parse": self._parse, "serialize": self._serialize,
             }[OPERATORS[token.text]]  # fmt: skip
             return read(token)
         if token.kind == "name" and (token.text in FOREIGN_OPERATORS or token.text.startswith("graph-")):
@@ -100,6 +107,10 @@ class OperatorParser(ExpressionParser):
 
     def _extend(self, token: Token) -> Operator:
         return Extend(token, self._assignments())
+
+    def _serialize(self, token: Token) -> Operator:
+        is_bare = self.here.kind == "eof" or self.sees("|", ";", ")", "}")
+        return Serialize(token, () if is_bare else self._assignments())
 
     def _project(self, token: Token) -> Operator:
         return Project(token, self._assignments())
@@ -138,8 +149,7 @@ class OperatorParser(ExpressionParser):
 
     def _summarize(self, token: Token) -> Operator:
         aggregates: tuple[Assigned, ...] = ()
-        if self.here.text.startswith("hint"):
-            raise self.unsupported(self.here, "A hint")
+        self._hints()
         if not self.sees("by"):
             aggregates = self._assignments()
         if not self.accept("by"):
@@ -147,6 +157,7 @@ class OperatorParser(ExpressionParser):
         return Summarize(token, aggregates, self._assignments(), has_by=True)
 
     def _distinct(self, token: Token) -> Operator:
+        self._hints()
         if self.accept("*"):
             return Distinct(token, ())
         return Distinct(token, self._assignments())
@@ -166,6 +177,7 @@ class OperatorParser(ExpressionParser):
         return SortKey(token, expression, descending, nulls_first)
 
     def _order(self, token: Token) -> Operator:
+        self._hints()
         self.expect("by")
         keys = [self._sort_key()]
         while self.accept(","):
@@ -176,6 +188,7 @@ class OperatorParser(ExpressionParser):
         return Take(token, self._sum())
 
     def _top(self, token: Token) -> Operator:
+        self._hints()
         count = self._sum()
         self.expect("by")
         return Top(token, count, self._sort_key())
@@ -201,18 +214,29 @@ class OperatorParser(ExpressionParser):
         raise self.failure("A table cannot stand here.")
 
     def _kind(self, known: frozenset[str], default: str) -> str:
-        """Read `kind = word` where it stands; refuse hints, which Resource Graph does not take."""
+        """Read `kind = word` where it stands, and hints around it."""
         kind = default
-        while self.here.kind == "name" and (self.here.text in {"kind", "hint"} or self.here.text.startswith("hint")):
-            if self.here.text != "kind":
-                raise self.unsupported(self.here, "A hint")
+        self._hints()
+        while self.here.kind == "name" and self.here.text == "kind":
             self.advance()
             self.expect("=")
             word = self.advance()
             if word.text not in known:
                 raise self._foreign_kind(word)
             kind = word.text
+            self._hints()
         return kind
+
+    def _hints(self) -> None:
+        """Read hints, `hint.strategy = shuffle` and its like: how a cluster works, not what it answers."""
+        while self.here.kind == "name" and self.here.text == "hint" and self.ahead().text == ".":
+            self.advance()
+            self.expect(".")
+            if self.here.text not in _HINTS:
+                raise self.failure("This hint is not known.")
+            self.advance()
+            self.expect("=")
+            self.advance()
 
     def _foreign_kind(self, word: Token) -> KqlError:
         flavor = _FOREIGN_KINDS.get(word.text)
@@ -267,6 +291,7 @@ class OperatorParser(ExpressionParser):
 
     def _union(self, token: Token) -> Operator:
         kind, source_column = "outer", ""
+        self._hints()
         while self.here.kind == "name" and self.ahead().text == "=":
             option = self.advance()
             self.expect("=")

@@ -19,6 +19,7 @@ TableRow = Mapping[str, Value]
 RowSource = Callable[[str], Iterable[TableRow]]
 Tuples = Iterable[tuple[Value, ...]]
 Runner = Callable[[RowSource], Tuples]
+WindowFunction = Callable[[list[tuple[Value, ...]]], Iterable[Value]]
 
 
 class Node(Protocol):
@@ -78,6 +79,51 @@ class Scan:
     def prepare(self, needed: tuple[Slot, ...]) -> Runner:
         """Read the columns straight from the table's rows."""
         return Pipe(self, (), self.space).prepare(needed)
+
+
+class Given:
+    """Rows that the query itself brings."""
+
+    def __init__(self, slots: tuple[Slot, ...], rows: tuple[tuple[Value, ...], ...]) -> None:
+        self._slots = slots
+        self._rows = rows
+
+    def prepare(self, needed: tuple[Slot, ...]) -> Runner:
+        """Take the columns out of the rows."""
+        arrange = picker([self._slots.index(slot) for slot in needed])
+        return lambda _: [arrange(row) for row in self._rows]
+
+
+class Numbered:
+    """A column whose value depends on the rows around: `function` gets all rows' values of `reads`, in order."""
+
+    def __init__(
+        self,
+        source: Node,
+        slot: Slot,
+        reads: tuple[Slot, ...],
+        function: WindowFunction,
+    ) -> None:
+        self._source = source
+        self._slot = slot
+        self._reads = reads
+        self._function = function
+
+    def prepare(self, needed: tuple[Slot, ...]) -> Runner:
+        """Read what the function needs besides the columns that are passed on."""
+        if self._slot not in needed:
+            return self._source.prepare(needed)
+        below = tuple(dict.fromkeys([slot for slot in needed if slot is not self._slot] + list(self._reads)))
+        runner = self._source.prepare(below)
+        read = picker([below.index(slot) for slot in self._reads])
+        arrange = picker([len(below) if slot is self._slot else below.index(slot) for slot in needed])
+
+        def run(rows: RowSource) -> Iterator[tuple[Value, ...]]:
+            found = list(runner(rows))
+            for row, value in zip(found, self._function([read(row) for row in found]), strict=True):
+                yield arrange((*row, value))
+
+        return run
 
 
 class Pipe:

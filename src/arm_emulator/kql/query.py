@@ -9,7 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from arm_emulator.kql import functions_core, functions_dynamic, functions_math, functions_text, functions_time
+from arm_emulator.kql import (
+    functions_core,
+    functions_dynamic,
+    functions_hash,
+    functions_math,
+    functions_text,
+    functions_time,
+)
 from arm_emulator.kql.binder_queries import Facts, QueryBinder
 from arm_emulator.kql.code import Namespace
 from arm_emulator.kql.datetimes import format_datetime, format_timespan
@@ -20,7 +27,7 @@ from arm_emulator.kql.types import Column, Type
 from arm_emulator.kql.values import Value, real_text
 
 # Importing these fills the registry of functions.
-FUNCTION_ROOMS = (functions_core, functions_dynamic, functions_math, functions_text, functions_time)
+FUNCTION_ROOMS = (functions_core, functions_dynamic, functions_hash, functions_math, functions_text, functions_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Must not know syntax; the operator binders build with it.
 from dataclasses import dataclass, field
 
 from arm_emulator.kql.code import Bound, Namespace
-from arm_emulator.kql.plan import Compute, Node, Pipe, Step
+from arm_emulator.kql.plan import Compute, Node, Numbered, Pipe, Step, WindowFunction
 from arm_emulator.kql.scopes import Row
 from arm_emulator.kql.types import Slot, Type
 
@@ -19,6 +19,8 @@ class Relation:
     row: Row
     space: Namespace
     steps: list[Step] = field(default_factory=list)
+    has_order: bool = False
+    """Whether its rows stand in an order that the query gave them."""
 
     def node(self) -> Node:
         """Return the node for everything so far, and start anew on top of it."""
@@ -37,9 +39,13 @@ class Relation:
         self.steps.append(Compute(slot, bound.text, bound.slots))
         return slot
 
-    def moved(self, base: Node, row: Row) -> "Relation":
+    def numbered(self, slot: Slot, reads: list[Slot], function: WindowFunction) -> None:
+        """Add a column whose value depends on the rows around."""
+        self.base = Numbered(self.node(), slot, tuple(reads), function)
+
+    def moved(self, base: Node, row: Row, *, has_order: bool = False) -> "Relation":
         """Return a relation on another node with other columns."""
-        return Relation(base, row, self.space)
+        return Relation(base, row, self.space, has_order=has_order)
 
 
 def blank_text(kind: Type) -> str:

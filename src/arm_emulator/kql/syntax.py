@@ -192,6 +192,13 @@ class Order(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Serialize(Node):
+    """`serialize`: the rows have an order from here on; with columns it extends them, too."""
+
+    columns: tuple[Assigned, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Take(Node):
     """`take`, `limit`."""
 
@@ -281,8 +288,16 @@ class Parse(Node):
 
 Operator = (
     Where | Extend | Project | Select | Rename | Summarize | Distinct | Order | Take | Top | Count | Join | Union
-    | MvExpand | Parse
+    | MvExpand | Parse | Serialize
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Datatable(Node):
+    """`datatable (name:type, …) [value, …]`: rows that the query itself brings."""
+
+    columns: tuple["Parameter", ...]
+    values: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +312,7 @@ class Source(Node):
 class Query(Node):
     """A source and the operators behind it; `source` is None where the query starts with an operator."""
 
-    source: "Source | Query | None"
+    source: "Source | Query | Datatable | None"
     operators: tuple[Operator, ...]
 
 
