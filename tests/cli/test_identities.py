@@ -24,7 +24,7 @@ from tests.emulator_wire.principals import (
 
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import running
-from patchmode.reports import published
+from patchmode.documents import published
 
 ROWS = [
     {"name": name, "tenantId": TENANT, "clientId": client, "clientSecretEnv": f"{name.upper()}_SECRET"}

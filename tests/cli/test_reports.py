@@ -10,8 +10,7 @@ import jsonschema
 import pytest
 from tests.cli.conftest import Program, Start
 
-from patchmode.reports.published import render_schemas as report_schemas
-from patchmode.store.schema_files import render_schemas as store_schemas
+from patchmode.documents.published import render_schemas
 
 FORMATS = {
     "html": ".html",
@@ -129,7 +128,7 @@ def test_evidence_holds_what_an_auditor_asks_for(start: Start) -> None:
     done = program("evidence", "latest", "--out", "evidence.zip", "-o", "json")
     assert done.code == 0
     manifest = json.loads(done.out)
-    jsonschema.validate(manifest, json.loads(store_schemas()["evidence-v1.json"]))
+    jsonschema.validate(manifest, json.loads(render_schemas()["evidence-v1.json"]))
     assert manifest["afterFrom"] == "provider"
     with zipfile.ZipFile(program.folder / "evidence.zip") as archive:
         assert archive.read("plan.json") == (program.folder / "plan.json").read_bytes()
@@ -148,7 +147,7 @@ def test_evidence_holds_what_an_auditor_asks_for(start: Start) -> None:
         checked = program("evidence", "check", path, "--digest", manifest["digest"], "-o", "json")
         assert checked.code == 0
         document = json.loads(checked.out)
-        jsonschema.validate(document, json.loads(report_schemas()["evidence-check-v1.json"]))
+        jsonschema.validate(document, json.loads(render_schemas()["evidence-check-v1.json"]))
         assert document["whole"]
     (program.folder / "unpacked/run.json").write_text("{}", encoding="utf-8")
     altered = program("evidence", "check", "unpacked")

@@ -11,9 +11,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from tests.cli.conftest import Start
 
-from patchmode.documents.plan_and_run import PlanDocument, RunDocument
-from patchmode.reports import published
-from patchmode.reports.published import render_schemas
+from patchmode.documents import published
+from patchmode.documents.plan import PlanDocument
+from patchmode.documents.published import render_schemas
+from patchmode.documents.run import RunDocument
 
 GROUP = "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"

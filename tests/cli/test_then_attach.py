@@ -13,8 +13,7 @@ import pytest
 from tests.cli.conftest import Program, Start
 
 from arm_emulator.named_fleets import read_fleet
-from patchmode.reports.published import render_schemas
-from patchmode.store import schema_files
+from patchmode.documents.published import render_schemas
 
 GROUP = "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
@@ -81,12 +80,12 @@ def test_from_the_plan_to_the_proof(program: Program) -> None:
     assert "Then attach: nightly to 4 machines" in planned.out
     plan = json.loads((program.folder / "plan.json").read_text())
     assert plan["thenAttach"] == {"configuration": NIGHTLY, "name": "nightly"}
-    jsonschema.validate(plan, json.loads(schema_files.render_schemas()["plan-v1.json"]))
+    jsonschema.validate(plan, json.loads(render_schemas()["plan-v1.json"]))
     applied = program("apply", "plan.json", "--yes", "--no-progress")
     assert applied.code == 0, applied.err
     assert "Schedule: 4 attached; 4 machines." in applied.out
     run = document(program, "runs", "show")
-    jsonschema.validate(run, json.loads(schema_files.render_schemas()["run-v1.json"]))
+    jsonschema.validate(run, json.loads(render_schemas()["run-v1.json"]))
     assert run["attachCounts"] == {"attached": 4}
     assert {one["assignment"] for one in run["attachments"]} == {"nightly"}
     not_yet = program("verify", "--after-window")
@@ -234,7 +233,7 @@ def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Sta
     assert words in " ".join(planned.out.split())
     assert writes(program) == {}
     plan = json.loads((program.folder / "plan.json").read_text())
-    jsonschema.validate(plan, json.loads(schema_files.render_schemas()["plan-v1.json"]))
+    jsonschema.validate(plan, json.loads(render_schemas()["plan-v1.json"]))
     assert plan["thenAttach"]["keptBy"] == [{"lock": "keep", "scope": GROUP, "machines": 1}]
     applied = program("apply", "plan.json", "--yes", "--no-progress")
     assert applied.code == 0, applied.err

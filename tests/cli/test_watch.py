@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import PROGRAM, Program, Start
 
 from arm_emulator.profile import Profile
-from patchmode.reports.published import render_schemas
+from patchmode.documents.published import render_schemas
 
 GROUP = "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app"
 VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"

@@ -18,7 +18,7 @@ from patchmode.cli.exits import ENDS, EVERYWHERE, MEANINGS, Exit, of_error
 from patchmode.cli.main import program
 from patchmode.cli.options import FORMATS, REPORT_FORMATS
 from patchmode.documents.audit import CSV_COLUMNS
-from patchmode.documents.plan_and_run import PlanDocument
+from patchmode.documents.plan import PlanDocument
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.run import Result

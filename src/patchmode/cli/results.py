@@ -3,7 +3,7 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -67,14 +67,14 @@ def plan_result(plan: Plan) -> Result:
 def _plan_rows(plan: Plan) -> Iterable[dict[str, Any]]:
     import msgspec
 
-    from patchmode.store.plan_documents import change_row, plan_to_document
+    from patchmode.documents.plan import change_row, plan_document
 
     def values(document: Any) -> Any:
         return msgspec.json.decode(msgspec.json.encode(document, order="sorted"))
 
     for change in plan.changes:
         yield {"end": "change", **values(change_row(change))}
-    rest = values(plan_to_document(plan, with_changes=False))
+    rest = values(plan_document(plan, with_changes=False))
     for end in ("unchanged", "skipped", "unreadable"):
         for row in rest[end]:
             yield {"end": end, **row}
@@ -97,11 +97,11 @@ def run_result(
         names_not_touched: whether its text names the machines that the run never was to change, with the reason.
         is_past: it had ended before this command, which did nothing to it; its text begins with that.
     """
+    from patchmode.documents.run import run_document
     from patchmode.reports.text.run import past_lines, run_lines
-    from patchmode.store.run_rows import run_to_document
 
     return Result(
-        document=lambda: run_to_document(report, target),
+        document=lambda: run_document(report, target),
         lines=lambda paint: chain(
             past_lines(report, paint=paint) if is_past else (),
             run_lines(report, target, paint=paint, tells_not_done=tells_not_done, names_not_touched=names_not_touched),
@@ -113,10 +113,11 @@ def run_result(
 
 def verification_result(report: VerifyReport) -> Result:
     """A verification."""
-    from patchmode.reports.text.verification import CSV_COLUMNS, csv_rows, verification_document, verification_lines
+    from patchmode.documents.verification import verify_document
+    from patchmode.reports.text.verification import CSV_COLUMNS, csv_rows, verification_lines
 
     return Result(
-        document=lambda: verification_document(report),
+        document=lambda: verify_document(report),
         lines=lambda paint: verification_lines(report, paint=paint),
         rows=lambda: csv_rows(report),
         columns=CSV_COLUMNS,
@@ -124,9 +125,9 @@ def verification_result(report: VerifyReport) -> Result:
 
 
 def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
-    from patchmode.store.run_rows import run_to_document
+    from patchmode.documents.run import run_document
 
-    for row in map(as_values, run_to_document(report, target).results):
+    for row in map(as_values, run_document(report, target).results):
         error, verification = row["error"] or {}, row["verification"] or {}
         told = {name: error.get(name) for name in ("code", "message", "advice")}
         yield {**row, **told, "verified": verification.get("verified")}
@@ -134,14 +135,15 @@ def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
 
 def runs_result(runs: tuple[RunSummary, ...]) -> Result:
     """The list of runs, the oldest first as the store has them; told newest first in every format."""
-    from patchmode.reports.text.run import runs_lines, undone_by
+    from patchmode.documents.run import runs_document
+    from patchmode.reports.text.run import runs_lines
 
     newest_first = runs[::-1]
-    rows = [_summary_row(run, undone_by(run, newest_first)) for run in newest_first]
+    document = runs_document(newest_first)
     return Result(
-        document={"format": "patchmode/runs/v1", "runs": rows},
+        document=document,
         lines=lambda paint: runs_lines(newest_first, paint=paint),
-        rows=lambda: rows,
+        rows=lambda: document.runs,
         columns=(
             "run",
             "state",
@@ -157,55 +159,29 @@ def runs_result(runs: tuple[RunSummary, ...]) -> Result:
     )
 
 
-def _summary_row(run: RunSummary, undone_by: Sequence[RunSummary]) -> dict[str, Any]:
-    return {
-        "run": run.run,
-        "state": run.state,
-        "createdAt": run.created_at,
-        "changes": run.changes,
-        "ended": run.ended,
-        "rollbackOf": run.rollback_of,
-        "endpoint": run.target.endpoint if run.target else None,
-        "tenantId": run.target.tenant_id if run.target else None,
-        "planDigest": run.digest,
-        "problem": run.problem,
-        "undoneBy": undone_by[0].run if undone_by else None,
-        "undoneInPart": bool(undone_by) and all(one.only for one in undone_by),
-    }
-
-
 def explanation_result(explanation: Explanation) -> Result:
     """One machine in full."""
-    from patchmode.documents.audit import CSV_COLUMNS, audit_machine_rows
-    from patchmode.documents.base import subscriptions_member
+    from patchmode.documents.audit import CSV_COLUMNS, explain_document
     from patchmode.reports.text.audit import explanation_lines
 
-    target = explanation.target
-    (machine,) = audit_machine_rows([explanation.audit], target.names)
-    row = as_values(machine)
-    document = {
-        "format": "patchmode/explain/v1",
-        "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
-        "machine": row,
-        "document": explanation.document,
-        "instanceView": explanation.instance_view,
-        "notes": list(explanation.notes),
-    }
+    document = explain_document(explanation)
     return Result(
-        document={**document, **subscriptions_member(document, target.names)},
+        document=document,
         lines=lambda paint: explanation_lines(explanation, paint=paint),
-        rows=lambda: [row],
+        rows=lambda: (document.machine,),
         columns=CSV_COLUMNS,
     )
 
 
 def diagnosis_result(diagnosis: Diagnosis) -> Result:
     """Doctor's answer."""
-    from patchmode.reports.text.doctor import diagnosis_document, diagnosis_lines, subscription_row
+    from patchmode.documents.access import doctor_document
+    from patchmode.reports.text.doctor import diagnosis_lines
 
+    document = doctor_document(diagnosis)
     return Result(
-        document=diagnosis_document(diagnosis),
+        document=document,
         lines=lambda paint: diagnosis_lines(diagnosis, paint=paint),
-        rows=lambda: map(subscription_row, diagnosis.subscriptions),
+        rows=lambda: document.subscriptions,
         columns=("id", "name", "state", "missingActions", "readOnlyLocks", "otherLocks", "notes"),
     )

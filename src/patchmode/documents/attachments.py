@@ -8,9 +8,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.documents.audit import AuditTarget
-from patchmode.documents.base import Edge, Subscriptions, with_subscriptions
-from patchmode.documents.schedules import ScheduleFindingRow, WindowRow, finding_row, target_row, window_row
+from patchmode.documents.base import (
+    DifferenceRow,
+    Edge,
+    ErrorRow,
+    LeftOutRow,
+    Subscriptions,
+    TargetRow,
+    UnreadableRow,
+    difference_rows,
+    error_row,
+    left_out_rows,
+    target_row,
+    unreadable_rows,
+    with_subscriptions,
+)
+from patchmode.documents.schedules import ScheduleFindingRow, WindowRow, finding_row, window_row
 from patchmode.model.report import CreateReport
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult
 
@@ -28,16 +41,6 @@ ATTACH_COLUMNS = (
 )
 
 
-class AttachError(Edge, frozen=True):
-    """Why it did not end as wanted."""
-
-    code: str
-    message: str
-    may_have_been_applied: bool
-    advice: str
-    http_status: int | None
-
-
 class AttachRow(Edge, frozen=True):
     """One machine's, or one dynamic scope's, end."""
 
@@ -45,26 +48,11 @@ class AttachRow(Edge, frozen=True):
     result: AttachEnd
     assignment: str | None
     rule: str | None
-    error: AttachError | None
+    error: ErrorRow | None
     fix: str | None
     request_id: str | None
     correlation_id: str | None
     ended_at: datetime | None
-
-
-class AttachSkipped(Edge, frozen=True):
-    """A machine that a filter left out."""
-
-    id: str
-    rule: str
-    reason: str
-
-
-class AttachUnreadable(Edge, frozen=True):
-    """What could not be read."""
-
-    id: str
-    reason: str
 
 
 class AttachCounts(Edge, frozen=True):
@@ -88,40 +76,32 @@ class AttachDocument(Edge, frozen=True):
 
     format: Literal["patchmode/schedule-attach/v1"]
     action: AttachAction
-    target: AuditTarget
+    target: TargetRow
     configuration: str
     dynamic: bool
     state: Literal["finished", "interrupted"]
     counts: AttachCounts
     requests: dict[str, int]
     results: tuple[AttachRow, ...]
-    skipped: tuple[AttachSkipped, ...]
-    unreadable: tuple[AttachUnreadable, ...]
+    skipped: tuple[LeftOutRow, ...]
+    unreadable: tuple[UnreadableRow, ...]
     notes: tuple[str, ...]
     subscriptions: Subscriptions = msgspec.UNSET
     """What its subscriptions are called; left out where no name is known."""
-
-
-class CreateDifference(Edge, frozen=True):
-    """One leaf that differs; a member that is left out means that the leaf is absent."""
-
-    path: str
-    expected: Any = msgspec.UNSET
-    found: Any = msgspec.UNSET
 
 
 class CreateDocument(Edge, frozen=True):
     """`schedule create -o json`."""
 
     format: Literal["patchmode/schedule-create/v1"]
-    target: AuditTarget
+    target: TargetRow
     id: str
     result: Literal["created", "replaced", "unchanged"]
     properties: dict[str, Any]
     windows: tuple[WindowRow, ...]
-    before: tuple[CreateDifference, ...]
+    before: tuple[DifferenceRow, ...]
     """Where what stood there differed from the wish."""
-    differences: tuple[CreateDifference, ...]
+    differences: tuple[DifferenceRow, ...]
     """Where a read afterwards differs from what was sent."""
     findings: tuple[ScheduleFindingRow, ...]
     subscriptions: Subscriptions = msgspec.UNSET
@@ -145,8 +125,8 @@ def attach_document(report: AttachReport) -> AttachDocument:
         ),
         requests=dict(report.requests or {}),
         results=tuple(map(attach_row, report.results)),
-        skipped=tuple(AttachSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
-        unreadable=tuple(AttachUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
+        skipped=left_out_rows(report.skipped),
+        unreadable=unreadable_rows(report.unreadable),
         notes=report.notes,
     )
     return with_subscriptions(document, report.target.names)
@@ -154,21 +134,12 @@ def attach_document(report: AttachReport) -> AttachDocument:
 
 def attach_row(result: AttachResult) -> AttachRow:
     """One machine's end."""
-    error = result.error
     return AttachRow(
         id=result.id,
         result=result.result,
         assignment=result.assignment,
         rule=result.rule,
-        error=None
-        if error is None
-        else AttachError(
-            code=error.code,
-            message=error.message,
-            may_have_been_applied=error.may_have_been_applied,
-            advice=error.advice,
-            http_status=error.http_status,
-        ),
+        error=error_row(result.error),
         fix=result.fix,
         request_id=result.request_id,
         correlation_id=result.correlation_id,
@@ -202,8 +173,8 @@ def create_document(report: CreateReport) -> CreateDocument:
         result="created" if report.result == "created" else "replaced" if report.result == "replaced" else "unchanged",
         properties=dict(report.properties),
         windows=tuple(map(window_row, report.windows)),
-        before=tuple(CreateDifference(**one.members()) for one in report.before),
-        differences=tuple(CreateDifference(**one.members()) for one in report.differences),
+        before=difference_rows(report.before),
+        differences=difference_rows(report.differences),
         findings=tuple(map(finding_row, report.warnings)),
     )
     return with_subscriptions(document, report.target.names)

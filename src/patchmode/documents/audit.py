@@ -1,41 +1,35 @@
-"""`patchmode/audit/v1`: the audit as its published JSON document.
+"""`patchmode/audit/v1` and `patchmode/explain/v1`: machines as they are, as published JSON documents.
 
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from patchmode.documents.base import Edge, Subscriptions, subscription_rows
+from patchmode.documents.base import (
+    Edge,
+    LeftOutRow,
+    Subscriptions,
+    TargetRow,
+    UnreadableRow,
+    WantedRow,
+    left_out_rows,
+    subscription_rows,
+    target_row,
+    unreadable_rows,
+    wanted_row,
+    with_subscriptions,
+)
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, RebootSetting
-from patchmode.model.report import AuditReport
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
+from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.schedule import ScheduleHit, Timing
 from patchmode.model.target import SubscriptionNames
-
-
-class AuditTarget(Edge, frozen=True):
-    """Where the machines stand."""
-
-    cloud: str
-    endpoint: str
-    tenant_id: str
-
-
-class AuditWanted(Edge, frozen=True):
-    """What machines were measured against; null and false mean that it was not asked for."""
-
-    orchestration: Orchestration | None
-    periodic_assessment: bool | None
-    reboot: RebootSetting | None
-    hotpatch_off: bool
-    include_scale_set_members: bool
 
 
 class AuditReason(Edge, frozen=True):
@@ -99,36 +93,21 @@ class AuditMachine(Edge, frozen=True):
     """As Azure gave it: not unique, and whatever its owner typed; left out where it is not known."""
 
 
-class AuditSkipped(Edge, frozen=True):
-    """A machine that a filter left out."""
-
-    id: str
-    rule: str
-    reason: str
-
-
-class AuditUnreadable(Edge, frozen=True):
-    """A machine or a place that could not be read."""
-
-    id: str
-    reason: str
-
-
 class AuditDocument(Edge, frozen=True):
     """The whole audit."""
 
     format: Literal["patchmode/audit/v1"]
     created_at: datetime | None
-    target: AuditTarget
+    target: TargetRow
     scope: tuple[str, ...]
-    wanted: AuditWanted
+    wanted: WantedRow
     counts: dict[str, int]
     """`scope` = `machines` + `skipped` + `unreadable`; the others are counted among the machines."""
     orchestrations: dict[Orchestration, int]
     outcomes: dict[OutcomeKind, int]
     machines: tuple[AuditMachine, ...]
-    skipped: tuple[AuditSkipped, ...]
-    unreadable: tuple[AuditUnreadable, ...]
+    skipped: tuple[LeftOutRow, ...]
+    unreadable: tuple[UnreadableRow, ...]
     notes: tuple[str, ...]
     subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
@@ -146,17 +125,15 @@ def audit_document(report: AuditReport) -> AuditDocument:
     return AuditDocument(
         format="patchmode/audit/v1",
         created_at=report.created_at,
-        target=AuditTarget(
-            cloud=report.target.cloud, endpoint=report.target.endpoint, tenant_id=report.target.tenant_id
-        ),
+        target=target_row(report.target),
         scope=report.scope,
-        wanted=AuditWanted(**asdict(report.wanted)),
+        wanted=wanted_row(report.wanted),
         counts=report.counts,
         orchestrations=dict(report.orchestrations),
         outcomes=outcomes,
         machines=tuple(audit_machine_rows(report.machines, report.target.names)),
-        skipped=tuple(AuditSkipped(id=str(one.id), rule=one.rule, reason=one.reason) for one in report.skipped),
-        unreadable=tuple(AuditUnreadable(id=one.id, reason=one.reason) for one in report.unreadable),
+        skipped=left_out_rows(report.skipped),
+        unreadable=unreadable_rows(report.unreadable),
         notes=report.notes,
         subscriptions=subscription_rows(report.target.names),
     )
@@ -225,3 +202,32 @@ def _schedule(hit: ScheduleHit) -> AuditSchedule:
         because=hit.next.because or None,
         doubt=hit.doubt,
     )
+
+
+class ExplainDocument(Edge, frozen=True):
+    """`explain -o json`."""
+
+    format: Literal["patchmode/explain/v1"]
+    target: TargetRow
+    machine: AuditMachine
+    document: dict[str, Any] | None
+    """The machine as its provider answered it."""
+    instance_view: dict[str, Any] | None
+    notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
+
+
+def explain_document(explanation: Explanation) -> ExplainDocument:
+    """One machine in full as it is published."""
+    target, view = explanation.target, explanation.instance_view
+    (machine,) = audit_machine_rows([explanation.audit], target.names)
+    document = ExplainDocument(
+        format="patchmode/explain/v1",
+        target=target_row(target),
+        machine=machine,
+        document=dict(explanation.document),
+        instance_view=None if view is None else dict(view),
+        notes=explanation.notes,
+    )
+    return with_subscriptions(document, target.names)

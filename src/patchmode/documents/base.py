@@ -1,17 +1,19 @@
-"""The base of every JSON document: camelCase members, nothing unknown, frozen; and the text of its schema."""
+"""What every JSON document shares: camelCase members, nothing unknown, frozen; rows that several have; schemas.
+
+Must not: change what a published version means; a change of meaning is a new version.
+"""
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from patchmode.model.target import SubscriptionNames
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+from patchmode.model.left_alone import MachineError, Skipped, Unreadable
+from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
+from patchmode.model.run import Difference
+from patchmode.model.target import SubscriptionNames, Target
 
 Document = TypeVar("Document", bound=msgspec.Struct)
 _SUBSCRIPTION = re.compile(rb"/subscriptions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.IGNORECASE)
@@ -62,34 +64,104 @@ def with_subscriptions(document: Document, names: SubscriptionNames) -> Document
     return msgspec.structs.replace(document, subscriptions=subscriptions_in(document, names))
 
 
-def subscriptions_member(document: object, names: SubscriptionNames) -> dict[str, object]:
-    """`subscriptions` of a document of JSON values, as `subscriptions_in` tells it; empty where no name is known."""
-    rows = subscriptions_in(document, names)
-    return {} if rows is msgspec.UNSET else {"subscriptions": msgspec.to_builtins(rows)}
-
-
-def subscription_names(rows: "Iterable[SubscriptionRow] | msgspec.UnsetType") -> SubscriptionNames:
+def subscription_names(rows: Iterable[SubscriptionRow] | msgspec.UnsetType) -> SubscriptionNames:
     """The names in their structs."""
     if rows is msgspec.UNSET:
         return SubscriptionNames()
     return SubscriptionNames.of((row.subscription_id, row.display_name) for row in rows)
 
 
-def schema_text(struct: type[msgspec.Struct]) -> str:
-    """The JSON Schema (draft 2020-12) of a struct, laid out for reading, ending in a line feed."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(struct)}
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+class TargetRow(Edge, frozen=True):
+    """Where the document belongs."""
+
+    cloud: str
+    endpoint: str
+    tenant_id: str
 
 
-def write_schemas(folder: Path, schemas: Mapping[str, str]) -> None:
-    """Write schemas into a folder, over what is there.
+def target_row(target: Target) -> TargetRow:
+    """The struct for a target."""
+    return TargetRow(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id)
 
-    Args:
-        folder: must exist.
-        schemas: file name → text.
+
+def target_of(row: TargetRow, subscriptions: Iterable[SubscriptionRow] | msgspec.UnsetType) -> Target:
+    """The target in its struct, with the names that stand beside it."""
+    names = subscription_names(subscriptions)
+    return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id, names=names)
+
+
+class WantedRow(Edge, frozen=True):
+    """What the user asked for by name; null and false mean "leave alone"."""
+
+    orchestration: Orchestration | None
+    periodic_assessment: bool | None
+    reboot: RebootSetting | None
+    hotpatch_off: bool
+    include_scale_set_members: bool
+
+
+def wanted_row(wanted: WantedSettings) -> WantedRow:
+    """The struct for settings that are wanted."""
+    return WantedRow(**asdict(wanted))
+
+
+class LeftOutRow(Edge, frozen=True):
+    """A machine that a filter left out."""
+
+    id: str
+    rule: str
+    reason: str
+
+
+def left_out_rows(machines: Iterable[Skipped]) -> tuple[LeftOutRow, ...]:
+    """The structs for machines that are left alone."""
+    return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)
+
+
+class UnreadableRow(Edge, frozen=True):
+    """A machine or a subscription that could not be read."""
+
+    id: str
+    reason: str
+
+
+def unreadable_rows(places: Iterable[Unreadable]) -> tuple[UnreadableRow, ...]:
+    """The structs for what could not be read."""
+    return tuple(UnreadableRow(id=one.id, reason=one.reason) for one in places)
+
+
+class ErrorRow(Edge, frozen=True):
+    """Why a change did not end as planned."""
+
+    code: str
+    message: str
+    may_have_been_applied: bool
+    advice: str
+    http_status: int | None
+
+
+def error_row(error: MachineError | None) -> ErrorRow | None:
+    """The struct for a machine's error; None: there is none."""
+    return None if error is None else ErrorRow(**asdict(error))
+
+
+def error_of(row: ErrorRow | None) -> MachineError | None:
+    """The machine's error in its struct; None: there is none."""
+    return None if row is None else MachineError(**msgspec.structs.asdict(row))
+
+
+class DifferenceRow(Edge, frozen=True):
+    """One leaf that is not what it should be; a member that is left out means that the leaf is absent."""
+
+    path: str
+    expected: Any = msgspec.UNSET
+    found: Any = msgspec.UNSET
+
+
+def difference_rows(differences: Iterable[Difference]) -> tuple[DifferenceRow, ...]:
+    """The structs for leaves that are not what they should be.
 
     Raises:
-        OSError: the folder cannot be written.
+        ValueError: a text of one is neither JSON nor `(absent)`.
     """
-    for name, text in schemas.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    return tuple(DifferenceRow(**one.members()) for one in differences)

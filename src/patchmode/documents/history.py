@@ -1,4 +1,4 @@
-"""`patchmode/drift/v1` and `patchmode/schedule-failures/v1`: changes between two readings, and scheduled runs."""
+"""`patchmode/drift/v1`, `schedule-failures/v1` and `after-window/v1`: changes between readings, and scheduled runs."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,10 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.documents.audit import AuditTarget
-from patchmode.documents.base import Edge, Subscriptions, with_subscriptions
+from patchmode.documents.base import Edge, Subscriptions, TargetRow, target_row, with_subscriptions
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
-from patchmode.model.run_history import FailureReport, ScheduleRun
+from patchmode.model.run_history import AfterWindowReport, FailureReport, ScheduleRun, WindowEnd, WindowResult
 from patchmode.model.schedule import FailureKind
 
 
@@ -115,7 +114,7 @@ class FailuresDocument(Edge, frozen=True):
 
     format: Literal["patchmode/schedule-failures/v1"]
     created_at: datetime | None
-    target: AuditTarget
+    target: TargetRow
     scope: tuple[str, ...]
     since: str
     counts: dict[str, int]
@@ -126,7 +125,7 @@ class FailuresDocument(Edge, frozen=True):
     """What its subscriptions are called; left out where no name is known."""
 
 
-CSV_COLUMNS = ("startedAt", "name", "configuration", "machine", "reason", "words", "messages", "advice", "command")
+FAILURE_COLUMNS = ("startedAt", "name", "configuration", "machine", "reason", "words", "messages", "advice", "command")
 """One row for each machine that failed in a run."""
 
 
@@ -136,7 +135,7 @@ def failures_document(report: FailureReport) -> FailuresDocument:
     document = FailuresDocument(
         format="patchmode/schedule-failures/v1",
         created_at=report.created_at,
-        target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
+        target=target_row(target),
         scope=report.scope,
         since=str(report.since),
         counts=report.counts,
@@ -189,3 +188,69 @@ def failure_rows(report: FailureReport) -> Iterator[dict[str, object]]:
                     "advice": entry.advice,
                     "command": entry.command,
                 }
+
+
+class WindowResultRow(Edge, frozen=True):
+    """One machine."""
+
+    id: str
+    result: WindowEnd
+    reason: str
+    fix: str | None
+    configuration: str | None
+    run_started_at: datetime | None
+    window_ends_at: datetime | None
+
+
+class AfterWindowDocument(Edge, frozen=True):
+    """`verify --after-window -o json`."""
+
+    format: Literal["patchmode/after-window/v1"]
+    source: Literal["resource-graph"]
+    run: str | None
+    """Null where a file or a scope was asked for."""
+    target: TargetRow
+    since: datetime
+    looked_at: datetime
+    counts: dict[str, int]
+    """`scope` is the sum of the others."""
+    results: tuple[WindowResultRow, ...]
+    notes: tuple[str, ...]
+    not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    """What of the run or the plan was not done, so that no window was looked for; left out: nothing."""
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
+
+
+AFTER_WINDOW_COLUMNS = WindowResultRow.__struct_encode_fields__
+
+
+def after_window_document(report: AfterWindowReport, *, run: str | None) -> AfterWindowDocument:
+    """The published struct."""
+    target = report.target
+    document = AfterWindowDocument(
+        format="patchmode/after-window/v1",
+        source="resource-graph",
+        run=run,
+        target=target_row(target),
+        since=report.since,
+        looked_at=report.looked_at,
+        counts=report.counts,
+        results=tuple(map(window_result_row, report.results)),
+        notes=report.notes,
+        not_done=dict(report.not_done) or msgspec.UNSET,
+    )
+    return with_subscriptions(document, target.names)
+
+
+def window_result_row(entry: WindowResult) -> WindowResultRow:
+    """One machine as it stands in `results`."""
+    return WindowResultRow(
+        id=str(entry.id),
+        result=entry.result,
+        reason=entry.reason,
+        fix=entry.fix,
+        configuration=entry.configuration,
+        run_started_at=entry.run_started_at,
+        window_ends_at=entry.window_ends_at,
+    )

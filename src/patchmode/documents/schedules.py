@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from patchmode.documents.audit import AuditTarget
-from patchmode.documents.base import Edge, Subscriptions, with_subscriptions
+from patchmode.documents.base import Edge, Subscriptions, TargetRow, target_row, with_subscriptions
 from patchmode.model.finding import Severity
 from patchmode.model.report import (
     Calendar,
@@ -25,7 +24,6 @@ from patchmode.model.report import (
     forecast_counts,
 )
 from patchmode.model.schedule import DynamicScope, FailureKind, NextWindow, RunForecast, Timing, Via, Window
-from patchmode.model.target import Target
 
 
 class WindowRow(Edge, frozen=True):
@@ -154,7 +152,7 @@ class ScheduleListDocument(Edge, frozen=True):
     """`schedule list -o json`."""
 
     format: Literal["patchmode/schedule-list/v1"]
-    target: AuditTarget
+    target: TargetRow
     created_at: datetime
     other_scopes: int
     schedules: tuple[ScheduleRow, ...]
@@ -167,7 +165,7 @@ class ScheduleShowDocument(Edge, frozen=True):
     """`schedule show -o json`."""
 
     format: Literal["patchmode/schedule-show/v1"]
-    target: AuditTarget
+    target: TargetRow
     created_at: datetime
     schedule: ScheduleRow
     properties: dict[str, Any]
@@ -206,7 +204,7 @@ class ScheduleNextDocument(Edge, frozen=True):
     """`schedule next -o json`."""
 
     format: Literal["patchmode/schedule-next/v1"]
-    target: AuditTarget
+    target: TargetRow
     scope: tuple[str, ...]
     start: datetime
     end: datetime
@@ -229,7 +227,7 @@ class ScheduleCheckDocument(Edge, frozen=True):
     """`schedule check -o json`."""
 
     format: Literal["patchmode/schedule-check/v1"]
-    target: AuditTarget
+    target: TargetRow
     created_at: datetime
     checked: tuple[str, ...]
     counts: SeverityCounts
@@ -359,11 +357,6 @@ def check_document(report: CheckReport) -> ScheduleCheckDocument:
         unreadable=report.unreadable,
     )
     return with_subscriptions(document, report.target.names)
-
-
-def target_row(target: Target) -> AuditTarget:
-    """Cloud, endpoint and tenant."""
-    return AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id)
 
 
 def window_row(window: Window) -> WindowRow:

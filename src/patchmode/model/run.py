@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -250,6 +251,11 @@ class RunSummary:
     """The plan's."""
     problem: str | None = None
     """Why the file could not be read; None: it was."""
+
+
+def undone_by(run: RunSummary, runs: Iterable[RunSummary]) -> Sequence[RunSummary]:
+    """The rollbacks of a run that sent anything, in the order given."""
+    return [one for one in runs if one.rollback_of == run.run and one.sent]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The files: plans, run journals and their published schemas. The only room that writes to disk.
+"""The files: plans, run journals, evidence. The only room that writes to disk.
 
 Must not: decide anything about a machine, or speak to Azure.
 """

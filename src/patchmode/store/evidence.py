@@ -19,7 +19,14 @@ from typing import IO, Protocol
 
 import msgspec
 
-from patchmode.documents.evidence import EVIDENCE_FORMAT, MANIFEST, SUMS, EvidenceFileRow, ManifestDocument, digest_of
+from patchmode.documents.verification import (
+    EVIDENCE_FORMAT,
+    MANIFEST,
+    SUMS,
+    EvidenceFileRow,
+    ManifestDocument,
+    digest_of,
+)
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.evidence import EvidenceCheck, EvidenceProblem, Fault
 from patchmode.store.files import PRIVATE_FILE, PRIVATE_FOLDER, storage_error

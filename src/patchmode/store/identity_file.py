@@ -5,11 +5,11 @@ Must not: hold, read or repeat a secret. A file with one in it is refused, so th
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
-from patchmode.documents.base import Edge
+from patchmode.documents.access import IdentitiesDocument, IdentityRow
 from patchmode.errors import UsageError
 from patchmode.model.access import (
     CertificateFile,
@@ -26,35 +26,6 @@ _FAMILY = "patchmode/identities/"
 _PAGE = "docs/how-to/several-identities.md shows one."
 _SECRETS = frozenset({"clientsecret", "secret", "password", "certificatepassword", "clientassertion"})
 _PROOFS = ("clientSecretFile", "clientSecretEnv", "certificateFile", "federatedTokenFile", "managedIdentity")
-_GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
-
-Guid = Annotated[str, msgspec.Meta(pattern=_GUID)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
-
-
-class IdentityRow(Edge, frozen=True):
-    """One service principal; exactly one of the members from `clientSecretFile` to `managedIdentity` stands in it."""
-
-    name: Name
-    tenant_id: Guid
-    client_id: Guid | msgspec.UnsetType = msgspec.UNSET
-    """May be left out with `managedIdentity` only: then it is the system-assigned one."""
-    client_secret_file: Text | msgspec.UnsetType = msgspec.UNSET
-    """Files are relative to the folder of this one."""
-    client_secret_env: Text | msgspec.UnsetType = msgspec.UNSET
-    certificate_file: Text | msgspec.UnsetType = msgspec.UNSET
-    certificate_password_env: Text | msgspec.UnsetType = msgspec.UNSET
-    """Beside `certificateFile` only."""
-    federated_token_file: Text | msgspec.UnsetType = msgspec.UNSET
-    managed_identity: bool | msgspec.UnsetType = msgspec.UNSET
-
-
-class IdentitiesDocument(Edge, frozen=True):
-    """The identity file."""
-
-    format: Literal["patchmode/identities/v1"]
-    identities: Annotated[tuple[IdentityRow, ...], msgspec.Meta(min_length=1)]
 
 
 def read_identities(path: Path) -> tuple[ServicePrincipal, ...]:

@@ -7,75 +7,27 @@ from typing import Any
 
 import msgspec
 
-from patchmode.documents.plan_and_run import ErrorRow
+from patchmode.documents.base import error_of, error_row
+from patchmode.documents.run import (
+    AttachEndedDetail,
+    DifferenceDetail,
+    EndedDetail,
+    IntendedDetail,
+    StartedDetail,
+    VerificationDetail,
+    VerifiedDetail,
+)
 from patchmode.errors import RefusedError, StorageError
 from patchmode.model.guardrails import Halt, RunGuardrails
-from patchmode.model.left_alone import MachineError
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import ChangeResult, Difference, Result, Verification
-from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
+from patchmode.model.run import ChangeResult, Difference, Verification
+from patchmode.model.schedule import AttachAction, AttachResult
 from patchmode.ports.azure import PatchAnswer
 from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed, Step
 
 VERIFIED = "verified"
 """A row beside the steps: a verification after the end."""
-
-
-class _Detail(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
-    """What the details share; members that a newer version of v1 may add are ignored."""
-
-
-class DifferenceDetail(_Detail, frozen=True):
-    """One leaf that is not what it should be, as the model has it: JSON text, or `(absent)`."""
-
-    path: str
-    expected: str
-    found: str
-
-
-class VerificationDetail(_Detail, frozen=True):
-    """What the provider showed after the change."""
-
-    verified: bool
-    differences: tuple[DifferenceDetail, ...]
-    unreadable_because: str | None
-
-
-class IntendedDetail(_Detail, frozen=True):
-    """A PATCH is about to leave."""
-
-    etag: str | None = None
-    observed: dict[str, Any] | None = None
-    """The machine's document as read just before, where it is neither the plan's nor that of the latest intent; rows of
-    older versions leave it out."""
-    changed_since_plan: tuple[DifferenceDetail, ...] = ()
-    """Beside `observed`: what had changed since the plan; empty: nothing any more."""
-
-
-class StartedDetail(_Detail, frozen=True):
-    """The service accepted it."""
-
-    operation_url: str | None = None
-    request_id: str | None = None
-    correlation_id: str | None = None
-
-
-class EndedDetail(_Detail, frozen=True):
-    """The change's end."""
-
-    result: Result
-    error: ErrorRow | None = None
-    request_id: str | None = None
-    correlation_id: str | None = None
-    started_at: float | None = None
-    verification: VerificationDetail | None = None
-
-
-class VerifiedDetail(_Detail, frozen=True):
-    """What a later verification found."""
-
-    verification: VerificationDetail
 
 
 _encode = msgspec.json.Encoder().encode
@@ -110,7 +62,7 @@ def ended_row(change: int, result: ChangeResult, *, at: datetime) -> StepRow:
     """The row for `RunJournal.end`."""
     detail = EndedDetail(
         result=result.result,
-        error=None if result.error is None else error_row(result.error),
+        error=error_row(result.error),
         request_id=result.request_id,
         correlation_id=result.correlation_id,
         started_at=None if result.started_at is None else result.started_at.timestamp(),
@@ -191,7 +143,7 @@ class _Fold:
         return ChangeResult(
             id=self.change.id,
             result=ended.result,
-            error=None if ended.error is None else error_of(ended.error),
+            error=error_of(ended.error),
             request_id=ended.request_id,
             correlation_id=ended.correlation_id,
             started_at=None if ended.started_at is None else datetime.fromtimestamp(ended.started_at, UTC),
@@ -210,22 +162,6 @@ class _Fold:
         return JournalEntry(
             self.change, self.step, self.attempts, changed_since_plan=self.changed_since_plan, **self.members
         )
-
-
-def error_row(error: MachineError) -> ErrorRow:
-    """The struct for a machine's error."""
-    return ErrorRow(
-        code=error.code,
-        message=error.message,
-        may_have_been_applied=error.may_have_been_applied,
-        advice=error.advice,
-        http_status=error.http_status,
-    )
-
-
-def error_of(row: ErrorRow) -> MachineError:
-    """The machine's error in its struct."""
-    return MachineError(row.code, row.message, row.may_have_been_applied, row.advice, row.http_status)
 
 
 def verification_detail(verification: Verification) -> VerificationDetail:
@@ -254,19 +190,6 @@ INTENDED, ENDED = "attachIntended", "attachEnded"
 STEPS = (INTENDED, ENDED)
 
 
-class AttachEndedDetail(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
-    """The end of an attachment; members that a newer version of v1 may add are ignored."""
-
-    result: AttachEnd
-    assignment: str | None = None
-    rule: str | None = None
-    error: ErrorRow | None = None
-    fix: str | None = None
-    request_id: str | None = None
-    correlation_id: str | None = None
-
-
-_encode_2 = msgspec.json.Encoder().encode
 _attachment_ended = msgspec.json.Decoder(AttachEndedDetail).decode
 
 
@@ -281,12 +204,12 @@ def attachment_ended_row(place: int, result: AttachResult, *, at: datetime) -> S
         result=result.result,
         assignment=result.assignment,
         rule=result.rule,
-        error=None if result.error is None else error_row(result.error),
+        error=error_row(result.error),
         fix=result.fix,
         request_id=result.request_id,
         correlation_id=result.correlation_id,
     )
-    return place, ENDED, (result.ended_at or at).timestamp(), _encode_2(detail)
+    return place, ENDED, (result.ended_at or at).timestamp(), _encode(detail)
 
 
 def attachments_of(plan: Plan) -> tuple[AttachmentEntry, ...]:
@@ -336,7 +259,7 @@ def _result(entry: AttachmentEntry, detail: AttachEndedDetail, at: datetime) -> 
         detail.result,
         assignment=detail.assignment,
         rule=detail.rule,
-        error=None if detail.error is None else error_of(detail.error),
+        error=error_of(detail.error),
         fix=detail.fix,
         request_id=detail.request_id,
         correlation_id=detail.correlation_id,

@@ -2,222 +2,17 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
-from patchmode.documents.base import SubscriptionRow, subscription_names, subscription_rows
-from patchmode.documents.plan_and_run import (
-    ChangeRow,
-    DetachmentRow,
-    KeptByRow,
-    PlanCountsRow,
-    PlanDocument,
-    SkippedRow,
-    TargetRow,
-    ThenAttachRow,
-    UnchangedRow,
-    UnreadableRow,
-    WantedRow,
-    WaveRow,
-)
-from patchmode.model.left_alone import Skipped, Unreadable
+from patchmode.documents.plan import ChangeRow, PlanCountsRow, PlanDocument, change_row, plan_document, plan_of
 from patchmode.model.outcome import Outcome
-from patchmode.model.patch_settings import WantedSettings
-from patchmode.model.plan import Change, Detachment, KeptBy, Plan, ThenAttach, Unchanged, Wave
+from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.target import Target
 from patchmode.packing import PackedDocument, Packer
-
-
-def plan_to_document(plan: Plan, *, with_changes: bool = True) -> PlanDocument:
-    """The plan file's struct for a plan, the digest left out.
-
-    Args:
-        plan: any plan.
-        with_changes: False: its changes are left to whoever writes them one by one; the counts stay those of the plan.
-    """
-    return PlanDocument(
-        format="patchmode/plan/v1",
-        tool_version=plan.tool_version,
-        created_at=plan.created_at,
-        target=target_row(plan.target),
-        scope=plan.scope,
-        wanted=WantedRow(
-            orchestration=plan.wanted.orchestration,
-            periodic_assessment=plan.wanted.periodic_assessment,
-            reboot=plan.wanted.reboot,
-            hotpatch_off=plan.wanted.hotpatch_off,
-            include_scale_set_members=plan.wanted.include_scale_set_members,
-        ),
-        rollback_of=plan.rollback_of,
-        counts=PlanCountsRow(**plan.counts),
-        changes=tuple(map(change_row, plan.changes)) if with_changes else (),
-        unchanged=tuple(map(_unchanged_row, plan.unchanged)),
-        skipped=tuple(map(_skipped_row, plan.skipped)),
-        unreadable=tuple(UnreadableRow(id=one.id, reason=one.reason) for one in plan.unreadable),
-        then_attach=UNSET if plan.then_attach is None else _then_attach_row(plan.then_attach),
-        first_detach=tuple(map(_detachment_row, plan.first_detach)) or UNSET,
-        waves=tuple(map(_wave_row, plan.waves)) or UNSET,
-        subscriptions=subscription_rows(plan.target.names),
-    )
-
-
-def plan_from_document(document: PlanDocument, *, digest: str) -> Plan:
-    """The plan in a plan file's struct.
-
-    Raises:
-        ResourceIdError: an id is not one.
-    """
-    wanted = document.wanted
-    return Plan(
-        target=target_of(document.target, document.subscriptions),
-        scope=document.scope,
-        wanted=WantedSettings(
-            orchestration=wanted.orchestration,
-            periodic_assessment=wanted.periodic_assessment,
-            reboot=wanted.reboot,
-            hotpatch_off=wanted.hotpatch_off,
-            include_scale_set_members=wanted.include_scale_set_members,
-        ),
-        changes=tuple(map(_change, document.changes)),
-        unchanged=tuple(map(_unchanged, document.unchanged)),
-        skipped=tuple(map(_skipped, document.skipped)),
-        unreadable=tuple(Unreadable(row.id, row.reason) for row in document.unreadable),
-        created_at=document.created_at,
-        tool_version=document.tool_version,
-        rollback_of=document.rollback_of,
-        then_attach=None if document.then_attach is UNSET else _then_attach(document.then_attach),
-        first_detach=() if document.first_detach is UNSET else tuple(map(_detachment, document.first_detach)),
-        waves=() if document.waves is UNSET else tuple(map(_wave, document.waves)),
-        digest=digest,
-    )
-
-
-def _unchanged_row(one: Unchanged) -> UnchangedRow:
-    after = one.outcome_after
-    return UnchangedRow(
-        id=str(one.id),
-        kind=one.kind,
-        outcome=one.outcome.kind,
-        outcome_reason=one.outcome.reason,
-        outcome_after=UNSET if after is None else after.kind,
-        outcome_after_reason=UNSET if after is None else after.reason,
-    )
-
-
-def _unchanged(row: UnchangedRow) -> Unchanged:
-    after = None
-    if row.outcome_after is not UNSET:
-        after = Outcome(row.outcome_after, "" if row.outcome_after_reason is UNSET else row.outcome_after_reason)
-    return Unchanged(ResourceId.parse(row.id), row.kind, Outcome(row.outcome, row.outcome_reason), after)
-
-
-def _then_attach_row(wish: ThenAttach) -> ThenAttachRow:
-    locks = (KeptByRow(lock=one.lock, scope=one.scope, machines=one.machines) for one in wish.kept_by)
-    return ThenAttachRow(configuration=str(wish.configuration), name=wish.name, kept_by=tuple(locks) or UNSET)
-
-
-def _then_attach(row: ThenAttachRow) -> ThenAttach:
-    locks = () if row.kept_by is UNSET else row.kept_by
-    kept_by = tuple(KeptBy(one.lock, one.scope, one.machines) for one in locks)
-    return ThenAttach(ResourceId.parse(row.configuration), row.name, kept_by)
-
-
-def _detachment_row(one: Detachment) -> DetachmentRow:
-    return DetachmentRow(id=str(one.id), kind=one.kind, configuration=str(one.configuration), name=one.name)
-
-
-def _detachment(row: DetachmentRow) -> Detachment:
-    return Detachment(ResourceId.parse(row.id), row.kind, ResourceId.parse(row.configuration), row.name)
-
-
-def _wave_row(wave: Wave) -> WaveRow:
-    return WaveRow(name=wave.name, changes=wave.changes, unchanged=wave.unchanged)
-
-
-def _wave(row: WaveRow) -> Wave:
-    return Wave(row.name, row.changes, row.unchanged)
-
-
-def target_row(target: Target) -> TargetRow:
-    """The struct for a target."""
-    return TargetRow(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id)
-
-
-def target_of(row: TargetRow, subscriptions: Iterable[SubscriptionRow] | UnsetType) -> Target:
-    """The target in its struct, with the names that stand beside it."""
-    names = subscription_names(subscriptions)
-    return Target(cloud=row.cloud, endpoint=row.endpoint, tenant_id=row.tenant_id, names=names)
-
-
-def change_row(change: Change) -> ChangeRow:
-    """The struct for a change; a packed document goes in as the text that it is kept as."""
-    # The mappings are copied one level deep only because the struct wants `dict`; nothing here changes them.
-    return ChangeRow(
-        id=str(change.id),
-        kind=change.kind,
-        os=change.os,
-        location=change.location,
-        etag=change.etag,
-        body=dict(change.body),
-        before=None if change.before is None else dict(change.before),
-        after=dict(change.after),
-        outcome_before=change.outcome_before.kind,
-        outcome_before_reason=change.outcome_before.reason,
-        outcome_after=change.outcome_after.kind,
-        outcome_after_reason=change.outcome_after.reason,
-        reversible=change.reversible,
-        irreversible_because=change.irreversible_because,
-        tolerated=change.tolerated,
-        document=_document(change),
-    )
-
-
-def _document(change: Change) -> dict[str, Any]:
-    if isinstance(change.document, PackedDocument):
-        return cast("dict[str, Any]", Raw(change.document.text()))
-    return dict(change.document)
-
-
-def _change(row: ChangeRow) -> Change:
-    return Change(
-        id=ResourceId.parse(row.id),
-        kind=row.kind,
-        os=row.os,
-        location=row.location,
-        etag=row.etag,
-        body=row.body,
-        before=row.before,
-        after=row.after,
-        document=row.document,
-        outcome_before=Outcome(row.outcome_before, row.outcome_before_reason),
-        outcome_after=Outcome(row.outcome_after, row.outcome_after_reason),
-        reversible=row.reversible,
-        irreversible_because=row.irreversible_because,
-        tolerated=row.tolerated,
-    )
-
-
-def _skipped_row(skipped: Skipped) -> SkippedRow:
-    outcome = skipped.outcome
-    return SkippedRow(
-        id=str(skipped.id),
-        rule=skipped.rule,
-        reason=skipped.reason,
-        fix=skipped.fix,
-        outcome=outcome.kind if outcome else None,
-        outcome_reason=outcome.reason if outcome else None,
-    )
-
-
-def _skipped(row: SkippedRow) -> Skipped:
-    outcome = None if row.outcome is None else Outcome(row.outcome, row.outcome_reason or "")
-    return Skipped(ResourceId.parse(row.id), row.rule, row.reason, row.fix, outcome)
-
 
 _CHUNK = 1 << 20
 _NO_CHANGES = b'{"changes":[]'
@@ -244,7 +39,7 @@ def canonical_pieces(plan: Plan) -> Iterator[bytes]:
     Raises:
         TypeError, OverflowError, ValueError: a document holds something that JSON cannot carry.
     """
-    rest = _encode(plan_to_document(plan, with_changes=False)).removeprefix(_NO_CHANGES)
+    rest = _encode(plan_document(plan, with_changes=False)).removeprefix(_NO_CHANGES)
     yield b'{"changes":['
     for place, change in enumerate(plan.changes):
         yield b"," + _text_of(change) if place else _text_of(change)
@@ -260,7 +55,7 @@ def sealed_pieces(plan: Plan, digest: str) -> Iterator[bytes]:
 
 def indented_pieces(plan: Plan, digest: str) -> Iterator[bytes]:
     """The same laid out for reading: the content of a plan file."""
-    rest = _encode(plan_to_document(plan, with_changes=False)).removeprefix(_NO_CHANGES + b",")
+    rest = _encode(plan_document(plan, with_changes=False)).removeprefix(_NO_CHANGES + b",")
     yield b'{\n  "digest": "%s",\n  "changes": [' % digest.encode()
     for place, change in enumerate(plan.changes):
         text = msgspec.json.format(_text_of(change), indent=2).replace(b"\n", b"\n    ")
@@ -354,7 +149,7 @@ class _Reading:
         if digest.hexdigest() != self._stated:
             raise _NotOursError
         document = msgspec.convert({**rest, "changes": ()}, PlanDocument)
-        plan = plan_from_document(document, digest=self._stated)
+        plan = plan_of(document, digest=self._stated)
         return replace(plan, changes=tuple(changes)), document.counts
 
     def _recognised(self) -> tuple[_Layout, str]:

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from patchmode.documents.plan_and_run import PLAN_FORMAT, PlanCountsRow, PlanDocument
+from patchmode.documents.plan import PLAN_FORMAT, PlanCountsRow, PlanDocument, plan_of
 from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan, Wave
 from patchmode.store.files import buffered, write_whole
-from patchmode.store.plan_documents import Readable, canonical_pieces, indented_pieces, plan_from_document, read_pieces
+from patchmode.store.plan_documents import Readable, canonical_pieces, indented_pieces, read_pieces
 
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
 _CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
@@ -278,7 +278,7 @@ def _decode_any(content: bytes, *, name: str) -> Plan:
         raise BrokenPlanError(msg, advice=f"A plan is applied as it was reviewed or not at all. {_AGAIN}")
     try:
         document = msgspec.convert(raw, PlanDocument)
-        plan = plan_from_document(document, digest=digest)
+        plan = plan_of(document, digest=digest)
     except (msgspec.ValidationError, ValueError) as error:
         msg = f"{name} does not hold together as {PLAN_FORMAT}: {error}."
         raise BrokenPlanError(msg, advice=_AGAIN) from error

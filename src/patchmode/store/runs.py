@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from patchmode.documents.plan_and_run import (
+from patchmode.documents.base import DifferenceRow, error_of, target_of
+from patchmode.documents.run import (
     RUN_FORMAT,
     AttachmentRow,
     BlockedMachineRow,
-    DifferenceRow,
     ResultRow,
     RunCountsRow,
     RunDocument,
@@ -46,8 +46,8 @@ from patchmode.store.database import connect_reader, create_database
 from patchmode.store.files import FileLock, buffered, held, holder_of, is_held, make_private_folder
 from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, SESSIONS, Journal, stated
 from patchmode.store.journal_rows import INTENDED as ATTACH_INTENDED
-from patchmode.store.journal_rows import brakes_text, error_of
-from patchmode.store.plan_documents import sealed_pieces, target_of
+from patchmode.store.journal_rows import brakes_text
+from patchmode.store.plan_documents import sealed_pieces
 from patchmode.store.plan_file import seal_plan
 
 _RUN_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}")
@@ -374,7 +374,7 @@ def _result(row: ResultRow) -> ChangeResult:
     return ChangeResult(
         id=machine,
         result=row.result,
-        error=None if row.error is None else error_of(row.error),
+        error=error_of(row.error),
         request_id=row.request_id,
         correlation_id=row.correlation_id,
         started_at=row.started_at,
@@ -402,6 +402,6 @@ def _attachment(row: AttachmentRow) -> AttachResult:
         result=row.result,
         assignment=row.assignment,
         rule=row.rule,
-        error=None if row.error is None else error_of(row.error),
+        error=error_of(row.error),
         ended_at=row.ended_at,
     )

@@ -11,11 +11,9 @@ from patchmode.documents.audit import (
     AuditMachine,
     AuditReason,
     AuditSchedule,
-    AuditSkipped,
-    AuditTarget,
-    AuditUnreadable,
-    AuditWanted,
 )
+from patchmode.documents.base import LeftOutRow, TargetRow, UnreadableRow, WantedRow
+from patchmode.documents.run import run_document
 from patchmode.model.finding import Severity
 from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import MachineKind
@@ -28,7 +26,6 @@ from patchmode.model.schedule import Timing
 from patchmode.reports.formats.audit_record import audit_record
 from patchmode.reports.formats.run_record import run_record
 from patchmode.rules.eligibility.registry import rule_texts
-from patchmode.store.run_rows import run_to_document
 from patchmode.workflow.run.report import make_report
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -129,9 +126,9 @@ def audit(*machines: AuditMachine, skipped: tuple[str, ...] = (), unreadable: tu
     return AuditDocument(
         format="patchmode/audit/v1",
         created_at=NOON,
-        target=AuditTarget(cloud="AzureCloud", endpoint="https://management.azure.com", tenant_id=OTHER),
+        target=TargetRow(cloud="AzureCloud", endpoint="https://management.azure.com", tenant_id=OTHER),
         scope=("--all",),
-        wanted=AuditWanted(
+        wanted=WantedRow(
             orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES,
             periodic_assessment=None,
             reboot=None,
@@ -153,8 +150,8 @@ def audit(*machines: AuditMachine, skipped: tuple[str, ...] = (), unreadable: tu
         orchestrations={one: sum(m.orchestration is one for m in machines) for one in Orchestration},
         outcomes={kind: kinds.count(kind) for kind in OutcomeKind},
         machines=machines,
-        skipped=tuple(AuditSkipped(id=vm_id(name), rule="filter-tag", reason="its tags differ") for name in skipped),
-        unreadable=tuple(AuditUnreadable(id=one, reason="403 AuthorizationFailed") for one in unreadable),
+        skipped=tuple(LeftOutRow(id=vm_id(name), rule="filter-tag", reason="its tags differ") for name in skipped),
+        unreadable=tuple(UnreadableRow(id=one, reason="403 AuthorizationFailed") for one in unreadable),
         notes=("Locks could not be read.",),
     )
 
@@ -186,5 +183,5 @@ def run_of(plan: Plan | None = None, *, with_plan: bool = True) -> Record:
     """A run of `plan`; without the plan: as a saved report tells it."""
     plan = plan or replace(full_plan(), rollback_of=None, changes=(change("vm-0"), change("vm-1", etag=None)))
     report = run_report(plan)
-    document = run_to_document(report, TARGET)
+    document = run_document(report, TARGET)
     return run_record(report, TARGET, rule_texts(), document=document, plan=plan if with_plan else None)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
 from patchmode.model.plain_text import cells_wide, printable
-from patchmode.reports import published
 from patchmode.reports.formats.structured import check_expression, indented, select, write_csv, write_json, write_jsonl
 from patchmode.reports.text.layout import Cell, Paint, TableColumn, lines, shortened, wrapped
 
@@ -130,12 +129,6 @@ def test_wrapping_loses_no_word(words: list[str], width: int) -> None:
 def test_no_text_can_steer_the_terminal(text: str) -> None:
     """Names and messages come from outside."""
     assert printable(text + "\x1b[2J\x07").isprintable()
-
-
-def test_the_published_schemas_are_current() -> None:
-    """They are made from the structs; `python -m patchmode.reports.published` writes them anew."""
-    rendered = published.render_schemas()
-    assert {path.name: path.read_text(encoding="utf-8") for path in published.FOLDER.glob("*.json")} == rendered
 
 
 class _Row(msgspec.Struct, kw_only=True, rename="camel"):

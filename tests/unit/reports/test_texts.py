@@ -11,6 +11,7 @@ from patchmode.cli.output import as_values
 from patchmode.cli.progress import Lines, duration_text, failure_text, tally_text
 from patchmode.cli.results import runs_result
 from patchmode.cli.settings import Settings
+from patchmode.documents.verification import verify_counts, verify_document
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
 from patchmode.model.machine import MachineKind, Subscription
 from patchmode.model.outcome import Outcome, OutcomeKind
@@ -37,7 +38,7 @@ from patchmode.reports.text.doctor import diagnosis_lines
 from patchmode.reports.text.layout import Paint, plural, some
 from patchmode.reports.text.plan import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.text.run import left_text, run_lines, runs_lines
-from patchmode.reports.text.verification import counts_of, csv_rows, verification_document, verification_lines
+from patchmode.reports.text.verification import csv_rows, verification_lines
 from patchmode.rules.settings.patch import request_body
 from patchmode.workflow.run.report import is_over
 
@@ -245,7 +246,7 @@ def test_a_mismatch_is_told_leaf_by_leaf() -> None:
         "against run R1, as read from Azure Resource Manager (https://management.azure.com): "
         "1 not as planned, 1 unreadable."
     )
-    assert counts_of(report) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
+    assert as_values(verify_counts(report)) == {"scope": 3, "verified": 1, "differing": 1, "unreadable": 1}
 
 
 def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
@@ -277,8 +278,7 @@ def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
         "1 unreadable, 1 subscription or group unreadable as a whole; 1 Arc server without a patch mode to set, "
         "2 filtered out."
     )
-    counts = counts_of(report)
-    assert counts == {
+    assert as_values(verify_counts(report)) == {
         "scope": 8,
         "verified": 1,
         "differing": 1,
@@ -287,7 +287,7 @@ def test_a_scope_that_is_not_ready_tells_every_machine_and_adds_up() -> None:
         "notApplicable": 1,
         "filteredOut": 2,
     }
-    document = verification_document(report)
+    document = as_values(verify_document(report))
     assert [row.get("reason") for row in document["results"]] == [
         None,
         {"rule": "read-only-lock", "message": "A lock refuses every write.", "fix": "Have it removed."},
@@ -367,8 +367,8 @@ def test_a_run_undone_in_part_or_not_to_the_end_says_so_and_one_that_nothing_was
         (replace(back, state="stopped"), run), paint=Paint(width=80)
     )
     assert "undone by" not in "\n".join(runs_lines((replace(back, sent=0), run), paint=Paint(width=80)))
-    rows = runs_result((run, in_part)).rows()
-    assert [(one["undoneBy"], one["undoneInPart"]) for one in rows] == [(None, False), (LATER, True)]
+    rows = runs_result((run, in_part)).document.runs
+    assert [(one.undone_by, one.undone_in_part) for one in rows] == [(None, False), (LATER, True)]
 
 
 def test_what_is_not_as_asked_counts_each_machine_once() -> None:
@@ -390,7 +390,7 @@ def test_runs_are_told_newest_first_in_every_format() -> None:
     told = runs_result((RunSummary("R1", "finished"), RunSummary("R2", "finished")))
     assert [line.split()[0] for line in told.lines(PLAIN)] == ["RUN", "R2", "R1"]
     assert [run["run"] for run in as_values(told.document)["runs"]] == ["R2", "R1"]
-    assert [run["run"] for run in told.rows()] == ["R2", "R1"]
+    assert [run["run"] for run in map(as_values, told.rows())] == ["R2", "R1"]
 
 
 def test_a_difference_in_the_patch_settings_fits_the_terminal() -> None:
@@ -402,7 +402,7 @@ def test_a_difference_in_the_patch_settings_fits_the_terminal() -> None:
     text = list(verification_lines(report, paint=Paint(width=80)))
     assert f"      {bypass}:" in text
     assert max(map(len, text)) <= 80
-    assert path in json.dumps(verification_document(report))
+    assert path in json.dumps(as_values(verify_document(report)))
 
 
 def test_doctor_fits_the_terminal() -> None:

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from patchmode.documents.published import render_schemas
+from patchmode.documents.run import encode_run
 from patchmode.errors import RefusedError, WrongTargetError
 from patchmode.model.left_alone import MachineError
 from patchmode.model.resource_id import ResourceId
@@ -20,9 +22,7 @@ from patchmode.model.target import Target
 from patchmode.reports.text.layout import Paint
 from patchmode.reports.text.run import run_lines
 from patchmode.rules.run_merging import merge_runs
-from patchmode.store.run_rows import encode_run
 from patchmode.store.runs import files_in, read_report
-from patchmode.store.schema_files import render_schemas
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 TALLY = {Result.APPLIED: "applied", Result.FAILED: "failed", Result.UNKNOWN: "unknown", Result.STALE: "stale"}

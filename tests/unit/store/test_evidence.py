@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.store import plans
 
-from patchmode.documents.evidence import EvidenceFileRow, ManifestDocument, digest_of
-from patchmode.documents.plan_and_run import TargetRow
+from patchmode.documents import published
+from patchmode.documents.base import TargetRow
+from patchmode.documents.verification import EvidenceFileRow, ManifestDocument, digest_of
 from patchmode.errors import RefusedError, StorageError, UsageError
 from patchmode.model.evidence import AfterFrom, Fault
-from patchmode.store import evidence, schema_files
+from patchmode.store import evidence
 from patchmode.store.evidence import PackedFile, check_pack, write_pack
 from patchmode.store.runs import RunStore
 
@@ -72,7 +73,7 @@ def test_the_manifest_holds_to_its_schema_and_its_digest(tmp_path: Path) -> None
     """And SHA256SUMS is what sha256sum reads."""
     made(tmp_path / "pack")
     document = json.loads((tmp_path / "pack/manifest.json").read_text(encoding="utf-8"))
-    jsonschema.validate(document, json.loads(schema_files.render_schemas()["evidence-v1.json"]))
+    jsonschema.validate(document, json.loads(published.render_schemas()["evidence-v1.json"]))
     stated = document.pop("digest")
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == stated

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from patchmode.documents import published
 from patchmode.errors import UsageError
 from patchmode.model.access import (
     CertificateFile,
@@ -16,7 +17,6 @@ from patchmode.model.access import (
     SecretFile,
     SecretVariable,
 )
-from patchmode.store import schema_files
 from patchmode.store.identity_file import read_identities
 
 TENANT, OTHER_TENANT = "11111111-1111-1111-1111-111111111111", "99999999-1111-1111-1111-111111111111"
@@ -39,7 +39,7 @@ def written(folder: Path, content: Any) -> Path:
     return path
 
 
-SCHEMA = json.loads((schema_files.FOLDER / "identities-v1.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((published.FOLDER / "identities-v1.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.store import plans
 
+from patchmode.documents import published
 from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Plan
 from patchmode.model.target import SubscriptionNames
-from patchmode.store import plan_file, schema_files
+from patchmode.store import plan_file
 
 
 def read_text(text: str) -> Plan:
@@ -44,7 +45,7 @@ def test_plan_survives_the_file(plan: Plan) -> None:
 @given(plan=plans.plans())
 def test_plan_file_is_valid_by_its_published_schema(plan: Plan) -> None:
     content, _ = plan_file.encode_plan(plan)
-    schema = json.loads((schema_files.FOLDER / "plan-v1.json").read_text())
+    schema = json.loads((published.FOLDER / "plan-v1.json").read_text())
     jsonschema.validate(json.loads(content), schema)
 
 
@@ -219,19 +220,6 @@ def test_document_that_json_cannot_carry_is_refused() -> None:
     odd = replace(plans.change(), document={"x": object()})
     with pytest.raises(StorageError, match="something that JSON cannot carry"):
         plan_file.encode_plan(plans.plan(odd))
-
-
-def test_published_schemas_are_current() -> None:
-    """If this fails, a published format changed: `python -m patchmode.store.schema_files`, or a new version."""
-    stored = {path.name: path.read_text() for path in schema_files.FOLDER.glob("*.json")}
-    rendered = schema_files.render_schemas()
-    assert {name: stored.get(name) for name in rendered} == rendered
-
-
-def test_schemas_can_be_written_elsewhere(tmp_path: Path) -> None:
-    schema_files.write_schemas(tmp_path, schema_files.render_schemas())
-    names = ["evidence-v1.json", "identities-v1.json", "plan-v1.json", "run-v1.json"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
 def test_a_plan_keeps_the_names_of_its_subscriptions(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.store.plans import GUEST, change, machine_id, plan
 
+from patchmode.documents.published import render_schemas
 from patchmode.errors import BrokenPlanError
 from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import MachineKind
@@ -27,7 +28,6 @@ from patchmode.store.journal_rows import (
     places_of,
 )
 from patchmode.store.plan_file import decode_plan, encode_plan
-from patchmode.store.schema_files import render_schemas
 
 WEEKLY = ResourceId.parse(
     "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Maintenance"

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.store import plans
 
+from patchmode.documents.plan import plan_document
 from patchmode.errors import BrokenPlanError
 from patchmode.model.left_alone import Skipped
 from patchmode.model.plan import Plan, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.packing import PackedDocument, Packer
 from patchmode.store import plan_documents, plan_file
-from patchmode.store.plan_documents import plan_to_document
 
 
 class Dripping:
@@ -32,7 +32,7 @@ class Dripping:
 
 
 def as_one_document(plan: Plan) -> tuple[bytes, bytes, str]:
-    canonical = msgspec.json.encode(plan_to_document(plan), order="sorted")
+    canonical = msgspec.json.encode(plan_document(plan), order="sorted")
     digest = hashlib.sha256(canonical).hexdigest()
     sealed = b'{"digest":"%s",' % digest.encode() + canonical[1:]
     return sealed, msgspec.json.format(sealed, indent=2) + b"\n", digest

@@ -8,11 +8,11 @@ import pytest
 from tests.unit.store.plans import GUEST, change, machine_id, plan
 from tests.unit.store.test_plan_schedules import DETACHING, WEEKLY
 
+from patchmode.documents.published import render_schemas
 from patchmode.errors import BrokenPlanError
 from patchmode.model.machine import MachineKind
 from patchmode.model.plan import Plan, ThenAttach, Unchanged, Wave
 from patchmode.store.plan_file import decode_plan, encode_plan
-from patchmode.store.schema_files import render_schemas
 
 RIGHT = tuple(Unchanged(machine_id(name), MachineKind.VM, GUEST) for name in ("right-0", "right-1"))
 CHANGES = tuple(change(f"vm-{number}") for number in range(3))

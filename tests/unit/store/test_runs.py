@@ -16,6 +16,8 @@ import jsonschema
 import pytest
 from tests.unit.store import plans
 
+from patchmode.documents import published
+from patchmode.documents import run as run_documents
 from patchmode.errors import RefusedError, RunBusyError, StorageError, UnsafeError, UsageError
 from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import Machine, MachineKind
@@ -24,7 +26,7 @@ from patchmode.model.plan import Plan
 from patchmode.model.run import ChangeResult, Difference, Result, RunCounts, RunReport, Verification
 from patchmode.ports.azure import PatchAnswer
 from patchmode.ports.run import Step
-from patchmode.store import database, files, run_rows, schema_files
+from patchmode.store import database, files
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
 
@@ -504,8 +506,8 @@ def test_run_report_is_valid_by_its_published_schema() -> None:
         requests={"PATCH": 2},
         results=(applied(verified=False), failed("vm-1")),
     )
-    document = json.loads(run_rows.encode_run(report, plans.TARGET))
-    jsonschema.validate(document, json.loads((schema_files.FOLDER / "run-v1.json").read_text()))
+    document = json.loads(run_documents.encode_run(report, plans.TARGET))
+    jsonschema.validate(document, json.loads((published.FOLDER / "run-v1.json").read_text()))
     assert document["format"] == "patchmode/run/v1"
     assert document["counts"]["notSent"] == 0
     assert document["results"][0]["verification"]["differences"] == [

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble
 
+from patchmode.cli.output import as_values
+from patchmode.documents.access import doctor_document
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
-from patchmode.reports.text.doctor import diagnosis_document, diagnosis_lines
+from patchmode.reports.text.doctor import diagnosis_lines
 from patchmode.reports.text.layout import Paint
 from patchmode.rules.guardrails.permissions import is_allowed
 from patchmode.workflow.inventory.doctor import ACTIONS, examine, least_privilege_role
@@ -147,7 +149,7 @@ async def test_what_the_scope_names_and_nobody_sees_is_told_by_its_name() -> Non
     assert "management group nope: it does not exist, or you can read no subscription below it." in text
     assert f"/subscriptions/{missing}" in text
     assert "You can see no subscription" not in text
-    assert [entry["id"] for entry in diagnosis_document(diagnosis)["unreadable"]] == [
+    assert [entry.id for entry in doctor_document(diagnosis).unreadable] == [
         "/providers/Microsoft.Management/managementGroups/nope",
         f"/subscriptions/{missing}",
     ]
@@ -166,7 +168,7 @@ async def test_a_lock_against_deletion_is_told_and_is_no_finding() -> None:
     assert not diagnosis.has_findings
     text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
     assert f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not stand in the way" in text
-    (row,) = diagnosis_document(diagnosis)["subscriptions"]
+    (row,) = as_values(doctor_document(diagnosis))["subscriptions"]
     assert row["readOnlyLocks"] == []
     assert row["otherLocks"] == [{"name": "keep", "scope": f"/subscriptions/{ALPHA}", "level": "CanNotDelete"}]
 

@@ -10,6 +10,7 @@ from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble, F
 from tests.unit.workflow.maintenance_double import DAILY, MaintenanceDouble, configuration, configuration_id
 
 from patchmode.documents.history import FailuresDocument, failure_rows, failures_document
+from patchmode.documents.published import render_schemas
 from patchmode.errors import EmptyScopeError, ForbiddenError, UsageError
 from patchmode.model.machine import Subscription
 from patchmode.model.patch_settings import OperatingSystem
@@ -17,7 +18,6 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import FailureReport
 from patchmode.model.schedule import FailureKind, Installation, MachineRun
 from patchmode.model.scope import Filters, Scope, Since
-from patchmode.reports.published import render_schemas
 from patchmode.reports.text.history import failure_lines
 from patchmode.reports.text.layout import Paint
 from patchmode.workflow.inventory.history import failures

@@ -15,12 +15,12 @@ from patchmode.cli.group import Command
 from patchmode.cli.options import freeze_option, scope_options
 from patchmode.cli.settings import Settings, settings_of
 from patchmode.console.rooms import Rooms
+from patchmode.documents.run import run_document
 from patchmode.model.evidence import Evidence
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.ports.azure import Azure
 from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
-from patchmode.store.run_rows import run_to_document
 
 if TYPE_CHECKING:
     import asyncio
@@ -143,7 +143,7 @@ def rooms_for(settings: Settings) -> Rooms:
         runs=composition.run_store(settings),
         keep_plan=keep_plan,
         plan_pieces=plan_pieces,
-        run_document=run_to_document,
+        run_document=run_document,
         journal_pieces=journal_pieces,
         evidence_zip=evidence_zip,
     )

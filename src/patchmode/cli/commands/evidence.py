@@ -11,18 +11,19 @@ import msgspec
 from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
 from patchmode.cli.settings import settings_of
-from patchmode.documents.evidence import EvidenceFileRow, EvidenceMachineRow, ManifestDocument
+from patchmode.documents.base import target_row
+from patchmode.documents.run import run_document
+from patchmode.documents.verification import EvidenceFileRow, EvidenceMachineRow, ManifestDocument, verify_document
 from patchmode.model.evidence import Evidence, MachineEvidence, PackedEvidence
 from patchmode.model.report import VerifyReport
 from patchmode.packing import canonical_text
 from patchmode.reports.formats.registry import pieces
 from patchmode.reports.formats.run_record import run_record
-from patchmode.reports.text.verification import readme, verification_document
+from patchmode.reports.text.verification import readme
 from patchmode.rules.eligibility.registry import rule_texts
 from patchmode.store.evidence import PackedFile, write_pack
 from patchmode.store.journal import Journal
-from patchmode.store.plan_documents import indented_pieces, target_row
-from patchmode.store.run_rows import run_to_document
+from patchmode.store.plan_documents import indented_pieces
 from patchmode.version import __version__
 from patchmode.workflow.run.report import report_of
 
@@ -99,7 +100,8 @@ def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:
     PATH is the folder or the zip. Nothing is unpacked, and nobody is signed in.
     """
     from patchmode.cli.output import Result, emit
-    from patchmode.reports.text.verification import check_document, check_lines
+    from patchmode.documents.verification import check_document
+    from patchmode.reports.text.verification import check_lines
     from patchmode.store.evidence import check_pack
 
     settings = settings_of(context)
@@ -180,9 +182,9 @@ def _machine_row(number: int, machine: MachineEvidence) -> EvidenceMachineRow:
 
 def _members(journal: Journal, evidence: Evidence, machines: Iterable[EvidenceMachineRow]) -> Iterator[PackedFile]:
     plan, report = journal.plan, report_of(journal)
-    document = run_to_document(report, plan.target)
+    document = run_document(report, plan.target)
     record = run_record(report, plan.target, rule_texts(), document=document, plan=plan)
-    verified = verification_document(
+    verified = verify_document(
         VerifyReport(plan.target, f"run {journal.run}", evidence.verifications, journal.run, not_done=report.not_set)
     )
     yield PackedFile("README.txt", (readme(journal.run, evidence.after_from).encode(),))

@@ -139,7 +139,7 @@ def of_file(name: str) -> Told:
     Raises:
         UsageError: the file cannot be read. RefusedError: it is neither, or of a version not known here.
     """
-    from patchmode.documents.plan_and_run import RUN_FORMAT
+    from patchmode.documents.run import RUN_FORMAT
     from patchmode.reports.formats.audit_record import audit_record
     from patchmode.reports.formats.registry import AUDIT_FORMAT, read_audit
     from patchmode.rules.eligibility.registry import rule_texts
@@ -163,11 +163,11 @@ def of_file(name: str) -> Told:
 def run_told(report: "RunReport", target: "Target", plan: "Plan | None") -> Told:
     """A run's report; `plan` where it is at hand."""
     from patchmode.cli.results import run_result
+    from patchmode.documents.run import run_document
     from patchmode.reports.formats.run_record import run_record
     from patchmode.rules.eligibility.registry import rule_texts
-    from patchmode.store.run_rows import run_to_document
 
-    record = run_record(report, target, rule_texts(), document=run_to_document(report, target), plan=plan)
+    record = run_record(report, target, rule_texts(), document=run_document(report, target), plan=plan)
     return Told(record, exits.of_shown_run(report), run_result(report, target))
 
 

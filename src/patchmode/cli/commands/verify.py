@@ -323,11 +323,13 @@ def _since(text: str | None, otherwise: datetime) -> datetime:
 
 
 def _result(report: AfterWindowReport, question: Question) -> Result:
-    from patchmode.reports.text.history import CSV_COLUMNS, after_window_document, after_window_lines, window_row
+    from patchmode.documents.history import AFTER_WINDOW_COLUMNS, after_window_document
+    from patchmode.reports.text.history import after_window_lines
 
+    document = after_window_document(report, run=question.run)
     return Result(
-        document=after_window_document(report, run=question.run),
+        document=document,
         lines=lambda paint: after_window_lines(report, what=question.what, paint=paint),
-        rows=lambda: map(window_row, report.results),
-        columns=CSV_COLUMNS,
+        rows=lambda: document.results,
+        columns=AFTER_WINDOW_COLUMNS,
     )

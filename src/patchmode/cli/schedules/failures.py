@@ -25,7 +25,7 @@ def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit
     from patchmode.cli.output import Result, emit
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from, since_from
-    from patchmode.documents.history import CSV_COLUMNS, failure_rows, failures_document
+    from patchmode.documents.history import FAILURE_COLUMNS, failure_rows, failures_document
     from patchmode.model.run_history import FailureReport
     from patchmode.reports.text.history import failure_lines
     from patchmode.workflow.inventory.history import failures
@@ -43,7 +43,7 @@ def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit
         document=failures_document(report),
         lines=lambda paint: failure_lines(report, paint=paint),
         rows=lambda: failure_rows(report),
-        columns=CSV_COLUMNS,
+        columns=FAILURE_COLUMNS,
     )
     emit(result, settings)
     return exits.of_findings(report.counts["failed"])

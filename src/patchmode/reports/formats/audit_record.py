@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule, AuditWanted
-from patchmode.documents.base import subscription_names
+from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule
+from patchmode.documents.base import WantedRow, subscription_names
 from patchmode.model.finding import Severity
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
@@ -186,7 +186,7 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
     )
 
 
-def _wanted_text(wanted: AuditWanted) -> str:
+def _wanted_text(wanted: WantedRow) -> str:
     parts = []
     if wanted.orchestration is not None:
         parts.append(wanted.orchestration.portal_name)

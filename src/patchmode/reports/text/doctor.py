@@ -1,4 +1,4 @@
-"""Doctor's answer, for people and as JSON.
+"""Doctor's answer, for people.
 
 Must not: call something fine that could not be looked at.
 """
@@ -7,7 +7,6 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction, Principals
 from patchmode.model.plain_text import printable
@@ -217,43 +216,3 @@ def _names(diagnosis: Diagnosis, paint: Paint) -> MachineNames:
     seen = [(one.subscription.id, one.subscription.name) for one in diagnosis.subscriptions]
     names = SubscriptionNames.of(seen).joined(diagnosis.target.names)
     return MachineNames.of(replace(diagnosis.target, names=names), (one for one, _ in seen), paint=paint)
-
-
-def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Doctor's answer as JSON values."""
-    target = diagnosis.target
-    named = {name: dict(one) for name, one in diagnosis.principals.items() if name}
-    return {
-        "format": "patchmode/doctor/v1",
-        "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
-        "principal": dict(next(iter(diagnosis.principals.values()), {})),
-        "resourceGraph": diagnosis.graph,
-        "subscriptions": [subscription_row(check) for check in diagnosis.subscriptions],
-        "unreadable": [{"id": entry.id, "reason": entry.reason} for entry in diagnosis.unreadable],
-        **({"identities": named} if named else {}),
-    }
-
-
-def subscription_row(check: SubscriptionCheck) -> dict[str, Any]:
-    """One subscription as it stands in `subscriptions`."""
-    return {
-        "id": check.subscription.id,
-        "name": check.subscription.name,
-        "state": check.subscription.state,
-        "registrations": dict(check.registrations),
-        "missingActions": [
-            {
-                "scope": one.scope,
-                "action": one.action,
-                "neededFor": one.needed_for,
-                **({"identity": one.identity} if one.identity else {}),
-                **({"machines": len(one.machines)} if one.machines else {}),
-                **({"role": one.role} if one.role else {}),
-            }
-            for one in check.missing
-        ],
-        "readOnlyLocks": [{"name": lock.name, "scope": lock.scope} for lock in check.locks],
-        "otherLocks": [{"name": lock.name, "scope": lock.scope, "level": lock.level} for lock in check.harmless_locks],
-        "notes": list(check.notes),
-        **({"identities": list(check.identities)} if check.identities else {}),
-    }

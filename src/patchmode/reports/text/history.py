@@ -1,15 +1,11 @@
-"""Drift, the history of scheduled runs, and what became of machines in their windows, for people and as JSON."""
+"""Drift, the history of scheduled runs, and what became of machines in their windows, for people."""
 
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC
+from typing import Any
 
-import msgspec
-
-from patchmode.documents.audit import AuditTarget
-from patchmode.documents.base import Edge, Subscriptions, with_subscriptions
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.plain_text import printable
@@ -174,72 +170,6 @@ _WORDS = {
     WindowEnd.NO_SCHEDULE: "without a schedule",
     WindowEnd.UNKNOWN: "not known",
 }
-
-
-class WindowResultRow(Edge, frozen=True):
-    """One machine."""
-
-    id: str
-    result: WindowEnd
-    reason: str
-    fix: str | None
-    configuration: str | None
-    run_started_at: datetime | None
-    window_ends_at: datetime | None
-
-
-class AfterWindowDocument(Edge, frozen=True):
-    """`verify --after-window -o json`."""
-
-    format: Literal["patchmode/after-window/v1"]
-    source: Literal["resource-graph"]
-    run: str | None
-    """Null where a file or a scope was asked for."""
-    target: AuditTarget
-    since: datetime
-    looked_at: datetime
-    counts: dict[str, int]
-    """`scope` is the sum of the others."""
-    results: tuple[WindowResultRow, ...]
-    notes: tuple[str, ...]
-    not_done: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
-    """What of the run or the plan was not done, so that no window was looked for; left out: nothing."""
-    subscriptions: Subscriptions = msgspec.UNSET
-    """What its subscriptions are called; left out where no name is known."""
-
-
-CSV_COLUMNS = WindowResultRow.__struct_encode_fields__
-
-
-def after_window_document(report: AfterWindowReport, *, run: str | None) -> AfterWindowDocument:
-    """The published struct."""
-    target = report.target
-    document = AfterWindowDocument(
-        format="patchmode/after-window/v1",
-        source="resource-graph",
-        run=run,
-        target=AuditTarget(cloud=target.cloud, endpoint=target.endpoint, tenant_id=target.tenant_id),
-        since=report.since,
-        looked_at=report.looked_at,
-        counts=report.counts,
-        results=tuple(map(window_row, report.results)),
-        notes=report.notes,
-        not_done=dict(report.not_done) or msgspec.UNSET,
-    )
-    return with_subscriptions(document, target.names)
-
-
-def window_row(entry: WindowResult) -> WindowResultRow:
-    """One machine as it stands in `results`."""
-    return WindowResultRow(
-        id=str(entry.id),
-        result=entry.result,
-        reason=entry.reason,
-        fix=entry.fix,
-        configuration=entry.configuration,
-        run_started_at=entry.run_started_at,
-        window_ends_at=entry.window_ends_at,
-    )
 
 
 def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) -> Iterator[str]:

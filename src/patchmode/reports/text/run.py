@@ -1,12 +1,12 @@
 """A run for people: what holds it back, what did not end as planned, its schedules, then the tally and what to do."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from patchmode.model.guardrails import NAMES, RunGuardrails, option_name, typed_values
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import HANDED_OVER, ChangeResult, Result, RunReport, RunSummary, WaveCounts
+from patchmode.model.run import HANDED_OVER, ChangeResult, Result, RunReport, RunSummary, WaveCounts, undone_by
 from patchmode.model.schedule import AttachEnd, AttachResult
 from patchmode.model.target import Target
 from patchmode.reports.names import SUBSCRIPTIONS_SHOWN, MachineNames
@@ -454,11 +454,6 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
     if len(targets) == 1:
         yield ""
         yield from wrapped(f"Target: {target_text(targets.pop())}", paint=paint, hang=4)
-
-
-def undone_by(run: RunSummary, runs: Iterable[RunSummary]) -> Sequence[RunSummary]:
-    """The rollbacks of a run that sent anything, in the order given."""
-    return [one for one in runs if one.rollback_of == run.run and one.sent]
 
 
 def _summary(run: RunSummary) -> list[Cell | str]:

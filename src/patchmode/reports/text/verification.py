@@ -1,16 +1,16 @@
-"""What a verification found, for people and as JSON; what was packed as evidence, and what a check found."""
+"""What a verification found, for people; what was packed as evidence, and what a check found."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from patchmode.documents.base import Edge, subscriptions_member
+from patchmode.documents.verification import verify_counts
 from patchmode.model.drift import ResourceChange
-from patchmode.model.evidence import AfterFrom, EvidenceCheck, Fault, PackedEvidence
+from patchmode.model.evidence import AfterFrom, EvidenceCheck, PackedEvidence
 from patchmode.model.left_alone import Skipped
 from patchmode.model.plain_text import printable
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import LaterChange, Verification
+from patchmode.model.run import Verification
 from patchmode.reports.formats.recorded import when
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, note_lines, plural, wrapped
@@ -71,19 +71,19 @@ def _last_line(report: VerifyReport, names: MachineNames) -> str:
             )
             return f"There is nothing to verify: {known} ({report.what})."
         return f"There is nothing to verify: the settings asked for apply to no machine in scope{_aside(report)}."
-    counts = counts_of(report)
+    counts = verify_counts(report)
     where = f" in {names.place}" if names.place else ""
     text = (
-        f"Verified {counts['verified']:,} of {plural(len(report.found), 'machine')}{where} against {report.what}, as "
+        f"Verified {counts.verified:,} of {plural(len(report.found), 'machine')}{where} against {report.what}, as "
         f"read from Azure Resource Manager ({report.target.endpoint})"
     )
     if not report.mismatches:
         return f"{text}: {_all_is_well(report)}{_aside(report)}."
-    unreadable = counts["unreadable"] - len(report.unread)
+    unreadable = counts.unreadable - len(report.unread)
     if not report.is_scope:
-        return f"{text}: {counts['differing']:,} not as planned, {unreadable:,} unreadable."
-    differing = plural(counts["differing"], "needs change", "need change")
-    parts = [differing, f"{counts['blocked']:,} blocked", f"{unreadable:,} unreadable"]
+        return f"{text}: {counts.differing:,} not as planned, {unreadable:,} unreadable."
+    differing = plural(counts.differing, "needs change", "need change")
+    parts = [differing, f"{counts.blocked:,} blocked", f"{unreadable:,} unreadable"]
     parts += [f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"]
     return f"{text}: {', '.join(parts[: None if report.unread else -1])}{_aside(report)}."
 
@@ -164,74 +164,6 @@ def _is_handed_over(entry: Verification) -> bool:
     return bypass is not None and bypass.expected == "true" and "patchMode" not in settings
 
 
-def counts_of(report: VerifyReport) -> dict[str, int]:
-    """`scope` is the sum of the others; the last three are told of a scope only."""
-    verified = sum(entry.verified for entry in report.found)
-    blocked = len(_blocked(report))
-    unreadable = sum(entry.unreadable_because is not None for entry in report.found)
-    parts = {
-        "verified": verified,
-        "differing": len(report.found) - verified - blocked - unreadable,
-        "unreadable": unreadable + len(report.unread),
-    }
-    if report.is_scope:
-        parts |= {
-            "blocked": blocked,
-            "notApplicable": len(report.not_applicable),
-            "filteredOut": len(report.filtered_out),
-        }
-    return {"scope": sum(parts.values()), **parts}
-
-
-def verification_document(report: VerifyReport) -> dict[str, Any]:
-    """A verification as JSON values; `run` is null where a file or a scope was verified."""
-    target = report.target
-    aside = {
-        name: [{"id": str(entry.id), "rule": entry.rule, "reason": entry.reason} for entry in entries]
-        for name, entries in (("notApplicable", report.not_applicable), ("filteredOut", report.filtered_out))
-    }
-    document = {
-        "format": "patchmode/verify/v1",
-        "run": report.run,
-        "target": {"cloud": target.cloud, "endpoint": target.endpoint, "tenantId": target.tenant_id},
-        "counts": counts_of(report),
-        "results": list(verification_rows(report)),
-        **(aside if report.is_scope else {}),
-        **({"notDone": dict(report.not_done)} if report.not_done else {}),
-        **({"notes": list(report.notes)} if report.notes else {}),
-    }
-    return {**document, **subscriptions_member(document, target.names)}
-
-
-def verification_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:
-    """Each machine that was asked about, and each place that could not be read, as it stands in `results`."""
-    for entry in report.found:
-        row = {
-            "id": str(entry.id),
-            "verified": entry.verified,
-            "differences": [one.members() for one in entry.differences],
-            "unreadableBecause": entry.unreadable_because,
-        }
-        if entry.changed_later:
-            row["changedLater"] = [_later_row(one) for one in entry.changed_later]
-        if entry.blocked_by is not None:
-            by = entry.blocked_by
-            row["reason"] = {"rule": by.rule, "message": by.reason, "fix": by.fix}
-        yield row
-    for place in report.unread:
-        yield {"id": place.id, "verified": False, "differences": [], "unreadableBecause": place.reason}
-
-
-def _later_row(one: LaterChange) -> dict[str, Any]:
-    author = one.author
-    return {
-        **one.difference.members(),
-        "changedBy": author.changed_by if author else None,
-        "clientType": author.client_type if author else None,
-        "timestamp": author.at.isoformat() if author and author.at else None,
-    }
-
-
 def csv_rows(report: VerifyReport) -> Iterator[dict[str, Any]]:
     """One row a machine, or one a difference where there are some."""
     for entry in report.found:
@@ -279,28 +211,6 @@ _AFTER = {
 }
 
 
-class EvidenceProblemRow(Edge, frozen=True):
-    """One file that is not as the manifest says."""
-
-    path: str
-    fault: Fault
-    detail: str
-
-
-class EvidenceCheckDocument(Edge, frozen=True):
-    """`evidence check -o json`."""
-
-    format: Literal["patchmode/evidence-check/v1"]
-    path: str
-    run: str
-    whole: bool
-    digest: str
-    """Calculated from the manifest as it stands there."""
-    tool_version: str
-    files: int
-    problems: tuple[EvidenceProblemRow, ...]
-
-
 def readme(run: str, after_from: AfterFrom) -> str:
     """The page that lies in the pack."""
     return README.format(run=run, after=_AFTER[after_from])
@@ -341,17 +251,3 @@ def check_lines(check: EvidenceCheck, *, paint: Paint) -> Iterator[str]:
         text = f"Whole: each of {plural(check.files, 'file')} in {check.path} matches the manifest ({about})."
     yield from (paint("bad" if check.problems else "good", line) for line in wrapped(text, paint=paint, hang=4))
     yield f"Digest: {check.digest}"
-
-
-def check_document(check: EvidenceCheck) -> EvidenceCheckDocument:
-    """What a check found, as it is published."""
-    return EvidenceCheckDocument(
-        format="patchmode/evidence-check/v1",
-        path=check.path,
-        run=check.run,
-        whole=not check.problems,
-        digest=check.digest,
-        tool_version=check.tool_version,
-        files=check.files,
-        problems=tuple(EvidenceProblemRow(path=one.path, fault=one.fault, detail=one.detail) for one in check.problems),
-    )
