@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from patchmode.cli.settings import Settings
-from patchmode.cli.terminal import forget_reader
+from patchmode.cli.terminal import forget_reader, width_of
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
@@ -48,10 +48,6 @@ def _completed(end: End, settings: Settings) -> End:
     return replace(end, error=replace(end.error, advice=completed(end.error.advice, settings)))
 
 
-_USUAL_WIDTH = 80
-"""Of a terminal that does not say."""
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """One command's result, in every form that may be asked for."""
@@ -78,16 +74,7 @@ def paint_for(stream: TextIO, settings: Settings) -> Paint:
     if not stream.isatty():
         return Paint()
     wants_colours = not settings.no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Paint(colours=wants_colours, width=_width_of(stream))
-
-
-def _width_of(stream: TextIO) -> int:
-    """The columns of a stream's own terminal: standard output may go elsewhere."""
-    try:
-        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        columns = 0
-    return columns if columns > 0 else _USUAL_WIDTH
+    return Paint(colours=wants_colours, width=width_of(stream))
 
 
 def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
@@ -100,7 +87,7 @@ def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
     if not sys.stderr.isatty():
         click.echo(" " * indent + text, err=True)
         return
-    paint = Paint(width=_width_of(sys.stderr))
+    paint = Paint(width=width_of(sys.stderr))
     for number, line in enumerate(text.splitlines()):
         own = len(line) - len(line.lstrip())
         first = indent if number == 0 else max(own, indent)

@@ -109,6 +109,19 @@ def _is_null(stream: TextIO) -> bool:
     return str(getattr(stream, "name", "")) == os.devnull
 
 
+_USUAL_WIDTH = 80
+"""Of a terminal that does not say."""
+
+
+def width_of(stream: TextIO) -> int:
+    """The columns of a stream's own terminal: standard output may go elsewhere."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return columns if columns > 0 else _USUAL_WIDTH
+
+
 _YES = {"y", "yes"}
 _NO = {"n", "no", ""}
 
@@ -146,9 +159,16 @@ def typed_the_number(question: str, number: int) -> bool:
     return _answer(f"{question}: ").replace(",", "") == str(number)
 
 
+def _broken(prompt: str) -> str:
+    """A prompt, broken between words at the terminal's width."""
+    from patchmode.reports.text.layout import Paint, wrapped
+
+    return "\n".join(wrapped(prompt.rstrip(), paint=Paint(width=width_of(sys.stderr)), hang=4))
+
+
 def _answer(prompt: str) -> str:
     try:
-        click.echo(prompt, nl=False, err=True)
+        click.echo(f"{_broken(prompt)} ", nl=False, err=True)
         _wait_for_input()
         line = sys.stdin.readline()
     except (KeyboardInterrupt, OSError) as error:  # OSError: the terminal is gone, and SIGHUP is ignored

@@ -29,7 +29,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     is changed.
     """
     from patchmode.cli import composition
-    from patchmode.cli.output import emit, is_one_screen, say, say_lines
+    from patchmode.cli.output import emit, is_one_screen, say
     from patchmode.cli.results import plan_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
@@ -63,7 +63,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     if out is not None:
         plan = write_plan(plan, out)
     emit(plan_result(plan), settings)
-    say_lines([_next_step(plan, out, is_said=is_one_screen(settings))], settings)
+    say(_next_step(plan, out, is_said=is_one_screen(settings)), settings)
     return exits.of_plan(plan)
 
 
