@@ -24,10 +24,10 @@ demo: setup ## set up, then run the whole story on the emulator
 	$(BIN)/patchmode demo
 
 test: setup ## set up, then pass the tests
-	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 -q -m "not clients"
+	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 --dist worksteal -q -m "not clients"
 
 slow: setup ## the properties again, with thousands of new examples each
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 -q tests/properties tests/emulator/kql/test_properties.py
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/properties tests/emulator/kql/test_properties.py
 
 CLIENTS := .venv-clients
 $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,31 @@ def _relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=_relative)
-def test_files_and_functions_stay_small(path: Path) -> None:
+def test_files_and_functions_stay_small() -> None:
     """Large files and functions are where every comparable project went wrong first."""
+    offenders = [found for path in SOURCES for found in _too_large(path)]
+    assert not offenders, "\n".join(offenders)
+
+
+def _too_large(path: Path) -> Iterator[str]:
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= MAX_FILE_LINES
+    if (lines := text.count("\n")) > MAX_FILE_LINES:
+        yield f"{_relative(path)} has {lines} lines"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert length <= MAX_FUNCTION_LINES, f"{node.name} at line {node.lineno} has {length} lines"
+            if length > MAX_FUNCTION_LINES:
+                yield f"{_relative(path)}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_what_is_too_large_is_told_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check over all files that finds nothing anywhere must be seen to find something."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    path = tmp_path / "long.py"
+    path.write_text("\n" * 441 + "def long():\n" + "    pass\n" * 60, encoding="utf-8")
+    assert list(_too_large(path)) == ["long.py has 502 lines", "long.py:442 long has 61 lines"]
+    path.write_text("\n" * 440 + "def long():\n" + "    pass\n" * 59, encoding="utf-8")
+    assert list(_too_large(path)) == []
 
 
 def test_the_product_does_not_know_that_it_is_tested() -> None:

@@ -1,15 +1,16 @@
-"""The installed program in a process of its own, against a local Azure Resource Manager."""
+"""The program in a process of its own, against a local Azure Resource Manager."""
 
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import forked
 
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
@@ -42,16 +43,14 @@ class Program:
 
     def __call__(self, *args: str, stdin: str = "", **environment: str) -> Done:
         """Run it to its end, in a pipe."""
-        done = subprocess.run(
-            [PROGRAM, *args],
+        run = forked.run if forked.IS_POSSIBLE else installed
+        done = run(
+            PROGRAM,
+            args,
             cwd=self.folder,
             env={**self.environment, **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=self.timeout_s,
-            check=False,
+            stdin=stdin,
+            timeout_s=self.timeout_s,
         )
         assert "Traceback" not in done.stderr, done.stderr
         self.ran_raw.append(done.stderr)
@@ -67,6 +66,23 @@ class Program:
         # How often a machine is looked at depends on how fast this computer is.
         text = re.sub(r"\d+ requests to apply and verify: \d+ GET", "N requests to apply and verify: N GET", text)
         return re.sub(r"correlation id [0-9a-f-]{36}", "correlation id GUID", text)
+
+
+def installed(
+    program: Path, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: str, timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run the program as its users do, from the interpreter's start to its end."""
+    return subprocess.run(
+        [program, *args],
+        cwd=cwd,
+        env=env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout_s,
+        check=False,
+    )
 
 
 def clean_environment() -> dict[str, str]:

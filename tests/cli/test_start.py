@@ -1,12 +1,14 @@
 """Starting: what is loaded for help, where global options may stand, and that every command says what it does."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
-from tests.cli.conftest import Program
+from tests.cli import forked
+from tests.cli.conftest import PROGRAM, Program, Start, installed
 
 from patchmode.cli.group import spread_ids
 from patchmode.cli.main import COMMANDS, program
@@ -39,6 +41,43 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == ""
+
+
+STARTED = {
+    ("audit", "--all"): 10,
+    ("plan", "--all", "--out", "plan.json"): 10,
+    ("apply", "plan.json", "--yes", "-q"): 0,
+    ("verify",): 0,
+    ("runs", "show"): 0,
+    ("rollback", "latest", "--yes", "-q"): 10,
+    ("explain", "web-01"): 10,
+    ("schedule", "list"): 0,
+    ("report", "--all", "--out", "base.json"): 10,
+    ("evidence", "pack", "--out", "pack"): 10,
+    ("watch", "--all", "--once", "--baseline", "base.json"): 0,
+    ("doctor",): 0,
+}
+"""Each command but two, in an order in which it finds what it needs, and how it ends."""
+STARTED_ELSEWHERE = {"console": "tests/console/process.py", "demo": "tests/cli/test_demo.py"}
+
+
+def test_the_installed_program_does_in_a_process_of_its_own_what_a_fork_does(start: Start) -> None:
+    """All other tests of commands rest on this: what they start has its imports done (see `forked`)."""
+    assert {args[0] for args in STARTED} | set(STARTED_ELSEWHERE) == set(COMMANDS)
+    told = []
+    for run in (installed, forked.run) if forked.IS_POSSIBLE else (installed,):
+        program = start("small")
+        folder = program.folder / run.__module__
+        folder.mkdir()
+        environment = {**program.environment, "PATCHMODE_STATE_DIR": str(folder / "state")}
+        codes, texts = {}, []
+        for args in STARTED:
+            done = run(PROGRAM, args, cwd=folder, env=environment, stdin="", timeout_s=60)
+            codes[args] = done.returncode
+            texts += [program.plain(done.stdout), program.plain(done.stderr)]
+        assert codes == STARTED, texts
+        told.append([re.sub(r"\d\d(:\d\d)+|[0-9a-f]{64}|\d+\.\d+ s|[\d,]+ bytes", "…", text) for text in texts])
+    assert told[0] == told[-1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,9 +1,7 @@
 """A terminal for the pages: their command lines run in one folder, against a local Azure Resource Manager."""
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import clean_environment
+from tests.cli.forked import shell_environment
 
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.testing import running
-
-BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
                 **clean_environment(),
                 **served.env,
                 "PATCHMODE_STATE_DIR": str(folder / "state"),
-                "PATH": os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath))),
+                **shell_environment(tmp_path_factory.mktemp("programs") / "bin"),
                 "COLUMNS": "400",
             }
             return Terminal(folder, environment, served.endpoint)

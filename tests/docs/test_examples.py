@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,11 @@ RUN_PAGES = [page for page in PAGES if any(block.is_run for block in blocks(page
 
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="the pages' commands are for a POSIX shell")
-def test_the_commands_of_the_pages_do_what_they_say(terminal: Callable[[str], Terminal]) -> None:
-    """An example that no longer works is worse than none. The pages run side by side, since they mostly wait."""
-    terminals = [terminal(fleet_of(page)) for page in RUN_PAGES]
-    with ThreadPoolExecutor(4) as pool:
-        wrong = [what for what in pool.map(_what_is_wrong, RUN_PAGES, terminals) if what]
-    assert not wrong, "\n\n".join(wrong)
+@pytest.mark.parametrize("page", RUN_PAGES, ids=name_of)
+def test_the_commands_of_a_page_do_what_it_says(terminal: Callable[[str], Terminal], page: Path) -> None:
+    """An example that no longer works is worse than none."""
+    wrong = _what_is_wrong(page, terminal(fleet_of(page)))
+    assert wrong is None, wrong
 
 
 def _what_is_wrong(page: Path, shell: Terminal) -> str | None:

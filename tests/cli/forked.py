@@ -1,0 +1,232 @@
+"""Processes of `patchmode` without the start of an interpreter each: most of what a command costs a test is imports.
+
+A process of its own imports the program once, and forks for every command that is asked for over its socket. What runs
+there is `patchmode.cli.main.main`, with the arguments, folder, environment and streams of the asker, in a process that
+ends as a program does; only `python`, the console script and the imports come before instead of at each command.
+`test_start.py` compares it with the installed program; tests of signals, terminals and closed streams start that one.
+"""
+
+import atexit
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any
+
+from tests.cli import asking
+from tests.cli.asking import Asked
+
+ROOT = Path(__file__).resolve().parents[2]
+IS_POSSIBLE = sys.platform == "linux"
+"""Elsewhere a process with imported libraries is not safely forked, or not at all."""
+_LATE = ("aiohttp", "azure.core.pipeline.policies", "azure.identity.aio", "cryptography.x509", "jmespath", "rich.table")
+"""What commands import while they run, and no module of ours at its top."""
+
+
+# ------------------------------------------------------------------------------------------------ who asks
+
+
+@dataclass(frozen=True, slots=True)
+class _Forker:
+    process: "subprocess.Popen[bytes]"
+    address: str
+
+    def end(self) -> None:
+        """It ends with the end of its standard input, so also when this process is killed."""
+        self.process.communicate()
+
+
+@cache
+def _forker() -> _Forker:
+    folder = tempfile.TemporaryDirectory(prefix="forked-")
+    address = str(Path(folder.name) / "socket")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.forked", address],
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    forker = _Forker(process, address)
+    atexit.register(lambda: (forker.end(), folder.cleanup()))
+    return forker
+
+
+def run(
+    program: Path, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: str, timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end, as `subprocess.run` does.
+
+    Raises:
+        subprocess.TimeoutExpired: it ran longer than that, and was killed.
+    """
+    (their_in, our_in), (our_out, their_out), (our_err, their_err) = (os.pipe() for _ in range(3))
+    argv = [str(program), *args]
+    is_late = threading.Event()
+
+    def end(asked: Asked) -> None:
+        is_late.set()
+        os.kill(asked.pid, signal.SIGKILL)
+
+    with Asked(_forker().address, argv, str(cwd), env, (their_in, their_out, their_err)) as asked:
+        for theirs in (their_in, their_out, their_err):
+            os.close(theirs)
+        timer = threading.Timer(timeout_s, end, (asked,))
+        timer.start()
+        out, err = _communicate(stdin, our_in, our_out, our_err)
+        code = asked.wait()
+        timer.cancel()
+        timer.join()
+    if is_late.is_set():
+        raise subprocess.TimeoutExpired(argv, timeout_s)
+    return subprocess.CompletedProcess(argv, code, out, err)
+
+
+def shell_environment(folder: Path) -> dict[str, str]:
+    """Variables with which a shell finds `patchmode`, and then Python and `arm-emulator` as they are installed.
+
+    Args:
+        folder: where the program is written that asks for a command.
+    """
+    bins = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    if not IS_POSSIBLE:
+        return {"PATH": os.pathsep.join(bins)}
+    folder.mkdir()
+    program = folder / "patchmode"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {Path(asking.__file__)} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return {"PATH": os.pathsep.join((str(folder), *bins)), asking.ADDRESS: _forker().address}
+
+
+def _communicate(said: str, to: int, out: int, err: int) -> tuple[str, str]:
+    def speak() -> None:
+        try:
+            with os.fdopen(to, "w", encoding="utf-8") as stream:
+                stream.write(said)
+        except BrokenPipeError:
+            pass
+
+    def listen() -> None:
+        with os.fdopen(err, encoding="utf-8") as stream:
+            heard.append(stream.read())
+
+    heard: list[str] = []
+    beside = [threading.Thread(target=listen)]
+    if said:
+        beside.append(threading.Thread(target=speak))
+    else:
+        os.close(to)
+    for one in beside:
+        one.start()
+    with os.fdopen(out, encoding="utf-8") as stream:
+        text = stream.read()
+    for one in beside:
+        one.join()
+    return text, heard[0]
+
+
+# ------------------------------------------------------------------------------------------------ who forks
+
+
+def _serve(address: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(16)
+        signal.signal(signal.SIGCHLD, lambda *_: _reap())
+        os.write(1, b"ready\n")
+        while True:
+            ready, _, _ = select.select([listener, 0], [], [])
+            if listener not in ready:
+                return
+            asking, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                _keep(asking)
+            asking.close()
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _keep(asking: socket.socket) -> None:
+    """Fork the program, and tell who asked its number and how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    text, streams, _, _ = socket.recv_fds(asking, 1 << 16, 3)
+    while not text.endswith(b"\n"):
+        text += asking.recv(1 << 16)
+    pid = os.fork()
+    if not pid:
+        asking.close()
+        _become(json.loads(text), streams)
+    for stream in streams:
+        os.close(stream)
+    asking.sendall(b"%d\n" % pid)
+    _, status = os.waitpid(pid, 0)
+    asking.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _become(asked: dict[str, Any], streams: list[int]) -> None:
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    _open_streams()
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    time.tzset()
+    sys.argv = asked["argv"]
+    from patchmode.cli.main import main
+
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    # As the interpreter ends, but for taking apart what was imported: that costs more than most commands do.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    os._exit(int(code or 0))
+
+
+def _open_streams() -> None:
+    """As the interpreter opens them at its start in UTF-8 mode."""
+    sys.stdin = os.fdopen(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def _import_all() -> None:
+    import patchmode
+
+    for module in walk_packages(patchmode.__path__, "patchmode."):
+        import_module(module.name)
+    for name in _LATE:
+        import_module(name)
+
+
+if __name__ == "__main__":
+    _import_all()
+    gc.freeze()  # else each child looks at, and so copies, all that was imported
+    _serve(sys.argv[1])
