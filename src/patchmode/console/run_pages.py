@@ -20,8 +20,9 @@ from patchmode.reports.text.layout import Paint
 from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
 from patchmode.reports.text.run import brakes_text, requests_text
-from patchmode.workflow.run.report import report_of, result_of
+from patchmode.workflow.run.report import report_of
 from patchmode.workflow.run.resuming import Interrupted, Objection, in_force, machines_held, rolled_back_in_part
+from patchmode.workflow.run.state import result_of
 
 LOOKED_AT = 50
 """The newest runs that a machine's history comes from."""

@@ -40,7 +40,7 @@ from patchmode.reports.text.plan import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.text.run import left_text, run_lines, runs_lines
 from patchmode.reports.text.verification import csv_rows, verification_lines
 from patchmode.rules.settings.patch import request_body
-from patchmode.workflow.run.report import is_over
+from patchmode.workflow.run.state import is_over
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")

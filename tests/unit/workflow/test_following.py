@@ -260,7 +260,7 @@ def test_list_that_lags_is_not_believed() -> None:
     assert runs.apply_all(azure).counts.verified == 30
 
 
-def test_scouts_that_are_done_early_bring_the_first_looks_forward() -> None:
+def test_probes_that_are_done_early_bring_the_first_looks_forward() -> None:
     """A handful of machines whose operations are over at once must not wait for the recorded median of 5 s."""
     began = VirtualLoop.elapsed()
     report = runs.apply_all(fleet_of(5, duration_s=0.2))
@@ -268,26 +268,26 @@ def test_scouts_that_are_done_early_bring_the_first_looks_forward() -> None:
     assert VirtualLoop.elapsed() - began < 3.0
 
 
-def test_pace_is_learned_from_scouts_and_corrected_by_first_looks() -> None:
+def test_pace_is_learned_from_probes_and_corrected_by_first_looks() -> None:
     pace = PollInterval()
-    assert [pace.enlist() for _ in range(4)] == [True, True, True, False]
-    assert pace.first_look_s(is_scout=False) == 5.0
-    pace.scout_done(8.0)
-    pace.scout_done(10.0)
+    assert [pace.next_is_probe() for _ in range(4)] == [True, True, True, False]
+    assert pace.first_look_s(is_probe=False) == 5.0
+    pace.probe_done(8.0)
+    pace.probe_done(10.0)
     assert pace.typical_s == 9.0
-    pace.sweep_done(100, 99)
+    pace.list_read(100, 99)
     assert pace.typical_s == pytest.approx(8.1)
-    pace.sweep_done(100, 70)
-    pace.sweep_done(4, 0)
+    pace.list_read(100, 70)
+    pace.list_read(4, 0)
     assert pace.typical_s == pytest.approx(8.1)
     for _ in range(20):
-        pace.sweep_done(100, 3)
+        pace.list_read(100, 3)
     assert pace.typical_s == 20.0
 
 
 @pytest.mark.parametrize(
-    ("age_s", "is_scout", "wait_s"),
+    ("age_s", "is_probe", "wait_s"),
     [(1.0, True, 1.0), (5.0, True, 3.0), (5.0, False, 2.5), (40.0, False, 10.0), (500.0, False, 20.0)],
 )
-def test_looks_come_at_growing_intervals(age_s: float, is_scout: bool, wait_s: float) -> None:
-    assert PollInterval().next_look_s(age_s, is_scout=is_scout) == wait_s
+def test_looks_come_at_growing_intervals(age_s: float, is_probe: bool, wait_s: float) -> None:
+    assert PollInterval().next_look_s(age_s, is_probe=is_probe) == wait_s

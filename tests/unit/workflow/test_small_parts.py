@@ -21,7 +21,8 @@ from patchmode.rules.settings.precondition import SincePlan
 from patchmode.timing import ScaledClock, SystemClock, all_of
 from patchmode.workflow.inventory.bulk_reading import with_surroundings_of
 from patchmode.workflow.run.refusals import advice_for, is_gone, machine_error, stale_error
-from patchmode.workflow.run.report import count, make_report, result_of
+from patchmode.workflow.run.report import count, make_report
+from patchmode.workflow.run.state import result_of
 
 # ------------------------------------------------------------------------------------------------ clocks
 

@@ -32,11 +32,11 @@ from patchmode.ports.run import AttachmentEntry, JournalEntry, Step
 from patchmode.rules.guardrails.freezes import freezes_from
 from patchmode.store.runs import RunStore
 from patchmode.workflow.run.applying import apply_plan
-from patchmode.workflow.run.attach import result_of_attachment
 from patchmode.workflow.run.guardrails import MaxFailures
 from patchmode.workflow.run.options import ApplyOptions
-from patchmode.workflow.run.report import report_of, result_of
+from patchmode.workflow.run.report import report_of
 from patchmode.workflow.run.rollback import make_rollback_plan
+from patchmode.workflow.run.state import result_of, result_of_attachment
 
 WEEKLY = configuration_id("weekly", subscription=SUBSCRIPTION)
 OTHER = configuration_id("other", subscription=SUBSCRIPTION)

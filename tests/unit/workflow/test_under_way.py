@@ -17,6 +17,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Result, RunReport
 from patchmode.model.schedule import AttachEnd
 from patchmode.ports.run import Progress, Step
+from patchmode.workflow.run.events import Halted
 from patchmode.workflow.run.guardrails import Budgets, FailureCount, MaxFailures
 from patchmode.workflow.run.options import ApplyOptions
 from patchmode.workflow.run.queue import InProgress
@@ -302,7 +303,7 @@ def test_one_left_open_in_a_region_that_is_given_up_holds_no_place_for_the_other
 
 def test_whom_a_region_holds_back_holds_up_no_other() -> None:
     tally = FailureCount(Budgets(region=MaxFailures(count=1)), machines=9, regions=["west"] * 5 + ["north"] * 4)
-    under_way = InProgress(asked=None, begins_slowly=False, tally=tally)
+    under_way = InProgress(asked=None, begins_slowly=False, failures=tally)
     entered: list[str] = []
 
     async def enter(name: str, region: str) -> None:
@@ -319,7 +320,7 @@ def test_whom_a_region_holds_back_holds_up_no_other() -> None:
             await asyncio.sleep(1)
             assert entered == ["w1", "n1", "w2"]
             assert under_way.is_waited_for
-            under_way.open("west")
+            under_way.read(Halted("west"))
 
     run_virtually(main())
     assert entered == ["w1", "n1", "w2", "w3"]
@@ -329,7 +330,7 @@ def test_whom_a_region_holds_back_holds_up_no_other() -> None:
 @pytest.mark.parametrize("admitted_first", [False, True])
 def test_whoever_stops_waiting_leaves_no_trace(admitted_first: bool) -> None:
     """Also where it was let in just before it heard that it is to stop."""
-    under_way = InProgress(asked=1, begins_slowly=False, tally=FailureCount(Budgets(), machines=9, regions=()))
+    under_way = InProgress(asked=1, begins_slowly=False, failures=FailureCount(Budgets(), machines=9, regions=()))
 
     async def main() -> None:
         await under_way.enter(machine_id("a"), None)

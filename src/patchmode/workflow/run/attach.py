@@ -9,8 +9,7 @@ then patch the machine at will.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from patchmode.errors import RequestError
@@ -20,7 +19,6 @@ from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.plan import Plan, Unchanged
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import ChangeResult, Result
 from patchmode.model.schedule import (
     AttachAction,
     AttachEnd,
@@ -29,75 +27,71 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
 )
 from patchmode.ports.azure import Azure, Clock
-from patchmode.ports.run import AttachmentEntry, RunJournal, Step
+from patchmode.ports.run import AttachmentEntry, Step
 from patchmode.rules.schedules.attaching import AttachObstacle, attach_obstacle, name_obstacle
 from patchmode.rules.settings.planning import plan_machine
 from patchmode.rules.settings.transitions import wanted_of
 from patchmode.rules.settings.verification import differences, touches_settings
 from patchmode.timing import all_of
-from patchmode.workflow.run.guardrails import RESUME, is_failure, next_step
+from patchmode.workflow.run.events import AttachmentEnded, AttachmentIntended, RunEvents, Succeeded
+from patchmode.workflow.run.guardrails import RESUME
+from patchmode.workflow.run.queue import InProgress
 from patchmode.workflow.run.refusals import is_signed_out, signed_out
+from patchmode.workflow.run.state import RunState, attachment_not_sent, not_verified
 from patchmode.workflow.schedules.attachment import AT_ONCE, refused, written
 
-NOT_VERIFIED = "SettingsNotVerified"
 _TAKE_UP = "take the run up with `patchmode runs resume`"
 _PLAN_ANEW = "make a new plan with --then-attach"
-Ended = Callable[[AttachmentEntry, AttachResult | None], Awaitable[None]]
 
 
 class Attacher:
     """Attaches or detaches what a run's plan names, a few machines of each subscription at a time.
 
     Args:
-        journal: the run's: nothing is sent that it has not committed.
+        state: of the run; knows which schedules have ended.
+        events: nothing is sent before its intent is committed there.
         azure: a connection that may write.
+        in_progress: lets each machine in, and out again when its end was told.
         clock: the time of each end.
         may_send: asked before each machine, where a no gives it no turn in this session; and once more at the last
             moment before its request leaves, which may be long after.
-        ended: called with each end, which it commits, or with None for a machine that had no turn; awaited.
-        under_way: lets each machine in, and out again when its end was told.
     """
 
     def __init__(
         self,
-        journal: RunJournal,
+        state: RunState,
+        events: RunEvents,
         azure: Azure,
+        in_progress: InProgress,
         *,
         clock: Clock,
-        may_send: Callable[[AttachmentEntry], bool],
-        ended: Ended,
-        under_way: Callable[[AttachmentEntry], AbstractAsyncContextManager[None]],
+        may_send: Callable[[ResourceId], bool],
     ) -> None:
-        self._journal = journal
+        self._plan = state.plan
+        self._state = state
+        self._events = events
         self._azure = azure
+        self._in_progress = in_progress
         self._clock = clock
         self._may_send = may_send
-        self._ended = ended
-        self._plan = journal.plan
-        self.entries = {entry.id: entry for entry in journal.attachments()}
-        """By machine, as they were when this session began."""
-        self.results = {entry.id: entry.result for entry in self.entries.values() if entry.result and is_over(entry)}
-        """What has ended for good."""
-        self.failed_before = {one: end for one, end in attached_so_far(self.entries.values()) if is_failure(end)}
-        """What had failed when this session began, be it tried again."""
         # A queue for each subscription, which has a throttle of its own: one that is held back holds up no other.
         self._queues: dict[str, asyncio.Queue[AttachmentEntry | None]] = {
-            one.subscription_id: asyncio.Queue() for one in self.entries
+            one.subscription_id: asyncio.Queue() for one in state.attachments
         }
-        self._under_way = under_way
         self._configuration: MaintenanceConfiguration | RequestError | None = None
         self._reading = asyncio.Lock()
 
-    def offer(self, machine_ids: Iterable[ResourceId]) -> int:
-        """Give these machines their turn; one that has none in the plan, or had it before, is passed over.
+    def verified(self, machine_id: ResourceId) -> None:
+        """A machine's settings were seen to be as planned: attach its schedule. One that gets none has succeeded."""
+        if self._plan.first_detach or not self._state.is_to_attach(machine_id):
+            self._events.tell(Succeeded(machine_id))
+        else:
+            self.offer([machine_id])
 
-        Returns:
-            How many have one; `ended` is called as often.
-        """
-        found = [self.entries[one] for one in machine_ids if one in self.entries and one not in self.results]
-        for entry in found:
-            self._queues[entry.id.subscription_id].put_nowait(entry)
-        return len(found)
+    def offer(self, machine_ids: Iterable[ResourceId]) -> None:
+        """Give these machines their turn; one that has none in the plan, or had it before, is passed over."""
+        for machine_id in filter(self._state.is_to_attach, machine_ids):
+            self._queues[machine_id.subscription_id].put_nowait(self._state.attachments[machine_id])
 
     async def refuse(self, refused: Mapping[ResourceId, Halt]) -> None:
         """End as not sent what these machines would get or lose; it has its turn when the run is taken up.
@@ -108,17 +102,12 @@ class Attacher:
         Args:
             refused: why, by machine; one that has none in the plan is passed over.
         """
-        for entry in self.entries.values():
+        for entry in self._state.attachments.values():
             is_unsent = entry.step is Step.PENDING or (entry.result and entry.result.result is AttachEnd.NOT_SENT)
             waits = entry.action is AttachAction.ATTACH and entry.change is not None
             if entry.id in refused and is_unsent and not waits:
-                self.results[entry.id] = _unsent(entry, refused[entry.id].code, refused[entry.id].told)
-                await self._ended(entry, self.results[entry.id])
-
-    def is_unsent(self, machine_id: ResourceId) -> bool:
-        """Whether a machine had its turn and was not sent, which a resume makes good."""
-        result = self.results.get(machine_id)
-        return result is not None and result.result is AttachEnd.NOT_SENT and not is_settled(result)
+                end = attachment_not_sent(entry, refused[entry.id].code, refused[entry.id].told)
+                await self._events.commit(AttachmentEnded(entry.id, end))
 
     def close(self) -> None:
         """Nothing more will be offered: `run` returns once every machine offered has ended."""
@@ -134,13 +123,23 @@ class Attacher:
         """
         await all_of(self._work(queue) for queue in self._queues.values() for _ in range(AT_ONCE))
 
+    async def drained(self) -> None:
+        """Return once every machine offered so far has ended, or had no turn."""
+        for queue in self._queues.values():
+            await queue.join()
+
     async def _work(self, queue: "asyncio.Queue[AttachmentEntry | None]") -> None:
         while (entry := await queue.get()) is not None:
-            async with self._under_way(entry):
-                result = (await self._carry_out(entry)).at(self._clock.now()) if self._may_send(entry) else None
-                if result is not None:
-                    self.results[entry.id] = result
-                await self._ended(entry, result)
+            await self._in_progress.enter(entry.id, self._state.regions.get(entry.id))
+            try:
+                if self._may_send(entry.id):
+                    end = (await self._carry_out(entry)).at(self._clock.now())
+                    await self._events.commit(AttachmentEnded(entry.id, end))
+                    if end.is_fine:
+                        self._events.tell(Succeeded(entry.id))
+            finally:
+                self._in_progress.leave(entry.id)
+                queue.task_done()
 
     async def _carry_out(self, entry: AttachmentEntry) -> AttachResult:
         try:
@@ -171,10 +170,10 @@ class Attacher:
         taken = name_obstacle(standing, entry.name)
         if taken is not None:
             return refused(str(entry.id), taken)
-        await self._journal.intend_attachment(entry.id, at=self._clock.now())
+        await self._events.commit(AttachmentIntended(entry.id, self._clock.now()))
 
         async def write() -> None:
-            may_send = partial(self._may_send, entry)
+            may_send = partial(self._may_send, entry.id)
             await self._azure.maintenance_writer.attach(
                 machine.id, machine.location, entry.name, entry.configuration, may_send=may_send
             )
@@ -196,10 +195,10 @@ class Attacher:
         obstacle = detach_obstacle(machine, self._plan.wanted)
         if obstacle is not None:
             return refused(str(entry.id), obstacle)
-        await self._journal.intend_attachment(entry.id, at=self._clock.now())
+        await self._events.commit(AttachmentIntended(entry.id, self._clock.now()))
 
         async def write() -> None:
-            may_send = partial(self._may_send, entry)
+            may_send = partial(self._may_send, entry.id)
             await self._azure.maintenance_writer.detach(entry.id, entry.name, may_send=may_send)
 
         async def gone() -> bool:
@@ -221,23 +220,6 @@ class Attacher:
                 except RequestError as error:
                     self._configuration = error
         return self._configuration
-
-
-def is_over(entry: AttachmentEntry) -> bool:
-    """What was never sent has its turn when the run is taken up, and what still has to come off has it again."""
-    if entry.action is AttachAction.DETACH:
-        return entry.result is not None and entry.result.is_fine
-    return entry.result is not None and entry.result.result is not AttachEnd.NOT_SENT
-
-
-def attached_so_far(entries: Iterable[AttachmentEntry]) -> Iterator[tuple[ResourceId, AttachResult]]:
-    """Each machine's end, those that have their turn again included: a budget counts what failed until it is done."""
-    return ((one.id, one.result) for one in entries if one.step is Step.ENDED and one.result is not None)
-
-
-def may_be_attached(result: ChangeResult) -> bool:
-    """Whether a change ended so that its machine may be given the schedule: this run set it, and it was verified."""
-    return result.result is Result.APPLIED and result.verification is not None and result.verification.verified
 
 
 def detach_obstacle(machine: Machine, wanted: WantedSettings) -> AttachObstacle | None:
@@ -270,74 +252,6 @@ def unverified_because(entry: AttachmentEntry, machine: Machine, plan: Plan) -> 
     if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted, attaches=True)), Unchanged):
         return None
     return "it is no longer set as wanted, which it was when the plan was made"
-
-
-def not_verified(entry: AttachmentEntry, because: str) -> AttachResult:
-    """The result of a machine that does not get the schedule because its settings were not seen to stand."""
-    error = MachineError(
-        NOT_VERIFIED,
-        f"The schedule was not attached to {entry.id}: {because}.",
-        may_have_been_applied=False,
-        advice="Make a new plan with --then-attach once the machine is right.",
-    )
-    return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
-
-
-def is_settled(result: AttachResult) -> bool:
-    """Whether nothing was sent because of what became of the machine's settings: a resume finds nothing to do there."""
-    return result.error is not None and result.error.code == NOT_VERIFIED
-
-
-def result_of_attachment(
-    entry: AttachmentEntry, settled: ChangeResult | None, *, halt: Halt | None = None
-) -> AttachResult:
-    """What is known of one attachment, whatever step it has come to.
-
-    Args:
-        entry: as the journal has it.
-        settled: what became of the machine's change, or how far it is known to have come; None: it has none.
-        halt: why it had no turn; None: it is not known here.
-    """
-    if entry.step is Step.ENDED and entry.result is not None:
-        return entry.result
-    doing = "attached" if entry.action is AttachAction.ATTACH else "taken off"
-    if entry.step is Step.INTENDED:
-        message = f"The schedule may have been {doing} on {entry.id}, and how it ended was not written down."
-        error = MachineError("Interrupted", message, may_have_been_applied=True, advice=RESUME)
-        return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
-    if settled is not None and _has_ended(settled) and not may_be_attached(settled):
-        return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
-    code, why = "Pending", "had not had its turn"
-    if entry.action is AttachAction.ATTACH and settled is not None and settled.result is Result.NOT_SENT:
-        code = settled.error.code if settled.error is not None else code
-        why = "waits for the settings of its machine, and those were not sent"
-    elif halt is not None:
-        code, why = halt.code, halt.told
-    return _unsent(entry, code, why)
-
-
-def _unsent(entry: AttachmentEntry, code: str, why: str) -> AttachResult:
-    message = f"Nothing was sent: the schedule of {entry.id} {why}."
-    error = MachineError(code, message, may_have_been_applied=False, advice=next_step(code))
-    return AttachResult(str(entry.id), AttachEnd.NOT_SENT, error=error)
-
-
-def _has_ended(change: ChangeResult) -> bool:
-    """Whether a resume has nothing to do: what has no end yet goes on then, and what was not sent begins."""
-    is_under_way = change.result is Result.UNKNOWN and change.ended_at is None
-    return change.result is not Result.NOT_SENT and not is_under_way
-
-
-def still_attached(entry: AttachmentEntry, result: AttachResult | None) -> ChangeResult:
-    """The result of a change that has to wait because its machine's schedule was not taken off."""
-    because = f" ({result.error.code})" if result is not None and result.error is not None else ""
-    error = MachineError(
-        "StillAttached",
-        f"Nothing was sent to {entry.id}: its schedule comes off first, and did not come off{because}.",
-        may_have_been_applied=False,
-        advice=RESUME,
-    )
-    return ChangeResult(entry.id, Result.NOT_SENT, error)
 
 
 def _is_called(assignment: ConfigurationAssignment, name: str) -> bool:

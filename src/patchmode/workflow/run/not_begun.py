@@ -15,10 +15,8 @@ from patchmode.ports.run import AttachmentEntry, JournalEntry, RunJournal, Step
 from patchmode.rules.guardrails.permissions import needs_of
 from patchmode.rules.settings.plan_derivation import not_derived
 from patchmode.workflow.inventory.access import NOT_AUTHORIZED, USES, check_access
-from patchmode.workflow.run.attach import is_over
 from patchmode.workflow.run.guardrails import PLAN_BROKEN
-from patchmode.workflow.run.report import is_over as change_is_over
-from patchmode.workflow.run.report import may_have_changed, was_sent
+from patchmode.workflow.run.state import is_over, may_have_changed, was_sent
 
 ROLLED_BACK = "RolledBack"
 """The code of what a run leaves alone because another run took it back."""
@@ -127,7 +125,7 @@ async def check_run_access(azure: Azure, journal: RunJournal) -> AccessCheck:
         azure: a connection; reading is enough.
         journal: of a run that begins, or is taken up.
     """
-    changes = [one.change for one in journal.entries() if one.step is not Step.STARTED and not change_is_over(one)]
+    changes = [one.change for one in journal.entries() if one.step is not Step.STARTED and not is_over(one)]
     schedules = [one for one in journal.attachments() if not is_over(one)]
     writes = needs_of(replace(journal.plan, changes=tuple(changes), first_detach=(), then_attach=None))
     needs = {

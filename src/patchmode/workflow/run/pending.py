@@ -1,7 +1,7 @@
 """Operations whose PATCH was accepted and whose end is not known yet, and when each is worth a look."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
@@ -12,14 +12,15 @@ from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Difference, Result, Verification
 from patchmode.workflow.inventory.bulk_reading import BulkReader, Wanted, family_of
+from patchmode.workflow.run.queue import InProgress
 
 RECORDED_MEDIAN_S = 5.0
 """Recorded operations of a PATCH (153): median 4.8 s."""
-SCOUTS = 3
+PROBES = 3
 FIRST_LOOK_S = 1.0
 SHORTEST_S = 0.5
 LONGEST_S = 20.0
-SCOUT_GROWTH, GROWTH = 0.6, 0.25
+PROBE_GROWTH, GROWTH = 0.6, 0.25
 """The next look comes after this share of the age: so much later than its end is an end seen at most."""
 PATIENT_LOOKS = 6
 """After so many looks a machine is slow, and its operation is asked as well."""
@@ -30,31 +31,31 @@ class PollInterval:
     """How long operations take, as far as is known."""
 
     typical_s: float = RECORDED_MEDIAN_S
-    scouted: list[float] = field(default_factory=list)
-    _scouts: int = 0
+    probed: list[float] = field(default_factory=list)
+    _probes: int = 0
 
-    def enlist(self) -> bool:
-        """Whether the next machine is to be a scout."""
-        self._scouts += 1
-        return self._scouts <= SCOUTS
+    def next_is_probe(self) -> bool:
+        """Whether the next machine is to be a probe."""
+        self._probes += 1
+        return self._probes <= PROBES
 
-    def first_look_s(self, *, is_scout: bool) -> float:
+    def first_look_s(self, *, is_probe: bool) -> float:
         """How long to leave a machine alone after its PATCH was accepted."""
-        return FIRST_LOOK_S if is_scout else self.typical_s
+        return FIRST_LOOK_S if is_probe else self.typical_s
 
-    def next_look_s(self, age_s: float, *, is_scout: bool) -> float:
+    def next_look_s(self, age_s: float, *, is_probe: bool) -> float:
         """How long to leave a machine alone that was found unfinished at this age."""
-        if is_scout:
-            return min(LONGEST_S, max(FIRST_LOOK_S, age_s * SCOUT_GROWTH))
+        if is_probe:
+            return min(LONGEST_S, max(FIRST_LOOK_S, age_s * PROBE_GROWTH))
         return min(LONGEST_S, max(FIRST_LOOK_S, self.typical_s / 2, age_s * GROWTH))
 
-    def scout_done(self, age_s: float) -> bool:
-        """A scout was found done at this age. Whether it was the last: what is typical is known then."""
-        self.scouted.append(age_s)
-        self.typical_s = max(SHORTEST_S, median(self.scouted))
-        return len(self.scouted) == SCOUTS
+    def probe_done(self, age_s: float) -> bool:
+        """A probe was found done at this age. Whether it was the last: what is typical is known then."""
+        self.probed.append(age_s)
+        self.typical_s = max(SHORTEST_S, median(self.probed))
+        return len(self.probed) == PROBES
 
-    def sweep_done(self, due: int, done: int) -> None:
+    def list_read(self, due: int, done: int) -> None:
         """Of so many machines looked at for the first time, so many were done: correct an estimate that is far off."""
         if due < 5:
             return
@@ -84,15 +85,16 @@ class PendingOperation:
     since: float
     """On the clock's monotonic scale."""
     due: float
-    operation_url: str | None = None
+    url: str | None = None
+    """To ask the operation itself; None: there is none, or it cannot be asked."""
     request_id: str | None = None
     correlation_id: str | None = None
-    is_scout: bool = False
+    is_probe: bool = False
     looks: int = 0
     """How often it was due and found unfinished."""
     ask_at: float = 0.0
     """Its operation is not asked before: the service names the time."""
-    operation_ended: bool = False
+    is_over: bool = False
     """The operation said that it ended, or there is none to ask."""
     changed_since_plan: tuple[Difference, ...] = ()
     """What had changed on the machine when its PATCH left, in nothing the plan depends on."""
@@ -102,10 +104,10 @@ class PendingOperation:
         """What to read."""
         return Wanted(self.change.id, self.change.kind)
 
-    def asks_operation(self, now: float) -> bool:
+    def may_be_asked(self, now: float) -> bool:
         """Whether the machine is slow and its operation may be asked now."""
-        is_slow = self.looks >= PATIENT_LOOKS and not self.operation_ended
-        return is_slow and self.operation_url is not None and now >= self.ask_at
+        is_slow = self.looks >= PATIENT_LOOKS and not self.is_over
+        return is_slow and self.url is not None and now >= self.ask_at
 
     def ended(
         self,
@@ -115,7 +117,7 @@ class PendingOperation:
         error: MachineError | None = None,
         verification: Verification | None = None,
     ) -> ChangeResult:
-        """The flight's end."""
+        """The operation's end."""
         return ChangeResult(
             self.change.id,
             result,
@@ -135,19 +137,17 @@ Part = tuple[str, MachineKind]
 
 @dataclass(slots=True)
 class PendingOperations:
-    """Every flight, by what one list could show."""
+    """Every operation, by what one list could show."""
 
-    sweeper: BulkReader
-    is_awaited: Callable[[], bool]
-    """Whether no PATCH is sent until a change ends: then waiting for company does not pay. Unlike at the end, a list is
-    still preferred to many GETs: more of the fleet is to come, and to be read."""
+    reader: BulkReader
+    in_progress: InProgress
     more_coming: bool = True
     """Whether PATCHes are still to be sent."""
     parts: dict[Part, dict[ResourceId, PendingOperation]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, flight: PendingOperation) -> None:
+    def add(self, operation: PendingOperation) -> None:
         """A change was accepted."""
-        self.parts[_part(flight.change)][flight.change.id] = flight
+        self.parts[_part(operation.change)][operation.change.id] = operation
 
     def forget(self, machine_id: ResourceId) -> None:
         """A change has ended."""
@@ -156,10 +156,10 @@ class PendingOperations:
 
     def look_by(self, age_s: float) -> None:
         """Bring every first look forward to this age: operations were found to be quicker than was assumed."""
-        for flights in self.parts.values():
-            for flight in flights.values():
-                if not flight.looks:
-                    flight.due = min(flight.due, flight.since + age_s)
+        for operations in self.parts.values():
+            for operation in operations.values():
+                if not operation.looks:
+                    operation.due = min(operation.due, operation.since + age_s)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
@@ -173,42 +173,46 @@ class PendingOperations:
             now: on the clock's monotonic scale.
             looking: parts that are being looked at, which are left out.
         """
-        for part, flights in self.parts.items():
+        for part, operations in self.parts.items():
             if part in looking:
                 continue
-            due = [flight for flight in flights.values() if flight.due <= now]
-            if due and self._is_worth(due, len(flights), now):
-                yield part, due, [flight for flight in flights.values() if flight.due > now]
+            due = [operation for operation in operations.values() if operation.due <= now]
+            if due and self._is_worth(due, len(operations), now):
+                yield part, due, [operation for operation in operations.values() if operation.due > now]
 
     def next_due(self, *, looking: Collection[Part]) -> float | None:
-        """When the next flight is due; None: nothing is in flight but what is being looked at."""
-        idle = (flights for part, flights in self.parts.items() if part not in looking)
-        return min((flight.due for flights in idle for flight in flights.values()), default=None)
+        """When the next operation is due; None: nothing is in operation but what is being looked at."""
+        idle = (operations for part, operations in self.parts.items() if part not in looking)
+        return min((operation.due for operations in idle for operation in operations.values()), default=None)
 
     def oldest_first(self) -> list[PendingOperation]:
-        """Every flight, the one accepted first in front."""
-        return sorted((one for flights in self.parts.values() for one in flights.values()), key=lambda one: one.since)
+        """Every operation, the one accepted first in front."""
+        return sorted(
+            (one for operations in self.parts.values() for one in operations.values()), key=lambda one: one.since
+        )
 
     def _is_worth(self, due: list[PendingOperation], waiting: int, now: float) -> bool:
-        waited = now - min(flight.due for flight in due)
-        if any(flight.is_scout for flight in due):
+        waited = now - min(operation.due for operation in due)
+        if any(operation.is_probe for operation in due):
             return True
-        if self.more_coming and not self.is_awaited():
-            return waited >= OVERDUE_S or len(due) >= WORTH * self.sweeper.cost([flight.wanted for flight in due])
+        # Where no PATCH is sent until a change ends, waiting for company does not pay. Unlike at the end, a list is
+        # still preferred to many GETs: more of the fleet is to come, and to be read.
+        if self.more_coming and not self.in_progress.waits_for_ends:
+            return waited >= OVERDUE_S or len(due) >= WORTH * self.reader.cost([operation.wanted for operation in due])
         return waited >= CLOSING_OVERDUE_S or len(due) >= CLOSING_SHARE * waiting
 
 
-def waiting_text(flights: Sequence[PendingOperation], now: float) -> str:
+def waiting_text(operations: Sequence[PendingOperation], now: float) -> str:
     """`Still waiting for 1 machine: web-01 (4 min)`: who is waited for, and how long the oldest has been.
 
     Args:
-        flights: at least one, oldest first.
+        operations: at least one, oldest first.
         now: on the clock's monotonic scale.
     """
-    count = len(flights)
-    names = ", ".join(flight.change.id.name for flight in flights[:NAMED])
+    count = len(operations)
+    names = ", ".join(operation.change.id.name for operation in operations[:NAMED])
     more = f" and {count - NAMED:,} more" if count > NAMED else ""
-    minutes = int(now - flights[0].since) // 60
+    minutes = int(now - operations[0].since) // 60
     return f"Still waiting for {count:,} machine{'s' * (count > 1)}: {names}{more} ({minutes or '< 1'} min)"
 
 

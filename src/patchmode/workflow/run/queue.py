@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
 from patchmode.model.resource_id import ResourceId
 from patchmode.ports.azure import Turn
 from patchmode.ports.run import JournalEntry, Step
 from patchmode.rules.guardrails.limits import most_under_way, pace_text
 from patchmode.timing import all_of
+from patchmode.workflow.run.events import Ended, Event, Halted, LeftOpen, Succeeded
 from patchmode.workflow.run.guardrails import FailureCount
 
 
@@ -24,16 +25,18 @@ class _Waiting(NamedTuple):
 class InProgress:
     """Changes and schedules alike: whatever may still fail has a place here until its end was counted.
 
+    A reader of the run's events, after the gate, which counts.
+
     Args:
         asked: how many there may be, asked for by name; None: as a slow start and the budgets allow.
         begins_slowly: whether it begins with one.
-        tally: the failures so far. They must be counted before the machine leaves.
+        failures: those so far. They must be counted before the machine leaves.
     """
 
-    def __init__(self, *, asked: int | None, begins_slowly: bool, tally: FailureCount) -> None:
+    def __init__(self, *, asked: int | None, begins_slowly: bool, failures: FailureCount) -> None:
         self._asked = asked
         self._begins_slowly = begins_slowly
-        self._tally = tally
+        self._failures = failures
         self._succeeded = 0
         self._regions: dict[ResourceId, str | None] = {}
         """Each machine under way, and where it is."""
@@ -42,13 +45,43 @@ class InProgress:
         self._open: set[str | None] = set()
         self._told = ""
 
+        self.in_flight = 0
+        """Requests that were sent for a change and not answered yet."""
+        self.queues = 0
+        """Queues that have somebody to send."""
+
     def __len__(self) -> int:
         return len(self._regions)
+
+    def __contains__(self, machine_id: ResourceId) -> bool:
+        return machine_id in self._regions
 
     @property
     def is_waited_for(self) -> bool:
         """Whether a machine could begin if only another one ended."""
         return bool(self._waiting)
+
+    @property
+    def waits_for_ends(self) -> bool:
+        """Whether nothing more is sent before the end of a machine that is in progress is known."""
+        return not self.in_flight and (self.is_waited_for or not self.queues)
+
+    def read(self, event: Event) -> None:
+        """Make room where a machine came to its end, and hold nobody up once there is nothing to wait for."""
+        match event:
+            case Ended(result):
+                self.leave(result.id)
+            case LeftOpen(machine_id):
+                self.leave(machine_id)
+            case Succeeded():
+                self._succeeded += 1
+                self._admit()
+            case Halted(region):
+                # Nothing more is sent there, so nobody needs to wait to hear that.
+                self._open.add(region)
+                self._admit()
+            case _:
+                pass
 
     def pace_text(self, machines: int) -> str:
         """One sentence on how fast it goes and how much may fail; empty: nothing is special, or nothing new.
@@ -56,7 +89,7 @@ class InProgress:
         Args:
             machines: how many have still to be touched before this is told again.
         """
-        left = self._tally.narrowest()
+        left = self._failures.narrowest()
         text = pace_text(self._asked, begins_slowly=self._begins_slowly, left=left, machines=machines)
         if text == self._told:
             return ""
@@ -101,18 +134,8 @@ class InProgress:
             self._in_region[self._regions.pop(machine_id)] -= 1
             self._admit()
 
-    def succeeded(self) -> None:
-        """A machine came to its verified end: one more may be under way."""
-        self._succeeded += 1
-        self._admit()
-
-    def open(self, region: str | None) -> None:
-        """Nothing more is sent to a region (None: anywhere), so nobody needs to wait to hear that."""
-        self._open.add(region)
-        self._admit()
-
     def _most(self) -> int | None:
-        left = self._tally.left()
+        left = self._failures.left()
         return most_under_way(self._asked, begins_slowly=self._begins_slowly, succeeded=self._succeeded, left=left)
 
     def _has_room(self, region: str | None) -> bool:
@@ -124,7 +147,7 @@ class InProgress:
     def _has_room_in(self, region: str | None) -> bool:
         if self._asked is not None or region is None:
             return True
-        left = self._tally.left_in(region)
+        left = self._failures.left_in(region)
         return left is None or self._in_region[region] < left
 
     def _admit(self) -> None:
@@ -147,108 +170,113 @@ class QueueKey(NamedTuple):
     """In lower case."""
 
 
-TakeTurn = Callable[[JournalEntry], Awaitable[Turn | None]]
-Send = Callable[[JournalEntry, Turn], Awaitable[None]]
+class Sends(Protocol):
+    """The stage after the queues."""
+
+    async def turn(self, entry: JournalEntry) -> Turn | None:
+        """Wait for the rate limits of a change; None: it has no turn, and its queue goes on with the next one."""
+        ...
+
+    async def send(self, entry: JournalEntry, turn: Turn) -> None:
+        """Bring one change to "accepted", or to its end. The turn is its own to use; what it leaves is given back."""
+        ...
 
 
 class SubscriptionQueues:
-    """Carries changes out, lane by lane, some at a time.
+    """Sends changes, a queue for each subscription and region, some at a time. A reader of the run's events.
 
     Args:
-        take_turn: waits for a change's buckets; None: it has no turn, and the lane goes on with the next one.
-        send: carries one change to "accepted"; the turn is its own to use or give back, its place is free when it
-            returns. Until its end it stays under way.
-        under_way: lets each change in.
+        sender: the next stage.
+        in_progress: lets each change in, until its end.
+        may_send: whether a change still may have its turn when its place has come.
         at_once: requests in flight at a time, >= 1.
     """
 
-    def __init__(self, take_turn: TakeTurn, send: Send, under_way: InProgress, *, at_once: int) -> None:
-        self._take_turn = take_turn
-        self._send = send
-        self._under_way = under_way
+    def __init__(
+        self, sender: Sends, in_progress: InProgress, may_send: Callable[[ResourceId], bool], *, at_once: int
+    ) -> None:
+        self._sender = sender
+        self._in_progress = in_progress
+        self._may_send = may_send
         self._places = asyncio.Semaphore(at_once)
         self._open: dict[QueueKey, asyncio.Task[None]] = {}
         self._halted: set[str | None] = set()
-        self._in_flight = 0
 
-    @property
-    def is_waiting_for_ends(self) -> bool:
-        """Whether nothing more is sent before the end of a machine that is under way is known."""
-        return not self._in_flight and (self._under_way.is_waited_for or not self._open)
+    def read(self, event: Event) -> None:
+        """Once a region is halted, or all, nothing more gets a place there, now or later; what has one keeps it."""
+        if isinstance(event, Halted):
+            self._halted.add(event.region)
+            for key, queue in self._open.items():
+                if event.region in {None, key.region}:
+                    queue.cancel()
 
     async def run(self, entries: Iterable[JournalEntry]) -> None:
-        """Carry changes out, and return when each was accepted, has ended, or had no turn because its lane was halted.
+        """Send changes, and return when each was accepted, has ended, or had no turn because its queue was halted.
 
         Args:
-            entries: in plan order. Those whose fate an earlier process left open come first in their lane: it is the
+            entries: in plan order. Those whose fate an earlier process left open come first in their queue: it is the
                 most urgent thing to know.
 
         Raises:
-            Exception: whatever `send` raised first; the others are cancelled.
+            Exception: whatever the sender raised first; the others are cancelled.
         """
         queues: dict[QueueKey, deque[JournalEntry]] = defaultdict(deque)
         for entry in sorted(entries, key=lambda one: one.step is not Step.INTENDED):
             queues[queue_key_of(entry)].append(entry)
-        await all_of(self._carry(place, queue) for place, queue in queues.items())
+        await all_of(self._empty(key, queue) for key, queue in queues.items())
 
-    def halt(self, region: str | None = None) -> None:
-        """Nothing more gets a place, now or in a later `run`; what has one keeps it.
+    def _is_halted(self, key: QueueKey) -> bool:
+        return None in self._halted or key.region in self._halted
 
-        Args:
-            region: in lower case: only what stands there. None: everything.
-        """
-        self._halted.add(region)
-        for place, lane in self._open.items():
-            if region in {None, place.region}:
-                lane.cancel()
-
-    def _is_halted(self, place: QueueKey) -> bool:
-        return None in self._halted or place.region in self._halted
-
-    async def _carry(self, place: QueueKey, queue: deque[JournalEntry]) -> None:
-        """One lane. Halting ends its waiting; what it has begun outlives it."""
+    async def _empty(self, key: QueueKey, queue: deque[JournalEntry]) -> None:
+        """One queue. Halting ends its waiting; what it has begun outlives it."""
         async with asyncio.TaskGroup() as begun:
-            lane = self._open[place] = begun.create_task(self._lane(place, queue, begun))
-            lane.add_done_callback(lambda _: self._close(place, queue))
+            waiting = self._open[key] = begun.create_task(self._work(key, queue, begun))
+            self._in_progress.queues = len(self._open)
+            waiting.add_done_callback(lambda _: self._close(key, queue))
 
-    def _close(self, place: QueueKey, left: Iterable[JournalEntry]) -> None:
-        """Also after a lane that was halted before its first step."""
-        del self._open[place]
+    def _close(self, key: QueueKey, left: Iterable[JournalEntry]) -> None:
+        """Also after a queue that was halted before its first step."""
+        del self._open[key]
+        self._in_progress.queues = len(self._open)
         for entry in left:
-            # One whose fate an earlier process left open was under way until now, and has no turn to be looked into.
-            self._under_way.leave(entry.change.id)
+            # One whose fate an earlier process left open was in progress until now, and has no turn to be looked into.
+            self._in_progress.leave(entry.change.id)
 
-    async def _lane(self, place: QueueKey, queue: deque[JournalEntry], begun: asyncio.TaskGroup) -> None:
-        while queue and not self._is_halted(place):
-            turn = await self._take_turn(queue[0])
+    async def _work(self, key: QueueKey, queue: deque[JournalEntry], begun: asyncio.TaskGroup) -> None:
+        while queue and not self._is_halted(key):
+            turn = await self._sender.turn(queue[0])
             if turn is None:
-                self._under_way.leave(queue.popleft().change.id)
+                self._in_progress.leave(queue.popleft().change.id)
                 continue
-            await self._let_in(queue[0], place, turn)
-            self._in_flight += 1
+            await self._let_in(queue[0], key, turn)
+            self._in_progress.in_flight += 1
             begun.create_task(self._begin(queue.popleft(), turn))
             if len(self._open) > 1:
-                # Or this lane would ask for its next place before the others have asked for their first.
+                # Or this queue would ask for its next place before the others have asked for their first.
                 await asyncio.sleep(0)
 
-    async def _let_in(self, entry: JournalEntry, place: QueueKey, turn: Turn) -> None:
+    async def _let_in(self, entry: JournalEntry, key: QueueKey, turn: Turn) -> None:
         try:
-            await self._under_way.enter(entry.change.id, place.region)
+            await self._in_progress.enter(entry.change.id, key.region)
             await self._places.acquire()
         except BaseException:
-            # Whoever was let in and got no place is among those left when the lane closes.
+            # Whoever was let in and got no place is among those left when the queue closes.
             turn.give_back()
             raise
 
     async def _begin(self, entry: JournalEntry, turn: Turn) -> None:
         try:
-            await self._send(entry, turn)
+            if self._may_send(entry.change.id):
+                await self._sender.send(entry, turn)
+            else:
+                self._in_progress.leave(entry.change.id)
         finally:
             turn.give_back()
-            self._in_flight -= 1
+            self._in_progress.in_flight -= 1
             self._places.release()
 
 
 def queue_key_of(entry: JournalEntry) -> QueueKey:
-    """The lane of a change."""
+    """The queue of a change."""
     return QueueKey(entry.change.id.subscription_id, entry.change.location.casefold())

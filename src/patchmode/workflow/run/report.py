@@ -1,106 +1,43 @@
-"""What a run's journal says, as progress while it goes and as a report."""
+"""A run's report, its counts checked; and what a person who watches the run is told of it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import islice
 from typing import TypeVar
 
 from patchmode.errors import PatchmodeError
-from patchmode.model.guardrails import Halt
-from patchmode.model.left_alone import MachineError
 from patchmode.model.plan import Plan
-from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result, RunCounts, RunReport, WaveCounts, with_run
 from patchmode.model.schedule import AttachResult
 from patchmode.model.scope import Shard
-from patchmode.ports.run import JournalEntry, Progress, RunJournal, Step
-from patchmode.workflow.run.attach import result_of_attachment
-from patchmode.workflow.run.guardrails import next_step
-from patchmode.workflow.run.queue import queue_key_of
-from patchmode.workflow.run.waves import LATER_WAVE, asked_for, waves_of
-
-
-class RunProgress:
-    """The results of one call of `apply_plan`, those of earlier sessions among them.
-
-    Args:
-        entries: every change of the run, as the journal has it at the beginning.
-    """
-
-    def __init__(self, entries: Sequence[JournalEntry]) -> None:
-        self._total = len(entries)
-        self.results = {entry.change.id: entry.result for entry in entries if entry.result and is_over(entry)}
-        """What has ended for good, or ended in this session."""
-        self._ends = Counter(result.result for result in self.results.values())
-        self._errors: dict[str, MachineError] = {}
-        self.wave = 0
-        """Counted from 1; 0: none has begun, or the plan has none."""
-
-    def ended(self, result: ChangeResult) -> None:
-        """A change has ended."""
-        self.results[result.id] = result
-        self._ends[result.result] += 1
-        if result.error is not None:
-            self._errors[str(result.id)] = result.error
-
-    def attachment_ended(self, result: AttachResult) -> None:
-        """A schedule was attached or taken off, or was not."""
-        if result.error is not None:
-            self._errors[result.id] = result.error
-
-    def progress(
-        self, latest: ChangeResult | None, *, waiting: int, attached: int, to_attach: int, waves: Sequence[str]
-    ) -> Progress:
-        """The tally at this moment.
-
-        Args:
-            latest: the change that just ended.
-            waiting: changes that were accepted and have not ended.
-            attached: machines whose schedule has come to an end.
-            to_attach: machines with a schedule to attach or take off.
-            waves: the names of the plan's waves; empty: it has none.
-        """
-        return Progress(
-            total=self._total,
-            done=self._ends[Result.APPLIED],
-            failed=self._ends[Result.FAILED],
-            unknown=self._ends[Result.UNKNOWN],
-            stale=self._ends[Result.STALE],
-            not_sent=self._ends[Result.NOT_SENT],
-            waiting=waiting,
-            not_started=self._total - len(self.results) - waiting,
-            attached=attached,
-            to_attach=to_attach,
-            wave=self.wave,
-            waves=tuple(waves),
-            latest=latest,
-            errors=self._errors,
-        )
-
-
-def was_sent(entry: JournalEntry) -> bool:
-    """Whether a PATCH of it left, or may have left, in this session or an earlier one."""
-    return entry.step in {Step.INTENDED, Step.STARTED} or is_over(entry)
-
-
-def may_have_changed(entry: JournalEntry) -> bool:
-    """Whether the run changed the machine, or may have: what there is to roll back."""
-    result = entry.result
-    if entry.step is not Step.ENDED or result is None:
-        return entry.step in {Step.INTENDED, Step.STARTED}
-    if result.result is Result.APPLIED:
-        return True
-    return result.error is not None and result.error.may_have_been_applied
-
-
-def is_over(entry: JournalEntry) -> bool:
-    """Whether a change has ended for good: what was never sent has its turn when the run is taken up."""
-    return entry.step is Step.ENDED and entry.result is not None and entry.result.result is not Result.NOT_SENT
-
+from patchmode.ports.run import Observer, RunJournal
+from patchmode.workflow.run.events import AttachmentEnded, Began, Ended, Event, Followed, Reader, Remarked
+from patchmode.workflow.run.state import RunState, result_of, result_of_attachment
 
 End = TypeVar("End", ChangeResult, AttachResult)
+
+
+def told_to(observer: Observer, state: RunState) -> Reader:
+    """A reader of a run's events that passes on what a person should know.
+
+    Args:
+        observer: whoever watches.
+        state: reads each event first.
+    """
+
+    def read(event: Event) -> None:
+        match event:
+            case Ended(result):
+                observer.progressed(state.progress(result))
+            case AttachmentEnded() | Followed() | Began():
+                observer.progressed(state.progress(None))
+            case Remarked(text):
+                observer.remarked(text)
+            case _:
+                pass
+
+    return read
 
 
 def report_of(journal: RunJournal) -> RunReport:
@@ -111,10 +48,9 @@ def report_of(journal: RunJournal) -> RunReport:
     Raises:
         StorageError: the journal is damaged.
     """
-    halts = journal.halts
-    entries, attachments = journal.entries(), {one.id: one for one in journal.attachments()}
-    held = Held(journal.plan, entries, attachments, last=journal.brakes.last_wave if journal.brakes else None)
-    results = [result_of(entry, halt=held.by(entry.change.id, halts)) for entry in entries]
+    halts, last = journal.halts, journal.brakes.last_wave if journal.brakes else None
+    state = RunState(journal.plan, journal.entries(), journal.attachments(), last_wave=last)
+    results = [result_of(entry, halt=state.held_by(entry.change.id, halts)) for entry in state.entries]
     settled = {one.id: one for one in results}
     report = make_report(
         journal.run,
@@ -123,84 +59,12 @@ def report_of(journal: RunJournal) -> RunReport:
         requests=journal.requests(),
         results=results,
         attachments=[
-            result_of_attachment(entry, settled.get(entry.id), halt=held.by(entry.id, halts))
-            for entry in attachments.values()
+            result_of_attachment(entry, settled.get(one), halt=state.held_by(one, halts))
+            for one, entry in state.attachments.items()
         ],
     )
     at_least = not journal.tells_all_requests
     return replace(report, halts=tuple(halts), brakes=journal.brakes, requests_at_least=at_least)
-
-
-class Held:
-    """Which of a run's halts held a machine back.
-
-    Args:
-        plan: the run's.
-        entries: one for each change, in plan order.
-        attached: machines that the plan attaches a schedule to or takes one off.
-        last: the last wave asked for, counted from 1; None: all are.
-    """
-
-    def __init__(
-        self, plan: Plan, entries: Sequence[JournalEntry], attached: Collection[ResourceId], *, last: int | None
-    ) -> None:
-        self._waves = plan, entries, attached
-        self._last = last
-        self.regions = {entry.change.id: queue_key_of(entry).region for entry in entries}
-        """The region of each machine that is changed, in lower case."""
-
-    def by(self, machine_id: ResourceId, halts: Sequence[Halt]) -> Halt | None:
-        """The first halt that is about a machine; None: none is, or none is known.
-
-        Args:
-            machine_id: had no turn.
-            halts: of the run.
-        """
-        region = self.regions.get(machine_id)
-        about = (one for one in halts if one.region in {None, region})
-        # Whatever held back a machine of a wave that was asked for, the end of that wave did not.
-        return next((one for one in about if one.code != LATER_WAVE or machine_id not in self._asked_for), None)
-
-    @cached_property
-    def _asked_for(self) -> Set[ResourceId]:
-        return asked_for(self._last, waves_of(*self._waves))
-
-
-def result_of(entry: JournalEntry, *, halt: Halt | None = None) -> ChangeResult:
-    """What is known of one change, whatever step it has come to.
-
-    Args:
-        entry: as the journal has it.
-        halt: what held the run back, where the change has not had its turn; None: that is not known.
-    """
-    if entry.step is Step.ENDED and entry.result is not None:
-        return entry.result
-    if entry.step is Step.PENDING and halt is not None:
-        return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
-    if entry.step is Step.PENDING:
-        return not_sent(entry, "Pending", "has not had its turn in this run.")
-    how = "was sent" if entry.step is Step.STARTED else "may have been sent"
-    message = f"PATCH {entry.change.id} {how}, and its end was not read."
-    error = MachineError("Interrupted", message, True, "`patchmode runs resume` reads it.")
-    return ChangeResult(
-        entry.change.id,
-        Result.UNKNOWN,
-        error,
-        entry.request_id,
-        entry.correlation_id,
-        entry.started_at or entry.intended_at,
-    )
-
-
-def not_sent(entry: JournalEntry, code: str, because: str) -> ChangeResult:
-    """The result of a change that had no turn; `because` goes on from the machine's name."""
-    error = MachineError(
-        code,
-        f"Nothing was sent to {entry.change.id}: it {because}",
-        may_have_been_applied=False,
-        advice=next_step(code),
-    )
-    return ChangeResult(entry.change.id, Result.NOT_SENT, error)
 
 
 def make_report(

@@ -17,15 +17,14 @@ from patchmode.model.guardrails import NAMES, RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, HeldMachines, RunSummary
-from patchmode.model.schedule import AttachAction, AttachResult
+from patchmode.model.schedule import AttachResult
 from patchmode.ports.run import AttachmentEntry, JournalEntry, RunJournal, Step
-from patchmode.workflow.run.attach import attached_so_far, is_over, may_be_attached
+from patchmode.workflow.run.gate import Before, WaveHistory
 from patchmode.workflow.run.guardrails import FailureCount, MaxFailures, is_failure
 from patchmode.workflow.run.not_begun import rolled_back_changes, rolled_back_schedules
 from patchmode.workflow.run.options import options_of
-from patchmode.workflow.run.queue import queue_key_of
-from patchmode.workflow.run.report import is_over as change_is_over
-from patchmode.workflow.run.waves import Before, WaveHistory, WaveWork, waves_of
+from patchmode.workflow.run.state import RunState
+from patchmode.workflow.run.waves import WaveWork, waves_of
 
 Entry = TypeVar("Entry", JournalEntry, AttachmentEntry)
 OPEN_STATES = frozenset({"running", "interrupted", "stopped"})
@@ -96,47 +95,46 @@ class Interrupted:
     """
 
     def __init__(self, journal: RunJournal, rolled_back: Mapping[ResourceId, str] | None = None) -> None:
-        self._plan = journal.plan
         entries, attachments = journal.entries(), journal.attachments()
         changes = {one.id: one for one in rolled_back_changes(entries, rolled_back or {})}
         schedules = {one.id: one for one in rolled_back_schedules(attachments, entries, rolled_back or {})}
-        self._entries = [_ended(one, changes.get(one.change.id)) for one in entries]
-        self._attachments = {one.id: _ended(one, schedules.get(str(one.id))) for one in attachments}
         self.left_alone: Sequence[ResourceId] = sorted({*changes, *map(ResourceId.parse, schedules)}, key=str)
         """Machines that something would be left to do on if they had not been rolled back."""
-        self._ends = {one.change.id: one.result for one in self._entries if one.result and change_is_over(one)}
-        self._attached = {one.id: one.result for one in self._attachments.values() if one.result and is_over(one)}
-        self._regions = {one.change.id: queue_key_of(one).region for one in self._entries}
+        self._state = RunState(
+            journal.plan,
+            [_ended(one, changes.get(one.change.id)) for one in entries],
+            [_ended(one, schedules.get(str(one.id))) for one in attachments],
+        )
         self.kept = journal.brakes
         """What it was begun with; None: an earlier version began it, which did not write that down."""
 
     @cached_property
     def failures(self) -> Sequence[tuple[ResourceId, ChangeResult | AttachResult]]:
         """What counts against a budget, all sessions together: machine and end, in plan order."""
-        attached = attached_so_far(self._attachments.values())
-        found: list[tuple[ResourceId, ChangeResult | AttachResult]] = [*self._ends.items(), *attached]
+        found: list[tuple[ResourceId, ChangeResult | AttachResult]] = [*self._state.ends.items()]
+        found += self._state.retried.items()
         return [one for one in found if is_failure(one[1])]
 
     @property
     def under_way(self) -> int:
         """Changes that may have been sent and whose end is not known: they are looked at, whatever may be written."""
-        return sum(one.step in {Step.INTENDED, Step.STARTED} for one in self._entries)
+        return sum(one.step in {Step.INTENDED, Step.STARTED} for one in self._state.entries)
 
     @cached_property
     def left(self) -> int:
         """Changes that have not ended for good."""
-        return len(self._entries) - len(self._ends)
+        return len(self._state.entries) - len(self._state.ends)
 
     @cached_property
     def schedules_left(self) -> int:
         """Schedules that have not ended and may still be attached or taken off."""
-        return sum(self._is_to_attach(one) for one in self._attachments)
+        return sum(map(self._state.is_to_attach, self._state.attachments))
 
     @cached_property
     def machines_left(self) -> Set[ResourceId]:
         """Machines that the run has not done with."""
-        changes = {one.change.id for one in self._entries if one.change.id not in self._ends}
-        return changes | {one for one in self._attachments if self._is_to_attach(one)}
+        changes = {one.change.id for one in self._state.entries if one.change.id not in self._state.ends}
+        return changes | set(filter(self._state.is_to_attach, self._state.attachments))
 
     @property
     def left_in(self) -> Mapping[str, int]:
@@ -170,29 +168,28 @@ class Interrupted:
         return [one for one in found if one is not None]
 
     def _tally(self, brakes: RunGuardrails) -> FailureCount:
-        earlier = [self._regions.get(machine_id) for machine_id, _ in self.failures]
-        machines = self._regions.keys() | self._attachments.keys()
-        budgets = options_of(brakes).budgets
-        return FailureCount(budgets, machines=len(machines), regions=self._regions.values(), earlier=earlier)
+        earlier = [self._state.regions.get(machine_id) for machine_id, _ in self.failures]
+        budgets, regions = options_of(brakes).budgets, self._state.regions.values()
+        return FailureCount(budgets, machines=len(self._state.machines), regions=regions, earlier=earlier)
 
     def _by_run(self, brakes: RunGuardrails) -> Objection | None:
         tally = self._tally(brakes)
         if not tally.run_is_spent:
             return None
         budget = MaxFailures.parse(brakes.max_failures or "")
-        machines = len(self._regions.keys() | self._attachments.keys())
+        machines = len(self._state.machines)
         because = f"The failure budget is spent: {tally.failures:,} failed, and --max-failures is {budget}."
         return Objection(because, "max_failures", str(budget.raised(tally.failures, machines)))
 
     def _by_region(self, brakes: RunGuardrails) -> Objection | None:
         """Where nothing is left but in regions whose budget is spent; the others go on by themselves."""
         tally = self._tally(brakes)
-        spent = sorted(region for region in set(self._regions.values()) if tally.region_is_spent(region))
-        left = {self._regions[one.change.id] for one in self._entries if one.change.id not in self._ends}
+        spent = sorted(region for region in set(self._state.regions.values()) if tally.region_is_spent(region))
+        left = {region for one, region in self._state.regions.items() if one not in self._state.ends}
         if not left or not left <= set(spent):
             return None
         budget = MaxFailures.parse(brakes.max_failures_per_region or "")
-        in_region = Counter(self._regions.values())
+        in_region = Counter(self._state.regions.values())
         counts = [(tally.region_failures[one], in_region[one]) for one in spent]
         worst = max(counts) if budget.count is not None else max(counts, key=lambda one: one[0] / one[1])
         raised = budget.raised(*worst)
@@ -201,16 +198,16 @@ class Interrupted:
 
     def _by_wave(self, brakes: RunGuardrails) -> Objection | None:
         options = options_of(brakes)
-        history = WaveHistory(options.budgets, self._ends, self._attachments, self._attached)
+        history = WaveHistory(options.budgets, self._state)
         worst = 0, 1
-        for wave in waves_of(self._plan, self._entries, self._attachments):
+        for wave in waves_of(self._state.plan, self._state.entries, self._state.attachments):
             before = history.before(wave)
             # By number or by part of the wave, whichever the budget is of: the first counts where there is none.
             if (brakes.max_failures_per_wave or "").endswith("%"):
                 worst = max(worst, (before.failures, max(1, wave.machines)), key=lambda one: one[0] / one[1])
             else:
                 worst = max(worst, (before.failures, max(1, wave.machines)))
-            if self._is_left(wave):
+            if self._state.is_left(wave):
                 return self._wave_objection(brakes, before, wave, worst)
             history.passed(wave)
         return None
@@ -229,19 +226,6 @@ class Interrupted:
             return None
         because = f"{before.failures_before:,} failed in the waves before {wave}, which is not begun after failures."
         return Objection(because, option, str(MaxFailures(count=worst[0] + 1)))
-
-    def _is_left(self, wave: WaveWork) -> bool:
-        changes = (entry.change.id for entry in wave.entries)
-        return any(one not in self._ends or self._is_to_attach(one) for one in changes) or any(
-            map(self._is_to_attach, wave.unchanged)
-        )
-
-    def _is_to_attach(self, machine_id: ResourceId) -> bool:
-        if machine_id not in self._attachments or machine_id in self._attached:
-            return False
-        end = self._ends.get(machine_id)
-        detaches = self._attachments[machine_id].action is AttachAction.DETACH
-        return detaches or machine_id not in self._regions or end is None or may_be_attached(end)
 
 
 def _ended(entry: Entry, result: Any) -> Entry:

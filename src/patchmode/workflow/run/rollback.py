@@ -22,7 +22,7 @@ from patchmode.rules.settings.rollback import NOT_CHANGED_BY_RUN, plan_rollback_
 from patchmode.workflow.inventory.bulk_reading import BulkReader, BulkReading, Wanted, packing, with_surroundings_of
 from patchmode.workflow.inventory.inventory import with_locks
 from patchmode.workflow.run.attach import detach_obstacle
-from patchmode.workflow.run.report import may_have_changed
+from patchmode.workflow.run.state import may_have_changed
 from patchmode.workflow.schedules.reading import look_up
 
 

@@ -11,16 +11,18 @@ from typing import Any, NoReturn
 from patchmode.errors import MaybeAppliedError, NotSentError, PreconditionError, RequestError, ThrottledError
 from patchmode.model.left_alone import MachineError
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.plan import Change
+from patchmode.model.plan import Change, Plan
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Difference, Result
 from patchmode.ports.azure import Azure, Clock, PatchAnswer, Turn
-from patchmode.ports.run import JournalEntry, Observed, RunJournal, Step
+from patchmode.ports.run import JournalEntry, Observed, Step
 from patchmode.rules.settings.patch import settings_in, turns_bypass_off
 from patchmode.rules.settings.planning import sendable_etag
 from patchmode.rules.settings.precondition import SincePlan, rebased, since_plan, summed
 from patchmode.rules.settings.verification import differences, touches_settings
+from patchmode.workflow.run.events import Accepted, Intended, LeftOpen, RunEvents
 from patchmode.workflow.run.pending import PendingOperation
-from patchmode.workflow.run.polling import Landed, Poller
+from patchmode.workflow.run.polling import Poller
 from patchmode.workflow.run.refusals import (
     already_set_error,
     is_concurrent,
@@ -56,18 +58,16 @@ class _Attempt:
     tries: int = 0
     lost: int = 0
     last_error: RequestError | None = None
-    is_left_open: bool = False
-    """Called off with a fate that is not known: it keeps the step that it has come to."""
 
 
 class Sender:
     """Sends changes, one call each; calls may run at once.
 
     Args:
-        journal: the run's journal: nothing is sent that it has not committed.
+        plan: what was asked for by name.
+        events: nothing is sent before its intent is committed there.
         azure: a connection that may write.
-        follower: watches what was accepted.
-        landed: called with the result of a change that ends here.
+        poller: the next stage; follows what was accepted.
         clock: the time.
         may_send: asked at the last moment before a change's PATCH leaves, which may be long after its turn came.
         is_strict: a machine that changed since the plan in anything is refused, not only in what the plan depends on.
@@ -75,20 +75,20 @@ class Sender:
 
     def __init__(
         self,
-        journal: RunJournal,
+        plan: Plan,
+        events: RunEvents,
         azure: Azure,
-        follower: Poller,
-        landed: Landed,
+        poller: Poller,
         *,
         clock: Clock,
-        may_send: Callable[[Change], bool],
+        may_send: Callable[[ResourceId], bool],
         is_strict: bool = False,
     ) -> None:
-        self._journal = journal
+        self._may_turn_bypass_off = plan.wanted.orchestration is Orchestration.AZURE_MANAGED
+        self._events = events
         self._provider = azure.provider
         self._writer = azure.writer
-        self._follower = follower
-        self._landed = landed
+        self._poller = poller
         self._clock = clock
         self._may_send = may_send
         self._is_strict = is_strict
@@ -106,20 +106,20 @@ class Sender:
         except ThrottledError as error:
             if entry.step is not Step.INTENDED:
                 problem = machine_error(error, may_have_been_applied=False)
-                await self._landed([ChangeResult(change.id, Result.NOT_SENT, problem, ended_at=self._clock.now())])
+                end = ChangeResult(change.id, Result.NOT_SENT, problem, ended_at=self._clock.now())
+                await self._events.commit_ends([end])
             return None
 
-    async def carry_out(self, entry: JournalEntry, turn: Turn) -> bool:
-        """Carry one change to "accepted", or to its end where it ends before.
+    async def send(self, entry: JournalEntry, turn: Turn) -> None:
+        """Bring one change to "accepted", or to its end where it ends before.
+
+        One that is called off after a PATCH of which nobody knows what became, and whose machine does not show it, is
+        left open: it stays intended, for a resume to look again.
 
         Args:
             entry: as the journal has it.
             turn: of `turn`; its first PATCH leaves with it. Where none is sent the turn is left for the caller to give
                 back.
-
-        Returns:
-            False: it was called off after a PATCH of which nobody knows what became, and the machine does not show it.
-            It stays intended, for a resume to look again.
 
         Steps:
             1. where the service gave no etag, an earlier attempt's fate is unknown, or the body turns bypass off and
@@ -127,7 +127,7 @@ class Sender:
                saw it; whatever else changed is told, and the PATCH leaves under the etag just read;
             2. commit the intent, with the document that was read where it is not the one that the journal has;
             3. send the PATCH, under If-Match where there is an etag;
-            4. accepted: commit that and hand it to the follower. Refused or lost: read, decide, and perhaps again.
+            4. accepted: commit that and hand it to the poller. Refused or lost: read, decide, and perhaps again.
 
         Raises:
             PatchmodeError: what is no matter of one machine: the journal cannot be written, nobody is signed in.
@@ -135,15 +135,13 @@ class Sender:
         is_uncertain = entry.step is Step.INTENDED
         attempt = _Attempt(entry.change, turn, is_uncertain, entry.change.document, entry.changed_since_plan)
         must_read = is_uncertain or entry.change.etag is None or self._must_be_seen(entry.change)
-        while True:
-            if must_read and not await self._is_as_planned(attempt):
-                return True
-            answer = await self._send(attempt)
+        while not must_read or await self._is_as_planned(attempt):
+            answer = await self._patch(attempt)
             if isinstance(answer, PatchAnswer):
                 await self._accepted(attempt, answer)
-                return True
+                return
             if not await self._may_try_again(attempt, answer):
-                return not attempt.is_left_open
+                return
             must_read = True
 
     def _must_be_seen(self, change: Change) -> bool:
@@ -152,15 +150,14 @@ class Sender:
         SAFETY: that Azure does not newly patch the machine at will is judged by a document, and a made-up plan may
         state any.
         """
-        is_asked = self._journal.plan.wanted.orchestration is Orchestration.AZURE_MANAGED
-        return not is_asked and turns_bypass_off(settings_in(change.body, change.os) or {})
+        return not self._may_turn_bypass_off and turns_bypass_off(settings_in(change.body, change.os) or {})
 
-    async def _send(self, attempt: _Attempt) -> PatchAnswer | RequestError:
+    async def _patch(self, attempt: _Attempt) -> PatchAnswer | RequestError:
         change = attempt.change
         attempt.tries += 1
         is_known = change.document is attempt.document_in_journal
         observed = None if is_known else Observed(change.document, attempt.changed_since_plan)
-        await self._journal.intend(change.id, etag=change.etag, at=self._clock.now(), observed=observed)
+        await self._events.commit(Intended(change, self._clock.now(), observed))
         attempt.document_in_journal = change.document
         try:
             return await self._writer.patch(
@@ -169,7 +166,7 @@ class Sender:
                 change.location,
                 change.body,
                 etag=change.etag,
-                may_send=lambda: self._may_send(change),
+                may_send=lambda: self._may_send(change.id),
                 turn=attempt.turn,
             )
         except RequestError as error:
@@ -177,13 +174,11 @@ class Sender:
 
     async def _accepted(self, attempt: _Attempt, answer: PatchAnswer) -> None:
         now = self._clock.now()
-        await self._journal.start(attempt.change.id, answer, at=now)
+        await self._events.commit(Accepted(attempt.change.id, answer, now))
         since = self._clock.monotonic()
-        flight = PendingOperation(
-            attempt.change, now, since, since, answer.operation_url, answer.request_id, answer.correlation_id
-        )
-        flight.changed_since_plan = attempt.changed_since_plan
-        self._follower.follow(flight)
+        told = answer.operation_url, answer.request_id, answer.correlation_id
+        changed = attempt.changed_since_plan
+        self._poller.follow(PendingOperation(attempt.change, now, since, since, *told, changed_since_plan=changed))
 
     # -------------------------------------------------------------------------------------------- after a refusal
 
@@ -199,7 +194,7 @@ class Sender:
                 await self._clock.sleep(_PAUSE_S)
                 return True
             case NotSentError() if attempt.is_uncertain and error.code == CALLED_OFF:
-                attempt.is_left_open = True
+                self._events.tell(LeftOpen(attempt.change.id))
                 return False
             case NotSentError() | ThrottledError():
                 result = Result.UNKNOWN if attempt.is_uncertain else Result.NOT_SENT
@@ -233,7 +228,7 @@ class Sender:
         stands = not any(map(touches_settings, differences(change, document)))
         if stands and attempt.is_uncertain:
             # Made by an attempt of ours whose answer was lost, or as good as: nobody can tell any more.
-            await self._follower.settle(self._flight(attempt), machine)
+            await self._poller.settle(self._lost(attempt), machine)
             return False
         found = since_plan(change, document)
         if found.depended_on or (self._is_strict and found.others):
@@ -286,9 +281,10 @@ class Sender:
             ended_at=self._clock.now(),
             changed_since_plan=attempt.changed_since_plan if attempt.tries else (),
         )
-        await self._landed([end])
+        await self._events.commit_ends([end])
 
-    def _flight(self, attempt: _Attempt) -> PendingOperation:
+    def _lost(self, attempt: _Attempt) -> PendingOperation:
+        """An operation of which the answer was lost: there is no address to ask."""
         cause = attempt.last_error
         since = self._clock.monotonic()
         return PendingOperation(

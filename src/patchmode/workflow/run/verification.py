@@ -24,7 +24,7 @@ from patchmode.timing import all_of
 from patchmode.workflow.inventory.bulk_reading import BulkReader, BulkReading, Wanted, packing
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.planning import check_wanted
-from patchmode.workflow.run.report import result_of
+from patchmode.workflow.run.state import result_of
 
 T = TypeVar("T")
 

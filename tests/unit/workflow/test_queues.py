@@ -1,4 +1,4 @@
-"""Lanes: who is sent next, fairly, and never behind somebody else's throttle."""
+"""Queues: who is sent next, fairly, and never behind somebody else's throttle."""
 
 import asyncio
 from collections import defaultdict
@@ -19,6 +19,7 @@ from tests.unit.workflow.fleet_double import (
 
 from patchmode.ports.azure import Turn
 from patchmode.ports.run import JournalEntry, Step
+from patchmode.workflow.run.events import Halted
 from patchmode.workflow.run.guardrails import Budgets, FailureCount
 from patchmode.workflow.run.queue import InProgress, QueueKey, SubscriptionQueues, queue_key_of
 
@@ -41,9 +42,9 @@ class Stage:
     def __init__(self, *, at_once: int = 100, send_s: float = 1.0, asked: int | None = None) -> None:
         self.fleet = FleetDouble([])
         self.under_way = InProgress(
-            asked=asked, begins_slowly=False, tally=FailureCount(Budgets(), machines=0, regions=())
+            asked=asked, begins_slowly=False, failures=FailureCount(Budgets(), machines=0, regions=())
         )
-        self.lanes = SubscriptionQueues(self.take_turn, self.send, self.under_way, at_once=at_once)
+        self.queues = SubscriptionQueues(self, self.under_way, lambda _: True, at_once=at_once)
         self.in_flight = 0
         self.send_s = send_s
         self.operation_s = 0.0
@@ -52,8 +53,9 @@ class Stage:
         self.ended: list[str] = []
         self.most = 0
         self.failing = ""
+        self.uses_turns = True
 
-    async def take_turn(self, entry: JournalEntry) -> TurnDouble:
+    async def turn(self, entry: JournalEntry) -> TurnDouble:
         place = queue_key_of(entry)
         return await self.fleet.turn(entry.change.id, entry.change.kind, place.region)
 
@@ -65,12 +67,17 @@ class Stage:
         self.in_flight -= 1
         if entry.change.id.name == self.failing:
             raise RuntimeError(self.failing)
-        turn.take()
+        if self.uses_turns:
+            turn.take()
         asyncio.get_running_loop().call_later(self.operation_s, self.under_way.leave, entry.change.id)
         self.ended.append(entry.change.id.name)
 
     def wait(self, place: QueueKey, seconds: float) -> None:
         self.fleet.lane_waits[place.subscription_id, place.region] = seconds
+
+    def halt(self) -> None:
+        self.queues.read(Halted())
+        self.under_way.read(Halted())
 
     def run(self, entries: Sequence[JournalEntry], *, halt_after_s: float | None = None) -> float:
         """Seconds that it took."""
@@ -79,15 +86,15 @@ class Stage:
             loop = asyncio.get_running_loop()
             begun = loop.time()
             if halt_after_s is not None:
-                loop.call_later(halt_after_s, self.lanes.halt)
-            await self.lanes.run(entries)
+                loop.call_later(halt_after_s, self.halt)
+            await self.queues.run(entries)
             return loop.time() - begun
 
         return run_virtually(main())
 
 
-def test_with_one_place_lanes_take_turns() -> None:
-    """A lane with many machines gets no more places than one with few."""
+def test_with_one_place_queues_take_turns() -> None:
+    """A queue with many machines gets no more places than one with few."""
     stage = Stage(at_once=1)
     stage.run(entries_of(a1=WEST, a2=WEST, a3=WEST, b1=NORTH, c1=OTHER))
     assert stage.began == ["a1", "b1", "c1", "a2", "a3"]
@@ -101,25 +108,25 @@ def test_a_machine_that_was_accepted_is_under_way_until_its_end() -> None:
     assert stage.most == 1
 
 
-def test_whoever_has_no_turn_in_a_halted_lane_is_not_under_way() -> None:
-    """Also one whose fate an earlier process left open, and a lane that is halted before its first step."""
+def test_whoever_has_no_turn_in_a_halted_queue_is_not_under_way() -> None:
+    """Also one whose fate an earlier process left open, and a queue that is halted before its first step."""
     stage = Stage(asked=2, send_s=10.0)
     stage.wait(NORTH, 3_600.0)
     first, second = entries_of(a1=WEST, b1=NORTH)
     stage.under_way.take(second.change.id, "northeurope")
     stage.run([first, JournalEntry(second.change, Step.INTENDED)], halt_after_s=2.0)
-    assert second.change.id not in stage.under_way._regions
+    assert second.change.id not in stage.under_way
     assert stage.ended == ["a1"]
 
 
-def test_a_lane_that_waits_for_its_throttle_takes_no_place() -> None:
+def test_a_queue_that_waits_for_its_throttle_takes_no_place() -> None:
     stage = Stage(at_once=1)
     stage.wait(WEST, 300.0)
     stage.run(entries_of(a1=WEST, a2=WEST, b1=NORTH, b2=NORTH))
     assert stage.began == ["b1", "b2", "a1", "a2"]
 
 
-def test_what_an_earlier_process_left_open_comes_first_in_its_lane() -> None:
+def test_what_an_earlier_process_left_open_comes_first_in_its_queue() -> None:
     first, second, third = entries_of(a1=WEST, a2=WEST, a3=WEST)
     stage = Stage(at_once=1)
     stage.run([first, second, JournalEntry(third.change, Step.INTENDED)])
@@ -133,7 +140,7 @@ def test_halting_ends_the_waiting_and_not_what_has_begun() -> None:
     assert (stage.ended, took) == (["a1"], pytest.approx(10.0))
 
 
-def test_a_halted_lane_gives_back_the_turn_with_which_it_waited_for_a_place() -> None:
+def test_a_halted_queue_gives_back_the_turn_with_which_it_waited_for_a_place() -> None:
     stage = Stage(at_once=1, send_s=10.0)
     stage.run(entries_of(a1=WEST, b1=NORTH), halt_after_s=2.0)
     assert stage.ended == ["a1"]
@@ -142,42 +149,39 @@ def test_a_halted_lane_gives_back_the_turn_with_which_it_waited_for_a_place() ->
 
 def test_after_a_halt_nothing_begins_any_more() -> None:
     stage = Stage()
-    stage.lanes.halt()
+    stage.queues.read(Halted())
     stage.run(entries_of(a1=WEST))
     assert stage.began == []
 
 
 def test_a_turn_that_its_change_did_not_need_is_given_back() -> None:
+    """Of a machine that changed since the plan nothing is sent."""
     stage = Stage()
-
-    async def nothing(entry: JournalEntry, turn: Turn) -> None:
-        """A machine that moved: nothing is sent."""
-
-    stage.lanes = SubscriptionQueues(stage.take_turn, nothing, stage.under_way, at_once=4)
+    stage.uses_turns = False
     stage.run(entries_of(a1=WEST, a2=WEST))
     assert stage.fleet.turns == 0
 
 
-def test_the_first_failure_ends_every_lane() -> None:
+def test_the_first_failure_ends_every_queue() -> None:
     stage = Stage(at_once=2)
     stage.failing = "a1"
     with pytest.raises(RuntimeError, match="a1"):
-        run_virtually(stage.lanes.run(entries_of(a1=WEST, a2=WEST, b1=NORTH, b2=NORTH)))
+        run_virtually(stage.queues.run(entries_of(a1=WEST, a2=WEST, b1=NORTH, b2=NORTH)))
     assert "b2" not in stage.ended
 
 
 @settings(max_examples=60)
 @given(
-    lanes=st.lists(st.sampled_from([WEST, NORTH, OTHER]), max_size=30),
+    places=st.lists(st.sampled_from([WEST, NORTH, OTHER]), max_size=30),
     waits=st.lists(st.floats(0, 20), min_size=3, max_size=3),
     at_once=st.integers(1, 5),
     halt_after_s=st.none() | st.floats(0.1, 40),
 )
 def test_each_begins_once_in_plan_order_and_never_too_many(
-    lanes: list[QueueKey], waits: list[float], at_once: int, halt_after_s: float | None
+    places: list[QueueKey], waits: list[float], at_once: int, halt_after_s: float | None
 ) -> None:
     numbers = count()
-    entries = entries_of(**{f"m{next(numbers):02}": place for place in lanes})
+    entries = entries_of(**{f"m{next(numbers):02}": place for place in places})
     stage = Stage(at_once=at_once)
     for place, wait_s in zip((WEST, NORTH, OTHER), waits, strict=True):
         stage.wait(place, wait_s)
@@ -188,7 +192,7 @@ def test_each_begins_once_in_plan_order_and_never_too_many(
     began = defaultdict(list)
     for name in stage.began:
         began[place_by_name[name]].append(name)
-    for place in set(lanes):
+    for place in set(places):
         asked = [one.change.id.name for one in entries if queue_key_of(one) == place]
         assert began[place] == asked[: len(began[place])]
     if halt_after_s is None:
