@@ -248,12 +248,14 @@ class Emulator:
             authority = f"{base}/{self.directory.tenant_id}"
             principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
+            match = self._router.find(target.path)
             request = Request(
                 method=call.method,
                 path=target.path,
                 query=target.query,
                 headers=call.headers,
-                body=_body(call.body),
+                # What is not emulated is refused as that, whatever its body is: az splices JSON that is none.
+                body=_body(call.body) if match is not None and call.method in match.methods else None,
                 base_url=base,
                 principal=principal,
                 request_id=entry.request_id,

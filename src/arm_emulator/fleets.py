@@ -13,7 +13,7 @@ import msgspec
 
 from arm_emulator.directory import Directory
 from arm_emulator.resource_id import parse_id
-from arm_emulator.state import State
+from arm_emulator.state import State, Stored
 
 MEMBERS = frozenset(
     {
@@ -102,6 +102,7 @@ def load_resources(state: State, directory: Directory, fleet: dict[str, Any]) ->
         for document in fleet.get(name, ()):
             stored = state.load(completed(document))
             _imply(state, directory, stored.subscription, stored.group, stored.id, stored.location)
+            _imply_groups_of_interfaces(state, directory, stored)
     for subscription in directory.subscriptions.values():
         state.load(subscription_document(subscription.id, subscription.display_name))
 
@@ -141,6 +142,17 @@ def _imply(state: State, directory: Directory, subscription: str, group: str, re
     if group and state.get(f"/subscriptions/{subscription}/resourceGroups/{group}") is None:
         group_id = f"/subscriptions/{segments[1]}/resourceGroups/{segments[3]}"
         state.put(group_document(group_id, segments[3], location or "westeurope"), etag=None)
+
+
+def _imply_groups_of_interfaces(state: State, directory: Directory, machine: Stored) -> None:
+    """An interface that a machine names is made as it is asked for, so its resource group is there, too."""
+    profile = (machine.document.get("properties") or {}).get("networkProfile")
+    interfaces = profile.get("networkInterfaces") if isinstance(profile, dict) else None
+    for entry in interfaces if isinstance(interfaces, list) else ():
+        interface = entry.get("id") if isinstance(entry, dict) else None
+        parts = parse_id(interface) if isinstance(interface, str) else None
+        if parts is not None and parts.group and directory.subscription(parts.subscription) is not None:
+            _imply(state, directory, parts.subscription, parts.group, str(interface), machine.location)
 
 
 def group_document(group_id: str, name: str, location: str, tags: dict[str, str] | None = None) -> dict[str, Any]:

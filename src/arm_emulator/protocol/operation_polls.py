@@ -35,7 +35,7 @@ def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
         body["endTime"] = wire_time(operation.ends)
     elif not operation.retry_after_sent:
         operation.retry_after_sent = True
-        headers["Retry-After"] = cloud.clock.retry_after(cloud.random.choice(FIRST_POLL_RETRY_AFTER))
+        headers["Retry-After"] = _first_wait(cloud)
     body["status"] = operation.status
     if operation.is_over and operation.output is not None:
         body["properties"] = {"output": operation.output}
@@ -51,8 +51,12 @@ def _monitor(cloud: "Cloud", request: Request, operation: Operation) -> Response
     headers = {"Location": operation.location_url(request.base_url)}
     if not operation.retry_after_sent:
         operation.retry_after_sent = True
-        headers["Retry-After"] = cloud.clock.retry_after(cloud.random.choice(FIRST_POLL_RETRY_AFTER))
+        headers["Retry-After"] = _first_wait(cloud)
     return Response(202, None, headers)
+
+
+def _first_wait(cloud: "Cloud") -> str:
+    return cloud.clock.retry_after(cloud.operations.told(cloud.random.choice(FIRST_POLL_RETRY_AFTER)))
 
 
 def _is_verbatim(operation: Operation, request: Request) -> bool:

@@ -109,6 +109,10 @@ class Operations:
         self._secret = draw.randbytes(32)
         self._certificate = _blob(draw.randbytes(1931))
 
+    def told(self, recorded: float) -> float:
+        """How long a client is told to wait, in seconds: as recorded, but no longer than ``--lro-seconds``."""
+        return recorded if self.seconds is None else min(recorded, self.seconds)
+
     def get(self, operation_id: str) -> Operation | None:
         """The operation of a guid, or None."""
         return self._known.get(operation_id.lower())

@@ -156,7 +156,10 @@ def _delete_group(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
         on_done=lambda done: cloud.state.delete(done.target_id) if done.outcome == "Succeeded" else None,
     )
     where = f"{request.base_url}/subscriptions/{params['subscription']}/operationresults/{operation.id}"
-    headers = {"Location": f"{where}?api-version={request.api_version}", "Retry-After": cloud.clock.retry_after(15)}
+    headers = {
+        "Location": f"{where}?api-version={request.api_version}",
+        "Retry-After": cloud.clock.retry_after(cloud.operations.told(15)),
+    }
     return Response(202, None, headers)
 
 
@@ -167,7 +170,7 @@ def _group_deletion(cloud: "Cloud", request: Request, params: dict[str, str]) ->
     if operation.is_over:
         return Response(200)
     where = f"{request.base_url}{request.path}?api-version={request.api_version}"
-    return Response(202, None, {"Location": where, "Retry-After": cloud.clock.retry_after(15)})
+    return Response(202, None, {"Location": where, "Retry-After": cloud.clock.retry_after(cloud.operations.told(15))})
 
 
 def _list_resources(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:

@@ -1,5 +1,6 @@
 """The order of the front door's checks, and the exact refusals."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.emulator.core.conftest import SUBSCRIPTION, Client, Start, machine
 
 from arm_emulator.demo_fleet import demo_fleet
 from arm_emulator.profile import Profile
+from arm_emulator.protocol.wire import Call
 
 SUB = "/subscriptions/22222222-2222-2222-2222-222222222222"
 VM = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
@@ -240,6 +242,27 @@ def test_broken_json_is_refused(start: Start, fleet: dict[str, Any]) -> None:
     client = start(fleet)
     seen = client("PATCH", f"{VM}/a{V}", "x")
     assert seen.status == 400
+
+
+def test_what_is_not_emulated_is_refused_as_that_whatever_its_body_is(start: Start, fleet: dict[str, Any]) -> None:
+    """az splices a template into its request with comments and trailing commas: no JSON, and no fault of the user."""
+    client = start(fleet)
+    target = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Resources/deployments/d{V}"
+    headers = {"host": "localhost:1", "authorization": f"Bearer {client.token}"}
+    answer = client.emulator.serve(Call("PUT", target, headers, b'{"properties": {"template": {,} /* x */}}'))
+    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (501, "NotEmulated")
+
+
+def test_an_interface_in_a_group_of_its_own_can_be_read(start: Start) -> None:
+    """`az vm list -d` and Ansible read every interface; networks often have a resource group of their own."""
+    made = machine("a")
+    nic = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-network/providers/Microsoft.Network/networkInterfaces/nic"
+    elsewhere = nic.replace(SUBSCRIPTION, "99999999-9999-9999-9999-999999999999")
+    made["properties"]["networkProfile"] = {"networkInterfaces": [{"id": nic}, {"id": elsewhere}, {}]}
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}], "resources": [made]})
+    assert client("GET", f"{nic}{V}").json["properties"]["virtualMachine"]["id"] == made["id"]
+    assert client("GET", f"{SUB}/resourceGroups/rg-network{V}").status == 200
+    assert client("GET", f"{elsewhere}{V}").code == "SubscriptionNotFound"
 
 
 def test_a_made_interface_follows_its_machine(start: Start) -> None:

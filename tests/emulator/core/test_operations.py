@@ -32,7 +32,7 @@ def test_a_patch_from_start_to_end(start: Start, fleet: dict[str, Any]) -> None:
     assert len(url) > 3000
     first, second = client("GET", url), client("GET", url)
     assert (first.status, first.json["status"]) == (200, "InProgress")
-    assert int(first.headers["Retry-After"]) in FIRST_POLL_RETRY_AFTER
+    assert first.headers["Retry-After"] == "5"
     assert "Retry-After" not in second.headers
     assert list(first.json) == ["startTime", "status", "name"]
     client("POST", "/_emulator/clock", {"advance": "PT5S"})
@@ -46,6 +46,27 @@ def test_a_patch_from_start_to_end(start: Start, fleet: dict[str, Any]) -> None:
     }
     after = client("GET", f"{VM}{V}").json
     assert (after["properties"]["provisioningState"], after["etag"]) == ("Succeeded", '"3"')
+
+
+def test_the_first_poll_tells_a_recorded_wait(start: Start, fleet: dict[str, Any]) -> None:
+    """Where the length of operations is drawn as recorded, so is the wait."""
+    client = start(fleet)
+    polled = client("GET", client("PATCH", f"{VM}{V}", CHANGE).headers["Azure-AsyncOperation"])
+    assert int(polled.headers["Retry-After"]) in FIRST_POLL_RETRY_AFTER
+
+
+@pytest.mark.parametrize(
+    ("seconds", "speed", "told", "deleting"), [(1, 1, 1, 1), (7.2, 1, 8, 8), (20, 4, 5, 3), (0.1, 1, 1, 1)]
+)
+def test_no_client_is_told_to_wait_longer_than_operations_last(
+    start: Start, fleet: dict[str, Any], seconds: float, speed: float, told: int, deleting: int
+) -> None:
+    """az and the SDKs sleep as the first poll says: half a minute for an operation that is over in a second."""
+    client = start(fleet, lro_seconds=seconds, speed=speed)
+    polled = client("GET", client("PATCH", f"{VM}{V}", CHANGE).headers["Azure-AsyncOperation"])
+    assert (polled.json["status"], polled.headers["Retry-After"]) == ("InProgress", str(told))
+    deleted = client("DELETE", f"{VM}{V}")
+    assert deleted.headers["Retry-After"] == str(deleting)
 
 
 def test_zero_seconds_succeed_at_the_first_poll(start: Start, fleet: dict[str, Any]) -> None:

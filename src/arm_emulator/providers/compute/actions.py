@@ -196,7 +196,7 @@ def _accepted(
     )
     headers = {**operation_headers(request, operation), "Location": operation.location_url(request.base_url)}
     if retry_after:
-        headers["Retry-After"] = cloud.clock.retry_after(CREATE_RETRY_AFTER)
+        headers["Retry-After"] = cloud.clock.retry_after(cloud.operations.told(CREATE_RETRY_AFTER))
     return Response(202, None, headers)
 
 

@@ -325,7 +325,10 @@ def _create(cloud: "Cloud", request: Request, params: dict[str, str]) -> Respons
         kind="create",
         on_done=_ending(cloud, update),
     )
-    headers = {**operation_headers(request, operation), "Retry-After": cloud.clock.retry_after(CREATE_RETRY_AFTER)}
+    headers = {
+        **operation_headers(request, operation),
+        "Retry-After": cloud.clock.retry_after(cloud.operations.told(CREATE_RETRY_AFTER)),
+    }
     response = _answer(cloud, request, params, kept, headers)
     response.status = 201
     return response
@@ -348,6 +351,6 @@ def delete_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> 
     headers = {
         **operation_headers(request, operation),
         "Location": operation.location_url(request.base_url),
-        "Retry-After": cloud.clock.retry_after(CREATE_RETRY_AFTER),
+        "Retry-After": cloud.clock.retry_after(cloud.operations.told(CREATE_RETRY_AFTER)),
     }
     return Response(202, None, headers)
