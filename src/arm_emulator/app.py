@@ -18,7 +18,7 @@ from arm_emulator.faults import FaultPlan, Faults
 from arm_emulator.ledger import Entry, Ledger
 from arm_emulator.patching import Patching
 from arm_emulator.profile import Profile
-from arm_emulator.protocol import front_door, sign_in, wire
+from arm_emulator.protocol import front_door, microsoft_graph, sign_in, wire
 from arm_emulator.protocol.authorization import Authorization
 from arm_emulator.protocol.cloud import Cloud
 from arm_emulator.protocol.http import ArmError, Request, Response
@@ -238,6 +238,8 @@ class Emulator:
         base = f"https://{call.headers.get('host', 'localhost')}"
         headers = self._headers(entry.request_id, call)
         public = sign_in.answer(self.cloud, call.method, target.path, target.query, call.body, base)
+        if public is None:
+            public = microsoft_graph.answer(self.cloud, call, target.path, target.query, base)
         if public is None:
             public = self._arm(call, target, entry, base, headers)
         entry.status = public.status

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from arm_emulator.protocol.http import Response
-from arm_emulator.protocol.tokens import is_arm
+from arm_emulator.protocol.tokens import is_arm, is_microsoft_graph
 from arm_emulator.protocol.wire import new_id
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ADFS = "adfs"
 _ANY_TENANT = ("common", "organizations", "consumers")
-_GRAPH = "https://graph.microsoft.com"
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 
 LIST_FROM = "2019-05-01"
@@ -204,7 +203,7 @@ def _resource(form: Mapping[str, str], tenant: str, base: str) -> str:
                 "value with /.default suffixed to the resource identifier (application ID URI)."
             )
             raise _RefusedError("invalid_scope", 1002012, text)
-    if not is_arm(resource, base) and resource.rstrip("/").lower() not in (f"{base}/graph".lower(), _GRAPH):
+    if not is_arm(resource, base) and not is_microsoft_graph(resource, base):
         text = (
             f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if "
             "the application has not been installed by the administrator of the tenant or consented to by any user in "

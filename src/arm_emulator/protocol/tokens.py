@@ -74,13 +74,21 @@ class Tokens:
         text = f"{_ENCODED_HEADER}.{_base64(msgspec.json.encode(claims))}"
         return f"{text}.{self._signature(text)}"
 
-    def read(self, authorization: str | None, authority: str, base: str) -> Principal:
+    def read(
+        self,
+        authorization: str | None,
+        authority: str,
+        base: str,
+        *,
+        accepts: Callable[[str, str], bool] | None = None,
+    ) -> Principal:
         """The principal of an ``Authorization`` header.
 
         Args:
             authorization: the header's value, or None.
             authority: the sign-in URL that the challenge names.
             base: ``https://host:port`` that was called; the token must be for it.
+            accepts: whether an audience is the resource that is called; None: Resource Manager.
 
         Raises:
             ArmError: 401 with ``WWW-Authenticate`` where the token is missing, not ours, expired or for another
@@ -98,7 +106,7 @@ class Tokens:
             moment = f"{time.strftime('%m/%d/%Y %H:%M:%S', time.gmtime(expiry))}"
             message = f"The access token expiry UTC time '{moment}' is earlier than current UTC time."
             raise refusal("ExpiredAuthenticationToken", message, authority)
-        if not is_arm(audience, base):
+        if not (accepts or is_arm)(audience, base):
             allowed = ",".join(f"'{resource}'" for resource in (f"{base}/", base, *(f"{name}/" for name in ARM), *ARM))
             message = (
                 f"The access token has been obtained for wrong audience or resource '{audience}'. It should exactly "
@@ -139,6 +147,14 @@ def is_arm(resource: str, base: str) -> bool:
     port = base.removeprefix("https://").rpartition(":")[2]
     loopback = (f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")) if port.isdigit() else ()
     return resource.rstrip("/").lower() in {base.lower(), *ARM, *loopback}
+
+
+_MICROSOFT_GRAPH = "https://graph.microsoft.com"
+
+
+def is_microsoft_graph(resource: str, base: str) -> bool:
+    """Whether a resource (an audience) is Microsoft Graph, under its public name or at ``base``."""
+    return resource.rstrip("/").lower() in {f"{base}/graph".lower(), _MICROSOFT_GRAPH}
 
 
 def refusal(code: str, message: str, authority: str) -> ArmError:

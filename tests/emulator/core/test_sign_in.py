@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.emulator.core.conftest import SUBSCRIPTION, Seen, Start, machine, sign_in_form
@@ -106,6 +107,53 @@ def test_every_way_to_ask_for_resource_manager(start: Start, scope: str, path: s
     assert called(emulator, given, SUBSCRIPTIONS).status == 200
     resource = sign_in_form().replace("scope=", f"resource={scope.partition('.default')[0]}&x=")
     assert called(emulator, token(emulator, resource, path), SUBSCRIPTIONS).status == 200
+
+
+class TestMicrosoftGraph:
+    """`az role assignment list` asks for the principals behind the ids; nothing else is answered."""
+
+    EVE_ID = "88888888-8888-8888-8888-888888888888"
+
+    def _emulator(self) -> Emulator:
+        eve = {"clientId": EVE, "objectId": self.EVE_ID, "displayName": "eve", "tenantId": TENANT}
+        elsewhere = {"clientId": UNKNOWN, "objectId": UNKNOWN, "displayName": "bob", "tenantId": SECOND}
+        return Emulator(fleet=two_tenants(principals=[eve, elsewhere]))
+
+    def _call(self, method: str, path: str, body: object = None, scope: str = f"{HERE}/graph/.default") -> Any:
+        emulator = self._emulator()
+        given = token(emulator, sign_in_form(scope=scope), f"/{TENANT}/oauth2/v2.0/token")
+        headers = {**BASE, "authorization": f"Bearer {given}"}
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = emulator.serve(Call(method, f"/graph/v1.0/{path}", headers, content))
+        return answer.status, json.loads(answer.body)
+
+    def test_ids_become_names(self) -> None:
+        status, body = self._call("POST", "directoryObjects/getByIds", {"ids": [self.EVE_ID.upper(), UNKNOWN]})
+        assert status == 200
+        assert [(one["id"], one["displayName"], one["appId"]) for one in body["value"]] == [(self.EVE_ID, "eve", EVE)]
+        assert body["value"][0]["@odata.type"] == "#microsoft.graph.servicePrincipal"
+
+    @pytest.mark.parametrize(
+        "clause", [f"servicePrincipalNames/any(c:c eq '{EVE}')", f"appId eq '{EVE}'", "displayName eq 'eve'"]
+    )
+    def test_names_become_ids(self, clause: str) -> None:
+        _, body = self._call("GET", f"servicePrincipals?$filter={quote(clause)}")
+        assert [one["id"] for one in body["value"]] == [self.EVE_ID]
+        assert self._call("GET", f"servicePrincipals/{self.EVE_ID}")[1]["appId"] == EVE
+
+    def test_there_are_no_users_and_no_groups(self) -> None:
+        assert self._call("GET", "users?$filter=userPrincipalName%20eq%20'x'") == (200, {"value": []})
+        assert self._call("GET", "groups") == (200, {"value": []})
+
+    def test_what_is_not_emulated_and_what_is_not_there(self) -> None:
+        assert self._call("GET", "applications")[0] == 501
+        assert self._call("GET", "servicePrincipals?$filter=startswith(displayName,'e')")[0] == 501
+        assert self._call("GET", f"servicePrincipals/{UNKNOWN}")[1]["error"]["code"] == "Request_ResourceNotFound"
+        assert self._call("POST", "directoryObjects/getByIds", [])[0] == 400
+
+    def test_a_token_for_resource_manager_does_not_open_it(self) -> None:
+        status, body = self._call("GET", "servicePrincipals", scope=f"{HERE}/.default")
+        assert (status, body["error"]["code"]) == (401, "InvalidAuthenticationTokenAudience")
 
 
 def test_a_token_for_graph_does_not_open_resource_manager(start: Start) -> None:
