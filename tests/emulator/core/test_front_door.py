@@ -253,6 +253,24 @@ def test_what_is_not_emulated_is_refused_as_that_whatever_its_body_is(start: Sta
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (501, "NotEmulated")
 
 
+@pytest.mark.parametrize(
+    "type_", ["Microsoft.Compute/disks", "Microsoft.Compute/availabilitySets", "Microsoft.Network/publicIPAddresses"]
+)
+def test_what_only_the_fleet_knows_is_read_and_never_made_up(start: Start, type_: str) -> None:
+    """Clients list it beside machines: as the fleet has it, an empty page, or a 404; a write is not emulated."""
+    place = f"{SUB}/resourceGroups/rg-app/providers/{type_}"
+    held = {"id": f"{place}/One", "location": "westeurope", "properties": {"diskSizeGB": 30}}
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}], "resources": [machine("a"), held]})
+    assert client("GET", f"{place}/one{V}").json["properties"] == held["properties"]
+    for listed in (f"{place}{V}", f"{SUB}/providers/{type_}{V}"):
+        assert [one["id"] for one in client("GET", listed).json["value"]] == [held["id"]]
+    assert client("GET", f"{place}/two{V}").code == "ResourceNotFound"
+    assert client("PUT", f"{place}/two{V}", {}).code == "NotEmulated"
+    assert start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})("GET", f"{SUB}/providers/{type_}{V}").json == {
+        "value": []
+    }
+
+
 def test_an_interface_in_a_group_of_its_own_can_be_read(start: Start) -> None:
     """`az vm list -d` and Ansible read every interface; networks often have a resource group of their own."""
     made = machine("a")
