@@ -324,7 +324,7 @@ class TestCreating:
     """PUT of a machine that is not there."""
 
     def test_it_answers_201_with_the_defaults_of_the_service(self) -> None:
-        caller = Caller.of()
+        caller = Caller.of(lro_seconds=10)
         answer = caller.put(PATH, NEW)
         assert (answer.status, answer.headers["retry-after"]) == (201, "10")
         assert "azure-asyncoperation" in answer.headers
@@ -373,7 +373,7 @@ class TestDeleting:
     """202 with an operation, then gone; 204 where there is nothing."""
 
     def test_it_goes_when_the_operation_is_over(self) -> None:
-        caller = Caller.of(machine())
+        caller = Caller.of(machine(), lro_seconds=10)
         answer = caller.call("DELETE", PATH)
         assert (answer.status, answer.body, answer.headers["retry-after"]) == (202, None, "10")
         assert "monitor=true" in answer.headers["location"]
