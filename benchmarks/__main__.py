@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import console, emulator, large_audit, page, peers, prediction, product, scale, throttled
+from benchmarks import console, emulator, large_audit, page, peers, prediction, product, scale, structure, throttled
 from benchmarks.rows import Benchmark, Row
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "audit": Benchmark(product.audit),
     "large-audit": Benchmark(large_audit.rows, is_long=True),
     "start": Benchmark(product.start),
+    "structure": Benchmark(structure.rows),
     "prediction": Benchmark(prediction.rows),
     "scale": Benchmark(scale.rows, is_long=True),
     "console": Benchmark(console.rows, is_long=True),

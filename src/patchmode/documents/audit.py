@@ -31,6 +31,8 @@ from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.schedule import ScheduleHit, Timing
 from patchmode.model.target import SubscriptionNames
 
+AUDIT_FORMAT = "patchmode/audit/v1"
+
 
 class AuditReason(Edge, frozen=True):
     """One rule's verdict."""

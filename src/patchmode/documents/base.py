@@ -113,6 +113,12 @@ class LeftOutRow(Edge, frozen=True):
     reason: str
 
 
+class BlockedMachineRow(LeftOutRow, frozen=True):
+    """A machine of which something was asked that is not so, and the rule that left it alone."""
+
+    fix: str | None
+
+
 def left_out_rows(machines: Iterable[Skipped]) -> tuple[LeftOutRow, ...]:
     """The structs for machines that are left alone."""
     return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)

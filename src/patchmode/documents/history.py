@@ -2,22 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from patchmode.documents.base import Edge, Subscriptions, TargetRow, target_row, with_subscriptions
-from patchmode.model.drift import Drift, DriftKind, ResourceChange
+from patchmode.model.drift import Drift, DriftKind, Move, ResourceChange
 from patchmode.model.run_history import AfterWindowReport, FailureReport, ScheduleRun, WindowEnd, WindowResult
 from patchmode.model.schedule import FailureKind
-
-
-class MoveRow(Edge, frozen=True):
-    """One field that moved; null: the model does not say."""
-
-    field: str
-    before: Any
-    after: Any
 
 
 class AuthorRow(Edge, frozen=True):
@@ -39,7 +31,7 @@ class DriftDocument(Edge, frozen=True):
     """When the look that shows it was taken."""
     id: str
     change: DriftKind
-    fields: tuple[MoveRow, ...]
+    fields: tuple[Move, ...]
     outcome_before: str | None
     outcome_after: str | None
     outcome_reason: str
@@ -58,7 +50,7 @@ def drift_document(drift: Drift, *, seen_at: datetime) -> DriftDocument:
         seen_at=seen_at,
         id=str(drift.id),
         change=drift.kind,
-        fields=tuple(MoveRow(field=move.field, before=move.before, after=move.after) for move in drift.moves),
+        fields=drift.moves,
         outcome_before=drift.outcome_before,
         outcome_after=drift.outcome_after,
         outcome_reason=drift.outcome_reason,

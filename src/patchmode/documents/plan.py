@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from patchmode.documents.base import (
+    BlockedMachineRow,
     Edge,
     Subscriptions,
     TargetRow,
@@ -68,13 +69,9 @@ class UnchangedRow(Edge, frozen=True):
     outcome_after_reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class SkippedRow(Edge, frozen=True):
+class SkippedRow(BlockedMachineRow, frozen=True):
     """A machine that is left alone, and the rule that says so."""
 
-    id: str
-    rule: str
-    reason: str
-    fix: str | None
     outcome: OutcomeKind | None
     outcome_reason: str | None
 

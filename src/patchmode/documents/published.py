@@ -23,6 +23,8 @@ from patchmode.documents.schedules import (
     ScheduleShowDocument,
 )
 from patchmode.documents.verification import EvidenceCheckDocument, ManifestDocument, VerifyDocument
+from patchmode.model.drift import Move
+from patchmode.model.evidence import EvidenceProblem
 
 FOLDER = Path(__file__).parent / "schemas"
 
@@ -53,6 +55,7 @@ _MACHINES = (TargetRow, "AuditTarget", "Where the machines stand.")
 _PLACE = (UnreadableRow, "AuditUnreadable", "A machine or a place that could not be read.")
 _ASKED = "What machines were measured against; null and false mean that it was not asked for."
 _DIFFERS = "One leaf that differs; a member that is left out means that the leaf is absent."
+_FIELD = "One field that moved; null: the model does not say."
 _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
     "audit": (
         _MACHINES,
@@ -67,6 +70,8 @@ _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
     "verify": (_MACHINES, (LeftOutRow, "NotAskedRow", "A machine in scope of which nothing was asked.")),
     "doctor": (_MACHINES, _PLACE, (SubscriptionCheckRow, "SubscriptionRow", "What doctor found in one subscription.")),
     "explain": (_MACHINES,),
+    "drift": ((Move, "MoveRow", _FIELD),),
+    "evidence-check": ((EvidenceProblem, "EvidenceProblemRow", "One file that is not as the manifest says."),),
     "after-window": (_MACHINES,),
     "schedule-failures": (_MACHINES,),
     "schedule-list": (_MACHINES,),
@@ -81,8 +86,8 @@ _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
     ),
     "schedule-create": (_MACHINES, (DifferenceRow, "CreateDifference", _DIFFERS)),
 }
-"""Format → the rows that it shares with others and that its schema calls otherwise: the struct, and the name and the
-description with which the schema was published before the row was shared."""
+"""Format → the rows that it shares with others or with the model, and that its schema calls otherwise: the type, and
+the name and the description with which the schema was published before it was shared."""
 _ORDER: Mapping[str, tuple[str, ...]] = {
     "LaterRow": ("path", "changedBy", "clientType", "timestamp", "expected", "found"),
 }
@@ -113,7 +118,8 @@ def _definition(
     if own not in names:
         return own, definition
     name, description = names[own]
-    return name, {**definition, "title": name, "description": description}
+    # A noun is open where a struct is not.
+    return name, {**definition, "title": name, "description": description, "additionalProperties": False}
 
 
 def write_schemas(folder: Path, schemas: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from patchmode.documents.base import (
+    BlockedMachineRow,
     DifferenceRow,
     Edge,
     ErrorRow,
@@ -48,15 +49,6 @@ class RunCountsRow(Edge, frozen=True):
     verified: int
     blocked: int | msgspec.UnsetType = msgspec.UNSET
     """Those of `skipped` of which something was asked that is not so; left out where nothing was skipped."""
-
-
-class BlockedMachineRow(Edge, frozen=True):
-    """A machine of which something was asked that is not so, and the rule that left it alone."""
-
-    id: str
-    rule: str
-    reason: str
-    fix: str | None
 
 
 class VerificationRow(Edge, frozen=True):
@@ -306,7 +298,9 @@ def _counts_row(counts: RunCounts) -> RunCountsRow:
 
 def _rest(report: RunReport) -> dict[str, Any]:
     rows = {
-        "blocked": tuple(BlockedMachineRow(str(one.id), one.rule, one.reason, one.fix) for one in report.blocked),
+        "blocked": tuple(
+            BlockedMachineRow(id=str(one.id), rule=one.rule, reason=one.reason, fix=one.fix) for one in report.blocked
+        ),
         "unreadable": unreadable_rows(report.unread),
     }
     return {name: value for name, value in rows.items() if value}

@@ -4,9 +4,10 @@ Must not: read or write files.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -21,7 +22,8 @@ from patchmode.documents.base import (
     target_row,
     with_subscriptions,
 )
-from patchmode.model.evidence import AfterFrom, EvidenceCheck, Fault
+from patchmode.model.evidence import AfterFrom, Evidence, EvidenceCheck, EvidenceProblem, MachineEvidence
+from patchmode.model.plan import Plan
 from patchmode.model.report import VerifyReport
 from patchmode.model.run import LaterChange, Result
 
@@ -146,6 +148,9 @@ def _later_row(one: LaterChange) -> LaterRow:
     )
 
 
+_ODD = re.compile(r"[^A-Za-z0-9._-]")
+_NAME_LENGTH = 40
+EvidenceState = Literal["interrupted", "stopped", "finished"]
 EVIDENCE_FORMAT = "patchmode/evidence/v1"
 MANIFEST, SUMS = "manifest.json", "SHA256SUMS"
 
@@ -178,7 +183,7 @@ class ManifestDocument(Edge, frozen=True):
     created_at: datetime
     """When the machines were read and the pack was made, UTC."""
     run: str
-    state: Literal["interrupted", "stopped", "finished"]
+    state: EvidenceState
     target: TargetRow
     plan_digest: str
     after_from: AfterFrom
@@ -189,18 +194,47 @@ class ManifestDocument(Edge, frozen=True):
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
 
 
+def manifest_of(evidence: Evidence, *, run: str, state: str, plan: Plan, tool_version: str) -> ManifestDocument:
+    """The manifest of a pack, its files and digest left out.
+
+    Args:
+        evidence: what goes into the pack.
+        run: the run's id.
+        state: of the run; one that says nothing of how it was ended early is `finished`.
+        plan: the run's, sealed.
+        tool_version: of whoever packs it.
+    """
+    ended_early = state in {"interrupted", "stopped"}
+    return ManifestDocument(
+        format="patchmode/evidence/v1",
+        tool_version=tool_version,
+        created_at=evidence.gathered_at,
+        run=run,
+        state=cast("EvidenceState", state) if ended_early else "finished",
+        target=target_row(plan.target),
+        plan_digest=plan.digest,
+        after_from=evidence.after_from,
+        machines=tuple(map(_machine_row, range(1, len(evidence.machines) + 1), evidence.machines)),
+        files=(),
+    )
+
+
+def _machine_row(number: int, machine: MachineEvidence) -> EvidenceMachineRow:
+    # The number makes it one of its kind; the name is for whoever looks through the folder.
+    folder = f"machines/{number:06}-{_ODD.sub('_', machine.id.name)[:_NAME_LENGTH]}"
+    return EvidenceMachineRow(
+        id=str(machine.id),
+        result=Result(machine.result),
+        before=f"{folder}/before.json",
+        after=None if machine.after is None else f"{folder}/after.json",
+        after_missing=machine.after_missing,
+    )
+
+
 def digest_of(manifest: ManifestDocument) -> str:
     """The digest of a manifest, whatever digest it states."""
     bare = msgspec.structs.replace(manifest, digest=msgspec.UNSET)
     return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
-
-
-class EvidenceProblemRow(Edge, frozen=True):
-    """One file that is not as the manifest says."""
-
-    path: str
-    fault: Fault
-    detail: str
 
 
 class EvidenceCheckDocument(Edge, frozen=True):
@@ -214,7 +248,7 @@ class EvidenceCheckDocument(Edge, frozen=True):
     """Calculated from the manifest as it stands there."""
     tool_version: str
     files: int
-    problems: tuple[EvidenceProblemRow, ...]
+    problems: tuple[EvidenceProblem, ...]
 
 
 def check_document(check: EvidenceCheck) -> EvidenceCheckDocument:
@@ -227,5 +261,5 @@ def check_document(check: EvidenceCheck) -> EvidenceCheckDocument:
         digest=check.digest,
         tool_version=check.tool_version,
         files=check.files,
-        problems=tuple(EvidenceProblemRow(path=one.path, fault=one.fault, detail=one.detail) for one in check.problems),
+        problems=check.problems,
     )

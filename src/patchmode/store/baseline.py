@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
+from patchmode.documents.audit import AUDIT_FORMAT
 from patchmode.errors import BrokenPlanError, UsageError
 from patchmode.model.drift import Look, MachineLook
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.target import Target
 
-FORMAT = "patchmode/audit/v1"
 _FAMILY = "patchmode/audit/"
 _AGAIN = "Make it again with `patchmode audit -o json`."
 
@@ -33,8 +33,8 @@ class BaselineTarget(_Edge, frozen=True):
     tenant_id: str
 
 
-class BaselineSchedule(_Edge, frozen=True):
-    """A schedule of a machine."""
+class BaselineId(_Edge, frozen=True):
+    """A schedule of a machine, or what could not be read."""
 
     id: str
 
@@ -51,7 +51,7 @@ class BaselineMachine(_Edge, frozen=True):
     hotpatch: bool | None
     outcome: str
     outcome_reason: str
-    schedules: tuple[BaselineSchedule, ...]
+    schedules: tuple[BaselineId, ...]
     schedules_known: bool = False
     """False: they were not looked up as a whole, or an older audit does not say."""
 
@@ -63,12 +63,6 @@ class BaselineSkipped(_Edge, frozen=True):
     reason: str
 
 
-class BaselineUnreadable(_Edge, frozen=True):
-    """What could not be read."""
-
-    id: str
-
-
 class BaselineDocument(_Edge, frozen=True):
     """The audit."""
 
@@ -77,7 +71,7 @@ class BaselineDocument(_Edge, frozen=True):
     scope: tuple[str, ...]
     machines: tuple[BaselineMachine, ...]
     skipped: tuple[BaselineSkipped, ...]
-    unreadable: tuple[BaselineUnreadable, ...]
+    unreadable: tuple[BaselineId, ...]
 
 
 def read_baseline(path: Path) -> Look:
@@ -118,15 +112,15 @@ def decode_baseline(content: bytes, *, name: str) -> Look:
     try:
         return _look(msgspec.convert(raw, BaselineDocument))
     except (msgspec.ValidationError, ResourceIdError) as error:
-        raise BrokenPlanError(f"{name} does not hold together as {FORMAT}: {error}.", advice=_AGAIN) from error
+        raise BrokenPlanError(f"{name} does not hold together as {AUDIT_FORMAT}: {error}.", advice=_AGAIN) from error
 
 
 def _check_format(raw: Any, name: str) -> None:
     stated = raw.get("format") if isinstance(raw, dict) else None
-    if stated == FORMAT:
+    if stated == AUDIT_FORMAT:
         return
     if isinstance(stated, str) and stated.startswith(_FAMILY):
-        msg = f"{name} has the format {stated}, and this version reads {FORMAT}."
+        msg = f"{name} has the format {stated}, and this version reads {AUDIT_FORMAT}."
         raise BrokenPlanError(msg, advice="Use the version that wrote it, or make it again with this one.")
     what = f"it has the format {stated}" if isinstance(stated, str) else "it has no format member"
     raise BrokenPlanError(f"{name} is no audit: {what}.", advice=f"Is it the right file? {_AGAIN}")

@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from patchmode.documents.base import DifferenceRow, error_of, target_of
+from patchmode.documents.base import BlockedMachineRow, DifferenceRow, error_of, target_of
 from patchmode.documents.run import (
     RUN_FORMAT,
     AttachmentRow,
-    BlockedMachineRow,
     ResultRow,
     RunCountsRow,
     RunDocument,

@@ -1,9 +1,8 @@
 """`patchmode evidence`: pack what a run did, check such a pack."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import msgspec
@@ -11,10 +10,15 @@ import msgspec
 from patchmode.cli import exits
 from patchmode.cli.group import Command, Group
 from patchmode.cli.settings import settings_of
-from patchmode.documents.base import target_row
 from patchmode.documents.run import run_document
-from patchmode.documents.verification import EvidenceFileRow, EvidenceMachineRow, ManifestDocument, verify_document
-from patchmode.model.evidence import Evidence, MachineEvidence, PackedEvidence
+from patchmode.documents.verification import (
+    EvidenceFileRow,
+    EvidenceMachineRow,
+    ManifestDocument,
+    manifest_of,
+    verify_document,
+)
+from patchmode.model.evidence import Evidence, PackedEvidence
 from patchmode.model.report import VerifyReport
 from patchmode.packing import canonical_text
 from patchmode.reports.formats.registry import pieces
@@ -117,11 +121,6 @@ def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:
     return exits.of_comparison(len(found.problems))
 
 
-_ODD = re.compile(r"[^A-Za-z0-9._-]")
-_NAME_LENGTH = 40
-_STATES: Mapping[str, Literal["interrupted", "stopped"]] = {"interrupted": "interrupted", "stopped": "stopped"}
-
-
 def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidence, ManifestDocument]:
     """Write a run's evidence, whole or not at all.
 
@@ -133,23 +132,13 @@ def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidenc
     Raises:
         UsageError: something stands at `out`. StorageError: it cannot be written.
     """
-    machines = tuple(map(_machine_row, range(1, len(evidence.machines) + 1), evidence.machines))
+    begun = manifest_of(evidence, run=journal.run, state=journal.state, plan=journal.plan, tool_version=__version__)
+    machines = begun.machines
 
-    def manifest_of(files: tuple[EvidenceFileRow, ...]) -> ManifestDocument:
-        return ManifestDocument(
-            format="patchmode/evidence/v1",
-            tool_version=__version__,
-            created_at=evidence.gathered_at,
-            run=journal.run,
-            state=_STATES.get(journal.state, "finished"),
-            target=target_row(journal.plan.target),
-            plan_digest=journal.plan.digest,
-            after_from=evidence.after_from,
-            machines=machines,
-            files=files,
-        )
+    def listing(files: tuple[EvidenceFileRow, ...]) -> ManifestDocument:
+        return msgspec.structs.replace(begun, files=files)
 
-    manifest = write_pack(out, _members(journal, evidence, machines), manifest_of, at=evidence.gathered_at)
+    manifest = write_pack(out, _members(journal, evidence, machines), listing, at=evidence.gathered_at)
     packed = PackedEvidence(
         path=str(out),
         run=journal.run,
@@ -163,21 +152,6 @@ def pack(journal: Journal, evidence: Evidence, out: Path) -> tuple[PackedEvidenc
         not_done=report_of(journal).not_set,
     )
     return packed, manifest
-
-
-def _machine_row(number: int, machine: MachineEvidence) -> EvidenceMachineRow:
-    # The number makes it one of its kind; the name is for whoever looks through the folder.
-    folder = f"machines/{number:06}-{_ODD.sub('_', machine.id.name)[:_NAME_LENGTH]}"
-    return msgspec.convert(
-        {
-            "id": str(machine.id),
-            "result": machine.result,
-            "before": f"{folder}/before.json",
-            "after": None if machine.after is None else f"{folder}/after.json",
-            "afterMissing": machine.after_missing,
-        },
-        EvidenceMachineRow,
-    )
 
 
 def _members(journal: Journal, evidence: Evidence, machines: Iterable[EvidenceMachineRow]) -> Iterator[PackedFile]:

@@ -139,9 +139,10 @@ def of_file(name: str) -> Told:
     Raises:
         UsageError: the file cannot be read. RefusedError: it is neither, or of a version not known here.
     """
+    from patchmode.documents.audit import AUDIT_FORMAT
     from patchmode.documents.run import RUN_FORMAT
     from patchmode.reports.formats.audit_record import audit_record
-    from patchmode.reports.formats.registry import AUDIT_FORMAT, read_audit
+    from patchmode.reports.formats.registry import read_audit
     from patchmode.rules.eligibility.registry import rule_texts
     from patchmode.store.runs import decode_report, format_of
 

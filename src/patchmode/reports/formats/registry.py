@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from patchmode.documents.audit import AuditDocument
+from patchmode.documents.audit import AUDIT_FORMAT, AuditDocument
 from patchmode.errors import RefusedError
 from patchmode.model.record import Record
 
@@ -84,9 +84,6 @@ def _csv(record: Record) -> bytes:
     stream = StringIO()
     write_csv((one.values for one in record.machines), [column.name for column in record.columns], stream)
     return stream.getvalue().encode()
-
-
-AUDIT_FORMAT = "patchmode/audit/v1"
 
 
 def read_audit(content: bytes, *, name: str) -> AuditDocument:
