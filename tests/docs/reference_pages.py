@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 from tests.docs.exit_code_tables import README, REFERENCE, render
 from tests.docs.pages import DOCS
-from tests.docs.rule_texts import FILE as RULE_TEXTS
-from tests.docs.rule_texts import render_rule_texts
+from tests.docs.rules_page import PAGE as RULES_PAGE
+from tests.docs.rules_page import render_rules
 from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
@@ -128,7 +128,7 @@ RENDERED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "faults.md": render_faults,
     README: partial(render, README),
     REFERENCE: partial(render, REFERENCE),
-    RULE_TEXTS: render_rule_texts,
+    RULES_PAGE: render_rules,
 }
 
 

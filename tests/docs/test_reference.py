@@ -25,7 +25,7 @@ from patchmode.model.run import Result
 from patchmode.ports.run import Step
 from patchmode.reports.formats.recorded import OWN_RULES
 from patchmode.reports.formats.registry import SUFFIXES
-from patchmode.rules.eligibility.registry import RULES
+from patchmode.rules.registry import RULES
 from patchmode.workflow.inventory import doctor
 from patchmode.workflow.run import refusals
 

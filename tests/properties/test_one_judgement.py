@@ -45,7 +45,7 @@ from patchmode.reports.text.layout import Paint
 from patchmode.reports.text.plan import leaf_changes
 from patchmode.rules.drift import look_of
 from patchmode.rules.eligibility.judgement import audit_machine
-from patchmode.rules.eligibility.registry import rule_texts
+from patchmode.rules.registry import rule_texts
 from patchmode.rules.schedules.attaching import attach_obstacle
 from patchmode.rules.settings.planning import plan_machine
 from patchmode.rules.settings.transitions import wanted_of

@@ -14,7 +14,7 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings, orchestration_of
 from patchmode.model.plan import Change, Unchanged
 from patchmode.rules.eligibility.judgement import reasons_for
-from patchmode.rules.eligibility.registry import rule
+from patchmode.rules.registry import rule
 from patchmode.rules.settings.patch import settings_in
 from patchmode.rules.settings.planning import body_for, plan_machine
 from patchmode.rules.settings.verification import differences

@@ -25,7 +25,7 @@ from patchmode.model.run import ChangeResult, Difference, Result, RunReport, Ver
 from patchmode.model.schedule import Timing
 from patchmode.reports.formats.audit_record import audit_record
 from patchmode.reports.formats.run_record import run_record
-from patchmode.rules.eligibility.registry import rule_texts
+from patchmode.rules.registry import rule_texts
 from patchmode.workflow.run.report import make_report
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"

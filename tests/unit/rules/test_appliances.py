@@ -15,7 +15,7 @@ from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedS
 from patchmode.model.schedule import RunForecast
 from patchmode.rules.eligibility.images import appliance_evidence
 from patchmode.rules.eligibility.judgement import judge, reasons_for
-from patchmode.rules.eligibility.workload import out_of_reach
+from patchmode.rules.eligibility.owner_checks import out_of_reach
 from patchmode.rules.schedules.attaching import attach_obstacle
 from patchmode.rules.schedules.forecast import forecast, predict
 from patchmode.rules.settings.planning import plan_machine
@@ -118,11 +118,11 @@ def test_what_is_prepared_and_never_patched_does_not_pass_for_ready(facts: dict[
         "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
     }
     machine = replace(vm("Windows", settings), **facts)
-    rule = out_of_reach(machine)
-    assert rule is not None
+    workload = out_of_reach(machine)
+    assert workload is not None
     planned = plan_machine(machine, CMS)
     assert isinstance(planned, Skipped)
-    assert planned.rule == rule.rule
+    assert planned.rule == workload.rule.id
     assert not judge(machine, CMS).is_as_wanted
     by_os = replace(vm("Windows", {"patchMode": "AutomaticByOS"}), **facts)
     assert judge(by_os, WantedSettings(Orchestration.AUTOMATIC_BY_OS)).is_as_wanted

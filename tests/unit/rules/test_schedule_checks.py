@@ -13,7 +13,7 @@ from patchmode.model.patch_settings import WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import NOT_LOOKED_UP, ScheduleBook, WindowRule
 from patchmode.rules.eligibility.judgement import audit_machine
-from patchmode.rules.eligibility.registry import RULE_ORDER
+from patchmode.rules.registry import rule_texts
 from patchmode.rules.schedules.checks import schedule_reasons
 from patchmode.rules.schedules.memberships import ScheduleIndex
 
@@ -120,7 +120,7 @@ def test_the_audit_holds_schedules_and_reasons_in_the_registry_s_order() -> None
     assert [hit.configuration.name for hit in audit.schedules.hits] == ["weekly"]
     rules = [reason.rule for reason in audit.reasons]
     assert "prerequisite-missing" in rules
-    assert rules == sorted(rules, key=RULE_ORDER.__getitem__)
+    assert rules == sorted(rules, key=list(rule_texts()).index)
 
 
 def test_two_readings_with_a_window_too_short_for_a_run() -> None:

@@ -15,8 +15,9 @@ from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.plan import KeptBy, Plan, ThenAttach, Wave, wave_rules
 from patchmode.model.schedule import ConfigurationAssignment, ScheduleBook, WindowRule
 from patchmode.model.scope import Scope
+from patchmode.rules.schedules.limits import Limits
 from patchmode.store.plan_file import check_plan
-from patchmode.workflow.inventory.planning import MOST_MACHINES, check_attachable, make_plan
+from patchmode.workflow.inventory.planning import check_attachable, make_plan
 
 WEEKLY = configuration_id("weekly", subscription=ALPHA)
 OTHER = configuration_id("other", subscription=ALPHA)
@@ -104,7 +105,7 @@ async def test_other_settings_alone_may_be_attached_after() -> None:
 
 @pytest.mark.parametrize(("names", "fits"), [(("new-1",), True), (("new-1", "new-2"), False)])
 async def test_limit_of_a_configuration(names: tuple[str, ...], fits: bool) -> None:
-    azure = estate(configuration(WEEKLY), attached=MOST_MACHINES - 1, machines=tuple(map(ready, names)))
+    azure = estate(configuration(WEEKLY), attached=Limits().machines - 1, machines=tuple(map(ready, names)))
     if fits:
         await wished(azure, "weekly")
         return
@@ -113,7 +114,7 @@ async def test_limit_of_a_configuration(names: tuple[str, ...], fits: bool) -> N
 
 
 async def test_machines_that_have_it_already_count_once() -> None:
-    azure = estate(configuration(WEEKLY), attached=MOST_MACHINES, machines=(ready("old-1"), ready("old-2")))
+    azure = estate(configuration(WEEKLY), attached=Limits().machines, machines=(ready("old-1"), ready("old-2")))
     await wished(azure, "weekly")
 
 

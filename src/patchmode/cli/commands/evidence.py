@@ -24,7 +24,7 @@ from patchmode.packing import canonical_text
 from patchmode.reports.formats.registry import pieces
 from patchmode.reports.formats.run_record import run_record
 from patchmode.reports.text.verification import readme
-from patchmode.rules.eligibility.registry import rule_texts
+from patchmode.rules.registry import rule_texts
 from patchmode.store.evidence import PackedFile, write_pack
 from patchmode.store.journal import Journal
 from patchmode.store.plan_documents import indented_pieces

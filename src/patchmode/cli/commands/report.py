@@ -102,7 +102,7 @@ def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings, *, lo
     from patchmode.cli.running import run_reading
     from patchmode.documents.audit import audit_document
     from patchmode.reports.formats.audit_record import audit_record
-    from patchmode.rules.eligibility.registry import rule_texts
+    from patchmode.rules.registry import rule_texts
     from patchmode.workflow.inventory.audit import audit
 
     if not scope.has_selector:
@@ -143,7 +143,7 @@ def of_file(name: str) -> Told:
     from patchmode.documents.run import RUN_FORMAT
     from patchmode.reports.formats.audit_record import audit_record
     from patchmode.reports.formats.registry import read_audit
-    from patchmode.rules.eligibility.registry import rule_texts
+    from patchmode.rules.registry import rule_texts
     from patchmode.store.runs import decode_report, format_of
 
     content = _content(name)
@@ -166,7 +166,7 @@ def run_told(report: "RunReport", target: "Target", plan: "Plan | None") -> Told
     from patchmode.cli.results import run_result
     from patchmode.documents.run import run_document
     from patchmode.reports.formats.run_record import run_record
-    from patchmode.rules.eligibility.registry import rule_texts
+    from patchmode.rules.registry import rule_texts
 
     record = run_record(report, target, rule_texts(), document=run_document(report, target), plan=plan)
     return Told(record, exits.of_shown_run(report), run_result(report, target))

@@ -1,16 +1,25 @@
-"""Which published lists name a machine's image (three that must not be mixed), which can hotpatch, and appliances."""
+"""Which published lists name a machine's image (three that must not be mixed), the checks on them, and appliances.
+
+Absence from a list only warns: the lists lag behind the service, and its sources contradict each other. Only two things
+block: the service's own assessment of this very machine, and an exclusion that no other list contradicts.
+"""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
+from patchmode.model.finding import Reason
 from patchmode.model.machine import ImageReference, Machine, MachineKind
+from patchmode.model.patch_settings import Orchestration, WantedSettings
+from patchmode.rules.rule import BLOCKS, NOTES, WARNS, Rule
+from patchmode.rules.settings.transitions import needs_platform
 
 _LITERAL = "LITERAL:"
+_UNSUPPORTED = "unsupported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,10 @@ class ImageList:
             return False
         offer, sku = image.offer, image.sku
         return any(row.matches(offer, sku) for row in self.rows.get(image.publisher.lower(), ()))
+
+    def evidence(self, image: ImageReference) -> str:
+        """The image, and the list that was asked."""
+        return f"image {image.publisher}/{image.offer}/{image.sku}; list: {self.source}"
 
 
 def schedule_patching() -> ImageList:
@@ -135,3 +148,176 @@ def _is_appliance(image: ImageReference) -> bool:
         return False
     names = f"{image.offer or ''}/{image.sku or ''}"
     return appliances().names(image) or _OTHER_SYSTEM.search(names) is not None
+
+
+# ------------------------------------------------------------------------------------------------ checks
+
+
+def check_detected(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """What the last assessment said of this machine.
+
+    Source: the portal's own query of Update Manager's machines treats this state as unsupported.
+    """
+    state = machine.surroundings.detected_support
+    if state is not None and state.lower() == _UNSUPPORTED and needs_platform(wanted):
+        yield DETECTED_UNSUPPORTED.blocks(
+            "Azure's last assessment of this machine found its image unsupported.",
+            f"vmGuestPatchReadiness.detectedVMGuestPatchSupportState = {state}",
+        )
+
+
+DETECTED_UNSUPPORTED = Rule(
+    "detected-unsupported",
+    "the last assessment found the image unsupported",
+    BLOCKS,
+    """
+    What: The last assessment of this very machine found its image unsupported.
+    Severity: Blocks platform settings.
+    Why: This is the service's own finding, not a list.
+    Evidence: `vmGuestPatchReadiness.detectedVMGuestPatchSupportState` is `Unsupported`. `Unknown` and
+    `UnableToDetermine` say nothing.
+    Fix: Run an assessment again if the system was upgraded since; otherwise patch it by other means.
+    Source: The portal's own Resource Graph query of Update Manager's machines; Azure's documentation of customized
+    images.
+    """,
+    check=check_detected,
+)
+
+
+def check_schedule_lists(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """An exclusion counts for periodic assessment too, absence for schedules only."""
+    by_schedule = wanted.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
+    if not (by_schedule or wanted.periodic_assessment is True) or not _from_marketplace(machine):
+        return
+    if appliance_evidence(machine) is not None:
+        return  # `appliance` says more than that no list names it
+    image, listed = machine.image, schedule_patching().names(machine.image)
+    if schedule_patching_excluded().names(image):
+        told, evidence = (
+            "Update Manager's support matrix names the image as unsupported",
+            schedule_patching_excluded().evidence(image),
+        )
+        if listed:
+            yield IMAGE_EXCLUDED.warns(f"{told}, although the built-in policy takes it.", evidence)
+        else:
+            yield IMAGE_EXCLUDED.blocks(f"{told}.", evidence)
+    elif by_schedule and not listed:
+        yield IMAGE_NOT_IN_SCHEDULE_LIST.warns(
+            "The built-in policy's list of images for scheduled patching does not name the image; the list lags "
+            "behind, so the service may patch it all the same.",
+            schedule_patching().evidence(image),
+        )
+
+
+IMAGE_EXCLUDED = Rule(
+    "image-excluded",
+    "the support matrix names the image as unsupported",
+    (*BLOCKS, *WARNS),
+    """
+    What: Update Manager's support matrix names the image as unsupported.
+    Severity: Blocks Customer Managed Schedules and periodic assessment; warns where the built-in policy's list takes
+    the same image, because then the sources contradict each other (CentOS 8).
+    Why: A schedule would be accepted and its runs would fail, and what Update Manager does not support it does not
+    assess either.
+    Evidence: Publisher, offer and sku, and the list.
+    Fix: Patch it by other means, or move it to a supported image.
+    Source: Azure's documentation "Support matrix for Azure Update Manager", unsupported images.
+    """,
+    check=check_schedule_lists,
+)
+
+IMAGE_NOT_IN_SCHEDULE_LIST = Rule(
+    "image-not-in-schedule-list",
+    "no list of images for scheduled patching names the image",
+    WARNS,
+    """
+    What: The list of images for scheduled patching does not name the marketplace image.
+    Severity: Warns, for Customer Managed Schedules only.
+    Why: The list is the built-in policy's; it says what that policy touches, lags behind the service and contains
+    errors (two patterns with a wildcard are compared literally), so absence proves nothing.
+    Evidence: Publisher, offer and sku, and the list.
+    Fix: Run an assessment and look at what it detected before relying on a schedule.
+    Source: Built-in policy 9905ca54-1471-49c6-8291-7582c04cd4d4, version 1.3.0; hashicorp/terraform-provider-azurerm
+    issue 26153 on lagging lists.
+    """,
+    machine_fix="Run an assessment (assessPatches) and look at what it detected before relying on a schedule.",
+)
+
+
+def check_autopatch_list(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """Azure itself patches the images of its list only."""
+    if wanted.orchestration is not Orchestration.AZURE_MANAGED or not _from_marketplace(machine):
+        return
+    if not automatic_guest_patching().names(machine.image):
+        yield IMAGE_NOT_IN_AUTOPATCH_LIST.warns(
+            "The list of images that Azure patches itself does not name the image: the service may refuse the mode, "
+            "or take it and patch nothing.",
+            automatic_guest_patching().evidence(machine.image),
+        )
+
+
+IMAGE_NOT_IN_AUTOPATCH_LIST = Rule(
+    "image-not-in-autopatch-list",
+    "the list of images that Azure patches does not name the image",
+    WARNS,
+    """
+    What: The list of images that Azure patches itself does not name the marketplace image.
+    Severity: Warns, for Azure Managed - Safe Deployment only.
+    Why: Automatic guest patching wants the exact publisher, offer and sku: for others the service may refuse the mode
+    ("The selected VM image is not supported for VM Guest patch operations."), or take it and patch nothing.
+    Evidence: Publisher, offer and sku, and the list.
+    Fix: Prefer Customer Managed Schedules with a schedule for this machine.
+    Source: Azure's documentation "Automatic guest patching for Azure virtual machines", supported images.
+    """,
+    check=check_autopatch_list,
+)
+
+
+def check_custom_image(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """Fine for schedules on the systems listed, never patched by Azure itself."""
+    if machine.image.id is None or machine.image.is_marketplace or machine.kind is MachineKind.ARC:
+        return
+    evidence = f"storageProfile.imageReference.id = {machine.image.id}"
+    if wanted.orchestration is Orchestration.AZURE_MANAGED:
+        yield CUSTOM_IMAGE.warns(
+            "Azure does not patch machines made from custom images: the mode would be set and nothing would happen, "
+            "or the service refuses it.",
+            evidence,
+            "Prefer Customer Managed Schedules with a schedule for this machine.",
+        )
+        return
+    yield CUSTOM_IMAGE.notes(
+        f"Schedules patch custom images of these systems: {', '.join(custom_image_systems())}.",
+        evidence,
+        "Run an assessment (assessPatches) to learn whether Azure supports this one.",
+    )
+
+
+CUSTOM_IMAGE = Rule(
+    "custom-image",
+    "the machine was made from a custom image",
+    (*WARNS, *NOTES),
+    """
+    What: The machine was made from a gallery image or a managed image.
+    Severity: Notes; warns for Azure Managed - Safe Deployment.
+    Why: Schedules patch custom images of a list of systems. Azure itself never patches them, although the mode may be
+    set.
+    Evidence: `storageProfile.imageReference.id`.
+    Fix: Run an assessment to learn whether Azure supports this one; prefer Customer Managed Schedules.
+    Source: Azure's documentation "Support matrix for Azure Update Manager" and "Manage updates for customized images".
+    """,
+    check=check_custom_image,
+)
+
+
+def _from_marketplace(machine: Machine) -> bool:
+    return machine.kind is not MachineKind.ARC and machine.image.is_marketplace
+
+
+RULES = (
+    DETECTED_UNSUPPORTED,
+    IMAGE_EXCLUDED,
+    IMAGE_NOT_IN_SCHEDULE_LIST,
+    IMAGE_NOT_IN_AUTOPATCH_LIST,
+    CUSTOM_IMAGE,
+)

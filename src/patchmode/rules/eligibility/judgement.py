@@ -8,46 +8,44 @@ from patchmode.model.finding import MachineAudit, Reason, Severity
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import WantedSettings
 from patchmode.model.schedule import NOT_LOOKED_UP
-from patchmode.rules.eligibility import image_checks, machine_checks, owner_checks, setting_checks
-from patchmode.rules.eligibility.registry import RULE_ORDER, Check
+from patchmode.rules.eligibility import (
+    advisory_checks,
+    blocking_checks,
+    images,
+    owner_checks,
+    request_checks,
+    windows_edition,
+)
+from patchmode.rules.eligibility.owner_checks import AKS_MANAGED, APPLIANCE, CLIENT_OS, DATABRICKS_MANAGED
+from patchmode.rules.eligibility.request_checks import (
+    ARC_NO_ORCHESTRATION,
+    MODE_OS_MISMATCH,
+    ODD_SETTINGS,
+    REBOOT_NEEDS_PLATFORM_MODE,
+    UNKNOWN_OS,
+)
+from patchmode.rules.rule import Rule, by_id
 from patchmode.rules.schedules.checks import schedule_reasons
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.settings.patch import smallest_patch
 from patchmode.rules.settings.transitions import needs_platform, target_settings, wanted_of
 
-_CHECKS: tuple[Check, ...] = (
-    machine_checks.check_system,
-    machine_checks.check_arc,
-    setting_checks.check_transition,
-    setting_checks.check_reboot,
-    setting_checks.check_odd_settings,
-    owner_checks.check_client,
-    owner_checks.check_appliance,
-    owner_checks.check_owner,
-    owner_checks.check_scale_set,
-    owner_checks.check_locks,
-    machine_checks.check_provisioning,
-    setting_checks.check_hotpatch,
-    machine_checks.check_agent,
-    machine_checks.check_extensions,
-    machine_checks.check_patch_extension,
-    image_checks.check_detected,
-    image_checks.check_schedule_lists,
-    image_checks.check_autopatch_list,
-    image_checks.check_custom_image,
-    owner_checks.check_edition,
-    setting_checks.check_known_mode,
-    machine_checks.check_odd_document,
-    machine_checks.check_os_profile,
-    setting_checks.check_automatic_updates,
-    image_checks.check_hotpatch_image,
-    machine_checks.check_power,
+RULES: tuple[Rule, ...] = (
+    *request_checks.RULES,
+    *owner_checks.RULES,
+    *blocking_checks.RULES,
+    *images.RULES,
+    windows_edition.EDITION_NOT_KNOWN,
+    *advisory_checks.RULES,
 )
+"""In the order in which they are judged and reported: of those that block, the first is the one named."""
+_CHECKS = tuple(rule.check for rule in RULES if rule.check is not None)
+_ORDER = {rule.id: place for place, rule in enumerate(RULES)}
 
 
 def reasons_for(machine: Machine, wanted: WantedSettings) -> tuple[Reason, ...]:
-    """Every rule's verdict on one machine, in the registry's order.
+    """Every rule's verdict on one machine, in the order of `RULES`.
 
     Args:
         machine: from any source; what a source does not know is judged as "not known", never as fine.
@@ -60,7 +58,7 @@ def reasons_for(machine: Machine, wanted: WantedSettings) -> tuple[Reason, ...]:
         ValueError: the orchestration asked for cannot be set.
     """
     found = [reason for check in _CHECKS for reason in check(machine, wanted)]
-    return tuple(sorted(found, key=lambda reason: RULE_ORDER[reason.rule]))
+    return tuple(sorted(found, key=lambda reason: _ORDER[reason.rule]))
 
 
 def first_block(reasons: tuple[Reason, ...]) -> Reason | None:
@@ -68,14 +66,14 @@ def first_block(reasons: tuple[Reason, ...]) -> Reason | None:
     return next((reason for reason in reasons if reason.severity is Severity.BLOCKS), None)
 
 
-_THE_WISH_ITSELF = frozenset({"unknown-os", "arc-no-orchestration", "mode-os-mismatch", "reboot-needs-platform-mode"})
+_THE_WISH_ITSELF = by_id(UNKNOWN_OS, ARC_NO_ORCHESTRATION, MODE_OS_MISMATCH, REBOOT_NEEDS_PLATFORM_MODE)
 """Rules that say the wish makes no sense on the machine. They come before "already as wanted"; every other rule says
 what stands against a change, which matters only where there is one."""
 
 
-_NEVER_PATCHED = frozenset({"client-os", "appliance", "aks-managed", "databricks-managed"})
-"""Rules of `workload.out_of_reach`. Where the wish is to be patched through the platform, they come before "already as
-wanted" too: a machine that is prepared and that nothing will ever patch must not pass for ready."""
+_NEVER_PATCHED = by_id(CLIENT_OS, APPLIANCE, AKS_MANAGED, DATABRICKS_MANAGED)
+"""Rules of `owner_checks.out_of_reach`. Where the wish is to be patched through the platform, they come before "already
+as wanted" too: a machine that is prepared and that nothing will ever patch must not pass for ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Judgement:
     """What the rules say of a machine's settings."""
 
     reasons: tuple[Reason, ...]
-    """Every rule's verdict, in the registry's order."""
+    """Every rule's verdict, in the order of `RULES`."""
     block: Reason | None
     """The first that stands against a change; None: the machine may be set."""
     makes_sense: bool
@@ -109,9 +107,9 @@ def judge(machine: Machine, wanted: WantedSettings) -> Judgement:
     reasons = reasons_for(machine, wanted)
     block = first_block(reasons)
     if block is not None and block.rule in _THE_WISH_ITSELF:
-        is_not_asked = block.rule == "arc-no-orchestration" and not wanted.concerns_arc
+        is_not_asked = block.rule == ARC_NO_ORCHESTRATION.id and not wanted.concerns_arc
         return Judgement(reasons, block, makes_sense=False, is_as_wanted=is_not_asked, patch={})
-    if block is not None and block.rule == "odd-settings":
+    if block is not None and block.rule == ODD_SETTINGS.id:
         return Judgement(reasons, block, makes_sense=True, is_as_wanted=False, patch={})
     if block is not None and block.rule in _NEVER_PATCHED and needs_platform(wanted):
         return Judgement(reasons, block, makes_sense=False, is_as_wanted=False, patch={})
@@ -139,12 +137,11 @@ def audit_machine(machine: Machine, wanted: WantedSettings, index: ScheduleIndex
     """
     schedules = NOT_LOOKED_UP if index is None else index.schedules_of(machine)
     found = judge(machine, wanted_of(machine, wanted))
-    reasons = (*found.reasons, *schedule_reasons(machine, schedules, index))
     return MachineAudit(
         machine=machine,
         as_wanted=found.is_as_wanted,
         eligible=found.block is None,
-        reasons=tuple(sorted(reasons, key=lambda reason: RULE_ORDER[reason.rule])),
+        reasons=(*found.reasons, *schedule_reasons(machine, schedules, index)),
         outcome=predict(machine.settings, machine, schedules),
         schedules=schedules,
     )

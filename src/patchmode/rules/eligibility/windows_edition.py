@@ -4,7 +4,7 @@ What the guest itself reports comes first, then what the machine is licensed as,
 that says both, or reads like a version number (`windows-10-2-1`), decides nothing: a server must never be left out for
 a year or a number in the name of its image.
 
-Must not: say what that means for patching; `workload` does.
+Must not: say what a client means for patching; `owner_checks` does.
 
 Sources: recorded instance views (`osName` is `Windows 10 Enterprise N`, `Windows Server 2016 Datacenter`; it is there
 only while the agent reports); azure-mgmt-compute, `licenseType` (`Windows_Client` and `Windows_Server` are its values
@@ -19,9 +19,12 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
+from patchmode.model.finding import Reason
 from patchmode.model.machine import ImageReference, Machine
-from patchmode.model.patch_settings import OperatingSystem
+from patchmode.model.patch_settings import OperatingSystem, WantedSettings
 from patchmode.rules.eligibility.images import schedule_patching
+from patchmode.rules.rule import WARNS, Rule
+from patchmode.rules.settings.transitions import needs_platform
 
 
 class Edition(StrEnum):
@@ -175,8 +178,7 @@ def _by_list(machine: Machine) -> ToldEdition | None:
     image = machine.image
     if not schedule_patching().names(image):
         return None
-    evidence = f"image {image.publisher}/{image.offer}/{image.sku}; list: {schedule_patching().source}"
-    return ToldEdition(Edition.SERVER, evidence)
+    return ToldEdition(Edition.SERVER, schedule_patching().evidence(image))
 
 
 def _looked_at(machine: Machine) -> str:
@@ -199,3 +201,40 @@ _TELLERS: tuple[Callable[[Machine], ToldEdition | None], ...] = (
     _by_list,
 )
 """The first that has something to say decides."""
+
+
+# ------------------------------------------------------------------------------------------------ the check
+
+
+def check_edition(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
+    """A Windows of which nothing tells whether it is a client; it stays eligible.
+
+    A server that is left out stays unpatched unseen; a client that is prepared costs one change without effect.
+    """
+    told = edition_of(machine)
+    if machine.os is OperatingSystem.WINDOWS and told.edition is Edition.NOT_KNOWN and needs_platform(wanted):
+        yield EDITION_NOT_KNOWN.warns(
+            "Nothing that was read tells whether the machine runs Windows Server or a Windows client, which Azure "
+            "Update Manager does not support. It stays eligible.",
+            told.evidence,
+        )
+
+
+EDITION_NOT_KNOWN = Rule(
+    "edition-not-known",
+    "nothing tells whether it runs Windows Server or a Windows client",
+    WARNS,
+    """
+    What: Nothing that was read tells whether the machine runs Windows Server or a Windows client.
+    Severity: Warns; where a schedule would patch the machine, the outcome is `unknown`. It stays eligible: a server
+    that is left out stays unpatched unseen, a client that is prepared costs one change without effect.
+    Why: Update Manager does not support Windows clients. A machine from a gallery image or an attached disk names no
+    image that would tell, and the name of its system is there only while its agent reports.
+    Evidence: `instanceView.osName`, `licenseType` and the image as read. Resource Graph tells the running system; where
+    it is refused, and only the providers' lists can be read, nothing does.
+    Fix: Start it, or repair its VM agent, and audit again: a running system reports its name. Exclude it if it is a
+    client.
+    Source: Recorded instance views: `osName` is there only where the agent reports.
+    """,
+    check=check_edition,
+)

@@ -12,7 +12,8 @@ from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
-from patchmode.rules.eligibility.workload import out_of_reach
+from patchmode.rules.eligibility.owner_checks import READ_ONLY_LOCK, out_of_reach
+from patchmode.rules.rule import BLOCKS, REFUSES, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,11 @@ def attach_obstacle(machine: Machine, configuration: MaintenanceConfiguration) -
         return obstacle
     workload = out_of_reach(machine)
     if workload is not None:
-        return AttachObstacle(workload.rule, f"{workload.because}.", workload.fix)
+        return AttachObstacle(workload.rule.id, f"{workload.because}.", workload.rule.fix)
     if machine.kind is MachineKind.ARC or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
         return None
     return AttachObstacle(
-        "prerequisite-missing",
+        PREREQUISITE_MISSING.id,
         f"The machine is not prepared: its patch orchestration is {machine.orchestration.portal_name}, and Azure runs "
         "schedules only on Customer Managed Schedules.",
         f"patchmode apply --ids {quote(str(machine.id))} --then-attach {quote(str(configuration.id))}",
@@ -56,7 +57,7 @@ def scope_obstacle(configuration: MaintenanceConfiguration) -> AttachObstacle | 
     if configuration.is_guest_patching:
         return None
     return AttachObstacle(
-        "wrong-maintenance-scope",
+        WRONG_MAINTENANCE_SCOPE.id,
         f"{configuration.name} has the maintenance scope {configuration.scope or '(absent)'}, which patches no guests.",
         "Give a configuration with the maintenance scope InGuestPatch; `patchmode schedule list` shows them.",
     )
@@ -73,7 +74,7 @@ def name_obstacle(standing: Iterable[ConfigurationAssignment], name: str) -> Att
     if other is None:
         return None
     return AttachObstacle(
-        "assignment-name-taken",
+        ASSIGNMENT_NAME_TAKEN.id,
         f"An assignment named {other.name} already attaches another configuration, {other.configuration}, to it.",
         "Give the assignment another name with --assignment-name.",
     )
@@ -93,9 +94,9 @@ def delete_lock(locks: Iterable[Lock], place: str) -> AttachObstacle | None:
     if lock is None:
         return None
     return AttachObstacle(
-        "delete-lock",
+        DELETE_LOCK.id,
         f"The {lock.level} lock '{lock.name}' on {lock.scope} refuses to delete the assignment (ScopeLocked).",
-        "Have the lock's owner remove it for the change, then repeat the command.",
+        DELETE_LOCK.fix,
     )
 
 
@@ -109,9 +110,9 @@ def write_lock(locks: Iterable[Lock], place: str) -> AttachObstacle | None:
     if lock is None:
         return None
     return AttachObstacle(
-        "read-only-lock",
+        READ_ONLY_LOCK.id,
         f"The ReadOnly lock '{lock.name}' on {lock.scope} refuses every write (ScopeLocked).",
-        "Have the lock's owner remove it for the change, then repeat the command.",
+        DELETE_LOCK.fix,
     )
 
 
@@ -131,8 +132,92 @@ def last_schedule_obstacle(machine: Machine, configuration: ResourceId, outcome:
         outcome: what would become of the machine.
     """
     return AttachObstacle(
-        "last-schedule",
+        LAST_SCHEDULE.id,
         f"The machine is Azure Managed. Without {configuration.name}: {outcome.reason.rstrip('.')}.",
         "Repeat with --allow-azure-managed if Azure may patch it, or first set it to Customer Managed Schedules:\n"
         f"patchmode apply --ids {quote(str(machine.id))}",
     )
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+PREREQUISITE_MISSING = Rule(
+    "prerequisite-missing",
+    "a schedule is attached and its runs fail: the machine is not prepared",
+    REFUSES,
+    """
+    What: A schedule reaches the machine, and the machine is not prepared: every run on it fails.
+    Severity: Warns in `audit` and `explain`; blocks `schedule attach`.
+    Why: A schedule runs only on a virtual machine whose patch mode is AutomaticByPlatform with
+    `bypassPlatformSafetyChecksOnUserSchedule` true. Azure refuses a static assignment to any other machine, and lets
+    the run of a dynamic member fail.
+    Evidence: The clause by which the schedule reaches it.
+    Fix: Set it to Customer Managed Schedules: `plan`, then `apply`; with a new schedule `apply --then-attach`.
+    Hotpatching has to be turned off for it.
+    Source: Azure's documentation of the prerequisites for scheduled patching, "User scenarios".
+    """,
+    machine_fix="Set it to customer-managed-schedules: plan it, then apply the plan.",
+)
+
+WRONG_MAINTENANCE_SCOPE = Rule(
+    "wrong-maintenance-scope",
+    "the configuration does not patch guests",
+    BLOCKS,
+    """
+    What: The configuration's `maintenanceScope` is not `InGuestPatch`.
+    Severity: Blocks `schedule attach`.
+    Why: Other scopes maintain hosts, extensions, images and SQL, and never patch guests.
+    Evidence: `maintenanceScope`.
+    Fix: Name a configuration that patches guests, or create one.
+    Source: Azure REST API of maintenance configurations.
+    """,
+)
+
+ASSIGNMENT_NAME_TAKEN = Rule(
+    "assignment-name-taken",
+    "an assignment of that name attaches another configuration",
+    BLOCKS,
+    """
+    What: An assignment of that name on that machine attaches another configuration.
+    Severity: Blocks `schedule attach`.
+    Why: Writing it would take the other schedule away.
+    Evidence: The assignment and the configuration it names.
+    Fix: Give the new assignment another name.
+    Source: Azure REST API of configuration assignments: the name is the key.
+    """,
+)
+
+DELETE_LOCK = Rule(
+    "delete-lock",
+    "a lock refuses to delete the assignment, so it stays",
+    BLOCKS,
+    """
+    What: A `CanNotDelete` or `ReadOnly` lock covers the machine, or the place of the dynamic scope, that a schedule is
+    to be detached from.
+    Severity: Blocks `schedule detach`.
+    Why: Such a lock refuses every DELETE at and below its scope, and an assignment is a resource on its machine.
+    Evidence: The lock and its scope.
+    Fix: Have the lock's owner remove it for the change, then repeat the command.
+    Source: Microsoft, "Lock your resources to protect your infrastructure"; no recorded exchange shows the refusal of
+    an assignment.
+    """,
+)
+
+RULES = (WRONG_MAINTENANCE_SCOPE, ASSIGNMENT_NAME_TAKEN, DELETE_LOCK)
+
+LAST_SCHEDULE = Rule(
+    "last-schedule",
+    "without its last schedule Azure would patch the machine when it likes",
+    BLOCKS,
+    """
+    What: The machine is in Azure Managed - Safe Deployment, and the schedule that would be detached is the last that
+    will certainly run; one that has expired, never comes or is missing does not count.
+    Severity: Blocks `schedule detach`, unless allowed by name. Of a machine it is judged by its settings and
+    assignments as they are right before the request, and once more afterwards: Azure has no precondition for the
+    deletion, so two detaches at the same instant are told (`mismatch`), not prevented.
+    Why: Without a schedule Azure patches and reboots it at a time of its choosing.
+    Evidence: The machine's settings and its schedules.
+    Fix: Set the machine to Customer Managed Schedules first, or repeat with `--allow-azure-managed`.
+    Source: Azure's documentation of the prerequisites for scheduled patching, "User scenarios", row 4.
+    """,
+)

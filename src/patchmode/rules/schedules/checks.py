@@ -8,44 +8,63 @@ from datetime import UTC, datetime
 from itertools import combinations
 from shlex import quote
 
-from patchmode.model.finding import Reason, Severity
+from patchmode.model.finding import Reason
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit, Timing, WindowRule
-from patchmode.rules.eligibility.registry import RULE_ORDER
-from patchmode.rules.eligibility.workload import out_of_reach
-from patchmode.rules.schedules.findings import CONTENTS_FIX, FAR, PLATFORM_FIX
-from patchmode.rules.schedules.forecast import forecast, missing_of
-from patchmode.rules.schedules.limits import SCOPE_LIMIT
-from patchmode.rules.schedules.memberships import Clash, ScheduleIndex
-from patchmode.rules.schedules.window import INSTALLS_NOTHING
+from patchmode.rules.eligibility.owner_checks import out_of_reach
+from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
+from patchmode.rules.rule import by_id
+from patchmode.rules.schedules import attaching, dynamic_scope, findings, limits, memberships, recurrence, window
+from patchmode.rules.schedules.attaching import LAST_SCHEDULE, PREREQUISITE_MISSING
+from patchmode.rules.schedules.findings import (
+    ASSIGNED_TWICE,
+    ASSIGNMENT_ORPHANED,
+    EXPIRATION_EMPTY,
+    NEXT_WINDOW_FAR,
+    SCHEDULE_HITS_NOTHING,
+    SCHEDULES_OVERLAP,
+    SCHEDULES_SAME_TRIGGER,
+    WINDOW_TOO_CLOSE,
+)
+from patchmode.rules.schedules.forecast import OFF_AT_WINDOW, forecast, missing_of
+from patchmode.rules.schedules.limits import DYNAMIC_SCOPE_LIMIT
+from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, Clash, ScheduleIndex
+from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT
+from patchmode.rules.schedules.window import SCHEDULE_INSTALLS_NOTHING
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
-_FIXES = {
-    "tag-case": "Write the tag exactly as the filter has it.",
-    "unknown-filter-member": "Look in the portal whether the schedule lists the machine, or use a newer patchmode.",
-    SCOPE_LIMIT: "Narrow the filter, and add a second dynamic scope for the rest.",
-    "configuration-missing": "Detach it, or make the configuration anew under the same id.",
-    "configuration-unseen": "Ask for Reader on the configuration, or look at it with an account that has it.",
-    "unknown-time-zone": "Give the configuration the name of a Windows time zone, such as W. Europe Standard Time.",
-    "unreadable-recurrence": "Write its window as Microsoft documents it: Day, 2Weeks Saturday, Month Third Sunday.",
-    "window-never-comes": "Give it a recurrence that names days which exist.",
-    "schedule-expired": "Give it a later expiration, or detach it.",
-    "recurrence-unconfirmed": "Write it so that it can be read in one way only, or look at the portal's next run.",
-    "platform-mode-schedule": PLATFORM_FIX,
-    INSTALLS_NOTHING: CONTENTS_FIX,
-    "window-too-short": "Give it at least 01:30, the least that Azure accepts.",
-}
-_ANEW = "Write the schedule anew (patchmode schedule create … --replace), or detach it."
-_SKIPPED = frozenset({"unknown-os"})
+RULES = (
+    PREREQUISITE_MISSING,
+    OFF_AT_WINDOW,
+    *dynamic_scope.RULES,
+    DYNAMIC_SCOPE_LIMIT,
+    *memberships.RULES,
+    *window.RULES,
+    *recurrence.RULES,
+    SCHEDULE_INSTALLS_NOTHING,
+    NEXT_WINDOW_FAR,
+    EXPIRATION_EMPTY,
+    PLATFORM_MODE_SCHEDULE,
+    *findings.RULES,
+    *attaching.RULES,
+    SCHEDULE_HITS_NOTHING,
+    *limits.RULES,
+    WINDOW_TOO_CLOSE,
+    LAST_SCHEDULE,
+)
+"""Every rule about schedules, in the order in which they are reported; some speak in `patchmode schedule` alone."""
+_KNOWN = by_id(*RULES)
+_ORDER = {rule.id: place for place, rule in enumerate(RULES)}
+_SKIPPED = frozenset({UNKNOWN_OS.id})
 """Rules of a doubt that the machine's own checks report already."""
 
 
 def schedule_reasons(
     machine: Machine, schedules: MachineSchedules, index: ScheduleIndex | None = None
 ) -> tuple[Reason, ...]:
-    """Every rule's verdict on a machine's schedules, in the registry's order.
+    """Every rule's verdict on a machine's schedules, in the order of `RULES`.
 
     Args:
         machine: as it stands; its own settings tell whether it is prepared.
@@ -63,7 +82,7 @@ def schedule_reasons(
     found += _unprepared(machine, schedules)
     found += _far(schedules)
     found += _meetings(schedules.certain, index)
-    return tuple(sorted(found, key=lambda reason: RULE_ORDER[reason.rule]))
+    return tuple(sorted(found, key=lambda reason: _ORDER[reason.rule]))
 
 
 def _moved(machine: Machine, index: ScheduleIndex | None) -> Iterator[Reason]:
@@ -76,9 +95,7 @@ def _moved(machine: Machine, index: ScheduleIndex | None) -> Iterator[Reason]:
     place = f"resource group {old.resource_group}"
     if old.subscription_id != machine.id.subscription_id:
         place += f" of subscription {old.subscription_id}"
-    yield Reason(
-        "assignment-orphaned",
-        Severity.NOTES,
+    yield ASSIGNMENT_ORPHANED.notes(
         f"No schedule is assigned to the machine here, but {names} to one of its name in {place}, where you see none: "
         "if it was moved from there, its assignments did not come along.",
         ", ".join(f"{entry.machine}, assignment '{entry.name}'" for entry in left),
@@ -93,20 +110,16 @@ def _of_hit(machine: Machine, hit: ScheduleHit, index: ScheduleIndex | None) -> 
     name = hit.configuration.name
     if hit.doubt is not None and hit.doubt_rule is not None and hit.doubt_rule not in _SKIPPED:
         message = f"Whether the schedule '{name}' reaches the machine is not certain: {hit.doubt}."
-        yield Reason(hit.doubt_rule, Severity.WARNS, message, hit.clause, _FIXES.get(hit.doubt_rule, _ANEW))
+        yield _KNOWN[hit.doubt_rule].warns(message, hit.clause)
     if hit.next.rule is not None:
-        severity = Severity.NOTES if hit.next.timing is Timing.UNSEEN else Severity.WARNS
-        message = f"The schedule '{name}' reaches the machine, but {hit.next.because}."
-        yield Reason(hit.next.rule, severity, message, _written(hit, index), _FIXES.get(hit.next.rule, _ANEW))
+        rule, message = _KNOWN[hit.next.rule], f"The schedule '{name}' reaches the machine, but {hit.next.because}."
+        give = rule.notes if hit.next.timing is Timing.UNSEEN else rule.warns
+        yield give(message, _written(hit, index))
     yield from _of_run(machine, hit, index)
     if hit.also:
         ways = ", ".join((hit.clause, *hit.also))
-        yield Reason(
-            "assigned-twice",
-            Severity.NOTES,
-            f"{1 + len(hit.also)} assignments name the schedule '{name}' for this machine; it still runs once.",
-            ways,
-            "Nothing to do, but detaching one of them would not detach the schedule.",
+        yield ASSIGNED_TWICE.notes(
+            f"{1 + len(hit.also)} assignments name the schedule '{name}' for this machine; it still runs once.", ways
         )
 
 
@@ -114,31 +127,19 @@ def _of_run(machine: Machine, hit: ScheduleHit, index: ScheduleIndex | None) -> 
     """What would fail for another cause than the prerequisite."""
     found = forecast(machine.settings, machine, hit)
     name = hit.configuration.name
-    if found.rule == "off-at-window" and found.result is RunForecast.MISSED:
+    if found.rule == OFF_AT_WINDOW.id and found.result is RunForecast.MISSED:
         state = machine.surroundings.arc_status if machine.kind is MachineKind.ARC else machine.surroundings.power_state
-        yield Reason(
-            "off-at-window",
-            Severity.WARNS,
+        yield OFF_AT_WINDOW.warns(
             f"The next run of '{name}' would miss the machine: {found.reason}.",
             f"{'properties.status' if machine.kind is MachineKind.ARC else 'powerState'} = {state}",
-            "Have it running at least 15 minutes before its maintenance window.",
         )
-    if found.rule == INSTALLS_NOTHING:
-        yield Reason(
-            INSTALLS_NOTHING,
-            Severity.WARNS,
+    if found.rule == SCHEDULE_INSTALLS_NOTHING.id:
+        yield SCHEDULE_INSTALLS_NOTHING.warns(
             f"Runs of '{name}' may install nothing on this machine: {found.reason}.",
             "properties.installPatches of the configuration",
-            CONTENTS_FIX,
         )
-    if found.rule == "window-too-short" and hit.next.rule is None:
-        yield Reason(
-            "window-too-short",
-            Severity.WARNS,
-            f"Runs of '{name}' fail: {found.reason}.",
-            _written(hit, index),
-            _FIXES["window-too-short"],
-        )
+    if found.rule == WINDOW_TOO_SHORT.id and hit.next.rule is None:
+        yield WINDOW_TOO_SHORT.warns(f"Runs of '{name}' fail: {found.reason}.", _written(hit, index))
 
 
 def _unprepared(machine: Machine, schedules: MachineSchedules) -> Iterator[Reason]:
@@ -152,12 +153,9 @@ def _unprepared(machine: Machine, schedules: MachineSchedules) -> Iterator[Reaso
         return
     names = ", ".join(f"'{hit.configuration.name}'" for hit in running)
     many = f"Runs of the schedules {names}" if len(running) > 1 else f"Every run of the schedule {names}"
-    yield Reason(
-        "prerequisite-missing",
-        Severity.WARNS,
+    yield PREREQUISITE_MISSING.warns(
         f"{many} on this machine {'fail' if len(running) > 1 else 'fails'}: {missing_of(machine.settings)}.",
         "; ".join(hit.clause for hit in running),
-        "Set it to customer-managed-schedules: plan it, then apply the plan.",
     )
 
 
@@ -167,15 +165,13 @@ def _far(schedules: MachineSchedules) -> Iterator[Reason]:
     first = min(coming, key=lambda hit: hit.next.window.starts_at if hit.next.window else _NEVER, default=None)
     if not schedules.looked_up or first is None or first.next.wait_days is None or first.next.window is None:
         return
-    name, days, window = first.configuration.name, first.next.wait_days, first.next.window
+    name, days, local_start = first.configuration.name, first.next.wait_days, first.next.window.local_start
     why = "it begins only then" if first.next.begins_late else "it repeats that rarely"
-    yield Reason(
-        FAR,
-        Severity.WARNS if first.next.begins_late else Severity.NOTES,
+    give = NEXT_WINDOW_FAR.warns if first.next.begins_late else NEXT_WINDOW_FAR.notes
+    yield give(
         f"The next window of '{name}', and of any schedule of this machine, is in {days:,} days ({why}): nothing "
         "patches it before.",
-        f"next window {window.local_start:%Y-%m-%d %H:%M %Z}",
-        "If that is not meant, give the schedule an earlier start, or attach another one.",
+        f"next window {local_start:%Y-%m-%d %H:%M %Z}",
     )
 
 
@@ -194,19 +190,12 @@ def _meeting(one: ScheduleHit, other: ScheduleHit, clash: Clash) -> Reason:
     evidence = f"{first.starts_at:%Y-%m-%d %H:%M} UTC to {first.ends_at:%H:%M}, {second.starts_at:%H:%M} UTC to "
     evidence += f"{second.ends_at:%H:%M}"
     if clash.same_trigger:
-        return Reason(
-            "schedules-same-trigger",
-            Severity.WARNS,
-            f"The schedules {names} start at the same instant and install the same: only one of them fires.",
-            evidence,
-            "Detach one of them, or let them start at different times.",
+        return SCHEDULES_SAME_TRIGGER.warns(
+            f"The schedules {names} start at the same instant and install the same: only one of them fires.", evidence
         )
-    return Reason(
-        "schedules-overlap",
-        Severity.WARNS,
+    return SCHEDULES_OVERLAP.warns(
         f"Windows of the schedules {names} overlap: they run one after the other, and the later may run out of time.",
         evidence,
-        "Move one of them, or detach it from this machine.",
     )
 
 
@@ -216,12 +205,12 @@ def _written(hit: ScheduleHit, index: ScheduleIndex | None) -> str:
     return str(hit.configuration) if known is None else f"{known.name}: {_members(known.window)}"
 
 
-def _members(window: WindowRule) -> str:
+def _members(written: WindowRule) -> str:
     values = {
-        "recurEvery": window.recur_every,
-        "startDateTime": window.start,
-        "expirationDateTime": window.expiration,
-        "duration": window.duration,
-        "timeZone": window.time_zone,
+        "recurEvery": written.recur_every,
+        "startDateTime": written.start,
+        "expirationDateTime": written.expiration,
+        "duration": written.duration,
+        "timeZone": written.time_zone,
     }
     return ", ".join(f"{name} = {'(absent)' if value is None else value}" for name, value in values.items())

@@ -13,10 +13,10 @@ from patchmode.model.finding import Severity
 from patchmode.model.report import ScheduleFinding, ScheduleWish
 from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window
-from patchmode.rules.schedules.findings import TOO_CLOSE
-from patchmode.rules.schedules.limits import Limits
-from patchmode.rules.schedules.recurrence import check_window_rule
-from patchmode.rules.schedules.window import UNKNOWN_ZONE, UNREADABLE
+from patchmode.rules.schedules.findings import TOO_CLOSE, WINDOW_TOO_CLOSE
+from patchmode.rules.schedules.limits import SCHEDULE_LIMIT, Limits
+from patchmode.rules.schedules.recurrence import RECURRENCE_UNCONFIRMED, START_BEFORE_MIDNIGHT, check_window_rule
+from patchmode.rules.schedules.window import UNKNOWN_TIME_ZONE, UNREADABLE_RECURRENCE
 
 WINDOWS_CLASSIFICATIONS = (
     "Critical",
@@ -31,10 +31,10 @@ WINDOWS_CLASSIFICATIONS = (
 LINUX_CLASSIFICATIONS = ("Critical", "Security", "Other")
 """Source of both lists: azure-mgmt-maintenance and Microsoft's article on programming against Update Manager."""
 DEFAULT_CLASSIFICATIONS = ("Critical", "Security")
-_MALFORMED = frozenset({UNREADABLE, UNKNOWN_ZONE})
+_MALFORMED = frozenset({UNREADABLE_RECURRENCE.id, UNKNOWN_TIME_ZONE.id})
 LONGEST_NAME = 127
 """Source: Microsoft's article on maintenance configurations: fewer than 128 characters, for the group's name too."""
-_ADVICE_ONLY = frozenset({"start-before-midnight", "recurrence-unconfirmed"})
+_ADVICE_ONLY = frozenset({START_BEFORE_MIDNIGHT.id, RECURRENCE_UNCONFIRMED.id})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _SYNONYMS = {"alwaysreboot": "always", "neverreboot": "never"}
 """What comes back for what was sent (recorded as a pair for Always; recorded lists have no other word for Never)."""
@@ -54,7 +54,7 @@ def wish_problems(wish: ScheduleWish) -> Iterator[ScheduleFinding]:
     for what, text in (("name", wish.id.name), ("resource group's name", wish.id.resource_group)):
         if len(text) > LONGEST_NAME:
             message = f"The {what} has {len(text)} characters; Azure takes {LONGEST_NAME}."
-            yield ScheduleFinding("schedule-limit", Severity.BLOCKS, message, "Shorten it.", identifier)
+            yield ScheduleFinding(SCHEDULE_LIMIT.id, Severity.BLOCKS, message, "Shorten it.", identifier)
     for rule, message in check_window_rule(wish.window):
         severity = Severity.WARNS if rule in _ADVICE_ONLY else Severity.BLOCKS
         yield ScheduleFinding(rule, severity, message, "", identifier)
@@ -64,7 +64,7 @@ def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime
     """A first window that comes too soon for the configuration to count."""
     if windows and windows[0].starts_at - now < TOO_CLOSE:
         message = "Its first window starts in less than 15 minutes, and it may not run then."
-        yield ScheduleFinding("window-too-close", Severity.WARNS, message, "Let it start later.", str(wish.id))
+        yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Let it start later.", str(wish.id))
 
 
 def room_problems(
@@ -80,7 +80,7 @@ def room_problems(
     if len(there) >= limits.configurations:
         message = f"The subscription holds {len(there):,} maintenance configurations in {wish.location}, all it can."
         fix = "Delete one that reaches nothing, or use another region: a configuration patches machines of any region."
-        yield ScheduleFinding("schedule-limit", Severity.BLOCKS, message, fix, str(wish.id))
+        yield ScheduleFinding(SCHEDULE_LIMIT.id, Severity.BLOCKS, message, fix, str(wish.id))
 
 
 def properties_of(wish: ScheduleWish) -> dict[str, Any]:

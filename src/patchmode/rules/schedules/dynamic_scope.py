@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 
 from patchmode.model.machine import Machine
 from patchmode.model.schedule import DynamicScope
-
-TAG_CASE = "tag-case"
-UNKNOWN_MEMBER = "unknown-filter-member"
-UNKNOWN_OS = "unknown-os"
+from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
+from patchmode.rules.rule import WARNS, Rule
 
 Handle = tuple[str, ...]
 """What a machine must have for a scope to be worth a look: a group, a tag with its value, a region, or nothing."""
@@ -155,11 +153,11 @@ class PreparedScope:
         doubt, rule = tags.doubt, tags.rule
         unknown = self.scope.filter.unknown
         if doubt is None and self.systems and machine.os is None:
-            doubt, rule = "it is not known which system the machine runs, and the filter asks for one", UNKNOWN_OS
+            doubt, rule = "it is not known which system the machine runs, and the filter asks for one", UNKNOWN_OS.id
         if doubt is None and unknown:
             many = "members" if len(unknown) > 1 else "the member"
             doubt = f"the filter also has {many} {', '.join(unknown)}, which this version cannot evaluate"
-            rule = UNKNOWN_MEMBER
+            rule = UNKNOWN_FILTER_MEMBER.id
         return Match(self._clause(machine, tags), doubt, rule)
 
     def _clause(self, machine: Machine, tags: _Tags) -> str:
@@ -220,7 +218,7 @@ def _tag(rule: _TagRule, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
     """What one key of the filter says of a machine; `tags`: folded key → key and value as written."""
     if not rule.values:
         reason = f"the filter lists no value for the tag {rule.key}, and what Azure makes of that is stated nowhere"
-        return _Tags((), reason, UNKNOWN_MEMBER)
+        return _Tags((), reason, UNKNOWN_FILTER_MEMBER.id)
     written = tags.get(rule.folded)
     if written is None or written[1].casefold() not in rule.folded_values:
         return None
@@ -230,7 +228,7 @@ def _tag(rule: _TagRule, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
         return _Tags((text,))
     asked = f"{rule.key} = {' or '.join(sorted(rule.values))}"
     reason = f"its tag {text} differs from the filter's {asked} by case, and whether Azure minds is stated nowhere"
-    return _Tags((text,), reason, TAG_CASE)
+    return _Tags((text,), reason, TAG_CASE.id)
 
 
 def _together(found: Iterable[_Tags]) -> _Tags:
@@ -238,3 +236,41 @@ def _together(found: Iterable[_Tags]) -> _Tags:
     taken = tuple(text for entry in entries for text in entry.taken)
     doubtful = next((entry for entry in entries if entry.doubt is not None), _NO_TAGS)
     return _Tags(taken, doubtful.doubt, doubtful.rule)
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+TAG_CASE = Rule(
+    "tag-case",
+    "a dynamic scope's tags match only when case is ignored",
+    WARNS,
+    """
+    What: The machine's tags match a dynamic scope only when upper and lower case are not told apart.
+    Severity: Warns; the outcome is `unknown` unless another schedule decides.
+    Why: Whether Azure compares the tags of a dynamic scope with regard to case is unconfirmed.
+    Evidence: The dynamic scope, and the tag as the machine has it.
+    Fix: Write the tag exactly as the filter has it.
+    Source: None: no source states it. Resource Manager itself compares tag names without regard to case, and values
+    with it.
+    """,
+    schedule_fix="Write the tag and the filter in the same case.",
+)
+
+UNKNOWN_FILTER_MEMBER = Rule(
+    "unknown-filter-member",
+    "a dynamic scope filters by what this version cannot evaluate",
+    WARNS,
+    """
+    What: A dynamic scope filters by a member that this version cannot evaluate, such as `availabilityZones`, or lists
+    no value for a tag.
+    Severity: Warns on every machine that matches the rest of the filter; the outcome is `unknown` unless another
+    schedule decides.
+    Why: Whether the machine is a member hangs on it.
+    Evidence: The dynamic scope and the part of its filter that matched.
+    Fix: Look in the portal whether the schedule lists the machine, or use a newer patchmode.
+    Source: Azure REST API of configuration assignments: answers hold members that its documentation does not describe.
+    """,
+    schedule_fix="Look at the members in the portal; this version cannot evaluate that filter.",
+)
+
+RULES = (TAG_CASE, UNKNOWN_FILTER_MEMBER)

@@ -16,29 +16,36 @@ from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.report import Member, ScheduleFinding, ScheduleView
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, RunForecast, ScheduleBook, Timing
-from patchmode.rules.schedules.attaching import delete_lock
-from patchmode.rules.schedules.limits import SCOPE_LIMIT
-from patchmode.rules.schedules.memberships import Clash, ScheduleIndex
-from patchmode.rules.schedules.recurrence import LONGEST, TOO_LONG
-from patchmode.rules.schedules.window import INSTALLS_NOTHING, duration_of, has_expiration, names_nothing_for
+from patchmode.rules.rule import NOTES, WARNS, Rule, by_id
+from patchmode.rules.schedules import recurrence
+from patchmode.rules.schedules import window as window_rules
+from patchmode.rules.schedules.attaching import PREREQUISITE_MISSING, delete_lock
+from patchmode.rules.schedules.dynamic_scope import TAG_CASE, UNKNOWN_FILTER_MEMBER
+from patchmode.rules.schedules.forecast import OFF_AT_WINDOW
+from patchmode.rules.schedules.limits import DYNAMIC_SCOPE_LIMIT
+from patchmode.rules.schedules.memberships import (
+    CONFIGURATION_MISSING,
+    CONFIGURATION_UNSEEN,
+    PLATFORM_MODE_SCHEDULE,
+    Clash,
+    ScheduleIndex,
+)
+from patchmode.rules.schedules.recurrence import LONGEST, WINDOW_TOO_LONG, WINDOW_TOO_SHORT
+from patchmode.rules.schedules.window import (
+    SCHEDULE_INSTALLS_NOTHING,
+    UNREADABLE_RECURRENCE,
+    duration_of,
+    has_expiration,
+    names_nothing_for,
+)
 
 TOO_CLOSE = timedelta(minutes=15)
 """Source: Microsoft's article on maintenance configurations asks for any change to be 15 minutes before the run."""
 LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
-FAR = "next-window-far"
-PLATFORM_FIX = (
-    "Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with InGuestPatchMode "
-    "User (patchmode schedule create)."
-)
-CONTENTS_FIX = "Name classifications for that system, or attach its machines to a schedule that does."
 _FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
-_TIMING_FIX = {
-    Timing.OVER: "Give it a later expiration (patchmode schedule create … --replace), or detach it.",
-    Timing.NEVER: "Give it a recurrence that comes (patchmode schedule create … --replace).",
-    Timing.UNREADABLE: "Write its window anew (patchmode schedule create … --replace).",
-}
+_ANEW = "Write its window anew (patchmode schedule create … --replace)."
 
 
 def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFinding]:
@@ -52,41 +59,37 @@ def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFind
     yield from _of_wait(view)
     yield from _of_members(view)
     if not view.members:
-        fix = "Attach it (patchmode schedule attach), or delete it."
-        yield _finding(view, "schedule-hits-nothing", Severity.WARNS, "It reaches no machine that you can see.", fix)
+        yield _finding(view, SCHEDULE_HITS_NOTHING, Severity.WARNS, "It reaches no machine that you can see.")
 
 
 def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
     following = view.next
     if following.timing in _FOREVER_BAD or (following.because and following.timing is Timing.COMING):
-        rule = following.rule or "unreadable-recurrence"
-        fix = _TIMING_FIX.get(following.timing, "Write its recurrence so that it can be read in one way only.")
+        rule = _OF_WINDOWS.get(following.rule or "", UNREADABLE_RECURRENCE)
+        fix = _ANEW if following.timing is Timing.UNREADABLE else rule.schedule_advice
         yield _finding(view, rule, Severity.WARNS, _sentence(following.because), fix)
     duration = duration_of(view.configuration.window.duration)
     if duration is not None and duration < LEAST_WINDOW:
         what = "a run needs 25 minutes to install and restart" if duration < LEAST_RUN else "Azure asks for 01:30"
         message = f"Its window is {view.configuration.window.duration} long, and {what}."
-        yield _finding(view, "window-too-short", Severity.WARNS, message, "Give it 01:30 to 03:55.")
+        yield _finding(view, WINDOW_TOO_SHORT, Severity.WARNS, message)
     if duration is not None and duration > LONGEST:
         message = f"Its window is {view.configuration.window.duration} long, and Azure now accepts 03:55 at most."
-        fix = "It stands as it is; Azure refuses it with the next change, so give it 01:30 to 03:55 then."
-        yield _finding(view, TOO_LONG, Severity.NOTES, message, fix)
+        yield _finding(view, WINDOW_TOO_LONG, Severity.NOTES, message)
     if view.configuration.window.expiration is not None and not has_expiration(view.configuration.window):
         message = "Its expirationDateTime is an empty text. It is read as never expiring, which no source confirms."
-        fix = "Look at the portal whether it still runs, or write the expiration anew."
-        yield _finding(view, "expiration-empty", Severity.NOTES, message, fix)
+        yield _finding(view, EXPIRATION_EMPTY, Severity.NOTES, message)
     yield from _of_contents(view)
     if (view.configuration.patch_mode or "").casefold() == "platform":
         message = (
             "Its InGuestPatchMode is Platform, which belongs to hotpatching, where Azure chooses the updates. What it "
             "does to a machine on Customer Managed Schedules is not documented."
         )
-        yield _finding(view, "platform-mode-schedule", Severity.WARNS, message, PLATFORM_FIX)
+        yield _finding(view, PLATFORM_MODE_SCHEDULE, Severity.WARNS, message)
     if following.window is not None and following.window.starts_at - now < TOO_CLOSE:
         minutes = max(0, int((following.window.starts_at - now).total_seconds() // 60))
         message = f"Its next window starts in {minutes} minutes; a change now may not count for it."
-        fix = "Make changes at least 15 minutes before a window."
-        yield _finding(view, "window-too-close", Severity.WARNS, message, fix)
+        yield _finding(view, WINDOW_TOO_CLOSE, Severity.WARNS, message)
 
 
 def _is_idle(view: ScheduleView) -> bool:
@@ -99,7 +102,7 @@ def _of_contents(view: ScheduleView) -> Iterator[ScheduleFinding]:
     if _is_idle(view):
         idle = names_nothing_for(view.configuration.properties)
         message = f"{_sentence('; '.join(idle.values()))} What Azure then installs is not documented: perhaps nothing."
-        yield _finding(view, INSTALLS_NOTHING, Severity.WARNS, message, CONTENTS_FIX)
+        yield _finding(view, SCHEDULE_INSTALLS_NOTHING, Severity.WARNS, message)
 
 
 def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
@@ -111,11 +114,11 @@ def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
     if following.begins_late:
         message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
         fix = "If that is not meant, give it an earlier start (patchmode schedule create … --replace)."
-        yield _finding(view, FAR, Severity.WARNS, message, fix)
+        yield _finding(view, NEXT_WINDOW_FAR, Severity.WARNS, message, fix)
     else:
         message = f"Its next window is on {when}, in {following.wait_days:,} days; it repeats that rarely."
         fix = "Nothing to do if that is meant; --longest-wait sets what counts as long."
-        yield _finding(view, FAR, Severity.NOTES, message, fix)
+        yield _finding(view, NEXT_WINDOW_FAR, Severity.NOTES, message, fix)
 
 
 def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
@@ -123,13 +126,13 @@ def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
     doubts: dict[str, list[Member]] = defaultdict(list)
     for member in view.members:
         if not member.is_certain:
-            doubts[member.hit.doubt_rule or "unknown-filter-member"].append(member)
+            doubts[member.hit.doubt_rule or UNKNOWN_FILTER_MEMBER.id].append(member)
         elif member.forecast.rule is not None and member.forecast.result is not RunForecast.RUNS:
             groups[member.forecast.rule, member.forecast.result].append(member)
     for (rule, result), members in sorted(groups.items()):
-        if rule == view.next.rule or (rule == INSTALLS_NOTHING and _is_idle(view)):
+        if rule == view.next.rule or (rule == SCHEDULE_INSTALLS_NOTHING.id and _is_idle(view)):
             continue  # said once, of the configuration
-        is_told = result is not RunForecast.UNKNOWN or rule == INSTALLS_NOTHING
+        is_told = result is not RunForecast.UNKNOWN or rule == SCHEDULE_INSTALLS_NOTHING.id
         severity = Severity.WARNS if is_told else Severity.NOTES
         yield _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
     for rule, members in sorted(doubts.items()):
@@ -137,7 +140,7 @@ def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
     twice = [member for member in view.members if member.is_certain and member.hit.also]
     if twice:
         message = "Several assignments or dynamic scopes name it for the same machine; it still runs once there."
-        yield _of_group(view, "assigned-twice", Severity.NOTES, twice, message)
+        yield _of_group(view, ASSIGNED_TWICE.id, Severity.NOTES, twice, message)
 
 
 def _together(reasons: Sequence[str]) -> str:
@@ -165,16 +168,10 @@ def _of_group(
 
 
 def _fix_of(rule: str, view: ScheduleView) -> str:
-    fixes = {
-        "prerequisite-missing": f"patchmode apply --schedule {quote(str(view.configuration.id))}",
-        INSTALLS_NOTHING: CONTENTS_FIX,
-        "off-at-window": "Start them at least 15 minutes before the window, or accept that they are missed.",
-        "tag-case": "Write the tag and the filter in the same case.",
-        "unknown-filter-member": "Look at the members in the portal; this version cannot evaluate that filter.",
-        SCOPE_LIMIT: "Narrow the filter, and add a second dynamic scope for the rest.",
-        "assigned-twice": "Nothing to do; a detach leaves the others, and the schedule with them.",
-    }
-    return fixes.get(rule, "patchmode explain tells more of a machine.")
+    if rule == PREREQUISITE_MISSING.id:
+        return f"patchmode apply --schedule {quote(str(view.configuration.id))}"
+    known = _OF_MEMBERS.get(rule)
+    return "patchmode explain tells more of a machine." if known is None else known.schedule_advice
 
 
 def book_findings(
@@ -228,7 +225,12 @@ def _orphan(
         fix = detach
     fix = _unlocked(fix, [str(assignment.machine)], locks)
     return ScheduleFinding(
-        "assignment-orphaned", Severity.WARNS, message, fix, str(assignment.configuration), (str(assignment.machine),)
+        ASSIGNMENT_ORPHANED.id,
+        Severity.WARNS,
+        message,
+        fix,
+        str(assignment.configuration),
+        (str(assignment.machine),),
     )
 
 
@@ -242,10 +244,10 @@ def _missing(
         commands = [f"{detach} --ids {' '.join(map(quote, machines))}"] if machines else []
         commands += [f"{detach} --dynamic {quote(scope.name)} {_selectors(scope)}" for scope in scopes]
         fix = "\n".join(("Create it anew under the same name and group, or detach it:", *commands))
-        return ScheduleFinding("configuration-missing", Severity.WARNS, message, fix, str(configuration), subjects)
+        return ScheduleFinding(CONFIGURATION_MISSING.id, Severity.WARNS, message, fix, str(configuration), subjects)
     message = f"Assignments name {configuration}, which stands where you cannot read: its windows are not known."
     fix = "Ask for Reader on that subscription."
-    return ScheduleFinding("configuration-unseen", Severity.NOTES, message, fix, str(configuration), subjects)
+    return ScheduleFinding(CONFIGURATION_UNSEEN.id, Severity.NOTES, message, fix, str(configuration), subjects)
 
 
 def _selectors(scope: DynamicScope) -> str:
@@ -294,23 +296,157 @@ def _overlap(left: ResourceId, right: ResourceId, clash: Clash, machines: Sequen
     names = f"{left.name} and {right.name}"
     first = min(clash.first.starts_at, clash.second.starts_at)
     when = f"for the first time in the window that starts {first:%Y-%m-%d %H:%M} UTC"
-    rule, message = (
-        "schedules-overlap",
-        f"{names} overlap on these machines, {when}: the later one waits for the other.",
-    )
+    rule = SCHEDULES_OVERLAP
+    message = f"{names} overlap on these machines, {when}: the later one waits for the other."
     if clash.same_trigger:
-        rule = "schedules-same-trigger"
+        rule = SCHEDULES_SAME_TRIGGER
         message = (
             f"{names} start together with the same settings, {when}: Azure runs only one of them on these machines."
         )
-    fix = "Move one of them, or detach one from these machines."
-    return ScheduleFinding(rule, Severity.WARNS, message, fix, str(left), tuple(machines), f"the other is {right}")
+    other = f"the other is {right}"
+    return ScheduleFinding(rule.id, Severity.WARNS, message, rule.schedule_advice, str(left), tuple(machines), other)
 
 
-def _finding(view: ScheduleView, rule: str, severity: Severity, message: str, fix: str) -> ScheduleFinding:
-    return ScheduleFinding(rule, severity, message, fix, str(view.configuration.id))
+def _finding(view: ScheduleView, rule: Rule, severity: Severity, message: str, fix: str = "") -> ScheduleFinding:
+    """`fix`: where this finding has a remedy of its own."""
+    return ScheduleFinding(rule.id, severity, message, fix or rule.schedule_advice, str(view.configuration.id))
 
 
 def _sentence(text: str) -> str:
     stripped = text.strip().rstrip(".")
     return f"{stripped[:1].upper()}{stripped[1:]}." if stripped else ""
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+NEXT_WINDOW_FAR = Rule(
+    "next-window-far",
+    "no window comes for weeks, and nothing patches it until then",
+    (*WARNS, *NOTES),
+    """
+    What: The earliest window of all the schedules that reach the machine is farther away than `--longest-wait` (45
+    days).
+    Severity: Warns where the schedule only begins then and repeats more often afterwards; notes where it repeats that
+    rarely, as a yearly or half-yearly one does.
+    Why: Nothing patches the machine before: the outcome is `scheduled`, and it is told for how many days nobody
+    patches.
+    Evidence: The start of the next window, in the schedule's own time.
+    Fix: If that is not meant, give the schedule an earlier start, or attach another one.
+    Source: Microsoft releases security updates monthly; 45 days leave two weeks for a window after a release. The
+    number is ours, not Azure's.
+    """,
+)
+
+EXPIRATION_EMPTY = Rule(
+    "expiration-empty",
+    "the schedule's expiration is an empty text",
+    NOTES,
+    """
+    What: `expirationDateTime` of the schedule is an empty text.
+    Severity: Notes.
+    Why: It is read as never expiring, as an absent one is. No source confirms that Azure reads it so.
+    Evidence: The members of `maintenanceWindow`.
+    Fix: Look at the portal whether the schedule still runs, or write the expiration anew.
+    Source: None: no document and no recorded exchange has an empty expiration.
+    """,
+    schedule_fix="Look at the portal whether it still runs, or write the expiration anew.",
+)
+
+_APART = "Move one of them, or detach one from these machines."
+SCHEDULES_SAME_TRIGGER = Rule(
+    "schedules-same-trigger",
+    "two schedules start at the same instant: only one fires",
+    WARNS,
+    """
+    What: Windows of two schedules on the machine start at the same instant, and both install the same.
+    Severity: Warns; windows of the next 92 days are compared.
+    Why: Only one of them fires.
+    Evidence: Both windows, in UTC.
+    Fix: Detach one of them, or let them start at different times.
+    Source: Azure's documentation "Troubleshoot maintenance configurations".
+    """,
+    schedule_fix=_APART,
+)
+
+SCHEDULES_OVERLAP = Rule(
+    "schedules-overlap",
+    "windows of two schedules overlap",
+    WARNS,
+    """
+    What: Windows of two schedules on the machine overlap.
+    Severity: Warns; windows of the next 92 days are compared.
+    Why: They run one after the other, and the later may run out of time.
+    Evidence: Both windows, in UTC.
+    Fix: Move one of them, or detach it from this machine.
+    Source: "Troubleshoot issues with Azure Update Manager".
+    """,
+    schedule_fix=_APART,
+)
+
+ASSIGNED_TWICE = Rule(
+    "assigned-twice",
+    "two assignments name the same schedule for the machine",
+    NOTES,
+    """
+    What: Several assignments or dynamic scopes name the same schedule for this machine.
+    Severity: Notes.
+    Why: The schedule still runs once. Detaching one assignment leaves the others.
+    Evidence: Every clause by which it reaches the machine.
+    Fix: Nothing to do, if you know of them.
+    Source: Azure's documentation of dynamic scoping: members are worked out for each run of a configuration.
+    """,
+    machine_fix="Nothing to do, but detaching one of them would not detach the schedule.",
+    schedule_fix="Nothing to do; a detach leaves the others, and the schedule with them.",
+)
+
+ASSIGNMENT_ORPHANED = Rule(
+    "assignment-orphaned",
+    "the assignment's machine was moved or is gone",
+    (*WARNS, *NOTES),
+    """
+    What: An assignment stands on a machine that was moved or is gone.
+    Severity: Warns in `schedule check` and `schedule show`; notes in `audit` and `explain` on a machine without an
+    assignment whose name exactly one such place has, as far as the subscriptions of the machines read show it.
+    Why: It does nothing, and the machine at its new place has no schedule.
+    Evidence: The assignment's machine id.
+    Fix: Detach it, and attach the schedule to the machine where it now stands.
+    Source: "Troubleshoot issues with Azure Update Manager".
+    """,
+)
+
+RULES = (SCHEDULES_SAME_TRIGGER, SCHEDULES_OVERLAP, ASSIGNED_TWICE, ASSIGNMENT_ORPHANED)
+
+SCHEDULE_HITS_NOTHING = Rule(
+    "schedule-hits-nothing",
+    "the configuration reaches no machine",
+    WARNS,
+    """
+    What: Neither an assignment nor a dynamic scope of the configuration reaches a machine that you can see.
+    Severity: Warns in `schedule check` and `schedule show`.
+    Why: It runs and patches nothing, or it patches machines that you cannot see.
+    Evidence: The configuration's assignments and dynamic scopes.
+    Fix: Attach it, or delete it.
+    Source: patchmode's own.
+    """,
+    schedule_fix="Attach it (patchmode schedule attach), or delete it.",
+)
+
+WINDOW_TOO_CLOSE = Rule(
+    "window-too-close",
+    "the next window starts too soon for a change to count",
+    WARNS,
+    """
+    What: The next window starts in less than 15 minutes.
+    Severity: Warns in `schedule check`, `schedule create` and `schedule attach`.
+    Why: A change of machines or schedules that late may not count for it.
+    Evidence: The window's start and the time now.
+    Fix: Wait for the window after it, or let it start later.
+    Source: Azure's documentation of maintenance configurations; its troubleshooting article advises an hour.
+    """,
+    schedule_fix="Make changes at least 15 minutes before a window.",
+)
+
+_OF_WINDOWS = by_id(*window_rules.RULES, *recurrence.RULES, PLATFORM_MODE_SCHEDULE)
+_OF_MEMBERS = by_id(
+    SCHEDULE_INSTALLS_NOTHING, OFF_AT_WINDOW, TAG_CASE, UNKNOWN_FILTER_MEMBER, DYNAMIC_SCOPE_LIMIT, ASSIGNED_TWICE
+)

@@ -17,19 +17,19 @@ from patchmode.model.schedule import (
     Via,
     Window,
 )
+from patchmode.rules.eligibility.advisory_checks import is_off
 from patchmode.rules.eligibility.images import automatic_guest_patching, schedule_patching, schedule_patching_excluded
-from patchmode.rules.eligibility.machine_checks import is_off
+from patchmode.rules.eligibility.owner_checks import is_scale_set_member, out_of_reach
 from patchmode.rules.eligibility.windows_edition import Edition, edition_of
-from patchmode.rules.eligibility.workload import is_scale_set_member, out_of_reach
-from patchmode.rules.schedules.memberships import PLATFORM_MODE, SHORTEST_RUN
-from patchmode.rules.schedules.window import INSTALLS_NOTHING
+from patchmode.rules.rule import WARNS, Rule
+from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, SHORTEST_RUN
+from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT
+from patchmode.rules.schedules.window import SCHEDULE_INSTALLS_NOTHING
 from patchmode.rules.settings.patch import is_platform_mode
 
 _ARC_AWAY = frozenset({"disconnected", "expired"})
 _NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _AGENT_SILENT = "not ready"
-TOO_SHORT = "window-too-short"
-"""The one rule behind a failing run that is the configuration's own; the others are the machine's."""
 
 
 def forecast(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast:
@@ -54,7 +54,7 @@ def forecast(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit)
 def _never_reached(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
     del settings, hit
     found = out_of_reach(machine)
-    return None if found is None else Forecast(RunForecast.FAILS, found.because, found.rule)
+    return None if found is None else Forecast(RunForecast.FAILS, found.because, found.rule.id)
 
 
 def _no_window(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
@@ -70,8 +70,8 @@ def _undocumented(settings: PatchSettings | None, machine: Machine, hit: Schedul
     if is_scale_set_member(machine):
         reason = "it belongs to a Flexible scale set, and whether schedules run on its members is not confirmed"
         return Forecast(RunForecast.UNKNOWN, reason, "scale-set-member")
-    if hit.next.rule == PLATFORM_MODE:
-        return Forecast(RunForecast.UNKNOWN, hit.next.because, PLATFORM_MODE)
+    if hit.next.rule == PLATFORM_MODE_SCHEDULE.id:
+        return Forecast(RunForecast.UNKNOWN, hit.next.because, PLATFORM_MODE_SCHEDULE.id)
     return None
 
 
@@ -134,25 +134,40 @@ def _away(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) ->
         if (around.arc_status or "").casefold() not in _ARC_AWAY:
             return None
         reason = f"it is {(around.arc_status or '').lower()} now and would be missed, unless it connects before"
-        return Forecast(RunForecast.MISSED, reason, "off-at-window")
+        return Forecast(RunForecast.MISSED, reason, OFF_AT_WINDOW.id)
     if is_off(machine):
         reason = f"it is {around.power_state} now and would be missed, unless it runs 15 minutes before"
-        return Forecast(RunForecast.MISSED, reason, "off-at-window")
+        return Forecast(RunForecast.MISSED, reason, OFF_AT_WINDOW.id)
     if (around.agent_status or "").casefold() == _AGENT_SILENT:
         reason = "its VM agent is not ready now and it would be missed, unless the agent answers before"
         return Forecast(RunForecast.MISSED, reason, "agent-not-ready")
     return None
 
 
+OFF_AT_WINDOW = Rule(
+    "off-at-window",
+    "the machine is off, and its next window would miss it",
+    WARNS,
+    """
+    What: A schedule reaches the machine, and the machine is off now, or its Arc agent is not connected.
+    Severity: Warns.
+    Why: A run does not start machines: it ends with `ShutdownOrUnresponsive`, and the machine is not patched in that
+    window.
+    Evidence: The power state, or `properties.status` of an Arc server.
+    Fix: Have it running at least 15 minutes before its maintenance window.
+    Source: Azure's documentation of maintenance configurations, and "Troubleshoot issues with Azure Update Manager".
+    """,
+    schedule_fix="Start them at least 15 minutes before the window, or accept that they are missed.",
+)
+
+
 def _too_short(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
     del settings, machine
     window = hit.next.window
-    short = hit.next.rule == TOO_SHORT or (window is not None and window.ends_at - window.starts_at < SHORTEST_RUN)
-    return (
-        Forecast(RunForecast.FAILS, "its window is shorter than the 25 minutes a run needs", TOO_SHORT)
-        if short
-        else None
-    )
+    is_short = window is not None and window.ends_at - window.starts_at < SHORTEST_RUN
+    if not is_short and hit.next.rule != WINDOW_TOO_SHORT.id:
+        return None
+    return Forecast(RunForecast.FAILS, "its window is shorter than the 25 minutes a run needs", WINDOW_TOO_SHORT.id)
 
 
 def _extension_failed(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
@@ -178,7 +193,7 @@ def _nothing_named(settings: PatchSettings | None, machine: Machine, hit: Schedu
     if why is None:
         return None
     reason = f"{why}, and what Azure then installs is not documented: perhaps nothing"
-    return Forecast(RunForecast.UNKNOWN, reason, INSTALLS_NOTHING)
+    return Forecast(RunForecast.UNKNOWN, reason, SCHEDULE_INSTALLS_NOTHING.id)
 
 
 def _unlisted(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
@@ -294,7 +309,7 @@ def contradicts(kind: OutcomeKind, settings: PatchSettings | None, machine: Mach
 
 
 def _is_live(hit: ScheduleHit) -> bool:
-    return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE
+    return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE_SCHEDULE.id
 
 
 # ------------------------------------------------------------------------------------------------ with a schedule
@@ -417,7 +432,7 @@ def _half_seen(settings: PatchSettings | None, machine: Machine, schedules: Mach
     if live:
         first = min(live, key=_start)
         decided = forecast(settings, machine, first)
-        if decided.result in _LOST and decided.rule != TOO_SHORT:
+        if decided.result in _LOST and decided.rule != WINDOW_TOO_SHORT.id:  # its own fault, not the machine's
             return _told(machine, first, decided, "")  # for a reason of the machine's own: every schedule's run fails
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(first)} reaches it, but {why_not}, and others may come first")
     seen = next((hit for hit in schedules.hits if hit.next.timing not in _IDLE), None)

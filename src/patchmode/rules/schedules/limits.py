@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from patchmode.model.finding import Severity
 from patchmode.model.report import Member, ScheduleFinding, ScheduleView
 from patchmode.model.schedule import DynamicScope, MaintenanceConfiguration, ScopeFilter, Via
+from patchmode.rules.rule import NOTES, REFUSES, WARNS, Rule
 
 NEAR = 0.9
 """From this share of a limit on it is told."""
 PUBLIC_CLOUD = "AzureCloud"
-SCOPE_LIMIT = "dynamic-scope-limit"
-"""The rule of a membership that is in doubt because a dynamic scope matches more machines than Azure lets it take."""
 TAG_FILTERS = 50
 GROUP_FILTERS = 50
 
@@ -116,7 +115,7 @@ def place_limits(
 
 def _counts(member: Member) -> bool:
     """Whether a member is one but for the limit itself."""
-    return member.is_certain or member.hit.doubt_rule == SCOPE_LIMIT
+    return member.is_certain or member.hit.doubt_rule == DYNAMIC_SCOPE_LIMIT.id
 
 
 def _id(scope: DynamicScope) -> str:
@@ -130,7 +129,7 @@ def _measured(
         return
     is_over = count >= limit
     yield ScheduleFinding(
-        "schedule-limit" if is_over else "schedule-limit-near",
+        SCHEDULE_LIMIT.id if is_over else SCHEDULE_LIMIT_NEAR.id,
         Severity.WARNS if is_over else Severity.NOTES,
         f"{begins} {count:,} {what}; Azure allows {limit:,}.",
         fix,
@@ -138,3 +137,59 @@ def _measured(
         () if subject is None else (subject,),
         f"{count} of {limit}",
     )
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+_PUBLIC, _SOVEREIGN = limits_of(PUBLIC_CLOUD), limits_of("")
+
+DYNAMIC_SCOPE_LIMIT = Rule(
+    "dynamic-scope-limit",
+    "a dynamic scope matches more machines than Azure lets it take",
+    WARNS,
+    f"""
+    What: A dynamic scope matches more than {_PUBLIC.scope_machines:,} machines, the most that Azure allows in one, as
+    far as the machines that were read show it.
+    Severity: Warns on every machine that only such a scope reaches; the outcome is `unknown` unless another schedule
+    decides.
+    Why: Which of them Azure takes, or whether it takes them all, is stated nowhere.
+    Evidence: The dynamic scope and the part of its filter that matched.
+    Fix: Narrow the filter, and add a second dynamic scope for the rest.
+    Source: Azure's documentation of dynamic scoping for the limit; none for what happens beyond it.
+    """,
+)
+"""A membership is in doubt for it; `memberships` counts."""
+
+SCHEDULE_LIMIT = Rule(
+    "schedule-limit",
+    "a limit of Azure is reached",
+    REFUSES,
+    f"""
+    What: A limit of Azure is reached.
+    Severity: Blocks `schedule create` and `schedule attach`; warns in `schedule check`.
+    Why: Azure refuses what goes beyond it: {_PUBLIC.configurations} configurations in a subscription and region,
+    {_PUBLIC.machines:,} machines on a configuration, {_PUBLIC.scope_machines:,} in a dynamic scope,
+    {_PUBLIC.scopes_in_place} dynamic scopes in a subscription or group and region, {_PUBLIC.scopes} dynamic scopes and
+    {_PUBLIC.subscriptions} subscriptions on a configuration ({_SOVEREIGN.scopes} each in sovereign clouds),
+    {TAG_FILTERS} tag filters and {GROUP_FILTERS} group filters in a dynamic scope.
+    Evidence: The number and the limit.
+    Fix: Split the schedule.
+    Source: Azure's documentation of dynamic scoping and of maintenance configurations.
+    """,
+)
+
+SCHEDULE_LIMIT_NEAR = Rule(
+    "schedule-limit-near",
+    "a limit of Azure is nearly reached",
+    NOTES,
+    """
+    What: Ninety per cent of a limit of Azure are used.
+    Severity: Notes in `schedule check`.
+    Why: What comes next may be refused.
+    Evidence: The number and the limit.
+    Fix: Split the schedule before it is full.
+    Source: The sources of `schedule-limit`.
+    """,
+)
+
+RULES = (SCHEDULE_LIMIT, SCHEDULE_LIMIT_NEAR)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from patchmode.model.schedule import NextWindow, Timing, Window, WindowRule
+from patchmode.rules.rule import BLOCKS, NOTES, REFUSES, WARNS, Rule
 from patchmode.rules.schedules.recurrence_grammar import LAST_DATE, EveryHours, RecurrenceReading, parse
 from patchmode.rules.schedules.window import (
-    UNKNOWN_ZONE,
+    UNKNOWN_TIME_ZONE,
     ReadableRule,
     duration_of,
     instant,
@@ -16,14 +17,6 @@ from patchmode.rules.schedules.window import (
     read,
     unread_members,
 )
-
-NEVER_COMES = "window-never-comes"
-EXPIRED = "schedule-expired"
-UNCONFIRMED = "recurrence-unconfirmed"
-TOO_SHORT = "window-too-short"
-TOO_LONG = "window-too-long"
-BEFORE_MIDNIGHT = "start-before-midnight"
-TOO_OFTEN = "recurs-too-often"
 
 SHORTEST = timedelta(hours=1, minutes=30)
 LONGEST = timedelta(hours=3, minutes=55)
@@ -59,7 +52,7 @@ def next_window(rule: WindowRule, *, after: datetime) -> NextWindow:
     told = "; ".join(f"if {reading.value}, {_told(each)}" for reading, each in zip(readings, found, strict=True))
     timing = Timing.COMING if all(each.timing is Timing.COMING for each in found) else Timing.UNREADABLE
     because = f"no document says how {quoted(rule.recur_every)} is counted: {told}"
-    return NextWindow(timing, because=because, rule=UNCONFIRMED)
+    return NextWindow(timing, because=because, rule=RECURRENCE_UNCONFIRMED.id)
 
 
 def windows_between(rule: WindowRule, *, start: datetime, end: datetime) -> tuple[Window, ...]:
@@ -102,7 +95,7 @@ def check_window_rule(rule: WindowRule) -> tuple[tuple[str, str], ...]:
     readable = read(rule)
     if isinstance(readable, ReadableRule):
         found += _first_window(rule, readable)
-    elif readable.rule == UNKNOWN_ZONE:
+    elif readable.rule == UNKNOWN_TIME_ZONE.id:
         found += _without_zone(rule)
     return tuple(found)
 
@@ -148,13 +141,13 @@ def _next(rule: WindowRule, readable: ReadableRule, after: datetime, reading: Re
     starts_at = next(_starts(readable, after, reading), None)
     if starts_at is None:
         because = f"its recurrence {quoted(rule.recur_every)}, counted from {rule.start}, names no day that comes"
-        return NextWindow(Timing.NEVER, because=because, rule=NEVER_COMES)
+        return NextWindow(Timing.NEVER, because=because, rule=WINDOW_NEVER_COMES.id)
     if readable.expires is not None and starts_at > readable.expires:
         zone = rule.time_zone or ""
         because = f"it expired on {rule.expiration} ({zone})"
         if readable.expires >= after:
             because = f"it expires on {rule.expiration} ({zone}), before another window comes"
-        return NextWindow(Timing.OVER, because=because, rule=EXPIRED)
+        return NextWindow(Timing.OVER, because=because, rule=SCHEDULE_EXPIRED.id)
     return NextWindow(Timing.COMING, _window(readable, starts_at))
 
 
@@ -169,22 +162,25 @@ def _told(found: NextWindow) -> str:
 def _duration_limits(rule: WindowRule) -> Iterator[tuple[str, str]]:
     duration = duration_of(rule.duration)
     if duration is not None and duration < SHORTEST:
-        yield TOO_SHORT, f"its duration {quoted(rule.duration)} is shorter than 01:30, the least that Azure accepts"
+        told = f"its duration {quoted(rule.duration)} is shorter than 01:30, the least that Azure accepts"
+        yield WINDOW_TOO_SHORT.id, told
     if duration is not None and duration > LONGEST:
-        yield TOO_LONG, f"its duration {quoted(rule.duration)} is longer than 03:55, the most that Azure accepts"
+        told = f"its duration {quoted(rule.duration)} is longer than 03:55, the most that Azure accepts"
+        yield WINDOW_TOO_LONG.id, told
 
 
 def _advice_on_start(rule: WindowRule) -> Iterator[tuple[str, str]]:
     start = moment(rule.start)
     if start is not None and start.time() >= _ADVISED_UNTIL:
-        yield BEFORE_MIDNIGHT, f"it starts at {start:%H:%M}; Azure advises against starts between 23:45 and midnight"
+        told = f"it starts at {start:%H:%M}; Azure advises against starts between 23:45 and midnight"
+        yield START_BEFORE_MIDNIGHT.id, told
 
 
 def _repetition_limit(rule: WindowRule) -> Iterator[tuple[str, str]]:
     recurrence = parse(rule.recur_every or "")
     if isinstance(recurrence, EveryHours) and recurrence.every < LEAST_HOURS_BETWEEN:
         told = f"its recurrence {quoted(rule.recur_every)} repeats more often than every {LEAST_HOURS_BETWEEN} hours"
-        yield TOO_OFTEN, f"{told}, the most often that Azure accepts"
+        yield RECURS_TOO_OFTEN.id, f"{told}, the most often that Azure accepts"
 
 
 def _without_zone(rule: WindowRule) -> Iterator[tuple[str, str]]:
@@ -192,7 +188,8 @@ def _without_zone(rule: WindowRule) -> Iterator[tuple[str, str]]:
     anywhere = replace(rule, time_zone="UTC")
     readable = read(anywhere)
     if isinstance(readable, ReadableRule):
-        yield from (one for one in _first_window(anywhere, readable) if one[0] in {NEVER_COMES, EXPIRED})
+        never_runs = {WINDOW_NEVER_COMES.id, SCHEDULE_EXPIRED.id}
+        yield from (one for one in _first_window(anywhere, readable) if one[0] in never_runs)
 
 
 def _first_window(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[str, str]]:
@@ -200,15 +197,16 @@ def _first_window(rule: WindowRule, readable: ReadableRule) -> Iterator[tuple[st
     start = instant(readable.start, readable.zone) if readable.start.year > 1 else _EARLIEST
     first = next_window(rule, after=start)
     if first.timing is Timing.NEVER:
-        yield NEVER_COMES, first.because
+        yield WINDOW_NEVER_COMES.id, first.because
     elif first.timing is Timing.OVER:
-        yield EXPIRED, f"it expires on {rule.expiration}, before its first window"
+        yield SCHEDULE_EXPIRED.id, f"it expires on {rule.expiration}, before its first window"
     elif first.rule is not None:
         yield first.rule, first.because
     elif first.window is not None and len(readable.recurrence.readings) > 1:
         ahead = _MONTHS_AHEAD if isinstance(readable.recurrence, EveryHours) else (timedelta(minutes=1),)
         later = (next_window(rule, after=first.window.starts_at + passed) for passed in ahead)
-        yield from [(UNCONFIRMED, each.because) for each in later if each.rule == UNCONFIRMED][:1]
+        doubtful = (each for each in later if each.rule == RECURRENCE_UNCONFIRMED.id)
+        yield from [(RECURRENCE_UNCONFIRMED.id, each.because) for each in doubtful][:1]
 
 
 _YEARS = (1, 4, 16, 64)
@@ -232,3 +230,125 @@ def upcoming(rule: WindowRule, *, after: datetime, count: int) -> tuple[Window, 
         if len(found) == count:
             break
     return found
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+WINDOW_NEVER_COMES = Rule(
+    "window-never-comes",
+    "the schedule's recurrence names no day that exists",
+    REFUSES,
+    """
+    What: The recurrence names days that do not exist, such as day 31 of every February.
+    Severity: Warns in `audit` and `explain`; `schedule create` refuses it.
+    Why: Such a schedule never runs: a prepared machine is parked.
+    Evidence: `recurEvery` and the start.
+    Fix: Give it a recurrence that names days which exist.
+    Source: The documentation of `recurEvery`: the months are counted from the start's.
+    """,
+    schedule_fix="Give it a recurrence that comes (patchmode schedule create … --replace).",
+)
+
+SCHEDULE_EXPIRED = Rule(
+    "schedule-expired",
+    "the schedule has expired, or expires before its first window",
+    REFUSES,
+    """
+    What: The schedule's expiration has passed, or passes before its first window.
+    Severity: Warns in `audit` and `explain`; `schedule create` refuses it.
+    Why: It never runs again. Whether it still keeps Azure's own patching away is unconfirmed, so a machine in Azure
+    Managed - Safe Deployment is then `unknown`.
+    Evidence: `expirationDateTime`, in the configuration's own time zone.
+    Fix: Give it a later expiration, or detach it.
+    Source: Azure REST API of maintenance configurations.
+    """,
+    schedule_fix="Give it a later expiration (patchmode schedule create … --replace), or detach it.",
+)
+
+RECURRENCE_UNCONFIRMED = Rule(
+    "recurrence-unconfirmed",
+    "two readings of the recurrence name different windows",
+    WARNS,
+    """
+    What: Two readings of the recurrence name different windows, for example because the first day of a week matters, or
+    because a clock change lies between the start of an hourly schedule and its next window.
+    Severity: Warns; the next window is then not told.
+    Why: No source says which reading is Azure's.
+    Evidence: The members of `maintenanceWindow`.
+    Fix: Write it so that it can be read in one way only, or look at the portal's next run.
+    Source: None: no source states on which day a week begins, whether an offset reaches over from the month before the
+    start, or whether hours are counted as they elapse or on the local clock.
+    """,
+    schedule_fix="Write its recurrence so that it can be read in one way only.",
+)
+
+WINDOW_TOO_SHORT = Rule(
+    "window-too-short",
+    "the schedule's window is too short",
+    REFUSES,
+    """
+    What: A window is shorter than the 25 minutes that a run needs, or than the 01:30 that Azure accepts.
+    Severity: Warns in `audit` below 25 minutes; `schedule create` refuses less than 01:30.
+    Why: A run needs 15 minutes to install and 10 for a reboot; what does not fit fails with
+    `maintenanceWindowExceeded`.
+    Evidence: `maintenanceWindow.duration`.
+    Fix: Give it 01:30 to 03:55.
+    Source: "Troubleshoot issues with Azure Update Manager"; Azure's documentation of maintenance configurations.
+    """,
+    machine_fix="Give it at least 01:30, the least that Azure accepts.",
+)
+
+WINDOW_TOO_LONG = Rule(
+    "window-too-long",
+    "the window is longer than guest patching accepts",
+    (*BLOCKS, *NOTES),
+    """
+    What: The window is longer than 03:55.
+    Severity: Blocks `schedule create`; notes of a schedule that stands already.
+    Why: Azure does not accept it for the guest scope. Older ones stand with more: three of 2,251 recorded guest
+    configurations have 05:00, so the next change of such a one is refused and not its runs.
+    Evidence: `maintenanceWindow.duration`.
+    Fix: Give it at most 03:55.
+    Source: Azure's documentation of maintenance configurations.
+    """,
+    schedule_fix="It stands as it is; Azure refuses it with the next change, so give it 01:30 to 03:55 then.",
+)
+
+RECURS_TOO_OFTEN = Rule(
+    "recurs-too-often",
+    "the schedule repeats more often than guest patching accepts",
+    BLOCKS,
+    """
+    What: The recurrence repeats more often than every 6 hours.
+    Severity: Blocks `schedule create`.
+    Why: Azure does not accept it for the guest scope. Recorded exchanges show older configurations that repeat every 1
+    to 3 hours; those are read as they stand.
+    Evidence: `maintenanceWindow.recurEvery`.
+    Fix: Let it repeat every 6 hours or less often.
+    Source: Azure's documentation of maintenance configurations.
+    """,
+)
+
+START_BEFORE_MIDNIGHT = Rule(
+    "start-before-midnight",
+    "the window starts shortly before midnight",
+    WARNS,
+    """
+    What: The window starts between 23:45 and midnight.
+    Severity: Warns in `schedule create`.
+    Why: Azure advises against it.
+    Evidence: `maintenanceWindow.startDateTime`.
+    Fix: Let it start before 23:45 or at midnight.
+    Source: Azure's documentation of maintenance configurations.
+    """,
+)
+
+RULES = (
+    WINDOW_NEVER_COMES,
+    SCHEDULE_EXPIRED,
+    RECURRENCE_UNCONFIRMED,
+    WINDOW_TOO_SHORT,
+    WINDOW_TOO_LONG,
+    RECURS_TOO_OFTEN,
+    START_BEFORE_MIDNIGHT,
+)

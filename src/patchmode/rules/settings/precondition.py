@@ -16,7 +16,7 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change
 from patchmode.model.run import Difference
-from patchmode.rules.eligibility.workload import names_owner
+from patchmode.rules.eligibility.owner_checks import names_owner
 from patchmode.rules.settings.planning import document_of, sendable_etag
 from patchmode.rules.settings.verification import ABSENT, Leaf, Path, changed_leaves, difference_of, leaf_differences
 
@@ -42,7 +42,7 @@ _DEPENDED_ON: tuple[Path, ...] = (
     (*_PROFILE, "allowExtensionOperations"),
     *((*_PROFILE, system.configuration, member) for system in OperatingSystem for member in _OF_A_CONFIGURATION),
 )
-"""What `eligibility`, `settings_patch`, `transitions`, `appliances` and `workload` take from a document; the tags that
+"""What the checks of `eligibility`, `patch` and `transitions` take from a document; the tags that
 tell an owner besides. Not here: `provisioningState`, which says what runs on the machine now and which Azure judges
 itself (409)."""
 _EDITION = ("properties", "osSku")

@@ -14,6 +14,7 @@ from patchmode.model.patch_settings import PatchSettings, WantedSettings, same_v
 from patchmode.model.plan import Change, Unchanged
 from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
 from patchmode.rules.eligibility.judgement import first_block, reasons_for
+from patchmode.rules.rule import BLOCKS, Rule
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.settings.patch import BYPASS, PLATFORM, is_platform_mode, merged, settings_in, smallest_patch
 from patchmode.rules.settings.planning import change_with, document_of
@@ -21,15 +22,6 @@ from patchmode.rules.settings.transitions import newly_autopatched, no_way_back
 from patchmode.rules.settings.verification import ABSENT, Leaf, dotted, leaf_differences, shown
 
 _WHATEVER_MAY_BE = WantedSettings(include_scale_set_members=True)
-_BY_HAND = "Set what you need with a plan of its own."
-NOT_CHANGED_BY_RUN = "not-changed-by-run"
-"""The rule of machines for which the run's journal knows no change that was made or may have been made."""
-_WAYS_ON = {
-    "moved-since-run": "Look at who changed it; if the old settings are still wanted, plan them by name.",
-    "machine-replaced": "Nothing to undo on the new machine; plan it by name if it should be set.",
-    "cannot-be-restored": _BY_HAND,
-    "would-autopatch": "Repeat with --allow-azure-managed if Azure may patch and reboot the machine from now on.",
-}
 
 
 def plan_rollback_of(
@@ -56,7 +48,7 @@ def plan_rollback_of(
     outcome = predict(observed.settings, observed, schedules)
     now = settings_in(document_of(observed), change.os)
     if _was_replaced(change, observed):
-        return _skip(change, "machine-replaced", "Another machine stands under this id since the run.", outcome)
+        return _skip(change, MACHINE_REPLACED, "Another machine stands under this id since the run.", outcome)
     if _as_before(change, now):
         return Unchanged(observed.id, observed.kind, outcome)
     reason = _obstacle_to_undoing(change, observed, now)
@@ -70,7 +62,7 @@ def plan_rollback_of(
     if newly_autopatched(stated, after) and not allow_azure_managed:
         return _skip(
             change,
-            "would-autopatch",
+            WOULD_AUTOPATCH,
             "Before the run Azure patched and rebooted this machine at will, and nothing hands it back unasked.",
             outcome,
         )
@@ -90,8 +82,8 @@ def restoring_patch(change: Change, now: Mapping[str, Any] | None) -> dict[str, 
     return smallest_patch(PatchSettings.from_document(now), _target(PatchSettings.from_document(change.before)))
 
 
-def _skip(change: Change, rule: str, reason: str, outcome: Outcome) -> Skipped:
-    return Skipped(change.id, rule, reason, _WAYS_ON[rule], outcome)
+def _skip(change: Change, rule: Rule, reason: str, outcome: Outcome) -> Skipped:
+    return Skipped(change.id, rule.id, reason, rule.fix, outcome)
 
 
 def _was_replaced(change: Change, observed: Machine) -> bool:
@@ -145,12 +137,12 @@ def _taken_away(leaf: Leaf) -> bool:
     return leaf.path[:1] == (PLATFORM,) and leaf.found is ABSENT
 
 
-def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, Any] | None) -> tuple[str, str] | None:
+def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, Any] | None) -> tuple[Rule, str] | None:
     sent = settings_in(change.body, change.os) or {}
     before = PatchSettings.from_document(change.before)
     reason = no_way_back(before, sent, change.os, automatic_updates=observed.enable_automatic_updates)
     if reason is not None:
-        return "cannot-be-restored", reason
+        return CANNOT_BE_RESTORED, reason
     leaving = not is_platform_mode(change.after.get("patchMode"))
     moved = _unlike(change.after, now or {}, ignoring_platform=leaving)
     if newly_autopatched(before, PatchSettings.from_document(now)):
@@ -159,5 +151,84 @@ def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, An
         moved = [leaf for leaf in moved if not _taken_away(leaf)]
     if moved:
         fields = ", ".join(f"{dotted(leaf.path)} is {shown(leaf.found)}" for leaf in moved)
-        return "moved-since-run", f"The machine was changed since the run: {fields}."
+        return MOVED_SINCE_RUN, f"The machine was changed since the run: {fields}."
     return None
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+MOVED_SINCE_RUN = Rule(
+    "moved-since-run",
+    "the machine's patch settings are not what the run left",
+    BLOCKS,
+    """
+    What: `rollback`: the machine's patch settings are not what the run left.
+    Severity: Blocks.
+    Why: Somebody changed them after the run, and that later decision stands.
+    Evidence: Each field that moved, with its value now.
+    Fix: Look at who changed it; if the old settings are still wanted, plan them by name.
+    Source: None needed: the rule is patchmode's own.
+    """,
+)
+
+MACHINE_REPLACED = Rule(
+    "machine-replaced",
+    "another machine stands under the same id",
+    BLOCKS,
+    """
+    What: `rollback`: another machine stands under the same id.
+    Severity: Blocks.
+    Why: What the run changed is gone; the new machine never was in the run.
+    Evidence: `properties.vmId` is not the recorded one.
+    Fix: Nothing to undo on the new machine; plan it by name if it should be set.
+    Source: Azure REST API, `vmId`.
+    """,
+)
+
+CANNOT_BE_RESTORED = Rule(
+    "cannot-be-restored",
+    "what stood there before cannot be restored",
+    BLOCKS,
+    """
+    What: `rollback`: what stood there before cannot be restored. The plan said so before the change.
+    Severity: Blocks.
+    Why: A PATCH merges, so a leaf that was absent cannot be taken away again; and some patch modes cannot be returned
+    to.
+    Evidence: The sentence that the plan gave in `irreversibleBecause`.
+    Fix: Set what you need with a plan of its own.
+    Source: Azure's documentation "Automatic guest patching for Azure virtual machines" for the modes; that a PATCH
+    cannot remove a member is unconfirmed and taken as the careful answer.
+    """,
+)
+
+WOULD_AUTOPATCH = Rule(
+    "would-autopatch",
+    "the step would hand the machine to Azure's own patching",
+    BLOCKS,
+    """
+    What: `rollback`: before the run the machine was in Azure Managed - Safe Deployment.
+    Severity: Blocks, unless allowed by name.
+    Why: Going back lets Azure patch and reboot the machine at will as soon as no schedule is attached. No step of
+    patchmode does that unasked.
+    Evidence: The recorded settings: AutomaticByPlatform without bypass.
+    Fix: Repeat with `--allow-azure-managed` if Azure may patch and reboot the machine from now on.
+    Source: Azure's documentation of the prerequisites for scheduled patching, "User scenarios".
+    """,
+)
+
+NOT_CHANGED_BY_RUN = Rule(
+    "not-changed-by-run",
+    "the run did not change the machine, so there is nothing to undo",
+    BLOCKS,
+    """
+    What: `rollback`: the run did not change the machine.
+    Severity: Blocks.
+    Why: There is nothing to undo: the change was refused, stale, or never sent.
+    Evidence: The result in the run's journal.
+    Fix: Nothing; `patchmode runs show RUN` says what became of it.
+    Source: patchmode's own journal.
+    """,
+)
+"""Of machines for which the run's journal knows no change that was made or may have been made."""
+
+RULES = (MOVED_SINCE_RUN, MACHINE_REPLACED, CANNOT_BE_RESTORED, WOULD_AUTOPATCH, NOT_CHANGED_BY_RUN)

@@ -24,6 +24,8 @@ from patchmode.rules.schedules.after_plan import (
     standing_in,
 )
 from patchmode.rules.schedules.attaching import scope_obstacle
+from patchmode.rules.schedules.findings import TOO_CLOSE
+from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import next_window
 from patchmode.rules.settings.planning import plan_machine
@@ -34,10 +36,6 @@ from patchmode.workflow.run.refusals import is_gone
 from patchmode.workflow.schedules.reading import look_up
 
 CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
-MOST_MACHINES = 3000
-"""Resources associated with one configuration. Source: the limits in Microsoft's "Maintenance configurations"."""
-NOTICE = timedelta(minutes=15)
-"""A change that is younger when a window opens may not count for it. Source: the same article."""
 _LIST = "`patchmode schedule list` shows those you can see."
 Remark = Callable[[str], None]
 
@@ -135,7 +133,7 @@ def too_close(configuration: MaintenanceConfiguration, *, clock: Clock) -> str |
     """One sentence where a configuration's next window is so near that changes may not count for it; None otherwise."""
     now = clock.now()
     coming = next_window(configuration.window, after=now)
-    if coming.timing is not Timing.COMING or coming.window is None or coming.window.starts_at - now >= NOTICE:
+    if coming.timing is not Timing.COMING or coming.window is None or coming.window.starts_at - now >= TOO_CLOSE:
         return None
     minutes = max(0, round((coming.window.starts_at - now) / timedelta(minutes=1)))
     return (
@@ -201,11 +199,11 @@ async def _check_room(azure: Azure, plan: Plan, configuration: MaintenanceConfig
     async for page in azure.graph.configuration_assignments(GraphScope()):
         attached |= _already_attached(parted(page, unread), configuration.id)
     # SAFETY: a row that cannot be read may be one more machine of this configuration.
-    together = len(attached | machines) + len(unread)
-    if together > MOST_MACHINES:
+    together, most = len(attached | machines) + len(unread), limits_of(plan.target.cloud).machines
+    if together > most:
         raise RefusedError(
             f"{configuration.name} would have {together:,} machines ({len(attached):,} have it now), and Azure allows "
-            f"{MOST_MACHINES:,} of one configuration.",
+            f"{most:,} of one configuration.",
             advice="Divide the machines among several configurations, each with a plan of its own.",
         )
 

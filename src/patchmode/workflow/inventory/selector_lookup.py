@@ -14,6 +14,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind, MachineRun, ScheduleBook
 from patchmode.model.scope import LoggedMachine, LogReading, Scope, Since
 from patchmode.ports.azure import Azure, GraphScope
+from patchmode.rules.schedules.dynamic_scope import UNKNOWN_FILTER_MEMBER
 from patchmode.rules.schedules.history import last_ended
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.workflow.inventory.bulk_reading import parted
@@ -27,8 +28,6 @@ from patchmode.workflow.schedules.reading import (
     read_schedules,
     retention_note,
 )
-
-_DOUBT_RULE = "membership-in-doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,9 @@ class Reached:
             if hit.doubt is None:
                 return Membership(is_certain=True)
             reason = f"It is not certain that {configuration.name} reaches it: {hit.doubt}"
-            doubt = doubt or Membership(is_certain=False, rule=hit.doubt_rule or _DOUBT_RULE, reason=reason)
+            doubt = doubt or Membership(
+                is_certain=False, rule=hit.doubt_rule or UNKNOWN_FILTER_MEMBER.id, reason=reason
+            )
         return doubt
 
 

@@ -18,7 +18,7 @@ from patchmode.ports.run import AttachmentEntry, JournalEntry, RunJournal, Step
 from patchmode.rules.schedules.after_plan import Decided, book_after_detaching, delete_locks, lock_warning, retold
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
-from patchmode.rules.settings.rollback import NOT_CHANGED_BY_RUN, plan_rollback_of
+from patchmode.rules.settings.rollback import MACHINE_REPLACED, NOT_CHANGED_BY_RUN, plan_rollback_of
 from patchmode.workflow.inventory.bulk_reading import BulkReader, BulkReading, Wanted, packing, with_surroundings_of
 from patchmode.workflow.inventory.inventory import with_locks
 from patchmode.workflow.run.attach import detach_obstacle
@@ -51,7 +51,6 @@ async def renamed(azure: Azure, plan: Plan, *, remark: Callable[[str], None]) ->
     return target
 
 
-MACHINE_REPLACED = "machine-replaced"
 End = Change | Unchanged | Skipped | Unreadable
 _ATTACHED = frozenset({AttachEnd.ATTACHED, AttachEnd.UNKNOWN, AttachEnd.MISMATCH})
 """What a rollback takes off again; what was attached before the run stays."""
@@ -244,11 +243,11 @@ def _kept_together(
 
 def _keeps_schedule(left: Skipped, machine: Machine) -> bool:
     is_prepared = machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
-    return left.rule == MACHINE_REPLACED or is_prepared or bool(machine.settings and machine.settings.undecided)
+    return left.rule == MACHINE_REPLACED.id or is_prepared or bool(machine.settings and machine.settings.undecided)
 
 
 def _with_schedule(left: Skipped) -> Skipped:
-    if left.rule == MACHINE_REPLACED:
+    if left.rule == MACHINE_REPLACED.id:
         return left
     return replace(left, reason=f"{left.reason} It keeps the run's schedule, which may be all that patches it.")
 
@@ -284,5 +283,5 @@ def _unreadable(machine_id: ResourceId, reading: BulkReading) -> Unreadable:
 def _left_alone(entry: JournalEntry) -> Skipped:
     result = entry.result.result.value if entry.result else "pending"
     return Skipped(
-        entry.change.id, NOT_CHANGED_BY_RUN, f"The run did not change this machine (its result is {result})."
+        entry.change.id, NOT_CHANGED_BY_RUN.id, f"The run did not change this machine (its result is {result})."
     )

@@ -43,7 +43,7 @@ from patchmode.rules.schedules.attaching import (
 from patchmode.rules.schedules.findings import TOO_CLOSE
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.limits import limits_of
-from patchmode.rules.schedules.memberships import PLATFORM_MODE, ScheduleIndex
+from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, ScheduleIndex
 from patchmode.rules.schedules.recurrence import next_window
 from patchmode.timing import all_of
 from patchmode.workflow.inventory.access import NOT_AUTHORIZED, check_attachment_access
@@ -352,7 +352,7 @@ def _staying(machines: Sequence[Machine], after: ScheduleIndex, configuration: R
 
 def _surely_runs(hit: ScheduleHit) -> bool:
     """Whether a schedule keeps Azure away: of one that may never run again it is stated nowhere."""
-    return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE
+    return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE_SCHEDULE.id
 
 
 def timing_warnings(following: NextWindow, now: datetime) -> tuple[str, ...]:
