@@ -1,6 +1,8 @@
 """What is wrong with a schedule, each rule once and with its subjects."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.unit.rules.builders import SUBSCRIPTION
@@ -17,8 +19,10 @@ from patchmode.model.schedule import (
     ScheduleBook,
     WindowRule,
 )
+from patchmode.rules.rule import Rule
 from patchmode.rules.schedules.findings import book_findings, overlap_findings, view_findings
-from patchmode.rules.schedules.memberships import Clash, ScheduleIndex
+from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, Clash, ScheduleIndex
+from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT
 
 BLOCKED = Forecast(RunForecast.FAILS, "it is not prepared", "prerequisite-missing")
 OFF = Forecast(RunForecast.MISSED, "it is off", "off-at-window")
@@ -126,6 +130,28 @@ def test_members_are_told_by_reason() -> None:
 def test_a_schedule_without_machines_and_one_of_the_platform() -> None:
     assert rules_of() == ["schedule-hits-nothing"]
     assert rules_of(member("a"), patch_mode="Platform") == ["platform-mode-schedule"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "rule"),
+    [
+        ({"patch_mode": "Platform"}, PLATFORM_MODE_SCHEDULE),
+        ({"patch_mode": "Automatic"}, PLATFORM_MODE_SCHEDULE),
+        (
+            {"window": WindowRule("2030-01-01 03:00", None, "00:20", "UTC", "2Weeks Sunday,Monday")},
+            WINDOW_TOO_SHORT,
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_schedule_that_comes_is_told_once_with_its_own_remedy(
+    facts: dict[str, Any], rule: Rule
+) -> None:
+    """The index, which knows the configuration, marks its next window with the same rule."""
+    one = configuration(**facts)
+    coming = ScheduleIndex(ScheduleBook((one,)), now=NOW).next_of(one.id)
+    assert coming.rule == rule.id
+    (found,) = view_findings(replace(view(member("a"), **facts), next=coming), now=NOW)
+    assert (found.rule, found.fix) == (rule.id, rule.schedule_advice)
 
 
 def test_assignments_without_machine_or_configuration() -> None:

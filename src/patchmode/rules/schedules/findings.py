@@ -30,7 +30,7 @@ from patchmode.rules.schedules.memberships import (
     Clash,
     ScheduleIndex,
 )
-from patchmode.rules.schedules.recurrence import LONGEST, WINDOW_TOO_LONG, WINDOW_TOO_SHORT
+from patchmode.rules.schedules.recurrence import LONGEST, RECURRENCE_UNCONFIRMED, WINDOW_TOO_LONG, WINDOW_TOO_SHORT
 from patchmode.rules.schedules.window import (
     SCHEDULE_INSTALLS_NOTHING,
     UNREADABLE_RECURRENCE,
@@ -64,7 +64,8 @@ def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFind
 
 def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
     following = view.next
-    if following.timing in _FOREVER_BAD or (following.because and following.timing is Timing.COMING):
+    # What else the index marks a coming window with is told below, of the configuration as it is written.
+    if following.timing in _FOREVER_BAD or following.rule == RECURRENCE_UNCONFIRMED.id:
         rule = _OF_WINDOWS.get(following.rule or "", UNREADABLE_RECURRENCE)
         fix = _ANEW if following.timing is Timing.UNREADABLE else rule.schedule_advice
         yield _finding(view, rule, Severity.WARNS, _sentence(following.because), fix)
@@ -80,12 +81,7 @@ def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
         message = "Its expirationDateTime is an empty text. It is read as never expiring, which no source confirms."
         yield _finding(view, EXPIRATION_EMPTY, Severity.NOTES, message)
     yield from _of_contents(view)
-    if (view.configuration.patch_mode or "").casefold() == "platform":
-        message = (
-            "Its InGuestPatchMode is Platform, which belongs to hotpatching, where Azure chooses the updates. What it "
-            "does to a machine on Customer Managed Schedules is not documented."
-        )
-        yield _finding(view, PLATFORM_MODE_SCHEDULE, Severity.WARNS, message)
+    yield from _of_mode(view)
     if following.window is not None and following.window.starts_at - now < TOO_CLOSE:
         minutes = max(0, int((following.window.starts_at - now).total_seconds() // 60))
         message = f"Its next window starts in {minutes} minutes; a change now may not count for it."
@@ -103,6 +99,19 @@ def _of_contents(view: ScheduleView) -> Iterator[ScheduleFinding]:
         idle = names_nothing_for(view.configuration.properties)
         message = f"{_sentence('; '.join(idle.values()))} What Azure then installs is not documented: perhaps nothing."
         yield _finding(view, SCHEDULE_INSTALLS_NOTHING, Severity.WARNS, message)
+
+
+def _of_mode(view: ScheduleView) -> Iterator[ScheduleFinding]:
+    """Where Azure may choose the updates, or another thing that no source names."""
+    mode = view.configuration.patch_mode or "User"
+    if mode.casefold() != "user":
+        is_platform = mode.casefold() == "platform"
+        which = "belongs to hotpatching, where Azure chooses the updates" if is_platform else "is not User"
+        message = (
+            f"Its InGuestPatchMode is {mode}, which {which}. What it does to a machine on Customer Managed Schedules "
+            "is not documented."
+        )
+        yield _finding(view, PLATFORM_MODE_SCHEDULE, Severity.WARNS, message)
 
 
 def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
@@ -446,7 +455,7 @@ WINDOW_TOO_CLOSE = Rule(
     schedule_fix="Make changes at least 15 minutes before a window.",
 )
 
-_OF_WINDOWS = by_id(*window_rules.RULES, *recurrence.RULES, PLATFORM_MODE_SCHEDULE)
+_OF_WINDOWS = by_id(*window_rules.RULES, *recurrence.RULES)
 _OF_MEMBERS = by_id(
     SCHEDULE_INSTALLS_NOTHING, OFF_AT_WINDOW, TAG_CASE, UNKNOWN_FILTER_MEMBER, DYNAMIC_SCOPE_LIMIT, ASSIGNED_TWICE
 )
