@@ -12,6 +12,7 @@ from patchmode.rules.rule import SECTIONS, Rule
 
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "patchmode"
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+IDS = frozenset(known.id for known in RULES)
 WHOLE = rule("client-os")
 FILTERS = ("filter-", "exclude-")
 """What a filter left out is skipped with its name, which is no rule's."""
@@ -19,12 +20,13 @@ FILTERS = ("filter-", "exclude-")
 
 def test_ids_are_unique() -> None:
     """They stand in JSON, in plans and in CI gates."""
-    assert len({known.id for known in RULES}) == len(RULES)
+    assert len(IDS) == len(RULES)
 
 
 def test_every_rule_is_whole() -> None:
     """Without a severity, a remedy or a section of the reference a rule does not exist."""
-    assert [sentence for known in RULES for sentence in known.omissions()] == []
+    omissions = [sentence for known in RULES for sentence in known.omissions()]
+    assert not omissions, "\n".join(omissions)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +79,17 @@ def test_a_rule_is_found_by_its_id() -> None:
 def test_every_rule_that_is_written_is_registered() -> None:
     """One that is in no `RULES` would have no place in the order and no section."""
     written = {found: path for path, tree in TREES.items() for found in _written(tree).values()}
-    assert [f"{path.name}: {one!r} is in no RULES" for one, path in written.items() if one not in rule_texts()] == []
-    assert set(written) == set(rule_texts())
+    missing = [f"{path.name}: the rule {one!r} is in no RULES." for one, path in written.items() if one not in IDS]
+    assert not missing, "\n".join(missing)
+    assert set(written) == IDS
 
 
 def test_every_id_that_is_given_is_registered() -> None:
     """In the whole source: an id that a screen or a plan shows has a section."""
     given = {(one, path.name) for path, tree in TREES.items() for one in _given(tree)}
     assert {"would-autopatch", "last-schedule", "agent-missing", "filter-ids"} <= {one for one, _ in given}
-    unknown = {(one, name) for one, name in given if one not in rule_texts() and not one.startswith(FILTERS)}
-    assert [f"{name} gives {one!r}, which is no rule" for one, name in sorted(unknown)] == []
+    unknown = {(one, name) for one, name in given if one not in IDS and not one.startswith(FILTERS)}
+    assert not unknown, "\n".join(f"{name} gives {one!r}, which is no rule." for one, name in sorted(unknown))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,8 @@ def test_every_rule_is_given_by_something() -> None:
     names = {name: found for tree in TREES.values() for name, found in _written(tree).items()}
     literal = {one for path, tree in TREES.items() if "rules" in path.parts for one in _given(tree)}
     used = {names[name] for tree in TREES.values() for name in _used_in_functions(tree) if name in names}
-    assert [f"nothing gives {known.id!r}" for known in RULES if known.id not in used | literal] == []
+    dead = IDS - used - literal
+    assert not dead, "\n".join(f"Nothing gives the rule {one!r}." for one in sorted(dead))
 
 
 def _written(tree: ast.Module) -> Mapping[str, str]:
