@@ -221,7 +221,7 @@ def rows_of(outcome: Outcome, ratio: float, *, memory_mb: float | None = None) -
         ),
         at_most("429 answers", sent.statuses[429], 0),
         Row(
-            "machines that were PATCHed exactly once, and that stand as wanted",
+            "machines that were PATCHed exactly once, and that are compliant",
             f"{case.machines:,}",
             f"{sent.changed_once:,} and {sent.as_wanted:,} ({apply['verified']:,} verified)",
             sent.changed_once == sent.as_wanted == len(sent.patches) == case.machines,

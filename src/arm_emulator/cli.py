@@ -106,7 +106,7 @@ _OPTIONS = (
         default=1.0,
         show_default=True,
         metavar="FACTOR",
-        help="Emulated seconds in a real one; waits told to clients are shortened alike.",
+        help="Emulated seconds in a real one; waits asked of clients are shortened alike.",
     ),
     click.option("--profile", type=_FILE, help="Switches for what is unconfirmed about Azure (JSON or TOML)."),
     click.option(

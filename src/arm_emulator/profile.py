@@ -288,7 +288,7 @@ class Profile:
     run_error_shape: Literal["error-object", "error-text", "absent"] = switch(
         "error-object",
         "Where a run's row says why it failed: errorDetails {code, message, details}, errorMessage as text, or "
-        "nowhere.",
+        "not at all.",
     )
     patch_row_ids: Literal["documented", "lower-case"] = switch(
         "documented",

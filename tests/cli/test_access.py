@@ -126,7 +126,7 @@ def test_a_role_on_one_group_changes_its_machines_and_leaves_the_others_for_a_re
     blue = begin([(ONE, READER), (RG_A, VM_CONTRIBUTOR)])
     done = blue("apply", "-s", "Prod", "--yes")
     assert done.code == 11
-    assert "You may carry it out on 2 of 3 machines" in done.err
+    assert "You may apply it to 2 of 3 machines" in done.err
     assert "Microsoft.Compute/virtualMachines/write, to change its settings, in rg-b (1 machine)" in done.err
     assert GRANT_B in done.err
     assert "2 applied, 1 not sent; 3 in scope, 2 verified" in done.out
@@ -158,8 +158,8 @@ def test_attach_and_detach_ask_too(begin: Begin) -> None:
     owner.grant(ONE, READER)
     done = owner("schedule", "detach", "nightly", "-s", "Prod", "--yes")
     assert done.code == 11
-    assert "You may carry it out on 0 of 3 machines" in done.err
-    assert "Microsoft.Maintenance/configurationAssignments/delete, to take the schedule off" in done.err
+    assert "You may apply it to 0 of 3 machines" in done.err
+    assert "Microsoft.Maintenance/configurationAssignments/delete, to detach the schedule" in done.err
     assert len(owner.writes()) == before
     place = ("-s", "Prod", "--dynamic", "all")
     refused = owner("schedule", "attach", "nightly", *place, "--yes")

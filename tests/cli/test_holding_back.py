@@ -29,7 +29,7 @@ def test_the_first_wave_then_the_others(start: Start) -> None:
         ("rest", 0, 12),
     ]
     assert {one["error"]["code"] for one in json.loads(first.out)["results"] if one["error"]} == {"LaterWave"}
-    assert "Go on with: patchmode runs resume" in first.err
+    assert "Continue with: patchmode runs resume" in first.err
     shown = program("runs", "show")
     assert (shown.code, "stopped.\n  Held back: wave 1 had ended, the last one asked for.\n" in shown.out) == (10, True)
     assert "canary  3        3        0       0        0      0" in shown.out

@@ -148,7 +148,7 @@ def test_a_share_that_is_one_is_taken(offline: Program, share: str) -> None:
     [
         ([], "cannot be used"),
         ([ROWS[0], ROWS[0]], "two identities are called 'blue'"),
-        ([{**ROWS[0], "clientSecret": "hunter2"}], "no secret may stand in this file"),
+        ([{**ROWS[0], "clientSecret": "hunter2"}], "no secret may be in this file"),
         (
             [ROWS[0], {**ROWS[1], "tenantId": "88888888-8888-8888-8888-888888888888"}],
             "'green' of tenant 88888888-8888-8888-8888-888888888888",

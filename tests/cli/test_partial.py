@@ -129,7 +129,7 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
     _, said = applying.communicate(timeout=60)
     assert applying.returncode == 130
     assert "Stopping: changes under way are followed to their end" in said
-    assert "Go on with: patchmode runs resume" in said
+    assert "Continue with: patchmode runs resume" in said
     counts = loaded(program("runs", "show", "-o", "json"))["counts"]
     assert counts["unknown"] == 0
     assert counts["applied"] + counts["notSent"] == 30

@@ -241,7 +241,7 @@ def test_a_new_apply_says_which_open_run_holds_its_machines(start: Start) -> Non
     assert program("apply", "--ids", machine("web-01"), "--yes").code == 0
     said = program.ran_raw[-1]
     assert f"! Run {run} was interrupted and holds 1 machine of this plan that it has not done with.\n" in said
-    assert f"  Go on with it:     patchmode runs resume {run}\n" in said
+    assert f"  Continue it:       patchmode runs resume {run}\n" in said
     assert said.index("! Run ") < said.index("Applying")
     done = program("rollback", "latest", "--yes")
     assert f"! Run {run} was interrupted and holds 1 machine of this plan" in program.ran_raw[-1]
@@ -329,12 +329,10 @@ def test_machines_rolled_back_alone_leave_the_run_open_for_the_others(start: Sta
     names = {one["result"]: one["id"] for one in json.loads(program("runs", "show", run, "-o", "json").out)["results"]}
     back = program("rollback", run, "--ids", names["applied"], "--yes")
     assert back.code == 0, back.err
-    assert (
-        "! It is interrupted: these machines are left alone when it is taken up again; the others are not." in back.err
-    )
+    assert "! It is interrupted: a resume skips these machines; it continues with the others." in back.err
     shown = program("runs", "show", run)
     assert "Rolled back alone: " in shown.err
-    assert "Go on with: patchmode runs resume RUN" in shown.err
+    assert "Continue with: patchmode runs resume RUN" in shown.err
     before = patches(program)
     done = program("runs", "resume", run, "-o", "json")
     report = json.loads(done.out)
@@ -347,7 +345,7 @@ def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:
     program = start("demo", faults=ALL_LOCKED_BUT_ONE)
     program("apply", "-g", "rg-app", "--max-failures", "2", "--concurrency", "1", "--yes")
     run = the_run(program)
-    assert "Go on with: patchmode runs resume" in program("runs", "show").err
+    assert "Continue with: patchmode runs resume" in program("runs", "show").err
     program.served.emulator.faults.arm(FaultPlan())  # type: ignore[attr-defined]
     back = program("rollback", "latest", "--yes")
     assert "once rolled back it cannot be taken up again" in back.err

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as other system
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-LEFT = "Left at once: what was sent goes on in Azure. Go on with: patchmode runs resume "
+LEFT = "Left at once: what was sent goes on in Azure. Continue with: patchmode runs resume "
 RUN_ID = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
-RESUME = "Go on with: patchmode runs resume "
+RESUME = "Continue with: patchmode runs resume "
 
 
 @pytest.fixture(autouse=True)

@@ -172,7 +172,7 @@ def test_the_first_ctrl_c_stops_cleanly_and_the_run_can_be_resumed(start: Start,
     output, code = end(child)
     sent_before = patches(program)
     assert code == 130
-    assert "Go on with: patchmode runs resume" in " ".join(COLOURS.sub("", output).split())
+    assert "Continue with: patchmode runs resume" in " ".join(COLOURS.sub("", output).split())
     assert 0 < sent_before < 30
     shown = program("runs", "show", "-o", "json")
     assert f'"applied": {sent_before}' in shown.out

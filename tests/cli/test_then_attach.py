@@ -167,7 +167,7 @@ def test_attachment_that_azure_refuses_is_partial(program: Program) -> None:
     control(program, "faults", {"rules": [rule]}, method="PUT")
     done = program("apply", "--all", "--yes", "--no-progress", "--then-attach", "nightly")
     assert done.code == 11
-    assert "Not attached or taken off: Azure refused it (1):" in done.out
+    assert "Not attached or detached: Azure refused it (1):" in done.out
     assert "Schedule: 3 attached, 1 failed; 4 machines." in done.out
     assert "3 verified" in done.out
 
@@ -181,7 +181,7 @@ def test_rollback_takes_the_schedule_off_first_and_restores(program: Program) ->
     back = program("rollback", "latest", "--yes", "--no-progress")
     restored = len(before) - len(handed_over)
     assert f"First detach: the schedule of {restored} machines" in back.err
-    assert f"{restored} taken off; {restored} machines." in back.out
+    assert f"{restored} detached; {restored} machines." in back.out
     assert "It keeps the run's schedule" in " ".join(back.err.split())
     assert_off_before_restored(program)
     after = {one["name"]: one for one in document(program, "audit", "--all")["machines"]}
@@ -229,7 +229,7 @@ def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Sta
     fleet["resources"] += [configuration("nightly"), lock]
     program = start_with(start, fleet)
     planned = program("plan", "--ids", f"{VM}/web-01", "--then-attach", "nightly", "--out", "plan.json")
-    words = f"taken off again, by `patchmode rollback` either, while the lock 'keep' stands on {GROUP}."
+    words = f"detached again, not by `patchmode rollback` either, while the lock 'keep' is on {GROUP}."
     assert words in " ".join(planned.out.split())
     assert writes(program) == {}
     plan = json.loads((program.folder / "plan.json").read_text())
@@ -241,7 +241,7 @@ def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Sta
     back = program("rollback", "latest", "--yes", "--no-progress")
     assert back.code == 11
     assert "ScopeLocked" in back.out
-    assert "take the run up with `patchmode runs resume RUN`" in " ".join(back.out.split())
+    assert "tesume the run with `patchmode runs resume RUN`" in " ".join(back.out.split())
 
 
 def test_after_window_of_a_scope_names_what_failed_and_how_to_fix_it(program: Program) -> None:

@@ -54,7 +54,7 @@ def shots(console: Opened, page: Any) -> Iterator[str]:
     yield "running"
     page.locator("#next-title").wait_for(timeout=60_000)
     yield "run"
-    page.get_by_role("button", name="Plan the way back").click()
+    page.get_by_role("button", name="Plan a rollback").click()
     page.locator("#confirm-title").wait_for()
     page.locator("#count").fill(page.locator(".tally dd").first.inner_text())
     page.get_by_role("button", name="these machines").click()

@@ -116,7 +116,7 @@ async def test_rolled_back(opened: Open) -> None:
     assert planning is not None
     await planning.settled()
     page = (await asker.get(back)).words
-    assert f"Review the way back from run {run.rpartition('/')[2]}" in page
+    assert f"Review the rollback of run {run.rpartition('/')[2]}" in page
     assert '"AutomaticByPlatform" → "AutomaticByOS"' in page
     begun = await asker.post(f"{back}/apply", [("count", "2")])
     await asker.ended()
@@ -220,8 +220,8 @@ async def test_a_machine_that_is_gone_is_named(opened: Open) -> None:
     ("path", "form", "status", "told"),
     [
         ("/changes", [("take", "ids")], 400, "No machine was chosen."),
-        ("/changes/nothing/plan", [], 404, "not kept any more"),
-        ("/changes/nothing/apply", [("count", "1")], 404, "not kept any more"),
+        ("/changes/nothing/plan", [], 404, "no longer kept"),
+        ("/changes/nothing/apply", [("count", "1")], 404, "no longer kept"),
         ("/runs/no-such-run/stop", [], 303, ""),
         ("/runs/no-such-run/resume", [], 400, "no run"),
     ],

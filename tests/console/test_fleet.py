@@ -115,7 +115,7 @@ async def test_the_fleet_is_read_anew_on_request_only(opened: Open) -> None:
     first = asker.console.fleet.value
     assert (await asker.post("/refresh", [("back", "/?q=web")])).location == "/?q=web"
     assert asker.console.fleet.is_busy
-    assert "Reading anew" in (await asker.get("/")).words
+    assert "Reading again" in (await asker.get("/")).words
     await asker.console.fleet.settled()
     assert asker.console.fleet.value is not first
     assert (await asker.post("/refresh", [("back", "https://evil.example")])).location == "/"

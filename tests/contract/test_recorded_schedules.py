@@ -73,7 +73,7 @@ def test_recorded_windows_are_understood() -> None:
     assert recurrences >= {"6Hour", "8Hours", "12Hour", "1Month Third,Fourth Monday,Tuesday,Wednesday,Thursday,Friday"}
     assert {one.time_zone for one in windows if zone_of(one.time_zone or "") is None} == set()
     unread = {found.because for one in windows if isinstance(found := read(one), NextWindow)}
-    assert unread == {"it has no recurrence, so it cannot be told whether it ever runs"}
+    assert unread == {"it has no recurrence, so it is not known whether it ever runs"}
 
 
 def test_recorded_reboot_settings_and_patch_modes_are_read() -> None:

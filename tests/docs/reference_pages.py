@@ -38,8 +38,8 @@ def render_cli() -> str:
 
 def _product() -> Iterator[str]:
     audit = _command("audit")
-    yield "## Global options\n\nThey may stand before or after the command; the one after it wins.\n"
-    yield "`--throttle-patience` stands after it, and a run keeps its own.\n"
+    yield "## Global options\n\nThey may be given before or after the command; the one after it wins.\n"
+    yield "`--throttle-patience` is given after it, and a run keeps its own.\n"
     yield from _table([*global_options(), patience_option()])
     yield f"## Scope\n\n{_SCOPE_TEXT}\n"
     yield from _table(_only(audit, SCOPE_NAMES))

@@ -253,11 +253,11 @@ def _excerpt(text: str) -> str:
 READ_AGAIN = "The change may have been applied: read the machine again before deciding."
 RUN_AGAIN = "The change may have been applied: it is safe to run this again."
 _ADVICE = {
-    400: "Sent again as it is, it will be refused again: the message says what the service does not accept.",
+    400: "Retrying will not help. Correct the value named in the message.",
     401: "Sign in again (az login), or check that the credential belongs to this cloud and tenant.",
     403: "Have the missing action granted at this scope (`patchmode doctor` lists what is missing).",
     408: "Try again later.",
-    409: "Look at the machine's activity log for the operation that stands in the way, then run this again.",
+    409: "Look in the machine's activity log for the operation that blocks this one, then run this again.",
     412: "The machine changed since it was read: make a new plan.",
     429: "Wait a few minutes and run this again; other clients may be spending the same limits.",
 }

@@ -113,7 +113,7 @@ def subscription_in(row: object, management_group: str) -> str:
     """
     found = row.get("subscriptionId") if isinstance(row, Mapping) else None
     if not isinstance(found, str) or not found:
-        text = f"a row about what stands below management group {management_group} names no subscription"
+        text = f"a row about the contents of management group {management_group} names no subscription"
         raise RejectedError(text, code="UnusableAnswer", status=200)
     return found.lower()
 

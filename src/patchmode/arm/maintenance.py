@@ -191,7 +191,7 @@ def _segment(text: str) -> str:
         ValueError: it would lead to another resource.
     """
     if not _SEGMENT.fullmatch(text):
-        msg = f"{text!r} cannot stand in a resource id: it is empty, too long, or has one of / \\ ? # % & in it"
+        msg = f"{text!r} cannot be part of a resource id: it is empty, too long, or has one of / \\ ? # % & in it"
         raise ValueError(msg)
     return text
 

@@ -352,7 +352,7 @@ def _check_total(last: Page[Any], read: int) -> None:
     is_short = last.total_records is not None and read < last.total_records
     if is_short or (last.result_truncated or "").casefold() == "true":
         raise RejectedError(
-            f"Resource Graph gave {read} of {last.total_records} rows and no way to the rest",
+            f"Resource Graph gave {read} of {last.total_records} rows and no token for the rest",
             code="ResultTruncated",
             status=200,
             advice="Let the query project `id` and order its rows; drop `limit` and `take`; or run it again.",

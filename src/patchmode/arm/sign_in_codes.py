@@ -58,7 +58,7 @@ _ADVICE: Mapping[str, str] = {
     "700021": _ASSERTION,
     "700023": _ASSERTION,
     "700024": "The certificate's assertion or the federated token is not valid now. Check this computer's clock, and "
-    "that the token file is written anew before it expires.",
+    "that the token file is renewed before it expires.",
     "70021": _FEDERATED,
     "700211": _FEDERATED,
     "700212": _FEDERATED,

@@ -136,7 +136,7 @@ def _tell(report: RunReport, plan: Plan, settings: Settings, *, is_shown: bool) 
 
 def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
     command = completed(f"patchmode runs resume {run}{options}", settings)
-    tell(f"The journal tells how far each change has come. Go on with: {command}")
+    tell(f"The journal holds how far each change has come. Continue with: {command}")
     sys.stderr.flush()
 
 
@@ -177,7 +177,7 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
     found = [one for one in unfinished if not backs[one.run]]
     for one in unfinished:
         if backs[one.run]:
-            say(f"Run {one.run} is {one.state}, and was rolled back by run {backs[one.run]}: not taken up.", settings)
+            say(f"Run {one.run} is {one.state}, and was rolled back by run {backs[one.run]}: not resumed.", settings)
     if len(found) == 1:
         return found[0].run
     if found:
@@ -276,20 +276,20 @@ def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan, settings: Se
     names = names_in(plan, paint=paint_for(sys.stderr, settings))
     machines = some([names.short(one) for one in rolled_back])
     by = ", ".join(dict.fromkeys(rolled_back.values()))
-    return f"Rolled back alone: {machines} (by run {by}). A resume sets nothing again there."
+    return f"Rolled back alone: {machines} (by run {by}). A resume does not change them again."
 
 
 def _tell_left_alone(found: Interrupted, plan: Plan, settings: Settings) -> None:
     if found.left_alone:
         names = names_in(plan, paint=paint_for(sys.stderr, settings))
         told = some([names.short(one) for one in found.left_alone])
-        say(f"Left alone, since they were rolled back: {told}.", settings)
+        say(f"Skipped, because they were rolled back: {told}.", settings)
 
 
 def _tell_others(store: RunStore, run: str, settings: Settings) -> None:
     for one in store.list():
         if one.state in UNFINISHED and one.run != run:
-            say_lines([f"Another run is open. Go on with it: patchmode runs resume {one.run}"], settings)
+            say_lines([f"Another run is open. Continue it: patchmode runs resume {one.run}"], settings)
 
 
 def _allowed(

@@ -185,7 +185,7 @@ def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:
     if refused:
         left = Counter(plan.touched_in) - Counter(one.subscription_id for one in refused)
         names = MachineNames.of(plan.target, left, paint=paint)
-        question = f"Carry it out on {count:,} of {plural(plan.touched, 'machine')}{names.spread(left)}"
+        question = f"Apply it to {count:,} of {plural(plan.touched, 'machine')}{names.spread(left)}"
     if count < TYPE_THE_COUNT_FROM:
         return said_yes(f"{question}?")
     is_plain = plan.then_attach is None and not plan.first_detach and not refused

@@ -42,7 +42,7 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.FAULT: "could not run: no sign-in, no connection, no disk",
     Exit.USAGE: "usage: the command line is wrong, a file that it names cannot be read, or nobody can be asked",
     Exit.EMPTY: "the scope matched nothing",
-    Exit.FINDINGS: "findings, changes pending, or something asked for that was left alone or could not be read",
+    Exit.FINDINGS: "findings, changes pending, or something asked for was skipped or could not be read",
     Exit.PARTIAL: "some changes or attachments failed, are unknown, were refused or not sent",
     Exit.REFUSED: "refused as a whole, nothing was sent: wrong target, unsafe, broken plan, a run held by another "
     "process, answered no",
@@ -118,7 +118,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     "runs merge": {
         **_SHOWN_RUN,
         Exit.PARTIAL: f"{_SHOWN_RUN[Exit.PARTIAL]}; or a shard is missing",
-        Exit.REFUSED: "a machine or a shard is told twice, or the runs are of different targets",
+        Exit.REFUSED: "a machine or a shard is given twice, or the runs are of different targets",
     },
     "explain": {Exit.DONE: "the machine is compliant", Exit.FINDINGS: "the machine is not compliant"},
     "schedule list": {Exit.DONE: "the schedules were listed, whatever is wrong with them; `schedule check` judges"},
@@ -157,7 +157,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     "console": {Exit.DONE: "the console was ended; each run's own state is on its page and in `runs show`"},
     "doctor": {
         Exit.DONE: "nothing is missing; or `--role-json` was given",
-        Exit.FINDINGS: "a permission or a registration is missing, a lock is in the way, or something was not readable",
+        Exit.FINDINGS: "a permission or registration is missing, a lock blocks changes, or something could not be read",
     },
     "demo": {Exit.DONE: "every step ended as it should"},
 }

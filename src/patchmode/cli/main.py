@@ -20,17 +20,17 @@ from patchmode.errors import PatchmodeError, RequestError
 COMMANDS = {
     "audit": "Every machine: its orchestration, who patches it, and why.",
     "plan": "The exact changes, as a diff and as a file.",
-    "apply": "Carry out a plan file, or plan and apply a scope.",
+    "apply": "Apply a plan file, or plan and apply a scope.",
     "verify": "Re-read every VM from Azure Resource Manager and compare its settings.",
-    "watch": "Look again and again, and tell only what moved.",
+    "watch": "Repeat the audit, and show only what changed.",
     "rollback": "Restore what a run changed, where Azure allows it.",
     "runs": "List, show, resume and merge runs.",
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
-    "schedule": "Maintenance configurations: who is hit, when, and will it work.",
+    "schedule": "Maintenance configurations: members, windows, and whether they will work.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
-    "doctor": "Who am I, where, and what is missing to do the job.",
+    "doctor": "Check sign-in, subscriptions and permissions.",
     "demo": "The whole story on a local emulator; no Azure needed.",
 }
 

@@ -130,7 +130,7 @@ def _selector_options() -> list[Decorator]:
             "--schedule",
             multiple=True,
             metavar="ID|NAME",
-            help="All machines that a maintenance configuration hits now, static and dynamic.",
+            help="All members of a maintenance configuration, static and dynamic.",
         ),
         click.option(
             "--failed-since",
@@ -193,7 +193,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=Fixed(("IfRequired", "Never", "Always")),
             help="Reboot setting; on a machine it overrides its schedule's.",
         ),
-        click.option("--hotpatch", type=Fixed(("off",)), help="Turn hotpatch off where it stands in the way."),
+        click.option("--hotpatch", type=Fixed(("off",)), help="Turn hotpatch off where it blocks the wanted mode."),
         click.option("--include-scale-set-members", is_flag=True, help="Also change Flexible scale-set members."),
     ]
     for option in reversed(options):
@@ -346,6 +346,6 @@ longest_wait_option = click.option(
     show_default=True,
     metavar="45d",
     envvar="PATCHMODE_LONGEST_WAIT",
-    help="A machine or schedule whose next window is farther away is told (next-window-far).",
+    help="Report a machine or schedule whose next window is farther away (next-window-far).",
 )
 """Its value is read by `cli.spans.wait_from`."""

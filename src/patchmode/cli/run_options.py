@@ -180,7 +180,7 @@ def then_attach_options(function: Callable[..., Any]) -> Callable[..., Any]:
     attach = click.option(
         "--then-attach",
         metavar="ID|NAME",
-        help="Then attach this maintenance configuration to each machine whose settings stand and were verified.",
+        help="Then attach this maintenance configuration to each machine whose settings were verified.",
     )
     name = click.option(
         "--assignment-name", metavar="NAME", help="Name of the assignments (default: the configuration's name)."
@@ -192,7 +192,7 @@ def attachment_from(options: dict[str, Any]) -> tuple[str | None, str | None]:
     """Take both options out of a command's options: configuration, and assignment name.
 
     Raises:
-        UsageError: a name of the assignment without a configuration, or one that cannot stand in a resource id.
+        UsageError: a name of the assignment without a configuration, or one that cannot be part of a resource id.
     """
     from patchmode.errors import UsageError
 

@@ -88,7 +88,7 @@ def left_at_once_text(runs: Iterable[HasRun], settings: Settings) -> str:
         settings: the command that is told names the places that were typed.
     """
     told = (
-        f"Left at once: what was sent goes on in Azure. Go on with: patchmode runs resume {one.run}"
+        f"Left at once: what was sent goes on in Azure. Continue with: patchmode runs resume {one.run}"
         for one in runs
         if one.run
     )

@@ -109,7 +109,7 @@ def defect(request: web.Request, error: Exception) -> web.Response:
     """What nobody foresaw; the traceback stands in the terminal."""
     _log.error("%s %s failed", request.method, request.path, exc_info=error)
     message = f"A defect of patchmode stopped this page: {type(error).__name__}."
-    advice = "Please report it, with what stands in the terminal. Runs are safe: their journals tell how far they are."
+    advice = "Please report it, with the output of the terminal. Runs are safe: their journals hold how far they are."
     return fault(request, "Defect", message, advice, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

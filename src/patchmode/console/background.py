@@ -146,6 +146,6 @@ class Loading(Generic[T]):
         except Exception as error:  # noqa: BLE001 - a defect must show on the page, not leave it loading for ever
             _log.exception("reading in the background failed")
             message = f"A defect of patchmode stopped the reading: {type(error).__name__}: {error}"
-            self.error = PatchmodeError(message, advice="Please report it, with what stands in the terminal.")
+            self.error = PatchmodeError(message, advice="Please report it, with the output of the terminal.")
         finally:
             self.since = None

@@ -181,7 +181,7 @@ class ConsoleOperations:
         except Exception as error:  # noqa: BLE001 - whoever waits for its end must hear of it
             _log.exception("carrying out run %s failed", operation.run)
             message = f"A defect of patchmode stopped the run: {type(error).__name__}: {error}"
-            advice = "Its journal tells how far each change has come; take it up again. Please report this."
+            advice = "Its journal holds how far each change has come; resume it. Please report this."
             operation.error = PatchmodeError(message, advice=advice)
         finally:
             await operation.side.stop()

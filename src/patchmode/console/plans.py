@@ -68,8 +68,8 @@ class Changes:
         draft = self._drafts.get(draft_id)
         if draft is None:
             raise EmptyScopeError(
-                "This change is not kept any more: the console was started anew, or newer ones took its place.",
-                advice="Choose the machines again under Fleet. What was carried out stands under Runs.",
+                "This change is no longer kept: the console was restarted, or newer ones replaced it.",
+                advice="Choose the machines again under Fleet. What was applied is under Runs.",
             )
         return draft
 
@@ -204,7 +204,7 @@ def make_page(plan: Plan) -> PlanPage:
     lasting: dict[str, list[ResourceId]] = defaultdict(list)
     for change in plan.changes:
         if not change.reversible:
-            lasting[change.irreversible_because or "The platform allows no way back."].append(change.id)
+            lasting[change.irreversible_because or "Azure does not allow this change to be undone."].append(change.id)
     left: dict[tuple[str, str, str | None], list[ResourceId]] = defaultdict(list)
     for entry in plan.skipped:
         left[entry.rule, entry.reason, entry.fix].append(entry.id)

@@ -202,10 +202,10 @@ def view_of(found: RunPage) -> RunView:
         aside={
             name: count
             for name, count in (
-                ("already as wanted", counts.unchanged),
-                ("left alone", counts.skipped - counts.blocked),
+                ("already compliant", counts.unchanged),
+                ("skipped", counts.skipped - counts.blocked),
                 ("blocked", counts.blocked),
-                ("not readable", counts.unreadable),
+                ("unreadable", counts.unreadable),
             )
             if count
         },

@@ -146,7 +146,7 @@ def _refusal(request: web.Request) -> web.Response | None:
 
 def _without_session(request: web.Request) -> web.Response:
     """Nothing of the fleet is shown before the cookie is there, the frame of the pages included."""
-    message = "This browser has not opened the console's address yet, or the console was started anew."
+    message = "This browser has not opened the console's address yet, or the console was restarted."
     advice = "Open the address that the terminal shows; it holds the token."
     if "text/html" in request.headers.get("Accept", ""):
         return web.Response(status=HTTPStatus.UNAUTHORIZED, text=f"{message}\n{advice}\n")

@@ -21,10 +21,10 @@ OUTCOMES: Mapping[str, Word] = {
     OutcomeKind.SCHEDULED: Word("Runs on its schedule", "good"),
     OutcomeKind.SCHEDULE_FAILS: Word("Fails at its next window", "bad"),
     OutcomeKind.PARKED: Word("Parked, patched by nobody", "warn"),
-    OutcomeKind.AUTOPATCHED: Word("Rebooted by Azure at will", "bad"),
+    OutcomeKind.AUTOPATCHED: Word("Rebooted by Azure without a window", "bad"),
     OutcomeKind.GUEST_MANAGED: Word("Patched by its own system", "plain"),
     OutcomeKind.NOT_PATCHED: Word("Patched by nobody", "warn"),
-    OutcomeKind.INELIGIBLE: Word("Out of reach", "plain"),
+    OutcomeKind.INELIGIBLE: Word("Not supported by Update Manager", "plain"),
     OutcomeKind.UNKNOWN: Word("Not known", "warn"),
 }
 ORCHESTRATIONS: Mapping[str, Word] = {

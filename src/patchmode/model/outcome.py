@@ -18,6 +18,23 @@ class OutcomeKind(StrEnum):
     INELIGIBLE = "ineligible"
     UNKNOWN = "unknown"
 
+    @property
+    def words(self) -> str:
+        """What the value means, for people who meet it in a table."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    OutcomeKind.SCHEDULED: "patched by its schedule",
+    OutcomeKind.SCHEDULE_FAILS: "patched by nobody: a schedule is attached and its runs fail",
+    OutcomeKind.PARKED: "patched by nobody until a schedule is attached",
+    OutcomeKind.AUTOPATCHED: "patched and rebooted by Azure at a time it chooses",
+    OutcomeKind.GUEST_MANAGED: "updated by its own operating system",
+    OutcomeKind.NOT_PATCHED: "patched by nobody",
+    OutcomeKind.INELIGIBLE: "not supported by Update Manager",
+    OutcomeKind.UNKNOWN: "not known; the reason says why",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

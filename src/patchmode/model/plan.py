@@ -195,7 +195,7 @@ class Plan:
         return {"scope": sum(parts.values()), **parts}
 
 
-FORMS = "tag:NAME, zone or region, each with an order if you like: tag:ring=canary|early|broad"
+FORMS = "tag:NAME, zone or region, each with an optional order: tag:ring=canary|early|broad"
 
 
 class WaveRuleError(ValueError):

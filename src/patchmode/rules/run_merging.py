@@ -101,7 +101,7 @@ def _check_shards(listed: Sequence[tuple[ToldRun, RunPart]]) -> tuple[Shard, ...
             )
         if part.shard in seen:
             raise RefusedError(
-                f"Shard {part.shard} is told twice: by {seen[part.shard]} and by {one.source}.", advice=_ONE
+                f"Shard {part.shard} is given twice: by {seen[part.shard]} and by {one.source}.", advice=_ONE
             )
         seen[part.shard] = one.source
     count = next(iter(seen)).count if seen else 0
@@ -116,9 +116,7 @@ def _check_machines(told: Sequence[ToldRun]) -> None:
         ids |= dict.fromkeys(identifier.casefold() for identifier in one.others)
         for identifier in ids:
             if identifier in seen:
-                raise RefusedError(
-                    f"{identifier} stands in two parts: {seen[identifier]} and {one.source}.", advice=_ONE
-                )
+                raise RefusedError(f"{identifier} is in two parts: {seen[identifier]} and {one.source}.", advice=_ONE)
             seen[identifier] = one.source
 
 

@@ -169,8 +169,8 @@ def failed(attempt: str, error: OSError | sqlite3.Error) -> StorageError:
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
         return StorageError(
             f"{attempt}: {error}.",
-            advice="The file is damaged: restore it from a backup or move it out of the state folder. What is true of "
-            "the machines, `patchmode verify FILE` tells, with the plan file.",
+            advice="The file is damaged: restore it from a backup or move it out of the state folder. `patchmode "
+            "verify FILE`, with the plan file, shows the state of the machines.",
         )
     return StorageError(
         f"{attempt}: {error}.", advice="Check the free space and the permissions of the state folder (--state-dir)."

@@ -311,7 +311,7 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     names = Counter(entry.filename.casefold() for entry in entries)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
-        raise _harmful(path, f"{twice[0]} stands in it twice")
+        raise _harmful(path, f"{twice[0]} is in it twice")
     total = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_ENTRIES or total > MAX_TOTAL:
         raise _harmful(path, f"it holds {len(entries):,} files of {total:,} bytes together")

@@ -82,7 +82,7 @@ def _check_no_secret(raw: dict[str, Any], path: Path) -> None:
         if member is not None:
             raise _wrong(
                 path,
-                f"identity {number} has a member {member}, and no secret may stand in this file",
+                f"identity {number} has a member {member}, and no secret may be in this file",
                 advice="Put it into a file of its own (clientSecretFile) or into a variable (clientSecretEnv).",
             )
 

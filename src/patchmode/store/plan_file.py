@@ -51,7 +51,7 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
         raise BrokenPlanError(msg, advice=_ADVICE)
     schedules = _problem_of_schedules(plan)
     if schedules:
-        msg = f"{name} may not be applied: {schedules}."
+        msg = f"{name} cannot be applied: {schedules}."
         raise BrokenPlanError(msg, advice=_ADVICE)
     waves = _problem_of_waves(plan)
     if waves:
@@ -60,7 +60,7 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
     for change in plan.changes:
         problem = _problem_of(change)
         if problem:
-            msg = f"{name} may not be applied: the request for {change.id} {problem}."
+            msg = f"{name} cannot be applied: the request for {change.id} {problem}."
             raise BrokenPlanError(msg, advice=_ADVICE)
 
 

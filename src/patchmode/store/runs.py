@@ -218,7 +218,7 @@ class RunStore:
                 holder = holder_of(self._lock_path(summary.run))
                 msg = f"run {summary.run} is carrying this plan out: it is held by {holder or 'another process'}."
                 raise RunBusyError(
-                    msg, advice=f"Wait until it ends; `patchmode runs show {summary.run}` tells how far it is."
+                    msg, advice=f"Wait until it ends; `patchmode runs show {summary.run}` shows how far it is."
                 )
             # A run that ended before it sent anything (wrong target, no sign-in) stands in nobody's way.
             if summary.sent and not again:
@@ -239,7 +239,7 @@ def _already_begun(summary: RunSummary) -> RefusedError:
         )
     return UnsafeError(
         f"run {summary.run} began to carry this plan out and did not end it.",
-        advice=f"Take it up with `patchmode runs resume {summary.run}`.",
+        advice=f"Resume it with `patchmode runs resume {summary.run}`.",
     )
 
 

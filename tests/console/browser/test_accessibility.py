@@ -62,7 +62,7 @@ def every_page(console: Opened, page: Page) -> Iterator[str]:
     page.goto(f"{base}/runs")
     yield "runs"
     page.goto(run)
-    page.get_by_role("button", name="Plan the way back").click()
+    page.get_by_role("button", name="Plan a rollback").click()
     page.locator("#confirm-title").wait_for()
     yield "rollback"
 

@@ -21,7 +21,7 @@ def planned(page: Page, search: str) -> None:
     expect(page.locator(".found-head .muted").first).to_be_visible()
     page.get_by_role("button", name="found…").click()
     page.get_by_role("button", name="Plan and show the diff").click()
-    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Apply it")).to_be_visible()
 
 
 def confirmed(page: Page, count: int) -> str:
@@ -66,8 +66,8 @@ def test_the_whole_change(opened: Open) -> None:
 
     page.get_by_role("button", name="Verify now").click()
     expect(page.get_by_role("status")).to_contain_text("3 of 3 applied changes verified, 0 not.")
-    page.get_by_role("button", name="Plan the way back").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Review the way back")
+    page.get_by_role("button", name="Plan a rollback").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Review the rollback")
     confirmed(page, 3)
     expect(page.get_by_text("Finished", exact=True)).to_be_visible()
     assert settings(console, "web-01")["patchMode"] == "AutomaticByOS"
@@ -174,7 +174,7 @@ def test_a_hostile_name_is_text_on_every_page(opened: Open) -> None:
     page.get_by_role("button", name="1 ticked machine…").click()
     check()
     page.get_by_role("button", name="Plan and show the diff").click()
-    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Apply it")).to_be_visible()
     check()
     confirmed(page, 1)
     expect(page.get_by_text("Finished", exact=True)).to_be_visible()
@@ -200,7 +200,7 @@ def test_keyboard_alone_is_enough(opened: Open) -> None:
     tab_to(page, "input[name=orchestration]")
     tab_to(page, "button.primary")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Carry it out")).to_be_visible()
+    expect(page.get_by_role("heading", name="Apply it")).to_be_visible()
     tab_to(page, "#count")
     page.keyboard.type("1")
     page.keyboard.press("Enter")
@@ -239,7 +239,7 @@ def test_without_the_script_everything_works(opened: Open) -> None:
     expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
     page.get_by_role("button", name="all 1 found…").click()
     page.get_by_role("button", name="Plan and show the diff").click()
-    waited("Carry it out")
+    waited("Apply it")
     page.get_by_label("Type the number of machines to go on").fill("1")
     page.get_by_role("button", name="these machines").click()
     waited("Finished")

@@ -182,7 +182,7 @@ def test_policies_that_refused_are_named(message: str, violations: list[Any], ex
 @pytest.mark.parametrize(
     ("status", "code", "advice"),
     [
-        (400, "InvalidParameter", "will be refused again"),
+        (400, "InvalidParameter", "Retrying will not help."),
         (403, "RequestDisallowedByPolicy", "exemption"),
         (409, "ReadOnlyDisabledSubscription", "enabled again"),
     ],

@@ -245,11 +245,11 @@ async def test_what_is_no_configuration_is_said_so(document: Any) -> None:
 async def test_a_name_cannot_lead_elsewhere(name: str) -> None:
     made = wire(ok({}))
     writer = MaintenanceWriter(made.channel)
-    with pytest.raises(ValueError, match="cannot stand in a resource id"):
+    with pytest.raises(ValueError, match="cannot be part of a resource id"):
         await writer.attach(VM, "westeurope", name, NIGHT)
-    with pytest.raises(ValueError, match="cannot stand in a resource id"):
+    with pytest.raises(ValueError, match="cannot be part of a resource id"):
         await writer.detach(VM, name)
-    with pytest.raises(ValueError, match="cannot stand in a resource id"):
+    with pytest.raises(ValueError, match="cannot be part of a resource id"):
         await writer.detach_scope(SUBSCRIPTION, name, "nightly")
     assert asked(made) == []
 

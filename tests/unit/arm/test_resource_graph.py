@@ -50,7 +50,7 @@ async def test_pages_are_followed_by_their_token() -> None:
 @pytest.mark.parametrize("last", [page(row("b"), total=3), page(row("b"), total=2, truncated="true")])
 async def test_missing_rows_are_an_error(last: Scripted) -> None:
     made = wire(EMPTY, EMPTY, page(row("a"), total=2, token="next"), last)
-    with pytest.raises(RejectedError, match="no way to the rest"):
+    with pytest.raises(RejectedError, match="no token for the rest"):
         await names(made)
 
 

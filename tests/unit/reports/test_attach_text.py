@@ -74,7 +74,7 @@ def test_refusals_share_one_way_out() -> None:
     [
         ("created", (), "a read afterwards shows what was sent."),
         ("replaced", (Difference("properties.a", '"x"', "(absent)"),), 'properties.a: expected "x", found (absent)'),
-        ("unchanged", (), "Already as wanted, nothing was sent"),
+        ("unchanged", (), "Already compliant, nothing was sent"),
     ],
 )
 def test_creations(outcome: str, differences: tuple[Difference, ...], told: str) -> None:
@@ -110,7 +110,7 @@ def test_members_of_a_scope_are_told_by_what_becomes_of_them() -> None:
             [member("a"), member("b", fails), member("c", doubt="the tag differs in case")], NAMES, paint=Paint()
         )
     )
-    assert "It hits 3 machines now:" in text
+    assert "It has 3 members now:" in text
     assert "  will run (1)\n      rg/a\n  will fail (1)\n      rg/b\n      it is not prepared" in text
     assert "  not known (1)\n      rg/c\n      the tag differs in case" in text
 

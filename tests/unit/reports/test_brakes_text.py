@@ -63,8 +63,8 @@ def test_each_is_told_by_the_name_of_its_option() -> None:
 @pytest.mark.parametrize(
     ("state", "words", "command"),
     [
-        ("interrupted", "was interrupted", f"  Go on with it:     patchmode runs resume {RUN}"),
-        ("stopped", "was stopped", f"  Go on with it:     patchmode runs resume {RUN}"),
+        ("interrupted", "was interrupted", f"  Continue it:       patchmode runs resume {RUN}"),
+        ("stopped", "was stopped", f"  Continue it:       patchmode runs resume {RUN}"),
         ("running", "is under way", f"  See how far it is: patchmode runs show {RUN}"),
     ],
 )

@@ -234,8 +234,8 @@ def test_excel_has_types_a_frozen_heading_and_a_filter() -> None:
     headings = {cell.value: cell.column for cell in sheet[1]}
     assert sheet.freeze_panes == "B2"
     assert sheet.auto_filter.ref == f"A1:{sheet.cell(1, sheet.max_column).coordinate[:-1]}5"
-    assert sheet.cell(2, headings["As wanted"]).value is True
-    assert sheet.cell(3, headings["As wanted"]).value is False
+    assert sheet.cell(2, headings["Compliant"]).value is True
+    assert sheet.cell(3, headings["Compliant"]).value is False
     assert sheet.cell(2, headings["Next window (UTC)"]).value == NOON.replace(tzinfo=None)
     assert [cell.value for cell in book["Findings"]["D"]] == ["Rule", "not-as-wanted", "client-os", "unreadable"]
     assert book["Summary"]["A2"].value == "2 of 4 machines in scope need attention."

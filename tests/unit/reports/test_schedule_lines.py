@@ -32,7 +32,7 @@ WEEKLY = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceC
 PARKED = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
 AT = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 NARROW = Paint(width=80)
-KEEP = f"the lock 'keep' stands on {GROUP}"
+KEEP = f"the lock 'keep' is on {GROUP}"
 
 
 def vm(name: str) -> ResourceId:
@@ -54,9 +54,9 @@ def assert_fits(lines: Iterable[str]) -> list[str]:
 def test_wish_is_told_and_asked_for() -> None:
     wish = plan("web", "db", then_attach=ThenAttach(WEEKLY, "w"))
     assert list(wish_lines(wish, paint=Paint())) == [
-        "Then attach: weekly to 2 machines, 2 of them already as wanted; each only once its settings were verified.",
+        "Then attach: weekly to 2 machines, 2 of them already compliant; each only once its settings were verified.",
         f"      {WEEKLY}, assignment w",
-        "      already as wanted: rg-web/web, rg-web/db",
+        "      already compliant: rg-web/web, rg-web/db",
     ]
     assert question_for(wish, paint=NARROW) == f"Attach weekly to 2 in subscription {SUBSCRIPTION}"
     assert_fits(wish_lines(wish, paint=NARROW))
@@ -69,8 +69,8 @@ def test_what_becomes_of_right_machines_and_what_keeps_the_schedule_on_them_is_t
     turned, same = wish.unchanged
     wish = replace(wish, unchanged=(replace(turned, outcome_after=scheduled), same))
     assert list(wish_lines(wish, paint=Paint()))[3:] == [
-        "      1 machine already as wanted: parked -> scheduled",
-        f"      ! 2 of the schedules cannot be taken off again, by `patchmode rollback` either, while {KEEP}.",
+        "      1 machine already compliant: parked -> scheduled",
+        f"      ! 2 of the schedules cannot be detached again, not by `patchmode rollback` either, while {KEEP}.",
     ]
     assert_fits(wish_lines(wish, paint=NARROW))
     told = "\n".join(plan_lines(wish, paint=Paint()))
@@ -84,7 +84,7 @@ def test_detachments_are_told_and_asked_for() -> None:
         "First detach: the schedule of 1 machine, before any setting is changed: rg-web/web",
         f"      {WEEKLY}, assignment w",
     ]
-    assert question_for(back, paint=NARROW) == f"Take the schedule off 1 in subscription {SUBSCRIPTION}"
+    assert question_for(back, paint=NARROW) == f"Detach the schedule from 1 in subscription {SUBSCRIPTION}"
 
 
 def test_plan_without_schedules_says_nothing_of_them() -> None:
@@ -112,11 +112,11 @@ AUTHOR = ResourceChange(str(vm("web")), AT, "Update", "a@contoso.example", "User
 @pytest.mark.parametrize(
     ("author", "text"),
     [
-        (None, "not told by Azure"),
+        (None, "not reported by Azure"),
         (AUTHOR, "a@contoso.example (User) with Azure Portal, write, 2030-01-31 22:00:00Z"),
         (replace(AUTHOR, client_type="Unknown"), "a@contoso.example (User), write, 2030-01-31 22:00:00Z"),
         (replace(AUTHOR, client_type="Unspecified"), "a@contoso.example (User), write, 2030-01-31 22:00:00Z"),
-        (ResourceChange(str(vm("web")), None, None, None, None, None, None), "(who: not told)"),
+        (ResourceChange(str(vm("web")), None, None, None, None, None, None), "(who: not reported)"),
     ],
 )
 def test_author_is_told_in_azures_words_or_not_at_all(author: ResourceChange | None, text: str) -> None:
@@ -137,7 +137,7 @@ def test_machine_that_went_says_why() -> None:
         "- rg-web/web  is gone from the scope",
         "    outcome: parked -> (gone)",
         "    Left out by --power running.",
-        "    by: not told by Azure",
+        "    by: not reported by Azure",
     ]
 
 

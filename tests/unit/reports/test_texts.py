@@ -122,7 +122,7 @@ def test_a_plan_reads_like_a_diff() -> None:
         "       0 -> 0  rebooted by Azure without a window",
         "       0 -> 1  patched by nobody",
         "",
-        "Plan: 1 to change, 0 already as wanted, 0 left alone, 0 not readable; 1 in scope.",
+        "Plan: 1 to change, 0 already compliant, 0 skipped, 0 unreadable; 1 in scope.",
     ]
 
 
@@ -536,7 +536,7 @@ def test_a_missing_shard_is_told_in_red_and_not_with_the_codes_of_red() -> None:
     part = RunPart("shards/shard-1", "20300131T220000000Z-abcdef", "finished", counts, Shard(1, 2))
     report = RunReport("", "finished", counts, parts=(part,), missing=(Shard(2, 2),))
     lines = list(run_lines(report, TARGET, paint=Paint(colours=True, width=80)))
-    assert "\x1b[31mMissing: of 1 shard nothing is told: 2/2.\x1b[0m" in lines
+    assert "\x1b[31mMissing: of 1 shard nothing is known: 2/2.\x1b[0m" in lines
 
 
 def test_waves_are_told_one_a_line() -> None:

@@ -52,7 +52,7 @@ def test_many_waves_are_counted_and_it_is_said_where_they_stand() -> None:
     lines = list(wave_lines(many, paint=Paint()))
     assert lines[0] == "34 waves, one after the other:"
     assert lines[31].startswith("30  n=29")
-    assert lines[32] == "and 4 more waves of 4 machines: they stand in the plan file, and in this command's JSON."
+    assert lines[32] == "and 4 more waves of 4 machines: they are in the plan file, and in this command's JSON."
 
 
 def test_a_plan_shows_its_waves_before_its_diff_and_counts_them() -> None:

@@ -289,8 +289,8 @@ def test_what_is_unconfirmed_is_named_in_the_plan(
 
 def _no_way_back(mode: str, needed: str, stated: str) -> str:
     return (
-        f"There is no way back to {mode}: {mode} needs enableAutomaticUpdates {needed}, which {stated} on this machine "
-        "and cannot be changed after its creation."
+        f"The mode cannot return to {mode}: {mode} needs enableAutomaticUpdates {needed}, which {stated} on this "
+        "machine and cannot be changed after its creation."
     )
 
 

@@ -90,17 +90,17 @@ def test_missing_shards_are_named() -> None:
     united = merge_runs(thirds(report("A", applied(1), shard=Shard(2, 3))))
     assert united.missing == (Shard(1, 3), Shard(3, 3))
     text = "\n".join(run_lines(united, TARGET, paint=PLAIN))
-    assert "Missing: of 2 shards nothing is told: 1/3, 3/3." in text
+    assert "Missing: of 2 shards nothing is known: 1/3, 3/3." in text
     assert "1 part in subscription 11111111-1111-1111-1111-111111111111, on AzureCloud" in text
 
 
 def test_a_machine_in_two_parts_is_refused_by_name() -> None:
     """Whichever of the two were taken, the other might be the truth."""
     told = thirds(report("A", applied(1)), report("B", applied(1)))
-    with pytest.raises(RefusedError, match=r"vm1 stands in two parts: part1.json and part2.json"):
+    with pytest.raises(RefusedError, match=r"vm1 is in two parts: part1.json and part2.json"):
         merge_runs(told)
     alone = ToldRun("b.sqlite", report("B", applied(2), skipped=1), (str(vm(1)).upper(),), is_journal=True)
-    with pytest.raises(RefusedError, match=r"vm1 stands in two parts: part1.json and b.sqlite"):
+    with pytest.raises(RefusedError, match=r"vm1 is in two parts: part1.json and b.sqlite"):
         merge_runs([told[0], alone])
     attached = report("C", attachments=(AttachResult(str(vm(1)), AttachEnd.ATTACHED),))
     with pytest.raises(RefusedError, match="two parts"):
@@ -109,7 +109,7 @@ def test_a_machine_in_two_parts_is_refused_by_name() -> None:
 
 def test_a_shard_told_twice_or_of_another_division_is_refused() -> None:
     """Their machines that needed nothing stand in no printed report, so that ids alone would not show it."""
-    with pytest.raises(RefusedError, match=r"Shard 1/3 is told twice: by part1.json and by part2.json"):
+    with pytest.raises(RefusedError, match=r"Shard 1/3 is given twice: by part1.json and by part2.json"):
         merge_runs(thirds(report("A", shard=Shard(1, 3)), report("B", shard=Shard(1, 3))))
     with pytest.raises(RefusedError, match=r"part1.json is shard 1/3 and part2.json is shard 2/4"):
         merge_runs(thirds(report("A", shard=Shard(1, 3)), report("B", shard=Shard(2, 4))))

@@ -203,7 +203,7 @@ def test_what_follows_for_the_outcome(machine: Machine, kind: OutcomeKind) -> No
     """A schedule patches a server and never a client, so that without knowing which the outcome is not known."""
     outcome = predict(PatchSettings(patch_mode="AutomaticByPlatform", bypass=True), machine, attached())
     assert outcome.kind is kind
-    assert ("nothing that was read tells" in outcome.reason) == (kind is OutcomeKind.UNKNOWN)
+    assert ("nothing that was read shows" in outcome.reason) == (kind is OutcomeKind.UNKNOWN)
 
 
 _WORDS = st.sampled_from(

@@ -125,7 +125,7 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, member
     content = document(row(), {member: "hunter2-hunter2", "name": 7})
     with pytest.raises(UsageError) as caught:
         read_identities(written(tmp_path, content))
-    assert f"identity 2 has a member {member}, and no secret may stand in this file" in caught.value.message
+    assert f"identity 2 has a member {member}, and no secret may be in this file" in caught.value.message
     assert "clientSecretFile" in caught.value.advice
     assert "hunter2" not in str(caught.value) + caught.value.advice
 

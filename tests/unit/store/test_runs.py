@@ -298,7 +298,7 @@ async def test_a_plan_that_was_begun_is_resumed_not_begun_again(store: RunStore,
     journal.close(state=state)
     with pytest.raises(UnsafeError, match="did not end it") as caught:
         store.create(plans.plan())
-    assert caught.value.advice == f"Take it up with `patchmode runs resume {journal.run}`."
+    assert caught.value.advice == f"Resume it with `patchmode runs resume {journal.run}`."
 
 
 HOLD = """

@@ -167,7 +167,7 @@ async def test_a_lock_against_deletion_is_told_and_is_no_finding() -> None:
     diagnosis = await examine(azure, Scope())
     assert not diagnosis.has_findings
     text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
-    assert f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not stand in the way" in text
+    assert f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not block changes" in text
     (row,) = as_values(doctor_document(diagnosis))["subscriptions"]
     assert row["readOnlyLocks"] == []
     assert row["otherLocks"] == [{"name": "keep", "scope": f"/subscriptions/{ALPHA}", "level": "CanNotDelete"}]

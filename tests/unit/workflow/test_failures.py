@@ -169,7 +169,7 @@ async def test_records_that_may_not_be_read_are_an_error_and_lesser_ones_a_note(
     report = await told(azure)
     assert [note.split(":")[0] for note in report.notes] == [
         "Configurations could not be read, so times are in UTC only",
-        "What was installed could not be read, so some failures stand without a reason",
+        "What was installed could not be read, so some failures have no reason",
     ]
     assert report.runs[0].local_start is None
 
@@ -183,7 +183,7 @@ async def test_the_history_of_a_night_as_a_person_reads_it() -> None:
         "    not prepared for schedules (the prerequisite) (2)",
         "      rg/vanished, rg/web",
         "      “The prerequisites to patch your machine were not met.”",
-        "      → Set all whose last run failed so, these among them, and apply the plan:",
+        "      → To fix every machine that last failed for this reason, plan and apply:",
         "        patchmode plan --failed-since 7d --out fix.json",
         "    off, or its agent did not answer (1)",
         "      rg/db",

@@ -121,7 +121,7 @@ def test_failed_operation_tells_why_and_whether_the_settings_stand(code: str, ad
     assert report.counts == RunCounts(scope=3, applied=2, failed=1, verified=2)
     error = runs.error_of(report.results[1])
     assert (error.code, error.may_have_been_applied) == (code, True)
-    assert "the words of Azure (the settings stand in its model)" in error.message
+    assert "the words of Azure (its model shows the settings)" in error.message
     assert advice in error.advice
 
 

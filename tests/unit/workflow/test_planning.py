@@ -197,7 +197,7 @@ async def test_a_plan_that_does_not_add_up_is_refused() -> None:
     check_plan_adds_up(plan, inventory)
     with pytest.raises(UnsafeError, match="/ready has no end"):
         check_plan_adds_up(replace(plan, changes=plan.changes[:-1]), inventory)
-    with pytest.raises(UnsafeError, match="/left-out stands in it twice"):
+    with pytest.raises(UnsafeError, match="/left-out is in it twice"):
         check_plan_adds_up(replace(plan, changes=(*plan.changes, plan.changes[0])), inventory)
 
 

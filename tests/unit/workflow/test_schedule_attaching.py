@@ -198,7 +198,7 @@ async def test_two_detaches_at_the_same_instant_do_not_pass_unseen() -> None:
     (end,) = (await carried(double, preview)).results
     assert (end.result, end.rule) == (AttachEnd.MISMATCH, "last-schedule")
     assert end.error is not None
-    assert end.error.message.startswith("It was taken off, and its other schedules were meanwhile too.")
+    assert end.error.message.startswith("It was detached, and so were its other schedules meanwhile.")
 
 
 @pytest.mark.parametrize(

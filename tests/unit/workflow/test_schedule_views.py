@@ -209,8 +209,8 @@ async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
     assert [view.configuration.name for view in calendar.silent] == ["odd"]
     text = "\n".join(calendar_lines(calendar, paint=Paint()))
     assert "Fri 2030-02-01 03:00  02-01 03:00  nightly   2    2     0       1" in text
-    assert "2 machines will fail as things stand: rg/bad, rg/d2." in text
-    assert "rg/odd reaches 1 machine, and no window can be told" in text
+    assert "2 machines will fail in the current state: rg/bad, rg/d2." in text
+    assert "rg/odd reaches 1 machine, and its next window is not known" in text
     narrow = await next_windows(double, clock=CLOCK, days=3, scope=Scope(ids=(str(ready("alone").id),)))
     assert [entry.configuration.name for entry in narrow.entries] == ["weekly"]
 
@@ -231,7 +231,7 @@ async def test_check_tells_each_rule_and_what_must_be_done_first() -> None:
     assert not report.is_clean
     text = "\n".join(check_lines(report, paint=Paint()))
     assert "2 schedules checked" in text
-    assert "5 findings (4 not as hoped, 1 worth knowing)" in text
+    assert "5 findings (4 problems, 1 worth knowing)" in text
     one = await check_schedules(double, ("empty",), clock=CLOCK)
     assert [finding.rule for finding in one.findings] == ["schedule-hits-nothing"]
 

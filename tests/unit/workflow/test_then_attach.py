@@ -170,7 +170,7 @@ def test_each_answer_of_the_attach(fault: str, end: AttachEnd) -> None:
         ("LinkedAuthorizationFailed:403", "ake a new plan with --then-attach."),
         ("AuthorizationFailed:403", "on the configuration. Then make a new plan with --then-attach."),
         ("UnsupportedResourceOperation:400", "Make the machine ready first: patchmode apply --then-attach."),
-        ("not-sent", "ake the run up with `patchmode runs resume RUN`."),
+        ("not-sent", "esume the run with `patchmode runs resume RUN`."),
     ],
 )
 def test_advice_inside_a_run_is_what_helps_there(fault: str, words: str) -> None:
@@ -191,7 +191,7 @@ def test_answer_that_is_lost_again_and_again_asks_for_another_plan() -> None:
     assert result.error is not None
     assert (result.result, result.error.advice) == (
         AttachEnd.UNKNOWN,
-        "Make a new plan with --then-attach: what already stands is left alone.",
+        "Make a new plan with --then-attach: what is already done is skipped.",
     )
 
 
@@ -204,7 +204,7 @@ def test_what_does_not_come_off_is_tried_again_by_a_resume() -> None:
     (result,) = report.attachments
     assert result.error is not None
     assert result.error.advice == (
-        f"Remove the lock that the message names, then take the run up with `patchmode runs resume {report.run}`."
+        f"Remove the lock that the message names, then tesume the run with `patchmode runs resume {report.run}`."
     )
 
 
@@ -232,9 +232,7 @@ def test_failures_of_attaching_spend_the_budget() -> None:
     unsent = [one.error for one in report.attachments if one.result is AttachEnd.NOT_SENT]
     assert len(unsent) == 30 - len(failed)
     assert {error.code for error in unsent if error} == {"FailureBudgetSpent"}
-    assert {error.advice for error in unsent if error} == {
-        f"Take the run up with `patchmode runs resume {report.run}`."
-    }
+    assert {error.advice for error in unsent if error} == {f"Tesume the run with `patchmode runs resume {report.run}`."}
 
 
 def test_a_freeze_that_begins_while_a_schedule_waits_for_azures_limits_holds_it() -> None:
@@ -359,7 +357,7 @@ def test_attachment_of_a_change_that_has_no_end_yet_waits_for_it(step: Step) -> 
     assert result.error is not None
     assert (result.error.code, result.error.advice) == (
         "Pending",
-        "Take the run up with `patchmode runs resume`.",
+        "Resume the run with `patchmode runs resume`.",
     )
 
 

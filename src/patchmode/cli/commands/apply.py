@@ -42,10 +42,10 @@ def command(
     yes: bool,
     **options: Any,
 ) -> Exit:
-    """Carry out a plan file, or plan and apply a scope.
+    """Apply a plan file, or plan and apply a scope.
 
     With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that
-    file. A machine is left alone where anything that the plan depends on has changed since; each intent is journalled
+    file. A machine is skipped where anything that the plan depends on has changed since; each intent is journalled
     before it is sent.
     With --then-attach each machine gets the schedule once its settings were verified, and never before.
     """

@@ -42,6 +42,6 @@ def command(context: click.Context) -> exits.Exit:
             Story(server, Path(name), paint, options).tell()
         except StoryError as error:
             sys.stdout.flush()
-            click.echo(f"patchmode: The demo did not end as told: {error}.", err=True)
+            click.echo(f"patchmode: The demo failed: {error}.", err=True)
             return exits.of_error(error)
     return exits.of_listing()

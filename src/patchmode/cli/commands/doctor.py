@@ -15,7 +15,7 @@ from patchmode.cli.settings import settings_of
 @click.option("--role-json", is_flag=True, help="Print the least-privilege custom role, for az role definition create.")
 @click.pass_context
 def command(context: click.Context, /, role_json: bool, **options: Any) -> exits.Exit:
-    """Who am I, where, and what is missing to do the job.
+    """Check sign-in, subscriptions and permissions.
 
     Looks at the subscriptions of the scope, or at all that you can see.
     """

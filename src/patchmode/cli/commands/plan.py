@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(context: click.Context, /, out: Path | None, **options: Any) -> exits.Exit:
     """The exact changes, as a diff and as a file.
 
-    Reads every machine in scope from its provider and works out the smallest request that makes it as wanted. Nothing
+    Reads every machine in scope from its provider and works out the smallest request that makes it compliant. Nothing
     is changed.
     """
     from patchmode.cli import composition
@@ -84,4 +84,4 @@ def _next_step(plan: "Plan", out: Path | None, *, is_said: bool) -> str:
         return text + (f" Written to {out}." if out else "")
     if out is None:
         return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"
-    return f"Nothing was changed. Written to {out}; carry it out with: patchmode apply {out}"
+    return f"Nothing was changed. Written to {out}; apply it with: patchmode apply {out}"

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--from", "source", metavar="FILE|-", help="What `audit -o json` or `apply -o json` printed; - reads stdin."
 )
-@click.option("--out", metavar="FILE", help="Where to write it; without -o the name's ending tells the format.")
-@click.option("--exit-zero", is_flag=True, help="End with 0 once the report is written, whatever it tells.")
+@click.option("--out", metavar="FILE", help="Where to write it; without -o the name's ending gives the format.")
+@click.option("--exit-zero", is_flag=True, help="End with 0 once the report is written, whatever it shows.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -49,9 +49,9 @@ def command(
 ) -> exits.Exit:
     """One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.
 
-    The record is an audit of a scope as it stands now (without any: everything that you can see), what a run changed
-    and verified (--run), or a document that was saved earlier (--from), for which nobody is signed in. Every format
-    tells the same machines and findings. The file is there whole or not at all.
+    The record is an audit of the current state of a scope (without any: everything that you can see), what a run
+    changed and verified (--run), or a document that was saved earlier (--from), for which nobody is signed in. Every
+    format holds the same machines and findings. The file is there whole or not at all.
     """
     from patchmode.cli.scoping import scope_from, set_ambient_shard_aside, wait_from, wanted_from
     from patchmode.errors import UsageError
@@ -184,7 +184,7 @@ def format_asked(settings: Settings, out: str | None) -> str:
     if out is None and form == BINARY and sys.stdout.isatty():
         raise UsageError("A workbook is no text for a terminal.", advice="Name a file: --out report.xlsx")
     if settings.query and (out is not None or form not in FORMATS):
-        msg = "--query selects from the JSON for standard output, and a report is told whole."
+        msg = "--query selects from the JSON for standard output, and a report is written whole."
         raise UsageError(msg, advice="Leave --query away, or --out and the report's format.")
     if out is not None and form in {"table", "jsonl"}:
         raise UsageError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-azure-managed",
     is_flag=True,
-    help="Also restore machines to where Azure patches and reboots them when it likes.",
+    help="Also restore machines to a mode in which Azure patches and reboots them at a time it chooses.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @carrying_options
@@ -38,9 +38,9 @@ def command(
 ) -> Exit:
     """Restore what a run changed, where Azure allows it.
 
-    RUN is a run's id, its beginning, or latest (the latest that sent anything). The way back is an ordinary plan:
-    written into the state folder, shown, confirmed, applied and verified. What cannot be restored is named and left
-    alone.
+    RUN is a run's id, its beginning, or latest (the latest that sent anything). The rollback is an ordinary plan:
+    written into the state folder, shown, confirmed, applied and verified. What cannot be restored is named and
+    skipped.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import UNFINISHED, carry_out
@@ -63,8 +63,8 @@ def command(
     journal = composition.open_sent(run, settings, for_writing=True)
     say(f"Rolls back run {journal.run}.", settings)
     if states.get(journal.run) in UNFINISHED:
-        rest = "these machines are left alone when it is taken up again; the others are not."
-        closes = rest if ids else "once rolled back it cannot be taken up again."
+        rest = "a resume skips these machines; it continues with the others."
+        closes = rest if ids else "once rolled back it cannot be resumed."
         say(f"! It is {states[journal.run]}: {closes}", settings)
         say_lines([f"  To finish it instead: patchmode runs resume {journal.run}"], settings)
     try:

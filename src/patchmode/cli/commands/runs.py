@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     """One report of several runs, such as the shards of one scope.
 
-    FILE is a journal or what `-o json` printed of a run; DIR stands for every such file below it, and RUN for one of
-    the state folder. Nothing is sent. A machine or a shard that is told twice is refused by name, and so are runs of
+    FILE is a journal or what `-o json` printed of a run; DIR means every such file below it, and RUN one of the
+    state folder. Nothing is sent. A machine or a shard that is given twice is refused by name, and so are runs of
     different targets.
     """
     from patchmode.cli.output import emit
@@ -36,7 +36,7 @@ def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     told = [run for source in sources for run in _told_by(source, settings)]
     if not told:
         raise EmptyScopeError(
-            f"No run is told in {', '.join(sources)}.", advice="`patchmode runs show RUN -o json` prints a report."
+            f"No run is reported in {', '.join(sources)}.", advice="`patchmode runs show RUN -o json` prints a report."
         )
     report = merge_runs(told)
     assert report.target is not None  # noqa: S101 - merge_runs refuses parts without a target
@@ -125,7 +125,7 @@ def show(context: click.Context, run: str) -> exits.Exit:
     if back:
         say(f"It was rolled back by run {back}.", settings)
     elif report.state in UNFINISHED:
-        say_lines([f"Go on with: patchmode runs resume {report.run}"], settings)
+        say_lines([f"Continue with: patchmode runs resume {report.run}"], settings)
     return exits.of_shown_run(report)
 
 
@@ -134,7 +134,7 @@ def show(context: click.Context, run: str) -> exits.Exit:
 @resume_options
 @click.pass_context
 def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any) -> exits.Exit:
-    """Take up a run that was interrupted or stopped; what is done stays done.
+    """Resume a run that was interrupted or stopped; what is done stays done.
 
     RUN is its id, its beginning, or latest; without it the one run that is open is taken. What held the run back when
     it began holds it back still: budgets, waves, freezes, concurrency, patience, share and strictness. An option given

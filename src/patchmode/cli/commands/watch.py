@@ -43,10 +43,10 @@ def command(
     until_change: bool,
     **options: Any,
 ) -> exits.Exit:
-    """Look again and again, and tell only what moved.
+    """Repeat the audit, and show only what changed.
 
-    Repeats the audit at an interval and tells each machine that is not as it was: what moved, who patches it now, and
-    who did it as far as Azure tells.
+    Repeats the audit at an interval and shows each machine that changed: what changed, who patches it now, and who did
+    it as far as Azure records it.
     """
     from patchmode.cli.scoping import scope_from, seconds_from
     from patchmode.errors import UsageError
@@ -60,7 +60,7 @@ def command(
             advice="Add --baseline FILE, made by: patchmode audit -o json",
         )
     if settings.format == "csv" or settings.query:
-        raise UsageError("watch tells lines or JSON lines.", advice="Use -o table or -o jsonl.")
+        raise UsageError("watch prints lines or JSON lines.", advice="Use -o table or -o jsonl.")
     how = WatchOptions(seconds_from(interval, "--interval"), 1 if once else count, until_change)
     known = None if baseline is None else read_baseline(baseline)
     scope = scope_from(options)
@@ -106,11 +106,11 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
     at = f"{seen.look.taken_at:%Y-%m-%d %H:%M:%SZ}" if seen.look.taken_at else ""
     count = len(seen.look.machines)
     if is_first:
-        say(f"{at}  {count:,} machines; from now on only what moves is told.", settings)
+        say(f"{at}  {count:,} machines; from now on only changes are shown.", settings)
     elif not seen.drift:
-        say(f"{at}  {count:,} machines; nothing moved.", settings)
+        say(f"{at}  {count:,} machines; nothing changed.", settings)
     else:
-        say(f"{at}  {count:,} machines; {len(seen.drift):,} moved.", settings)
+        say(f"{at}  {count:,} machines; {len(seen.drift):,} changed.", settings)
     if is_first:
         for note in seen.notes:
             say(f"Note: {note}", settings, hang=6)

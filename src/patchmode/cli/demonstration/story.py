@@ -64,7 +64,7 @@ class Rest:
         """
         status, answer = self.call("POST", "/_emulator/clock", {"to": to.isoformat()})
         if status != 200:
-            raise OSError(f"the clock was not moved: {answer}")
+            raise OSError(f"the clock was not advanced: {answer}")
         self._token = self._sign_in()
         return str(answer["now"])
 
@@ -250,7 +250,7 @@ class Story:
         """The machine that a schedule cannot be attached to as it stands."""
         configuration = self._json("schedule", "show", SCHEDULE, expected=Exit.DONE)["schedule"]
         machine = _loner(rest, configuration)
-        self._title(f"One machine more: {_name(machine)} shall be on the schedule too")
+        self._title(f"Add {_name(machine)} to the schedule")
         self._say("What the portal, Terraform or a script sends when a maintenance configuration is assigned:")
         click.echo(self.paint("strong", f"> PUT …/{_name(machine)}/providers/Microsoft.Maintenance/"))
         click.echo(self.paint("strong", f"      configurationAssignments/…  ({configuration['name']})"))
@@ -277,13 +277,13 @@ class Story:
         self._run("verify", "rest.json", expected=Exit.FINDINGS)
 
     def _drifted(self, rest: Rest, machine: str) -> None:
-        self._title(f"Drift: somebody's Terraform sets {_name(machine)} back")
+        self._title(f"Drift: a Terraform run sets {_name(machine)} back")
         base = self.folder / "base.json"
         base.write_text(json.dumps(self._json("audit", "--all", expected=Exit.FINDINGS)), encoding="utf-8")
         rest.set_back(machine)
         self._say(
-            "The emulated Azure's clock stands more than a day ahead since the last night, so it dates its record of "
-            "the change after our own look."
+            "The emulated clock is more than a day ahead since the last night, so Azure's record of the change "
+            "is dated later than the audit."
         )
         self._run("watch", "--all", "--once", "--baseline", "base.json", expected=Exit.FINDINGS)
 
@@ -310,19 +310,19 @@ class Story:
         requests = sum(count for run in shown for count in run["requests"].values())
         status, ledger = rest.call("GET", "/_emulator/requests")
         if status != 200:
-            raise StoryError(f"the server did not tell what it received: {status}")
+            raise StoryError(f"the server did not list what it received: {status}")
         patches = sum(entry["method"] == "PATCH" for entry in ledger["requests"])
         self._say(
             f"{applied} machines changed and {verified} of them verified with {requests} requests to apply and "
             f"verify; {failed} failed."
         )
         self._say(
-            f"The server counted {patches} PATCH requests in all, somebody's Terraform and the rollback included. "
+            f"The server counted {patches} PATCH requests in all, the Terraform run and the rollback included. "
             f"The story took {time.monotonic() - self.began:.0f} s, and nothing left this computer."
         )
         if not applied or verified != applied or applied != sum(len(run["results"]) for run in shown):
             raise StoryError("not every change was applied and verified")
-        click.echo(self.paint("good", "Every step ended as told."))
+        click.echo(self.paint("good", f"All {self.step} steps succeeded."))
         self._say("On a real fleet: sign in with `az login`, then `patchmode doctor` and `patchmode audit`.")
 
     # -------------------------------------------------------------------------------------------- telling
@@ -386,7 +386,7 @@ def _loner(rest: Rest, configuration: dict[str, Any]) -> str:
         and not rest.schedules_of(machine["id"])
     ]
     if not fitting:
-        raise StoryError("the fleet has no machine to tell of")
+        raise StoryError("the fleet has no machine for this story")
     return str(min(fitting, key=lambda machine: (not _name(machine).startswith("rhel-"), machine)))
 
 

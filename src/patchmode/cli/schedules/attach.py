@@ -44,8 +44,8 @@ def command(
     """Attach a schedule to machines, or to a dynamic scope.
 
     CONFIG is its id, its name, or GROUP/NAME. A machine that is not prepared is refused, because its runs would fail,
-    and the command that prepares it is told. With --dynamic: whom the filter hits now is shown first, whether prepared
-    or not. Every end is read back; repeating the command does what is left.
+    and the command that prepares it is shown. With --dynamic: the machines that the filter matches now are shown first,
+    whether prepared or not. Every end is read back; repeating the command does what is left.
     """
     from patchmode.cli.scoping import require_selector, scope_from
     from patchmode.errors import UsageError
@@ -55,7 +55,9 @@ def command(
     scope = scope_from(options)
     if dynamic is not None:
         if assignment_name is not None:
-            raise UsageError("A dynamic scope's name stands behind --dynamic.", advice="Leave --assignment-name out.")
+            raise UsageError(
+                "The name of a dynamic scope is given with --dynamic.", advice="Leave --assignment-name out."
+            )
         return _attach_scope(config, dynamic, scope, filters, settings, replace=replace, yes=yes)
     if any(filters.values()) or replace:
         raise UsageError("--filter-…, --any-tag and --replace belong to --dynamic.", advice="Give --dynamic NAME.")

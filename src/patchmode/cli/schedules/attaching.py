@@ -166,7 +166,7 @@ def _names(preview: Preview, target: Target, paint: Paint) -> MachineNames:
     return MachineNames.of(target, ids, paint=paint)
 
 
-LEFT = "Left at once: a request may have been carried out. The same command again leaves alone what is done."
+LEFT = "Left at once: a request may have been carried out. The same command again skips what is done."
 
 
 def _told(report: AttachReport, settings: Settings) -> exits.Exit:
@@ -181,7 +181,7 @@ def _told(report: AttachReport, settings: Settings) -> exits.Exit:
         settings,
     )
     if report.state == "interrupted":
-        say("Stopped. Repeat the command: what already stands is left alone.", settings)
+        say("Stopped. Repeat the command: what is already done is skipped.", settings)
     return exits.of_attach(report)
 
 

@@ -13,7 +13,7 @@ from patchmode.cli.settings import settings_of
 @longest_wait_option
 @click.pass_context
 def command(context: click.Context, /, config: tuple[str, ...], longest_wait: str) -> exits.Exit:
-    """What is wrong with schedules, assignments and members.
+    """Problems of schedules, assignments and members.
 
     CONFIG is an id, a name, or GROUP/NAME; without any: every schedule that can be seen, and the limits of
     subscriptions.

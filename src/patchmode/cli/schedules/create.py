@@ -22,7 +22,7 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 
 @click.command(cls=Command, name="create")
 @click.argument("name", metavar="NAME")
-@click.option("-s", "--subscription", "place", required=True, metavar="ID|NAME", help="Where it is to stand.")
+@click.option("-s", "--subscription", "place", required=True, metavar="ID|NAME", help="Its subscription.")
 @click.option("-g", "--resource-group", "group", required=True, metavar="NAME", help="Its resource group.")
 @click.option("--location", "region", required=True, metavar="REGION", help="Its region; it reaches machines of any.")
 @click.option("--start", required=True, metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
@@ -55,8 +55,8 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> exits.Exit:
     """Create a schedule, checked before and read back after.
 
-    Shows what will be sent and the first three windows, and asks. A schedule of that name that is as wanted is left
-    alone; one that differs is refused without --replace, and with it the difference is shown.
+    Shows what will be sent and the first three windows, and asks. A schedule of that name that is already as asked is
+    not changed; one that differs is refused without --replace, and with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit, paint_for

@@ -31,7 +31,7 @@ _NO_FILTERS: dict[str, Any] = {
 @click.option(
     "--allow-azure-managed",
     is_flag=True,
-    help="Also where Azure would then patch and restart machines when it likes.",
+    help="Also where Azure would then patch and restart machines at a time it chooses.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
@@ -44,11 +44,11 @@ def command(
     yes: bool,
     **options: Any,
 ) -> Exit:
-    """Take a schedule off machines, or delete a dynamic scope.
+    """Detach a schedule from machines, or delete a dynamic scope.
 
     CONFIG is its id, its name, or GROUP/NAME; an id also where the schedule does not exist any more. A machine that is
     named by --ids need not exist any more either. Azure Managed machines keep their last schedule, because without one
-    Azure patches them when it likes: --allow-azure-managed lets them go.
+    Azure patches them at a time it chooses: --allow-azure-managed lets them go.
     """
     from patchmode.cli.scoping import require_selector, scope_from
 

@@ -15,7 +15,7 @@ from patchmode.cli.settings import settings_of
 @scope_options
 @click.pass_context
 def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit:
-    """What became of scheduled runs, why they failed, and what fixes it.
+    """How scheduled runs ended, why they failed, and what fixes it.
 
     Run by run, newest first: members, how many succeeded and failed, each reason with its machines and the command
     that fixes it. Azure keeps 30 days. Without a selector: every machine that has a record; with --schedule: the runs

@@ -11,10 +11,10 @@ from patchmode.cli.settings import settings_of
 @click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="Only schedules of this subscription.")
 @click.pass_context
 def command(context: click.Context, /, subscription: tuple[str, ...]) -> exits.Exit:
-    """Every schedule that patches guests: when it runs, whom it reaches.
+    """Every schedule that patches guests: when it runs, which machines it reaches.
 
-    Members are counted wherever they stand: static ones, dynamic ones, and with a question mark those in doubt. The
-    last column counts findings, named below; `patchmode schedule check` tells them in full.
+    Members are counted in every subscription that can be read: static ones, dynamic ones, and with a question mark
+    those in doubt. The last column counts findings, named below; `patchmode schedule check` shows them in full.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

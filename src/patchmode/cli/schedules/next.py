@@ -17,7 +17,7 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
     """A calendar of coming windows: who runs, fails, is missed.
 
-    Every window counts its members as they stand now. With a scope: only its machines, and only schedules that reach
+    Every window counts its current members. With a scope: only its machines, and only schedules that reach
     one of them. Filters alone narrow all machines.
     """
     from dataclasses import replace

@@ -126,7 +126,7 @@ def check_place(scope: Scope) -> None:
     plain = Scope(subscriptions=scope.subscriptions, resource_groups=scope.resource_groups)
     if scope != plain or len(scope.subscriptions) != 1 or len(scope.resource_groups) > 1:
         raise UsageError(
-            "A dynamic scope stands on one subscription, or on one of its resource groups.",
+            "A dynamic scope is on one subscription, or on one of its resource groups.",
             advice="Give one --subscription, at most one --resource-group, and choose machines with --filter-….",
         )
 

@@ -38,11 +38,11 @@ from patchmode.reports.formats.recorded import (
 from patchmode.reports.text.layout import plural
 
 _COUNTS = {
-    "scope": ("patchmode_audit_scope_machines", "Machines in scope: audited, left out or not readable."),
+    "scope": ("patchmode_audit_scope_machines", "Machines in scope: audited, left out or unreadable."),
     "skipped": ("patchmode_audit_skipped_machines", "Machines that a filter left out."),
     "unreadable": ("patchmode_audit_unreadable", "Machines and subscriptions in scope that could not be read."),
     "asWanted": ("patchmode_audit_as_wanted_machines", "Machines that have the settings they are measured against."),
-    "findings": ("patchmode_audit_finding_machines", "Machines that are not as wanted or could not be read."),
+    "findings": ("patchmode_audit_finding_machines", "Machines that are not compliant or could not be read."),
     "failsAtNextWindow": ("patchmode_audit_fails_at_next_window_machines", "Machines whose next window will fail."),
     "rebootedByAzure": ("patchmode_audit_rebooted_by_azure_machines", "Machines that Azure reboots without a window."),
     "patchedByNobody": ("patchmode_audit_patched_by_nobody_machines", "Machines that nobody patches."),
@@ -96,15 +96,18 @@ def _labels(key: tuple[str, str, str], called: Mapping[str, str]) -> Mapping[str
 
 
 _LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
+_MEANINGS = {
+    OutcomeKind.SCHEDULED: Meaning.GOOD,
+    OutcomeKind.SCHEDULE_FAILS: Meaning.BAD,
+    OutcomeKind.AUTOPATCHED: Meaning.BAD,
+    OutcomeKind.PARKED: Meaning.WARN,
+    OutcomeKind.NOT_PATCHED: Meaning.WARN,
+    OutcomeKind.GUEST_MANAGED: Meaning.DIM,
+    OutcomeKind.INELIGIBLE: Meaning.DIM,
+    OutcomeKind.UNKNOWN: Meaning.WARN,
+}
 OUTCOMES: Mapping[OutcomeKind, tuple[str, Meaning]] = {
-    OutcomeKind.SCHEDULED: ("patched by its schedule", Meaning.GOOD),
-    OutcomeKind.SCHEDULE_FAILS: ("patched by nobody: a schedule is attached and its runs fail", Meaning.BAD),
-    OutcomeKind.AUTOPATCHED: ("patched and rebooted by Azure at times of its choosing", Meaning.BAD),
-    OutcomeKind.PARKED: ("patched by nobody: it waits for a schedule", Meaning.WARN),
-    OutcomeKind.NOT_PATCHED: ("patched by nobody", Meaning.WARN),
-    OutcomeKind.GUEST_MANAGED: ("left to what runs inside the guest", Meaning.DIM),
-    OutcomeKind.INELIGIBLE: ("out of Update Manager's reach", Meaning.DIM),
-    OutcomeKind.UNKNOWN: ("not known; the reason says why", Meaning.WARN),
+    kind: (kind.words, meaning) for kind, meaning in _MEANINGS.items()
 }
 """Each outcome in words, in the order of charts."""
 _COLUMNS = (
@@ -118,7 +121,7 @@ _COLUMNS = (
     Column("orchestration", "Orchestration", is_shown=True),
     Column("outcome", "Outcome", is_shown=True),
     Column("outcomeReason", "Why"),
-    Column("asWanted", "As wanted"),
+    Column("asWanted", "Compliant"),
     Column("eligible", "Eligible"),
     Column("nextWindow", "Next window (UTC)", is_shown=True),
     Column("schedules", "Schedules"),
@@ -156,9 +159,9 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
     verdict = (
         f"{findings:,} of {plural(counts['scope'], 'machine')} in scope need attention."
         if findings
-        else f"All {counts['machines']:,} machines are as wanted."
+        else f"All {counts['machines']:,} machines are compliant."
         if counts["machines"] != 1
-        else "The machine is as wanted."
+        else "The machine is compliant."
     )
     return Record(
         kind="audit",
@@ -207,11 +210,11 @@ def _figures(document: AuditDocument) -> tuple[Figure, ...]:
 
     return (
         Figure(counts["machines"], "machines audited", Meaning.DIM),
-        Figure(counts["asWanted"], "as wanted", Meaning.GOOD if counts["asWanted"] else Meaning.DIM),
+        Figure(counts["asWanted"], "compliant", Meaning.GOOD if counts["asWanted"] else Meaning.DIM),
         bad("failsAtNextWindow", "fail at their next window"),
         bad("rebootedByAzure", "rebooted by Azure without a window"),
         bad("patchedByNobody", "patched by nobody"),
-        bad("unreadable", "not readable"),
+        bad("unreadable", "unreadable"),
     )
 
 
@@ -296,10 +299,10 @@ def _findings(row: AuditMachine, wanted: str) -> Iterator[RecordedFinding]:
         yield RecordedFinding(
             NOT_AS_WANTED.id,
             NOT_AS_WANTED.level,
-            f"The settings are not as wanted ({wanted}); the orchestration is {row.orchestration.portal_name}.",
+            f"The settings are not the wanted ones ({wanted}); the orchestration is {row.orchestration.portal_name}.",
             next((one.evidence for one in row.reasons if one.rule == "odd-settings"), None)
             or f"patchMode {row.patch_mode or '(absent)'}, bypass {_told(row.bypass)}",
-            NOT_AS_WANTED.fix if row.eligible else "First see to what stands in the way of the change.",
+            NOT_AS_WANTED.fix if row.eligible else "First clear what blocks the change.",
         )
     for reason in row.reasons:
         # What blocks a change blocks nothing where there is nothing to change.

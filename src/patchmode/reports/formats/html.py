@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 NAMES_SHOWN = 100
 """Machines named below a finding; the table has all."""
 SMALL = 200
-"""Up to this many machines all tables stand open."""
+"""Up to this many machines all tables are open."""
 SUBSCRIPTIONS_SHOWN = 15
 _BUFFER = 500
 _END_COLUMNS = {"audit": "outcome", "run": "result"}
 _BESIDE_NAME = frozenset({"resourceGroup"})
 """Told below the machine's name, which leaves room for what matters."""
 _STANDINGS: Mapping[RecordState, tuple[str, Meaning]] = {
-    RecordState.FINE: ("as wanted", Meaning.GOOD),
+    RecordState.FINE: ("compliant", Meaning.GOOD),
     RecordState.FINDING: ("needs attention", Meaning.BAD),
-    RecordState.UNREADABLE: ("not readable or not known", Meaning.WARN),
+    RecordState.UNREADABLE: ("unreadable or not known", Meaning.WARN),
     RecordState.SKIPPED: ("left out", Meaning.DIM),
 }
 

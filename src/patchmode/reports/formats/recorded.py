@@ -15,7 +15,7 @@ NOT_AS_WANTED = RuleText(
     "not-as-wanted",
     "the machine does not have the settings it is measured against",
     "The settings in the machine's model are not those that were named, by default Customer Managed Schedules. "
-    "Whether that means that it is patched at the wrong time, or not at all, is told by its outcome.",
+    "Whether that means that it is patched at the wrong time, or not at all, is shown by its outcome.",
     "Plan the change and read it: patchmode plan. Then apply the plan.",
     Level.WARNING,
 )
@@ -37,7 +37,7 @@ CHANGE_UNKNOWN = RuleText(
     "change-unknown",
     "the change was sent, and how it ended is not known",
     "The answer never came: it may have been applied.",
-    "Take the run up again: `patchmode runs resume`. It looks before it sends.",
+    "Resume the run: `patchmode runs resume`. It reads before it sends.",
     Level.ERROR,
 )
 CHANGE_STALE = RuleText(
@@ -49,9 +49,9 @@ CHANGE_STALE = RuleText(
 )
 CHANGE_NOT_SENT = RuleText(
     "change-not-sent",
-    "the change had no turn",
+    "the change was not begun",
     "The run was stopped, its failure budget was spent, or the machine could not be read first.",
-    "Take the run up again: `patchmode runs resume`.",
+    "Resume the run: `patchmode runs resume`.",
     Level.WARNING,
 )
 NOT_AS_PLANNED = RuleText(
@@ -63,7 +63,7 @@ NOT_AS_PLANNED = RuleText(
 )
 SCHEDULE_NOT_AS_PLANNED = RuleText(
     "schedule-not-as-planned",
-    "attaching the schedule, or taking it off, did not end as planned",
+    "attaching or detaching the schedule did not end as planned",
     "The machine's settings and its schedule do not fit together as the plan meant them to.",
     "Follow the advice beside the error; `patchmode runs resume` does what is left.",
     Level.ERROR,

@@ -177,7 +177,7 @@ def _unchanged(one: Unchanged, attached: tuple[RecordedFinding, ...], schedule: 
         standing=RecordState.FINDING if attached else RecordState.FINE,
         end="unchanged",
         meaning=Meaning.BAD if attached else Meaning.DIM,
-        because="already as wanted",
+        because="already compliant",
         values=values,
         findings=attached,
     )
@@ -301,7 +301,7 @@ def run_record(
         metrics=run_metrics(report, target),
         document=document,
         glossary=_glossary(),
-        notes=() if plan else ("Only the run's report was kept: settings before and after stand in its journal.",),
+        notes=() if plan else ("Only the run's report was kept: the settings before and after are in its journal.",),
     )
 
 
@@ -358,7 +358,7 @@ def _figures(report: RunReport) -> tuple[Figure, ...]:
         told(counts.verified, "verified", Meaning.GOOD),
         told(counts.failed + counts.unknown + counts.stale, "failed, unknown or stale", Meaning.BAD),
         told(counts.not_sent, "not sent", Meaning.WARN),
-        told(counts.unreadable, "not readable", Meaning.BAD),
+        told(counts.unreadable, "unreadable", Meaning.BAD),
     )
 
 
@@ -368,8 +368,8 @@ def _charts(report: RunReport, plan: Plan | None) -> Iterator[Chart]:
     bars = [Bar(one.value, ENDS[one][0], count, ENDS[one][1]) for one, count in ends.items() if count]
     rest = {"unchanged": counts.unchanged, "skipped": counts.skipped, "unreadable": counts.unreadable}
     texts = {
-        "unchanged": ("already as wanted", Meaning.DIM),
-        "skipped": ("left alone by a rule or a filter", Meaning.DIM),
+        "unchanged": ("already compliant", Meaning.DIM),
+        "skipped": ("skipped by a rule or a filter", Meaning.DIM),
         "unreadable": ("could not be read", Meaning.BAD),
     }
     bars += [Bar(name, texts[name][0], count, texts[name][1]) for name, count in rest.items() if count]

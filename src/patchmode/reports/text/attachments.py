@@ -90,7 +90,7 @@ def refused_lines(results: Sequence[AttachResult], names: MachineNames, *, paint
 
 def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Whom a dynamic scope hits now, and what would become of them."""
-    yield f"It hits {plural(len(members), 'machine')} now:"
+    yield f"It has {plural(len(members), 'member')} now:"
     counts = forecast_counts(tuple(members))
     words = {
         RunForecast.RUNS: ("will run", "good"),
@@ -150,7 +150,7 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
             text = f"{one.path}: expected {one.expected}, found {one.found}"
             yield from wrapped(text, paint=paint, indent=4, hang=6)
         yield ""
-    words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already as wanted, nothing was sent:"}
+    words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already compliant, nothing was sent:"}
     label = MachineNames.of(report.target, [report.id], paint=paint).place
     text = f"{words[report.result]} {report.id} in {label} on {target_text(report.target)}"
     fine = not report.differences

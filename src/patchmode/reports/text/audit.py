@@ -97,6 +97,7 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     names = MachineNames.of(report.target, ids, paint=paint)
     if report.machines:
         yield from _table(report, names, paint)
+        yield from _legend(report.machines, paint)
         yield ""
     yield from _headline(report, names, paint)
     obstacles = [
@@ -146,6 +147,14 @@ def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[s
         yield from islice(table, len(members))
 
 
+def _legend(machines: Sequence[MachineAudit], paint: Paint) -> Iterator[str]:
+    """What the outcomes of the table mean: words of ours that nobody has met before."""
+    met = {entry.outcome.kind for entry in machines}
+    text = "; ".join(f"{kind} = {kind.words}" for kind in OutcomeKind if kind in met)
+    for line in wrapped(f"OUTCOME: {text}.", paint=paint, hang=2):
+        yield paint("dim", line)
+
+
 def _row(entry: MachineAudit, names: MachineNames) -> list[Cell | str]:
     machine = entry.machine
     return [
@@ -153,7 +162,7 @@ def _row(entry: MachineAudit, names: MachineNames) -> list[Cell | str]:
         machine.id.resource_group,
         machine.name,
         machine.os or "?",
-        str(machine.orchestration),
+        machine.orchestration.portal_name,
         Cell(str(entry.outcome.kind), _OUTCOME_MEANING.get(entry.outcome.kind)),
         _finding(entry),
     ]
@@ -167,7 +176,7 @@ def _finding(entry: MachineAudit) -> Cell:
         return Cell("Arc: no patch mode to set", "dim")
     if blocking:
         return Cell(", ".join(blocking), "bad")
-    text = "as wanted" if as_wanted else "to be set"
+    text = "compliant" if as_wanted else "needs change"
     if warning:
         return Cell(f"{text}, {', '.join(warning)}", "warn")
     return Cell(text, "good" if as_wanted else "change")
@@ -186,7 +195,7 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
             # A machine that nothing will ever patch is not as wanted for being prepared.
             those = [entry for entry in report.machines if entry.machine.orchestration is wanted]
             as_wanted = sum(entry.as_wanted for entry in those)
-            remark, meaning = ("as wanted", "good") if as_wanted == len(those) else (f"{as_wanted:,} as wanted", "warn")
+            remark, meaning = ("compliant", "good") if as_wanted == len(those) else (f"{as_wanted:,} compliant", "warn")
         if orchestration is Orchestration.NOT_SET and (odd := sum(map(_is_undecided, report.machines))):
             remark, meaning = f"{odd:,} of them with settings that cannot be read (odd-settings)", "warn"
         number = f"{count:,}"
@@ -284,7 +293,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     yield ""
     yield from _schedules(entry.schedules, explanation.target, machine, paint)
     yield ""
-    yield paint("good", "May be set.") if entry.eligible else paint("bad", "May not be set.")
+    yield _eligibility(entry, paint)
     for reason in entry.reasons:
         yield from _reason(reason, paint)
     if explanation.notes:
@@ -293,6 +302,13 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     yield ""
     yield "JSON view:"
     yield json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str)
+
+
+def _eligibility(entry: MachineAudit, paint: Paint) -> str:
+    """Whether the wanted settings may be sent, for a machine that has them already too."""
+    if entry.as_wanted:
+        return paint("good", "Already compliant.")
+    return paint("good", "Eligible.") if entry.eligible else paint("bad", "Blocked.")
 
 
 def _facts(machine: Machine) -> Iterator[tuple[str, str]]:
@@ -335,7 +351,7 @@ def _settings(settings: PatchSettings | None) -> Iterator[tuple[str, str]]:
     for name, (value, member) in values.items():
         found = settings.found(member)
         if found is not None:
-            yield name, f"not readable: {found}"
+            yield name, f"unreadable: {found}"
         else:
             yield name, "absent" if value is None else json.dumps(value).strip('"')
 

@@ -89,7 +89,7 @@ def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> It
     for lock in check.locks:
         yield from wrapped(f"read-only lock {lock.name!r} at {lock.scope}", paint=paint, indent=6, hang=8)
     for lock in check.harmless_locks:
-        text = f"{lock.level} lock {lock.name!r} at {lock.scope}: does not stand in the way"
+        text = f"{lock.level} lock {lock.name!r} at {lock.scope}: does not block changes"
         for line in wrapped(text, paint=paint, indent=6, hang=8):
             yield paint("dim", line)
     for note in check.notes:
@@ -178,7 +178,7 @@ def access_lines(check: AccessCheck, principals: Principals, *, paint: Paint) ->
     refused = check.refused
     if refused:
         may = check.machines - len(refused)
-        told = f"You may carry it out on {may:,} of {plural(check.machines, 'machine')}. No role of yours allows:"
+        told = f"You may apply it to {may:,} of {plural(check.machines, 'machine')}. No role of yours allows:"
         yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
         for same in _alike(check.missing):
             whose = f" ({same[0].identity})" if same[0].identity else ""

@@ -22,7 +22,7 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, note_lines, plural, shortened, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text
 
-NOT_TOLD = "not told by Azure"
+NOT_TOLD = "not reported by Azure"
 _NO_CLIENT = frozenset({"", "unknown", "unspecified"})
 """What Azure writes where it does not know the client."""
 _MARKS = {DriftKind.CHANGED: ("~", "change"), DriftKind.CAME: ("+", "add"), DriftKind.WENT: ("-", "remove")}
@@ -71,7 +71,7 @@ def author_text(author: ResourceChange | None) -> str:
     """Who did it, in Azure's own words; what it leaves out is left out."""
     if author is None:
         return NOT_TOLD
-    who = author.changed_by or "(who: not told)"
+    who = author.changed_by or "(who: not reported)"
     kind = f" ({author.changed_by_type})" if author.changed_by_type else ""
     client = f" with {author.client_type}" if (author.client_type or "").casefold() not in _NO_CLIENT else ""
     operation = f", {author.operation}" if author.operation else ""
@@ -133,7 +133,7 @@ def _run(run: ScheduleRun, names: MachineNames, paint: Paint) -> Iterator[str]:
 
 def _times(run: ScheduleRun) -> str:
     if run.started_at is None:
-        return "at a time that the record does not tell"
+        return "at a time that the record does not hold"
     utc = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
     if run.local_start is None:
         return utc

@@ -137,4 +137,4 @@ def held_lines(runs: Iterable[HeldMachines], *, paint: Paint) -> Iterator[str]:
         if one.state == "running":
             yield f"  See how far it is: patchmode runs show {one.run}"
         else:
-            yield f"  Go on with it:     patchmode runs resume {one.run}"
+            yield f"  Continue it:       patchmode runs resume {one.run}"

@@ -34,7 +34,7 @@ def wave_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     if more:
         machines = sum(wave.changes + wave.unchanged for wave in more)
         yield from wrapped(
-            f"and {plural(len(more), 'more wave', 'more waves')} of {plural(machines, 'machine')}: they stand in the "
+            f"and {plural(len(more), 'more wave', 'more waves')} of {plural(machines, 'machine')}: they are in the "
             "plan file, and in this command's JSON.",
             paint=paint,
         )
@@ -95,7 +95,7 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     else:
         yield from _grouped(plan, names, paint)
     if plan.skipped:
-        yield f"Left alone ({len(plan.skipped):,}):"
+        yield f"Skipped ({len(plan.skipped):,}):"
         yield from skipped_lines(plan.skipped, names, paint=paint)
         yield ""
     if plan.unreadable:
@@ -128,8 +128,8 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """The counts of a plan in one sentence, by subscription where it has several, and what it leaves undone."""
     counts = plan.counts
     text = (
-        f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already as wanted, "
-        f"{counts['skipped']:,} left alone, {counts['unreadable']:,} not readable; {counts['scope']:,} in scope."
+        f"Plan: {counts['changes']:,} to change, {counts['unchanged']:,} already compliant, "
+        f"{counts['skipped']:,} skipped, {counts['unreadable']:,} unreadable; {counts['scope']:,} in scope."
         + (f" {plural(len(plan.waves), 'wave')}." if plan.waves else "")
     )
     for line in wrapped(text, paint=paint, hang=6):
@@ -184,7 +184,9 @@ def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     called = names_in(plan, paint=paint)
     for change in plan.changes:
         if not change.reversible:
-            by_reason[change.irreversible_because or "The platform allows no way back."].append(called.short(change.id))
+            by_reason[change.irreversible_because or "Azure does not allow this change to be undone."].append(
+                called.short(change.id)
+            )
     if not by_reason:
         return
     count = sum(len(names) for names in by_reason.values())
@@ -244,5 +246,5 @@ def _grouped(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
             yield from wrapped(counted, paint=paint, indent=6)
         yield from wrapped(some([names.short(change.id) for change in members], 40), paint=paint, indent=6)
         yield ""
-    yield from wrapped("Every machine stands in the plan file, and in this command's JSON.", paint=paint)
+    yield from wrapped("Every machine is in the plan file, and in this command's JSON.", paint=paint)
     yield ""

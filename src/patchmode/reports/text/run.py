@@ -97,15 +97,15 @@ def _quoted(value: str) -> str:
 
 
 _ATTACH_TITLES = {
-    AttachEnd.FAILED: "Not attached or taken off: Azure refused it",
+    AttachEnd.FAILED: "Not attached or detached: Azure refused it",
     AttachEnd.UNKNOWN: "Schedule not known: sent, but the answer never came",
     AttachEnd.MISMATCH: "Schedule not as written",
-    AttachEnd.REFUSED: "Schedule left alone, because it would fail or do harm",
-    AttachEnd.NOT_SENT: "Schedule not attached or taken off, nothing was sent",
+    AttachEnd.REFUSED: "Schedule not changed, because it would fail or do harm",
+    AttachEnd.NOT_SENT: "Schedule not attached or detached, nothing was sent",
 }
 _WORDS = {
     AttachEnd.ATTACHED: ("attached", "good"),
-    AttachEnd.DETACHED: ("taken off", "good"),
+    AttachEnd.DETACHED: ("detached", "good"),
     AttachEnd.UNCHANGED: ("unchanged", "dim"),
     AttachEnd.REFUSED: ("refused", "bad"),
     AttachEnd.FAILED: ("failed", "bad"),
@@ -119,7 +119,7 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """What a plan attaches or takes off, in a sentence or two; nothing where it does neither."""
     if plan.then_attach is not None:
         wish, count = plan.then_attach, len(plan.changes) + len(plan.unchanged)
-        right = f", {len(plan.unchanged):,} of them already as wanted" if plan.unchanged else ""
+        right = f", {len(plan.unchanged):,} of them already compliant" if plan.unchanged else ""
         text = (
             f"Then attach: {wish.configuration.name} to {plural(count, 'machine')}{right}; each only once its settings "
             "were verified."
@@ -130,8 +130,8 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield from _turned(plan, paint)
         for one in wish.kept_by:
             text = (
-                f"! {one.machines:,} of the schedules cannot be taken off again, by `patchmode rollback` either, while "
-                f"the lock '{one.lock}' stands on {one.scope}."
+                f"! {one.machines:,} of the schedules cannot be detached again, not by `patchmode rollback` either, "
+                f"while the lock '{one.lock}' is on {one.scope}."
             )
             yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
     yield from _detach_lines(plan, paint)
@@ -142,7 +142,7 @@ def _already(plan: Plan, paint: Paint) -> Iterator[str]:
     if plan.unchanged:
         called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
         names = some([called.short(one.id) for one in plan.unchanged])
-        yield from wrapped(f"already as wanted: {names}", paint=paint, indent=6, hang=8)
+        yield from wrapped(f"already compliant: {names}", paint=paint, indent=6, hang=8)
 
 
 def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _turned(plan: Plan, paint: Paint) -> Iterator[str]:
     for (before, after), count in turned.items():
         if before is not after:
             yield from wrapped(
-                f"{plural(count, 'machine')} already as wanted: {before} -> {after}", paint=paint, indent=6
+                f"{plural(count, 'machine')} already compliant: {before} -> {after}", paint=paint, indent=6
             )
 
 
@@ -173,7 +173,7 @@ def question_for(plan: Plan, *, paint: Paint) -> str:
     if plan.then_attach is not None:
         parts.append(f"attach {plan.then_attach.configuration.name} to {len(plan.changes) + len(plan.unchanged):,}")
     if plan.first_detach:
-        parts.insert(0, f"take the schedule off {len(plan.first_detach):,}")
+        parts.insert(0, f"detach the schedule from {len(plan.first_detach):,}")
     text = " and ".join(parts)
     touched = plan.touched_in
     called = MachineNames.of(plan.target, touched, paint=paint)
@@ -362,7 +362,7 @@ def _parts(report: RunReport, target: Target, names: MachineNames, paint: Paint)
     yield ""
     if report.missing:
         shards = ", ".join(map(str, report.missing))
-        told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is told: {shards}."
+        told = f"Missing: of {plural(len(report.missing), 'shard')} nothing is known: {shards}."
         yield from (paint("bad", line) for line in wrapped(told, paint=paint, hang=4))
     where = f" in {names.place}," if names.place else ""
     text = f"{plural(len(report.parts), 'part')}{where} on {target_text(target)}: {report.state}."
@@ -411,7 +411,7 @@ def requests_text(report: RunReport) -> str:
     each = ", ".join(f"{count:,} {method}" for method, count in sorted(report.requests.items()))
     told = f"{plural(requests, 'request')} to apply and verify{f': {each}' if each else ''}"
     if report.requests_at_least:
-        told = f"At least {told}; a process of this run did not tell all that it sent"
+        told = f"At least {told}; a process of this run did not report all that it sent"
     return f"{told} (sign-in, planning and permission checks not counted)."
 
 

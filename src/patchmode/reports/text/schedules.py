@@ -47,8 +47,8 @@ _MEANING = {
 }
 _SEVERITY = {Severity.BLOCKS: "bad", Severity.WARNS: "warn", Severity.NOTES: "dim"}
 _TITLES = {
-    Severity.BLOCKS: "Must be put right",
-    Severity.WARNS: "Will not work as hoped",
+    Severity.BLOCKS: "Must be corrected",
+    Severity.WARNS: "Problems",
     Severity.NOTES: "Worth knowing",
 }
 _WORDS = {
@@ -165,12 +165,14 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     }
     if failing:
         told = some([names.short(one) for one in sorted(failing)])
-        text = f"{plural(len(failing), 'machine')} will fail as things stand: {told}."
+        text = f"{plural(len(failing), 'machine')} will fail in the current state: {told}."
         for line in wrapped(text, paint=paint, hang=4):
             yield paint("bad", line)
     for view in calendar.silent:
-        text = f"{names.short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and no window can"
-        yield from wrapped(f"{text} be told: {view.next.because}.", paint=paint, hang=4)
+        text = (
+            f"{names.short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and its next window"
+        )
+        yield from wrapped(f"{text} is not known: {view.next.because}.", paint=paint, hang=4)
     yield from note_lines(map(names.named, calendar.notes), paint=paint)
 
 
@@ -183,7 +185,7 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     if report.findings:
         yield ""
     tally = {severity: sum(one.severity is severity for one in report.findings) for severity in Severity}
-    words = {Severity.BLOCKS: "to be put right", Severity.WARNS: "not as hoped", Severity.NOTES: "worth knowing"}
+    words = {Severity.BLOCKS: "to correct", Severity.WARNS: "problems", Severity.NOTES: "worth knowing"}
     parts = ", ".join(f"{count:,} {words[severity]}" for severity, count in tally.items() if count)
     told = f"{plural(len(report.findings), 'finding')} ({parts})" if parts else "nothing is wrong"
     told += " in what could be read" if report.notes and not parts else ""

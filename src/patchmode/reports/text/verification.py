@@ -199,7 +199,7 @@ What it proves
   The digest that was printed then, kept elsewhere, shows whether the manifest is still the same.
 What it does not prove
   Who made it: the sums are not a signature. Whoever can write here can make another pack.
-  That Azure told the truth, or that nothing changed before or since: documents show one moment each.
+  That Azure answered truthfully, or that nothing changed before or since: documents show one moment each.
 
 Check it with
   patchmode evidence check PATH --digest DIGEST

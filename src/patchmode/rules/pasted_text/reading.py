@@ -126,7 +126,7 @@ def _stronger(first: LoggedError | None, second: LoggedError | None) -> LoggedEr
 
 
 LOOKED_FOR = (
-    "resource ids of Microsoft.Compute/virtualMachines and Microsoft.HybridCompute/machines, as they stand or inside "
+    "resource ids of Microsoft.Compute/virtualMachines and Microsoft.HybridCompute/machines, alone or inside "
     "addresses and JSON, and names such as virtual machine 'web-01'"
 )
 """What a text is searched for, for the message about one that has none of it."""

@@ -215,7 +215,7 @@ def _edition_not_known(settings: PatchSettings | None, machine: Machine, hit: Sc
     del settings, hit
     if machine.os is not OperatingSystem.WINDOWS or edition_of(machine).edition is not Edition.NOT_KNOWN:
         return None
-    reason = "nothing that was read tells whether it runs Windows Server or a Windows client, which no schedule patches"
+    reason = "nothing that was read shows whether it runs Windows Server or a Windows client, which no schedule patches"
     return Forecast(RunForecast.UNKNOWN, reason, "edition-not-known")
 
 
@@ -253,7 +253,7 @@ _WITHOUT = {
     Orchestration.MANUAL: (OutcomeKind.NOT_PATCHED, "Azure does not patch it; somebody has to"),
     Orchestration.NOT_SET: (
         OutcomeKind.UNKNOWN,
-        "the model has no patch mode, and what the guest then does cannot be told from outside",
+        "the model has no patch mode, and what the guest then does is not known from outside",
     ),
     Orchestration.NOT_APPLICABLE: (
         OutcomeKind.GUEST_MANAGED,
@@ -401,7 +401,7 @@ def _idle(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) ->
         case OutcomeKind.PARKED:
             return Outcome(OutcomeKind.PARKED, f"waits for a schedule, and {never}, so nothing patches it")
         case OutcomeKind.AUTOPATCHED:
-            reason = f"{never}; whether Azure itself patches a machine with such a schedule is stated nowhere"
+            reason = f"{never}; whether Azure itself patches a machine with such a schedule is not documented"
             return Outcome(OutcomeKind.UNKNOWN, reason)
         case OutcomeKind.GUEST_MANAGED if machine.kind is MachineKind.ARC:
             return Outcome(without.kind, f"{never}, so the server's own configuration decides")
@@ -420,7 +420,7 @@ def _without(settings: PatchSettings | None, machine: Machine) -> Outcome:
     if orchestration is Orchestration.NOT_SET and settings is not None and settings.undecided:
         return Outcome(OutcomeKind.UNKNOWN, unreadable_settings(settings))
     if orchestration is Orchestration.NOT_SET and settings is not None and settings.patch_mode is not None:
-        reason = f"this version does not know its patch mode {settings.patch_mode!r}, so what it means cannot be told"
+        reason = f"this version does not know its patch mode {settings.patch_mode!r}, so its meaning is not known"
         return Outcome(OutcomeKind.UNKNOWN, reason)
     return Outcome(*_WITHOUT[orchestration])
 

@@ -61,14 +61,12 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
     fix = f"patchmode plan --failed-since {quote(str(since))} --out fix.json"
     audit = f"patchmode audit{schedule}"
     remedies = {
-        FailureKind.PREREQUISITE: Remedy(
-            "Set all whose last run failed so, these among them, and apply the plan:", fix
-        ),
+        FailureKind.PREREQUISITE: Remedy("To fix every machine that last failed for this reason, plan and apply:", fix),
         FailureKind.OFF: Remedy(
             "Start them before the window; those that are off now:", f"{audit} --power deallocated --power stopped"
         ),
         FailureKind.TIMED_OUT: Remedy(
-            "Something else was updating the machine, or it was made anew: see what it says now:",
+            "Something else was updating the machine, or it was recreated. See its current state:",
             "patchmode explain MACHINE",
         ),
         FailureKind.WINDOW_EXCEEDED: Remedy("Lengthen the window, 03:55 at most, or give it fewer machines:", show),
@@ -76,7 +74,7 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
             "A person, an event handler or the platform cancelled it: the activity log of the configuration says who."
         ),
         FailureKind.UNSUPPORTED: Remedy("Schedules cannot patch these; the audit names the rule:", audit),
-        FailureKind.OTHER: Remedy("See what stands in the way of each:", "patchmode explain MACHINE"),
+        FailureKind.OTHER: Remedy("See what blocks each:", "patchmode explain MACHINE"),
         FailureKind.NOT_TOLD: Remedy("This takes those among them that are not prepared now:", fix),
     }
     return remedies[kind]

@@ -25,7 +25,7 @@ _GREGORIAN_MONTHS = 4800
 class RecurrenceReading(Enum):
     """How a rule is understood where no source says."""
 
-    PLAIN = "read as it stands"
+    PLAIN = "read as written"
     SUNDAY = "a week begins on Sunday"
     MONDAY = "a week begins on Monday"
     FROM_START = "months count from the start's own"

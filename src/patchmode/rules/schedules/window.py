@@ -116,12 +116,12 @@ def _misses(member: str, text: str | None, form: str) -> str:
 
 
 def _no_such_zone(text: str | None) -> str:
-    return f"no table names its time zone {quoted(text)}, so it cannot be told when it runs"
+    return f"no table names its time zone {quoted(text)}, so it is not known when it runs"
 
 
 def _no_such_recurrence(text: str | None) -> str:
     if text is None or not text.strip():
-        return "it has no recurrence, so it cannot be told whether it ever runs"
+        return "it has no recurrence, so it is not known whether it ever runs"
     if _BARE_MONTH.fullmatch(text.strip()):
         return (
             f"its recurrence {quoted(text)} names no day of the month: Azure wants it as in 'Month day15' or "

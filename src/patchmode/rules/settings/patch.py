@@ -76,7 +76,7 @@ def leaves_bypass_in_doubt(current: PatchSettings, target: PatchSettings) -> boo
 
 def _platform_patch(current: PatchSettings, target: PatchSettings) -> dict[str, Any]:
     if leaves_bypass_in_doubt(current, target):
-        msg = "bypass cannot be read and shall be left alone, and the write beside it would have to state it"
+        msg = "bypass cannot be read and was not named, and the write of the other setting would have to state it"
         raise ValueError(msg)
     bypass = bool(current.bypass) if target.bypass is None else target.bypass
     reboot = target.reboot_setting or current.reboot_setting

@@ -50,7 +50,7 @@ def check_derived(plan: Plan, *, name: str, recorded: Recorded | None = None, is
     """
     found = next(_problems(plan, plan.changes if is_new else (), recorded), None)
     if found is not None:
-        raise BrokenPlanError(f"{name} may not be applied: {found}.", advice=_ADVICE)
+        raise BrokenPlanError(f"{name} cannot be applied: {found}.", advice=_ADVICE)
 
 
 def not_derived(plan: Plan, changes: Iterable[Change]) -> Mapping[ResourceId, str]:
@@ -76,7 +76,7 @@ def _problems(plan: Plan, changes: Sequence[Change], recorded: Recorded | None) 
 def _problems_of_rollback(plan: Plan) -> Iterator[str]:
     if plan.rollback_of is None:
         if plan.first_detach:
-            yield "firstDetach stands in a plan that undoes no run"
+            yield "firstDetach is in a plan that undoes no run"
         return
     if not _RUN.fullmatch(plan.rollback_of):
         yield f"rollbackOf is {plan.rollback_of!r}, which is no run"

@@ -154,7 +154,7 @@ def _mode_stays(before: PatchSettings, system: OperatingSystem, *, automatic_upd
     if mode is None:
         return f"The patch mode {before.patch_mode!r} is unknown to this version, which therefore never sends it."
     blocked = obstacle(PatchMode.AUTOMATIC_BY_PLATFORM, mode, system, automatic_updates=automatic_updates)
-    return f"There is no way back to {mode.value}: {blocked.because}" if blocked else None
+    return f"The mode cannot return to {mode.value}: {blocked.because}" if blocked else None
 
 
 def newly_autopatched(before: PatchSettings | None, after: PatchSettings | None) -> bool:

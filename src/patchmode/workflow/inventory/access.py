@@ -26,7 +26,7 @@ USES: Mapping[str, str] = {
     WRITE_VM: "to change its settings",
     WRITE_ARC: "to change its settings",
     ATTACH: "to attach the schedule",
-    DETACH: "to take the schedule off",
+    DETACH: "to detach the schedule",
 }
 Granted = Mapping[str, Sequence[Mapping[str, Any]]]
 

@@ -169,7 +169,7 @@ def _refuse_empty(inventory: Inventory) -> None:
         if doubts:
             raise EmptyScopeError(
                 f"No machine in scope is certain ({count} left out; {doubts[0].rule}: {doubts[0].reason})",
-                advice="`patchmode schedule show` tells the members; name machines with --ids to take them anyway.",
+                advice="`patchmode schedule show` shows the members; name machines with --ids to take them anyway.",
             )
         rules = ", ".join(f"{rule} {number}" for rule, number in Counter(e.rule for e in inventory.skipped).items())
         raise EmptyScopeError(

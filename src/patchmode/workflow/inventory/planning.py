@@ -402,7 +402,7 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
     odd = twice or sorted(scope ^ set(ends))
     if odd:
         raise UnsafeError(
-            f"The plan does not account for its scope: {odd[0]} {'stands in it twice' if twice else 'has no end'} "
+            f"The plan does not account for its scope: {odd[0]} {'is in it twice' if twice else 'has no end'} "
             f"({len(odd)} in all).",
             advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
         )

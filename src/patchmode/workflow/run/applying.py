@@ -126,7 +126,10 @@ def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
         return
     for change in plan.changes:
         if hands_over(change):
-            msg = f"The plan would let Azure patch and reboot {change.id} at will, and nobody asked for that by name."
+            msg = (
+                f"The plan would let Azure patch and reboot {change.id} at a time it chooses, "
+                "and nobody asked for that by name."
+            )
             raise UnsafeError(msg, advice="Make the plan again; `--to azure-managed` asks for it.")
 
 

@@ -237,9 +237,11 @@ def detach_obstacle(machine: Machine, wanted: WantedSettings) -> AttachObstacle 
         return None
     return AttachObstacle(
         "would-autopatch",
-        "Its patch orchestration is Azure Managed by now: without a schedule Azure patches and reboots it at will."
+        "Its patch orchestration is Azure Managed by now: without a schedule "
+        "Azure patches and reboots it at a time it chooses."
         if machine.orchestration is Orchestration.AZURE_MANAGED
-        else "Its patch settings cannot be read by now: without a schedule Azure may patch and reboot it at will.",
+        else "Its patch settings cannot be read by now: without a schedule "
+        "Azure may patch and reboot it at a time it chooses.",
         "Set another orchestration first, or roll back with --allow-azure-managed.",
     )
 
@@ -251,7 +253,7 @@ def unverified_because(entry: AttachmentEntry, machine: Machine, plan: Plan) -> 
         return None if not moved else f"{moved[0].path} is {moved[0].found} instead of {moved[0].expected}"
     if isinstance(plan_machine(machine, wanted_of(machine, plan.wanted, attaches=True)), Unchanged):
         return None
-    return "it is no longer set as wanted, which it was when the plan was made"
+    return "it is no longer compliant, which it was when the plan was made"
 
 
 def _is_called(assignment: ConfigurationAssignment, name: str) -> bool:

@@ -204,7 +204,7 @@ _BY_NEW_PLAN = {
     PLAN_BROKEN: "Make a new plan.",
 }
 """Code → what to do, where taking the run up changes nothing."""
-RESUME = "Take the run up with `patchmode runs resume`."
+RESUME = "Resume the run with `patchmode runs resume`."
 WAVE_SPENT = Halt("WaveBudgetSpent", "the failure budget of its wave, or of one before, was spent")
 
 

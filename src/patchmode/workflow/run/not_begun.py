@@ -45,11 +45,11 @@ def left_alone(plan: Plan, entries: Sequence[JournalEntry], access: AccessCheck)
 def _not_authorized(lack: MissingAction) -> Halt:
     who = f"no role of {lack.identity}" if lack.identity else "no role of yours"
     grant = f"; {lack.role} there does" if lack.role else ""
-    return Halt(NOT_AUTHORIZED, "", f"was left alone, since {who} allows {lack.action} on {lack.scope}{grant}")
+    return Halt(NOT_AUTHORIZED, "", f"was skipped, because {who} allows {lack.action} on {lack.scope}{grant}")
 
 
 def _not_derived(problem: str) -> Halt:
-    return Halt(PLAN_BROKEN, "", f"was left alone, since {problem}; only a new plan sets it")
+    return Halt(PLAN_BROKEN, "", f"was skipped, because {problem}; only a new plan sets it")
 
 
 def rolled_back_changes(
@@ -115,7 +115,7 @@ async def without_rolled_back(
 
 def _rolled_back(told: str, run: str, *, is_sent: bool) -> MachineError:
     message = f"{told}; run {run} rolled the machine back since, so this run sends nothing more to it."
-    return MachineError(ROLLED_BACK, message, is_sent, "Make a new plan if it shall be set after all.")
+    return MachineError(ROLLED_BACK, message, is_sent, "Make a new plan if it is to be changed after all.")
 
 
 async def check_run_access(azure: Azure, journal: RunJournal) -> AccessCheck:

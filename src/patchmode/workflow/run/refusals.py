@@ -52,25 +52,26 @@ _ADVICE_BY_CODE = {
     "operationpreempted": "A newer operation replaced this one: see the machine's activity log, then plan again.",
     "operationnotallowed": "Azure does not allow this in the machine's present state; the message says which.",
     "vmextensionprovisioningerror": (
-        "The settings may stand, and an extension failed: repair or remove it, then `patchmode verify`."
+        "The settings may be applied, and an extension failed: repair or remove it, then `patchmode verify`."
     ),
     "vmextensionprovisioningtimeout": (
-        "The settings may stand, and an extension did not answer: look at the VM agent, then `patchmode verify`."
+        "The settings may be applied, and an extension did not answer: look at the VM agent, then `patchmode verify`."
     ),
-    "vmagentstatuscommunicationerror": "The settings may stand, and the VM agent does not answer: repair the agent.",
+    "vmagentstatuscommunicationerror": "The settings may be applied, and the VM agent is silent: repair the agent.",
 }
 _NOT_ACCEPTED = (
-    "Azure does not accept this on this machine as it stands: its words say why, `patchmode explain` shows the machine."
+    "Azure does not accept this in the machine's current state. The message says why; "
+    "`patchmode explain` shows the machine."
 )
 _HELD = (
-    "Nothing is wrong with the machine: take the run up later with `patchmode runs resume`, or with a longer "
+    "Nothing is wrong with the machine: resume the run later with `patchmode runs resume`, or with a longer "
     "--throttle-patience."
 )
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
 ALREADY_SET = "AlreadySet"
 """The code of a machine that is as planned by somebody else's doing."""
-SIGN_IN = "Sign in again (az login), then take the run up with `patchmode runs resume`."
+SIGN_IN = "Sign in again (az login), then resume the run with `patchmode runs resume`."
 VERIFY = "Run `patchmode verify` to see what the machine shows."
 
 

@@ -82,7 +82,7 @@ def check_not_rolled_back(runs: Iterable[RunSummary], run: str) -> None:
     if back is not None:
         raise RefusedError(
             f"Run {run} was rolled back by run {back}: going on would set again what was taken back. Nothing was sent.",
-            advice="Make a new plan for the machines that shall be set after all.",
+            advice="Make a new plan for the machines that are to be changed after all.",
         )
 
 
@@ -295,7 +295,7 @@ def _tightened(name: str, kept: Any, here: Any) -> Any:
 def agreed(brakes: RunGuardrails, run: Interrupted) -> RunGuardrails:
     """The brakes after somebody was told what failed and said yes: what is spent is raised by as much again."""
     raised: dict[str, Any] = {one.option: one.raised for one in run.objections(brakes) if _is_set(brakes, one.option)}
-    sources = {**brakes.sources, **dict.fromkeys(raised, "your yes")}
+    sources = {**brakes.sources, **dict.fromkeys(raised, "your confirmation")}
     return replace(brakes, **raised, accepted_failures=len(run.failures), sources=sources)
 
 

@@ -276,6 +276,6 @@ def _entries(journal: RunJournal) -> list[JournalEntry]:
     if journal.state == "running":
         raise RunBusyError(
             f"run {journal.run} is under way, and evidence of it would be out of date at once.",
-            advice=f"Wait until it ends; `patchmode runs show {journal.run}` tells how far it is.",
+            advice=f"Wait until it ends; `patchmode runs show {journal.run}` shows how far it is.",
         )
     return list(journal.entries())

@@ -358,7 +358,7 @@ def _surely_runs(hit: ScheduleHit) -> bool:
 def timing_warnings(following: NextWindow, now: datetime) -> tuple[str, ...]:
     """What is worth knowing of a configuration's next window before anything is attached to it."""
     if following.window is None:
-        return (f"No next window can be told: {following.because}.",) if following.because else ()
+        return (f"No next window is known: {following.because}.",) if following.because else ()
     left: timedelta = following.window.starts_at - now
     if left >= TOO_CLOSE:
         return ()

@@ -152,7 +152,7 @@ async def detach_one(
 
 def _too_late(result: AttachResult, obstacle: AttachObstacle) -> AttachResult:
     """It is off, and so is what was to stay: Azure refuses to attach a schedule to such a machine, so nobody can."""
-    message = f"It was taken off, and its other schedules were meanwhile too. {obstacle.message}"
+    message = f"It was detached, and so were its other schedules meanwhile. {obstacle.message}"
     error = MachineError("LastSchedule", message, True, obstacle.fix)
     return replace(result, result=AttachEnd.MISMATCH, rule=obstacle.rule, error=error, fix=obstacle.fix)
 
@@ -210,7 +210,7 @@ async def written(
 
 
 def _unknown(identifier: str, name: str, lost: RequestError, again: str) -> AttachResult:
-    advice = f"{_sentence(again)}: what already stands is left alone."
+    advice = f"{_sentence(again)}: what is already done is skipped."
     return AttachResult(
         identifier,
         AttachEnd.UNKNOWN,

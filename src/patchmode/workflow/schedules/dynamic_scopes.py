@@ -98,7 +98,7 @@ async def preview_attach_scope(
     standing = await _standing(azure, scope)
     if standing is not None and not same_scope(standing, scope) and not replace:
         raise RefusedError(
-            f"A dynamic scope {scope.name} stands on {scope.place} already, and differs: it attaches "
+            f"A dynamic scope {scope.name} exists on {scope.place} already, and differs: it attaches "
             f"{standing.configuration.name} to {scope_text(standing)}.",
             advice="Give another name, or --replace to write it over.",
         )
@@ -257,7 +257,8 @@ def _harmful(standing: DynamicScope, inventory: Inventory, after: ScheduleIndex)
     more = f" and {len(harmed) - NAMED} more" if len(harmed) > NAMED else ""
     return AttachObstacle(
         "last-schedule",
-        f"Azure would, or might, then patch and reboot {len(harmed)} of its members when it likes: {names}{more}.",
+        f"Azure would, or might, then patch and reboot {len(harmed)} of its members at a time it chooses: "
+        f"{names}{more}.",
         "Set them to Customer Managed Schedules first (patchmode apply), or let them go with schedule detach "
         "--allow-azure-managed.",
     )
@@ -338,7 +339,7 @@ def _place_warnings(scope: DynamicScope, members: tuple[Member, ...]) -> tuple[s
         # Source: Microsoft's troubleshooting article on maintenance configurations.
         warnings.append("Microsoft advises to name the locations of a dynamic scope on a resource group.")
     if not members:
-        warnings.append("It hits no machine now (schedule-hits-nothing).")
+        warnings.append("It has no member now (schedule-hits-nothing).")
     return tuple(warnings)
 
 
@@ -362,7 +363,7 @@ def _check_room(book: ScheduleBook, scope: DynamicScope, cloud: str) -> None:
 def _check_members(members: tuple[Member, ...], scope: DynamicScope, cloud: str) -> None:
     count, limit = sum(member.is_certain for member in members), limits_of(cloud).scope_machines
     if count > limit:
-        raise _over(f"{scope.name} would hit {count:,} machines; Azure allows {limit:,} in one dynamic scope")
+        raise _over(f"{scope.name} would have {count:,} members; Azure allows {limit:,} in one dynamic scope")
 
 
 def _over(message: str) -> UnsafeError:

@@ -265,7 +265,7 @@ def raise_if_named_only(text: str, book: ScheduleBook) -> None:
     still = "One assignment still names it" if len(named) == 1 else f"{len(named):,} assignments still name it"
     raise UsageError(
         f"You see no maintenance configuration {named[0]}: it does not exist, or you cannot read it. {still}.",
-        advice="`patchmode schedule check` says where, and how to take them off.",
+        advice="`patchmode schedule check` shows where, and how to detach them.",
     )
 
 
@@ -325,7 +325,7 @@ async def read_history(azure: Azure, subscriptions: Sequence[str], *, since: dat
             async for found in azure.graph.installations(scope, since=since):
                 installations += parted(found, unread)
         except RequestError as error:
-            notes = (f"What was installed could not be read, so some failures stand without a reason: {error.message}",)
+            notes = (f"What was installed could not be read, so some failures have no reason: {error.message}",)
     return History(with_reasons(runs, installations), (*notes, *unread_records(unread)))
 
 

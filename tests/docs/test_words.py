@@ -1,0 +1,107 @@
+"""What the program prints and what its pages say is in the words of Azure's documentation, read once by a tired person.
+
+The table holds the words that were there before, with what is said instead. A new sentence of the kind is refused by
+name; the member names and values of published JSON, rule ids and option names are no prose and stay as they are.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.docs.pages import DOCS, ROOT, name_of, read
+
+PACKAGE = ROOT / "src" / "patchmode"
+
+
+class Avoided(NamedTuple):
+    """A word that is not printed, what is said instead, and why."""
+
+    pattern: str
+    say: str
+    why: str
+
+
+_METAPHOR = "a metaphor: name the state, the place or the operation"
+_PLAIN = "no verb of Azure's documentation"
+WORDS = (
+    Avoided(
+        r"(?<!or )(?<!was )\bmov(?:e|es|ed|ing)\b(?! (?:or|one|it|the|from|them|to))",
+        "changed since the plan",
+        "in Azure, to move is to another group, subscription or region",
+    ),
+    Avoided(r"\bas wanted\b|^to be set$|\bto be set,", "compliant / needs change", "the words of Azure Policy"),
+    Avoided(r"\bmay (?:not )?be set\b", "Eligible. / Already compliant. / Blocked.", "says nothing of what is so"),
+    Avoided(r"\b(?:stands?|standing|stood)\b", "is, exists, current state", _METAPHOR),
+    Avoided(r"\bin the way\b", "blocks, blocked", _METAPHOR),
+    Avoided(r"\bas (?:hoped|told)\b", "problems; succeeded", _METAPHOR),
+    Avoided(r"\bset all whose\b", "to fix every machine that …", "unclear what is set"),
+    Avoided(r"\bshall\b", "is to, should, add … to …", "legal English"),
+    Avoided(r"\b(?:taken?|takes?|taking|comes?|came|took) (?:it |them |these )?off\b", "detach, delete", _METAPHOR),
+    Avoided(r"\banew\b", "again, recreate, rewrite", "archaic"),
+    Avoided(r"\bwhen it likes\b|\bat will\b|\bif you like\b", "at a time it chooses", "a machine has no will"),
+    Avoided(r"\bleaf by leaf\b", "compare its settings", "a word of the document's tree"),
+    Avoided(r"\bsent again as it is, it\b", "retrying will not help", "two clauses for one fact"),
+    Avoided(r"\bsays all\b", "is complete", "a maxim"),
+    Avoided(r"\bwhom\b", "which machines, members", "a machine is no person"),
+    Avoided(r"(?<![-\w])hits?(?![-\w])", "reaches, members", _METAPHOR),
+    Avoided(r"\b(?:left|leaves?) (?:it |them |these |those )?alone\b", "skipped, not changed", "unclear by whom"),
+    Avoided(r"\bwho am i\b", "check sign-in, subscriptions and permissions", "the command does more"),
+    Avoided(r"\b(?:told|tells?)\b", "shown, reported, known; shows, says", _PLAIN),
+    Avoided(r"\bnowhere\b", "not documented", "says where nothing is, not what is missing"),
+    Avoided(r"\bways? back\b", "rollback; cannot be undone", _METAPHOR),
+    Avoided(r"\btakes? (?:it|the run) up\b|\btake up (?:a|the) run\b", "resume", "the command is called so"),
+    Avoided(r"\bcarry it out\b", "apply it", "the command is called so"),
+)
+_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
+_CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")
+# Records of what was decided, in the words of that day, for developers.
+_PAGES = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    *(page for page in DOCS.rglob("*.md") if "decisions" not in page.parts and page.name != "rules.md"),
+]
+# The texts of rules follow once each rule is one file.
+_SOURCES = sorted(source for source in PACKAGE.rglob("*.py") if "rules" not in source.parts)
+_TEMPLATES = sorted([*PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.j2")])
+
+
+def _literals(source: Path) -> Iterator[tuple[int, str]]:
+    """Every text of a file that may be printed: no docstring, and no name without a blank."""
+    tree = ast.parse(read(source))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in docstrings and " " in node.value.strip():
+            yield node.lineno, node.value
+
+
+def _faults(texts: Iterator[tuple[int, str]], where: Path) -> list[str]:
+    return [
+        f"{name_of(where)}:{line}: {found[0]!r}: say {word.say!r} ({word.why})"
+        for line, text in texts
+        for word in WORDS
+        if (found := re.search(word.pattern, text, re.IGNORECASE | re.MULTILINE))
+    ]
+
+
+@pytest.mark.parametrize("source", _SOURCES, ids=name_of)
+def test_no_message_is_in_words_of_our_own(source: Path) -> None:
+    """Messages, help of options, tables, the demo."""
+    assert _faults(_literals(source), source) == []
+
+
+@pytest.mark.parametrize("template", _TEMPLATES, ids=name_of)
+def test_no_page_of_the_console_and_no_report_is(template: Path) -> None:
+    """What is between the marks of the template language."""
+    text = _MARKUP.sub("", read(template))
+    assert _faults(iter(enumerate(text.splitlines(), 1)), template) == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=name_of)
+def test_no_page_of_the_documentation_is(page: Path) -> None:
+    """The help of the commands among them, which is printed into docs/reference/cli.md."""
+    lines = ((number, _CODE.sub("", line)) for number, line in enumerate(read(page).splitlines(), 1))
+    assert _faults(lines, page) == []
