@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
+.PHONY: help quick slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,12 @@ demo: setup ## set up, then run the whole story on the emulator
 
 test: setup ## set up, then pass the tests
 	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 --dist worksteal -q -m "not clients"
+
+quick: setup ## what you changed since main: its tests, ruff, mypy; under half a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m tests.changed
 
 slow: setup ## the properties again, with thousands of new examples each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/properties tests/emulator/kql/test_properties.py
