@@ -71,8 +71,7 @@ def test_a_runs_report_is_made_of_its_journal(start: Start) -> None:
     shown = program("runs", "show", "-o", "json")
     (program.folder / "run.json").write_text(shown.out, encoding="utf-8")
     assert (
-        "settings before and after stand in its journal"
-        in program("report", "--from", "run.json", "-o", "markdown").out
+        "settings before and after are in its journal" in program("report", "--from", "run.json", "-o", "markdown").out
     )
 
 

@@ -348,7 +348,7 @@ def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:
     assert "Continue with: patchmode runs resume" in program("runs", "show").err
     program.served.emulator.faults.arm(FaultPlan())  # type: ignore[attr-defined]
     back = program("rollback", "latest", "--yes")
-    assert "once rolled back it cannot be taken up again" in back.err
+    assert "once rolled back it cannot be resumed" in back.err
     sent = patches(program)
     for args in (("runs", "resume", run), ("runs", "resume", run, "--yes", "--max-failures", "99")):
         done = program(*args)

@@ -161,7 +161,7 @@ def test_ctrl_c_between_two_looks_ends_cleanly(start: Start) -> None:
         command, cwd=program.folder, env=program.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    assert "from now on only what moves is told" in process.stderr.readline()
+    assert "from now on only changes are shown" in process.stderr.readline()
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
@@ -182,7 +182,7 @@ def test_look_that_fails_is_no_drift(start: Start) -> None:
         (["--interval", "soon"], 2, "is no span of time"),
         (["--baseline", "nope.json"], 2, "could not read the baseline"),
         (["--baseline", "broken.json"], 12, "is cut short"),
-        (["-o", "csv"], 2, "watch tells lines"),
+        (["-o", "csv"], 2, "watch prints lines"),
         (["--count", "0"], 2, "0 is not in the range"),
     ],
 )
