@@ -123,7 +123,6 @@ _HOMES = {
         "Unreadable",
     ),
     "patchmode.model.machine": ("Machine",),
-    "patchmode.model.outcome": ("Result",),
     "patchmode.model.patch_settings": (
         "Orchestration",
         "PatchSettings",
@@ -146,6 +145,7 @@ _HOMES = {
     "patchmode.model.resource_id": ("ResourceId",),
     "patchmode.model.run": (
         "ChangeResult",
+        "Result",
         "RunReport",
         "Verification",
     ),
