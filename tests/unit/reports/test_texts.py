@@ -475,7 +475,7 @@ def test_one_request_is_no_requests() -> None:
 def test_requests_that_may_not_be_all_are_never_told_as_all() -> None:
     report = RunReport("R1", "finished", RunCounts(scope=1), {"GET": 4, "PATCH": 1}, requests_at_least=True)
     assert list(run_lines(report, TARGET, paint=PLAIN))[-1] == (
-        "  At least 5 requests to apply and verify: 4 GET, 1 PATCH; a process of this run did not tell all "
+        "  At least 5 requests to apply and verify: 4 GET, 1 PATCH; a process of this run did not report all "
         "that it sent (sign-in, planning and permission checks not counted)."
     )
     assert max(map(len, run_lines(report, TARGET, paint=Paint(width=80)))) <= 80
