@@ -40,7 +40,7 @@ from patchmode.workflow.run.refusals import is_signed_out, signed_out
 from patchmode.workflow.run.state import RunState, attachment_not_sent, not_verified
 from patchmode.workflow.schedules.attachment import AT_ONCE, refused, written
 
-_TAKE_UP = "take the run up with `patchmode runs resume`"
+_TAKE_UP = "resume the run with `patchmode runs resume`"
 _PLAN_ANEW = "make a new plan with --then-attach"
 
 

@@ -386,7 +386,7 @@ class Poller:
         stands = not wrong
         code = (status and status.error_code) or "ProvisioningFailed"
         words = (status and status.error_message) or "Azure gives no reason"
-        state = "the settings stand in its model" if stands else "the settings do not stand in its model"
+        state = "its model shows the settings" if stands else "its model does not show the settings"
         message = f"PATCH {operation.change.id} was accepted, then its operation failed with {code}: {words} ({state})."
         error = MachineError(
             code, message, may_have_been_applied=True, advice=advice_for(code, words, otherwise=VERIFY)

@@ -121,9 +121,9 @@ def result_of_attachment(
     """
     if entry.step is Step.ENDED and entry.result is not None:
         return entry.result
-    doing = "attached" if entry.action is AttachAction.ATTACH else "taken off"
+    doing = "attached to" if entry.action is AttachAction.ATTACH else "detached from"
     if entry.step is Step.INTENDED:
-        message = f"The schedule may have been {doing} on {entry.id}, and how it ended was not written down."
+        message = f"The schedule may have been {doing} {entry.id}; its end was not recorded."
         error = MachineError("Interrupted", message, may_have_been_applied=True, advice=RESUME)
         return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
     if settled is not None and _has_ended(settled) and not may_be_attached(settled):
@@ -166,7 +166,7 @@ def still_attached(entry: AttachmentEntry, result: AttachResult | None) -> Chang
     because = f" ({result.error.code})" if result is not None and result.error is not None else ""
     error = MachineError(
         "StillAttached",
-        f"Nothing was sent to {entry.id}: its schedule comes off first, and did not come off{because}.",
+        f"Nothing was sent to {entry.id}: its schedule must be detached first, and was not{because}.",
         may_have_been_applied=False,
         advice=RESUME,
     )
