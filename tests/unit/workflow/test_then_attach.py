@@ -204,7 +204,7 @@ def test_what_does_not_come_off_is_tried_again_by_a_resume() -> None:
     (result,) = report.attachments
     assert result.error is not None
     assert result.error.advice == (
-        f"Remove the lock that the message names, then tesume the run with `patchmode runs resume {report.run}`."
+        f"Remove the lock that the message names, then resume the run with `patchmode runs resume {report.run}`."
     )
 
 
@@ -232,7 +232,7 @@ def test_failures_of_attaching_spend_the_budget() -> None:
     unsent = [one.error for one in report.attachments if one.result is AttachEnd.NOT_SENT]
     assert len(unsent) == 30 - len(failed)
     assert {error.code for error in unsent if error} == {"FailureBudgetSpent"}
-    assert {error.advice for error in unsent if error} == {f"Tesume the run with `patchmode runs resume {report.run}`."}
+    assert {error.advice for error in unsent if error} == {f"Resume the run with `patchmode runs resume {report.run}`."}
 
 
 def test_a_freeze_that_begins_while_a_schedule_waits_for_azures_limits_holds_it() -> None:
