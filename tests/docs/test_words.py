@@ -57,11 +57,12 @@ WORDS = (
 )
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")
-# Records of what was decided, in the words of that day, for developers.
+# Left out are pages for developers: what was decided, in the words of that day, and the architecture.
+_APART = {"rules.md", "architecture.md"}
 _PAGES = [
     ROOT / "README.md",
     ROOT / "SECURITY.md",
-    *(page for page in DOCS.rglob("*.md") if "decisions" not in page.parts and page.name != "rules.md"),
+    *(page for page in DOCS.rglob("*.md") if "decisions" not in page.parts and page.name not in _APART),
 ]
 # The texts of rules follow once each rule is one file; the descriptions of published schemas stay to the byte.
 _SOURCES = sorted(
