@@ -72,7 +72,7 @@ def _author_row(author: ResourceChange) -> AuthorRow:
     )
 
 
-class FailedRow(Edge, frozen=True):
+class FailedMachinesRow(Edge, frozen=True):
     """The machines of one run that failed for one reason."""
 
     reason: FailureKind
@@ -98,7 +98,7 @@ class ScheduleRunRow(Edge, frozen=True):
     succeeded: int
     failed: int
     unfinished: tuple[str, ...]
-    failures: tuple[FailedRow, ...]
+    failures: tuple[FailedMachinesRow, ...]
 
 
 class FailuresDocument(Edge, frozen=True):
@@ -150,7 +150,7 @@ def _run(run: ScheduleRun) -> ScheduleRunRow:
         failed=run.failed,
         unfinished=tuple(map(str, run.unfinished)),
         failures=tuple(
-            FailedRow(
+            FailedMachinesRow(
                 reason=entry.kind,
                 words=entry.words,
                 machines=tuple(map(str, entry.machines)),

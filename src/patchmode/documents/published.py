@@ -13,14 +13,16 @@ from patchmode.documents.access import DoctorDocument, IdentitiesDocument, Subsc
 from patchmode.documents.attachments import AttachDocument, CreateDocument
 from patchmode.documents.audit import AuditDocument, ExplainDocument
 from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, TargetRow, UnreadableRow, WantedRow
-from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailuresDocument
+from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
 from patchmode.documents.plan import PlanDocument
 from patchmode.documents.run import RunDocument, RunsDocument
 from patchmode.documents.schedules import (
+    FailedMemberRow,
     ScheduleCheckDocument,
     ScheduleListDocument,
     ScheduleNextDocument,
     ScheduleShowDocument,
+    StaticAssignmentRow,
 )
 from patchmode.documents.verification import EvidenceCheckDocument, ManifestDocument, VerifyDocument
 from patchmode.model.drift import Move
@@ -73,9 +75,16 @@ _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
     "drift": ((Move, "MoveRow", _FIELD),),
     "evidence-check": ((EvidenceProblem, "EvidenceProblemRow", "One file that is not as the manifest says."),),
     "after-window": (_MACHINES,),
-    "schedule-failures": (_MACHINES,),
+    "schedule-failures": (
+        _MACHINES,
+        (FailedMachinesRow, "FailedRow", "The machines of one run that failed for one reason."),
+    ),
     "schedule-list": (_MACHINES,),
-    "schedule-show": (_MACHINES,),
+    "schedule-show": (
+        _MACHINES,
+        (StaticAssignmentRow, "AssignmentRow", "One static assignment."),
+        (FailedMemberRow, "FailedRow", "One machine of a past run that was not patched."),
+    ),
     "schedule-next": (_MACHINES,),
     "schedule-check": (_MACHINES,),
     "schedule-attach": (

@@ -120,14 +120,14 @@ class MemberRow(Edge, frozen=True):
     rule: str | None
 
 
-class AssignmentRow(Edge, frozen=True):
+class StaticAssignmentRow(Edge, frozen=True):
     """One static assignment."""
 
     name: str
     machine: str
 
 
-class FailedRow(Edge, frozen=True):
+class FailedMemberRow(Edge, frozen=True):
     """One machine of a past run that was not patched."""
 
     id: str
@@ -145,7 +145,7 @@ class LastRunRow(Edge, frozen=True):
     statuses: dict[str, int]
     came: tuple[str, ...]
     went: tuple[str, ...]
-    failed: tuple[FailedRow, ...]
+    failed: tuple[FailedMemberRow, ...]
 
 
 class ScheduleListDocument(Edge, frozen=True):
@@ -171,7 +171,7 @@ class ScheduleShowDocument(Edge, frozen=True):
     properties: dict[str, Any]
     """As Resource Graph shows them."""
     windows: tuple[WindowRow, ...]
-    assignments: tuple[AssignmentRow, ...]
+    assignments: tuple[StaticAssignmentRow, ...]
     members: tuple[MemberRow, ...]
     last_run: LastRunRow | None
     notes: tuple[str, ...]
@@ -297,7 +297,7 @@ def show_document(detail: ScheduleDetail) -> ScheduleShowDocument:
         schedule=schedule_row(view),
         properties=dict(view.configuration.properties),
         windows=tuple(map(window_row, detail.windows)),
-        assignments=tuple(AssignmentRow(name=one.name, machine=str(one.machine)) for one in view.assignments),
+        assignments=tuple(StaticAssignmentRow(name=one.name, machine=str(one.machine)) for one in view.assignments),
         members=tuple(map(member_row, view.members)),
         last_run=_last_run_row(detail.last_run) if detail.last_run else None,
         notes=detail.notes,
@@ -462,7 +462,7 @@ def _last_run_row(run: LastRun) -> LastRunRow:
         came=run.came,
         went=run.went,
         failed=tuple(
-            FailedRow(
+            FailedMemberRow(
                 id=str(one.machine),
                 kind=one.kind,
                 message=one.message,

@@ -122,12 +122,12 @@ def read_pieces(source: Readable) -> tuple[Plan, PlanCountsRow] | None:
         None: it is laid out otherwise, has no changes, was edited or is no plan: `plan_file.decode_plan` knows.
     """
     try:
-        return _Reading(source).plan()
+        return _PlanReader(source).plan()
     except (_NotOursError, msgspec.MsgspecError, ResourceIdError, UnicodeDecodeError, RecursionError, ValueError):
         return None
 
 
-class _Reading:
+class _PlanReader:
     """One plan in the making."""
 
     def __init__(self, source: Readable) -> None:

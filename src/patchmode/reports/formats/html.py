@@ -42,7 +42,7 @@ _STANDINGS: Mapping[RecordState, tuple[str, Meaning]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _BarPiece:
     """One piece of a bar, in hundredths of its length."""
 
     meaning: Meaning
@@ -51,12 +51,12 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _Bar:
     name: str
     label: str
     count: int
     share: str
-    parts: Sequence[_Part]
+    parts: Sequence[_BarPiece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class _Legend:
 class _Plot:
     title: str
     heading: str
-    rows: Sequence[_Row]
+    rows: Sequence[_Bar]
     legend: Sequence[_Legend] = ()
     more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SubscriptionMachines:
     subscription: str
     """What it is called."""
     machines: Sequence[RecordedMachine]
@@ -143,15 +143,19 @@ def _plot(chart: Chart) -> _Plot:
     whole = sum(bar.count for bar in chart.bars)
     longest = max(bar.count for bar in chart.bars)
     rows = [
-        _Row(
-            bar.name, bar.label, bar.count, _share(bar.count, whole), [_Part(bar.meaning, 0, _long(bar.count, longest))]
+        _Bar(
+            bar.name,
+            bar.label,
+            bar.count,
+            _share(bar.count, whole),
+            [_BarPiece(bar.meaning, 0, _long(bar.count, longest))],
         )
         for bar in chart.bars
     ]
     return _Plot(chart.title, chart.heading, rows)
 
 
-def _by_subscription(places: Sequence[_Place]) -> Iterator[_Plot]:
+def _by_subscription(places: Sequence[_SubscriptionMachines]) -> Iterator[_Plot]:
     """How each subscription stands, the subscriptions with most of it first; nothing where there is but one."""
     if len(places) < 2:
         return
@@ -160,7 +164,7 @@ def _by_subscription(places: Sequence[_Place]) -> Iterator[_Plot]:
     rows = []
     for place in ordered[:SUBSCRIPTIONS_SHOWN]:
         text = f"{place.attention:,} to look at" if place.attention else "nothing to look at"
-        rows.append(_Row(text, place.subscription, len(place.machines), "", list(_stack(place.machines, longest))))
+        rows.append(_Bar(text, place.subscription, len(place.machines), "", list(_stack(place.machines, longest))))
     found = {machine.standing for place in places for machine in place.machines}
     legend = [_Legend(*_STANDINGS[one]) for one in _STANDINGS if one in found]
     more = len(ordered) - len(rows)
@@ -168,12 +172,12 @@ def _by_subscription(places: Sequence[_Place]) -> Iterator[_Plot]:
     yield _Plot("By subscription", "Subscription", rows, legend, told)
 
 
-def _stack(machines: Sequence[RecordedMachine], longest: int) -> Iterator[_Part]:
+def _stack(machines: Sequence[RecordedMachine], longest: int) -> Iterator[_BarPiece]:
     x = 0.0
     for standing, (_, meaning) in _STANDINGS.items():
         width = _long(sum(one.standing is standing for one in machines), longest)
         if width:
-            yield _Part(meaning, round(x, 2), width)
+            yield _BarPiece(meaning, round(x, 2), width)
             x += width
 
 
@@ -186,8 +190,8 @@ def _share(count: int, whole: int) -> str:
     return "<1 %" if percent < 1 else f"{percent:.0f} %"
 
 
-def _places(record: Record) -> Sequence[_Place]:
+def _places(record: Record) -> Sequence[_SubscriptionMachines]:
     places: dict[str, list[RecordedMachine]] = defaultdict(list)
     for machine in record.machines:
         places[machine.subscription].append(machine)
-    return [_Place(subscription, machines) for subscription, machines in sorted(places.items())]
+    return [_SubscriptionMachines(subscription, machines) for subscription, machines in sorted(places.items())]
