@@ -33,7 +33,7 @@ WORDS = (
         "in Azure, to move is to another group, subscription or region",
     ),
     Avoided(r"\bas wanted\b|^to be set$|\bto be set,", "compliant / needs change", "the words of Azure Policy"),
-    Avoided(r"\bmay (?:not )?be set\b", "Eligible. / Already compliant. / Blocked.", "says nothing of what is so"),
+    Avoided(r"^may (?:not )?be set\b", "Eligible. / Already compliant. / Blocked.", "says nothing of what is so"),
     Avoided(r"\b(?:stands?|standing|stood)\b", "is, exists, current state", _METAPHOR),
     Avoided(r"\bin the way\b", "blocks, blocked", _METAPHOR),
     Avoided(r"\bas (?:hoped|told)\b", "problems; succeeded", _METAPHOR),
@@ -58,16 +58,14 @@ WORDS = (
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")
 # Left out are pages for developers: what was decided, in the words of that day, and the architecture.
-_APART = {"rules.md", "architecture.md"}
+_APART = {"architecture.md"}
 _PAGES = [
     ROOT / "README.md",
     ROOT / "SECURITY.md",
     *(page for page in DOCS.rglob("*.md") if "decisions" not in page.parts and page.name not in _APART),
 ]
-# The texts of rules follow once each rule is one file; the descriptions of published schemas stay to the byte.
-_SOURCES = sorted(
-    source for source in PACKAGE.rglob("*.py") if "rules" not in source.parts and source.name != "published.py"
-)
+# The descriptions of published schemas stay to the byte.
+_SOURCES = sorted(source for source in PACKAGE.rglob("*.py") if source.name != "published.py")
 _TEMPLATES = sorted([*PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.j2")])
 
 

@@ -178,7 +178,7 @@ def test_assignments_without_machine_or_configuration() -> None:
     assert [one.rule for one in book_findings(book, machines, seen=frozenset())] == ["configuration-missing"]
     namesake = {here.id: here, elsewhere: machine("gone")}
     hint = next(iter(book_findings(book, namesake, seen=frozenset({SUBSCRIPTION}))))
-    assert "A machine of that name stands at" in hint.message
+    assert "A machine of that name is at" in hint.message
     assert "schedule attach" in hint.fix
     unseen = ScheduleBook(assignments=book.assignments, configurations=(configuration(),))
     assert [one.rule for one in book_findings(unseen, machines, seen=frozenset())] == ["configuration-unseen"]

@@ -146,8 +146,8 @@ PATCH_EXTENSION_FAILED = Rule(
     is `unknown`.
     Why: Azure patches a virtual machine through WindowsPatchExtension or LinuxPatchExtension (publisher
     Microsoft.CPlat.Core), an Arc server through WindowsOsUpdateExtension or LinuxOsUpdateExtension
-    (Microsoft.SoftwareUpdateManagement). Whether the next run installs a failed one again or fails of it is stated
-    nowhere.
+    (Microsoft.SoftwareUpdateManagement). Whether the next run installs a failed one again or fails of it is not
+    documented.
     Evidence: `provisioningState` of the extension and its own message, from Resource Graph (one query for a fleet), a
     GET of the machine, or its instance view, which `explain` reads. A list of machines shows no states.
     Fix: Look at its log in the guest. Removing it (`az vm extension delete`, `az connectedmachine extension delete`)
@@ -209,7 +209,7 @@ NO_OS_PROFILE = Rule(
     later. That cannot be undone, and older reports show refusals. Azure Policy may call such a machine compliant
     although nothing is set.
     Evidence: `properties.osProfile` is absent; `osDisk.createOption`.
-    Fix: Review the plan: this change has no way back.
+    Fix: Review the plan: this change cannot be undone.
     Source: Built-in policy 9905ca54-1471-49c6-8291-7582c04cd4d4; MicrosoftDocs/azure-docs issues 118223 and 12602.
     """,
     check=check_os_profile,

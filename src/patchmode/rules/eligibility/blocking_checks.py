@@ -41,7 +41,7 @@ PROVISIONING_IN_PROGRESS = Rule(
     """
     What: Another operation runs on the machine: it is being created, updated or deleted.
     Severity: Blocks.
-    Why: The machine will have moved before the change is sent, so that the plan would be refused as stale, or a
+    Why: The machine will have changed before the change is sent, so that the plan would be refused as stale, or a
     concurrent write fails one of the two with 409.
     Evidence: `provisioningState`.
     Fix: Plan again when the operation has ended.
@@ -68,11 +68,11 @@ AUTOMATIC_BY_OS_MANUAL = Rule(
     "AutomaticByOS and Manual never follow each other",
     BLOCKS,
     """
-    What: Manual was asked for where AutomaticByOS stands, or the other way round.
+    What: Manual was asked for where AutomaticByOS is set, or the other way round.
     Severity: Blocks.
     Why: Azure never lets one follow the other: each needs the opposite value of `enableAutomaticUpdates`.
     Evidence: `patchMode`, `enableAutomaticUpdates` and `osType` as read.
-    Fix: Choose `customer-managed-schedules`, or make the machine anew with the wanted setting.
+    Fix: Choose `customer-managed-schedules`, or recreate the machine with the wanted setting.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines";
     hashicorp/terraform-provider-azurerm issues 9574 and 14383.
     """,
@@ -126,7 +126,7 @@ def check_hotpatch(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]
 
 HOTPATCH_ON = Rule(
     "hotpatch-on",
-    "hotpatching stands against the wanted mode",
+    "hotpatching excludes the wanted mode",
     (*BLOCKS, *NOTES),
     """
     What: Hotpatching is on, and the wanted orchestration is not Azure Managed - Safe Deployment.
@@ -159,7 +159,7 @@ AGENT_MISSING = Rule(
     Severity: Blocks platform settings.
     Why: `provisionVMAgent` must be true for AutomaticByPlatform, of patch mode and of assessment mode.
     Evidence: `provisionVMAgent` is false.
-    Fix: Install the VM agent in the guest; where the property stays false the machine has to be made anew.
+    Fix: Install the VM agent in the guest; where the property stays false the machine must be recreated.
     Source: azure-mgmt-compute, `patchMode` and `assessmentMode`.
     """,
     check=check_agent,

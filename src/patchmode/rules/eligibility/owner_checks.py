@@ -214,7 +214,7 @@ MANAGED_GROUP = Rule(
     """
     What: Another resource manages the machine's resource group, a managed application for example.
     Severity: Blocks.
-    Why: Such groups usually carry a deny assignment, and what stands in them belongs to the resource that manages them.
+    Why: Such groups usually carry a deny assignment, and what is in them belongs to the resource that manages them.
     Evidence: `managedBy` of the resource group.
     Fix: Change it through the resource that manages the group, or exclude the group.
     Source: Azure Resource Manager, `managedBy` of a resource group; Azure's documentation of managed applications.

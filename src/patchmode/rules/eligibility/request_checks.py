@@ -41,7 +41,7 @@ ARC_NO_ORCHESTRATION = Rule(
     What: An orchestration, a reboot setting or hotpatching was asked for on an Azure Arc server.
     Severity: Blocks. Periodic assessment is allowed: where it is asked for, an orchestration beside it is left aside
     for Arc servers, and `plan` says so; a reboot setting or hotpatching beside it still blocks. Beside `--then-attach`
-    an orchestration is left aside too: the server counts as already as wanted, and gets the schedule.
+    an orchestration is left aside too: the server counts as already compliant, and gets the schedule.
     Why: Arc servers have no patch mode to choose: attaching a schedule is enough.
     Evidence: The resource type is `Microsoft.HybridCompute/machines`.
     Fix: Attach a schedule to it; for periodic assessment give `--periodic-assessment`, without `--reboot` and
@@ -69,7 +69,7 @@ UNKNOWN_OS = Rule(
     """
     What: Neither the disk nor the machine says whether it runs Windows or Linux.
     Severity: Blocks every change.
-    Why: Patch settings stand in `windowsConfiguration` or `linuxConfiguration`; without the system there is no place to
+    Why: Patch settings are in `windowsConfiguration` or `linuxConfiguration`; without the system there is no place to
     write to.
     Evidence: `storageProfile.osDisk.osType` is absent.
     Fix: Look at the machine's disk in the portal; a machine without a system disk cannot be patched.
@@ -128,7 +128,7 @@ def check_reboot(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     after = wanted_mode(wanted) or settings_of(machine).patch_mode
     if machine.kind is not MachineKind.ARC and wanted.reboot is not None and not is_platform_mode(after):
         yield REBOOT_NEEDS_PLATFORM_MODE.blocks(
-            "A reboot setting can only stand beside patch mode AutomaticByPlatform.",
+            "A reboot setting needs patch mode AutomaticByPlatform.",
             f"patchMode = {after or '(absent)'}",
         )
 
@@ -141,7 +141,7 @@ REBOOT_NEEDS_PLATFORM_MODE = Rule(
     What: A reboot setting was asked for where the resulting patch mode is not AutomaticByPlatform.
     Severity: Blocks.
     Why: The service answers "AutomaticByPlatformSettings cannot be set if the PatchMode is not 'AutomaticByPlatform'."
-    Evidence: The patch mode that would stand in the model.
+    Evidence: The patch mode that would be in the model.
     Fix: Ask for `customer-managed-schedules` or `azure-managed` in the same plan, or leave the reboot setting out.
     Source: The service's message, quoted in Azure/bicep-registry-modules issue 2081.
     """,
@@ -166,7 +166,7 @@ def check_odd_settings(machine: Machine, wanted: WantedSettings) -> Iterator[Rea
         )
         return
     yield ODD_SETTINGS.warns(
-        "Patch settings are not as Azure writes them: they count as not set, and a plan sends them anew.",
+        "Patch settings are not as Azure writes them: they count as not set, and a plan sends them again.",
         evidence,
         "Plan and apply the wanted settings; then read the machine again.",
     )
@@ -180,14 +180,14 @@ ODD_SETTINGS = Rule(
     What: A member of the machine's `patchSettings` is there and cannot be read: bypass as the text `"true"` or the
     number 1, a patch mode that is no text, `PatchMode` for `patchMode`.
     Severity: Warns. Blocks where only `--reboot` is asked for beside a bypass that cannot be read: both travel in one
-    write, and nobody said what bypass shall be.
+    write, and nobody said what bypass is to be.
     Why: Azure writes texts as texts, booleans as `true` and `false`, and members in one spelling. What it makes of
-    anything else is not known, so such a member counts as not set: the machine is not as wanted, who patches it is
+    anything else is not known, so such a member counts as not set: the machine is not compliant, who patches it is
     `unknown`, and `plan` sends the pair as Azure spells it. Where Azure took it for set all along, nothing is lost.
     Evidence: Each member with what was found.
     Fix: Plan and apply the wanted settings, then read the machine again; with `--reboot`, name `--to` as well.
     Source: Recorded answers hold JSON booleans only, and the service normalises a text that is sent to it; no source
-    says what it makes of one that stands.
+    says what it makes of one that exists.
     """,
     check=check_odd_settings,
 )

@@ -214,7 +214,7 @@ def check_edition(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     told = edition_of(machine)
     if machine.os is OperatingSystem.WINDOWS and told.edition is Edition.NOT_KNOWN and needs_platform(wanted):
         yield EDITION_NOT_KNOWN.warns(
-            "Nothing that was read tells whether the machine runs Windows Server or a Windows client, which Azure "
+            "Nothing that was read shows whether the machine runs Windows Server or a Windows client, which Azure "
             "Update Manager does not support. It stays eligible.",
             told.evidence,
         )
@@ -222,15 +222,15 @@ def check_edition(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
 
 EDITION_NOT_KNOWN = Rule(
     "edition-not-known",
-    "nothing tells whether it runs Windows Server or a Windows client",
+    "nothing shows whether it runs Windows Server or a Windows client",
     WARNS,
     """
-    What: Nothing that was read tells whether the machine runs Windows Server or a Windows client.
+    What: Nothing that was read shows whether the machine runs Windows Server or a Windows client.
     Severity: Warns; where a schedule would patch the machine, the outcome is `unknown`. It stays eligible: a server
     that is left out stays unpatched unseen, a client that is prepared costs one change without effect.
     Why: Update Manager does not support Windows clients. A machine from a gallery image or an attached disk names no
-    image that would tell, and the name of its system is there only while its agent reports.
-    Evidence: `instanceView.osName`, `licenseType` and the image as read. Resource Graph tells the running system; where
+    image that would show it, and the name of its system is there only while its agent reports.
+    Evidence: `instanceView.osName`, `licenseType` and the image as read. Resource Graph shows the running system; where
     it is refused, and only the providers' lists can be read, nothing does.
     Fix: Start it, or repair its VM agent, and audit again: a running system reports its name. Exclude it if it is a
     client.

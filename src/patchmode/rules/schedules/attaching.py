@@ -207,14 +207,14 @@ RULES = (WRONG_MAINTENANCE_SCOPE, ASSIGNMENT_NAME_TAKEN, DELETE_LOCK)
 
 LAST_SCHEDULE = Rule(
     "last-schedule",
-    "without its last schedule Azure would patch the machine when it likes",
+    "without its last schedule Azure would patch the machine at a time it chooses",
     BLOCKS,
     """
     What: The machine is in Azure Managed - Safe Deployment, and the schedule that would be detached is the last that
     will certainly run; one that has expired, never comes or is missing does not count.
     Severity: Blocks `schedule detach`, unless allowed by name. Of a machine it is judged by its settings and
     assignments as they are right before the request, and once more afterwards: Azure has no precondition for the
-    deletion, so two detaches at the same instant are told (`mismatch`), not prevented.
+    deletion, so two detaches at the same instant are reported (`mismatch`), not prevented.
     Why: Without a schedule Azure patches and reboots it at a time of its choosing.
     Evidence: The machine's settings and its schedules.
     Fix: Set the machine to Customer Managed Schedules first, or repeat with `--allow-azure-managed`.

@@ -217,7 +217,7 @@ def _heading(scope: DynamicScope) -> str:
 def _tag(rule: _TagRule, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
     """What one key of the filter says of a machine; `tags`: folded key → key and value as written."""
     if not rule.values:
-        reason = f"the filter lists no value for the tag {rule.key}, and what Azure makes of that is stated nowhere"
+        reason = f"the filter lists no value for the tag {rule.key}, and how Azure treats that is not documented"
         return _Tags((), reason, UNKNOWN_FILTER_MEMBER.id)
     written = tags.get(rule.folded)
     if written is None or written[1].casefold() not in rule.folded_values:
@@ -227,7 +227,9 @@ def _tag(rule: _TagRule, tags: Mapping[str, tuple[str, str]]) -> _Tags | None:
     if key == rule.key and value in rule.values:
         return _Tags((text,))
     asked = f"{rule.key} = {' or '.join(sorted(rule.values))}"
-    reason = f"its tag {text} differs from the filter's {asked} by case, and whether Azure minds is stated nowhere"
+    reason = (
+        f"its tag {text} differs from the filter's {asked} by case, and whether Azure ignores case is not documented"
+    )
     return _Tags((text,), reason, TAG_CASE.id)
 
 
@@ -245,7 +247,7 @@ TAG_CASE = Rule(
     "a dynamic scope's tags match only when case is ignored",
     WARNS,
     """
-    What: The machine's tags match a dynamic scope only when upper and lower case are not told apart.
+    What: The machine's tags match a dynamic scope only when case is ignored.
     Severity: Warns; the outcome is `unknown` unless another schedule decides.
     Why: Whether Azure compares the tags of a dynamic scope with regard to case is unconfirmed.
     Evidence: The dynamic scope, and the tag as the machine has it.

@@ -45,7 +45,7 @@ LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
 _FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
-_ANEW = "Write its window anew (patchmode schedule create … --replace)."
+_ANEW = "Rewrite its window (patchmode schedule create … --replace)."
 
 
 def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFinding]:
@@ -180,7 +180,7 @@ def _fix_of(rule: str, view: ScheduleView) -> str:
     if rule == PREREQUISITE_MISSING.id:
         return f"patchmode apply --schedule {quote(str(view.configuration.id))}"
     known = _OF_MEMBERS.get(rule)
-    return "patchmode explain tells more of a machine." if known is None else known.schedule_advice
+    return "patchmode explain shows more of a machine." if known is None else known.schedule_advice
 
 
 def book_findings(
@@ -227,7 +227,7 @@ def _orphan(
     detach = f"patchmode schedule detach {configuration} --ids {quote(str(assignment.machine))}"
     message = f"The assignment {assignment.name} names {assignment.machine}, which is not there: moved or deleted."
     if namesakes:
-        message += f" A machine of that name stands at {namesakes[0].id}."
+        message += f" A machine of that name is at {namesakes[0].id}."
         attach = f"patchmode schedule attach {configuration} --ids {quote(str(namesakes[0].id))}"
         fix = f"If it is the same:\n{attach}\n{detach}"
     else:
@@ -252,9 +252,9 @@ def _missing(
         detach = f"patchmode schedule detach {quote(str(configuration))}"
         commands = [f"{detach} --ids {' '.join(map(quote, machines))}"] if machines else []
         commands += [f"{detach} --dynamic {quote(scope.name)} {_selectors(scope)}" for scope in scopes]
-        fix = "\n".join(("Create it anew under the same name and group, or detach it:", *commands))
+        fix = "\n".join(("Recreate it under the same name and group, or detach it:", *commands))
         return ScheduleFinding(CONFIGURATION_MISSING.id, Severity.WARNS, message, fix, str(configuration), subjects)
-    message = f"Assignments name {configuration}, which stands where you cannot read: its windows are not known."
+    message = f"Assignments name {configuration}, which is where you cannot read: its windows are not known."
     fix = "Ask for Reader on that subscription."
     return ScheduleFinding(CONFIGURATION_UNSEEN.id, Severity.NOTES, message, fix, str(configuration), subjects)
 
@@ -337,7 +337,7 @@ NEXT_WINDOW_FAR = Rule(
     days).
     Severity: Warns where the schedule only begins then and repeats more often afterwards; notes where it repeats that
     rarely, as a yearly or half-yearly one does.
-    Why: Nothing patches the machine before: the outcome is `scheduled`, and it is told for how many days nobody
+    Why: Nothing patches the machine before: the outcome is `scheduled`, and it is shown for how many days nobody
     patches.
     Evidence: The start of the next window, in the schedule's own time.
     Fix: If that is not meant, give the schedule an earlier start, or attach another one.
@@ -355,10 +355,10 @@ EXPIRATION_EMPTY = Rule(
     Severity: Notes.
     Why: It is read as never expiring, as an absent one is. No source confirms that Azure reads it so.
     Evidence: The members of `maintenanceWindow`.
-    Fix: Look at the portal whether the schedule still runs, or write the expiration anew.
+    Fix: Look at the portal whether the schedule still runs, or set the expiration again.
     Source: None: no document and no recorded exchange has an empty expiration.
     """,
-    schedule_fix="Look at the portal whether it still runs, or write the expiration anew.",
+    schedule_fix="Look at the portal whether it still runs, or set the expiration again.",
 )
 
 _APART = "Move one of them, or detach one from these machines."
@@ -413,12 +413,12 @@ ASSIGNMENT_ORPHANED = Rule(
     "the assignment's machine was moved or is gone",
     (*WARNS, *NOTES),
     """
-    What: An assignment stands on a machine that was moved or is gone.
+    What: An assignment is on a machine that was moved or is gone.
     Severity: Warns in `schedule check` and `schedule show`; notes in `audit` and `explain` on a machine without an
     assignment whose name exactly one such place has, as far as the subscriptions of the machines read show it.
     Why: It does nothing, and the machine at its new place has no schedule.
     Evidence: The assignment's machine id.
-    Fix: Detach it, and attach the schedule to the machine where it now stands.
+    Fix: Detach it, and attach the schedule to the machine where it is now.
     Source: "Troubleshoot issues with Azure Update Manager".
     """,
 )

@@ -152,7 +152,7 @@ DYNAMIC_SCOPE_LIMIT = Rule(
     far as the machines that were read show it.
     Severity: Warns on every machine that only such a scope reaches; the outcome is `unknown` unless another schedule
     decides.
-    Why: Which of them Azure takes, or whether it takes them all, is stated nowhere.
+    Why: Which of them Azure takes, or whether it takes them all, is not documented.
     Evidence: The dynamic scope and the part of its filter that matched.
     Fix: Narrow the filter, and add a second dynamic scope for the rest.
     Source: Azure's documentation of dynamic scoping for the limit; none for what happens beyond it.

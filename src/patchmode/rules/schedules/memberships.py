@@ -67,7 +67,7 @@ def _likeness(machine_id: ResourceId) -> tuple[str, str]:
 
 _CROWDED = (
     f"the dynamic scope matches more than {Limits().scope_machines:,} machines, and which of them Azure takes is "
-    "stated nowhere"
+    "not documented"
 )
 SHORTEST_RUN = timedelta(minutes=25)
 """A run needs 15 minutes and 10 for a reboot. Source: Microsoft's "Troubleshoot issues with Azure Update Manager"."""
@@ -218,7 +218,7 @@ class ScheduleIndex:
             because = f"the configuration {configuration_id.name} does not exist"
             return NextWindow(Timing.MISSING, because=because, rule=CONFIGURATION_MISSING.id)
         if known is None:
-            because = f"the configuration {configuration_id.name} stands where you cannot read"
+            because = f"the configuration {configuration_id.name} is where you cannot read"
             return NextWindow(Timing.UNSEEN, because=because, rule=CONFIGURATION_UNSEEN.id)
         found = next_window(known.window, after=self.now)
         if found.timing is Timing.COMING and (known.patch_mode or "User").casefold() != "user":
@@ -414,24 +414,24 @@ CONFIGURATION_MISSING = Rule(
     What: An assignment or dynamic scope names a configuration that does not exist.
     Severity: Warns in `audit` and `explain`; blocks `schedule attach`.
     Why: It never runs. Whether it still keeps Azure's own patching away is unconfirmed.
-    Evidence: The configuration's id, which stands in a subscription where you can read configurations.
-    Fix: Detach it, or make the configuration anew under the same id.
+    Evidence: The configuration's id, which is in a subscription where you can read configurations.
+    Fix: Detach it, or recreate the configuration under the same id.
     Source: None needed for the fact itself. A configuration that is a few seconds old may not be in Resource Graph yet.
     """,
 )
 
 CONFIGURATION_UNSEEN = Rule(
     "configuration-unseen",
-    "the configuration stands where you cannot read",
+    "the configuration is where you cannot read",
     NOTES,
     """
     What: An assignment or dynamic scope names a configuration in a place that you cannot read.
     Severity: Notes; the outcome is `unknown` unless another schedule decides.
-    Why: Schedules may stand in another subscription than the machine, and without reading it nobody can tell when it
+    Why: Schedules may be in another subscription than the machine, and without reading it nobody knows when it
     runs.
     Evidence: The configuration's id.
     Fix: Ask for Reader on the configuration, or look at it with an account that has it.
-    Source: patchmode's own: what is not readable is not guessed.
+    Source: patchmode's own: what is unreadable is not guessed.
     """,
 )
 
@@ -453,7 +453,7 @@ PLATFORM_MODE_SCHEDULE = Rule(
     Evidence: The members of `maintenanceWindow`; `schedule show` has the whole configuration.
     Fix: Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with
     `InGuestPatchMode` `User`.
-    Source: The value stands in an error message of the service (Azure/bicep issue 8959). Of 2,251 recorded guest
+    Source: The value is in an error message of the service (Azure/bicep issue 8959). Of 2,251 recorded guest
     configurations 216 have it, and none of these has `installPatches`.
     """,
     machine_fix=_LEAVE_IT,

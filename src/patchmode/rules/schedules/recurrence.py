@@ -272,7 +272,7 @@ RECURRENCE_UNCONFIRMED = Rule(
     """
     What: Two readings of the recurrence name different windows, for example because the first day of a week matters, or
     because a clock change lies between the start of an hourly schedule and its next window.
-    Severity: Warns; the next window is then not told.
+    Severity: Warns; the next window is then not shown.
     Why: No source says which reading is Azure's.
     Evidence: The members of `maintenanceWindow`.
     Fix: Write it so that it can be read in one way only, or look at the portal's next run.
@@ -304,14 +304,14 @@ WINDOW_TOO_LONG = Rule(
     (*BLOCKS, *NOTES),
     """
     What: The window is longer than 03:55.
-    Severity: Blocks `schedule create`; notes of a schedule that stands already.
-    Why: Azure does not accept it for the guest scope. Older ones stand with more: three of 2,251 recorded guest
+    Severity: Blocks `schedule create`; notes of a schedule that exists already.
+    Why: Azure does not accept it for the guest scope. Older ones exist with more: three of 2,251 recorded guest
     configurations have 05:00, so the next change of such a one is refused and not its runs.
     Evidence: `maintenanceWindow.duration`.
     Fix: Give it at most 03:55.
     Source: Azure's documentation of maintenance configurations.
     """,
-    schedule_fix="It stands as it is; Azure refuses it with the next change, so give it 01:30 to 03:55 then.",
+    schedule_fix="It still runs; Azure refuses it at the next change, so give it 01:30 to 03:55 then.",
 )
 
 RECURS_TOO_OFTEN = Rule(
@@ -322,7 +322,7 @@ RECURS_TOO_OFTEN = Rule(
     What: The recurrence repeats more often than every 6 hours.
     Severity: Blocks `schedule create`.
     Why: Azure does not accept it for the guest scope. Recorded exchanges show older configurations that repeat every 1
-    to 3 hours; those are read as they stand.
+    to 3 hours; those are read as written.
     Evidence: `maintenanceWindow.recurEvery`.
     Fix: Let it repeat every 6 hours or less often.
     Source: Azure's documentation of maintenance configurations.

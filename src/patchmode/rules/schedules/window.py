@@ -275,7 +275,7 @@ UNKNOWN_TIME_ZONE = Rule(
     name of a place.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it (exit code 2, as it cannot be read; with
     every other rule 12).
-    Why: It cannot be told when its windows start, so the outcome is `unknown` unless another schedule decides.
+    Why: It is not known when its windows start, so the outcome is `unknown` unless another schedule decides.
     Evidence: `maintenanceWindow.timeZone`.
     Fix: Give the configuration the name of a Windows time zone, such as `W. Europe Standard Time`.
     Source: Azure REST API of maintenance configurations; Unicode CLDR, `windowsZones`.
@@ -290,7 +290,7 @@ UNREADABLE_RECURRENCE = Rule(
     What: The recurrence, the start, the expiration or the duration is written in no form that this version knows.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it (exit code 2, as it cannot be read; with
     every other rule 12).
-    Why: It cannot be told when its windows start, so the outcome is `unknown` unless another schedule decides.
+    Why: It is not known when its windows start, so the outcome is `unknown` unless another schedule decides.
     Evidence: The members of `maintenanceWindow`.
     Fix: Write it as Microsoft documents it: `Day`, `3Days`, `2Weeks Saturday,Sunday`, `Month day23`, `Month Third
     Sunday Offset-3`. Two further forms are read: hours (`8Hours`), and several weeks and weekdays of a month (`Month
@@ -312,7 +312,7 @@ SCHEDULE_INSTALLS_NOTHING = Rule(
     neither a classification nor a single update or package, or a mask that excludes everything.
     Severity: Warns; the outcome is `unknown` unless another schedule decides.
     Why: The run takes place and may install nothing. What Azure installs on a system of which nothing is named is not
-    documented; `installPatches` that is absent altogether is not told.
+    documented; `installPatches` that is absent altogether is not reported.
     Evidence: `properties.installPatches` of the configuration.
     Fix: Name classifications for that system, or attach its machines to a schedule that does.
     Source: The members of `InputPatchConfiguration` in Microsoft's client for Maintenance. Of 2,251 recorded guest

@@ -48,7 +48,7 @@ def plan_rollback_of(
     outcome = predict(observed.settings, observed, schedules)
     now = settings_in(document_of(observed), change.os)
     if _was_replaced(change, observed):
-        return _skip(change, MACHINE_REPLACED, "Another machine stands under this id since the run.", outcome)
+        return _skip(change, MACHINE_REPLACED, "Another machine has this id since the run.", outcome)
     if _as_before(change, now):
         return Unchanged(observed.id, observed.kind, outcome)
     reason = _obstacle_to_undoing(change, observed, now)
@@ -63,7 +63,8 @@ def plan_rollback_of(
         return _skip(
             change,
             WOULD_AUTOPATCH,
-            "Before the run Azure patched and rebooted this machine at will, and nothing hands it back unasked.",
+            "Before the run Azure patched and rebooted this machine at a time it chose; a rollback restores that only "
+            "when asked.",
             outcome,
         )
     return change_with(observed, patch, schedules)
@@ -164,8 +165,8 @@ MOVED_SINCE_RUN = Rule(
     """
     What: `rollback`: the machine's patch settings are not what the run left.
     Severity: Blocks.
-    Why: Somebody changed them after the run, and that later decision stands.
-    Evidence: Each field that moved, with its value now.
+    Why: Somebody changed them after the run, and that later decision holds.
+    Evidence: Each field that changed, with its value now.
     Fix: Look at who changed it; if the old settings are still wanted, plan them by name.
     Source: None needed: the rule is patchmode's own.
     """,
@@ -173,10 +174,10 @@ MOVED_SINCE_RUN = Rule(
 
 MACHINE_REPLACED = Rule(
     "machine-replaced",
-    "another machine stands under the same id",
+    "another machine has the same id",
     BLOCKS,
     """
-    What: `rollback`: another machine stands under the same id.
+    What: `rollback`: another machine has the same id.
     Severity: Blocks.
     Why: What the run changed is gone; the new machine never was in the run.
     Evidence: `properties.vmId` is not the recorded one.
@@ -187,10 +188,10 @@ MACHINE_REPLACED = Rule(
 
 CANNOT_BE_RESTORED = Rule(
     "cannot-be-restored",
-    "what stood there before cannot be restored",
+    "the settings before the run cannot be restored",
     BLOCKS,
     """
-    What: `rollback`: what stood there before cannot be restored. The plan said so before the change.
+    What: `rollback`: the settings before the run cannot be restored. The plan said so before the change.
     Severity: Blocks.
     Why: A PATCH merges, so a leaf that was absent cannot be taken away again; and some patch modes cannot be returned
     to.
@@ -208,8 +209,8 @@ WOULD_AUTOPATCH = Rule(
     """
     What: `rollback`: before the run the machine was in Azure Managed - Safe Deployment.
     Severity: Blocks, unless allowed by name.
-    Why: Going back lets Azure patch and reboot the machine at will as soon as no schedule is attached. No step of
-    patchmode does that unasked.
+    Why: Going back lets Azure patch and reboot the machine at a time it chooses as soon as no schedule is attached. No
+    step of patchmode does that unasked.
     Evidence: The recorded settings: AutomaticByPlatform without bypass.
     Fix: Repeat with `--allow-azure-managed` if Azure may patch and reboot the machine from now on.
     Source: Azure's documentation of the prerequisites for scheduled patching, "User scenarios".
