@@ -33,6 +33,8 @@ from patchmode.workflow.run.options import ApplyOptions
 if TYPE_CHECKING:
     from patchmode.ports.run import RunJournal
 
+AT_ONCE = 6
+
 
 def strike_at(point: int, numbers: list[signal.Signals]) -> None:
     """From now on count calls, and send the signals, one right after the other, at the given one."""
@@ -104,8 +106,8 @@ def child(phase: str, point: int, numbers: list[signal.Signals]) -> int:
     return code
 
 
-def struck(phase: str, point: int, numbers: list[signal.Signals]) -> dict[str, Any]:
-    """Fork, strike, and tell how it ended."""
+def strike(phase: str, point: int, numbers: list[signal.Signals]) -> tuple[int, int]:
+    """Fork and strike: the child, and the end of a pipe that tells what it says."""
     said, saying = os.pipe()
     pid = os.fork()
     if not pid:
@@ -114,18 +116,26 @@ def struck(phase: str, point: int, numbers: list[signal.Signals]) -> dict[str, A
         # As a program ends: with all that the interpreter does then.
         sys.exit(child(phase, point, numbers))
     os.close(saying)
+    return pid, said
+
+
+def ended(pid: int, said: int) -> dict[str, Any]:
+    """How a child ended and what it said."""
     with os.fdopen(said, encoding="utf-8", errors="replace") as stream:
         text = stream.read()
     _, status = os.waitpid(pid, 0)
-    return {"point": point, "code": os.waitstatus_to_exitcode(status), "said": text}
+    return {"code": os.waitstatus_to_exitcode(status), "said": text}
 
 
 def main() -> None:
     phase, names, points = sys.argv[1], sys.argv[2].split(","), [int(one) for one in sys.argv[3].split(",")]
     numbers = [signal.Signals[name] for name in names]
-    for point in points:
-        told = struck(phase, point, numbers)
-        print(json.dumps(told), flush=True)
+    # They mostly wait for their operations, so some wait side by side.
+    for first in range(0, len(points), AT_ONCE):
+        some = points[first : first + AT_ONCE]
+        struck = [strike(phase, point, numbers) for point in some]
+        for point, one in zip(some, struck, strict=True):
+            print(json.dumps({"point": point, **ended(*one)}), flush=True)
 
 
 if __name__ == "__main__":
