@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import PROGRAM, Program, Start, clean_environment
+from tests.cli.forked import shell_environment
 
 from arm_emulator.fleet_generator import fleet_document, subscription_ids
 from arm_emulator.protocol.throttle import limits_from
@@ -31,7 +32,12 @@ def served(folder: Path, **options: Any) -> Iterator[tuple[Running, dict[str, st
     """A fleet, and the environment of whoever works on it."""
     with running(fleet=FLEET, limits=limits_from("off"), **{"lro_seconds": 0, **options}) as emulator:
         environment = {**clean_environment(), **emulator.env, "SHARDS_DIR": str(folder / "shards")}
-        yield emulator, {**environment, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"}
+        yield emulator, {**environment, **shell_environment(folder / "bin")}
+
+
+def installed(environment: dict[str, str]) -> dict[str, str]:
+    """The same, for a shell that is to find the installed program: signals reach it and nothing before it."""
+    return {**environment, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def shard(environment: dict[str, str], text: str, *args: str) -> "subprocess.Popen[str]":
@@ -58,7 +64,7 @@ def ended(processes: Sequence["subprocess.Popen[str]"]) -> list[int]:
 
 def merged(environment: dict[str, str], *sources: str) -> tuple[int, Any]:
     """Exit code and report of `runs merge`."""
-    command = [str(PROGRAM), "runs", "merge", *(sources or (environment["SHARDS_DIR"],)), "-o", "json"]
+    command = ["patchmode", "runs", "merge", *(sources or (environment["SHARDS_DIR"],)), "-o", "json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, json.loads(done.stdout or "null")
 
@@ -84,7 +90,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The fleet and the report of one process that does all."""
     folder = tmp_path_factory.mktemp("single")
     with served(folder) as (emulator, environment):
-        command = [str(PROGRAM), "apply", *SCOPE, "--yes", "-q", "-o", "json", "--state-dir", str(folder)]
+        command = ["patchmode", "apply", *SCOPE, "--yes", "-q", "-o", "json", "--state-dir", str(folder)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         return fleet_of(emulator), done.returncode, json.loads(done.stdout)
 
@@ -114,7 +120,7 @@ def test_a_shard_that_was_stopped_is_taken_up_by_its_next_attempt(single: Any, t
     """SIGTERM reaches the program, what is under way ends, the next attempt goes on, and nothing is sent twice."""
     fleet, code, whole = single
     with served(tmp_path, lro_seconds=1) as (emulator, environment):
-        slow = {**environment, "CARRYING": "--concurrency 1"}
+        slow = {**installed(environment), "CARRYING": "--concurrency 1"}
         # What only `apply` takes is no obstacle to taking up.
         process = shard(slow, "1/1", *SCOPE, "--max-changes", "100%")
         while not writes_of(emulator):
@@ -124,7 +130,9 @@ def test_a_shard_that_was_stopped_is_taken_up_by_its_next_attempt(single: Any, t
         early, united = merged(environment)
         assert early == 11
         assert 0 < united["counts"]["applied"] < whole["counts"]["applied"]
-        assert ended([shard(environment, "1/1", *SCOPE, "--max-changes", "100%")]) == [code]
+        # A run keeps how many it sends at once; one by one the others would take a minute.
+        quick = {**environment, "CARRYING": "--concurrency 64"}
+        assert ended([shard(quick, "1/1", *SCOPE, "--max-changes", "100%")]) == [code]
         assert set(writes_of(emulator).values()) == {1}
         assert fleet_of(emulator) == fleet
         assert merged(environment)[1]["counts"] == whole["counts"]
