@@ -85,6 +85,14 @@ def installed(
     )
 
 
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what lets coverage measure a new process: it doubles the time that a start takes.
+
+    What is forked is measured all the same, since it goes on with what its parent measured with.
+    """
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment without what would steer the program."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.conftest import Program
+from tests.cli.conftest import Program, unmeasured
 
 
 def test_the_demo_ends_as_told_and_leaves_nothing(offline: Program, tmp_path: Path) -> None:
@@ -12,6 +12,7 @@ def test_the_demo_ends_as_told_and_leaves_nothing(offline: Program, tmp_path: Pa
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     offline.timeout_s = 180.0
+    offline.environment = unmeasured(offline.environment)
     done = offline("demo", TMPDIR=str(scratch))
     assert done.code == 0, done.err
     titles = [line for line in done.out.splitlines() if line.startswith("── ")]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PROGRAM, Program, Start
+from tests.cli.conftest import PROGRAM, Program, Start, unmeasured
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as other systems have them")
 
@@ -60,7 +60,8 @@ def report(program: Program) -> Any:
 def walk(phase: str, signals: str, points: range) -> list[dict[str, Any]]:
     """What became of a child that was sent its further signals at each point."""
     command = [sys.executable, "-m", "tests.cli.signal_walk", phase, signals, ",".join(map(str, points))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    environment = unmeasured(os.environ)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

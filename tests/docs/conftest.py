@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import clean_environment
+from tests.cli.conftest import clean_environment, unmeasured
 from tests.cli.forked import shell_environment
 
 from arm_emulator.named_fleets import read_fleet
@@ -75,7 +75,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
             served = stack.enter_context(running(fleet=read_fleet(fleet), lro_seconds=0, limits=Limits(is_off=True)))
             folder = tmp_path_factory.mktemp("terminal")
             environment = {
-                **clean_environment(),
+                **unmeasured(clean_environment()),
                 **served.env,
                 "PATCHMODE_STATE_DIR": str(folder / "state"),
                 **shell_environment(tmp_path_factory.mktemp("programs") / "bin"),
