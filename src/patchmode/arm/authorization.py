@@ -1,7 +1,4 @@
-"""Who is signed in, what may be done where, and what stands in the way: subscriptions, locks, permissions, providers.
-
-Must not: judge permissions; what a command needs is the workflow's knowledge.
-"""
+"""Who is signed in, what may be done where, and what prevents it: subscriptions, locks, permissions, providers."""
 
 import asyncio
 import logging

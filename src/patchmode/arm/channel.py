@@ -1,6 +1,6 @@
 """One request to Resource Manager and its answer: what the readers and the writer of this room are written on.
 
-Must not: know what a machine is. Documents leave here decoded and otherwise as they came.
+Documents leave here decoded and otherwise as they came.
 
 This module loads azure-core when it is imported, so only `session` imports it, and inside a function.
 """

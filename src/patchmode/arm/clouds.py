@@ -1,6 +1,6 @@
 """Which Azure: the three that have names, or any https URL whose metadata document tells the rest.
 
-Must not: sign in, or trust plain http. Nothing here decides what a cloud can do.
+Must not: trust plain http.
 
 Source: endpoints as `azure.mgmt.core.tools.get_arm_endpoints` and `azure.identity.AzureAuthorityHosts` have them; the
 metadata document as az (`az cloud register --endpoint-resource-manager`) and Terraform read it.

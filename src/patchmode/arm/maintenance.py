@@ -1,7 +1,7 @@
 """Microsoft.Maintenance: configurations and assignments, read one by one and written.
 
 Must not: look for anything in bulk; listing assignments of a subscription is not implemented by the service, so that is
-Resource Graph's part. Must not: judge what it is told to write.
+Resource Graph's part.
 
 Source: recorded exchanges and azure-mgmt-maintenance 2.1. Everything is synchronous: PUT answers 200 (201 by the
 specification), DELETE 200 without a body, or by the specification 204 where there was nothing. There are no etags.

@@ -132,6 +132,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         if status < 400 or not _may_repeat(order.attempt, status, answer):
             return None
         asked = asked_wait_s(status, answer.headers, answer.content, self._clock.now())
+        # Up to a second later than asked, by chance: all that was refused together would come together again.
         pause = self._backoff(tries) if asked is None else max(self._backoff(tries), asked + self._chance())
         if not _is_held(status, asked):
             return pause if tries < self._patience.tries and pause <= self._patience.throttled_s else None

@@ -12,14 +12,17 @@ from patchmode.arm.failures import read_fault
 from patchmode.ports.azure import Clock
 
 _DECREASE = 0.6
+"""Part of the rate that is left after a 429: somebody else spends the same limit, and no answer says how much."""
 _RECOVERY_S = 120.0
 """Seconds from the lowest rate back to the full one, when no further 429 comes."""
 _LEAST_RATE = 0.1
+"""Never nothing: only a request that leaves can show that the limit is free again."""
 _FREEZE_UNSAID_S = 5.0
 """How long a bucket rests after a 429 that names no time. Recorded waits that do name one: 6 to 324 s."""
 _DUST = 1e-6
 """Part of a token that rounding may leave missing."""
 _SHORTEST_WAIT_S = 0.001
+"""A shorter one may round to no wait at all, and the loop that waits would spin."""
 _MARGIN = 1.0
 """Tokens left alone, for the difference between two clocks."""
 
@@ -180,10 +183,12 @@ class Bucket:
     def refused(self, now: float, *, retry_after_s: float | None) -> None:
         """Learn from a 429 of this bucket: nothing leaves for the time asked, and less afterwards."""
         until = now + (retry_after_s if retry_after_s is not None else _FREEZE_UNSAID_S)
+        # All refusals of one burst are one event: without this ten of them would take the rate to its least at once.
         if now >= self._frozen_until:
             self._rate = max(_LEAST_RATE, self._share(now) * _DECREASE)
             self._rate_at = now
         self._frozen_until = max(self._frozen_until, until)
+        # One request tries whether the bucket is open again; a full burst would be refused as a whole.
         self._level = min(self.level(now), 1.0)
         self._updated = self._frozen_until
 

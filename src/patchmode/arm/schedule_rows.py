@@ -1,6 +1,6 @@
 """Schedules on the wire: the fixed queries for them, and how rows and documents become configurations and assignments.
 
-Must not: judge a window or resolve a dynamic scope. What cannot be read is None here; whoever reads it says so.
+What cannot be read is None here; whoever reads it says so.
 
 Source: recorded answers of Microsoft.Maintenance (ids in any casing; an assignment names its configuration in lower
 case; a dynamic scope states unused filter members as null), azure-mgmt-maintenance 2.1; for Resource Graph's

@@ -1,6 +1,6 @@
 """Microsoft Entra's error numbers of a refused sign-in: what is wrong, and what to do about it.
 
-Must not: decide anything by a number; it words advice beside the service's own message, which is told whole.
+Nothing is decided by a number: it gives advice beside the service's own message, which is shown whole.
 
 Source: Microsoft, "Microsoft Entra authentication and authorization error codes",
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes, and "Troubleshoot Azure authentication via

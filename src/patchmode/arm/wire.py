@@ -1,6 +1,6 @@
 """JSON to model: what Resource Manager answers becomes the model's values, field by field, each with its source.
 
-Must not: send or judge anything. What a machine's document means stands in `machine_reading`.
+What a machine's document means is in `machine_reading`.
 """
 
 import json

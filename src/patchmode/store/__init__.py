@@ -1,4 +1,1 @@
-"""The files: plans, run journals, evidence. The only room that writes to disk.
-
-Must not: decide anything about a machine, or speak to Azure.
-"""
+"""The files: plans, run journals, evidence. The only room that writes to disk."""

@@ -1,8 +1,6 @@
 """A saved `audit -o json`, read back to compare a later look with it.
 
 Only the members that drift is about are read; others may come and go within `patchmode/audit/v1`.
-
-Must not: write, or compare.
 """
 
 from datetime import datetime

@@ -3,8 +3,6 @@
 One connection writes, readers open the file read-only and never checkpoint: SQLite before 3.51.3 can damage a file when
 two connections checkpoint it at once (sqlite.org, "WAL-reset"). WAL with synchronous=FULL survives a loss of power;
 where WAL is not possible the rollback journal is used, three times slower and just as safe.
-
-Must not: know what the rows mean.
 """
 
 import os
@@ -77,6 +75,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
 
     def prepare(connection: sqlite3.Connection) -> None:
+        # In this order: a file that is not ours, or of a newer layout, is refused before anything is written to it.
         check_layout(connection, path)
         _prefer_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
@@ -92,6 +91,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
 
     def prepare(connection: sqlite3.Connection) -> None:
+        # Before the first read: a reader that checkpoints beside the writer can damage the file (see above).
         connection.execute("PRAGMA wal_autocheckpoint=0")
         check_layout(connection, path)
 

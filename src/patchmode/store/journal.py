@@ -3,8 +3,6 @@
 Group commit: whatever the many tasks of a run write in one turn of the event loop is committed together, and each of
 them goes on only when that commit is on the disk. A full disk fails all of them, and from then on everything that would
 act; nothing that was committed is lost.
-
-Must not: decide what happens next; the workflow does.
 """
 
 import asyncio
