@@ -155,7 +155,8 @@ class RunEvents:
                 await self._journal.intend_attachment(machine_id, at=at)
             case AttachmentEnded(_, result):
                 await self._journal.end_attachment(result)
-        self.tell(event)
+                # Intents and acceptances are the journal's alone: nobody counts them.
+                self.tell(event)
 
     async def commit_ends(self, results: Sequence[ChangeResult]) -> None:
         """Changes have ended, many at a time: one commit, then one event each.

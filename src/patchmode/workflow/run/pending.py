@@ -98,11 +98,12 @@ class PendingOperation:
     """The operation said that it ended, or there is none to ask."""
     changed_since_plan: tuple[Difference, ...] = ()
     """What had changed on the machine when its PATCH left, in nothing the plan depends on."""
+    wanted: Wanted = field(init=False)
+    """What to read."""
 
-    @property
-    def wanted(self) -> Wanted:
-        """What to read."""
-        return Wanted(self.change.id, self.change.kind)
+    def __post_init__(self) -> None:
+        # Made once: what a look would cost is asked many times before an operation ends.
+        self.wanted = Wanted(self.change.id, self.change.kind)
 
     def may_be_asked(self, now: float) -> bool:
         """Whether the machine is slow and its operation may be asked now."""
