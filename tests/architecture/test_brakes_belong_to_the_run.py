@@ -53,7 +53,7 @@ def test_whatever_holds_a_run_back_can_be_said_when_it_begins_and_when_it_is_tak
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_shown_to_be_in_force_on_resume(name: str) -> None:
     """By a test of its own, which this one finds by its name."""
-    places = ("tests/unit/workflow/test_brakes_kept.py", "tests/cli/test_resuming.py")
+    places = ("tests/unit/workflow/run/test_brakes_kept.py", "tests/cli/test_resuming.py")
     shown = {
         node.name
         for place in places

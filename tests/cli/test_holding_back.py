@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 from tests.cli.conftest import Start
 from tests.unit.store import plans
-from tests.unit.workflow.test_brakes_kept import EVERYTHING
+from tests.unit.workflow.run.test_brakes_kept import EVERYTHING
 
 from patchmode.cli import composition
 from patchmode.cli.main import run as run_program

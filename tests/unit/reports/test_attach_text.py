@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rules.schedules import configuration_id, machine, member
+from tests.unit.rules.schedules.builders import configuration_id, machine, member
 
 from patchmode.documents.attachments import ATTACH_COLUMNS, attach_document, create_document, flat_row
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable

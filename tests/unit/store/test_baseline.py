@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.rules.builders import arc_document, machine_from, vm
-from tests.unit.rules.schedules import configuration_id
+from tests.unit.rules.schedules.builders import configuration_id
 
 from patchmode.documents.audit import audit_document
 from patchmode.errors import BrokenPlanError, UsageError

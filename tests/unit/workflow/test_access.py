@@ -7,7 +7,7 @@ import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.azure_double import ALPHA, BETA, AzureDouble, machine_id
 from tests.unit.workflow.fleet_double import FleetDouble, run_virtually
-from tests.unit.workflow.test_then_attach import fleet, plan_of
+from tests.unit.workflow.run.test_then_attach import fleet, plan_of
 
 from patchmode.model.access import ATTACH, WRITE_VM
 from patchmode.model.resource_id import ResourceId

@@ -19,7 +19,7 @@ from patchmode.rules.settings.precondition import since_plan
 from patchmode.rules.settings.rollback import plan_rollback_of
 from patchmode.rules.settings.verification import differences
 
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[5] / "shared" / "recordings"
 GROUPS = ("vm_get", "vm_get_instanceview", "vm_list")
 WISHES = (
     WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES),

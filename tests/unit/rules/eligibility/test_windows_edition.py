@@ -26,7 +26,7 @@ from patchmode.rules.schedules.forecast import predict
 
 CLIENT, SERVER, NOT_KNOWN = Edition.CLIENT, Edition.SERVER, Edition.NOT_KNOWN
 CMS = WantedSettings(Orchestration.CUSTOMER_MANAGED_SCHEDULES)
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = Path(__file__).resolve().parents[5] / "shared"
 
 
 def made_from(names: str, **facts: Any) -> Machine:

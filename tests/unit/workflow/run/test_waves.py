@@ -20,7 +20,7 @@ from tests.unit.workflow.fleet_double import (
     settings_of,
     vm,
 )
-from tests.unit.workflow.test_then_attach import ASSIGNMENT, WEEKLY, fleet, plan_of
+from tests.unit.workflow.run.test_then_attach import ASSIGNMENT, WEEKLY, fleet, plan_of
 
 from patchmode.errors import RefusedError
 from patchmode.model.guardrails import Freeze, RunGuardrails

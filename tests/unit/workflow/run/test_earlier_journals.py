@@ -25,7 +25,7 @@ from patchmode.workflow.run.resuming import Interrupted
 from patchmode.workflow.run.rollback import make_rollback_plan
 from patchmode.workflow.run.verification import verify_run
 
-DATA = Path(__file__).parents[2] / "data" / "journals"
+DATA = Path(__file__).parents[3] / "data" / "journals"
 RUN = "20261130T080000000Z-0123ab"
 STATES = {
     "finished": "finished",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import fleet_of, machine_id
-from tests.unit.workflow.test_rollback_resumed import undoing
-from tests.unit.workflow.test_then_attach import fleet
-from tests.unit.workflow.test_waves import in_waves
+from tests.unit.workflow.run.test_rollback_resumed import undoing
+from tests.unit.workflow.run.test_then_attach import fleet
+from tests.unit.workflow.run.test_waves import in_waves
 
 from patchmode.errors import StorageError
 from patchmode.model.run import ChangeResult, Result

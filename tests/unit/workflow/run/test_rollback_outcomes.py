@@ -6,7 +6,7 @@ import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import SUBSCRIPTION, FleetDouble, LoopClock, machine_id, run_virtually
 from tests.unit.workflow.maintenance_double import configuration, configuration_id
-from tests.unit.workflow.test_then_attach import fleet, plan_of
+from tests.unit.workflow.run.test_then_attach import fleet, plan_of
 
 from patchmode.model.machine import MachineKind, Surroundings
 from patchmode.model.outcome import OutcomeKind

@@ -14,7 +14,7 @@ from tests.unit.workflow.fleet_double import (
     run_virtually,
     vm,
 )
-from tests.unit.workflow.test_waves import Timeline, codes, failing, in_waves
+from tests.unit.workflow.run.test_waves import Timeline, codes, failing, in_waves
 
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.guardrails import NAMES, Halt, KeptFreeze, RunGuardrails

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually, vm
 from tests.unit.workflow.maintenance_double import configuration
-from tests.unit.workflow.test_then_attach import WEEKLY, attached, ends, plan_of, prepared
-from tests.unit.workflow.test_waves import codes, failing, in_waves
+from tests.unit.workflow.run.test_then_attach import WEEKLY, attached, ends, plan_of, prepared
+from tests.unit.workflow.run.test_waves import codes, failing, in_waves
 
 from patchmode.cli import exits
 from patchmode.model.plan import Wave

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
-from tests.unit.workflow.test_then_attach import attached, ends, fleet, plan_of
+from tests.unit.workflow.run.test_then_attach import attached, ends, fleet, plan_of
 
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan

@@ -360,7 +360,7 @@ def test_a_long_log_is_read_whole() -> None:
     assert len(read_log(text).machines) == 9_000
 
 
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "recordings"
+RECORDINGS = Path(__file__).resolve().parents[5] / "shared" / "recordings"
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded exchanges are not part of the project")

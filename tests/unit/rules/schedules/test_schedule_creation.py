@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rules.schedules import NIGHTLY, NOW, configuration, configuration_id
+from tests.unit.rules.schedules.builders import NIGHTLY, NOW, configuration, configuration_id
 
 from patchmode.model.finding import Severity
 from patchmode.model.report import ScheduleWish

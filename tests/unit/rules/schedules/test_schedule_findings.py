@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.rules.builders import SUBSCRIPTION
-from tests.unit.rules.schedules import NOW, configuration, configuration_id, machine, member, view
+from tests.unit.rules.schedules.builders import NOW, configuration, configuration_id, machine, member, view
 
 from patchmode.model.finding import Severity
 from patchmode.model.report import ScheduleView

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.rules.schedules import NIGHTLY, NOW, configuration_id, machine
+from tests.unit.rules.schedules.builders import NIGHTLY, NOW, configuration_id, machine
 
 from patchmode.model.run_history import WindowEnd, WindowResult
 from patchmode.model.schedule import (

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.rules.memberships import NOW, coming, hit
-from tests.unit.rules.test_prediction import (
+from tests.unit.rules.schedules.test_prediction import (
     ARC,
     AZURE,
     BY_OS,

@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually, settings_of
-from tests.unit.workflow.test_then_attach import fleet, plan_of
+from tests.unit.workflow.run.test_then_attach import fleet, plan_of
 
 from patchmode.model.plan import Plan
 from patchmode.workflow.run.rollback import make_rollback_plan

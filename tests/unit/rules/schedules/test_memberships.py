@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rules.builders import SUBSCRIPTION, VM_ID, vm
 from tests.unit.rules.memberships import DAILY, NOW, assignment, book, configuration, configuration_id, scope_of
-from tests.unit.rules.test_dynamic_scope import machines, scopes
+from tests.unit.rules.schedules.test_dynamic_scope import machines, scopes
 
 from patchmode.model.machine import Machine
 from patchmode.model.resource_id import ResourceId

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.unit.rules.builders import SUBSCRIPTION
-from tests.unit.rules.schedules import configuration, configuration_id, machine, member, view
+from tests.unit.rules.schedules.builders import configuration, configuration_id, machine, member, view
 
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, ScopeFilter, Via
 from patchmode.rules.schedules.limits import (

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, run_virtually, vm
-from tests.unit.workflow.test_then_attach import fleet, plan_of
-from tests.unit.workflow.test_waves import in_waves
+from tests.unit.workflow.run.test_then_attach import fleet, plan_of
+from tests.unit.workflow.run.test_waves import in_waves
 
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
