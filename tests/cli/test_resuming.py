@@ -353,7 +353,7 @@ def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:
     for args in (("runs", "resume", run), ("runs", "resume", run, "--yes", "--max-failures", "99")):
         done = program(*args)
         assert (done.code, "was rolled back by run" in done.err) == (12, True)
-    assert "not taken up" in program("runs", "resume").err
+    assert "not resumed" in program("runs", "resume").err
     assert "It was rolled back by run" in program("runs", "show", run).err
     assert "was rolled back by run" in program("verify", run).err
     assert patches(program) == sent

@@ -241,7 +241,7 @@ def test_lock_that_keeps_the_schedule_is_told_before_anything_is_sent(start: Sta
     back = program("rollback", "latest", "--yes", "--no-progress")
     assert back.code == 11
     assert "ScopeLocked" in back.out
-    assert "tesume the run with `patchmode runs resume RUN`" in " ".join(back.out.split())
+    assert "resume the run with `patchmode runs resume RUN`" in " ".join(back.out.split())
 
 
 def test_after_window_of_a_scope_names_what_failed_and_how_to_fix_it(program: Program) -> None:
