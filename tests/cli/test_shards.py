@@ -201,7 +201,7 @@ def test_merging_refuses_what_does_not_belong_together(start: Start) -> None:
     assert program("apply", "--all", "--to", "azure-managed", "--yes", "-q").code == 0
     done = program("runs", "merge", "state")
     assert done.code == 12
-    assert "stands in two parts" in done.err
+    assert "is in two parts" in done.err
     assert program("runs", "merge", "latest", "state/runs").code == 12
     assert program("runs", "merge", "latest").code == 0
     assert program("runs", "merge", "absent.json").code == 2
