@@ -94,4 +94,4 @@ def test_the_library_example_of_the_readme_runs(terminal: Callable[[str], Termin
     (shell.folder / "example.py").write_text(example, encoding="utf-8")
     done = shell.run("python example.py")
     assert done.code == 0, done.text
-    assert "web-01 Windows automatic updates guest-managed" in done.text
+    assert "web-01 AutomaticByOS guest-managed" in done.text
