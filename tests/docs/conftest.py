@@ -5,12 +5,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import clean_environment, unmeasured
 from tests.cli.forked import shell_environment
 
+from arm_emulator.clock import Clock
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import Limits
 from arm_emulator.testing import running
@@ -72,7 +74,11 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
         def make(fleet: str) -> Terminal:
             # The limits are tested elsewhere; a page's commands follow each other faster than a reader types them.
-            served = stack.enter_context(running(fleet=read_fleet(fleet), lro_seconds=0, limits=Limits(is_off=True)))
+            # The hour is fixed: a clock that a page moves on must not land in the middle of a window.
+            clock = Clock(datetime.now(UTC).replace(hour=10, minute=0))
+            served = stack.enter_context(
+                running(fleet=read_fleet(fleet), lro_seconds=0, limits=Limits(is_off=True), clock=clock)
+            )
             folder = tmp_path_factory.mktemp("terminal")
             environment = {
                 **unmeasured(clean_environment()),
