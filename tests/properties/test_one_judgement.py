@@ -348,7 +348,7 @@ def test_explain_shows_what_stands_there(value: object, shown: str) -> None:
     lines = [" ".join(line.split()) for line in explanation_lines(told, paint=Paint())]
     assert f"bypass unreadable: {shown}" in lines
     report = asyncio.run(audit(azure, EVERYTHING, clock=CLOCK))
-    (line,) = (line for line in audit_lines(report, paint=Paint()) if "N/A (not set)" in line)
+    (line,) = (line for line in audit_lines(report, paint=Paint()) if "N/A (not set):" in line)
     assert line.strip() == "1 N/A (not set): 1 of them with settings that cannot be read (odd-settings)".replace(
         "1 N", "1  N"
     )
