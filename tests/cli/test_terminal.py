@@ -238,6 +238,7 @@ SHOWN = (
     ("audit", "--all"),
     ("plan", "--all", "--out", "plan.json"),
     ("apply", "plan.json"),
+    ("apply", "-g", "rg-app", "--yes", "--max-failures", "7"),
     ("verify", "--all"),
     ("explain", "web-04"),
     ("doctor",),
@@ -254,7 +255,7 @@ SHOWN = (
 @pytest.mark.parametrize("command", SHOWN, ids=" ".join)
 def test_the_terminal_never_cuts_a_word(start: Start, terminal: Any, command: tuple[str, ...]) -> None:
     """A line wider than the screen is one word that has to be pasted: a command, an id, an address, a path."""
-    program = start("demo")
+    program = start("demo", faults=ALL_LOCKED)
     program("plan", "--all", "--out", "plan.json")
     child = terminal(program, *command, "--no-color")
     child.sendline("n")  # for those that ask

@@ -96,7 +96,8 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
         alone = members[0].error if len(members) == 1 else None
         message, advice = (alone.message, alone.advice) if alone else shared
         advice = advice.replace(_IDS_OPTION, f"--ids {' '.join(str(one.id) for one in members)}")
-        yield f"  {paint('strong', some([names.short(one.id) for one in members]))}{f'  {code}' if code else ''}"
+        title = some([names.short(one.id) for one in members]) + (f"  {code}" if code else "")
+        yield from (paint("strong", line) for line in wrapped(title, paint=paint, indent=2, hang=4))
         if message:
             yield from wrapped(message, paint=paint, indent=6)
         if advice:
