@@ -309,7 +309,7 @@ def _allowed(
             advice = f"Look at what failed; then go on with `{_command(run, still or objections)}`."
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
-    click.echo(_because(objections), err=True)
+    tell(_because(objections))
     if not said_yes(_question(found, names, brakes, still)):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; runs resume asks again.")
     return agreed(brakes, found)

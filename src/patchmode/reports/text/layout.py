@@ -155,6 +155,26 @@ def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None
     yield " " * (indent if first else hang) + line
 
 
+def phrases(parts: Sequence[tuple[str, str, str]], *, paint: Paint, indent: int = 0, hang: int = 0) -> Iterator[str]:
+    """Phrases of a sentence, each with a colour of its own, broken between them at the terminal's width.
+
+    Args:
+        parts: each with its meaning, its text, and the punctuation behind it, which has no colour.
+        paint: gives the width.
+        indent: columns before the first line; `hang`: before the others.
+    """
+    line, wide = " " * indent, indent
+    for number, (meaning, text, tail) in enumerate(parts):
+        room = cells_wide(text) + len(tail)
+        gap = " " if number else ""
+        if gap and paint.width is not None and wide + 1 + room > paint.width:
+            yield line
+            line, wide, gap = " " * hang, hang, ""
+        line += gap + (paint(meaning, text) if meaning else text) + tail
+        wide += len(gap) + room
+    yield line
+
+
 _COMMAND = re.compile(
     r"(?<![\w/.-])(?:patchmode|az)(?: [a-z][a-z-]*){1,2}"
     r"(?: (?:--?[a-z][a-z-]*(?:[= ](?:'[^']*'|[^\s'-]\S*))?|'[^']*'|/\S+|\S*\d\S*))*"

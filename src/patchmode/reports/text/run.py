@@ -16,6 +16,7 @@ from patchmode.reports.text.layout import (
     TableColumn,
     lines,
     no_change_text,
+    phrases,
     plural,
     some,
     target_text,
@@ -195,8 +196,9 @@ def tally_line(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
     """How many schedules ended in which way, one line; nothing where there are none."""
     if found:
         tally = Counter(entry.result for entry in found)
-        parts = [paint(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in _WORDS.items() if tally[end]]
-        yield f"  Schedule: {', '.join(parts)}; {plural(len(found), 'machine')}."
+        parts = [(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in _WORDS.items() if tally[end]]
+        whole = [("", "Schedule", ":"), *_listed(parts, ";"), ("", plural(len(found), "machine"), ".")]
+        yield from phrases(whole, paint=paint, indent=2, hang=4)
 
 
 UNREAD_SHOWN = 20
@@ -396,11 +398,19 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
         ("skipped", counts.skipped, "dim"),
         ("unreadable", counts.unreadable, "warn"),
     ]
-    shown = [paint(meaning, f"{count:,} {name}") for name, count, meaning in parts if count]
-    yield f"  {', '.join(shown) or 'no machine'}; {counts.scope:,} in scope, {counts.verified:,} verified."
+    shown = [(meaning, f"{count:,} {name}") for name, count, meaning in parts if count] or [("", "no machine")]
+    whole = [("", f"{counts.scope:,} in scope", ","), ("", f"{counts.verified:,} verified", ".")]
+    yield from phrases([*_listed(shown, ";"), *whole], paint=paint, indent=2, hang=4)
     told = requests_text(report)
     if told:
         yield from wrapped(told, paint=paint, indent=2, hang=4)
+
+
+def _listed(parts: Sequence[tuple[str, str]], end: str) -> list[tuple[str, str, str]]:
+    """Phrases with commas between them and this behind the last."""
+    return [
+        (meaning, text, end if place == len(parts) else ",") for place, (meaning, text) in enumerate(parts, start=1)
+    ]
 
 
 def requests_text(report: RunReport) -> str:
