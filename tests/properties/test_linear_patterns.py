@@ -114,7 +114,7 @@ def valued(node: ast.expr | None, names: dict[str, Any]) -> Any:
     """
     if node is None:
         return 0
-    return eval(compile(ast.Expression(node), "pattern", "eval"), names)
+    return eval(compile(ast.Expression(node), "<pattern>", "eval"), names)
 
 
 def flags_of(call: ast.Call, method: str, names: dict[str, Any]) -> int:
