@@ -172,9 +172,9 @@ _SAFE = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _WAYS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
 _PIECE = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile raises for an archive that is damaged, or not what it says. `NotImplementedError` is its word for a
-compression or a version that it does not know, `RuntimeError` for a file that is encrypted."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+"""What zipfile raises for an archive that is damaged, or not what it says. `RuntimeError` is its word for a file
+that is encrypted, and a subclass of it for a compression or a version that it does not know."""
 
 
 class UnpackError(Exception):

@@ -20,18 +20,19 @@ _TITLES = {
     AttachEnd.UNKNOWN: ("bad", "Not known: sent, but the answer never came; it may have been done"),
     AttachEnd.MISMATCH: ("bad", "Accepted, but a read afterwards does not show it"),
     AttachEnd.NOT_SENT: ("warn", "Not sent"),
-    AttachEnd.REFUSED: ("warn", "Refused, nothing was sent"),
+    AttachEnd.REFUSED: ("bad", "Refused, nothing was sent"),
 }
-_WORDS = {
+ATTACH_WORDS = {
     AttachEnd.ATTACHED: ("attached", "good"),
     AttachEnd.DETACHED: ("detached", "good"),
     AttachEnd.UNCHANGED: ("unchanged", "dim"),
-    AttachEnd.REFUSED: ("refused", "warn"),
+    AttachEnd.REFUSED: ("refused", "bad"),
     AttachEnd.FAILED: ("failed", "bad"),
     AttachEnd.UNKNOWN: ("unknown", "bad"),
     AttachEnd.MISMATCH: ("not as written", "bad"),
     AttachEnd.NOT_SENT: ("not sent", "warn"),
 }
+"""How an attachment ended → its word and its colour; a refused one ends a command with 11, so it is no mere warning."""
 
 
 def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
@@ -53,7 +54,9 @@ def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
         yield ""
     counts = report.counts
     told = [
-        paint(meaning, f"{counts[end.value]:,} {word}") for end, (word, meaning) in _WORDS.items() if counts[end.value]
+        paint(meaning, f"{counts[end.value]:,} {word}")
+        for end, (word, meaning) in ATTACH_WORDS.items()
+        if counts[end.value]
     ]
     told += [f"{counts[name]:,} {name}" for name in ("skipped", "unreadable") if counts[name]]
     what = "dynamic scope" if report.dynamic else "machine"

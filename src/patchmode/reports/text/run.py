@@ -10,6 +10,7 @@ from patchmode.model.run import HANDED_OVER, ChangeResult, Result, RunReport, Ru
 from patchmode.model.schedule import AttachEnd, AttachResult
 from patchmode.model.target import Target
 from patchmode.reports.names import SUBSCRIPTIONS_SHOWN, MachineNames
+from patchmode.reports.text.attachments import ATTACH_WORDS
 from patchmode.reports.text.layout import (
     Cell,
     Paint,
@@ -104,16 +105,6 @@ _ATTACH_TITLES = {
     AttachEnd.REFUSED: "Schedule not changed, because it would fail or do harm",
     AttachEnd.NOT_SENT: "Schedule not attached or detached, nothing was sent",
 }
-_WORDS = {
-    AttachEnd.ATTACHED: ("attached", "good"),
-    AttachEnd.DETACHED: ("detached", "good"),
-    AttachEnd.UNCHANGED: ("unchanged", "dim"),
-    AttachEnd.REFUSED: ("refused", "bad"),
-    AttachEnd.FAILED: ("failed", "bad"),
-    AttachEnd.UNKNOWN: ("unknown", "bad"),
-    AttachEnd.MISMATCH: ("not as written", "bad"),
-    AttachEnd.NOT_SENT: ("not sent", "warn"),
-}
 
 
 def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
@@ -196,7 +187,7 @@ def tally_line(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
     """How many schedules ended in which way, one line; nothing where there are none."""
     if found:
         tally = Counter(entry.result for entry in found)
-        parts = [(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in _WORDS.items() if tally[end]]
+        parts = [(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in ATTACH_WORDS.items() if tally[end]]
         whole = [("", "Schedule", ":"), *_listed(parts, ";"), ("", plural(len(found), "machine"), ".")]
         yield from phrases(whole, paint=paint, indent=2, hang=4)
 
