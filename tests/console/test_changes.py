@@ -123,7 +123,9 @@ async def test_rolled_back(opened: Open) -> None:
     told = (await asker.get(begun.location)).words
     assert f"Undoes run {run.rpartition('/')[2]}" in told
     assert "applied 2" in told
-    assert f"undoes {run.rpartition('/')[2]}" in (await asker.get("/runs")).words
+    listed = (await asker.get("/runs")).words
+    assert f"undoes {run.rpartition('/')[2]}" in listed
+    assert f"undone by {begun.location.rpartition('/')[2]}" in listed
     row = asker.console.fleet.value.fleet.row(machine_id("web-01"))  # type: ignore[union-attr]
     assert row is not None
     assert row.orchestration is Orchestration.AUTOMATIC_BY_OS

@@ -113,7 +113,7 @@ def _nothing_to_do(plan: Plan, settings: Settings) -> exits.Exit:
     # An empty run would stand in the way of `latest`, and there is nothing to journal.
     report = make_report("", plan, state="finished", requests={}, results=())
     emit(run_result(report, plan.target), settings)
-    if settings.format != "table" or not sys.stdout.isatty():
+    if not is_one_screen(settings):
         _tell_not_done(report, settings)
     return exits.of_run(report)
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from patchmode.cli.settings import Settings
-from patchmode.cli.terminal import forget_reader, width_of
+from patchmode.cli.terminal import forget_reader, is_one_place, width_of
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
@@ -172,8 +172,8 @@ def as_values(document: Any) -> Any:
 
 
 def is_one_screen(settings: Settings) -> bool:
-    """Whether results and remarks go to one terminal, so that what one has said the other need not repeat."""
-    return settings.format == "table" and sys.stdout.isatty() and sys.stderr.isatty() and not settings.quiet
+    """Whether a reader finds results and remarks in one place, so that what one has said the other need not repeat."""
+    return settings.format == "table" and not settings.quiet and is_one_place(sys.stdout, sys.stderr)
 
 
 def say(text: str, settings: Settings, *, hang: int = 4) -> None:

@@ -155,6 +155,7 @@ def runs_result(runs: tuple[RunSummary, ...]) -> Result:
             "tenantId",
             "problem",
             "undoneBy",
+            "notSent",
         ),
     )
 

@@ -109,6 +109,16 @@ def _is_null(stream: TextIO) -> bool:
     return str(getattr(stream, "name", "")) == os.devnull
 
 
+def is_one_place(one: TextIO, other: TextIO) -> bool:
+    """Whether two streams are read together: both a terminal, or one pipe or file, as `2>&1` makes it."""
+    if one.isatty() and other.isatty():
+        return True
+    try:
+        return os.path.sameopenfile(one.fileno(), other.fileno())
+    except (OSError, ValueError):
+        return False
+
+
 _USUAL_WIDTH = 80
 """Of a terminal that does not say."""
 

@@ -15,6 +15,7 @@ from patchmode.reports.text.doctor import identities
 from patchmode.reports.text.layout import Paint, plural
 from patchmode.reports.text.left_alone import held_text
 from patchmode.reports.text.plan import names_in
+from patchmode.reports.text.run import undone_text
 from patchmode.version import __version__
 
 
@@ -43,7 +44,14 @@ def make_environment() -> Environment:
         "share": share,
         "sentence": sentence,
     }
-    made.globals |= {"words": words, "held_text": held_text, "version": __version__, "min": min, "max": max}
+    made.globals |= {
+        "words": words,
+        "held_text": held_text,
+        "undone_text": undone_text,
+        "version": __version__,
+        "min": min,
+        "max": max,
+    }
     return made
 
 

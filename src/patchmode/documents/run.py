@@ -178,6 +178,8 @@ class RunRow(Edge, frozen=True):
     """The newest rollback of it that sent anything."""
     undone_in_part: bool
     """Only some of its machines were rolled back."""
+    not_sent: int
+    """So many of `ended` ended as not sent: nothing was sent for them."""
 
 
 class RunsDocument(Edge, frozen=True):
@@ -392,4 +394,5 @@ def run_row(run: RunSummary, runs: Sequence[RunSummary]) -> RunRow:
         problem=run.problem,
         undone_by=undone[0].run if undone else None,
         undone_in_part=bool(undone) and all(one.only for one in undone),
+        not_sent=run.not_sent,
     )

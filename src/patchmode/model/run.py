@@ -241,7 +241,7 @@ class RunSummary:
     target: Target | None = None
     changes: int = 0
     ended: int = 0
-    """How many changes have a result."""
+    """How many changes have a result; `not_sent` are among them."""
     sent: int = 0
     """How many changes and schedules were sent, or may have been; one that was refused before does not count."""
     rollback_of: str | None = None
@@ -251,6 +251,8 @@ class RunSummary:
     """The plan's."""
     problem: str | None = None
     """Why the file could not be read; None: it was."""
+    not_sent: int = 0
+    """How many changes have ended as not sent: nothing was sent for them, and `runs resume` takes them up."""
 
 
 def undone_by(run: RunSummary, runs: Iterable[RunSummary]) -> Sequence[RunSummary]:

@@ -30,6 +30,7 @@ from patchmode.model.run import (
     ABSENT_TEXT,
     ChangeResult,
     Difference,
+    Result,
     RunCounts,
     RunPart,
     RunReport,
@@ -187,6 +188,7 @@ class RunStore:
                 statement = "SELECT count(DISTINCT change) FROM step WHERE step IN (?, ?)"
                 (ended,) = connection.execute(statement, (Step.ENDED, Step.ENDED)).fetchone()
                 (sent,) = connection.execute(statement, (Step.INTENDED, ATTACH_INTENDED)).fetchone()
+                not_sent = _not_sent(connection)
             return RunSummary(
                 run=run,
                 state=self._state(run, stated(about, ended)),
@@ -198,6 +200,7 @@ class RunStore:
                 rollback_of=about["rollbackOf"] or None,
                 only=tuple(map(ResourceId.parse, about.get("only", "").splitlines())),
                 digest=about["digest"],
+                not_sent=not_sent,
             )
         except PatchmodeError as error:
             return RunSummary(run=run, state=UNREADABLE, problem=error.message)
@@ -229,6 +232,20 @@ class RunStore:
 
     def _lock_path(self, run: str) -> Path:
         return self._locks / f"{run}.lock"
+
+
+_ENDED_NOT_SENT = """SELECT seq FROM step WHERE step = ? AND instr(CAST(detail AS TEXT), ?) > 0"""
+"""A quotation mark inside a text of the detail is escaped, so that no message reads like the member."""
+_AND_LATEST = " AND seq IN (SELECT max(seq) FROM step WHERE step IN (?, ?, ?) GROUP BY change)"
+
+
+def _not_sent(connection: sqlite3.Connection) -> int:
+    """How many changes ended as not sent, and were not taken up since."""
+    ended = (Step.ENDED, f'"result":"{Result.NOT_SENT}"')
+    if connection.execute(_ENDED_NOT_SENT + " LIMIT 1", ended).fetchone() is None:
+        return 0
+    steps = (Step.INTENDED, Step.STARTED, Step.ENDED)
+    return sum(1 for _ in connection.execute(_ENDED_NOT_SENT + _AND_LATEST, (*ended, *steps)))
 
 
 def _already_begun(summary: RunSummary) -> RefusedError:

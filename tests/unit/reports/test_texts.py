@@ -359,6 +359,20 @@ def test_in_a_pipe_each_line_of_a_list_of_runs_tells_all_of_its_run() -> None:
     assert second.endswith(f"{TARGET.endpoint} tenant {TARGET.tenant_id}")
 
 
+@pytest.mark.parametrize("width", [80, None])
+def test_a_list_of_runs_says_how_many_of_the_ended_changes_were_not_sent(width: int | None) -> None:
+    """30/30 read as done, where 18 of them had ended as not sent."""
+    runs = (RunSummary(LATER, "stopped", None, TARGET, 30, 30, sent=12, not_sent=18), replace(UNDONE[1], ended=3))
+    text = list(runs_lines(runs, paint=Paint(width=width)))
+    assert text[0].split()[:5] == ["RUN", "STATE", "ENDED", "NOT", "SENT"]
+    assert text[1].split()[:4] == [LATER, "stopped", "30/30", "18"]
+    assert next(line for line in text if line.startswith(EARLIER)).split()[:4] == [EARLIER, "stopped", "3/3", "0"]
+    told = " ".join(text)
+    assert "ENDED counts the changes that have a result" in told
+    assert "those under NOT SENT are among them." in " ".join(told.split())
+    assert [one.not_sent for one in runs_result(runs).document.runs] == [0, 18]
+
+
 def test_a_run_undone_in_part_or_not_to_the_end_says_so_and_one_that_nothing_was_sent_for_bears_no_mark() -> None:
     back, run = UNDONE
     in_part = replace(back, only=(machine_id("a"),))

@@ -101,6 +101,23 @@ async def test_journal_remembers_each_step_of_each_change(store: RunStore) -> No
     read.close(state="finished")
 
 
+async def test_the_list_counts_what_ended_as_not_sent_until_it_is_taken_up(store: RunStore) -> None:
+    """They are among those that have ended, and a message that reads like the journal's own text is none of them."""
+
+    def counted() -> tuple[int, int]:
+        (one,) = store.list()
+        return one.ended, one.not_sent
+
+    journal = store.create(two_machines())
+    error = MachineError("Budget", 'It said "result":"notSent" and more.', False, "", None)
+    await journal.end(ChangeResult(plans.machine_id("vm-0"), Result.FAILED, error))
+    await journal.end(ChangeResult(plans.machine_id("vm-1"), Result.NOT_SENT, error))
+    assert counted() == (2, 1)
+    await journal.intend(plans.machine_id("vm-1"), etag=None, at=EARLY)
+    assert counted() == (2, 0)
+    journal.close(state="finished")
+
+
 async def test_every_step_is_on_the_disk_before_the_call_returns(store: RunStore) -> None:
     """Another connection, as another process would have it, sees each step at once."""
     journal = store.create(two_machines())

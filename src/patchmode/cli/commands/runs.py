@@ -86,7 +86,11 @@ def command(context: click.Context) -> exits.Exit | None:
 @command.command("list", cls=Command)
 @click.pass_context
 def list_runs(context: click.Context) -> exits.Exit:
-    """Every run in the state folder, newest first."""
+    """Every run in the state folder, newest first.
+
+    ENDED counts the changes that have a result, of all in the run's plan; where some ended as not sent, NOT SENT counts
+    these among them.
+    """
     return _list(settings_of(context))
 
 

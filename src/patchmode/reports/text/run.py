@@ -437,12 +437,17 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
     In a pipe each line tells all of a run. On a terminal two ids and a tenant do not fit beside each other: what else
     is to be told of a run stands below it, and the target once where all have the same.
     """
-    columns = (TableColumn("RUN"), TableColumn("STATE"), TableColumn("ENDED"))
+    held_back = any(one.not_sent for one in runs)
+    columns = [TableColumn("RUN"), TableColumn("STATE"), TableColumn("ENDED")]
+    columns += [TableColumn("NOT SENT")] if held_back else []
+    cells = [_summary(one, tells_not_sent=held_back) for one in runs]
     if paint.width is None:
         wide = (*columns, *map(TableColumn, ("UNDOES", "UNDONE BY", "TARGET")))
-        yield from lines(wide, [[*_summary(one), *_around(one, runs), _where(one)] for one in runs], paint=paint)
+        rows = [[*own, *_around(one, runs), _where(one)] for own, one in zip(cells, runs, strict=True)]
+        yield from lines(wide, rows, paint=paint)
+        yield from _what_ended_counts(paint) if held_back else ()
         return
-    table = lines(columns, map(_summary, runs), paint=paint)
+    table = lines(columns, cells, paint=paint)
     yield next(table)
     targets = {one.target for one in runs if one.target}
     for run, line in zip(runs, table, strict=True):
@@ -455,16 +460,28 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
     if len(targets) == 1:
         yield ""
         yield from wrapped(f"Target: {target_text(targets.pop())}", paint=paint, hang=4)
+    yield from _what_ended_counts(paint) if held_back else ()
 
 
-def _summary(run: RunSummary) -> list[Cell | str]:
-    return [run.run, Cell(run.state, _STATES.get(run.state)), f"{run.ended:,}/{run.changes:,}"]
+def _what_ended_counts(paint: Paint) -> Iterator[str]:
+    text = "ENDED counts the changes that have a result, of all in the run's plan; those under NOT SENT are among them."
+    yield ""
+    yield from wrapped(text, paint=paint)
+
+
+def _summary(run: RunSummary, *, tells_not_sent: bool) -> list[Cell | str]:
+    cells: list[Cell | str] = [run.run, Cell(run.state, _STATES.get(run.state)), f"{run.ended:,}/{run.changes:,}"]
+    return [*cells, Cell(f"{run.not_sent:,}", "warn" if run.not_sent else "dim")] if tells_not_sent else cells
 
 
 def _around(run: RunSummary, runs: Sequence[RunSummary]) -> tuple[str, str]:
     """The run that it undoes, and the runs that undid it."""
-    undone = ", ".join(f"{one.run}{_how(one)}" for one in undone_by(run, runs))
-    return f"{run.rollback_of}{_part(run)}" if run.rollback_of else "", undone
+    return f"{run.rollback_of}{_part(run)}" if run.rollback_of else "", undone_text(run, runs)
+
+
+def undone_text(run: RunSummary, runs: Sequence[RunSummary]) -> str:
+    """The rollbacks of a run, each with what it left undone; empty: none sent anything."""
+    return ", ".join(f"{one.run}{_how(one)}" for one in undone_by(run, runs))
 
 
 def _how(back: RunSummary) -> str:
