@@ -1,5 +1,6 @@
 """Options with fixed values: how help and messages spell them, and what is suggested for a slip."""
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -79,3 +80,50 @@ def test_a_slip_is_told_with_what_was_perhaps_meant(offline: Program, args: list
     done = offline(*args)
     assert done.code in (1, 2)
     assert told in " ".join(done.err.split())
+
+
+# ------------------------------------------------------------------------------------------------ time zones
+
+NAMES_A_ZONE = re.compile(r"\b[A-Z][a-z]+/[A-Z][a-z]+\b|Standard Time")
+SCHEDULE = (
+    *("mc", "-s", "one", "-g", "rg", "--location", "westeurope", "--start", "2030-12-01 02:00"),
+    *("--duration", "03:00", "--recur", "Day", "--yes"),
+)
+ZONED = {
+    ("patchmode apply", "--freeze"): (["apply", "--all"], "08:00-18:00 {}", "Europe/Berlin"),
+    ("patchmode rollback", "--freeze"): (["rollback", "RUN"], "Fri 16:00-Mon 06:00 {}", "Europe/Berlin"),
+    ("patchmode runs resume", "--freeze"): (["runs", "resume", "RUN"], "2026-12-20/2027-01-03 {}", "Europe/Berlin"),
+    ("patchmode console", "--freeze"): (["console"], "08:00-18:00 {}", "Europe/Berlin"),
+    ("patchmode schedule create", "--time-zone"): (
+        ["schedule", "create", *SCHEDULE],
+        "{}",
+        "W. Europe Standard Time",
+    ),
+}
+"""An option that takes a zone → a command, how the option's value is written, what `Berlin` perhaps means there."""
+
+
+def test_every_option_that_takes_a_time_zone_is_walked() -> None:
+    """Whoever adds one adds it above."""
+    found = {(path, param.opts[0]) for path, param, _ in options() if NAMES_A_ZONE.search(param.help or "")}
+    assert found == set(ZONED)
+
+
+@pytest.mark.parametrize(("path", "option"), ZONED)
+def test_a_zone_that_is_none_is_refused_with_the_name_to_type(path: str, option: str, offline: Program) -> None:
+    """Before anything is read: there is nothing to connect to here."""
+    command, form, meant = ZONED[path, option]
+    for zone, told in [("Berlin", f"'{meant}'"), ("CET", "it may mean '"), ("Middle-earth", "'Middle-earth'")]:
+        done = offline(*command, option, form.format(zone))
+        assert (done.code, done.out) == (2, ""), done.err
+        assert told in " ".join(done.err.split())
+
+
+def test_an_iana_zone_is_refused_for_a_schedule_and_the_windows_name_is_told(offline: Program) -> None:
+    """Azure documents Windows names; what it does with another one is recorded nowhere."""
+    done = offline("schedule", "create", *SCHEDULE, "--time-zone", "Europe/Berlin")
+    assert done.code == 2
+    assert (
+        "Its time zone 'Europe/Berlin' is an IANA name, and Azure documents Windows names only: use 'W. Europe "
+        "Standard Time' (unknown-time-zone)."
+    ) in " ".join(done.err.split())

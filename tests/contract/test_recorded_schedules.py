@@ -8,7 +8,8 @@ from tests.contract.recordings import ABSENT, Exchange, exchanges, is_here
 
 from patchmode.arm.schedule_rows import assignment_of, assignment_row, configuration_of, filter_document
 from patchmode.model.schedule import DynamicScope, NextWindow, WindowRule
-from patchmode.rules.schedules.recurrence_grammar import parse, zone_of
+from patchmode.rules.schedules.recurrence_grammar import parse
+from patchmode.rules.schedules.time_zones import zone_of
 from patchmode.rules.schedules.window import read
 
 pytestmark = pytest.mark.skipif(not is_here(), reason=ABSENT)

@@ -27,7 +27,7 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 @click.option("--location", "region", required=True, metavar="REGION", help="Its region; it reaches machines of any.")
 @click.option("--start", required=True, metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
 @click.option("--duration", required=True, metavar="HH:mm", help="01:30 to 03:55.")
-@click.option("--time-zone", required=True, metavar="NAME", help="For example 'W. Europe Standard Time', or UTC.")
+@click.option("--time-zone", required=True, metavar="NAME", help="Windows' name: 'W. Europe Standard Time', UTC.")
 @click.option("--recur", required=True, metavar="RULE", help="For example 'Month Second Tuesday Offset4'.")
 @click.option("--expires", metavar="'YYYY-MM-DD hh:mm'", help="No window starts afterwards (default: never).")
 @click.option(

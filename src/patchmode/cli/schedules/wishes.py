@@ -19,6 +19,7 @@ from patchmode.rules.schedules.creation import (
     WINDOWS_CLASSIFICATIONS,
     is_name,
 )
+from patchmode.rules.schedules.time_zones import as_windows_writes
 from patchmode.workflow.inventory.scoping import resolve
 
 _TYPES = {"vm": "Microsoft.Compute/virtualMachines", "arc": "Microsoft.HybridCompute/machines"}
@@ -45,12 +46,14 @@ def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
         )
     except ResourceIdError as error:
         raise UsageError(f"{group!r} is not the name of a resource group.", advice="Give its name alone.") from error
+    # As Windows spells it; what it does not know is refused with the other members.
+    zone = as_windows_writes(options["time_zone"]) or options["time_zone"]
     chosen = _listed(options["classifications"]) or DEFAULT_CLASSIFICATIONS
     _check_classifications(chosen)
     return ScheduleWish(
         identifier,
         options["region"],
-        WindowRule(options["start"], options["expires"], options["duration"], options["time_zone"], options["recur"]),
+        WindowRule(options["start"], options["expires"], options["duration"], zone, options["recur"]),
         options["restart"],
         _known(chosen, WINDOWS_CLASSIFICATIONS),
         _known(chosen, LINUX_CLASSIFICATIONS),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from patchmode.errors import UsageError
 from patchmode.model.guardrails import Freeze, Once, Weekly
-from patchmode.rules.schedules.recurrence_grammar import zone_of
+from patchmode.rules.schedules.time_zones import meant, place_names, zone_of
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HORIZON = timedelta(days=400)
@@ -173,7 +173,8 @@ def _zone(match: re.Match[str], text: str, standard: ZoneInfo | None) -> ZoneInf
         return standard
     zone = zone_of(match["zone"])
     if zone is None:
-        msg = f"{match['zone']!r} is no time zone: give one such as Europe/Berlin or UTC"
+        known = meant(place_names(match["zone"])) or "give one such as Europe/Berlin or UTC"
+        msg = f"{match['zone']!r} is no time zone: {known}"
         raise FreezeError(msg)
     return zone
 

@@ -18,7 +18,7 @@ from patchmode.model.schedule import (
     Timing,
 )
 from patchmode.model.scope import Since
-from patchmode.rules.schedules.recurrence_grammar import zone_of
+from patchmode.rules.schedules.time_zones import zone_of
 
 WORDS: dict[FailureKind, str] = {
     FailureKind.PREREQUISITE: "not prepared for schedules (the prerequisite)",

@@ -1,16 +1,13 @@
-"""The grammar of `recurEvery`, the dates that each form names, and the Windows names of time zones."""
+"""The grammar of `recurEvery`, and the dates that each form names."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import gcd
 from typing import Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from tzlocal.windows_tz import win_tz
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ORDINALS = ("first", "second", "third", "fourth", "last")
@@ -237,38 +234,3 @@ def _month_days(every: int, text: str) -> Recurrence | None:
 def _count(text: str, most: int = LAST_DATE) -> int:
     """The leading number; 1 where there is none. Beyond the calendar's days it makes no difference how large."""
     return min(int(text.lstrip("0")[:12] or 0), most) if text else 1
-
-
-_UTC = "UTC"
-
-
-@cache
-def _windows_names() -> dict[str, str]:
-    return {name.casefold(): zone for name, zone in win_tz.items()}
-
-
-@cache
-def zone_of(name: str) -> ZoneInfo | None:
-    """The zone of a `timeZone` member.
-
-    Args:
-        name: a Windows name (`W. Europe Standard Time`), compared without case as Windows compares them, or an IANA
-            name of a place (`Europe/Berlin`), in IANA's own casing. Blanks around it do not count.
-
-    Returns:
-        None: the name is neither. Windows names that CLDR maps to no place, such as `Kamchatka Standard Time`, are
-        among them.
-    """
-    stripped = name.strip()
-    if stripped.casefold() == _UTC.casefold():
-        return ZoneInfo(_UTC)
-    known = _windows_names().get(stripped.casefold())
-    if known is not None:
-        return ZoneInfo(known)
-    # Only Area/Place: a bare word such as `localtime` would name whatever file this machine happens to have.
-    if "/" not in stripped:
-        return None
-    try:
-        return ZoneInfo(stripped)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None  # no such zone, no allowed key, or a directory such as `America/Indiana`

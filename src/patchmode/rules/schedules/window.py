@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.schedule import DynamicScope, NextWindow, Timing, WindowRule
 from patchmode.rules.rule import REFUSES, WARNS, Rule
-from patchmode.rules.schedules.recurrence_grammar import ORDINALS, WEEKDAYS, Recurrence, parse, zone_of
+from patchmode.rules.schedules.recurrence_grammar import ORDINALS, WEEKDAYS, Recurrence, parse
+from patchmode.rules.schedules.time_zones import as_windows_writes, meant, windows_names, zone_of
 
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
 _DURATION = re.compile(r"([0-9]{1,2}):([0-5][0-9])", re.ASCII)
@@ -60,7 +61,12 @@ def read(rule: WindowRule) -> ReadableRule | NextWindow:
 
 
 def unread_members(rule: WindowRule) -> tuple[tuple[str, str], ...]:
-    """Every member that cannot be read, as rule id and half a sentence; empty: `read` gives a readable rule."""
+    """Every member that cannot be read, or that nobody should write so, as rule id and half a sentence.
+
+    Returns:
+        Empty: `read` gives a readable rule, and its time zone is a Windows name. An IANA name is read where Azure
+        answers one, and is not to be sent.
+    """
     found: list[tuple[str, str]] = []
     if moment(rule.start) is None:
         found.append((UNREADABLE_RECURRENCE.id, _misses("start", rule.start, "YYYY-MM-DD hh:mm")))
@@ -68,8 +74,8 @@ def unread_members(rule: WindowRule) -> tuple[tuple[str, str], ...]:
         found.append((UNREADABLE_RECURRENCE.id, _misses("duration", rule.duration, "HH:mm")))
     if has_expiration(rule) and moment(rule.expiration) is None:
         found.append((UNREADABLE_RECURRENCE.id, _misses("expiration", rule.expiration, "YYYY-MM-DD hh:mm")))
-    if zone_of(rule.time_zone or "") is None:
-        found.append((UNKNOWN_TIME_ZONE.id, _no_such_zone(rule.time_zone)))
+    if as_windows_writes(rule.time_zone or "") is None:
+        found.append((UNKNOWN_TIME_ZONE.id, _no_windows_zone(rule.time_zone)))
     if parse(rule.recur_every or "") is None:
         found.append((UNREADABLE_RECURRENCE.id, _no_such_recurrence(rule.recur_every)))
     return tuple(found)
@@ -117,6 +123,14 @@ def _misses(member: str, text: str | None, form: str) -> str:
 
 def _no_such_zone(text: str | None) -> str:
     return f"no table names its time zone {quoted(text)}, so it is not known when it runs"
+
+
+def _no_windows_zone(text: str | None) -> str:
+    """Azure documents the names that Windows has; whether it takes any other is recorded nowhere."""
+    name = text or ""
+    kind = "an IANA name, and Azure documents Windows names only" if zone_of(name) else "not the name of a Windows zone"
+    known = meant(windows_names(name)) or "`[TimeZoneInfo]::GetSystemTimeZones().Id` in PowerShell lists them"
+    return f"its time zone {quoted(text)} is {kind}: {known}"
 
 
 def _no_such_recurrence(text: str | None) -> str:
@@ -272,7 +286,7 @@ UNKNOWN_TIME_ZONE = Rule(
     REFUSES,
     """
     What: The configuration's `timeZone` is neither a Windows time-zone name of Unicode's table, nor `UTC`, nor an IANA
-    name of a place.
+    name of a place. `schedule create` takes Windows names and `UTC` only, and names the one to type.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it (exit code 2, as it cannot be read; with
     every other rule 12).
     Why: It is not known when its windows start, so the outcome is `unknown` unless another schedule decides.

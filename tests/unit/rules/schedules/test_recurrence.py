@@ -402,6 +402,8 @@ def test_a_time_zone_that_nobody_knows(zone: str | None) -> None:
         ({"recur": "Week Monday", "expiration": "2026-01-02 02:00"}, ["schedule-expired"]),
         ({"expiration": "9999-12-31 23:59"}, []),
         ({"zone": "Mars"}, ["unknown-time-zone"]),
+        ({"zone": "Europe/Berlin"}, ["unknown-time-zone"]),
+        ({"zone": "utc"}, []),
         ({"recur": "Hour"}, ["recurs-too-often"]),
         ({"recur": "5Hours"}, ["recurs-too-often"]),
         ({"recur": "6Hours"}, []),
