@@ -4,8 +4,10 @@ import asyncio
 import gc
 import math
 import os
+import shlex
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -142,20 +144,57 @@ def serve(**given: Any) -> None:
 @_with_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...], **given: Any) -> None:
-    """Serve, run COMMAND with the environment that clients need, stop, and exit as COMMAND did."""
+    """Serve, run COMMAND with the environment that clients need, stop, and exit as COMMAND did.
+
+    A shell (bash, zsh, sh, …) shows in its prompt that it talks to the emulator. SIGTERM ends COMMAND.
+    """
+    from arm_emulator import child
+    from arm_emulator.shells import at_terminal, shell_of
+
     options = Options(**given)
     emulator, certificates = _prepared(options)
 
     async def work(env: dict[str, str]) -> int:
         """Run the command; its exit code, or 127 where it cannot be run."""
-        try:
-            process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **env})
-        except OSError as error:
-            click.echo(f"arm-emulator: {command[0]} could not be run: {error}", err=True)
-            return 127
-        return await process.wait()
+        with tempfile.TemporaryDirectory(prefix="arm-emulator-shell-") as folder:
+            shell = shell_of(command, os.environ, Path(folder), at_terminal=at_terminal())
+            if shell is not None:
+                click.echo(_BEGUN, err=True)
+            whole = {**os.environ, **env, **(shell.environment if shell else {})}
+            try:
+                return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
+            except OSError as error:
+                click.echo(f"arm-emulator: {command[0]} could not be run: {error}", err=True)
+                return 127
+            finally:
+                if shell is not None:
+                    click.echo(_over(options, len(emulator.state), env["PATCHMODE_CLOUD"]), err=True)
 
-    sys.exit(_exit_code(_run(_serving(emulator, certificates, options, work))))
+    sys.exit(_run(_serving(emulator, certificates, options, work)))
+
+
+_BEGUN = """\
+This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`."""
+
+
+def _over(options: Options, resources: int, endpoint: str) -> str:
+    """What somebody who leaves the shell has to know: where commands go now, and what is left."""
+    told = [
+        "The emulator has ended. Commands go again where they went before this shell.",
+        "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
+    ]
+    if options.state is None:
+        told += [
+            f"  Lost: the fleet ({resources} resources) and every change to it; --state FILE would keep them.",
+            "  So those runs can still be shown, but no longer be resumed, verified or rolled back.",
+        ]
+    else:
+        port = endpoint.rpartition(":")[2]
+        told += [
+            f"  Kept: the fleet ({resources} resources) in {options.state}. To go on with it and with those runs:",
+            f"  arm-emulator exec --state {shlex.quote(str(options.state))} --port {port} -- COMMAND",
+        ]
+    return "\n".join(told)
 
 
 @main.command()
@@ -278,11 +317,6 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
         return 130
     finally:
         gc.unfreeze()
-
-
-def _exit_code(returned: int) -> int:
-    """A command ended by signal N counts as 128 + N, as shells have it."""
-    return returned if returned >= 0 else 128 - returned
 
 
 def _write_ready(path: Path, content: bytes) -> None:
