@@ -15,12 +15,15 @@ from tests.docs.rules_page import render_rules
 from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
+from patchmode.cli.examples import EXAMPLES
 from patchmode.cli.main import COMMANDS, program
 from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options, patience_option
 
 _HEAD = """# Command line
 
 This page is made from the programs' own help by `make docs`; do not edit it.
+The names in the examples are those of the emulator's fleet `schedules`, on which they can be tried:
+`arm-emulator exec --fleet schedules -- bash`.
 
 """
 _SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
@@ -38,6 +41,7 @@ def render_cli() -> str:
 
 def _product() -> Iterator[str]:
     audit = _command("audit")
+    yield _examples("")
     yield "## Global options\n\nThey may be given before or after the command; the one after it wins.\n"
     yield "`--throttle-patience` is given after it, and a run keeps its own.\n"
     yield from _table([*global_options(), patience_option()])
@@ -59,6 +63,8 @@ def _emulator() -> Iterator[str]:
 def _section(program_name: str, command: click.Command, name: str) -> Iterator[str]:
     pieces = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
     yield f"## {program_name} {name}\n\n```text\n{program_name} {name} {pieces}\n```\n\n{_prose(command.help)}\n"
+    if program_name == "patchmode":
+        yield _examples(name)
     names = {parameter.name for parameter in command.params}
     taken = [title for title, shared in _SHARED.items() if names & shared]
     whole = [title for title in taken if names >= _SHARED[title]]
@@ -73,6 +79,11 @@ def _section(program_name: str, command: click.Command, name: str) -> Iterator[s
             found = command.get_command(context, below)
             assert found is not None
             yield from _section(program_name, found, f"{name} {below}")
+
+
+def _examples(path: str) -> str:
+    lines = "\n\n".join(f"# {example.text}\n{example.line}" for example in EXAMPLES[path])
+    return f"<!-- not run: each is run by itself, by the test of the help -->\n```sh\n{lines}\n```\n"
 
 
 def _table(parameters: Iterable[click.Parameter]) -> Iterator[str]:

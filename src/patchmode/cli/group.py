@@ -9,12 +9,22 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from patchmode.cli.examples import EXAMPLES
 from patchmode.cli.exits import ENDS, MEANINGS, Exit
-from patchmode.cli.options import FORMATS, GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options, patience_option
+from patchmode.cli.options import (
+    FORMATS,
+    GLOBAL_NAMES,
+    RARE_NAMES,
+    SCOPE_NAMES,
+    SETTINGS_NAMES,
+    global_options,
+    patience_option,
+)
 from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import PatchmodeError
 
-_SECTIONS = (("Scope", SCOPE_NAMES), ("Settings", SETTINGS_NAMES), ("Options", None), ("Global options", GLOBAL_NAMES))
+ADVANCED = "Advanced options"
+"""The last section of options: what most people never need."""
 
 
 class Command(click.Command):
@@ -50,22 +60,15 @@ class Command(click.Command):
             error.advice = completed(error.advice, settings)
             raise
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, and its examples."""
+        super().format_help_text(ctx, formatter)
+        _write_examples(formatter, ctx)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in sections: scope, settings, the command's own, global."""
-        named = GLOBAL_NAMES | SCOPE_NAMES | SETTINGS_NAMES
-        for title, names in _SECTIONS:
-            records = [
-                record
-                for param in self.get_params(ctx)
-                # An argument stands in the usage line; what it means stands in the text.
-                if isinstance(param, click.Option)
-                and (param.name in names if names is not None else param.name not in named)
-                and (record := param.get_help_record(ctx)) is not None
-            ]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records, col_max=26)
-        _write_exit_codes(formatter, ENDS.get(ctx.command_path.partition(" ")[2], {}))
+        """Write the options in sections: scope, settings, the command's own, global, and last the advanced ones."""
+        _write_options(formatter, ctx)
+        _write_exit_codes(formatter, ENDS.get(path_of(ctx), {}))
 
 
 class Group(click.Group):
@@ -107,19 +110,66 @@ class Group(click.Group):
         absorb(ctx)
         return super().invoke(ctx)
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the group is for, and its examples."""
+        super().format_help_text(ctx, formatter)
+        _write_examples(formatter, ctx)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, the commands, and at the root what the exit codes mean."""
-        super().format_options(ctx, formatter)
+        """Write the commands, the options in sections, and at the root what the exit codes mean."""
+        self.format_commands(ctx, formatter)
+        _write_options(formatter, ctx)
         if ctx.parent is None:
             _write_exit_codes(formatter, MEANINGS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from the texts at hand."""
-        if not self.late:
-            super().format_commands(ctx, formatter)
-            return
+        """Write the list of commands, from the texts at hand where they load late."""
+        del ctx
+        known = self.late or {name: (one.help or "").split("\n")[0] for name, one in self.commands.items()}
         with formatter.section("Commands"):
-            formatter.write_dl(list(self.late.items()))
+            formatter.write_dl(list(known.items()))
+
+
+def path_of(ctx: click.Context) -> str:
+    """A command's path as `ENDS` and `EXAMPLES` name it; empty: the program itself."""
+    return ctx.command_path.partition(" ")[2]
+
+
+def section_of(param: click.Option) -> str:
+    """The section of the help in which an option is shown."""
+    if param.name in RARE_NAMES:
+        return ADVANCED
+    if param.name in SCOPE_NAMES:
+        return "Scope"
+    if param.name in SETTINGS_NAMES:
+        return "Settings"
+    return "Global options" if param.name in GLOBAL_NAMES or "--help" in param.opts else "Options"
+
+
+def _write_options(formatter: click.HelpFormatter, ctx: click.Context) -> None:
+    sections: dict[str, list[tuple[str, str]]] = {
+        title: [] for title in ("Scope", "Settings", "Options", "Global options", ADVANCED)
+    }
+    for param in ctx.command.get_params(ctx):
+        # An argument stands in the usage line; what it means stands in the text.
+        if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
+            sections[section_of(param)].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=26)
+
+
+def _write_examples(formatter: click.HelpFormatter, ctx: click.Context) -> None:
+    if not (examples := EXAMPLES.get(path_of(ctx))):
+        return
+    with formatter.section("Examples"):
+        for number, example in enumerate(examples):
+            if number:
+                formatter.write_paragraph()
+            # A command is never broken, so that it can be pasted.
+            for line in (f"# {example.text}", *example.line.splitlines()):
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
 def _write_exit_codes(formatter: click.HelpFormatter, meanings: Mapping[Exit, str]) -> None:

@@ -100,6 +100,36 @@ SCOPE_NAMES = frozenset(
     (*_SELECTORS, *(f"only_{name}" for name in _FILTERS), *(f"exclude_{name}" for name in _FILTERS))
 )
 
+RARE_NAMES = frozenset(
+    {
+        "identity_file",
+        "share",
+        "state_dir",
+        "no_color",
+        "no_progress",
+        "patience",
+        "graph_query",
+        "shard",
+        "longest_wait",
+        "assignment_name",
+        "concurrency",
+        "operation_timeout",
+        "throttle_patience",
+        "max_failures_per_region",
+        "max_failures_per_wave",
+        "wave_pause",
+        "last_wave",
+        "strict",
+        "kb_include",
+        "kb_exclude",
+        "package_include",
+        "package_exclude",
+        "expires",
+        "host",
+    }
+)
+"""What most people never need: shown last in the help."""
+
 _FILTER_HELP = {
     "os": ("OS", "windows or linux"),
     "location": ("REGION", "Azure region"),
