@@ -7,18 +7,22 @@ ends as a program does; only `python`, the console script and the imports come b
 """
 
 import atexit
+import fcntl
 import gc
 import json
 import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -95,6 +99,31 @@ def run(
     if is_late.is_set():
         raise subprocess.TimeoutExpired(argv, timeout_s)
     return subprocess.CompletedProcess(argv, code, out, err)
+
+
+def on_terminal(
+    program: Path, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], columns: int, lines: int = 24
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end with standard output on a terminal of that size, and nobody to ask."""
+    argv = [str(program), *args]
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        tempfile.TemporaryFile("w+") as errors,
+        Asked(_forker().address, argv, str(cwd), env, (nothing.fileno(), theirs, errors.fileno())) as asked,
+    ):
+        os.close(theirs)
+        pieces: list[bytes] = []
+        # The end of a terminal is an error.
+        with suppress(OSError):
+            while piece := os.read(ours, 1 << 16):
+                pieces.append(piece)
+        os.close(ours)
+        code = asked.wait()
+        errors.seek(0)
+        shown = b"".join(pieces).decode().replace("\r\n", "\n")
+        return subprocess.CompletedProcess(argv, code, shown, errors.read())
 
 
 def shell_environment(folder: Path) -> dict[str, str]:

@@ -52,7 +52,7 @@ def patches(program: Program) -> int:
 
 
 def test_everything_fits_eighty_columns(start: Start, terminal: Any, snapshot: SnapshotAssertion) -> None:
-    """A name may be cut there, since the JSON has it whole; a line that wraps by itself cannot be read."""
+    """Nothing is cut, and a line that wraps by itself cannot be read."""
     program = start("demo")
     output, code = end(terminal(program, "audit", "--all", "--no-color"))
     lines = program.plain(output).replace("\r", "").split("\n")

@@ -76,7 +76,7 @@ def carry_out(
     journals: list[RunJournal] = []
     options = options_of(brakes)
 
-    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    names = names_in(plan)
     with watching(settings, skipped=len(plan.skipped), called=names.short) as observer:
 
         async def work(stop: asyncio.Event) -> RunReport:
@@ -271,9 +271,9 @@ def _tell_left(journal: Journal, found: Interrupted, brakes: RunGuardrails, sett
     say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
 
 
-def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan, settings: Settings) -> str:
+def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan) -> str:
     """Which machines of a run were rolled back alone, and by which runs."""
-    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    names = names_in(plan)
     machines = some([names.short(one) for one in rolled_back])
     by = ", ".join(dict.fromkeys(rolled_back.values()))
     return f"Rolled back alone: {machines} (by run {by}). A resume does not change them again."
@@ -281,7 +281,7 @@ def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan, settings: Se
 
 def _tell_left_alone(found: Interrupted, plan: Plan, settings: Settings) -> None:
     if found.left_alone:
-        names = names_in(plan, paint=paint_for(sys.stderr, settings))
+        names = names_in(plan)
         told = some([names.short(one) for one in found.left_alone])
         say(f"Skipped, because they were rolled back: {told}.", settings)
 
@@ -300,7 +300,7 @@ def _allowed(
     if not objections:
         return brakes
     # Also with --quiet: whoever says yes, or wonders why it was refused, must have seen what failed.
-    names = names_in(plan, paint=paint_for(sys.stderr, settings))
+    names = names_in(plan)
     for line in _failed(found, names, settings):
         click.echo(line, err=True)
     still = found.objections(brakes)

@@ -21,7 +21,7 @@ from patchmode.ports.azure import Azure
 from patchmode.ports.run import RunJournal
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.doctor import access_lines, grants, identities
-from patchmode.reports.text.layout import Paint, plural, target_text
+from patchmode.reports.text.layout import plural, target_text
 from patchmode.reports.text.left_alone import held_lines
 from patchmode.reports.text.plan import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.text.run import begun_lines, question_for, wish_lines
@@ -96,7 +96,7 @@ def tell_banner(
     say(f"Signed in as {identities(principals)}", settings, hang=13)
     say(f"Writing to   {target_text(target)}", settings, hang=13)
     if touched:
-        names = MachineNames.of(target, touched, paint=paint_for(sys.stderr, settings))
+        names = MachineNames.of(target, touched)
         say(f"Machines     {names.counted(touched)}", settings, hang=13)
 
 
@@ -174,17 +174,17 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     if yes:
         return is_whole
     require_answers("Review the plan and add --yes.")
-    if not _agreed(plan, who.access.refused, paint):
+    if not _agreed(plan, who.access.refused):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
     return is_whole
 
 
-def _agreed(plan: Plan, refused: Collection[ResourceId], paint: Paint) -> bool:
+def _agreed(plan: Plan, refused: Collection[ResourceId]) -> bool:
     count = plan.touched - len(refused)
-    question = question_for(plan, paint=paint)
+    question = question_for(plan)
     if refused:
         left = Counter(plan.touched_in) - Counter(one.subscription_id for one in refused)
-        names = MachineNames.of(plan.target, left, paint=paint)
+        names = MachineNames.of(plan.target, left)
         question = f"Apply it to {count:,} of {plural(plan.touched, 'machine')}{names.spread(left)}"
     if count < TYPE_THE_COUNT_FROM:
         return said_yes(f"{question}?")

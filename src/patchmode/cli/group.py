@@ -216,7 +216,7 @@ def begin(settings: Settings) -> None:
     if not settings.verbose:
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S"))
+    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S%z"))
     for name in ("patchmode", "azure.identity")[: settings.verbose]:
         logger = logging.getLogger(name)
         logger.setLevel(logging.DEBUG)

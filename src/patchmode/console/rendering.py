@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from patchmode.console import words
 from patchmode.model.plain_text import printable
 from patchmode.reports.text.doctor import identities
-from patchmode.reports.text.layout import Paint, plural
+from patchmode.reports.text.layout import plural
 from patchmode.reports.text.left_alone import held_text
 from patchmode.reports.text.plan import names_in
 from patchmode.reports.text.run import undone_text
@@ -39,8 +39,8 @@ def make_environment() -> Environment:
         "plural": plural,
         "printable": printable,
         "identities": identities,
-        "place": lambda plan: names_in(plan, paint=Paint()).place,
-        "spread": lambda plan: names_in(plan, paint=Paint()).spread(plan.touched_in),
+        "place": lambda plan: names_in(plan).place,
+        "spread": lambda plan: names_in(plan).spread(plan.touched_in),
         "share": share,
         "sentence": sentence,
     }
@@ -66,16 +66,23 @@ def utc_text(moment: datetime) -> str:
 
 
 def local_text(moment: datetime | str | None) -> str:
-    """`Sat 2026-11-28 22:00`, in the moment's own zone; empty where there is none."""
+    """`Sat 2026-11-28 22:00 +01:00`, in the moment's own zone; empty where there is none."""
     if moment is None:
         return ""
     told = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{told:%a %Y-%m-%d %H:%M}"
+    return f"{told:%a %Y-%m-%d %H:%M}{_offset(told)}"
 
 
 def soon_text(moment: str) -> str:
-    """`Sat 28 Nov 22:00`, for a column of coming windows; in the moment's own zone."""
-    return f"{datetime.fromisoformat(moment):%a %d %b %H:%M}"
+    """`Sat 28 Nov 22:00 +01:00`, for a column of coming windows; in the moment's own zone."""
+    told = datetime.fromisoformat(moment)
+    return f"{told:%a %d %b %H:%M}{_offset(told)}"
+
+
+def _offset(moment: datetime) -> str:
+    """The zone beside a local time; nothing where none is known."""
+    text = moment.strftime("%z")
+    return f" {text[:3]}:{text[3:5]}" if text else ""
 
 
 def ago_text(span: timedelta) -> str:

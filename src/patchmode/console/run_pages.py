@@ -16,7 +16,6 @@ from patchmode.model.plan import Plan
 from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary, Verification
 from patchmode.ports.run import JournalEntry, Progress
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint
 from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
 from patchmode.reports.text.run import brakes_text, requests_text
@@ -219,7 +218,7 @@ def live_values(operation: ConsoleOperation) -> dict[str, Any]:
     ended = finished(progress)
     failures = list(operation.failures)[::-1]
     # A large plan is gone through only where there is something to name.
-    names = names_in(operation.plan, paint=Paint()) if failures else None
+    names = names_in(operation.plan) if failures else None
     return {
         "state": "stopping" if operation.is_stopping else "running",
         "total": progress.total,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from patchmode.model.plain_text import cells_wide, printable
+from patchmode.model.plain_text import printable
 
 _WHOLE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE)
 _SHORT_ID = re.compile(r"(?:^|[(\[])[0-9a-f]{8}(?![0-9a-z])", re.IGNORECASE)
@@ -17,9 +17,6 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Printable by their category, and not seen. Source: Unicode's Default_Ignorable_Code_Point, and its blank letters."""
-_ELLIPSIS = "…"
-_LEAST_KEPT = 8
-"""A name cut to less tells nobody anything: the short id stands alone then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +57,12 @@ class SubscriptionNames:
         return dict(self.pairs).get(subscription_id.lower(), "")
 
 
-def labels(names: SubscriptionNames, ids: Iterable[str] = (), *, width: int | None = None) -> Mapping[str, str]:
+def labels(names: SubscriptionNames, ids: Iterable[str] = ()) -> Mapping[str, str]:
     """What to call each subscription: its name where that tells it apart, with its short id where not, else its id.
 
     Args:
         names: every name that is known.
         ids: further subscriptions that are to be called something, any case.
-        width: terminal columns that a label may take; a longer name is cut in its middle and gets the short id. None:
-            nothing is cut.
 
     Returns:
         Id in lower case → printable label, of every id in `names` and `ids`. No two are equal, also without regard to
@@ -77,7 +72,7 @@ def labels(names: SubscriptionNames, ids: Iterable[str] = (), *, width: int | No
     every = {*known, *(one.lower() for one in ids)}
     short = _short_ids(every)
     shared = Counter(_key(name) for name in known.values())
-    made = {one: _label(one, known.get(one, ""), short[one], shared, width) for one in every}
+    made = {one: _label(one, known.get(one, ""), short[one], shared) for one in every}
     taken = Counter(_key(label) for label in made.values())
     return {one: label if taken[_key(label)] == 1 else one for one, label in made.items()}
 
@@ -87,16 +82,12 @@ def in_a_list(label: str) -> str:
     return '"' + label.replace('"', '\\"') + '"' if set(label) & set('/,:;"') else label
 
 
-def _label(subscription_id: str, name: str, short: str, shared: Mapping[str, int], width: int | None) -> str:
+def _label(subscription_id: str, name: str, short: str, shared: Mapping[str, int]) -> str:
     text = printable(name.strip(" "))
     if not _key(text) or _WHOLE_ID.search(unicodedata.normalize("NFKC", text)):
         return subscription_id
     is_plain = shared[_key(name)] == 1 and not _SHORT_ID.search(unicodedata.normalize("NFKC", text))
-    label = text if is_plain else f"{text} ({short})"
-    if width is None or cells_wide(label) <= width:
-        return label
-    room = width - len(f" ({short})")
-    return short if room < _LEAST_KEPT else f"{_cut(text, room)} ({short})"
+    return text if is_plain else f"{text} ({short})"
 
 
 def _short_ids(ids: Iterable[str]) -> Mapping[str, str]:
@@ -104,17 +95,6 @@ def _short_ids(ids: Iterable[str]) -> Mapping[str, str]:
     every = tuple(ids)
     starts = {cut: Counter(one[:cut] for one in every) for cut in _ID_CUTS}
     return {one: next((one[:cut] for cut in _ID_CUTS if starts[cut][one[:cut]] == 1), one) for one in every}
-
-
-def _cut(text: str, width: int) -> str:
-    """Beginning and end of a text that is wider than `width` columns, with an ellipsis between."""
-    head, tail = text[: len(text) // 2], text[len(text) // 2 :]
-    while cells_wide(head) + 1 + cells_wide(tail) > width:
-        if cells_wide(head) > cells_wide(tail):
-            head = head[:-1]
-        else:
-            tail = tail[1:]
-    return f"{head}{_ELLIPSIS}{tail}"
 
 
 def _key(name: str) -> str:

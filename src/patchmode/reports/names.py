@@ -15,11 +15,9 @@ from typing import Self
 from patchmode.model.plain_text import printable
 from patchmode.model.resource_id import ResourceId, ResourceIdError, subscription_of
 from patchmode.model.target import Target, in_a_list, labels
-from patchmode.reports.text.layout import Paint, plural
+from patchmode.reports.text.layout import Section, plural
 
 SUBSCRIPTIONS_SHOWN = 5
-_LEAST_WIDTH = 24
-"""Columns of a terminal that a subscription may take at least; half of them where that is more."""
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _GUID = re.compile(_ID, re.IGNORECASE)
 _PLACES = re.compile(rf"((?<![-/\w])subscriptions? )({_ID}(?:(?:, | and ){_ID})*)", re.IGNORECASE)
@@ -38,18 +36,16 @@ class MachineNames:
     """Subscription id in lower case → how often the output speaks of it; those of which it does not are left out."""
 
     @classmethod
-    def of(cls, target: Target, ids: Iterable[ResourceId | str], *, paint: Paint) -> Self:
+    def of(cls, target: Target, ids: Iterable[ResourceId | str]) -> Self:
         """The names for an output.
 
         Args:
             target: has the subscriptions' names.
             ids: of every machine, schedule and place that the output may name, repeated as often as it is to be
                 counted; subscription ids among them.
-            paint: where `width` is set, long names of subscriptions are cut.
         """
         told = Counter(filter(None, map(_subscription, ids)))
-        width = None if paint.width is None else max(_LEAST_WIDTH, paint.width // 2)
-        made = labels(target.names, told, width=width)
+        made = labels(target.names, told)
         return cls({one: in_a_list(label) for one, label in made.items()}, told)
 
     def short(self, any_id: ResourceId | str) -> str:
@@ -60,6 +56,19 @@ class MachineNames:
             return printable(str(any_id))
         name = printable(f"{one.resource_group}/{one.name}")
         return f"{self.subscription(one.subscription_id)}/{name}" if self.are_several else name
+
+    def section(self, one: ResourceId, *, is_short: bool = False) -> Section:
+        """Where it is: columns of subscription and group in a pipe, a line above its rows on a terminal.
+
+        Args:
+            one: a machine or a schedule.
+            is_short: without the subscription, where the output names it elsewhere.
+        """
+        group = printable(one.resource_group)
+        if is_short:
+            return Section((group,), group)
+        label = self.subscription(one.subscription_id)
+        return Section((label, group), f"{group}  (subscription {label})")
 
     def schedule(self, configuration: ResourceId) -> str:
         """A schedule's name, with group and subscription where the output speaks of several."""

@@ -19,7 +19,7 @@ from patchmode.reports.text.attachments import attach_lines, create_lines, draft
 from patchmode.reports.text.layout import Paint, way_out
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
-NAMES = MachineNames.of(TARGET, (), paint=Paint())
+NAMES = MachineNames.of(TARGET, ())
 START = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
 WINDOW = Window(START, START.replace(hour=23), START)
 ERROR = MachineError("Conflict", "It was busy.", may_have_been_applied=False, advice="Try again.", http_status=409)

@@ -15,7 +15,7 @@ from patchmode.reports.text.run import attachment_lines, run_lines
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
 
-NAMES = MachineNames.of(TARGET, (), paint=Paint())
+NAMES = MachineNames.of(TARGET, ())
 
 
 def vm(name: str) -> ResourceId:

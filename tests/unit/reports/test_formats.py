@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from patchmode.errors import UsageError
 from patchmode.model.plain_text import cells_wide, printable
 from patchmode.reports.formats.structured import check_expression, indented, select, write_csv, write_json, write_jsonl
-from patchmode.reports.text.layout import Cell, Paint, TableColumn, lines, shortened, wrapped
+from patchmode.reports.text.layout import Cell, Paint, TableColumn, blocks, lines, wrapped
 
 TEXT = st.text(max_size=30)
 
@@ -96,8 +96,8 @@ def test_expressions_of_functions_are_not_refused_for_lack_of_data() -> None:
 
 @given(st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=6), st.integers(20, 100))
 def test_a_table_never_overflows_where_columns_may_shrink(rows: list[list[str]], width: int) -> None:
-    """A line that the terminal wraps cannot be read."""
-    columns = (TableColumn("A", 1), TableColumn("B", 1), TableColumn("C", 1))
+    """A line that the terminal wraps cannot be read. A letter may take two columns."""
+    columns = (TableColumn("A", 2), TableColumn("B", 2), TableColumn("C", 2))
     for line in lines(columns, rows, paint=Paint(width=width)):
         assert cells_wide(line) <= width
 
@@ -109,12 +109,31 @@ def test_a_pipe_sees_whole_values() -> None:
     assert table == [f"{'NAME':<300}  END", f"{long}  ok"]
 
 
-@given(TEXT, st.integers(1, 20))
-def test_shortening_keeps_the_beginning(text: str, width: int) -> None:
-    """And says that something is missing."""
-    cut = shortened(text, width)
-    assert cells_wide(cut) <= width
-    assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))
+@given(st.lists(st.lists(TEXT, min_size=2, max_size=2), max_size=6), st.integers(12, 60))
+def test_a_table_cuts_nothing(rows: list[list[str]], width: int) -> None:
+    """A cell is read whole: a name in one piece, a text below itself in its column."""
+    columns = (TableColumn("NAME", 4, is_name=True), TableColumn("TEXT", 4))
+    head, *table = blocks(columns, rows, paint=Paint(width=width))
+    at = head[0].index("TEXT")
+    for (name, text), block in zip(rows, table, strict=True):
+        shown = printable(name)
+        body = block[1:] if cells_wide(shown) > at - 2 else block
+        assert block[0].startswith(shown.rstrip())
+        if shown.isascii() and printable(text).isascii():
+            assert "".join("".join(line[at:] for line in body).split()) == "".join(printable(text).split())
+
+
+def test_a_name_that_does_not_fit_has_a_line_of_its_own() -> None:
+    """So that a double click takes all of it; the other rows stay in their columns."""
+    columns = (TableColumn("MACHINE", 8, is_name=True), TableColumn("STATE"), TableColumn("FINDING", 10))
+    rows = [["web-01", "parked", "needs change, prerequisite-missing"], ["m" * 30, "parked", "compliant"]]
+    assert list(lines(columns, rows, paint=Paint(width=40))) == [
+        "MACHINE   STATE   FINDING",
+        "web-01    parked  needs change,",
+        "                  prerequisite-missing",
+        "m" * 30,
+        "          parked  compliant",
+    ]
 
 
 @given(st.lists(st.text("abcü", min_size=1, max_size=9), min_size=1, max_size=20), st.integers(12, 60))

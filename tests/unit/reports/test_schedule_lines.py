@@ -27,7 +27,7 @@ from patchmode.reports.text.run import attachment_lines, question_for, tally_lin
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-web"
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
-NAMES = MachineNames.of(TARGET, (), paint=Paint())
+NAMES = MachineNames.of(TARGET, ())
 WEEKLY = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/weekly")
 PARKED = Outcome(OutcomeKind.PARKED, "it waits for a schedule")
 AT = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_wish_is_told_and_asked_for() -> None:
         f"      {WEEKLY}, assignment w",
         "      already compliant: rg-web/web, rg-web/db",
     ]
-    assert question_for(wish, paint=NARROW) == f"Attach weekly to 2 in subscription {SUBSCRIPTION}"
+    assert question_for(wish) == f"Attach weekly to 2 in subscription {SUBSCRIPTION}"
     assert_fits(wish_lines(wish, paint=NARROW))
 
 
@@ -84,7 +84,7 @@ def test_detachments_are_told_and_asked_for() -> None:
         "First detach: the schedule of 1 machine, before any setting is changed: rg-web/web",
         f"      {WEEKLY}, assignment w",
     ]
-    assert question_for(back, paint=NARROW) == f"Detach the schedule from 1 in subscription {SUBSCRIPTION}"
+    assert question_for(back) == f"Detach the schedule from 1 in subscription {SUBSCRIPTION}"
 
 
 def test_plan_without_schedules_says_nothing_of_them() -> None:

@@ -125,7 +125,7 @@ def show(context: click.Context, run: str) -> exits.Exit:
     runs = composition.run_store(settings).list()
     back, in_part = rolled_back_whole(runs, report.run), rolled_back_in_part(runs, report.run)
     if in_part:
-        say(in_part_text(in_part, journal.plan, settings), settings)
+        say(in_part_text(in_part, journal.plan), settings)
     if back:
         say(f"It was rolled back by run {back}.", settings)
     elif report.state in UNFINISHED:

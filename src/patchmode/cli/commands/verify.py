@@ -208,7 +208,7 @@ def _note_rollbacks(run: str, plan: "Plan", settings: Settings) -> None:
     if back:
         say(f"Note: run {run} was rolled back by run {back}.", settings, hang=6)
     if in_part:
-        say(f"Note: {in_part_text(in_part, plan, settings)}", settings, hang=6)
+        say(f"Note: {in_part_text(in_part, plan)}", settings, hang=6)
 
 
 def _verify_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings) -> "VerifyReport":

@@ -97,9 +97,8 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
 
 
 def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
-    import sys
 
-    from patchmode.cli.output import paint_for, say
+    from patchmode.cli.output import say
     from patchmode.reports.names import MachineNames
 
     assert seen.look is not None  # noqa: S101 - a look without a failure, for the type checker
@@ -118,10 +117,9 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
         say(f"{at}  {len(seen.look.unreadable):,} could not be read; nothing is concluded from that.", settings)
     if not seen.drift:
         return
-    paint = paint_for(sys.stdout, settings)
     ids: list[ResourceId | str] = [one.id for one in seen.look.machines.values()]
     ids += [one.id for one in seen.drift]
-    names = MachineNames.of(seen.look.target, [*ids, *seen.look.unreadable], paint=paint)
+    names = MachineNames.of(seen.look.target, [*ids, *seen.look.unreadable])
     for drift in seen.drift:
         _write(drift, seen.look, names, settings)
 

@@ -93,8 +93,8 @@ def write_machines(
     is_asked = bool(preview.writes) and not yes
     if is_asked:
         # Whoever is not asked reads it in the result.
-        show(lambda paint: refused_lines(preview.refused, _names(preview, target, paint), paint=paint), settings)
-    names = _names(preview, target, paint_for(sys.stderr, settings))
+        show(lambda paint: refused_lines(preview.refused, _names(preview, target), paint=paint), settings)
+    names = _names(preview, target)
     for warning in preview.warnings if preview.writes else ():
         say(names.named(f"! {warning}"), settings)
     show(lambda paint: access_lines(preview.access, principals, paint=paint), settings)
@@ -133,8 +133,7 @@ def write_scope(
     if not preview.is_unchanged and preview.obstacle is None:
         verb = "Attach" if is_attach else "Detach"
         ids = [preview.configuration, *(one.machine.id for one in preview.members)]
-        paint = paint_for(sys.stderr, settings)
-        names = MachineNames.of(target, [*ids, preview.scope.subscription_id], paint=paint)
+        names = MachineNames.of(target, [*ids, preview.scope.subscription_id])
         place = names.subscription(preview.scope.subscription_id)
         text = f"dynamic scope {preview.scope.name} in subscription {place}, on {names.named(preview.text)}"
         what = f"{verb} {names.short(preview.configuration)}, {text}"
@@ -158,12 +157,12 @@ def write_scope(
     return _told(replace(report, target=target), settings)
 
 
-def _names(preview: Preview, target: Target, paint: Paint) -> MachineNames:
+def _names(preview: Preview, target: Target) -> MachineNames:
     """What the schedule and the machines of a preview are called."""
     ids: list[ResourceId | str] = [preview.configuration, *preview.gone]
     ids += [one.id for part in (preview.machines, preview.skipped) for one in part]
     ids += [one.id for part in (preview.refused, preview.unchanged, preview.unreadable) for one in part]
-    return MachineNames.of(target, ids, paint=paint)
+    return MachineNames.of(target, ids)
 
 
 LEFT = "Left at once: a request may have been carried out. The same command again skips what is done."

@@ -1,7 +1,6 @@
 """`patchmode schedule create`. Must not: write over a schedule unless told to."""
 
 import dataclasses
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,7 +58,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     not changed; one that differs is refused without --replace, and with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
-    from patchmode.cli.output import Result, emit, paint_for
+    from patchmode.cli.output import Result, emit
     from patchmode.cli.schedules.attaching import ask, show
     from patchmode.documents.attachments import create_document
     from patchmode.reports.names import MachineNames
@@ -77,7 +76,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
                 drafted.before,
                 drafted.windows,
                 drafted.warnings,
-                MachineNames.of(target, [drafted.wish.id], paint=paint),
+                MachineNames.of(target, [drafted.wish.id]),
                 text=window_text(drafted.wish.window),
                 replaces=drafted.standing is not None,
                 paint=paint,
@@ -85,7 +84,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
             settings,
         )
         verb = "Create" if drafted.standing is None else "Replace"
-        names = MachineNames.of(target, [drafted.wish.id], paint=paint_for(sys.stderr, settings))
+        names = MachineNames.of(target, [drafted.wish.id])
         ask(f"{verb} {drafted.wish.id.name} in {names.place}?", yes=yes)
     # The draft's connection listed the subscriptions; another need not do so again.
     report = dataclasses.replace(_created(drafted, settings), target=target)

@@ -195,5 +195,5 @@ def shown_text(machine: RecordedMachine, column: Column) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+        return when(value)
     return str(value)

@@ -11,7 +11,17 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, RunForecast, Window
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, way_out, wrapped
+from patchmode.reports.text.layout import (
+    Paint,
+    listed,
+    note_lines,
+    phrases,
+    plural,
+    some,
+    target_text,
+    way_out,
+    wrapped,
+)
 from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
 from patchmode.reports.text.schedules import window_words
 
@@ -37,7 +47,7 @@ ATTACH_WORDS = {
 
 def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
     """The lines of an attach or detach, without line feeds."""
-    names = names_in(report, paint=paint)
+    names = names_in(report)
     for end, (meaning, title) in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is end]
         if entries:
@@ -54,28 +64,28 @@ def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
         yield ""
     counts = report.counts
     told = [
-        paint(meaning, f"{counts[end.value]:,} {word}")
-        for end, (word, meaning) in ATTACH_WORDS.items()
-        if counts[end.value]
+        (meaning, f"{counts[end.value]:,} {word}") for end, (word, meaning) in ATTACH_WORDS.items() if counts[end.value]
     ]
-    told += [f"{counts[name]:,} {name}" for name in ("skipped", "unreadable") if counts[name]]
+    told += [("", f"{counts[name]:,} {name}") for name in ("skipped", "unreadable") if counts[name]]
     what = "dynamic scope" if report.dynamic else "machine"
     verb = "Attach" if report.action is AttachAction.ATTACH else "Detach"
     text = f"{verb} {names.short(report.configuration)} on {target_text(report.target)}: {report.state}."
     yield from wrapped(text, paint=paint, hang=4)
-    where = names_of_machines(report, paint=paint).place
-    yield f"{plural(counts['scope'], what)}{f' in {where}' if where else ''}: {', '.join(told) or 'none'}."
+    where = names_of_machines(report).place
+    begin = f"{plural(counts['scope'], what)}{f' in {where}' if where else ''}: "
+    whole = [*(("", word, "") for word in begin.split()), *listed(told or [("", "none")], ".")]
+    yield from phrases(whole, paint=paint, hang=4)
     yield from note_lines(map(names.named, report.notes), paint=paint)
 
 
-def names_in(report: AttachReport, *, paint: Paint) -> MachineNames:
+def names_in(report: AttachReport) -> MachineNames:
     """What a report's schedule, its machines and their subscriptions are called."""
-    return MachineNames.of(report.target, [report.configuration, *_ids(report)], paint=paint)
+    return MachineNames.of(report.target, [report.configuration, *_ids(report)])
 
 
-def names_of_machines(report: AttachReport, *, paint: Paint) -> MachineNames:
+def names_of_machines(report: AttachReport) -> MachineNames:
     """The same of its machines alone, which may stand in other subscriptions than the schedule."""
-    return MachineNames.of(report.target, _ids(report), paint=paint)
+    return MachineNames.of(report.target, _ids(report))
 
 
 def _ids(report: AttachReport) -> Iterator[ResourceId | str]:
@@ -154,7 +164,7 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
             yield from wrapped(text, paint=paint, indent=4, hang=6)
         yield ""
     words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already compliant, nothing was sent:"}
-    label = MachineNames.of(report.target, [report.id], paint=paint).place
+    label = MachineNames.of(report.target, [report.id]).place
     text = f"{words[report.result]} {report.id} in {label} on {target_text(report.target)}"
     fine = not report.differences
     checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."

@@ -3,7 +3,6 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
@@ -20,9 +19,9 @@ from patchmode.reports.text.layout import (
     Cell,
     Paint,
     TableColumn,
-    lines,
     note_lines,
     plural,
+    sectioned,
     some,
     target_text,
     way_out,
@@ -67,13 +66,11 @@ def _line(numbers: str, count: int, one: str, many: str, paint: Paint) -> Iterat
 
 
 _COLUMNS = (
-    TableColumn("SUBSCRIPTION"),
-    TableColumn("GROUP"),
-    TableColumn("MACHINE", 8),
-    TableColumn("OS", 3),
-    TableColumn("ORCHESTRATION", 14),
+    TableColumn("MACHINE", 8, is_name=True),
+    TableColumn("OS"),
+    TableColumn("ORCHESTRATION", 13),
     TableColumn("OUTCOME"),
-    TableColumn("FINDING", 12),
+    TableColumn("FINDING", 10),
 )
 _REMARKS: dict[Orchestration, tuple[str, str | None]] = {
     Orchestration.AZURE_MANAGED: ("without a schedule, Azure patches and reboots these at a time it chooses", "bad"),
@@ -94,7 +91,7 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     """The lines of an audit, without line feeds."""
     ids: list[ResourceId | str] = [entry.machine.id for entry in report.machines]
     ids += [*(entry.id for entry in report.skipped), *(entry.id for entry in report.unreadable)]
-    names = MachineNames.of(report.target, ids, paint=paint)
+    names = MachineNames.of(report.target, ids)
     if report.machines:
         yield from _table(report, names, paint)
         yield from _legend(report.machines, paint)
@@ -128,23 +125,9 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
 
 
 def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
-    """One table in a pipe; on a terminal one per resource group, so that a line has room for what matters."""
-    if paint.width is None:
-        yield from lines(_COLUMNS, (_row(entry, names) for entry in report.machines), paint=paint)
-        return
-    groups: dict[tuple[str, str], list[MachineAudit]] = defaultdict(list)
-    for entry in report.machines:
-        machine_id = entry.machine.id
-        groups[machine_id.subscription_id, machine_id.resource_group.casefold()].append(entry)
-    # All tables share their widths, so that the eye can run down the columns.
-    texts = [_row(entry, names)[2:] for members in groups.values() for entry in members]
-    table = lines(_COLUMNS[2:], texts, paint=paint)
-    yield next(table)
-    for members in groups.values():
-        machine_id = members[0].machine.id
-        label = names.subscription(machine_id.subscription_id)
-        yield paint("dim", f"{printable(machine_id.resource_group)}  (subscription {label})")
-        yield from islice(table, len(members))
+    """One table in a pipe; on a terminal in sections by resource group, so that a line has room for what matters."""
+    rows = [(names.section(entry.machine.id), _row(entry)) for entry in report.machines]
+    yield from sectioned(_COLUMNS, rows, ("SUBSCRIPTION", "GROUP"), paint=paint)
 
 
 def _legend(machines: Sequence[MachineAudit], paint: Paint) -> Iterator[str]:
@@ -155,11 +138,9 @@ def _legend(machines: Sequence[MachineAudit], paint: Paint) -> Iterator[str]:
         yield paint("dim", line)
 
 
-def _row(entry: MachineAudit, names: MachineNames) -> list[Cell | str]:
+def _row(entry: MachineAudit) -> list[Cell | str]:
     machine = entry.machine
     return [
-        names.subscription(machine.id.subscription_id),
-        machine.id.resource_group,
         machine.name,
         machine.os or "?",
         machine.orchestration.portal_name,
@@ -276,7 +257,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     """The lines of one machine's explanation, without line feeds."""
     entry = explanation.audit
     machine = entry.machine
-    names = MachineNames.of(explanation.target, [machine.id], paint=paint)
+    names = MachineNames.of(explanation.target, [machine.id])
     yield paint("strong", printable(machine.name))
     yield from wrapped(f"in {names.place}", paint=paint, indent=2)
     yield from wrapped(str(machine.id), paint=paint, indent=2)
@@ -366,7 +347,7 @@ def _schedules(schedules: MachineSchedules, target: Target, machine: Machine, pa
     else:
         yield f"Schedules ({len(schedules.hits):,}):"
     # One of the same name may stand in another subscription.
-    names = MachineNames.of(target, [machine.id, *(hit.configuration for hit in schedules.hits)], paint=paint)
+    names = MachineNames.of(target, [machine.id, *(hit.configuration for hit in schedules.hits)])
     for hit in schedules.hits:
         yield f"  {paint('strong', names.schedule(hit.configuration))}"
         for text in _hit(hit):

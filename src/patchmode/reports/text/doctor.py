@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction, Principals
-from patchmode.model.plain_text import printable
+from patchmode.model.plain_text import cells_wide, printable
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.model.resource_id import subscription_of
 from patchmode.model.target import SubscriptionNames
@@ -76,7 +76,12 @@ def _called(place: str) -> str:
 def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> Iterator[str]:
     subscription = check.subscription
     mark = paint("bad", "!!") if _is_marked(check) else paint("good", "ok")
-    yield f"{mark}  {paint('strong', printable(subscription.name))}  {subscription.id}  {subscription.state}"
+    name, place = printable(subscription.name), f"{subscription.id}  {subscription.state}"
+    if paint.width is not None and cells_wide(f"{name}  {place}") + 4 > paint.width:
+        yield f"{mark}  {paint('strong', name)}"
+        yield f"    {place}"
+    else:
+        yield f"{mark}  {paint('strong', name)}  {place}"
     if check.identities:
         yield from wrapped(f"seen by {', '.join(check.identities)}", paint=paint, indent=6, hang=14)
     yield from _missing(check, principals, paint)
@@ -203,7 +208,7 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         for line in wrapped(text, paint=paint):
             yield paint("bad", line)
     elif diagnosis.has_findings:
-        names = _names(diagnosis, paint)
+        names = _names(diagnosis)
         marked = [names.subscription(one.subscription.id) for one in diagnosis.subscriptions if _is_marked(one)]
         yield from (paint("warn", line) for line in wrapped(f"Needs attention: {some(marked)}.", paint=paint, hang=4))
     else:
@@ -211,8 +216,8 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         yield paint("good", f"Nothing is missing to audit, plan, apply, verify and roll back in {count}.")
 
 
-def _names(diagnosis: Diagnosis, paint: Paint) -> MachineNames:
+def _names(diagnosis: Diagnosis) -> MachineNames:
     """What the subscriptions are called: by name, and by name and id where two bear one."""
     seen = [(one.subscription.id, one.subscription.name) for one in diagnosis.subscriptions]
     names = SubscriptionNames.of(seen).joined(diagnosis.target.names)
-    return MachineNames.of(replace(diagnosis.target, names=names), (one for one, _ in seen), paint=paint)
+    return MachineNames.of(replace(diagnosis.target, names=names), (one for one, _ in seen))

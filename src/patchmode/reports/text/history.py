@@ -19,7 +19,7 @@ from patchmode.model.run_history import (
     WindowResult,
 )
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint, note_lines, plural, shortened, some, target_text, wrapped
+from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text
 
 NOT_TOLD = "not reported by Azure"
@@ -83,12 +83,9 @@ def _text(value: Any) -> str:
     return "(absent)" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
-_MESSAGE_WIDTH = 300
-
-
 def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a history, without line feeds."""
-    names = MachineNames.of(report.target, _ids(report), paint=paint)
+    names = MachineNames.of(report.target, _ids(report))
     for run in report.runs:
         yield from _run(run, names, paint)
         yield ""
@@ -149,7 +146,7 @@ def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterato
     yield from wrapped(some([names.short(machine) for machine in entry.machines]), paint=paint, indent=6)
     if entry.messages:
         more = f" (and {len(entry.messages) - 1:,} other texts)" if len(entry.messages) > 1 else ""
-        yield from wrapped(f"“{shortened(entry.messages[0], _MESSAGE_WIDTH)}”{more}", paint=paint, indent=6)
+        yield from wrapped(f"“{entry.messages[0]}”{more}", paint=paint, indent=6)
     yield from wrapped(f"→ {entry.advice}", paint=paint, indent=6, hang=8)
     if entry.command:
         yield f"        {entry.command}"
@@ -181,7 +178,7 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
         paint: colours and width.
     """
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *report.unread]
-    names = MachineNames.of(report.target, ids, paint=paint)
+    names = MachineNames.of(report.target, ids)
     for end, (title, meaning) in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is end]
         if entries:

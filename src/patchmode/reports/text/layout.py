@@ -1,8 +1,10 @@
 """What every text report is made of: colours by meaning or none, aligned columns, the target, counts and notes."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from patchmode.model.plain_text import cells_wide, printable
 from patchmode.model.target import Target
@@ -25,7 +27,7 @@ class Paint:
 
     colours: bool = False
     width: int | None = None
-    """Columns of the terminal; None: not a terminal, nothing is cut."""
+    """Columns of the terminal; None: not a terminal, nothing is broken."""
 
     def __call__(self, meaning: str, text: str) -> str:
         """The text in the colour of its meaning (`good`, `bad`, `warn`, `add`, `change`, `remove`, `dim`, `strong`)."""
@@ -41,7 +43,9 @@ class TableColumn:
 
     heading: str
     least: int | None = None
-    """Columns of text that must stay; None: never cut."""
+    """Columns that it keeps; what does not fit is broken between words. None: as wide as its widest text."""
+    is_name: bool = False
+    """Its texts are never broken, so that they can be copied: one that does not fit has a line of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +56,71 @@ class Cell:
     meaning: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What several rows have in common: a line above them on a terminal, columns of their own in a pipe."""
+
+    texts: tuple[str, ...]
+    """One for each heading of the sections."""
+    title: str
+    """The line; may be wider than the terminal."""
+
+
 def lines(columns: Sequence[TableColumn], rows: Iterable[Sequence[Cell | str]], *, paint: Paint) -> Iterator[str]:
-    """A table as lines, without a trailing line feed each.
+    """A table as lines, without a trailing line feed each; nothing of it is cut.
 
     Args:
         columns: at least one.
         rows: one cell per column each.
         paint: where `width` is set, columns with a `least` shrink, widest first, until the table fits.
     """
+    for block in blocks(columns, rows, paint=paint):
+        yield from block
+
+
+def blocks(
+    columns: Sequence[TableColumn], rows: Iterable[Sequence[Cell | str]], *, paint: Paint
+) -> Iterator[Sequence[str]]:
+    """The same by row: the heading's lines, then the lines of each row."""
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [
-        max([cells_wide(column.heading), *(cells_wide(row[index].text) for row in cells)])
-        for index, column in enumerate(columns)
-    ]
-    if paint.width is not None:
-        _shrink(widths, columns, paint.width)
-    yield _line([Cell(column.heading, "strong") for column in columns], widths, paint)
+    texts = [Counter(row[index].text for row in cells) for index in range(len(columns))]
+    fit = _Fit(columns, texts)
+    widths = fit.widths if paint.width is None else fit.within(paint.width)
+    yield _row_lines([Cell(column.heading, "strong") for column in columns], columns, widths, paint)
     for row in cells:
-        yield _line(row, widths, paint)
+        yield _row_lines(row, columns, widths, paint)
 
 
 def sectioned(
-    columns: Sequence[TableColumn], sections: Sequence[tuple[str, Sequence[Cell | str]]], heading: str, *, paint: Paint
+    columns: Sequence[TableColumn],
+    rows: Sequence[tuple[Section, Sequence[Cell | str]]],
+    headings: Sequence[str],
+    *,
+    paint: Paint,
 ) -> Iterator[str]:
-    """A table in sections: below a line each on a terminal, with a column more in a pipe, where each line stands alone.
+    """A table in sections: below a line each on a terminal, with more columns in a pipe, where each line stands alone.
 
     Args:
-        columns: without the section's.
-        sections: each row with the title of its section, those of one section together.
-        heading: of the section's column: `SUBSCRIPTION`.
-        paint: tells a terminal from a pipe.
+        columns: without the sections'.
+        rows: each with its section; on a terminal those of one section are put together, in the order of the first.
+        headings: of the sections' columns in a pipe: `SUBSCRIPTION`, `GROUP`.
+        paint: distinguishes a terminal from a pipe.
     """
     if paint.width is None:
-        yield from lines((TableColumn(heading), *columns), ([title, *row] for title, row in sections), paint=paint)
+        wide = (*map(TableColumn, headings), *columns)
+        yield from lines(wide, ([*section.texts, *row] for section, row in rows), paint=paint)
         return
-    table = lines(columns, (row for _, row in sections), paint=paint)
-    yield next(table)
-    before = None
-    for (title, _), line in zip(sections, table, strict=True):
-        if title != before:
-            yield paint("dim", f"{heading.lower()} {title}")
-        yield line
-        before = title
+    sections: dict[Section, list[Sequence[Cell | str]]] = {}
+    for section, row in rows:
+        sections.setdefault(section, []).append(row)
+    # All share their widths, so that the eye can run down the columns.
+    table = blocks(columns, (row for members in sections.values() for row in members), paint=paint)
+    yield from next(table)
+    for section, members in sections.items():
+        for line in wrapped(section.title, paint=paint, hang=GAP):
+            yield paint("dim", line)
+        for block in islice(table, len(members)):
+            yield from block
 
 
 def _cell(value: Cell | str) -> Cell:
@@ -101,35 +128,147 @@ def _cell(value: Cell | str) -> Cell:
     return Cell(printable(cell.text), cell.meaning)
 
 
-def _shrink(widths: list[int], columns: Sequence[TableColumn], limit: int) -> None:
-    while sum(widths) + GAP * (len(widths) - 1) > limit:
-        can = [
-            index
-            for index, column in enumerate(columns)
-            if column.least is not None and widths[index] > max(column.least, cells_wide(column.heading))
+_PARTS = re.compile(r"[^\s-]*-?")
+_LOOKED_AT = 2_000
+"""So many different texts of a column decide how narrow it becomes; more would only take longer."""
+
+
+class _Fit:
+    """Widths of a table's columns within a limit.
+
+    Args:
+        columns: each may become as narrow as it says.
+        texts: of each column, with how often it has them.
+    """
+
+    def __init__(self, columns: Sequence[TableColumn], texts: Sequence[Counter[str]]) -> None:
+        self._columns = columns
+        self._natural = [
+            max([cells_wide(column.heading), *map(cells_wide, of_column)])
+            for column, of_column in zip(columns, texts, strict=True)
         ]
-        if not can:
-            return
-        widths[max(can, key=lambda index: widths[index])] -= 1
+        self._bounds = [max(column.least or 0, cells_wide(column.heading)) for column in columns]
+        self._texts = texts
+        self._shown = [of_column.most_common(_LOOKED_AT) for of_column in texts]
+        self._counted: dict[tuple[int, int], int] = {}
+        self.widths = list(self._natural)
+
+    def within(self, limit: int) -> list[int]:
+        """Widths that fit where that is possible: first words are broken at hyphens only, then anywhere.
+
+        Each step takes from the column that needs the fewest lines more for it.
+        """
+        longest = [
+            max([bound, *(cells_wide(part) for text in of_column for part in _PARTS.findall(text))])
+            for bound, of_column in zip(self._bounds, self._texts, strict=True)
+        ]
+        for least in (longest, self._bounds):
+            while self._over(limit) > 0:
+                can = [at for at in self._breakable if self.widths[at] > least[at]]
+                can += [at for at in self._names if self.widths[at] > self._bounds[at]]
+                if not can:
+                    break
+                self.widths[min(can, key=self._price)] -= 1
+        self._give_back(limit)
+        return self.widths
+
+    @property
+    def _breakable(self) -> list[int]:
+        return [at for at, one in enumerate(self._columns) if one.least is not None and not one.is_name]
+
+    @property
+    def _names(self) -> list[int]:
+        return [at for at, one in enumerate(self._columns) if one.least is not None and one.is_name]
+
+    def _over(self, limit: int) -> int:
+        return sum(self.widths) + GAP * (len(self.widths) - 1) - limit
+
+    def _price(self, at: int) -> tuple[int, int]:
+        width = self.widths[at]
+        return self._more_lines(at, width - 1) - self._more_lines(at, width), -width
+
+    def _more_lines(self, at: int, width: int) -> int:
+        """How many lines a column of that width adds to the table."""
+        if (at, width) not in self._counted:
+            # A name apart from its row is found less easily than a word below its cell.
+            more = (
+                (2 * (cells_wide(text) > width) if self._columns[at].is_name else len(folded(text, width)) - 1, count)
+                for text, count in self._shown[at]
+            )
+            self._counted[at, width] = sum(lines * count for lines, count in more)
+        return self._counted[at, width]
+
+    def _give_back(self, limit: int) -> None:
+        """What a column of names keeps for none of them is of use to texts that are broken."""
+        for at in self._names:
+            fitting = (wide for wide in map(cells_wide, self._texts[at]) if wide <= self.widths[at])
+            self.widths[at] = max([self._bounds[at], *fitting])
+        for at in sorted(self._breakable, key=lambda at: self._more_lines(at, self.widths[at]), reverse=True):
+            self.widths[at] += max(0, min(-self._over(limit), self._natural[at] - self.widths[at]))
 
 
-def _line(row: Sequence[Cell], widths: Sequence[int], paint: Paint) -> str:
-    parts = []
-    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        text = shortened(cell.text, width)
-        padding = " " * (width - cells_wide(text)) if index < len(row) - 1 else ""
-        parts.append((paint(cell.meaning, text) if cell.meaning else text) + padding)
+def _row_lines(
+    row: Sequence[Cell], columns: Sequence[TableColumn], widths: Sequence[int], paint: Paint
+) -> Sequence[str]:
+    """A row's lines: names that do not fit first, each on its own, then the cells, as many lines as the longest has."""
+    own: list[str] = []
+    parts: list[Sequence[str]] = []
+    for cell, column, width in zip(row, columns, widths, strict=True):
+        if column.is_name and cells_wide(cell.text) > width:
+            own.append(_painted(cell, cell.text, paint))
+            parts.append(("",))
+        else:
+            parts.append(folded(cell.text, width))
+    height = max(map(len, parts))
+    return [*own, *(_line(row, [_at(part, number) for part in parts], widths, paint) for number in range(height))]
+
+
+def _at(part: Sequence[str], number: int) -> str:
+    return part[number] if number < len(part) else ""
+
+
+def _line(row: Sequence[Cell], texts: Sequence[str], widths: Sequence[int], paint: Paint) -> str:
+    parts = [
+        _painted(cell, text, paint) + " " * (width - cells_wide(text))
+        for cell, text, width in zip(row, texts, widths, strict=True)
+    ]
     return (" " * GAP).join(parts).rstrip()
 
 
-def shortened(text: str, width: int) -> str:
-    """The text, or its beginning and an ellipsis where it is wider than `width` columns."""
+def _painted(cell: Cell, text: str, paint: Paint) -> str:
+    return paint(cell.meaning, text) if cell.meaning else text
+
+
+def folded(text: str, width: int) -> Sequence[str]:
+    """A text in lines of at most `width` columns, broken between words; a wider word is broken where it must be.
+
+    Args:
+        text: without line feeds.
+        width: at least 2, since a letter may take two columns.
+    """
     if cells_wide(text) <= width:
-        return text
-    kept = text
-    while kept and cells_wide(kept) > width - 1:
-        kept = kept[:-1]
-    return kept + "…"
+        return (text,)
+    made: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and cells_wide(line) + 1 + cells_wide(word) <= width:
+            line += f" {word}"
+            continue
+        made += [line] if line else []
+        line = word
+        while cells_wide(line) > width:
+            kept = _begin(line, width)
+            made.append(kept)
+            line = line[len(kept) :]
+    return (*made, line) if line or not made else made
+
+
+def _begin(text: str, width: int) -> str:
+    """As much of a word's beginning as fits, one letter at least; up to a hyphen where it has one."""
+    end = 1
+    while end < len(text) and cells_wide(text[: end + 1]) <= width:
+        end += 1
+    return text[: text.rfind("-", 0, end) + 1] or text[:end]
 
 
 def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None) -> Iterator[str]:
@@ -173,6 +312,13 @@ def phrases(parts: Sequence[tuple[str, str, str]], *, paint: Paint, indent: int 
         line += gap + (paint(meaning, text) if meaning else text) + tail
         wide += len(gap) + room
     yield line
+
+
+def listed(parts: Sequence[tuple[str, str]], end: str) -> list[tuple[str, str, str]]:
+    """Phrases, each with its meaning, with commas between them and this behind the last."""
+    return [
+        (meaning, text, end if place == len(parts) else ",") for place, (meaning, text) in enumerate(parts, start=1)
+    ]
 
 
 _COMMAND = re.compile(

@@ -26,9 +26,9 @@ def wave_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         return
     attaches = plan.then_attach is not None
     yield f"{plural(len(plan.waves), 'wave')}, one after the other:"
-    columns = [TableColumn(""), TableColumn("WAVE", least=12), TableColumn("CHANGE")]
+    columns = [TableColumn(""), TableColumn("WAVE", 12, is_name=True), TableColumn("CHANGE")]
     columns += [TableColumn("ONLY SCHEDULE")] if attaches else []
-    columns += [TableColumn("SYSTEMS", least=12), TableColumn("REGIONS", least=12)]
+    columns += [TableColumn("SYSTEMS", 12), TableColumn("REGIONS", 12)]
     shown, more = range(len(plan.waves[:SHOWN])), plan.waves[SHOWN:]
     yield from lines(columns, (_row(plan, place, attaches=attaches) for place in shown), paint=paint)
     if more:
@@ -82,7 +82,7 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     if plan.rollback_of:
         yield f"Undoes run {plan.rollback_of}."
         scope = [text for text in scope if text != f"--run {plan.rollback_of}"]
-    names = names_in(plan, paint=paint)
+    names = names_in(plan)
     told = ", in ".join(filter(None, (scope_text(scope), names.place)))
     if told:
         yield from wrapped(f"Scope: {told}", paint=paint, hang=7)
@@ -106,9 +106,9 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     yield from summary_lines(plan, paint=paint)
 
 
-def names_in(plan: Plan, *, paint: Paint) -> MachineNames:
+def names_in(plan: Plan) -> MachineNames:
     """What the machines of a plan and their subscriptions are called."""
-    return MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+    return MachineNames.of(plan.target, plan.subscription_ids)
 
 
 def _headline(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -134,7 +134,7 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     )
     for line in wrapped(text, paint=paint, hang=6):
         yield paint("strong", line)
-    names, touched = names_in(plan, paint=paint), plan.touched_in
+    names, touched = names_in(plan), plan.touched_in
     if names.are_several and touched:
         untouched = dict.fromkeys(names.subscriptions, 0)
         text = f"To change: {names.counted({**untouched, **touched})}."
@@ -181,7 +181,7 @@ def _text(value: object) -> str:
 def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """The changes that rollback cannot undo, by reason, followed by an empty line; nothing where there are none."""
     by_reason: dict[str, list[str]] = defaultdict(list)
-    called = names_in(plan, paint=paint)
+    called = names_in(plan)
     for change in plan.changes:
         if not change.reversible:
             by_reason[change.irreversible_because or "Azure does not allow this change to be undone."].append(

@@ -15,7 +15,9 @@ from patchmode.reports.text.layout import (
     Cell,
     Paint,
     TableColumn,
+    blocks,
     lines,
+    listed,
     no_change_text,
     phrases,
     plural,
@@ -132,14 +134,14 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
 def _already(plan: Plan, paint: Paint) -> Iterator[str]:
     """Who gets the schedule without a change of settings, which no diff shows."""
     if plan.unchanged:
-        called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+        called = MachineNames.of(plan.target, plan.subscription_ids)
         names = some([called.short(one.id) for one in plan.unchanged])
         yield from wrapped(f"already compliant: {names}", paint=paint, indent=6, hang=8)
 
 
 def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
     """Which assignment is deleted from which machines, by configuration and name."""
-    called = MachineNames.of(plan.target, plan.subscription_ids, paint=paint)
+    called = MachineNames.of(plan.target, plan.subscription_ids)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in plan.first_detach:
         found[str(one.configuration), one.name].append(called.short(one.id))
@@ -159,7 +161,7 @@ def _turned(plan: Plan, paint: Paint) -> Iterator[str]:
             )
 
 
-def question_for(plan: Plan, *, paint: Paint) -> str:
+def question_for(plan: Plan) -> str:
     """What is to be agreed to: `Change 3 machines and attach weekly to 5, in subscription Production`."""
     parts = [f"change {plural(len(plan.changes), 'machine')}"] if plan.changes else []
     if plan.then_attach is not None:
@@ -168,7 +170,7 @@ def question_for(plan: Plan, *, paint: Paint) -> str:
         parts.insert(0, f"detach the schedule from {len(plan.first_detach):,}")
     text = " and ".join(parts)
     touched = plan.touched_in
-    called = MachineNames.of(plan.target, touched, paint=paint)
+    called = MachineNames.of(plan.target, touched)
     return text[:1].upper() + text[1:] + called.spread(touched)
 
 
@@ -188,7 +190,7 @@ def tally_line(found: Sequence[AttachResult], *, paint: Paint) -> Iterator[str]:
     if found:
         tally = Counter(entry.result for entry in found)
         parts = [(meaning, f"{tally[end]:,} {word}") for end, (word, meaning) in ATTACH_WORDS.items() if tally[end]]
-        whole = [("", "Schedule", ":"), *_listed(parts, ";"), ("", plural(len(found), "machine"), ".")]
+        whole = [("", "Schedule", ":"), *listed(parts, ";"), ("", plural(len(found), "machine"), ".")]
         yield from phrases(whole, paint=paint, indent=2, hang=4)
 
 
@@ -238,7 +240,7 @@ def run_lines(
     """
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *(entry.id for entry in report.attachments)]
     ids += [*(entry.id for entry in report.blocked), *(entry.id for entry in report.unread)]
-    names = MachineNames.of(target, ids, paint=paint)
+    names = MachineNames.of(target, ids)
     for result, title in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is result]
         if entries:
@@ -313,7 +315,7 @@ def _waves(waves: Sequence[WaveCounts], paint: Paint) -> Iterator[str]:
     if not waves:
         return
     columns = (
-        TableColumn("WAVE", 20),
+        TableColumn("WAVE", 12, is_name=True),
         *map(TableColumn, ("CHANGES", "APPLIED", "FAILED", "UNKNOWN", "STALE", "NOT SENT")),
     )
     yield from lines(columns, [_wave_cells(one) for one in waves], paint=paint)
@@ -334,7 +336,7 @@ def _wave_cells(wave: WaveCounts) -> list[Cell | str]:
 def _parts(report: RunReport, target: Target, names: MachineNames, paint: Paint) -> Iterator[str]:
     columns = (
         TableColumn("SHARD"),
-        TableColumn("RUN"),
+        TableColumn("RUN", 12, is_name=True),
         TableColumn("STATE"),
         TableColumn("SCOPE"),
         TableColumn("APPLIED"),
@@ -391,17 +393,10 @@ def _tally(report: RunReport, paint: Paint) -> Iterator[str]:
     ]
     shown = [(meaning, f"{count:,} {name}") for name, count, meaning in parts if count] or [("", "no machine")]
     whole = [("", f"{counts.scope:,} in scope", ","), ("", f"{counts.verified:,} verified", ".")]
-    yield from phrases([*_listed(shown, ";"), *whole], paint=paint, indent=2, hang=4)
+    yield from phrases([*listed(shown, ";"), *whole], paint=paint, indent=2, hang=4)
     told = requests_text(report)
     if told:
         yield from wrapped(told, paint=paint, indent=2, hang=4)
-
-
-def _listed(parts: Sequence[tuple[str, str]], end: str) -> list[tuple[str, str, str]]:
-    """Phrases with commas between them and this behind the last."""
-    return [
-        (meaning, text, end if place == len(parts) else ",") for place, (meaning, text) in enumerate(parts, start=1)
-    ]
 
 
 def requests_text(report: RunReport) -> str:
@@ -447,11 +442,11 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
         yield from lines(wide, rows, paint=paint)
         yield from _what_ended_counts(paint) if held_back else ()
         return
-    table = lines(columns, cells, paint=paint)
-    yield next(table)
+    table = blocks(columns, cells, paint=paint)
+    yield from next(table)
     targets = {one.target for one in runs if one.target}
-    for run, line in zip(runs, table, strict=True):
-        yield line
+    for run, block in zip(runs, table, strict=True):
+        yield from block
         undoes, undone = _around(run, runs)
         told = [f"undoes {undoes}"] * bool(undoes) + [f"undone by {undone}"] * bool(undone)
         told += [_where(run)] if run.problem or len(targets) > 1 else []

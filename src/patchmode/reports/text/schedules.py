@@ -28,7 +28,7 @@ from patchmode.reports.text.layout import (
     Cell,
     Paint,
     TableColumn,
-    lines,
+    blocks,
     note_lines,
     plural,
     sectioned,
@@ -60,26 +60,24 @@ _WORDS = {
     Timing.COMING: "one of two days",
 }
 _LIST = (
-    TableColumn("GROUP", 6),
-    TableColumn("SCHEDULE", 8),
-    TableColumn("NEXT, LOCAL"),
+    TableColumn("SCHEDULE", 8, is_name=True),
+    TableColumn("NEXT, LOCAL", 16),
     TableColumn("UTC"),
     TableColumn("STATIC"),
     TableColumn("DYNAMIC"),
     TableColumn("FINDINGS"),
 )
 _CALENDAR = (
-    TableColumn("LOCAL"),
+    TableColumn("LOCAL", 14),
     TableColumn("UTC"),
-    TableColumn("SCHEDULE", 8),
+    TableColumn("SCHEDULE", 8, is_name=True),
     TableColumn("RUN"),
     TableColumn("FAIL"),
     TableColumn("MISSED"),
     TableColumn("UNKNOWN"),
 )
 _MEMBERS = (
-    TableColumn("GROUP", 6),
-    TableColumn("MACHINE", 8),
+    TableColumn("MACHINE", 8, is_name=True),
     TableColumn("NEXT"),
     TableColumn("VIA"),
     TableColumn("CLAUSE OR REASON", 12),
@@ -90,7 +88,7 @@ _NO_RUN = {Timing.OVER, Timing.NEVER, Timing.MISSING}
 
 def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule list`, without line feeds."""
-    names = _names_of(found.target, found.schedules, paint)
+    names = _names_of(found.target, found.schedules)
     if found.schedules:
         rows = [(view.configuration.id, _list_row(view)) for view in found.schedules]
         yield from _by_subscription(_LIST, rows, names, paint)
@@ -100,7 +98,7 @@ def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
             yield from _rules_of(view, paint)
         yield ""
     reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
-    where = MachineNames.of(found.target, reached, paint=paint).place
+    where = MachineNames.of(found.target, reached).place
     text = (
         f"{plural(len(found.schedules), 'schedule')} on {target_text(found.target)}, reaching "
         f"{plural(len(reached), 'machine')}{f' in {where}' if where else ''}."
@@ -116,7 +114,7 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule show`, without line feeds."""
     view = detail.schedule
     one = view.configuration
-    names = _names_of(detail.target, (view,), paint, *(detail.last_run.went if detail.last_run else ()))
+    names = _names_of(detail.target, (view,), *(detail.last_run.went if detail.last_run else ()))
     yield paint("strong", names.short(one.id))
     yield from _fact("In", f"subscription {names.subscription(one.id.subscription_id)}", paint)
     yield f"{_LEAF}{'Id':<11} {one.id}"
@@ -149,7 +147,7 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule next`, without line feeds."""
     ids = [entry.configuration.id for entry in calendar.entries]
     ids += [member.machine.id for entry in calendar.entries for member in entry.members]
-    names = _names_of(calendar.target, calendar.silent, paint, *ids)
+    names = _names_of(calendar.target, calendar.silent, *ids)
     if calendar.entries:
         yield from _calendar(calendar.entries, names, paint)
         yield ""
@@ -180,7 +178,7 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule check`, without line feeds."""
     subjects = [one for finding in report.findings for one in finding.subjects]
     ids = [*subjects, *(one.configuration for one in report.findings if one.configuration)]
-    names = _names_of(report.target, report.checked, paint, *ids)
+    names = _names_of(report.target, report.checked, *ids)
     yield from finding_lines(report.findings, names, paint=paint)
     if report.findings:
         yield ""
@@ -213,21 +211,26 @@ def window_words(window: Window) -> str:
     """One window: `Wed 2026-12-09 02:00-05:00 +01:00  =  2026-12-09 01:00 UTC`."""
     zone = window.local_start.tzinfo
     local_end = window.ends_at.astimezone(zone)
-    offset = window.local_start.strftime("%z")
     return (
-        f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {offset[:3]}:{offset[3:]}  =  "
+        f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {_offset(window)}  =  "
         f"{window.starts_at:%Y-%m-%d %H:%M} UTC"
     )
 
 
-def _names_of(target: Target, views: Iterable[ScheduleView], paint: Paint, *others: ResourceId | str) -> MachineNames:
+def _offset(window: Window) -> str:
+    """The zone beside a local time: `+01:00`."""
+    offset = window.local_start.strftime("%z")
+    return f"{offset[:3]}:{offset[3:]}"
+
+
+def _names_of(target: Target, views: Iterable[ScheduleView], *others: ResourceId | str) -> MachineNames:
     """What schedules, their members and `others` are called in one output."""
     ids: list[ResourceId | str] = [*others]
     for view in views:
         ids += [view.configuration.id, *(member.machine.id for member in view.members)]
         ids += [one.machine for one in view.assignments]
         ids += [one.subscription_id for one in view.dynamic_scopes]
-    return MachineNames.of(target, ids, paint=paint)
+    return MachineNames.of(target, ids)
 
 
 def _by_subscription(
@@ -236,11 +239,9 @@ def _by_subscription(
     names: MachineNames,
     paint: Paint,
 ) -> Iterator[str]:
-    if not names.are_several:
-        yield from lines(columns, (row for _, row in rows), paint=paint)
-        return
-    sections = [(names.subscription(one.subscription_id), row) for one, row in rows]
-    yield from sectioned(columns, sections, "SUBSCRIPTION", paint=paint)
+    headings = ("SUBSCRIPTION", "GROUP") if names.are_several else ("GROUP",)
+    sections = [(names.section(one, is_short=not names.are_several), row) for one, row in rows]
+    yield from sectioned(columns, sections, headings, paint=paint)
 
 
 def _rules_of(view: ScheduleView, paint: Paint) -> Iterator[str]:
@@ -259,9 +260,8 @@ def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
     worst = min(view.findings, key=lambda one: tuple(Severity).index(one.severity), default=None)
     static, dynamic = _reached(view)
     return [
-        view.configuration.id.resource_group,
         Cell(view.configuration.name, "strong"),
-        f"{window.local_start:%Y-%m-%d %H:%M}" if window else Cell(_WORDS[view.next.timing], "warn"),
+        f"{window.local_start:%Y-%m-%d %H:%M} {_offset(window)}" if window else Cell(_WORDS[view.next.timing], "warn"),
         f"{window.starts_at:%m-%d %H:%M}" if window else "",
         static,
         dynamic,
@@ -352,7 +352,6 @@ def _verb(kind: RunForecast) -> str:
 def _member_row(member: Member) -> Sequence[Cell | str]:
     result = member.result
     return [
-        member.machine.id.resource_group,
         member.machine.name,
         Cell(result.value, _MEANING[result]),
         member.hit.via.value,
@@ -388,10 +387,10 @@ def _calendar(entries: Sequence[CalendarEntry], names: MachineNames, paint: Pain
     """By time, so not in sections; on a terminal a line more says which of the schedules of one name it is."""
     is_long = names.are_several and paint.width is None
     texts = [names.short(one.configuration.id) if is_long else one.configuration.name for one in entries]
-    table = lines(_CALENDAR, map(_calendar_row, entries, texts), paint=paint)
-    yield next(table)
-    for entry, line in zip(entries, table, strict=True):
-        yield line
+    table = blocks(_CALENDAR, map(_calendar_row, entries, texts), paint=paint)
+    yield from next(table)
+    for entry, block in zip(entries, table, strict=True):
+        yield from block
         if names.are_several and not is_long:
             yield paint("dim", f"  {names.short(entry.configuration.id)}")
 
@@ -399,7 +398,7 @@ def _calendar(entries: Sequence[CalendarEntry], names: MachineNames, paint: Pain
 def _calendar_row(entry: CalendarEntry, name: str) -> Sequence[Cell | str]:
     counts = forecast_counts(entry.members)
     return [
-        f"{entry.window.local_start:%a %Y-%m-%d %H:%M}",
+        f"{entry.window.local_start:%a %Y-%m-%d %H:%M} {_offset(entry.window)}",
         f"{entry.window.starts_at:%m-%d %H:%M}",
         Cell(name, "strong"),
         *(_count(counts[kind], _MEANING[kind]) for kind in _ORDER),

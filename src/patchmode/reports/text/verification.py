@@ -25,7 +25,7 @@ _HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a sch
 def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a verification, without line feeds; the last one says whether all is as it should be."""
     open_ends = [entry for entry in report.found if entry.blocked_by is None]
-    names = MachineNames.of(report.target, _ids(report), paint=paint)
+    names = MachineNames.of(report.target, _ids(report))
     yield from mismatch_lines(
         open_ends, names, paint=paint, title="Needs change" if report.is_scope else "Not as planned"
     )

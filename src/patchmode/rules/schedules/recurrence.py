@@ -156,7 +156,7 @@ def _window(rule: ReadableRule, starts_at: datetime) -> Window:
 
 
 def _told(found: NextWindow) -> str:
-    return "it never runs again" if found.window is None else f"it runs on {found.window.local_start:%Y-%m-%d %H:%M}"
+    return "it never runs again" if found.window is None else f"it runs on {found.window.local_start:%Y-%m-%d %H:%M %Z}"
 
 
 def _duration_limits(rule: WindowRule) -> Iterator[tuple[str, str]]:
@@ -172,7 +172,7 @@ def _duration_limits(rule: WindowRule) -> Iterator[tuple[str, str]]:
 def _advice_on_start(rule: WindowRule) -> Iterator[tuple[str, str]]:
     start = moment(rule.start)
     if start is not None and start.time() >= _ADVISED_UNTIL:
-        told = f"it starts at {start:%H:%M}; Azure advises against starts between 23:45 and midnight"
+        told = f"it starts at {start:%H:%M} of its time zone; Azure advises against starts between 23:45 and midnight"
         yield START_BEFORE_MIDNIGHT.id, told
 
 

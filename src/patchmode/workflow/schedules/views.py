@@ -372,7 +372,11 @@ async def check_schedules(
         rest = _orphans(estate)
         found += chain.from_iterable(rest[key] for key in rest.keys() - {one.key for one in ids})
         found += place_limits(estate.book.configurations, estate.book.dynamic_scopes, limits)
-    ordered = sorted(found, key=lambda one: (_RANK[one.severity], one.rule, one.configuration or ""))
+    members = {view.configuration.id.key: len(view.members) for view in everywhere}
+    ordered = sorted(
+        found,
+        key=lambda one: (_RANK[one.severity], -_concerned(one, members), one.rule, one.configuration or ""),
+    )
     return CheckReport(azure.target, estate.now, views, tuple(ordered), estate.notes, estate.unreadable)
 
 
@@ -399,6 +403,11 @@ def _orphans(estate: Estate) -> Mapping[str, Sequence[ScheduleFinding]]:
     for one in book_findings(estate.book, machines, seen=estate.seen, locks=estate.locks):
         found[(one.configuration or "").casefold()].append(one)
     return found
+
+
+def _concerned(finding: ScheduleFinding, members: Mapping[str, int]) -> int:
+    """How many machines a finding concerns: those that it names, or all members of its schedule."""
+    return len(finding.subjects) or members.get((finding.configuration or "").casefold(), 0)
 
 
 def _concerns(finding: ScheduleFinding, ids: set[ResourceId]) -> bool:

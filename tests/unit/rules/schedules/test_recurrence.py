@@ -172,8 +172,8 @@ def test_both_counts_of_hours_are_named() -> None:
     coming = next_window(rule("24Hours", "2026-07-01 22:00", BERLIN), after=utc("2026-12-01"))
     assert (coming.timing, coming.window, coming.rule) == (Timing.COMING, None, "recurrence-unconfirmed")
     assert coming.because == (
-        "no document says how '24Hours' is counted: if hours are counted as they elapse, it runs on 2026-12-01 21:00; "
-        "if hours are counted on the local clock, it runs on 2026-12-01 22:00"
+        "no document says how '24Hours' is counted: if hours are counted as they elapse, it runs on 2026-12-01 21:00 "
+        "CET; if hours are counted on the local clock, it runs on 2026-12-01 22:00 CET"
     )
 
 

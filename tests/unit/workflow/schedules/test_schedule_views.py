@@ -59,7 +59,7 @@ async def test_the_list_counts_members_and_tells_what_is_not_listed() -> None:
     assert view.next.window.starts_at == datetime(2030, 2, 1, 3, 0, tzinfo=UTC)
     assert (found.other_scopes, view.window_text) == (1, "every day 03:00-05:00 UTC")
     text = "\n".join(list_lines(found, paint=Paint()))
-    assert "rg     nightly   2030-02-01 03:00  02-01 03:00  2       2+1?" in text
+    assert "rg     nightly   2030-02-01 03:00 +00:00  02-01 03:00  2       2+1?" in text
     assert "1 configuration of other maintenance scopes patch no guests" in text
 
 
@@ -95,8 +95,8 @@ def test_the_list_and_one_schedule_count_the_same(
             assert set(view.findings) <= set(checked.findings)
             name = view.configuration.id.name
             row = next(line.split() for line in list_lines(listed, paint=Paint()) if line.startswith(f"rg     {name}"))
-            static, dynamic = row[6:8]
-            assert row[8:] == ([str(len(view.findings))] if view.findings else [])
+            static, dynamic = row[7:9]
+            assert row[9:] == ([str(len(view.findings))] if view.findings else [])
             text = "\n".join(detail_lines(shown, paint=Paint()))
             if view.members:
                 assert f"({static} static, {dynamic} dynamic" in text
@@ -208,7 +208,7 @@ async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
     ]
     assert [view.configuration.name for view in calendar.silent] == ["odd"]
     text = "\n".join(calendar_lines(calendar, paint=Paint()))
-    assert "Fri 2030-02-01 03:00  02-01 03:00  nightly   2    2     0       1" in text
+    assert "Fri 2030-02-01 03:00 +00:00  02-01 03:00  nightly   2    2     0       1" in text
     assert "2 machines will fail in the current state: rg/bad, rg/d2." in text
     assert "rg/odd reaches 1 machine, and its next window is not known" in text
     narrow = await next_windows(double, clock=CLOCK, days=3, scope=Scope(ids=(str(ready("alone").id),)))

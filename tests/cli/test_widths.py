@@ -1,0 +1,144 @@
+"""Nothing that matters is cut on a terminal, whatever its width: names at their longest, states, reasons."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from tests.cli import forked
+from tests.cli.conftest import PROGRAM, Program, clean_environment
+
+from arm_emulator.named_fleets import read_fleet
+from patchmode.cli.main import program as patchmode
+from patchmode.model.plain_text import cells_wide
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not forked.IS_POSSIBLE, reason="no pseudo-terminals of this kind")
+
+SUBSCRIPTION = "Contoso Produktion Westeuropa Finanzen und Controlling 2026 EA 1"
+GROUP = "rg-" + "anwendung-" * 8 + "produkt"
+SCHEDULE = "Wartung Produktion Nacht Frankfurt am Main Gruppe A"
+"""The service takes names with blanks."""
+
+
+def machine(name: str) -> str:
+    """A name of 64 letters, the most that Azure gives a VM."""
+    return f"{name}-{'x' * 58}"[:64]
+
+
+MACHINES = tuple(machine(f"web-0{number}") for number in (1, 2, 3, 4, 5))
+
+
+def long_names() -> dict[str, object]:
+    """The fleet `schedules` with every name of its subscription, group, schedule and web servers at its longest."""
+    text = json.dumps(read_fleet("schedules"))
+    text = text.replace("Contoso Production", SUBSCRIPTION).replace("rg-app", GROUP).replace("RG-APP", GROUP.upper())
+    text = re.sub(r"mc-nightly", SCHEDULE, text)
+    text = text.replace(SCHEDULE.lower(), SCHEDULE)
+    text = re.sub(r"\bweb-0([1-5])(?!\d)", lambda found: machine(f"web-0{found[1]}"), text)
+    fleet: dict[str, object] = json.loads(text)
+    return fleet
+
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "audit": ("audit", "--all"),
+    "plan": ("plan", "-g", GROUP, "--name", "web-*"),
+    "apply": ("apply", "-g", GROUP, "--name", "web-01*", "--yes"),
+    "verify": ("verify", "--all"),
+    "watch": ("watch", "--all", "--once", "--baseline", "before.json"),
+    "rollback": ("rollback", "latest", "--yes"),
+    "runs list": ("runs", "list"),
+    "runs show": ("runs", "show"),
+    "runs resume": ("runs", "resume", "--yes"),
+    "explain": ("explain", MACHINES[0]),
+    "schedule list": ("schedule", "list"),
+    "schedule show": ("schedule", "show", SCHEDULE),
+    "schedule next": ("schedule", "next"),
+    "schedule check": ("schedule", "check"),
+    "schedule failures": ("schedule", "failures"),
+    "schedule attach": ("schedule", "attach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
+    "schedule detach": ("schedule", "detach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
+    "doctor": ("doctor",),
+}
+SHOWS = {
+    "audit": (*MACHINES, GROUP, SUBSCRIPTION),
+    "plan": (MACHINES[0], MACHINES[1], MACHINES[4], GROUP, SUBSCRIPTION),
+    "verify": (MACHINES[1], GROUP, SUBSCRIPTION),
+    "explain": (MACHINES[0], GROUP, SUBSCRIPTION, SCHEDULE),
+    "schedule list": (SCHEDULE, GROUP),
+    "schedule show": (MACHINES[1], SCHEDULE, GROUP, SUBSCRIPTION),
+    "schedule next": (SCHEDULE, GROUP, SUBSCRIPTION),
+    "schedule check": (MACHINES[1], GROUP, SUBSCRIPTION),
+    "schedule attach": (SCHEDULE, GROUP, SUBSCRIPTION),
+    "doctor": (SUBSCRIPTION,),
+}
+WITHOUT_A_TABLE = {
+    "report": "writes files",
+    "evidence pack": "says one sentence",
+    "evidence check": "says one sentence",
+    "console": "serves pages",
+    "demo": "runs the others",
+    "runs merge": "tests/cli/test_shards.py",
+    "schedule create": "says one sentence",
+}
+
+
+def leaves(group: click.Group, before: str = "") -> Iterator[str]:
+    """Every command that can be called."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def test_every_command_is_walked() -> None:
+    """The next one is named here, or says why it has no table."""
+    assert {*TABLES, *WITHOUT_A_TABLE} == set(leaves(patchmode))
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The fleet of long names after two nights: runs of schedules, a run of ours, a baseline from before it."""
+    from arm_emulator.protocol.throttle import limits_from
+    from arm_emulator.testing import running
+
+    folder: Path = tmp_path_factory.mktemp("long")
+    with running(fleet=long_names(), lro_seconds=0, limits=limits_from("off")) as served:
+        environment = {**clean_environment(), **served.env, "PATCHMODE_STATE_DIR": str(folder / "state")}
+        program = Program(folder, environment, served.endpoint)
+        (folder / "before.json").write_text(program("audit", "--all", "-o", "json").out, encoding="utf-8")
+        assert program("apply", "-g", GROUP, "--name", "web-03*", "--yes").code == 0
+        yield program
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize("command", TABLES, ids=TABLES)
+def test_nothing_is_cut(shown: Program, command: str, columns: int) -> None:
+    """What is shown of a machine, a group, a subscription or a schedule is its whole name, in one piece."""
+    done = forked.on_terminal(
+        PROGRAM, (*TABLES[command], "--no-color"), cwd=shown.folder, env=shown.environment, columns=columns
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    text = done.stdout
+    assert "…" not in text
+    joined = " ".join(text.split())
+    assert [name for name in SHOWS.get(command, ()) if name not in joined] == []
+    for begin, whole in (("Contoso Prod", SUBSCRIPTION), ("rg-anw", GROUP), ("Wartung", SCHEDULE), *named()):
+        assert joined.lower().count(begin.lower()) == joined.lower().count(whole.lower()), (begin, text)
+    for line in text.splitlines():
+        if cells_wide(line) > columns:
+            # One word that is to be copied: an id, a name with its place, a command.
+            rest = re.sub("|".join(map(re.escape, (SUBSCRIPTION, *MACHINES, SCHEDULE))), "", line)
+            is_name = re.fullmatch(r"\s*\S+\s*", rest) or line.strip().startswith(f"{SUBSCRIPTION}/")
+            assert is_name or max(map(cells_wide, line.split())) > 50 or re.search(r"patchmode |az ", line), line
+
+
+def named() -> list[tuple[str, str]]:
+    return [(one[:6], one) for one in MACHINES]
