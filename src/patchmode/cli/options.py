@@ -370,6 +370,16 @@ class FreezeText(click.ParamType[str]):
     envvar_list_splitter = ";"
 
 
+def summary_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a table's summary counts by; `results` hands it on as it is."""
+    return click.option(
+        "--summary",
+        type=Fixed(("subscription", "group", "none")),
+        help="Count the machines by subscription or by group, above the table (default on a terminal: by subscription "
+        "where the table is longer than the screen, by group where it has one subscription).",
+    )(function)
+
+
 longest_wait_option = click.option(
     "--longest-wait",
     default="45d",

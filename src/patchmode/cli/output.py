@@ -11,7 +11,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from patchmode.cli.settings import Settings
-from patchmode.cli.terminal import forget_reader, is_one_place, width_of
+from patchmode.cli.terminal import forget_reader, height_of, is_one_place, width_of
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
@@ -74,7 +74,7 @@ def paint_for(stream: TextIO, settings: Settings) -> Paint:
     if not stream.isatty():
         return Paint()
     wants_colours = not settings.no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Paint(colours=wants_colours, width=width_of(stream))
+    return Paint(colours=wants_colours, width=width_of(stream), height=height_of(stream))
 
 
 def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:

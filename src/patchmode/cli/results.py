@@ -5,13 +5,16 @@ Must not: decide exit codes; the commands do.
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patchmode.cli.output import Result, as_values
 from patchmode.model.plan import Plan
 from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
 from patchmode.model.run import RunReport, RunSummary
 from patchmode.model.target import Target
+
+if TYPE_CHECKING:
+    from patchmode.reports.text.summary import SummaryBy
 
 _RUN_COLUMNS = (
     "id",
@@ -28,21 +31,21 @@ _RUN_COLUMNS = (
 _PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter", "reversible", "body")
 
 
-def audit_result(report: AuditReport) -> Result:
-    """An audit."""
+def audit_result(report: AuditReport, by: "SummaryBy | None" = None) -> Result:
+    """An audit; `by`: what its summary counts by."""
     from patchmode.documents.audit import CSV_COLUMNS, audit_document, audit_machine_rows
     from patchmode.reports.text.audit import audit_lines
 
     return Result(
         document=lambda: audit_document(report),
-        lines=lambda paint: audit_lines(report, paint=paint),
+        lines=lambda paint: audit_lines(report, paint=paint, by=by),
         rows=lambda: audit_machine_rows(report.machines, report.target.names),
         columns=CSV_COLUMNS,
     )
 
 
-def plan_result(plan: Plan) -> Result:
-    """A plan.
+def plan_result(plan: Plan, by: "SummaryBy | None" = None) -> Result:
+    """A plan; `by`: what its summary counts by.
 
     Raises:
         BrokenPlanError: it holds what no plan may hold.
@@ -57,7 +60,7 @@ def plan_result(plan: Plan) -> Result:
     # What is printed is what would be written, digest included, so that it can be kept and applied.
     return Result(
         document=lambda: msgspec.json.decode(encode_plan(plan)[0]),
-        lines=lambda paint: chain(plan_lines(plan, paint=paint), wish_lines(plan, paint=paint)),
+        lines=lambda paint: chain(plan_lines(plan, paint=paint, by=by), wish_lines(plan, paint=paint)),
         rows=lambda: _plan_rows(plan),
         columns=_PLAN_COLUMNS,
         text=lambda: plan_pieces(plan),
@@ -111,14 +114,14 @@ def run_result(
     )
 
 
-def verification_result(report: VerifyReport) -> Result:
-    """A verification."""
+def verification_result(report: VerifyReport, by: "SummaryBy | None" = None) -> Result:
+    """A verification; `by`: what its summary counts by."""
     from patchmode.documents.verification import verify_document
     from patchmode.reports.text.verification import CSV_COLUMNS, csv_rows, verification_lines
 
     return Result(
         document=lambda: verify_document(report),
-        lines=lambda paint: verification_lines(report, paint=paint),
+        lines=lambda paint: verification_lines(report, paint=paint, by=by),
         rows=lambda: csv_rows(report),
         columns=CSV_COLUMNS,
     )

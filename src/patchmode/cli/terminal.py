@@ -119,7 +119,7 @@ def is_one_place(one: TextIO, other: TextIO) -> bool:
         return False
 
 
-_USUAL_WIDTH = 80
+_USUAL_WIDTH, _USUAL_HEIGHT = 80, 24
 """Of a terminal that does not say."""
 
 
@@ -130,6 +130,15 @@ def width_of(stream: TextIO) -> int:
     except (OSError, ValueError):
         columns = 0
     return columns if columns > 0 else _USUAL_WIDTH
+
+
+def height_of(stream: TextIO) -> int:
+    """The lines of a stream's own terminal."""
+    try:
+        lines = int(os.environ.get("LINES", "0")) or os.get_terminal_size(stream.fileno()).lines
+    except (OSError, ValueError):
+        lines = 0
+    return lines if lines > 0 else _USUAL_HEIGHT
 
 
 _YES = {"y", "yes"}

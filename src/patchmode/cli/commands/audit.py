@@ -7,7 +7,7 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import longest_wait_option, scope_options, settings_options
+from patchmode.cli.options import longest_wait_option, scope_options, settings_options, summary_option
 from patchmode.cli.settings import settings_of
 
 
@@ -15,8 +15,9 @@ from patchmode.cli.settings import settings_of
 @scope_options
 @settings_options
 @longest_wait_option
+@summary_option
 @click.pass_context
-def command(context: click.Context, /, longest_wait: str, **options: Any) -> exits.Exit:
+def command(context: click.Context, /, longest_wait: str, summary: str | None, **options: Any) -> exits.Exit:
     """Every machine: its orchestration, who patches it, and why.
 
     Without a selector: everything that the signed-in principal can see. Machines are measured against --to (default:
@@ -28,6 +29,7 @@ def command(context: click.Context, /, longest_wait: str, **options: Any) -> exi
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from, wait_from, wanted_from
     from patchmode.model.report import AuditReport
+    from patchmode.reports.text.summary import SummaryBy
     from patchmode.workflow.inventory.audit import audit
 
     settings = settings_of(context)
@@ -42,5 +44,5 @@ def command(context: click.Context, /, longest_wait: str, **options: Any) -> exi
             return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=wait)
 
     report = run_reading(work)
-    emit(audit_result(report), settings)
+    emit(audit_result(report, SummaryBy.of(summary)), settings)
     return exits.of_audit(report.counts)

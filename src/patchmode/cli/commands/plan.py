@@ -7,7 +7,7 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.options import scope_options, settings_options, summary_option
 from patchmode.cli.run_options import attachment_from, then_attach_options, wave_options, waves_from
 from patchmode.cli.settings import settings_of
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @settings_options
 @then_attach_options
 @wave_options
+@summary_option
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file.")
 @click.pass_context
-def command(context: click.Context, /, out: Path | None, **options: Any) -> exits.Exit:
+def command(context: click.Context, /, out: Path | None, summary: str | None, **options: Any) -> exits.Exit:
     """The exact changes, as a diff and as a file.
 
     Reads every machine in scope from its provider and works out the smallest request that makes it compliant. Nothing
@@ -34,6 +35,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import require_selector, scope_from, wanted_from
     from patchmode.model.plan import Plan
+    from patchmode.reports.text.summary import SummaryBy
     from patchmode.store.plan_file import write_plan
     from patchmode.version import __version__
     from patchmode.workflow.inventory.planning import make_plan
@@ -62,7 +64,7 @@ def command(context: click.Context, /, out: Path | None, **options: Any) -> exit
     plan = run_reading(work)
     if out is not None:
         plan = write_plan(plan, out)
-    emit(plan_result(plan), settings)
+    emit(plan_result(plan, SummaryBy.of(summary)), settings)
     say(_next_step(plan, out, is_said=is_one_screen(settings)), settings)
     return exits.of_plan(plan)
 

@@ -11,7 +11,7 @@ import click
 
 from patchmode.cli import composition, exits
 from patchmode.cli.group import Command
-from patchmode.cli.options import scope_options, settings_options
+from patchmode.cli.options import scope_options, settings_options, summary_option
 from patchmode.cli.output import Result, emit, say
 from patchmode.cli.running import run_reading
 from patchmode.cli.scoping import since_from
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--since", metavar="7d|DATE", help="With --after-window: runs since then (default: the run's end; a scope: 7d)."
 )
+@summary_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -52,6 +53,7 @@ def command(
     after_window: bool,
     wait: bool,
     since: str | None,
+    summary: str | None,
     **options: Any,
 ) -> exits.Exit:
     """Re-read every VM from Azure Resource Manager and compare its settings.
@@ -68,6 +70,7 @@ def command(
     from patchmode.cli.results import verification_result
     from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
     from patchmode.errors import UsageError
+    from patchmode.reports.text.summary import SummaryBy
 
     settings = settings_of(context)
     set_ambient_shard_aside(context, options)
@@ -93,7 +96,7 @@ def command(
         report = _verify_file(Path(subject), settings)
     else:
         report = _verify_run(subject, settings)
-    emit(verification_result(report), settings)
+    emit(verification_result(report, SummaryBy.of(summary)), settings)
     return exits.of_verification(report)
 
 

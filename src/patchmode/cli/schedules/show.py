@@ -4,13 +4,15 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
+from patchmode.cli.options import summary_option
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, name="show")
 @click.argument("config", metavar="CONFIG")
+@summary_option
 @click.pass_context
-def command(context: click.Context, /, config: str) -> exits.Exit:
+def command(context: click.Context, /, config: str, summary: str | None) -> exits.Exit:
     """One schedule in full, with its members and its last run.
 
     CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with what will
@@ -22,6 +24,7 @@ def command(context: click.Context, /, config: str) -> exits.Exit:
     from patchmode.documents.schedules import SHOW_COLUMNS, member_row, show_document
     from patchmode.model.report import ScheduleDetail
     from patchmode.reports.text.schedules import detail_lines
+    from patchmode.reports.text.summary import SummaryBy
     from patchmode.workflow.schedules.views import show_schedule
 
     settings = settings_of(context)
@@ -34,7 +37,7 @@ def command(context: click.Context, /, config: str) -> exits.Exit:
     emit(
         Result(
             document=show_document(detail),
-            lines=lambda paint: detail_lines(detail, paint=paint),
+            lines=lambda paint: detail_lines(detail, paint=paint, by=SummaryBy.of(summary)),
             rows=lambda: map(member_row, detail.schedule.members),
             columns=SHOW_COLUMNS,
         ),

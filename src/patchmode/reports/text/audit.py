@@ -28,6 +28,7 @@ from patchmode.reports.text.layout import (
     wrapped,
 )
 from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 if TYPE_CHECKING:
     from patchmode.model.resource_id import ResourceId
@@ -87,12 +88,34 @@ _OUTCOME_MEANING = {
 }
 
 
-def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
-    """The lines of an audit, without line feeds."""
+_TALLIES = (
+    Tally("compliant", "COMPLIANT"),
+    Tally("change", "NEEDS CHANGE"),
+    Tally("blocked", "BLOCKED"),
+    Tally("arc", "ARC"),
+    Tally(OutcomeKind.SCHEDULE_FAILS, "FAIL NEXT", is_part=False),
+    Tally(OutcomeKind.AUTOPATCHED, "BY AZURE", is_part=False),
+    Tally("nobody", "BY NOBODY", is_part=False),
+    Tally(OutcomeKind.UNKNOWN, "UNKNOWN", is_part=False),
+)
+"""Columns of a summary: what is to be done adds up to the machines; beside it what the lines of the headline say."""
+
+
+def audit_lines(report: AuditReport, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+    """The lines of an audit, without line feeds.
+
+    Args:
+        report: the audit.
+        paint: colours, width and height.
+        by: what its summary counts by; None: as `summary_lines` says.
+    """
     ids: list[ResourceId | str] = [entry.machine.id for entry in report.machines]
     ids += [*(entry.id for entry in report.skipped), *(entry.id for entry in report.unreadable)]
     names = MachineNames.of(report.target, ids)
     if report.machines:
+        counted = (Counted(entry.machine.id, _states(entry, report)) for entry in report.machines)
+        rows = len(report.machines)
+        yield from summary_lines(counted, _TALLIES, names, whole="MACHINES", by=by, rows=rows, paint=paint)
         yield from _table(report, names, paint)
         yield from _legend(report.machines, paint)
         yield ""
@@ -122,6 +145,20 @@ def audit_lines(report: AuditReport, *, paint: Paint) -> Iterator[str]:
     if report.notes:
         yield ""
         yield from note_lines(map(names.named, report.notes), paint=paint)
+
+
+def _states(entry: MachineAudit, report: AuditReport) -> tuple[str, str]:
+    """What a machine is counted under: what is to be done with it, and who patches it now."""
+    nobody = (OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED)
+    now = "nobody" if entry.outcome.kind in nobody else entry.outcome.kind
+    if entry.as_wanted:
+        return "arc" if _is_aside(entry, report) else "compliant", now
+    return "change" if entry.eligible else "blocked", now
+
+
+def _is_aside(entry: MachineAudit, report: AuditReport) -> bool:
+    """Whether nothing is asked of it: an Arc server has no patch mode."""
+    return entry.machine.kind is MachineKind.ARC and entry.as_wanted and not report.wanted.concerns_arc
 
 
 def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
@@ -198,8 +235,7 @@ def _ends(report: AuditReport, paint: Paint) -> Iterator[str]:
     if wanted is not None:
         ready = sum(entry.eligible and not entry.as_wanted for entry in report.machines)
         blocked = sum(not entry.eligible and not entry.as_wanted for entry in report.machines)
-        is_aside = not report.wanted.concerns_arc
-        arc = sum(one.machine.kind is MachineKind.ARC and one.as_wanted and is_aside for one in report.machines)
+        arc = sum(_is_aside(one, report) for one in report.machines)
         filtered, doubtful = map(len, _apart(report.skipped))
         in_doubt = f"{doubtful:,} not known to be in scope, " if doubtful else ""
         yield from wrapped(

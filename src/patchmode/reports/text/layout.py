@@ -28,6 +28,8 @@ class Paint:
     colours: bool = False
     width: int | None = None
     """Columns of the terminal; None: not a terminal, nothing is broken."""
+    height: int | None = None
+    """Lines of the terminal; None: not a terminal, nothing is longer than it."""
 
     def __call__(self, meaning: str, text: str) -> str:
         """The text in the colour of its meaning (`good`, `bad`, `warn`, `add`, `change`, `remove`, `dim`, `strong`)."""
@@ -147,7 +149,10 @@ class _Fit:
             max([cells_wide(column.heading), *map(cells_wide, of_column)])
             for column, of_column in zip(columns, texts, strict=True)
         ]
-        self._bounds = [max(column.least or 0, cells_wide(column.heading)) for column in columns]
+        self._bounds = [
+            min(natural, max([column.least or 0, *map(cells_wide, column.heading.split())]))
+            for column, natural in zip(columns, self._natural, strict=True)
+        ]
         self._texts = texts
         self._shown = [of_column.most_common(_LOOKED_AT) for of_column in texts]
         self._counted: dict[tuple[int, int], int] = {}

@@ -14,6 +14,8 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.audit import change_lines
 from patchmode.reports.text.layout import Paint, TableColumn, lines, plural, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
+from patchmode.reports.text.summary import Counted, SummaryBy, Tally
+from patchmode.reports.text.summary import summary_lines as count_lines
 
 SHOWN = 30
 """More waves than that are counted; the plan file names them all."""
@@ -75,8 +77,22 @@ class LeafChange:
         return self.before == self.after
 
 
-def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
-    """The lines of a plan, without line feeds."""
+_TALLIES = (
+    Tally("change", "TO CHANGE"),
+    Tally("unchanged", "COMPLIANT"),
+    Tally("skipped", "SKIPPED"),
+    Tally("unreadable", "UNREADABLE"),
+)
+
+
+def plan_lines(plan: Plan, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+    """The lines of a plan, without line feeds.
+
+    Args:
+        plan: the plan.
+        paint: colours, width and height.
+        by: what its summary counts by; None: as `count_lines` says.
+    """
     yield from wrapped(f"Plan for {target_text(plan.target)}", paint=paint)
     scope = list(plan.scope)
     if plan.rollback_of:
@@ -87,6 +103,8 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     if told:
         yield from wrapped(f"Scope: {told}", paint=paint, hang=7)
     yield ""
+    rows = plan.counts["scope"]
+    yield from count_lines(_ends_of(plan), _TALLIES, names, whole="SCOPE", by=by, rows=rows, paint=paint)
     yield from irreversible_lines(plan, paint=paint)
     yield from wave_lines(plan, paint=paint)
     if len(plan.changes) <= ONE_BY_ONE:
@@ -104,6 +122,14 @@ def plan_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield ""
     yield from _headline(plan, paint)
     yield from summary_lines(plan, paint=paint)
+
+
+def _ends_of(plan: Plan) -> Iterator[Counted]:
+    """Everything in scope with what the plan does with it."""
+    yield from (Counted(one.id, ("change",)) for one in plan.changes)
+    yield from (Counted(one.id, ("unchanged",)) for one in plan.unchanged)
+    yield from (Counted(one.id, ("skipped",)) for one in plan.skipped)
+    yield from (Counted(one.id, ("unreadable",)) for one in plan.unreadable)
 
 
 def names_in(plan: Plan) -> MachineNames:

@@ -37,6 +37,7 @@ from patchmode.reports.text.layout import (
     way_out,
     wrapped,
 )
+from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 _MEANING = {
     RunForecast.RUNS: "good",
@@ -110,8 +111,23 @@ def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
     yield from note_lines(map(names.named, found.notes), paint=paint)
 
 
-def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
-    """The lines of `schedule show`, without line feeds."""
+_TALLIES = (
+    Tally(RunForecast.RUNS, "RUN"),
+    Tally(RunForecast.FAILS, "FAIL"),
+    Tally(RunForecast.MISSED, "MISSED"),
+    Tally(RunForecast.NO_WINDOW, "NO WINDOW"),
+    Tally(RunForecast.UNKNOWN, "UNKNOWN"),
+)
+
+
+def detail_lines(detail: ScheduleDetail, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+    """The lines of `schedule show`, without line feeds.
+
+    Args:
+        detail: the schedule.
+        paint: colours, width and height.
+        by: what the summary of its members counts by; None: as `summary_lines` says.
+    """
     view = detail.schedule
     one = view.configuration
     names = _names_of(detail.target, (view,), *(detail.last_run.went if detail.last_run else ()))
@@ -131,7 +147,7 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint) -> Iterator[str]:
     yield from _windows(detail.windows, view.next, paint)
     yield from _attached(view, names, paint)
     yield ""
-    yield from _members(view, names, paint)
+    yield from _members(view, names, by, paint)
     if detail.last_run is not None:
         yield ""
         yield from _last_run(detail.last_run, names, paint)
@@ -325,15 +341,18 @@ def _attached(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator
         yield from wrapped(f"assigned, and not among the machines that you see: {told}", paint=paint, indent=2, hang=4)
 
 
-def _members(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator[str]:
+def _members(view: ScheduleView, names: MachineNames, by: SummaryBy | None, paint: Paint) -> Iterator[str]:
     counts = forecast_counts(view.members)
     told = ", ".join(f"{count:,} {_verb(kind)}" for kind, count in counts.items() if count)
     if view.members and view.next.timing in _NO_RUN:
         told = "no window will come for them"
     static, dynamic = _reached(view)
-    by = f" ({static} static, {dynamic} dynamic)" if view.members else ""
-    yield from wrapped(f"Members now: {len(view.members):,}{by}{f': {told}' if told else ''}.", paint=paint, hang=4)
+    via = f" ({static} static, {dynamic} dynamic)" if view.members else ""
+    yield from wrapped(f"Members now: {len(view.members):,}{via}{f': {told}' if told else ''}.", paint=paint, hang=4)
     if view.members:
+        counted = (Counted(member.machine.id, (member.result,)) for member in view.members)
+        many = len(view.members)
+        yield from summary_lines(counted, _TALLIES, names, whole="MEMBERS", by=by, rows=many, paint=paint)
         rows = [(member.machine.id, _member_row(member)) for member in view.members]
         yield from _by_subscription(_MEMBERS, rows, names, paint)
 

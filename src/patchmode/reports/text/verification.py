@@ -15,6 +15,7 @@ from patchmode.reports.formats.recorded import when
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, note_lines, plural, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
+from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
 
@@ -22,10 +23,19 @@ _HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a sch
 """What it means that bypass is gone beside AutomaticByPlatform."""
 
 
-def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
-    """The lines of a verification, without line feeds; the last one says whether all is as it should be."""
+def verification_lines(report: VerifyReport, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+    """The lines of a verification, without line feeds; the last one says whether all is as it should be.
+
+    Args:
+        report: the verification.
+        paint: colours, width and height.
+        by: what its summary counts by; None: as `summary_lines` says.
+    """
     open_ends = [entry for entry in report.found if entry.blocked_by is None]
     names = MachineNames.of(report.target, _ids(report))
+    differing = Tally("differing", "NEEDS CHANGE" if report.is_scope else "NOT AS PLANNED")
+    tallies, rows = (_TALLIES[0], differing, *_TALLIES[1:]), report.mismatches
+    yield from summary_lines(_counted(report), tallies, names, whole="SCOPE", by=by, rows=rows, paint=paint)
     yield from mismatch_lines(
         open_ends, names, paint=paint, title="Needs change" if report.is_scope else "Not as planned"
     )
@@ -49,6 +59,30 @@ def verification_lines(report: VerifyReport, *, paint: Paint) -> Iterator[str]:
             "not compared."
         )
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
+_TALLIES = (
+    Tally("verified", "VERIFIED"),
+    Tally("blocked", "BLOCKED"),
+    Tally("unreadable", "UNREADABLE"),
+    Tally("aside", "ARC"),
+    Tally("filtered", "FILTERED OUT"),
+)
+
+
+def _counted(report: VerifyReport) -> Iterator[Counted]:
+    """Everything in scope with what was found."""
+    for entry in report.found:
+        if entry.verified:
+            state = "verified"
+        elif entry.blocked_by is not None:
+            state = "blocked"
+        else:
+            state = "unreadable" if entry.unreadable_because else "differing"
+        yield Counted(entry.id, (state,))
+    yield from (Counted(entry.id, ("unreadable",)) for entry in report.unread)
+    yield from (Counted(entry.id, ("aside",)) for entry in report.not_applicable)
+    yield from (Counted(entry.id, ("filtered",)) for entry in report.filtered_out)
 
 
 def _ids(report: VerifyReport) -> Iterator[ResourceId | str]:
