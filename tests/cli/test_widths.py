@@ -140,5 +140,17 @@ def test_nothing_is_cut(shown: Program, command: str, columns: int) -> None:
             assert is_name or max(map(cells_wide, line.split())) > 50 or re.search(r"patchmode |az ", line), line
 
 
+@pytest.mark.parametrize("command", ["audit", "plan", "verify", "schedule show"])
+def test_a_summary_on_request_names_every_group_once(shown: Program, command: str) -> None:
+    """In a pipe too, where the table alone is printed otherwise; nothing of it is in the other formats."""
+    args = {**TABLES, "plan": ("plan", "--all")}[command]
+    done = shown(*args, "--summary", "group")
+    head = done.out.partition("\n\nMACHINE")[0]
+    assert head.count(GROUP) >= 1
+    assert re.search(rf"{re.escape(SUBSCRIPTION)} +{GROUP} +\d+", done.out)
+    assert shown(*args, "--summary", "none").out.count("SUBSCRIPTION  ") <= 1
+    assert shown(*args, "--summary", "group", "-o", "json").out.startswith("{")
+
+
 def named() -> list[tuple[str, str]]:
     return [(one[:6], one) for one in MACHINES]

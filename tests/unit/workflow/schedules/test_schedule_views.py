@@ -221,12 +221,13 @@ async def test_check_tells_each_rule_and_what_must_be_done_first() -> None:
     double.schedules.assignments.append(assigned(ready("good"), "deleted"))
     double.schedules.configurations.append(configuration(schedule_id("empty")))
     report = await check_schedules(double, (), clock=CLOCK)
-    assert [finding.rule for finding in report.findings] == [
-        "assignment-orphaned",
-        "configuration-missing",
-        "prerequisite-missing",
-        "schedule-hits-nothing",
-        "tag-case",
+    # By severity, then those that concern most machines first.
+    assert [(finding.rule, len(finding.subjects)) for finding in report.findings] == [
+        ("prerequisite-missing", 2),
+        ("assignment-orphaned", 1),
+        ("configuration-missing", 1),
+        ("schedule-hits-nothing", 0),
+        ("tag-case", 1),
     ]
     assert not report.is_clean
     text = "\n".join(check_lines(report, paint=Paint()))
