@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml requirements/dev.txt
 
 setup: $(STAMP) ## make .venv with everything
 
-demo: setup ## set up, then run the whole story on the emulator
+demo: setup ## set up, then show a story on the emulator
 	$(BIN)/patchmode demo
 
 test: setup ## set up, then pass the tests

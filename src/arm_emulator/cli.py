@@ -228,6 +228,23 @@ def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_
     click.echo(f"{output}: {machines} machines in {subscriptions} subscriptions", err=True)
 
 
+@main.command()
+@click.option("--advance", metavar="P1D", help="Move it forward by this ISO 8601 duration.")
+@click.option("--to", metavar="ISO8601", help="Move it forward to this time.")
+def clock(advance: str | None, to: str | None) -> None:
+    """Show or move the clock of the emulator that a shell of `exec` talks to; windows on the way are run."""
+    from arm_emulator.remote import RemoteError, ask
+
+    if advance is not None and to is not None:
+        raise click.UsageError("Give --advance or --to.")
+    wanted = {"advance": advance} if advance is not None else {"to": to} if to is not None else None
+    try:
+        answer = ask("POST" if wanted else "GET", "clock", wanted)
+    except RemoteError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{datetime.fromisoformat(answer['now']):%a %Y-%m-%d %H:%M} UTC")
+
+
 def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.app import Emulator
     from arm_emulator.clock import Clock

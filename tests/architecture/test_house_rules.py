@@ -88,7 +88,8 @@ def test_only_the_command_line_prints_or_exits() -> None:
 
 def test_one_module_decides_exit_codes() -> None:
     """A code chosen beside the others is one that no table tells. The demonstration names those it expects."""
-    may_name_them = {ROOT / "src/patchmode/cli" / name for name in ("exits.py", "demonstration/story.py")}
+    stories = [f"demonstration/{name}.py" for name in ("short_story", "whole_story", "telling")]
+    may_name_them = {ROOT / "src/patchmode/cli" / name for name in ("exits.py", *stories)}
     for path in {*(ROOT / "src/patchmode").rglob("*.py")} - may_name_them:
         named = [
             node

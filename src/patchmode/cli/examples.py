@@ -273,8 +273,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "demo": (
         Example("Run it.", "patchmode demo", lasts=True),
-        Example("Read it page by page.", "patchmode demo | less", lasts=True),
-        Example("Keep what it prints in a file.", "patchmode demo > demo.txt", lasts=True),
+        Example("Wait for Enter before each step.", "patchmode demo --step", lasts=True),
+        Example("Read the whole story page by page.", "patchmode demo --full | less", lasts=True),
     ),
 }
 """Command → its examples; the program itself is the empty path. Every command stands here."""

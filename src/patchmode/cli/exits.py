@@ -159,7 +159,10 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "nothing is missing; or `--role-json` was given",
         Exit.FINDINGS: "a permission or registration is missing, a lock blocks changes, or something could not be read",
     },
-    "demo": {Exit.DONE: "every step ended as it should"},
+    "demo": {
+        Exit.DONE: "every step ended as it should",
+        Exit.FAULT: "the step that is named did not end as it should, or the emulator could not be started",
+    },
 }
 """Command → code → when it ends so. Every command stands here; what `EVERYWHERE` names goes without saying."""
 

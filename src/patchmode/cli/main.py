@@ -31,7 +31,7 @@ COMMANDS = {
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "doctor": "Check sign-in, subscriptions and permissions.",
-    "demo": "The whole story on a local emulator; no Azure needed.",
+    "demo": "A short story on a local emulator; no Azure needed.",
 }
 
 _COLLECT_EVERY = 20_000

@@ -178,6 +178,18 @@ def typed_the_number(question: str, number: int) -> bool:
     return _answer(f"{question}: ").replace(",", "") == str(number)
 
 
+def entered(prompt: str) -> None:
+    """Wait for Enter, whatever is typed before it.
+
+    Args:
+        prompt: shown on standard error; says what comes next.
+
+    Raises:
+        UnansweredError: the end of input came, or an interruption.
+    """
+    _answer(prompt)
+
+
 def _broken(prompt: str) -> str:
     """A prompt, broken between words at the terminal's width."""
     from patchmode.reports.text.layout import Paint, wrapped

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import shlex
 import signal
 import ssl
 import subprocess
@@ -166,3 +167,36 @@ def test_fleet_writes_a_file_that_serve_takes(tmp_path: Path) -> None:
     made = json.loads(path.read_text())
     machines = [one for one in made["resources"] if one["type"] == "Microsoft.Compute/virtualMachines"]
     assert (len(machines), len(made["subscriptions"])) == (50, 2)
+
+
+def test_the_clock_of_the_emulator_that_exec_serves_is_shown_and_moved() -> None:
+    """So that a night passes in a shell, without a client of one's own."""
+    clock = shlex.join([*PROGRAM, "clock"])
+    line = f"{clock}; {clock} --advance P1D; {clock} --to 2030-02-01T00:00:30Z; {clock} --advance soon"
+    done = ran("exec", "--fleet", "empty", "--clock", "2030-01-08T12:00:00Z", "--", "sh", "-c", line)
+    assert done.stdout.splitlines() == [
+        "Tue 2030-01-08 12:00 UTC",
+        "Wed 2030-01-09 12:00 UTC",
+        "Fri 2030-02-01 00:00 UTC",
+    ]
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: The clock was not moved: ")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "arguments", "sentence"),
+    [
+        ("", [], "no emulator is named here. Type this in a shell of `arm-emulator exec -- bash`."),
+        ("https://management.azure.com", [], "no emulator is named here."),
+        ("https://localhost:1", [], "no emulator answers at https://localhost:1: "),
+        ("https://localhost:1", ["--advance", "P1D", "--to", "2030-01-01"], "Give --advance or --to."),
+    ],
+)
+def test_a_clock_that_is_not_there_is_one_sentence(
+    cloud: str, arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but an emulator on this computer is ever asked."""
+    monkeypatch.setenv("PATCHMODE_CLOUD", cloud)
+    done = CliRunner().invoke(main, ["clock", *arguments])
+    assert done.exit_code in (1, 2)
+    assert sentence in done.output

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,37 +11,40 @@ from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
-SERVER_OPTIONS = ("--fleet", "schedules", "--lro-seconds", "1", "--throttle", "azure")
-BEGINS_BEFORE = timedelta(hours=25)
-"""The emulated service's clock starts so long ago: every nightly window has opened since."""
-
 
 @click.command(cls=Command)
+@click.option("--step", "is_paused", is_flag=True, help="Wait for Enter before each step.")
+@click.option("--full", "is_whole", is_flag=True, help="The whole story, every output whole: half a minute.")
 @click.pass_context
-def command(context: click.Context) -> exits.Exit:
-    """The whole story on a local emulator; no Azure needed.
+def command(context: click.Context, is_paused: bool, is_whole: bool) -> exits.Exit:
+    """A short story on a local emulator; no Azure needed.
 
     Starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user would
-    see: a maintenance window that fails, exactly the machines that failed fixed, the next window that succeeds, a
-    schedule attached, the whole fleet set, drift found, and a rollback. Takes about half a minute and leaves nothing
-    behind.
+    see: a night that fails, exactly the machines that failed fixed, a night that succeeds, a schedule attached and
+    detached. Takes about ten seconds and leaves nothing behind. Every command that it shows runs when it is typed in
+    `arm-emulator exec --fleet schedules -- bash`.
     """
+    from patchmode.cli.demonstration import short_story, whole_story
     from patchmode.cli.demonstration.server import serving
-    from patchmode.cli.demonstration.story import Story, StoryError
+    from patchmode.cli.demonstration.telling import StoryError, Telling
     from patchmode.cli.output import paint_for
+    from patchmode.cli.terminal import require_answers
 
     settings = settings_of(context)
+    if is_paused:
+        require_answers("Leave --step out.")
     paint = paint_for(sys.stdout, settings)
     options = ["--no-color"] if settings.no_color else []
-    begins = datetime.now(UTC) - BEGINS_BEFORE
-    server_options = (*SERVER_OPTIONS, "--clock", begins.isoformat())
+    story = whole_story if is_whole else short_story
+    server_options = (*story.SERVER_OPTIONS, "--clock", short_story.begins(datetime.now(UTC)).isoformat())
     with tempfile.TemporaryDirectory(prefix="patchmode-demo-") as name, serving(Path(name), server_options) as server:
-        click.echo(f"A local Azure Resource Manager is running at {server.endpoint}.")
-        click.echo("Everything below is the real program against it; nothing reaches Azure.")
+        telling = Telling(server, Path(name), paint, options, is_paused=is_paused)
+        telling.say(f"A local Azure Resource Manager is running at {server.endpoint}.")
+        telling.say("Everything below is the real program against it; nothing reaches Azure.")
         try:
-            Story(server, Path(name), paint, options).tell()
+            story.tell(telling)
         except StoryError as error:
             sys.stdout.flush()
-            click.echo(f"patchmode: The demo failed: {error}.", err=True)
+            click.echo(f"patchmode: The demo failed in {error}.", err=True)
             return exits.of_error(error)
     return exits.of_listing()

@@ -50,7 +50,7 @@ def serving(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     """
     ready = folder / "ready.json"
     log = folder / "server.log"
-    command = [_program(), "serve", "--ready-file", str(ready), *options]
+    command = [program(), "serve", "--ready-file", str(ready), *options]
     with log.open("wb") as stream:
         # A session of its own: Ctrl-C must reach the story first, which then stops the server in order.
         process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
@@ -63,7 +63,12 @@ def serving(folder: Path, options: Sequence[str]) -> Iterator[Server]:
             _stop(process)
 
 
-def _program() -> str:
+def program() -> str:
+    """The path of the emulator's program.
+
+    Raises:
+        PatchmodeError: it is not installed.
+    """
     beside = Path(sys.executable).with_name(PROGRAM)
     found = str(beside) if beside.exists() else shutil.which(PROGRAM)
     if found is None:
