@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import jsonschema
@@ -213,6 +214,25 @@ def test_verbose_tells_requests_without_secrets(start: Start) -> None:
     assert "ResourceGraph" in done.err
     assert program.environment["AZURE_CLIENT_SECRET"] not in done.err
     assert "Bearer " not in done.err
+
+
+def test_debug_tells_requests_and_answers_without_secrets(start: Start) -> None:
+    """As az: address, headers and body of each. No token, no secret and no signed address, whatever was sent."""
+    program = start("small")
+    plan = program("plan", "--all", "--debug", "--out", "plan.json")
+    done = program("apply", "plan.json", "--yes", "--debug")
+    assert done.code == plan.code - 10 == 0
+    for text in (plan.err, done.err):
+        assert "Request method: 'GET'" in text
+        assert "Response status: 200" in text
+        assert '"vmSize"' in text
+        assert "'Authorization': '*****'" in text
+        assert program.environment["AZURE_CLIENT_SECRET"] not in text
+        assert not re.search(r"eyJ[\w-]{8}", text)
+        assert "Bearer " not in text
+    assert "Request method: 'PATCH'" in done.err
+    assert '"bypassPlatformSafetyChecksOnUserSchedule": true' in done.err
+    assert "Request URL:" not in program("audit", "--all", "-vvv").err
 
 
 def test_the_role_is_enough_and_no_more(start: Start) -> None:

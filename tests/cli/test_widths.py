@@ -1,5 +1,7 @@
 """Nothing that matters is cut on a terminal, whatever its width: names at their longest, states, reasons."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -150,6 +152,53 @@ def test_a_summary_on_request_names_every_group_once(shown: Program, command: st
     assert re.search(rf"{re.escape(SUBSCRIPTION)} +{GROUP} +\d+", done.out)
     assert shown(*args, "--summary", "none").out.count("SUBSCRIPTION  ") <= 1
     assert shown(*args, "--summary", "group", "-o", "json").out.startswith("{")
+
+
+WRITES = {"apply", "rollback", "runs resume", "schedule attach", "schedule detach"}
+
+
+@pytest.mark.parametrize("command", sorted(set(TABLES) - WRITES - {"watch"}))
+def test_every_command_has_the_forms_of_az(shown: Program, command: str) -> None:
+    """TSV: CSV's columns without their headings. YAML: the published document. CSV for Excel begins with a mark."""
+    document = json.loads(shown(*TABLES[command], "-o", "json").out)
+    yaml = shown(*TABLES[command], "-o", "yaml").out.splitlines()
+    assert f"format: {document['format']}" in yaml
+    assert sorted(line.partition(":")[0] for line in yaml if line[0] not in " -") == sorted(document)
+    head, *rows = csv.reader(io.StringIO(shown(*TABLES[command], "-o", "csv").out))
+    lines = shown(*TABLES[command], "-o", "tsv").out.splitlines()
+    assert len(lines) == len(rows)
+    assert {line.count("\t") + 1 for line in lines} <= {len(head)}
+    marked = shown(*TABLES[command], "-o", "csv-excel").out
+    assert marked.startswith("\ufeff" + ",".join(head))
+
+
+def test_what_a_query_selects_is_as_az_prints_it(shown: Program) -> None:
+    """`az … --query … -o tsv` is what scripts read line by line."""
+    query = f"machines[?name=='{MACHINES[3]}'].[name, bypass, hotpatch, reasons, schedules]"
+    done = shown("audit", "--all", "--query", query, "-o", "tsv")
+    assert done.out == f"{MACHINES[3]}\tTrue\tNone\t0\t1\n"
+    assert shown("audit", "--all", "--query", "counts.unreadable == `0`", "-o", "tsv").out == "true\n"
+    assert shown("audit", "--all", "--query", "{all: counts.machines}", "-o", "yaml").out == "all: 48\n"
+
+
+def test_watch_has_lines_only(shown: Program) -> None:
+    for form in ("yaml", "tsv", "csv", "csv-excel"):
+        assert shown(*TABLES["watch"], "-o", form).code == 2
+
+
+def test_a_csv_file_is_for_excel_and_a_pipe_is_for_programs(shown: Program) -> None:
+    """Without the mark Excel reads the system's old code page; a program would have the mark in a heading."""
+    shown("report", "--all", "--out", "machines.csv", "--exit-zero")
+    content = (shown.folder / "machines.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfname,resourceGroup,")
+    assert "zürich-01" in content.decode("utf-8-sig")
+    assert shown("report", "--all", "-o", "csv", "--exit-zero").out.startswith("name,")
+    shown("report", "--all", "-o", "csv", "--out", "plain.csv", "--exit-zero")
+    assert (shown.folder / "plain.csv").read_bytes().startswith(b"name,")
+    assert "48 in scope" in shown("plan", "--from-log", "machines.csv").out
+    for name in ("machines.tsv", "machines.yaml", "machines.yml"):
+        shown("report", "--all", "--out", name, "--exit-zero")
+    assert (shown.folder / "machines.yaml").read_text().startswith("format: patchmode/audit/v1\n")
 
 
 def named() -> list[tuple[str, str]]:

@@ -27,6 +27,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.settings import settings
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
+from patchmode.arm import wire_log
 from patchmode.arm.connections import advice_on, describe, host_of, is_below, is_distrust, path_of, was_not_sent
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
@@ -354,7 +355,10 @@ class Guard(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Counts what is sent, retries included, and logs it when debugging: no headers, no bodies, no signed queries."""
+    """Counts what is sent, retries included, and logs it when debugging: no headers, no bodies, no signed queries.
+
+    `--debug` shows these too, without what is secret: `wire_log`.
+    """
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -369,6 +373,9 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         """Count, and pass on."""
         method = request.http_request.method
         self._sent[method] += 1
+        if wire_log.is_wanted():
+            sent = request.http_request
+            wire_log.log_request(method, sent.url, sent.headers, sent.content)
         if not _LOG.isEnabledFor(logging.DEBUG):
             return await self.next.send(request)
         path = path_of(request.http_request.url)
@@ -377,6 +384,8 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         answer = response.http_response
         took_ms = (self._clock.monotonic() - begun) * 1000
         request_id = answer.headers.get("x-ms-request-id")
+        if wire_log.is_wanted():
+            wire_log.log_answer(answer.status_code, answer.headers, answer.content)
         _LOG.debug("%s %s: %s in %.0f ms, request id %s", method, path, answer.status_code, took_ms, request_id)
         return response
 

@@ -180,7 +180,7 @@ def _write_exit_codes(formatter: click.HelpFormatter, meanings: Mapping[Exit, st
 
 
 def _prepare(settings: Settings) -> None:
-    if settings.verbose:
+    if settings.verbose or settings.debug:
         begin(settings)
     if settings.query:
         from patchmode.reports.formats.structured import check_expression
@@ -212,12 +212,14 @@ _FORMAT = "%(asctime)s %(name)s %(message)s"
 
 
 def begin(settings: Settings) -> None:
-    """Send logs to standard error: once `-v` patchmode's own, twice those of azure-identity too; none otherwise."""
-    if not settings.verbose:
-        return
+    """Send logs to standard error: once `-v` patchmode's own, twice those of azure-identity too.
+
+    `--debug` adds requests and answers to all of them.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S%z"))
-    for name in ("patchmode", "azure.identity")[: settings.verbose]:
+    names = ("patchmode", "azure.identity", "patchmode-wire")
+    for name in names if settings.debug else names[: min(settings.verbose, 2)]:
         logger = logging.getLogger(name)
         logger.setLevel(logging.DEBUG)
         logger.addHandler(handler)

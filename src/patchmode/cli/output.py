@@ -10,7 +10,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from patchmode.cli.settings import Settings
+from patchmode.cli.settings import EXCEL_CSV, Settings
 from patchmode.cli.terminal import forget_reader, height_of, is_one_place, width_of
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
@@ -119,7 +119,7 @@ def _emit(result: Result, settings: Settings, stream: TextIO) -> None:
 
 
 def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
-    from patchmode.reports.formats import structured
+    from patchmode.reports.formats import az_forms, structured
 
     if form == "json" and result.text is not None:
         stream.writelines(piece.decode() for piece in result.text())
@@ -127,12 +127,16 @@ def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
         structured.write_json(result.made(), stream)
     elif form == "jsonl":
         structured.write_jsonl(result.rows(), stream)
+    elif form == "yaml":
+        az_forms.write_yaml(as_values(result.made()), stream)
+    elif form == "tsv":
+        az_forms.write_tsv(map(as_values, result.rows()), result.columns, stream)
     else:
-        structured.write_csv(map(as_values, result.rows()), result.columns, stream)
+        structured.write_csv(map(as_values, result.rows()), result.columns, stream, for_excel=form == EXCEL_CSV)
 
 
 def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
-    from patchmode.reports.formats import structured
+    from patchmode.reports.formats import az_forms, structured
 
     chosen = structured.select(as_values(document), settings.query or "")
     rows = chosen if isinstance(chosen, list) else [chosen]
@@ -140,11 +144,16 @@ def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
         structured.write_json(chosen, stream)
     elif settings.format == "jsonl":
         structured.write_jsonl(rows, stream)
+    elif settings.format == "yaml":
+        az_forms.write_yaml(chosen, stream)
+    elif settings.format == "tsv":
+        az_forms.write_selected_tsv(chosen, stream)
     else:
         mappings = [row if isinstance(row, dict) else {"value": row} for row in rows if row is not None]
         columns = list(dict.fromkeys(name for row in mappings for name in row))
-        if settings.format == "csv":
-            structured.write_csv(mappings, columns or ["value"], stream)
+        if settings.is_flat:
+            is_excel = settings.format == EXCEL_CSV
+            structured.write_csv(mappings, columns or ["value"], stream, for_excel=is_excel)
         else:
             _emit_plain(mappings, columns, stream, settings)
 

@@ -14,6 +14,10 @@ from patchmode.errors import UsageError
 _PERCENTAGE = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?)\s*%", re.ASCII)
 
 
+EXCEL_CSV = "csv-excel"
+"""CSV that begins with the mark by which Excel knows UTF-8."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The global options. None means "not given"."""
@@ -25,12 +29,14 @@ class Settings:
     share: str | None = None
     """The part of each of Azure's limits to use at most, as `50%`; None: all of it."""
     output: str | None = None
-    """`table`, `json`, `jsonl`, `csv`; None: json when `--query` is given, table otherwise."""
+    """One of `options.FORMATS`; None: json when `--query` is given, table otherwise."""
     query: str | None = None
     """JMESPath over the JSON result."""
     no_color: bool = False
     no_progress: bool = False
     verbose: int = 0
+    debug: bool = False
+    """Log whole requests and answers besides."""
     quiet: bool = False
     state_dir: str | None = None
     patience: str | None = None
@@ -42,6 +48,11 @@ class Settings:
     def format(self) -> str:
         """The output format in force."""
         return self.output or ("json" if self.query else "table")
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether a result is rows of plain values."""
+        return self.format in {"csv", "tsv", EXCEL_CSV}
 
     @property
     def share_of_limits(self) -> float:

@@ -189,7 +189,7 @@ def format_asked(settings: Settings, out: str | None) -> str:
     if out is not None and form in {"table", "jsonl"}:
         raise UsageError(
             f"--out {out} does not say which format it is to have.",
-            advice=f"Give -o {', '.join(REPORT_FORMATS)}, csv or json, or a name that ends so.",
+            advice=f"Give -o {', '.join(REPORT_FORMATS)}, csv, tsv, yaml or json, or a name that ends so.",
         )
     return form
 

@@ -59,7 +59,7 @@ def command(
             "One look alone has nothing to be compared with.",
             advice="Add --baseline FILE, made by: patchmode audit -o json",
         )
-    if settings.format == "csv" or settings.query:
+    if settings.format not in {"table", "json", "jsonl"} or settings.query:
         raise UsageError("watch prints lines or JSON lines.", advice="Use -o table or -o jsonl.")
     how = WatchOptions(seconds_from(interval, "--interval"), 1 if once else count, until_change)
     known = None if baseline is None else read_baseline(baseline)

@@ -169,7 +169,7 @@ LEFT = "Left at once: a request may have been carried out. The same command agai
 
 
 def _told(report: AttachReport, settings: Settings) -> exits.Exit:
-    is_flat = settings.format == "csv"
+    is_flat = settings.is_flat
     emit(
         Result(
             document=attach_document(report),

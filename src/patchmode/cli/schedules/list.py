@@ -31,7 +31,7 @@ def command(context: click.Context, /, subscription: tuple[str, ...]) -> exits.E
             return await list_schedules(azure, clock=composition.clock(), subscriptions=subscription)
 
     found = run_reading(work)
-    rows = list_rows if settings.format == "csv" else lambda one: list_document(one).schedules
+    rows = list_rows if settings.is_flat else lambda one: list_document(one).schedules
     emit(
         Result(
             document=list_document(found),

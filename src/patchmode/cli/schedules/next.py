@@ -47,7 +47,7 @@ def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
         Result(
             document=next_document(calendar),
             lines=lambda paint: calendar_lines(calendar, paint=paint),
-            rows=lambda: next_rows(calendar) if settings.format == "csv" else map(calendar_row, calendar.entries),
+            rows=lambda: next_rows(calendar) if settings.is_flat else map(calendar_row, calendar.entries),
             columns=NEXT_COLUMNS,
         ),
         settings,

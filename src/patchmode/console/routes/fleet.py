@@ -48,7 +48,7 @@ async def refresh(request: web.Request) -> web.StreamResponse:
 
 
 async def export_csv(request: web.Request) -> web.StreamResponse:
-    """Every machine that the filters let through, as `patchmode audit -o csv` writes it."""
+    """Every machine that the filters let through, as `patchmode audit -o csv-excel` writes it."""
     loaded, query = _asked(request)
     rows = loaded.orders.found(query)
     return await _download(request, "fleet.csv", "text/csv", _csv_pieces(rows, dict(loaded.fleet.target.names.pairs)))
@@ -72,7 +72,7 @@ def _csv_pieces(rows: list[Row], names: Mapping[str, str]) -> Iterator[str]:
     for begin in range(0, max(len(rows), 1), _AT_ONCE):
         stream = io.StringIO(newline="")
         values = (export_row(row, names) for row in rows[begin : begin + _AT_ONCE])
-        write_csv(values, CSV_COLUMNS, stream)
+        write_csv(values, CSV_COLUMNS, stream, for_excel=not begin)
         # Only the first piece keeps the heading.
         yield stream.getvalue() if not begin else stream.getvalue().partition("\n")[2]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import PurePath
+from typing import Any
 
 import msgspec
 
@@ -18,10 +19,13 @@ SUFFIXES: Mapping[str, str] = {
     ".xml": "junit",
     ".sarif": "sarif",
     ".prom": "prometheus",
-    ".csv": "csv",
+    ".csv": "csv-excel",
+    ".tsv": "tsv",
+    ".yaml": "yaml",
+    ".yml": "yaml",
     ".json": "json",
 }
-"""How a file's name ends → its format."""
+"""How a file's name ends → its format. A CSV file is opened in Excel, which must be told that it is UTF-8."""
 
 
 def format_of(name: str) -> str | None:
@@ -66,8 +70,8 @@ def pieces(record: Record, form: str) -> Iterable[bytes]:
             return _json(sarif(record))
         case "json":
             return _json(record.document)
-        case "csv":
-            return (_csv(record),)
+        case "csv" | "csv-excel" | "tsv" | "yaml":
+            return (_plain(record, form),)
     raise KeyError(form)
 
 
@@ -78,12 +82,22 @@ def _json(document: object) -> Iterable[bytes]:
     yield b"\n"
 
 
-def _csv(record: Record) -> bytes:
+def _plain(record: Record, form: str) -> bytes:
+    from patchmode.reports.formats.az_forms import write_tsv, write_yaml
     from patchmode.reports.formats.structured import write_csv
 
-    stream = StringIO()
-    write_csv((one.values for one in record.machines), [column.name for column in record.columns], stream)
+    stream, columns = StringIO(), [column.name for column in record.columns]
+    if form == "yaml":
+        write_yaml(_values(record.document), stream)
+    elif form == "tsv":
+        write_tsv((_values(one.values) for one in record.machines), columns, stream)
+    else:
+        write_csv((one.values for one in record.machines), columns, stream, for_excel=form == "csv-excel")
     return stream.getvalue().encode()
+
+
+def _values(document: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def read_audit(content: bytes, *, name: str) -> AuditDocument:

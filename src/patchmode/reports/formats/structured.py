@@ -116,14 +116,20 @@ def write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
         stream.write("\n")
 
 
-def write_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO) -> None:
+def write_csv(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO, *, for_excel: bool = False
+) -> None:
     """Write rows with a heading line; cells that a spreadsheet would run as a formula begin with an apostrophe.
 
     Args:
         rows: members that are not in `columns` are left out, missing ones are empty.
         columns: headings and members, in order.
         stream: opened so that it does not translate line feeds, or a plain text stream.
+        for_excel: begin with the mark by which Excel knows UTF-8; a program that reads the first heading would have
+            it there.
     """
+    if for_excel:
+        stream.write("\ufeff")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:

@@ -1,0 +1,118 @@
+"""What `--debug` shows: each request and its answer, as az shows them, without anything that opens a door.
+
+Must not: write a token, a password, or a signed address. What is not known to be harmless in an address is left out.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+LOG = logging.getLogger("patchmode-wire")
+"""Apart from the others, which `-v` shows: bodies are long."""
+HIDDEN = "*****"
+_PLAIN_PARAMETERS = frozenset({"api-version", "$filter", "$expand", "$top", "$select", "statusonly", "recurse"})
+"""Others may be a signature or a paging token: an operation's address carries both."""
+_SECRET_HEADERS = re.compile(r"authorization|cookie|token|secret|signature|-key\b", re.IGNORECASE)
+_SECRET_MEMBERS = re.compile(
+    r"password|secret|token|credential|custom_?data|user_?data|protected_?settings|connection_?string|"
+    r"account_?key|access_?key|sas_?uri|signature",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.?[\w-]*|(?<=Bearer )\S+", re.IGNORECASE)
+_ADDRESS = re.compile(r"https://[^\s\"'<>\\]+")
+_LONGEST = 1 << 20
+"""A longer body is told by its length: nobody reads a page of a thousand machines here."""
+
+
+def is_wanted() -> bool:
+    """Whether anybody asked for it."""
+    return LOG.isEnabledFor(logging.DEBUG)
+
+
+def log_request(method: str, url: str, headers: Mapping[str, str], body: object) -> None:
+    """One request, as it leaves.
+
+    Args:
+        method: of HTTP.
+        url: whole.
+        headers: as they are sent.
+        body: JSON values, text or bytes; None: it has none.
+    """
+    LOG.debug("Request URL: '%s'", shown_url(url))
+    LOG.debug("Request method: '%s'", method)
+    _log_headers("Request headers:", headers)
+    LOG.debug("Request body:")
+    LOG.debug("%s", "This request has no body" if body is None else shown_body(body))
+
+
+def log_answer(status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Its answer."""
+    LOG.debug("Response status: %s", status)
+    _log_headers("Response headers:", headers)
+    LOG.debug("Response content:")
+    LOG.debug("%s", shown_body(body) if body else "(empty)")
+
+
+def _log_headers(title: str, headers: Mapping[str, str]) -> None:
+    LOG.debug(title)
+    for name, value in headers.items():
+        LOG.debug("    '%s': '%s'", name, HIDDEN if _SECRET_HEADERS.search(name) else _without_secrets(value))
+
+
+def shown_url(url: str) -> str:
+    """An address whose parameters are hidden unless they are known to be harmless."""
+    try:
+        parts = urlsplit(url)
+        given = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return HIDDEN
+    told = "&".join(
+        f"{quote(name, safe='$-')}={quote(value, safe='') if name.casefold() in _PLAIN_PARAMETERS else HIDDEN}"
+        for name, value in given
+    )
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, told, ""))
+
+
+def shown_body(body: object) -> str:
+    """A body as JSON in lines; what is no JSON, or very long, by its length."""
+    if not isinstance(body, bytes | str):
+        return _laid_out(body) or "(not shown: it is nested too deeply)"
+    if len(body) > _LONGEST:
+        return f"({len(body):,} characters)"
+    try:
+        told = _laid_out(json.loads(body))
+    except (ValueError, RecursionError):
+        told = None
+    return told or f"({len(body):,} characters that are not JSON)"
+
+
+def _laid_out(values: object) -> str | None:
+    try:
+        return json.dumps(_cleaned(values), indent=2, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            str(name): HIDDEN if _SECRET_MEMBERS.search(str(name)) and _holds_text(one) else _cleaned(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_cleaned(one) for one in value]
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def _holds_text(value: Any) -> bool:
+    """Numbers, truth values and absence tell nothing secret, and a reader may need them."""
+    return not (value is None or isinstance(value, bool | int | float))
+
+
+def _without_secrets(text: str) -> str:
+    whole = _ADDRESS.sub(lambda found: shown_url(found[0]) if "?" in found[0] else found[0], text)
+    return _TOKEN.sub(HIDDEN, whole)
