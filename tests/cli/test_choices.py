@@ -7,8 +7,9 @@ import click
 import pytest
 from tests.cli.conftest import Program
 
-from patchmode.cli.choices import Fixed, nearest
+from patchmode.cli.choices import Fixed
 from patchmode.cli.main import program as whole
+from patchmode.model.nearest import nearest
 
 
 def options() -> Iterator[tuple[str, click.Option, click.Context]]:

@@ -6,7 +6,6 @@ Source: endpoints as `azure.mgmt.core.tools.get_arm_endpoints` and `azure.identi
 metadata document as az (`az cloud register --endpoint-resource-manager`) and Terraform read it.
 """
 
-import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from patchmode.arm.connections import host_of, is_below, origin
 from patchmode.arm.wire import decode
 from patchmode.errors import CloudError
+from patchmode.model.nearest import nearest
 
 METADATA_PATH = "/metadata/endpoints?api-version=2022-09-01"
 
@@ -108,8 +108,8 @@ def _named(name: str) -> Cloud:
     names = ", ".join(known.name for known in KNOWN.values())
     plain = "".join(letter for letter in name.casefold() if letter.isalnum())
     known = {**{cloud.name.casefold(): cloud.name for cloud in KNOWN.values()}, **ALIASES}
-    near = [plain] if plain in known else difflib.get_close_matches(plain, known, n=1)
-    hint = f" Did you mean {known[near[0]]}?" if near else ""
+    near = nearest(plain, known)
+    hint = f" Did you mean {near}?" if near else ""
     if plain in _CLOSED:
         hint = " That cloud was closed in 2021; Germany's regions are part of AzureCloud."
     msg = f"there is no cloud named {name!r}: the names are {names}.{hint}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +69,12 @@ resourcecontainers
 | project id, name, subscriptionId, managedBy
 | order by id asc"""
 
+ALL_GROUPS = """\
+resourcecontainers
+| where type =~ 'microsoft.resources/subscriptions/resourcegroups'
+| project id, name, subscriptionId
+| order by id asc"""
+
 SUBSCRIPTIONS = """\
 resourcecontainers
 | where type =~ 'microsoft.resources/subscriptions'
@@ -103,6 +110,15 @@ def managed_group_of(row: Mapping[str, Any]) -> ResourceGroup:
         msg = f"{row.get('id')!r} does not say which resource group it is"
         raise UnreadableRowError(msg)
     return ResourceGroup(subscription.lower(), name, owner if isinstance(owner, str) else json.dumps(owner))
+
+
+def group_of(row: Mapping[str, Any]) -> ResourceGroup:
+    """The group of a row of `ALL_GROUPS`, which says nothing of owners.
+
+    Raises:
+        UnreadableRowError: the row does not say which group it is.
+    """
+    return replace(managed_group_of({**row, "managedBy": ""}), managed_by=None)
 
 
 def subscription_in(row: object, management_group: str) -> str:

@@ -15,6 +15,7 @@ from patchmode.arm.channel import Channel, Trail
 from patchmode.arm.governor import Cost, Identities
 from patchmode.arm.machine_reading import MachineFacts, machine_of
 from patchmode.arm.machine_rows import (
+    ALL_GROUPS,
     FAILED_PATCH_EXTENSIONS,
     MACHINES,
     MANAGED_GROUPS,
@@ -23,6 +24,7 @@ from patchmode.arm.machine_rows import (
     change_of,
     changes_query,
     failed_extension_of,
+    group_of,
     managed_group_of,
     subscription_in,
     support_of,
@@ -206,6 +208,11 @@ class ResourceGraph:
     async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """Resource groups that something manages. See `ports.Graph.resource_groups`."""
         async for found in self._read_rows(MANAGED_GROUPS, scope, dict[str, Any], managed_group_of, "managed groups"):
+            yield found
+
+    async def all_resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
+        """Every resource group. See `ports.Graph.all_resource_groups`."""
+        async for found in self._read_rows(ALL_GROUPS, scope, dict[str, Any], group_of, "resource groups"):
             yield found
 
     async def subscriptions_under(self, management_group: str) -> Sequence[str]:

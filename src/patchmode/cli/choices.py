@@ -1,15 +1,14 @@
-"""Options with fixed values: spelled as Azure spells them, taken in any case and spelling, with a hint for a slip.
+"""Values of options: fixed ones, spelled as Azure spells them and taken in any case; and names of what is looked up.
 
 Must not: take one value for another; only case, blanks and hyphens are nothing, and known names of the same value.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 
-_NOTHING = re.compile(r"[^a-z0-9]+")
+from patchmode.model.nearest import nearest, plain
 
 
 class Fixed(click.Choice[str]):
@@ -22,12 +21,12 @@ class Fixed(click.Choice[str]):
 
     def __init__(self, choices: Iterable[str], *, also: Mapping[str, str] | None = None) -> None:
         super().__init__(choices, case_sensitive=False)
-        self._known = {_plain(choice): choice for choice in self.choices}
-        self._known |= {_plain(name): choice for name, choice in (also or {}).items()}
+        self._known = {plain(choice): choice for choice in self.choices}
+        self._known |= {plain(name): choice for name, choice in (also or {}).items()}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The value as it is written."""
-        known = self._known.get(_plain(str(value)))
+        known = self._known.get(plain(str(value)))
         return known if known is not None else super().convert(value, param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
@@ -44,21 +43,21 @@ class Fixed(click.Choice[str]):
         return f"{told} Did you mean {near}?" if near else told
 
 
-def nearest(text: str, known: Mapping[str, str] | Iterable[str]) -> str | None:
-    """The value that was perhaps meant; None: none is near.
+class Named(click.ParamType[str]):
+    """A text that names something that is there: who takes it looks it up, and says what was perhaps meant.
 
     Args:
-        text: as it was given.
-        known: the values, or their names without case, blanks and hyphens → the value.
+        kind: what it names, such as `subscription`; the shell completes names of that kind.
     """
-    import difflib  # Only where somebody slipped.
 
-    names = known if isinstance(known, Mapping) else {_plain(one): one for one in known}
-    given = _plain(text)
-    begun = [name for name in names if given and name.startswith(given)]
-    near = begun or difflib.get_close_matches(given, names, n=1)
-    return names[near[0]] if near else None
+    def __init__(self, kind: str) -> None:
+        self.name = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is."""
+        del param, ctx
+        return str(value)
 
 
-def _plain(text: str) -> str:
-    return _NOTHING.sub("", text.casefold())
+SUBSCRIPTION, GROUP, SCHEDULE = Named("subscription"), Named("resource group"), Named("schedule")
+RUN, RUN_OR_FILE, MACHINE = Named("run"), Named("run or file"), Named("machine")

@@ -265,7 +265,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "doctor": (
         Example("Every subscription that you can see.", "patchmode doctor", 10),
-        Example("One subscription.", "patchmode doctor -s 'Contoso Development'"),
+        Example("What an apply in one resource group would need.", "patchmode doctor -g rg-dev"),
         Example(
             "The least-privilege role, for az role definition create.",
             "patchmode doctor --role-json > role.json",

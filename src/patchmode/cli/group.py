@@ -22,6 +22,7 @@ from patchmode.cli.options import (
 )
 from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import PatchmodeError
+from patchmode.model.nearest import nearest
 
 ADVANCED = "Advanced options"
 """The last section of options: what most people never need."""
@@ -104,6 +105,19 @@ class Group(click.Group):
         command = import_module(f"{self.rooms}.{cmd_name}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; of one that it does not name, the nearest is told."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if args[0].startswith("-"):
+                raise
+            near = nearest(args[0], self.list_commands(ctx))
+            hint = f" Did you mean {near}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command with the global options set aside for `settings_of`."""

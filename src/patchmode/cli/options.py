@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.choices import Fixed
+from patchmode.cli.choices import GROUP, SCHEDULE, SUBSCRIPTION, Fixed
 from patchmode.cli.run_options import NONE
 from patchmode.cli.settings import EXCEL_CSV
 
@@ -152,17 +152,27 @@ def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _selector_options() -> list[Decorator]:
     return [
-        click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="All machines of a subscription."),
+        click.option(
+            "-s",
+            "--subscription",
+            multiple=True,
+            type=SUBSCRIPTION,
+            metavar="ID|NAME",
+            help="All machines of a subscription.",
+        ),
         click.option(
             "-m", "--management-group", multiple=True, metavar="NAME", help="All subscriptions below a group."
         ),
-        click.option("-g", "--resource-group", multiple=True, metavar="NAME|ID", help="All machines of a group."),
+        click.option(
+            "-g", "--resource-group", multiple=True, type=GROUP, metavar="NAME|ID", help="All machines of a group."
+        ),
         click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
         click.option("--ids-file", multiple=True, metavar="FILE|-", help="Resource ids, one a line; - reads stdin."),
         click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
         click.option(
             "--schedule",
             multiple=True,
+            type=SCHEDULE,
             metavar="ID|NAME",
             help="All members of a maintenance configuration, static and dynamic.",
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 from click.core import ParameterSource
 
+from patchmode.cli.choices import SCHEDULE
 from patchmode.model.guardrails import NAMES, RunGuardrails, option_name
 from patchmode.model.plan import WaveRule
 
@@ -179,6 +180,7 @@ def then_attach_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--then-attach` and `--assignment-name` to a command that makes a plan."""
     attach = click.option(
         "--then-attach",
+        type=SCHEDULE,
         metavar="ID|NAME",
         help="Then attach this maintenance configuration to each machine whose settings were verified.",
     )

@@ -9,8 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
+from patchmode.model.nearest import nearest
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.scope import OPTION, Filters, LogReading, Scope, Shard, ShardError, Since, SinceError
 
@@ -220,8 +220,11 @@ def _text_of(name: str) -> str:
 
 
 def _unreadable(name: str, error: OSError) -> UsageError:
+    from patchmode.store.files import meant
+
     return UsageError(
-        f"{name} could not be read: {error.strerror}.", advice="Check the path, and that you may read the file."
+        f"{name} could not be read: {error.strerror}.",
+        advice=f"{meant(Path(name))}Check the path, and that you may read the file.",
     )
 
 

@@ -97,6 +97,10 @@ class DoctorDocument(Edge, frozen=True):
     unreadable: tuple[UnreadableRow, ...]
     identities: dict[str, dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
     """Name in the identity file → claims."""
+    scope: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What was asked about, as options; left out where every subscription was."""
+    scope_notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """What a reader must know about how that was looked up; left out where there is nothing to say."""
 
 
 def doctor_document(diagnosis: Diagnosis) -> DoctorDocument:
@@ -110,6 +114,8 @@ def doctor_document(diagnosis: Diagnosis) -> DoctorDocument:
         subscriptions=tuple(map(subscription_check_row, diagnosis.subscriptions)),
         unreadable=unreadable_rows(diagnosis.unreadable),
         identities=named or msgspec.UNSET,
+        scope=diagnosis.scope or msgspec.UNSET,
+        scope_notes=diagnosis.notes or msgspec.UNSET,
     )
 
 

@@ -168,6 +168,10 @@ class Diagnosis:
     subscriptions: tuple[SubscriptionCheck, ...]
     unreadable: tuple[Unreadable, ...] = ()
     """What the scope names and could not be looked at: subscriptions and management groups."""
+    scope: tuple[str, ...] = ()
+    """What was asked about, as options; empty: every subscription."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know about how the scope was looked up, one sentence each."""
 
     @property
     def has_findings(self) -> bool:

@@ -14,6 +14,7 @@ from patchmode.errors import BrokenPlanError, UsageError
 from patchmode.model.drift import Look, MachineLook
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.target import Target
+from patchmode.store.files import meant
 
 _FAMILY = "patchmode/audit/"
 _AGAIN = "Make it again with `patchmode audit -o json`."
@@ -84,7 +85,7 @@ def read_baseline(path: Path) -> Look:
     except OSError as error:
         raise UsageError(
             f"could not read the baseline {path}: {error.strerror or error}.",
-            advice="Make one with: patchmode audit -o json",
+            advice=f"{meant(path)}Make one with: patchmode audit -o json",
         ) from error
     return decode_baseline(content, name=str(path))
 

@@ -29,7 +29,7 @@ from patchmode.documents.verification import (
 )
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.evidence import EvidenceCheck, EvidenceProblem, Fault
-from patchmode.store.files import PRIVATE_FILE, PRIVATE_FOLDER, storage_error
+from patchmode.store.files import PRIVATE_FILE, PRIVATE_FOLDER, meant, storage_error
 from patchmode.store.runs import format_of
 
 ZIP = ".zip"
@@ -345,7 +345,8 @@ def check_pack(path: Path, *, digest: str | None = None) -> EvidenceCheck:
             stated = {row.path: row for row in manifest.files}
             problems = [*_of_manifest(manifest, digest), *_of_files(pack, stated)]
     except OSError as error:
-        raise UsageError(f"could not read {path}: {error.strerror or error}.", advice="Check the path.") from error
+        what = f"could not read {path}: {error.strerror or error}."
+        raise UsageError(what, advice=f"{meant(path)}Check the path.") from error
     return EvidenceCheck(
         path=str(path),
         run=manifest.run,

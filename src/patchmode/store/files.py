@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from patchmode.errors import RunBusyError, StorageError
+from patchmode.model.nearest import nearest
 
 PRIVATE_FILE = 0o600
 """Plans and journals hold machine documents, which are nobody else's business."""
@@ -117,6 +118,21 @@ def storage_error(attempt: str, error: OSError) -> StorageError:
         f"{attempt}: {error.strerror or error}.",
         advice="Check the free space and the permissions of the folder, or name another one.",
     )
+
+
+def meant(path: Path) -> str:
+    """The words about the file that was perhaps meant by one that is not there; empty: none is near.
+
+    Returns:
+        Text that stands before further advice, with a blank at its end.
+    """
+    if path.exists():
+        return ""
+    try:
+        near = nearest(path.name, (one.name for one in path.parent.iterdir() if not one.name.startswith(".")))
+    except OSError:
+        return ""
+    return f"Did you mean {path.parent / near}? " if near else ""
 
 
 def make_private_folder(path: Path) -> None:

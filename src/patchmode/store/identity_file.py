@@ -20,6 +20,7 @@ from patchmode.model.access import (
     SecretVariable,
     ServicePrincipal,
 )
+from patchmode.store.files import meant
 
 FORMAT = "patchmode/identities/v1"
 _FAMILY = "patchmode/identities/"
@@ -45,7 +46,7 @@ def read_identities(path: Path) -> tuple[ServicePrincipal, ...]:
         content = path.read_bytes()
     except OSError as error:
         msg = f"could not read the identity file {path}: {error.strerror or error}."
-        raise UsageError(msg, advice=_PAGE) from error
+        raise UsageError(msg, advice=f"{meant(path)}{_PAGE}") from error
     try:
         raw = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -16,7 +16,7 @@ from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan, Wave
-from patchmode.store.files import buffered, write_whole
+from patchmode.store.files import buffered, meant, write_whole
 from patchmode.store.plan_documents import Readable, canonical_pieces, indented_pieces, read_pieces
 
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
@@ -180,7 +180,8 @@ def read_plan(path: Path) -> Plan:
     except OSError as error:
         raise UsageError(
             f"could not read the plan {path}: {error.strerror or error}.",
-            advice="Check the path, and that you may read the file; `patchmode plan --out FILE` writes one.",
+            advice=f"{meant(path)}Check the path, and that you may read the file; "
+            "`patchmode plan --out FILE` writes one.",
         ) from error
     return _decode_any(content, name=str(path))
 

@@ -24,6 +24,7 @@ from patchmode.documents.run import (
 from patchmode.errors import PatchmodeError, RefusedError, RunBusyError, StorageError, UnsafeError, UsageError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.left_alone import Skipped, Unreadable
+from patchmode.model.nearest import nearest
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import (
@@ -43,7 +44,7 @@ from patchmode.model.scope import Shard
 from patchmode.model.target import Target
 from patchmode.ports.run import Step
 from patchmode.store.database import connect_reader, create_database
-from patchmode.store.files import FileLock, buffered, held, holder_of, is_held, make_private_folder
+from patchmode.store.files import FileLock, buffered, held, holder_of, is_held, make_private_folder, meant
 from patchmode.store.journal import BRAKES, FINISHED, INTERRUPTED, RUNNING, SESSIONS, Journal, stated
 from patchmode.store.journal_rows import INTENDED as ATTACH_INTENDED
 from patchmode.store.journal_rows import brakes_text
@@ -179,7 +180,10 @@ class RunStore:
         if run == LATEST:
             return self.latest_or_refuse()
         what = f"{len(fitting)} runs begin with {run!r}" if fitting else f"there is no run {run!r} in {self._runs}"
-        raise UsageError(f"{what}.", advice="`patchmode runs list` shows them; --state-dir names another folder.")
+        near = None if fitting else nearest(run, (LATEST, *ids))
+        hint = f"Did you mean {near}? " if near else ""
+        advice = f"{hint}`patchmode runs list` shows them; --state-dir names another folder."
+        raise UsageError(f"{what}.", advice=advice)
 
     def _summary(self, run: str) -> RunSummary:
         try:
@@ -312,7 +316,8 @@ def read_report(path: Path) -> ToldRun:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path} could not be read: {error.strerror}.", advice="Check the path.") from error
+        what = f"{path} could not be read: {error.strerror}."
+        raise UsageError(what, advice=f"{meant(path)}Check the path.") from error
     return decode_report(content, name=str(path))
 
 

@@ -223,6 +223,11 @@ class _GraphDouble:
         async for page in self.azure.pages("graph", list(self.azure.managed)):
             yield page
 
+    async def all_resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup]]:
+        self.azure.check("graph")
+        found = self.azure.machines_of(scope, (), ())
+        yield [ResourceGroup(one.id.subscription_id, one.id.resource_group) for one in found]
+
     def maintenance_configurations(self, scope: GraphScope) -> AsyncIterator[Sequence[MaintenanceConfiguration]]:
         return self.azure.schedules.maintenance_configurations(scope)
 

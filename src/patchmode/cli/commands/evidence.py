@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from patchmode.cli import exits
+from patchmode.cli.choices import RUN
 from patchmode.cli.group import Command, Group
 from patchmode.cli.settings import settings_of
 from patchmode.documents.run import run_document
@@ -19,6 +20,7 @@ from patchmode.documents.verification import (
     verify_document,
 )
 from patchmode.model.evidence import Evidence, PackedEvidence
+from patchmode.model.nearest import nearest
 from patchmode.model.report import VerifyReport
 from patchmode.packing import canonical_text
 from patchmode.reports.formats.registry import pieces
@@ -37,6 +39,10 @@ class _Evidence(Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take whatever names no subcommand for a run to pack."""
+        near = nearest(args[0], self.commands) if args and "--out" not in args else None
+        if near is not None:
+            # A run's id begins with a digit, so this is no run: it is a mistyped subcommand.
+            return super().parse_args(ctx, args)
         known = {*self.commands, *ctx.help_option_names}
         return super().parse_args(ctx, args if not args or args[0] in known else ["pack", *args])
 
@@ -51,7 +57,7 @@ def command() -> None:
 
 
 @command.command("pack", cls=Command)
-@click.argument("run", default="latest")
+@click.argument("run", type=RUN, default="latest")
 @click.option("--out", required=True, metavar="FOLDER|FILE.zip", help="Where to write it; it must not exist yet.")
 @click.option("--offline", is_flag=True, help="Read nothing from Azure: only what the journal holds.")
 @click.pass_context

@@ -5,13 +5,14 @@ from typing import Any
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import MACHINE
 from patchmode.cli.group import Command
 from patchmode.cli.options import longest_wait_option, settings_options
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command)
-@click.argument("machine", metavar="MACHINE")
+@click.argument("machine", type=MACHINE, metavar="MACHINE")
 @settings_options
 @longest_wait_option
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import RUN
 from patchmode.cli.group import Command
 from patchmode.cli.options import FORMATS, REPORT_FORMATS, longest_wait_option, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 @scope_options
 @settings_options
 @longest_wait_option
-@click.option("--run", metavar="RUN", help="What a run did, by its journal: its id, its beginning, or latest.")
+@click.option(
+    "--run", type=RUN, metavar="RUN", help="What a run did, by its journal: its id, its beginning, or latest."
+)
 @click.option(
     "--from", "source", metavar="FILE|-", help="What `audit -o json` or `apply -o json` printed; - reads stdin."
 )
@@ -228,4 +231,7 @@ def _content(name: str) -> bytes:
         # PowerShell's `>` writes UTF-16.
         return decoded(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).encode()
     except OSError as error:
-        raise UsageError(f"could not read {name}: {error.strerror or error}.", advice="Check the path.") from error
+        from patchmode.store.files import meant
+
+        what = f"could not read {name}: {error.strerror or error}."
+        raise UsageError(what, advice=f"{meant(Path(name))}Check the path.") from error

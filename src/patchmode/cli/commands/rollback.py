@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.choices import RUN
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import carrying_options
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--ids", multiple=True, metavar="ID…", help="Only these machines of the run; several may follow.")
 @click.option(
     "--allow-azure-managed",

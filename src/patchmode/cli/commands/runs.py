@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import RUN, RUN_OR_FILE
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import resume_options
 from patchmode.cli.settings import Settings, settings_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("merge", cls=Command)
-@click.argument("sources", nargs=-1, required=True, metavar="RUN|FILE|DIR…")
+@click.argument("sources", type=RUN_OR_FILE, nargs=-1, required=True, metavar="RUN|FILE|DIR…")
 @click.pass_context
 def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     """One report of several runs, such as the shards of one scope.
@@ -107,7 +108,7 @@ def _list(settings: Settings) -> exits.Exit:
 
 
 @command.command("show", cls=Command)
-@click.argument("run", default="latest")
+@click.argument("run", type=RUN, default="latest")
 @click.pass_context
 def show(context: click.Context, run: str) -> exits.Exit:
     """One run's report; RUN is its id, its beginning, or latest."""
@@ -134,7 +135,7 @@ def show(context: click.Context, run: str) -> exits.Exit:
 
 
 @command.command("resume", cls=Command)
-@click.argument("run", required=False)
+@click.argument("run", type=RUN, required=False)
 @resume_options
 @click.pass_context
 def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any) -> exits.Exit:

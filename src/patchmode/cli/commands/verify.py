@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import composition, exits
+from patchmode.cli.choices import RUN_OR_FILE
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options, summary_option
 from patchmode.cli.output import Result, emit, say
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("subject", required=False, metavar="[RUN|FILE]")
+@click.argument("subject", type=RUN_OR_FILE, required=False, metavar="[RUN|FILE]")
 @scope_options
 @settings_options
 @click.option(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.choices import GROUP, SCHEDULE
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
@@ -18,7 +19,7 @@ _FILTERS = ("filter_tag", "any_tag", "filter_os", "filter_location", "filter_gro
 
 
 @click.command(cls=Command, name="attach")
-@click.argument("config", metavar="CONFIG")
+@click.argument("config", type=SCHEDULE, metavar="CONFIG")
 @scope_options
 @click.option("--assignment-name", metavar="NAME", help="Name of the assignment (default: the schedule's).")
 @click.option("--dynamic", metavar="NAME", help="A dynamic scope of this name, on --subscription or --resource-group.")
@@ -26,7 +27,9 @@ _FILTERS = ("filter_tag", "any_tag", "filter_os", "filter_location", "filter_gro
 @click.option("--any-tag", is_flag=True, help="Dynamic: one of the tags is enough (default: all).")
 @click.option("--filter-os", multiple=True, metavar="OS", help="Dynamic: windows or linux.")
 @click.option("--filter-location", multiple=True, metavar="REGION", help="Dynamic: one of these regions.")
-@click.option("--filter-group", multiple=True, metavar="NAME", help="Dynamic: one of these resource groups.")
+@click.option(
+    "--filter-group", multiple=True, type=GROUP, metavar="NAME", help="Dynamic: one of these resource groups."
+)
 @click.option("--filter-type", multiple=True, metavar="vm|arc", help="Dynamic: Azure or Arc machines.")
 @click.option("--replace", is_flag=True, help="Dynamic: write over one of that name that differs.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -3,13 +3,14 @@
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import SCHEDULE
 from patchmode.cli.group import Command
 from patchmode.cli.options import longest_wait_option
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, name="check")
-@click.argument("config", nargs=-1, metavar="[CONFIG]...")
+@click.argument("config", type=SCHEDULE, nargs=-1, metavar="[CONFIG]...")
 @longest_wait_option
 @click.pass_context
 def command(context: click.Context, /, config: tuple[str, ...], longest_wait: str) -> exits.Exit:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
-from patchmode.cli.choices import Fixed
+from patchmode.cli.choices import GROUP, SUBSCRIPTION, Fixed
 from patchmode.cli.group import Command
 from patchmode.cli.settings import Settings, settings_of
 
@@ -21,8 +21,10 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 
 @click.command(cls=Command, name="create")
 @click.argument("name", metavar="NAME")
-@click.option("-s", "--subscription", "place", required=True, metavar="ID|NAME", help="Its subscription.")
-@click.option("-g", "--resource-group", "group", required=True, metavar="NAME", help="Its resource group.")
+@click.option(
+    "-s", "--subscription", "place", required=True, type=SUBSCRIPTION, metavar="ID|NAME", help="Its subscription."
+)
+@click.option("-g", "--resource-group", "group", required=True, type=GROUP, metavar="NAME", help="Its resource group.")
 @click.option("--location", "region", required=True, metavar="REGION", help="Its region; it reaches machines of any.")
 @click.option("--start", required=True, metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
 @click.option("--duration", required=True, metavar="HH:mm", help="01:30 to 03:55.")

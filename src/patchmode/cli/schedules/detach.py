@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.choices import SCHEDULE
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
@@ -25,7 +26,7 @@ _NO_FILTERS: dict[str, Any] = {
 
 
 @click.command(cls=Command, name="detach")
-@click.argument("config", metavar="CONFIG")
+@click.argument("config", type=SCHEDULE, metavar="CONFIG")
 @scope_options
 @click.option("--dynamic", metavar="NAME", help="The dynamic scope of this name, on --subscription/--resource-group.")
 @click.option(

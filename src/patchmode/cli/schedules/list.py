@@ -3,12 +3,20 @@
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import SUBSCRIPTION
 from patchmode.cli.group import Command
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, name="list")
-@click.option("-s", "--subscription", multiple=True, metavar="ID|NAME", help="Only schedules of this subscription.")
+@click.option(
+    "-s",
+    "--subscription",
+    multiple=True,
+    type=SUBSCRIPTION,
+    metavar="ID|NAME",
+    help="Only schedules of this subscription.",
+)
 @click.pass_context
 def command(context: click.Context, /, subscription: tuple[str, ...]) -> exits.Exit:
     """Every schedule that patches guests: when it runs, which machines it reaches.

@@ -3,13 +3,14 @@
 import click
 
 from patchmode.cli import exits
+from patchmode.cli.choices import SCHEDULE
 from patchmode.cli.group import Command
 from patchmode.cli.options import summary_option
 from patchmode.cli.settings import settings_of
 
 
 @click.command(cls=Command, name="show")
-@click.argument("config", metavar="CONFIG")
+@click.argument("config", type=SCHEDULE, metavar="CONFIG")
 @summary_option
 @click.pass_context
 def command(context: click.Context, /, config: str, summary: str | None) -> exits.Exit:

@@ -6,8 +6,8 @@ Must not: look at Azure, but for the id of a subscription that was given by name
 from collections.abc import Iterable
 from typing import Any
 
-from patchmode.cli.choices import nearest
 from patchmode.errors import UsageError
+from patchmode.model.nearest import nearest
 from patchmode.model.report import ScheduleWish
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule

@@ -12,6 +12,7 @@ from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction,
 from patchmode.model.plain_text import cells_wide, printable
 from patchmode.model.report import NEEDED_NAMESPACES, Diagnosis, SubscriptionCheck
 from patchmode.model.resource_id import subscription_of
+from patchmode.model.scope import scope_text
 from patchmode.model.target import SubscriptionNames
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, plural, some, wrapped
@@ -44,6 +45,8 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         paint=paint,
         hang=16,
     )
+    if diagnosis.scope:
+        yield from wrapped(f"Scope           {printable(scope_text(diagnosis.scope))}", paint=paint, hang=16)
     yield ""
     if diagnosis.unreadable:
         yield paint("bad", f"Could not be looked at ({len(diagnosis.unreadable):,}):")
@@ -61,6 +64,8 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         return
     for check in diagnosis.subscriptions:
         yield from _check(check, diagnosis.principals, paint)
+    for note in diagnosis.notes:
+        yield from wrapped(f"Note: {note}", paint=paint, hang=6)
     yield from _verdict(diagnosis, paint)
 
 
@@ -213,7 +218,9 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         yield from (paint("warn", line) for line in wrapped(f"Needs attention: {some(marked)}.", paint=paint, hang=4))
     else:
         count = plural(len(diagnosis.subscriptions), "subscription")
-        yield paint("good", f"Nothing is missing to audit, plan, apply, verify and roll back in {count}.")
+        where = f"this scope, which is in {count}" if diagnosis.scope else count
+        text = f"Nothing is missing to audit, plan, apply, verify and roll back in {where}."
+        yield from (paint("good", line) for line in wrapped(text, paint=paint, hang=4))
 
 
 def _names(diagnosis: Diagnosis) -> MachineNames:

@@ -1,7 +1,7 @@
 """Audit, explain and watch: machines in scope with who patches them and what is wrong; one in full; again and again."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from patchmode.rules.drift import carried, drifts, look_of, with_authors
 from patchmode.rules.eligibility.judgement import audit_machine
 from patchmode.rules.schedules.memberships import LONGEST_WAIT
 from patchmode.workflow.inventory.inventory import take_inventory
+from patchmode.workflow.inventory.suggestions import near_machine
 from patchmode.workflow.schedules.reading import look_up
 
 DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
@@ -114,20 +115,21 @@ async def explain(
 async def _named(azure: Azure, name: str) -> Scope:
     # The name is compared as text, not as a pattern, and never becomes part of a query.
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
-    try:
-        inventory = await take_inventory(
-            azure, Scope(everything=True, include=Filters(names=(pattern,))), documents=False
-        )
-    except EmptyScopeError as error:
+    machines: tuple[Machine, ...] = ()
+    with suppress(EmptyScopeError):
+        named = Scope(everything=True, include=Filters(names=(pattern,)))
+        machines = (await take_inventory(azure, named, documents=False)).machines
+    if not machines:
+        known = [one.id.lower() for one in await azure.authorization.subscriptions()]
+        near = await near_machine(azure, name, known)
         raise EmptyScopeError(
-            f"You see no machine named {name!r}.", advice="Give its resource id, or check the name."
-        ) from error
-    if not inventory.machines:
-        raise EmptyScopeError(f"You see no machine named {name!r}.", advice="Give its resource id, or check the name.")
-    if len(inventory.machines) > 1:
-        ids = "\n    ".join(str(entry.id) for entry in inventory.machines)
-        raise UsageError(f"{len(inventory.machines)} machines are named {name!r}:\n    {ids}", advice="Give the id.")
-    return Scope(ids=(str(inventory.machines[0].id),))
+            f"You see no machine named {name!r}: there is none, or this sign-in cannot see it.",
+            advice=f"{near} Otherwise give its resource id.".lstrip(),
+        )
+    if len(machines) > 1:
+        ids = "\n    ".join(str(entry.id) for entry in machines)
+        raise UsageError(f"{len(machines)} machines are named {name!r}:\n    {ids}", advice="Give the id.")
+    return Scope(ids=(str(machines[0].id),))
 
 
 async def _instance_view(azure: Azure, machine: Machine, notes: list[str]) -> Mapping[str, Any] | None:

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from math import ceil
 from typing import Generic, TypeVar
 
-from patchmode.errors import ForbiddenError, NotSentError, RequestError
+from patchmode.errors import ForbiddenError, NotSentError, RejectedError, RequestError
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.resource_id import ResourceId
@@ -75,6 +76,8 @@ class Documents:
 
     machines: dict[ResourceId, Machine] = field(default_factory=dict)
     unreadable: dict[ResourceId, Unreadable] = field(default_factory=dict)
+    gone: list[ResourceId] = field(default_factory=list)
+    """Those of `unreadable` that do not exist."""
     entries: Unread = field(default_factory=dict)
     """Entries of lists that are no machine of the place; of places that are in scope as a whole."""
     newcomers: dict[ResourceId, Machine] = field(default_factory=dict)
@@ -192,6 +195,8 @@ class _Reader:
             raise
         except RequestError as error:
             self.found.unreadable[machine_id] = Unreadable(str(machine_id), error.message)
+            if isinstance(error, RejectedError) and error.status == HTTPStatus.NOT_FOUND:
+                self.found.gone.append(machine_id)
 
 
 def with_surroundings_of(document: Machine, discovered: Machine | None) -> Machine:

@@ -4,7 +4,7 @@ Must not: write, register providers or assign roles; it says who may.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, GraphScope
 from patchmode.rules.guardrails.permissions import Needs, lacking
 from patchmode.workflow.inventory.access import check_access
+from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.scoping import Selection, resolve
 
 if TYPE_CHECKING:
@@ -71,36 +72,49 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
 
     Args:
         azure: a connection; reading is enough.
-        scope: subscriptions and management groups are looked at; without a selector, every subscription.
+        scope: only its subscriptions, machines and groups are spoken of; without a selector, every subscription.
 
     Raises:
         SignInError: nobody is signed in. UsageError: a selector is wrong. RequestError: subscriptions cannot be listed.
+        EmptyScopeError: the scope has to be looked up, and holds no machine.
     """
     principals = await azure.authorization.principals()
     known = {entry.id.lower(): entry for entry in await azure.authorization.subscriptions()}
     chosen = sorted(known)
     unreadable: tuple[Unreadable, ...] = ()
     selection: Selection | None = None
+    looked_up: tuple[Machine, ...] | None = None
+    notes: tuple[str, ...] = ()
     if scope.has_selector and not scope.everything:
         selection = await resolve(azure, scope)
         wanted = {*selection.subscriptions, *(group[0] for group in selection.groups)}
         wanted |= {entry.subscription_id for entry in selection.ids}
-        wanted |= {entry.id.subscription_id for reading in scope.logs for entry in reading.machines}
-        if selection.group_names or scope.leads_anywhere:
-            wanted |= set(selection.readable)
         unreadable = selection.unreadable
+        if selection.group_names or scope.leads_anywhere or scope.logs or scope.has_filter:
+            # Where these lead shows only when they are looked up.
+            inventory = await take_inventory(azure, scope, documents=False)
+            looked_up, unreadable, notes = inventory.machines, inventory.unreadable, inventory.notes
+            wanted |= {one.id.subscription_id for one in looked_up}
         chosen = [entry for entry in chosen if entry in wanted]
     chosen = [entry for entry in chosen if scope.takes(entry)]
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(subscription: Subscription) -> SubscriptionCheck:
         async with slots:
-            # What schedules, queries or pasted text lead to is not looked up here, so there all machines count.
-            leads = scope.leads_anywhere or bool(scope.logs)
-            return await _subscription(azure, subscription, None if leads else selection)
+            if _is_asked_whole(selection, subscription) and looked_up is None:
+                return await _subscription(azure, subscription)
+            place = subscription.id.lower()
+            inside = (
+                await _machines(azure, subscription, selection)
+                if looked_up is None
+                else tuple(machine for machine in looked_up if machine.id.subscription_id == place)
+            )
+            return await _subscription(azure, subscription, part=inside)
 
     checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
-    return Diagnosis(azure.target, principals, await _graph(azure, chosen), tuple(checks), unreadable)
+    graph = await _graph(azure, chosen)
+    told = scope.describe() if scope.has_selector and not scope.everything else ()
+    return Diagnosis(azure.target, principals, graph, tuple(checks), unreadable, scope=told, notes=notes)
 
 
 async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
@@ -112,7 +126,10 @@ async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
     return "answers"
 
 
-async def _subscription(azure: Azure, subscription: Subscription, selection: Selection | None) -> SubscriptionCheck:
+async def _subscription(
+    azure: Azure, subscription: Subscription, *, part: tuple[Machine, ...] | None = None
+) -> SubscriptionCheck:
+    """What is found in a subscription; of its machines only `part` counts, where that is given."""
     notes: list[str] = []
     if subscription.state.casefold() in {"disabled", "deleted"}:
         notes.append(f"The subscription is {subscription.state}: nothing in it can be changed.")
@@ -125,8 +142,8 @@ async def _subscription(azure: Azure, subscription: Subscription, selection: Sel
     # Where the provider is not registered there can be no Arc machine, so nothing is needed for one.
     has_arc = registrations[_ARC].casefold() != "notregistered"
     actions = [one for one in ACTIONS if one not in OPTIONAL and (has_arc or not one.startswith(_ARC))]
-    access = await _access(azure, subscription, selection, actions, notes)
-    locks = await _locks(azure, subscription.id, notes)
+    access = await _access(azure, subscription, part, actions, notes)
+    locks = [one for one in await _locks(azure, subscription.id, notes) if part is None or _covers(one, part)]
     return SubscriptionCheck(
         subscription,
         registrations,
@@ -149,8 +166,14 @@ class _Access:
     """Those at whose scope it was asked; none where what the subscription's own roles allow is enough."""
 
 
+def _covers(lock: Lock, machines: Iterable[Machine]) -> bool:
+    """Whether a lock is on one of the machines, or on what is above it."""
+    above = lock.scope.rstrip("/").casefold()
+    return any(one.id.key == above or one.id.key.startswith(f"{above}/") for one in machines)
+
+
 async def _access(
-    azure: Azure, subscription: Subscription, selection: Selection | None, actions: Sequence[str], notes: list[str]
+    azure: Azure, subscription: Subscription, part: tuple[Machine, ...] | None, actions: Sequence[str], notes: list[str]
 ) -> _Access:
     """What is missing, at the scope where the work is: a role on a resource group is enough for its machines."""
     scope = f"/subscriptions/{subscription.id}"
@@ -165,15 +188,17 @@ async def _access(
         for action in actions
         for identity in lacking(action, granted)
     ]
-    machines = await _machines(azure, subscription, selection) if on_subscription else ()
-    if not machines:
+    machines = part
+    if machines is None:
+        machines = await _machines(azure, subscription, None) if on_subscription else ()
+    if not machines or not on_subscription:
         return _Access(tuple(on_subscription), identities)
     whole = [one for one in on_subscription if _counts_at_subscription(one)]
     below = [one for one in on_subscription if not _counts_at_subscription(one)]
     needs = {one.action: [entry.id for entry in machines if _is_for(one.action, entry)] for one in below}
     check = await check_access(azure, needs, uses=ACTIONS)
     notes += [f"Permissions on {one.scope} could not be read: {one.reason}" for one in check.unknown]
-    if _is_asked_whole(selection, subscription):
+    if part is None:
         notes += _partly_seen(below, machines)
         return _Access((*whole, *_gathered(below, check, needs)), identities, machines)
     return _Access((*whole, *check.missing), identities, machines)

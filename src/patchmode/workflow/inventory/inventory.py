@@ -29,6 +29,7 @@ from patchmode.workflow.inventory.bulk_reading import (
 )
 from patchmode.workflow.inventory.scoping import Selection, machine_ids, narrow, resolve
 from patchmode.workflow.inventory.selector_lookup import SelectorMatches, look_up_selectors
+from patchmode.workflow.inventory.suggestions import MissingGroups, filter_slips, missing_groups, with_near_names
 
 LISTED_KINDS = (MachineKind.VM, MachineKind.ARC)
 """The kinds that providers list; a list of virtual machines also brings scale-set members."""
@@ -75,6 +76,8 @@ class _Found:
     whole_groups: set[tuple[str, str]] = field(default_factory=set)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    is_listed: bool = False
+    """Whether the providers' lists were read, because Resource Graph was refused."""
 
     def add(self, machines: Iterable[Machine]) -> None:
         for machine in machines:
@@ -115,12 +118,15 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
     pointed = await look_up_selectors(azure, scope, selection.visible, now=now or SystemClock().now())
     found = await _discover(azure, scope, selection, pointed)
     candidates, skipped = narrow(found.machines.values(), scope)
+    slips = filter_slips(scope, found.machines.values()) if scope.has_filter else ()
     skipped += _doubtful(pointed, found, scope)
     out = {entry.id for entry in skipped}
     ids = [entry.id for entry in candidates] if documents else []
     ids += [entry for entry in found.named if entry not in found.machines or not documents]
     wanted = [entry for entry in dict.fromkeys(ids) if entry not in out]
     read = await read_documents(azure, wanted, extent=_extent(found, selection))
+    missing = await _missing_groups(azure, scope, selection, found)
+    await _name_near(azure, selection, read)
     machines, late = narrow(_joined(candidates, found, read, documents=documents), scope)
     machines, notes = await _with_surroundings(azure, machines)
     unreadable = {**found.unreadable, **read.entries, **{str(entry.id): entry for entry in read.unreadable.values()}}
@@ -130,13 +136,36 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
         machines=tuple(sorted(machines, key=lambda machine: machine.id.key)),
         skipped=tuple(sorted((*skipped, *late), key=lambda entry: entry.id.key)),
         unreadable=tuple(sorted((*selection.unreadable, *unreadable.values()), key=lambda entry: entry.id.casefold())),
-        notes=tuple(dict.fromkeys((*said, *selection.notes, *found.notes, *notes))),
+        notes=tuple(dict.fromkeys((*said, *selection.notes, *found.notes, *missing.notes, *slips, *notes))),
         swallowed_groups=swallowed,
     )
     if scope.shard is None:
         # A shard without machines is nobody's mistake: there may be more shards than subscriptions.
-        _refuse_empty(inventory)
-    return inventory
+        _refuse_empty(inventory, missing.unknown, slips)
+    return replace(inventory, unreadable=(*inventory.unreadable, *missing.unknown)) if missing.unknown else inventory
+
+
+async def _missing_groups(azure: Azure, scope: Scope, selection: Selection, found: _Found) -> MissingGroups:
+    """What to say of groups in which no machine was found."""
+    named = {group for _, group in found.whole_groups}
+    unread = any(one.id.casefold().startswith("/subscriptions/") for one in found.unreadable.values())
+    if unread or found.is_listed:
+        return MissingGroups()  # what could not be read may be in them
+    return await missing_groups(
+        azure,
+        scope,
+        names=[name for name in selection.group_names if name.casefold() not in named],
+        ids=[one for one in selection.groups if (one[0], one[1].casefold()) not in found.whole_groups],
+        visible=selection.visible,
+        readable=selection.readable,
+    )
+
+
+async def _name_near(azure: Azure, selection: Selection, read: Documents) -> None:
+    for text, near in (await with_near_names(azure, read.gone, selection.ids)).items():
+        machine_id = ResourceId.parse(text)
+        entry = read.unreadable[machine_id]
+        read.unreadable[machine_id] = replace(entry, reason=f"{near} {entry.reason}")
 
 
 def _doubtful(pointed: SelectorMatches, found: _Found, scope: Scope) -> list[Skipped]:
@@ -160,7 +189,7 @@ def _joined(candidates: Sequence[Machine], found: _Found, read: Documents, *, do
     yield from (machine for machine in read.newcomers.values() if machine.id not in found.machines)
 
 
-def _refuse_empty(inventory: Inventory) -> None:
+def _refuse_empty(inventory: Inventory, unknown: Sequence[Unreadable], slips: Sequence[str]) -> None:
     if inventory.machines or inventory.unreadable:
         return
     if inventory.skipped:
@@ -173,7 +202,13 @@ def _refuse_empty(inventory: Inventory) -> None:
             )
         rules = ", ".join(f"{rule} {number}" for rule, number in Counter(e.rule for e in inventory.skipped).items())
         raise EmptyScopeError(
-            f"The filters left out every machine in scope ({count}: {rules}).", advice="Loosen the filters."
+            f"The filters left out every machine in scope ({count}: {rules}).",
+            advice=" ".join(slips) or "Loosen the filters.",
+        )
+    if unknown:
+        raise EmptyScopeError(
+            "The scope holds no machine.",
+            advice=" ".join(f"{one.id[:1].upper()}{one.id[1:]}: {one.reason}" for one in unknown),
         )
     raise EmptyScopeError(
         " ".join(("The scope holds no machine.", *inventory.notes)),
@@ -202,6 +237,7 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection, pointed: S
         )
         found.machines = dict(pointed.machines)
         found.whole_groups.clear()
+        found.is_listed = True
         await _discover_in_lists(azure, selection, found)
     return found
 

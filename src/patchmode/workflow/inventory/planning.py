@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from patchmode.errors import RefusedError, RejectedError, UnsafeError, UsageError
+from patchmode.errors import RefusedError, RejectedError, RequestError, UnsafeError, UsageError
 from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration, WantedSettings
@@ -33,7 +34,7 @@ from patchmode.rules.settings.transitions import wanted_of
 from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
 from patchmode.workflow.inventory.inventory import Inventory, take_inventory
 from patchmode.workflow.run.refusals import is_gone
-from patchmode.workflow.schedules.reading import look_up
+from patchmode.workflow.schedules.reading import look_up, near_schedule
 
 CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
 _LIST = "`patchmode schedule list` shows those you can see."
@@ -155,22 +156,27 @@ async def _identified(azure: Azure, wanted: str) -> ResourceId:
 
 
 async def _by_name(azure: Azure, name: str) -> ResourceId:
-    named: list[ResourceId] = []
     unread: Unread = {}
-    async for page in azure.graph.maintenance_configurations(GraphScope()):
-        named += [one.id for one in parted(page, unread) if one.name.casefold() == name.casefold()]
+    known = await _visible(azure, unread)
+    named = [one.id for one in known if one.name.casefold() == name.casefold()]
     if unread:
         # One that cannot be read may have the name too.
         told = " ".join(counted(unread, "configurations", "a name may be that of several"))
         raise RefusedError(f"--then-attach: {told}", advice="Give the configuration's id.")
     if not named:
-        raise RefusedError(f"--then-attach: you see no maintenance configuration named {name!r}.", advice=_LIST)
+        advice = near_schedule(name, known)
+        raise RefusedError(f"--then-attach: you see no maintenance configuration named {name!r}.", advice=advice)
     if len(named) > 1:
         ids = ", ".join(map(str, named))
         raise UsageError(
             f"--then-attach: {len(named)} configurations are named {name!r}: {ids}.", advice="Give the id."
         )
     return named[0]
+
+
+async def _visible(azure: Azure, unread: Unread) -> list[MaintenanceConfiguration]:
+    pages = azure.graph.maintenance_configurations(GraphScope())
+    return [one async for page in pages for one in parted(page, unread)]
 
 
 async def _attachable(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguration:
@@ -187,9 +193,12 @@ async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguratio
     except RejectedError as error:
         if not is_gone(error):
             raise
-        raise RefusedError(
-            f"--then-attach: there is no maintenance configuration {identifier}.", advice=_LIST
-        ) from error
+        known: list[MaintenanceConfiguration] = []
+        with suppress(RequestError):
+            known = await _visible(azure, {})
+        advice = near_schedule(identifier.name, known, place=identifier.subscription_id)
+        what = f"--then-attach: there is no maintenance configuration {identifier}."
+        raise RefusedError(what, advice=advice) from error
 
 
 async def _check_room(azure: Azure, plan: Plan, configuration: MaintenanceConfiguration) -> None:

@@ -1,6 +1,5 @@
 """Selectors and filters: what was asked for, as subscriptions, groups and ids that can be read, and who is left out."""
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from patchmode.model.machine import Machine, MachineKind, Subscription
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Filters, Scope, Shard
 from patchmode.ports.azure import Azure
+from patchmode.workflow.inventory.suggestions import no_such_subscription
 
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _GROUP_ID = re.compile(r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<name>[^/]+)/?", re.IGNORECASE)
@@ -137,10 +137,7 @@ def _subscription_id(text: str, known: Sequence[Subscription]) -> str:
     if named:
         ids = ", ".join(entry.id for entry in named)
         raise UsageError(f"{len(named)} subscriptions are named {text!r}: {ids}.", advice="Give the id instead.")
-    near = difflib.get_close_matches(text.casefold(), [entry.name.casefold() for entry in known], n=1, cutoff=0.5)
-    nearest = next((entry.name for entry in known if near and entry.name.casefold() == near[0]), None)
-    advice = f"Did you mean {nearest!r}?" if nearest else "`patchmode doctor` lists the subscriptions you can see."
-    raise UsageError(f"You see no subscription named {text!r}.", advice=advice)
+    raise no_such_subscription(text, known)
 
 
 async def _below(azure: Azure, group: str, unreadable: dict[str, Unreadable]) -> list[str]:

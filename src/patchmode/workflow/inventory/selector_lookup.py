@@ -22,7 +22,7 @@ from patchmode.workflow.inventory.scoping import KINDS
 from patchmode.workflow.schedules.reading import (
     checked,
     named_configuration,
-    nearest,
+    near_schedule,
     raise_if_named_only,
     read_history,
     read_schedules,
@@ -135,7 +135,7 @@ async def _from_provider(
             still = f" {attached:,} assignments still name it (configuration-missing)." if attached else ""
             raise UsageError(
                 f"There is no maintenance configuration {wanted}.{still}",
-                advice=nearest(wanted.name, book.configurations),
+                advice=near_schedule(wanted.name, book.configurations, place=wanted.subscription_id),
             ) from error
         if not attached:
             raise UsageError(f"--schedule: {wanted} could not be read: {error.message}", advice=error.advice) from error

@@ -12,6 +12,7 @@ from patchmode.model.finding import Severity
 from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleWish
 from patchmode.model.run import Difference
 from patchmode.model.schedule import MaintenanceConfiguration, Window
+from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.creation import (
     is_malformed,
@@ -23,10 +24,13 @@ from patchmode.rules.schedules.creation import (
 )
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.recurrence import upcoming
+from patchmode.workflow.inventory.suggestions import missing_groups
 from patchmode.workflow.schedules.reading import read_schedules
 
 FIRST_WINDOWS = 3
 _FORMS = "Nothing was sent. `patchmode schedule create --help` shows the forms."
+
+_NO_GROUP = "resourcegroupnotfound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,10 @@ async def create(azure: Azure, drafted: ConfigurationDraft) -> CreateReport:
         except MaybeAppliedError:
             if await _standing(azure, wish) is None:
                 raise
+        except RejectedError as error:
+            if error.code.casefold() == _NO_GROUP:
+                raise await _without_group(azure, wish) from error
+            raise
     found = await azure.maintenance.configuration(wish.id)
     result = "created" if drafted.standing is None else "replaced"
     return CreateReport(
@@ -132,9 +140,21 @@ async def _standing(azure: Azure, wish: ScheduleWish) -> MaintenanceConfiguratio
     try:
         return await azure.maintenance.configuration(wish.id)
     except RejectedError as error:
+        if error.code.casefold() == _NO_GROUP:
+            raise await _without_group(azure, wish) from error
         if error.status == 404:
             return None
         raise
+
+
+async def _without_group(azure: Azure, wish: ScheduleWish) -> UsageError:
+    """The error where Azure says that the resource group does not exist, with the nearest in that subscription."""
+    place, name = wish.id.subscription_id, wish.id.resource_group
+    missing = await missing_groups(azure, Scope(), names=(), ids=[(place, name)], visible=[place], readable=[place])
+    return UsageError(
+        f"The schedule cannot be in resource group {name}: Azure could not find it.",
+        advice=" ".join(one.reason for one in missing.unknown),
+    )
 
 
 def _refuse(problems: list[ScheduleFinding]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace as replaced
 
 from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, UnsafeError
 from patchmode.model.access import ATTACH, DETACH
+from patchmode.model.nearest import nearest
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.report import Member
 from patchmode.model.resource_id import ResourceId
@@ -151,7 +152,8 @@ async def preview_detach_scope(
     configuration, identifier = await find_for_detach(azure, text)
     standing = await _standing(azure, wanted)
     if standing is None:
-        return ScopePreview(AttachAction.DETACH, identifier, wanted, scope_text(wanted), None, ())
+        notes = (await _not_there(azure, wanted),)
+        return ScopePreview(AttachAction.DETACH, identifier, wanted, scope_text(wanted), None, (), notes=notes)
     if standing.configuration != identifier:
         raise RefusedError(
             f"The dynamic scope {wanted.name} on {wanted.place} attaches {standing.configuration}, not {identifier}.",
@@ -285,6 +287,15 @@ def _filter_key(scope: DynamicScope) -> object:
 
 def _key(scope: DynamicScope) -> str:
     return scope_id(scope).casefold()
+
+
+async def _not_there(azure: Azure, wanted: DynamicScope) -> str:
+    """That there is no such scope, with the nearest name on the same subscription."""
+    book = await read_all_schedules(azure)
+    same = [one for one in book.dynamic_scopes if one.subscription_id == wanted.subscription_id]
+    near = nearest(wanted.name, (one.name for one in same))
+    hint = f" Did you mean {near!r}?" if near else ""
+    return f"There is no dynamic scope {wanted.name!r} on {wanted.place}.{hint}"
 
 
 async def _standing(azure: Azure, scope: DynamicScope) -> DynamicScope | None:

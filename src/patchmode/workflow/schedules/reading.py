@@ -1,7 +1,6 @@
 """Every schedule that can be seen, what attaches it, found by id or name, and the records of its runs."""
 
 import asyncio
-import difflib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Any
 
 from patchmode.errors import RequestError, UsageError
 from patchmode.model.machine import Machine
+from patchmode.model.nearest import nearest, plain
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
     ConfigurationAssignment,
@@ -240,11 +240,27 @@ def checked(found: MaintenanceConfiguration) -> MaintenanceConfiguration:
     )
 
 
-def nearest(name: str, known: Iterable[MaintenanceConfiguration]) -> str:
-    """Advice for a name that is none: the nearest one, or where to look."""
-    names = {entry.name.casefold(): entry.name for entry in known if entry.is_guest_patching}
-    near = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
-    return f"Did you mean {names[near[0]]!r}?" if near else _LIST
+def near_schedule(name: str, known: Iterable[MaintenanceConfiguration], *, place: str | None = None) -> str:
+    """Advice for a schedule that is not there: the nearest name, or where to look.
+
+    Args:
+        name: as it was given.
+        known: the configurations that can be seen.
+        place: the subscription (lower case) of an id that was given: one of another subscription is told as such.
+    """
+    guests = [entry for entry in known if entry.is_guest_patching]
+    same = {plain(entry.name): entry for entry in guests if place in {None, entry.id.subscription_id}}
+    near = nearest(name, {key: key for key in same})
+    if near is not None:
+        return f"Did you mean {same[near].name!r}?"
+    others = {plain(entry.name): entry for entry in guests}
+    other = nearest(name, {key: key for key in others})
+    if other is None:
+        return _LIST
+    return (
+        f"{_LIST} It may be in the subscription that you named, and this sign-in cannot see it. One of a like name is "
+        f"in another subscription: {others[other].id}."
+    )
 
 
 def raise_if_named_only(text: str, book: ScheduleBook) -> None:
@@ -288,7 +304,7 @@ def _by_name(name: str, known: tuple[MaintenanceConfiguration, ...]) -> Maintena
         raise UsageError(
             f"{len(named)} maintenance configurations are named {name!r}:\n    {ids}", advice="Give the id instead."
         )
-    raise UsageError(f"You see no maintenance configuration named {name!r}.", advice=nearest(name, known))
+    raise UsageError(f"You see no maintenance configuration named {name!r}.", advice=near_schedule(name, known))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,13 @@ from patchmode.rules.schedules.window import scope_text, window_text
 from patchmode.workflow.inventory.bulk_reading import Unread, parted
 from patchmode.workflow.inventory.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.inventory.scoping import resolve
-from patchmode.workflow.schedules.reading import is_named, nearest, raise_if_named_only, read_schedules, unread_records
+from patchmode.workflow.schedules.reading import (
+    is_named,
+    near_schedule,
+    raise_if_named_only,
+    read_schedules,
+    unread_records,
+)
 
 CONFIGURATION_TYPE = "microsoft.maintenance/maintenanceconfigurations"
 EVERYTHING = Scope(everything=True)
@@ -195,7 +201,8 @@ def find_configuration(text: str, book: ScheduleBook) -> MaintenanceConfiguratio
             advice="Give the id, or GROUP/NAME." if len(places) == len(matching) else "Give the id.",
         )
     raise_if_named_only(text, book)
-    advice = nearest(text.rpartition("/")[2], book.configurations)
+    place = text.split("/")[2].lower() if text.startswith("/subscriptions/") else None
+    advice = near_schedule(text.rpartition("/")[2], book.configurations, place=place)
     raise UsageError(f"You see no maintenance configuration {text!r}.", advice=advice)
 
 
@@ -241,8 +248,17 @@ async def read_configuration(azure: Azure, text: str) -> MaintenanceConfiguratio
             raise
         raise UsageError(
             f"There is no maintenance configuration {identifier}.",
-            advice="`patchmode schedule list` shows those that you can see.",
+            advice=await _advice_near(azure, identifier),
         ) from error
+
+
+async def _advice_near(azure: Azure, wanted: ResourceId) -> str:
+    try:
+        subscriptions = [one.id.lower() for one in await azure.authorization.subscriptions()]
+        configurations = (await read_schedules(azure, subscriptions)).configurations
+    except RequestError:
+        configurations = ()
+    return near_schedule(wanted.name, configurations, place=wanted.subscription_id)
 
 
 def _names(text: str, configuration: MaintenanceConfiguration) -> bool:

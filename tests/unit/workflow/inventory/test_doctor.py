@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble
+from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble, machine
 
 from patchmode.cli.output import as_values
 from patchmode.documents.access import doctor_document
+from patchmode.errors import EmptyScopeError
 from patchmode.model.machine import Lock, Subscription
 from patchmode.model.scope import Scope
 from patchmode.reports.text.doctor import diagnosis_lines
@@ -155,10 +156,28 @@ async def test_what_the_scope_names_and_nobody_sees_is_told_by_its_name() -> Non
     ]
 
 
-async def test_a_group_by_name_may_be_in_any_subscription() -> None:
-    """So each that can be read is looked at; a query says nothing of where it looks either."""
-    for scope in (Scope(resource_groups=("rg",)), Scope(graph_queries=("resources",))):
-        assert [check.subscription.id for check in (await examine(AzureDouble(), scope)).subscriptions] == [ALPHA]
+async def test_a_group_by_name_is_looked_up_and_only_its_subscription_is_spoken_of() -> None:
+    """Whoever asks about one group must not search its answer among all subscriptions."""
+    machines = [machine("web", subscription=ALPHA), machine("db", subscription=BETA, group="other")]
+    azure = AzureDouble(
+        machines,
+        known=(Subscription(ALPHA, "Alpha", "t"), Subscription(BETA, "Beta", "t")),
+        lock_list=[
+            Lock(f"/subscriptions/{ALPHA}/resourceGroups/rg", "ours", "ReadOnly"),
+            Lock(f"/subscriptions/{ALPHA}/resourceGroups/else", "theirs", "ReadOnly"),
+        ],
+    )
+    diagnosis = await examine(azure, Scope(resource_groups=("rg",)))
+    assert [check.subscription.id for check in diagnosis.subscriptions] == [ALPHA]
+    assert [lock.name for lock in diagnosis.subscriptions[0].locks] == ["ours"]
+    assert diagnosis.scope == ("--resource-group rg",)
+    whole = await examine(azure, Scope())
+    assert [check.subscription.id for check in whole.subscriptions] == [ALPHA, BETA]
+
+
+async def test_a_scope_of_no_machine_is_told_as_empty() -> None:
+    with pytest.raises(EmptyScopeError):
+        await examine(AzureDouble(), Scope(resource_groups=("rg",)))
 
 
 async def test_a_lock_against_deletion_is_told_and_is_no_finding() -> None:

@@ -402,15 +402,17 @@ async def test_a_name_that_a_line_break_left_open_is_settled_by_what_exists(
 @pytest.mark.parametrize(
     ("scope", "looked_at"),
     [
-        (Scope(schedules=("Weekly",)), [ALPHA, BETA]),
-        (Scope(failed_since=WEEK), [ALPHA, BETA]),
-        (Scope(logs=(read_log("virtual machine 'web'"),)), [ALPHA, BETA]),
-        (Scope(logs=(read_log(str(machine_id("web", subscription=BETA))),)), [BETA]),
+        (Scope(schedules=("Weekly",)), [BETA]),
+        (Scope(logs=(read_log("virtual machine 'web'"),)), [BETA]),
+        (Scope(logs=(read_log(str(machine_id("db"))),)), [ALPHA]),
+        (Scope(everything=True), [ALPHA, BETA]),
     ],
 )
-async def test_doctor_looks_wherever_these_selectors_may_lead(scope: Scope, looked_at: list[str]) -> None:
-    """A selector that it does not follow must not make it say that all is well."""
-    diagnosis = await examine(AzureDouble([machine("web")], known=TWO, schedules=schedules()), scope)
+async def test_doctor_looks_where_these_selectors_lead_and_nowhere_else(scope: Scope, looked_at: list[str]) -> None:
+    """Neither a selector that it does not follow nor another subscription's troubles may decide what it says."""
+    web = machine("web", subscription=BETA)
+    book = schedules(ConfigurationAssignment("a", web.id, WEEKLY))
+    diagnosis = await examine(AzureDouble([machine("db"), web], known=TWO, schedules=book), scope)
     assert [entry.subscription.id for entry in diagnosis.subscriptions] == looked_at
 
 
