@@ -165,3 +165,11 @@ async def test_rows_share_what_they_have_in_common(opened: Open) -> None:
     for member in ("subscription_id", "location", "outcome_reason", "rules", "schedules", "tags", "settings"):
         values = [getattr(row, member) for row in loaded.fleet.rows]
         assert len({id(value) for value in values}) == len(set(values)) < len(values), member
+
+
+async def test_the_first_page_costs_few_queries(opened: Open) -> None:
+    """Azure grants 15 in 5 seconds to all that somebody runs; tests/cli/test_graph_queries.py counts the commands."""
+    asker = await opened("demo")
+    entries = asker.served.emulator.ledger.entries
+    assert (await asker.get("/")).status == 200
+    assert sum("ResourceGraph/resources" in one.path for one in entries) <= 3

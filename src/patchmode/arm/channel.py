@@ -24,7 +24,7 @@ from patchmode.arm.pipeline import Order, held_error
 from patchmode.arm.rate_limits import HeldTooLongError, said_wait_s
 from patchmode.arm.wire import ShapeError, decode
 from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError
-from patchmode.ports.azure import Turn
+from patchmode.ports.azure import Clock, Turn
 from patchmode.version import __version__
 
 _LOG = logging.getLogger(__name__)
@@ -122,6 +122,8 @@ class Channel:
         self._pipeline = pipeline
         self._governor = governor
         self._endpoint = endpoint
+        self.writes = 0
+        """Requests so far that may change something."""
         extra = os.environ.get("AZURE_HTTP_USER_AGENT")
         agent = f"patchmode/{__version__} Python/{platform.python_version()} ({platform.system()})"
         self._headers = {
@@ -130,6 +132,11 @@ class Channel:
             # What azure-core can undo; aiohttp would also offer what happens to be installed.
             "Accept-Encoding": "gzip, deflate",
         }
+
+    @property
+    def clock(self) -> Clock:
+        """The time by which its requests wait."""
+        return self._governor.clock
 
     def url(self, path: str, api_version: str, **query: str) -> str:
         """The URL of a path.
@@ -284,6 +291,7 @@ class Channel:
         may_be_empty: bool = True,
     ) -> Answer:
         attempt = order.attempt
+        self.writes += not attempt.is_read
         request = HttpRequest(attempt.method, url, headers=self._headers_for(body, etag), content=_encoded(body))
         ran = await self._pipeline.run(request, order=order)
         answer = ran.http_response

@@ -1,23 +1,23 @@
 """Resource Graph's rows of machines and of changes: the fixed queries, and how rows become values."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
+from patchmode.arm.machine_reading import MachineFacts
 from patchmode.arm.run_rows import moment_of
-from patchmode.arm.schedule_rows import UnreadableRowError
+from patchmode.arm.schedule_rows import IS_CONFIGURATION, UnreadableRowError
 from patchmode.arm.wire import text_of
 from patchmode.errors import RejectedError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import PatchExtension
 from patchmode.ports.azure import ResourceGroup
 
-MACHINES = """\
-resources
-| where type =~ 'microsoft.compute/virtualmachines' or type =~ 'microsoft.hybridcompute/machines'
-| project id, type, location, tags, managedBy,
+_IS_MACHINE = "type =~ 'microsoft.compute/virtualmachines' or type =~ 'microsoft.hybridcompute/machines'"
+_MACHINE_COLUMNS = """\
     provisioningState = properties.provisioningState,
     vmId = properties.vmId,
     diskOs = properties.storageProfile.osDisk.osType,
@@ -40,32 +40,46 @@ resources
     osName = properties.extended.instanceView.osName,
     osVersion = properties.extended.instanceView.osVersion,
     arcStatus = properties.status,
-    arcEdition = properties.osSku
+    arcEdition = properties.osSku"""
+
+MACHINES = f"""\
+resources
+| where {_IS_MACHINE}
+| project id, type, location, tags, managedBy,
+{_MACHINE_COLUMNS}
 | order by id asc"""
 
-UNSUPPORTED = """\
+_UNSUPPORTED = """\
 patchassessmentresources
 | where type =~ 'microsoft.compute/virtualmachines/patchassessmentresults'
 | extend support = tostring(properties.configurationStatus.vmGuestPatchReadiness.detectedVMGuestPatchSupportState)
-| where isnotempty(support) and support !~ 'Supported'
+| where isnotempty(support) and support !~ 'Supported'"""
+
+UNSUPPORTED = f"""\
+{_UNSUPPORTED}
 | project id, support
 | order by id asc"""
 """Only what is not supported is asked for: one page as a rule. A row for each machine would cost as much again."""
 
-FAILED_PATCH_EXTENSIONS = """\
+_IS_FAILED_EXTENSION = """\
+type in~ ('microsoft.compute/virtualmachines/extensions', 'microsoft.hybridcompute/machines/extensions')
+    and tostring(properties.publisher) in~ ('Microsoft.CPlat.Core', 'Microsoft.SoftwareUpdateManagement')
+    and (tostring(properties.provisioningState) in~ ('Failed', 'Canceled')
+        or strcat(properties.instanceView.statuses[0].level, properties.instanceView.status.level) =~ 'Error')"""
+
+FAILED_PATCH_EXTENSIONS = f"""\
 resources
-| where type =~ 'microsoft.compute/virtualmachines/extensions' or type =~ 'microsoft.hybridcompute/machines/extensions'
-| where tostring(properties.publisher) in~ ('Microsoft.CPlat.Core', 'Microsoft.SoftwareUpdateManagement')
-| extend state = tostring(properties.provisioningState)
-| extend level = strcat(properties.instanceView.statuses[0].level, properties.instanceView.status.level)
-| where state in~ ('Failed', 'Canceled') or level =~ 'Error'
+| where {_IS_FAILED_EXTENSION}
 | project id, name, type, properties
 | order by id asc"""
 """Only what failed is asked for: no row at all as a rule. Whether rows hold an `instanceView` is stated nowhere."""
 
-MANAGED_GROUPS = """\
+_MANAGED_GROUPS = """\
 resourcecontainers
-| where type =~ 'microsoft.resources/subscriptions/resourcegroups' and isnotempty(managedBy)
+| where type =~ 'microsoft.resources/subscriptions/resourcegroups' and isnotempty(managedBy)"""
+
+MANAGED_GROUPS = f"""\
+{_MANAGED_GROUPS}
 | project id, name, subscriptionId, managedBy
 | order by id asc"""
 
@@ -80,6 +94,82 @@ resourcecontainers
 | where type =~ 'microsoft.resources/subscriptions'
 | project id, subscriptionId
 | order by id asc"""
+
+
+class InventoryRow(MachineFacts, gc=False, rename="camel"):
+    """One row of `inventory_query`: of a machine, or of what its `rank` says."""
+
+    rank: Any = None
+    name: Any = None
+    subscription_id: Any = None
+    support: Any = None
+    """Of a machine that its last assessment found not to be supported: the state."""
+    properties: Any = None
+    """Not of a machine."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The members that rows of other queries have too, by their names on the wire."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "type": self.type,
+            "location": self.location,
+            "tags": self.tags,
+            "managedBy": self.managed_by,
+            "subscriptionId": self.subscription_id,
+            "properties": self.properties,
+        }
+
+
+class Rank(IntEnum):
+    """What a row of `inventory_query` is about, in the order in which rows come.
+
+    What a machine is joined with comes before it. Configurations come last, so that whoever needs none may stop there.
+    """
+
+    GROUP = 0
+    EXTENSION = 1
+    MACHINE = 2
+    CONFIGURATION = 3
+
+
+NARROWED_TO_AT_MOST = 50
+"""Subscriptions that a query names in its text; of more, the request's own list is used."""
+
+
+def inventory_query(subscriptions: Collection[str] = ()) -> str:
+    """Machines with what surrounds them, and maintenance configurations, in one query.
+
+    Resource Graph takes three `join` and `union` in a query, one of them a join with a third table, and a union only
+    of one table or of `resources` and `resourcecontainers`; here are one of each. Source: "Understanding the Azure
+    Resource Graph query language", as revised in 2021 and 2024. There is no batch of queries: azure-mgmt-resourcegraph
+    has one operation, which takes one query.
+
+    Args:
+        subscriptions: ids of those whose machines are asked for; empty: of all that the request is about.
+            Configurations are asked for in all of them in either case, since a machine's may stand in another one.
+    """
+    where = ""
+    if subscriptions:
+        where = " and subscriptionId in~ (" + ", ".join(f"'{one}'" for one in sorted(subscriptions)) + ")"
+    return f"""\
+resources
+| where {IS_CONFIGURATION}
+    or (({_IS_MACHINE}){where})
+    or ({_IS_FAILED_EXTENSION}{where})
+| extend rank = case({_IS_MACHINE}, {Rank.MACHINE:d}, {IS_CONFIGURATION}, {Rank.CONFIGURATION:d}, {Rank.EXTENSION:d})
+| extend machine = tolower(id)
+| join kind=leftouter (
+    {_UNSUPPORTED.replace(chr(10), chr(10) + "    ")}
+    | project machine = tostring(split(tolower(id), '/patchassessmentresults/')[0]), support) on machine
+| project id, type, location, tags, managedBy, rank, name, subscriptionId, support,
+    properties = iff(rank == {Rank.MACHINE:d}, dynamic(null), properties),
+{_MACHINE_COLUMNS}
+| union (
+    {_MANAGED_GROUPS.replace(chr(10), chr(10) + "    ")}{where}
+    | project id, name, type, subscriptionId, managedBy, rank = {Rank.GROUP:d})
+| order by rank asc, id asc"""
 
 
 def failed_extension_of(row: object) -> tuple[str, PatchExtension] | None:

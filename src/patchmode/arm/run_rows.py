@@ -7,7 +7,13 @@ from typing import Any
 
 import msgspec
 
-from patchmode.arm.schedule_rows import MACHINE_TYPES, UnreadableRowError
+from patchmode.arm.schedule_rows import (
+    ASSIGNMENT_COLUMNS,
+    IS_ASSIGNMENT,
+    MACHINE_TYPES,
+    AssignmentRow,
+    UnreadableRowError,
+)
 from patchmode.arm.wire import decode
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import GUEST_SCOPE, FailureKind, Installation, MachineRun
@@ -137,14 +143,29 @@ def _unwrapped(value: object) -> object:
         return value
 
 
-_RUNS = """\
+_IS_RUN = "type =~ 'microsoft.maintenance/applyupdates'"
+_TIMED = """\
+| extend begun = todatetime(properties.startDateTime), scope = tostring(properties.maintenanceScope)"""
+_IS_ASKED = "(isnull(begun) or begun >= {since}) and (isempty(scope) or scope =~ 'InGuestPatch')"
+
+_RUNS = f"""\
 maintenanceresources
-| where type =~ 'microsoft.maintenance/applyupdates'
-| extend begun = todatetime(properties.startDateTime), scope = tostring(properties.maintenanceScope)
-| where isnull(begun) or begun >= {since}
-| where isempty(scope) or scope =~ 'InGuestPatch'
+| where {_IS_RUN}
+{_TIMED}
+| where {_IS_ASKED}
 | project id, properties
 | order by id asc"""
+
+_RUNS_AND_ASSIGNMENTS = f"""\
+maintenanceresources
+| where {_IS_RUN} or {IS_ASSIGNMENT}
+{_TIMED}
+| where {IS_ASSIGNMENT} or ({_IS_ASKED})
+| extend isAssignment = {IS_ASSIGNMENT}
+| project id, name, isAssignment,
+    properties = iff(isAssignment, dynamic(null), properties),
+{ASSIGNMENT_COLUMNS}
+| order by isAssignment asc, id asc"""
 
 _INSTALLATIONS = """\
 patchinstallationresources
@@ -179,9 +200,29 @@ class RecordRow(msgspec.Struct, gc=False):
         return self.properties if isinstance(self.properties, Mapping) else {}
 
 
+class MaintenanceRow(RecordRow, gc=False, rename="camel"):
+    """One row of `runs_and_assignments_query`."""
+
+    is_assignment: Any = None
+    """Resource Graph writes 1 and 0."""
+    name: Any = None
+    configuration: Any = None
+    filter: Any = None
+
+    @property
+    def assignment(self) -> AssignmentRow:
+        """The row as one of `ASSIGNMENTS`."""
+        return AssignmentRow(self.id, self.name, self.configuration, self.filter)
+
+
 def runs_query(since: datetime) -> str:
     """The query for each machine in each scheduled run that began at or after a moment, aware."""
     return _RUNS.format(since=_literal(since))
+
+
+def runs_and_assignments_query(since: datetime) -> str:
+    """The same and, after them, every assignment: one table holds both. Whoever needs none may stop there."""
+    return _RUNS_AND_ASSIGNMENTS.format(since=_literal(since))
 
 
 def installations_query(since: datetime) -> str:

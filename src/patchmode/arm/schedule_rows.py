@@ -26,18 +26,24 @@ from patchmode.model.schedule import (
     WindowRule,
 )
 
-CONFIGURATIONS = """\
+IS_CONFIGURATION = "type =~ 'microsoft.maintenance/maintenanceconfigurations'"
+
+CONFIGURATIONS = f"""\
 resources
-| where type =~ 'microsoft.maintenance/maintenanceconfigurations'
+| where {IS_CONFIGURATION}
 | project id, name, location, tags, properties
 | order by id asc"""
 
-ASSIGNMENTS = """\
-maintenanceresources
-| where type =~ 'microsoft.maintenance/configurationassignments'
-| project id, name,
+IS_ASSIGNMENT = "type =~ 'microsoft.maintenance/configurationassignments'"
+ASSIGNMENT_COLUMNS = """\
     configuration = properties.maintenanceConfigurationId,
-    filter = properties.filter
+    filter = properties.filter"""
+
+ASSIGNMENTS = f"""\
+maintenanceresources
+| where {IS_ASSIGNMENT}
+| project id, name,
+{ASSIGNMENT_COLUMNS}
 | order by id asc"""
 
 MACHINE_TYPES = frozenset({"microsoft.compute/virtualmachines", "microsoft.hybridcompute/machines"})

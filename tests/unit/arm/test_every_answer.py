@@ -36,6 +36,7 @@ CONFIGURATION = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maint
 ASSIGNMENTS = "providers/Microsoft.Maintenance/configurationAssignments"
 SCOPE = GraphScope((SUBSCRIPTION,))
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+EXTENSION = "microsoft.compute/virtualmachines/extensions"
 SETTINGS = {
     "patchMode": "AutomaticByPlatform",
     "assessmentMode": "AutomaticByPlatform",
@@ -205,6 +206,22 @@ async def drained(pages: AsyncIterator[Any]) -> list[Any]:
     return [page async for page in pages]
 
 
+REFUSED = {"error": {"code": "BadRequest", "message": "no"}}
+"""An answer with status 400: each table is asked for by itself then."""
+
+
+async def together(azure: Connection) -> list[Any]:
+    """What one query brings, each part as it is asked for."""
+    parts = (azure.graph.machines, azure.graph.resource_groups, azure.graph.maintenance_configurations)
+    return [await drained(part(SCOPE)) for part in parts]
+
+
+async def runs_and_assignments(azure: Connection) -> list[Any]:
+    """What another one brings."""
+    runs = await drained(azure.graph.machine_runs(SCOPE, since=SINCE))
+    return [runs, await drained(azure.graph.configuration_assignments(SCOPE))]
+
+
 @dataclass(frozen=True)
 class Call:
     """One call and its good answer."""
@@ -263,11 +280,32 @@ CALLS: dict[str, Call] = {
     "detach_scope": Call(
         lambda azure: azure.maintenance_writer.detach_scope(SUBSCRIPTION, None, "weekly"), DYNAMIC, writes=True
     ),
-    "machines": graph(lambda it: it.machines(SCOPE), ROW, before=(rows(),)),
+    "machines": graph(lambda it: it.machines(SCOPE), ROW),
+    "machines and what surrounds them": Call(
+        together,
+        rows(
+            {"rank": 0, "id": GROUP, "name": "web", "subscriptionId": SUBSCRIPTION, "managedBy": "x"},
+            {"rank": 1, "id": f"{VM}/extensions/e", "name": "e", "type": EXTENSION, "properties": {"type": "x"}},
+            {"rank": 2, **ROW, "support": "NotSupported"},
+            {"rank": 3, **CONFIGURATION_DOCUMENT},
+        ),
+        port="machines",
+    ),
+    "runs and assignments": Call(
+        runs_and_assignments,
+        rows(
+            {**RUN, "isAssignment": False},
+            {"id": DYNAMIC["id"], "isAssignment": 1, "configuration": str(CONFIGURATION), "filter": None},
+        ),
+        port="machine_runs",
+    ),
+    "machines alone": graph(lambda it: it.machines(SCOPE), ROW, port="machines", before=(REFUSED, rows(), rows())),
+    "runs alone": graph(lambda it: it.machine_runs(SCOPE, since=SINCE), RUN, port="machine_runs", before=(REFUSED,)),
     "what is not supported": graph(
         lambda it: it.machines(SCOPE),
         {"id": f"{VM}/patchAssessmentResults/latest", "support": "NotSupported"},
         port="machines",
+        before=(REFUSED,),
         after=(rows(),),
     ),
     "machine_ids": graph(lambda it: it.machine_ids("resources", SCOPE), {"id": str(VM)}),
@@ -370,7 +408,10 @@ def reply(body: bytes, status: int = 200, **headers: str) -> Scripted:
 
 async def outcome(call: Call, bad: Scripted | BaseException) -> Any:
     """What comes of a call whose last answer is this one: a value, or an error of ours."""
-    before, after = ([reply(json.dumps(one).encode()) for one in some] for some in (call.before, call.after))
+    before, after = (
+        [reply(json.dumps(one).encode(), 400 if "error" in one else 200) for one in some]
+        for some in (call.before, call.after)
+    )
     azure, _ = connected(*before, bad, *after)
     try:
         return await call.ask(azure)

@@ -9,7 +9,7 @@ from tests.unit.arm.scripted import Scripted, Wire, answer, wire
 
 from patchmode.arm.governor import Identities
 from patchmode.arm.resource_graph import ResourceGraph
-from patchmode.arm.run_rows import installations_query, runs_query
+from patchmode.arm.run_rows import installations_query, runs_and_assignments_query
 from patchmode.arm.schedule_rows import ASSIGNMENTS, CONFIGURATIONS
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.model.schedule import DynamicScope, ScopeFilter
@@ -93,7 +93,7 @@ async def test_runs_and_installations_since_a_moment() -> None:
     assert odd.id == "row 2 of Resource Graph's installations"
     assert (found.machine.name, found.status) == ("a", "Failed")
     assert (installed.machine.name, installed.failed) == ("a", 1)
-    assert queries(made) == [runs_query(SINCE), installations_query(SINCE)]
+    assert queries(made) == [runs_and_assignments_query(SINCE), installations_query(SINCE)]
 
 
 async def test_a_part_never_passes_for_the_whole() -> None:
@@ -111,7 +111,7 @@ async def test_a_refusal_is_said_so() -> None:
 @pytest.mark.parametrize(("status", "shown"), [("Disconnected", "Disconnected"), (None, None), (3, None)])
 async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
-    made = wire(page(), page({**row, "arcStatus": status}))
+    made = wire(page({**row, "arcStatus": status}))
     (found,) = await everything(ResourceGraph(made.channel, Identities()).machines(SCOPE))
     assert found.surroundings.arc_status == shown
 
@@ -121,6 +121,6 @@ async def test_an_arc_server_s_connection_is_read(status: Any, shown: str | None
 )
 async def test_an_arc_server_s_edition_is_read(edition: Any, shown: str | None) -> None:
     row = {"id": f"{GROUP}/providers/microsoft.hybridcompute/machines/arc", "type": "microsoft.hybridcompute/machines"}
-    made = wire(page(), page({**row, "arcEdition": edition}))
+    made = wire(page({**row, "arcEdition": edition}))
     (found,) = await everything(ResourceGraph(made.channel, Identities()).machines(SCOPE))
     assert found.os_edition == shown

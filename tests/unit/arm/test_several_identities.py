@@ -13,7 +13,8 @@ from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 from patchmode.arm.authorization import Directory
 from patchmode.arm.failures import ServiceFault
 from patchmode.arm.governor import Cost, Governor, Identities, Policy, Verb
-from patchmode.arm.resource_graph import ResourceGraph, merged
+from patchmode.arm.graph_queries import merged
+from patchmode.arm.resource_graph import ResourceGraph
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.ports.azure import GraphScope
 

@@ -4,6 +4,7 @@ Must not: write, register providers or assign roles; it says who may.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -97,24 +98,54 @@ async def examine(azure: Azure, scope: Scope) -> Diagnosis:
             wanted |= {one.id.subscription_id for one in looked_up}
         chosen = [entry for entry in chosen if entry in wanted]
     chosen = [entry for entry in chosen if scope.takes(entry)]
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def one(subscription: Subscription) -> SubscriptionCheck:
-        async with slots:
-            if _is_asked_whole(selection, subscription) and looked_up is None:
-                return await _subscription(azure, subscription)
-            place = subscription.id.lower()
-            inside = (
-                await _machines(azure, subscription, selection)
-                if looked_up is None
-                else tuple(machine for machine in looked_up if machine.id.subscription_id == place)
-            )
-            return await _subscription(azure, subscription, part=inside)
-
-    checks = await asyncio.gather(*(one(known[entry]) for entry in chosen))
+    chosen_ones = [known[entry] for entry in chosen]
+    checks = await _subscriptions(azure, chosen_ones, selection, looked_up)
     graph = await _graph(azure, chosen)
     told = scope.describe() if scope.has_selector and not scope.everything else ()
-    return Diagnosis(azure.target, principals, graph, tuple(checks), unreadable, scope=told, notes=notes)
+    return Diagnosis(azure.target, principals, graph, checks, unreadable, scope=told, notes=notes)
+
+
+Granted = Mapping[str, Sequence[Mapping[str, Any]]] | RequestError
+"""What may be done on a subscription by whom, or why that is not known."""
+
+
+async def _subscriptions(
+    azure: Azure, chosen: Sequence[Subscription], selection: Selection | None, looked_up: Sequence[Machine] | None
+) -> tuple[SubscriptionCheck, ...]:
+    """What is found in each; `looked_up`: the machines of the scope, where they had to be looked up."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(subscription: Subscription) -> Granted:
+        async with slots:
+            try:
+                return await azure.authorization.permissions(f"/subscriptions/{subscription.id}")
+            except RequestError as error:
+                return error
+
+    granted = await asyncio.gather(*map(ask, chosen))
+    whole = [looked_up is None and _is_asked_whole(selection, one) for one in chosen]
+    places = [
+        one.id.lower()
+        for one, may, is_whole in zip(chosen, granted, whole, strict=True)
+        if looked_up is None and not (is_whole and _is_enough(may))
+    ]
+    # One question about all of them: Resource Graph counts questions.
+    machines = await _machines(azure, places) if looked_up is None else _by_place(looked_up)
+
+    async def one(subscription: Subscription, may: Granted, *, is_whole: bool) -> SubscriptionCheck:
+        async with slots:
+            found = machines.get(subscription.id.lower(), [])
+            part = tuple(found) if looked_up is not None else _in_scope(found, subscription, selection)
+            return await _subscription(azure, subscription, may, part, is_whole=is_whole)
+
+    parts = zip(chosen, granted, whole, strict=True)
+    return tuple(await asyncio.gather(*(one(each, may, is_whole=is_whole) for each, may, is_whole in parts)))
+
+
+def _is_enough(granted: Granted) -> bool:
+    """Whether the subscription's own roles allow all, or nobody can tell: its machines are not asked for then."""
+    needed = (one for one in ACTIONS if one not in OPTIONAL)
+    return isinstance(granted, RequestError) or not any(lacking(one, granted) for one in needed)
 
 
 async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
@@ -127,9 +158,15 @@ async def _graph(azure: Azure, subscriptions: Sequence[str]) -> str:
 
 
 async def _subscription(
-    azure: Azure, subscription: Subscription, *, part: tuple[Machine, ...] | None = None
+    azure: Azure, subscription: Subscription, granted: Granted, part: tuple[Machine, ...], *, is_whole: bool
 ) -> SubscriptionCheck:
-    """What is found in a subscription; of its machines only `part` counts, where that is given."""
+    """What is found in a subscription.
+
+    Args:
+        granted: on the subscription itself.
+        part: its machines in scope, as far as they are needed.
+        is_whole: whether the scope is the whole subscription; where not, only `part` counts.
+    """
     notes: list[str] = []
     if subscription.state.casefold() in {"disabled", "deleted"}:
         notes.append(f"The subscription is {subscription.state}: nothing in it can be changed.")
@@ -142,8 +179,8 @@ async def _subscription(
     # Where the provider is not registered there can be no Arc machine, so nothing is needed for one.
     has_arc = registrations[_ARC].casefold() != "notregistered"
     actions = [one for one in ACTIONS if one not in OPTIONAL and (has_arc or not one.startswith(_ARC))]
-    access = await _access(azure, subscription, part, actions, notes)
-    locks = [one for one in await _locks(azure, subscription.id, notes) if part is None or _covers(one, part)]
+    access = await _access(azure, subscription, granted, part, actions, notes, is_whole=is_whole)
+    locks = [one for one in await _locks(azure, subscription.id, notes) if is_whole or _covers(one, part)]
     return SubscriptionCheck(
         subscription,
         registrations,
@@ -173,24 +210,26 @@ def _covers(lock: Lock, machines: Iterable[Machine]) -> bool:
 
 
 async def _access(
-    azure: Azure, subscription: Subscription, part: tuple[Machine, ...] | None, actions: Sequence[str], notes: list[str]
+    azure: Azure,
+    subscription: Subscription,
+    granted: Granted,
+    machines: tuple[Machine, ...],
+    actions: Sequence[str],
+    notes: list[str],
+    *,
+    is_whole: bool,
 ) -> _Access:
     """What is missing, at the scope where the work is: a role on a resource group is enough for its machines."""
-    scope = f"/subscriptions/{subscription.id}"
-    try:
-        granted = await azure.authorization.permissions(scope)
-    except RequestError as error:
-        notes.append(f"Permissions could not be read: {error.message}")
+    if isinstance(granted, RequestError):
+        notes.append(f"Permissions could not be read: {granted.message}")
         return _Access()
+    scope = f"/subscriptions/{subscription.id}"
     identities = tuple(filter(None, granted))
     on_subscription = [
         MissingAction(scope, action, ACTIONS[action], identity)
         for action in actions
         for identity in lacking(action, granted)
     ]
-    machines = part
-    if machines is None:
-        machines = await _machines(azure, subscription, None) if on_subscription else ()
     if not machines or not on_subscription:
         return _Access(tuple(on_subscription), identities)
     whole = [one for one in on_subscription if _counts_at_subscription(one)]
@@ -198,7 +237,7 @@ async def _access(
     needs = {one.action: [entry.id for entry in machines if _is_for(one.action, entry)] for one in below}
     check = await check_access(azure, needs, uses=ACTIONS)
     notes += [f"Permissions on {one.scope} could not be read: {one.reason}" for one in check.unknown]
-    if part is None:
+    if is_whole:
         notes += _partly_seen(below, machines)
         return _Access((*whole, *_gathered(below, check, needs)), identities, machines)
     return _Access((*whole, *check.missing), identities, machines)
@@ -242,20 +281,41 @@ def _is_asked_whole(selection: Selection | None, subscription: Subscription) -> 
     return selection is None or subscription.id.lower() in selection.subscriptions
 
 
-async def _machines(azure: Azure, subscription: Subscription, selection: Selection | None) -> tuple[Machine, ...]:
-    """A subscription's machines in scope, as far as Resource Graph shows them; none where it does not answer."""
-    place = subscription.id.lower()
+async def _machines(azure: Azure, places: Sequence[str]) -> Mapping[str, Sequence[Machine]]:
+    """The machines of subscriptions, as far as Resource Graph shows them; none where it does not answer.
+
+    A refusal may be about one of the subscriptions: each is asked about by itself then.
+    """
+    if not places:
+        return {}
     found: list[Machine] = []
     try:
-        async for page in azure.graph.machines(GraphScope((place,))):
+        async for page in azure.graph.machines(GraphScope(tuple(places))):
             found += (one for one in page if isinstance(one, Machine))
     except RequestError:
-        return ()
+        if len(places) == 1:
+            return {}
+        parts = [await _machines(azure, [place]) for place in places]
+        return {place: machines for part in parts for place, machines in part.items()}
+    return _by_place(found)
+
+
+def _by_place(machines: Iterable[Machine]) -> Mapping[str, Sequence[Machine]]:
+    found: dict[str, list[Machine]] = defaultdict(list)
+    for one in machines:
+        found[one.id.subscription_id].append(one)
+    return found
+
+
+def _in_scope(
+    machines: Sequence[Machine], subscription: Subscription, selection: Selection | None
+) -> tuple[Machine, ...]:
+    place = subscription.id.lower()
     if selection is None or place in selection.subscriptions:
-        return tuple(found)
+        return tuple(machines)
     names = {name.casefold() for name in selection.group_names}
     names |= {name.casefold() for where, name in selection.groups if where == place}
-    return tuple(one for one in found if one.id in selection.ids or one.id.resource_group.casefold() in names)
+    return tuple(one for one in machines if one.id in selection.ids or one.id.resource_group.casefold() in names)
 
 
 async def _locks(azure: Azure, subscription_id: str, notes: list[str]) -> Sequence[Lock]:

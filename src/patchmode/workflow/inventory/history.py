@@ -49,10 +49,11 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
     async with connect() as azure:
         machines, unseen, unread, remarks = await _machines(azure, subject)
         subscriptions = sorted({machine.id.subscription_id for machine in machines})
+        records: Unread = {}
+        # Runs first: the query that brings them may bring the assignments too.
+        runs, installations = await _records(azure, subscriptions, since, records)
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since, machines=machines)
-        records: Unread = {}
-        runs, installations = await _records(azure, subscriptions, since, records)
         now = clock.now()
         results = [
             judge(
@@ -186,8 +187,8 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
     """Tell what became of scheduled runs.
 
     Steps:
-        1. read the configurations that can be seen, for names and local times;
-        2. find the machines in scope, where a scope is given;
+        1. find the machines in scope, where selectors name any: that may bring the configurations too;
+        2. read the configurations that can be seen, for names and local times;
         3. read the records of runs, and of what was installed;
         4. group them by run.
 
@@ -206,9 +207,13 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
     """
     now = clock.now()
     notes = list(retention_note(since.moment(now), now))
+    of_machines: list[str] = []
     readable = (await resolve(azure, Scope())).readable
+    rest = scope.without_schedules
+    by_selector = await _ids(azure, rest, of_machines, now) if rest.has_selector else None
     configurations = await _configurations(azure, readable, notes)
-    belongs, places = await _choice(azure, scope, configurations, notes, now)
+    belongs, places = await _choice(azure, scope, by_selector, configurations, of_machines, now)
+    notes += of_machines
     history = await read_history(azure, readable if places is None else places, since=since.moment(now))
     rows = [run for run in history.runs if belongs(run)]
     return FailureReport(
@@ -236,12 +241,19 @@ async def _configurations(azure: Azure, readable: tuple[str, ...], notes: list[s
 
 
 async def _choice(
-    azure: Azure, scope: Scope, configurations: Configurations, notes: list[str], now: datetime
+    azure: Azure,
+    scope: Scope,
+    by_selector: frozenset[ResourceId] | None,
+    configurations: Configurations,
+    notes: list[str],
+    now: datetime,
 ) -> tuple[Belongs, tuple[str, ...] | None]:
-    """Which records are in scope, and in which subscriptions to look; None: in all."""
+    """Which records are in scope, and in which subscriptions to look; None: in all.
+
+    Args:
+        by_selector: the machines that selectors other than schedules name; None: there are no such selectors.
+    """
     chosen = {named_configuration(text, configurations.values()) for text in scope.schedules}
-    rest = scope.without_schedules
-    by_selector = await _ids(azure, rest, notes, now) if rest.has_selector else None
     if chosen or by_selector is None:
         everything = Scope(everything=True, include=scope.include, exclude=scope.exclude, shard=scope.shard)
         let_through = await _ids(azure, everything, notes, now) if scope.has_filter else None

@@ -1,7 +1,7 @@
 """Plan: the exact change of every machine in scope, or why there is none, and the schedule that it shall attach."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -48,6 +48,15 @@ class AttachRequest:
     then_attach: ThenAttach
     configuration: MaintenanceConfiguration
     """As Microsoft.Maintenance answered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """What has a configuration now."""
+
+    machines: Set[ResourceId]
+    unread: int
+    """Rows that cannot be read."""
 
 
 async def look_up_attach_request(
@@ -112,20 +121,18 @@ async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Re
     """
     if plan.then_attach is None:
         return
-    await check_room(azure, plan, await _attachable(azure, plan.then_attach.configuration), clock=clock, remark=remark)
+    wish = AttachRequest(plan.then_attach, await _attachable(azure, plan.then_attach.configuration))
+    _check_attachment(plan, wish, await _attached_to(azure, wish), clock=clock, remark=remark)
 
 
-async def check_room(
-    azure: Azure, plan: Plan, configuration: MaintenanceConfiguration, *, clock: Clock, remark: Remark
+def _check_attachment(
+    plan: Plan, wish: AttachRequest | None, attached: _Attached | None, *, clock: Clock, remark: Remark
 ) -> None:
-    """Refuse a plan that would give a configuration too many machines, and remark on a window that is too near.
-
-    Raises:
-        RefusedError: it would have more machines than Azure allows.
-        RequestError: its assignments cannot be read.
-    """
-    await _check_room(azure, plan, configuration)
-    warning = too_close(configuration, clock=clock)
+    """Refuse a plan that would give its schedule too many machines, and remark on a window that is too near."""
+    if wish is None or attached is None:
+        return
+    _check_room(plan, wish.configuration, attached)
+    warning = too_close(wish.configuration, clock=clock)
     if warning:
         remark(warning)
 
@@ -201,18 +208,28 @@ async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguratio
         raise RefusedError(what, advice=advice) from error
 
 
-async def _check_room(azure: Azure, plan: Plan, configuration: MaintenanceConfiguration) -> None:
-    machines = {one.id for one in plan.changes} | {one.id for one in plan.unchanged}
+async def _attached_to(azure: Azure, wish: AttachRequest | None) -> _Attached | None:
+    """What has the schedule now, wherever it stands; None: there is none to attach.
+
+    It is asked for before the schedules of a scope: these are a part of it, and are not asked for again then.
+    """
+    if wish is None:
+        return None
     attached: set[ResourceId] = set()
     unread: Unread = {}
     async for page in azure.graph.configuration_assignments(GraphScope()):
-        attached |= _already_attached(parted(page, unread), configuration.id)
+        attached |= _already_attached(parted(page, unread), wish.configuration.id)
+    return _Attached(attached, len(unread))
+
+
+def _check_room(plan: Plan, configuration: MaintenanceConfiguration, attached: _Attached) -> None:
+    machines = {one.id for one in plan.changes} | {one.id for one in plan.unchanged}
     # SAFETY: a row that cannot be read may be one more machine of this configuration.
-    together, most = len(attached | machines) + len(unread), limits_of(plan.target.cloud).machines
+    together, most = len(attached.machines | machines) + attached.unread, limits_of(plan.target.cloud).machines
     if together > most:
         raise RefusedError(
-            f"{configuration.name} would have {together:,} machines ({len(attached):,} have it now), and Azure allows "
-            f"{most:,} of one configuration.",
+            f"{configuration.name} would have {together:,} machines ({len(attached.machines):,} have it now), and "
+            f"Azure allows {most:,} of one configuration.",
             advice="Divide the machines among several configurations, each with a plan of its own.",
         )
 
@@ -274,14 +291,14 @@ async def make_plan(
     wish = await _wish(azure, then_attach, assignment_name, wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     inventory.check_swallowed(is_reviewed=is_reviewed)
+    attached = await _attached_to(azure, wish)
     index = await look_up(azure, inventory.machines, now=clock.now())
     target = azure.target.with_names_of(inventory.subscription_ids)
     empty = Plan(target, scope.describe(), wanted, (), created_at=index.now, tool_version=tool_version)
     plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
     for note in (*inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
         tell(note)
-    if wish is not None:
-        await check_room(azure, plan, wish.configuration, clock=clock, remark=tell)
+    _check_attachment(plan, wish, attached, clock=clock, remark=tell)
     return plan
 
 

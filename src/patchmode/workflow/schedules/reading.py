@@ -345,6 +345,28 @@ async def read_history(azure: Azure, subscriptions: Sequence[str], *, since: dat
     return History(with_reasons(runs, installations), (*notes, *unread_records(unread)))
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedRuns:
+    """What Resource Graph recorded of every configuration's runs."""
+
+    rows: Sequence[MachineRun]
+    unread: Unread = field(default_factory=dict)
+    refusal: str = ""
+    """Why there are none; empty: they were read."""
+
+
+async def recorded_runs(azure: Azure, since: datetime) -> RecordedRuns:
+    """Read the records of every configuration's runs since a moment, aware; a refusal is told, and never raised."""
+    rows: list[MachineRun] = []
+    unread: Unread = {}
+    try:
+        async for page in azure.graph.machine_runs(GraphScope(), since=since):
+            rows += parted(page, unread)
+    except RequestError as error:
+        return RecordedRuns((), refusal=error.message)
+    return RecordedRuns(rows, unread)
+
+
 def unread_records(unread: Unread) -> tuple[str, ...]:
     """The sentence about records of runs that could not be read; none where all could be."""
     return counted(unread, "runs", "what became of a machine may be missing here")

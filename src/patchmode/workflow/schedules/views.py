@@ -39,14 +39,15 @@ from patchmode.rules.schedules.limits import configuration_limits, limits_of, pl
 from patchmode.rules.schedules.memberships import LONGEST_WAIT, ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming, windows_between
 from patchmode.rules.schedules.window import scope_text, window_text
-from patchmode.workflow.inventory.bulk_reading import Unread, parted
 from patchmode.workflow.inventory.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.inventory.scoping import resolve
 from patchmode.workflow.schedules.reading import (
+    RecordedRuns,
     is_named,
     near_schedule,
     raise_if_named_only,
     read_schedules,
+    recorded_runs,
     unread_records,
 )
 
@@ -319,11 +320,13 @@ async def show_schedule(azure: Azure, text: str, *, clock: Clock) -> ScheduleDet
     Raises:
         UsageError: there is none, or several. RequestError: Resource Graph does not answer.
     """
+    # Runs first: the query that brings them may bring the assignments too.
+    recorded = await recorded_runs(azure, clock.now() - KEPT)
     estate = await read_estate(azure, clock=clock)
     configuration = find_configuration(text, estate.book)
     (view,) = _judged(estate, [configuration], azure.target.cloud)
     windows = upcoming(configuration.window, after=estate.now, count=WINDOWS_SHOWN)
-    last, notes = await _last_run(azure, view, estate)
+    last, notes = _last_run(recorded, view, estate)
     return ScheduleDetail(azure.target, view, estate.now, windows, last, (*estate.notes, *notes))
 
 
@@ -449,15 +452,12 @@ async def _subscription_ids(azure: Azure, texts: Sequence[str]) -> frozenset[str
     return frozenset(selection.subscriptions)
 
 
-async def _last_run(azure: Azure, view: ScheduleView, estate: Estate) -> tuple[LastRun | None, tuple[str, ...]]:
+def _last_run(recorded: RecordedRuns, view: ScheduleView, estate: Estate) -> tuple[LastRun | None, tuple[str, ...]]:
     """The latest recorded run of a configuration, beside its members now."""
-    rows: list[MachineRun] = []
-    unread: Unread = {}
-    try:
-        async for page in azure.graph.machine_runs(GraphScope(), since=estate.now - KEPT):
-            rows += [row for row in parted(page, unread) if row.configuration == view.configuration.id]
-    except RequestError as error:
-        return None, (f"Its past runs could not be read: {error.message}",)
+    if recorded.refusal:
+        return None, (f"Its past runs could not be read: {recorded.refusal}",)
+    unread = recorded.unread
+    rows = [row for row in recorded.rows if row.configuration == view.configuration.id]
     if not rows:
         return None, unread_records(unread)
     latest = max(rows, key=lambda row: (row.started_at is not None, row.started_at or estate.now))
