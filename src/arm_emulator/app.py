@@ -28,6 +28,7 @@ from arm_emulator.protocol.throttle import Limits, Throttle
 from arm_emulator.protocol.tokens import LIFETIME_S, Tokens
 from arm_emulator.protocol.wire import Answer, Call, Target
 from arm_emulator.providers.compute.deletions import Deletions
+from arm_emulator.providers.insights import ActivityLog
 from arm_emulator.providers.maintenance.limits import Associations
 from arm_emulator.providers.network import Interfaces
 from arm_emulator.providers.resource_graph.changes import Changes
@@ -130,6 +131,7 @@ class Emulator:
         self.graph = parts.add(GraphIndex(self.clock, self.cloud.random, graph_lag_s))
         self._graph_rows = parts.add(Rows(self.state, self.directory))
         self._changes = parts.add(Changes(self.cloud))
+        self._activity = parts.add(ActivityLog(self.cloud))
         parts.add(Results())
         parts.add(Interfaces(self.state))
         associations = parts.add(Associations())
@@ -190,6 +192,7 @@ class Emulator:
         self.graph.clear()
         self._graph_rows.forget()
         self._changes.forget()
+        self._activity.forget()
         self.directory.clear()
         self.ledger.clear()
         self.throttle.reset()
@@ -271,13 +274,18 @@ class Emulator:
 
     def handle(self, request: Request) -> Response:
         """Pass a call whose principal is known through the front door to its provider; refusals are answers."""
+        match = self._router.find(request.path)
         try:
-            return front_door.admit(self.cloud, request, self._router.find(request.path))
+            response = front_door.admit(self.cloud, request, match)
         except ArmError as error:
-            return error.response()
+            response = error.response()
         except Exception:  # noqa: BLE001  a defect of the emulator must not look like a dropped connection
             _LOG.exception("%s %s failed", request.method, request.path)
             return ArmError(500, "InternalServerError", "The emulator failed; its log says where.").response()
+        if match is not None and request.method in match.methods:
+            action = front_door.action_of(match.methods[request.method], match.params)
+            self._activity.note(request, action, response)
+        return response
 
     def _headers(self, request_id: str, call: Call) -> dict[str, str]:
         correlation = call.headers.get("x-ms-correlation-request-id") or wire.new_id()

@@ -59,6 +59,11 @@ class Profile:
         "clientType in resourcechanges: Azure CLI, Azure PowerShell or Terraform by the user agent and Unknown for any "
         "other, or always Unknown; of the three names no source is known.",
     )
+    activity_log_caller: Literal["application", "object"] = switch(
+        "application",
+        "The caller that the activity log names where a service principal wrote: its application id (the reference "
+        "says the SPN claim), or its object id.",
+    )
     unregistered_reads: Literal["allowed", "refused"] = switch(
         "allowed",
         "Reads of a provider that the subscription is not registered for: answered, or 409 "

@@ -14,8 +14,10 @@ PROVIDERS = (
     "arm_emulator.providers.management_groups",
     "arm_emulator.providers.network",
     "arm_emulator.providers.fleet_reads",
+    "arm_emulator.providers.insights",
     "arm_emulator.providers.resource_graph.endpoint",
     "arm_emulator.providers.compute.routes",
+    "arm_emulator.providers.compute.sizes",
     "arm_emulator.providers.hybrid_compute.routes",
     "arm_emulator.providers.maintenance.routes",
 )

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 from tests.docs.exit_code_tables import README, REFERENCE, render
 from tests.docs.pages import DOCS
+from tests.docs.routes_page import PAGE as ROUTES_PAGE
+from tests.docs.routes_page import render_routes
 from tests.docs.rules_page import PAGE as RULES_PAGE
 from tests.docs.rules_page import render_rules
 from tests.faults.page import render_faults
@@ -139,6 +141,7 @@ RENDERED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "faults.md": render_faults,
     README: partial(render, README),
     REFERENCE: partial(render, REFERENCE),
+    ROUTES_PAGE: render_routes,
     RULES_PAGE: render_rules,
 }
 

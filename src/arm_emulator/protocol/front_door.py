@@ -46,7 +46,7 @@ def admit(cloud: "Cloud", request: Request, match: Match | None) -> Response:
     )
     params = match.params if match is not None else {}
     scope = authorization_scope(request.path)
-    action = route.action.format(**params) if "{" in route.action else route.action
+    action = action_of(route, params)
     cloud.authorization.check_role(request.principal, action, scope)
     cloud.authorization.check_denials(request.principal, action, scope)
     posts = cloud.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
@@ -58,6 +58,11 @@ def admit(cloud: "Cloud", request: Request, match: Match | None) -> Response:
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def action_of(route: Route, params: dict[str, str]) -> str:
+    """The RBAC action that a call of a route needs; ``''``: none."""
+    return route.action.format(**params) if "{" in route.action else route.action
 
 
 def _subscription(cloud: "Cloud", request: Request) -> str:

@@ -27,7 +27,7 @@ def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     if operation is None or operation.location != params["location"].lower() or not _is_verbatim(operation, request):
         raise ArmError(404, "NotFound", "The entity was not found in this Azure location.", crlf=True)
     cloud.clock.run_due()
-    if request.query.get("monitor", "").lower() == "true":
+    if request.query.get("monitor", "").lower() == "true" or "/operationresults/" in request.path.lower():
         return _monitor(cloud, request, operation)
     body: dict[str, Any] = {"startTime": wire_time(operation.started)}
     headers: dict[str, str] = {}
@@ -64,7 +64,12 @@ def _is_verbatim(operation: Operation, request: Request) -> bool:
     return all(given.get(name) == made.get(name) for name in ("t", "c", "s", "h"))
 
 
+_HYBRID = "/subscriptions/{subscription}/providers/Microsoft.HybridCompute/locations/{location}"
 ROUTES: tuple[Route, ...] = (
+    *(
+        Route("GET", f"{_HYBRID}/{kind}/{{operation}}", poll, f"Microsoft.HybridCompute/locations/{kind}/read")
+        for kind in ("operationstatus", "operationresults")
+    ),
     Route(
         "GET",
         "/subscriptions/{subscription}/providers/Microsoft.Compute/locations/{location}/operations/{operation}",

@@ -35,6 +35,10 @@ DURATIONS: Mapping[Kind, tuple[tuple[float, float], ...]] = {
 ``create``, ``delete`` and ``power``, and every lower end, are drawn by hand: only medians and maxima are recorded."""
 
 
+_APART = frozenset({"Microsoft.HybridCompute"})
+"""Namespaces whose status and result have a path each (recorded in 2024)."""
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation that was started. ``status`` is what the clock had made of it when it was last looked at."""
@@ -64,15 +68,19 @@ class Operation:
 
     def async_url(self, base_url: str) -> str:
         """The ``Azure-AsyncOperation`` URL."""
-        return f"{base_url}{self._path()}?p={_partition(self.subscription)}&{self.query}"
+        if self.namespace in _APART:
+            return f"{base_url}{self._path('operationstatus')}?{self.query}"
+        return f"{base_url}{self._path('operations')}?p={_partition(self.subscription)}&{self.query}"
 
     def location_url(self, base_url: str) -> str:
-        """The ``Location`` URL: the same with ``monitor=true``."""
-        return f"{base_url}{self._path()}?p={_partition(self.subscription)}&monitor=true&{self.query}"
+        """The ``Location`` URL: the same with ``monitor=true``, or of a path of its own."""
+        if self.namespace in _APART:
+            return f"{base_url}{self._path('operationresults')}?{self.query}"
+        return f"{base_url}{self._path('operations')}?p={_partition(self.subscription)}&monitor=true&{self.query}"
 
-    def _path(self) -> str:
+    def _path(self, kind: str) -> str:
         region = f"/subscriptions/{self.subscription}/providers/{self.namespace}/locations/{self.location}"
-        return f"{region}/operations/{self.id}"
+        return f"{region}/{kind}/{self.id}"
 
 
 class Around(Protocol):
@@ -144,6 +152,7 @@ class Operations:
         on_done: Callable[[Operation], None] | None = None,
         error: dict[str, Any] | None = None,
         output: object | None = None,
+        namespace: str = "Microsoft.Compute",
     ) -> Operation:
         """Start an operation; its guid is the request's id, as recorded.
 
@@ -157,6 +166,7 @@ class Operations:
                 Succeeded, Failed or Canceled (the only effect that survives a restart of the emulator).
             error: ``{"code", "message"}``: it ends Failed with this.
             output: what ``properties.output`` and the ``monitor=true`` URL answer at its end; None for an empty body.
+            namespace: of the provider, in whose URLs it is polled.
         """
         length = seconds if seconds is not None else self.seconds if self.seconds is not None else self._drawn(kind)
         started = self._clock.now()
@@ -171,6 +181,7 @@ class Operations:
             outcome="Failed" if error else "Succeeded",
             error=error,
             output=output,
+            namespace=namespace,
         )
         self._around.bend(operation, request)
         operation.query = self._signed(operation)

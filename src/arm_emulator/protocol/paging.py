@@ -9,15 +9,16 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from arm_emulator.protocol.http import ArmError, Request
-from arm_emulator.state import Document, Stored
+from arm_emulator.state import Document
 
 if TYPE_CHECKING:
     from arm_emulator.protocol.cloud import Cloud
 
+Row = TypeVar("Row")
 KEPT_SNAPSHOTS = 256
 UNEVEN = (299, 250, 211, 116, 81, 50)
 
@@ -26,7 +27,7 @@ UNEVEN = (299, 250, 211, 116, 81, 50)
 class Snapshot:
     """What a list held when its first page was asked for."""
 
-    rows: Sequence[Stored]
+    rows: Sequence[Any]
     principal: str
     path: str
 
@@ -64,8 +65,8 @@ class Snapshots:
 def list_page(
     cloud: "Cloud",
     request: Request,
-    rows: Callable[[], Sequence[Stored]],
-    render: Callable[[Stored], Document],
+    rows: Callable[[], Sequence[Row]],
+    render: Callable[[Row], Document],
 ) -> dict[str, Any]:
     """The body of one page: ``{"value": [...]}``, with ``nextLink`` only where more follows.
 
@@ -73,7 +74,7 @@ def list_page(
         cloud: its profile says how long pages are.
         request: the call; a ``$skiptoken`` in it continues an earlier snapshot.
         rows: the whole list; called for a first page only.
-        render: a resource as this api-version shows it.
+        render: a member of it as this api-version shows it.
 
     Raises:
         ArmError: 400 where the ``$skiptoken`` is not one that was given out for this list.

@@ -120,12 +120,20 @@ def _state(namespace: str, subscription: "Subscription") -> str:
     return "NotRegistered" if namespace in subscription.unregistered else "Registered"
 
 
+def _features(_: "Cloud", __: Request, ___: dict[str, str]) -> Response:
+    """Preview features: a subscription here has registered none, and none is offered."""
+    return Response(200, {"value": []})
+
+
+_FEATURES = "/subscriptions/{subscription}/providers/Microsoft.Features"
 _ONE = "/subscriptions/{subscription}/providers/{namespace}"
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/providers", _list),
     Route("GET", "/providers/{namespace}", _get),
     Route("GET", "/subscriptions/{subscription}/providers", _list),
     Route("GET", _ONE, _get),
+    Route("GET", f"{_FEATURES}/features", _features, "Microsoft.Features/features/read"),
+    Route("GET", f"{_FEATURES}/providers/{{namespace}}/features", _features, "Microsoft.Features/features/read"),
     Route("POST", f"{_ONE}/register", _register, "{namespace}/register/action"),
     Route("POST", f"{_ONE}/unregister", _unregister, "{namespace}/unregister/action"),
 )

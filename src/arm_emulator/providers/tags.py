@@ -1,5 +1,9 @@
-"""Microsoft.Resources/tags/default: the tags of any scope, read and changed apart from the resource itself."""
+"""Tags: those of any scope, read and changed apart from the resource itself, and a subscription's in use.
 
+Members of the latter: "Tags - List" of the public REST reference.
+"""
+
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Request, Response
@@ -60,6 +64,31 @@ def _delete(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
     return Response(200)
 
 
+def _names(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
+    """Every tag in use, which Azure takes in any casing, with its values; the casing that is met first is shown."""
+    subscription = params["subscription"].lower()
+    found: dict[str, tuple[str, Counter[str]]] = {}
+    for stored in cloud.state:
+        if stored.subscription == subscription:
+            for name, value in (stored.document.get("tags") or {}).items():
+                found.setdefault(name.lower(), (name, Counter()))[1][str(value)] += 1
+    rows = [_in_use(subscription, name, values) for name, values in found.values()]
+    return Response(200, {"value": rows})
+
+
+def _in_use(subscription: str, name: str, values: "Counter[str]") -> Document:
+    place = f"/subscriptions/{subscription}/tagNames/{name}"
+    return {
+        "id": place,
+        "tagName": name,
+        "count": {"type": "Total", "value": values.total()},
+        "values": [
+            {"id": f"{place}/tagValues/{value}", "tagValue": value, "count": {"type": "Total", "value": count}}
+            for value, count in values.items()
+        ],
+    }
+
+
 def _given(request: Request) -> dict[str, Any]:
     properties = request.body.get("properties") if isinstance(request.body, dict) else None
     tags = properties.get("tags") if isinstance(properties, dict) else None
@@ -80,4 +109,10 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", _PATTERN, _patch, "Microsoft.Resources/tags/write"),
     Route("PUT", _PATTERN, _put, "Microsoft.Resources/tags/write"),
     Route("DELETE", _PATTERN, _delete, "Microsoft.Resources/tags/delete"),
+    Route(
+        "GET",
+        "/subscriptions/{subscription}/tagNames",
+        _names,
+        "Microsoft.Resources/subscriptions/tagNames/read",
+    ),
 )

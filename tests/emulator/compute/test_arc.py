@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.emulator.compute.caller import GROUP, SUBSCRIPTION, Caller
+from tests.emulator.compute.caller import GROUP, HOST, SUBSCRIPTION, Caller
 
 MACHINES = "/providers/Microsoft.HybridCompute/machines"
 PATH = f"{GROUP}{MACHINES}/arc1"
@@ -80,3 +80,46 @@ def test_any_other_write_is_refused_and_changes_nothing(body: Any, status: int, 
 def test_tags_are_replaced() -> None:
     """The other thing that a PATCH of an Arc machine is used for."""
     assert Caller.of(ARC).patch(PATH, {"tags": {"a": "b"}}).body["tags"] == {"a": "b"}
+
+
+def test_its_extensions_are_those_of_the_fleet() -> None:
+    """`az connectedmachine extension list`: an honest empty page where there is none."""
+    extension = {
+        "id": f"{PATH}/extensions/AzureMonitorWindowsAgent",
+        "name": "AzureMonitorWindowsAgent",
+        "type": "Microsoft.HybridCompute/machines/extensions",
+        "location": "westeurope",
+        "properties": {"type": "AzureMonitorWindowsAgent", "provisioningState": "Succeeded"},
+    }
+    other = {**extension, "id": extension["id"].replace("arc1", "arc2")}
+    caller = Caller.of(ARC, extension, other)
+    assert caller.get(f"{PATH}/extensions").body == {"value": [extension]}
+    assert caller.get(f"{PATH}/extensions/azuremonitorwindowsagent").body == extension
+    assert caller.get(f"{PATH}/extensions/none").code == "ResourceNotFound"
+    assert caller.get(f"{PATH}x/extensions").code == "ResourceNotFound"
+    assert Caller.of(ARC).get(f"{PATH}/extensions").body == {"value": []}
+
+
+def test_it_is_assessed_on_demand() -> None:
+    """202, a status and a result with a path each (recorded of this provider), the counts by classification."""
+    caller = Caller.of(ARC, lro_seconds=60)
+    accepted = caller.call("POST", f"{PATH}/assessPatches", {})
+    assert accepted.status == 202
+    status, result = (accepted.headers[name].partition(HOST)[2] for name in ("azure-asyncoperation", "location"))
+    assert "/providers/Microsoft.HybridCompute/locations/westeurope/operationstatus/" in status
+    assert "/providers/Microsoft.HybridCompute/locations/westeurope/operationresults/" in result
+    assert caller.get(status).body["status"] == "InProgress"
+    assert caller.get(result).status == 202
+    caller.finish()
+    ended = caller.get(status).body
+    assert ended["status"] == "Succeeded"
+    found = caller.get(result).body
+    assert found == ended["properties"]["output"]
+    assert (found["status"], found["osType"], found["patchServiceUsed"]) == ("Succeeded", "Windows", "WU")
+    assert set(found["availablePatchCountByClassification"]) <= {"critical", "security", "updateRollup", "updates"}
+
+
+@pytest.mark.parametrize(("machine", "code"), [(f"{PATH}x", "ResourceNotFound"), (PATH, "OperationNotAllowed")])
+def test_a_machine_that_is_not_there_or_not_connected_is_not_assessed(machine: str, code: str) -> None:
+    gone = {**ARC, "properties": {**ARC["properties"], "status": "Disconnected"}}
+    assert Caller.of(gone).call("POST", f"{machine}/assessPatches", {}).code == code

@@ -304,3 +304,87 @@ def test_a_made_interface_follows_its_machine(start: Start) -> None:
     assert client("GET", f"{nics}/nic-b{version}").status == 404
     client.emulator.state.delete(machine("a")["id"])
     assert client("GET", f"{nics}/nic-a{version}").status == 404
+
+
+def test_interfaces_are_listed_as_the_fleet_and_its_machines_name_them(start: Start) -> None:
+    """`az network nic list`: the fleet's own, then those that machines name, each once, in the casing of the first."""
+    nics = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Network/networkInterfaces"
+    apart = f"{SUB}/resourceGroups/rg-network/providers/Microsoft.Network/networkInterfaces/Nic-C"
+    own = {"id": f"{nics}/nic-a", "name": "nic-a", "type": "Microsoft.Network/networkInterfaces", "location": "x"}
+    one, two = machine("a"), machine("b")
+    one["properties"]["networkProfile"] = {"networkInterfaces": [{"id": f"{nics}/NIC-A"}, {"id": f"{nics}/Nic-B"}]}
+    two["properties"]["networkProfile"] = {"networkInterfaces": [{"id": f"{nics}/nic-b"}, {"id": apart}, {"id": None}]}
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}], "resources": [own, one, two]})
+
+    def listed(path: str) -> list[str]:
+        return [entry["id"] for entry in client("GET", f"{path}?api-version=2024-05-01").json["value"]]
+
+    everywhere = f"{SUB}/providers/Microsoft.Network/networkInterfaces"
+    assert listed(everywhere) == [f"{nics}/nic-a", f"{nics}/Nic-B", apart]
+    assert listed(nics) == [f"{nics}/nic-a", f"{nics}/Nic-B"]
+    made = client("GET", f"{everywhere}?api-version=2024-05-01").json["value"][1]
+    assert made["properties"]["virtualMachine"]["id"] == one["id"]
+    assert made == client("GET", f"{nics}/Nic-B?api-version=2024-05-01").json
+
+
+def test_skus_and_sizes_are_those_of_the_fleet(start: Start) -> None:
+    """What Azure offers beyond them is not known here: nothing is made up, no capability and no number of cores."""
+    one, two, three = machine("a"), machine("b"), machine("c")
+    for made, size, location, zones in [
+        (one, "Standard_D2s_v5", "westeurope", ["2"]),
+        (two, "Standard_D2s_v5", "West Europe", ["1"]),
+        (three, "Standard_B1s", "northeurope", []),
+    ]:
+        made["properties"]["hardwareProfile"] = {"vmSize": size}
+        made.update(location=location, zones=zones)
+    client = start({"resources": [one, two, three, machine("without")]})
+    compute = f"{SUB}/providers/Microsoft.Compute"
+    skus = client("GET", f"{compute}/skus?api-version=2021-07-01").json["value"]
+    assert [(entry["name"], entry["locations"]) for entry in skus if entry["name"] != "Standard_D2s_v3"] == [
+        ("Standard_D2s_v5", ["westeurope"]),
+        ("Standard_B1s", ["northeurope"]),
+    ]
+    assert skus[0] == {
+        "resourceType": "virtualMachines",
+        "name": "Standard_D2s_v5",
+        "tier": "Standard",
+        "size": "D2s_v5",
+        "locations": ["westeurope"],
+        "locationInfo": [{"location": "westeurope", "zones": ["1", "2"], "zoneDetails": []}],
+        "capabilities": [],
+        "restrictions": [],
+    }
+    north = f"{compute}/skus?api-version=2021-07-01&%24filter=location%20eq%20%27NorthEurope%27"
+    assert [entry["name"] for entry in client("GET", north).json["value"]] == ["Standard_B1s"]
+    assert client("GET", f"{compute}/skus?api-version=2021-07-01&%24filter=name%20eq%20%27x%27").code == "NotEmulated"
+    sizes = client("GET", f"{compute}/locations/northeurope/vmSizes?api-version=2024-07-01").json
+    assert sizes == {"value": [{"name": "Standard_B1s"}]}
+    assert client("GET", f"{compute}/locations/eastus/vmSizes?api-version=2024-07-01").json == {"value": []}
+
+
+def test_tags_in_use_are_counted_over_the_whole_subscription(start: Start) -> None:
+    """`az tag list`: names in any casing are one, values are apart."""
+    one, two, other = machine("a"), machine("b"), machine("c")
+    one["tags"], two["tags"], other["tags"] = {"Env": "prod", "ring": "1"}, {"env": "prod"}, {"env": "test"}
+    client = start({"resources": [one, two, other]})
+    place = f"{SUB}/tagNames"
+    found = client("GET", f"{place}?api-version=2021-04-01").json["value"]
+    assert found[0] == {
+        "id": f"{place}/Env",
+        "tagName": "Env",
+        "count": {"type": "Total", "value": 3},
+        "values": [
+            {"id": f"{place}/Env/tagValues/prod", "tagValue": "prod", "count": {"type": "Total", "value": 2}},
+            {"id": f"{place}/Env/tagValues/test", "tagValue": "test", "count": {"type": "Total", "value": 1}},
+        ],
+    }
+    assert [entry["tagName"] for entry in found] == ["Env", "ring"]
+    assert start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})("GET", f"{place}{V}").json == {"value": []}
+
+
+@pytest.mark.parametrize("path", ["features", "providers/Microsoft.Compute/features"])
+def test_no_preview_feature_is_registered_or_offered(path: str, start: Start) -> None:
+    """An empty page, which is what is true here."""
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})
+    found = client("GET", f"{SUB}/providers/Microsoft.Features/{path}?api-version=2021-07-01")
+    assert (found.status, found.json) == (200, {"value": []})

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from arm_emulator.patching import Patching
-from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.http import Request, Response
 from arm_emulator.protocol.paging import list_page
 from arm_emulator.providers.compute.deletions import Deletions
 from arm_emulator.providers.compute.errors import gone, invalid_parameter, resource_not_found
@@ -194,9 +194,3 @@ def _status_only(document: Json) -> Json:
     kept = {name: properties[name] for name in ("provisioningState", "vmId", "instanceView") if name in properties}
     named: Json = {name: document[name] for name in ("name", "id", "type", "location") if name in document}
     return with_upper_group({**named, "properties": kept})
-
-
-def list_sizes(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
-    """``GET .../virtualMachines/{name}/vmSizes`` is not emulated; the machine must exist all the same."""
-    require_machine(cloud, params)
-    raise ArmError(501, "NotEmulated", "The emulator does not emulate the sizes of a machine.")

@@ -1,19 +1,24 @@
-"""Arc machines: GET, lists, and PATCH of the assessment mode, answered 200 at once.
+"""Arc machines: GET, lists, extensions, assessment on demand, and PATCH of the assessment mode, answered 200 at once.
 
 An Arc machine has no orchestration to set: its ``patchSettings`` hold ``assessmentMode``, ``patchMode`` and a
 ``status``, and the built-in policies write the first alone. Every other write is refused as not emulated.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request, Response
+from arm_emulator.protocol.operations import Operation, wire_time
 from arm_emulator.protocol.paging import list_page
+from arm_emulator.providers.maintenance.membership import os_of
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
     from arm_emulator.protocol.cloud import Cloud
 
 MACHINES = "Microsoft.HybridCompute/machines"
+_EXTENSIONS = f"{MACHINES}/extensions"
 _SYSTEMS = {"windowsconfiguration": "windowsConfiguration", "linuxconfiguration": "linuxConfiguration"}
 _MODES = ("ImageDefault", "AutomaticByPlatform")
 
@@ -54,6 +59,78 @@ def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
     return Response(200, cloud.state.put(document, etag=stored.etag).document)
 
 
+def list_extensions(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../machines/{name}/extensions``; those that the fleet holds."""
+    stored = _require(cloud, params)
+    rows = list(cloud.state.of_type(_EXTENSIONS, parent=stored.id))
+    return Response(200, list_page(cloud, request, lambda: rows, lambda child: child.document))
+
+
+def get_extension(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """``GET .../machines/{name}/extensions/{extension}``."""
+    _require(cloud, params)
+    found = cloud.state.get(request.path)
+    if found is None:
+        raise _not_found(_EXTENSIONS, f"{params['name']}/{params['extension']}", params["group"])
+    return Response(200, found.document)
+
+
+def assess_patches(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """``POST .../machines/{name}/assessPatches``: 202, and the result at its end from the ``Location`` URL.
+
+    Source: azure-mgmt-hybridcompute 10, ``begin_assess_patches`` and ``MachineAssessPatchesResult``; the URLs are those
+    of a recorded POST of the same provider. A machine that is not connected is refused in words of ours.
+    """
+    stored = _require(cloud, params)
+    properties = stored.document.get("properties") or {}
+    status = str(properties.get("status", "Connected"))
+    if status.lower() != "connected":
+        message = f"The machine '{stored.id}' cannot be assessed: its status is '{status}'."
+        raise ArmError(409, "OperationNotAllowed", message)
+    patching, now = cloud.parts[Patching], cloud.clock.now()
+    is_windows = os_of(stored.document) == "windows"
+    missing = patching.missing(stored)
+    counts = Counter(_member(patch.classification) for patch in missing)
+    result = {
+        "status": "Succeeded",
+        "assessmentActivityId": request.request_id,
+        "startDateTime": wire_time(now),
+        "lastModifiedDateTime": wire_time(now),
+        "startedBy": "User",
+        # Which package manager a Linux machine has is not in its document.
+        "patchServiceUsed": "WU" if is_windows else "Unknown",
+        "osType": "Windows" if is_windows else "Linux",
+        "rebootPending": False,
+        "availablePatchCountByClassification": dict(counts),
+        "errorDetails": {"code": "Success", "message": "", "details": []},
+    }
+
+    def end(operation: Operation) -> None:
+        if operation.outcome == "Succeeded":
+            patching.note_assessment(stored)
+
+    operation = cloud.operations.start(
+        request,
+        location=stored.location,
+        target_id=stored.id,
+        kind="assess",
+        on_done=end,
+        output=result,
+        namespace="Microsoft.HybridCompute",
+    )
+    base = request.base_url
+    return Response(
+        202, None, {"Azure-AsyncOperation": operation.async_url(base), "Location": operation.location_url(base)}
+    )
+
+
+def _member(classification: str) -> str:
+    """``UpdateRollUp`` as ``availablePatchCountByClassification`` names it: ``updateRollup``."""
+    known = {"updaterollup": "updateRollup", "featurepack": "featurePack", "servicepack": "servicePack"}
+    plain = classification.replace(" ", "").lower()
+    return known.get(plain, plain)
+
+
 def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
     for name, profile in properties.items():
         if name.lower() != "osprofile" or not isinstance(profile, dict):
@@ -86,9 +163,13 @@ def _require(cloud: "Cloud", params: dict[str, str]) -> Stored:
         f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}/providers/{MACHINES}/{params['name']}"
     )
     if stored is None:
-        message = (
-            f"The Resource '{MACHINES}/{params['name']}' under resource group '{params['group']}' was not found. "
-            "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
-        )
-        raise ArmError(404, "ResourceNotFound", message, gateway=True)
+        raise _not_found(MACHINES, params["name"], params["group"])
     return stored
+
+
+def _not_found(type_: str, name: str, group: str) -> ArmError:
+    message = (
+        f"The Resource '{type_}/{name}' under resource group '{group}' was not found. For more details please go to "
+        "https://aka.ms/ARMResourceNotFoundFix"
+    )
+    return ArmError(404, "ResourceNotFound", message, gateway=True)

@@ -6,11 +6,15 @@ from arm_emulator.providers.hybrid_compute import machines
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
 _MACHINES = "/providers/Microsoft.HybridCompute/machines"
+_MACHINE = f"{_GROUP}{_MACHINES}/{{name}}"
 _ACTION = "Microsoft.HybridCompute/machines"
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", f"{_GROUP}{_MACHINES}/{{name}}", machines.get_machine, f"{_ACTION}/read"),
-    Route("PATCH", f"{_GROUP}{_MACHINES}/{{name}}", machines.patch_machine, f"{_ACTION}/write"),
+    Route("GET", _MACHINE, machines.get_machine, f"{_ACTION}/read"),
+    Route("PATCH", _MACHINE, machines.patch_machine, f"{_ACTION}/write"),
+    Route("POST", f"{_MACHINE}/assessPatches", machines.assess_patches, f"{_ACTION}/assessPatches/action"),
+    Route("GET", f"{_MACHINE}/extensions", machines.list_extensions, f"{_ACTION}/extensions/read"),
+    Route("GET", f"{_MACHINE}/extensions/{{extension}}", machines.get_extension, f"{_ACTION}/extensions/read"),
     Route("GET", f"{_GROUP}{_MACHINES}", machines.list_machines, f"{_ACTION}/read"),
     Route("GET", f"{_SUBSCRIPTION}{_MACHINES}", machines.list_machines, f"{_ACTION}/read"),
 )
