@@ -74,7 +74,7 @@ if TYPE_CHECKING:
         ScopeFilter,
         WindowRule,
     )
-    from patchmode.model.scope import Filters, LoggedMachine, LogReading, Scope, Shard, Since
+    from patchmode.model.scope import Filters, LoggedMachine, LoggedName, LogReading, MachineName, Scope, Shard, Since
     from patchmode.model.target import Target
     from patchmode.ports.azure import Azure, Clock
     from patchmode.ports.run import Observer, Progress
@@ -168,6 +168,10 @@ _HOMES = {
         "Filters",
         "LogReading",
         "LoggedMachine",
+        "LoggedName",
+        "MachineName",
+        "LoggedName",
+        "MachineName",
         "Scope",
         "Shard",
         "Since",
@@ -262,6 +266,8 @@ __all__ = [  # noqa: RUF022 - by subject, as a reader looks for them
     "Since",
     "LogReading",
     "LoggedMachine",
+    "LoggedName",
+    "MachineName",
     "WantedSettings",
     "WaveRule",
     "Orchestration",

@@ -66,8 +66,9 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
         (b"# only a comment\n\n", "holds no resource id"),
         (b"[1, 2]", "an entry without an id"),
         (b'["/subscriptions/', "begins like JSON but is not"),
-        (b"\xff\xfe\x00", "is not a text file"),
-        (b"vm1\n", "'vm1' is not a resource id"),
+        (b"\xff\xfe\x00", "is not a resource id"),
+        (b"vm1 and vm2\n", "'vm1 and vm2' is not a resource id"),
+        (b'[{"name": "vm1"}]', "an entry without an id"),
     ],
 )
 def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:

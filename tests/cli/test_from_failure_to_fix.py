@@ -11,7 +11,7 @@ from tests.cli.conftest import Program, Start
 
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.profile import Profile
-from patchmode.cli.scoping import decoded
+from patchmode.cli.texts import decoded
 
 SUBSCRIPTION = "/subscriptions/22222222-2222-2222-2222-222222222222"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-app"
@@ -154,7 +154,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
     (program.folder / "error.txt").write_text(error, encoding="utf-16")
     done = program("plan", "--from-log", "error.txt", "--out", "fix.json")
     assert done.code == 10, done.err
-    assert "error.txt names 1 machine: 1 with the prerequisite's error" in " ".join(done.err.split())
+    assert "error.txt names 1 machine: 1 failed because the prerequisites to patch it were not met." in done.err
     assert machine_names(json.loads((program.folder / "fix.json").read_text()), "changes") == ["web-01"]
     piped = program("plan", "--from-log", "-", "-o", "json", stdin="Failed to update virtual machine 'DB-01'.")
     assert machine_names(loaded(piped.out), "changes") == ["db-01"]
@@ -168,7 +168,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
     [
         (["--from-log", "empty.txt"], "empty.txt names no machine. Looked for: resource ids of Microsoft.Compute"),
         (["--from-log", "-"], "standard input names no machine"),
-        (["--from-log", "cut.txt"], "1 ids in it are cut short"),
+        (["--from-log", "cut.txt"], "1 name in it is cut short"),
         (["--from-log", "nowhere.txt"], "nowhere.txt could not be read: No such file or directory"),
         (["--from-log", "."], ". could not be read: Is a directory"),
         (["--failed-since", "yesterday"], "--failed-since: 'yesterday' is no point in the past"),

@@ -1,7 +1,7 @@
 """Resource Graph's rows of machines and of changes: the fixed queries, and how rows become values."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -14,6 +14,7 @@ from patchmode.arm.wire import text_of
 from patchmode.errors import RejectedError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import PatchExtension
+from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.ports.azure import ResourceGroup
 
 _IS_MACHINE = "type =~ 'microsoft.compute/virtualmachines' or type =~ 'microsoft.hybridcompute/machines'"
@@ -48,6 +49,34 @@ resources
 | project id, type, location, tags, managedBy,
 {_MACHINE_COLUMNS}
 | order by id asc"""
+
+
+def named_query(names: Sequence[str]) -> str:
+    """The query for the ids of machines that have one of some names.
+
+    Args:
+        names: any text; quotation marks are escaped as Kusto's string literals ask for.
+    """
+    texts = ", ".join("'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'" for name in names)
+    return f"""\
+resources
+| where {_IS_MACHINE}
+| where name in~ ({texts})
+| project id
+| order by id asc"""
+
+
+def id_of(row: Mapping[str, Any]) -> ResourceId:
+    """The id of a row of `named_query`.
+
+    Raises:
+        UnreadableRowError: it names no resource.
+    """
+    try:
+        return ResourceId.parse(str(row.get("id")))
+    except ResourceIdError as error:
+        raise UnreadableRowError(str(error)) from error
+
 
 _UNSUPPORTED = """\
 patchassessmentresources

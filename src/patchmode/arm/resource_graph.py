@@ -28,8 +28,10 @@ from patchmode.arm.machine_rows import (
     changes_query,
     failed_extension_of,
     group_of,
+    id_of,
     inventory_query,
     managed_group_of,
+    named_query,
     support_of,
 )
 from patchmode.arm.run_rows import (
@@ -62,6 +64,9 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
 )
 from patchmode.ports.azure import GraphScope, ResourceGroup
+
+NAMES_AT_ONCE = 1_000
+"""Names in one query. No source states how long a query may be; a thousand of 64 letters are 67 KB."""
 
 _LOG = logging.getLogger(__name__)
 _OF_ONE_TABLE = frozenset({400, 403, 404, 413})
@@ -272,6 +277,16 @@ class ResourceGraph:
                     advice="Let the query project `id`, for example with `| project id` at its end.",
                 )
             yield [str(text) for text in ids]
+
+    async def machines_named(
+        self, names: Sequence[str], scope: GraphScope
+    ) -> AsyncIterator[Sequence[ResourceId | Unreadable]]:
+        """Ids of machines by name. See `ports.Graph.machines_named`."""
+        wanted = sorted({name.casefold() for name in names})
+        for at in range(0, len(wanted), NAMES_AT_ONCE):
+            query = named_query(wanted[at : at + NAMES_AT_ONCE])
+            async for found in self._read_rows(query, scope, dict[str, Any], id_of, "machines by name"):
+                yield found
 
     async def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """Resource groups that something manages. See `ports.Graph.resource_groups`."""

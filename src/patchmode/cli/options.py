@@ -167,7 +167,9 @@ def _selector_options() -> list[Decorator]:
             "-g", "--resource-group", multiple=True, type=GROUP, metavar="NAME|ID", help="All machines of a group."
         ),
         click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
-        click.option("--ids-file", multiple=True, metavar="FILE|-", help="Resource ids, one a line; - reads stdin."),
+        click.option(
+            "--ids-file", multiple=True, metavar="FILE|-", help="Ids or names, one a line, or a table; - reads stdin."
+        ),
         click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
         click.option(
             "--schedule",

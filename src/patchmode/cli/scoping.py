@@ -1,23 +1,19 @@
-"""Scope and settings options, files of ids and spans of time, as the model's values."""
+"""Scope and settings options and spans of time, as the model's values."""
 
-import codecs
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from patchmode.cli.texts import texts_of
 from patchmode.errors import UsageError
 from patchmode.model.nearest import nearest
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
-from patchmode.model.scope import OPTION, Filters, LogReading, Scope, Shard, ShardError, Since, SinceError
+from patchmode.model.scope import OPTION, Filters, Scope, Shard, ShardError, Since, SinceError
 
 KEEP = "keep"
 """`--to keep`: leave the orchestration alone and set the other settings only."""
-_SAMPLE = 4096
-"""Bytes of a file that are looked at to tell its encoding."""
 _SYSTEMS = ("windows", "linux")
 
 
@@ -31,17 +27,16 @@ def scope_from(options: dict[str, Any]) -> Scope:
         UsageError: a filter or a file of ids cannot be understood, or a file cannot be read.
     """
     ids = [text for value in options.pop("ids") for text in _split(value)]
-    for name in options.pop("ids_file"):
-        ids += _ids_in(name)
+    found, logs = texts_of(options.pop("ids_file"), options.pop("from_log"))
     return Scope(
         subscriptions=options.pop("subscription"),
         management_groups=options.pop("management_group"),
         resource_groups=options.pop("resource_group"),
-        ids=tuple(ids),
+        ids=(*ids, *found),
         graph_queries=options.pop("graph_query"),
         schedules=options.pop("schedule"),
         failed_since=_since_or_none(options.pop("failed_since")),
-        logs=tuple(_log_in(name) for name in options.pop("from_log")),
+        logs=logs,
         everything=options.pop("everything"),
         include=_filters(options, "only_"),
         exclude=_filters(options, "exclude_"),
@@ -115,40 +110,6 @@ def _since_or_none(text: str | None) -> Since | None:
     return None if text is None else since_from(text, "--failed-since")
 
 
-def _log_in(name: str) -> LogReading:
-    from patchmode.rules.pasted_text.reading import LOOKED_FOR, read_log
-
-    source = "standard input" if name == "-" else name
-    reading = read_log(decoded(_bytes_of(name)), source=name)
-    if reading.names_nothing:
-        cut = f" {len(reading.cut_short)} ids in it are cut short." if reading.cut_short else ""
-        raise UsageError(
-            f"{source} names no machine.{cut} Looked for: {LOOKED_FOR}.",
-            advice="Paste the whole error or log, or name the machines with --ids.",
-        )
-    return reading
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file of unknown make: UTF-8, or UTF-16 as PowerShell's `>` writes it.
-
-    What is no text in its encoding is replaced and not refused: ids are ASCII, and one odd letter must not hide them.
-    """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    if b"\x00" in content[:_SAMPLE]:
-        # No text in UTF-8 holds zeros; in UTF-16 every second byte of ASCII is one, the first or the second.
-        return content.decode("utf-16-be" if content[:1] == b"\x00" else "utf-16-le", errors="replace")
-    return content.decode("utf-8-sig", errors="replace")
-
-
-def _bytes_of(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise _unreadable(name, error) from error
-
-
 def _filters(options: dict[str, Any], prefix: str) -> Filters:
     systems = options.pop(f"{prefix}os")
     for name in systems:
@@ -175,57 +136,6 @@ def _tag(text: str) -> tuple[str, str | None]:
 def _split(value: str) -> list[str]:
     """Several ids in one shell word: `--ids "$(az vm list --query '[].id' -o tsv)"`."""
     return value.split() if value.strip().count("\n") or " /" in value.strip() else [value]
-
-
-def _ids_in(name: str) -> list[str]:
-    text = _text_of(name)
-    source = "standard input" if name == "-" else name
-    found = _from_json(text, source) if text.lstrip().startswith("[") else _from_lines(text)
-    if not found:
-        raise UsageError(f"{source} holds no resource id.", advice="Put one resource id on a line.")
-    return found
-
-
-def _from_lines(text: str) -> list[str]:
-    stripped = (line.strip().strip("\"',") for line in text.splitlines())
-    return [line for line in stripped if line and not line.startswith("#")]
-
-
-def _from_json(text: str, source: str) -> list[str]:
-    """What `az … -o json` prints: a list of ids, or of objects with an id."""
-    import json
-
-    try:
-        values: list[Any] = json.loads(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{source} begins like JSON but is not: {error}.", advice="One id a line works too."
-        ) from error
-    ids = [value.get("id") if isinstance(value, dict) else value for value in values]
-    wrong = next((value for value in ids if not isinstance(value, str)), None)
-    if wrong is not None or None in ids:
-        raise UsageError(f"{source} holds an entry without an id.", advice="Select ids with --query '[].id'.")
-    return [str(value) for value in ids]
-
-
-def _text_of(name: str) -> str:
-    try:
-        if name == "-":
-            return sys.stdin.read()
-        return Path(name).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is not a text file.", advice="Put one resource id on a line, UTF-8.") from error
-
-
-def _unreadable(name: str, error: OSError) -> UsageError:
-    from patchmode.store.files import meant
-
-    return UsageError(
-        f"{name} could not be read: {error.strerror}.",
-        advice=f"{meant(Path(name))}Check the path, and that you may read the file.",
-    )
 
 
 def seconds_from(text: str, option: str) -> float:

@@ -99,6 +99,32 @@ class LoggedMachine:
     or_else: ResourceId | None = None
     """The machine that is meant instead if a line break fell into the middle of its name, which the text alone cannot
     tell; None: there is no doubt."""
+    has_succeeded: bool = False
+    """Whether the text reports a success of this machine and no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineName:
+    """A machine as a text names it without its id. Compared as written; whoever looks it up ignores case."""
+
+    name: str
+    resource_group: str = ""
+    """Empty: the text does not say."""
+    subscription: str = ""
+    """Id or display name; empty: the text does not say."""
+
+    def __str__(self) -> str:
+        return f"{self.resource_group}/{self.name}" if self.resource_group else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedName:
+    """A machine that the text names without its id."""
+
+    machine: MachineName
+    error: LoggedError | None = None
+    """As of `LoggedMachine`."""
+    has_succeeded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +133,39 @@ class LogReading:
 
     machines: tuple[LoggedMachine, ...] = ()
     """Each machine once, whatever the casing of its id."""
-    names_only: tuple[str, ...] = ()
-    """Names of machines whose id does not stand in the text."""
+    names: tuple[LoggedName, ...] = ()
+    """Machines whose id is not in the text."""
+    deployments: tuple[str, ...] = ()
+    """Ids of ARM deployments that the text names, each once: their operations name the machines that it does not."""
+    schedules: tuple[ResourceId, ...] = ()
+    """Maintenance configurations that the text names, each once."""
+    not_understood: tuple[str, ...] = ()
+    """Of a list or a table: what its entries are that name no machine, such as `line 3: 'x y'`."""
+    is_prerequisite: bool = False
+    """Whether the prerequisite's error is anywhere in the text, with a machine or without."""
+    is_list: bool = False
+    """Whether the text is a list or a table of machines and nothing else."""
     cut_short: tuple[str, ...] = ()
     """What is left of the names in ids that a table cut (`web-…`): they cannot be taken."""
     source: str = ""
     """The file's name, or `-`."""
+    option: str = "--from-log"
+    """The option that was given the file."""
 
     @property
     def names_nothing(self) -> bool:
         """Whether the text names no machine at all."""
-        return not self.machines and not self.names_only
+        return not self.machines and not self.names
+
+    @property
+    def has_doubt(self) -> bool:
+        """Whether Azure must be asked which machines are meant."""
+        return bool(self.names or (self.deployments and not self.machines))
+
+    @property
+    def entries(self) -> tuple[LoggedMachine | LoggedName, ...]:
+        """Every machine, those with an id first."""
+        return (*self.machines, *self.names)
 
     @property
     def prerequisite(self) -> tuple[ResourceId, ...]:
@@ -242,10 +290,7 @@ class Scope:
     def leads_anywhere(self) -> bool:
         """Whether a selector may take machines of any subscription: what it takes shows only when it is looked up."""
         return bool(
-            self.graph_queries
-            or self.schedules
-            or self.failed_since
-            or any(reading.names_only for reading in self.logs)
+            self.graph_queries or self.schedules or self.failed_since or any(reading.has_doubt for reading in self.logs)
         )
 
     @property
@@ -271,7 +316,7 @@ class Scope:
         texts += [f"--graph-query {value}" for value in self.graph_queries]
         texts += [f"--schedule {value}" for value in self.schedules]
         texts += [f"--failed-since {self.failed_since}"] if self.failed_since else []
-        texts += [f"--from-log {reading.source or '-'}" for reading in self.logs]
+        texts += [f"{reading.option} {reading.source or '-'}" for reading in self.logs]
         texts += ["--all"] if self.everything else []
         shard = [f"{OPTION} {self.shard}"] if self.shard else []
         return (*texts, *_describe(self.include, "--"), *_describe(self.exclude, "--exclude-"), *shard)
@@ -282,6 +327,7 @@ _SELECTORS = (
     "--management-group ",
     "--resource-group ",
     "--ids ",
+    "--ids-file ",
     "--graph-query ",
     "--schedule ",
     "--failed-since ",

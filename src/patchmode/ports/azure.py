@@ -95,6 +95,20 @@ class Graph(Protocol):
         """
         ...
 
+    def machines_named(
+        self, names: Sequence[str], scope: GraphScope
+    ) -> AsyncIterator[Sequence[ResourceId | Unreadable]]:
+        """The ids of all machines that have one of some names, page by page, by one query for all names.
+
+        Args:
+            names: compared without regard to case; more than a thousand are asked for in several queries.
+            scope: where to look.
+
+        Raises:
+            ForbiddenError: Resource Graph is refused to this principal. RequestError: any other failure.
+        """
+        ...
+
     def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """The resource groups that something manages (`managedBy` is set), page by page."""
         ...

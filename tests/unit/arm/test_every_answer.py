@@ -309,6 +309,7 @@ CALLS: dict[str, Call] = {
         after=(rows(),),
     ),
     "machine_ids": graph(lambda it: it.machine_ids("resources", SCOPE), {"id": str(VM)}),
+    "machines_named": graph(lambda it: it.machines_named(["web"], SCOPE), {"id": str(VM)}),
     "resource_groups": graph(
         lambda it: it.resource_groups(SCOPE),
         {"id": GROUP, "name": "web", "subscriptionId": SUBSCRIPTION, "managedBy": "x"},

@@ -19,6 +19,7 @@ from patchmode.arm.pipeline import Patience
 from patchmode.arm.resource_graph import ResourceGraph
 from patchmode.errors import ForbiddenError, RejectedError, ThrottledError
 from patchmode.model.machine import PatchExtension
+from patchmode.model.resource_id import ResourceId
 from patchmode.ports.azure import GraphScope, ResourceGroup
 
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -80,6 +81,18 @@ async def test_nothing_but_a_guid_stands_in_a_query() -> None:
     (body,) = bodies(made)
     assert body["query"] == inventory_query()
     assert body["subscriptions"] == [SUBSCRIPTION, "x') or ('1'=='1"]
+
+
+async def test_names_are_asked_for_by_one_query_and_can_end_no_text_of_it() -> None:
+    """A server of Arc may have an apostrophe in its name; one name is asked for once, however it is cased."""
+    made = wire(page(row("web"), row("o'hara")))
+    graph = ResourceGraph(made.channel, Identities())
+    wanted = ["Web", "WEB", "o'hara", "x\\"]
+    found = [one async for some in graph.machines_named(wanted, GraphScope((SUBSCRIPTION,))) for one in some]
+    assert [one.name for one in found if isinstance(one, ResourceId)] == ["web", "o'hara"]
+    (body,) = bodies(made)
+    assert "| where name in~ ('o\\'hara', 'web', 'x\\\\')\n| project id" in body["query"]
+    assert body["subscriptions"] == [SUBSCRIPTION]
 
 
 async def test_ids_look_through_their_own_subscriptions_only() -> None:

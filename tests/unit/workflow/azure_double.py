@@ -215,6 +215,13 @@ class _GraphDouble:
         self.azure.check("graph")
         return self.azure.under.get(management_group, ())
 
+    async def machines_named(self, names: Sequence[str], scope: GraphScope) -> AsyncIterator[Sequence[ResourceId]]:
+        wanted = {name.casefold() for name in names}
+        self.azure.requests["names"] += 1
+        found = [one.id for one in self.azure.machines_of(scope, (), ()) if one.name.casefold() in wanted]
+        async for page in self.azure.pages("graph", found):
+            yield page
+
     async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
         async for page in self.azure.pages("graph", list(self.azure.queries[query])):
             yield page

@@ -225,7 +225,7 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
 
 
 def _content(name: str) -> bytes:
-    from patchmode.cli.scoping import decoded
+    from patchmode.cli.texts import decoded
 
     try:
         # PowerShell's `>` writes UTF-16.

@@ -1,191 +1,94 @@
-"""Machines that pasted text names: portal errors, activity logs, Terraform, az, PowerShell, ARM deployments, JSON."""
+"""Machines that pasted text names: portal errors, activity logs, Terraform, az, PowerShell, deployments, exports."""
 
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.scope import LoggedError, LoggedMachine, LogReading
-from patchmode.rules.pasted_text.text import NO_ERRORS, FlatText, Mention, error_in, errors_of, flatten, plain
-
-_BEGIN = re.compile(r"^[\[{]", re.MULTILINE)
-Finder = Callable[[str], Iterable[Mention]]
-
-
-@dataclass(slots=True)
-class _Part:
-    """What one value holds: machines that no error was given to yet, and the first error."""
-
-    open: list[ResourceId] = field(default_factory=list)
-    has_machines: bool = False
-    error: LoggedError | None = None
-
-
-def read_documents(text: str, find: Finder) -> tuple[list[Mention], dict[ResourceId, LoggedError]] | None:
-    """The machines that JSON names, and the error of each.
-
-    Args:
-        text: a JSON document, or one document on each line.
-        find: the machines that one text in it names.
-
-    Returns:
-        Every mention in order, and the machines that an error stands with; None: the text is no JSON.
-    """
-    walk = _Walk(find)
-    try:
-        for document in _documents(text):
-            walk.value(document)
-    except (ValueError, RecursionError):
-        return None
-    return walk.mentions, walk.told
-
-
-def _documents(text: str) -> list[Any]:
-    """Every document, and before them what stands in front of the first: a warning, a shell's prompt."""
-    stripped = plain(text).strip()
-    start = _BEGIN.search(stripped)
-    if start is None:
-        msg = "no JSON"
-        raise ValueError(msg)
-    head, body = stripped[: start.start()], stripped[start.start() :]
-    try:
-        return [head, json.loads(body)]
-    except ValueError:
-        return [head, *(json.loads(line) for line in body.splitlines() if line.strip())]
-
-
-class _Walk:
-    """One pass through documents."""
-
-    def __init__(self, find: Finder) -> None:
-        self.find = find
-        self.mentions: list[Mention] = []
-        self.told: dict[ResourceId, LoggedError] = {}
-
-    def value(self, value: Any) -> _Part:
-        """Any value."""
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, dict):
-            return self._object(value)
-        if isinstance(value, list):
-            return self._list(value)
-        return _Part()
-
-    def _text(self, text: str) -> _Part:
-        found = list(self.find(text)) if "subscription" in text.lower() else []
-        self.mentions += found
-        return _Part([mention.id for mention in found], bool(found), error_in(text))
-
-    def _object(self, value: dict[str, Any]) -> _Part:
-        whole = _Part(error=_own(value))
-        for key, entry in value.items():
-            named = self._text(key) if "/" in key else _Part()
-            part = self.value(entry)
-            whole.open += [*named.open, *part.open]
-            whole.has_machines = whole.has_machines or part.has_machines or named.has_machines
-            whole.error = _stronger(whole.error, part.error)
-        if whole.error is not None:
-            for machine_id in whole.open:
-                self.told[machine_id] = _stronger(self.told.get(machine_id), whole.error) or whole.error
-            whole.open = []
-        return whole
-
-    def _list(self, value: list[Any]) -> _Part:
-        """Entries are strangers to one another: an error that stands with machines in one goes no further."""
-        whole = _Part()
-        for entry in value:
-            part = self.value(entry)
-            whole.open += part.open
-            whole.has_machines = whole.has_machines or part.has_machines
-            if not part.has_machines:
-                whole.error = _stronger(whole.error, part.error)
-        return whole
-
-
-def _own(value: dict[str, Any]) -> LoggedError | None:
-    """The error that an object is: it has a code, however the key is cased, and perhaps a message."""
-    texts = {key.casefold(): entry for key, entry in value.items() if isinstance(entry, str)}
-    code = texts.get("code", texts.get("errorcode", ""))
-    told = error_in(texts.get("message", ""))
-    if told is not None and told.is_prerequisite:
-        return LoggedError(code, told.sentence, is_prerequisite=True)
-    if code.isidentifier() and code[:1].isupper() and code.casefold() not in NO_ERRORS:
-        return LoggedError(code, texts.get("message", ""))
-    return None
-
-
-def _stronger(first: LoggedError | None, second: LoggedError | None) -> LoggedError | None:
-    """Of two errors the prerequisite's, else the first."""
-    if first is None or (second is not None and second.is_prerequisite and not first.is_prerequisite):
-        return second
-    return first
-
+from patchmode.model.scope import LoggedError, LoggedMachine, LoggedName, LogReading, MachineName
+from patchmode.rules.pasted_text.commands import ARC, QUOTE, VM, commands, names
+from patchmode.rules.pasted_text.documents import fragments, read_document
+from patchmode.rules.pasted_text.tables import of_rows, read_names, read_table, ruled_tables
+from patchmode.rules.pasted_text.text import (
+    PREREQUISITE,
+    Findings,
+    FlatText,
+    Mention,
+    Who,
+    errors_of,
+    flatten,
+    plain,
+    successes_of,
+)
 
 LOOKED_FOR = (
     "resource ids of Microsoft.Compute/virtualMachines and Microsoft.HybridCompute/machines, alone or inside "
-    "addresses and JSON, and names such as virtual machine 'web-01'"
+    "addresses and JSON; names such as virtual machine 'web-01', or in commands of az and PowerShell; tables with "
+    "headings such as name, resource group and subscription; lists of names"
 )
 """What a text is searched for, for the message about one that has none of it."""
 
 _SLASH = r"(?:\\{0,7}/|%(?:25){0,3}2F|\\{1,7}u002F|&#(?:x2F|47);)"
 """Plain, escaped for JSON once or several times, or encoded for an address or for HTML."""
-_QUOTE = r"\\{0,7}[\"'`‘’“”]"
+_S = rf"{_SLASH}{{1,3}}"
+"""Between two segments; who puts addresses together writes it twice."""
 _GUID = r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"
 _MARKS = r"\u0300-\u036f"
 _GROUP = rf"(?:[\w{_MARKS}.()-]| (?=[\w(])|%(?:25){{0,3}}(?:2[089DE]|5F|[89A-F][0-9A-F])){{1,90}}"
 _NAME = rf"(?:[\w{_MARKS}.-]|%(?:25){{0,3}}(?:2[DE]|5F|[89A-F][0-9A-F]))+"
+_SET = r"virtualMachineScaleSets"
 _WHOLE = re.compile(
     rf"/subscriptions/(?P<subscription>{_GUID})/resourceGroups/(?P<group>[^/\\?#%&\x00-\x1f]{{1,90}})/providers/"
-    r"(?:(?P<vm>Microsoft\.Compute/virtualMachines)|Microsoft\.HybridCompute/machines)/"
+    rf"(?:(?P<vm>Microsoft\.Compute/(?:{_SET}/(?P<set>[^/]{{1,64}})/)?virtualMachines)|Microsoft\.HybridCompute/machines)/"
     r"(?P<name>[^\s/\\?#%&:;,\"<>|*=+{}\[\]]{1,64})(?:/[^\s?#]*)?",
     re.IGNORECASE,
 )
 """A value of JSON that is an id and nothing else, so that no letter in it can be a quotation mark or a line's end."""
 _APOSTROPHE = re.compile(r"(?:'[\w.-]+)+")
 """What may be a name's rest, or `'s`; no machine made today may have such a name, and servers of Arc do."""
+_PLACE = rf"subscriptions{_S}(?P<subscription>{_GUID}){_S}resourceGroups?{_S}(?P<group>{_GROUP}){_S}providers{_S}"
 _ID = re.compile(
-    rf"subscriptions{_SLASH}(?P<subscription>{_GUID}){_SLASH}resourceGroups{_SLASH}(?P<group>{_GROUP}){_SLASH}providers"
-    rf"{_SLASH}(?:(?P<vm>Microsoft\.Compute{_SLASH}virtualMachines)|Microsoft\.HybridCompute{_SLASH}machines){_SLASH}"
-    rf"(?P<name>{_NAME})",
+    rf"{_PLACE}(?:(?P<vm>Microsoft\.Compute{_S}(?:{_SET}{_S}(?P<set>[\w.-]{{1,64}}){_S})?virtualMachines)"
+    rf"|Microsoft\.HybridCompute{_S}machines){_S}(?P<name>{_NAME})",
+    re.IGNORECASE,
+)
+_SCHEDULE = re.compile(
+    rf"{_PLACE}Microsoft\.Maintenance{_S}maintenanceConfigurations{_S}(?P<name>{_NAME})", re.IGNORECASE
+)
+_DEPLOYMENT = re.compile(
+    rf"(?:subscriptions{_S}(?P<subscription>{_GUID})(?:{_S}resourceGroups?{_S}(?P<group>{_GROUP}))?"
+    rf"|managementGroups{_S}(?P<above>[\w.()-]{{1,90}})){_S}providers{_S}Microsoft\.Resources{_S}deployments{_S}"
+    r"(?P<name>[\w.()-]{1,64})",
     re.IGNORECASE,
 )
 _ENDS_IN_SLASH = re.compile(rf"{_SLASH}\Z", re.IGNORECASE)
 _BLANK = r"(?:\s|\\{1,7}[nrt])*"
 _IN_WORDS = re.compile(
-    rf"Subscription(?:\s*Id)?:{_BLANK}{_QUOTE}(?P<subscription>{_GUID}){_QUOTE}{_BLANK}"
-    rf"Resource\s*Group(?:\s*Name)?:{_BLANK}{_QUOTE}(?P<group>[\w.()-]{{1,90}}){_QUOTE}{_BLANK}"
-    rf"(?:(?P<vm>Virtual\s*)|)Machine\s*Name:{_BLANK}{_QUOTE}(?P<name>[\w.-]{{1,64}}){_QUOTE}",
+    rf"Subscription(?:\s*Id)?:{_BLANK}{QUOTE}(?P<subscription>{_GUID}){QUOTE}{_BLANK}"
+    rf"Resource\s*Group(?:\s*Name)?:{_BLANK}{QUOTE}(?P<group>[\w.()-]{{1,90}}){QUOTE}{_BLANK}"
+    rf"(?:(?P<vm>Virtual\s*)|)Machine\s*Name:{_BLANK}{QUOTE}(?P<name>[\w.-]{{1,64}}){QUOTE}",
     re.IGNORECASE,
 )
 """How terraform-provider-azurerm writes an id for people: `(Subscription: "…"\\nResource Group Name: "…"\\n…)`."""
-_PLAIN_NAME = r"\w[\w.-]{0,63}"
-_NAMES = re.compile(
-    rf"\b(?:virtual\s*machine|vm|machine|server)(?:\s*name)?\s{{0,3}}[:=]?\s{{0,3}}(?:\(Name\s*)?"
-    rf"{_QUOTE}(?P<quoted>{_PLAIN_NAME}){_QUOTE}"
-    rf"|\b(?:vm[-_ ]?name|virtual[-_ ]?machine[-_ ]?name|machine[-_ ]?name)(?:{_QUOTE})?"
-    rf"(?:\s{{0,3}}[:=]\s{{0,3}}(?:{_QUOTE})?|(?<=-vm-name)\s+|(?<=-vmname)\s+)(?P<labelled>{_PLAIN_NAME})(?![\w.-])"
-    rf"|\bResource\s{{0,3}}{_QUOTE}Microsoft\.(?:Compute/virtualMachines|HybridCompute/machines)/"
-    rf"(?P<typed>{_PLAIN_NAME}){_QUOTE}",
-    re.IGNORECASE,
-)
-"""Names of machines; an action such as `Microsoft.Compute/virtualMachines/write` is none."""
 _LONGEST_NAME = 64
 _CLOSERS = {'"': '"', "'": "'", "`": "`", "‘": "’", "“": "”"}
+_MARK = re.compile("\x01(\\d{1,9})\x02")
+_NO_MARKS = {1: None, 2: None}
+"""What stands in a text for a document or a table that has been read already."""
 
 
 def read_log(text: str, *, source: str = "") -> LogReading:
     """Read every machine that a text names.
 
     Steps:
-        1. take away colours and invisible letters, put broken lines together;
-        2. find ids, whatever their casing, encoding and quotes; an id of something below a machine counts as the
-           machine's;
-        3. give each machine the error that stands with it: in JSON the one of the same object, else the nearest;
-        4. find names of machines whose id does not stand there.
+        1. take away colours and invisible letters;
+        2. a table with headings, or a list of names and ids, is read as such;
+        3. in any other text JSON documents and ruled tables are read first, each by itself;
+        4. around them, with broken lines put together, find ids, whatever their casing, encoding and quotes (an id of
+           something below a machine counts as the machine's), and names in commands and sentences;
+        5. give each machine the error that stands with it: in JSON the innermost of the same object, in a table the one
+           of the same row, else the nearest.
 
     Args:
         text: any length; the work is linear in it. Empty: nothing is named.
@@ -194,30 +97,164 @@ def read_log(text: str, *, source: str = "") -> LogReading:
     Returns:
         Machines in the order of first mention, each once. Nothing found gives a reading that names nothing.
     """
-    flat = flatten(text)
-    cut_short: list[str] = []
-    mentions = sorted([*_ids(flat, cut_short), *_in_words(flat)])
-    documents = read_documents(text, _in_value)
-    if documents is None:
-        told = errors_of(flat, mentions)
-    else:
-        mentions, told = documents
-    ids = _each_once(mentions)
+    kept = plain(text).translate(_NO_MARKS).replace("\r\n", "\n").replace("\r", "\n")
+    listed = read_table(kept, _in_value) or read_names(kept)
+    found = _read_text(kept) if listed is None else listed
+    ids, named = _each_once(found.mentions)
+    same = _same(named, ids)
+    told = _told_once(found.told, same)
+    succeeded = {same.get(entry, entry) if isinstance(entry, MachineName) else entry for entry in found.succeeded}
     return LogReading(
-        machines=tuple(LoggedMachine(machine_id, told.get(machine_id), or_else) for machine_id, or_else in ids.items()),
-        names_only=tuple(_names(flat, {machine_id.name.casefold() for machine_id in ids})),
-        cut_short=tuple(dict.fromkeys(cut_short)),
+        machines=tuple(
+            LoggedMachine(entry, told.get(entry), or_else, has_succeeded=entry in succeeded and entry not in told)
+            for entry, or_else in ids.items()
+        ),
+        names=tuple(
+            LoggedName(entry, told.get(entry), has_succeeded=entry in succeeded and entry not in told)
+            for entry, one in same.items()
+            if one is entry
+        ),
+        deployments=tuple(_deployments(kept)),
+        schedules=tuple(_schedules(kept)),
+        not_understood=tuple(found.not_understood),
+        is_prerequisite=PREREQUISITE.search(kept) is not None,
+        is_list=listed is not None,
+        cut_short=tuple(dict.fromkeys(found.cut_short)),
         source=source,
     )
 
 
+def _read_text(text: str) -> Findings:
+    """A text that may hold documents and tables."""
+    blocks = [(entry.start, entry.end, read_document(entry.value, _in_value)) for entry in fragments(text)]
+    for table in ruled_tables(text):
+        rows = ((f"{number}", row) for number, row in enumerate(table.rows, 1))
+        blocks.append((table.start, table.end, of_rows(rows, _in_value)))
+    blocks.sort(key=lambda block: block[:2])
+    parts: list[str] = []
+    at = 0
+    taken: list[Findings] = []
+    for start, end, found in blocks:
+        if start < at:
+            continue
+        parts += [text[at:start], _instead_of(text[start:end], found, len(taken))]
+        taken.append(found)
+        at = end
+    flat = flatten("".join((*parts, text[at:])))
+    whole = Findings()
+    marks = [(mark.start(), mark.end(), taken[int(mark[1])]) for mark in _MARK.finditer(flat.text)]
+    mentions = [*_ids(flat, whole.cut_short), *_in_words(flat), *commands(flat), *names(flat)]
+    mentions += [Mention(start, end, only) for start, end, found in marks if (only := _alone(found)) is not None]
+    mentions = _settled(sorted(mentions))
+    whole.told, whole.succeeded = errors_of(flat, mentions), successes_of(flat, mentions)
+    for start, end, found in marks:
+        mentions += [Mention(start, end, entry.id, entry.or_else) for entry in found.mentions]
+        whole.told.update(found.told)
+        whole.succeeded |= found.succeeded
+        whole.cut_short += found.cut_short
+        whole.not_understood += found.not_understood
+    whole.mentions = sorted(mentions)
+    return whole
+
+
+def _instead_of(text: str, found: Findings, number: int) -> str:
+    """What is read in the place of a block: a mark, where it tells all by itself; else what goes with its surroundings.
+
+    An error without a machine belongs to one outside, and a machine without an error may have it outside.
+    """
+    if found.mentions:
+        between = "\n\n" if _alone(found) is None else "\n"
+        return f"{between}\x01{number}\x02{between}"
+    error = found.error
+    return text if error is None else f"\n({error.code or 'Error'}) {error.sentence}\n"
+
+
+def _alone(found: Findings) -> Who | None:
+    """The one machine of a block that tells no error of it; None: there are several, or it needs none from outside."""
+    machines = {mention.id for mention in found.mentions}
+    return machines.pop() if len(machines) == 1 and not found.told and not found.succeeded else None
+
+
+def _settled(mentions: Sequence[Mention]) -> list[Mention]:
+    """Mentions in which a name is the id of the one machine of that name that the text names by its id."""
+    ids, named = _each_once(mentions)
+    same = _same(named, ids)
+    return [
+        Mention(entry.start, entry.end, same.get(entry.id, entry.id), entry.or_else)
+        if isinstance(entry.id, MachineName)
+        else entry
+        for entry in mentions
+    ]
+
+
+def _same(named: Sequence[MachineName], ids: Iterable[ResourceId]) -> dict[MachineName, Who]:
+    """What each name means: the id of that name that the text has too, in the same group where one is told.
+
+    A name alone is that of a machine whose group the text tells elsewhere.
+    """
+    by_name: dict[str, list[Who]] = defaultdict(list)
+    every: list[Who] = [*ids, *(entry for entry in named if entry.resource_group)]
+    for one in every:
+        by_name[one.name.casefold()].append(one)
+    return {
+        entry: next((one for one in by_name.get(entry.name.casefold(), ()) if _may_be(entry, one)), entry)
+        for entry in named
+    }
+
+
+def _may_be(entry: MachineName, one: Who) -> bool:
+    group = entry.resource_group.casefold()
+    if isinstance(one, MachineName) and entry.resource_group:
+        return one is entry
+    return not group or group == one.resource_group.casefold()
+
+
+def _told_once(told: dict[Who, LoggedError], same: dict[MachineName, Who]) -> dict[Who, LoggedError]:
+    """Errors by machine, those of names by the ids that they mean."""
+    found: dict[Who, LoggedError] = {}
+    for machine, error in told.items():
+        who = same.get(machine, machine) if isinstance(machine, MachineName) else machine
+        if who not in found or (error.is_prerequisite and not found[who].is_prerequisite):
+            found[who] = error
+    return found
+
+
+def _deployments(text: str) -> Iterator[str]:
+    seen: set[str] = set()
+    if "deployments" not in text:  # no client writes it otherwise, and a long log is searched once less
+        return
+    for match in _DEPLOYMENT.finditer(text):
+        place = (
+            f"/providers/Microsoft.Management/managementGroups/{match['above']}"
+            if match["above"]
+            else f"/subscriptions/{match['subscription']}"
+        )
+        place += f"/resourceGroups/{_decoded(match['group'])}" if match["group"] else ""
+        found = f"{place}/providers/Microsoft.Resources/deployments/{match['name'].rstrip('.-')}"
+        if found.casefold() not in seen:
+            seen.add(found.casefold())
+            yield found
+
+
+def _schedules(text: str) -> Iterator[ResourceId]:
+    seen: set[ResourceId] = set()
+    if "maintenanceconfigurations" not in text.lower():
+        return
+    for match in _SCHEDULE.finditer(text):
+        kind, name = "Microsoft.Maintenance/maintenanceConfigurations", _decoded(match["name"]).rstrip(".-")
+        found = _made(match["subscription"], _decoded(match["group"]), kind, name)
+        if found is not None and found not in seen:
+            seen.add(found)
+            yield found
+
+
 def _in_value(text: str) -> list[Mention]:
-    """The machines that one text in a JSON document names."""
+    """The machines that one text in a document or a table names."""
     whole = _WHOLE.fullmatch(text.strip())
     if whole is None:
         flat = flatten(text)
-        return sorted([*_ids(flat, []), *_in_words(flat)])
-    machine_id = _made(whole["subscription"], whole["group"], _kind(whole), whole["name"].rstrip(".-'"))
+        return sorted([*_ids(flat, []), *_in_words(flat), *names(flat)])
+    machine_id = _of_match(whole, whole["name"].rstrip(".-'"))
     return [] if machine_id is None else [Mention(0, len(text), machine_id)]
 
 
@@ -230,21 +267,34 @@ def _ids(flat: FlatText, cut_short: list[str]) -> Iterator[Mention]:
         if _is_cut_short(flat.text, end):
             cut_short.append(name)
             continue
-        place = match["subscription"], _decoded(match["group"]), _kind(match)
-        machine_id = _made(*place, name)
+        machine_id = _of_match(match, name)
         if machine_id is not None:
             longer = _longer_name(flat, match, end)
-            yield Mention(match.start(), end, machine_id, _made(*place, longer) if longer else None)
+            yield Mention(match.start(), end, machine_id, _of_match(match, longer) if longer else None)
 
 
-def _each_once(mentions: Iterable[Mention]) -> dict[ResourceId, ResourceId | None]:
+def _of_match(match: re.Match[str], name: str) -> ResourceId | None:
+    """The machine of an id.
+
+    An instance of a Flexible scale set is a virtual machine of the set's group and has its name (recorded:
+    `vmss_flex_instances`); one of a Uniform set has a number and is none.
+    """
+    if match["set"] and name.isdecimal():
+        return None
+    return _made(match["subscription"], _decoded(match["group"]), _kind(match), name)
+
+
+def _each_once(mentions: Iterable[Mention]) -> tuple[dict[ResourceId, ResourceId | None], list[MachineName]]:
     """Each machine by its first mention; one mention without a doubt settles what another leaves open."""
-    found: dict[ResourceId, ResourceId | None] = {}
+    ids: dict[ResourceId, ResourceId | None] = {}
+    named: dict[tuple[str, ...], MachineName] = {}
     for mention in mentions:
-        if mention.id in found and mention.or_else is not None:
-            continue
-        found[mention.id] = mention.or_else
-    return found
+        if isinstance(mention.id, MachineName):
+            key = mention.id.name.casefold(), mention.id.resource_group.casefold(), mention.id.subscription.casefold()
+            named.setdefault(key, mention.id)
+        elif mention.or_else is None or mention.id not in ids:
+            ids[mention.id] = mention.or_else
+    return ids, list(named.values())
 
 
 def _is_inside_a_word(flat: FlatText, start: int) -> bool:
@@ -274,7 +324,7 @@ def _longer_name(flat: FlatText, match: re.Match[str], end: int) -> str:
 
 
 def _kind(match: re.Match[str]) -> str:
-    return "Microsoft.Compute/virtualMachines" if match["vm"] else "Microsoft.HybridCompute/machines"
+    return VM if match["vm"] else ARC
 
 
 def _made(subscription: str, group: str, kind: str, name: str) -> ResourceId | None:
@@ -324,15 +374,3 @@ def _opening_quote(text: str, start: int) -> str | None:
     if before == "/":
         before = text[max(0, start - 2) : start - 1]
     return before if before in _CLOSERS and before else None
-
-
-def _names(flat: FlatText, known: set[str]) -> Iterator[str]:
-    for match in _NAMES.finditer(flat.text):
-        group = match.lastgroup or "quoted"
-        start, end = match.span(group)
-        if group != "quoted":
-            end = next((entry.at for entry in flat.breaks_within(start, end)), end)
-        name = flat.text[start:end].rstrip(".-")
-        if name and name.casefold() not in known:
-            known.add(name.casefold())
-            yield name

@@ -2,12 +2,15 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from unicodedata import normalize
 
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.scope import LoggedError
+from patchmode.model.scope import LoggedError, MachineName
+
+Who = ResourceId | MachineName
+"""A machine, by its id or by its name."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 """Escape sequences of ECMA-48: colours, cursor moves, titles and links."""
@@ -111,7 +114,7 @@ PREREQUISITE = re.compile(
     r"|prerequisites\s*to\s*patch\s*your\s*machine\s*were\s*not\s*met",
     re.IGNORECASE,
 )
-_QUOTED_CODE = r"\\{0,7}[\"']code\\{0,7}[\"']\s{0,9}:\s{0,9}\\{0,7}[\"'](?P<json>[A-Z]\w{3,79})"
+_QUOTED_CODE = r"\\{0,7}[\"'](?i:error)?[Cc]ode\\{0,7}[\"']\s{0,9}:\s{0,9}\\{0,7}[\"'](?P<json>[A-Z]\w{3,79})"
 _CODE = re.compile(
     rf"{_QUOTED_CODE}"
     r"|\b(?:Error\s{0,3})?Code\s{0,3}[=:]\s{0,3}\\{0,7}[\"']?(?P<label>[A-Z]\w{3,79})"
@@ -137,6 +140,17 @@ NO_ERRORS = frozenset(
     }
 )
 """Words that stand where a code may stand and report no error, in lower case: states, and patch settings."""
+_SUCCESS = re.compile(r"\b(?:Succeeded|succeeded|Success)\b")
+_WORDS_OF_SUCCESS = (
+    "succeeded success completed ok erfolgreich réussi correcto riuscito geslaagd başarılı başarıldı êxito "
+    "успешно 成功 성공 lyckades powodzenie úspěch sikeres"
+)
+_WORDS_OF_FAILURE = (
+    "failed failure error canceled cancelled fehler fehlgeschlagen échec échoué incorrecto errore mislukt "
+    "başarısız falha falhou ошибка 失敗 失败 실패 misslyckades niepowodzenie selhalo sikertelen"
+)
+_SUCCESSES, _FAILURES = frozenset(_WORDS_OF_SUCCESS.split()), frozenset(_WORDS_OF_FAILURE.split())
+"""The portal speaks its user's language. A word that is left out here only means that nothing is said of the entry."""
 _ONE_ERROR = 400
 """Letters between a code and its sentence, at most."""
 
@@ -147,9 +161,27 @@ class Mention:
 
     start: int
     end: int
-    id: ResourceId
+    id: Who = field(compare=False)
     or_else: ResourceId | None = field(default=None, compare=False)
     """What is named if the break right behind it belongs to no line end."""
+
+
+Finder = Callable[[str], Iterable[Mention]]
+"""The machines that one text names."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """The machines that one part of a text names, and what it tells of them."""
+
+    mentions: list[Mention] = field(default_factory=list)
+    told: dict[Who, LoggedError] = field(default_factory=dict)
+    succeeded: set[Who] = field(default_factory=set)
+    cut_short: list[str] = field(default_factory=list)
+    not_understood: list[str] = field(default_factory=list)
+    """Entries of a list or a table that name no machine, in words."""
+    error: LoggedError | None = None
+    """What no machine of this part was given, because it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +191,7 @@ class _Error:
     error: LoggedError
 
 
-def errors_of(flat: FlatText, mentions: Sequence[Mention]) -> dict[ResourceId, LoggedError]:
+def errors_of(flat: FlatText, mentions: Sequence[Mention]) -> dict[Who, LoggedError]:
     """The error that stands with each machine: on its line, else nearest in its paragraph.
 
     Args:
@@ -169,7 +201,7 @@ def errors_of(flat: FlatText, mentions: Sequence[Mention]) -> dict[ResourceId, L
     Returns:
         Only machines that an error stands with; of several the prerequisite's, else the first.
     """
-    told: dict[ResourceId, LoggedError] = {}
+    told: dict[Who, LoggedError] = {}
     if not mentions:
         return told
     alone = len({mention.id for mention in mentions}) == 1
@@ -186,6 +218,28 @@ def errors_of(flat: FlatText, mentions: Sequence[Mention]) -> dict[ResourceId, L
             if known is None or (found.error.is_prerequisite and not known.is_prerequisite):
                 told[machine_id] = found.error
     return told
+
+
+def successes_of(flat: FlatText, mentions: Sequence[Mention]) -> set[Who]:
+    """The machines on whose lines a success is reported.
+
+    Args:
+        flat: the text.
+        mentions: every place where a machine is named, in order.
+    """
+    by_line = _by_line(flat, mentions)
+    lines = {flat.line_of(match.start()) for match in _SUCCESS.finditer(flat.text)} if by_line else set()
+    return {machine for line in lines for machine in by_line.get(line, ())}
+
+
+def is_success(text: str) -> bool:
+    """Whether a state is a success, as Azure and its portal word it."""
+    return text.strip().casefold() in _SUCCESSES
+
+
+def is_failure(text: str) -> bool:
+    """Whether a state is a failure, as Azure and its portal word it."""
+    return text.strip().casefold() in _FAILURES
 
 
 def code_in(text: str) -> str:
@@ -229,8 +283,8 @@ def _errors(text: str, mentions: Sequence[int]) -> Iterator[_Error]:
         yield last
 
 
-def _by_line(flat: FlatText, mentions: Sequence[Mention]) -> dict[int, list[ResourceId]]:
-    by_line: dict[int, list[ResourceId]] = {}
+def _by_line(flat: FlatText, mentions: Sequence[Mention]) -> dict[int, list[Who]]:
+    by_line: dict[int, list[Who]] = {}
     for mention in mentions:
         for line in range(flat.line_of(mention.start), flat.line_of(mention.end - 1) + 1):
             by_line.setdefault(line, []).append(mention.id)
@@ -239,7 +293,7 @@ def _by_line(flat: FlatText, mentions: Sequence[Mention]) -> dict[int, list[Reso
 
 def _nearest(
     text: str, mentions: Sequence[Mention], starts: Sequence[int], found: _Error, *, alone: bool
-) -> ResourceId | None:
+) -> Who | None:
     index = bisect_left(starts, found.start)
     around = []
     if index:

@@ -115,7 +115,7 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
             advice="Give --subscription, --resource-group, --ids, --schedule, --failed-since, --from-log, … or --all.",
         )
     selection = await resolve(azure, scope)
-    pointed = await look_up_selectors(azure, scope, selection.visible, now=now or SystemClock().now())
+    pointed = await look_up_selectors(azure, scope, selection, now=now or SystemClock().now())
     found = await _discover(azure, scope, selection, pointed)
     candidates, skipped = narrow(found.machines.values(), scope)
     slips = filter_slips(scope, found.machines.values()) if scope.has_filter else ()

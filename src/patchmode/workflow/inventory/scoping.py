@@ -40,6 +40,12 @@ class Selection:
     unreadable: tuple[Unreadable, ...] = ()
     visible: tuple[str, ...] = ()
     """As `readable`, those of other shards too: what a name or a schedule means must not depend on who looks."""
+    known: tuple[Subscription, ...] = ()
+    """Every subscription that the principal sees, in every state."""
+    given: tuple[str, ...] = ()
+    """As `subscriptions`, those of other shards too: within what is selected as a whole, names are looked for."""
+    given_groups: tuple[tuple[str, str], ...] = ()
+    """(subscription, empty for any; group in lower case) of every selected group."""
     notes: tuple[str, ...] = ()
     """How many subscriptions the shard took, in a sentence; none without a shard."""
 
@@ -77,14 +83,18 @@ async def resolve(azure: Azure, scope: Scope) -> Selection:
         reason = _why_not(subscription_id, known)
         if reason:
             unreadable[subscription_id] = Unreadable(f"/subscriptions/{subscription_id}", reason)
+    chosen = tuple(dict.fromkeys(entry.lower() for entry in wanted if entry not in unreadable))
     whole = Selection(
         readable=readable,
-        subscriptions=tuple(dict.fromkeys(entry.lower() for entry in wanted if entry not in unreadable)),
+        subscriptions=chosen,
         group_names=tuple(dict.fromkeys(names)),
         groups=tuple(dict.fromkeys(group for group in groups if group[0] not in unreadable)),
         ids=ids,
         unreadable=tuple(unreadable.values()),
         visible=readable,
+        known=tuple(known),
+        given=chosen,
+        given_groups=(*(("", name.casefold()) for name in names), *((one, name.casefold()) for one, name in groups)),
     )
     return whole if scope.shard is None else _in_shard(whole, scope, scope.shard)
 

@@ -1,4 +1,4 @@
-"""Machines that schedules, failed runs and pasted text name, looked up in Resource Graph."""
+"""Machines that schedules and failed runs name, looked up in Resource Graph; those of pasted text are added."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,14 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import FailureKind, MachineRun, ScheduleBook
-from patchmode.model.scope import LoggedMachine, LogReading, Scope, Since
+from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, GraphScope
 from patchmode.rules.schedules.dynamic_scope import UNKNOWN_FILTER_MEMBER
 from patchmode.rules.schedules.history import last_ended
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.workflow.inventory.bulk_reading import parted
-from patchmode.workflow.inventory.scoping import KINDS
+from patchmode.workflow.inventory.scoping import KINDS, Selection
+from patchmode.workflow.inventory.text_lookup import look_up_texts
 from patchmode.workflow.schedules.reading import (
     checked,
     named_configuration,
@@ -166,21 +167,22 @@ class SelectorMatches:
     notes: list[str] = field(default_factory=list)
 
 
-async def look_up_selectors(azure: Azure, scope: Scope, readable: Sequence[str], *, now: datetime) -> SelectorMatches:
+async def look_up_selectors(azure: Azure, scope: Scope, selection: Selection, *, now: datetime) -> SelectorMatches:
     """Look up what a scope's schedules, failures and logs point at.
 
     Args:
         azure: a connection; reading is enough.
         scope: only those three selectors and the shard are looked at.
-        readable: the subscriptions in which machines can be read, lower case; with a shard, the others' too: whether
-            a name is unique must not depend on who asks.
+        selection: the other selectors, resolved. All visible subscriptions are looked through, with a shard the others'
+            too: whether a name is unique must not depend on who asks.
         now: aware; what `7d` counts from.
 
     Raises:
-        UsageError: a schedule that is unknown, not unique, or patches no guests.
+        UsageError: a schedule that is unknown, not unique, or patches no guests; a machine's name that is not unique.
         RequestError: Resource Graph is refused or fails: schedules and run records have no other source.
     """
     pointed = SelectorMatches()
+    readable = selection.visible
     reached = [await reached_by(azure, scope.schedules, readable, now=now)] if scope.schedules else []
     failed = None if scope.failed_since is None else await _failed(azure, scope.failed_since, readable, now, pointed)
     if scope.shard is not None:
@@ -188,14 +190,15 @@ async def look_up_selectors(azure: Azure, scope: Scope, readable: Sequence[str],
         failed = failed and [run for run in failed if scope.takes(run.machine.subscription_id)]
     places = {place for entry in reached for place in entry.places}
     places |= {run.machine.subscription_id for run in failed or ()}
-    places |= _places_of(scope.logs, readable)
     seen = await _survey(azure, places & set(readable), pointed)
     for entry in reached:
         await _take_reached(azure, entry, seen, pointed)
     if failed is not None and scope.failed_since is not None:
         await _take_failed(azure, failed, seen, pointed, since=scope.failed_since)
-    for reading in scope.logs:
-        _take_logged(reading, seen, pointed)
+    texts = await look_up_texts(azure, scope, selection)
+    pointed.named.update(dict.fromkeys(texts.machines))
+    pointed.unreadable.update(texts.unreadable)
+    pointed.notes += texts.notes
     if scope.shard is not None:
         pointed.machines = {one: found for one, found in pointed.machines.items() if scope.takes(one.subscription_id)}
         pointed.named = {one: None for one in pointed.named if scope.takes(one.subscription_id)}
@@ -336,65 +339,6 @@ def _failure_notes(
         )
     if gone:
         notes.append(f"{len(gone):,} that failed on the prerequisite no longer exist: {_some(gone)}.")
-    return notes
-
-
-# ------------------------------------------------------------------------------------------------ pasted text
-
-
-def _places_of(logs: Sequence[LogReading], readable: Sequence[str]) -> set[str]:
-    """Subscriptions that must be surveyed to tell which machine a text means."""
-    if any(reading.names_only for reading in logs):
-        return set(readable)
-    return {entry.id.subscription_id for reading in logs for entry in reading.machines if entry.or_else}
-
-
-def _take_logged(reading: LogReading, seen: Mapping[ResourceId, Machine], pointed: SelectorMatches) -> None:
-    source = "standard input" if reading.source == "-" else reading.source or "the log"
-    for entry in reading.machines:
-        pointed.named.setdefault(_meant(entry, seen, source, pointed))
-    by_name: dict[str, list[Machine]] = {}
-    for machine in seen.values():
-        by_name.setdefault(machine.name.casefold(), []).append(machine)
-    resolved = 0
-    for name in reading.names_only:
-        found = by_name.get(name.casefold(), [])
-        if len(found) == 1:
-            pointed.machines[found[0].id] = found[0]
-            resolved += 1
-        elif found:
-            ids = ", ".join(str(machine.id) for machine in found)
-            pointed.notes.append(f"{source} names {name!r} without an id, and {len(found)} machines have it: {ids}.")
-        else:
-            pointed.notes.append(f"{source} names {name!r} without an id, and you see no machine of that name.")
-    pointed.notes += _log_notes(reading, source, resolved)
-
-
-def _meant(
-    entry: LoggedMachine, seen: Mapping[ResourceId, Machine], source: str, pointed: SelectorMatches
-) -> ResourceId:
-    if entry.or_else is None or entry.or_else not in seen:
-        return entry.id
-    if entry.id not in seen:
-        return entry.or_else
-    pointed.notes.append(
-        f"{source}: a line ends in {entry.id.name!r} and goes on with letters; {entry.id.name!r} was taken, although "
-        f"{entry.or_else.name!r} exists too."
-    )
-    return entry.id
-
-
-def _log_notes(reading: LogReading, source: str, resolved: int) -> list[str]:
-    count = len(reading.machines) + resolved
-    told = len(reading.prerequisite)
-    other = sum(entry.error is not None for entry in reading.machines) - told
-    who = "1 machine" if count == 1 else f"{count:,} machines"
-    notes = [
-        f"{source} names {who}: {told:,} with the prerequisite's error, {other:,} with another, the rest with none."
-    ]
-    if reading.cut_short:
-        names = ", ".join(f"{name}…" for name in reading.cut_short[:_NAMES_SHOWN])
-        notes.append(f"{source} holds {len(reading.cut_short):,} ids that are cut short and were not taken: {names}.")
     return notes
 
 

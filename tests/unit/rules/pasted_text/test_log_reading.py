@@ -68,6 +68,7 @@ def errors(reading: LogReading) -> dict[str, LoggedError | None]:
         f"\x1b[31mError:\x1b[0m \x1b[1m{vm('web-01')}\x1b[0m",
         vm("web-01").replace("web", "we\u200bb").replace("resource", "re\u00adsource"),
         vm("web-01")[1:],
+        quote(vm("web-01"), safe=""),
         f"{vm('web-01')} and {vm('WEB-01', 'RG-APP')}",
         f"{vm('web-01')}\r\nweb-02 is another line",
         f"/{'/'.join(vm('web-01').split('/')[1:])}\\nA second line",
@@ -93,13 +94,14 @@ def test_one_machine_is_found_in_every_dress(text: str) -> None:
         vm("web-01").replace("/rg-app", ""),
         vm("x" * 65),
         "my" + vm("web-01")[1:],
+        "y" + vm("web-01")[1:],
         "virtual machine is off; the machine; VM name is missing",
     ],
 )
 def test_what_names_no_machine_gives_none(text: str) -> None:
     """A wrong machine is worse than none."""
     assert read_log(text).machines == ()
-    assert read_log(text).names_only == ()
+    assert read_log(text).names == ()
 
 
 def test_unusual_names_are_found_whole() -> None:
@@ -168,7 +170,7 @@ def test_terraform_s_error_gives_the_machine_and_why() -> None:
     reading = read_log(text)
     assert ids(reading) == [vm("web-01")]
     assert errors(reading) == {"web-01": PREREQUISITE}
-    assert reading.names_only == ()
+    assert reading.names == ()
 
 
 def test_terraform_s_ids_in_words_are_ids() -> None:
@@ -182,7 +184,7 @@ def test_terraform_s_ids_in_words_are_ids() -> None:
     reading = read_log(text)
     assert ids(reading) == [vm("web-01"), arc("edge-1")]
     assert errors(reading)["web-01"] == LoggedError("Conflict")
-    assert reading.names_only == ()
+    assert reading.names == ()
 
 
 def event(machine: str, *, failed: bool, message: str = SENTENCE) -> dict[str, object]:
@@ -279,7 +281,7 @@ def test_powershell_s_error_stands_with_the_one_machine_it_speaks_of() -> None:
 )
 def test_names_without_ids_are_listed(text: str, names: tuple[str, ...]) -> None:
     """A toast of the portal names nothing else."""
-    assert read_log(text).names_only == names
+    assert tuple(entry.machine.name for entry in read_log(text).names) == names
 
 
 _NAME = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,30}[A-Za-z0-9])?", fullmatch=True)
@@ -341,6 +343,16 @@ def test_a_line_that_follows_leaves_a_doubt_which_another_mention_settles() -> N
         "\x1b[" * 500_000 + "0" * 500_000,
         "%25" * 500_000,
         "|" * 1_500_000,
+        '{"' * 200_000,
+        '{"a": [1,' * 50_000,
+        "[[{" * 100_000,
+        '["/", ' * 50_000,
+        "az vm start \\\n" * 100_000,
+        "az vm start -n '" * 100_000,
+        "name,resource group\n" + '"' * 1_000_000,
+        "--- " * 300_000,
+        "--\n" * 100_000,
+        "a,b\n" * 100_000,
         "(Aa" * 500_000,
         "[" * 100_000,
     ],
@@ -375,7 +387,8 @@ def test_recorded_exchanges_name_their_machines_and_no_others() -> None:
         url = json.loads(path.read_text(encoding="utf-8"))["request"]["url"].casefold()
         for machine in asked.findall(url):
             assert machine in {found.casefold() for found in ids(readings[path.name])}, path.name
-    assert {reading.names_only for reading in readings.values()} == {(), ("vm-000003",)}, "of an agent's error"
+    names = {entry.machine.name for reading in readings.values() for entry in reading.names}
+    assert names == {"vm-000003"}, "of an agent's error"
     codes = {entry.error.code for reading in readings.values() for entry in reading.machines if entry.error}
     assert codes == {
         "AuthorizationFailed",

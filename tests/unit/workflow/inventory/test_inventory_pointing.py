@@ -352,28 +352,6 @@ async def test_run_records_that_may_not_be_read_are_no_empty_scope() -> None:
 # ------------------------------------------------------------------------------------------------ --from-log
 
 
-async def test_pasted_text_brings_the_machines_it_names() -> None:
-    """By id, by name where the name is unique, and with what stands against the others."""
-    azure = AzureDouble(
-        [machine("by-id"), machine("by-name"), machine("twin"), machine("twin", group="other"), machine("bystander")]
-    )
-    text = (
-        f"{str(machine_id('by-id')).upper()} (UnsupportedResourceOperation) The prerequisites to patch your machine "
-        "were not met.\nvirtual machine 'By-Name', VM 'twin' and VM 'nobody'\n"
-        f"{machine_id('deleted')} (Conflict)\n{machine_id('cut')}… (Conflict)\n"
-    )
-    inventory = await taken(azure, Scope(logs=(read_log(text, source="error.txt"),)))
-    assert names(inventory) == ["by-id", "by-name"]
-    assert [entry.id for entry in inventory.unreadable] == [str(machine_id("deleted"))]
-    twins = f"{machine_id('twin')}, {machine_id('twin', group='other')}"
-    assert inventory.notes == (
-        f"error.txt names 'twin' without an id, and 2 machines have it: {twins}.",
-        "error.txt names 'nobody' without an id, and you see no machine of that name.",
-        "error.txt names 3 machines: 1 with the prerequisite's error, 1 with another, the rest with none.",
-        "error.txt holds 1 ids that are cut short and were not taken: cut….",
-    )
-
-
 async def test_a_log_of_ids_alone_costs_no_survey() -> None:
     """One machine by id is one read, as with --ids."""
     azure = AzureDouble([machine(f"vm{number}") for number in range(10)], page=2)
@@ -384,7 +362,7 @@ async def test_a_log_of_ids_alone_costs_no_survey() -> None:
 
 @pytest.mark.parametrize(
     ("fleet", "expected", "notes"),
-    [(["web"], "web", 1), (["web01"], "web01", 1), (["web", "web01"], "web", 2)],
+    [(["web"], "web", 0), (["web01"], "web01", 0), (["web", "web01"], "web", 1)],
 )
 async def test_a_name_that_a_line_break_left_open_is_settled_by_what_exists(
     fleet: list[str], expected: str, notes: int

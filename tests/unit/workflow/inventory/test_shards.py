@@ -13,7 +13,7 @@ from tests.unit.workflow.maintenance_double import MaintenanceDouble, configurat
 from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.machine import Machine, Subscription
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, FailureKind, MachineRun, ScopeFilter
-from patchmode.model.scope import Filters, LogReading, Scope, Shard, ShardError, Since
+from patchmode.model.scope import Filters, LoggedName, LogReading, MachineName, Scope, Shard, ShardError, Since
 from patchmode.workflow.inventory.doctor import examine
 from patchmode.workflow.inventory.history import failures
 from patchmode.workflow.inventory.inventory import take_inventory
@@ -27,8 +27,9 @@ KNOWN = (
     Subscription(DISABLED, "Off", TARGET.tenant_id, state="Disabled"),
 )
 WEEKLY = configuration_id("Weekly", subscription=SUBSCRIPTIONS[0])
-TOAST = LogReading(source="toast", names_only=("twin",))
+TOAST = LogReading(source="toast", names=(LoggedName(MachineName("twin")),))
 """Names no id: whose machine it is shows only when all are looked through."""
+REFUSED = Counter({("refused", "twin"): 1})
 EIGHTHS = [7, 6, 1, 3, 3, 4, 8]
 
 places = st.tuples(st.sampled_from(SUBSCRIPTIONS), st.sampled_from(["web", "db"]), st.sampled_from(["a", "b", "twin"]))
@@ -85,6 +86,8 @@ async def ends_in(azure: AzureDouble, scope: Scope, *, documents: bool) -> Count
     except EmptyScopeError:
         assert scope.shard is None
         return Counter()
+    except UsageError:
+        return REFUSED
     ends = [("machine", str(one.id)) for one in found.machines]
     ends += [(one.rule, str(one.id)) for one in found.skipped]
     return Counter([*ends, *(("unreadable", one.id) for one in found.unreadable)])
@@ -103,6 +106,12 @@ async def test_shards_partition_any_scope(
         scope = replace(scope, exclude=Filters())
         whole = await ends_in(azure, scope, documents=documents)
     shards = [Shard(number, count) for number in range(1, count + 1)]
+    if whole == REFUSED:
+        # A name that is not unique is refused by every shard alike.
+        assert [await ends_in(azure, replace(scope, shard=shard), documents=documents) for shard in shards] == (
+            [REFUSED] * count
+        )
+        return
     parts = [await ends_in(azure, replace(scope, shard=shard), documents=documents) for shard in shards]
     together = sum(parts, Counter())
     if whole == Counter():

@@ -1,0 +1,186 @@
+"""Files and pasted text that name machines, read and told before anything is asked of Azure."""
+
+import codecs
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from patchmode.cli.settings import settings_of
+from patchmode.errors import UsageError
+from patchmode.model.scope import LogReading
+
+_SAMPLE = 4096
+"""Bytes of a file that are looked at to tell its encoding."""
+_SHOWN = 3
+
+
+def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[list[str], tuple[LogReading, ...]]:
+    """Read the files of `--ids-file` and `--from-log`, and tell what the texts say of their machines.
+
+    Args:
+        ids_files: names; `-` is standard input.
+        logs: as well.
+
+    Returns:
+        Resource ids as they are written, and readings: of texts, and of lists and tables that hold names.
+
+    Raises:
+        UsageError: a file cannot be read, or names no machine; or standard input is to be read twice.
+    """
+    if [*ids_files, *logs].count("-") > 1:
+        raise UsageError(
+            "Standard input can be read only once.", advice="Give - once, and a file for each of the others."
+        )
+    ids: list[str] = []
+    readings: list[LogReading] = []
+    for name in ids_files:
+        found = _ids_in(name)
+        if isinstance(found, LogReading):
+            readings.append(found)
+        else:
+            ids += found
+    readings += map(_log_in, logs)
+    for reading in readings:
+        _tell(reading)
+    return ids, tuple(readings)
+
+
+def _tell(reading: LogReading) -> None:
+    from patchmode.cli.output import say
+    from patchmode.reports.text.readings import reading_lines
+
+    settings = settings_of(click.get_current_context())
+    for line in reading_lines(reading, source=_called(reading.source)):
+        say(line, settings)
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == "-" else name
+
+
+def _log_in(name: str) -> LogReading:
+    from patchmode.rules.pasted_text.reading import read_log
+
+    reading = read_log(decoded(_bytes_of(name)), source=name)
+    if reading.names_nothing and not reading.deployments:
+        raise _names_nothing(reading, _called(name))
+    return reading
+
+
+def _names_nothing(reading: LogReading, source: str) -> UsageError:
+    """Why a text is of no use, and what finds the machines: a schedule's failure is known to Azure, too."""
+    from patchmode.rules.pasted_text.reading import LOOKED_FOR
+
+    count = len(reading.cut_short)
+    cut = (" 1 name in it is cut short." if count == 1 else f" {count:,} names in it are cut short.") if count else ""
+    odd = f" Not understood: {'; '.join(reading.not_understood[:_SHOWN])}." if reading.not_understood else ""
+    if not reading.is_prerequisite:
+        return UsageError(
+            f"{source} names no machine.{cut}{odd} Looked for: {LOOKED_FOR}.",
+            advice="Paste the whole error or log, or name the machines with --ids.",
+        )
+    commands = [
+        ("patchmode plan --failed-since 7d --out fix.json", "every machine whose last scheduled run failed on this"),
+        ("patchmode schedule failures --since 7d", "the failed runs, and the machines of each"),
+    ]
+    commands += [
+        (f"patchmode schedule show '{schedule}'", f"the members of {schedule.name}")
+        for schedule in reading.schedules[:_SHOWN]
+    ]
+    if not reading.schedules:
+        told = "the schedules; `patchmode schedule show`, followed by the name of one, shows its members"
+        commands.append(("patchmode schedule list", told))
+    commands.append(("patchmode audit --all", "every machine, and whether its schedule will work"))
+    listed = "\n".join(f"{command}\n  {told}" for command, told in commands)
+    return UsageError(
+        f"{source} names no machine.{cut}{odd} It is the error of Azure Update Manager that the prerequisites to patch "
+        "a machine are not met; the error's own text does not say which machine.",
+        advice=f"Find the machines with one of these commands:\n{listed}",
+    )
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file of unknown make: UTF-8, or UTF-16 as PowerShell's `>` writes it.
+
+    What is no text in its encoding is replaced and not refused: ids are ASCII, and one odd letter must not hide them.
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    if b"\x00" in content[:_SAMPLE]:
+        # No text in UTF-8 holds zeros; in UTF-16 every second byte of ASCII is one, the first or the second.
+        return content.decode("utf-16-be" if content[:1] == b"\x00" else "utf-16-le", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _bytes_of(name: str) -> bytes:
+    try:
+        if name != "-":
+            return Path(name).read_bytes()
+        if sys.stdin.isatty():
+            end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
+            click.echo(f"Reading standard input: paste the text, then press Enter and {end} to end it.", err=True)
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        from patchmode.store.files import meant
+
+        raise UsageError(
+            f"{name} could not be read: {error.strerror}.",
+            advice=f"{meant(Path(name))}Check the path, and that you may read the file.",
+        ) from error
+
+
+def _ids_in(name: str) -> list[str] | LogReading:
+    """Ids as they are written; a reading, where the file is a list of names or a table."""
+    from patchmode.rules.pasted_text.reading import read_log
+
+    text, source = decoded(_bytes_of(name)), _called(name)
+    is_json = text.lstrip().startswith(("[", "{"))
+    lines = [] if is_json else _lines(text)
+    ids = _ids_of_json(text, source) if is_json else lines if all(line.startswith("/") for line in lines) else None
+    if ids is None:
+        reading = replace(read_log(text, source=name), option="--ids-file")
+        if reading.not_understood or reading.cut_short:
+            odd = [*reading.not_understood, *(f"{name}… is cut short" for name in reading.cut_short)]
+            raise UsageError(
+                f"{source} holds entries that name no machine: {'; '.join(odd[:_SHOWN])}.",
+                advice="Take them out, or read the file with --from-log, which leaves out what it does not understand.",
+            )
+        if reading.is_list or (is_json and not reading.names_nothing):
+            return reading
+        if is_json:
+            raise UsageError(f"{source} holds an entry without an id.", advice="Select ids with --query '[].id'.")
+    found = lines if ids is None else ids
+    if not found:
+        raise UsageError(
+            f"{source} holds no resource id.",
+            advice="Put one resource id or one name on a line. An error or a log is read with --from-log.",
+        )
+    return found
+
+
+def _lines(text: str) -> list[str]:
+    stripped = (line.strip().strip("\"',") for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _ids_of_json(text: str, source: str) -> list[str] | None:
+    """What `az … -o json` prints: a list of ids, or of objects with an id; None: there is an entry without one."""
+    import json
+
+    try:
+        values: Any = json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{source} begins like JSON but is not: {error}.", advice="One id a line works too."
+        ) from error
+    if isinstance(values, dict):
+        values = next((entry for entry in values.values() if isinstance(entry, list)), [values])
+    ids = [value.get("id") if isinstance(value, dict) else value for value in values]
+    if not all(isinstance(value, str) and value.lstrip().startswith("/") for value in ids):
+        return None
+    return [str(value) for value in ids]
