@@ -118,6 +118,26 @@ def queries(program: Program) -> list[str]:
     return [json.loads(one.body)["query"] for one in entries if one.path.casefold() == GRAPH_PATH.casefold()]
 
 
+def test_a_command_begins_with_what_the_last_one_left(start: Start, tmp_path: Path) -> None:
+    """Also one that only reads: the state folder holds what Azure's last answer said, and nothing of whose it is."""
+    program = start("small", limits=limits_from("azure"))
+    left = []
+    for args in (("audit", "--all"), ("explain", "web-01"), ("plan", "--all")):
+        assert program(*args).code == 10
+        text = (tmp_path / "state" / "resource-graph-quota.json").read_text(encoding="utf-8")
+        (entry,) = json.loads(text)["identities"].values()
+        left.append(entry["remaining"])
+    assert left == [13, 11, 9]
+    assert program.environment["AZURE_CLIENT_ID"] not in text
+
+
+def test_a_state_folder_that_cannot_be_used_is_no_matter_to_a_command_that_reads(start: Start, tmp_path: Path) -> None:
+    program = start("small")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = program("audit", "--all", PATCHMODE_STATE_DIR=str(tmp_path / "file"))
+    assert (done.code, done.err) == (10, "")
+
+
 def test_a_doctor_who_sees_groups_only_asks_once_about_all_subscriptions(tmp_path: Path) -> None:
     """Roles on groups are asked for machine by machine, and the machines of all subscriptions come together."""
     groups = [(f"{place}/resourceGroups/web", READER) for place in (ONE, TWO)]

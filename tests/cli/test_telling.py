@@ -64,6 +64,8 @@ def test_a_throttle_is_waited_for_as_long_as_was_said_and_told(start: Start) -> 
     rule["count"] = 1  # type: ignore[assignment]
     rule["do"]["respond"]["headers"]["Retry-After"] = "2"  # type: ignore[index]
     program.served.emulator.faults.arm(faults_from(json.dumps([rule]).encode()))  # type: ignore[attr-defined]
-    told = program("audit", "--all", PATCHMODE_THROTTLE_PATIENCE="1m")
+    # In the same state folder it would wait for a moment first, since the other one was refused just now.
+    elsewhere = str(program.folder / "elsewhere")
+    told = program("audit", "--all", PATCHMODE_THROTTLE_PATIENCE="1m", PATCHMODE_STATE_DIR=elsewhere)
     assert told.code == 10
     assert "was throttled; next try in" in told.err

@@ -3,13 +3,14 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from patchmode.arm.failures import ServiceFault
-from patchmode.arm.rate_limits import Bucket, Limit, QuotaWindow, Ticket
-from patchmode.ports.azure import Clock
+from patchmode.arm.rate_limits import Bucket, Limit, QuotaWindow, Tell, Ticket, span_text
+from patchmode.ports.azure import Clock, GraphQuota, GraphQuotas
 
 _FIRST = (0,)
 
@@ -180,7 +181,15 @@ class Governor:
     """
 
     def __init__(
-        self, clock: Clock, *, share: float = 1.0, roster: Identities | None = None, patience_s: float = math.inf
+        self,
+        clock: Clock,
+        *,
+        share: float = 1.0,
+        roster: Identities | None = None,
+        patience_s: float = math.inf,
+        quotas: GraphQuotas | None = None,
+        keys: Sequence[str] = (),
+        remark: Callable[[str], None] | None = None,
     ) -> None:
         """Start with every bucket full.
 
@@ -189,6 +198,9 @@ class Governor:
             share: the part of each published limit to use at most, 0 < share <= 1; the rest is left to other clients.
             roster: the identities and what they see; it is looked at when a kind of request is first met. None: one.
             patience_s: how long a request waits where a refusal has closed its bucket; longer waits are not begun.
+            quotas: what other processes were told of Resource Graph's quota; None: nothing is known of them.
+            keys: what `quotas` calls each identity, in their order; an empty text, or none: it is not known there.
+            remark: is told of each wait of more than a second, with its reason; None: nobody is.
 
         Raises:
             ValueError: share is out of range.
@@ -202,7 +214,16 @@ class Governor:
         self._roster = roster or Identities()
         self._ways: dict[Cost, _BucketsFor] = {}
         self._buckets: dict[tuple[object, ...], Bucket] = {}
-        self._graph = tuple(_graph_window(clock.monotonic(), share) for _ in self._roster.numbers)
+        self._remark = remark
+        told = self._teller(f"Azure Resource Graph, which grants {GRAPH_QUERIES} queries in {GRAPH_WINDOW_S:.0f} s")
+        now = clock.monotonic()
+        self._graph = tuple(_graph_window(now, share, told) for _ in self._roster.numbers)
+        self._quotas = _SharedQuotas(clock, quotas, keys, self._graph)
+
+    def _teller(self, what: str) -> Tell | None:
+        """Who is told of waits at a limit."""
+        remark = self._remark
+        return remark and (lambda wait_s: remark(f"Waiting {span_text(math.ceil(wait_s))} for {what}."))
 
     async def acquire(self, spend: Cost, *, patience_s: float | None = None) -> Permit:
         """Wait until the request may leave, as whichever identity it leaves soonest.
@@ -220,6 +241,7 @@ class Governor:
         patience = self.patience_s if patience_s is None else patience_s
         query = None
         if spend.is_graph:
+            self._quotas.take_over(spend.identity or 0)
             query = await self._graph[spend.identity or 0].pass_through(self.clock, patience_s=patience)
         way = self._ways.get(spend) or self._way_of(spend)
         tickets: list[tuple[Bucket, Ticket]] = []
@@ -272,7 +294,8 @@ class Governor:
         if bucket is None:
             limit = Limit(max(1.0, published.burst * self._share), published.per_second * self._share)
             reserve = published.burst - limit.burst
-            bucket = self._buckets[key] = Bucket(limit, self.clock.monotonic(), reserve=reserve)
+            tell = self._teller(_limit_text(key))
+            bucket = self._buckets[key] = Bucket(limit, self.clock.monotonic(), reserve=reserve, tell=tell)
         return bucket
 
     def answered(self, leave: Permit, headers: Mapping[str, str] | None) -> None:
@@ -280,9 +303,10 @@ class Governor:
         now = self.clock.monotonic()
         if leave.query is not None:
             said = headers or {}
-            self._graph[leave.identity].answered(
-                leave.query, now, remaining=graph_remaining(said), resets_after_s=graph_resets_after(said)
-            )
+            remaining, resets_after_s = graph_remaining(said), graph_resets_after(said)
+            self._graph[leave.identity].answered(leave.query, now, remaining=remaining, resets_after_s=resets_after_s)
+            if remaining is not None:
+                self._quotas.note(leave.identity, leave.query, remaining)
         for bucket, ticket in leave.tickets:
             remaining = None if headers is None else _remaining_in(bucket, leave, headers)
             bucket.answered(ticket, now, remaining=remaining)
@@ -296,6 +320,7 @@ class Governor:
         now = self.clock.monotonic()
         if leave.spend.is_graph:
             self._graph[leave.identity].refused(now, retry_after_s=retry_after_s)
+            self._quotas.note(leave.identity, leave.query, 0)
         if not leave.tickets or fault.is_one_resource:
             return
         is_front_door = fault.code.casefold().endswith("requeststhrottled")
@@ -303,11 +328,81 @@ class Governor:
         bucket.refused(now, retry_after_s=retry_after_s)
 
 
-def _graph_window(now: float, share: float) -> QuotaWindow:
+class _SharedQuotas:
+    """What processes tell each other of Resource Graph's quota, each identity's apart."""
+
+    def __init__(
+        self, clock: Clock, quotas: GraphQuotas | None, keys: Sequence[str], windows: Sequence[QuotaWindow]
+    ) -> None:
+        self._clock = clock
+        self._quotas = quotas
+        self._keys = tuple(keys)
+        self._windows = windows
+        self._known: set[int] = set()
+
+    def _key(self, identity: int) -> str:
+        return self._keys[identity] if identity < len(self._keys) else ""
+
+    def take_over(self, identity: int) -> None:
+        """Before an identity's first query, begin with what is left.
+
+        What was noted in what is now the future, or for longer than anybody waits, was noted by another clock: it
+        counts for nothing. SAFETY: and nothing that was noted holds up a query for longer than one window, since then
+        Azure itself can say how it is.
+        """
+        if identity in self._known:
+            return
+        self._known.add(identity)
+        key = self._key(identity)
+        if self._quotas is None or not key or (noted := self._quotas.read(key)) is None:
+            return
+        now = self._clock.now()
+        rest = (noted.resets_at - now) / timedelta(seconds=1)
+        is_past = noted.noted_at <= now + _CLOCKS_APART and noted.noted_at <= noted.resets_at
+        if is_past and 0 < rest <= _LONGEST_QUOTA_S and math.isfinite(noted.remaining):
+            monotonic = self._clock.monotonic()
+            self._windows[identity].resume(noted.remaining, monotonic + min(rest, GRAPH_WINDOW_S), monotonic)
+
+    def note(self, identity: int, query: Ticket | None, remaining: float) -> None:
+        """Tell the others what an answer said."""
+        key = self._key(identity)
+        if self._quotas is None or not key or query is None:
+            return
+        window, now = self._windows[identity], self._clock.now()
+        rest = window.resets_at - self._clock.monotonic()
+        if rest > 0:
+            left = max(0.0, window.certain(query, remaining))
+            self._quotas.write(key, GraphQuota(left, now, now + timedelta(seconds=rest)))
+
+
+_CLOCKS_APART = timedelta(seconds=1)
+_LONGEST_QUOTA_S = 900.0
+"""As long as the throttle patience, which no refusal that was noted exceeds."""
+_POLICY_WORDS: Mapping[Policy, str] = {
+    Policy.UPDATE_VM: "changes of VMs",
+    Policy.LOW_COST_GET: "reads of single VMs",
+    Policy.HIGH_COST_GET: "lists of VMs",
+    Policy.GET_OPERATION: "reads of operations",
+}
+
+
+def _limit_text(key: tuple[object, ...]) -> str:
+    """A bucket by its key, as half a sentence about it calls it."""
+    subscription, *_ = key
+    for part in key:
+        if isinstance(part, Policy):
+            region = f" in {key[1]}" if key[1] else ""
+            return f"Azure's limit on {_POLICY_WORDS[part]}{region} (subscription {subscription})"
+        if isinstance(part, Verb):
+            return f"Azure Resource Manager's limit on {part} (subscription {subscription})"
+    return "a limit of Azure"
+
+
+def _graph_window(now: float, share: float, tell: Tell | None) -> QuotaWindow:
     """A part of Resource Graph's quota: fewer queries in its window, or less than one in each as one in a longer."""
     queries = GRAPH_QUERIES * share
     ours = max(1, int(queries))
-    return QuotaWindow(ours, GRAPH_WINDOW_S / min(1.0, queries), now, reserve=GRAPH_QUERIES - ours)
+    return QuotaWindow(ours, GRAPH_WINDOW_S / min(1.0, queries), now, reserve=GRAPH_QUERIES - ours, tell=tell)
 
 
 def _remaining_in(bucket: Bucket, leave: Permit, headers: Mapping[str, str]) -> float | None:

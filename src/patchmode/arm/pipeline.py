@@ -11,6 +11,7 @@ This module loads azure-core when it is imported, so only `session` imports it, 
 """
 
 import logging
+import math
 import random
 import zlib
 from collections import Counter
@@ -32,7 +33,7 @@ from patchmode.arm.connections import advice_on, describe, host_of, is_below, is
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
 from patchmode.arm.governor import Cost, Governor, Permit
-from patchmode.arm.rate_limits import HeldTooLongError, asked_wait_s, held_text, span_text
+from patchmode.arm.rate_limits import NOTICED_S, HeldTooLongError, asked_wait_s, held_text, span_text
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, ThrottledError, UnsafeError
 from patchmode.ports.azure import Clock, Turn
 
@@ -41,7 +42,7 @@ GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
 _LOG = logging.getLogger(__name__)
 _READ_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _WRITE_AGAIN = frozenset({429, 503})
-_NOTICED_S = 20.0
+_LONG_S = 20.0
 """A shorter wait needs no time of day."""
 
 
@@ -92,6 +93,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         self._chance = chance
         self._busy: set[str] = set()
         """What another operation holds, as told already; it is told again once it was answered otherwise."""
+        self._told_until = -math.inf
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         """Send, and again where that is safe; the last answer comes back whatever its status.
@@ -112,6 +114,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 if isinstance(failure, MaybeAppliedError):
                     request.context["was_lost"] = True
                 pause = self._backoff(tries)
+                self._tell_pause(failure.message, pause)
             else:
                 wait = self._wait_after(order, request.context, response.http_response, tries)
                 if wait is None:
@@ -136,7 +139,11 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         # Up to a second later than asked, by chance: all that was refused together would come together again.
         pause = self._backoff(tries) if asked is None else max(self._backoff(tries), asked + self._chance())
         if not _is_held(status, asked):
-            return pause if tries < self._patience.tries and pause <= self._patience.throttled_s else None
+            if tries >= self._patience.tries or pause > self._patience.throttled_s:
+                return None
+            if status != 409:
+                self._tell_pause(f"{order.attempt} was answered {status}", pause)
+            return pause
         now = self._clock.monotonic()
         left = self._patience.throttled_s - (now - context.setdefault("held_since", now))
         if (pause if asked is None else asked) > left:
@@ -153,11 +160,18 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             if attempt.resource not in self._busy:
                 self._busy.add(attempt.resource)
                 what = "the VM" if "/virtualmachines/" in attempt.resource.casefold() else "it"
-                text = f"{attempt} is waiting: another operation holds {what} (409); it is repeated"
+                text = f"{attempt} is waiting: another operation holds {what} (409); it is repeated for up to a minute"
                 _LOG.info("%s", text)
                 self._remark(text)
         else:
             self._busy.discard(attempt.resource)
+
+    def _tell_pause(self, why: str, pause: float) -> None:
+        """Say that a request is repeated after a while; of many that wait at the same time, one says so."""
+        now = self._clock.monotonic()
+        if pause > NOTICED_S and now >= self._told_until:
+            self._told_until = now + pause
+            self._remark(f"{why}; next try in {span_text(pause)}")
 
     def _backoff(self, tries: int) -> float:
         """Between half and all of an exponentially growing pause, so that a fleet does not come back in step."""
@@ -187,7 +201,7 @@ def _remark_on(order: Order, status: int, pause: float, left: float, clock: Cloc
     """The line for whoever watches; a wait that one notices also says until when, and when patience ends."""
     why = "was throttled" if status == 429 else f"was answered {status}, to come later"
     text = f"{order.attempt} {why}; next try in {span_text(pause)}"
-    if pause < _NOTICED_S:
+    if pause < _LONG_S:
         return text
     until = clock.now() + timedelta(seconds=pause)
     return f"{text}, at {until:%H:%M:%S} UTC (throttle patience left: {span_text(left)})"

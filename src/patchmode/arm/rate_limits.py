@@ -3,7 +3,7 @@
 import asyncio
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -43,6 +43,39 @@ class HeldTooLongError(Exception):
         self.wait_s = wait_s
 
 
+Tell = Callable[[float], None]
+"""Is told how many seconds a limit will hold back what waits for it now, where that is long enough to be noticed."""
+NOTICED_S = 1.0
+"""A longer wait is told."""
+TOLD_EVERY_S = 30.0
+"""Waits of one kind that follow each other, as the windows of a long reading do, are not each told."""
+
+
+class Teller:
+    """Tells of waits at one limit, each once.
+
+    Args:
+        tell: who is told; None: nobody.
+    """
+
+    __slots__ = ("_tell", "_until")
+
+    def __init__(self, tell: Tell | None) -> None:
+        self._tell = tell
+        self._until = -math.inf
+
+    def hold(self, now: float, wait_s: float) -> None:
+        """A wait begins or goes on; what was told already is not told again until it is over."""
+        if self._tell is None or wait_s <= NOTICED_S or now < self._until:
+            return
+        self._until = now + max(wait_s, TOLD_EVERY_S)
+        self._tell(wait_s)
+
+    def knows(self, until: float) -> None:
+        """Whoever watches has been told of a wait until this moment: a refusal is told by the request itself."""
+        self._until = max(self._until, until)
+
+
 class Ticket(NamedTuple):
     """One request's place in a bucket's order, taken when it left."""
 
@@ -65,18 +98,21 @@ class Bucket:
         "_rate_at",
         "_reserve",
         "_sent",
+        "_teller",
         "_updated",
         "_waiting",
     )
 
-    def __init__(self, limit: Limit, now: float, *, reserve: float = 0.0) -> None:
+    def __init__(self, limit: Limit, now: float, *, reserve: float = 0.0, tell: Tell | None = None) -> None:
         """Start full.
 
         Args:
             limit: what this client may spend.
             now: seconds of the clock.
             reserve: tokens that the service counts and this client leaves to others.
+            tell: is told how long those who wait now will wait at most, where that is more than a second.
         """
+        self._teller = Teller(tell)
         self._limit = limit
         self._reserve = reserve + _MARGIN
         self._level = limit.burst - _MARGIN
@@ -109,6 +145,10 @@ class Bucket:
         if missing <= _DUST:
             return 0.0
         return max(_SHORTEST_WAIT_S, missing / (self._limit.per_second * self._share(now)))
+
+    def _interval_s(self, now: float) -> float:
+        """Seconds between two tokens."""
+        return 1.0 / (self._limit.per_second * self._share(now))
 
     def line_s(self, now: float) -> float:
         """Seconds until a request that stood in line from now on might leave, those before it being served first."""
@@ -150,6 +190,10 @@ class Bucket:
                 while (wait := self.wait_s(now := clock.monotonic())) > 0:
                     if self._frozen_until - now > patience_s:
                         raise HeldTooLongError(wait)
+                    if wait > NOTICED_S:
+                        await asyncio.sleep(0)  # those who come at the same moment stand in line, too
+                    # Of all who stand in line, this one included: it is their first.
+                    self._teller.hold(now, max(wait, self.line_s(now) - self._interval_s(now)))
                     await clock.sleep(wait)
                 return self._spend()
         finally:
@@ -188,6 +232,7 @@ class Bucket:
             self._rate = max(_LEAST_RATE, self._share(now) * _DECREASE)
             self._rate_at = now
         self._frozen_until = max(self._frozen_until, until)
+        self._teller.knows(until)
         # One request tries whether the bucket is open again; a full burst would be refused as a whole.
         self._level = min(self.level(now), 1.0)
         self._updated = self._frozen_until
@@ -213,9 +258,10 @@ class QuotaWindow:
         "_said",
         "_seconds",
         "_sent",
+        "_teller",
     )
 
-    def __init__(self, limit: int, seconds: float, now: float, *, reserve: int = 0) -> None:
+    def __init__(self, limit: int, seconds: float, now: float, *, reserve: int = 0, tell: Tell | None = None) -> None:
         """Start whole.
 
         Args:
@@ -223,7 +269,9 @@ class QuotaWindow:
             seconds: length of a window, > 0.
             now: seconds of the clock.
             reserve: queries that the service counts and this client leaves to others.
+            tell: is told how long a query waits, where that is more than a second.
         """
+        self._teller = Teller(tell)
         self._limit = limit
         self._seconds = seconds
         self._reserve = reserve
@@ -235,6 +283,27 @@ class QuotaWindow:
         self._answered = 0
         self._forgotten = 0
         """The last query whose answer says nothing of the present window."""
+
+    @property
+    def resets_at(self) -> float:
+        """The moment from which the quota is whole again, in seconds of the clock."""
+        return self._resets_at
+
+    def resume(self, remaining: float, resets_at: float, now: float) -> None:
+        """Begin with what an earlier process was told, before the first query.
+
+        Args:
+            remaining: queries that were left.
+            resets_at: when the quota is whole again; later than `now`, which is in seconds of the same clock.
+            now: the present.
+        """
+        self._left = max(0.0, min(self._limit, remaining))
+        self._resets_at = resets_at
+        self._least_until = min(resets_at, now + self._seconds)
+
+    def certain(self, ticket: Ticket, remaining: float) -> float:
+        """Queries left at least, where an answer says so many: without all that it may not have counted."""
+        return remaining - (self._sent - ticket.sent) - ticket.unanswered
 
     async def pass_through(self, clock: Clock, *, patience_s: float = math.inf) -> Ticket:
         """Wait until a query may leave.
@@ -255,6 +324,7 @@ class QuotaWindow:
             wait = self._resets_at - now
             if wait > max(patience_s, self._seconds):
                 raise HeldTooLongError(wait)
+            self._teller.hold(now, wait)
             await clock.sleep(wait)
 
     def _begin(self, now: float) -> None:
@@ -283,7 +353,7 @@ class QuotaWindow:
             return
         if remaining is not None:
             self._left = min(self._left, remaining)
-            certain = remaining - (self._sent - ticket.sent) - ticket.unanswered
+            certain = self.certain(ticket, remaining)
             if certain > self._left and not self._reserve:
                 # More than is published, or the service's next window, which ends later than this one.
                 self._left, self._said = certain, math.inf
@@ -295,6 +365,7 @@ class QuotaWindow:
         """Nothing leaves for the time asked, or for one whole window; what is still on its way changes nothing."""
         self._left = 0.0
         self._resets_at = max(self._resets_at, now + (retry_after_s or self._seconds))
+        self._teller.knows(self._resets_at)
         self._forgotten = self._sent
 
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, cast
 from patchmode.arm.governor import Cost, Governor, Identities
 from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.target import Target
-from patchmode.ports.azure import Azure, Clock, Graph, Maintenance, MaintenanceWriter, Provider, RequestLedger, Writer
+from patchmode.ports.azure import (
+    Azure,
+    Clock,
+    Graph,
+    GraphQuotas,
+    Maintenance,
+    MaintenanceWriter,
+    Provider,
+    RequestLedger,
+    Writer,
+)
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -95,13 +105,13 @@ async def connect(
     throttle_patience_s: float = THROTTLE_PATIENCE_S,
     connections: int = CONNECTIONS,
     remark: Callable[[str], None] = _ignore,
+    quotas: GraphQuotas | None = None,
 ) -> AsyncIterator[Azure]:
     """Sign in to one tenant of one cloud, and close everything at the end.
 
     Args:
         cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or the https URL of a Resource Manager.
-        read_only: nothing but GET, HEAD and the Resource Graph query can leave; `writer` and
-            `maintenance_writer` are refused.
+        read_only: nothing but GET, HEAD and the Resource Graph query can leave; both writers are refused.
         credential: an asynchronous azure-identity credential, which stays the caller's to close; None: the environment,
             workload identity, managed identity and az login are tried, in this order.
         identities: several principals of one tenant that share the work, instead of `credential`: as `read_identities`
@@ -111,16 +121,16 @@ async def connect(
         interactive: offer the browser last, where neither `credential` nor `identities` are given.
         clock: time, for throttling, retries and measuring; None: the system's.
         share: the part of Azure's published limits to use at most, 0 < share <= 1.
-        throttle_patience_s: seconds, > 0, that a request waits where Azure's limits hold it back. What they hold back
-            for longer ends in `ThrottledError`.
+        throttle_patience_s: seconds, > 0, that a request waits for Azure's limits; more ends in `ThrottledError`.
         connections: sockets at a time, > 0; give at least the concurrency of a run.
-        remark: told, in one line each, of throttle pauses.
+        remark: told, in one line each, of waits of more than a second and of repeated requests, with their reasons.
+        quotas: where processes tell each other what Resource Graph still grants; None: each begins as if alone.
 
     Raises:
-        CloudError: the cloud is unknown, its metadata cannot be read, or the environment's proxy is none.
-        SignInError: no credential gave a token, or one of the identities cannot sign in, by name.
-        UsageError: both `credential` and `identities` are given, or the identities are of several tenants, or two of
-            them the same. RequestError: what the identities see could not be listed.
+        CloudError: the cloud is unknown, its metadata cannot be read, or the environment's proxy is none. SignInError:
+            no credential gave a token, or one of the identities cannot sign in, by name. UsageError: both `credential`
+            and `identities` are given, or the identities are of several tenants, or two of them the same. RequestError:
+            what the identities see could not be listed.
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
@@ -136,8 +146,8 @@ async def connect(
         offered = _sign_ins(found, transport, credential, identities, tenant_id, interactive=interactive)
         sign_ins = await _signed_in(offered, found.scope, stack)
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
-        time_source, roster = clock or SystemClock(), Identities([sign_in.name for sign_in in sign_ins])
-        governor = Governor(time_source, share=share, roster=roster, patience_s=throttle_patience_s)
+        roster = Identities([sign_in.name for sign_in in sign_ins])
+        governor = _governor(clock, share, roster, throttle_patience_s, quotas, _keys(found, sign_ins), remark)
         channel, ledger = _channel(found, sign_ins, pool, governor, remark, read_only=read_only)
         target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
         directory = await _directory(channel, roster, sign_ins)
@@ -217,6 +227,36 @@ def _channel(
         ledger,
     )
     return Channel(pipeline, cloud.endpoint, governor), ledger
+
+
+def _governor(
+    clock: Clock | None,
+    share: float,
+    roster: Identities,
+    patience_s: float,
+    quotas: GraphQuotas | None,
+    keys: Sequence[str],
+    remark: Callable[[str], None],
+) -> Governor:
+    return Governor(
+        clock or SystemClock(),
+        share=share,
+        roster=roster,
+        patience_s=patience_s,
+        quotas=quotas,
+        keys=keys,
+        remark=remark,
+    )
+
+
+def _keys(cloud: "Cloud", sign_ins: "Sequence[SignIn]") -> list[str]:
+    """Whose quotas Resource Graph counts, each of a principal in a tenant; empty: the token does not tell."""
+    keys = []
+    for sign_in in sign_ins:
+        claims = sign_in.principal
+        who = claims.get("oid") or claims.get("sub") or claims.get("appid") or claims.get("azp")
+        keys.append("|".join((cloud.endpoint, sign_in.tenant_id or "", who)) if who else "")
+    return keys
 
 
 async def _tenant(channel: "Channel", sign_ins: "Sequence[SignIn]") -> str:

@@ -37,7 +37,7 @@ async def connected(
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
-        settings: `cloud`, `identity_file`, `share` and `patience` are looked at.
+        settings: `cloud`, `identity_file`, `share`, `patience` and `state_dir` are looked at.
         read_only: refuse everything but reading, whatever is called.
         concurrency: requests in flight at once, so that sockets do not become a limit of their own.
         throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as the settings say.
@@ -49,6 +49,7 @@ async def connected(
     """
     from patchmode.arm.session import CONNECTIONS, THROTTLE_PATIENCE_S, connect
     from patchmode.store.identity_file import read_identities
+    from patchmode.store.quota_file import QuotaFile
 
     share = settings.share_of_limits
     identities = read_identities(Path(settings.identity_file)) if settings.identity_file else ()
@@ -63,6 +64,7 @@ async def connected(
         connections=max(CONNECTIONS, concurrency),
         throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
         remark=remark or (lambda text: say(text, settings)),
+        quotas=QuotaFile(state_folder(settings)),
     ) as azure:
         yield azure
 

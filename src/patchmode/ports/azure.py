@@ -41,6 +41,38 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class GraphQuota:
+    """What Resource Graph granted an identity, as its latest answer said. Instants are aware, of the wall clock."""
+
+    remaining: float
+    """Queries left until the quota is whole again, >= 0."""
+    noted_at: datetime
+    resets_at: datetime
+    """When the quota is whole again."""
+
+
+class GraphQuotas(Protocol):
+    """Where processes tell each other what Resource Graph still grants. Neither method ever fails or waits."""
+
+    def read(self, identity: str) -> GraphQuota | None:
+        """What was noted last; None: nothing, or it cannot be read.
+
+        Args:
+            identity: the text that `write` was given.
+        """
+        ...
+
+    def write(self, identity: str, quota: GraphQuota) -> None:
+        """Note what an answer said, as far as that can be done.
+
+        Args:
+            identity: endpoint, tenant and principal in one text, which is kept as a digest only.
+            quota: what is left.
+        """
+        ...
+
+
 # ------------------------------------------------------------------------------------------------ reading
 
 

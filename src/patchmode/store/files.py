@@ -26,7 +26,9 @@ _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Names of what this process has open already."""
 
 
-def write_whole(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRIVATE_FILE) -> None:
+def write_whole(
+    path: Path, content: bytes | Iterable[bytes], *, mode: int = PRIVATE_FILE, is_lasting: bool = True
+) -> None:
     """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
 
     What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
@@ -36,6 +38,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRI
         path: replaced if it is a file; its folder must exist.
         content: the whole file, at once or piece by piece.
         mode: the permissions of a new file, of which the process's umask may take some.
+        is_lasting: whether to wait until it is on the disk; where not, a loss of power may lose it, yet never a part.
 
     Raises:
         StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
@@ -48,7 +51,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRI
         if kind is None or stat.S_ISREG(kind):
             if _is_descriptor(path):
                 raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
-            _replace(Path(os.path.realpath(path)), pieces, mode)
+            _replace(Path(os.path.realpath(path)), pieces, mode, is_lasting=is_lasting)
         elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
             with path.open("wb", buffering=0) as stream:
                 for piece in pieces:
@@ -92,16 +95,18 @@ def _write_through(stream: RawIOBase, content: bytes) -> None:
         rest = rest[stream.write(rest) or 0 :]
 
 
-def _replace(path: Path, pieces: Iterable[bytes], mode: int) -> None:
+def _replace(path: Path, pieces: Iterable[bytes], mode: int, *, is_lasting: bool) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.writelines(pieces)
             stream.flush()
-            os.fsync(stream.fileno())
+            if is_lasting:
+                os.fsync(stream.fileno())
         temporary.replace(path)
-        _flush_folder(path.parent)
+        if is_lasting:
+            _flush_folder(path.parent)
     except OSError:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -196,7 +196,7 @@ async def test_a_write_that_waits_for_another_operation_says_so_once(times: int)
     made = wire(*[answer(409, BUSY)] * times, OK, answer(409, BUSY), OK, OK)
     told = (
         "PATCH /subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm is waiting: another "
-        "operation holds the VM (409); it is repeated"
+        "operation holds the VM (409); it is repeated for up to a minute"
     )
     await made.channel.patch(vm, {"a": 1}, WRITE, etag='"1"')
     assert made.remarks == [told]
@@ -214,7 +214,9 @@ async def test_a_sender_that_comes_back_to_a_busy_machine_is_not_told_again() ->
             await patch(made)
         with pytest.raises(RejectedError):
             await get(made)
-    assert made.remarks == ["PATCH /subscriptions/s/x is waiting: another operation holds it (409); it is repeated"]
+    assert made.remarks == [
+        "PATCH /subscriptions/s/x is waiting: another operation holds it (409); it is repeated for up to a minute"
+    ]
 
 
 async def test_seconds_in_the_text_count_where_the_header_is_missing() -> None:
