@@ -4,13 +4,15 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from tests.cli.conftest import Program, Start
-from tests.cli.test_from_failure_to_fix import VM, loaded, machine_names
+from tests.cli.test_from_failure_to_fix import GROUP, VM, loaded, machine_names
 from tests.cli.test_signals import on_a_terminal
 
+from arm_emulator.named_fleets import read_fleet
 from patchmode.cli.main import program as root
 
 SENTENCE = "The prerequisites to patch your machine were not met."
@@ -157,3 +159,28 @@ def test_a_terminal_is_told_that_the_text_is_waited_for(offline: Program) -> Non
 def test_a_pipe_is_not_told_to_end_anything(offline: Program) -> None:
     """Nobody waits there."""
     assert "Ctrl-D" not in offline("plan", "--from-log", "-", stdin="nothing here").err
+
+
+def test_the_portal_s_deployment_leads_to_the_machines_that_failed(start: Start, tmp_path: Path) -> None:
+    """Its JSON names the deployment only; the operations are read, and what succeeded is left alone."""
+    deployment = f"{GROUP}/providers/Microsoft.Resources/deployments/weekly"
+    fleet = read_fleet("small")
+    fleet["resources"].append({"id": deployment, "properties": {"provisioningState": "Failed"}})
+    for number, (name, state) in enumerate((("web-01", "Failed"), ("db-01", "Succeeded"))):
+        target = {"id": f"{VM}/{name}/providers/Microsoft.Maintenance/configurationAssignments/weekly"}
+        error = {"statusMessage": {"error": {"code": "UnsupportedResourceOperation", "message": SENTENCE}}}
+        properties = {"provisioningState": state, "targetResource": target, **(error if state == "Failed" else {})}
+        fleet["resources"].append({"id": f"{deployment}/operations/{number}", "properties": properties})
+    (tmp_path / "fleet.json").write_text(json.dumps(fleet), encoding="utf-8")
+    program = start(str(tmp_path / "fleet.json"))
+    text = json.dumps({"code": "DeploymentFailed", "target": deployment, "message": "At least one … failed."})
+    done = program("plan", "--from-log", "-", "-o", "json", stdin=text)
+    assert machine_names(loaded(done.out), "changes") == ["web-01"]
+    assert "standard input names no machine, but deployment weekly" in done.err
+    assert (
+        "Of its 2 operations those that failed name 1 machine: 1 because the prerequisites to patch it were not met."
+        in " ".join(done.err.split())
+    )
+    gone = program("plan", "--from-log", "-", stdin=f"failed: {deployment}-2")
+    assert "DeploymentNotFound" in gone.out + gone.err
+    assert gone.code == 10

@@ -1,4 +1,4 @@
-"""Microsoft.Resources: tenants, subscriptions, locations, resource groups, resource lists.
+"""Microsoft.Resources: tenants, subscriptions, locations, resource groups, resource lists, deployments to read.
 
 Shapes follow the public REST reference (Resources, Subscriptions) and what Microsoft's clients read of it.
 """
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
 _GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
-_UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions")
+_UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions", "microsoft.resources/deployments")
+_DEPLOYMENT = "providers/Microsoft.Resources/deployments/{deployment}"
+_DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 
 
 def _tenants(_: "Cloud", request: Request, __: dict[str, str]) -> Response:
@@ -173,6 +175,36 @@ def _group_deletion(cloud: "Cloud", request: Request, params: dict[str, str]) ->
     return Response(202, None, {"Location": where, "Retry-After": cloud.clock.retry_after(cloud.operations.told(15))})
 
 
+def _get_deployment(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    return Response(200, _deployment(cloud, request.path, params).document)
+
+
+def _list_operations(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """Operations as the fleet holds them, below their deployment: `id`, `operationId` and `properties`."""
+    deployment = _deployment(cloud, request.path.rpartition("/")[0], params)
+
+    def rows() -> list[Stored]:
+        return list(cloud.state.of_type(f"{_DEPLOYMENT_TYPE}/operations", parent=deployment.id))
+
+    return Response(200, list_page(cloud, request, rows, _operation))
+
+
+def _operation(stored: Stored) -> Document:
+    shown = {name: value for name, value in stored.document.items() if name not in ("name", "type")}
+    return {"operationId": stored.id.rpartition("/")[2], **shown}
+
+
+def _deployment(cloud: "Cloud", path: str, params: dict[str, str]) -> Stored:
+    """The deployment of a path; the operations of a group's are also asked for without the provider's name."""
+    scope, _, name = path.lower().rpartition("/deployments/")
+    scope = scope.removesuffix("/providers/microsoft.resources")
+    stored = cloud.state.get(f"{scope}/providers/{_DEPLOYMENT_TYPE}/{name}")
+    if stored is None:
+        message = f"Deployment '{params['deployment']}' could not be found."
+        raise ArmError(404, "DeploymentNotFound", message, gateway=True)
+    return stored
+
+
 def _list_resources(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     wanted = parse_filter(request.query.get("$filter", ""))
     expand = frozenset(part.strip().lower() for part in request.query.get("$expand", "").split(",") if part.strip())
@@ -214,7 +246,29 @@ def _object(request: Request) -> dict[str, Any]:
     return request.body
 
 
+_DEPLOYMENT_SCOPES = (
+    "/subscriptions/{subscription}",
+    _GROUP,
+    "/providers/Microsoft.Management/managementGroups/{above}",
+)
+"""Microsoft, "Deployments" and "Deployment Operations" (REST): the operations of a resource group's deployment are
+listed at `resourcegroups/{group}/deployments/{name}/operations`, those of any scope with the provider's name."""
+
 ROUTES: tuple[Route, ...] = (
+    *(
+        Route("GET", f"{scope}/{_DEPLOYMENT}", _get_deployment, f"{_DEPLOYMENT_TYPE}/read")
+        for scope in _DEPLOYMENT_SCOPES
+    ),
+    *(
+        Route("GET", f"{scope}/{_DEPLOYMENT}/operations", _list_operations, f"{_DEPLOYMENT_TYPE}/operations/read")
+        for scope in _DEPLOYMENT_SCOPES
+    ),
+    Route(
+        "GET",
+        f"{_GROUP}/deployments/{{deployment}}/operations",
+        _list_operations,
+        f"{_DEPLOYMENT_TYPE}/operations/read",
+    ),
     Route("GET", "/tenants", _tenants),
     Route("GET", "/subscriptions", _subscriptions),
     Route("GET", "/subscriptions/{subscription}", _subscription),

@@ -14,7 +14,7 @@ from patchmode.arm.wire import text_of
 from patchmode.errors import MaybeAppliedError, RejectedError
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.ports.azure import OperationState, OperationStatus, PatchAnswer, Turn
 
 COMPUTE_API = "2024-07-01"
@@ -22,6 +22,9 @@ COMPUTE_API = "2024-07-01"
 the newest version (azure-mgmt-compute, recorded exchanges). An older one would hide members that a plan must see."""
 HYBRID_COMPUTE_API = "2024-07-10"
 """A stable version in which `osProfile.*.patchSettings` stands (azure-mgmt-hybridcompute)."""
+
+DEPLOYMENTS_API = "2021-04-01"
+"""Of the REST reference, "Deployment Operations"; by id it is the same call at every scope ("List At Scope")."""
 
 _COMPUTE_TYPE = "providers/Microsoft.Compute/virtualMachines"
 _HYBRID_TYPE = "providers/Microsoft.HybridCompute/machines"
@@ -56,6 +59,12 @@ class MachineReader:
     ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         """Every machine of a resource group. See `ports.Provider.list_group`."""
         return self._list(subscription_id, f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}", kind)
+
+    async def deployment_operations(self, deployment_id: str) -> AsyncIterator[Sequence[Any]]:
+        """The operations of a deployment. See `ports.Provider.deployment_operations`."""
+        url = self._channel.url(f"{deployment_id}/operations", DEPLOYMENTS_API)
+        async for page in self._channel.pages(url, Cost(subscription_of(deployment_id)), Any):
+            yield page
 
     async def _list(
         self, subscription_id: str, scope: str, kind: MachineKind

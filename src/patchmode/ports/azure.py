@@ -231,6 +231,17 @@ class Provider(Protocol):
         """
         ...
 
+    def deployment_operations(self, deployment_id: str) -> AsyncIterator[Sequence[Any]]:
+        """The operations of a deployment of Microsoft.Resources, page by page, as the service answers them.
+
+        Args:
+            deployment_id: of a deployment to a resource group, a subscription or a management group.
+
+        Raises:
+            RejectedError: there is no such deployment any more, or it may not be read; RequestError otherwise.
+        """
+        ...
+
     def list_group(
         self, subscription_id: str, resource_group: str, kind: MachineKind
     ) -> AsyncIterator[Sequence[Machine | Unreadable]]:

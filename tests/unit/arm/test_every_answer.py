@@ -241,6 +241,7 @@ def graph(ask: Callable[[Any], AsyncIterator[Any]], *entries: Any, **more: Any) 
     return Call(lambda azure: drained(ask(azure.graph)), rows(*entries), **more)
 
 
+DEPLOYMENT = f"{GROUP}/providers/Microsoft.Resources/deployments/main"
 CALLS: dict[str, Call] = {
     "get": Call(lambda azure: azure.provider.get(VM, MachineKind.VM), VM_DOCUMENT),
     "get an Arc machine": Call(lambda azure: azure.provider.get(ARC, MachineKind.ARC), ARC_DOCUMENT, port="get"),
@@ -252,6 +253,10 @@ CALLS: dict[str, Call] = {
     ),
     "list_group": Call(
         lambda azure: drained(azure.provider.list_group(SUBSCRIPTION, "web", MachineKind.ARC)), listed(ARC_DOCUMENT)
+    ),
+    "deployment_operations": Call(
+        lambda azure: drained(azure.provider.deployment_operations(DEPLOYMENT)),
+        listed({"id": "x", "properties": {"provisioningState": "Failed", "targetResource": {"id": str(VM)}}}),
     ),
     "patch": Call(
         lambda azure: azure.writer.patch(VM, MachineKind.VM, "westeurope", {}, etag='"1"'), VM_DOCUMENT, writes=True
@@ -310,6 +315,9 @@ CALLS: dict[str, Call] = {
     ),
     "machine_ids": graph(lambda it: it.machine_ids("resources", SCOPE), {"id": str(VM)}),
     "machines_named": graph(lambda it: it.machines_named(["web"], SCOPE), {"id": str(VM)}),
+    "all_resource_groups": graph(
+        lambda it: it.all_resource_groups(SCOPE), {"id": GROUP, "name": "web", "subscriptionId": SUBSCRIPTION}
+    ),
     "resource_groups": graph(
         lambda it: it.resource_groups(SCOPE),
         {"id": GROUP, "name": "web", "subscriptionId": SUBSCRIPTION, "managedBy": "x"},

@@ -108,6 +108,8 @@ class AzureDouble:
     """What Resource Graph records of who changed what; `changes` in `refused` refuses it."""
     views: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Machine's name → its instance view, where that is another than of a machine that was deallocated."""
+    deployments: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Deployment's id → its operations as ARM answers them."""
     is_writable: bool = False
     """Whether schedules and assignments may be written; machines never."""
 
@@ -280,6 +282,13 @@ class _ProviderDouble:
             "vmAgent": {"statuses": [{"displayStatus": "Ready"}]},
             "statuses": [{"code": "ProvisioningState/succeeded"}, {"code": "PowerState/deallocated"}],
         }
+
+    async def deployment_operations(self, deployment_id: str) -> AsyncIterator[Sequence[Any]]:
+        self.azure.check(f"deployment:{deployment_id}")
+        if deployment_id not in self.azure.deployments:
+            raise RejectedError(f"GET {deployment_id}: not found", code="DeploymentNotFound", status=404)
+        async for page in self.azure.pages("operations", self.azure.deployments[deployment_id]):
+            yield page
 
     async def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
         found = [entry for entry in self.shown(kind) if entry.id.subscription_id == subscription_id]

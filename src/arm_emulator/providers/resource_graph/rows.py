@@ -38,7 +38,8 @@ def table_of(type_: str) -> str:
         return "maintenanceresources"
     if type_ in ("microsoft.authorization/roleassignments", "microsoft.authorization/roledefinitions"):
         return "authorizationresources"
-    return "" if type_.startswith("microsoft.authorization/") else "resources"
+    is_hidden = type_.startswith(("microsoft.authorization/", "microsoft.resources/deployments"))
+    return "" if is_hidden else "resources"
 
 
 class Rows:

@@ -21,6 +21,13 @@ def reading_lines(reading: LogReading, *, source: str) -> Iterator[str]:
     other = [entry for entry in every if entry.error is not None and not entry.error.is_prerequisite]
     fine = [entry for entry in every if entry.has_succeeded]
     silent = [entry for entry in every if entry.error is None and not entry.has_succeeded]
+    if not every and reading.deployments:
+        names = [one.rpartition("/")[2] for one in reading.deployments]
+        yield (
+            f"{source} names no machine, but deployment {', '.join(names[:_SHOWN])}: the machines that failed are read "
+            "from its operations."
+        )
+        return
     who = "1 machine" if len(every) == 1 else f"{len(every):,} machines"
     if len(silent) == len(every):
         yield f"{source} names {who}" + ("." if reading.is_list else ", and no error with it." * (len(every) == 1))

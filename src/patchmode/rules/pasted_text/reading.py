@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 from patchmode.model.resource_id import ResourceId, ResourceIdError
@@ -18,6 +19,7 @@ from patchmode.rules.pasted_text.text import (
     Who,
     errors_of,
     flatten,
+    is_failure,
     plain,
     successes_of,
 )
@@ -122,6 +124,37 @@ def read_log(text: str, *, source: str = "") -> LogReading:
         cut_short=tuple(dict.fromkeys(found.cut_short)),
         source=source,
     )
+
+
+def read_operations(operations: Iterable[Any]) -> LogReading:
+    """What the operations of a deployment name that failed: machines with their errors, and deployments inside it.
+
+    Args:
+        operations: of one deployment, as Resource Manager answers them; anything else among them is passed over.
+
+    Returns:
+        Machines of failed operations only, also where the operation was about something below a machine.
+    """
+    failed = [one for one in operations if is_failure(_property(one, "provisioningState"))]
+    whole = Findings()
+    for operation in failed:
+        found = read_document(operation["properties"], _in_value)
+        whole.mentions += found.mentions
+        whole.told.update(found.told)
+    ids, _ = _each_once(whole.mentions)
+    targets = [_property(one, "targetResource", "id") for one in failed]
+    return LogReading(
+        machines=tuple(LoggedMachine(entry, whole.told.get(entry)) for entry in ids),
+        deployments=tuple(dict.fromkeys(found for target in targets for found in _deployments(target))),
+    )
+
+
+def _property(operation: Any, *names: str) -> str:
+    """A text inside an operation's properties; empty: it is not there."""
+    found = operation.get("properties") if isinstance(operation, dict) else None
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _read_text(text: str) -> Findings:

@@ -3,16 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from patchmode.errors import UsageError
+from patchmode.errors import NotSentError, RequestError, UsageError
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.scope import LoggedMachine, LogReading, MachineName, Scope
 from patchmode.ports.azure import Azure, GraphScope
+from patchmode.rules.pasted_text.reading import read_operations
 from patchmode.workflow.inventory.bulk_reading import parted
 from patchmode.workflow.inventory.scoping import GUID, Selection
 
 _SHOWN = 5
+_MOST_DEPLOYMENTS = 100
+"""Deployments inside deployments that are looked into."""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,8 @@ async def look_up_texts(azure: Azure, scope: Scope, selection: Selection) -> Tex
     await search.look(azure, scope.logs, matches)
     for reading in scope.logs:
         source = source_of(reading)
+        if reading.deployments and reading.names_nothing:
+            matches.machines += await _Deployments(azure, matches, source).failed(reading.deployments)
         matches.machines += [_meant(entry, search.exists, source, matches.notes) for entry in reading.machines]
         for entry in reading.names:
             found = search.found(entry.machine)
@@ -58,6 +64,64 @@ async def look_up_texts(azure: Azure, scope: Scope, selection: Selection) -> Tex
         matches.notes += _notes(reading, source)
     _refuse(search.ambiguous)
     return matches
+
+
+@dataclass(slots=True)
+class _Deployments:
+    """The machines of failed deployments, and of the deployments that those began."""
+
+    azure: Azure
+    matches: TextMatches
+    source: str
+
+    async def failed(self, deployments: Sequence[str]) -> list[ResourceId]:
+        """The machines that failed, each once; what each failed on is noted."""
+        found: dict[ResourceId, LoggedMachine] = {}
+        waiting, seen = list(deployments), {one.casefold() for one in deployments}
+        count = 0
+        while waiting and len(seen) <= _MOST_DEPLOYMENTS:
+            deployment = waiting.pop(0)
+            operations = await self._operations(deployment)
+            count += len(operations)
+            reading = read_operations(operations)
+            for entry in reading.machines:
+                found.setdefault(entry.id, entry)
+            inner = [one for one in reading.deployments if one.casefold() not in seen]
+            seen.update(one.casefold() for one in inner)
+            waiting += inner
+        if waiting:
+            self.matches.notes.append(
+                f"{self.source}: more than {_MOST_DEPLOYMENTS} deployments are nested; not all were read."
+            )
+        self._note(deployments, found, count)
+        return list(found)
+
+    async def _operations(self, deployment: str) -> list[Any]:
+        try:
+            pages = self.azure.provider.deployment_operations(deployment)
+            return [one async for page in pages for one in page if isinstance(one, dict)]
+        except NotSentError:
+            raise
+        except RequestError as error:
+            reason = f"{self.source} names this deployment, and its operations could not be read: {error.message}"
+            self.matches.unreadable[deployment] = Unreadable(deployment, reason)
+            return []
+
+    def _note(self, deployments: Sequence[str], found: Mapping[ResourceId, LoggedMachine], count: int) -> None:
+        if not count:
+            return
+        which = _some([one.rpartition("/")[2] for one in deployments])
+        told = [entry for entry in found.values() if entry.error is not None and entry.error.is_prerequisite]
+        other = [entry for entry in found.values() if entry not in told]
+        codes = [entry.error.code if entry.error else "" for entry in other]
+        why = [f"{entry.id.name} ({code or 'no reason'})" for entry, code in zip(other, codes, strict=True)]
+        machines = "1 machine" if len(found) == 1 else f"{len(found):,} machines"
+        named = f"{machines}: {len(told):,} because the prerequisites to patch it were not met"
+        named += f", {len(other):,} for another reason: {_some(why)}" if why else ""
+        self.matches.notes.append(
+            f"{self.source} names deployment {which}. Of its {count:,} operations those that failed name "
+            + (f"{named}." if found else "no machine.")
+        )
 
 
 def source_of(reading: LogReading) -> str:

@@ -1,9 +1,12 @@
 """Names that pasted text gives without an id: which machine is meant, and what is told where none or several are."""
 
+import json
+from typing import Any
+
 import pytest
 from tests.unit.workflow.azure_double import ALPHA, BETA, TARGET, AzureDouble, FixedClock, machine, machine_id
 
-from patchmode.errors import UsageError
+from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.machine import Subscription
 from patchmode.model.scope import Scope, Shard
 from patchmode.rules.pasted_text.reading import read_log
@@ -108,6 +111,70 @@ async def test_a_subscription_that_is_not_seen_is_told() -> None:
     )
     (entry,) = inventory.unreadable
     assert entry.reason.endswith("You see no subscription 'Gamma'.")
+
+
+DEPLOYMENT = f"/subscriptions/{ALPHA}/resourceGroups/rg/providers/Microsoft.Resources/deployments/main"
+INNER = DEPLOYMENT.replace("main", "inner")
+NOT_MET = {"code": "UnsupportedResourceOperation", "message": "The prerequisites to patch your machine were not met."}
+
+
+def operation(target: str, state: str = "Failed", error: object = NOT_MET) -> dict[str, Any]:
+    """One operation of a deployment, as Resource Manager answers it."""
+    message = {"statusMessage": {"error": error}} if state == "Failed" else {}
+    return {
+        "id": f"{DEPLOYMENT}/operations/1",
+        "operationId": "1",
+        "properties": {"provisioningState": state, "targetResource": {"id": target}, **message},
+    }
+
+
+async def test_a_deployment_s_operations_name_the_machines_that_failed() -> None:
+    """The portal's own JSON says only that something failed; deployments inside it are looked into, too."""
+    attachment = "providers/Microsoft.Maintenance/configurationAssignments/weekly"
+    azure = AzureDouble(
+        [machine("fails"), machine("busy"), machine("fine"), machine("inner")],
+        deployments={
+            DEPLOYMENT: [
+                operation(f"{machine_id('fails')}/{attachment}"),
+                operation(f"{machine_id('fine')}/{attachment}", "Succeeded"),
+                operation(str(machine_id("busy")), error={"code": "Conflict", "message": "busy"}),
+                operation(INNER, error={"code": "DeploymentFailed", "message": "x"}),
+                operation(DEPLOYMENT),
+                "odd",
+            ],
+            INNER: [operation(str(machine_id("inner")))],
+        },
+    )
+    text = json.dumps({"code": "DeploymentFailed", "target": DEPLOYMENT, "message": "At least one … failed."})
+    inventory = await taken(azure, text)
+    assert [one.id.name for one in inventory.machines] == ["busy", "fails", "inner"]
+    (note,) = inventory.notes
+    assert note == (
+        "error.txt names deployment main. Of its 6 operations those that failed name 3 machines: 2 because the "
+        "prerequisites to patch it were not met, 1 for another reason: busy (Conflict)."
+    )
+
+
+async def test_a_deployment_that_is_gone_is_unreadable() -> None:
+    """Azure deletes the oldest of a scope's deployments."""
+    inventory = await taken(AzureDouble([machine("web")]), f"failed: {DEPLOYMENT}")
+    (entry,) = inventory.unreadable
+    assert (entry.id, inventory.machines) == (DEPLOYMENT, ())
+    assert entry.reason.startswith("error.txt names this deployment, and its operations could not be read: ")
+
+
+async def test_a_deployment_without_failed_machines_is_an_empty_scope_that_says_so() -> None:
+    """A storage account failed."""
+    azure = AzureDouble([machine("web")], deployments={DEPLOYMENT: [operation(str(machine_id("web")), "Succeeded")]})
+    with pytest.raises(EmptyScopeError, match="Of its 1 operations those that failed name no machine"):
+        await taken(azure, f"failed: {DEPLOYMENT}")
+
+
+async def test_a_text_that_names_machines_needs_no_deployment() -> None:
+    """What it says is enough."""
+    azure = AzureDouble([machine("web")])
+    await taken(azure, f"{machine_id('web')} failed in {DEPLOYMENT}")
+    assert azure.requests["deployment"] == 0
 
 
 async def test_every_shard_refuses_what_is_not_unique() -> None:
