@@ -148,6 +148,16 @@ class Profile:
         "ignored",
         "A null in a PUT or PATCH of a machine: as if absent, or as a JSON merge patch has it.",
     )
+    empty_objects: Literal["stored", "dropped"] = switch(
+        "stored",
+        "Empty objects among a machine's properties (Ansible's PUT sends vhd as {}): stored and shown from then on, or "
+        "dropped by the next accepted write.",
+    )
+    settings_of_older_machines: Literal["absent", "defaults"] = switch(
+        "absent",
+        "A GET of a machine whose configuration holds no patchSettings because it was made before there were any: they "
+        "are absent, or shown with their defaults.",
+    )
     patched_tags: Literal["merged", "replaced"] = switch(
         "merged",
         "PATCH of a machine's tags: the others stay (as one recorded answer shows, where a policy may have put "

@@ -250,3 +250,14 @@ def test_ways_out_are_whole_lines(program: Program) -> None:
     assert f"patchmode apply --schedule {NIGHTLY}" in commands
     retired = f"{CONFIGURATIONS}/mc-retired".lower()
     assert any(line.startswith(f"patchmode schedule detach {retired} --ids ") for line in map(str.lower, commands))
+
+
+def test_the_requests_of_an_attachment_are_those_that_attach_and_read_back(program: Program) -> None:
+    """As its page says: the server received more, for the sign-in, the plan and the permissions."""
+    found = document(program, "schedule", "attach", "mc-weekly", "--ids", f"{VM}/web-04", "--yes")
+    received = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
+    at = next(place for place, entry in enumerate(received) if entry.method == "PUT")
+    around = [entry.method for entry in received[at - 1 : at + 2]]
+    assert around == ["GET", "PUT", "GET"]
+    assert all("/configurationAssignments" in entry.path for entry in received[at - 1 : at + 2])
+    assert found["requests"] == {"GET": 2, "PUT": 1}

@@ -385,7 +385,8 @@ class AttachReport:
     unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
     requests: Mapping[str, int] | None = None
-    """HTTP method → requests sent; None: not counted."""
+    """HTTP method → requests sent to attach or detach and to read it back, without sign-in, planning and permission
+    checks; None: not counted."""
 
     @property
     def counts(self) -> dict[str, int]:

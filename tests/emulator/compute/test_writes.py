@@ -610,3 +610,37 @@ def test_a_put_that_leaves_the_configuration_out_keeps_it(profile: dict[str, Any
     assert answer.body["properties"]["osProfile"] == before
     assert before[system]["enableVMAgentPlatformUpdates"] is True
     assert "azure-asyncoperation" not in answer.headers
+
+
+VHD = ("properties", "storageProfile", "osDisk", "vhd")
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("stored", {}), ("dropped", None)])
+def test_what_becomes_of_empty_objects_is_a_switch(answer: str, kept: object) -> None:
+    """Ansible's PUT sends `vhd: {}`; nobody has recorded what the service makes of it."""
+    caller = Caller.of(machine(), empty_objects=answer)
+    sent = {"storageProfile": {"osDisk": {"vhd": {}}}, "diagnosticsProfile": {"bootDiagnostics": {}}}
+    assert caller.patch(PATH, {"properties": sent, "tags": {}}).status == 200
+    caller.finish()
+    found = caller.get(PATH).body
+    assert found["properties"]["storageProfile"]["osDisk"].get("vhd") == kept
+    assert ("diagnosticsProfile" in found["properties"]) is (answer == "stored")
+    assert "tags" in found
+
+
+@pytest.mark.parametrize(("system", "mode"), [("Windows", "AutomaticByOS"), ("Linux", "ImageDefault")])
+@pytest.mark.parametrize("answer", ["absent", "defaults"])
+def test_whether_older_machines_show_default_settings_is_a_switch(answer: str, system: str, mode: str) -> None:
+    """Made before there were patch settings; only what is shown differs, and an older api-version shows none."""
+    old = machine(system=system)
+    block = f"{system.lower()}Configuration"
+    del old["properties"]["osProfile"][block]["patchSettings"]
+    caller = Caller.of(old, settings_of_older_machines=answer)
+    wanted = {"patchMode": mode, "assessmentMode": "ImageDefault"} if answer == "defaults" else None
+    assert caller.get(PATH).body["properties"]["osProfile"][block].get("patchSettings") == wanted
+    listed = caller.get(f"{GROUP}/providers/Microsoft.Compute/virtualMachines").body["value"][0]
+    assert listed["properties"]["osProfile"][block].get("patchSettings") == wanted
+    assert "patchSettings" not in caller.get(PATH, version="2019-12-01").body["properties"]["osProfile"][block]
+    stored = caller.emulator.state.get(PATH)
+    assert stored is not None
+    assert "patchSettings" not in stored.document["properties"]["osProfile"][block]

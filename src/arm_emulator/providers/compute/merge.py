@@ -63,6 +63,21 @@ def merged(stored: Json, body: Json, rules: MergeRules) -> Json:
     return {name: result[name] for name in ordered("", result)} if list(result) != list(stored) else result
 
 
+def without_empty(document: Json) -> Json:
+    """The machine without the empty objects among its properties, and without those that hold nothing else."""
+    properties = document.get("properties")
+    return {**document, "properties": _filled(properties)} if isinstance(properties, dict) else document
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_filled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _filled(item) for name, item in value.items()}
+    return {name: item for name, item in kept.items() if item != {}}
+
+
 def _merged_tags(stored: Any, wanted: Any, rules: MergeRules) -> Any:
     if not isinstance(wanted, dict):
         return stored or {}

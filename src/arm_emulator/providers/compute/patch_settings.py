@@ -225,6 +225,17 @@ def defaults(system: str, block: Json) -> Json:
     return {"patchMode": mode, "assessmentMode": "ImageDefault"}
 
 
+def with_defaults(document: Json) -> Json:
+    """A machine as a read shows it whose configuration holds no patch settings: with their defaults."""
+    profile = _object(_get(document, "properties")).get("osProfile")
+    for system in ("windowsConfiguration", "linuxConfiguration"):
+        block = profile.get(system) if isinstance(profile, dict) else None
+        if isinstance(profile, dict) and isinstance(block, dict) and "patchSettings" not in block:
+            filled = {**profile, system: {**block, "patchSettings": defaults(system, block)}}
+            return {**document, "properties": {**document["properties"], "osProfile": filled}}
+    return document
+
+
 def check_creatable(body: Json) -> None:
     """Refuse a new machine whose osProfile lacks the administrator.
 

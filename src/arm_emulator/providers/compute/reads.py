@@ -13,6 +13,7 @@ from arm_emulator.providers.compute.errors import gone, invalid_parameter, resou
 from arm_emulator.providers.compute.guards import value_at
 from arm_emulator.providers.compute.instance_view import instance_view
 from arm_emulator.providers.compute.members import Json, is_at_least
+from arm_emulator.providers.compute.patch_settings import with_defaults
 from arm_emulator.providers.compute.rendering import rendered
 from arm_emulator.providers.compute.views import (
     ETAG_SINCE,
@@ -60,6 +61,8 @@ def require_machine(cloud: "Cloud", params: dict[str, str]) -> Stored:
 def shown(cloud: "Cloud", request: Request, stored: Stored, group: str, *, expand: frozenset[str]) -> Json:
     """A machine as this call is to see it, its id in the caller's casing of the group."""
     document = stored.document
+    if cloud.profile.settings_of_older_machines == "defaults":
+        document = with_defaults(document)
     if "instanceview" in expand:
         view = _instance_view(cloud, stored)
         document = {**document, "properties": {**document.get("properties", {}), "instanceView": view}}

@@ -16,7 +16,7 @@ from arm_emulator.providers.compute.errors import precondition_failed
 from arm_emulator.providers.compute.identity import GuidSource
 from arm_emulator.providers.compute.instance_view import known_power
 from arm_emulator.providers.compute.members import Json, is_at_least
-from arm_emulator.providers.compute.merge import MergeRules, merged
+from arm_emulator.providers.compute.merge import MergeRules, merged, without_empty
 from arm_emulator.providers.compute.reads import (
     etag_header,
     find_machine,
@@ -166,14 +166,22 @@ def _merged(cloud: "Cloud", request: Request, stored: Stored, body: Json, *, is_
     """
     guards.check_members(body, request.api_version, stored.document)
     guards.check_identity(body)
-    document = filled(merged(stored.document, body, merge_rules(cloud, is_put=is_put)), stored.document)
+    # What a read shows is what a write is merged into.
+    before = stored.document
+    if cloud.profile.settings_of_older_machines == "defaults":
+        before = patch_settings.with_defaults(before)
+    document = filled(merged(before, body, merge_rules(cloud, is_put=is_put)), before)
     power = known_power(stored.document)
-    write = guards.MachineWrite(stored.document, body, document, request.api_version, cloud.profile, power)
+    write = guards.MachineWrite(before, body, document, request.api_version, cloud.profile, power)
     guards.check_os_profile(write)
-    document = _with_patch_settings(cloud, stored.document, body, document, is_put=is_put)
+    document = _with_patch_settings(cloud, before, body, document, is_put=is_put)
     guards.check_fixed(write)
     guards.check_power(write)
-    return document
+    return _as_kept(cloud, document)
+
+
+def _as_kept(cloud: "Cloud", document: Json) -> Json:
+    return without_empty(document) if cloud.profile.empty_objects == "dropped" else document
 
 
 def _with_patch_settings(cloud: "Cloud", before: Json, body: Json, document: Json, *, is_put: bool) -> Json:
@@ -315,7 +323,7 @@ def _create(cloud: "Cloud", request: Request, params: dict[str, str]) -> Respons
     model = merged(empty, body, merge_rules(cloud, is_put=True))
     model["location"] = body["location"]
     document = created(machine_id(params), filled(model, empty), cloud.random, cloud.clock.now())
-    document = _with_patch_settings(cloud, empty, body, document, is_put=False)
+    document = _as_kept(cloud, _with_patch_settings(cloud, empty, body, document, is_put=False))
     kept = cloud.state.put(_with_state(document, "Creating"), etag=1)
     update = _Update(kept, document, is_quiet=False, names_identity=_names_identity(body), is_new=True)
     operation = cloud.operations.start(

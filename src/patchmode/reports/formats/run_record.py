@@ -238,7 +238,8 @@ def run_metrics(report: RunReport, target: Target) -> tuple[Metric, ...]:
         ),
         Metric(
             "patchmode_run_requests",
-            "Requests that the run is known to have sent to apply and verify, by HTTP method.",
+            "Requests that the run is known to have sent to apply and verify, by HTTP method; sign-in, planning and "
+            "permission checks are not counted.",
             tuple(({"method": method}, count) for method, count in sorted(report.requests.items())),
         ),
     )

@@ -217,7 +217,7 @@ def _compared(change: Change, expected: Mapping[str, Any], observed: Mapping[str
     if same_json(left, right):
         return
     for leaf in leaf_differences(left, right):
-        if not _same_setting(leaf) and not _arc_status(change.kind, leaf.path):
+        if not _same_setting(leaf) and not _arc_status(change.kind, leaf.path) and not _says_nothing(leaf, left, right):
             yield leaf
 
 
@@ -240,6 +240,29 @@ def _same_setting(leaf: Leaf) -> bool:
         and isinstance(leaf.found, str)
         and same_value(leaf.expected, leaf.found)
     )
+
+
+def _says_nothing(leaf: Leaf, *documents: Mapping[str, Any]) -> bool:
+    """Whether all that differs is a member with an empty object, which one of the documents has.
+
+    Clients send such (Ansible: `vhd: {}`), and what the service keeps of them is not confirmed. Among the patch
+    settings it counts: there each member is what a change is about. So does an entry of a list, whatever it holds.
+    """
+    empty = leaf.found if leaf.expected is ABSENT else leaf.expected if leaf.found is ABSENT else None
+    if not isinstance(empty, Mapping) or empty or "patchSettings" in leaf.path:
+        return False
+    entries = (leaf.path[: place + 1] for place, step in enumerate(leaf.path) if isinstance(step, int))
+    return all(_has(document, entry) for entry in entries for document in documents)
+
+
+def _has(document: Mapping[str, Any], path: Path) -> bool:
+    found: Any = document
+    for step in path:
+        try:
+            found = found[step]
+        except (LookupError, TypeError):
+            return False
+    return True
 
 
 def _arc_status(kind: MachineKind, path: Path) -> bool:

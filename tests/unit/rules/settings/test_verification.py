@@ -46,6 +46,27 @@ def test_each_leaf_that_is_not_as_planned_is_named(change: Change) -> None:
     )
 
 
+def test_an_empty_object_that_came_or_went_is_no_damage(change: Change) -> None:
+    """Ansible's PUT leaves `vhd: {}`; whether the service keeps such objects is not confirmed. Settings count."""
+    change.document["properties"]["diagnosticsProfile"] = {}
+    after = applied(change)
+    after["properties"]["storageProfile"]["osDisk"]["vhd"] = {}
+    after["properties"]["storageProfile"]["dataDisks"][0]["vhd"] = {}
+    after["properties"]["additionalCapabilities"] = {"one": {"two": {}}}
+    del after["properties"]["diagnosticsProfile"]
+    assert differences(change, after) == ()
+    after["properties"]["storageProfile"]["osDisk"]["vhd"] = {"uri": "https://x"}
+    after["properties"]["extras"] = []
+    after["properties"]["storageProfile"]["dataDisks"].append({"vhd": {}})
+    after["properties"]["osProfile"]["windowsConfiguration"]["patchSettings"]["more"] = {}
+    assert sorted((one.path, one.found) for one in differences(change, after)) == [
+        ("properties.extras", "[]"),
+        (f"{SETTINGS}.more", "{}"),
+        ("properties.storageProfile.dataDisks[2].vhd", "{}"),
+        ("properties.storageProfile.osDisk.vhd.uri", '"https://x"'),
+    ]
+
+
 def test_siblings_count(change: Change) -> None:
     """Changed, gone and new leaves outside the patch settings are all seen."""
     after = applied(change)
