@@ -489,11 +489,7 @@ class Azure(Protocol):
 
     @property
     def maintenance_writer(self) -> MaintenanceWriter:
-        """The writing side for schedules and assignments.
-
-        Raises:
-            UnsafeError: when the connection was opened for reading only.
-        """
+        """The same for schedules and assignments, with the same error."""
         ...
 
     @property
