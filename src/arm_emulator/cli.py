@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from arm_emulator.cli_help import Group
+
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
     from arm_emulator.tls import Certificates
@@ -125,7 +127,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="patchmode", prog_name="arm-emulator")
 def main() -> None:
     """A local Azure Resource Manager that real clients accept."""

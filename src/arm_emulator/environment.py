@@ -1,5 +1,6 @@
 """The environment variables that make unmodified clients talk to an emulator."""
 
+import os
 from pathlib import Path
 
 from arm_emulator.directory import Directory
@@ -14,6 +15,8 @@ def environment(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]
     account = directory.default_account()
     return {
         "PATCHMODE_CLOUD": endpoint,
+        # A user's own defaults, sign-ins among them, are not for an emulator.
+        "PATCHMODE_CONFIG": os.devnull,
         "AZURE_TENANT_ID": account.principal.tenant_id,
         "AZURE_CLIENT_ID": account.principal.client_id,
         "AZURE_CLIENT_SECRET": account.secret,

@@ -62,6 +62,10 @@ class UsageError(PatchmodeError):
     """The command or call is wrong in itself."""
 
 
+class NoSelectorError(UsageError):
+    """A command that may write was not told which machines."""
+
+
 class EmptyScopeError(PatchmodeError):
     """The scope matched no machine."""
 

@@ -96,7 +96,13 @@ def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
 def clean_environment() -> dict[str, str]:
     """This process's environment without what would steer the program."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return {**own, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
+    return {
+        **own,
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUTF8": "1",
+        "PATCHMODE_CONFIG": os.devnull,
+        "AZURE_CONFIG_DIR": os.devnull,
+    }
 
 
 Start = Callable[..., Program]

@@ -83,7 +83,7 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [
-        (["audit", "-s", "Contoso Produktion"], 2, "Did you mean 'Contoso Production'?"),
+        (["audit", "-s", "Contoso Produktion"], 2, "the nearest of those that you can see is 'Contoso Production'"),
         (["plan", "--ids", "web-01"], 2, "'web-01' is not a resource id"),
         (
             ["plan", "--ids", VM.replace("virtualMachines", "disks") + "/d"],

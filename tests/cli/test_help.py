@@ -12,9 +12,12 @@ from urllib.request import Request, urlopen
 
 import click
 import pytest
+from click.testing import CliRunner
 from tests.cli.conftest import PROGRAM, clean_environment, unmeasured
 from tests.cli.forked import shell_environment
 
+from arm_emulator.cli import main as emulator
+from arm_emulator.cli_help import EXAMPLES as EMULATED
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
@@ -127,7 +130,8 @@ def served() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def shell(served: Running, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     own = shell_environment(tmp_path_factory.mktemp("programs") / "bin")
-    return {**unmeasured(clean_environment()), **served.env, **own}
+    around = {name: text for name, text in clean_environment().items() if not name.startswith("XDG_")}
+    return {**unmeasured(around), **served.env, **own}
 
 
 def begin(served: Running, environment: dict[str, str], folder: Path, before: str) -> dict[str, str]:
@@ -136,7 +140,7 @@ def begin(served: Running, environment: dict[str, str], folder: Path, before: st
     for path, body in (("reset", b""), ("clock", b'{"advance": "P1D"}')):
         asked = Request(f"{served.endpoint}/_emulator/{path}", data=body, method="POST")
         urlopen(asked, context=trusted).close()
-    environment = {**environment, "PATCHMODE_STATE_DIR": str(folder / "own")}
+    environment = {**environment, "PATCHMODE_STATE_DIR": str(folder / "own"), "HOME": str(folder)}
     type_in(before or ":", folder, environment)
     return environment
 
@@ -177,6 +181,41 @@ def test_each_example_does_what_it_says(
         if done.returncode != example.code:
             wrong.append(f"{example.line} ended with {done.returncode}:\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", EMULATED, ids=lambda path: path or "arm-emulator")
+def test_the_emulators_help_shows_examples_too(path: str) -> None:
+    command = emulator.commands[path] if path else emulator  # type: ignore[attr-defined]
+    context = click.Context(command, info_name=path, parent=click.Context(emulator)) if path else click.Context(command)
+    context.info_name = path or "arm-emulator"
+    if context.parent is not None:
+        context.parent.info_name = "arm-emulator"
+    text = command.get_help(context)
+    for told, line in EMULATED[path]:
+        assert f"  # {told}\n" in text.partition("Options:")[0]
+        assert all(len(one) <= 78 and f"  {one}\n" in text for one in line.splitlines())
+    assert set(EMULATED) == {"", *emulator.commands}  # type: ignore[attr-defined]
+    assert len(EMULATED[path]) == 3
+
+
+@pytest.mark.parametrize("path", [path for path in EMULATED if path])
+def test_the_emulators_examples_do_what_they_say(
+    served: Running, shell: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Those of the program itself are among its commands'."""
+    assert {line for _, line in EMULATED[""]} <= {line for own, lines in EMULATED.items() if own for _, line in lines}
+    monkeypatch.chdir(tmp_path)
+    for _, line in EMULATED[path]:
+        if path == "serve":
+            assert "https://localhost:" in starts(Example("", line.replace("8443", "0")), tmp_path, shell)
+        elif path == "exec":
+            done = type_in(line, tmp_path, {**shell, "PATCHMODE_STATE_DIR": str(tmp_path / "own")})
+            # A shell without a terminal ends at once.
+            assert done.returncode == (0 if "-- bash" in line else 10), done.stderr[-1500:]
+        else:
+            words = line.replace("\\\n", "").replace("2000", "20").split()[1:]
+            result = CliRunner().invoke(emulator, words, env=shell)
+            assert result.exit_code == 0, result.output
 
 
 def starts(example: Example, folder: Path, environment: dict[str, str]) -> str:

@@ -175,6 +175,8 @@ ELSEWHERE = (
             10,
         ),
         (["audit", "-g", "rg-app", "-g", "rg-dve"], "'rg-dev' in Contoso Development", 10),
+        (["audit", "-g", "rg-dev", "-g", "rg-images"], "Note: Resource group rg-images holds no machine that you", 10),
+        (["audit", "-g", "rg-images"], "Resource group rg-images holds no machine that you can see.", 3),
         (["schedule", "detach", "mc-nightly", "--dynamic", "ring", "-s", PRODUCTION], "Did you mean 'rings'?", 0),
         (["audit", "-g", f"/subscriptions/{DEVELOPMENT}/resourceGroups/rg-dve"], "'rg-dev' in Contoso Development", 3),
     ],
@@ -216,6 +218,11 @@ def test_what_is_alike_in_another_subscription_is_told_as_another(program: Progr
 
 def test_a_slip_in_a_files_name_is_told_with_the_nearest(offline: Program) -> None:
     (offline.folder / "plan.json").write_text("{}")
-    for args in (["apply", "plna.json"], ["audit", "--ids-file", "plna.json"], ["runs", "merge", "plna.json"]):
+    for args in (
+        ["apply", "plna.json"],
+        ["audit", "--ids-file", "plna.json"],
+        ["runs", "merge", "plna.json"],
+        ["verify", "plan.jsn"],
+    ):
         done = offline(*args)
         assert (done.code, "Did you mean plan.json?" in done.err) == (2, True), done.err

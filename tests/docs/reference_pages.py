@@ -17,6 +17,7 @@ from tests.docs.rules_page import render_rules
 from tests.faults.page import render_faults
 
 from arm_emulator.cli import main as emulator
+from arm_emulator.cli_help import EXAMPLES as EMULATORS
 from patchmode.cli.examples import EXAMPLES
 from patchmode.cli.main import COMMANDS, program
 from patchmode.cli.options import GLOBAL_NAMES, SCOPE_NAMES, SETTINGS_NAMES, global_options, patience_option
@@ -58,6 +59,7 @@ def _product() -> Iterator[str]:
 def _emulator() -> Iterator[str]:
     assert isinstance(emulator, click.Group)
     yield f"## arm-emulator\n\n{_prose(emulator.help)}\n"
+    yield _emulators_examples("")
     for name in sorted(emulator.commands):
         yield from _section("arm-emulator", emulator.commands[name], name)
 
@@ -65,8 +67,7 @@ def _emulator() -> Iterator[str]:
 def _section(program_name: str, command: click.Command, name: str) -> Iterator[str]:
     pieces = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
     yield f"## {program_name} {name}\n\n```text\n{program_name} {name} {pieces}\n```\n\n{_prose(command.help)}\n"
-    if program_name == "patchmode":
-        yield _examples(name)
+    yield _examples(name) if program_name == "patchmode" else _emulators_examples(name)
     names = {parameter.name for parameter in command.params}
     taken = [title for title, shared in _SHARED.items() if names & shared]
     whole = [title for title in taken if names >= _SHARED[title]]
@@ -85,6 +86,11 @@ def _section(program_name: str, command: click.Command, name: str) -> Iterator[s
 
 def _examples(path: str) -> str:
     lines = "\n\n".join(f"# {example.text}\n{example.line}" for example in EXAMPLES[path])
+    return f"<!-- not run: each is run by itself, by the test of the help -->\n```sh\n{lines}\n```\n"
+
+
+def _emulators_examples(path: str) -> str:
+    lines = "\n\n".join(f"# {text}\n{line}" for text, line in EMULATORS[path])
     return f"<!-- not run: each is run by itself, by the test of the help -->\n```sh\n{lines}\n```\n"
 
 

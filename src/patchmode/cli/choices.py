@@ -4,11 +4,14 @@ Must not: take one value for another; only case, blanks and hyphens are nothing,
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from patchmode.model.nearest import nearest, plain
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Fixed(click.Choice[str]):
@@ -34,6 +37,11 @@ class Fixed(click.Choice[str]):
         del param, ctx
         return f"[{'|'.join(self.choices)}]"
 
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """What may be given, in a sentence."""
+        del param, ctx
+        return f"Give one of {', '.join(self.choices)}."
+
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         """What may be given, and what was perhaps meant."""
         del ctx
@@ -57,6 +65,28 @@ class Named(click.ParamType[str]):
         """The text as it is."""
         del param, ctx
         return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """The names of its kind that begin so."""
+        del param
+        from patchmode.cli.completing import names_of
+
+        return names_of(self.name, ctx, incomplete)
+
+
+class PlanFile(click.Path):
+    """A plan file; the shell completes those of the folder."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """The plan files that begin so."""
+        del ctx, param
+        from patchmode.cli.completing import plan_files
+
+        return plan_files(incomplete)
 
 
 SUBSCRIPTION, GROUP, SCHEDULE = Named("subscription"), Named("resource group"), Named("schedule")

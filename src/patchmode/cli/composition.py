@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from patchmode.cli.output import say
-from patchmode.cli.settings import Settings
+from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
 from patchmode.ports.azure import Azure, Clock
@@ -81,15 +81,6 @@ def check_target(plan: Plan, azure: Azure) -> None:
             f"tenant {azure.target.tenant_id} on {azure.target.endpoint}.",
             advice="Sign in to that target (--cloud).",
         )
-
-
-def state_folder(settings: Settings) -> Path:
-    """Where run journals and plans of `apply` live."""
-    if settings.state_dir:
-        return Path(settings.state_dir).expanduser()
-    import platformdirs
-
-    return platformdirs.user_state_path("patchmode", appauthor=False)
 
 
 def run_store(settings: Settings) -> RunStore:

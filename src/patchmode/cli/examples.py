@@ -271,6 +271,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "patchmode doctor --role-json > role.json",
         ),
     ),
+    "completion": (
+        Example("Complete in every new bash.", "patchmode completion bash --install"),
+        Example("Complete in every new fish.", "patchmode completion fish --install"),
+        Example("For zsh: write it into a folder of its fpath.", "patchmode completion zsh > _patchmode"),
+    ),
     "demo": (
         Example("Run it.", "patchmode demo", lasts=True),
         Example("Wait for Enter before each step.", "patchmode demo --step", lasts=True),

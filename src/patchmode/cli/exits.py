@@ -159,6 +159,10 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "nothing is missing; or `--role-json` was given",
         Exit.FINDINGS: "a permission or registration is missing, a lock blocks changes, or something could not be read",
     },
+    "completion": {
+        Exit.DONE: "the script was printed, or is where the shell looks for it",
+        Exit.REFUSED: "another program's file is where the script would be written",
+    },
     "demo": {
         Exit.DONE: "every step ended as it should",
         Exit.FAULT: "the step that is named did not end as it should, or the emulator could not be started",

@@ -1,14 +1,16 @@
 """Commands that load late, take the global options anywhere, and print help in sections; and what `-v` logs."""
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from patchmode.cli.configuring import FileDefaults, az_offer
 from patchmode.cli.examples import EXAMPLES
 from patchmode.cli.exits import ENDS, MEANINGS, Exit
 from patchmode.cli.options import (
@@ -21,8 +23,11 @@ from patchmode.cli.options import (
     patience_option,
 )
 from patchmode.cli.settings import Settings, absorb, settings_of
-from patchmode.errors import PatchmodeError
+from patchmode.errors import NoSelectorError, PatchmodeError
 from patchmode.model.nearest import nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 ADVANCED = "Advanced options"
 """The last section of options: what most people never need."""
@@ -42,7 +47,8 @@ class Command(click.Command):
             self.params.append(patience_option())
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Parse, with several ids allowed after one `--ids`."""
+        """Parse, with several ids allowed after one `--ids`, and the config file behind the environment."""
+        context.default_map = FileDefaults()
         return super().parse_args(context, spread_ids(args))
 
     def invoke(self, context: click.Context) -> Any:
@@ -59,10 +65,13 @@ class Command(click.Command):
             from patchmode.cli.output import completed
 
             error.advice = completed(error.advice, settings)
+            if isinstance(error, NoSelectorError) and (offer := az_offer(settings, sys.argv[1:])):
+                error.advice = f"{error.advice}\n  {offer}"
             raise
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the command does, and its examples."""
+        ctx.default_map = None  # the defaults that help shows are the program's, whatever a file says
         super().format_help_text(ctx, formatter)
         _write_examples(formatter, ctx)
 
@@ -106,6 +115,12 @@ class Group(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with the config file behind the environment; help of what stands below needs none."""
+        if not set(args) & set(ctx.help_option_names):
+            ctx.default_map = FileDefaults()
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -119,6 +134,15 @@ class Group(click.Group):
             hint = f" Did you mean {near}?" if near else ""
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx) from error
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        """Commands and options that begin so; none of the commands is imported for it."""
+        if not self.late:
+            return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        begun = [CompletionItem(one, help=text) for one, text in self.late.items() if one.startswith(incomplete)]
+        return begun + click.Command.shell_complete(self, ctx, incomplete)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command with the global options set aside for `settings_of`."""
         absorb(ctx)
@@ -126,6 +150,7 @@ class Group(click.Group):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the group is for, and its examples."""
+        ctx.default_map = None
         super().format_help_text(ctx, formatter)
         _write_examples(formatter, ctx)
 

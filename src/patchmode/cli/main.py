@@ -31,6 +31,7 @@ COMMANDS = {
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "doctor": "Check sign-in, subscriptions and permissions.",
+    "completion": "Print the script that completes commands, options and names.",
     "demo": "A short story on a local emulator; no Azure needed.",
 }
 
@@ -55,6 +56,11 @@ def program() -> None:
 
 def main() -> None:
     """Run the program and end the process."""
+    if asked := os.environ.get("_PATCHMODE_COMPLETE"):
+        from patchmode.cli import completing
+
+        if asked.endswith("_complete"):
+            completing.answer(program, asked)
     heard = signals.listen()
     terminal.prepare()
     gc.set_threshold(_COLLECT_EVERY)

@@ -46,13 +46,16 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
         click.Option(
             ["-o", "--output"],
             type=Fixed(formats),
+            envvar="PATCHMODE_OUTPUT",
             help="Format of the result on standard output (default: table, or json with --query); yaml and tsv as az "
             "prints them, csv-excel for Excel, which needs a mark to read umlauts.",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
         click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Where run journals live."),
         click.Option(["--no-color"], is_flag=True, help="No colours; NO_COLOR is honoured too."),
-        click.Option(["--no-progress"], is_flag=True, help="No progress on standard error."),
+        click.Option(
+            ["--no-progress"], is_flag=True, envvar="PATCHMODE_NO_PROGRESS", help="No progress on standard error."
+        ),
         click.Option(["-v", "--verbose"], count=True, help="Log requests, without secrets; twice for more."),
         click.Option(["--debug"], is_flag=True, help="Log whole requests and answers, without secrets, as az does."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Only errors on standard error."),

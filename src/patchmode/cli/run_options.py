@@ -47,11 +47,11 @@ def asked_on_resume(
     found = {name: options.pop(name) for name in NAMES if name in options} | {"share": share}
     sources = {name: _source(context, name) for name in found}
     typed = {name for name, source in sources.items() if source is ParameterSource.COMMANDLINE}
-    ambient = {name for name, source in sources.items() if source is ParameterSource.ENVIRONMENT}
+    ambient = {name for name, source in sources.items() if source in _AMBIENT}
     given = RunGuardrails(**{name: _value(name, found[name]) for name in typed})
     around = RunGuardrails(
         **{name: _value(name, found[name]) for name in ambient},
-        sources={name: _variable(context, name) for name in ambient if found[name]},
+        sources={name: _origin(context, name, sources[name]) for name in ambient if found[name]},
     )
     for brakes in (given, around):
         _check(brakes)
@@ -94,12 +94,20 @@ def _source(context: click.Context, name: str) -> ParameterSource | None:
         places.append(place)
         place = place.parent
     sources = [one.get_parameter_source(name) for one in places]
-    order = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    order = (ParameterSource.COMMANDLINE, *_AMBIENT)
     return next((one for one in order if one in sources), None)
 
 
-def _variable(context: click.Context, name: str) -> str:
-    """The environment variable of an option."""
+_AMBIENT = (ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+"""Where a value comes from that nobody typed for this command: the environment, and the config file behind it."""
+
+
+def _origin(context: click.Context, name: str, source: ParameterSource | None) -> str:
+    """The environment variable of an option, or the config file, in words."""
+    if source is ParameterSource.DEFAULT_MAP:
+        from patchmode.cli.configuring import source_in_words
+
+        return source_in_words()
     found = next(param.envvar for param in context.command.params if param.name == name)
     return str(found)
 

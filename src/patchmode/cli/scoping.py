@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from patchmode.cli.texts import texts_of
-from patchmode.errors import UsageError
+from patchmode.errors import NoSelectorError, UsageError
 from patchmode.model.nearest import nearest
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.scope import OPTION, Filters, Scope, Shard, ShardError, Since, SinceError
@@ -79,7 +79,7 @@ def require_selector(scope: Scope, command: str) -> None:
         UsageError: the scope has no selector.
     """
     if not scope.has_selector:
-        raise UsageError(
+        raise NoSelectorError(
             f"{command} needs to know which machines.",
             advice="Give --subscription, --resource-group, --ids, --schedule, --failed-since, …, or --all.",
         )

@@ -5,6 +5,7 @@ Must not: hold anything that belongs to one command.
 
 import re
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -88,6 +89,15 @@ NAMES = tuple(field.name for field in fields(Settings) if field.name != "typed")
 def settings_of(context: click.Context) -> Settings:
     """The settings as far as they have been read."""
     return context.find_object(Settings) or Settings()
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where run journals and plans of `apply` live."""
+    if settings.state_dir:
+        return Path(settings.state_dir).expanduser()
+    import platformdirs
+
+    return platformdirs.user_state_path("patchmode", appauthor=False)
 
 
 def absorb(context: click.Context) -> None:

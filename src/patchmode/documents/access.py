@@ -84,6 +84,14 @@ class SubscriptionCheckRow(Edge, frozen=True):
     """Who sees it, and so may be sent there."""
 
 
+class SettingRow(Edge, frozen=True):
+    """A default of this computer."""
+
+    value: str
+    source: str
+    """The command line, an environment variable, the config file, or `default`."""
+
+
 class DoctorDocument(Edge, frozen=True):
     """`doctor -o json`."""
 
@@ -101,6 +109,11 @@ class DoctorDocument(Edge, frozen=True):
     """What was asked about, as options; left out where every subscription was."""
     scope_notes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """What a reader must know about how that was looked up; left out where there is nothing to say."""
+    settings: dict[str, SettingRow] | msgspec.UnsetType = msgspec.UNSET
+    """Setting of the config file → its value in force."""
+    config_file: str | msgspec.UnsetType = msgspec.UNSET
+    az_subscription: str | msgspec.UnsetType = msgspec.UNSET
+    """The subscription chosen in az; left out where none is chosen for this cloud."""
 
 
 def doctor_document(diagnosis: Diagnosis) -> DoctorDocument:
@@ -116,6 +129,10 @@ def doctor_document(diagnosis: Diagnosis) -> DoctorDocument:
         identities=named or msgspec.UNSET,
         scope=diagnosis.scope or msgspec.UNSET,
         scope_notes=diagnosis.notes or msgspec.UNSET,
+        settings={one.setting: SettingRow(value=one.value, source=one.source) for one in diagnosis.settings}
+        or msgspec.UNSET,
+        config_file=diagnosis.config_file or msgspec.UNSET,
+        az_subscription=diagnosis.az_subscription or msgspec.UNSET,
     )
 
 

@@ -157,6 +157,18 @@ class SubscriptionCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingValue:
+    """A setting of this computer, as it is in force."""
+
+    setting: str
+    """As the config file calls it."""
+    value: str
+    """In words where nothing was given."""
+    source: str
+    """The command line, an environment variable, the config file, or `default`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """Who is signed in, where, and what is missing to do the job."""
 
@@ -172,6 +184,12 @@ class Diagnosis:
     """What was asked about, as options; empty: every subscription."""
     notes: tuple[str, ...] = ()
     """What a reader must know about how the scope was looked up, one sentence each."""
+    settings: tuple[SettingValue, ...] = ()
+    """Defaults of this computer, each with where it comes from."""
+    config_file: str = ""
+    """Where the config file is, or would be."""
+    az_subscription: str = ""
+    """The subscription chosen in az, in words; empty: none is chosen for this cloud."""
 
     @property
     def has_findings(self) -> bool:

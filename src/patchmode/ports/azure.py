@@ -143,11 +143,9 @@ class Graph(Protocol):
 
     def resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """The resource groups that something manages (`managedBy` is set), page by page."""
-        ...
 
     def all_resource_groups(self, scope: GraphScope) -> AsyncIterator[Sequence[ResourceGroup | Unreadable]]:
         """Every resource group that the principal can see, page by page; asked only where a name was not found."""
-        ...
 
     async def subscriptions_under(self, management_group: str) -> Sequence[str]:
         """Ids of the subscriptions below a management group, at any depth, that the principal can read."""

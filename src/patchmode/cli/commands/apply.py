@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from patchmode.cli.choices import PlanFile
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import apply_options, scope_options, settings_options
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path))
+@click.argument("file", required=False, metavar="[FILE]", type=PlanFile(path_type=Path))
 @scope_options
 @settings_options
 @then_attach_options

@@ -24,6 +24,7 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
     customer-managed-schedules).
     """
     from patchmode.cli import composition
+    from patchmode.cli.configuring import tell_az_choice
     from patchmode.cli.output import emit
     from patchmode.cli.results import audit_result
     from patchmode.cli.running import run_reading
@@ -36,7 +37,8 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
     wait = wait_from(longest_wait)
     wanted = wanted_from(options)
     scope = scope_from(options)
-    if not scope.has_selector:
+    is_scoped = scope.has_selector
+    if not is_scoped:
         scope = replace(scope, everything=True)
 
     async def work() -> AuditReport:
@@ -45,4 +47,6 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
 
     report = run_reading(work)
     emit(audit_result(report, SummaryBy.of(summary)), settings)
+    if not is_scoped and len({one.machine.id.subscription_id for one in report.machines}) > 1:
+        tell_az_choice(settings)
     return exits.of_audit(report.counts)

@@ -17,9 +17,13 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, role_json: bool, **options: Any) -> exits.Exit:
     """Check sign-in, subscriptions and permissions.
 
-    Looks at the subscriptions of the scope, or at all that you can see.
+    Looks at the scope, or at every subscription that you can see. Also shows where each default comes from: command
+    line, environment, config file.
     """
+    from dataclasses import replace
+
     from patchmode.cli import composition
+    from patchmode.cli.configuring import az_choice, config_path, values_in_force
     from patchmode.cli.output import Result, emit
     from patchmode.cli.results import diagnosis_result
     from patchmode.cli.running import run_reading
@@ -46,5 +50,12 @@ def command(context: click.Context, /, role_json: bool, **options: Any) -> exits
 
         emit(Result(document=role, lines=lines, rows=lambda: [role], columns=tuple(role)), settings)
         return exits.of_listing()
+    path, chosen = config_path(), az_choice(settings)
+    diagnosis = replace(
+        diagnosis,
+        settings=values_in_force(settings),
+        config_file=str(path) if path.exists() else f"{path} (not there)",
+        az_subscription=chosen[1] if chosen else "",
+    )
     emit(diagnosis_result(diagnosis), settings)
     return exits.of_diagnosis(diagnosis)

@@ -9,7 +9,7 @@ from patchmode.cli import exits
 from patchmode.cli.choices import RUN, RUN_OR_FILE
 from patchmode.cli.group import Command, Group
 from patchmode.cli.options import resume_options
-from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.settings import Settings, settings_of, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ def _list(settings: Settings) -> exits.Exit:
     runs = composition.run_store(settings).list()
     emit(runs_result(runs), settings)
     if not runs:
-        say(f"No run in {composition.state_folder(settings)}.", settings)
+        say(f"No run in {state_folder(settings)}.", settings)
     return exits.of_listing()
 
 

@@ -16,7 +16,7 @@ from patchmode.cli.options import scope_options, settings_options, summary_optio
 from patchmode.cli.output import Result, emit, say
 from patchmode.cli.running import run_reading
 from patchmode.cli.scoping import since_from
-from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.settings import Settings, settings_of, state_folder
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Result as ChangeEnd
@@ -115,7 +115,7 @@ def _verify_window(
 
 
 def _is_file(subject: str) -> bool:
-    return Path(subject).is_file() or subject.endswith(".json") or "/" in subject or "\\" in subject
+    return Path(subject).is_file() or bool(Path(subject).suffix) or "/" in subject or "\\" in subject
 
 
 def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
@@ -192,7 +192,7 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
         return store.open(run)
     read = f", read {when(plan.created_at)}" if plan.created_at else ""
     say(
-        f"Note: no run in the state folder {composition.state_folder(settings)} carried this plan out. Each machine is "
+        f"Note: no run in the state folder {state_folder(settings)} carried this plan out. Each machine is "
         f"compared with the plan itself: its patch settings with those that the plan sets, every other property with "
         f"the VM as it was when the plan was made{read}.",
         settings,

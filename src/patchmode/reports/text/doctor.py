@@ -66,7 +66,24 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         yield from _check(check, diagnosis.principals, paint)
     for note in diagnosis.notes:
         yield from wrapped(f"Note: {note}", paint=paint, hang=6)
+    yield from _settings(diagnosis, paint)
     yield from _verdict(diagnosis, paint)
+
+
+def _settings(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
+    """Where each default comes from, those that something sets first of all to be seen."""
+    if not diagnosis.settings:
+        return
+    yield ""
+    yield from wrapped(f"Config file     {printable(diagnosis.config_file)}", paint=paint, hang=16)
+    for one in diagnosis.settings:
+        is_set = one.source != "default"
+        text = f"{one.setting:<17}  {printable(one.value)}  ({printable(one.source)})"
+        for line in wrapped(text, paint=paint, indent=2, hang=21):
+            yield line if is_set else paint("dim", line)
+    if diagnosis.az_subscription:
+        text = f"Chosen in az    {printable(diagnosis.az_subscription)}; a command takes it only where -s names it"
+        yield from wrapped(text, paint=paint, hang=16)
 
 
 def _is_marked(check: SubscriptionCheck) -> bool:

@@ -85,9 +85,9 @@ async def missing_groups(
     for name in names:
         there = [one for one in known if one.name.casefold() == name.casefold()]
         if any(one.subscription_id in readable for one in there):
-            missing.notes.append(f"Resource group {name} holds no machine.")
+            missing.notes.append(f"Resource group {name} holds no machine that you can see.")
         elif not there and scope.takes(name):
-            count = "the subscription" if len(visible) == 1 else f"the {len(visible):,} subscriptions"
+            count = "the enabled subscription" if len(visible) == 1 else f"the {len(visible):,} enabled subscriptions"
             reason = f"Resource Graph shows no resource group of that name in {count} that you can see."
             reason = f"{reason} {_near(name, known, called)}"
             missing.unknown.append(Unreadable(f"resource group {name}", reason.strip()))
@@ -101,7 +101,7 @@ def _by_id(
 ) -> None:
     same = [one for one in known if one.subscription_id == place]
     if any(one.name.casefold() == name.casefold() for one in same):
-        missing.notes.append(f"Resource group {name} in {called.get(place, place)} holds no machine.")
+        missing.notes.append(f"Resource group {name} in {called.get(place, place)} holds no machine that you can see.")
         return
     near = _near(name, same, called)
     elsewhere = next((one for one in known if one.name.casefold() == name.casefold()), None)
