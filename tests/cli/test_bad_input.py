@@ -69,6 +69,7 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
         (b"\xff\xfe\x00", "is not a resource id"),
         (b"vm1 and vm2\n", "'vm1 and vm2' is not a resource id"),
         (b'[{"name": "vm1"}]', "an entry without an id"),
+        (b"Box;Crate\nvm1;rg\n", "is no list of machines: 'Box;Crate' is not a resource id, nor one name."),
     ],
 )
 def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:

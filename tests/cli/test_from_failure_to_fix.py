@@ -168,6 +168,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
     [
         (["--from-log", "empty.txt"], "empty.txt names no machine. Looked for: resource ids of Microsoft.Compute"),
         (["--from-log", "-"], "standard input names no machine"),
+        (["--from-log", "table.csv"], "no heading of it is known to hold names of machines: 'Box', 'Crate'."),
         (["--from-log", "cut.txt"], "1 name in it is cut short"),
         (["--from-log", "nowhere.txt"], "nowhere.txt could not be read: No such file or directory"),
         (["--from-log", "."], ". could not be read: Is a directory"),
@@ -180,6 +181,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
 def test_selectors_that_mean_nothing_are_usage_errors(program: Program, args: list[str], told: str) -> None:
     """Nothing on standard output, exit 2, and what was looked for."""
     (program.folder / "empty.txt").write_bytes(b"\x00\xffnothing")
+    (program.folder / "table.csv").write_text("Box;Crate\nvm 1;rg\n", encoding="utf-8")
     (program.folder / "cut.txt").write_text(f"{VM}/web-…", encoding="utf-8")
     done = program("plan", *args)
     assert (done.code, done.out) == (2, "")

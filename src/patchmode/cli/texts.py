@@ -17,6 +17,7 @@ from patchmode.model.scope import LogReading
 _SAMPLE = 4096
 """Bytes of a file that are looked at to tell its encoding."""
 _SHOWN = 3
+_LONGEST_SHOWN = 60
 
 
 def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[list[str], tuple[LogReading, ...]]:
@@ -65,20 +66,28 @@ def _called(name: str) -> str:
 
 def _log_in(name: str) -> LogReading:
     from patchmode.rules.pasted_text.reading import read_log
+    from patchmode.rules.pasted_text.tables import unknown_headings
 
-    reading = read_log(decoded(_bytes_of(name)), source=name)
+    text = decoded(_bytes_of(name))
+    reading = read_log(text, source=name)
     if reading.names_nothing and not reading.deployments:
-        raise _names_nothing(reading, _called(name))
+        raise _names_nothing(reading, _called(name), unknown_headings(text))
     return reading
 
 
-def _names_nothing(reading: LogReading, source: str) -> UsageError:
+def _names_nothing(reading: LogReading, source: str, headings: Sequence[str]) -> UsageError:
     """Why a text is of no use, and what finds the machines: a schedule's failure is known to Azure, too."""
     from patchmode.rules.pasted_text.reading import LOOKED_FOR
 
     count = len(reading.cut_short)
     cut = (" 1 name in it is cut short." if count == 1 else f" {count:,} names in it are cut short.") if count else ""
     odd = f" Not understood: {'; '.join(reading.not_understood[:_SHOWN])}." if reading.not_understood else ""
+    if not reading.is_prerequisite and headings:
+        shown = ", ".join(map(repr, headings[:_SHOWN]))
+        return UsageError(
+            f"{source} is a table, and no heading of it is known to hold names of machines: {shown}.",
+            advice="Call the columns id, or name, resource group and subscription, in its first line.",
+        )
     if not reading.is_prerequisite:
         return UsageError(
             f"{source} names no machine.{cut}{odd} Looked for: {LOOKED_FOR}.",
@@ -154,13 +163,18 @@ def _ids_in(name: str) -> list[str] | LogReading:
             return reading
         if is_json:
             raise UsageError(f"{source} holds an entry without an id.", advice="Select ids with --query '[].id'.")
-    found = lines if ids is None else ids
-    if not found:
+        odd_line = next((line for line in lines if not line.startswith("/")), "")
+        raise UsageError(
+            f"{source} is no list of machines: {odd_line[:_LONGEST_SHOWN]!r} is not a resource id, nor one name.",
+            advice="Put one resource id or one name on a line, or give a table with the headings id, or name, resource "
+            "group and subscription. An error or a log is read with --from-log.",
+        )
+    if not ids:
         raise UsageError(
             f"{source} holds no resource id.",
             advice="Put one resource id or one name on a line. An error or a log is read with --from-log.",
         )
-    return found
+    return ids
 
 
 def _lines(text: str) -> list[str]:

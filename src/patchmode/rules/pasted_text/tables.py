@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ _MACHINE_WORDS = (
     "가상 머신",
 )  # fmt: skip
 _SHOWN = 60
+_LOOKED_AT = 20
+"""Lines that are looked at to tell whether a text is a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,27 @@ def read_names(text: str) -> Findings | None:
     Returns:
         None: it is no such list: on some line stands more than one word without a comma, or an id.
     """
+    entries = _array_of_texts(text) if text.lstrip().startswith("[") else _words(text)
+    if not entries or not all(map(_TOKEN.fullmatch, entries)):
+        return None
+    found = Findings()
+    for entry in entries:
+        group, _, name = entry.rpartition("/")
+        found.mentions.append(Mention(0, 0, named(name, group, "")))
+    return found
+
+
+def _array_of_texts(text: str) -> list[str]:
+    """What `az vm list --query '[].name' -o json` prints; empty: it is something else."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return values if isinstance(values, list) and all(isinstance(value, str) for value in values) else []
+
+
+def _words(text: str) -> list[str]:
+    """The words of lines with one word each, or words between commas; empty: it is something else."""
     entries: list[str] = []
     widths: list[int] = []
     for line in text.split("\n"):
@@ -127,16 +151,25 @@ def read_names(text: str) -> Findings | None:
             continue
         parts = [part.strip(" \t\"'`") for part in re.split(r"[,;]", stripped)]
         if not all(_TOKEN.fullmatch(part) for part in parts if part):
-            return None
+            return []
         entries += filter(None, parts)
         widths.append(len(parts))
-    if not entries or (len(widths) > 1 and min(widths) > 1 and len(set(widths)) == 1):
-        return None  # a table whose headings are not known: which column holds the names is anybody's guess
-    found = Findings()
-    for entry in entries:
-        group, _, name = entry.rpartition("/")
-        found.mentions.append(Mention(0, 0, named(name, group, "")))
-    return found
+    # A table whose headings are not known: which column holds the names would be a guess.
+    is_table = len(widths) > 1 and min(widths) > 1 and len(set(widths)) == 1
+    return [] if is_table else entries
+
+
+def unknown_headings(text: str) -> tuple[str, ...]:
+    """The first line of what looks like a table whose headings are not known, for the message; empty: it is none.
+
+    Which of its columns holds the names would be a guess.
+    """
+    lines = [line for line in text.split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
+    for delimiter in _DELIMITERS:
+        widths = {line.count(delimiter) for line in lines}
+        if len(lines) > 1 and len(widths) == 1 and widths != {0}:
+            return tuple(part.strip(' "') for part in lines[0].split(delimiter))
+    return ()
 
 
 def of_rows(rows: Iterable[tuple[str, Mapping[str, str]]], find: Finder) -> Findings:

@@ -47,6 +47,8 @@ class Inventory:
     """What the reader of a report must know about how it was read: one sentence each."""
     swallowed_groups: tuple[str, ...] = ()
     """Groups given by name in a subscription that is selected as a whole: they select nothing more. A note says so."""
+    swallowed_texts: tuple[str, ...] = ()
+    """The same of pasted texts and files of names, all of whose machines are in what is selected as a whole."""
 
     def check_swallowed(self, *, is_reviewed: bool) -> None:
         """Refuse a command that writes what nobody reads first.
@@ -54,10 +56,11 @@ class Inventory:
         SAFETY: who narrows `--subscription Prod` with `--resource-group web` would otherwise change all of Prod.
 
         Raises:
-            UsageError: there is such a group, and nobody looks at a plan.
+            UsageError: there is such a group or text, and nobody looks at a plan.
         """
-        if self.swallowed_groups and not is_reviewed:
-            message, advice = _swallowed_text(self.swallowed_groups[0])
+        if is_reviewed:
+            return
+        for message, advice in _swallowed_told(self.swallowed_groups, self.swallowed_texts):
             raise UsageError(message, advice=advice)
 
     @property
@@ -130,14 +133,15 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
     machines, late = narrow(_joined(candidates, found, read, documents=documents), scope)
     machines, notes = await _with_surroundings(azure, machines)
     unreadable = {**found.unreadable, **read.entries, **{str(entry.id): entry for entry in read.unreadable.values()}}
-    swallowed = _swallowed(found, selection)
-    said = [" ".join(_swallowed_text(name)) for name in swallowed[:1]]
+    swallowed, texts = _swallowed(found, selection), _swallowed_texts(found, selection, pointed)
+    said = [" ".join(told) for told in _swallowed_told(swallowed, texts)]
     inventory = Inventory(
         machines=tuple(sorted(machines, key=lambda machine: machine.id.key)),
         skipped=tuple(sorted((*skipped, *late), key=lambda entry: entry.id.key)),
         unreadable=tuple(sorted((*selection.unreadable, *unreadable.values()), key=lambda entry: entry.id.casefold())),
         notes=tuple(dict.fromkeys((*said, *selection.notes, *found.notes, *missing.notes, *slips, *notes))),
         swallowed_groups=swallowed,
+        swallowed_texts=texts,
     )
     if scope.shard is None:
         # A shard without machines is nobody's mistake: there may be more shards than subscriptions.
@@ -339,6 +343,31 @@ def _swallowed(found: _Found, selection: Selection) -> tuple[str, ...]:
     whole = set(selection.subscriptions)
     inside = {group for subscription_id, group in found.whole_groups if subscription_id in whole}
     return tuple(name for name in selection.group_names if name.casefold() in inside)
+
+
+def _swallowed_texts(found: _Found, selection: Selection, pointed: SelectorMatches) -> tuple[str, ...]:
+    whole = set(selection.subscriptions)
+
+    def is_inside(one: ResourceId) -> bool:
+        place = one.subscription_id, one.resource_group.casefold()
+        return one.subscription_id in whole or place in found.whole_groups
+
+    return tuple(text for text, ids in pointed.by_text.items() if ids and all(map(is_inside, ids)))
+
+
+def _swallowed_told(groups: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What to say of the first group and of the first text that select nothing more, and the advice."""
+    yield from map(_swallowed_text, groups[:1])
+    for text in texts[:1]:
+        message = (
+            f"{text} adds nothing: selectors are united, and every machine that it names is in a subscription or group "
+            "that is selected as a whole."
+        )
+        advice = (
+            "For the machines of the text alone, leave the subscription or group out; for the whole of it, leave the "
+            "text out."
+        )
+        yield message, advice
 
 
 def _swallowed_text(name: str) -> tuple[str, str]:

@@ -165,6 +165,8 @@ class SelectorMatches:
     """Machines that perhaps belong to a schedule."""
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    by_text: dict[str, tuple[ResourceId, ...]] = field(default_factory=dict)
+    """Option and file of each pasted text → its machines."""
 
 
 async def look_up_selectors(azure: Azure, scope: Scope, selection: Selection, *, now: datetime) -> SelectorMatches:
@@ -199,6 +201,7 @@ async def look_up_selectors(azure: Azure, scope: Scope, selection: Selection, *,
     pointed.named.update(dict.fromkeys(texts.machines))
     pointed.unreadable.update(texts.unreadable)
     pointed.notes += texts.notes
+    pointed.by_text = texts.by_text
     if scope.shard is not None:
         pointed.machines = {one: found for one, found in pointed.machines.items() if scope.takes(one.subscription_id)}
         pointed.named = {one: None for one in pointed.named if scope.takes(one.subscription_id)}

@@ -27,6 +27,8 @@ class TextMatches:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     """Names that no machine has, or none where it was looked for."""
     notes: list[str] = field(default_factory=list)
+    by_text: dict[str, tuple[ResourceId, ...]] = field(default_factory=dict)
+    """Option and file of each text → its machines."""
 
 
 async def look_up_texts(azure: Azure, scope: Scope, selection: Selection) -> TextMatches:
@@ -49,6 +51,7 @@ async def look_up_texts(azure: Azure, scope: Scope, selection: Selection) -> Tex
     await search.look(azure, scope.logs, matches)
     for reading in scope.logs:
         source = source_of(reading)
+        before = len(matches.machines)
         if reading.deployments and reading.names_nothing:
             matches.machines += await _Deployments(azure, matches, source).failed(reading.deployments)
         matches.machines += [_meant(entry, search.exists, source, matches.notes) for entry in reading.machines]
@@ -62,6 +65,7 @@ async def look_up_texts(azure: Azure, scope: Scope, selection: Selection) -> Tex
                 told = f"{source} names it without an id, and {search.told(entry.machine)}"
                 matches.unreadable[f"{source}: {entry.machine}"] = Unreadable(str(entry.machine), told)
         matches.notes += _notes(reading, source)
+        matches.by_text[f"{reading.option} {reading.source or '-'}"] = tuple(matches.machines[before:])
     _refuse(search.ambiguous)
     return matches
 

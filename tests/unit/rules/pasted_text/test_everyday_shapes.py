@@ -407,6 +407,8 @@ OTHERS = {
     "names with bullets and groups": Shape(
         "- rg-app/web-01\n* web-02\n3. web-03\n", {"rg-app|web-01": "", "web-02": "", "web-03": ""}
     ),
+    "names in JSON": Shape('[\n  "web-01",\n  "rg-app/web-02"\n]', {"web-01": "", "rg-app|web-02": ""}),
+    "ids in JSON": Shape(json.dumps([vm("web-01"), vm("web-02")]), {vm("web-01"): "", vm("web-02"): ""}),
     "names under a heading": Shape("Name\nweb-01\n", {"web-01": ""}),
     "az's table": Shape(
         "$ az vm list -o table\nName    ResourceGroup    Location\n------  ---------------  ----------\n"

@@ -103,6 +103,32 @@ async def test_within_a_given_scope_no_machine_outside_is_taken() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("selectors", "is_swallowed"),
+    [
+        ({"subscriptions": ("Alpha",)}, True),
+        ({"resource_groups": ("RG",)}, True),
+        ({"resource_groups": ("other",)}, False),
+        ({"subscriptions": ("Beta",)}, False),
+        ({}, False),
+    ],
+)
+async def test_a_text_that_adds_nothing_to_a_whole_subscription_or_group_is_told(
+    selectors: dict[str, tuple[str, ...]], is_swallowed: bool
+) -> None:
+    """Who means to narrow `--subscription Prod` with a text must not change all of Prod unseen."""
+    azure = AzureDouble([machine("web"), machine("db"), machine("x", group="other")], known=TWO)
+    inventory = await taken(azure, str(machine_id("web")), **selectors)
+    assert inventory.swallowed_texts == (("--from-log error.txt",) if is_swallowed else ())
+    assert any("--from-log error.txt adds nothing" in note for note in inventory.notes) is is_swallowed
+    inventory.check_swallowed(is_reviewed=True)
+    if is_swallowed:
+        with pytest.raises(UsageError, match=r"--from-log error\.txt adds nothing"):
+            inventory.check_swallowed(is_reviewed=False)
+    else:
+        inventory.check_swallowed(is_reviewed=False)
+
+
 async def test_a_subscription_that_is_not_seen_is_told() -> None:
     """The usual reason why nothing is found."""
     inventory = await taken(
