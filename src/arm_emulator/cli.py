@@ -5,9 +5,11 @@ import gc
 import math
 import os
 import shlex
+import shutil
 import signal
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -161,7 +163,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
         with tempfile.TemporaryDirectory(prefix="arm-emulator-shell-") as folder:
             shell = shell_of(command, os.environ, Path(folder), at_terminal=at_terminal())
             if shell is not None:
-                click.echo(_BEGUN, err=True)
+                _say(_BEGUN)
             whole = {**os.environ, **env, **(shell.environment if shell else {})}
             try:
                 return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
@@ -170,16 +172,24 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
                 return 127
             finally:
                 if shell is not None:
-                    click.echo(_over(options, len(emulator.state), env["PATCHMODE_CLOUD"]), err=True)
+                    _say(*_over(options, len(emulator.state), env["PATCHMODE_CLOUD"]))
 
     sys.exit(_run(_serving(emulator, certificates, options, work)))
 
 
-_BEGUN = """\
-This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`."""
+_BEGUN = "This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`."
 
 
-def _over(options: Options, resources: int, endpoint: str) -> str:
+def _say(*lines: str) -> None:
+    """To somebody at a terminal: broken between words, but for a command, which is to be pasted."""
+    width = shutil.get_terminal_size().columns
+    for line in lines:
+        is_command = line.lstrip().startswith("arm-emulator ")
+        for part in [line] if is_command else textwrap.wrap(line, width, subsequent_indent="    "):
+            click.echo(part, err=True)
+
+
+def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     """What somebody who leaves the shell has to know: where commands go now, and what is left."""
     told = [
         "The emulator has ended. Commands go again where they went before this shell.",
@@ -196,7 +206,7 @@ def _over(options: Options, resources: int, endpoint: str) -> str:
             f"  Kept: the fleet ({resources} resources) in {options.state}. To go on with it and with those runs:",
             f"  arm-emulator exec --state {shlex.quote(str(options.state))} --port {port} -- COMMAND",
         ]
-    return "\n".join(told)
+    return told
 
 
 @main.command()

@@ -16,6 +16,7 @@ from arm_emulator.shells import MARK, Shell, shell_of
 
 pexpect = pytest.importorskip("pexpect", reason="no pseudo-terminals on this system")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither these shells nor these signals")
+_STEERING = frozenset({"PROMPT_COMMAND", "PS1", "ZDOTDIR", "COLUMNS", "LINES"})
 PROGRAM = ["-m", "arm_emulator.cli", "exec", "--fleet", "small"]
 
 
@@ -38,7 +39,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def environment(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"PROMPT_COMMAND", "PS1", "ZDOTDIR"}}
+    kept = {name: value for name, value in os.environ.items() if name not in _STEERING}
     return {**kept, "HOME": str(home), "ENV": str(home / ".shrc"), "TERM": "dumb"}
 
 
@@ -160,6 +161,21 @@ def test_leaving_the_shell_says_that_it_is_over_and_what_is_left(keeps: bool, ho
         "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
         *(kept if keeps else lost),
     ]
+
+
+def test_what_is_said_at_the_terminal_is_broken_between_words(home: Path) -> None:
+    """At 60 columns too."""
+    narrow = {**environment(home), "COLUMNS": "60"}
+    command = [*PROGRAM, "--", "sh"]
+    child = pexpect.spawn(sys.executable, command, env=narrow, encoding="utf-8", timeout=30, dimensions=(24, 60))
+    child.expect_exact("not to Azure, as its\r\n")
+    child.expect_exact(f"{MARK} own> ")
+    child.sendline("exit")
+    child.expect(pexpect.EOF)
+    child.close()
+    said = child.before[child.before.index("The emulator has ended") :].splitlines()
+    assert max(map(len, said)) <= 60
+    assert " ".join(" ".join(said).split()).endswith("but no longer be resumed, verified or rolled back.")
 
 
 def alive(pid: int) -> bool:
