@@ -123,3 +123,18 @@ def test_it_is_assessed_on_demand() -> None:
 def test_a_machine_that_is_not_there_or_not_connected_is_not_assessed(machine: str, code: str) -> None:
     gone = {**ARC, "properties": {**ARC["properties"], "status": "Disconnected"}}
     assert Caller.of(gone).call("POST", f"{machine}/assessPatches", {}).code == code
+
+
+def test_an_update_as_az_sends_it() -> None:
+    """`az connectedmachine update`: where it stands and its links are kept as sent, its identity is its own."""
+    held = {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"}
+    caller = Caller.of({**ARC, "identity": held})
+    place = {"name": "Rack 7", "city": "Zürich", "countryOrRegion": "CH"}
+    scope = f"{GROUP}/providers/Microsoft.HybridCompute/privateLinkScopes/s"
+    sent = {"LocationData": place, "privateLinkScopeResourceId": scope}
+    answer = caller.patch(PATH, {"identity": {"type": "SystemAssigned"}, "properties": sent})
+    assert answer.status == 200
+    found = caller.get(PATH).body
+    assert (found["properties"]["locationData"], found["properties"]["privateLinkScopeResourceId"]) == (place, scope)
+    assert found["identity"] == held
+    assert caller.patch(PATH, {"identity": {"type": "None"}}).code == "NotEmulated"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MACHINES = "Microsoft.HybridCompute/machines"
 _EXTENSIONS = f"{MACHINES}/extensions"
 _SYSTEMS = {"windowsconfiguration": "windowsConfiguration", "linuxconfiguration": "linuxConfiguration"}
+_PLAIN = {name.lower(): name for name in ("locationData", "parentClusterResourceId", "privateLinkScopeResourceId")}
+"""Members of ``MachineUpdateProperties`` that are kept as sent (azure-mgmt-hybridcompute 10)."""
 _MODES = ("ImageDefault", "AutomaticByPlatform")
 
 
@@ -38,7 +40,7 @@ def list_machines(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
 
 
 def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
-    """``PATCH .../machines/{name}`` of ``osProfile.*.patchSettings.assessmentMode`` and of tags: 200 at once.
+    """``PATCH .../machines/{name}`` of the assessment mode, of tags and of what is kept as sent: 200 at once.
 
     Raises:
         ArmError: 404; 400 for an unknown mode; 501 NotEmulated for anything else in the body.
@@ -52,6 +54,8 @@ def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
         match name.lower():
             case "tags" if isinstance(value, dict):
                 document["tags"] = value
+            case "identity" if _is_its_own(document, value):
+                pass  # A system's identity is made when the agent is connected, and stays.
             case "properties" if isinstance(value, dict):
                 _patch_properties(document, value)
             case _:
@@ -133,6 +137,9 @@ def _member(classification: str) -> str:
 
 def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
     for name, profile in properties.items():
+        if name.lower() in _PLAIN:
+            document.setdefault("properties", {})[_PLAIN[name.lower()]] = profile
+            continue
         if name.lower() != "osprofile" or not isinstance(profile, dict):
             raise _not_emulated(f"properties.{name}")
         for system, block in profile.items():
@@ -140,6 +147,11 @@ def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
             if proper is None or not isinstance(block, dict) or {key.lower() for key in block} != {"patchsettings"}:
                 raise _not_emulated(f"properties.osProfile.{system}")
             _patch_settings(document, proper, next(iter(block.values())))
+
+
+def _is_its_own(document: Document, identity: Any) -> bool:
+    held = document.get("identity")
+    return isinstance(held, dict) and isinstance(identity, dict) and identity.get("type") == held.get("type")
 
 
 def _patch_settings(document: Document, system: str, settings: Any) -> None:
