@@ -36,6 +36,12 @@ class Profile:
         "A Resource Graph query that names a subscription the caller cannot read: its rows are left out, or 403 "
         "AuthorizationFailed.",
     )
+    graph_tables_together: Literal["documented", "any"] = switch(
+        "documented",
+        "A Resource Graph query with more than three joins and unions, two joins with other tables, or a union of "
+        "tables other than resources and resourcecontainers: 400, which is all that the documentation allows, or run; "
+        "users report such queries that ran.",
+    )
     throttled_retry_after: Literal["present", "absent"] = switch(
         "present",
         "Retry-After on Compute's 429: the documentation says always present, users report answers without it.",

@@ -23,6 +23,7 @@ from arm_emulator.kql.datetimes import format_datetime, format_timespan
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.parser import parse
 from arm_emulator.kql.plan import RowSource, Runner
+from arm_emulator.kql.together import check_together
 from arm_emulator.kql.types import Column, Type
 from arm_emulator.kql.values import Value, real_text
 
@@ -118,14 +119,19 @@ _WRITERS: dict[Type, Callable[[Value], Value]] = {
 }
 
 
-def compile_query(text: str, *, now: datetime) -> CompiledQuery:
+def compile_query(text: str, *, now: datetime, checks_tables: bool = False) -> CompiledQuery:
     """Compile the text of a query; `now` is the aware moment that `now()` and `ago()` count from.
+
+    With `checks_tables` a query that brings more tables together than is documented is refused.
 
     Raises `KqlError`, and nothing else, for a query that Resource Graph refuses or that is not carried out here.
     """
     try:
         binder = QueryBinder(now)
-        relation = binder.program(parse(text))
+        program = parse(text)
+        if checks_tables:
+            check_together(program)
+        relation = binder.program(program)
         runner = relation.node().prepare(relation.row.slots)
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise KqlError("The query is nested too deeply.", Code.SEMANTICS, 1, 0, text[:20]) from error

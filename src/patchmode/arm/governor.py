@@ -223,7 +223,8 @@ class Governor:
     def _teller(self, what: str) -> Tell | None:
         """Who is told of waits at a limit."""
         remark = self._remark
-        return remark and (lambda wait_s: remark(f"Waiting {span_text(math.ceil(wait_s))} for {what}."))
+        part = "" if self._share == 1 else f", of which this process uses {self._share * 100:g}%"
+        return remark and (lambda wait_s: remark(f"Waiting {span_text(math.ceil(wait_s))} for {what}{part}."))
 
     async def acquire(self, spend: Cost, *, patience_s: float | None = None) -> Permit:
         """Wait until the request may leave, as whichever identity it leaves soonest.

@@ -170,10 +170,10 @@ NARROWED_TO_AT_MOST = 50
 def inventory_query(subscriptions: Collection[str] = ()) -> str:
     """Machines with what surrounds them, and maintenance configurations, in one query.
 
-    Resource Graph takes three `join` and `union` in a query, one of them a join with a third table, and a union only
-    of one table or of `resources` and `resourcecontainers`; here are one of each. Source: "Understanding the Azure
-    Resource Graph query language", as revised in 2021 and 2024. There is no batch of queries: azure-mgmt-resourcegraph
-    has one operation, which takes one query.
+    Resource Graph takes three `join` and `union` in a query, one of them a join with another table, and a union only of
+    one table or of `resources` and `resourcecontainers`; here are one of each, and no table comes twice on the right.
+    Source: "Understanding the Azure Resource Graph query language", as revised in 2021 and 2024. There is no batch of
+    queries: azure-mgmt-resourcegraph has one operation, which takes one query.
 
     Args:
         subscriptions: ids of those whose machines are asked for; empty: of all that the request is about.
@@ -188,16 +188,17 @@ resources
     or (({_IS_MACHINE}){where})
     or ({_IS_FAILED_EXTENSION}{where})
 | extend rank = case({_IS_MACHINE}, {Rank.MACHINE:d}, {IS_CONFIGURATION}, {Rank.CONFIGURATION:d}, {Rank.EXTENSION:d})
-| extend machine = tolower(id)
-| join kind=leftouter (
-    {_UNSUPPORTED.replace(chr(10), chr(10) + "    ")}
-    | project machine = tostring(split(tolower(id), '/patchassessmentresults/')[0]), support) on machine
-| project id, type, location, tags, managedBy, rank, name, subscriptionId, support,
+| project id, type, location, tags, managedBy, rank, name, subscriptionId,
     properties = iff(rank == {Rank.MACHINE:d}, dynamic(null), properties),
 {_MACHINE_COLUMNS}
 | union (
     {_MANAGED_GROUPS.replace(chr(10), chr(10) + "    ")}{where}
     | project id, name, type, subscriptionId, managedBy, rank = {Rank.GROUP:d})
+| extend machine = tolower(id)
+| join kind=leftouter (
+    {_UNSUPPORTED.replace(chr(10), chr(10) + "    ")}
+    | project machine = tostring(split(tolower(id), '/patchassessmentresults/')[0]), support) on machine
+| project-away machine, machine1
 | order by rank asc, id asc"""
 
 

@@ -104,7 +104,7 @@ def test_a_bucket_of_compute_is_told_by_region() -> None:
     spend = Cost(SUBSCRIPTION, Verb.READS, Policy.HIGH_COST_GET, "westeurope")
     remarks, _ = told_while(spend, 12, share=0.01)
     limit = f"Azure's limit on lists of VMs in westeurope (subscription {SUBSCRIPTION})"
-    assert f"Waiting 80 s for {limit}." in remarks
+    assert f"Waiting 80 s for {limit}, of which this process uses 1%." in remarks
 
 
 def test_a_wait_that_a_refusal_asks_for_is_told_by_the_refused_request_alone() -> None:

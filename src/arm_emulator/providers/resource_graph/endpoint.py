@@ -172,7 +172,11 @@ def _computed(cloud: "Cloud", request: Request, body: dict[str, Any]) -> Result:
     subscriptions = subscriptions_in_scope(cloud, request, body)
     source = Source(cloud, request, cloud.parts[Rows], subscriptions)
     try:
-        plan = kql.compile_query(body["query"], now=cloud.clock.now())
+        plan = kql.compile_query(
+            body["query"],
+            now=cloud.clock.now(),
+            checks_tables=cloud.profile.graph_tables_together == "documented",
+        )
         table = plan.run(lambda name: source.rows(name, plan.type_filter(name)))
     except kql.KqlError as error:
         invalid = (
