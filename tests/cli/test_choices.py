@@ -10,6 +10,7 @@ from tests.cli.conftest import Program
 from patchmode.cli.choices import Fixed
 from patchmode.cli.main import program as whole
 from patchmode.model.nearest import nearest
+from patchmode.model.patch_settings import OTHER_NAMES, Orchestration
 
 
 def options() -> Iterator[tuple[str, click.Option, click.Context]]:
@@ -128,3 +129,28 @@ def test_an_iana_zone_is_refused_for_a_schedule_and_the_windows_name_is_told(off
         "Its time zone 'Europe/Berlin' is an IANA name, and Azure documents Windows names only: use 'W. Europe "
         "Standard Time' (unknown-time-zone)."
     ) in " ".join(done.err.split())
+
+
+SETTABLE = [one for one in Orchestration if one not in (Orchestration.NOT_SET, Orchestration.NOT_APPLICABLE)]
+
+
+def to_option() -> tuple[click.Option, click.Context]:
+    return next((param, context) for path, param, context in CHOICES if path.endswith("plan") and "--to" in param.opts)
+
+
+@pytest.mark.parametrize("one", SETTABLE, ids=str)
+def test_to_takes_every_spelling_that_we_or_azure_print(one: Orchestration) -> None:
+    """Whoever copies an orchestration from a table, from JSON or from the portal does not have to translate it."""
+    param, context = to_option()
+    names = [one.option, one.portal_name, one.value, *(name for name, named in OTHER_NAMES.items() if named is one)]
+    for name in names:
+        for typed in (name, name.upper(), name.lower(), name.replace(" ", "-"), name.replace(" ", ""), f" {name} "):
+            assert param.type.convert(typed, param, context) == one.option, typed
+
+
+@pytest.mark.parametrize("name", ["AutomaticByPlatform", "N/A", "N/A (not set)", "NotSet", "not-applicable"])
+def test_what_is_printed_and_cannot_be_asked_for_says_why(name: str) -> None:
+    """`patchMode: AutomaticByPlatform` is two orchestrations: taking it for one of them would guess."""
+    param, context = to_option()
+    with pytest.raises(click.BadParameter, match=r"two orchestrations|no patch mode"):
+        param.type.convert(name, param, context)

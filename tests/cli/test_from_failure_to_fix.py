@@ -172,7 +172,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
         (["--from-log", "cut.txt"], "1 name in it is cut short"),
         (["--from-log", "nowhere.txt"], "nowhere.txt could not be read: No such file or directory"),
         (["--from-log", "."], ". could not be read: Is a directory"),
-        (["--failed-since", "yesterday"], "--failed-since: 'yesterday' is no point in the past"),
+        (["--failed-since", "yesterday"], "--failed-since: 'yesterday' is not a point in the past"),
         (["--schedule", "nightlie"], "You see no maintenance configuration named 'nightlie'"),
         (["--schedule", f"{VM}/web-01"], "not a maintenance configuration"),
         (["--schedule", f"{CONFIGURATION}-2"], "There is no maintenance configuration"),
@@ -192,4 +192,4 @@ def test_an_unreadable_since_of_the_history_is_a_usage_error(offline: Program) -
     """Told before anything is asked."""
     done = offline("schedule", "failures", "--since", "soon")
     assert done.code == 2
-    assert "--since: 'soon' is no point in the past" in done.err
+    assert "--since: 'soon' is not a point in the past" in done.err

@@ -81,7 +81,7 @@ def path_up(change: dict[str, Any]) -> None:
         (any_etag, "etag is '*'"),
         (etag_of_two_lines, "etag is"),
         (other_machine, "id is"),
-        (path_up, "is no id of a machine"),
+        (path_up, "is not the id of a machine"),
     ],
 )
 def test_a_made_up_plan_is_refused_as_a_whole_and_names_machine_and_member(start: Start, forge: Any, told: str) -> None:

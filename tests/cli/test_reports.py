@@ -44,7 +44,7 @@ def test_one_audit_in_every_format(start: Start, tmp_path: Path) -> None:
     assert json.loads(again.out) == json.loads(saved.out)
     assert json.loads(offline("report", "--from", "audit.json", "--query", "counts.scope").out) == 48
     table = offline("report", "--from", "audit.json")
-    assert (table.code, "no table" in table.err) == (2, True)
+    assert (table.code, "cannot be shown as a table" in table.err) == (2, True)
 
 
 def test_a_live_report_ends_as_the_audit_does(start: Start) -> None:
@@ -92,7 +92,7 @@ def test_who_may_read_a_report(start: Start) -> None:
         (("--run", "latest", "--from", "x.json"), 2, "hold their own machines"),
         (("--from", "nothing.json", "-o", "html"), 2, "could not read nothing.json"),
         (("--from", "other.json", "-o", "html"), 12, "is patchmode/plan/v1; a report is made of"),
-        (("--from", "text.json", "-o", "html"), 12, "no JSON document of patchmode"),
+        (("--from", "text.json", "-o", "html"), 12, "not a JSON document of patchmode"),
         (("--from", "cut.json", "-o", "html"), 12, "does not hold together as patchmode/audit/v1"),
         (("--run", "latest", "-o", "html"), 2, "no runs yet"),
         (("-o", "pdf"), 2, "'pdf' is not one of"),

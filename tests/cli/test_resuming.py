@@ -72,7 +72,9 @@ def test_everything_that_held_a_run_back_is_told_when_it_begins_and_when_it_is_t
     )
     assert told in begun.err
     resumed = program("runs", "resume")
-    assert in_force(resumed) == f"{told}\n             As the run keeps them; an option given here changes them."
+    assert (
+        in_force(resumed) == f"{told}\n             Unchanged since the run began; an option given here changes them."
+    )
     assert resumed.code == 0
 
 
@@ -91,7 +93,7 @@ def test_an_option_on_resume_changes_what_is_kept_and_is_told_and_kept_in_turn(s
     again = program("runs", "resume")
     assert in_force(again) == (
         "In force     --concurrency 1, --operation-timeout 1800, --wave-pause 1h\n"
-        "             As the run keeps them; an option given here changes them."
+        "             Unchanged since the run began; an option given here changes them."
     )
     assert again.code == 0
 
@@ -138,7 +140,7 @@ def test_a_run_of_an_earlier_version_says_what_it_did_not_write_down(start: Star
     _forget_brakes(program.folder / "state" / "runs" / f"{run}.sqlite")
     resumed = program("runs", "resume", "--max-failures", "2")
     assert (
-        "In force     this run was begun by an earlier version that did not write its brakes down; options in force: "
+        "In force     an earlier version began this run and did not record its limits; options in force: "
         "--max-failures 2"
     ) in resumed.err
     assert resumed.code == 0
@@ -240,7 +242,7 @@ def test_a_new_apply_says_which_open_run_holds_its_machines(start: Start) -> Non
     run = begun(program)
     assert program("apply", "--ids", machine("web-01"), "--yes").code == 0
     said = program.ran_raw[-1]
-    assert f"! Run {run} was interrupted and holds 1 machine of this plan that it has not done with.\n" in said
+    assert f"! Run {run} was interrupted and holds 1 machine of this plan that it has not finished.\n" in said
     assert f"  Continue it:       patchmode runs resume {run}\n" in said
     assert said.index("! Run ") < said.index("Applying")
     done = program("rollback", "latest", "--yes")

@@ -14,6 +14,8 @@ from tests.cli.conftest import PROGRAM, Program, clean_environment
 
 from arm_emulator.named_fleets import read_fleet
 from patchmode.cli.main import program as patchmode
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import Orchestration, PatchMode
 from patchmode.model.plain_text import cells_wide
 
 if TYPE_CHECKING:
@@ -152,6 +154,58 @@ def test_a_summary_on_request_names_every_group_once(shown: Program, command: st
     assert re.search(rf"{re.escape(SUBSCRIPTION)} +{GROUP} +\d+", done.out)
     assert shown(*args, "--summary", "none").out.count("SUBSCRIPTION  ") <= 1
     assert shown(*args, "--summary", "group", "-o", "json").out.startswith("{")
+
+
+def test_ids_of_a_file_are_told_by_the_file(shown: Program) -> None:
+    """A page of ids says nothing that the list of changes does not say better."""
+    machines = json.loads(shown("audit", "-g", GROUP, "--name", "web-0[1-3]*", "-o", "json").out)["machines"]
+    ids = [one["id"] for one in machines]
+    (shown.folder / "ids.txt").write_text("\n".join([*ids[:2], ids[0].upper()]), encoding="utf-8")
+    done = shown("plan", "--ids-file", "ids.txt", "--ids", ids[2], "-o", "json")
+    assert json.loads(done.out)["scope"] == [f"--ids {ids[2]}", "--ids-file ids.txt (2 machines)"]
+    told = shown("plan", "--ids-file", "ids.txt").out
+    assert f"\nScope: --ids-file ids.txt (2 machines), in subscription {SUBSCRIPTION}\n" in told
+    piped = shown("plan", "--ids-file", "-", stdin=ids[0]).out
+    assert "\nScope: --ids-file - (1 machine), in subscription " in piped
+
+
+@pytest.mark.parametrize("command", sorted(set(TABLES) - {"explain", "watch"}))
+def test_a_word_of_ours_is_explained_on_the_same_screen(shown: Program, command: str) -> None:
+    """Nobody has met `parked` before; `explain` and `watch` give the reason of the one machine behind the word."""
+    done = shown(*TABLES[command], "--no-progress")
+    text = done.out + done.err
+    met = [kind for kind in OutcomeKind if "-" in kind or kind in {"parked", "autopatched", "ineligible"}]
+    used = [kind for kind in met if re.search(rf"(?<![\w-]){kind}(?![\w=-])", text)]
+    assert [kind for kind in used if f"{kind} = {kind.words}" not in text] == []
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_an_orchestration_has_the_portals_name_and_no_other(shown: Program, command: str) -> None:
+    """JSON's names are for programs; Azure's values are shown where the setting itself is the subject, and named."""
+    text = shown(*TABLES[command], "--no-progress").out.partition("JSON view:")[0]
+    programs = "|".join(one.value for one in Orchestration if one.value not in {*PatchMode})
+    assert re.findall(rf"\b(?:{programs})\b", text) == []
+    raw = [line for line in text.splitlines() if re.search(r"AutomaticBy|ImageDefault", line)]
+    settings = re.compile(r"patchMode|assessmentMode|AutomaticByPlatform is then")
+    assert [line for line in raw if not settings.search(line)] == []
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "junit"])
+def test_reports_for_people_have_the_portals_names(shown: Program, form: str) -> None:
+    """Programs read JSON's names in CSV, TSV, YAML, SARIF and metrics."""
+    text = shown("report", "--all", "-o", form, "--exit-zero").out
+    assert not re.search(r"\b(CustomerManagedSchedules|AzureManaged|NotApplicable|NotSet)\b", text)
+    assert form == "junit" or "Azure Managed - Safe Deployment" in text or "Azure Managed \\- Safe" in text
+
+
+ZONE = re.compile(r"UTC|\dZ\b|[+-]\d\d:\d\d|Standard Time|W\. Europe")
+
+
+@pytest.mark.parametrize("command", sorted(set(TABLES) - {"explain"}))
+def test_a_time_of_day_has_its_zone_beside_it(shown: Program, command: str) -> None:
+    """Whoever reads 22:00 at night in another zone must not have to look for whose it is."""
+    lines = shown(*TABLES[command], "--no-progress").out.splitlines()
+    assert [line for line in lines if re.search(r"(?<![\d:T])\d\d:\d\d(?![\d:])", line) and not ZONE.search(line)] == []
 
 
 WRITES = {"apply", "rollback", "runs resume", "schedule attach", "schedule detach"}

@@ -251,4 +251,4 @@ async def test_a_plan_says_which_open_run_holds_its_machines(opened: Open) -> No
     asker = await opened(allow_writes=True)
     run = await begun_and_left(asker)
     page = (await asker.get(await asker.planned(TWO))).words
-    assert f"Run {run} was interrupted and holds 2 machines of this plan that it has not done with." in page
+    assert f"Run {run} was interrupted and holds 2 machines of this plan that it has not finished." in page

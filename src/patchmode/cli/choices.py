@@ -20,16 +20,26 @@ class Fixed(click.Choice[str]):
     Args:
         choices: the values, as Azure or this program writes them.
         also: other names → the value that they are; taken without a word.
+        refused: names that people may have met and that are no value → why.
     """
 
-    def __init__(self, choices: Iterable[str], *, also: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        choices: Iterable[str],
+        *,
+        also: Mapping[str, str] | None = None,
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(choices, case_sensitive=False)
         self._known = {plain(choice): choice for choice in self.choices}
         self._known |= {plain(name): choice for name, choice in (also or {}).items()}
+        self._refused = {plain(name): why for name, why in (refused or {}).items()}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The value as it is written."""
         known = self._known.get(plain(str(value)))
+        if known is None and (why := self._refused.get(plain(str(value)))):
+            self.fail(f"{value!r} is not one of {', '.join(self.choices)}: {why}.", param, ctx)
         return known if known is not None else super().convert(value, param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:

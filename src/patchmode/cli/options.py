@@ -11,6 +11,7 @@ import click
 from patchmode.cli.choices import GROUP, SCHEDULE, SUBSCRIPTION, Fixed
 from patchmode.cli.run_options import NONE
 from patchmode.cli.settings import EXCEL_CSV
+from patchmode.model.patch_settings import OTHER_NAMES, Orchestration, PatchMode
 
 FORMATS = ("table", "json", "jsonl", "yaml", "tsv", "csv", EXCEL_CSV)
 REPORT_FORMATS = ("html", "markdown", "xlsx", "junit", "sarif", "prometheus")
@@ -211,12 +212,23 @@ def _filter_options() -> list[Decorator]:
     return made
 
 
-_PORTAL_NAMES = {
-    "Azure Managed - Safe Deployment": "azure-managed",
-    "Windows automatic updates": "automatic-by-os",
-    "Manual updates": "manual",
+_NOT_TO_CHOOSE = (Orchestration.NOT_SET, Orchestration.NOT_APPLICABLE)
+_OTHER_NAMES = {
+    **{one.portal_name: one.option for one in Orchestration if one not in _NOT_TO_CHOOSE},
+    **{one.value: one.option for one in Orchestration if one not in _NOT_TO_CHOOSE},
+    **{name: one.option for name, one in OTHER_NAMES.items()},
 }
-"""What the portal calls them; the others differ in case, blanks and hyphens only."""
+"""How tables, JSON, the portal and Microsoft's pages call what `--to` takes."""
+_REFUSED_NAMES = {
+    PatchMode.AUTOMATIC_BY_PLATFORM.value: "it is the patch mode of two orchestrations, customer-managed-schedules and "
+    "azure-managed",
+    **{
+        name: "it says that a machine has no patch mode, and cannot be chosen"
+        for one in _NOT_TO_CHOOSE
+        for name in (one.portal_name, one.value, one.option)
+    },
+}
+"""What tables and Azure print and nobody can ask for, with the reason."""
 
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -233,8 +245,9 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--to",
             "orchestration",
-            type=Fixed(orchestrations, also=_PORTAL_NAMES),
-            help="Patch orchestration (default: customer-managed-schedules); keep leaves it as it is.",
+            type=Fixed(orchestrations, also=_OTHER_NAMES, refused=_REFUSED_NAMES),
+            help="Patch orchestration (default: customer-managed-schedules), also by the portal's name or JSON's; keep "
+            "leaves it as it is.",
         ),
         click.option("--periodic-assessment", type=Fixed(("on", "off")), help="Assess for updates every 24 h."),
         click.option(

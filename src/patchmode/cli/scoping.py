@@ -27,12 +27,13 @@ def scope_from(options: dict[str, Any]) -> Scope:
         UsageError: a filter or a file of ids cannot be understood, or a file cannot be read.
     """
     ids = [text for value in options.pop("ids") for text in _split(value)]
-    found, logs = texts_of(options.pop("ids_file"), options.pop("from_log"))
+    files, logs = texts_of(options.pop("ids_file"), options.pop("from_log"))
     return Scope(
         subscriptions=options.pop("subscription"),
         management_groups=options.pop("management_group"),
         resource_groups=options.pop("resource_group"),
-        ids=(*ids, *found),
+        ids=(*ids, *(one for file in files for one in file.ids)),
+        id_files=files,
         graph_queries=options.pop("graph_query"),
         schedules=options.pop("schedule"),
         failed_since=_since_or_none(options.pop("failed_since")),

@@ -12,7 +12,7 @@ import click
 
 from patchmode.cli.settings import settings_of
 from patchmode.errors import UsageError
-from patchmode.model.scope import LogReading
+from patchmode.model.scope import IdFile, LogReading
 
 _SAMPLE = 4096
 """Bytes of a file that are looked at to tell its encoding."""
@@ -20,7 +20,7 @@ _SHOWN = 3
 _LONGEST_SHOWN = 60
 
 
-def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[list[str], tuple[LogReading, ...]]:
+def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[tuple[IdFile, ...], tuple[LogReading, ...]]:
     """Read the files of `--ids-file` and `--from-log`, and tell what the texts say of their machines.
 
     Args:
@@ -28,7 +28,7 @@ def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[list[str], 
         logs: as well.
 
     Returns:
-        Resource ids as they are written, and readings: of texts, and of lists and tables that hold names.
+        Files of resource ids, as they are written, and readings: of texts, and of lists and tables that hold names.
 
     Raises:
         UsageError: a file cannot be read, or names no machine; or standard input is to be read twice.
@@ -37,18 +37,18 @@ def texts_of(ids_files: Sequence[str], logs: Sequence[str]) -> tuple[list[str], 
         raise UsageError(
             "Standard input can be read only once.", advice="Give - once, and a file for each of the others."
         )
-    ids: list[str] = []
+    files: list[IdFile] = []
     readings: list[LogReading] = []
     for name in ids_files:
         found = _ids_in(name)
         if isinstance(found, LogReading):
             readings.append(found)
         else:
-            ids += found
+            files.append(IdFile(name, tuple(found)))
     readings += map(_log_in, logs)
     for reading in readings:
         _tell(reading)
-    return ids, tuple(readings)
+    return tuple(files), tuple(readings)
 
 
 def _tell(reading: LogReading) -> None:

@@ -34,7 +34,7 @@ ORCHESTRATIONS: Mapping[str, Word] = {
 RESULTS: Mapping[str, Word] = {
     Result.APPLIED: Word("Applied", "good"),
     Result.FAILED: Word("Failed", "bad"),
-    Result.UNKNOWN: Word("Unknown: sent, and the answer never came", "bad"),
+    Result.UNKNOWN: Word("Unknown: sent, and no answer was received", "bad"),
     Result.STALE: Word("Stale: it changed since the plan", "bad"),
     Result.NOT_SENT: Word("Not sent", "warn"),
 }

@@ -74,6 +74,11 @@ class Orchestration(StrEnum):
         """The words of the portal, for people."""
         return _PORTAL_NAMES[self]
 
+    @property
+    def leaves(self) -> str:
+        """Which settings of a machine's model the portal calls so, by Azure's names."""
+        return _LEAVES[self]
+
 
 _OPTIONS = {
     Orchestration.CUSTOMER_MANAGED_SCHEDULES: "customer-managed-schedules",
@@ -93,6 +98,27 @@ _PORTAL_NAMES = {
     Orchestration.NOT_SET: "N/A (not set)",
     Orchestration.NOT_APPLICABLE: "N/A",
 }
+
+
+_BYPASS = "bypassPlatformSafetyChecksOnUserSchedule"
+_LEAVES = {
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES: f"patchMode AutomaticByPlatform, {_BYPASS} true",
+    Orchestration.AZURE_MANAGED: f"patchMode AutomaticByPlatform, {_BYPASS} false or absent",
+    Orchestration.AUTOMATIC_BY_OS: "patchMode AutomaticByOS",
+    Orchestration.MANUAL: "patchMode Manual",
+    Orchestration.IMAGE_DEFAULT: "patchMode ImageDefault",
+    Orchestration.NOT_SET: "no patchMode, or one that cannot be read",
+    Orchestration.NOT_APPLICABLE: "Azure Arc has no patchMode",
+}
+OTHER_NAMES = {
+    "Azure Managed": Orchestration.AZURE_MANAGED,
+    "Azure-orchestrated": Orchestration.AZURE_MANAGED,
+    "Windows Automatic Update": Orchestration.AUTOMATIC_BY_OS,
+}
+"""What the portal and Microsoft's pages called them at other times, or call them in other places.
+
+Source: the portal's own Resource Graph query, and "Automatic VM Guest Patching" in Microsoft's documentation.
+"""
 
 
 _FOUND_AT_MOST = 80

@@ -206,7 +206,7 @@ class Since:
         try:
             at = datetime.fromisoformat(stripped)
         except ValueError:
-            msg = f"{text!r} is no point in the past: expected 7d, 36h, 2w, 2026-11-01 or 2026-11-01T06:00Z"
+            msg = f"{text!r} is not a point in the past: expected 7d, 36h, 2w, 2026-11-01 or 2026-11-01T06:00Z"
             raise SinceError(msg) from None
         return cls(stripped, at=at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
 
@@ -247,6 +247,20 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class IdFile:
+    """The resource ids of one file; they are in `Scope.ids` too."""
+
+    source: str
+    """The file's name, or `-`."""
+    ids: tuple[str, ...]
+    """As written there."""
+
+    def __str__(self) -> str:
+        count = len({one.casefold() for one in self.ids})
+        return f"{self.source} ({count:,} {'machine' if count == 1 else 'machines'})"
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The machines a command speaks of."""
 
@@ -256,6 +270,9 @@ class Scope:
     resource_groups: tuple[str, ...] = ()
     """Names, or full ids; a name counts in every selected subscription, or in all readable ones."""
     ids: tuple[str, ...] = ()
+    """Those that were typed and those of files."""
+    id_files: tuple[IdFile, ...] = ()
+    """Where ids come from that were not typed: a scope is described by the file, not by a page of ids."""
     graph_queries: tuple[str, ...] = ()
     """Resource Graph KQL as the user wrote it; each must project `id`."""
     schedules: tuple[str, ...] = ()
@@ -312,7 +329,9 @@ class Scope:
         texts = [f"--subscription {value}" for value in self.subscriptions]
         texts += [f"--management-group {value}" for value in self.management_groups]
         texts += [f"--resource-group {value}" for value in self.resource_groups]
-        texts += [f"--ids {value}" for value in self.ids]
+        of_files = {one for file in self.id_files for one in file.ids}
+        texts += [f"--ids {value}" for value in self.ids if value not in of_files]
+        texts += [f"--ids-file {file}" for file in self.id_files]
         texts += [f"--graph-query {value}" for value in self.graph_queries]
         texts += [f"--schedule {value}" for value in self.schedules]
         texts += [f"--failed-since {self.failed_since}"] if self.failed_since else []

@@ -333,7 +333,7 @@ def decode_report(content: bytes, *, name: str) -> ToldRun:
     """
     found = format_of(content)
     if found != RUN_FORMAT:
-        what = f"is {found}" if found else "is no JSON document of patchmode"
+        what = f"is {found}" if found else "is not a JSON document of patchmode"
         raise RefusedError(f"{name} {what}, not {RUN_FORMAT}.", advice=_AGAIN)
     try:
         return ToldRun(name, _report(msgspec.json.decode(content, type=RunDocument)))

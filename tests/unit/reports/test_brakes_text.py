@@ -25,7 +25,7 @@ def test_on_a_terminal_every_line_stands_under_the_first() -> None:
         "In force     --max-failures 3, --operation-timeout 12, --wave-pause 90m,",
         "             --freeze 'Fri 16:00-Mon 06:00 Europe/Berlin' (from",
         "             PATCHMODE_FREEZE), --strict",
-        "             As the run keeps them; an option given here changes them.",
+        "             Unchanged since the run began; an option given here changes them.",
     ]
 
 
@@ -47,8 +47,8 @@ def test_an_option_without_a_value_is_told_as_it_is_typed() -> None:
 
 
 def test_where_nothing_holds_a_run_back_that_is_said_on_resume() -> None:
-    nothing = "no failure budget, no freeze and no other brake"
-    earlier = "this run was begun by an earlier version that did not write its brakes down; options in force:"
+    nothing = "no failure budget, no freeze and no other limit"
+    earlier = "an earlier version began this run and did not record its limits; options in force:"
     assert list(resumed_lines(RunGuardrails(), RunGuardrails(), paint=Paint())) == [f"In force     {nothing}"]
     assert list(resumed_lines(RunGuardrails(), None, paint=Paint())) == [f"In force     {earlier} {nothing}"]
     assert list(begun_lines(RunGuardrails(), paint=Paint())) == []
@@ -70,7 +70,7 @@ def test_each_is_told_by_the_name_of_its_option() -> None:
 )
 def test_an_open_run_is_told_with_the_command_that_fits_its_state(state: str, words: str, command: str) -> None:
     assert list(held_lines([HeldMachines(RUN, state, 12)], paint=Paint())) == [
-        f"! Run {RUN} {words} and holds 12 machines of this plan that it has not done with.",
+        f"! Run {RUN} {words} and holds 12 machines of this plan that it has not finished.",
         command,
     ]
 

@@ -82,7 +82,7 @@ def test_sarif_results_name_rules_and_machines() -> None:
     )
     rule = next(one for one in rules if one["id"] == "client-os")
     assert rule["name"] == "ClientOs"
-    assert rule["shortDescription"]["text"] == "Windows client systems are out of Update Manager's reach."
+    assert rule["shortDescription"]["text"] == "Update Manager does not support Windows client systems."
     assert "Fix: Manage its updates with Intune" in rule["help"]["text"]
 
 

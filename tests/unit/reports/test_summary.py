@@ -113,6 +113,12 @@ def test_it_is_there_where_the_rows_leave_the_screen(
     assert bool(told(FOUND, by, rows=rows, paint=paint)) is is_there
 
 
+def test_one_group_alone_is_no_summary() -> None:
+    """The numbers of the whole stand below the table."""
+    assert told(FOUND[:2]) == []
+    assert told(FOUND[:2], SummaryBy.GROUP) != []
+
+
 def test_what_could_not_be_read_as_a_whole_is_counted_at_its_place() -> None:
     found = (*FOUND, Counted(f"/subscriptions/{DEVELOPMENT}", ("blocked",)), Counted("row 7", ("blocked",)))
     text = "\n".join(told(found, SummaryBy.GROUP))

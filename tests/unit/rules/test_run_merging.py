@@ -160,7 +160,7 @@ def test_a_folder_is_searched_for_runs_only(tmp_path: Path) -> None:
     assert [path.name for path in files_in(tmp_path)] == ["a.json"]
     for name, told in (
         ("plans/p.json", "is patchmode/plan/v1, not patchmode/run/v1"),
-        ("empty.json", "no JSON document"),
+        ("empty.json", "not a JSON document"),
     ):
         with pytest.raises(RefusedError, match=told):
             read_report(tmp_path / name)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BEYOND = (
     "Warning: {host} can be reached from other computers, over plain http. Whoever reads the traffic, or has the "
-    "address below, may do here what you may do. Better: leave --host out and come through an SSH tunnel."
+    "address below, may do here what you may do. Better: leave --host out and use an SSH tunnel."
 )
 
 

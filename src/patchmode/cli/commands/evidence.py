@@ -101,7 +101,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits
 @command.command("check", cls=Command)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "--digest", metavar="HEX", help="What was printed when the pack was made: is the manifest still that one?"
+    "--digest", metavar="HEX", help="The digest that was printed when the pack was made; the manifest must match it."
 )
 @click.pass_context
 def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:

@@ -159,7 +159,7 @@ def of_file(name: str) -> Told:
         report = decode_report(content, name=source).report
         assert report.target is not None  # noqa: S101 - a report that was read names its target
         return run_told(report, report.target, None)
-    what = f"is {found}" if found else "is no JSON document of patchmode"
+    what = f"is {found}" if found else "is not a JSON document of patchmode"
     msg = f"{source} {what}; a report is made of {AUDIT_FORMAT} or {RUN_FORMAT}."
     raise RefusedError(msg, advice="`patchmode audit -o json` and `patchmode runs show RUN -o json` print them.")
 
@@ -185,14 +185,14 @@ def format_asked(settings: Settings, out: str | None) -> str:
 
     form = settings.output or (out and format_of(out)) or settings.format
     if out is None and form == BINARY and sys.stdout.isatty():
-        raise UsageError("A workbook is no text for a terminal.", advice="Name a file: --out report.xlsx")
+        raise UsageError("An Excel workbook cannot be shown on a terminal.", advice="Name a file: --out report.xlsx")
     if settings.query and (out is not None or form not in FORMATS):
         msg = "--query selects from the JSON for standard output, and a report is written whole."
         raise UsageError(msg, advice="Leave --query away, or --out and the report's format.")
     if out is not None and form in {"table", "jsonl"}:
         raise UsageError(
             f"--out {out} does not say which format it is to have.",
-            advice=f"Give -o {', '.join(REPORT_FORMATS)}, csv, tsv, yaml or json, or a name that ends so.",
+            advice=f"Give -o {', '.join(REPORT_FORMATS)}, csv, tsv, yaml or json, or a name with such an ending.",
         )
     return form
 
@@ -216,7 +216,10 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
         emit(Result(told.record.document, lambda _: (), lambda: (), ()), settings)
     elif form in {"table", "jsonl"}:
         if told.result is None:
-            raise UsageError("A saved audit has no table and no lines.", advice="Give another -o, such as markdown.")
+            raise UsageError(
+                "A saved audit cannot be shown as a table or as lines.",
+                advice="Give another format, such as -o markdown.",
+            )
         emit(told.result, settings)
     else:
         for piece in pieces(told.record, form):

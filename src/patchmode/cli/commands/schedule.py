@@ -7,7 +7,7 @@ from patchmode.cli.group import Group
 SUBCOMMANDS = {
     "list": "Every schedule that patches guests: when it runs, which machines it reaches.",
     "show": "One schedule in full, with its members and its last run.",
-    "next": "A calendar of coming windows: who runs, fails, is missed.",
+    "next": "Coming windows: how many machines run, fail or are missed.",
     "create": "Create a schedule, checked before and read back after.",
     "attach": "Attach a schedule to machines, or to a dynamic scope.",
     "detach": "Detach a schedule from machines, or delete a dynamic scope.",

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @scope_options
-@click.option("--interval", metavar="15m", default="15m", show_default=True, help="Time from one look to the next.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many looks.")
-@click.option("--once", is_flag=True, help="One look, compared with --baseline; for cron and CI.")
+@click.option("--interval", metavar="15m", default="15m", show_default=True, help="Time between two audits.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many audits.")
+@click.option("--once", is_flag=True, help="One audit, compared with --baseline; for cron and CI.")
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="A saved audit -o json to compare the first look with.",
+    help="A saved audit (-o json) to compare the first one with.",
 )
-@click.option("--until-change", is_flag=True, help="End with the first look that shows a change.")
+@click.option("--until-change", is_flag=True, help="End with the first audit that finds a change.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -56,7 +56,7 @@ def command(
     settings = settings_of(context)
     if once and baseline is None:
         raise UsageError(
-            "One look alone has nothing to be compared with.",
+            "A single audit has nothing to be compared with.",
             advice="Add --baseline FILE, made by: patchmode audit -o json",
         )
     if settings.format not in {"table", "json", "jsonl"} or settings.query:
@@ -114,7 +114,7 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
         for note in seen.notes:
             say(f"Note: {note}", settings, hang=6)
     if seen.look.unreadable:
-        say(f"{at}  {len(seen.look.unreadable):,} could not be read; nothing is concluded from that.", settings)
+        say(f"{at}  {len(seen.look.unreadable):,} could not be read; these are not compared.", settings)
     if not seen.drift:
         return
     ids: list[ResourceId | str] = [one.id for one in seen.look.machines.values()]
@@ -148,7 +148,7 @@ def _tell_failure(seen: "Seen", settings: Settings, *, is_last: bool) -> None:
     from patchmode.cli.output import say
 
     assert seen.failure is not None  # noqa: S101 - the caller looked, for the type checker
-    then = "" if is_last else " It is tried again at the next look."
+    then = "" if is_last else " The next audit tries again."
     # Errors of the sign-in have several lines, and this is one of many.
     message = " ".join(seen.failure.message.split())
     say(f"Look {seen.number} failed, and says nothing about the machines: {message}{then}", settings)

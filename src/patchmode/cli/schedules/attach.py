@@ -31,7 +31,7 @@ _FILTERS = ("filter_tag", "any_tag", "filter_os", "filter_location", "filter_gro
     "--filter-group", multiple=True, type=GROUP, metavar="NAME", help="Dynamic: one of these resource groups."
 )
 @click.option("--filter-type", multiple=True, metavar="vm|arc", help="Dynamic: Azure or Arc machines.")
-@click.option("--replace", is_flag=True, help="Dynamic: write over one of that name that differs.")
+@click.option("--replace", is_flag=True, help="Dynamic: replace an existing scope of that name that differs.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def command(

@@ -165,7 +165,7 @@ def _names(preview: Preview, target: Target) -> MachineNames:
     return MachineNames.of(target, ids)
 
 
-LEFT = "Left at once: a request may have been carried out. The same command again skips what is done."
+LEFT = "Stopped immediately: a request may have been applied. Repeat the command: what is already done is skipped."
 
 
 def _told(report: AttachReport, settings: Settings) -> exits.Exit:

@@ -25,7 +25,13 @@ _REBOOTS = ("IfRequired", "Never", "Always")
     "-s", "--subscription", "place", required=True, type=SUBSCRIPTION, metavar="ID|NAME", help="Its subscription."
 )
 @click.option("-g", "--resource-group", "group", required=True, type=GROUP, metavar="NAME", help="Its resource group.")
-@click.option("--location", "region", required=True, metavar="REGION", help="Its region; it reaches machines of any.")
+@click.option(
+    "--location",
+    "region",
+    required=True,
+    metavar="REGION",
+    help="Its region; its machines may be in any.",
+)
 @click.option("--start", required=True, metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
 @click.option("--duration", required=True, metavar="HH:mm", help="01:30 to 03:55.")
 @click.option("--time-zone", required=True, metavar="NAME", help="Windows' name: 'W. Europe Standard Time', UTC.")
@@ -43,14 +49,14 @@ _REBOOTS = ("IfRequired", "Never", "Always")
     "--classifications",
     multiple=True,
     metavar="LIST",
-    help="Updates to install, by commas (default: Critical,Security); each goes to the systems that know it.",
+    help="Updates to install, separated by commas (default: Critical,Security); each goes to the systems that know it.",
 )
-@click.option("--kb-include", multiple=True, metavar="LIST", help="Windows: updates to install, by commas.")
+@click.option("--kb-include", multiple=True, metavar="LIST", help="Windows: updates to install, separated by commas.")
 @click.option("--kb-exclude", multiple=True, metavar="LIST", help="Windows: updates to leave out.")
 @click.option("--package-include", multiple=True, metavar="LIST", help="Linux: package name masks to install.")
 @click.option("--package-exclude", multiple=True, metavar="LIST", help="Linux: package name masks to leave out.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the schedule itself.")
-@click.option("--replace", is_flag=True, help="Write over a schedule of that name; its assignments stay.")
+@click.option("--replace", is_flag=True, help="Replace an existing schedule of that name; its assignments stay.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> exits.Exit:

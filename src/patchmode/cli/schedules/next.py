@@ -15,7 +15,7 @@ from patchmode.cli.settings import settings_of
 @scope_options
 @click.pass_context
 def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
-    """A calendar of coming windows: who runs, fails, is missed.
+    """Coming windows: how many machines run, fail or are missed.
 
     Every window counts its current members. With a scope: only its machines, and only schedules that reach
     one of them. Filters alone narrow all machines.

@@ -233,7 +233,7 @@ def _charts(document: AuditDocument) -> tuple[Chart, ...]:
         "How they are set",
         "Orchestration",
         tuple(
-            Bar(one.value, one.portal_name, document.orchestrations[one], _set_meaning(one, wanted))
+            Bar(one.portal_name, one.leaves, document.orchestrations[one], _set_meaning(one, wanted))
             for one in Orchestration
             if document.orchestrations.get(one)
         ),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from patchmode.model.patch_settings import Orchestration
 from patchmode.model.record import Column, Level, Meaning, RecordedFinding, RecordedMachine, RecordState, RuleText
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.target import Target, labels
@@ -186,14 +187,20 @@ def where(any_id: str) -> Mapping[str, Any]:
 _ENDS = ("outcome", "result")
 
 
+def named_value(machine: RecordedMachine, column: Column) -> Any:
+    """The cell's value for people: an orchestration by the portal's name; programs read the record's own."""
+    value = machine.values.get(column.name)
+    return Orchestration(value).portal_name if column.name == "orchestration" and value else value
+
+
 def shown_text(machine: RecordedMachine, column: Column) -> str:
     """The cell's text; empty where nothing is known."""
-    value = machine.values.get(column.name)
+    value = named_value(machine, column)
     if value is None:
         # A machine that was left out has no outcome; that it was left out is what there is to say.
         return machine.end if column.name in _ENDS else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return when(value)
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     return str(value)

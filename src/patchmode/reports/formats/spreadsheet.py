@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from patchmode.model.plain_text import printable
 from patchmode.model.record import Chart, Meaning, Record
+from patchmode.reports.formats.recorded import named_value
 from patchmode.reports.formats.structured import needs_guard
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def spreadsheet(record: Record) -> bytes:
     sheets = _Sheets(book)
     sheets.summary(record)
     columns = record.columns
-    rows = [[machine.values.get(column.name) for column in columns] for machine in record.machines]
+    rows = [[named_value(machine, column) for column in columns] for machine in record.machines]
     sheets.table("Machines", [column.heading for column in columns], rows)
     findings = [
         [

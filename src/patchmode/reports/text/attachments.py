@@ -27,8 +27,8 @@ from patchmode.reports.text.schedules import window_words
 
 _TITLES = {
     AttachEnd.FAILED: ("bad", "Failed: Azure refused it"),
-    AttachEnd.UNKNOWN: ("bad", "Not known: sent, but the answer never came; it may have been done"),
-    AttachEnd.MISMATCH: ("bad", "Accepted, but a read afterwards does not show it"),
+    AttachEnd.UNKNOWN: ("bad", "Unknown: sent, and no answer was received; it may have been applied"),
+    AttachEnd.MISMATCH: ("bad", "Accepted, but not found when read afterwards"),
     AttachEnd.NOT_SENT: ("warn", "Not sent"),
     AttachEnd.REFUSED: ("bad", "Refused, nothing was sent"),
 }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
@@ -117,7 +117,7 @@ def audit_lines(report: AuditReport, *, paint: Paint, by: SummaryBy | None = Non
         rows = len(report.machines)
         yield from summary_lines(counted, _TALLIES, names, whole="MACHINES", by=by, rows=rows, paint=paint)
         yield from _table(report, names, paint)
-        yield from _legend(report.machines, paint)
+        yield from legend_lines({entry.outcome.kind for entry in report.machines}, paint=paint)
         yield ""
     yield from _headline(report, names, paint)
     obstacles = [
@@ -167,9 +167,8 @@ def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[s
     yield from sectioned(_COLUMNS, rows, ("SUBSCRIPTION", "GROUP"), paint=paint)
 
 
-def _legend(machines: Sequence[MachineAudit], paint: Paint) -> Iterator[str]:
-    """What the outcomes of the table mean: words of ours that nobody has met before."""
-    met = {entry.outcome.kind for entry in machines}
+def legend_lines(met: Collection[OutcomeKind], *, paint: Paint) -> Iterator[str]:
+    """What the outcomes of an output mean: words of ours that nobody has met before."""
     text = "; ".join(f"{kind} = {kind.words}" for kind in OutcomeKind if kind in met)
     for line in wrapped(f"OUTCOME: {text}.", paint=paint, hang=2):
         yield paint("dim", line)

@@ -49,7 +49,7 @@ def diagnosis_lines(diagnosis: Diagnosis, *, paint: Paint) -> Iterator[str]:
         yield from wrapped(f"Scope           {printable(scope_text(diagnosis.scope))}", paint=paint, hang=16)
     yield ""
     if diagnosis.unreadable:
-        yield paint("bad", f"Could not be looked at ({len(diagnosis.unreadable):,}):")
+        yield paint("bad", f"Could not be checked ({len(diagnosis.unreadable):,}):")
         for entry in diagnosis.unreadable:
             reason = f"{entry.reason[:1].lower()}{entry.reason[1:]}"
             yield from wrapped(f"{_called(entry.id)}: {reason}", paint=paint, indent=2, hang=4)

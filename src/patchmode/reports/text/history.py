@@ -8,6 +8,7 @@ from typing import Any
 
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
 from patchmode.model.outcome import OutcomeKind
+from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import printable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import (
@@ -45,7 +46,8 @@ def drift_lines(drift: Drift, names: MachineNames, *, paint: Paint) -> Iterator[
     }
     yield f"{paint(meaning, mark)} {paint('strong', names.short(drift.id))}{said[drift.kind]}"
     for move in drift.moves:
-        yield from wrapped(f"{move.field}: {_text(move.before)} -> {_text(move.after)}", paint=paint, indent=4, hang=6)
+        told = _orchestration if move.field == "orchestration" else _text
+        yield from wrapped(f"{move.field}: {told(move.before)} -> {told(move.after)}", paint=paint, indent=4, hang=6)
     if drift.is_outcome_change:
         yield from _outcome(drift, paint)
     for what, ids in (("gained", drift.schedules_gained), ("lost", drift.schedules_lost)):
@@ -77,6 +79,10 @@ def author_text(author: ResourceChange | None) -> str:
     operation = f", {author.operation}" if author.operation else ""
     at = f", {author.at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if author.at else ""
     return f"{who}{kind}{client}{operation}{at}"
+
+
+def _orchestration(value: Any) -> str:
+    return _text(None) if value is None else Orchestration(value).portal_name
 
 
 def _text(value: Any) -> str:

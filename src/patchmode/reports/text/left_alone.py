@@ -128,7 +128,7 @@ _STATES = {"running": "is under way", "interrupted": "was interrupted", "stopped
 def held_text(held: HeldMachines) -> str:
     """One sentence about one run."""
     machines = plural(held.machines, "machine")
-    return f"Run {held.run} {_STATES[held.state]} and holds {machines} of this plan that it has not done with."
+    return f"Run {held.run} {_STATES[held.state]} and holds {machines} of this plan that it has not finished."
 
 
 def held_lines(runs: Iterable[HeldMachines], *, paint: Paint) -> Iterator[str]:

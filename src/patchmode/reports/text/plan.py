@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.outcome import Headline
+from patchmode.model.patch_settings import PatchSettings, orchestration_of
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Change, Plan
 from patchmode.model.scope import scope_text
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.audit import change_lines
+from patchmode.reports.text.audit import change_lines, legend_lines
 from patchmode.reports.text.layout import Paint, TableColumn, lines, plural, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally
@@ -112,6 +113,10 @@ def plan_lines(plan: Plan, *, paint: Paint, by: SummaryBy | None = None) -> Iter
             yield from _one(change, names, paint)
     else:
         yield from _grouped(plan, names, paint)
+    kinds = {one.kind for change in plan.changes for one in (change.outcome_before, change.outcome_after)}
+    if kinds:
+        yield from legend_lines(kinds, paint=paint)
+        yield ""
     if plan.skipped:
         yield f"Skipped ({len(plan.skipped):,}):"
         yield from skipped_lines(plan.skipped, names, paint=paint)
@@ -238,6 +243,10 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
     for name, entry in zip(names, changed, strict=True):
         mark, meaning, values = _values(entry)
         yield paint(meaning, f"    {mark} {_fitted(name, width, values, paint)}")
+    before, after = (orchestration_of(PatchSettings.from_document(one)) for one in (change.before, change.after))
+    if before is not after:
+        told_so = f"orchestration: {before.portal_name} -> {after.portal_name}"
+        yield from (paint("dim", line) for line in wrapped(told_so, paint=paint, indent=6, hang=8))
     told = {change.outcome_before.kind, change.outcome_after.kind}
     if len(told) > 1:
         yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")

@@ -34,7 +34,7 @@ from patchmode.reports.text.left_alone import (
 )
 from patchmode.reports.text.verification import mismatch_lines
 
-NOT_WRITTEN_DOWN = "this run was begun by an earlier version that did not write its brakes down"
+NOT_WRITTEN_DOWN = "an earlier version began this run and did not record its limits"
 _LABEL, _HANG = "In force     ", 13
 
 
@@ -61,7 +61,7 @@ def resumed_lines(brakes: RunGuardrails, kept: RunGuardrails | None, *, paint: P
         kept: what the run kept; None: an earlier version began it.
         paint: gives the width.
     """
-    text = brakes_text(brakes) or "no failure budget, no freeze and no other brake"
+    text = brakes_text(brakes) or "no failure budget, no freeze and no other limit"
     if kept is None:
         yield from wrapped(f"{_LABEL}{NOT_WRITTEN_DOWN}; options in force: {text}", paint=paint, hang=_HANG)
         return
@@ -75,7 +75,7 @@ def resumed_lines(brakes: RunGuardrails, kept: RunGuardrails | None, *, paint: P
     told = (
         f"Changed now: {', '.join(changed)}."
         if changed
-        else "As the run keeps them; an option given here changes them."
+        else "Unchanged since the run began; an option given here changes them."
     )
     if before or changed:
         yield from wrapped(told, paint=paint, indent=_HANG)
@@ -102,7 +102,7 @@ def _quoted(value: str) -> str:
 
 _ATTACH_TITLES = {
     AttachEnd.FAILED: "Not attached or detached: Azure refused it",
-    AttachEnd.UNKNOWN: "Schedule not known: sent, but the answer never came",
+    AttachEnd.UNKNOWN: "Schedule unknown: sent, and no answer was received",
     AttachEnd.MISMATCH: "Schedule not as written",
     AttachEnd.REFUSED: "Schedule not changed, because it would fail or do harm",
     AttachEnd.NOT_SENT: "Schedule not attached or detached, nothing was sent",

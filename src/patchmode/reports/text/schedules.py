@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from patchmode.model.finding import Severity
+from patchmode.model.patch_settings import Orchestration
 from patchmode.model.report import (
     Calendar,
     CalendarEntry,
@@ -20,7 +21,7 @@ from patchmode.model.report import (
     forecast_counts,
 )
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window
+from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window, WindowRule
 from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
@@ -134,10 +135,14 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint, by: SummaryBy | None =
     yield paint("strong", names.short(one.id))
     yield from _fact("In", f"subscription {names.subscription(one.id.subscription_id)}", paint)
     yield f"{_LEAF}{'Id':<11} {one.id}"
+    began = _zoned(one.window.start, one.window.time_zone)
     facts = [
         ("Runs", view.window_text),
-        ("Recurrence", f"{one.window.recur_every or '(absent)'}, from {one.window.start or '(absent)'}"),
-        ("Expires", _expiry(one.window.expiration)),
+        (
+            "Recurrence",
+            f"{one.window.recur_every or '(absent)'}, from {began}",
+        ),
+        ("Expires", _expiry(one.window)),
         ("Restarts", one.reboot_setting or "(absent)"),
         *_updates(detail),
     ]
@@ -166,6 +171,9 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     names = _names_of(calendar.target, calendar.silent, *ids)
     if calendar.entries:
         yield from _calendar(calendar.entries, names, paint)
+        text = "Numbers are machines. MISSED: they are off, so that the window passes without them. FAIL and UNKNOWN: "
+        text += "`patchmode schedule show SCHEDULE` says why."
+        yield from (paint("dim", line) for line in wrapped(text, paint=paint, hang=2))
         yield ""
     span = f"from {calendar.start:%Y-%m-%d %H:%M} to {calendar.end:%Y-%m-%d %H:%M} UTC"
     scope = f", machines of {scope_text(calendar.scope)}" if calendar.scope else ""
@@ -310,9 +318,15 @@ def _updates(detail: ScheduleDetail) -> Iterator[tuple[str, str]]:
         yield title, f"installs {'; '.join(parts)}"
 
 
-def _expiry(text: str | None) -> str:
+def _zoned(text: str | None, zone: str | None) -> str:
+    """A time as the configuration has it, with its zone."""
+    return f"{text} {zone or '(no time zone)'}" if text else "(absent)"
+
+
+def _expiry(rule: WindowRule) -> str:
     """The service writes the end of the calendar where a schedule has no end."""
-    return "never" if not text or text.startswith("9999-12-31") else text
+    text = rule.expiration
+    return "never" if not text or text.startswith("9999-12-31") else _zoned(text, rule.time_zone)
 
 
 def _windows(windows: Sequence[Window], following: NextWindow, paint: Paint) -> Iterator[str]:
@@ -380,14 +394,15 @@ def _member_row(member: Member) -> Sequence[Cell | str]:
 
 def _what_is_missing(member: Member) -> str:
     """The reason without what all machines of its rule share, which a narrow terminal would show alone."""
-    return member.forecast.reason.removeprefix("the prerequisite is not met: ")
+    reason = member.forecast.reason.removeprefix("the prerequisite is not met: ")
+    return reason.removesuffix(f" instead of {Orchestration.CUSTOMER_MANAGED_SCHEDULES.portal_name}")
 
 
 def _last_run(run: LastRun, names: MachineNames, paint: Paint) -> Iterator[str]:
     when = f" of {run.started_at:%Y-%m-%d %H:%M} UTC" if run.started_at else ""
     told = ", ".join(f"{count:,} {status}" for status, count in sorted(run.statuses.items()))
     yield from wrapped(f"Last run{when}: {told}.", paint=paint, hang=4)
-    for title, ids in (("Members that had no part in it", run.came), ("Had a part, and are no members now", run.went)):
+    for title, ids in (("Members now that were not in it", run.came), ("In it then, and no members now", run.went)):
         if ids:
             members = some([names.short(one) for one in ids])
             yield from wrapped(f"{title} ({len(ids):,}): {members}", paint=paint, indent=2, hang=4)

@@ -71,6 +71,9 @@ def summary_lines(
     if by is SummaryBy.NONE or (by is None and (paint.height is None or rows <= paint.height)):
         return
     counts = _counts(found, is_by_group=by is SummaryBy.GROUP or (by is None and not names.are_several))
+    if by is None and len(counts) == 1:
+        # The sentences below the table have the same numbers.
+        return
     total = sum(counts.values(), Counter[str]())
     parts = [one.key for one in tallies if one.is_part]
     biggest = {place: -_sum(of_place, parts) for place, of_place in counts.items()}

@@ -222,7 +222,7 @@ def check_automatic_updates(machine: Machine, wanted: WantedSettings) -> Iterato
     entering = is_platform_mode(wanted_mode(wanted)) and not is_platform_mode(settings_of(machine).patch_mode)
     if off and entering:
         yield AUTOMATIC_UPDATES_OFF.notes(
-            "The machine was made with automatic updates off. Microsoft's sources disagree on whether "
+            "The machine was created with automatic updates off. Microsoft's sources disagree on whether patchMode "
             "AutomaticByPlatform is then allowed; patchmode sends the mode alone and never the property.",
             "windowsConfiguration.enableAutomaticUpdates = false",
         )

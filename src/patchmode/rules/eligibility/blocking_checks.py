@@ -65,7 +65,7 @@ def check_transition(machine: Machine, wanted: WantedSettings) -> Iterator[Reaso
 
 AUTOMATIC_BY_OS_MANUAL = Rule(
     "automatic-by-os-manual",
-    "AutomaticByOS and Manual never follow each other",
+    "a machine cannot change between AutomaticByOS and Manual",
     BLOCKS,
     """
     What: Manual was asked for where AutomaticByOS is set, or the other way round.
@@ -94,7 +94,7 @@ AUTOMATIC_UPDATES_FIXED = Rule(
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines"; the service's messages in
     kumarvna/terraform-azurerm-virtual-machine issue 13 and MicrosoftDocs/azure-docs issue 112633.
     """,
-    machine_fix="Choose an orchestration that fits; the property is fixed when a machine is made.",
+    machine_fix="Choose an orchestration that fits; the property is fixed when a machine is created.",
 )
 
 
@@ -142,20 +142,20 @@ HOTPATCH_ON = Rule(
 
 
 def check_agent(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
-    """A machine that was made without the agent; `advisory_checks` has one whose agent does not report."""
+    """A machine that was created without the agent; `advisory_checks` has one whose agent does not report."""
     if machine.provision_vm_agent is False and needs_platform(wanted):
         yield AGENT_MISSING.blocks(
-            "The machine was made without the VM agent, which AutomaticByPlatform works through.",
+            "The machine was created without the VM agent, which patching by the platform needs.",
             "provisionVMAgent = false",
         )
 
 
 AGENT_MISSING = Rule(
     "agent-missing",
-    "the machine was made without the VM agent",
+    "the machine was created without the VM agent",
     BLOCKS,
     """
-    What: The machine was made without the VM agent.
+    What: The machine was created without the VM agent.
     Severity: Blocks platform settings.
     Why: `provisionVMAgent` must be true for AutomaticByPlatform, of patch mode and of assessment mode.
     Evidence: `provisionVMAgent` is false.

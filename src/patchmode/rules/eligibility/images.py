@@ -280,7 +280,7 @@ def check_custom_image(machine: Machine, wanted: WantedSettings) -> Iterator[Rea
     evidence = f"storageProfile.imageReference.id = {machine.image.id}"
     if wanted.orchestration is Orchestration.AZURE_MANAGED:
         yield CUSTOM_IMAGE.warns(
-            "Azure does not patch machines made from custom images: the mode would be set and nothing would happen, "
+            "Azure does not patch machines created from custom images: the mode would be set and nothing would happen, "
             "or the service refuses it.",
             evidence,
             "Prefer Customer Managed Schedules with a schedule for this machine.",
@@ -295,10 +295,10 @@ def check_custom_image(machine: Machine, wanted: WantedSettings) -> Iterator[Rea
 
 CUSTOM_IMAGE = Rule(
     "custom-image",
-    "the machine was made from a custom image",
+    "the machine was created from a custom image",
     (*WARNS, *NOTES),
     """
-    What: The machine was made from a gallery image or a managed image.
+    What: The machine was created from a gallery image or a managed image.
     Severity: Notes; warns for Azure Managed - Safe Deployment.
     Why: Schedules patch custom images of a list of systems. Azure itself never patches them, although the mode may be
     set.

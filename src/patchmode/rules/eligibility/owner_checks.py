@@ -60,7 +60,7 @@ def _client_system(machine: Machine) -> Workload | None:
 
 CLIENT_OS = Rule(
     "client-os",
-    "Windows client systems are out of Update Manager's reach",
+    "Update Manager does not support Windows client systems",
     (*BLOCKS, *NOTES),
     """
     What: The machine runs a desktop edition of Windows.

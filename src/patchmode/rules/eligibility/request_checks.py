@@ -28,7 +28,7 @@ def check_arc(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
         yield ARC_NO_ORCHESTRATION.blocks(
             "An Arc server needs no patch orchestration: attaching a schedule is enough."
             if wanted.orchestration is not None
-            else "An Arc server has neither a reboot setting nor hotpatching to set: its schedule decides of reboots.",
+            else "An Arc server has no reboot setting and no hotpatching: its schedule decides about reboots.",
             f"type = {machine.id.full_type}",
         )
 
@@ -128,7 +128,7 @@ def check_reboot(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     after = wanted_mode(wanted) or settings_of(machine).patch_mode
     if machine.kind is not MachineKind.ARC and wanted.reboot is not None and not is_platform_mode(after):
         yield REBOOT_NEEDS_PLATFORM_MODE.blocks(
-            "A reboot setting needs patch mode AutomaticByPlatform.",
+            "A reboot setting is possible only with Customer Managed Schedules or Azure Managed - Safe Deployment.",
             f"patchMode = {after or '(absent)'}",
         )
 

@@ -161,7 +161,7 @@ def parse_freeze(text: str, zone: ZoneInfo | None) -> Freeze:
             return Freeze(
                 plain[: match.start("zone")].strip() if match["zone"] else plain, where, span_of(match, where)
             )
-    msg = f"{text!r} is no time for a freeze"
+    msg = f"{text!r} is not a time for a freeze"
     raise FreezeError(msg)
 
 
@@ -174,7 +174,7 @@ def _zone(match: re.Match[str], text: str, standard: ZoneInfo | None) -> ZoneInf
     zone = zone_of(match["zone"])
     if zone is None:
         known = meant(place_names(match["zone"])) or "give one such as Europe/Berlin or UTC"
-        msg = f"{match['zone']!r} is no time zone: {known}"
+        msg = f"{match['zone']!r} is not a time zone: {known}"
         raise FreezeError(msg)
     return zone
 
@@ -194,7 +194,7 @@ def _wall(text: str) -> tuple[datetime, bool]:
     try:
         wall = datetime.fromisoformat(text)
     except ValueError:
-        msg = f"{text!r} is no date and no ISO 8601 time"
+        msg = f"{text!r} is neither a date nor an ISO 8601 time"
         raise FreezeError(msg) from None
     if wall.year not in _YEARS:
         msg = f"{text!r} is not between {_YEARS[0]} and {_YEARS[-1]}"
@@ -231,7 +231,7 @@ def _days(text: str) -> frozenset[int]:
     for part in text.split(","):
         names = part.split("-")
         if len(names) > 2:
-            msg = f"{part!r} is no range of days"
+            msg = f"{part!r} is not a range of days"
             raise FreezeError(msg)
         first, last = _weekday(names[0]), _weekday(names[-1])
         days |= {(first + step) % 7 for step in range((last - first) % 7 + 1)}
@@ -242,7 +242,7 @@ def _weekday(text: str) -> int:
     name = text.casefold()
     found = [number for number, full in enumerate(_NAMES) if name in {full, full[:3]}]
     if not found:
-        msg = f"{text!r} is no day of the week"
+        msg = f"{text!r} is not a day of the week"
         raise FreezeError(msg)
     return found[0]
 
@@ -259,6 +259,6 @@ def _time(text: str) -> timedelta:
     hours, minutes = map(int, text.split(":"))
     time = timedelta(hours=hours, minutes=minutes)
     if minutes > 59 or time > _WHOLE_DAY:
-        msg = f"{text!r} is no time of day"
+        msg = f"{text!r} is not a time of day"
         raise FreezeError(msg)
     return time

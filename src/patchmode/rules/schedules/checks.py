@@ -97,7 +97,7 @@ def _moved(machine: Machine, index: ScheduleIndex | None) -> Iterator[Reason]:
         place += f" of subscription {old.subscription_id}"
     yield ASSIGNMENT_ORPHANED.notes(
         f"No schedule is assigned to the machine here, but {names} to one of its name in {place}, where you see none: "
-        "if it was moved from there, its assignments did not come along.",
+        "if it was moved from there, its assignments stayed there.",
         ", ".join(f"{entry.machine}, assignment '{entry.name}'" for entry in left),
         "\n".join(
             f"patchmode schedule attach {quote(str(entry.configuration))} --ids {quote(str(machine.id))}"
@@ -191,7 +191,8 @@ def _meeting(one: ScheduleHit, other: ScheduleHit, clash: Clash) -> Reason:
     evidence += f"{second.ends_at:%H:%M}"
     if clash.same_trigger:
         return SCHEDULES_SAME_TRIGGER.warns(
-            f"The schedules {names} start at the same instant and install the same: only one of them fires.", evidence
+            f"The schedules {names} start at the same instant and install the same: Azure runs only one of them.",
+            evidence,
         )
     return SCHEDULES_OVERLAP.warns(
         f"Windows of the schedules {names} overlap: they run one after the other, and the later may run out of time.",

@@ -64,7 +64,7 @@ def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime
     """A first window that comes too soon for the configuration to count."""
     if windows and windows[0].starts_at - now < TOO_CLOSE:
         message = "Its first window starts in less than 15 minutes, and it may not run then."
-        yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Let it start later.", str(wish.id))
+        yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Choose a later start.", str(wish.id))
 
 
 def room_problems(

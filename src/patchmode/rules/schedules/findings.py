@@ -364,7 +364,7 @@ EXPIRATION_EMPTY = Rule(
 _APART = "Move one of them, or detach one from these machines."
 SCHEDULES_SAME_TRIGGER = Rule(
     "schedules-same-trigger",
-    "two schedules start at the same instant: only one fires",
+    "two schedules start at the same instant: Azure runs only one",
     WARNS,
     """
     What: Windows of two schedules on the machine start at the same instant, and both install the same.
@@ -442,7 +442,7 @@ SCHEDULE_HITS_NOTHING = Rule(
 
 WINDOW_TOO_CLOSE = Rule(
     "window-too-close",
-    "the next window starts too soon for a change to count",
+    "the next window starts too soon for a change to take effect",
     WARNS,
     """
     What: The next window starts in less than 15 minutes.

@@ -48,7 +48,7 @@ def forecast(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit)
         found = judge(settings, machine, hit)
         if found is not None:
             return found
-    return Forecast(RunForecast.RUNS, "its run is expected to work")
+    return Forecast(RunForecast.RUNS, "its run is expected to succeed")
 
 
 def _never_reached(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
@@ -106,10 +106,9 @@ def unreadable_settings(settings: PatchSettings) -> str:
 def missing_of(settings: PatchSettings | None) -> str:
     """What of the prerequisite a machine's model does not state, and what stands in the way of it."""
     mode = None if settings is None else settings.patch_mode
-    if not is_platform_mode(mode):
-        missing = f"its patch mode is {mode or 'not set'} instead of AutomaticByPlatform"
-    else:
-        missing = "bypassPlatformSafetyChecksOnUserSchedule is not true"
+    how = "bypassPlatformSafetyChecksOnUserSchedule is not true" if is_platform_mode(mode) else f"patchMode {mode}"
+    found = f"{orchestration_of(settings).portal_name} ({how})" if mode else "not set (no patchMode)"
+    missing = f"its patch orchestration is {found} instead of {Orchestration.CUSTOMER_MANAGED_SCHEDULES.portal_name}"
     if settings is not None and settings.hotpatch is True:
         missing += ", which hotpatching excludes"
     return missing
@@ -120,7 +119,7 @@ def _out_of_hands(settings: PatchSettings | None, machine: Machine, hit: Schedul
     if machine.kind is MachineKind.ARC:
         return None
     if machine.provision_vm_agent is False:
-        return Forecast(RunForecast.FAILS, "it was made without the VM agent", "agent-missing")
+        return Forecast(RunForecast.FAILS, "it was created without the VM agent", "agent-missing")
     if machine.allow_extension_operations is False:
         reason = "it allows no extensions, and the platform patches through one"
         return Forecast(RunForecast.FAILS, reason, "extensions-not-allowed")
@@ -183,7 +182,7 @@ def extension_doubt(machine: Machine) -> str | None:
     if extension is None or not extension.has_failed:
         return None
     says = f' ("{extension.message}")' if extension.message else ""
-    return f"its {extension.name} has failed{says}, which leaves in doubt whether it can be patched"
+    return f"its {extension.name} has failed{says}, so whether it can be patched is not certain"
 
 
 def _nothing_named(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
@@ -206,7 +205,7 @@ def _unlisted(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit
         return Forecast(RunForecast.UNKNOWN, reason, "image-excluded")
     if schedule_patching().names(machine.image):
         return None
-    reason = "no list of images for scheduled patching names its image, which may only mean that the lists lag behind"
+    reason = "no list of images for scheduled patching names its image, and the lists may be out of date"
     return Forecast(RunForecast.UNKNOWN, reason, "image-not-in-schedule-list")
 
 
@@ -250,7 +249,7 @@ _WITHOUT = {
     ),
     Orchestration.AUTOMATIC_BY_OS: (OutcomeKind.GUEST_MANAGED, "Windows updates itself inside the machine"),
     Orchestration.IMAGE_DEFAULT: (OutcomeKind.GUEST_MANAGED, "the image's own configuration decides"),
-    Orchestration.MANUAL: (OutcomeKind.NOT_PATCHED, "Azure does not patch it; somebody has to"),
+    Orchestration.MANUAL: (OutcomeKind.NOT_PATCHED, "Azure does not patch it; updates must be installed manually"),
     Orchestration.NOT_SET: (
         OutcomeKind.UNKNOWN,
         "the model has no patch mode, and what the guest then does is not known from outside",
@@ -445,7 +444,7 @@ def _half_seen(settings: PatchSettings | None, machine: Machine, schedules: Mach
 def _unasked(settings: PatchSettings | None, machine: Machine, why_not: str) -> Outcome:
     """The outcome where nobody saw a schedule that matters; `why_not` says why none was seen."""
     if machine.kind is MachineKind.ARC:
-        reason = f"a schedule patches an Arc server, and without one it looks after itself; {why_not}"
+        reason = f"a schedule patches an Arc server, and without one its own configuration decides; {why_not}"
         return Outcome(OutcomeKind.UNKNOWN, reason)
     orchestration = _orchestration(settings, machine)
     if orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
@@ -470,7 +469,7 @@ def _azure_managed(machine: Machine) -> Outcome:
         return Outcome(OutcomeKind.NOT_PATCHED, f"the mode lets Azure patch it, but {obstacle}")
     image = machine.image
     if not image.is_marketplace:
-        reason = "it names no image, and Azure patches only machines made from certain marketplace images"
+        reason = "it names no image, and Azure patches only machines created from certain marketplace images"
         return Outcome(OutcomeKind.UNKNOWN, reason)
     if not automatic_guest_patching().names(image) or schedule_patching_excluded().names(image):
         reason = (
@@ -483,18 +482,18 @@ def _azure_managed(machine: Machine) -> Outcome:
     if doubt is not None:
         return Outcome(OutcomeKind.UNKNOWN, f"{reason}, but {doubt}")
     if is_off(machine):
-        reason += f"; it is {machine.surroundings.power_state} now, and its turn comes once it runs again"
+        reason += f"; it is {machine.surroundings.power_state} now, and Azure patches it once it runs again"
     return Outcome(OutcomeKind.AUTOPATCHED, reason)
 
 
 def _out_of_azures_hands(machine: Machine) -> str | None:
     """Why Azure cannot patch the machine by itself, although the mode is set."""
     if machine.image.id is not None and not machine.image.is_marketplace:
-        return "Azure does not patch machines made from custom images"
+        return "Azure does not patch machines created from custom images"
     if (machine.surroundings.detected_support or "").casefold() == "unsupported":
         return "its last assessment found its image unsupported"
     if machine.provision_vm_agent is False:
-        return "it was made without the VM agent"
+        return "it was created without the VM agent"
     if machine.allow_extension_operations is False:
         return "it allows no extensions, and the platform patches through one"
     return None

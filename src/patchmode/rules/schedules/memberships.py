@@ -97,7 +97,7 @@ class Clash:
     first: Window
     second: Window
     same_trigger: bool
-    """Both start at the same instant and install the same: only one of them fires."""
+    """Both start at the same instant and install the same: Azure runs only one of them."""
 
 
 class ScheduleIndex:

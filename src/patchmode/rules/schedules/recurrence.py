@@ -140,7 +140,7 @@ def _every_hours(
 def _next(rule: WindowRule, readable: ReadableRule, after: datetime, reading: RecurrenceReading) -> NextWindow:
     starts_at = next(_starts(readable, after, reading), None)
     if starts_at is None:
-        because = f"its recurrence {quoted(rule.recur_every)}, counted from {rule.start}, names no day that comes"
+        because = f"its recurrence {quoted(rule.recur_every)}, counted from {rule.start}, names no day in the future"
         return NextWindow(Timing.NEVER, because=because, rule=WINDOW_NEVER_COMES.id)
     if readable.expires is not None and starts_at > readable.expires:
         zone = rule.time_zone or ""
@@ -246,7 +246,7 @@ WINDOW_NEVER_COMES = Rule(
     Fix: Give it a recurrence that names days which exist.
     Source: The documentation of `recurEvery`: the months are counted from the start's.
     """,
-    schedule_fix="Give it a recurrence that comes (patchmode schedule create … --replace).",
+    schedule_fix="Give it a recurrence that occurs (patchmode schedule create … --replace).",
 )
 
 SCHEDULE_EXPIRED = Rule(

@@ -141,7 +141,7 @@ def _no_such_recurrence(text: str | None) -> str:
             f"its recurrence {quoted(text)} names no day of the month: Azure wants it as in 'Month day15' or "
             "'Month Third Sunday', and refuses it so"
         )
-    return f"its recurrence {quoted(text)} is in no form that Azure documents or was seen to answer"
+    return f"its recurrence {quoted(text)} has no form that Azure documents or returns"
 
 
 def _unreadable(because: str) -> NextWindow:

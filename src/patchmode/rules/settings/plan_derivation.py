@@ -79,7 +79,7 @@ def _problems_of_rollback(plan: Plan) -> Iterator[str]:
             yield "firstDetach is in a plan that undoes no run"
         return
     if not _RUN.fullmatch(plan.rollback_of):
-        yield f"rollbackOf is {plan.rollback_of!r}, which is no run"
+        yield f"rollbackOf is {plan.rollback_of!r}, which is not a run"
     if plan.wanted not in _WISHES_OF_A_ROLLBACK:
         yield "wanted names settings, and a rollback restores what its run recorded"
 
@@ -91,11 +91,11 @@ def _problems_of_ids(plan: Plan) -> Iterator[str]:
             if (one.id.full_type == _ARC) is not (one.kind is MachineKind.ARC):
                 yield f"kind is {one.kind.value}, and the id is that of another kind ({one.id})"
             if one.id.full_type not in (_VM, _ARC) or not _is_plain(one.id):
-                yield f"id {str(one.id)!r} is no id of a machine"
+                yield f"id {str(one.id)!r} is not the id of a machine"
     wished = [] if plan.then_attach is None else [plan.then_attach.configuration]
     for configuration in (*wished, *(one.configuration for one in plan.first_detach)):
         if not _is_plain(configuration):
-            yield f"configuration {str(configuration)!r} is no id of a maintenance configuration"
+            yield f"configuration {str(configuration)!r} is not the id of a maintenance configuration"
 
 
 _WISHES_OF_A_ROLLBACK = (WantedSettings(), WantedSettings(orchestration=Orchestration.AZURE_MANAGED))

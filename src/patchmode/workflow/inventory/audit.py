@@ -188,7 +188,7 @@ class WatchOptions:
     count: int | None = None
     """So many looks, failed ones included; None: until stopped."""
     until_change: bool = False
-    """End with the first look that shows a change."""
+    """End with the first audit that finds a change."""
 
 
 async def watch(

@@ -24,7 +24,7 @@ _ADVICE_BY_TEXT = (
     ("hotpatch", "Plan again with `--hotpatch off`, or leave this machine to Azure's own safe deployment."),
     ("image is not supported", "Azure cannot orchestrate this image: move the machine to a supported one, or skip it."),
     ("enableautomaticupdates", "enableAutomaticUpdates is fixed at creation: only another patch mode can be set here."),
-    ("osprofile", "The machine was made from a specialised disk, and Azure refused the patch settings alone there."),
+    ("osprofile", "The machine was created from a specialised disk, and Azure refused the patch settings alone there."),
     (
         "automaticbyplatformsettings",
         "Azure holds a block of settings that does not fit the new patch mode: " + _NEW_PLAN,

@@ -92,8 +92,8 @@ def test_the_headline_rule_names_what_is_missing_and_every_schedule() -> None:
                     [assignment(UNPREPARED.id, "a")], [scope_of("prod", to="b")])  # fmt: skip
     found = {reason.rule: reason for reason in reasons(UNPREPARED, contents)}
     assert found["prerequisite-missing"].message == (
-        "Runs of the schedules 'a', 'b' on this machine fail: its patch mode is ImageDefault instead of "
-        "AutomaticByPlatform."
+        "Runs of the schedules 'a', 'b' on this machine fail: its patch orchestration is Image Default (patchMode "
+        "ImageDefault) instead of Customer Managed Schedules."
     )
 
 
