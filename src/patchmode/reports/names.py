@@ -8,7 +8,7 @@ Must not: make labels; `model/target.py` does.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -57,18 +57,21 @@ class MachineNames:
         name = printable(f"{one.resource_group}/{one.name}")
         return f"{self.subscription(one.subscription_id)}/{name}" if self.are_several else name
 
-    def section(self, one: ResourceId, *, is_short: bool = False) -> Section:
-        """Where it is: columns of subscription and group in a pipe, a line above its rows on a terminal.
+    def sections(self, ids: Iterable[ResourceId], *, is_short: bool = False) -> Iterator[Section]:
+        """Where each is: columns of subscription and group in a pipe, a line above its rows on a terminal.
 
         Args:
-            one: a machine or a schedule.
+            ids: of machines or schedules; a group is one, in whatever casing they name it.
             is_short: without the subscription, where the output names it elsewhere.
         """
-        group = printable(one.resource_group)
-        if is_short:
-            return Section((group,), group)
-        label = self.subscription(one.subscription_id)
-        return Section((label, group), f"{group}  (subscription {label})")
+        made: dict[tuple[str, str], Section] = {}
+        for one in ids:
+            place = one.subscription_id.lower(), one.resource_group.casefold()
+            if place not in made:
+                group, label = printable(one.resource_group), self.subscription(one.subscription_id)
+                whole = Section((label, group), f"{group}  (subscription {label})")
+                made[place] = Section((group,), group) if is_short else whole
+            yield made[place]
 
     def schedule(self, configuration: ResourceId) -> str:
         """A schedule's name, with group and subscription where the output speaks of several."""

@@ -92,6 +92,18 @@ def test_on_a_narrow_screen_headings_fold_and_then_what_is_no_part_of_the_sum_is
     ]
 
 
+def test_a_group_is_one_section_in_whatever_casing_its_machines_name_it() -> None:
+    """Resource Graph and the providers spell it differently."""
+    ids = [machine(PRODUCTION, "rg-app", 1), machine(DEVELOPMENT, "rg-app", 1), machine(PRODUCTION, "RG-APP", 2)]
+    sections = list(MachineNames.of(TARGET, ids).sections(ids))
+    assert [one.title for one in sections] == [
+        "rg-app  (subscription Production)",
+        "rg-app  (subscription Development)",
+        "rg-app  (subscription Production)",
+    ]
+    assert [one.title for one in MachineNames.of(TARGET, ids).sections(ids[:1], is_short=True)] == ["rg-app"]
+
+
 def test_within_one_subscription_the_groups_are_what_is_not_known_yet() -> None:
     assert [line.split()[0] for line in told(FOUND[2:])[:4]] == ["GROUP", "subscription", "rg-app", "rg-data"]
 

@@ -163,7 +163,8 @@ def _is_aside(entry: MachineAudit, report: AuditReport) -> bool:
 
 def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
     """One table in a pipe; on a terminal in sections by resource group, so that a line has room for what matters."""
-    rows = [(names.section(entry.machine.id), _row(entry)) for entry in report.machines]
+    sections = names.sections(entry.machine.id for entry in report.machines)
+    rows = [(section, _row(entry)) for section, entry in zip(sections, report.machines, strict=True)]
     yield from sectioned(_COLUMNS, rows, ("SUBSCRIPTION", "GROUP"), paint=paint)
 
 

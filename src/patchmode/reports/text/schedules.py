@@ -264,8 +264,9 @@ def _by_subscription(
     paint: Paint,
 ) -> Iterator[str]:
     headings = ("SUBSCRIPTION", "GROUP") if names.are_several else ("GROUP",)
-    sections = [(names.section(one, is_short=not names.are_several), row) for one, row in rows]
-    yield from sectioned(columns, sections, headings, paint=paint)
+    sections = names.sections((one for one, _ in rows), is_short=not names.are_several)
+    table = [(section, row) for section, (_, row) in zip(sections, rows, strict=True)]
+    yield from sectioned(columns, table, headings, paint=paint)
 
 
 def _rules_of(view: ScheduleView, paint: Paint) -> Iterator[str]:
