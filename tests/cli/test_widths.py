@@ -81,6 +81,7 @@ SHOWS = {
     "doctor": (SUBSCRIPTION,),
 }
 WITHOUT_A_TABLE = {
+    "completion": "prints a script",
     "report": "writes files",
     "evidence pack": "says one sentence",
     "evidence check": "says one sentence",
