@@ -12,6 +12,6 @@ for _name in list(os.environ):
     if _name.upper().startswith(("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")):
         del os.environ[_name]
 
-settings.register_profile("repeatable", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("repeatable", deadline=None, print_blob=True, derandomize=True, max_examples=40)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -7,6 +7,7 @@ bulk read that discovery made anyway, so that no machine costs a request of its 
 import asyncio
 
 from hypothesis import HealthCheck, given, settings
+from tests.examples import examples
 from tests.properties.scheduled_fleets import Fleet, fleets
 from tests.properties.test_prediction_against_emulator import emulated
 from tests.properties.within import Product
@@ -29,7 +30,7 @@ def judged(machine: Machine) -> tuple[object, ...]:
     return edition_of(machine), appliance_evidence(machine), failed, reasons
 
 
-@settings(max_examples=max(60, settings().max_examples // 2), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25, 1000), suppress_health_check=[HealthCheck.too_slow])
 @given(fleets())
 def test_audit_and_plan_judge_alike(fleet: Fleet) -> None:
     """Over fleets with clients, appliances, failed extensions, and guests that report what they run."""

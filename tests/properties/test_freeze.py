@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from patchmode.model.guardrails import Freeze, Weekly
 from patchmode.rules.guardrails.freezes import FreezeError, ends_at, frozen_by, parse_freeze
@@ -59,7 +60,7 @@ def is_near_a_change(zone: ZoneInfo, moment: datetime) -> bool:
     return len({(moment + step * HOUR / 2).astimezone(zone).utcoffset() for step in range(-2, 3)}) > 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_a_freeze_holds_when_the_wall_says_so(data: st.DataObject) -> None:
     """Where clocks are changed it may hold for longer than the wall says, and never for less."""
@@ -72,7 +73,7 @@ def test_a_freeze_holds_when_the_wall_says_so(data: st.DataObject) -> None:
         assert holds == shown or is_near_a_change(freeze.zone, moment), moment
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(40))
 @given(st.lists(weekly(), max_size=3), moments())
 def test_it_goes_on_at_the_first_minute_at_which_nothing_holds(freezes: list[Freeze], now: datetime) -> None:
     """Too early breaks the freeze, too late keeps people waiting; a week is walked through minute by minute."""

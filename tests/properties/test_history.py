@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.examples import examples
 from tests.properties.strategies import documents, wishes
 from tests.unit.rules.builders import UBUNTU_2204, WINDOWS_2022, Leaving, Merging, RefusedError, machine_from, served
 
@@ -80,4 +81,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(deadline=None, max_examples=60, stateful_step_count=12)
+TestHistory.settings = settings(deadline=None, max_examples=examples(25, 500), stateful_step_count=12)

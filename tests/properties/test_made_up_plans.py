@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.properties.strategies import leaf_paths
 from tests.unit.store.frozen_plans import NAMES, frozen, resealed
 
@@ -151,7 +152,7 @@ def changed(document: dict[str, Any], path: tuple[str | int, ...], value: Any) -
 
 
 @given(st.sampled_from(NAMES), st.data())
-@settings(max_examples=400)
+@settings(max_examples=examples(100))
 def test_whatever_is_sent_was_shown(name: str, data: st.DataObject) -> None:
     """Any member at any depth, replaced, taken away, or given the value of another."""
     document = _PLANS[name]

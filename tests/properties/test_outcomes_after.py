@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from tests.examples import LONG, examples
 from tests.properties.scheduled_fleets import Fleet, fleets
 from tests.properties.within import HOST, WithinProcess
 
@@ -48,7 +49,7 @@ from patchmode.workflow.run.applying import apply_plan
 from patchmode.workflow.run.options import ApplyOptions
 from patchmode.workflow.run.rollback import make_rollback_plan
 
-EXAMPLES = 300
+EXAMPLES = examples(50, 300)
 EVERYTHING = Scope(everything=True)
 SCHEDULED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 TARGET = Target("arm-emulator", HOST, "99999999-9999-9999-9999-999999999999")
@@ -213,5 +214,6 @@ def test_the_plan_promises_what_the_audit_then_says() -> None:
     hold()
     assert not wrong, "\n".join(wrong[:20])
     assert tally.attached >= EXAMPLES, tally
-    assert tally.turned["parked -> scheduled"] > 5, tally
-    assert tally.turned["guest-managed -> scheduled"] > 5, tally
+    assert tally.turned["parked -> scheduled"] > EXAMPLES / 60, tally
+    if LONG:  # it is rare
+        assert tally.turned["guest-managed -> scheduled"] > EXAMPLES / 60, tally

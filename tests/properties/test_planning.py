@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.properties.strategies import Planned, leaf_paths, machines, planned_changes, wishes
 from tests.unit.rules.builders import Merging, machine_from, served
 
@@ -154,7 +155,7 @@ def test_every_reason_is_registered_in_order_and_says_what_to_do(machine: Machin
         assert reason.fix
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(planned_changes())
 def test_the_body_is_the_one_that_body_for_gives(planned: Planned) -> None:
     """Two ways to the same request must not drift apart."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, Phase, given, settings
+from tests.examples import LONG, examples
 from tests.properties.scheduled_fleets import DOUBTS, Fleet, fleets
 from tests.properties.within import Product
 
@@ -22,7 +23,7 @@ from patchmode.model.schedule import FailureKind, Installation, MachineRun, Mach
 from patchmode.rules.schedules.forecast import forecast, predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 
-FLEETS = 500
+FLEETS = examples(120, 2_000)
 MONTH = timedelta(days=31)
 UNDECIDED = timedelta(days=50)
 """By then a window has come whose day two readings put differently: the generator starts none later."""
@@ -225,7 +226,7 @@ def test_what_is_predicted_is_what_happens() -> None:
     tally = Tally()
 
     @settings(
-        max_examples=max(FLEETS, settings().max_examples),
+        max_examples=FLEETS,
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
@@ -236,7 +237,9 @@ def test_what_is_predicted_is_what_happens() -> None:
     compare()
     machines = tally.outcomes.total()
     assert tally.fleets >= FLEETS
-    assert all(tally.outcomes[kind] >= 50 for kind in OutcomeKind), tally
+    assert all(tally.outcomes[kind] >= FLEETS / 10 for kind in OutcomeKind), tally
     assert tally.outcomes[OutcomeKind.UNKNOWN] <= 0.35 * machines, tally
-    assert tally.doubts.keys() == DOUBTS, tally
-    assert tally.woken >= 20, tally
+    assert tally.doubts.keys() <= DOUBTS, tally
+    if LONG:  # what is rare is seen in many fleets only
+        assert tally.doubts.keys() == DOUBTS, tally
+        assert tally.woken >= FLEETS / 25, tally

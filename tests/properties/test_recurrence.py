@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from dateutil import rrule, tz
+from tests.examples import examples
 
 from patchmode.model.schedule import Timing, WindowRule
 from patchmode.rules.schedules.recurrence import next_window, windows_between
 
-CASES = 17_000
+CASES = examples(3_000, 17_000)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ORDINALS = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
 ZONES = {
@@ -255,14 +256,14 @@ def agree(case: Case) -> str:
 
 
 def test_the_next_window_is_dateutils() -> None:
-    """More than ten thousand rules, each at an instant of its own, clock changes of both hemispheres among them."""
+    """Thousands of rules, each at an instant of its own, clock changes of both hemispheres among them."""
     dice = random.Random(20260308)
     covered = Counter(agree(case_from(dice)) for _ in range(CASES))
-    assert covered.total() == CASES >= 10_000
+    assert covered.total() == CASES
     kinds = {"days", "weeks", "n weeks on weekdays", "month days", "month days 29 to 31", "nth weekday", "last weekday"}
     kinds |= {"nth weekday with offset", "last weekday with offset", "skipped hour", "repeated hour", "two readings"}
     kinds |= {"over", "hours", "two readings of hours", "lists", "lists with offset"}
-    assert {kind for kind, count in covered.items() if count >= 100} >= kinds, covered
+    assert {kind for kind, count in covered.items() if count >= CASES / 170} >= kinds, covered
 
 
 def test_a_calendar_is_dateutils() -> None:

@@ -5,9 +5,13 @@ paging or where rows come from.
 """
 
 import math
+import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from arm_emulator.kql import (
     functions_core,
@@ -119,13 +123,28 @@ _WRITERS: dict[Type, Callable[[Value], Value]] = {
 }
 
 
+# A text with one of these functions means another query at each moment; any other text always means the same one.
+_ASKS_FOR_THE_MOMENT: Final = re.compile(r"\b(?:now|ago)\s*\(", re.IGNORECASE)
+_ANY_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+# Clients send the same few texts over and over; long ones are lists of ids, of which no two are alike.
+_KEPT_TEXTS: Final = 256
+_KEPT_LENGTH: Final = 20_000
+
+
 def compile_query(text: str, *, now: datetime, checks_tables: bool = False) -> CompiledQuery:
     """Compile the text of a query; `now` is the aware moment that `now()` and `ago()` count from.
 
-    With `checks_tables` a query that brings more tables together than is documented is refused.
+    With `checks_tables` a query that brings more tables together than is documented is refused. A text that does not
+    depend on the moment is compiled once for each thread.
 
     Raises `KqlError`, and nothing else, for a query that Resource Graph refuses or that is not carried out here.
     """
+    if len(text) > _KEPT_LENGTH or _ASKS_FOR_THE_MOMENT.search(text):
+        return _compiled(text, now, checks_tables)
+    return _KEPT.compiled(text, _ANY_MOMENT, checks_tables)
+
+
+def _compiled(text: str, now: datetime, checks_tables: bool) -> CompiledQuery:
     try:
         binder = QueryBinder(now)
         program = parse(text)
@@ -137,3 +156,13 @@ def compile_query(text: str, *, now: datetime, checks_tables: bool = False) -> C
         raise KqlError("The query is nested too deeply.", Code.SEMANTICS, 1, 0, text[:20]) from error
     columns = [Column(slot.name, slot.type) for slot in relation.row.slots]
     return CompiledQuery(columns, runner, binder.space, binder.facts)
+
+
+class _Kept(threading.local):
+    """The compiled queries of one thread, since a query may run on one thread at a time."""
+
+    def __init__(self) -> None:
+        self.compiled = lru_cache(_KEPT_TEXTS)(_compiled)
+
+
+_KEPT: Final = _Kept()

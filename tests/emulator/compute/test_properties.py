@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.emulator.compute.caller import PATH, Caller, machine
+from tests.examples import examples
 
 from arm_emulator.providers.compute.merge import MergeRules, merged
 
@@ -73,7 +74,7 @@ def test_the_merge_never_changes_what_it_was_given(before: dict[str, Any], sent:
     assert repr((stored, body)) == shown
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(st.sampled_from(["tags", "size", "stale", "broken"]), max_size=8))
 def test_the_etag_counts_accepted_writes(calls: list[str]) -> None:
     """One more for each accepted write, none for a refused one."""
@@ -92,7 +93,7 @@ def test_the_etag_counts_accepted_writes(calls: list[str]) -> None:
     assert caller.get(PATH).body["etag"] == f'"{1 + accepted}"'
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(
     st.sampled_from(["PATCH", "PUT"]), st.dictionaries(NAMES | st.just("properties"), VALUES, max_size=4), st.booleans()
 )

@@ -16,6 +16,7 @@ from tests.emulator.kql.asking import NOW, ask
 from tests.emulator.kql.corpus import CORPUS
 from tests.emulator.kql.estate import Tables, estate
 from tests.emulator.kql.published import QUERIES
+from tests.examples import examples
 
 from arm_emulator.kql import compile_query
 
@@ -111,7 +112,7 @@ ENDS = st.sampled_from(
 
 
 @given(rows=st.lists(st.tuples(NAMES, NUMBERS), max_size=8), parts=st.lists(PARTS, max_size=4), end=ENDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60, 500), deadline=None)
 def test_generated_pipelines_agree(rows: list[tuple[str, int | None]], parts: list[str], end: str) -> None:
     """Steps and an end in any order over rows with nulls."""
     pipeline = " | ".join([*parts, end])

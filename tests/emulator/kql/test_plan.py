@@ -1,6 +1,8 @@
 # ruff: noqa: E501 - queries and rows read better on one line
 """What a compiled query tells about itself, how it reads tables, and what else it must refuse."""
 
+from datetime import timedelta
+
 import pytest
 from tests.emulator.kql.asking import NOW, ask
 
@@ -70,6 +72,25 @@ def test_one_moment_for_the_whole_query() -> None:
     assert ask("project a = now(), b = ago(1d), c = now() == now()", [{}]).rows == [
         ("2026-11-22T12:00:00.0000000Z", "2026-11-21T12:00:00.0000000Z", True)
     ]
+
+
+def test_each_query_of_one_text_has_its_own_moment_and_rows() -> None:
+    """Compiled queries are kept by their text; what was true at another moment or of other rows must not be."""
+    dated = "resources | where todatetime(properties.at) > ago(1d) | project id"
+    rows: list[dict[str, object]] = [
+        {"id": "old", "properties": {"at": "2026-11-20T00:00:00Z"}},
+        {"id": "new", "properties": {"at": "2026-11-22T00:00:00Z"}},
+    ]
+    assert [compile_query(dated, now=NOW - late).run(lambda _: rows).rows for late in (timedelta(0), timedelta(2))] == [
+        [("new",)],
+        [("old",), ("new",)],
+    ]
+    counted = "let n = toscalar(policyresources | count); resources | where toint(properties.size) == n | project size = toint(properties.size)"
+    for size in (1, 2, 1):
+        policies: list[dict[str, object]] = [{}] * size
+        assert ask(counted, [{"properties": {"size": one}} for one in (1, 2)], policyresources=policies).rows == [
+            (size,)
+        ]
 
 
 def test_objects_have_every_column_nulls_written_out() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.emulator.kql.asking import NOW, ask
 from tests.emulator.kql.published import QUERIES
+from tests.examples import examples
 
 from arm_emulator.kql import KqlError, compile_query
 
@@ -97,7 +98,7 @@ def _decided(tree: object, row: State) -> bool | None:
 
 
 @given(tree=CONDITION, rows=ROWS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_where_keeps_what_three_valued_logic_keeps(tree: object, rows: list[State]) -> None:
     """A row goes on only where the condition is true; null is not true, and `not` of null is null."""
     result = ask(f"where {_written(tree)} | project name, location", rows)
@@ -105,7 +106,7 @@ def test_where_keeps_what_three_valued_logic_keeps(tree: object, rows: list[Stat
 
 
 @given(tree=CONDITION, rows=ROWS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_a_condition_as_a_value_is_the_same_condition(tree: object, rows: list[State]) -> None:
     """The value form and the filter form are generated apart; they must agree, null included."""
     result = ask(f"extend x = {_written(tree)} | project x", rows)
@@ -113,7 +114,7 @@ def test_a_condition_as_a_value_is_the_same_condition(tree: object, rows: list[S
 
 
 @given(tree=CONDITION, rows=ROWS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_summarize_counts_every_row_once(tree: object, rows: list[State]) -> None:
     """Groups and their counts against a counter over the rows."""
     text = f"summarize n = count(), yes = countif({_written(tree)}), total = sum(toint(properties.n)) by location"
@@ -145,7 +146,7 @@ def test_top_is_order_and_take(rows: list[State], count: int) -> None:
 
 
 @given(left=ROWS, right=ROWS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_joins_against_nested_loops(left: list[State], right: list[State]) -> None:
     """Every kind of join against two loops over the rows."""
     pairs = [(one["name"], other["location"]) for one in left for other in right if one["name"] == other["name"]]
@@ -193,21 +194,21 @@ SOUP = st.lists(
 
 
 @given(words=SOUP)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_words_in_any_order_give_an_answer_or_a_refusal(words: list[str]) -> None:
     """No text may bring out any exception but `KqlError`."""
     _answer_or_refusal("resources | " + " ".join(words))
 
 
 @given(text=st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_text_gives_an_answer_or_a_refusal(text: str) -> None:
     """Not even text that is no KQL at all."""
     _answer_or_refusal(text)
 
 
 @given(name=st.sampled_from(sorted(QUERIES)), cut=st.integers(0, 400), swap=st.text(max_size=2))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_a_damaged_query_gives_an_answer_or_a_refusal(name: str, cut: int, swap: str) -> None:
     """A real query with a few characters changed, which gets further than noise does."""
     text = QUERIES[name][1]

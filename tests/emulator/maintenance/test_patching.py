@@ -23,6 +23,7 @@ from tests.emulator.maintenance.estate import (
     vm_id,
     with_members,
 )
+from tests.examples import examples
 
 from arm_emulator.app import Emulator
 from arm_emulator.cli import main
@@ -241,7 +242,7 @@ def _emulator(fleet: dict[str, Any], store: Store | None = None) -> Emulator:
 class TestEveryFleet:
     """Properties over generated fleets."""
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=examples(15, 100), deadline=None)
     @given(seed=st.integers(0, 10_000), steps=st.lists(st.integers(1, 40 * 60), min_size=2, max_size=12))
     def test_one_step_is_as_good_as_many(self, seed: int, steps: list[int]) -> None:
         """The state of the tables depends on the moment, not on how the clock came there or who asked on the way."""
@@ -252,7 +253,7 @@ class TestEveryFleet:
             _tables(slowly)
         assert _tables(at_once) == _tables(slowly)
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=examples(10, 100), deadline=None)
     @given(seed=st.integers(0, 10_000))
     def test_every_member_has_one_row_in_every_run(self, seed: int) -> None:
         """And the run's counts are those of its rows; a success has an installation, a failure none of its own."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 
 from patchmode.arm.failures import ServiceFault
@@ -80,7 +81,7 @@ async def ask_all(service: Service, queries: int, *, share: float = 1.0, at_once
     return times
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(queries=st.integers(16, 200), slowest_s=st.floats(0.001, 0.1), seed=st.integers(0, 10_000))
 def test_pages_leave_as_fast_as_the_quota_allows_and_none_is_refused(queries: int, slowest_s: float, seed: int) -> None:
     """Of a large audit's pages, each asked for when the last one came, 15 leave in 5 s: at most 5 % later than that."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.arm.virtual_time import VirtualClock, run_virtually
 
 from patchmode.arm.failures import ServiceFault
@@ -87,7 +88,7 @@ async def send_all(service: Service, requests: int, concurrency: int, *, share: 
     return clock.monotonic()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15, 200), deadline=None)
 @given(
     concurrency=st.integers(1, 256),
     slowest_s=st.floats(0.02, 3.0),
@@ -107,7 +108,7 @@ def test_alone_it_takes_what_the_bucket_gives_and_is_never_refused(
     assert steady == []
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15, 200), deadline=None)
 @given(others=st.floats(1.0, 6.0), slowest_s=st.floats(0.02, 1.0), seed=st.integers(0, 10_000))
 def test_beside_others_it_backs_off(others: float, slowest_s: float, seed: int) -> None:
     """Fewer than one write in fifty is refused, and the rest of the bucket is used to nine tenths."""

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.store import plans
 
 from patchmode.documents import published
@@ -49,7 +50,7 @@ def test_plan_file_is_valid_by_its_published_schema(plan: Plan) -> None:
     jsonschema.validate(json.loads(content), schema)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(position=st.integers(0, 10_000), byte=st.integers(0, 255))
 def test_one_changed_byte_is_refused_or_means_nothing(position: int, byte: int) -> None:
     """Only white space between members may change; whatever is read equals what was written."""

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.store import plans
 
 from patchmode.documents.plan import plan_document
@@ -65,7 +66,7 @@ def test_what_is_read_piece_by_piece_is_the_plan(plan: Plan, step: int, layout: 
     assert plan_file.decode_plan(content, name="plan") == plan
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(position=st.integers(0, 10_000), byte=st.integers(0, 255), layout=st.sampled_from([0, 1]))
 def test_one_changed_byte_is_never_read_as_another_plan(position: int, byte: int, layout: int) -> None:
     plan = plans.full_plan()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.workflow.fleet_double import (
     OTHER_SUBSCRIPTION,
     SUBSCRIPTION,
@@ -56,7 +57,7 @@ def groups(**sizes: int) -> FleetDouble:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     places=st.lists(
         st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from([SUBSCRIPTION, OTHER_SUBSCRIPTION]), st.booleans()),

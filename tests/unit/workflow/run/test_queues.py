@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.workflow.fleet_double import (
     OTHER_SUBSCRIPTION,
     SUBSCRIPTION,
@@ -170,7 +171,7 @@ def test_the_first_failure_ends_every_queue() -> None:
     assert "b2" not in stage.ended
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     places=st.lists(st.sampled_from([WEST, NORTH, OTHER]), max_size=30),
     waits=st.lists(st.floats(0, 20), min_size=3, max_size=3),

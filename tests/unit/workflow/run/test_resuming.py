@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.examples import examples
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually, settings_of, vm
 
@@ -82,7 +83,7 @@ def test_the_steps_above_are_all_there_are() -> None:
         assert not runs.apply_until(store, azure, plan=azure.plan(), at=STEPS, committed=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30, 500), deadline=None)
 @given(kills=st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=2, max_size=5))
 def test_killed_again_and_again_ends_the_same(kills: list[tuple[int, bool]]) -> None:
     expected, report = undisturbed()
@@ -217,7 +218,7 @@ class Operator(RuleBasedStateMachine):
                     assert result.error.may_have_been_applied or not written
 
 
-Operator.TestCase.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+Operator.TestCase.settings = settings(max_examples=examples(25, 500), stateful_step_count=12, deadline=None)
 TestOperator = Operator.TestCase
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, fleet_of, machine_id, run_virtually, vm
 
@@ -240,7 +241,7 @@ def test_token_that_is_refused_after_a_lost_answer_leaves_it_unknown() -> None:
         assert runs.apply_in(store, azure).counts == RunCounts(scope=1, applied=1, verified=1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(step=st.integers(0, 30), committed=st.booleans())
 def test_full_disk_sends_nothing_that_is_not_written_down(step: int, committed: bool) -> None:
     """Whatever write fails: each machine that was written is at least "intended" in the journal, and resume ends it."""

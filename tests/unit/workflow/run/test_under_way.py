@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import FleetDouble, VirtualLoop, fleet_of, machine_id, run_virtually, vm
 from tests.unit.workflow.run.test_then_attach import fleet, plan_of
@@ -182,7 +183,7 @@ def test_asking_for_more_than_the_budget_allows_is_done_and_told() -> None:
     assert any(text.startswith("--concurrency 8: ") and "up to 9 may fail" in text for text in seen.remarks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     regions=st.lists(st.sampled_from(REGIONS), min_size=1, max_size=24),
     wave_sizes=st.lists(st.integers(1, 12), max_size=3),
@@ -242,7 +243,7 @@ def check_budgets(plan: Plan, options: ApplyOptions, report: RunReport) -> None:
             assert len(failed.intersection(ours)) <= options.max_failures_per_region.allowed(len(ours))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(bad=st.sets(st.integers(0, 14)), unattachable=st.sets(st.integers(0, 14)), budget=st.integers(1, 5))
 def test_settings_and_schedules_count_against_one_budget(bad: set[int], unattachable: set[int], budget: int) -> None:
     """Some machines fail, others take their settings and refuse the schedule."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.workflow import run_doubles as runs
 from tests.unit.workflow.fleet_double import (
     FleetDouble,
@@ -226,7 +227,7 @@ def test_a_wave_has_not_ended_before_its_schedules_are_attached() -> None:
 # ------------------------------------------------------------------------------------------------ whatever happens
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=4),
     bad=st.sets(st.integers(0, 15), max_size=4),
