@@ -1,8 +1,9 @@
 """Processes of `patchmode` without the start of an interpreter each: most of what a command costs a test is imports.
 
 A process of its own imports the program once, and forks for every command that is asked for over its socket. What runs
-there is `patchmode.cli.main.main`, with the arguments, folder, environment and streams of the asker, in a process that
-ends as a program does; only `python`, the console script and the imports come before instead of at each command.
+there is `patchmode.cli.main.main`, or a module of the tests' own that uses the library (`run_module`), with the
+arguments, folder, environment and streams of the asker, in a process that ends as a program does; only `python`, the
+console script and the imports come before instead of at each command.
 `test_start.py` compares it with the installed program; tests of signals, terminals and closed streams start that one.
 """
 
@@ -28,6 +29,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from runpy import run_module as run_as_main
 from typing import Any
 
 from tests.cli import asking
@@ -38,6 +40,8 @@ IS_POSSIBLE = sys.platform == "linux"
 """Elsewhere a process with imported libraries is not safely forked, or not at all."""
 _LATE = ("aiohttp", "azure.core.pipeline.policies", "azure.identity.aio", "cryptography.x509", "jmespath", "rich.table")
 """What commands import while they run, and no module of ours at its top."""
+_MODULE = "-m"
+"""In a program's place: what follows is the name of a module to run."""
 
 
 # ------------------------------------------------------------------------------------------------ who asks
@@ -69,6 +73,22 @@ def _forker() -> _Forker:
     forker = _Forker(process, address)
     atexit.register(lambda: (forker.end(), folder.cleanup()))
     return forker
+
+
+def run_module(
+    name: str, args: Sequence[str], *, env: Mapping[str, str], timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m NAME ARGS` in this repository's root to its end, which may be a signal: then the code is below 0.
+
+    Raises:
+        subprocess.TimeoutExpired: it ran longer than that, and was killed.
+    """
+    if not IS_POSSIBLE:
+        command = [sys.executable, "-m", name, *args]
+        return subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    return run(Path(_MODULE), (name, *args), cwd=ROOT, env=env, stdin="", timeout_s=timeout_s)
 
 
 def run(
@@ -225,10 +245,16 @@ def _become(asked: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(asked["env"])
     time.tzset()
     sys.argv = asked["argv"]
-    from patchmode.cli.main import main
-
+    code: Any = 0
     try:
-        main()
+        if sys.argv[0] == _MODULE:
+            sys.argv = sys.argv[1:]
+            run_as_main(sys.argv[0], run_name="__main__", alter_sys=True)
+            sys.stdout.flush()
+        else:
+            from patchmode.cli.main import main
+
+            main()
     except SystemExit as end:
         code = end.code
     # As the interpreter ends, but for taking apart what was imported: that costs more than most commands do.

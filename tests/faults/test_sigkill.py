@@ -7,13 +7,13 @@ import json
 import os
 import ssl
 import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import forked
 from tests.unit.workflow.fleet_double import OTHER_SUBSCRIPTION, SUBSCRIPTION, settings_of, vm
 
 from arm_emulator.testing import Running, running
@@ -44,10 +44,7 @@ def carry_out(
     emulator: Running, state: Path, *, at: int = -1, committed: bool = False, schedule: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     arguments = [str(state), str(at), str(int(committed)), *([schedule] if schedule else [])]
-    command = [sys.executable, "-m", "tests.faults.dying_apply", *arguments]
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, **emulator.env}
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return forked.run_module("tests.faults.dying_apply", arguments, env={**os.environ, **emulator.env}, timeout_s=60)
 
 
 def ask(emulator: Running, path: str) -> Any:
