@@ -21,6 +21,7 @@ from tests.properties.pattern_steps import growth
 from arm_emulator.kql.regexes import term_pattern
 from arm_emulator.wildcards import wildcard
 from patchmode.arm import failures
+from patchmode.cli.demonstration import short_story
 from patchmode.rules.eligibility import images
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -59,6 +60,7 @@ class Made:
 
 
 OWN_QUERY = "a query that the emulator's own user writes, as it stands; Azure's engine has its own bounds"
+STORY_PATTERNS = tuple(dict.fromkeys((*short_story._RUN, *short_story._SCHEDULE, "~ ", "Now and after")))
 MADE = {
     "arm_emulator/faults.py:_arm": Made((fnmatch.translate("*/a*/b*c"),), how="match"),
     "arm_emulator/wildcards.py:wildcard": Made(
@@ -71,6 +73,8 @@ MADE = {
     ),
     "patchmode/arm/failures.py:_advice_on_missing": Made(tuple(mark for mark, _ in failures._MISSED_BY_PATH)),
     "patchmode/arm/governor.py:compute_remaining": Made((r"/UpdateVMSubscriptionMaximum;(\d+)",)),
+    "patchmode/cli/demonstration/telling.py:cut": Made(STORY_PATTERNS, how="match"),
+    "patchmode/cli/demonstration/telling.py:_ends": Made(STORY_PATTERNS, how="match"),
     "patchmode/reports/text/left_alone.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
     "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns()))),
 }

@@ -22,7 +22,8 @@ from arm_emulator.protocol.http import Response
 from arm_emulator.protocol.throttle import Limits
 from patchmode.arm import machine_rows, schedule_rows
 from patchmode.arm.channel import Answer
-from patchmode.arm.run_rows import installations_query, runs_query
+from patchmode.arm.machine_rows import Rank, inventory_query
+from patchmode.arm.run_rows import installations_query, runs_and_assignments_query, runs_query
 from patchmode.errors import ForbiddenError, RejectedError
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure
@@ -68,6 +69,15 @@ TABLES = {
     "installations": "patchinstallationresources",
 }
 """Table → what its query has in it."""
+TOLD_BY: dict[str, dict[str, Any]] = {
+    "managed groups": {"rank": Rank.GROUP},
+    "patch extensions": {"rank": Rank.EXTENSION},
+    "machines": {"rank": Rank.MACHINE},
+    "configurations": {"rank": Rank.CONFIGURATION},
+    "assignments": {"isAssignment": True},
+    "runs": {"isAssignment": False},
+}
+"""Table → what tells its rows from others where one query brings several tables."""
 
 
 class Spoiled(Refusing):
@@ -80,11 +90,13 @@ class Spoiled(Refusing):
     whole: tuple[Any, ...] = ()
     """What the lists of the first subscription answer instead of a page; empty: the page."""
     is_graph_refused = False
+    told_by: Mapping[str, Any] = {}
 
     def read_answer(self, method: str, url: str, body: object, response: Response) -> Response:
         if method == "POST" and isinstance(body, Mapping) and self.table and self.table in str(body["query"]).lower():
             assert isinstance(response.body, dict)
-            rows = [self.row, *response.body["data"]]
+            row = {**self.told_by, **self.row} if isinstance(self.row, dict) else self.row
+            rows = [row, *response.body["data"]]
             total = {"totalRecords": len(rows), "count": len(rows)}
             return Response(200, {**response.body, **total, "data": rows}, response.headers)
         if self.whole and method == "GET" and "/virtualMachines?" in url and ID in url:
@@ -121,7 +133,7 @@ def fleet(*, with_other: bool = False) -> Emulator:
 
 def spoiled(table: str, row: Any) -> Azure:
     channel = Spoiled(fleet())
-    channel.table, channel.row = TABLES[table], row
+    channel.table, channel.row, channel.told_by = TABLES[table], row, TOLD_BY.get(table, {})
     return connection(channel)
 
 
@@ -159,8 +171,15 @@ def test_every_query_is_spoiled() -> None:
     named = ((name, text) for one in modules for name, text in vars(one).items() if name != "_CHANGES")
     queries = [text for _, text in named if isinstance(text, str) and "| project id" in text]
     queries += [runs_query(CLOCK.now()), installations_query(CLOCK.now())]
-    told = [[name for name, part in TABLES.items() if part in query.lower()] for query in queries]
-    assert sorted(told) == sorted([*([name] for name in TABLES), []])
+    queries += [inventory_query(), runs_and_assignments_query(CLOCK.now())]
+    told = {tuple(name for name, part in TABLES.items() if part in query.lower()) for query in queries}
+    together = {
+        ("machines", "assessments", "patch extensions", "managed groups", "configurations"),
+        ("assignments", "runs"),
+    }
+    assert together <= told
+    assert told - together - {()} <= {(name,) for name in TABLES}
+    assert {name for names in told for name in names} == set(TABLES)
 
 
 @pytest.mark.parametrize("row", ODD_ROWS, ids=lambda row: repr(row)[:40])
@@ -325,7 +344,7 @@ ROWS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(("table", "path"), [(table, path) for table, paths in MEMBERS.items() for path in paths])
 def test_no_member_of_a_row_about_schedules_ends_a_command(table: str, path: tuple[str, ...]) -> None:
     channel = Spoiled(fleet())
-    channel.table = TABLES[table]
+    channel.table, channel.told_by = TABLES[table], TOLD_BY.get(table, {})
     azure = connection(channel)
     for value in (None, 5, "x", [], [5], {"a": [5]}, 10**30, True):
         channel.row = put(ROWS[table], path, value)

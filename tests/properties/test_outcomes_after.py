@@ -70,6 +70,7 @@ class Writing(WithinProcess):
     ) -> Answer:
         del may_be_empty  # the emulator answers as it should
         attempt = order.attempt
+        self.writes += not attempt.is_read
         response = self.answered(attempt.method, url, body, {"if-match": etag} if etag else {})
         if not 200 <= response.status < 300:
             fault = read_fault(wire.encode(response)[0])

@@ -172,7 +172,7 @@ def _list(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     text = request.query.get("$filter", "")
     if not text.strip():
         raise ArmError(400, "BadRequest", "The $filter query parameter is required, and names eventTimestamp.")
-    tests = [_test(clause, text) for clause in re.split(r"\s+and\s+", text, flags=re.IGNORECASE)]
+    tests = [_test(clause.strip(), text) for clause in re.split(r"\sand\s", text, flags=re.IGNORECASE)]
     chosen = {name.strip().lower() for name in request.query.get("$select", "").split(",") if name.strip()}
 
     def rows() -> list[Document]:

@@ -2,7 +2,8 @@
 
 A command asks about the same tables several times, for the scope, for schedules and for outcomes, and one query may
 bring several tables. Resource Graph lags its providers by seconds to minutes anyway, so an answer is good for a minute,
-until this connection has changed something.
+until this connection has sent anything that may change something: from then on nothing is kept, since when a change
+shows in Resource Graph is not known.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +33,6 @@ class _Answer:
     """In lower case; empty: all that are seen."""
     rows: Sequence[Any]
     at: float
-    writes: int
 
 
 class Answers:
@@ -50,10 +50,10 @@ class Answers:
 
     def keep(self, table: Table, scope: GraphScope, rows: Sequence[Any]) -> None:
         """Remember every row of a table in a scope, where they are few."""
-        if scope.management_groups or len(rows) > AT_MOST:
+        if scope.management_groups or len(rows) > AT_MOST or self._writes():
             return
         subscriptions = frozenset(one.lower() for one in scope.subscriptions)
-        self._kept[table] = _Answer(subscriptions, tuple(rows), self._now(), self._writes())
+        self._kept[table] = _Answer(subscriptions, tuple(rows), self._now())
 
     def find(self, table: Table, scope: GraphScope, place: Callable[[Any], str | None]) -> Sequence[Any] | None:
         """The rows of a table in a scope; None: they have to be asked for.
@@ -64,7 +64,7 @@ class Answers:
             place: a row's subscription in lower case; a row that names none belongs to every scope.
         """
         kept = self._kept.get(table)
-        if kept is None or scope.management_groups or kept.writes != self._writes():
+        if kept is None or scope.management_groups or self._writes():
             return None
         if self._now() - kept.at > KEPT_S:
             return None

@@ -21,7 +21,9 @@ _SECRET_MEMBERS = re.compile(
     r"account_?key|access_?key|sas_?uri|signature",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.?[\w-]*|(?<=Bearer )\S+", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<=Bearer )\S+|(?P<word>[\w.-]+)", re.IGNORECASE)
+_TOKEN_BEGINS = "eyj"
+"""How every JSON Web Token begins, in lower case: base64 of `{"`."""
 _ADDRESS = re.compile(r"https://[^\s\"'<>\\]+")
 _LONGEST = 1 << 20
 """A longer body is told by its length: nobody reads a page of a thousand machines here."""
@@ -115,4 +117,13 @@ def _holds_text(value: Any) -> bool:
 
 def _without_secrets(text: str) -> str:
     whole = _ADDRESS.sub(lambda found: shown_url(found[0]) if "?" in found[0] else found[0], text)
-    return _TOKEN.sub(HIDDEN, whole)
+    return _TOKEN.sub(_without_token, whole)
+
+
+def _without_token(found: re.Match[str]) -> str:
+    word = found["word"]
+    if word is None:
+        return HIDDEN
+    at = word.lower().find(_TOKEN_BEGINS)
+    is_token = at >= 0 and "." in word[at:]
+    return word[:at] + HIDDEN if is_token else word

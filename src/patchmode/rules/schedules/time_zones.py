@@ -17,7 +17,6 @@ _MOST = 8
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])\s*(\d{1,2})(?::?([0-5]\d))?", re.ASCII | re.IGNORECASE)
 _SHOWN_OFFSET = re.compile(r"\(UTC\s*(?:([+-])(\d\d):(\d\d))?\)", re.ASCII)
 """What the portal and Windows' settings put before the cities of a zone: `(UTC+01:00) Amsterdam, Berlin, …`."""
-_KIND = re.compile(r"( standard| daylight| summer)?( time)?( \(.*\))?$")
 _YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 _SEASONS = tuple(_YEAR + timedelta(weeks=week) for week in range(0, 52, 13))
 
@@ -165,16 +164,27 @@ def _same_clock(text: str) -> Iterator[str]:
                 yield windows
 
 
+def _bare(name: str) -> str:
+    """The name, casefolded, without the words that nearly all of them end with."""
+    bare = name.casefold()
+    if bare.endswith(")"):
+        bare = bare.partition(" (")[0]
+    bare = bare.removesuffix(" time")
+    for kind in (" standard", " daylight", " summer"):
+        bare = bare.removesuffix(kind)
+    return bare
+
+
 def _near(text: str) -> Iterator[str]:
     """A slip of a name, or its beginning; the words that nearly all of them end with tell none from another."""
     import difflib  # Only where somebody slipped.
 
-    given, bare = text.casefold(), _KIND.sub("", text.casefold())
+    given, bare = text.casefold(), _bare(text)
     if not bare:
         return
     begun = [name for name in _windows() if name.casefold().startswith(bare)]
-    named = [name for name in begun if _KIND.sub("", name.casefold()) == bare]
-    slips = {_KIND.sub("", name.casefold()): name for name in _windows()} | _places()
+    named = [name for name in begun if _bare(name) == bare]
+    slips = {_bare(name): name for name in _windows()} | _places()
     near = difflib.get_close_matches(bare, slips, n=3, cutoff=0.85)
     whole = difflib.get_close_matches(given, _casefolded(), n=1, cutoff=0.93)
     yield from begun if begun and not named else named
