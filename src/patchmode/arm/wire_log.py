@@ -22,7 +22,7 @@ _SECRET_MEMBERS = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"(?<=Bearer )\S+|(?P<word>[\w.-]+)", re.IGNORECASE)
-_TOKEN_BEGINS = "eyj"
+_JWT_BEGINS = "eyj"
 """How every JSON Web Token begins, in lower case: base64 of `{"`."""
 _ADDRESS = re.compile(r"https://[^\s\"'<>\\]+")
 _LONGEST = 1 << 20
@@ -124,6 +124,6 @@ def _without_token(found: re.Match[str]) -> str:
     word = found["word"]
     if word is None:
         return HIDDEN
-    at = word.lower().find(_TOKEN_BEGINS)
+    at = word.lower().find(_JWT_BEGINS)
     is_token = at >= 0 and "." in word[at:]
     return word[:at] + HIDDEN if is_token else word
