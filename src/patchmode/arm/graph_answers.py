@@ -1,9 +1,9 @@
 """Answers of Resource Graph that hold a whole table of a small fleet, kept for the rest of one command.
 
 A command asks about the same tables several times, for the scope, for schedules and for outcomes, and one query may
-bring several tables. Resource Graph lags its providers by seconds to minutes anyway, so an answer is good for a minute,
-until this connection has sent anything that may change something: from then on nothing is kept, since when a change
-shows in Resource Graph is not known.
+bring several tables. Resource Graph lags its providers by seconds to minutes anyway, so an answer is good for some
+seconds, until this connection has sent anything that may change something: from then on nothing is kept, since when a
+change shows in Resource Graph is not known.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from patchmode.ports.azure import GraphScope
 
 AT_MOST = 1_000
 """Rows of a table: one page. A larger table is read again, since keeping it would cost a fleet's memory."""
-KEPT_S = 60.0
+KEPT_S = 10.0
 
 
 class Table(Enum):
@@ -47,6 +47,10 @@ class Answers:
         self._now = now
         self._writes = writes
         self._kept: dict[Table, _Answer] = {}
+
+    def forget(self) -> None:
+        """Find nothing of what was kept so far."""
+        self._kept.clear()
 
     def keep(self, table: Table, scope: GraphScope, rows: Sequence[Any]) -> None:
         """Remember every row of a table in a scope, where they are few."""

@@ -125,6 +125,10 @@ class ResourceGraph:
         self._apart: set[str] = set()
         """What was refused together."""
 
+    def forget(self) -> None:
+        """See `ports.Graph.forget`."""
+        self._answers.forget()
+
     async def machines(
         self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
     ) -> AsyncIterator[Sequence[Machine | Unreadable]]:

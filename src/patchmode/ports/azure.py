@@ -100,6 +100,9 @@ class Graph(Protocol):
     whoever reads pages counts it (`workflow/inventory/bulk_reading.py`, docs/decisions/0017).
     """
 
+    def forget(self) -> None:
+        """Ask anew from here on: what was kept for a command's next question is dropped."""
+
     def machines(
         self, scope: GraphScope, *, resource_groups: Sequence[str] = (), ids: Sequence[str] = ()
     ) -> AsyncIterator[Sequence[Machine | Unreadable]]:

@@ -224,6 +224,9 @@ class _GraphDouble:
         async for page in self.azure.pages("graph", found):
             yield page
 
+    def forget(self) -> None:
+        """Nothing is kept."""
+
     async def machine_ids(self, query: str, scope: GraphScope) -> AsyncIterator[Sequence[str]]:
         async for page in self.azure.pages("graph", list(self.azure.queries[query])):
             yield page

@@ -55,6 +55,7 @@ async def audit(
     Raises:
         UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
+    azure.graph.forget()
     inventory = await take_inventory(azure, scope, documents=False, now=clock.now())
     now = clock.now()
     index = await look_up(azure, inventory.machines, now=now, longest_wait=longest_wait)
@@ -91,6 +92,7 @@ async def explain(
         UsageError: the id is not a machine's, or several machines have the name.
         EmptyScopeError: there is no such machine, or it could not be read; the message says what was answered.
     """
+    azure.graph.forget()
     by_id = machine.startswith("/")
     scope = Scope(ids=(machine,)) if by_id else await _named(azure, machine)
     inventory = await take_inventory(azure, scope, documents=True)

@@ -273,9 +273,8 @@ async def make_plan(
         remark: is told, one sentence each, what a reader must know about how the machines were read.
         is_reviewed: whether a person looks at the plan before anything is applied; where not, a selector without
             effect is refused instead of remarked.
-        then_attach: a maintenance configuration, by its id or a name that only one has, to attach to each changed
-            machine once it was verified and to each that is as wanted; Arc servers, which need no orchestration, count
-            among these.
+        then_attach: a maintenance configuration, by its id or a name that only one has, to attach to each machine that
+            is as wanted, now or once its change was verified, and to Arc servers, which need no orchestration.
         assignment_name: of the assignments; None: the configuration's name.
         waves: how to divide what is carried out; each rule divides what those before it made.
         canary: so many machines go before all others, taken in turn from subscriptions, regions and systems.
@@ -288,6 +287,7 @@ async def make_plan(
     """
     check_wanted(wanted)
     tell = remark or _nobody
+    azure.graph.forget()
     wish = await _wish(azure, then_attach, assignment_name, wanted)
     inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
     inventory.check_swallowed(is_reviewed=is_reviewed)
