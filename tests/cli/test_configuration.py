@@ -121,7 +121,7 @@ def test_nothing_that_selects_sets_or_confirms_comes_from_a_file(home: Path, opt
         ("share = 50", "share is a text in quotes", ""),
         ("share = '500%'", "share: '500%' is not a share of Azure's limits", "--share"),
         ("no-color = 'yes'", "no-color is true or false", ""),
-        ("freeze = ['x']", "freeze: --freeze: 'x' is no time for a freeze", "For example"),
+        ("freeze = ['x']", "freeze: --freeze: 'x' is not a time for a freeze", "For example"),
         ("max-changes = 'x'", "max-changes: ", ""),
         ("throttle-patience = 'x'", "throttle-patience: ", "15m"),
         ("share 50%", "is not TOML", "One setting a line"),

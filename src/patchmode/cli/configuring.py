@@ -160,7 +160,7 @@ def _not_a_setting(key: str, path: Path) -> UsageError:
 
     options = {plain(name) for name in _every_option()}
     if plain(key) in options and plain(key) not in {plain(name) for name in KEYS}:
-        return UsageError(f"{path}: {key} is no setting of the config file.", advice=ELSEWHERE)
+        return UsageError(f"{path}: {key} is not a setting of the config file.", advice=ELSEWHERE)
     near = nearest(key, list(KEYS))
     hint = f"Did you mean {near}? " if near else ""
     known = ", ".join(KEYS)
