@@ -122,6 +122,11 @@ def test_lists_and_exports_are_files_of_machines(start: Start) -> None:
     (program.folder / "export.csv").write_text(table, encoding="utf-16")
     exported = program("plan", "--ids-file", "export.csv", "-o", "json")
     assert machine_names(loaded(exported.out), "changes") == ["web-01"]
+    for form in ("csv", "json", "jsonl", "tsv"):
+        own = program("audit", "--ids", f"{VM}/web-01", "-o", form).out
+        for option in ("--ids-file", "--from-log"):
+            planned = program("plan", option, "-", "-o", "json", stdin=own)
+            assert machine_names(loaded(planned.out), "changes") == ["web-01"], (form, option, planned.err)
     disk = program("plan", "--ids-file", "-", stdin="name,type\nd,Microsoft.Compute/disks\n")
     assert disk.code == 2
     assert "holds entries that name no machine: row 2: 'd Microsoft.Compute/disks'" in disk.err

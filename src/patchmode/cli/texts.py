@@ -17,6 +17,8 @@ from patchmode.model.scope import IdFile, LogReading
 _SAMPLE = 4096
 """Bytes of a file that are looked at to tell its encoding."""
 _SHOWN = 3
+_LISTS = ("value", "data", "machines")
+"""Where the answers of Resource Manager and Resource Graph, and an audit of patchmode, list what they are about."""
 _LONGEST_SHOWN = 60
 
 
@@ -178,22 +180,27 @@ def _ids_in(name: str) -> list[str] | LogReading:
 
 
 def _lines(text: str) -> list[str]:
+    """Lines without quotation marks and remarks; of `-o tsv` the first column, where that is an id."""
     stripped = (line.strip().strip("\"',") for line in text.splitlines())
-    return [line for line in stripped if line and not line.startswith("#")]
+    kept = (line for line in stripped if line and not line.startswith("#"))
+    return [line.partition("\t")[0] if line.startswith("/") else line for line in kept]
 
 
 def _ids_of_json(text: str, source: str) -> list[str] | None:
     """What `az … -o json` prints: a list of ids, or of objects with an id; None: there is an entry without one."""
     import json
 
+    lines = _lines(text)
+    is_by_line = len(lines) > 1 and lines[1].startswith("{")
     try:
-        values: Any = json.loads(text)
+        # One document, or one on each line, as `-o jsonl` prints them.
+        values: Any = list(map(json.loads, lines)) if is_by_line else json.loads(text)
     except ValueError as error:
         raise UsageError(
             f"{source} begins like JSON but is not: {error}.", advice="One id a line works too."
         ) from error
     if isinstance(values, dict):
-        values = next((entry for entry in values.values() if isinstance(entry, list)), [values])
+        values = next((values[name] for name in _LISTS if isinstance(values.get(name), list)), [values])
     ids = [value.get("id") if isinstance(value, dict) else value for value in values]
     if not all(isinstance(value, str) and value.lstrip().startswith("/") for value in ids):
         return None

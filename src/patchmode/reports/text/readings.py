@@ -30,7 +30,8 @@ def reading_lines(reading: LogReading, *, source: str) -> Iterator[str]:
         return
     who = "1 machine" if len(every) == 1 else f"{len(every):,} machines"
     if len(silent) == len(every):
-        yield f"{source} names {who}" + ("." if reading.is_list else ", and no error with it." * (len(every) == 1))
+        them = "it" if len(every) == 1 else "them"
+        yield f"{source} names {who}" + ("." if reading.is_list else f", and no error with {them}.")
         return
     counts = [
         (len(fixed), "failed because the prerequisites to patch it were not met"),

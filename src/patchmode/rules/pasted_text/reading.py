@@ -10,7 +10,7 @@ from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import LoggedError, LoggedMachine, LoggedName, LogReading, MachineName
 from patchmode.rules.pasted_text.commands import ARC, QUOTE, VM, commands, names
 from patchmode.rules.pasted_text.documents import fragments, read_document
-from patchmode.rules.pasted_text.tables import of_rows, read_names, read_table, ruled_tables
+from patchmode.rules.pasted_text.tables import of_rows, read_names, read_table, ruled_tables, spaced_tables
 from patchmode.rules.pasted_text.text import (
     PREREQUISITE,
     Findings,
@@ -102,6 +102,9 @@ def read_log(text: str, *, source: str = "") -> LogReading:
     kept = plain(text).translate(_NO_MARKS).replace("\r\n", "\n").replace("\r", "\n")
     listed = read_table(kept, _in_value) or read_names(kept)
     found = _read_text(kept) if listed is None else listed
+    if not found.mentions and listed is None:
+        found = of_rows((("row", row) for table in spaced_tables(kept) for row in table.rows), _in_value)
+        found.not_understood.clear()  # lines below a table
     ids, named = _each_once(found.mentions)
     same = _same(named, ids)
     told = _told_once(found.told, same)

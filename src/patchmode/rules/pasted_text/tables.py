@@ -43,6 +43,7 @@ _ROLES = {word: role for role, words in _WORDS.items() for word in words.split()
 lists them, so the languages that the portal offers were written down, and a heading that is not here is passed over."""
 _DELIMITERS = ",;\t|"
 _RULE = re.compile(r"^[ \t]*-{2,}(?:[ \t]+-{2,})*[ \t]*$", re.MULTILINE)
+_COLUMN = re.compile(r"(?<!\S)(?<!\S )\S+(?: \S+)*")
 _DASHES = re.compile(r"-+")
 _TOKEN = re.compile(rf"(?:[\w.()-]{{1,90}}/)?{PLAIN_NAME}")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,5}[.)])\s+")
@@ -114,6 +115,32 @@ def ruled_tables(text: str) -> Iterator[Block]:
         lines = text[match.end() : end].strip("\n").split("\n")
         rows = [_row(roles, [line[start:until].strip() for start, until in spans]) for line in lines if line.strip()]
         yield Block(above, end, tuple(rows))
+
+
+def spaced_tables(text: str) -> Iterator[Block]:
+    """Tables whose columns are two blanks or more apart, as patchmode prints them: a row in its headings' columns.
+
+    Args:
+        text: plain, any length; the work is linear in it.
+    """
+    lines, at = text.split("\n"), 0
+    spans: list[tuple[int, int | None]] = []
+    roles: list[str] = []
+    start = 0
+    rows: list[Mapping[str, str]] = []
+    for line in (*lines, ""):
+        if spans and line.strip():
+            rows.append(_row(roles, [line[begin:until].strip() for begin, until in spans]))
+        elif spans:
+            yield Block(start, at, tuple(rows))
+            spans, rows = [], []
+        elif "  " in line:
+            starts = [match.start() for match in _COLUMN.finditer(line)]
+            spans = list(zip(starts, [*starts[1:], None], strict=False))
+            roles = _roles([line[begin:until] for begin, until in spans])
+            spans = spans if _is_heading(roles) and len(spans) > 1 else []
+            start = at
+        at += len(line) + 1
 
 
 def read_names(text: str) -> Findings | None:

@@ -421,6 +421,12 @@ OTHERS = {
         {"RG-APP|web-01": ""},
         lambda reading: reading.cut_short == ("web-lon",),
     ),
+    "a table of patchmode": Shape(
+        "$ patchmode audit -g rg-app\nSUBSCRIPTION        GROUP   MACHINE  OS       OUTCOME\n"
+        "Contoso Production  rg-app  web-01   Windows  schedule-fails\n"
+        "Contoso Production  rg-app  web-02   Linux    scheduled\nOUTCOME: schedule-fails = patched by nobody.\n\n",
+        {"Contoso Production|rg-app|web-01": "", "Contoso Production|rg-app|web-02": ""},
+    ),
     "a Markdown table": Shape(
         "| name | resource group |\n|---|---|\n| web-01 | rg-app |\n",
         {"rg-app|web-01": ""},
