@@ -23,7 +23,7 @@ PRODUCTION = "/subscriptions/22222222-2222-2222-2222-222222222222"
 APP = f"{PRODUCTION}/resourceGroups/rg-app/providers"
 WEB_01 = f"{APP}/Microsoft.Compute/virtualMachines/web-01"
 WEEKLY = f"{APP}/Microsoft.Maintenance/maintenanceConfigurations/mc-weekly"
-PASTED = "web-01.log"
+PASTED, NAMES = "web-01.log", "names.txt"
 CREATE = (
     *("schedule", "create", "mc-new", "-s", PRODUCTION.rpartition("/")[2], "-g", "rg-app", "--yes"),
     *("--location", "westeurope", "--start", "2031-01-01 02:00", "--duration", "02:00", "--time-zone", "UTC"),
@@ -51,6 +51,7 @@ WALK: tuple[tuple[str, ...], ...] = (
     ("explain", WEB_01),
     ("doctor",),
     ("doctor", "-s", "Contoso Production"),
+    ("doctor", "--failed-since", "30d"),
     ("report", "--all"),
     ("schedule", "list"),
     ("schedule", "list", "-s", "Contoso Production"),
@@ -66,6 +67,8 @@ WALK: tuple[tuple[str, ...], ...] = (
     ("schedule", "attach", "mc-weekly", "-g", "rg-app", "--yes"),
     ("schedule", "attach", WEEKLY, "--dynamic", "d", "-s", "Contoso Production", "--filter-os", "linux", "--yes"),
     ("schedule", "detach", "mc-weekly", "--ids", WEB_01, "--yes"),
+    ("schedule", "detach", "mc-weekly", "--failed-since", "30d", "--yes"),
+    ("schedule", "attach", "mc-weekly", "--failed-since", "30d", "--yes"),
     ("schedule", "detach", "mc-weekly", "--all", "--yes"),
     ("plan", "--all"),
     ("plan", "-g", "rg-app"),
@@ -74,6 +77,10 @@ WALK: tuple[tuple[str, ...], ...] = (
     ("plan", "--from-log", PASTED),
     ("plan", "-g", "rg-app", "--then-attach", "mc-weekly"),
     ("plan", "-g", "rg-app", "--then-attach", WEEKLY),
+    ("plan", "--failed-since", "30d", "--then-attach", "mc-weekly"),
+    ("plan", "--schedule", "mc-weekly", "--then-attach", "mc-weekly"),
+    ("plan", "--from-log", NAMES),
+    ("plan", "--from-log", NAMES, "-g", "rg-app"),
     ("apply", "plan.json", "--yes"),
     ("apply", "-g", "rg-app", "--yes"),
     ("apply", "-g", "rg-app", "--then-attach", "mc-weekly", "--yes"),
@@ -104,6 +111,7 @@ def fleet(start: Start, tmp_path: Path) -> Program:
     """The demo's fleet after a window that failed for some, and a run."""
     program = start("demo")
     (tmp_path / PASTED).write_text(f"Error: {WEB_01}: UnsupportedResourceOperation\n", encoding="utf-8")
+    (tmp_path / NAMES).write_text("web-01\nrhel-02\n", encoding="utf-8")
     for args in SETUP:
         assert program(*args).code in {0, 10, 11}, program.ran[-1]
     report = program.ran[-1].out.replace("https://ENDPOINT", program.endpoint)
@@ -125,7 +133,7 @@ def test_a_command_begins_with_what_the_last_one_left(start: Start, tmp_path: Pa
     for args in (("audit", "--all"), ("explain", "web-01"), ("plan", "--all")):
         assert program(*args).code == 10
         text = (tmp_path / "state" / "resource-graph-quota.json").read_text(encoding="utf-8")
-        (entry,) = json.loads(text)["identities"].values()
+        (entry,) = json.loads(text)["granted"].values()
         left.append(entry["remaining"])
     assert left == [13, 11, 9]
     assert program.environment["AZURE_CLIENT_ID"] not in text

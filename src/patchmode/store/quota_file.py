@@ -6,7 +6,7 @@ it a query may be refused and is sent again.
 
 import hashlib
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -23,15 +23,10 @@ _MOST_BYTES = 1_000_000
 _LOG = logging.getLogger(__name__)
 
 
-class _Entry(msgspec.Struct, rename="camel"):
-    remaining: float
-    noted_at: datetime
-    resets_at: datetime
-
-
 class _Document(msgspec.Struct):
     format: str
-    identities: dict[str, _Entry]
+    granted: dict[str, GraphQuota]
+    """By the digest of whom it was granted to."""
 
 
 class QuotaFile:
@@ -47,8 +42,7 @@ class QuotaFile:
 
     def read(self, identity: str) -> GraphQuota | None:
         """See `ports.GraphQuotas.read`."""
-        entry = self._entries().get(_digest(identity))
-        return None if entry is None else GraphQuota(entry.remaining, entry.noted_at, entry.resets_at)
+        return self._entries().get(_digest(identity))
 
     def write(self, identity: str, quota: GraphQuota) -> None:
         """See `ports.GraphQuotas.write`.
@@ -66,19 +60,19 @@ class QuotaFile:
             self._give_up(error)
             return
         try:
-            self._put(_digest(identity), _Entry(quota.remaining, quota.noted_at, quota.resets_at))
+            self._put(_digest(identity), quota)
         except (StorageError, OSError, ValueError) as error:
             self._give_up(error)
         finally:
             lock.release()
 
-    def _put(self, key: str, entry: _Entry) -> None:
+    def _put(self, key: str, entry: GraphQuota) -> None:
         young = entry.noted_at - _KEPT
         kept = {name: one for name, one in self._entries().items() if young <= one.noted_at}
         document = _Document(FORMAT, {**kept, key: entry})
         write_whole(self._path, msgspec.json.encode(document), is_lasting=False)
 
-    def _entries(self) -> dict[str, _Entry]:
+    def _entries(self) -> dict[str, GraphQuota]:
         """What can be read; a file of another format, or of none, holds nothing."""
         try:
             if self._path.stat().st_size > _MOST_BYTES:
@@ -88,7 +82,7 @@ class QuotaFile:
             return {}
         if document.format != FORMAT:
             return {}
-        entries = document.identities.items()
+        entries = document.granted.items()
         return {
             name: one for name, one in entries if one.noted_at.tzinfo is not None and one.resets_at.tzinfo is not None
         }

@@ -31,7 +31,7 @@ def test_nothing_in_it_names_anybody(tmp_path: Path) -> None:
     QuotaFile(tmp_path).write(ME, QUOTA)
     text = (tmp_path / NAME).read_text(encoding="utf-8")
     assert not any(part in text for part in ("1111", "2222", "azure.com"))
-    assert set(json.loads(text)) == {"format", "identities"}
+    assert set(json.loads(text)) == {"format", "granted"}
     if sys.platform != "win32":
         assert (tmp_path / NAME).stat().st_mode & 0o077 == 0
 
@@ -52,9 +52,9 @@ def test_entries_of_yesterday_are_dropped(tmp_path: Path) -> None:
         b"[]",
         b"\xff\xfe",
         b"null",
-        b'{"format":"patchmode/resource-graph-quota/v2","identities":{}}',
-        b'{"format":"patchmode/resource-graph-quota/v1","identities":{"x":{"remaining":"many"}}}',
-        b'{"format":"patchmode/resource-graph-quota/v1","identities":{"x":{"remaining":1}}}',
+        b'{"format":"patchmode/resource-graph-quota/v2","granted":{}}',
+        b'{"format":"patchmode/resource-graph-quota/v1","granted":{"x":{"remaining":"many"}}}',
+        b'{"format":"patchmode/resource-graph-quota/v1","granted":{"x":{"remaining":1}}}',
         b" " * 2_000_000,
     ],
 )
@@ -122,5 +122,5 @@ def test_many_at_once_leave_a_file_that_can_be_read(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     document = json.loads((tmp_path / NAME).read_bytes())
-    assert 1 <= len(document["identities"]) <= 4
+    assert 1 <= len(document["granted"]) <= 4
     assert {path.name for path in tmp_path.iterdir()} == {NAME, NAME.replace(".json", ".lock")}

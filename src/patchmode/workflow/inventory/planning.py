@@ -1,10 +1,11 @@
 """Plan: the exact change of every machine in scope, or why there is none, and the schedule that it shall attach."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from patchmode.errors import RefusedError, RejectedError, RequestError, UnsafeError, UsageError
 from patchmode.model.left_alone import Skipped
@@ -217,7 +218,8 @@ async def _attached_to(azure: Azure, wish: AttachRequest | None) -> _Attached | 
         return None
     attached: set[ResourceId] = set()
     unread: Unread = {}
-    async for page in azure.graph.configuration_assignments(GraphScope()):
+    seen = GraphScope(tuple(sorted(one.id.lower() for one in await azure.authorization.subscriptions())))
+    async for page in azure.graph.configuration_assignments(seen):
         attached |= _already_attached(parted(page, unread), wish.configuration.id)
     return _Attached(attached, len(unread))
 
@@ -288,8 +290,8 @@ async def make_plan(
     check_wanted(wanted)
     tell = remark or _nobody
     azure.graph.forget()
-    wish = await _wish(azure, then_attach, assignment_name, wanted)
-    inventory = await take_inventory(azure, scope, documents=True, now=clock.now())
+    ask = partial(_wish, azure, then_attach, assignment_name, wanted)
+    wish, inventory = await _wish_and_inventory(azure, scope, ask, now=clock.now())
     inventory.check_swallowed(is_reviewed=is_reviewed)
     attached = await _attached_to(azure, wish)
     index = await look_up(azure, inventory.machines, now=clock.now())
@@ -300,6 +302,20 @@ async def make_plan(
         tell(note)
     _check_attachment(plan, wish, attached, clock=clock, remark=tell)
     return plan
+
+
+async def _wish_and_inventory(
+    azure: Azure, scope: Scope, ask: Callable[[], Awaitable[AttachRequest | None]], *, now: datetime
+) -> tuple[AttachRequest | None, Inventory]:
+    """The schedule first, so that a wrong name is told before anything is read.
+
+    Where failed runs are looked up, the same queries bring the schedules, and it comes last.
+    """
+    if scope.failed_since is None:
+        wish = await ask()
+        return wish, await take_inventory(azure, scope, documents=True, now=now)
+    inventory = await take_inventory(azure, scope, documents=True, now=now)
+    return await ask(), inventory
 
 
 async def _wish(

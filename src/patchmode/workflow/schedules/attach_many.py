@@ -102,9 +102,13 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
         UsageError: the configuration does not exist. RefusedError: it patches no guests. UnsafeError: a limit of Azure.
         EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
+    if scope.failed_since is not None:
+        # What failed runs lead to brings the schedules too; elsewhere a wrong name is told before anything is read.
+        inventory = await take_inventory(azure, scope, documents=True)
     configuration = await read_configuration(azure, text)
     check_scope(configuration)
-    inventory = await take_inventory(azure, scope, documents=True)
+    if scope.failed_since is None:
+        inventory = await take_inventory(azure, scope, documents=True)
     inventory.check_swallowed(is_reviewed=False)
     book = await read_all_schedules(azure)
     attached = _attached(book, configuration.id)
@@ -152,8 +156,11 @@ async def preview_detach(
     Raises:
         UsageError: no such configuration. EmptyScopeError, RequestError: as `inventory.take_inventory`.
     """
+    if scope.failed_since is not None:
+        inventory = await take_inventory(azure, scope, documents=True)  # see `preview_attach`
     configuration, identifier = await find_for_detach(azure, text)
-    inventory = await take_inventory(azure, scope, documents=True)
+    if scope.failed_since is None:
+        inventory = await take_inventory(azure, scope, documents=True)
     inventory.check_swallowed(is_reviewed=False)
     gone, unreadable = await _gone(azure, inventory, identifier)
     gone, kept, unknown_locks = await _deletable(azure, gone)
