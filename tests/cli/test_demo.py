@@ -213,3 +213,17 @@ def test_at_a_terminal_a_cut_command_has_a_terminal_of_its_width(
     )
     assert started([sys.executable, "-c", code], tmp_path, {}, Catch.SCREEN) == (3, "97 True\nerr\n")
     assert started([sys.executable, "-c", "print(1)"], tmp_path, {}, Catch.OUTPUT) == (0, "1\n")
+
+
+def test_where_both_streams_go_to_one_place_a_cut_command_keeps_their_order(tmp_path: Path) -> None:
+    """As in `make demo > log 2>&1`; what a command tells of its progress is cut with the rest."""
+    words = "echo first; echo second >&2; echo third"
+    code = (
+        "from pathlib import Path; from patchmode.cli.demonstration.telling import Catch, started;"
+        f"print(started(['sh', '-c', '{words}'], Path('.'), {{}}, Catch.SCREEN))"
+    )
+    for errors, caught in ((subprocess.STDOUT, "first\\nsecond\\nthird\\n"), (subprocess.PIPE, "first\\nthird\\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=errors, text=True, check=True
+        )
+        assert done.stdout == f"(0, '{caught}')\n"

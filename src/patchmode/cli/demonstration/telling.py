@@ -19,7 +19,7 @@ import click
 
 from patchmode.cli.demonstration.server import PROGRAM, Server, program
 from patchmode.cli.exits import Exit
-from patchmode.cli.terminal import entered, width_of
+from patchmode.cli.terminal import entered, is_one_place, width_of
 from patchmode.reports.text.layout import Paint, plural, wrapped
 
 
@@ -196,7 +196,7 @@ def started(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     """Run a command as a process of its own; see `Start`.
 
     At a terminal a caught screen is a terminal too, of the same width, so that it has colours and is broken as it would
-    be; elsewhere it is what goes to standard output.
+    be; elsewhere it is what goes to standard output, and to standard error where both of ours go to one place.
     """
     if catch is Catch.SCREEN and sys.stdout.isatty() and os.name != "nt":
         return _at_a_terminal(command, folder, environment)
@@ -206,6 +206,7 @@ def started(command: Sequence[str], folder: Path, environment: Mapping[str, str]
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=None if catch is Catch.NOTHING else subprocess.PIPE,
+        stderr=subprocess.STDOUT if catch is Catch.SCREEN and is_one_place(sys.stdout, sys.stderr) else None,
         text=True,
         encoding="utf-8",
         check=False,
