@@ -7,13 +7,12 @@ Source: knack's `output.py`, the library that az prints with (github.com/microso
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+import msgspec
+
 _BREAKS = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_PLAIN = re.compile(r"[A-Za-z/](?:[\w./()-]| (?=[\w(/]))*", re.ASCII)
-_RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def write_tsv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO) -> None:
@@ -61,61 +60,4 @@ def write_yaml(document: Any, stream: TextIO) -> None:
         document: JSON values.
         stream: a text stream.
     """
-    if _is_block(document):
-        stream.writelines(f"{line}\n" for line in _block(document, ""))
-    else:
-        stream.write(f"{_scalar(document)}\n")
-
-
-def _is_block(value: Any) -> bool:
-    return isinstance(value, Mapping | list | tuple) and bool(value)
-
-
-def _block(value: Any, margin: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, entry in value.items():
-            if _is_block(entry):
-                yield f"{margin}{_text(name)}:"
-                yield from _block(entry, f"{margin}  " if isinstance(entry, Mapping) else margin)
-            else:
-                yield f"{margin}{_text(name)}: {_scalar(entry)}"
-        return
-    for entry in value:
-        if _is_block(entry):
-            lines = _block(entry, f"{margin}  ")
-            yield f"{margin}- {next(lines)[len(margin) + 2 :]}"
-            yield from lines
-        else:
-            yield f"{margin}- {_scalar(entry)}"
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{}"
-    if isinstance(value, list | tuple):
-        return "[]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float):
-        # YAML 1.1 knows an exponent only behind a point.
-        text = repr(value)
-        return text if "e" not in text or "." in text else text.replace("e", ".0e")
-    return str(value) if isinstance(value, int) else _text(value)
-
-
-def _text(text: str) -> str:
-    """A text, in quotation marks where some reader of YAML could take it for anything else."""
-    if _PLAIN.fullmatch(text) and text.casefold() not in _RESERVED:
-        return text
-    return '"' + "".join(map(_letter, text)) + '"'
-
-
-def _letter(letter: str) -> str:
-    if letter in _ESCAPES:
-        return _ESCAPES[letter]
-    if letter.isprintable() and letter != "\ufeff":
-        return letter
-    number = ord(letter)
-    if number < 0x100:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    stream.write(msgspec.yaml.encode(document).decode())
