@@ -100,7 +100,7 @@ def test_the_commands_that_find_the_machines_run(start: Start) -> None:
     printed = []
     for text in texts:
         lines = program("plan", "--from-log", "-", stdin=text).err.splitlines()
-        printed += [line.strip() for line in lines if line.startswith("patchmode ")]
+        printed += [line.strip() for line in lines if line.startswith("    patchmode ")]
     assert sorted({line.split(" ", 3)[1] for line in printed}) == ["audit", "plan", "schedule"]
     assert f"patchmode schedule show '{configuration}'" in printed
     for line in dict.fromkeys(printed[1:]):

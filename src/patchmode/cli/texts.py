@@ -96,22 +96,22 @@ def _names_nothing(reading: LogReading, source: str, headings: Sequence[str]) ->
             advice="Paste the whole error or log, or name the machines with --ids.",
         )
     commands = [
-        ("patchmode plan --failed-since 7d --out fix.json", "every machine whose last scheduled run failed on this"),
-        ("patchmode schedule failures --since 7d", "the failed runs, and the machines of each"),
+        ("patchmode plan --failed-since 7d --out fix.json", "Machines whose last scheduled run failed for this reason"),
+        ("patchmode schedule failures --since 7d", "The failed runs, with the machines of each"),
     ]
     commands += [
-        (f"patchmode schedule show '{schedule}'", f"the members of {schedule.name}")
+        (f"patchmode schedule show '{schedule}'", f"The members of {schedule.name}")
         for schedule in reading.schedules[:_SHOWN]
     ]
     if not reading.schedules:
-        told = "the schedules; `patchmode schedule show`, followed by the name of one, shows its members"
+        told = "The schedules; `patchmode schedule show` and the name of one shows its members"
         commands.append(("patchmode schedule list", told))
-    commands.append(("patchmode audit --all", "every machine, and whether its schedule will work"))
-    listed = "\n".join(f"{command}\n  {told}" for command, told in commands)
+    commands.append(("patchmode audit --all", "Every machine, and whether its schedule will work"))
+    listed = "\n".join(f"{told}:\n    {command}" for command, told in commands)
     return UsageError(
         f"{source} names no machine.{cut}{odd} It is the error of Azure Update Manager that the prerequisites to patch "
         "a machine are not met; the error's own text does not say which machine.",
-        advice=f"Find the machines with one of these commands:\n{listed}",
+        advice=f"Find the machines with one of these commands.\n{listed}",
     )
 
 

@@ -44,8 +44,10 @@ def reading_lines(reading: LogReading, *, source: str) -> Iterator[str]:
     yield from _group("Did not fail", list(map(_name, fine)))
     yield from _group("Without an error in the text", list(map(_name, silent)))
     rest = [*other, *fine, *silent]
-    if rest and fixed:
+    if fixed:
         yield from _how_to_leave_out(rest, fixed)
+    elif len(rest) > 1:
+        yield "  All of them are in scope."
 
 
 def _group(heading: str, names: Sequence[str]) -> Iterator[str]:
@@ -57,6 +59,8 @@ def _group(heading: str, names: Sequence[str]) -> Iterator[str]:
 def _how_to_leave_out(
     rest: Sequence[LoggedMachine | LoggedName], kept: Sequence[LoggedMachine | LoggedName]
 ) -> Iterator[str]:
+    if not rest:
+        return
     names = dict.fromkeys(_bare(entry) for entry in rest)
     taken = {_bare(entry).casefold() for entry in kept}
     them, it = ("It is", "it") if len(rest) == 1 else (f"These {len(rest):,} are", "them")
