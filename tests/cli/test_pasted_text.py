@@ -166,6 +166,17 @@ def test_a_pipe_is_not_told_to_end_anything(offline: Program) -> None:
     assert "Ctrl-D" not in offline("plan", "--from-log", "-", stdin="nothing here").err
 
 
+def test_a_name_that_no_machine_has_is_no_subscription_in_any_report(start: Start) -> None:
+    """It is unreadable, and nothing is said to be in it."""
+    program = start("small")
+    verified = program("verify", "--from-log", "-", stdin="web-01\nweb-99\n")
+    assert "Could not be read (1):\n  web-99\n" in verified.out
+    assert "1 other entry of the scope unreadable" in verified.out
+    report = program("report", "--from-log", "-", "-o", "markdown", stdin="web-01\nweb-99\n")
+    assert "not known: 1 machine" in report.out
+    assert "web-99: 1 machine" not in report.out
+
+
 def test_the_portal_s_deployment_leads_to_the_machines_that_failed(start: Start, tmp_path: Path) -> None:
     """Its JSON names the deployment only; the operations are read, and what succeeded is left alone."""
     deployment = f"{GROUP}/providers/Microsoft.Resources/deployments/weekly"

@@ -152,8 +152,8 @@ def named(machines: Iterable[RecordedMachine], target: Target) -> tuple[Recorded
         replace(
             one,
             # A subscription that could not be read has its id for a name.
-            name=one.name if one.group else called.get(one.name.lower(), one.name),
-            subscription=called[one.subscription.lower()],
+            name=one.name if one.group or not one.subscription else called.get(one.name.lower(), one.name),
+            subscription=called[one.subscription.lower()] if one.subscription else "",
             values={**one.values, "subscriptionName": known.get(one.subscription.lower())},
         )
         for one in listed
@@ -162,7 +162,7 @@ def named(machines: Iterable[RecordedMachine], target: Target) -> tuple[Recorded
 
 def subscriptions_fact(machines: Sequence[RecordedMachine]) -> tuple[str, str]:
     """How many machines of each subscription there are, as a fact: `Production: 12 machines`; the most first."""
-    counts = Counter(one.subscription for one in machines)
+    counts = Counter(one.subscription or "not known" for one in machines)
     order = sorted(counts.items(), key=lambda item: (-item[1], item[0].casefold()))
     text = ", ".join(f"{name}: {plural(count, 'machine')}" for name, count in order[:SUBSCRIPTIONS_SHOWN])
     more = len(order) - SUBSCRIPTIONS_SHOWN
@@ -174,6 +174,8 @@ def where(any_id: str) -> Mapping[str, Any]:
     try:
         parsed = ResourceId.parse(any_id)
     except ResourceIdError:
+        if not any_id.startswith("/"):  # a name that no machine has, a row that names none
+            return {"id": any_id, "name": any_id, "resourceGroup": "", "subscriptionId": ""}
         last = any_id.rstrip("/").rpartition("/")[2] or any_id
         return {"id": any_id, "name": last, "resourceGroup": "", "subscriptionId": last}
     return {

@@ -54,7 +54,8 @@ def verification_lines(report: VerifyReport, *, paint: Paint, by: SummaryBy | No
         yield from skipped_lines(blocked, names, paint=paint)
         yield ""
     if report.unread:
-        yield paint("bad", f"Could not be read, so their machines are not known ({len(report.unread):,}):")
+        told = "Could not be read, so their machines are not known" if _are_places(report) else "Could not be read"
+        yield paint("bad", f"{told} ({len(report.unread):,}):")
         yield from unreadable_lines(report.unread, names, paint=paint)
         yield ""
     yield from note_lines(map(names.named, report.notes), paint=paint)
@@ -126,8 +127,15 @@ def _last_line(report: VerifyReport, names: MachineNames) -> str:
         return f"{text}: {counts.differing:,} not as planned, {unreadable:,} unreadable."
     differing = plural(counts.differing, "needs change", "need change")
     parts = [differing, f"{counts.blocked:,} blocked", f"{unreadable:,} unreadable"]
-    parts += [f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"]
+    places = f"{plural(len(report.unread), 'subscription or group', 'subscriptions or groups')} unreadable as a whole"
+    entries = f"{plural(len(report.unread), 'other entry', 'other entries')} of the scope unreadable"
+    parts += [places if _are_places(report) else entries]
     return f"{text}: {', '.join(parts[: None if report.unread else -1])}{_aside(report)}."
+
+
+def _are_places(report: VerifyReport) -> bool:
+    """Whether each entry is a subscription or a group, and none a name that no machine has."""
+    return all(entry.id.startswith("/") for entry in report.unread)
 
 
 def _all_is_well(report: VerifyReport) -> str:
