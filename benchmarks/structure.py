@@ -39,6 +39,7 @@ TWO_ON_PURPOSE: Mapping[frozenset[str], str] = {
     frozenset(("WindowResult", "WindowResultRow")): _WIRE,
     frozenset(("KeptBy", "KeptByRow")): _READ,
     frozenset(("MachineError", "ErrorRow")): _READ,
+    frozenset(("PatchedByNobody", "PatchedByNobodyRow")): _READ,
     frozenset(("Reason", "AuditReason")): _READ,
     frozenset(("WantedSettings", "WantedRow")): _READ,
     frozenset(("Wave", "WaveRow")): _READ,

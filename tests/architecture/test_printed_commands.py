@@ -14,7 +14,9 @@ PRODUCT = ROOT / "src/patchmode"
 COMMAND = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback)(?![-\w])")
 FILLED_IN = re.compile(r"`patchmode (?:runs resume|runs show|verify|rollback)`")
 """What `with_run` puts the id into: the command alone, between backticks."""
-NAMED = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback) (?:RUN|FILE|\{\}|\{\{ (?:report\.)?run \}\})")
+NAMED = re.compile(
+    r"patchmode (?:runs resume|runs show|verify|rollback) (?:RUN|FILE|latest|\{\}|\{\{ (?:report\.)?run \}\})"
+)
 """With an id, or with a word in capitals where the text is about any run."""
 OF_NO_RUN = {"cannot be undone by `patchmode rollback`", "by `patchmode rollback` either"}
 """Said of a plan that no run has carried out yet."""

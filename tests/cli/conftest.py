@@ -63,6 +63,7 @@ class Program:
         text = re.sub(r"\d{8}T\d{6,9}Z-[0-9a-f]{6}", "RUN", text)
         text = re.sub(r"\d{8}T\d{6}\.\d+Z\.json", "PLAN.json", text)
         text = re.sub(r"\d+\.\d VMs/s", "N VMs/s", text)
+        text = re.sub(r"--start '\d{4}-\d\d-\d\d ", "--start 'DATE ", text)
         # How often a machine is looked at depends on how fast this computer is.
         text = re.sub(r"\d+ requests to apply and verify: \d+ GET", "N requests to apply and verify: N GET", text)
         return re.sub(r"correlation id [0-9a-f-]{36}", "correlation id GUID", text)

@@ -247,7 +247,7 @@ def test_a_policy_that_takes_bypass_away_is_told_with_its_consequence_first(begi
     )
     assert "Azure patches and restarts it at a time it chooses" in owner("verify", "-s", "Prod").out
     command = next(line for line in done.out.splitlines() if "patchmode rollback" in line)
-    words = command.split("patchmode rollback ", 1)[1].split(". Then", 1)[0].split()
+    words = command.split("patchmode rollback ", 1)[1].split("`", 1)[0].split()
     words[0] = "latest"  # the run's id is replaced in what the fixture gives
     assert len(words) == 4  # the run, --ids and both machines
     assert owner("rollback", *words, "--yes").code == 0

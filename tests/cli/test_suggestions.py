@@ -26,6 +26,7 @@ FREE = {
     "--filter-tag": "Azure evaluates the filter at each window, also of what is still to come",
     "--filter-type": "fixed words, which `wishes` knows",
     "--freeze": "a span",
+    "--from-run": "a run and ends of its machines; a slip in either is told, tested in test_next_command",
     "--graph-query": "a query",
     "--host": "an address",
     "--interval": "a span",

@@ -95,6 +95,27 @@ async def test_the_whole_change(opened: Open) -> None:
     journal.release()
 
 
+async def test_machines_that_nobody_patches_are_marked_before_and_after(opened: Open) -> None:
+    """Prepared and without a schedule: the review marks and counts them, the run's page has the command to paste."""
+    asker = await opened(allow_writes=True)
+    path = await asker.planned(TWO)
+    review = (await asker.get(path)).words
+    assert review.count("patched by nobody") >= 3  # the table, the mark of each kind of change, the sentence
+    assert "! 2 machines will be patched by nobody:" in review
+    assert "2: waits for a schedule and none is attached" in review
+    assert "No schedule was seen that patches guests and has a window to come." in review
+    stated = json.loads((await asker.get(f"{path}/plan.json")).text)["patchedByNobody"]
+    assert (stated["machines"], stated["usable"]) == (2, [])
+    begun = await asker.post(f"{path}/apply", [("count", "2")])
+    await asker.ended()
+    page = (await asker.get(begun.location)).words
+    assert "2 machines are patched by nobody: no schedule reached them when the run was planned." in page
+    run = begun.location.rpartition("/")[2]
+    assert "patchmode schedule create patch-weekly --subscription " in page
+    assert f"patchmode schedule attach patch-weekly --from-run {run}:patchedByNobody" in page
+    assert json.loads((await asker.get(f"{begun.location}/report.json")).text)["patchedByNobody"]["machines"] == 2
+
+
 async def test_the_fleet_is_read_anew_after_a_run(opened: Open) -> None:
     asker = await opened(allow_writes=True)
     await asker.applied(TWO, 2)

@@ -30,6 +30,7 @@ from patchmode.ports.run import RunJournal
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import plural, some
 from patchmode.reports.text.left_alone import FailedMachine, failed_lines, not_done_text
+from patchmode.reports.text.next_steps import next_lines
 from patchmode.reports.text.plan import names_in
 from patchmode.reports.text.run import left_text, past_text, resumed_lines
 from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, STOPPED, Journal
@@ -112,7 +113,7 @@ def carry_out(
 def _nothing_to_do(plan: Plan, settings: Settings) -> exits.Exit:
     # An empty run would stand in the way of `latest`, and there is nothing to journal.
     report = make_report("", plan, state="finished", requests={}, results=())
-    emit(run_result(report, plan.target), settings)
+    emit(run_result(replace(report, again=settings.again() or ()), plan.target), settings)
     if not is_one_screen(settings):
         _tell_not_done(report, settings)
     return exits.of_run(report)
@@ -152,6 +153,8 @@ def _tell_next(report: RunReport, settings: Settings) -> None:
         say_lines([f"After the window:    patchmode verify {report.run} --after-window"], settings)
     if report.counts.applied or is_attached:
         say_lines([f"Undo it with:        patchmode rollback {report.run}"], settings)
+    paint = paint_for(sys.stderr, settings)
+    say_lines(next_lines(report, paint=paint), settings)
     _tell_not_done(report, settings)
 
 
@@ -231,7 +234,7 @@ def go_on(
         who = signed_in_for(plan, settings, journal=journal)
         tell_banner(who.principals, who.target, settings, touched=found.left_in)
         if not found.under_way:
-            check_may_write(who)
+            check_may_write(who, settings)
         # Told with the names of now; what is carried out stays the plan of the journal.
         shown = replace(plan, target=who.target)
         tell_access(who, settings)
@@ -306,7 +309,8 @@ def _allowed(
     still = found.objections(brakes)
     if yes or not is_answered():
         if not (yes and is_raised) or still:
-            advice = f"Look at what failed; then go on with `{_command(run, still or objections)}`."
+            command = _command(run, still or objections, failures=len(found.failures))
+            advice = f"Look at what failed; then go on with `{command}`."
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
     tell(_because(objections))
@@ -335,6 +339,6 @@ def _question(found: Interrupted, names: MachineNames, brakes: RunGuardrails, st
     return f"Go on{to}, and send the {left} left{names.spread(found.left_in)}?"
 
 
-def _command(run: str, objections: Sequence[Objection]) -> str:
+def _command(run: str, objections: Sequence[Objection], *, failures: int) -> str:
     raised = [f"{option_name(one.option)} {one.raised}" for one in objections if one.option]
-    return " ".join([f"patchmode runs resume {run} --yes", *(raised or ["--max-failures N"])])
+    return " ".join([f"patchmode runs resume {run} --yes", *(raised or [f"--max-failures {failures + 1}"])])

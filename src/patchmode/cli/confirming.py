@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.doctor import access_lines, grants, identities
 from patchmode.reports.text.layout import plural, target_text
 from patchmode.reports.text.left_alone import held_lines
+from patchmode.reports.text.next_steps import command, nobody_lines
 from patchmode.reports.text.plan import irreversible_lines, plan_lines, summary_lines
 from patchmode.reports.text.run import begun_lines, question_for, wish_lines
 from patchmode.rules.settings.plan_derivation import check_derived
@@ -100,8 +101,12 @@ def tell_banner(
         say(f"Machines     {names.counted(touched)}", settings, hang=13)
 
 
-def check_may_write(who: SignedIn) -> None:
+def check_may_write(who: SignedIn, settings: Settings) -> None:
     """Refuse what whoever is signed in may do on none of its machines.
+
+    Args:
+        who: is signed in.
+        settings: has the command line, which is to be repeated once the right was granted.
 
     Raises:
         RefusedError: with the command that grants it.
@@ -110,10 +115,12 @@ def check_may_write(who: SignedIn) -> None:
     if machines and len(access.refused) == machines:
         actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
         where = "the plan's machine" if machines == 1 else f"any of the plan's {machines:,} machines"
-        commands = "; ".join(grants(access.missing, who.principals))
+        commands = "\n".join(grants(access.missing, who.principals))
+        again = settings.again()
+        then = "try again." if again is None else f"repeat:\n{command(*again)}"
         raise RefusedError(
             f"Nothing was sent: no role of yours allows {actions} on {where}.",
-            advice=f"Have this run by whoever may grant roles, then try again: {commands}",
+            advice=f"Have this run by whoever may grant roles:\n{commands}\nThen {then}",
         )
 
 
@@ -165,9 +172,11 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     paint = paint_for(sys.stderr, settings)
     is_whole = is_new or not yes
     if is_whole:
-        say_lines(plan_lines(plan, paint=paint), settings)
+        again = settings.again() if is_new else _planned_again(plan)
+        say_lines(plan_lines(plan, paint=paint, again=again), settings)
     else:
         say_lines(irreversible_lines(plan, paint=paint), settings)
+        say_lines(nobody_lines(plan, again=_planned_again(plan), paint=paint), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
     tell_access(who, settings)
@@ -177,6 +186,20 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     if not _agreed(plan, who.access.refused):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
     return is_whole
+
+
+def _planned_again(plan: Plan) -> Sequence[str] | None:
+    """Words of the command that plans a file's scope once more; None: it is too long, or came from other files."""
+    is_long = len(plan.scope) > _SCOPE_AT_MOST
+    if plan.rollback_of is not None or is_long or any(text.startswith(_OTHER_TEXTS) for text in plan.scope):
+        return None
+    scope = (word for text in plan.scope for word in text.split(" ", 1))
+    return ("plan", *scope, *plan.options)
+
+
+_SCOPE_AT_MOST = 5
+_OTHER_TEXTS = ("--from-log ", "--ids-file ", "--from-run ")
+"""Told with what was found in them, and so not as they are typed."""
 
 
 def _agreed(plan: Plan, refused: Collection[ResourceId]) -> bool:

@@ -14,6 +14,7 @@ import click
 
 from patchmode.cli import exits, signals, terminal
 from patchmode.cli.group import Group
+from patchmode.cli.settings import Settings
 from patchmode.cli.terminal import UnansweredError
 from patchmode.errors import PatchmodeError, RequestError
 
@@ -83,7 +84,8 @@ def run(args: Sequence[str]) -> int:
         The exit code. Foreseeable faults have been told on standard error; only a defect of patchmode raises.
     """
     try:
-        result = program.main(args=list(args), prog_name="patchmode", standalone_mode=False)
+        known = Settings(args=tuple(args))
+        result = program.main(args=list(args), prog_name="patchmode", standalone_mode=False, obj=known)
         return int(result or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

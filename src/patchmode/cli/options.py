@@ -96,6 +96,7 @@ _SELECTORS = (
     "resource_group",
     "ids",
     "ids_file",
+    "from_run",
     "graph_query",
     "schedule",
     "failed_since",
@@ -173,6 +174,13 @@ def _selector_options() -> list[Decorator]:
         click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
         click.option(
             "--ids-file", multiple=True, metavar="FILE|-", help="Ids or names, one a line, or a table; - reads stdin."
+        ),
+        click.option(
+            "--from-run",
+            multiple=True,
+            metavar="RUN[:END,…]",
+            help="Machines of a run that ended so: failed, stale, unknown, notSent, blocked, notAttached, "
+            "patchedByNobody, …; without END all that it was asked for.",
         ),
         click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
         click.option(

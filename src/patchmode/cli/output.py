@@ -17,18 +17,34 @@ from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
 
 End = TypeVar("End", ChangeResult, AttachResult)
-_COMMAND = re.compile(r"patchmode (?:runs (?:resume|show)|verify|rollback) \d{8}T\d{9}Z-[0-9a-f]{6}")
+_RUN = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
+_HEADS = (
+    # Of a run: without its id they are a name and no command.
+    rf"(?:runs (?:show|resume)|rollback) {_RUN}",
+    rf"verify(?: {_RUN})?",
+    "runs (?:list|merge)",
+    "schedule (?:list|show|next|check|failures|create|attach|detach)",
+    "evidence (?:pack|check)",
+    "(?:audit|plan|apply|watch|explain|report|console|doctor)",
+)
+_COMMAND = re.compile(rf"(?<![\w/.-])patchmode (?:{'|'.join(_HEADS)})(?![\w-])")
+_END = re.compile(r"[`\n]|$")
 PLACES = ("cloud", "identity_file", "state_dir")
 """Global options without which a command would look elsewhere, or sign in as somebody else."""
 
 
 def completed(text: str, settings: Settings) -> str:
-    """A text whose commands about a run name the places that were typed."""
-    typed = [(name, getattr(settings, name)) for name in PLACES if name in settings.typed]
+    """A text whose commands name the places that were typed, each once."""
+    typed = [(f"--{name.replace('_', '-')}", getattr(settings, name)) for name in PLACES if name in settings.typed]
     if not typed:
         return text
-    options = "".join(f" --{name.replace('_', '-')} {quote(str(value))}" for name, value in typed)
-    return _COMMAND.sub(lambda match: match[0] + options, text)
+
+    def with_places(match: re.Match[str]) -> str:
+        end = _END.search(text, match.end())
+        rest = text[match.end() : end.start() if end else None]
+        return match[0] + "".join(f" {name} {quote(str(value))}" for name, value in typed if name not in rest)
+
+    return _COMMAND.sub(with_places, text)
 
 
 def completed_report(report: RunReport, settings: Settings) -> RunReport:
@@ -112,7 +128,7 @@ def _emit(result: Result, settings: Settings, stream: TextIO) -> None:
     if settings.query:
         _emit_selected(result.made(), settings, stream)
     elif settings.format == "table":
-        stream.writelines(line + "\n" for line in result.lines(paint_for(stream, settings)))
+        stream.writelines(completed(line, settings) + "\n" for line in result.lines(paint_for(stream, settings)))
     else:
         _emit_machine(result, settings.format, stream)
     stream.flush()

@@ -3,7 +3,7 @@
 Must not: decide exit codes; the commands do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -31,21 +31,26 @@ _RUN_COLUMNS = (
 _PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter", "reversible", "body")
 
 
-def audit_result(report: AuditReport, by: "SummaryBy | None" = None) -> Result:
-    """An audit; `by`: what its summary counts by."""
+def audit_result(report: AuditReport, by: "SummaryBy | None" = None, *, again: Sequence[str] | None = None) -> Result:
+    """An audit; `by`: what its summary counts by; `again`: words of the command, None where it cannot be pasted."""
     from patchmode.documents.audit import CSV_COLUMNS, audit_document, audit_machine_rows
     from patchmode.reports.text.audit import audit_lines
 
     return Result(
         document=lambda: audit_document(report),
-        lines=lambda paint: audit_lines(report, paint=paint, by=by),
+        lines=lambda paint: audit_lines(report, paint=paint, by=by, again=again),
         rows=lambda: audit_machine_rows(report.machines, report.target.names),
         columns=CSV_COLUMNS,
     )
 
 
-def plan_result(plan: Plan, by: "SummaryBy | None" = None) -> Result:
-    """A plan; `by`: what its summary counts by.
+def plan_result(plan: Plan, by: "SummaryBy | None" = None, *, again: Sequence[str] | None = None) -> Result:
+    """A plan.
+
+    Args:
+        plan: the plan.
+        by: what its summary counts by; None: as the terminal has room.
+        again: words of the command that makes it once more; None: there is none that could be pasted.
 
     Raises:
         BrokenPlanError: it holds what no plan may hold.
@@ -60,7 +65,7 @@ def plan_result(plan: Plan, by: "SummaryBy | None" = None) -> Result:
     # What is printed is what would be written, digest included, so that it can be kept and applied.
     return Result(
         document=lambda: msgspec.json.decode(encode_plan(plan)[0]),
-        lines=lambda paint: chain(plan_lines(plan, paint=paint, by=by), wish_lines(plan, paint=paint)),
+        lines=lambda paint: chain(plan_lines(plan, paint=paint, by=by, again=again), wish_lines(plan, paint=paint)),
         rows=lambda: _plan_rows(plan),
         columns=_PLAN_COLUMNS,
         text=lambda: plan_pieces(plan),

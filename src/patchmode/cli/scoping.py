@@ -7,13 +7,12 @@ import click
 from click.core import ParameterSource
 
 from patchmode.cli.texts import texts_of
-from patchmode.errors import NoSelectorError, UsageError
+from patchmode.errors import EmptyScopeError, NoSelectorError, UsageError
 from patchmode.model.nearest import nearest
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
-from patchmode.model.scope import OPTION, Filters, Scope, Shard, ShardError, Since, SinceError
+from patchmode.model.plan import KEEP
+from patchmode.model.scope import OPTION, Filters, IdFile, Scope, Shard, ShardError, Since, SinceError
 
-KEEP = "keep"
-"""`--to keep`: leave the orchestration alone and set the other settings only."""
 _SYSTEMS = ("windows", "linux")
 
 
@@ -28,6 +27,7 @@ def scope_from(options: dict[str, Any]) -> Scope:
     """
     ids = [text for value in options.pop("ids") for text in _split(value)]
     files, logs = texts_of(options.pop("ids_file"), options.pop("from_log"))
+    files += tuple(IdFile(text, tuple(ids_of_run(text)), "--from-run") for text in options.pop("from_run"))
     return Scope(
         subscriptions=options.pop("subscription"),
         management_groups=options.pop("management_group"),
@@ -43,6 +43,40 @@ def scope_from(options: dict[str, Any]) -> Scope:
         exclude=_filters(options, "exclude_"),
         shard=_shard_or_none(options.pop("shard")),
     )
+
+
+def ids_of_run(text: str) -> list[str]:
+    """The machines of a run that ended in some ways: `RUN:failed,stale`; of `RUN` alone all that it was asked for.
+
+    Raises:
+        UsageError: there is no such run, or no such end. EmptyScopeError: none of its machines ended so.
+    """
+    from patchmode.cli import composition
+    from patchmode.cli.settings import settings_of
+    from patchmode.workflow.run.report import ENDS_TAKEN, machines_of
+
+    run, _, listed = text.partition(":")
+    ends = [one.strip() for one in listed.split(",") if one.strip()]
+    known = {one.casefold(): one for one in ENDS_TAKEN}
+    for end in ends:
+        if end.casefold() not in known:
+            near = nearest(end, ENDS_TAKEN)
+            hint = f" Did you mean {near}?" if near else ""
+            raise UsageError(
+                f"--from-run: {end!r} is no end of a machine.", advice=f"Known are {', '.join(ENDS_TAKEN)}.{hint}"
+            )
+    journal = composition.run_store(settings_of(click.get_current_context())).open(run)
+    try:
+        found = machines_of(journal, [known[end.casefold()] for end in ends])
+    finally:
+        journal.release()
+    if not found:
+        which = f" that is {' or '.join(ends)}" if ends else ""
+        raise EmptyScopeError(
+            f"--from-run: run {journal.run} has no machine{which}.",
+            advice=f"`patchmode runs show {journal.run}` shows how each ended.",
+        )
+    return found
 
 
 def set_ambient_shard_aside(context: click.Context, options: dict[str, Any]) -> None:

@@ -44,6 +44,26 @@ class Settings:
     """How long a request waits when Azure asks to come later, as `15m`; None: as long as usual. Runs have their own."""
     typed: frozenset[str] = frozenset()
     """The names of those that stood on the command line; the others come from the environment, or are not given."""
+    args: tuple[str, ...] = ()
+    """The whole command line without the program's name, so that it can be told once more; empty: it is not known."""
+
+    def again(self, *more: str, instead_of: str = "", by: str = "") -> tuple[str, ...] | None:
+        """The words of this command line once more.
+
+        Args:
+            more: words behind it.
+            instead_of: the command's first word, which `by` replaces; empty: none is replaced.
+            by: see there.
+
+        Returns:
+            None: it is not known, or it reads standard input, which nobody types twice.
+        """
+        if not self.args or "-" in self.args:
+            return None
+        words = [word for word in self.args if word != "--no-progress"]
+        if instead_of in words:
+            words[words.index(instead_of)] = by
+        return (*words, *more)
 
     @property
     def format(self) -> str:
@@ -83,7 +103,7 @@ class Settings:
         return None if self.patience is None else seconds_from(self.patience, "--throttle-patience")
 
 
-NAMES = tuple(field.name for field in fields(Settings) if field.name != "typed")
+NAMES = tuple(field.name for field in fields(Settings) if field.name not in {"typed", "args"})
 
 
 def settings_of(context: click.Context) -> Settings:

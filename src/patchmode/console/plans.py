@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from patchmode.console.background import Loading, Reader
 from patchmode.console.rooms import Rooms
 from patchmode.errors import EmptyScopeError, UsageError
-from patchmode.model.outcome import Headline
+from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, WantedSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
@@ -17,6 +17,7 @@ from patchmode.ports.azure import Azure
 from patchmode.reports.text.doctor import access_lines
 from patchmode.reports.text.layout import Paint, no_change_text
 from patchmode.reports.text.left_alone import not_done_text
+from patchmode.reports.text.next_steps import nobody_lines
 from patchmode.reports.text.plan import LeafChange, sent_leaves
 from patchmode.version import __version__
 from patchmode.workflow.inventory.access import check_plan_access
@@ -158,6 +159,11 @@ class ChangeGroup:
     machines: Sequence[ResourceId]
     irreversible: bool
 
+    @property
+    def is_for_nobody(self) -> bool:
+        """Whether nobody patches its machines afterwards, for want of a schedule."""
+        return self.outcome_after == OutcomeKind.PARKED
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -197,6 +203,8 @@ class PlanPage:
     """Before any setting is touched."""
     not_done: str
     """What was asked for that the plan leaves undone, in words; empty: nothing."""
+    nobody: Sequence[str]
+    """What the plan leaves without a schedule, why, and how one is attached, one line each; empty: nothing."""
 
 
 def make_page(plan: Plan) -> PlanPage:
@@ -218,6 +226,7 @@ def make_page(plan: Plan) -> PlanPage:
         nothing=no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable)),
         detached=_detached(plan),
         not_done=not_done_text(plan.not_done, plan.blocked),
+        nobody=[line.strip() for line in nobody_lines(plan, again=None, after_run=True, paint=Paint()) if line],
     )
 
 

@@ -17,6 +17,7 @@ from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, R
 from patchmode.ports.run import JournalEntry, Progress
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.left_alone import not_done_text
+from patchmode.reports.text.next_steps import again_commands, attach_commands, nobody_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
 from patchmode.reports.text.run import brakes_text, requests_text
 from patchmode.workflow.run.report import report_of
@@ -163,6 +164,12 @@ class RunView:
     """What the plan leaves aside, in words → machines."""
     not_done: str
     """What was asked for and is not so, in words; empty: all of it is."""
+    nobody: str
+    """How many of its machines nobody patches, in words; empty: none is known."""
+    attach: Sequence[str]
+    """Commands that give these a schedule; empty: there are none."""
+    again: Sequence[str]
+    """Commands that take up just those machines that are not as asked; empty: there are none."""
 
     @property
     def requests(self) -> str:
@@ -209,6 +216,9 @@ def view_of(found: RunPage) -> RunView:
             if count
         },
         not_done=not_done_text(found.report.not_done, found.report.blocked),
+        nobody="" if found.report.nobody is None else nobody_text(found.report.nobody),
+        attach=attach_commands(found.report.nobody, "--from-run", f"{found.report.run}:patchedByNobody"),
+        again=again_commands(found.report),
     )
 
 

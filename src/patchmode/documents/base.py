@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
+from patchmode.model.outcome import PatchedByNobody
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.run import Difference
 from patchmode.model.target import SubscriptionNames, Target
@@ -122,6 +123,34 @@ class BlockedMachineRow(LeftOutRow, frozen=True):
 def left_out_rows(machines: Iterable[Skipped]) -> tuple[LeftOutRow, ...]:
     """The structs for machines that are left alone."""
     return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)
+
+
+class PatchedByNobodyRow(Edge, frozen=True):
+    """Machines that are prepared for schedules and that none reaches, and how they can be given one."""
+
+    machines: int
+    not_known: int
+    """Further machines of which it is not known whether any schedule reaches them, and why."""
+    because: str
+    """Empty where it is known of each."""
+    usable: tuple[str, ...]
+    """Schedules that can be attached, by a name that only one has or by id, the most fitting first."""
+    elsewhere: bool
+    """true: the first of them is in a subscription in which none of the machines is."""
+    looked: bool
+    """false: schedules could not be looked for, so that none in `usable` does not mean that there is none."""
+    create: tuple[str, ...]
+    """Where there is none: the words of a `patchmode schedule create` that makes one where the machines are."""
+
+
+def nobody_row(found: PatchedByNobody | None) -> PatchedByNobodyRow | msgspec.UnsetType:
+    """The row; left out where there is no such machine."""
+    return msgspec.UNSET if found is None else PatchedByNobodyRow(**asdict(found))
+
+
+def nobody_of(row: PatchedByNobodyRow | msgspec.UnsetType) -> PatchedByNobody | None:
+    """What a row tells; None: it was left out."""
+    return None if row is msgspec.UNSET else PatchedByNobody(**msgspec.structs.asdict(row))
 
 
 class UnreadableRow(Edge, frozen=True):

@@ -12,10 +12,13 @@ from msgspec import UNSET, Raw
 from patchmode.documents.base import (
     BlockedMachineRow,
     Edge,
+    PatchedByNobodyRow,
     Subscriptions,
     TargetRow,
     UnreadableRow,
     WantedRow,
+    nobody_of,
+    nobody_row,
     subscription_rows,
     target_of,
     target_row,
@@ -144,6 +147,8 @@ class PlanDocument(Edge, frozen=True):
     """In the order in which they are carried out; left out where everything is carried out at once."""
     subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
+    patched_by_nobody: PatchedByNobodyRow | msgspec.UnsetType = msgspec.UNSET
+    """Where it leaves machines prepared for schedules and without any, or may; left out where it leaves none so."""
     digest: str | msgspec.UnsetType = msgspec.UNSET
     """SHA-256, in hex, over this document's canonical text: keys sorted, no white space, without this member."""
 
@@ -172,6 +177,7 @@ def plan_document(plan: Plan, *, with_changes: bool = True) -> PlanDocument:
         first_detach=tuple(map(_detachment_row, plan.first_detach)) or UNSET,
         waves=tuple(map(_wave_row, plan.waves)) or UNSET,
         subscriptions=subscription_rows(plan.target.names),
+        patched_by_nobody=nobody_row(plan.nobody),
     )
 
 
@@ -202,6 +208,7 @@ def plan_of(document: PlanDocument, *, digest: str) -> Plan:
         then_attach=None if document.then_attach is UNSET else _then_attach(document.then_attach),
         first_detach=() if document.first_detach is UNSET else tuple(map(_detachment, document.first_detach)),
         waves=() if document.waves is UNSET else tuple(map(_wave, document.waves)),
+        nobody=nobody_of(document.patched_by_nobody),
         digest=digest,
     )
 

@@ -16,11 +16,13 @@ from patchmode.documents.base import (
     DifferenceRow,
     Edge,
     ErrorRow,
+    PatchedByNobodyRow,
     Subscriptions,
     TargetRow,
     UnreadableRow,
     difference_rows,
     error_row,
+    nobody_row,
     subscription_rows,
     target_row,
     unreadable_rows,
@@ -157,6 +159,9 @@ class RunDocument(Edge, frozen=True):
     requests_at_least: bool | msgspec.UnsetType = msgspec.UNSET
     """true: the run sent `requests` and perhaps more, since a process of it was killed or has not ended yet, or an
     earlier version carried it out; left out where `requests` are all."""
+    patched_by_nobody: PatchedByNobodyRow | msgspec.UnsetType = msgspec.UNSET
+    """Applied and compliant machines that no schedule reached when the run was planned; left out where there is
+    none."""
     unreadable: tuple[UnreadableRow, ...] | msgspec.UnsetType = msgspec.UNSET
     """Machines and subscriptions that could not be read when it was planned; left out where there is none."""
 
@@ -281,6 +286,7 @@ def run_document(report: RunReport, target: Target) -> RunDocument:
             **({"requestsAtLeast": True} if report.requests_at_least else {}),
             **({} if report.brakes is None else {"brakes": typed_values(report.brakes)}),
             **({"subscriptions": subscription_rows(target.names)} if target.names.pairs else {}),
+            **({} if report.nobody is None else {"patchedByNobody": nobody_row(report.nobody)}),
             **_rest(report),
         },
         RunDocument,

@@ -45,6 +45,27 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchedByNobody:
+    """Machines that are prepared for schedules and that none reaches, and how they can be given one."""
+
+    machines: int
+    """So many are `parked`."""
+    not_known: int = 0
+    """Further machines of which it is not known whether any schedule reaches them."""
+    because: str = ""
+    """Why that is not known, half a sentence; empty where it is."""
+    usable: tuple[str, ...] = ()
+    """Schedules that can be attached, the most fitting first: a name where only one is called so, else an id. Each
+    patches guests and has a window to come. Empty: none was seen, or nobody looked."""
+    elsewhere: bool = False
+    """Whether the first of them is in a subscription in which none of the machines is; it is told by its id then."""
+    looked: bool = True
+    """Whether schedules were looked for, so that an empty `usable` says that there is none."""
+    create: tuple[str, ...] = ()
+    """Words of a command that creates one where the machines are; empty where one is usable, or where nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
     """What a fleet's owner wants to know first, in numbers of machines."""
 

@@ -9,10 +9,13 @@ from typing import Any
 
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Outcome
-from patchmode.model.patch_settings import OperatingSystem, WantedSettings
+from patchmode.model.outcome import Outcome, OutcomeKind, PatchedByNobody
+from patchmode.model.patch_settings import OperatingSystem, Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.target import Target
+
+KEEP = "keep"
+"""`--to keep`: leave the orchestration alone and set the other settings only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Unchanged:
     outcome: Outcome
     outcome_after: Outcome | None = None
     """Where the schedule that the plan attaches or takes off makes another of it; None: it stays as it is."""
+
+    @property
+    def outcome_in_the_end(self) -> Outcome:
+        """Who patches it once the plan was carried out."""
+        return self.outcome_after or self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,39 @@ class Plan:
     waves: tuple[Wave, ...] = ()
     """In the order in which they are carried out; `changes`, and with `then_attach` `unchanged`, stand in that order,
     and each stands in exactly one. Empty: everything at once."""
+    nobody: PatchedByNobody | None = None
+    """What was seen of schedules where it leaves machines without one, or may; None: it leaves none so, or an earlier
+    version made it."""
     digest: str = field(default="", compare=False)
+
+    @property
+    def patched_by_nobody(self) -> tuple[ResourceId, ...]:
+        """The machines that it leaves prepared for schedules and that none reaches: changed, or compliant already."""
+        changed = (one.id for one in self.changes if one.outcome_after.kind is OutcomeKind.PARKED)
+        return (*changed, *(one.id for one in self.unchanged if one.outcome_in_the_end.kind is OutcomeKind.PARKED))
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Its settings and its schedule as `apply` and `plan` take them, each word by itself; defaults are left out.
+
+        Of a rollback: what `rollback` was given beside the run.
+        """
+        if self.rollback_of is not None:
+            allowed = self.wanted.orchestration is Orchestration.AZURE_MANAGED
+            named = (word for one in self.only for word in ("--ids", str(one)))
+            return (*(("--allow-azure-managed",) if allowed else ()), *named)
+        wanted, wish = self.wanted, self.then_attach
+        to = None if wanted.orchestration is None else wanted.orchestration.option
+        words = [] if to == Orchestration.CUSTOMER_MANAGED_SCHEDULES.option else ["--to", to or KEEP]
+        if wanted.periodic_assessment is not None:
+            words += ["--periodic-assessment", "on" if wanted.periodic_assessment else "off"]
+        words += ["--reboot", str(wanted.reboot)] if wanted.reboot is not None else []
+        words += ["--hotpatch", "off"] if wanted.hotpatch_off else []
+        words += ["--include-scale-set-members"] if wanted.include_scale_set_members else []
+        if wish is not None:
+            words += ["--then-attach", str(wish.configuration)]
+            words += ["--assignment-name", wish.name] if wish.name != wish.configuration.name else []
+        return tuple(words)
 
     @property
     def blocked(self) -> tuple[Skipped, ...]:

@@ -10,7 +10,7 @@ from patchmode.model.access import MissingAction, Principals
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Lock, Machine, Subscription
-from patchmode.model.outcome import Headline
+from patchmode.model.outcome import Headline, PatchedByNobody
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Difference, Verification
@@ -47,6 +47,8 @@ class AuditReport:
     """What a reader must know about how this was read, one sentence each."""
     created_at: datetime | None = None
     """UTC."""
+    nobody: PatchedByNobody | None = None
+    """What was seen of schedules where machines are prepared and none reaches them; None: there is no such machine."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -105,6 +107,8 @@ class VerifyReport:
     """What else of a run or a plan is not as asked, and was not compared here: as `RunReport.not_done` has it."""
     notes: tuple[str, ...] = ()
     """What a reader must know about how a scope was read, one sentence each."""
+    nobody: PatchedByNobody | None = None
+    """Of a run or a plan: its machines that no schedule reached when it was planned; None: none is known."""
 
     @property
     def mismatches(self) -> int:

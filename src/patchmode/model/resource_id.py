@@ -23,6 +23,11 @@ _SUBSCRIPTION = re.compile(
 )
 
 
+def is_resource(text: str) -> bool:
+    """Whether a text is the id of a resource, and not of what holds resources."""
+    return "/providers/" in text.casefold()
+
+
 def subscription_of(any_id: str) -> str | None:
     """The subscription, in lower case, in which what an id names stands; None: it stands in none.
 

@@ -17,6 +17,7 @@ from patchmode.model.target import Target
 
 if TYPE_CHECKING:
     from patchmode.model.left_alone import Skipped, Unreadable
+    from patchmode.model.outcome import PatchedByNobody
     from patchmode.model.schedule import AttachResult
 
 
@@ -199,6 +200,15 @@ class RunReport:
     """Whether `requests` are not all: a process of the run was killed, or has not ended yet."""
     unread: tuple["Unreadable", ...] = ()
     """Machines and subscriptions of the scope that could not be read; `counts` has their number."""
+    nobody: "PatchedByNobody | None" = None
+    """Applied and compliant machines that no schedule reached when the run was planned; None: none is known."""
+    options: tuple[str, ...] = ()
+    """What the plan sets and attaches, as `apply` takes it, to take its machines up again with. Empty also where
+    a report of an earlier version does not say it."""
+    rollback_of: str | None = None
+    """The run that it undoes; None: it undoes none, or that is not known."""
+    again: tuple[str, ...] = ()
+    """Words of the command where it sent nothing, so that there is no run to take up; empty: it cannot be repeated."""
 
     @property
     def not_set(self) -> dict[str, int]:

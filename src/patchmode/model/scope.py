@@ -248,12 +248,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class IdFile:
-    """The resource ids of one file; they are in `Scope.ids` too."""
+    """The resource ids of one file, or of one run; they are in `Scope.ids` too."""
 
     source: str
     """The file's name, or `-`."""
     ids: tuple[str, ...]
     """As written there."""
+    option: str = "--ids-file"
+    """What named it: `--from-run` names the machines of a run, which are as many as those of a file."""
 
     def __str__(self) -> str:
         count = len({one.casefold() for one in self.ids})
@@ -331,7 +333,7 @@ class Scope:
         texts += [f"--resource-group {value}" for value in self.resource_groups]
         of_files = {one for file in self.id_files for one in file.ids}
         texts += [f"--ids {value}" for value in self.ids if value not in of_files]
-        texts += [f"--ids-file {file}" for file in self.id_files]
+        texts += [f"{file.option} {file}" for file in self.id_files]
         texts += [f"--graph-query {value}" for value in self.graph_queries]
         texts += [f"--schedule {value}" for value in self.schedules]
         texts += [f"--failed-since {self.failed_since}"] if self.failed_since else []
@@ -347,6 +349,7 @@ _SELECTORS = (
     "--resource-group ",
     "--ids ",
     "--ids-file ",
+    "--from-run ",
     "--graph-query ",
     "--schedule ",
     "--failed-since ",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 
 from patchmode.errors import RefusedError, WrongTargetError
+from patchmode.model.outcome import PatchedByNobody
 from patchmode.model.run import RunCounts, RunPart, RunReport, ToldRun
 from patchmode.model.scope import Shard
 from patchmode.model.target import SubscriptionNames, Target
@@ -52,6 +53,22 @@ def merge_runs(told: Sequence[ToldRun]) -> RunReport:
         missing=missing,
         blocked=tuple(one for report in reports for one in report.blocked),
         unread=tuple(one for report in reports for one in report.unread),
+        nobody=_nobody(reports),
+    )
+
+
+def _nobody(reports: Sequence[RunReport]) -> PatchedByNobody | None:
+    found = [report.nobody for report in reports if report.nobody is not None]
+    if not found:
+        return None
+    return PatchedByNobody(
+        sum(one.machines for one in found),
+        sum(one.not_known for one in found),
+        "; ".join(dict.fromkeys(one.because for one in found if one.because)),
+        tuple(dict.fromkeys(text for one in found for text in one.usable)),
+        any(one.elsewhere for one in found),
+        all(one.looked for one in found),
+        next((one.create for one in found if one.create), ()),
     )
 
 

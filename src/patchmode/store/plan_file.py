@@ -49,6 +49,9 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
     if twice:
         msg = f"{name} contradicts itself: it names {twice[0]} more than once."
         raise BrokenPlanError(msg, advice=_ADVICE)
+    if plan.nobody is not None and plan.nobody.machines != len(plan.patched_by_nobody):
+        msg = f"{name} contradicts itself: it states another number of machines that nobody patches than it lists."
+        raise BrokenPlanError(msg, advice=_ADVICE)
     schedules = _problem_of_schedules(plan)
     if schedules:
         msg = f"{name} cannot be applied: {schedules}."
@@ -181,7 +184,7 @@ def read_plan(path: Path) -> Plan:
         raise UsageError(
             f"could not read the plan {path}: {error.strerror or error}.",
             advice=f"{meant(path)}Check the path, and that you may read the file; "
-            "`patchmode plan --out FILE` writes one.",
+            "`patchmode plan --all --out plan.json` writes one.",
         ) from error
     return _decode_any(content, name=str(path))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from patchmode.documents.base import BlockedMachineRow, DifferenceRow, error_of, target_of
+from patchmode.documents.base import BlockedMachineRow, DifferenceRow, error_of, nobody_of, target_of
 from patchmode.documents.run import (
     RUN_FORMAT,
     AttachmentRow,
@@ -271,7 +271,7 @@ def _new_id(now: datetime) -> str:
 
 
 JOURNAL, REPORT = ".sqlite", ".json"
-_AGAIN = "`patchmode runs show RUN -o json` prints a run's report."
+_AGAIN = "`patchmode runs show latest -o json` prints a run's report."
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -372,6 +372,7 @@ def _report(document: RunDocument) -> RunReport:
             for row in parts
         ),
         blocked=() if document.blocked is msgspec.UNSET else tuple(map(_left_alone, document.blocked)),
+        nobody=nobody_of(document.patched_by_nobody),
         unread=()
         if document.unreadable is msgspec.UNSET
         else tuple(Unreadable(row.id, row.reason) for row in document.unreadable),

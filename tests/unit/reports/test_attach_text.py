@@ -1,5 +1,6 @@
 """Attach and create reports: documents are what their structs say, lines name every end."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -56,17 +57,23 @@ def test_counts_add_up_and_every_trouble_is_named(ends: list[AttachEnd], skipped
 
 
 def test_refusals_share_one_way_out() -> None:
-    """The ids go into a file; one command prepares and attaches them all."""
+    """One command prepares and attaches them all: their ids stand in it, or go into a file where they are many."""
     error = MachineError("Refused", "Not prepared.", may_have_been_applied=False, advice="fix")
     fix = f"patchmode apply --ids X --then-attach {configuration_id()}"
     results = tuple(
         AttachResult(f"/vm{number}", AttachEnd.REFUSED, rule="prerequisite-missing", error=error, fix=fix)
-        for number in range(2)
+        for number in range(4)
     )
-    report = AttachReport(AttachAction.ATTACH, TARGET, configuration_id(), "finished", results)
-    text = "\n".join(attach_lines(report, paint=Paint()))
+    few = AttachReport(AttachAction.ATTACH, TARGET, configuration_id(), "finished", results[:2])
+    text = "\n".join(attach_lines(few, paint=Paint()))
     assert text.count("→") == 1
-    assert f"patchmode apply --ids-file ids.json --then-attach {configuration_id()}" in text
+    assert f"patchmode apply --ids /vm0 /vm1 --then-attach {configuration_id()}" in text
+    many = replace(few, results=results)
+    text = "\n".join(attach_lines(many, paint=Paint(), again=("schedule", "attach", "nightly", "-g", "rg (a)")))
+    assert text.count("→") == 1
+    listed = "-o json --query \"results[?rule=='prerequisite-missing'].id\" > ids.json"
+    assert f"        patchmode schedule attach nightly -g 'rg (a)' {listed}\n" in text
+    assert f"        patchmode apply --ids-file ids.json --then-attach {configuration_id()}\n" in text
 
 
 @pytest.mark.parametrize(

@@ -65,4 +65,4 @@ def test_a_run_s_lines_do_not_grow_with_its_failures(count: int) -> None:
     results = tuple(ChangeResult(one, Result.FAILED, refusal(one)) for one in found)
     report = RunReport("run", "finished", RunCounts(count, failed=count), {}, results, TARGET, attachments)
     assert len(list(attachment_lines(attachments, NAMES, paint=Paint()))) == 5
-    assert len(list(run_lines(report, TARGET, paint=Paint()))) == 14
+    assert len(list(run_lines(report, TARGET, paint=Paint()))) == 16

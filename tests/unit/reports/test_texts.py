@@ -112,7 +112,7 @@ def test_a_plan_reads_like_a_diff() -> None:
         "Plan for AzureCloud (https://management.azure.com), tenant 99999999-9999-9999-9999-999999999999",
         f"Scope: --all, in subscription {SUBSCRIPTION}",
         "",
-        "~ rg/vm1  Linux, westeurope",
+        "~ rg/vm1  Linux, westeurope  ! patched by nobody",
         '    ~ patchMode                                 "ImageDefault" -> "AutomaticByPlatform"',
         "    + bypassPlatformSafetyChecksOnUserSchedule  true",
         "      orchestration: Image Default -> Customer Managed Schedules",
@@ -125,6 +125,10 @@ def test_a_plan_reads_like_a_diff() -> None:
         "       0 -> 0  rebooted by Azure without a window",
         "       0 -> 1  patched by nobody",
         "",
+        "! 1 machine will be patched by nobody:",
+        "      → Schedules could not be looked for. See those that you can read:",
+        "        patchmode schedule list",
+        "",
         "Plan: 1 to change, 0 already compliant, 0 skipped, 0 unreadable; 1 in scope.",
     ]
 
@@ -134,7 +138,7 @@ def test_what_cannot_be_undone_stands_before_the_changes() -> None:
     text = list(plan_lines(plan(change(reversible=False, irreversible_because="No way back.")), paint=PLAIN))
     warning = text.index("! 1 change cannot be undone by `patchmode rollback`:")
     assert text[warning + 1 : warning + 3] == ["    No way back.", "      1: rg/vm1"]
-    assert warning < text.index("~ rg/vm1  Linux, westeurope  ! cannot be undone")
+    assert warning < text.index("~ rg/vm1  Linux, westeurope  ! cannot be undone  ! patched by nobody")
 
 
 def test_many_equal_changes_are_shown_once_with_their_machines() -> None:
@@ -185,6 +189,8 @@ def test_a_run_tells_failures_first_with_what_to_do() -> None:
     assert text.endswith(
         "  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n"
         "  4 requests to apply and verify: 1 GET, 3 PATCH (sign-in, planning and permission checks not counted).\n"
+        "Once the cause is gone, take up just these machines again:\n"
+        "  patchmode apply --from-run R1:failed,stale\n"
         "Not everything is as asked: 1 failed, 1 stale."
     )
 

@@ -90,7 +90,7 @@ def command(
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
-    check_may_write(who)
+    check_may_write(who, settings)
     # Asked with the names of now; what is carried out stays the plan of the file.
     is_shown = confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
     create = composition.run_store(settings).create

@@ -46,7 +46,7 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
             return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=wait)
 
     report = run_reading(work)
-    emit(audit_result(report, SummaryBy.of(summary)), settings)
+    emit(audit_result(report, SummaryBy.of(summary), again=settings.again()), settings)
     if not is_scoped and len({one.machine.id.subscription_id for one in report.machines}) > 1:
         tell_az_choice(settings)
     return exits.of_audit(report.counts)

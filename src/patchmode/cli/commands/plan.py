@@ -1,5 +1,6 @@
 """`patchmode plan`. Must not: change anything in Azure."""
 
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from patchmode.cli import exits
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options, summary_option
 from patchmode.cli.run_options import attachment_from, then_attach_options, wave_options, waves_from
-from patchmode.cli.settings import settings_of
+from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
     from patchmode.model.plan import Plan
@@ -64,26 +65,35 @@ def command(context: click.Context, /, out: Path | None, summary: str | None, **
     plan = run_reading(work)
     if out is not None:
         plan = write_plan(plan, out)
-    emit(plan_result(plan, SummaryBy.of(summary)), settings)
-    say(_next_step(plan, out, is_said=is_one_screen(settings)), settings)
+    emit(plan_result(plan, SummaryBy.of(summary), again=settings.again()), settings)
+    for line in _next_step(plan, out, settings, is_said=is_one_screen(settings)).splitlines():
+        say(line, settings)
     return exits.of_plan(plan)
 
 
-def _next_step(plan: "Plan", out: Path | None, *, is_said: bool) -> str:
+def _next_step(plan: "Plan", out: Path | None, settings: Settings, *, is_said: bool) -> str:
     """What to do with the plan.
 
     Args:
         plan: the plan, as it was just told.
         out: where it was written.
+        settings: have the command line.
         is_said: whether what the plan leaves undone stands right above.
     """
     from patchmode.reports.text.layout import no_change_text
+    from patchmode.reports.text.next_steps import command as command_of
 
     if not plan.has_work:
         text = no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable))
         if is_said and plan.not_done:
             text = "No change is planned."
         return text + (f" Written to {out}." if out else "")
-    if out is None:
-        return "Nothing was changed. Add --out FILE to keep the plan, then: patchmode apply FILE"
-    return f"Nothing was changed. Written to {out}; apply it with: patchmode apply {out}"
+    if out is not None:
+        return f"Nothing was changed. Written to {out}; apply it with: {command_of('apply', str(out))}"
+    names = chain(("plan.json",), (f"plan-{number}.json" for number in count(2)))
+    name = next(text for text in names if not Path(text).exists())
+    again = settings.again("--out", name)
+    if again is None:
+        return "Nothing was changed, and the plan was not kept. Repeat the command with --out and a file's name."
+    keep, apply = command_of(*again), command_of("apply", name)
+    return f"Nothing was changed, and the plan was not kept. Keep it, then apply it:\n  {keep}\n  {apply}"

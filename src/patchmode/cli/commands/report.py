@@ -15,6 +15,7 @@ from patchmode.cli.settings import Settings, settings_of
 from patchmode.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from patchmode.cli.output import Result
@@ -117,7 +118,14 @@ def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings, *, lo
 
     report = run_reading(work)
     record = audit_record(audit_document(report), rule_texts())
-    return Told(record, exits.of_audit(report.counts), audit_result(report))
+    return Told(record, exits.of_audit(report.counts), audit_result(report, again=_audited_again(settings)))
+
+
+def _audited_again(settings: Settings) -> "Sequence[str] | None":
+    """Words of the audit that the report tells; None: they cannot be pasted, or the report has options of its own."""
+    words = settings.again(instead_of="report", by="audit") or ()
+    own = ("--out", "--exit-zero", "--from")
+    return None if not words or any(word.split("=")[0] in own for word in words) else words
 
 
 def of_run(run: str, settings: Settings) -> Told:

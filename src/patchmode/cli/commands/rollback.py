@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 @click.argument("run", type=RUN)
 @click.option("--ids", multiple=True, metavar="ID…", help="Only these machines of the run; several may follow.")
 @click.option(
+    "--from-run",
+    multiple=True,
+    metavar="RUN:END,…",
+    help="Only machines that ended so, as `apply --from-run` takes them: failed, unknown, notAsPlanned, …",
+)
+@click.option(
     "--allow-azure-managed",
     is_flag=True,
     help="Also restore machines to a mode in which Azure patches and reboots them at a time it chooses.",
@@ -33,6 +39,7 @@ def command(
     /,
     run: str,
     ids: tuple[str, ...],
+    from_run: tuple[str, ...],
     allow_azure_managed: bool,
     yes: bool,
     **carrying: Any,
@@ -54,9 +61,11 @@ def command(
         tell_open_runs,
     )
     from patchmode.cli.output import say, say_lines
+    from patchmode.cli.scoping import ids_of_run
     from patchmode.store.plan_file import read_plan, write_plan
 
     settings = settings_of(context)
+    ids = (*ids, *(one for text in from_run for one in ids_of_run(text)))
     brakes = brakes_from(context, carrying, settings.share)
     check_not_frozen(brakes)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
@@ -79,7 +88,7 @@ def command(
     tell_banner(who.principals, plan.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
-    check_may_write(who)
+    check_may_write(who, settings)
     is_shown = confirm(plan, who, settings, yes=yes, is_new=True)
     create = composition.run_store(settings).create
     return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)

@@ -37,7 +37,8 @@ def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     told = [run for source in sources for run in _told_by(source, settings)]
     if not told:
         raise EmptyScopeError(
-            f"No run is reported in {', '.join(sources)}.", advice="`patchmode runs show RUN -o json` prints a report."
+            f"No run is reported in {', '.join(sources)}.",
+            advice="`patchmode runs show latest -o json` prints a report.",
         )
     report = merge_runs(told)
     assert report.target is not None  # noqa: S101 - merge_runs refuses parts without a target

@@ -1,6 +1,6 @@
 """`patchmode verify`, of a scope, a plan, a run, or after a window."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from patchmode.cli import composition, exits
 from patchmode.cli.choices import RUN_OR_FILE
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options, settings_options, summary_option
-from patchmode.cli.output import Result, emit, say
+from patchmode.cli.output import Result, emit, say, say_lines
 from patchmode.cli.running import run_reading
 from patchmode.cli.scoping import since_from
 from patchmode.cli.settings import Settings, settings_of, state_folder
@@ -71,6 +71,7 @@ def command(
     from patchmode.cli.results import verification_result
     from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
     from patchmode.errors import UsageError
+    from patchmode.reports.text.next_steps import command as command_of
     from patchmode.reports.text.summary import SummaryBy
 
     settings = settings_of(context)
@@ -97,7 +98,11 @@ def command(
         report = _verify_file(Path(subject), settings)
     else:
         report = _verify_run(subject, settings)
+    again = settings.again(instead_of="verify", by="audit") if report.is_scope else None
     emit(verification_result(report, SummaryBy.of(summary)), settings)
+    if report.found and again is not None:
+        say("Settings alone were compared. Who patches these machines, and when:", settings)
+        say_lines([f"  {command_of(*again)}"], settings)
     return exits.of_verification(report)
 
 
@@ -132,8 +137,9 @@ def _verify_run(run: str | None, settings: Settings) -> "VerifyReport":
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(journal.plan, azure)
             found = await verify_run(azure, journal, record=True)
-            rest = report_of(journal).not_set
-            return VerifyReport(journal.plan.target, f"run {journal.run}", found, journal.run, not_done=rest)
+            report = report_of(journal)
+            told = f"run {journal.run}", found, journal.run
+            return VerifyReport(journal.plan.target, *told, not_done=report.not_set, nobody=report.nobody)
 
     try:
         _tell_unknown(report_of(journal), settings)
@@ -169,7 +175,8 @@ def _verify_file(path: Path, settings: Settings) -> "VerifyReport":
         async with composition.connected(settings, read_only=True) as azure:
             composition.check_target(plan, azure)
             found = await verify_plan(azure, plan, run=journal)
-            return VerifyReport(plan.target, f"plan {path}", found, not_done=plan.not_done)
+            told = f"plan {path}", found
+            return VerifyReport(plan.target, *told, not_done=plan.not_done, nobody=plan.nobody)
 
     try:
         return run_reading(work)
@@ -307,7 +314,7 @@ def answer(question: Question, settings: Settings, *, wait: bool) -> exits.Exit:
     if question.plan is not None:
         names = report.target.names.joined(question.plan.target.names)
         report = replace(report, target=replace(report.target, names=names))
-    emit(_result(report, question), settings)
+    emit(_result(report, question, settings.again()), settings)
     return exits.of_windows(report)
 
 
@@ -326,14 +333,14 @@ def _since(text: str | None, otherwise: datetime) -> datetime:
     return otherwise if text is None else since_from(text, "--since").moment(composition.clock().now())
 
 
-def _result(report: AfterWindowReport, question: Question) -> Result:
+def _result(report: AfterWindowReport, question: Question, again: Sequence[str] | None) -> Result:
     from patchmode.documents.history import AFTER_WINDOW_COLUMNS, after_window_document
     from patchmode.reports.text.history import after_window_lines
 
     document = after_window_document(report, run=question.run)
     return Result(
         document=document,
-        lines=lambda paint: after_window_lines(report, what=question.what, paint=paint),
+        lines=lambda paint: after_window_lines(report, what=question.what, paint=paint, again=again),
         rows=lambda: document.results,
         columns=AFTER_WINDOW_COLUMNS,
     )

@@ -57,7 +57,7 @@ def command(
     if once and baseline is None:
         raise UsageError(
             "A single audit has nothing to be compared with.",
-            advice="Add --baseline FILE, made by: patchmode audit -o json",
+            advice="Save an audit, and give it with --baseline baseline.json:\npatchmode audit -o json > baseline.json",
         )
     if settings.format not in {"table", "json", "jsonl"} or settings.query:
         raise UsageError("watch prints lines or JSON lines.", advice="Use -o table or -o jsonl.")

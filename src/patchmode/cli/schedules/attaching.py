@@ -22,6 +22,7 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.attachments import attach_lines, member_lines, refused_lines
 from patchmode.reports.text.doctor import access_lines
 from patchmode.reports.text.layout import Paint, plural
+from patchmode.reports.text.next_steps import command
 from patchmode.workflow.schedules.attach_many import Preview, carry_out
 from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope
 
@@ -173,14 +174,18 @@ def _told(report: AttachReport, settings: Settings) -> exits.Exit:
     emit(
         Result(
             document=attach_document(report),
-            lines=lambda paint: attach_lines(report, paint=paint),
+            lines=lambda paint: attach_lines(report, paint=paint, again=settings.again()),
             rows=lambda: map(flat_row if is_flat else attach_row, report.results),
             columns=ATTACH_COLUMNS,
         ),
         settings,
     )
+    again = settings.again()
+    repeat = "the command." if again is None else f"with:\n  {command(*again)}"
     if report.state == "interrupted":
-        say("Stopped. Repeat the command: what is already done is skipped.", settings)
+        say_lines(f"Stopped. Repeat {repeat}\nWhat is already done is skipped.".splitlines(), settings)
+    elif not all(one.is_fine for one in report.results):
+        say_lines(f"Once the cause is gone, repeat {repeat}\nWhat is already done is skipped.".splitlines(), settings)
     return exits.of_attach(report)
 
 

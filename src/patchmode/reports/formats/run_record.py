@@ -43,6 +43,7 @@ from patchmode.reports.formats.recorded import (
     where,
 )
 from patchmode.reports.text.layout import plural
+from patchmode.reports.text.next_steps import NOBODY, attach_commands, nobody_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes
 from patchmode.reports.text.run import requests_text
 
@@ -302,8 +303,17 @@ def run_record(
         metrics=run_metrics(report, target),
         document=document,
         glossary=_glossary(),
-        notes=() if plan else ("Only the run's report was kept: the settings before and after are in its journal.",),
+        notes=tuple(_notes(report, plan)),
     )
+
+
+def _notes(report: RunReport, plan: Plan | None) -> Iterator[str]:
+    if plan is None:
+        yield "Only the run's report was kept: the settings before and after are in its journal."
+    seen = report.nobody
+    if seen is not None and seen.machines:
+        which = ("--from-run", f"{report.run}:patchedByNobody") if report.run else ()
+        yield " ".join((nobody_text(seen), *(f"`{one}`" for one in attach_commands(seen, *which))))
 
 
 def _named(rule: RuleText, run: str) -> RuleText:
@@ -359,6 +369,7 @@ def _figures(report: RunReport) -> tuple[Figure, ...]:
         told(counts.verified, "verified", Meaning.GOOD),
         told(counts.failed + counts.unknown + counts.stale, "failed, unknown or stale", Meaning.BAD),
         told(counts.not_sent, "not sent", Meaning.WARN),
+        told(report.nobody.machines if report.nobody else 0, NOBODY, Meaning.WARN),
         told(counts.unreadable, "unreadable", Meaning.BAD),
     )
 

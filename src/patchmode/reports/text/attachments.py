@@ -5,6 +5,7 @@ Must not: call a machine attached that was not seen to be.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 
 from patchmode.model.report import CreateReport, Member, ScheduleFinding, forecast_counts
 from patchmode.model.resource_id import ResourceId
@@ -22,7 +23,8 @@ from patchmode.reports.text.layout import (
     way_out,
     wrapped,
 )
-from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.text.left_alone import NAMED_ON_A_LINE, skipped_lines, unreadable_lines
+from patchmode.reports.text.next_steps import command
 from patchmode.reports.text.schedules import window_words
 
 _TITLES = {
@@ -45,14 +47,20 @@ ATTACH_WORDS = {
 """How an attachment ended → its word and its colour; a refused one ends a command with 11, so it is no mere warning."""
 
 
-def attach_lines(report: AttachReport, *, paint: Paint) -> Iterator[str]:
-    """The lines of an attach or detach, without line feeds."""
+def attach_lines(report: AttachReport, *, paint: Paint, again: Sequence[str] | None = None) -> Iterator[str]:
+    """The lines of an attach or detach, without line feeds.
+
+    Args:
+        report: how it ended.
+        paint: colours and width.
+        again: words of this command; None: it cannot be pasted.
+    """
     names = names_in(report)
     for end, (meaning, title) in _TITLES.items():
         entries = [entry for entry in report.results if entry.result is end]
         if entries:
             yield paint(meaning, f"{title} ({len(entries):,}):")
-            yield from _reasons(entries, names, paint)
+            yield from _reasons(entries, names, paint, again)
             yield ""
     if report.skipped:
         yield f"Left out ({len(report.skipped):,}):"
@@ -185,7 +193,9 @@ def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, 
             yield where, ABSENT_TEXT if entry is None else str(entry)
 
 
-def _reasons(results: Sequence[AttachResult], names: MachineNames, paint: Paint) -> Iterator[str]:
+def _reasons(
+    results: Sequence[AttachResult], names: MachineNames, paint: Paint, again: Sequence[str] | None = None
+) -> Iterator[str]:
     """By rule or code: each reason once with its machines, then one way out for all of them."""
     groups: dict[str, dict[str, list[AttachResult]]] = defaultdict(lambda: defaultdict(list))
     for entry in results:
@@ -200,23 +210,31 @@ def _reasons(results: Sequence[AttachResult], names: MachineNames, paint: Paint)
                 yield from wrapped(message, paint=paint, indent=8)
             if found[0].request_id:
                 yield f"        request id {found[0].request_id}"
-        advice = _advice(name, members)
+        advice = _advice(name, members, again)
         if advice:
             yield from way_out(advice, paint=paint)
 
 
-def _advice(rule: str, members: Sequence[AttachResult]) -> str:
+def _advice(rule: str, members: Sequence[AttachResult], again: Sequence[str] | None) -> str:
     first = members[0]
-    ids = f"-o json --query \"results[?rule=='{rule}'].id\" > ids.json"
-    if rule == "prerequisite-missing" and len(members) > 1 and first.fix:
-        configuration = first.fix.rpartition(" ")[2]
-        return (
-            f"Prepare and attach them: repeat this command with {ids} at its end, then\n"
-            f"patchmode apply --ids-file ids.json --then-attach {configuration}"
-        )
-    if rule == "last-schedule" and len(members) > 1:
-        return (
-            "Repeat with --allow-azure-managed if Azure may patch them. To set them to Customer Managed Schedules "
-            f"first, repeat this command with {ids} at its end, then\npatchmode apply --ids-file ids.json"
-        )
-    return first.fix or (first.error.advice if first.error else "")
+    own = first.fix or (first.error.advice if first.error else "")
+    if len(members) == 1 or rule not in {PREREQUISITE_MISSING, LAST_SCHEDULE}:
+        return own
+    _, _, attach = own.rpartition(" --then-attach ")
+    attach = f" --then-attach {attach}" if rule == PREREQUISITE_MISSING and attach else ""
+    named = f"--ids {' '.join(quote(one.id) for one in members)}"
+    commands = [f"patchmode apply {named}{attach}"]
+    if len(members) > NAMED_ON_A_LINE:
+        if again is None:
+            return own
+        listed = ("-o", "json", "--query", f"results[?rule=='{rule}'].id")
+        commands = [f"{command(*again, *listed)} > ids.json", f"patchmode apply --ids-file ids.json{attach}"]
+    if rule == LAST_SCHEDULE:
+        said = "Repeat with --allow-azure-managed if Azure may patch them; else set them to Customer Managed Schedules:"
+    else:
+        said = "Prepare and attach them:"
+    return "\n".join((said, *commands))
+
+
+PREREQUISITE_MISSING, LAST_SCHEDULE = "prerequisite-missing", "last-schedule"
+"""Rules for which one command clears the way for all machines."""

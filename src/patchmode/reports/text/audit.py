@@ -28,6 +28,7 @@ from patchmode.reports.text.layout import (
     wrapped,
 )
 from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
+from patchmode.reports.text.next_steps import nobody_now_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 if TYPE_CHECKING:
@@ -101,13 +102,16 @@ _TALLIES = (
 """Columns of a summary: what is to be done adds up to the machines; beside it what the lines of the headline say."""
 
 
-def audit_lines(report: AuditReport, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+def audit_lines(
+    report: AuditReport, *, paint: Paint, by: SummaryBy | None = None, again: Sequence[str] | None = None
+) -> Iterator[str]:
     """The lines of an audit, without line feeds.
 
     Args:
         report: the audit.
         paint: colours, width and height.
         by: what its summary counts by; None: as `summary_lines` says.
+        again: words of this command; None: it cannot be pasted.
     """
     ids: list[ResourceId | str] = [entry.machine.id for entry in report.machines]
     ids += [*(entry.id for entry in report.skipped), *(entry.id for entry in report.unreadable)]
@@ -120,6 +124,8 @@ def audit_lines(report: AuditReport, *, paint: Paint, by: SummaryBy | None = Non
         yield from legend_lines({entry.outcome.kind for entry in report.machines}, paint=paint)
         yield ""
     yield from _headline(report, names, paint)
+    waiting = [entry.machine.id for entry in report.machines if entry.outcome.kind is OutcomeKind.PARKED]
+    yield from nobody_now_lines(waiting, report.nobody, again=again, paint=paint)
     obstacles = [
         reason
         for entry in report.machines

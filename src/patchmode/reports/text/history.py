@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from shlex import quote
 from typing import Any
 
 from patchmode.model.drift import Drift, DriftKind, ResourceChange
@@ -20,8 +21,9 @@ from patchmode.model.run_history import (
     WindowResult,
 )
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, wrapped
-from patchmode.reports.text.left_alone import not_done_text
+from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, way_out, wrapped
+from patchmode.reports.text.left_alone import ANY_ID, NAMED_ON_A_LINE, not_done_text
+from patchmode.reports.text.next_steps import command
 
 NOT_TOLD = "not reported by Azure"
 _NO_CLIENT = frozenset({"", "unknown", "unspecified"})
@@ -175,13 +177,16 @@ _WORDS = {
 }
 
 
-def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) -> Iterator[str]:
+def after_window_lines(
+    report: AfterWindowReport, *, what: str, paint: Paint, again: Sequence[str] | None = None
+) -> Iterator[str]:
     """The lines for people: what did not succeed first, by reason, then the tally.
 
     Args:
         report: the report.
         what: the run, file or scope that was asked for.
         paint: colours and width.
+        again: words of this command; None: it cannot be pasted.
     """
     ids: list[ResourceId | str] = [*(entry.id for entry in report.results), *report.unread]
     names = MachineNames.of(report.target, ids)
@@ -189,7 +194,7 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
         entries = [entry for entry in report.results if entry.result is end]
         if entries:
             yield paint(meaning, f"{title} ({len(entries):,}):")
-            yield from _by_reason(entries, names, paint)
+            yield from _by_reason(entries, names, paint, again)
             yield ""
     counts = report.counts
     parts = [f"{counts[end.value]:,} {word}" for end, word in _WORDS.items() if counts[end.value]]
@@ -209,16 +214,29 @@ def after_window_lines(report: AfterWindowReport, *, what: str, paint: Paint) ->
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
 
-def _by_reason(entries: Sequence[WindowResult], names: MachineNames, paint: Paint) -> Iterator[str]:
+def _by_reason(
+    entries: Sequence[WindowResult], names: MachineNames, paint: Paint, again: Sequence[str] | None
+) -> Iterator[str]:
     groups: dict[tuple[str, str | None], list[WindowResult]] = defaultdict(list)
     for entry in entries:
         # A fix that names its machine would make a group of each.
-        fix = entry.fix.replace(str(entry.id), "ID") if entry.fix else None
+        fix = entry.fix.replace(quote(str(entry.id)), ANY_ID) if entry.fix else None
         groups[entry.reason, fix].append(entry)
     for (reason, fix), members in groups.items():
         machines = some([names.short(entry.id) for entry in members])
         yield from (paint("strong", line) for line in wrapped(machines, paint=paint, indent=2, hang=4))
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
-            told = members[0].fix if len(members) == 1 else fix
-            yield from wrapped(f"→ {told}", paint=paint, indent=6, hang=8)
+            yield from way_out("\n".join(_fix_for(fix, members, again)), paint=paint)
+
+
+def _fix_for(fix: str, members: Sequence[WindowResult], again: Sequence[str] | None) -> Sequence[str]:
+    """One machine's remedy as all of them need it, in commands that run."""
+    if f"--ids {ANY_ID}" not in fix:
+        return (
+            [fix.replace(ANY_ID, quote(str(one.id))) for one in members[:NAMED_ON_A_LINE]] if ANY_ID in fix else [fix]
+        )
+    if len(members) > NAMED_ON_A_LINE and again is not None:
+        chosen = ("-o", "json", "--query", f"results[?result=='{members[0].result}'].id")
+        return [f"{command(*again, *chosen)} > ids.json", fix.replace(f"--ids {ANY_ID}", "--ids-file ids.json")]
+    return [fix.replace(ANY_ID, " ".join(quote(str(one.id)) for one in members))]

@@ -4,6 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from shlex import quote
 
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
 from patchmode.model.plain_text import printable
@@ -64,8 +66,10 @@ def unreadable_lines(unreadable: Iterable[Unreadable], names: MachineNames, *, p
 
 ANY_ID, ANY_NAME = "ID", "MACHINE"
 """What stands for the machine's id and name in words that several machines share."""
-_IDS_OPTION = f"--ids {ANY_ID}"
+_IDS_OPTION = re.compile(rf"(?:(?<=rollback )(?P<run>\S+) )?--ids '?{ANY_ID}\b'?")
 """In a command that is told it must be every machine's, so that the command runs as it stands."""
+NAMED_ON_A_LINE = 3
+"""So many ids fit into a command; more are those of the run that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
     for (code, *shared), members in groups.items():
         alone = members[0].error if len(members) == 1 else None
         message, advice = (alone.message, alone.advice) if alone else shared
-        advice = advice.replace(_IDS_OPTION, f"--ids {' '.join(str(one.id) for one in members)}")
+        advice = _IDS_OPTION.sub(partial(_every_id, members), advice)
         title = some([names.short(one.id) for one in members]) + (f"  {code}" if code else "")
         yield from (paint("strong", line) for line in wrapped(title, paint=paint, indent=2, hang=4))
         if message:
@@ -103,6 +107,14 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
         if advice:
             yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
         yield from _correlation(members, code, paint)
+
+
+def _every_id(members: Sequence[FailedMachine], found: re.Match[str]) -> str:
+    run = found["run"]
+    if run and len(members) > NAMED_ON_A_LINE:
+        return f"{run} --from-run {run}:failed"
+    ids = " ".join(quote(str(one.id)) for one in members)
+    return f"{run} --ids {ids}" if run else f"--ids {ids}"
 
 
 def _correlation(members: Sequence[FailedMachine], code: str, paint: Paint) -> Iterator[str]:

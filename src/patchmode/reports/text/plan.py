@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from patchmode.model.outcome import Headline
+from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import PatchSettings, orchestration_of
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Change, Plan
@@ -15,6 +15,7 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.audit import change_lines, legend_lines
 from patchmode.reports.text.layout import Paint, TableColumn, lines, plural, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
+from patchmode.reports.text.next_steps import NOBODY, nobody_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally
 from patchmode.reports.text.summary import summary_lines as count_lines
 
@@ -86,13 +87,16 @@ _TALLIES = (
 )
 
 
-def plan_lines(plan: Plan, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
+def plan_lines(
+    plan: Plan, *, paint: Paint, by: SummaryBy | None = None, again: Sequence[str] | None = None
+) -> Iterator[str]:
     """The lines of a plan, without line feeds.
 
     Args:
         plan: the plan.
         paint: colours, width and height.
         by: what its summary counts by; None: as `count_lines` says.
+        again: words of the command that makes this plan once more; None: there is none that could be pasted.
     """
     yield from wrapped(f"Plan for {target_text(plan.target)}", paint=paint)
     scope = list(plan.scope)
@@ -126,6 +130,7 @@ def plan_lines(plan: Plan, *, paint: Paint, by: SummaryBy | None = None) -> Iter
         yield from unreadable_lines(plan.unreadable, names, paint=paint)
         yield ""
     yield from _headline(plan, paint)
+    yield from nobody_lines(plan, again=again, paint=paint)
     yield from summary_lines(plan, paint=paint)
 
 
@@ -230,9 +235,14 @@ def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
 
 def _one(change: Change, names: MachineNames, paint: Paint) -> Iterator[str]:
     mark = "" if change.reversible else paint("bad", "  ! cannot be undone")
+    mark += _nobody_mark(change, paint)
     yield f"{paint('change', '~')} {paint('strong', names.short(change.id))}  {change.os}, {change.location}{mark}"
     yield from _diff(change, paint)
     yield ""
+
+
+def _nobody_mark(change: Change, paint: Paint) -> str:
+    return paint("warn", f"  ! {NOBODY}") if change.outcome_after.kind is OutcomeKind.PARKED else ""
 
 
 def _diff(change: Change, paint: Paint) -> Iterator[str]:
@@ -272,9 +282,10 @@ def _fitted(name: str, width: int, values: str, paint: Paint) -> str:
 def _grouped(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
     groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
     for change in plan.changes:
-        groups[change.os, *_diff(change, Paint())].append(change)
+        groups[change.os, _nobody_mark(change, Paint()), *_diff(change, Paint())].append(change)
     for members in sorted(groups.values(), key=len, reverse=True):
-        yield f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
+        title = f"{paint('change', '~')} {paint('strong', plural(len(members), 'machine'))}  {members[0].os}"
+        yield title + _nobody_mark(members[0], paint)
         yield from _diff(members[0], paint)
         if names.are_several:
             counted = names.counted(Counter(change.id.subscription_id for change in members))

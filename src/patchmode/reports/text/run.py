@@ -32,6 +32,7 @@ from patchmode.reports.text.left_alone import (
     skipped_lines,
     unreadable_lines,
 )
+from patchmode.reports.text.next_steps import next_lines
 from patchmode.reports.text.verification import mismatch_lines
 
 NOT_WRITTEN_DOWN = "an earlier version began this run and did not record its limits"
@@ -277,6 +278,8 @@ def run_lines(
     yield from _tally(report, paint)
     yield from _by_subscription(report, names, paint)
     yield from tally_line(report.attachments, paint=paint)
+    if tells_not_done:
+        yield from next_lines(report, paint=paint)
     if report.not_done and tells_not_done:
         text = f"Not everything is as asked: {not_done_text(report.not_done, report.blocked)}."
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
@@ -460,8 +463,7 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
 
 def _what_ended_counts(paint: Paint) -> Iterator[str]:
     text = "ENDED counts the changes that have a result, of all in the run's plan; those under NOT SENT are among them."
-    yield ""
-    yield from wrapped(text, paint=paint)
+    yield from ("", *wrapped(text, paint=paint))
 
 
 def _summary(run: RunSummary, *, tells_not_sent: bool) -> list[Cell | str]:

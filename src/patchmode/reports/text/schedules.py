@@ -5,6 +5,7 @@ Must not: leave a configuration out, or call a machine a member that may be none
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from shlex import quote
 
 from patchmode.model.finding import Severity
 from patchmode.model.patch_settings import Orchestration
@@ -164,6 +165,14 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint, by: SummaryBy | None =
         yield from note_lines(map(names.named, detail.notes), paint=paint)
 
 
+def _example(entries: Sequence[CalendarEntry], names: MachineNames) -> str:
+    """The first schedule of which a machine fails or is unknown, else the first, as a command takes it."""
+    odd = {RunForecast.FAILS, RunForecast.UNKNOWN}
+    found = next((one for one in entries if any(member.result in odd for member in one.members)), entries[0])
+    identifier = found.configuration.id
+    return quote(str(identifier) if names.are_several else f"{identifier.resource_group}/{identifier.name}")
+
+
 def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     """The lines of `schedule next`, without line feeds."""
     ids = [entry.configuration.id for entry in calendar.entries]
@@ -172,7 +181,7 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
     if calendar.entries:
         yield from _calendar(calendar.entries, names, paint)
         text = "Numbers are machines. MISSED: they are off, so that the window passes without them. FAIL and UNKNOWN: "
-        text += "`patchmode schedule show SCHEDULE` says why."
+        text += f"`patchmode schedule show {_example(calendar.entries, names)}` says why."
         yield from (paint("dim", line) for line in wrapped(text, paint=paint, hang=2))
         yield ""
     span = f"from {calendar.start:%Y-%m-%d %H:%M} to {calendar.end:%Y-%m-%d %H:%M} UTC"

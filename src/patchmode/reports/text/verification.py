@@ -16,6 +16,7 @@ from patchmode.reports.formats.recorded import when
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, note_lines, plural, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
+from patchmode.reports.text.next_steps import command, nobody_in_run_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
@@ -32,10 +33,10 @@ _HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a sch
 
 
 def verification_lines(report: VerifyReport, *, paint: Paint, by: SummaryBy | None = None) -> Iterator[str]:
-    """The lines of a verification, without line feeds; the last one says whether all is as it should be.
+    """The lines of a verification, without line feeds.
 
     Args:
-        report: the verification.
+        report: the verification. Its last sentences say whether all is as it should be.
         paint: colours, width and height.
         by: what its summary counts by; None: as `summary_lines` says.
     """
@@ -59,6 +60,8 @@ def verification_lines(report: VerifyReport, *, paint: Paint, by: SummaryBy | No
         yield from unreadable_lines(report.unread, names, paint=paint)
         yield ""
     yield from note_lines(map(names.named, report.notes), paint=paint)
+    yield from nobody_in_run_lines(report.nobody, report.run or "", paint=paint)
+    yield from _again_lines(report, paint)
     meaning = "bad" if report.mismatches else "good"
     for line in wrapped(_last_line(report, names), paint=paint):
         yield paint(meaning, line)
@@ -92,6 +95,13 @@ def _counted(report: VerifyReport) -> Iterator[Counted]:
     yield from (Counted(entry.id, ("unreadable",)) for entry in report.unread)
     yield from (Counted(entry.id, ("aside",)) for entry in report.not_applicable)
     yield from (Counted(entry.id, ("filtered",)) for entry in report.filtered_out)
+
+
+def _again_lines(report: VerifyReport, paint: Paint) -> Iterator[str]:
+    """What takes up the machines of a run that are not as planned; nothing where all are."""
+    if report.run and any(not one.verified for one in report.found):
+        yield from wrapped("Once the cause is gone, take up just these machines again:", paint=paint)
+        yield f"  {command('apply', '--from-run', f'{report.run}:notAsPlanned')}"
 
 
 def _ids(report: VerifyReport) -> Iterator[ResourceId | str]:

@@ -230,11 +230,14 @@ def is_scale_set_member(machine: Machine) -> bool:
 def check_scale_set(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
     """Blocks unless members are asked for."""
     if is_scale_set_member(machine):
-        give = SCALE_SET_MEMBER.warns if wanted.include_scale_set_members else SCALE_SET_MEMBER.blocks
-        yield give(
-            "The machine belongs to a Flexible scale set, and whether schedules run on its members is not confirmed.",
-            f"virtualMachineScaleSet.id = {machine.scale_set_id or '(not read)'}",
+        message = (
+            "The machine belongs to a Flexible scale set, and whether schedules run on its members is not confirmed."
         )
+        evidence = f"virtualMachineScaleSet.id = {machine.scale_set_id or '(not read)'}"
+        if wanted.include_scale_set_members:
+            yield SCALE_SET_MEMBER.warns(message, evidence, "Look after its next window whether its run succeeded.")
+        else:
+            yield SCALE_SET_MEMBER.blocks(message, evidence)
 
 
 SCALE_SET_MEMBER = Rule(
@@ -243,11 +246,11 @@ SCALE_SET_MEMBER = Rule(
     (*BLOCKS, *WARNS),
     """
     What: The machine belongs to a Flexible scale set.
-    Severity: Blocks; warns when scale-set members were asked for by name.
+    Severity: Blocks; warns with `--include-scale-set-members`. That a member is named with `--ids` does not include it.
     Why: Update Manager's documentation names scale sets as unsupported without distinction, while automatic guest
     patching supports Flexible ones. Whether a schedule runs on their members is unconfirmed.
     Evidence: `virtualMachineScaleSet.id`.
-    Fix: Ask for scale-set members by name if you know that schedules serve yours.
+    Fix: Add `--include-scale-set-members` if you know that schedules serve yours.
     Source: Azure's documentation "Unsupported workloads" and "Automatic guest patching for Azure virtual machines".
     """,
     check=check_scale_set,

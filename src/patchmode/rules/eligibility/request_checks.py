@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from patchmode.model.finding import Reason
 from patchmode.model.machine import Machine, MachineKind
-from patchmode.model.patch_settings import PatchSettings, WantedSettings
+from patchmode.model.patch_settings import OperatingSystem, PatchSettings, WantedSettings
 from patchmode.rules.rule import BLOCKS, REFUSES, Rule
 from patchmode.rules.settings.patch import is_platform_mode, leaves_bypass_in_doubt
 from patchmode.rules.settings.transitions import TransitionRefusal, obstacle, target_settings, wanted_mode
@@ -30,7 +30,18 @@ def check_arc(machine: Machine, wanted: WantedSettings) -> Iterator[Reason]:
             if wanted.orchestration is not None
             else "An Arc server has no reboot setting and no hotpatching: its schedule decides about reboots.",
             f"type = {machine.id.full_type}",
+            _arc_advice(wanted),
         )
+
+
+def _arc_advice(wanted: WantedSettings) -> str:
+    """What is left to do of what was asked: what was given already is not asked for once more."""
+    beside = [*(["--reboot"] if wanted.reboot is not None else []), *(["--hotpatch"] if wanted.hotpatch_off else [])]
+    if wanted.periodic_assessment is not None:
+        return f"Leave {' and '.join(beside)} out: then its periodic assessment is set."
+    if wanted.orchestration is None:
+        return "Its schedule decides of reboots; nothing else can be set on it but --periodic-assessment."
+    return "Attach a schedule to it with --then-attach, or with `schedule attach`."
 
 
 ARC_NO_ORCHESTRATION = Rule(
@@ -104,7 +115,11 @@ def check_mode_exists(machine: Machine, wanted: WantedSettings) -> Iterator[Reas
     """A mode of the other system; `blocking_checks` has the other refusals."""
     found = refused_transition(machine, wanted)
     if found is not None and found.refusal.rule == MODE_OS_MISMATCH.id:
-        yield MODE_OS_MISMATCH.blocks(found.refusal.because, found.evidence)
+        system = "" if machine.os is None else machine.os.value
+        own = "image-default" if machine.os is OperatingSystem.LINUX else "automatic-by-os or manual"
+        others = "customer-managed-schedules or azure-managed"
+        fix = f"For {system} machines give --to {own}, or {others}; --exclude-os {system.casefold()} leaves them out."
+        yield MODE_OS_MISMATCH.blocks(found.refusal.because, found.evidence, fix)
 
 
 MODE_OS_MISMATCH = Rule(
@@ -116,7 +131,7 @@ MODE_OS_MISMATCH = Rule(
     Severity: Blocks.
     Why: `Manual` and `AutomaticByOS` exist on Windows only, `ImageDefault` on Linux only.
     Evidence: `patchMode`, `enableAutomaticUpdates` and `osType` as read.
-    Fix: Filter by `--os`, and give each system an orchestration of its own.
+    Fix: Give `--to` a mode that the system has, and plan each system by itself with `--os`.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines".
     """,
     check=check_mode_exists,
@@ -142,7 +157,7 @@ REBOOT_NEEDS_PLATFORM_MODE = Rule(
     Severity: Blocks.
     Why: The service answers "AutomaticByPlatformSettings cannot be set if the PatchMode is not 'AutomaticByPlatform'."
     Evidence: The patch mode that would be in the model.
-    Fix: Ask for `customer-managed-schedules` or `azure-managed` in the same plan, or leave the reboot setting out.
+    Fix: Give `--to customer-managed-schedules` or `--to azure-managed` in the same plan, or leave `--reboot` out.
     Source: The service's message, quoted in Azure/bicep-registry-modules issue 2081.
     """,
     check=check_reboot,

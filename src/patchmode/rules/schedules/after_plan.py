@@ -6,17 +6,29 @@ Must not: read anything, or say that a machine gets a schedule which would be re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from patchmode.model.left_alone import Skipped
-from patchmode.model.machine import Lock, Machine
-from patchmode.model.patch_settings import PatchSettings, WantedSettings
+from patchmode.model.machine import Lock, Machine, MachineKind
+from patchmode.model.outcome import Outcome, OutcomeKind, PatchedByNobody
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings, orchestration_of
 from patchmode.model.plan import Change, Detachment, KeptBy, ThenAttach, Unchanged
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import ConfigurationAssignment, MachineSchedules, MaintenanceConfiguration, ScheduleBook
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    MachineSchedules,
+    MaintenanceConfiguration,
+    ScheduleBook,
+    Timing,
+)
 from patchmode.rules.eligibility.owner_checks import check_locks
 from patchmode.rules.schedules.attaching import attach_obstacle, name_obstacle
 from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.memberships import ScheduleIndex
 
+USABLE_NAMED = 3
+"""So many schedules are kept, to name one and to tell that there are others."""
+_WEEKLY, _SATURDAY = "patch-weekly", 5
 NO_DELETE, NO_WRITE = "cannotdelete", "readonly"
 _NOTHING = WantedSettings()
 Decided = Change | Unchanged | Skipped
@@ -111,6 +123,104 @@ def retold(entry: Decided, machine: Machine, now: MachineSchedules, later: Machi
         before = predict(PatchSettings.from_document(entry.before), machine, now)
         return foreseen(replace(entry, outcome_before=before), machine, later)
     return foreseen(replace(entry, outcome=predict(machine.settings, machine, now)), machine, later)
+
+
+def patched_by_nobody(
+    decided: Iterable[tuple[Machine, Decided]], index: ScheduleIndex, *, attaches: bool
+) -> PatchedByNobody | None:
+    """The machines that a plan leaves prepared for schedules without any, and the schedules that could be attached.
+
+    Args:
+        decided: each machine with what becomes of it; its outcomes are told.
+        index: the schedules by which they were told.
+        attaches: whether the plan itself attaches one: of no machine that gets it the schedules are unknown then.
+
+    Returns:
+        None: it leaves none so, and of each it is known.
+    """
+    told = ((machine, _in_the_end(entry), _settings_of(machine, entry)) for machine, entry in decided)
+    return nobody_among(((one, end, settings) for one, end, settings in told if end), index, attaches=attaches)
+
+
+def nobody_among(
+    found: Iterable[tuple[Machine, Outcome, PatchSettings | None]], index: ScheduleIndex, *, attaches: bool = False
+) -> PatchedByNobody | None:
+    """The same of machines with an outcome and the settings that it was told for."""
+    parked: list[Machine] = []
+    unseen: dict[str, int] = {}
+    for machine, outcome, settings in found:
+        if outcome.kind is OutcomeKind.PARKED:
+            parked.append(machine)
+        elif outcome.kind is OutcomeKind.UNKNOWN and not attaches and _is_prepared(machine, settings):
+            schedules = index.schedules_of(machine)
+            if not schedules.looked_up:
+                unseen[schedules.why_not] = unseen.get(schedules.why_not, 0) + 1
+    if not parked and not unseen:
+        return None
+    because = "; ".join(unseen)
+    places = {machine.id.subscription_id for machine in parked}
+    usable = usable_schedules(index, places)
+    elsewhere = bool(usable) and usable[0].startswith("/") and ResourceId.parse(usable[0]).subscription_id not in places
+    looked = bool(index.book.configurations or index.book.visible)
+    create = _creation(parked, index) if parked and looked and not usable else ()
+    return PatchedByNobody(len(parked), sum(unseen.values()), because, usable[:USABLE_NAMED], elsewhere, looked, create)
+
+
+def _creation(machines: Sequence[Machine], index: ScheduleIndex) -> tuple[str, ...]:
+    """Words of a command that creates a weekly schedule where most of the machines are, under a name that is free."""
+    places = Counter((one.id.subscription_id, one.id.resource_group, one.location) for one in machines)
+    (subscription, group, region), _ = places.most_common(1)[0]
+    taken = {one.name.casefold() for one in index.book.configurations}
+    name = next(text for text in (_WEEKLY, *(f"{_WEEKLY}-{n}" for n in range(2, len(taken) + 3))) if text not in taken)
+    # A day at least ahead, so that nobody is hurried.
+    days = (_SATURDAY - index.now.weekday() - 1) % 7 + 1
+    start = f"{index.now + timedelta(days=days):%Y-%m-%d} 22:00"
+    where = ("--subscription", subscription, "--resource-group", group, "--location", region)
+    when = ("--start", start, "--duration", "03:00", "--time-zone", "UTC", "--recur", "Week Saturday")
+    return ("schedule", "create", name, *where, *when)
+
+
+def usable_schedules(index: ScheduleIndex, near: Collection[str]) -> tuple[str, ...]:
+    """Schedules that could be attached to machines that wait for one, as a command takes them.
+
+    Args:
+        index: the schedules as they are.
+        near: subscription ids in lower case: those that are in one of them come first, then those that run first.
+
+    Returns:
+        The name of each, or its id where it is not in one of these, or where another has the name or may have it.
+        Empty: none patches guests and has a window to come.
+    """
+    names = Counter(one.name.casefold() for one in index.book.configurations)
+    found = []
+    for one in index.book.configurations:
+        coming = index.next_of(one.id)
+        is_users = (one.patch_mode or "user").casefold() == "user"
+        if one.is_guest_patching and is_users and coming.timing is Timing.COMING and coming.window is not None:
+            is_far = one.id.subscription_id not in near
+            alone = names[one.name.casefold()] == 1 and not index.book.unread and not is_far
+            order = is_far, coming.window.starts_at, one.id.key
+            found.append((order, one.name if alone else str(one.id)))
+    return tuple(text for _, text in sorted(found))
+
+
+def _in_the_end(entry: Decided) -> Outcome | None:
+    match entry:
+        case Change():
+            return entry.outcome_after
+        case Unchanged():
+            return entry.outcome_in_the_end
+        case Skipped():
+            return None
+
+
+def _settings_of(machine: Machine, entry: Decided) -> PatchSettings | None:
+    return PatchSettings.from_document(entry.after) if isinstance(entry, Change) else machine.settings
+
+
+def _is_prepared(machine: Machine, settings: PatchSettings | None) -> bool:
+    is_vm = machine.kind is not MachineKind.ARC
+    return is_vm and orchestration_of(settings) is Orchestration.CUSTOMER_MANAGED_SCHEDULES
 
 
 def kept_by(book: ScheduleBook, wish: ThenAttach, machines: Iterable[Machine]) -> tuple[KeptBy, ...]:

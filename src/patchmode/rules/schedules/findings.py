@@ -45,7 +45,7 @@ LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
 _FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
-_ANEW = "Rewrite its window (patchmode schedule create … --replace)."
+_ANEW = "Rewrite its window with `schedule create` and --replace."
 
 
 def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFinding]:
@@ -122,7 +122,7 @@ def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
     when = f"{following.window.local_start:%Y-%m-%d %H:%M %Z}"
     if following.begins_late:
         message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
-        fix = "If that is not meant, give it an earlier start (patchmode schedule create … --replace)."
+        fix = "If that is not meant, give it an earlier start with `schedule create` and --replace."
         yield _finding(view, NEXT_WINDOW_FAR, Severity.WARNS, message, fix)
     else:
         message = f"Its next window is on {when}, in {following.wait_days:,} days; it repeats that rarely."
@@ -180,7 +180,9 @@ def _fix_of(rule: str, view: ScheduleView) -> str:
     if rule == PREREQUISITE_MISSING.id:
         return f"patchmode apply --schedule {quote(str(view.configuration.id))}"
     known = _OF_MEMBERS.get(rule)
-    return "patchmode explain shows more of a machine." if known is None else known.schedule_advice
+    if known is not None:
+        return known.schedule_advice
+    return f"See more of its members:\npatchmode audit --schedule {quote(str(view.configuration.id))}"
 
 
 def book_findings(
@@ -437,7 +439,7 @@ SCHEDULE_HITS_NOTHING = Rule(
     Fix: Attach it, or delete it.
     Source: patchmode's own.
     """,
-    schedule_fix="Attach it (patchmode schedule attach), or delete it.",
+    schedule_fix="Attach it with `schedule attach`, or delete it.",
 )
 
 WINDOW_TOO_CLOSE = Rule(

@@ -67,14 +67,14 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
         ),
         FailureKind.TIMED_OUT: Remedy(
             "Something else was updating the machine, or it was recreated. See its current state:",
-            "patchmode explain MACHINE",
+            audit,
         ),
         FailureKind.WINDOW_EXCEEDED: Remedy("Lengthen the window, 03:55 at most, or give it fewer machines:", show),
         FailureKind.CANCELLED: Remedy(
             "A person, an event handler or the platform cancelled it: the activity log of the configuration says who."
         ),
         FailureKind.UNSUPPORTED: Remedy("Schedules cannot patch these; the audit names the rule:", audit),
-        FailureKind.OTHER: Remedy("See what blocks each:", "patchmode explain MACHINE"),
+        FailureKind.OTHER: Remedy("See what blocks each:", audit),
         FailureKind.NOT_TOLD: Remedy("This takes those among them that are not prepared now:", fix),
     }
     return remedies[kind]
@@ -252,6 +252,7 @@ def judge(
     installations: Iterable[Installation],
     schedules: MachineSchedules,
     now: datetime,
+    usable: Sequence[str] = (),
 ) -> WindowResult:
     """What became of one machine.
 
@@ -262,13 +263,14 @@ def judge(
         installations: its installations since that moment; they speak where no run of the machine is recorded.
         schedules: what reaches it, with windows that start at that moment or later.
         now: aware.
+        usable: schedules that could be attached, as a command takes them, the most fitting first; empty: none was seen.
     """
     recorded = _last_try_of_each([*runs]) or _runs_in(installations)
     if recorded:
         written = {hit.configuration: hit.configuration for hit in schedules.hits}
         ends = [_end_of(machine_id, run, written) for run in recorded]
         return min(ends, key=lambda end: _WORST_FIRST.index(end.result))
-    return _without_record(machine_id, schedules, now)
+    return _without_record(machine_id, schedules, now, usable)
 
 
 def _last_try_of_each(runs: Sequence[MachineRun]) -> list[MachineRun]:
@@ -319,7 +321,7 @@ def fix_for(machine_id: ResourceId, failure: FailureKind) -> str:
     """The command, or the step, that clears the way for a machine whose run failed."""
     match failure:
         case FailureKind.PREREQUISITE:
-            return f"patchmode apply --ids {machine_id}"
+            return f"patchmode apply --ids {quote(str(machine_id))}"
         case FailureKind.OFF:
             return "Start the machine before its next window."
         case FailureKind.WINDOW_EXCEEDED:
@@ -327,10 +329,12 @@ def fix_for(machine_id: ResourceId, failure: FailureKind) -> str:
         case FailureKind.CANCELLED:
             return "Its configuration's activity log says who cancelled it; the next window runs as usual."
         case _:
-            return f"patchmode explain {machine_id}"
+            return f"patchmode explain {quote(str(machine_id))}"
 
 
-def _without_record(machine_id: ResourceId, schedules: MachineSchedules, now: datetime) -> WindowResult:
+def _without_record(
+    machine_id: ResourceId, schedules: MachineSchedules, now: datetime, usable: Sequence[str]
+) -> WindowResult:
     coming = [hit for hit in schedules.certain if hit.next.timing is Timing.COMING and hit.next.window is not None]
     if coming:
         return _awaited(machine_id, min(coming, key=_start), now)
@@ -345,7 +349,9 @@ def _without_record(machine_id: ResourceId, schedules: MachineSchedules, now: da
     if idle is not None:
         reason = f"its schedule '{idle.configuration.name}' never runs: {idle.next.because}"
         return WindowResult(machine_id, WindowEnd.NO_SCHEDULE, reason, configuration=str(idle.configuration))
-    fix = f"patchmode schedule attach CONFIGURATION --ids {machine_id}"
+    fix = "patchmode schedule list"
+    if usable:
+        fix = f"patchmode schedule attach {quote(usable[0])} --ids {quote(str(machine_id))}"
     return WindowResult(machine_id, WindowEnd.NO_SCHEDULE, "it is a member of no schedule", fix)
 
 
@@ -370,5 +376,5 @@ def _awaited(machine_id: ResourceId, hit: ScheduleHit, now: datetime) -> WindowR
     else:
         end = WindowEnd.UNKNOWN
         reason = f"the window of '{name}' at {local} is over, and Resource Graph has no record of a run on the machine"
-    fix = None if end is WindowEnd.NOT_YET else f"patchmode schedule show {hit.configuration}"
+    fix = None if end is WindowEnd.NOT_YET else f"patchmode schedule show {quote(str(hit.configuration))}"
     return WindowResult(machine_id, end, reason, fix, configuration=str(hit.configuration), window_ends_at=ends_at)

@@ -439,7 +439,7 @@ RULES = (CONFIGURATION_MISSING, CONFIGURATION_UNSEEN)
 
 _LEAVE_IT = (
     "Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with InGuestPatchMode "
-    "User (patchmode schedule create)."
+    "User, which `schedule create` makes."
 )
 PLATFORM_MODE_SCHEDULE = Rule(
     "platform-mode-schedule",

@@ -23,6 +23,7 @@ from patchmode.model.scope import Filters, Scope
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.drift import carried, drifts, look_of, with_authors
 from patchmode.rules.eligibility.judgement import audit_machine
+from patchmode.rules.schedules.after_plan import nobody_among
 from patchmode.rules.schedules.memberships import LONGEST_WAIT
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.suggestions import near_machine
@@ -59,11 +60,13 @@ async def audit(
     inventory = await take_inventory(azure, scope, documents=False, now=clock.now())
     now = clock.now()
     index = await look_up(azure, inventory.machines, now=now, longest_wait=longest_wait)
+    machines = tuple(audit_machine(machine, wanted, index) for machine in inventory.machines)
     return AuditReport(
         target=azure.target.with_names_of(inventory.subscription_ids),
         scope=scope.describe(),
         wanted=wanted,
-        machines=tuple(audit_machine(machine, wanted, index) for machine in inventory.machines),
+        machines=machines,
+        nobody=nobody_among(((one.machine, one.outcome, one.machine.settings) for one in machines), index),
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
         notes=(*inventory.notes, *index.book.notes),

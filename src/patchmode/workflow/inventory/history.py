@@ -13,6 +13,7 @@ from patchmode.model.run_history import AfterWindowReport, FailureReport, Window
 from patchmode.model.schedule import Installation, MachineRun, MaintenanceConfiguration
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, Clock, GraphScope
+from patchmode.rules.schedules.after_plan import usable_schedules
 from patchmode.rules.schedules.history import RECORD_LAG, by_run, judge, with_reasons
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
@@ -55,6 +56,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
         book = await read_schedules(azure, subscriptions)
         index = ScheduleIndex(book, now=since, machines=machines)
         now = clock.now()
+        usable = usable_schedules(ScheduleIndex(book, now=now), set(subscriptions))
         results = [
             judge(
                 machine.id,
@@ -62,6 +64,7 @@ async def after_window(connect: Connect, subject: Subject, *, since: datetime, c
                 installations=installations.get(machine.id, ()),
                 schedules=index.schedules_of(machine),
                 now=now,
+                usable=usable,
             )
             for machine in machines
         ]

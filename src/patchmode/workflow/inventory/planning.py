@@ -23,6 +23,7 @@ from patchmode.rules.schedules.after_plan import (
     book_after_attaching,
     foreseen,
     kept_by,
+    patched_by_nobody,
     standing_in,
 )
 from patchmode.rules.schedules.attaching import scope_obstacle
@@ -337,6 +338,7 @@ def _with_ends(plan: Plan, inventory: Inventory, wish: AttachRequest | None, ind
         unchanged=tuple(entry for entry in decided if isinstance(entry, Unchanged)),
         skipped=(*inventory.skipped, *(entry for entry in decided if isinstance(entry, Skipped))),
         unreadable=inventory.unreadable,
+        nobody=patched_by_nobody(zip(inventory.machines, decided, strict=True), index, attaches=wish is not None),
     )
     check_plan_adds_up(plan, inventory)
     if wish is None:
@@ -419,7 +421,7 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         replace(wave, changes=sum(change.id in ids for change in plan.changes_of(place)))
         for place, wave in enumerate(plan.waves)
     )
-    return replace(
+    kept_plan = replace(
         plan,
         scope=(*plan.scope, *(f"--ids {machine_id}" for machine_id in ids)),
         changes=tuple(change for change in plan.changes if change.id in ids),
@@ -428,6 +430,9 @@ def narrowed(plan: Plan, ids: Collection[ResourceId]) -> Plan:
         first_detach=tuple(one for one in plan.first_detach if one.id in ids),
         waves=tuple(wave for wave in kept if wave.changes or wave.unchanged),
     )
+    # What was seen of schedules stays true; how many machines it concerns is another number now.
+    machines = len(kept_plan.patched_by_nobody)
+    return replace(kept_plan, nobody=kept_plan.nobody and replace(kept_plan.nobody, machines=machines, not_known=0))
 
 
 def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:

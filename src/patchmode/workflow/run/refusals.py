@@ -9,6 +9,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 """
 
 from collections.abc import Sequence
+from shlex import quote
 
 from patchmode.errors import MaybeAppliedError, RequestError, SignInError, ThrottledError
 from patchmode.model.left_alone import MachineError
@@ -141,8 +142,8 @@ def handed_over_error(change: Change, wrong: Sequence[Difference], *, run: str, 
         f"{after or f'{taken}: Azure accepted it and answered no error.'}"
     )
     advice = (
-        f"Restore it now: patchmode rollback {run} --ids {change.id}. Then have the machine exempted from the policy "
-        "(its activity log names it), and make a new plan."
+        f"Restore it now with `patchmode rollback {run} --ids {quote(str(change.id))}`. Then have the machine exempted "
+        "from the policy (its activity log names it), and make a new plan."
     )
     return MachineError(HANDED_OVER, message, may_have_been_applied=True, advice=advice)
 

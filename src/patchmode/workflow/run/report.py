@@ -1,13 +1,15 @@
 """A run's report, its counts checked; and what a person who watches the run is told of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
 from patchmode.errors import PatchmodeError
+from patchmode.model.outcome import PatchedByNobody
 from patchmode.model.plan import Plan
+from patchmode.model.resource_id import is_resource
 from patchmode.model.run import ChangeResult, Result, RunCounts, RunReport, WaveCounts, with_run
 from patchmode.model.schedule import AttachResult
 from patchmode.model.scope import Shard
@@ -97,7 +99,66 @@ def make_report(
         raise PatchmodeError(msg, advice=f"Please report it; `patchmode verify {run}` shows what is true.")
     told = dict(requests), tuple(results), plan.target, tuple(attachments), tuple(_waves(plan, results))
     shard = Shard.of_scope(plan.scope)
-    return RunReport(run, state, counts, *told, shard=shard, blocked=plan.blocked, unread=plan.unreadable)
+    return RunReport(
+        run,
+        state,
+        counts,
+        *told,
+        shard=shard,
+        blocked=plan.blocked,
+        unread=plan.unreadable,
+        nobody=_nobody(plan, results),
+        options=plan.options,
+        rollback_of=plan.rollback_of,
+    )
+
+
+def _nobody(plan: Plan, results: Iterable[ChangeResult]) -> PatchedByNobody | None:
+    """The machines that are prepared now and that no schedule reached when they were planned."""
+    waiting = set(plan.patched_by_nobody)
+    prepared = {one.id for one in results if one.result is Result.APPLIED} | {one.id for one in plan.unchanged}
+    seen = plan.nobody or PatchedByNobody(0, looked=False)
+    count = len(waiting & prepared)
+    return replace(seen, machines=count) if count or seen.not_known else None
+
+
+ENDS_TAKEN = (
+    *(one.value for one in Result),
+    "notAsPlanned",
+    "notAttached",
+    "blocked",
+    "unreadable",
+    "patchedByNobody",
+)
+"""Ways in which a machine of a run may have ended, by which `--from-run` takes machines."""
+
+
+def machines_of(journal: RunJournal, ends: Collection[str]) -> list[str]:
+    """The ids of a run's machines that ended in one of these ways, in the order of its plan, each once.
+
+    Args:
+        journal: of the run.
+        ends: of `ENDS_TAKEN`; empty: every machine that was asked for, however it ended.
+
+    Raises:
+        StorageError: the journal is damaged.
+    """
+    report, plan = report_of(journal), journal.plan
+    by_end: dict[str, list[str]] = {end: [] for end in ENDS_TAKEN}
+    for one in report.results:
+        by_end[one.result.value].append(str(one.id))
+        if one.result is Result.APPLIED and one.verification is not None and not one.verification.verified:
+            by_end["notAsPlanned"].append(str(one.id))
+    by_end["notAttached"] = [one.id for one in report.attachments if not one.is_fine]
+    by_end["blocked"] = [str(one.id) for one in plan.blocked]
+    # A subscription that could not be read is no machine: the scope itself has to be repeated for it.
+    by_end["unreadable"] = [one.id for one in plan.unreadable if is_resource(one.id)]
+    ready = {*by_end[Result.APPLIED.value], *(str(one.id) for one in plan.unchanged)}
+    by_end["patchedByNobody"] = [text for text in map(str, plan.patched_by_nobody) if text in ready]
+    asked = (str(one.id) for group in (plan.changes, plan.unchanged) for one in group)
+    everything = [*asked, *by_end["blocked"], *by_end["unreadable"]]
+    taken = (text for end in ends for text in by_end[end]) if ends else iter(everything)
+    return list(dict.fromkeys(taken))
 
 
 def _named(end: End, run: str) -> End:

@@ -15,7 +15,14 @@ from patchmode.model.schedule import AttachAction, AttachEnd
 from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.ports.run import AttachmentEntry, JournalEntry, RunJournal, Step
-from patchmode.rules.schedules.after_plan import Decided, book_after_detaching, delete_locks, lock_warning, retold
+from patchmode.rules.schedules.after_plan import (
+    Decided,
+    book_after_detaching,
+    delete_locks,
+    lock_warning,
+    patched_by_nobody,
+    retold,
+)
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.settings.rollback import MACHINE_REPLACED, NOT_CHANGED_BY_RUN, plan_rollback_of
@@ -175,11 +182,13 @@ async def _with_outcomes(
         return retold(entry, machine, index.schedules_of(machine), later.schedules_of(machine))
 
     entries = [told(one) for group in (plan.changes, plan.unchanged, plan.skipped) for one in group]
+    known = [(described[one.id], one) for one in entries if one.id in described]
     return replace(
         plan,
         changes=tuple(one for one in entries if isinstance(one, Change)),
         unchanged=tuple(one for one in entries if isinstance(one, Unchanged)),
         skipped=tuple(one for one in entries if isinstance(one, Skipped)),
+        nobody=patched_by_nobody(known, later, attaches=False),
     )
 
 

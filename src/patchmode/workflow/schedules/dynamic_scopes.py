@@ -261,8 +261,7 @@ def _harmful(standing: DynamicScope, inventory: Inventory, after: ScheduleIndex)
         "last-schedule",
         f"Azure would, or might, then patch and reboot {len(harmed)} of its members at a time it chooses: "
         f"{names}{more}.",
-        "Set them to Customer Managed Schedules first (patchmode apply), or let them go with schedule detach "
-        "--allow-azure-managed.",
+        "Set them to Customer Managed Schedules first, or let them go with schedule detach --allow-azure-managed.",
     )
 
 
