@@ -103,8 +103,9 @@ def read_log(text: str, *, source: str = "") -> LogReading:
     listed = read_table(kept, _in_value) or read_names(kept)
     found = _read_text(kept) if listed is None else listed
     if not found.mentions and listed is None:
-        found = of_rows((("row", row) for table in spaced_tables(kept) for row in table.rows), _in_value)
-        found.not_understood.clear()  # lines below a table
+        spaced = of_rows((("row", row) for table in spaced_tables(kept) for row in table.rows), _in_value)
+        spaced.not_understood.clear()  # lines below a table
+        found = spaced if spaced.mentions else found
     ids, named = _each_once(found.mentions)
     same = _same(named, ids)
     told = _told_once(found.told, same)
