@@ -150,6 +150,8 @@ def test_the_line_after_an_id_is_not_its_name() -> None:
 def test_a_name_goes_on_until_its_quotation_mark() -> None:
     """The portal breaks long words where it likes."""
     assert ids(read_log(f'"{vm("web")}\n-01" failed')) == [vm("web-01")]
+    (found,) = read_log(f'"{vm("web")[1:]}\n01" failed').machines
+    assert (str(found.id), found.or_else) == (vm("web01"), None)
     assert ids(read_log(f"{vm('web-')}\n01 failed")) == [vm("web-01")]
 
 
