@@ -164,7 +164,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
             shell = shell_of(command, os.environ, Path(folder), at_terminal=at_terminal())
             if shell is not None:
                 _say(_BEGUN)
-            whole = {**os.environ, **env, **(shell.environment if shell else {})}
+            whole = {**os.environ, "PATH": _path(), **env, **(shell.environment if shell else {})}
             try:
                 return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
             except OSError as error:
@@ -175,6 +175,12 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
                     _say(*_over(options, len(emulator.state), env["PATCHMODE_CLOUD"]))
 
     sys.exit(_run(_serving(emulator, certificates, options, work)))
+
+
+def _path() -> str:
+    """Where COMMAND finds programs: at last those beside this one, so that `patchmode` is found without activating."""
+    known, beside = os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)
+    return known if beside in known.split(os.pathsep) else f"{known}{os.pathsep}{beside}"
 
 
 _BEGUN = "This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`."

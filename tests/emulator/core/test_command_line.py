@@ -42,6 +42,16 @@ def test_exec_of_a_missing_command_is_127() -> None:
     assert "no-such-program could not be run" in done.stderr
 
 
+def test_exec_finds_the_programs_beside_it_after_those_of_the_user(tmp_path: Path) -> None:
+    """Nobody has to activate an environment first; a program of the user's own goes first."""
+    environment = {**os.environ, "PATH": os.pathsep.join((str(tmp_path), os.defpath))}
+    command = [*PROGRAM, "exec", "--fleet", "empty", "--", "sh", "-c", "command -v patchmode"]
+    for expected in (Path(sys.executable).with_name("patchmode"), tmp_path / "patchmode"):
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+        assert done.stdout == f"{expected}\n"
+        (tmp_path / "patchmode").touch(mode=0o755)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can catch")
 def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> None:
     """The ready file holds all that a client needs; state and CA survive the restart."""
