@@ -244,3 +244,14 @@ def test_a_slip_in_the_machines_of_a_run_is_told_with_the_nearest(start: Start) 
         assert told in done.err, done.err
     taken = program("audit", "--from-run", "latest:APPLIED", "-o", "json")
     assert len(json.loads(taken.out)["machines"]) == 3
+
+
+def test_machines_of_a_run_elsewhere_are_not_taken(start: Start) -> None:
+    """The state folder may hold runs of several clouds and tenants."""
+    first, second = start("small"), start("small")
+    assert first("apply", "--all", "--yes").code == 0
+    for command in ("audit", "plan", "apply"):
+        done = second(command, "--from-run", "latest", *(["--yes"] if command == "apply" else []))
+        assert done.code == 12, done
+        assert "What is asked about belongs to tenant " in done.err
+        assert "Sign in to that target (--cloud)." in done.err

@@ -8,16 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import click
+
 from patchmode.cli.output import say
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
+from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock
 from patchmode.store.journal import Journal
 from patchmode.store.runs import LATEST, RunStore
 from patchmode.timing import SystemClock
 
 DEFAULT_CLOUD = "AzureCloud"
+RUNS_ASKED = "patchmode.runs_asked"
+"""In a context's `meta`: the targets of runs whose machines the command takes."""
 
 
 def clock() -> Clock:
@@ -45,7 +50,8 @@ async def connected(
 
     Raises:
         UsageError: the identity file or the share is not what it should be. CloudError: the cloud is unknown or not to
-            be trusted. SignInError: no credential gave a token, or an identity cannot sign in.
+            be trusted. SignInError: no credential gave a token, or an identity cannot sign in. WrongTargetError: a run
+            whose machines are taken belongs to another target.
     """
     from patchmode.arm.session import CONNECTIONS, THROTTLE_PATIENCE_S, connect
     from patchmode.store.identity_file import read_identities
@@ -66,6 +72,9 @@ async def connected(
         remark=remark or (lambda text: say(text, settings)),
         quotas=QuotaFile(state_folder(settings)),
     ) as azure:
+        context = click.get_current_context(silent=True)
+        for target in context.meta.get(RUNS_ASKED, ()) if context else ():
+            _check(target, azure)
         yield azure
 
 
@@ -75,9 +84,13 @@ def check_target(plan: Plan, azure: Azure) -> None:
     Raises:
         WrongTargetError: tenant or endpoint differ.
     """
-    if not plan.target.same_as(azure.target):
+    _check(plan.target, azure)
+
+
+def _check(target: Target, azure: Azure) -> None:
+    if not target.same_as(azure.target):
         raise WrongTargetError(
-            f"What is asked about belongs to tenant {plan.target.tenant_id} on {plan.target.endpoint}, and this is "
+            f"What is asked about belongs to tenant {target.tenant_id} on {target.endpoint}, and this is "
             f"tenant {azure.target.tenant_id} on {azure.target.endpoint}.",
             advice="Sign in to that target (--cloud).",
         )

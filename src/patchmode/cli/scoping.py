@@ -49,7 +49,8 @@ def ids_of_run(text: str) -> list[str]:
     """The machines of a run that ended in some ways: `RUN:failed,stale`; of `RUN` alone all that it was asked for.
 
     Raises:
-        UsageError: there is no such run, or no such end. EmptyScopeError: none of its machines ended so.
+        UsageError: there is no such run, or no such end. EmptyScopeError: none of its machines ended so. Whether the
+            run belongs to the target is seen by `composition.connected`, which knows the target.
     """
     from patchmode.cli import composition
     from patchmode.cli.settings import settings_of
@@ -65,7 +66,9 @@ def ids_of_run(text: str) -> list[str]:
             raise UsageError(
                 f"--from-run: {end!r} is no end of a machine.", advice=f"Known are {', '.join(ENDS_TAKEN)}.{hint}"
             )
-    journal = composition.run_store(settings_of(click.get_current_context())).open(run)
+    context = click.get_current_context()
+    journal = composition.run_store(settings_of(context)).open(run)
+    context.meta.setdefault(composition.RUNS_ASKED, []).append(journal.plan.target)
     try:
         found = machines_of(journal, [known[end.casefold()] for end in ends])
     finally:
