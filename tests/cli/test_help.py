@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import signal
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -231,6 +230,6 @@ def starts(example: Example, folder: Path, environment: dict[str, str]) -> str:
     )
     assert process.stdout is not None
     said = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     process.communicate(timeout=60)
     return said

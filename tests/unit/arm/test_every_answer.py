@@ -373,7 +373,7 @@ CALLS: dict[str, Call] = {
         {"id": "x", "registrationState": "Registered"},
     ),
 }
-UNASKED = {"turn", "principals", "by_method"}
+UNASKED = {"turn", "principals", "by_method", "forget"}
 """Methods of the ports that send nothing."""
 PORTS = (
     azure.Provider,

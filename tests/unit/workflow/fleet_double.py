@@ -284,6 +284,9 @@ class FleetDouble:
     async def get_instance_view(self, machine_id: ResourceId) -> Mapping[str, Any]:
         raise AssertionError("nothing here needs an instance view")
 
+    def deployment_operations(self, deployment_id: str) -> AsyncIterator[Sequence[Any]]:
+        raise AssertionError("nothing here was deployed")
+
     def list_subscription(self, subscription_id: str, kind: MachineKind) -> AsyncIterator[Sequence[Machine]]:
         return self._list(lambda one: one.subscription_id == subscription_id, subscription_id, kind)
 

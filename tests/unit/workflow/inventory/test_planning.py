@@ -123,14 +123,16 @@ async def test_the_reader_is_told_that_an_arc_machine_gets_its_assessment_only()
     assert told == ["Of 1 Arc server only periodic assessment is planned: it has no orchestration to set."]
 
 
-@pytest.mark.parametrize("beside", [{"reboot": RebootSetting.NEVER}, {"hotpatch_off": True}])
-async def test_what_an_arc_machine_cannot_have_is_not_dropped_in_silence(beside: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("beside", "option"), [({"reboot": RebootSetting.NEVER}, "--reboot"), ({"hotpatch_off": True}, "--hotpatch")]
+)
+async def test_what_an_arc_machine_cannot_have_is_not_dropped_in_silence(beside: dict[str, Any], option: str) -> None:
     """`--periodic-assessment on --reboot Never` names two wishes, and half of them is not what was asked for."""
     wanted = replace(SCHEDULED, periodic_assessment=True, **beside)
     plan = await plan_of(AzureDouble([arc_machine()]), wanted=wanted)
     (skipped,) = plan.skipped
     assert (skipped.rule, plan.changes) == ("arc-no-orchestration", ())
-    assert "without --reboot and --hotpatch" in (skipped.fix or "")
+    assert skipped.fix == f"Leave {option} out: then its periodic assessment is set."
 
 
 async def test_notes_are_passed_on() -> None:

@@ -239,7 +239,9 @@ def test_setting_that_azure_did_not_keep_is_no_success_and_its_consequence_comes
     assert error.message.startswith("Azure now patches and restarts vm-0000 at a time it chooses")
     assert "bypassPlatformSafetyChecksOnUserSchedule was true, is (absent)" not in error.message
     assert "bypassPlatformSafetyChecksOnUserSchedule should be true, is (absent)" in error.message
-    assert error.advice.startswith(f"Restore it now: patchmode rollback {report.run} --ids {report.results[0].id}.")
+    assert error.advice.startswith(
+        f"Restore it now with `patchmode rollback {report.run} --ids {report.results[0].id}`."
+    )
 
 
 def test_setting_that_changes_no_owner_is_told_as_it_is() -> None:
