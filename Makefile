@@ -33,7 +33,7 @@ quick: setup ## what you changed since main: its tests, ruff, mypy; under half a
 	$(BIN)/python -m tests.changed
 
 slow: setup ## the properties again, with thousands of new examples each
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal -q $(shell grep -rlE "^(from|import) hypothesis" tests --include="test_*.py")
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal -q $(shell grep -rlE "^(from|import) (hypothesis|tests.examples)" tests --include="test_*.py")
 
 CLIENTS := .venv-clients
 $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt

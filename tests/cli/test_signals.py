@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.cli.conftest import PROGRAM, Program, Start, unmeasured
+from tests.examples import LONG
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as other systems have them")
 
@@ -74,7 +75,7 @@ def is_end_of_signal(one: dict[str, Any], signals: str) -> bool:
 @pytest.mark.parametrize("first", [1, 53])
 def test_a_second_signal_leaves_a_run_at_once_at_any_instant(signals: str, first: int) -> None:
     """In the event loop, in a callback, while the journal is written or closed, in the loop's end, while printing."""
-    for one in walk("writing", signals, range(first, 2_400, 106)):
+    for one in walk("writing", signals, range(first, 2_400, 106 if LONG else 265)):
         assert is_end_of_signal(one, signals), one
         assert "Traceback" not in one["said"], one
         assert "Exception" not in one["said"], one
@@ -89,7 +90,7 @@ def test_a_second_signal_leaves_a_run_at_once_at_any_instant(signals: str, first
 
 @pytest.mark.parametrize("signals", ["SIGINT,SIGINT", "SIGHUP,SIGTERM,SIGTERM"])
 def test_a_second_signal_leaves_a_reading_command_at_once_at_any_instant(signals: str) -> None:
-    for one in walk("reading", signals, range(1, 900, 38)):
+    for one in walk("reading", signals, range(1, 900, 38 if LONG else 114)):
         assert is_end_of_signal(one, signals), one
         assert one["said"] in {"patchmode: left at once.\n", "patchmode: interrupted.\n"}, one
 

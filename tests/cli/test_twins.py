@@ -56,6 +56,7 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("rollback",): (("latest", "--yes"),),
 }
 ELSEWHERE = {
+    ("completion",): "it prints a script; the values it completes with are not told to anybody",
     ("console",): "its pages are walked in tests/console",
     ("demo",): "it tells its own fleet of three subscriptions by these commands",
 }

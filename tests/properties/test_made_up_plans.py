@@ -152,7 +152,7 @@ def changed(document: dict[str, Any], path: tuple[str | int, ...], value: Any) -
 
 
 @given(st.sampled_from(NAMES), st.data())
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_whatever_is_sent_was_shown(name: str, data: st.DataObject) -> None:
     """Any member at any depth, replaced, taken away, or given the value of another."""
     document = _PLANS[name]

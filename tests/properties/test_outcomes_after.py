@@ -49,7 +49,7 @@ from patchmode.workflow.run.applying import apply_plan
 from patchmode.workflow.run.options import ApplyOptions
 from patchmode.workflow.run.rollback import make_rollback_plan
 
-EXAMPLES = examples(50, 300)
+EXAMPLES = examples(25, 300)
 EVERYTHING = Scope(everything=True)
 SCHEDULED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 TARGET = Target("arm-emulator", HOST, "99999999-9999-9999-9999-999999999999")
