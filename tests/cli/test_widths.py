@@ -237,6 +237,15 @@ def test_what_a_query_selects_is_as_az_prints_it(shown: Program) -> None:
     assert shown("audit", "--all", "--query", "{all: counts.machines}", "-o", "yaml").out == "all: 48\n"
 
 
+def test_a_query_that_selects_nothing_says_what_there_is(shown: Program) -> None:
+    """`[].name`, as of `az vm list`, would look like a fleet without machines."""
+    done = shown("audit", "--all", "--query", "[].name", "-o", "tsv")
+    assert done.out == ""
+    assert re.search(
+        r"^Note: --query selects nothing\. Members of the result: format, .*\bmachines\b", done.err, re.MULTILINE
+    )
+
+
 def test_watch_has_lines_only(shown: Program) -> None:
     for form in ("yaml", "tsv", "csv", "csv-excel"):
         assert shown(*TABLES["watch"], "-o", form).code == 2

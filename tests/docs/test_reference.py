@@ -156,5 +156,5 @@ def test_every_error_code_with_advice_of_its_own_is_documented() -> None:
     assert set(refusals._ADVICE_BY_CODE) <= spans
     pattern = re.compile(r"(?:MachineError\(\s*|not_sent\(entry, |code=)\"([A-Z]\w+)\"")
     ours = {code for path in SOURCES.rglob("*.py") for code in pattern.findall(path.read_text(encoding="utf-8"))}
-    assert "MachineMoved" in ours
+    assert "MachineChanged" in ours
     assert {code.casefold() for code in ours} <= spans

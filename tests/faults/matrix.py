@@ -202,7 +202,7 @@ ROWS = (
     Row(
         "412",
         _error(412, "ConditionNotMet"),
-        {Column.PATCH: "stale MachineKeepsMoving"},
+        {Column.PATCH: "stale MachineKeepsChanging"},
         reasons={**_reasons(_READS, _WRITES_ONLY), **_reasons((Column.PUT, Column.DELETE), _NO_PRECONDITION)},
         sent={Column.PATCH: 4},
     ),

@@ -154,7 +154,11 @@ def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
 def _emit_selected(document: Any, settings: Settings, stream: TextIO) -> None:
     from patchmode.reports.formats import az_forms, structured
 
-    chosen = structured.select(as_values(document), settings.query or "")
+    whole = as_values(document)
+    chosen = structured.select(whole, settings.query or "")
+    if chosen is None and isinstance(whole, dict):
+        # As in az nothing is printed, and an empty answer would pass for "there is none".
+        say(f"Note: --query selects nothing. Members of the result: {', '.join(whole)}.", settings)
     rows = chosen if isinstance(chosen, list) else [chosen]
     if settings.format == "json":
         structured.write_json(chosen, stream)

@@ -117,8 +117,7 @@ def stale_error(change: Change, found: SincePlan, *, may_have_been_applied: bool
     """
     advice = _NEW_PLAN if found.depended_on else _NOT_STRICT
     message = f"{change.id.name} changed since the plan was made, so nothing more was sent: {_named(found.all)}."
-    # The code stands in journals and in others' scripts: the word is older than its text.
-    return MachineError("MachineMoved", message, may_have_been_applied, advice)
+    return MachineError("MachineChanged", message, may_have_been_applied, advice)
 
 
 def handed_over_error(change: Change, wrong: Sequence[Difference], *, run: str, after: str = "") -> MachineError:
@@ -170,7 +169,7 @@ def restless_error(change: Change, tries: int, *, may_have_been_applied: bool) -
         "(412 PreconditionFailed), so nothing was changed by these."
     )
     advice = "Wait until the extension or agent work on it has ended, then make a new plan."
-    return MachineError("MachineKeepsMoving", message, may_have_been_applied, advice, 412)
+    return MachineError("MachineKeepsChanging", message, may_have_been_applied, advice, 412)
 
 
 def is_signed_out(error: RequestError) -> bool:

@@ -284,7 +284,7 @@ def test_etag_alone_may_change() -> None:
 def test_machine_that_never_rests_is_given_up() -> None:
     azure = one_machine("touched", "touched", "touched", "touched", "touched")
     (result,) = runs.apply_all(azure).results
-    assert (result.result, runs.error_of(result).code) == (Result.STALE, "MachineKeepsMoving")
+    assert (result.result, runs.error_of(result).code) == (Result.STALE, "MachineKeepsChanging")
     assert (azure.count("PATCH"), azure.writes()) == (4, {"web": 0})
 
 
@@ -375,14 +375,14 @@ def test_machine_that_changed_after_a_lost_answer_is_unknown() -> None:
     azure = one_machine("lost-before")
     azure.before_patch = lambda machine: azure.edit_settings(machine, assessmentMode="AutomaticByPlatform")
     (end,) = runs.apply_all(azure).results
-    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineMoved")
+    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineChanged")
 
 
 def test_machine_that_never_rests_after_a_lost_answer_is_unknown() -> None:
     azure = one_machine("lost-before")
     azure.before_patch = lambda machine: azure.edit(machine, tag=f"{VirtualLoop.elapsed()}")
     (end,) = runs.apply_all(azure).results
-    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineKeepsMoving")
+    assert (end.result, runs.error_of(end).code) == (Result.UNKNOWN, "MachineKeepsChanging")
     assert runs.error_of(end).may_have_been_applied is True
 
 
