@@ -93,6 +93,7 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
         ),
         (["plan", "--ids", f"{VM}/o'brien\" or 1==1"], 10, "ResourceNotFound"),
         (["plan", "-g", "rg-app' | union resources //"], 3, "The scope holds no machine"),
+        (["plan", "--failed-since", "7d"], 3, "`patchmode schedule failures --since 7d`"),
         (["audit", "--graph-query", "resources | frobnicate"], 2, "frobnicate"),
         (["audit", "--graph-query", "resources | project name"], 2, "id"),
         (["audit", "--all", "--name", "nothing-*"], 3, "The filters left out every machine in scope"),

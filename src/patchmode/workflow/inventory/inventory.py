@@ -14,7 +14,7 @@ from patchmode.errors import EmptyScopeError, ForbiddenError, NotSentError, Reje
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Lock, Machine, MachineKind, Surroundings
 from patchmode.model.resource_id import ResourceId, subscription_of
-from patchmode.model.scope import Scope
+from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, GraphScope
 from patchmode.timing import SystemClock
 from patchmode.workflow.inventory.bulk_reading import (
@@ -145,7 +145,7 @@ async def take_inventory(azure: Azure, scope: Scope, *, documents: bool, now: da
     )
     if scope.shard is None:
         # A shard without machines is nobody's mistake: there may be more shards than subscriptions.
-        _refuse_empty(inventory, missing.unknown, slips)
+        _refuse_empty(inventory, missing.unknown, slips, scope.failed_since)
     return replace(inventory, unreadable=(*inventory.unreadable, *missing.unknown)) if missing.unknown else inventory
 
 
@@ -193,7 +193,9 @@ def _joined(candidates: Sequence[Machine], found: _Found, read: Documents, *, do
     yield from (machine for machine in read.newcomers.values() if machine.id not in found.machines)
 
 
-def _refuse_empty(inventory: Inventory, unknown: Sequence[Unreadable], slips: Sequence[str]) -> None:
+def _refuse_empty(
+    inventory: Inventory, unknown: Sequence[Unreadable], slips: Sequence[str], since: Since | None
+) -> None:
     if inventory.machines or inventory.unreadable:
         return
     if inventory.skipped:
@@ -216,7 +218,9 @@ def _refuse_empty(inventory: Inventory, unknown: Sequence[Unreadable], slips: Se
         )
     raise EmptyScopeError(
         " ".join(("The scope holds no machine.", *inventory.notes)),
-        advice="Check the names, and with `patchmode doctor` which subscriptions you can see.",
+        advice="Check the names, and with `patchmode doctor` which subscriptions you can see."
+        if since is None
+        else f"Runs that failed for other reasons: `patchmode schedule failures --since {since.text}`.",
     )
 
 
