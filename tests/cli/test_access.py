@@ -226,7 +226,21 @@ def test_a_lock_that_keeps_the_schedule_is_told_before_detach_and_rollback(begin
     assert "Nothing will be detached: no machine loses rg-a/nightly." in nothing.err
     assert "nobody can be asked" not in nothing.err
     told = f"2 machines keep their schedule: the lock 'keep' on {RG_A} refuses to delete it."
-    assert told in owner("rollback", "latest").err
+    err = owner("rollback", "latest", "--yes").err
+    assert f"\n! {told}" in err
+    assert err.index("\nPlan: ") < err.index(told)  # last of all, where the question would stand
+
+
+def test_who_attaches_under_a_lock_is_told_to_lift_it_before_the_undo(begin: Begin) -> None:
+    """Without that the printed undo detaches nothing and restores nothing."""
+    owner = begin([(ONE, CONTRIBUTOR)])
+    owner.served.emulator.state.load(lock("CanNotDelete", RG_A))
+    done = owner("apply", "-s", "Prod", "--then-attach", "nightly", "--yes")
+    before, undo, _ = done.err.partition("Undo it with:")
+    assert undo
+    assert before.splitlines()[-1].startswith(f"! First have the lock 'keep' on {RG_A} removed: ")
+    alone = owner("rollback", "latest", "--yes", "--ids", f"{RG_B}/providers/Microsoft.Compute/virtualMachines/b1")
+    assert "refuses to delete" not in alone.err  # the lock is on the other group
 
 
 def test_a_policy_that_takes_bypass_away_is_told_with_its_consequence_first(begin: Begin) -> None:

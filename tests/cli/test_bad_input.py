@@ -173,9 +173,11 @@ def test_a_plan_is_carried_out_once(start: Start) -> None:
     planned(program)
     assert program("apply", "plan.json", "--yes").code == 0
     before = len(sent(program))
-    done = program("apply", "plan.json", "--yes")
-    assert (done.code, done.out) == (12, "")
-    assert "already carried out, by run RUN" in done.err
+    for yes in ((), ("--yes",)):
+        done = program("apply", "plan.json", *yes)
+        assert (done.code, done.out) == (12, "")
+        assert "already carried out, by run RUN" in done.err
+        assert "Signed in as" not in done.err  # nothing is shown for review that cannot be carried out
     assert len(sent(program)) == before
 
 
@@ -185,7 +187,12 @@ def test_without_a_terminal_nobody_can_agree(start: Start) -> None:
     planned(program)
     done = program("apply", "plan.json", stdin="y\n")
     assert (done.code, done.out) == (2, "")
-    assert "add --yes" in done.err
+    assert "add --yes:\npatchmode apply plan.json --yes" in done.err
+    assert "Plan for" not in done.err  # refused before anything is shown for review
+    done = program("apply", "--all")
+    assert (done.code, done.out) == (2, "")
+    assert "add --yes:\npatchmode apply FOLDER/state/plans/PLAN.json --yes\n" in done.err
+    assert "Plan for" not in done.err
     assert sent(program) == []
 
 

@@ -84,6 +84,18 @@ def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
     output, code = end(child)
     assert "Not confirmed: nothing was sent" in output
     assert (code, patches(program)) == (12, 0)
+    file = str(next((program.folder / "state" / "plans").iterdir()))
+    assert f"patchmode apply {file}\r\n" in output
+    child = terminal(program, "apply", file)
+    child.expect(r"Change 3 machines in subscription Contoso Production\? \[y/N\]: ")
+    child.sendline("y")
+    assert end(child)[1] == 0
+    child = terminal(program, "rollback", "latest")
+    child.expect(r"Change \d machines? in subscription Contoso Production\? \[y/N\]: ")
+    child.sendline("n")
+    output, code = end(child)
+    file = str(max((program.folder / "state" / "plans").iterdir()))
+    assert (code, f"patchmode apply {file}\r\n" in output) == (12, True)
 
 
 def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> None:

@@ -28,9 +28,10 @@ from patchmode.model.schedule import AttachEnd
 from patchmode.ports.azure import Azure
 from patchmode.ports.run import RunJournal
 from patchmode.reports.names import MachineNames
+from patchmode.reports.text.attachments import kept_lines
 from patchmode.reports.text.layout import plural, some
 from patchmode.reports.text.left_alone import FailedMachine, failed_lines, not_done_text
-from patchmode.reports.text.next_steps import next_lines
+from patchmode.reports.text.next_steps import command, next_lines
 from patchmode.reports.text.plan import names_in
 from patchmode.reports.text.run import left_text, past_text, resumed_lines
 from patchmode.store.journal import FINISHED, INTERRUPTED, RUNNING, STOPPED, Journal
@@ -132,7 +133,7 @@ def _tell(report: RunReport, plan: Plan, settings: Settings, *, is_shown: bool) 
     if report.state == "interrupted":
         _tell_resume(report.run, settings)
     else:
-        _tell_next(report, settings)
+        _tell_next(report, plan, settings)
 
 
 def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
@@ -141,7 +142,8 @@ def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
     sys.stderr.flush()
 
 
-def _tell_next(report: RunReport, settings: Settings) -> None:
+def _tell_next(report: RunReport, plan: Plan, settings: Settings) -> None:
+    paint = paint_for(sys.stderr, settings)
     is_attached = any(one.result is AttachEnd.ATTACHED for one in report.attachments)
     if report.counts.not_sent or report.state == "stopped":
         later = any(halt.code == LATER_WAVE for halt in report.halts)
@@ -152,8 +154,8 @@ def _tell_next(report: RunReport, settings: Settings) -> None:
     if is_attached:
         say_lines([f"After the window:    patchmode verify {report.run} --after-window"], settings)
     if report.counts.applied or is_attached:
-        say_lines([f"Undo it with:        patchmode rollback {report.run}"], settings)
-    paint = paint_for(sys.stderr, settings)
+        locks = kept_lines(plan, paint=paint) if is_attached else ()
+        say_lines([*locks, f"Undo it with:        patchmode rollback {report.run}"], settings)
     say_lines(next_lines(report, paint=paint), settings)
     _tell_not_done(report, settings)
 
@@ -309,13 +311,15 @@ def _allowed(
     still = found.objections(brakes)
     if yes or not is_answered():
         if not (yes and is_raised) or still:
-            command = _command(run, still or objections, failures=len(found.failures))
-            advice = f"Look at what failed; then go on with `{command}`."
+            again = _command(run, still or objections, failures=len(found.failures))
+            advice = f"Look at what failed; then go on with `{again}`."
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
     tell(_because(objections))
     if not said_yes(_question(found, names, brakes, still)):
-        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; runs resume asks again.")
+        raise RefusedError(
+            "Not confirmed: nothing was sent.", advice=f"To be asked again:\n{command('runs', 'resume', run)}"
+        )
     return agreed(brakes, found)
 
 

@@ -21,7 +21,7 @@ from patchmode.ports.azure import Azure
 from patchmode.ports.run import RunJournal
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.doctor import access_lines, grants, identities
-from patchmode.reports.text.layout import plural, target_text
+from patchmode.reports.text.layout import plural, target_text, wrapped
 from patchmode.reports.text.left_alone import held_lines
 from patchmode.reports.text.next_steps import command, nobody_lines
 from patchmode.reports.text.plan import irreversible_lines, plan_lines, summary_lines
@@ -151,7 +151,16 @@ def tell_open_runs(plan: Plan, settings: Settings) -> None:
     say_lines(lines, settings)
 
 
-def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new: bool) -> bool:
+def confirm(
+    plan: Plan,
+    who: SignedIn,
+    settings: Settings,
+    *,
+    yes: bool,
+    is_new: bool,
+    file: Path,
+    warnings: Sequence[str] = (),
+) -> bool:
     """Show a plan on standard error and ask whether to carry it out.
 
     Args:
@@ -160,6 +169,8 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
         settings: quiet shows nothing, and still asks.
         yes: do not ask.
         is_new: the plan was made just now, so nobody has seen it; one from a file is shown in full only before asking.
+        file: where the plan is written; the command that asks about it once more names it.
+        warnings: what else must be known before the answer, one sentence or two each; said last.
 
     Returns:
         Whether the plan was shown in full, unless quiet.
@@ -169,6 +180,9 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
     """
     if not plan.has_work:
         return False
+    if not yes:
+        # Before the plan is shown: whoever reads it must be able to answer.
+        require_answers(f"Review the plan, then add --yes:\n{command('apply', str(file), '--yes')}")
     paint = paint_for(sys.stderr, settings)
     is_whole = is_new or not yes
     if is_whole:
@@ -180,11 +194,13 @@ def confirm(plan: Plan, who: SignedIn, settings: Settings, *, yes: bool, is_new:
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
     tell_access(who, settings)
+    for warning in warnings:
+        say_lines((paint("warn", line) for line in wrapped(f"! {warning}", paint=paint, hang=4)), settings)
     if yes:
         return is_whole
-    require_answers("Review the plan and add --yes.")
     if not _agreed(plan, who.access.refused):
-        raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; apply asks again.")
+        again = command("apply", str(file))
+        raise RefusedError("Not confirmed: nothing was sent.", advice=f"The plan is kept. To be asked again:\n{again}")
     return is_whole
 
 

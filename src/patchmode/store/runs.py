@@ -217,6 +217,17 @@ class RunStore:
             return RUNNING
         return INTERRUPTED if told == RUNNING else told
 
+    def check_not_begun(self, plan: Plan) -> None:
+        """Refuse early what `create` refuses: a plan that a run of this folder has carried out, or began to.
+
+        Args:
+            plan: as it was read from its file.
+
+        Raises:
+            RunBusyError: another process carries this plan out now. UnsafeError: a run of it exists already.
+        """
+        self._check_not_begun(plan.digest or seal_plan(plan).digest, again=False)
+
     def _check_not_begun(self, digest: str, *, again: bool) -> None:
         for summary in reversed(self.list()):
             if summary.digest != digest:

@@ -82,17 +82,18 @@ def command(
     scope = scope_from(options)
     if file is None:
         require_selector(scope, "apply")
-        plan, who = _planned(scope, wanted, attaching, waves, settings)
+        plan, who, path = _planned(scope, wanted, attaching, waves, settings)
     else:
-        plan = reviewed_plan(file, settings)
+        path, plan = file, reviewed_plan(file, settings)
+        composition.run_store(settings).check_not_begun(plan)
         who = signed_in_for(plan, settings)
     tell_banner(who.principals, who.target, settings, touched=plan.touched_in)
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
     brake(plan, brakes.max_changes, is_watched=file is not None or not yes)
     check_may_write(who, settings)
-    # Asked with the names of now; what is carried out stays the plan of the file.
-    is_shown = confirm(replace(plan, target=who.target), who, settings, yes=yes, is_new=file is None)
+    shown = replace(plan, target=who.target)  # with the names of now; what is carried out is the plan of the file
+    is_shown = confirm(shown, who, settings, yes=yes, is_new=file is None, file=path)
     create = composition.run_store(settings).create
     return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)
 
@@ -103,7 +104,7 @@ def _planned(
     attaching: tuple[str | None, str | None],
     waves: Waves,
     settings: Settings,
-) -> "tuple[Plan, SignedIn]":
+) -> "tuple[Plan, SignedIn, Path]":
     """Plan a scope and write the plan into the state folder; what is applied is read back from that file."""
     from patchmode.cli import composition
     from patchmode.cli.confirming import signed_in
@@ -135,4 +136,4 @@ def _planned(
     path = composition.new_plan_path(settings, clock)
     write_plan(plan, path)
     say(f"Plan file    {path}", settings)
-    return read_plan(path), who
+    return read_plan(path), who, path

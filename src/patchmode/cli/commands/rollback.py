@@ -77,8 +77,9 @@ def command(
         closes = rest if ids else "once rolled back it cannot be resumed."
         say(f"! It is {states[journal.run]}: {closes}", settings)
         say_lines([f"  To finish it instead: patchmode runs resume {journal.run}"], settings)
+    warnings: list[str] = []
     try:
-        plan, who = _planned(journal, settings, ids=ids, allow_azure_managed=allow_azure_managed)
+        plan, who = _planned(journal, settings, warnings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
         journal.release()
     path = composition.new_plan_path(settings, composition.clock())
@@ -89,13 +90,13 @@ def command(
     tell_brakes(brakes, settings)
     tell_open_runs(plan, settings)
     check_may_write(who, settings)
-    is_shown = confirm(plan, who, settings, yes=yes, is_new=True)
+    is_shown = confirm(plan, who, settings, yes=yes, is_new=True, file=path, warnings=warnings)
     create = composition.run_store(settings).create
     return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)
 
 
 def _planned(
-    journal: "Journal", settings: Settings, *, ids: tuple[str, ...], allow_azure_managed: bool
+    journal: "Journal", settings: Settings, warnings: list[str], *, ids: tuple[str, ...], allow_azure_managed: bool
 ) -> "tuple[Plan, SignedIn]":
     from patchmode.cli import composition
     from patchmode.cli.confirming import signed_in
@@ -118,6 +119,8 @@ def _planned(
                 clock=composition.clock(),
                 tool_version=__version__,
                 remark=lambda note: say(f"Note: {note}", settings),
+                warn=warnings.append,
+                only=only,
             )
             plan = narrowed(plan, only) if only else plan
             return plan, await signed_in(azure, plan)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
+from patchmode.model.plan import Plan
 from patchmode.model.report import CreateReport, Member, ScheduleFinding, forecast_counts
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ABSENT_TEXT, Difference
@@ -238,3 +239,13 @@ def _advice(rule: str, members: Sequence[AttachResult], again: Sequence[str] | N
 
 PREREQUISITE_MISSING, LAST_SCHEDULE = "prerequisite-missing", "last-schedule"
 """Rules for which one command clears the way for all machines."""
+
+
+def kept_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
+    """The locks that must go before a run of this plan can be undone; nothing where it attaches under none."""
+    for one in plan.then_attach.kept_by if plan.then_attach is not None else ():
+        text = (
+            f"! First have the lock '{one.lock}' on {one.scope} removed: below it no schedule can be detached, and a "
+            "rollback leaves the settings of such a machine as well."
+        )
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))

@@ -20,6 +20,12 @@ from patchmode.reports.text.layout import Paint, plural, some, wrapped
 _MANAGEMENT_GROUP = "/providers/Microsoft.Management/managementGroups/"
 _MOST_GRANTS = 3
 _SUBSCRIPTION_SLASHES = 2
+_NO_DELETION = (
+    "does not block changes of settings; blocks detaching schedules, and the rollback of a run that attached one"
+)
+_LIFT_FIRST = (
+    "Before you detach a schedule there or roll back such a run, have its owner remove the lock for that time."
+)
 _IDENTITY = ("upn", "preferred_username", "unique_name", "name", "appid", "oid")
 
 
@@ -116,9 +122,9 @@ def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> It
     for lock in check.locks:
         yield from wrapped(f"read-only lock {lock.name!r} at {lock.scope}", paint=paint, indent=6, hang=8)
     for lock in check.harmless_locks:
-        text = f"{lock.level} lock {lock.name!r} at {lock.scope}: does not block changes"
-        for line in wrapped(text, paint=paint, indent=6, hang=8):
-            yield paint("dim", line)
+        text = f"{lock.level} lock {lock.name!r} at {lock.scope}: {_NO_DELETION}"
+        yield from wrapped(text, paint=paint, indent=6, hang=8)
+        yield from wrapped(f"→ {_LIFT_FIRST}", paint=paint, indent=8, hang=10)
     for note in check.notes:
         yield from wrapped(note, paint=paint, indent=6, hang=8)
 
@@ -237,6 +243,8 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         count = plural(len(diagnosis.subscriptions), "subscription")
         where = f"this scope, which is in {count}" if diagnosis.scope else count
         text = f"Nothing is missing to audit, plan, apply, verify and roll back in {where}."
+        if any(check.harmless_locks for check in diagnosis.subscriptions):
+            text += " But schedules below a CanNotDelete lock cannot be detached, not by rollback either."
         yield from (paint("good", line) for line in wrapped(text, paint=paint, hang=4))
 
 

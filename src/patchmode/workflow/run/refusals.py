@@ -11,7 +11,7 @@ Source of the codes: the service's error answers as recorded and as quoted in pu
 from collections.abc import Sequence
 from shlex import quote
 
-from patchmode.errors import MaybeAppliedError, RequestError, SignInError, ThrottledError
+from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, SignInError, ThrottledError
 from patchmode.model.left_alone import MachineError
 from patchmode.model.plan import Change
 from patchmode.model.run import HANDED_OVER, Difference
@@ -68,6 +68,7 @@ _HELD = (
     "Nothing is wrong with the machine: resume the run later with `patchmode runs resume`, or with a longer "
     "--throttle-patience."
 )
+_UNSENT = "Nothing was sent for this machine: go on with `patchmode runs resume`."
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
 ALREADY_SET = "AlreadySet"
@@ -103,6 +104,9 @@ def machine_error(error: RequestError, *, may_have_been_applied: bool) -> Machin
         otherwise = _NOT_ACCEPTED if error.status == 400 else error.advice
         if isinstance(error, MaybeAppliedError):
             otherwise = f"{otherwise} {VERIFY}".strip()
+        elif isinstance(error, NotSentError) and not may_have_been_applied:
+            # Azure knows nothing of a request that it never got: no log of its own can tell of it.
+            otherwise = f"{error.advice} {_UNSENT}".strip()
         advice = advice_for(error.code, error.message, otherwise=otherwise)
     return MachineError(error.code, error.message, may_have_been_applied, advice, error.status)
 

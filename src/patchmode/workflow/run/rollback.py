@@ -1,6 +1,6 @@
 """Rollback: from a run's journal to the plan that undoes it, as far as the platform allows it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -81,6 +81,8 @@ async def make_rollback_plan(
     clock: Clock,
     tool_version: str = "",
     remark: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+    only: Collection[ResourceId] = (),
 ) -> Plan:
     """Plan the inverse of what a run did, for the machines as they stand now.
 
@@ -101,6 +103,9 @@ async def make_rollback_plan(
         tool_version: stands in the plan file.
         remark: is told, one sentence each, what a reader must know about how schedules were read, and of subscriptions
             that are named otherwise now.
+        warn: is told instead of `remark`, one sentence or two each, which locks keep schedules on that the plan takes
+            off.
+        only: the machines to which the plan will be narrowed, whose locks are told; empty: those of all.
 
     Returns:
         A plan whose scope is the run's changes, and the machines that it only attached: each ends as change, unchanged,
@@ -110,7 +115,7 @@ async def make_rollback_plan(
         StorageError: the journal cannot be read.
     """
     undone = await _undone(azure, journal, allow_azure_managed=allow_azure_managed)
-    await _tell_locks(azure, undone, remark)
+    await _tell_locks(azure, undone, remark, warn or remark, only)
     plan = Plan(
         target=await renamed(azure, journal.plan, remark=remark or (lambda _: None)),
         scope=(f"--run {journal.run}",),
@@ -147,13 +152,22 @@ async def _undone(azure: Azure, journal: RunJournal, *, allow_azure_managed: boo
     return _Undone((*ends, *untouched), tuple(detachments), machines)
 
 
-async def _tell_locks(azure: Azure, undone: _Undone, remark: Callable[[str], None] | None) -> None:
+async def _tell_locks(
+    azure: Azure,
+    undone: _Undone,
+    remark: Callable[[str], None] | None,
+    warn: Callable[[str], None] | None,
+    only: Collection[ResourceId],
+) -> None:
     """Say which locks keep a schedule on that the plan takes off first: there no setting will be touched either."""
-    if remark is None or not undone.detachments:
+    detached = [undone.machines[one.id] for one in undone.detachments if not only or one.id in only]
+    if warn is None or not detached:
         return
-    machines, notes = await with_locks(azure, [undone.machines[one.id] for one in undone.detachments])
-    for text in (*notes, *map(lock_warning, delete_locks(machines))):
-        remark(text)
+    machines, notes = await with_locks(azure, detached)
+    for note in notes:
+        (remark or warn)(note)
+    for kept in delete_locks(machines):
+        warn(lock_warning(kept))
 
 
 def _wanted(*, allow_azure_managed: bool) -> WantedSettings:

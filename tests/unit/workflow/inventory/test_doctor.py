@@ -186,7 +186,12 @@ async def test_a_lock_against_deletion_is_told_and_is_no_finding() -> None:
     diagnosis = await examine(azure, Scope())
     assert not diagnosis.has_findings
     text = "\n".join(diagnosis_lines(diagnosis, paint=Paint()))
-    assert f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not block changes" in text
+    told = (
+        f"CanNotDelete lock 'keep' at /subscriptions/{ALPHA}: does not block changes of settings; blocks detaching "
+        "schedules, and the rollback of a run that attached one\n        → Before you detach a schedule there"
+    )
+    assert told in text
+    assert "schedules below a CanNotDelete lock cannot be detached, not by rollback either." in text.splitlines()[-1]
     (row,) = as_values(doctor_document(diagnosis))["subscriptions"]
     assert row["readOnlyLocks"] == []
     assert row["otherLocks"] == [{"name": "keep", "scope": f"/subscriptions/{ALPHA}", "level": "CanNotDelete"}]

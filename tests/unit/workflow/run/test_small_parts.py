@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.workflow.azure_double import machine
 from tests.unit.workflow.fleet_double import fleet_of
 
-from patchmode.errors import PatchmodeError, RejectedError
+from patchmode.errors import NotSentError, PatchmodeError, RejectedError
 from patchmode.model.machine import PatchExtension, Surroundings
 from patchmode.model.run import ChangeResult, Difference, Result, Verification
 from patchmode.ports.run import JournalEntry, Step
@@ -126,6 +126,14 @@ def test_error_of_a_machine_keeps_what_azure_said() -> None:
     error = machine_error(wire, may_have_been_applied=True)
     assert (error.code, error.http_status, error.may_have_been_applied) == ("ScopeLocked", 409, True)
     assert error.message == wire.message
+
+
+@pytest.mark.parametrize("advice", ["", "Look at the proxy."])
+def test_what_azure_never_got_is_in_no_activity_log(advice: str) -> None:
+    """Called off, no connection, no secure address: there is nothing to look up, and something to go on with."""
+    error = machine_error(NotSentError("x", code="Stopped", advice=advice), may_have_been_applied=False)
+    told = "Nothing was sent for this machine: go on with `patchmode runs resume`."
+    assert error.advice == f"{advice} {told}".strip()
 
 
 def test_only_the_first_fields_that_changed_are_shown_with_values() -> None:
