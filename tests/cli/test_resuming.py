@@ -229,8 +229,8 @@ def test_where_several_runs_are_open_one_must_be_named(start: Start) -> None:
     assert (done.code, done.out, patches(program)) == (2, "", 0)
     said = program.ran_raw[-1]
     assert "patchmode: 2 runs are open, so one must be named." in said
-    assert f"    patchmode runs resume {journal.run}    interrupted, 0 of 1 change ended" in said
-    assert f"    patchmode runs resume {first}    interrupted, 0 of 3 changes ended" in said
+    assert f"  interrupted, 0 of 1 change ended:\n    patchmode runs resume {journal.run}\n" in said
+    assert f"  interrupted, 0 of 3 changes ended:\n    patchmode runs resume {first}\n" in said
     (newest, oldest) = printed_commands(said)
     assert program(*oldest).code == 0
     assert program(*newest).code in {0, 11}

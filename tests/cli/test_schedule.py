@@ -1,6 +1,8 @@
 """`patchmode schedule` as installed, against the emulator: what is read, what is written, how it ends."""
 
 import json
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -154,6 +156,70 @@ def test_attach_refuses_what_would_fail_and_does_the_rest(program: Program) -> N
     again = document(program, "schedule", "attach", "mc-weekly", "--ids", ids[0])
     assert again["counts"]["unchanged"] == 1
     assert sent(program) == ["PUT"]
+
+
+def undo_of(text: str) -> list[str]:
+    """The words of the command that a screen prints as the undo."""
+    assert text.count("To undo it:\n  patchmode ") == 1, text
+    return shlex.split(text.partition("To undo it:\n  patchmode ")[2].partition("\n")[0])
+
+
+def test_attach_and_detach_name_their_machines_and_print_the_opposite(program: Program) -> None:
+    """Before the question; a lock that forbids the way back is told there, too; the undo is pasted, there and back."""
+    ids = [f"{VM}/{name}" for name in ("web-04", "api-04")]
+    asked = program("schedule", "attach", "mc-weekly", "--ids", *ids)
+    assert asked.code == 2
+    assert "To be attached (2):\n      rg-app/api-04, rg-app/web-04\n" in asked.err
+    told = "! 2 machines cannot be detached again while the lock 'keep' is on"
+    assert told in asked.err
+    unlock(program)
+    before = assignments(program)
+    done = program("schedule", "attach", "mc-weekly", "--ids", *ids, "--yes")
+    assert "cannot be detached again" not in done.err
+    undone = program(*undo_of(done.err), "--yes")
+    assert "To be detached (2):" in undone.err
+    assert assignments(program) == before
+    assert program(*undo_of(undone.err), "--yes").code == 0
+    assert len(assignments(program) - before) == 2
+    # Nothing was written: there is nothing to undo.
+    assert "To undo" not in program("schedule", "attach", "mc-weekly", "--ids", *ids, "--yes").err
+
+
+def test_the_undo_of_many_machines_names_them_in_a_file(start: Start) -> None:
+    program = start("demo")
+    listed = program("audit", "--all", "--query", "machines[?outcome=='parked'].id", "-o", "tsv").out.split()
+    assert len(listed) == 5
+    unlock(program)
+    schedule = document(program, "schedule", "list")["schedules"][0]["id"]
+    (program.folder / "parked.txt").write_text("\n".join(listed))
+    done = program("schedule", "attach", schedule, "--ids-file", "parked.txt", "--yes")
+    words = undo_of(program.ran_raw[-1])
+    assert words[:2] == ["schedule", "detach"]
+    assert "--ids-file" in words
+    undone = program(*words, "--yes")
+    attached = int(re.search(r"(\d+) attached", done.out)[1])  # type: ignore[index]
+    assert f"{attached} detached" in undone.out
+
+
+def test_the_undo_of_a_dynamic_scope(program: Program) -> None:
+    """Attached, detached, and written over: each opposite makes the filter that was there before."""
+    unlock(program)
+    some = ("--filter-os", "linux", "--filter-location", "westeurope", "--filter-tag", "ring=1,2", "--any-tag")
+    args = ("schedule", "attach", "mc-weekly", "--dynamic", "linux", *PLACE)
+    made = program(*args, *some, "--yes")
+    kind, key = "Microsoft.Maintenance/configurationAssignments", f"{GROUP}/providers/microsoft.maintenance/"
+    key = f"{key}configurationassignments/linux".lower()
+    before = stored(program, kind)[key]["properties"]["filter"]
+    detach = (*undo_of(made.err), "--allow-azure-managed", "--yes")
+    gone = program(*detach)
+    assert key not in stored(program, kind)
+    assert program(*undo_of(gone.err), "--yes").code == 0
+    assert stored(program, kind)[key]["properties"]["filter"] == before
+    over = program(*args, *some, "--filter-location", "norwayeast", "--replace", "--yes")
+    assert over.code == 0, over.err
+    assert stored(program, kind)[key]["properties"]["filter"] != before
+    assert program(*undo_of(over.err), "--yes").code == 0
+    assert stored(program, kind)[key]["properties"]["filter"] == before
 
 
 def test_detach_keeps_locks_and_says_so(program: Program) -> None:

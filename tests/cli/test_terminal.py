@@ -11,6 +11,9 @@ from syrupy.assertion import SnapshotAssertion
 from tests.cli.conftest import PROGRAM, Program, Start
 from tests.cli.test_resuming import ALL_LOCKED
 
+from patchmode.cli.output import tell
+from patchmode.reports.text.layout import Paint, wrapped
+
 pexpect = pytest.importorskip("pexpect", reason="no pseudo-terminals on this system")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals on this system")
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -245,6 +248,20 @@ def test_a_fault_is_broken_between_words(offline: Program, columns: int) -> None
     assert len(told) > len(piped.err.splitlines()) == 2
     assert max(map(len, told)) <= columns
     assert all(line.startswith("  ") for line in told[1:])
+
+
+def test_a_command_in_a_fault_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one of az with four words before its options, and one behind other words."""
+    scope = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-app"
+    grant = f"az role assignment create --assignee OBJECT-ID --role 'VM Role' --scope {scope}"
+    told: list[str] = []
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("patchmode.cli.output.width_of", lambda _: 80)
+    monkeypatch.setattr("patchmode.cli.output.click.echo", lambda text, err: told.append(text))
+    again = "patchmode apply --then-attach mc-nightly plan.json --max-failures-per-region 3 --state-dir /var/lib"
+    tell(f"What to do: Have this run:\n{grant}\nThen repeat:\n{again}", indent=2)
+    assert told == ["  What to do: Have this run:", f"  {grant}", "  Then repeat:", f"  {again}"]
+    assert list(wrapped(f"Run this: {grant}", paint=Paint(width=40))) == ["Run this:", grant]
 
 
 SHOWN = (

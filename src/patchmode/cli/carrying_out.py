@@ -186,7 +186,7 @@ def open_run(store: RunStore, settings: Settings) -> str | None:
     if len(found) == 1:
         return found[0].run
     if found:
-        each = "".join(f"\n    patchmode runs resume {one.run}    {_state_text(one)}" for one in found[::-1])
+        each = "".join(f"\n  {_state_text(one)}:\n    patchmode runs resume {one.run}" for one in found[::-1])
         raise UsageError(f"{len(found)} runs are open, so one must be named.", advice=f"Choose one:{each}")
     store.latest_or_refuse()
     say("No run is open: nothing is left to resume.", settings)

@@ -47,8 +47,9 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     late=COMMANDS,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="A result goes to standard output, everything else to standard error. Nothing is changed without a plan, "
-    "and the commands audit, plan, verify, explain and doctor cannot write.",
+    epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
+    "by a plan (apply, rollback); schedule create, attach and detach ask first, unless --yes is given, and attach and "
+    "detach print the command that undoes them. The commands audit, plan, verify, explain and doctor cannot write.",
 )
 @click.version_option(package_name="patchmode", message="%(prog)s %(version)s")
 def program() -> None:

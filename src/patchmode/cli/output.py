@@ -12,6 +12,7 @@ import click
 
 from patchmode.cli.settings import EXCEL_CSV, Settings
 from patchmode.cli.terminal import forget_reader, height_of, is_one_place, width_of
+from patchmode.model.plain_text import printable
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
@@ -107,7 +108,12 @@ def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
     for number, line in enumerate(text.splitlines()):
         own = len(line) - len(line.lstrip())
         first = indent if number == 0 else max(own, indent)
-        for part in wrapped(line.strip(), paint=paint, indent=first, hang=max(first, own) + hang):
+        text = line.strip()
+        if number and (text.startswith("az ") or _COMMAND.match(text)):
+            # Alone on its line; a line feed in it would break it when it is copied.
+            click.echo(f"{'':{first}}{printable(text)}", err=True)
+            continue
+        for part in wrapped(text, paint=paint, indent=first, hang=max(first, own) + hang):
             click.echo(part, err=True)
 
 

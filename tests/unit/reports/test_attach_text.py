@@ -16,7 +16,7 @@ from patchmode.model.run import Difference
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, Forecast, RunForecast, Window
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.attachments import attach_lines, create_lines, draft_lines, member_lines
+from patchmode.reports.text.attachments import attach_lines, create_lines, draft_lines, member_lines, written_lines
 from patchmode.reports.text.layout import Paint, way_out
 
 TARGET = Target("AzureCloud", "https://management.azure.com", "99999999-9999-9999-9999-999999999999")
@@ -131,3 +131,13 @@ def test_a_command_is_never_broken_by_the_width() -> None:
         "        lines:",
         f"        {command}",
     ]
+
+
+def test_the_machines_that_will_be_written_to_are_named_before_the_question() -> None:
+    """The first ten, and how many more there are."""
+    found = [machine(f"web-{number:02}").id for number in range(12)]
+    names = MachineNames.of(TARGET, found)
+    shown = ", ".join(f"rg/web-{number:02}" for number in range(10))
+    lines = list(written_lines(AttachAction.DETACH, found, names, paint=Paint()))
+    assert lines == ["To be detached (12):", f"      {shown} and 2 more"]
+    assert list(written_lines(AttachAction.ATTACH, [], names, paint=Paint())) == []

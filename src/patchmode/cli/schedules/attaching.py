@@ -11,6 +11,7 @@ from patchmode.cli import composition, exits
 from patchmode.cli.confirming import tell_banner
 from patchmode.cli.output import Result, emit, paint_for, say, say_lines
 from patchmode.cli.running import run_reading, run_writing
+from patchmode.cli.schedules.undoing import tell_scope_undo, tell_undo
 from patchmode.cli.settings import Settings
 from patchmode.cli.terminal import is_answered, require_answers, said_yes, typed_the_number
 from patchmode.documents.attachments import ATTACH_COLUMNS, attach_document, attach_row, flat_row
@@ -19,7 +20,7 @@ from patchmode.model.access import Principals
 from patchmode.model.schedule import AttachAction, AttachReport, AttachResult
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.attachments import attach_lines, member_lines, refused_lines
+from patchmode.reports.text.attachments import attach_lines, member_lines, refused_lines, written_lines
 from patchmode.reports.text.doctor import access_lines
 from patchmode.reports.text.layout import Paint, plural
 from patchmode.reports.text.next_steps import command
@@ -96,6 +97,7 @@ def write_machines(
         # Whoever is not asked reads it in the result.
         show(lambda paint: refused_lines(preview.refused, _names(preview, target), paint=paint), settings)
     names = _names(preview, target)
+    show(lambda paint: written_lines(preview.action, _written(preview), names, paint=paint), settings)
     for warning in preview.warnings if preview.writes else ():
         say(names.named(f"! {warning}"), settings)
     show(lambda paint: access_lines(preview.access, principals, paint=paint), settings)
@@ -106,7 +108,7 @@ def write_machines(
     state = "it already" if is_attach else "no assignment of it"
     already = f"{plural(there, 'machine')} {_have(there)} {state}." if there else ""
     nothing = "attached: no machine gets" if is_attach else "detached: no machine loses"
-    places = Counter(one.subscription_id for one in (*(one.id for one in preview.machines), *preview.gone))
+    places = Counter(one.subscription_id for one in _written(preview))
     told = names.spread(places)
     what = f"{where} {preposition} {plural(count, 'machine')}{told}"
     # Where a question follows, it says what will be done.
@@ -122,7 +124,9 @@ def write_machines(
 
     report = run_writing(work, remark=lambda text: say(text, settings), last_words=lambda: LEFT)
     # The preview listed the subscriptions; another connection need not do so again.
-    return _told(replace(report, target=target), settings)
+    code = _told(replace(report, target=target), settings)
+    tell_undo(preview, report, settings)
+    return code
 
 
 def write_scope(
@@ -155,7 +159,13 @@ def write_scope(
             return await carry_out_scope(azure, preview, clock=composition.clock())
 
     report = run_writing(work, remark=lambda text: say(text, settings), last_words=lambda: LEFT)
-    return _told(replace(report, target=target), settings)
+    code = _told(replace(report, target=target), settings)
+    tell_scope_undo(preview, report, settings)
+    return code
+
+
+def _written(preview: Preview) -> "list[ResourceId]":
+    return [*(one.id for one in preview.machines), *preview.gone]
 
 
 def _names(preview: Preview, target: Target) -> MachineNames:

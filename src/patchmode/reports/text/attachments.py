@@ -110,6 +110,19 @@ def refused_lines(results: Sequence[AttachResult], names: MachineNames, *, paint
         yield from _reasons(results, names, paint)
 
 
+WRITTEN_SHOWN = 10
+"""So many machines are named before the question."""
+
+
+def written_lines(
+    action: AttachAction, ids: Sequence[ResourceId], names: MachineNames, *, paint: Paint
+) -> Iterator[str]:
+    """Which machines will be written to, before the question about them; nothing where there are none."""
+    if ids:
+        yield f"To be {'attached' if action is AttachAction.ATTACH else 'detached'} ({len(ids):,}):"
+        yield from wrapped(some([names.short(one) for one in ids], WRITTEN_SHOWN), paint=paint, indent=6)
+
+
 def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Whom a dynamic scope hits now, and what would become of them."""
     yield f"It has {plural(len(members), 'member')} now:"

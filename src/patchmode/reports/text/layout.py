@@ -327,7 +327,7 @@ def listed(parts: Sequence[tuple[str, str]], end: str) -> list[tuple[str, str, s
 
 
 _COMMAND = re.compile(
-    r"(?<![\w/.-])(?:patchmode|az)(?: [a-z][a-z-]*){1,2}"
+    r"(?<![\w/.-])(?:patchmode(?: [a-z][a-z-]*){1,2}|az(?: [a-z][a-z-]*){1,3})"
     r"(?: (?:--?[a-z][a-z-]*(?:[= ](?:'[^']*'|[^\s'-]\S*))?|'[^']*'|/\S+|\S*\d\S*))*"
 )
 """A command with its options and ids in running text; a word of the sentence too many does no harm."""

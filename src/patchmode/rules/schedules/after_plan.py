@@ -258,6 +258,12 @@ def lock_warning(kept: KeptBy) -> str:
     )
 
 
+def attach_warning(kept: KeptBy) -> str:
+    """What a person must know before they attach under a lock, one sentence."""
+    whose = "1 machine" if kept.machines == 1 else f"{kept.machines:,} machines"
+    return f"{whose} cannot be detached again while the lock '{kept.lock}' is on {kept.scope}."
+
+
 def _keeping(machines: Iterable[Machine], levels: Collection[str]) -> tuple[KeptBy, ...]:
     counted: Counter[Lock] = Counter(
         lock

@@ -32,6 +32,7 @@ from patchmode.model.schedule import (
 )
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock
+from patchmode.rules.schedules.after_plan import attach_warning, delete_locks
 from patchmode.rules.schedules.attaching import (
     AttachObstacle,
     attach_obstacle,
@@ -125,17 +126,18 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     _check_room(len(attached), [one for one in fit if one.id not in attached], configuration, azure.target.cloud)
     following = next_window(configuration.window, after=clock.now())
     unchanged = await _confirmed(azure, [one.id for one in fit if one.id in attached], configuration.id, is_there=True)
+    written = tuple(one for one in fit if one.id not in unchanged)
     preview = Preview(
         AttachAction.ATTACH,
         configuration.id,
         configuration,
-        tuple(one for one in fit if one.id not in unchanged),
+        written,
         unchanged=tuple(unchanged.values()),
         refused=tuple(results),
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
         following=following,
-        warnings=timing_warnings(following, clock.now()),
+        warnings=(*timing_warnings(following, clock.now()), *map(attach_warning, delete_locks(written))),
         notes=(*inventory.notes, *book.notes),
     )
     return await _as_allowed(azure, preview, ATTACH)

@@ -337,8 +337,8 @@ async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | 
         azure: a connection; reading is enough.
         clock: the calendar begins at its time.
         days: how far it goes, > 0.
-        scope: the machines to count; configurations that reach none of them are left out. None: all machines, and every
-            configuration.
+        scope: the machines to count; configurations that reach none of them are left out, and where it names schedules
+            every other one too. None: all machines, and every configuration.
 
     Raises:
         UsageError, EmptyScopeError, RequestError: as `inventory.take_inventory`.
@@ -349,6 +349,9 @@ async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | 
 def _calendar(azure: Azure, estate: Estate, days: int, scope: Scope | None) -> Calendar:
     end = estate.now + timedelta(days=days)
     views = [view for view in views_of(estate) if view.members or scope is None]
+    if scope is not None and scope.schedules:
+        # Its members may be on other schedules too, whose windows were not asked for.
+        views = [view for view in views if any(_names(text, view.configuration) for text in scope.schedules)]
     entries = [
         CalendarEntry(view.configuration, window, view.members)
         for view in views

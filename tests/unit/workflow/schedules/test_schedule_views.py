@@ -213,6 +213,11 @@ async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
     assert "rg/odd reaches 1 machine, and its next window is not known" in text
     narrow = await next_windows(double, clock=CLOCK, days=3, scope=Scope(ids=(str(ready("alone").id),)))
     assert [entry.configuration.name for entry in narrow.entries] == ["weekly"]
+    # A member of one schedule may be on others: with --schedule only the windows of the one that was named.
+    double.schedules.assignments.append(assigned(ready("alone"), "nightly"))
+    named = await next_windows(double, clock=CLOCK, days=3, scope=Scope(schedules=("weekly",)))
+    assert [(entry.configuration.name, len(entry.members)) for entry in named.entries] == [("weekly", 1)]
+    assert named.silent == ()
 
 
 async def test_check_tells_each_rule_and_what_must_be_done_first() -> None:
