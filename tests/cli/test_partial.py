@@ -35,6 +35,11 @@ def begun(program: Program, *args: str) -> "subprocess.Popen[str]":
     return process
 
 
+def runs_of(program: Program) -> list[str]:
+    """The ids of the runs in its state folder, oldest first."""
+    return sorted(path.stem for path in (program.folder / "state" / "runs").glob("*.sqlite"))
+
+
 def loaded(done: Done) -> Any:
     return json.loads(done.out)
 
@@ -169,8 +174,25 @@ def test_rollback_leaves_what_it_may_not_restore_and_says_why(start: Start) -> N
         "web-01": "AutomaticByOS",
         "web-02": "CustomerManagedSchedules",
     }
-    again = program("rollback", "latest", "--yes", "-q", "--allow-azure-managed")
-    assert again.code == 0
+    again = program("rollback", runs_of(program)[0], "--yes", "-q", "--allow-azure-managed")
+    assert again.code == 0, again.err
+
+
+def test_latest_does_not_undo_an_undo_where_nobody_is_asked(start: Start) -> None:
+    """A repeated command would send again what the first took back; named by its id it is carried out, and said."""
+    program = start("small")
+    assert program("apply", "--all", "--yes", "-q").code == 0
+    assert program("rollback", "latest", "--yes", "-q").code == 10
+    run, back = runs_of(program)
+    done = program("rollback", "latest", "--yes", "--no-progress")
+    assert (done.code, done.out) == (2, "")
+    told = program.ran_raw[-1]
+    redoes = f"Run {back} is itself the rollback of run {run}: to undo it makes the changes of run {run} again."
+    assert f"Nothing was sent: {redoes}" in " ".join(told.split())
+    assert f"\npatchmode rollback {back} --yes\n" in told
+    assert runs_of(program) == [run, back]
+    assert program("rollback", back, "--yes", "--no-progress", COLUMNS="300").code == 0
+    assert f"\n! {redoes}\n" in program.ran_raw[-1]
 
 
 def test_a_plan_without_changes_says_so_and_is_written_all_the_same(start: Start) -> None:

@@ -203,7 +203,7 @@ def test_the_second_ctrl_c_leaves_at_once(start: Start, terminal: Any) -> None:
     """The journal is enough to go on, so nobody has to wait."""
     program = start("demo", lro_seconds=600)
     child = terminal(program, "apply", "--all", "--yes")
-    child.expect("waiting")
+    child.expect("under way")
     child.sendintr()
     child.expect("Stopping")
     child.sendintr()

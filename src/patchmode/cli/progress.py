@@ -92,7 +92,7 @@ def finished(progress: Progress) -> int:
 
 
 def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: int = 0, gap: str = "  ") -> str:
-    """Wave, done, each way not to be, skipped, waiting, machines per second, time left; what is nought is left out.
+    """Wave, done, each other end, skipped, under way, not sent yet, machines per second, time left; nought is left out.
 
     Args:
         progress: the run's.
@@ -107,7 +107,8 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: in
         "stale": progress.stale,
         "not sent": progress.not_sent,
         "skipped": skipped,
-        "waiting": progress.waiting,
+        "under way": progress.waiting,
+        "not sent yet": progress.not_started,
     }
     attached = [f"{progress.attached:,}/{progress.to_attach:,} schedules"] if progress.to_attach else []
     wave = [f"wave {progress.wave}/{len(progress.waves)}"] if progress.wave else []

@@ -185,6 +185,8 @@ class RunRow(Edge, frozen=True):
     """Only some of its machines were rolled back."""
     not_sent: int
     """So many of `ended` ended as not sent: nothing was sent for them."""
+    not_begun: int
+    """So many had no turn: with `notSent` these are what the run's own report counts as not sent."""
 
 
 class RunsDocument(Edge, frozen=True):
@@ -401,4 +403,5 @@ def run_row(run: RunSummary, runs: Sequence[RunSummary]) -> RunRow:
         undone_by=undone[0].run if undone else None,
         undone_in_part=bool(undone) and all(one.only for one in undone),
         not_sent=run.not_sent,
+        not_begun=run.not_begun,
     )

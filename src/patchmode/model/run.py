@@ -263,6 +263,8 @@ class RunSummary:
     """Why the file could not be read; None: it was."""
     not_sent: int = 0
     """How many changes have ended as not sent: nothing was sent for them, and `runs resume` takes them up."""
+    not_begun: int = 0
+    """How many changes have no step yet: with `not_sent` these are what the run's report counts as not sent."""
 
 
 def undone_by(run: RunSummary, runs: Iterable[RunSummary]) -> Sequence[RunSummary]:

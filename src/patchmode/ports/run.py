@@ -192,7 +192,7 @@ class Progress:
     not_sent: int = 0
     """It had its turn, and nothing could be sent."""
     waiting: int = 0
-    """Sent, operation not yet at its end."""
+    """Sent, or about to leave, and the end of the operation not read."""
     not_started: int = 0
     attached: int = 0
     """Machines whose attachment, or detachment, has come to an end."""

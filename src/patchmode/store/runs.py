@@ -193,6 +193,7 @@ class RunStore:
                 (ended,) = connection.execute(statement, (Step.ENDED, Step.ENDED)).fetchone()
                 (sent,) = connection.execute(statement, (Step.INTENDED, ATTACH_INTENDED)).fetchone()
                 not_sent = _not_sent(connection)
+                (begun,) = connection.execute(_BEGUN, (Step.INTENDED, Step.STARTED, Step.ENDED)).fetchone()
             return RunSummary(
                 run=run,
                 state=self._state(run, stated(about, ended)),
@@ -205,6 +206,7 @@ class RunStore:
                 only=tuple(map(ResourceId.parse, about.get("only", "").splitlines())),
                 digest=about["digest"],
                 not_sent=not_sent,
+                not_begun=int(about["changes"]) - begun,
             )
         except PatchmodeError as error:
             return RunSummary(run=run, state=UNREADABLE, problem=error.message)
@@ -249,6 +251,7 @@ class RunStore:
         return self._locks / f"{run}.lock"
 
 
+_BEGUN = "SELECT count(DISTINCT change) FROM step WHERE step IN (?, ?, ?)"
 _ENDED_NOT_SENT = """SELECT seq FROM step WHERE step = ? AND instr(CAST(detail AS TEXT), ?) > 0"""
 """A quotation mark inside a text of the detail is escaped, so that no message reads like the member."""
 _AND_LATEST = " AND seq IN (SELECT max(seq) FROM step WHERE step IN (?, ?, ?) GROUP BY change)"

@@ -371,15 +371,23 @@ def test_in_a_pipe_each_line_of_a_list_of_runs_tells_all_of_its_run() -> None:
 @pytest.mark.parametrize("width", [80, None])
 def test_a_list_of_runs_says_how_many_of_the_ended_changes_were_not_sent(width: int | None) -> None:
     """30/30 read as done, where 18 of them had ended as not sent."""
-    runs = (RunSummary(LATER, "stopped", None, TARGET, 30, 30, sent=12, not_sent=18), replace(UNDONE[1], ended=3))
+    runs = (
+        RunSummary(LATER, "stopped", None, TARGET, 30, 30, sent=12, not_sent=18),
+        RunSummary(EARLIER, "interrupted", None, TARGET, 2_537, 1_241, sent=1_240, not_sent=1, not_begun=1_296),
+    )
     text = list(runs_lines(runs, paint=Paint(width=width)))
     assert text[0].split()[:5] == ["RUN", "STATE", "ENDED", "NOT", "SENT"]
-    assert text[1].split()[:4] == [LATER, "stopped", "30/30", "18"]
-    assert next(line for line in text if line.startswith(EARLIER)).split()[:4] == [EARLIER, "stopped", "3/3", "0"]
-    told = " ".join(text)
-    assert "ENDED counts the changes that have a result" in told
-    assert "those under NOT SENT are among them." in " ".join(told.split())
-    assert [one.not_sent for one in runs_result(runs).document.runs] == [0, 18]
+    assert text[1].split()[:4] == [LATER, "stopped", "12/30", "18"]
+    assert next(line for line in text if line.startswith(EARLIER)).split()[:4] == [
+        EARLIER,
+        "interrupted",
+        "1,240/2,537",
+        "1,297",
+    ]
+    told = " ".join(" ".join(text).split())
+    assert "ENDED counts the changes that have a result, NOT SENT those for which nothing was sent" in told
+    rows = runs_result(runs).document.runs
+    assert [(one.ended, one.not_sent, one.not_begun) for one in rows] == [(1_241, 1, 1_296), (30, 18, 0)]
 
 
 def test_a_run_undone_in_part_or_not_to_the_end_says_so_and_one_that_nothing_was_sent_for_bears_no_mark() -> None:
@@ -505,14 +513,16 @@ def test_requests_that_may_not_be_all_are_never_told_as_all() -> None:
 
 
 def test_the_tally_leaves_out_what_is_nought() -> None:
-    """Done, failed, skipped, waiting, rate, time left."""
+    """Done, failed, skipped, under way at Azure, not sent yet, rate, time left."""
     progress = Progress(total=100, done=40, failed=2, waiting=8, not_started=50)
-    assert (
-        tally_text(progress, skipped=7, elapsed_s=21) == "40 done  2 failed  7 skipped  8 waiting  2.0 VMs/s  29 s left"
+    assert tally_text(progress, skipped=7, elapsed_s=21) == (
+        "40 done  2 failed  7 skipped  8 under way  50 not sent yet  2.0 VMs/s  29 s left"
     )
+    sent = Progress(total=4, waiting=4)
+    assert tally_text(sent, skipped=0, elapsed_s=0) == "0 done  4 under way"
     others = Progress(total=9, done=1, failed=1, unknown=2, stale=4, not_sent=1)
     assert tally_text(others, skipped=0, elapsed_s=0) == "1 done  1 failed  2 unknown  4 stale  1 not sent"
-    assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done"
+    assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done  3 not sent yet"
     assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
 
 
@@ -520,7 +530,7 @@ def test_a_rate_counts_what_ended_while_one_looked() -> None:
     """A run that is resumed at its end has no rate, and one resumed half-way not that of the first half."""
     assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.001, before=3) == "3 done"
     half = Progress(total=100, done=60, not_started=40)
-    assert tally_text(half, skipped=0, elapsed_s=10, before=50) == "60 done  1.0 VMs/s  40 s left"
+    assert tally_text(half, skipped=0, elapsed_s=10, before=50) == "60 done  40 not sent yet  1.0 VMs/s  40 s left"
     assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.4) == "3 done"
 
 

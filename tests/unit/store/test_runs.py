@@ -104,17 +104,18 @@ async def test_journal_remembers_each_step_of_each_change(store: RunStore) -> No
 async def test_the_list_counts_what_ended_as_not_sent_until_it_is_taken_up(store: RunStore) -> None:
     """They are among those that have ended, and a message that reads like the journal's own text is none of them."""
 
-    def counted() -> tuple[int, int]:
+    def counted() -> tuple[int, int, int]:
         (one,) = store.list()
-        return one.ended, one.not_sent
+        return one.ended, one.not_sent, one.not_begun
 
     journal = store.create(two_machines())
+    assert counted() == (0, 0, 2)
     error = MachineError("Budget", 'It said "result":"notSent" and more.', False, "", None)
     await journal.end(ChangeResult(plans.machine_id("vm-0"), Result.FAILED, error))
     await journal.end(ChangeResult(plans.machine_id("vm-1"), Result.NOT_SENT, error))
-    assert counted() == (2, 1)
+    assert counted() == (2, 1, 0)
     await journal.intend(plans.machine_id("vm-1"), etag=None, at=EARLY)
-    assert counted() == (2, 0)
+    assert counted() == (2, 0, 0)
     journal.close(state="finished")
 
 

@@ -69,15 +69,16 @@ def command(
     brakes = brakes_from(context, carrying, settings.share)
     check_not_frozen(brakes)
     # Held while it is planned from: a run that another process carries out has not changed yet what it will change.
-    states = {one.run: one.state for one in composition.run_store(settings).list()}
+    runs = {one.run: one for one in composition.run_store(settings).list()}
     journal = composition.open_sent(run, settings, for_writing=True)
+    _check_not_a_redo(journal, run, settings, yes=yes)
     say(f"Rolls back run {journal.run}.", settings)
-    if states.get(journal.run) in UNFINISHED:
+    if (found := runs.get(journal.run)) is not None and found.state in UNFINISHED:
         rest = "a resume skips these machines; it continues with the others."
         closes = rest if ids else "once rolled back it cannot be resumed."
-        say(f"! It is {states[journal.run]}: {closes}", settings)
+        say(f"! It is {found.state}: {closes}", settings)
         say_lines([f"  To finish it instead: patchmode runs resume {journal.run}"], settings)
-    warnings: list[str] = []
+    warnings = [_redone(journal)] if journal.plan.rollback_of else []
     try:
         plan, who = _planned(journal, settings, warnings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
@@ -93,6 +94,27 @@ def command(
     is_shown = confirm(plan, who, settings, yes=yes, is_new=True, file=path, warnings=warnings)
     create = composition.run_store(settings).create
     return carry_out(lambda _: create(plan, brakes=brakes), plan, brakes, settings, is_shown=is_shown)
+
+
+_LATEST = "latest"
+
+
+def _redone(journal: "Journal") -> str:
+    back = journal.plan.rollback_of
+    return f"Run {journal.run} is itself the rollback of run {back}: to undo it makes the changes of run {back} again."
+
+
+def _check_not_a_redo(journal: "Journal", run: str, settings: Settings, *, yes: bool) -> None:
+    """Refuse `latest` where nobody is asked and the latest run is itself a rollback: it must be named."""
+    from patchmode.errors import UsageError
+    from patchmode.reports.text.next_steps import command as command_text
+
+    if not yes or run != _LATEST or not journal.plan.rollback_of:
+        return
+    words = settings.again(instead_of=_LATEST, by=journal.run) or ("rollback", journal.run, "--yes")
+    told = _redone(journal)
+    journal.release()
+    raise UsageError(f"Nothing was sent: {told}", advice=f"If that is what you want, name it:\n{command_text(*words)}")
 
 
 def _planned(

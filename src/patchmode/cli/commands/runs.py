@@ -90,8 +90,8 @@ def command(context: click.Context) -> exits.Exit | None:
 def list_runs(context: click.Context) -> exits.Exit:
     """Every run in the state folder, newest first.
 
-    ENDED counts the changes that have a result, of all in the run's plan; where some ended as not sent, NOT SENT counts
-    these among them.
+    ENDED counts the changes that have a result, of all in the run's plan. Where for some of them nothing was sent, NOT
+    SENT counts these; they are not under ENDED.
     """
     return _list(settings_of(context))
 

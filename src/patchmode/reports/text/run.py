@@ -435,7 +435,7 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
     In a pipe each line tells all of a run. On a terminal two ids and a tenant do not fit beside each other: what else
     is to be told of a run stands below it, and the target once where all have the same.
     """
-    held_back = any(one.not_sent for one in runs)
+    held_back = any(_never_sent(one) for one in runs)
     columns = [TableColumn("RUN"), TableColumn("STATE"), TableColumn("ENDED")]
     columns += [TableColumn("NOT SENT")] if held_back else []
     cells = [_summary(one, tells_not_sent=held_back) for one in runs]
@@ -462,13 +462,19 @@ def runs_lines(runs: Sequence[RunSummary], *, paint: Paint) -> Iterator[str]:
 
 
 def _what_ended_counts(paint: Paint) -> Iterator[str]:
-    text = "ENDED counts the changes that have a result, of all in the run's plan; those under NOT SENT are among them."
+    text = "ENDED counts the changes that have a result, NOT SENT those for which nothing was sent, of all in the plan."
     yield from ("", *wrapped(text, paint=paint))
 
 
 def _summary(run: RunSummary, *, tells_not_sent: bool) -> list[Cell | str]:
-    cells: list[Cell | str] = [run.run, Cell(run.state, _STATES.get(run.state)), f"{run.ended:,}/{run.changes:,}"]
-    return [*cells, Cell(f"{run.not_sent:,}", "warn" if run.not_sent else "dim")] if tells_not_sent else cells
+    ended, unsent = run.ended - run.not_sent, _never_sent(run)
+    cells: list[Cell | str] = [run.run, Cell(run.state, _STATES.get(run.state)), f"{ended:,}/{run.changes:,}"]
+    return [*cells, Cell(f"{unsent:,}", "warn" if unsent else "dim")] if tells_not_sent else cells
+
+
+def _never_sent(run: RunSummary) -> int:
+    """As the run's own report counts them: ended as not sent, or never begun."""
+    return run.not_sent + run.not_begun
 
 
 def _around(run: RunSummary, runs: Sequence[RunSummary]) -> tuple[str, str]:

@@ -149,13 +149,14 @@ class RunEvents:
         match event:
             case Intended(change, at, observed):
                 await self._journal.intend(change.id, etag=change.etag, at=at, observed=observed)
+                self.tell(event)
             case Accepted(machine_id, answer, at):
                 await self._journal.start(machine_id, answer, at=at)
             case AttachmentIntended(machine_id, at):
                 await self._journal.intend_attachment(machine_id, at=at)
             case AttachmentEnded(_, result):
                 await self._journal.end_attachment(result)
-                # Intents and acceptances are the journal's alone: nobody counts them.
+                # Acceptances, and the intents of schedules, are the journal's alone: nobody counts them.
                 self.tell(event)
 
     async def commit_ends(self, results: Sequence[ChangeResult]) -> None:

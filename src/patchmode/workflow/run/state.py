@@ -17,7 +17,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
 from patchmode.ports.run import AttachmentEntry, JournalEntry, Progress, Step
-from patchmode.workflow.run.events import AttachmentEnded, Ended, Event, Followed, LeftOpen, WaveBegan
+from patchmode.workflow.run.events import AttachmentEnded, Ended, Event, Followed, Intended, LeftOpen, WaveBegan
 from patchmode.workflow.run.guardrails import RESUME, STOPPED, is_failure, next_step
 from patchmode.workflow.run.queue import queue_key_of
 from patchmode.workflow.run.waves import LATER_WAVE, WaveWork, asked_for, waves_of
@@ -210,8 +210,8 @@ class RunState:
         """Schedules that had failed when this session began, be they tried again."""
         self.regions = {entry.change.id: queue_key_of(entry).region for entry in entries}
         """The region of each machine that is changed, in lower case."""
-        self._waiting = {entry.change.id for entry in entries if entry.step is Step.STARTED}
-        """Accepted, and not ended."""
+        self._waiting = {entry.change.id for entry in entries if entry.step in {Step.INTENDED, Step.STARTED}}
+        """Sent, or about to be, and not ended."""
         self._left_open: set[ResourceId] = set()
         self._counts = Counter(result.result for result in self.ends.values())
         self._errors: dict[str, MachineError] = {}
@@ -228,6 +228,8 @@ class RunState:
             case AttachmentEnded(machine_id, end):
                 self.attached[machine_id] = end
                 self._note(end.id, end.error)
+            case Intended(change):
+                self._waiting.add(change.id)
             case Followed(machine_id):
                 self._waiting.add(machine_id)
             case LeftOpen(machine_id):

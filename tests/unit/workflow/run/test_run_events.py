@@ -75,12 +75,24 @@ def test_a_run_that_is_taken_up_tells_at_once_what_waits(after: int) -> None:
     with runs.temporary_store() as store:
         runs.apply_until(store, azure, plan=azure.plan(), at=after, committed=True)
         journal = store.open()
-        started = sum(entry.step == "started" for entry in journal.entries())
+        # What was intended may have been sent: nobody may read it as not sent yet.
+        started = sum(entry.step in {"intended", "started"} for entry in journal.entries())
         journal.release()
         seen = runs.Watcher()
         runs.apply_in(store, azure, observer=seen)
     first: Progress = seen.progress[0]
     assert (first.waiting, first.not_started) == (started, 6 - first.done - started)
+
+
+def test_what_is_about_to_leave_is_told_as_under_way() -> None:
+    """Before its PATCH is answered too: a change on its way is not one that was not sent yet."""
+    azure = fleet_of(3)
+    seen = runs.Watcher()
+    with runs.temporary_store() as store:
+        runs.apply_in(store, azure, plan=azure.plan(), observer=seen)
+    sums = {one.done + one.failed + one.waiting + one.not_started for one in seen.progress}
+    assert sums == {3}
+    assert max(one.waiting for one in seen.progress) == 3
 
 
 def test_a_machine_that_keeps_its_schedule_takes_no_turn_from_the_others() -> None:
