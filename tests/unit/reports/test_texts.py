@@ -133,6 +133,33 @@ def test_a_plan_reads_like_a_diff() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (OutcomeKind.SCHEDULE_FAILS, "patched by nobody: a schedule is attached and its runs fail"),
+        (OutcomeKind.NOT_PATCHED, "patched by nobody"),
+    ],
+)
+def test_a_way_back_tells_what_it_no_longer_lets_be_patched_and_what_becomes_of_bypass(
+    kind: OutcomeKind, words: str
+) -> None:
+    """The diff showed the patch mode alone, and that a schedule's runs will fail stood in small print."""
+    back = change(
+        before={"patchMode": "AutomaticByPlatform", **PLATFORM},
+        after={"patchMode": "Manual"},
+        outcome_before=Outcome(OutcomeKind.SCHEDULED, ""),
+        outcome_after=Outcome(kind, ""),
+    )
+    text = list(plan_lines(plan(back), paint=PLAIN))
+    assert (
+        "      bypassPlatformSafetyChecksOnUserSchedule is not sent: Azure clears or keeps it, and outside "
+        "AutomaticByPlatform it has no effect"
+    ) in text
+    assert f"! 1 machine patched now will be {words}: rg/vm1." in text
+    as_before = replace(back, outcome_before=Outcome(OutcomeKind.PARKED, ""))
+    assert "patched now" not in "\n".join(plan_lines(plan(as_before), paint=PLAIN))
+
+
 def test_what_cannot_be_undone_stands_before_the_changes() -> None:
     """Said before it is done."""
     text = list(plan_lines(plan(change(reversible=False, irreversible_because="No way back.")), paint=PLAIN))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.outcome import Headline, OutcomeKind
-from patchmode.model.patch_settings import PatchSettings, orchestration_of
+from patchmode.model.patch_settings import PatchMode, PatchSettings, orchestration_of, same_value
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Change, Plan
 from patchmode.model.scope import scope_text
@@ -130,8 +130,26 @@ def plan_lines(
         yield from unreadable_lines(plan.unreadable, names, paint=paint)
         yield ""
     yield from _headline(plan, paint)
+    yield from _unpatched_lines(plan, names, paint)
     yield from nobody_lines(plan, again=again, paint=paint)
     yield from summary_lines(plan, paint=paint)
+
+
+_PATCHED = frozenset({OutcomeKind.SCHEDULED, OutcomeKind.AUTOPATCHED, OutcomeKind.GUEST_MANAGED})
+_UNPATCHED = (OutcomeKind.SCHEDULE_FAILS, OutcomeKind.NOT_PATCHED)
+"""Beside `parked`, which `nobody_lines` tells."""
+
+
+def _unpatched_lines(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """The machines that are patched now and will not be, as after a rollback; nothing where there are none."""
+    told = [(one.id, one.outcome_before, one.outcome_after) for one in plan.changes]
+    told += [(one.id, one.outcome, one.outcome_in_the_end) for one in plan.unchanged]
+    for kind in _UNPATCHED:
+        lost = [names.short(one) for one, now, later in told if later.kind is kind and now.kind in _PATCHED]
+        if lost:
+            text = f"! {plural(len(lost), 'machine')} patched now will be {kind.words}: {some(lost)}."
+            yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=2))
+            yield ""
 
 
 def _ends_of(plan: Plan) -> Iterator[Counted]:
@@ -253,6 +271,7 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
     for name, entry in zip(names, changed, strict=True):
         mark, meaning, values = _values(entry)
         yield paint(meaning, f"    {mark} {_fitted(name, width, values, paint)}")
+    yield from _left_behind(change, paint)
     before, after = (orchestration_of(PatchSettings.from_document(one)) for one in (change.before, change.after))
     if before is not after:
         told_so = f"orchestration: {before.portal_name} -> {after.portal_name}"
@@ -260,6 +279,18 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
     told = {change.outcome_before.kind, change.outcome_after.kind}
     if len(told) > 1:
         yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
+
+
+def _left_behind(change: Change, paint: Paint) -> Iterator[str]:
+    """What becomes of bypass, which no other mode lets be sent: it is a leaf that the change does not hold."""
+    before, after = (PatchSettings.from_document(one) for one in (change.before, change.after))
+    stays = after is not None and same_value(after.patch_mode, PatchMode.AUTOMATIC_BY_PLATFORM)
+    if before is not None and before.bypass is not None and not stays:
+        text = (
+            "bypassPlatformSafetyChecksOnUserSchedule is not sent: Azure clears or keeps it, and outside "
+            "AutomaticByPlatform it has no effect"
+        )
+        yield from (paint("dim", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
 
 
 def _values(entry: LeafChange) -> tuple[str, str, str]:
