@@ -32,6 +32,30 @@ def sent(program: Program) -> list[str]:
         (["plan", "--os", "linux"], 2, "plan needs to know which machines"),
         (["plan", "--to", "windows-update", "--all"], 2, "'windows-update' is not one of"),
         (["apply"], 2, "apply needs to know which machines"),
+        (["apply", "--all", "--auto-approve"], 2, "No such option '--auto-approve'. Here that is --yes.\n"),
+        (["apply", "--all", "--dry-run"], 2, "'--dry-run'. Here that is `patchmode plan`, which shows the changes and"),
+        (["rollback", "--what-if"], 2, "'--what-if'. Here that is `patchmode plan`, which shows the changes and"),
+        (["plan", "--all", "--what-if"], 2, "Here that is `patchmode plan`, which changes nothing and asks nothing."),
+        (["plan", "--all", "--yes"], 2, "'--yes'. This command never asks. It changes nothing in Azure.\n"),
+        (["plan", "--all", "-y"], 2, "'-y'. This command never asks. It changes nothing in Azure.\n"),
+        (["audit", "--scope-of-all"], 2, "No such option '--scope-of-all'.\n"),
+        (["audit", "--locaton", "x"], 2, "No such option '--locaton'. Did you mean --location?\n"),
+        (
+            ["show"],
+            2,
+            "is `patchmode explain MACHINE`, `patchmode schedule show NAME`, or `patchmode runs list` for runs.",
+        ),
+        (
+            ["list"],
+            2,
+            "is `patchmode audit` for machines, `patchmode runs list`, or `patchmode schedule list`.",
+        ),
+        (["destroy"], 2, "Here that is rollback, which restores what a run changed."),
+        (
+            ["validate"],
+            2,
+            "is `patchmode plan`, which shows the changes and sends nothing, or `patchmode doctor`",
+        ),
         (["apply", "plan.json", "--all"], 2, "A plan file holds its own machines"),
         (["apply", "nowhere.json", "--yes"], 2, "could not read the plan nowhere.json: No such file or directory"),
         (["apply", ".", "--yes"], 2, "could not read the plan .: Is a directory"),
@@ -69,6 +93,11 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
         (b"\xff\xfe\x00", "is not a resource id"),
         (b"vm1 and vm2\n", "'vm1 and vm2' is not a resource id"),
         (b'[{"name": "vm1"}]', "an entry without an id"),
+        (
+            b"PK\x03\x04 [Content_Types].xml xl/workbook.xml",
+            "ids.txt is an Excel workbook, which is not read.\n  What to do: Save it as CSV",
+        ),
+        (b"PK\x03\x04 readme.txt", "ids.txt is a zip archive or an Office document, no text."),
         (b"Box;Crate\nvm1;rg\n", "is no list of machines: 'Box;Crate' is not a resource id, nor one name."),
     ],
 )
@@ -86,6 +115,7 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
     [
         (["audit", "-s", "Contoso Produktion"], 2, "the nearest of those that you can see is 'Contoso Production'"),
         (["plan", "--ids", "web-01"], 2, "'web-01' is not a resource id"),
+        (["plan", "--ids", "web-01"], 2, "`az vm list --query '[].id' -o tsv`"),
         (
             ["plan", "--ids", VM.replace("virtualMachines", "disks") + "/d"],
             2,

@@ -69,6 +69,14 @@ def test_the_help_shows_them_before_the_options(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "patchmode")
+def test_where_machines_are_selected_the_help_says_how_selectors_go_together(path: str) -> None:
+    command, context = COMMANDS[path]
+    text = " ".join(command.get_help(context).split())
+    has_filters = any(param.name == "only_name" for param in command.params)
+    assert ("Scope: Selectors are united: -s A -g B takes all machines of both. Filters such as" in text) is has_filters
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "patchmode")
 def test_options_that_most_people_never_need_are_shown_last(path: str) -> None:
     command, context = COMMANDS[path]
     text = command.get_help(context)

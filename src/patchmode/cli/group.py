@@ -33,6 +33,9 @@ ADVANCED = "Advanced options"
 """The last section of options: what most people never need."""
 
 
+UNITED = "Selectors are united: -s A -g B takes all machines of both. Filters such as --name narrow what they select."
+
+
 class Command(click.Command):
     """A command that also takes the global options.
 
@@ -49,7 +52,10 @@ class Command(click.Command):
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse, with several ids allowed after one `--ids`, and the config file behind the environment."""
         context.default_map = FileDefaults()
-        return super().parse_args(context, spread_ids(args))
+        try:
+            return super().parse_args(context, spread_ids(args))
+        except click.NoSuchOption as error:
+            raise _no_such_option(error, context) from error
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command with the global options set aside for `settings_of`."""
@@ -130,8 +136,9 @@ class Group(click.Group):
         except click.UsageError as error:
             if args[0].startswith("-"):
                 raise
-            near = nearest(args[0], self.list_commands(ctx))
-            hint = f" Did you mean {near}?" if near else ""
+            meant = OTHER_COMMANDS.get(args[0].casefold()) if ctx.parent is None else None
+            near = None if meant else nearest(args[0], self.list_commands(ctx))
+            hint = f" Did you mean {near}?" if near else f" Here that is {meant}." if meant else ""
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx) from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
@@ -169,6 +176,46 @@ class Group(click.Group):
             formatter.write_dl(list(known.items()))
 
 
+OTHER_COMMANDS = {
+    "show": "`patchmode explain MACHINE`, `patchmode schedule show NAME`, or `patchmode runs list` for runs",
+    "list": "`patchmode audit` for machines, `patchmode runs list`, or `patchmode schedule list`",
+    "destroy": "rollback, which restores what a run changed",
+    "undo": "rollback, which restores what a run changed",
+    "validate": "`patchmode plan`, which shows the changes and sends nothing, or `patchmode doctor` for permissions",
+    "what-if": "`patchmode plan`, which shows the changes and sends nothing",
+    "refresh": "`patchmode audit`",
+    "status": "`patchmode audit` for machines, or `patchmode runs list`",
+    "login": "`az login`: patchmode signs in as az does",
+    "init": "nothing: `patchmode doctor` checks sign-in and permissions",
+}
+"""Words of az and Terraform for which there is another command here."""
+_YES_WORDS = ("--auto-approve", "-auto-approve", "--no-prompt", "--force", "--confirm", "--assume-yes")
+_PLAN_WORDS = ("--dry-run", "--dryrun", "--what-if", "--whatif", "--validate-only", "--check", "--noop")
+_ALIKE = 0.75
+"""Of the letters of two options; less alike are different words, such as --auto-approve and --last-wave."""
+
+
+def _no_such_option(error: click.NoSuchOption, ctx: click.Context) -> click.UsageError:
+    """An option that is not there, with what it is called here, or the one that is nearly spelled so."""
+    import difflib
+
+    name = error.option_name.casefold()
+    own = {text for param in ctx.command.params for text in param.opts}
+    told = f"No such option {error.option_name!r}."
+    if name in _PLAN_WORDS:
+        does = "changes nothing and asks nothing" if path_of(ctx) == "plan" else "shows the changes and sends nothing"
+        return click.UsageError(f"{told} Here that is `patchmode plan`, which {does}.", ctx)
+    if name in (*_YES_WORDS, "--yes", "-y"):
+        text = "Here that is --yes." if "--yes" in own and name not in {"--yes", "-y"} else "This command never asks."
+        changes = " It changes nothing in Azure." if "--yes" not in own and path_of(ctx) in _READING else ""
+        return click.UsageError(f"{told} {text}{changes}", ctx)
+    near = difflib.get_close_matches(name, sorted(own), n=1, cutoff=_ALIKE) if name.startswith("--") else []
+    return click.UsageError(f"{told} Did you mean {near[0]}?" if near else told, ctx)
+
+
+_READING = frozenset({"audit", "plan", "verify", "explain", "doctor", "watch"})
+
+
 def path_of(ctx: click.Context) -> str:
     """A command's path as `ENDS` and `EXAMPLES` name it; empty: the program itself."""
     return ctx.command_path.partition(" ")[2]
@@ -189,6 +236,7 @@ def _write_options(formatter: click.HelpFormatter, ctx: click.Context) -> None:
     sections: dict[str, list[tuple[str, str]]] = {
         title: [] for title in ("Scope", "Settings", "Options", "Global options", ADVANCED)
     }
+    has_filters = any(param.name == "only_name" for param in ctx.command.params)
     for param in ctx.command.get_params(ctx):
         # An argument stands in the usage line; what it means stands in the text.
         if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
@@ -196,6 +244,8 @@ def _write_options(formatter: click.HelpFormatter, ctx: click.Context) -> None:
     for title, records in sections.items():
         if records:
             with formatter.section(title):
+                if title == "Scope" and has_filters:
+                    formatter.write_text(UNITED)
                 formatter.write_dl(records, col_max=26)
 
 

@@ -173,7 +173,9 @@ def _tag(text: str) -> tuple[str, str | None]:
 
 def _split(value: str) -> list[str]:
     """Several ids in one shell word: `--ids "$(az vm list --query '[].id' -o tsv)"`."""
-    return value.split() if value.strip().count("\n") or " /" in value.strip() else [value]
+    several = value.split() if value.strip().count("\n") or " /" in value.strip() else [value]
+    # JSON, and a shell that keeps them, leave quotation marks around an id; no id begins or ends with one.
+    return [one.strip("\"',") if one.lstrip("\"'").startswith("/") else one for one in several]
 
 
 def seconds_from(text: str, option: str) -> float:

@@ -131,11 +131,11 @@ def decoded(content: bytes) -> str:
 def _bytes_of(name: str) -> bytes:
     try:
         if name != "-":
-            return Path(name).read_bytes()
+            return _checked(Path(name).read_bytes(), name)
         if sys.stdin.isatty():
             end = "Ctrl-Z and Enter" if os.name == "nt" else "Ctrl-D"
             click.echo(f"Reading standard input: paste the text, then press Enter and {end} to end it.", err=True)
-        return sys.stdin.buffer.read()
+        return _checked(sys.stdin.buffer.read(), _called(name))
     except OSError as error:
         from patchmode.store.files import meant
 
@@ -143,6 +143,26 @@ def _bytes_of(name: str) -> bytes:
             f"{name} could not be read: {error.strerror}.",
             advice=f"{meant(Path(name))}Check the path, and that you may read the file.",
         ) from error
+
+
+_WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How a zip archive begins, which an `.xlsx` is, and a compound file, which an `.xls` is."""
+
+
+def _checked(content: bytes, source: str) -> bytes:
+    """The content of a file that may be text.
+
+    Raises:
+        UsageError: it is an Excel workbook, or an archive.
+    """
+    if not content.startswith(_WORKBOOKS):
+        return content
+    if b"xl/" in content or Path(source).suffix.casefold() in {".xlsx", ".xlsm", ".xls"}:
+        raise UsageError(
+            f"{source} is an Excel workbook, which is not read.",
+            advice="Save it as CSV in Excel (File, Save As, CSV UTF-8) and give that file.",
+        )
+    raise UsageError(f"{source} is a zip archive or an Office document, no text.", advice="Give a file of text.")
 
 
 def _ids_in(name: str) -> list[str] | LogReading:
@@ -183,7 +203,7 @@ def _lines(text: str) -> list[str]:
     """Lines without quotation marks and remarks; of `-o tsv` the first column, where that is an id."""
     stripped = (line.strip().strip("\"',") for line in text.splitlines())
     kept = (line for line in stripped if line and not line.startswith("#"))
-    return [line.partition("\t")[0] if line.startswith("/") else line for line in kept]
+    return [line.partition("\t")[0].rstrip("\"',") if line.startswith("/") else line for line in kept]
 
 
 def _ids_of_json(text: str, source: str) -> list[str] | None:

@@ -19,7 +19,7 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, machine: str, longest_wait: str, **options: Any) -> exits.Exit:
     """One machine in full: settings, rules, schedules, outcome, JSON.
 
-    MACHINE is a resource id, or a name that only one machine you can see has.
+    MACHINE is a resource id, a name that only one machine you can see has, GROUP/NAME, or SUBSCRIPTION/GROUP/NAME.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import emit

@@ -277,8 +277,11 @@ def _diff(change: Change, paint: Paint) -> Iterator[str]:
         told_so = f"orchestration: {before.portal_name} -> {after.portal_name}"
         yield from (paint("dim", line) for line in wrapped(told_so, paint=paint, indent=6, hang=8))
     told = {change.outcome_before.kind, change.outcome_after.kind}
-    if len(told) > 1:
-        yield paint("dim", f"      outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}")
+    is_failing = change.outcome_after.kind is OutcomeKind.SCHEDULE_FAILS
+    if len(told) > 1 or is_failing:
+        text = f"outcome: {change.outcome_before.kind} -> {change.outcome_after.kind}"
+        text += f": {change.outcome_after.reason}" if is_failing else ""
+        yield from (paint("dim", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
 
 
 def _left_behind(change: Change, paint: Paint) -> Iterator[str]:

@@ -187,17 +187,26 @@ _GROUP_BEHIND = (
     rf"(?:\s{{0,3}}[(/,]?\s{{0,3}}\(?(?:under\s{{1,3}}|in\s{{1,3}})?resource\s{{0,3}}group(?:\s{{0,3}}name)?:?\s{{0,3}}"
     rf"{QUOTE}(?P<group>[\w.()-]{{1,90}}){QUOTE})?"
 )
+_NO_NAMES = (
+    "(?:in|of|is|was|are|and|or|the|with|from|has|name|names|state|status|size|type|image|agent|extension|extensions|"
+    "scale|set|sets|instances|resource|resources|running|located)"
+)
+"""What stands behind the word machine in a sentence and is no machine's name."""
 _NAMES = re.compile(
     rf"(?:\b(?:virtual\s*machine|vm|machine|server)(?:\s*name)?\s{{0,3}}[:=]?\s{{0,3}}(?:\(Name\s*)?"
     rf"{QUOTE}(?P<quoted>{PLAIN_NAME}){QUOTE}"
     rf"|\b(?:vm[-_ ]?name|virtual[-_ ]?machine[-_ ]?name|machine[-_ ]?name)(?:{QUOTE})?"
     rf"(?:\s{{0,3}}[:=]\s{{0,3}}(?:{QUOTE})?|(?<=-vm-name)\s+|(?<=-vmname)\s+)(?P<labelled>{PLAIN_NAME})(?![\w.-])"
     rf"|\bResource\s{{0,3}}{QUOTE}Microsoft\.(?:Compute/virtualMachines|HybridCompute/machines)/"
-    rf"(?P<typed>{PLAIN_NAME}){QUOTE}){_GROUP_BEHIND}",
+    rf"(?P<typed>{PLAIN_NAME}){QUOTE}){_GROUP_BEHIND}"
+    # A name without quotation marks is one only where its group follows: `VM web-01 in resource group rg-app`.
+    rf"|\b(?:virtual\s*machine|vm|machine|server)\s{{1,3}}(?!{_NO_NAMES}\b)(?P<bare>{PLAIN_NAME})\s{{0,3}}"
+    rf"(?:[(,]|\bin\s)\s{{0,3}}(?:the\s{{1,3}})?resource\s{{0,3}}group(?:\s{{0,3}}name)?:?\s{{0,3}}(?:{QUOTE})?"
+    r"(?P<place>\w[\w.()-]{0,89})",
     re.IGNORECASE,
 )
 """Names of machines; an action such as `Microsoft.Compute/virtualMachines/write` is none."""
-_KINDS_OF_NAMES = ("quoted", "labelled", "typed")
+_KINDS_OF_NAMES = ("quoted", "labelled", "typed", "bare")
 
 
 def names(flat: FlatText) -> Iterator[Mention]:
@@ -209,4 +218,4 @@ def names(flat: FlatText) -> Iterator[Mention]:
             end = next((entry.at for entry in flat.breaks_within(start, end)), end)
         name = flat.text[start:end].rstrip(".-")
         if name:
-            yield Mention(start, end, MachineName(name, match["group"] or ""))
+            yield Mention(start, end, MachineName(name, match["group"] or (match["place"] or "").rstrip(".-,)")))

@@ -20,6 +20,7 @@ from patchmode.model.machine import Machine, MachineKind, surroundings_of, worse
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.scope import Filters, Scope
+from patchmode.model.target import SubscriptionNames, in_a_list, labels
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.drift import carried, drifts, look_of, with_authors
 from patchmode.rules.eligibility.judgement import audit_machine
@@ -86,7 +87,8 @@ async def explain(
 
     Args:
         azure: a connection; reading is enough.
-        machine: its resource id, or its name where only one machine of that name can be seen.
+        machine: its resource id, or its name where only one machine of that name can be seen; as reports print it, with
+            its group (`GROUP/NAME`) or also the id or name of its subscription (`SUBSCRIPTION/GROUP/NAME`).
         wanted: the settings to measure against.
         clock: for what counts as the next window.
         longest_wait: a next window that is farther away is told.
@@ -117,23 +119,38 @@ async def explain(
     )
 
 
-async def _named(azure: Azure, name: str) -> Scope:
+async def _named(azure: Azure, text: str) -> Scope:
+    place, _, name = text.rpartition("/")
+    subscription, _, group = place.rpartition("/")
     # The name is compared as text, not as a pattern, and never becomes part of a query.
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
     machines: tuple[Machine, ...] = ()
     with suppress(EmptyScopeError):
         named = Scope(everything=True, include=Filters(names=(pattern,)))
         machines = (await take_inventory(azure, named, documents=False)).machines
+    subscriptions = await azure.authorization.subscriptions()
+    known = [one.id.lower() for one in subscriptions]
+    if group:
+        machines = tuple(one for one in machines if one.id.resource_group.casefold() == group.casefold())
+    if subscription:
+        called = labels(SubscriptionNames.of((one.id, one.name) for one in subscriptions), known)
+        wanted = subscription.casefold()
+        meant = {
+            one.id.lower()
+            for one in subscriptions
+            for label in (one.id, one.name, called[one.id.lower()])
+            if wanted in {label.casefold(), in_a_list(label).casefold()}
+        }
+        machines = tuple(one for one in machines if one.id.subscription_id.lower() in meant)
     if not machines:
-        known = [one.id.lower() for one in await azure.authorization.subscriptions()]
         near = await near_machine(azure, name, known)
         raise EmptyScopeError(
-            f"You see no machine named {name!r}: there is none, or this sign-in cannot see it.",
+            f"You see no machine named {text!r}: there is none, or this sign-in cannot see it.",
             advice=f"{near} Otherwise give its resource id.".lstrip(),
         )
     if len(machines) > 1:
         ids = "\n    ".join(str(entry.id) for entry in machines)
-        raise UsageError(f"{len(machines)} machines are named {name!r}:\n    {ids}", advice="Give the id.")
+        raise UsageError(f"{len(machines)} machines are named {text!r}:\n    {ids}", advice="Give the id.")
     return Scope(ids=(str(machines[0].id),))
 
 

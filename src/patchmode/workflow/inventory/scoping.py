@@ -128,7 +128,9 @@ def machine_ids(texts: Iterable[str], *, source: str) -> tuple[ResourceId, ...]:
         try:
             parsed = ResourceId.parse(text)
         except ResourceIdError as error:
-            raise UsageError(f"{source}: {error}.", advice="Copy the id from `az vm list --query [].id`.") from error
+            raise UsageError(
+                f"{source}: {error}.", advice="Copy the id from `az vm list --query '[].id' -o tsv`."
+            ) from error
         if parsed.full_type not in KINDS:
             raise UsageError(
                 f"{source}: {parsed} is a {parsed.namespace}/{parsed.type}, not a machine.",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchmode.model.scope import LoggedError, LogReading
+from patchmode.model.scope import LoggedError, LogReading, MachineName
 from patchmode.rules.pasted_text.reading import read_log
 from patchmode.rules.pasted_text.text import PREREQUISITE_SENTENCE
 
@@ -272,6 +272,8 @@ def test_powershell_s_error_stands_with_the_one_machine_it_speaks_of() -> None:
         ('{"vmName": "web-01"}', ("web-01",)),
         ("Restart-AzVM -VMName web-01 ; az vm update --vm-name db-1 -g rg", ("web-01", "db-1")),
         ("VM name: web-01\nState: off", ("web-01",)),
+        ("The VM in resource group rg-app is off; machine state of resource group rg-app", ()),
+        ("VM web-01 has not reported status", ()),
         (
             "The Resource 'Microsoft.Compute/virtualMachines/web-01' under resource group 'rg' was not found.",
             ("web-01",),
@@ -284,6 +286,19 @@ def test_powershell_s_error_stands_with_the_one_machine_it_speaks_of() -> None:
 def test_names_without_ids_are_listed(text: str, names: tuple[str, ...]) -> None:
     """A toast of the portal names nothing else."""
     assert tuple(entry.machine.name for entry in read_log(text).names) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patch installation failed on VM web-06 in resource group rg-app",
+        "Patch installation failed on virtual machine web-06 in the resource group 'rg-app'.",
+        "machine web-06 (resource group: rg-app) failed",
+        "VM web-06, resource group rg-app, failed.",
+    ],
+)
+def test_a_name_without_quotation_marks_is_one_where_its_group_follows(text: str) -> None:
+    assert [entry.machine for entry in read_log(text).names] == [MachineName("web-06", "rg-app")]
 
 
 _NAME = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,30}[A-Za-z0-9])?", fullmatch=True)

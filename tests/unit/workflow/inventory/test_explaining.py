@@ -59,6 +59,22 @@ async def test_an_unknown_name_and_a_name_of_two() -> None:
         await explain(azure, "twin", clock=FixedClock())
 
 
+@pytest.mark.parametrize("text", ["A/twin", f"{ALPHA}/a/twin", "alpha/a/twin"])
+async def test_a_name_as_reports_print_it(text: str) -> None:
+    """With its group, or also its subscription's id or name, in any case."""
+    azure = AzureDouble([machine("twin", group="a"), machine("twin", group="b")])
+    found = await explain(azure, text, clock=FixedClock())
+    assert found.audit.machine.id.resource_group == "a"
+
+
+@pytest.mark.parametrize("text", ["c/twin", "Beta/a/twin", "nowhere/a/twin"])
+async def test_a_name_in_another_place_is_not_the_one_that_was_asked_for(text: str) -> None:
+    azure = AzureDouble([machine("twin", group="a")])
+    with pytest.raises(EmptyScopeError, match=f"no machine named '{text}'") as caught:
+        await explain(azure, text, clock=FixedClock())
+    assert "The nearest name is 'twin', in a of " in caught.value.advice
+
+
 async def test_a_machine_that_is_gone_tells_what_was_answered() -> None:
     """Not an empty page."""
     with pytest.raises(EmptyScopeError, match=r"gone could not be read: GET .* not found"):

@@ -13,11 +13,13 @@ from tests.unit.workflow.maintenance_double import configuration, configuration_
 from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.plan import Plan, Wave, wave_rules
 from patchmode.model.schedule import ConfigurationAssignment
 from patchmode.model.scope import Filters, Scope
+from patchmode.reports.text.layout import Paint
+from patchmode.reports.text.plan import plan_lines
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.planning import check_plan_adds_up, make_plan, narrowed
 
@@ -245,6 +247,19 @@ async def test_outcomes_before_and_after_hang_on_the_same_schedules() -> None:
         change.outcome_after.reason
         == "patched as the schedule 'nightly' (attached to it; next 2030-02-01 03:00 UTC) says"
     )
+
+
+async def test_an_outcome_that_stays_failing_is_told_with_its_reason() -> None:
+    """Or the diff would read as if all were well afterwards."""
+    azure = AzureDouble([machine("vm1")])
+    nightly = configuration(configuration_id("nightly", subscription=ALPHA))
+    azure.schedules.configurations.append(nightly)
+    azure.schedules.assignments.append(ConfigurationAssignment("n", machine_id("vm1"), nightly.id))
+    plan = await plan_of(azure)
+    (change,) = plan.changes
+    still = replace(change, outcome_after=Outcome(OutcomeKind.SCHEDULE_FAILS, "its region has no schedules"))
+    text = "\n".join(plan_lines(replace(plan, changes=(still,)), paint=Paint()))
+    assert "      outcome: schedule-fails -> schedule-fails: its region has no schedules\n" in text
 
 
 async def test_what_could_not_be_looked_up_is_remarked() -> None:
