@@ -115,6 +115,7 @@ def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
     [
         (["audit", "-s", "Contoso Produktion"], 2, "the nearest of those that you can see is 'Contoso Production'"),
         (["plan", "--ids", "web-01"], 2, "'web-01' is not a resource id"),
+        (["plan", "--ids", '"/subscriptions/x"'], 2, "--ids: '/subscriptions/x' is not a resource id"),
         (["plan", "--ids", "web-01"], 2, "`az vm list --query '[].id' -o tsv`"),
         (
             ["plan", "--ids", VM.replace("virtualMachines", "disks") + "/d"],
