@@ -50,8 +50,9 @@ class Asked:
 def main() -> None:
     folder = os.getcwd()  # noqa: PTH109 - pathlib takes longer to import than all of this
     with Asked(os.environ[ADDRESS], ["patchmode", *sys.argv[1:]], folder, os.environ, (0, 1, 2)) as asked:
-        # Ctrl-C is for the program, and this ends when that has ended.
-        signal.signal(signal.SIGINT, lambda number, _: os.kill(asked.pid, number))
+        # Signals are for the program, and this ends when that has ended.
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, lambda number, _: os.kill(asked.pid, number))
         code = asked.wait()
     if code < 0:
         os.kill(os.getpid(), -code)
