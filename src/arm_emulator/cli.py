@@ -53,7 +53,7 @@ class _Moment(click.ParamType[datetime]):
         try:
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no ISO 8601 time such as 2030-01-31T22:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not an ISO 8601 time such as 2030-01-31T22:00:00Z", param, ctx)
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
@@ -68,7 +68,7 @@ class _Lag(click.ParamType[float | None]):
         except ValueError:
             self.fail(f"{value!r} is neither a number of seconds nor azure", param, ctx)
         if not 0 <= seconds < math.inf:
-            self.fail(f"{value!r} is no number of seconds from 0 up", param, ctx)
+            self.fail(f"{value!r} is not a number of seconds, 0 or more", param, ctx)
         return seconds
 
 
@@ -102,9 +102,9 @@ _OPTIONS = (
         default="0",
         show_default=True,
         metavar="S|azure",
-        help="Resource Graph's lag.",
+        help="How long Resource Graph lags behind the providers.",
     ),
-    click.option("--faults", type=_FILE, help="What goes wrong (JSON)."),
+    click.option("--faults", type=_FILE, help="Faults to inject (JSON file)."),
     click.option("--clock", type=_Moment(), help="The emulated time at start; default: now."),
     click.option(
         "--clock-speed",
@@ -112,14 +112,14 @@ _OPTIONS = (
         default=1.0,
         show_default=True,
         metavar="FACTOR",
-        help="Emulated seconds in a real one; waits asked of clients are shortened alike.",
+        help="Emulated seconds per real second; waits that clients are asked for are shortened too.",
     ),
     click.option("--profile", type=_FILE, help="Switches for what is unconfirmed about Azure (JSON or TOML)."),
     click.option(
         "--tls-dir", type=_FILE, help="Keep CA and certificate here; default: beside --state, else temporary."
     ),
     click.option("--public-names", is_flag=True, help="Certify management.azure.com and the sign-in names as well."),
-    click.option("--seed", default=0, show_default=True, help="Of everything that is drawn."),
+    click.option("--seed", default=0, show_default=True, help="Seed of all random values."),
 )
 
 
@@ -198,7 +198,7 @@ def _say(*lines: str) -> None:
 def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     """What somebody who leaves the shell has to know: where commands go now, and what is left."""
     told = [
-        "The emulator has ended. Commands go again where they went before this shell.",
+        "The emulator has ended. Commands now go where they went before this shell.",
         "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
     ]
     if options.state is None:
@@ -216,18 +216,26 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
 
 
 @main.command()
-@click.option("--machines", type=click.IntRange(min=0), required=True, help="How many machines.")
+@click.option("--machines", type=click.IntRange(min=0), required=True, help="Number of machines.")
 @click.option(
-    "--subscriptions", type=click.IntRange(min=1), default=1, show_default=True, help="Over how many subscriptions."
+    "--subscriptions", type=click.IntRange(min=1), default=1, show_default=True, help="Number of subscriptions."
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same fleet.")
 @click.option(
-    "--schedules", type=click.IntRange(min=0), default=0, show_default=True, help="How many maintenance configurations."
+    "--schedules",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Number of maintenance configurations.",
 )
 @click.option(
-    "--dynamic-scopes", type=click.IntRange(min=0), default=0, show_default=True, help="How many; they need schedules."
+    "--dynamic-scopes",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="How many dynamic scopes; they need --schedules.",
 )
-@click.option("-o", "--output", type=_FILE, required=True, help="Where the fleet file goes.")
+@click.option("-o", "--output", type=_FILE, required=True, help="The fleet file to write.")
 def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_scopes: int, output: Path) -> None:
     """Make a fleet file of mixed, realistic machines."""
     from arm_emulator.fleet_generator import write_fleet

@@ -40,7 +40,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "clock": (
         ("What time it is there, in a shell of exec.", "arm-emulator clock"),
         ("Let a day pass, with its maintenance windows.", "arm-emulator clock --advance P1D"),
-        ("Go on to a time.", "arm-emulator clock --to 2099-01-01T22:00:00Z"),
+        ("Advance to a time.", "arm-emulator clock --to 2099-01-01T22:00:00Z"),
     ),
 }
 """Command → (what it is for, the command line); the program itself is the empty path."""

@@ -18,5 +18,5 @@ def iso_duration(text: str) -> timedelta:
     match = _DURATION.match(text) if isinstance(text, str) else None
     parts = {name: float(value) for name, value in match.groupdict().items() if value} if match else {}
     if not parts:
-        raise ValueError(f"{text!r} is no ISO 8601 duration in weeks, days, hours, minutes and seconds")
+        raise ValueError(f"{text!r} is not an ISO 8601 duration in weeks, days, hours, minutes and seconds")
     return timedelta(**parts)

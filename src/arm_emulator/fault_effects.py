@@ -50,7 +50,7 @@ def disturbed(
 
 
 def modified(body: bytes, operations: Sequence[Modification]) -> bytes:
-    """The body of a call as a policy with the modify effect leaves it; as it is where it is no JSON object.
+    """The body of a call as a policy with the modify effect leaves it; as it is where it is not a JSON object.
 
     Args:
         body: as it arrived.

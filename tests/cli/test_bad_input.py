@@ -98,7 +98,7 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
             "ids.txt is an Excel workbook, which is not read.\n  What to do: Save it as CSV",
         ),
         (b"PK\x03\x04 readme.txt", "ids.txt is a zip archive or an Office document, no text."),
-        (b"Box;Crate\nvm1;rg\n", "is no list of machines: 'Box;Crate' is not a resource id, nor one name."),
+        (b"Box;Crate\nvm1;rg\n", "is not a list of machines: 'Box;Crate' is not a resource id, nor one name."),
     ],
 )
 def test_wrong_files_of_ids(start: Start, content: bytes, told: str) -> None:
@@ -207,7 +207,7 @@ def test_a_plan_is_carried_out_once(start: Start) -> None:
     for yes in ((), ("--yes",)):
         done = program("apply", "plan.json", *yes)
         assert (done.code, done.out) == (12, "")
-        assert "already carried out, by run RUN" in done.err
+        assert "already applied, by run RUN" in done.err
         assert "Signed in as" not in done.err  # nothing is shown for review that cannot be carried out
     assert len(sent(program)) == before
 

@@ -175,7 +175,7 @@ def test_machines_of_pasted_text_are_planned(program: Program) -> None:
         (["--failed-since", "yesterday"], "--failed-since: 'yesterday' is not a point in the past"),
         (["--schedule", "nightlie"], "You see no maintenance configuration named 'nightlie'"),
         (["--schedule", f"{VM}/web-01"], "not a maintenance configuration"),
-        (["--schedule", f"{CONFIGURATION}-2"], "There is no maintenance configuration"),
+        (["--schedule", f"{CONFIGURATION}-2"], "There is not a maintenance configuration"),
     ],
 )
 def test_selectors_that_mean_nothing_are_usage_errors(program: Program, args: list[str], told: str) -> None:

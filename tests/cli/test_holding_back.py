@@ -61,7 +61,7 @@ def test_nothing_begins_during_a_freeze_of_the_house(start: Start) -> None:
         ("--freeze", "Fri", "--freeze: "),
         ("--max-failures-per-wave", "few", "'few' is not a failure budget."),
         ("--max-failures-per-region", "0", "'0' is not a failure budget."),
-        ("--wave-pause", "soon", "--wave-pause: 'soon' is no span of time."),
+        ("--wave-pause", "soon", "--wave-pause: 'soon' is not a duration."),
         ("--last-wave", "0", "0 is not in the range x>=1."),
         ("--concurrency", "0", "0 is not in the range 1<=x<=1000."),
     ],
@@ -89,5 +89,5 @@ def test_every_brake_that_a_run_keeps_is_lifted_by_its_own_option(
     assert run_program(["runs", "resume", *lifting, "--state-dir", str(tmp_path)]) in {1, 12}
     told = " ".join(capsys.readouterr().err.split())
     assert f"Changed now: {' '.join(lifting)} (was " in told
-    in_force = told.partition("In force")[2].partition("Changed now")[0]
+    in_force = told.partition("Run options")[2].partition("Changed now")[0]
     assert f"{option_name(name)} " not in f"{in_force},".replace(",", " ")

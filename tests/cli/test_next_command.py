@@ -234,7 +234,7 @@ def test_a_slip_in_the_machines_of_a_run_is_told_with_the_nearest(start: Start) 
     program = start("small")
     assert program("apply", "--all", "--yes").code == 0
     for given, code, told in (
-        ("latest:faild", 2, "'faild' is no end of a machine"),
+        ("latest:faild", 2, "'faild' is not an end of a machine"),
         ("latest:faild", 2, "Did you mean failed?"),
         ("lates:failed", 2, "Did you mean latest?"),
         ("latest:failed,stale", 3, "has no machine that is failed or stale"),

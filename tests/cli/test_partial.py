@@ -89,7 +89,7 @@ def test_two_applies_of_one_plan_at_once(start: Start) -> None:
     assert first.wait(60) == 0
     first.communicate()
     assert second.code == 12
-    assert "is carrying this plan out" in second.err
+    assert "is applying this plan" in second.err
     entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
     assert sum(entry.method == "PATCH" for entry in entries) == 3
 

@@ -36,7 +36,7 @@ def test_a_tag_of_later_ends_verify_of_the_plan_as_verify_of_its_run(start: Star
     assert "Changed since the plan, outside the patch settings (1):" in file.out
     assert 'tags.ring: was (absent), is "7"' in file.out
     assert "other properties of 1 machine were changed since the plan." in " ".join(file.out.split())
-    assert "this plan was carried out by run RUN" in file.err
+    assert "this plan was applied by run RUN" in file.err
     rows = [json.loads(program("verify", one, "-o", "json").out)["results"] for one in ("latest", "plan.json")]
     assert rows[0] == rows[1]
 
@@ -48,7 +48,7 @@ def test_a_plan_that_nobody_carried_out_says_what_it_is_compared_with(start: Sta
     tag(program, WEB_01, ring="7")
     done = program("verify", "plan.json")
     assert done.code == 13
-    assert "no run in the state folder FOLDER/state carried this plan out" in done.err
+    assert "no run in the state folder FOLDER/state applied this plan" in done.err
     assert "compared with the plan itself" in done.err
     assert "Not as planned (1):" in done.out
     assert done.out.count("tags.ring") == 1

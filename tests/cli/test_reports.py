@@ -93,12 +93,12 @@ def test_who_may_read_a_report(start: Start) -> None:
         (("--from", "nothing.json", "-o", "html"), 2, "could not read nothing.json"),
         (("--from", "other.json", "-o", "html"), 12, "is patchmode/plan/v1; a report is made of"),
         (("--from", "text.json", "-o", "html"), 12, "not a JSON document of patchmode"),
-        (("--from", "cut.json", "-o", "html"), 12, "does not hold together as patchmode/audit/v1"),
+        (("--from", "cut.json", "-o", "html"), 12, "is not valid patchmode/audit/v1"),
         (("--run", "latest", "-o", "html"), 2, "no runs yet"),
         (("-o", "pdf"), 2, "'pdf' is not one of"),
         (("--out", "a.html", "--query", "x"), 2, "--query selects"),
         (("-o", "sarif", "--query", "x"), 2, "--query selects"),
-        (("--from", "cut.json", "-o", "table"), 12, "does not hold together"),
+        (("--from", "cut.json", "-o", "table"), 12, "is not valid"),
     ],
 )
 def test_what_cannot_be_reported_is_said(offline: Program, args: tuple[str, ...], code: int, told: str) -> None:
@@ -183,7 +183,7 @@ def test_evidence_of_machines_that_moved_says_so(start: Start) -> None:
     assert program("evidence", "check", "moved").code == 0
     again = program("evidence", first, "--out", "moved")
     assert (again.code, again.out) == (2, "")
-    assert "is not written over" in again.err
+    assert "is not overwritten" in again.err
 
 
 def test_evidence_needs_a_run_and_a_place(offline: Program) -> None:

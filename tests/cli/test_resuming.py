@@ -47,7 +47,7 @@ def begun(program: Program, brakes: RunGuardrails | None = None) -> str:
 
 def in_force(done: Done) -> str:
     lines = done.err.splitlines()
-    start = next(place for place, line in enumerate(lines) if line.startswith("In force"))
+    start = next(place for place, line in enumerate(lines) if line.startswith("Run options"))
     return "\n".join(lines[start : start + 2])
 
 
@@ -65,7 +65,7 @@ def test_everything_that_held_a_run_back_is_told_when_it_begins_and_when_it_is_t
     begun = program("apply", "--all", "--yes", *options, **around)
     assert begun.code == 1
     told = (
-        "In force     --max-failures 2, --max-failures-per-wave 50%, --max-failures-per-region 2, --concurrency 1, "
+        "Run options  --max-failures 2, --max-failures-per-wave 50%, --max-failures-per-region 2, --concurrency 1, "
         "--operation-timeout 12, --throttle-patience 30m, --wave-pause 90m, --last-wave 1, "
         "--freeze '2031-01-01/2031-01-02 Europe/Berlin' (from PATCHMODE_FREEZE), --share 50% (from PATCHMODE_SHARE), "
         "--max-changes 100% (from PATCHMODE_MAX_CHANGES)"
@@ -86,13 +86,13 @@ def test_an_option_on_resume_changes_what_is_kept_and_is_told_and_kept_in_turn(s
     changed = program("runs", "resume", "--operation-timeout", "1800", "--max-failures", "none", "--wave-pause", "1h")
     assert changed.code == 1
     assert in_force(changed) == (
-        "In force     --concurrency 1, --operation-timeout 1800, --wave-pause 1h\n"
+        "Run options  --concurrency 1, --operation-timeout 1800, --wave-pause 1h\n"
         "             Changed now: --max-failures none (was 2), --operation-timeout 1800 (was 12), "
         "--wave-pause 1h (was not given)."
     )
     again = program("runs", "resume")
     assert in_force(again) == (
-        "In force     --concurrency 1, --operation-timeout 1800, --wave-pause 1h\n"
+        "Run options  --concurrency 1, --operation-timeout 1800, --wave-pause 1h\n"
         "             Unchanged since the run began; an option given here changes them."
     )
     assert again.code == 0
@@ -140,8 +140,7 @@ def test_a_run_of_an_earlier_version_says_what_it_did_not_write_down(start: Star
     _forget_brakes(program.folder / "state" / "runs" / f"{run}.sqlite")
     resumed = program("runs", "resume", "--max-failures", "2")
     assert (
-        "In force     an earlier version began this run and did not record its limits; options in force: "
-        "--max-failures 2"
+        "Run options  an earlier version began this run and did not record its limits; options now: --max-failures 2"
     ) in resumed.err
     assert resumed.code == 0
 
@@ -264,7 +263,7 @@ def test_verify_and_rollback_take_the_latest_run_that_sent_anything(start: Start
     assert json.loads(verified.out)["run"] == "RUN"
     assert sent in program.ran_raw[-1] or json.loads(verified.out)["counts"]["verified"] == 3
     back = program("rollback", "latest", "--yes")
-    assert f"Rolls back run {sent}." in program.ran_raw[-1]
+    assert f"Rolling back run {sent}." in program.ran_raw[-1]
     assert back.code in {10, 11}  # one machine may not go back to Azure's own patching unasked
 
 
@@ -333,13 +332,13 @@ def test_machines_rolled_back_alone_leave_the_run_open_for_the_others(start: Sta
     assert back.code == 0, back.err
     assert "! It is interrupted: a resume skips these machines; it continues with the others." in back.err
     shown = program("runs", "show", run)
-    assert "Rolled back alone: " in shown.err
+    assert "Rolled back separately: " in shown.err
     assert "Continue with: patchmode runs resume RUN" in shown.err
     before = patches(program)
     done = program("runs", "resume", run, "-o", "json")
     report = json.loads(done.out)
     assert (done.code, report["state"], patches(program) > before) == (0, "finished", True)
-    assert "Note: Rolled back alone: " in program("verify", run).err
+    assert "Note: Rolled back separately: " in program("verify", run).err
 
 
 def test_a_run_that_was_rolled_back_is_not_taken_up(start: Start) -> None:

@@ -86,11 +86,11 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
         copy = {**stored.document, "id": f"{stored.id}-{number}", "name": f"onprem-lin-01-{number}"}
         resources.put(copy, etag=None)
     child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")
-    child.expect(asked(f"attaches rg-app/mc-weekly to 25 machines {IN}. Type the number to go on"))
+    child.expect(asked(f"attaches rg-app/mc-weekly to 25 machines {IN}. Type the number to continue"))
     child.sendline("y")
     assert end(child)[1] == 12
     child = terminal(program, "schedule", "attach", "mc-weekly", "-g", "rg-app", "--name", "onprem-lin-01-*")
-    child.expect_exact("Type the number to go on")
+    child.expect(asked("Type the number to continue"))
     child.sendline("25")
     output, code = end(child)
     assert code == 0

@@ -186,9 +186,9 @@ def test_every_command_tells_its_shard(start: Start) -> None:
     )
     for number, half in enumerate(halves, 1):
         assert half["scope"] == ["--all", f"--shard {number}/2"]
-        assert f"Shard {number}/2 took" in half["notes"][0]
+        assert f"Shard {number}/2 selects" in half["notes"][0]
     plan = program("plan", "--all", "--shard", "1/2")
-    assert "Shard 1/2 took" in plan.err
+    assert "Shard 1/2 selects" in plan.err
     assert "--shard 1/2" in plan.out
     calendars = [json.loads(program("schedule", "next", "--shard", text, "-o", "json").out) for text in ("1/2", "2/2")]
     assert [one["scope"] for one in calendars] == [["--all", "--shard 1/2"], ["--all", "--shard 2/2"]]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as other system
 
 ROOT = Path(__file__).parents[2]
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-LEFT = "Left at once: what was sent goes on in Azure. Continue with: patchmode runs resume "
+LEFT = "Stopped immediately: what was sent continues in Azure. Continue with: patchmode runs resume "
 RUN_ID = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
 RESUME = "Continue with: patchmode runs resume "
 
@@ -85,14 +85,14 @@ def test_a_second_signal_leaves_a_run_at_once_at_any_instant(signals: str, first
             said.pop(0)
         # Late points come after the end: then the run has told its own.
         (last,) = said
-        assert last.startswith(LEFT) or last in {"interrupted 1 of 3", "patchmode: left at once."}, one
+        assert last.startswith(LEFT) or last in {"interrupted 1 of 3", "patchmode: stopped immediately."}, one
 
 
 @pytest.mark.parametrize("signals", ["SIGINT,SIGINT", "SIGHUP,SIGTERM,SIGTERM"])
 def test_a_second_signal_leaves_a_reading_command_at_once_at_any_instant(signals: str) -> None:
     for one in walk("reading", signals, range(1, 900, 38 if LONG else 114)):
         assert is_end_of_signal(one, signals), one
-        assert one["said"] in {"patchmode: left at once.\n", "patchmode: interrupted.\n"}, one
+        assert one["said"] in {"patchmode: stopped immediately.\n", "patchmode: interrupted.\n"}, one
 
 
 def test_a_connection_that_is_lost_is_one_signal_however_often_it_is_told() -> None:

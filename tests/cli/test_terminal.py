@@ -155,12 +155,12 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
     """A reflex must not change a fleet."""
     program = start("demo")
     child = terminal(program, "apply", "--all")
-    child.expect(r"This changes 30 machines \(Contoso Production: (.|\n)*Type the number to go on: ")
+    child.expect(r"This changes 30 machines \(Contoso Production: (.|\n)*Type\s+the\s+number\s+to\s+continue: ")
     child.sendline("y")
     assert end(child)[1] == 12
     assert patches(program) == 0
     child = terminal(program, "apply", "--all")
-    child.expect("Type the number to go on: ")
+    child.expect(r"Type\s+the\s+number\s+to\s+continue: ")
     child.sendline("30")
     assert end(child)[1] == 10  # the others of the fleet cannot be changed
     assert patches(program) == 30
@@ -221,7 +221,11 @@ def test_after_a_spent_budget_the_question_names_what_failed(
     program = start("demo", faults=ALL_LOCKED)
     program("apply", "-g", "rg-app", "--max-failures", "3", "--concurrency", "1", "--yes", "-q")
     child = terminal(program, "runs", "resume")
-    child.expect(r"Go on with --max-failures 6, and send the 12 changes left in subscription\s+Contoso Production\? ")
+    child.expect(
+        r"Continue with --max-failures 6, and send the 12 changes left in subscription Contoso Production\? ".replace(
+            " ", r"\s+"
+        )
+    )
     asked = str(child.before)
     assert "Failed so far (3):" in asked
     assert "ScopeLocked" in asked

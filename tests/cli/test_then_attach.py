@@ -125,11 +125,11 @@ def test_plan_without_the_wish_is_as_it_was(program: Program) -> None:
     ("args", "code", "words"),
     [
         (["nope"], 12, "you see no maintenance configuration named 'nope'"),
-        ([f"{CONFIGURATIONS}/nope"], 12, "there is no maintenance configuration"),
+        ([f"{CONFIGURATIONS}/nope"], 12, "there is not a maintenance configuration"),
         (["hosts"], 12, "hosts has the maintenance scope Host, which patches no guests"),
-        ([f"{VM}/web-01"], 2, "is no maintenance configuration"),
+        ([f"{VM}/web-01"], 2, "is not a maintenance configuration"),
         (["nightly", "--to", "azure-managed"], 2, "--then-attach excludes every other --to"),
-        (["nightly", "--assignment-name", "a/b"], 2, "is no name of an assignment"),
+        (["nightly", "--assignment-name", "a/b"], 2, "is not a valid assignment name"),
     ],
 )
 def test_wish_that_cannot_come_true_is_refused_as_a_whole(
@@ -148,7 +148,7 @@ def test_configuration_deleted_since_the_plan_refuses_the_file(start: Start) -> 
     control(program, "reset", fleet)
     done = program("apply", "plan.json", "--yes")
     assert done.code == 12
-    assert "there is no maintenance configuration" in done.err
+    assert "there is not a maintenance configuration" in done.err
     assert writes(program) == {}
 
 

@@ -179,7 +179,7 @@ def test_look_that_fails_is_no_drift(start: Start) -> None:
     ("args", "code", "words"),
     [
         (["--once"], 2, "nothing to be compared with"),
-        (["--interval", "soon"], 2, "is no span of time"),
+        (["--interval", "soon"], 2, "is not a duration"),
         (["--baseline", "nope.json"], 2, "could not read the baseline"),
         (["--baseline", "broken.json"], 12, "is cut short"),
         (["-o", "csv"], 2, "watch prints lines"),

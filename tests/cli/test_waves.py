@@ -41,7 +41,7 @@ def test_a_scope_is_applied_in_waves(start: Start) -> None:
 def test_waves_that_say_no_way_are_refused_with_an_example(start: Start) -> None:
     done = start("small")("plan", "--all", "--waves", "ring")
     assert (done.code, done.out) == (2, "")
-    assert "--waves: 'ring' is no way to divide machines" in done.err
+    assert "--waves: 'ring' is not a way to divide machines" in done.err
     assert "For example: --waves 'tag:ring=canary|broad' --waves zone" in done.err
 
 

@@ -123,7 +123,7 @@ async def test_the_fleet_is_read_anew_after_a_run(opened: Open) -> None:
     assert row is not None
     assert row.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES
     history = (await asker.get(f"/machine?id={machine_id('web-01')}")).words
-    assert "What patchmode did to it" in history
+    assert "What patchmode changed" in history
     assert "Applied verified" in history
     assert "No run of this state folder has it." in (await asker.get(f"/machine?id={machine_id('web-02')}")).words
 

@@ -65,7 +65,7 @@ async def test_a_run_of_another_process_is_not_touched(opened: Open) -> None:
     run = await begun_and_left(asker)
     journal = RunStore(asker.state).open(run, for_writing=True)
     try:
-        assert "Another process carries this run out." in (await asker.get(f"/runs/{run}")).words
+        assert "Another process is applying this run." in (await asker.get(f"/runs/{run}")).words
         refused = await asker.post(f"/runs/{run}/resume", headers=JSON)
         assert refused.status == 409
         assert json.loads(refused.text)["error"]["code"] == "RunBusy"
@@ -166,7 +166,7 @@ async def test_failures_come_first_with_what_to_do(opened: Open) -> None:
     assert "applied 1" in page
     assert "failed 1" in page
     assert "answered 400 InvalidParameter" in page
-    assert "move the machine to a supported one" in page
+    assert "recreate the machine from a supported image" in page
     assert page.index("Failed (1)") < page.index("Applied (1)")
 
 
@@ -233,7 +233,7 @@ async def test_what_held_a_run_back_holds_it_back_here_and_a_spent_budget_asks(o
     (run,) = (one.run for one in RunStore(asker.state).list())
     page = (await asker.get(f"/runs/{run}")).words
     assert "Stopped" in page
-    assert "In force: --max-failures 1." in page
+    assert "Run options: --max-failures 1." in page
     assert "The failure budget is spent: 1 failed, and --max-failures is 1." in page
     for typed in ([], [("failed", "2")]):
         refused = await asker.post(f"/runs/{run}/resume", typed)

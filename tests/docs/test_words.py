@@ -54,6 +54,22 @@ WORDS = (
     Avoided(r"\bways? back\b", "rollback; cannot be undone", _METAPHOR),
     Avoided(r"\btakes? (?:it|the run) up\b|\btake up (?:a|the) run\b", "resume", "the command is called so"),
     Avoided(r"\bcarry it out\b", "apply it", "the command is called so"),
+    Avoided(r"\bcarr(?:y|ies|ied|ying)\b[^.;]{0,40}\bout\b", "apply it", "the command is called so"),
+    Avoided(r"(?<!there )\bis no (?!longer\b)", "is not a …", "English says of a wrong value that it is not a …"),
+    Avoided(r"\b(?:leaves?|left) at once\b", "stops immediately", "nobody leaves; and at once is also all together"),
+    Avoided(r"\b(?:comes?|came) later\b|\bor go(?:es)? away\b", "retry later", "a request does not come"),
+    Avoided(r"\bhangs? on\b", "depends on", _METAPHOR),
+    Avoided(r"\bin force\b", "current, run options, active", "legal English"),
+    Avoided(r"\b(?:taken?|takes|taking) up\b", "resume", "the command is called so"),
+    Avoided(r"\b(?:what|whatever) (?:became|becomes|will become) of\b", "the result of, what happens to", _PLAIN),
+    Avoided(r"\b(?:taken?|takes|taking) (?:it )?back\b", "roll back, undo", "the command is called so"),
+    Avoided(r"\b(?:leaves?|left) [^.;]{1,60} alone\b", "skips, does not change", "unclear by whom"),
+    Avoided(r"\bhad (?:no|its) turn\b", "was not reached, not sent", _METAPHOR),
+    Avoided(r"\b(?:hold together|contradicts itself)\b", "is not valid, is inconsistent", _METAPHOR),
+    Avoided(r"\b(?:writes?|written) (?:it |the schedule |what exists )?over\b", "overwrite", _PLAIN),
+    Avoided(r"\b(?:a|each|every|first|last|the|two|between the) looks?\b(?!-)", "audit, read", _METAPHOR),
+    Avoided(r"\bmeans? nothing\b", "cannot be combined with, needs", "unclear whether it is refused"),
+    Avoided(r"\bother way round\b", "without an option, in reverse order", _PLAIN),
 )
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")

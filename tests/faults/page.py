@@ -10,10 +10,10 @@ _HEAD = """# Faults
 
 This page is made from the fault matrix of the tests by `make docs`; do not edit it.
 
-What becomes of a run when something goes wrong, and where.
+What happens to a run when something goes wrong, and where.
 Each cell is a test: a fleet of six machines on the [emulator](emulator.md) is planned, set and given a schedule.
 (At the assignment DELETE it is then rolled back.)
-The fault strikes on the way, and then the run is taken up without it.
+The fault strikes on the way, and then the run is resumed without it.
 In every cell the counts add up to the scope, each machine has been written as often as it needed, and none is lost.
 
 An end such as `failed Conflict` is what the journal says of the machine that was struck, with the error's code.

@@ -127,7 +127,7 @@ def test_a_list_that_is_held_back_names_its_machines_as_unreadable(status: int) 
             plan = await planned(endpoint, clock)
             assert [one.id.name for one in plan.changes] == [OTHER_SUBSCRIPTION]
             assert len(plan.unreadable) == 5
-            assert all("past the throttle patience of 15 min" in one.reason for one in plan.unreadable)
+            assert all("longer than the throttle patience of 15 min" in one.reason for one in plan.unreadable)
             assert clock.monotonic() < 60
 
     run_leaping(play())
@@ -138,7 +138,9 @@ def test_resource_graph_that_is_held_back_ends_planning_with_the_reason() -> Non
         clock = OneClock()
         async with serving(fleet=FLEET) as (emulator, endpoint):
             emulator.faults.arm(refusal(429, "86400", GRAPH, count=None))
-            with pytest.raises(ThrottledError, match="asks to wait another 24 h, which is past the throttle patience"):
+            with pytest.raises(
+                ThrottledError, match="asks to wait another 24 h, which is longer than the throttle patience"
+            ):
                 await planned(endpoint, clock)
 
     run_leaping(play())
@@ -170,7 +172,9 @@ def test_a_sign_in_service_that_is_away_for_longer_ends_with_the_reason() -> Non
         clock = OneClock()
         async with serving(fleet=FLEET) as (emulator, endpoint):
             emulator.faults.arm(refusal(429, "86400", Matcher("POST", "*/oauth2/v2.0/token"), count=None))
-            with pytest.raises(SignInError, match="asks to wait another 24 h, which is past the throttle patience"):
+            with pytest.raises(
+                SignInError, match="asks to wait another 24 h, which is longer than the throttle patience"
+            ):
                 await planned(endpoint, clock)
 
     run_leaping(play())

@@ -72,7 +72,7 @@ class Trail:
             return
         self._empty = self._empty + 1 if is_empty else 0
         if mark in self._seen or len(self._seen) >= _PAGES_AT_MOST:
-            self.break_off("what leads to its next page leads back to a page already read")
+            self.break_off("the link to its next page points back to a page that was already read")
         if self._empty >= _EMPTY_AT_MOST:
             self.break_off(f"{self._empty:,} pages in a row are empty, and each names a next one")
         self._seen.add(mark)
@@ -274,7 +274,7 @@ class Channel:
             values, next_url = answer.document.value, answer.document.next_link
             trail.follow(next_url, is_empty=not values)
             if next_url and not is_below(next_url, self._endpoint):
-                trail.break_off(f"its next link leads to {host_of(next_url)!r}, out of {self._endpoint}")
+                trail.break_off(f"its next link points to {host_of(next_url)!r}, outside {self._endpoint}")
             spend = spend._replace(identity=answer.identity)
             del answer
             yield values

@@ -342,7 +342,7 @@ HELD = (
 
 def _advice(attempt: Attempt, status: int, fault: ServiceFault) -> str:
     if status >= 500:
-        return "The service has trouble; try again later."
+        return "The service reports an internal error. Try again later."
     known = _ADVICE_BY_CODE.get(fault.code.casefold())
     if known is None and status == 404:
         return _advice_on_missing(attempt, fault)

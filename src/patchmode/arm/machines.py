@@ -185,13 +185,13 @@ def _listed(document: object, kind: MachineKind, scope: str, entry: str) -> Mach
     except ValueError as error:
         return Unreadable(entry, f"{error}")
     if not found.id.key.startswith(f"{scope.casefold()}/"):
-        return Unreadable(entry, f"it is a machine of another place: {found.id}")
+        return Unreadable(entry, f"it is outside the scope that was listed: {found.id}")
     return found
 
 
 def _described(document: object, kind: MachineKind) -> Machine:
     if not isinstance(document, Mapping):
-        msg = "the answer is no JSON object"
+        msg = "the answer is not a JSON object"
         raise ValueError(msg)  # noqa: TRY004  a wrong answer, not a wrong call
     return machine_from_document(document, kind, ReadFrom.PROVIDER)
 

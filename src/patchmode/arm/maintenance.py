@@ -207,7 +207,7 @@ def _assignment(document: Mapping[str, Any]) -> ConfigurationAssignment | Dynami
 
 def _object(document: object) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
-        msg = "the answer is no JSON object"
+        msg = "the answer is not a JSON object"
         raise UnreadableRowError(msg)
     return document
 

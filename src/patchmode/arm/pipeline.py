@@ -199,7 +199,7 @@ def _is_held(status: int, asked: float | None) -> bool:
 
 def _remark_on(order: Order, status: int, pause: float, left: float, clock: Clock) -> str:
     """The line for whoever watches; a wait that one notices also says until when, and when patience ends."""
-    why = "was throttled" if status == 429 else f"was answered {status}, to come later"
+    why = "was throttled" if status == 429 else f"was answered {status}, with a request to retry later"
     text = f"{order.attempt} {why}; next try in {span_text(pause)}"
     if pause < _LONG_S:
         return text
@@ -275,7 +275,7 @@ class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 
 def _called_off(attempt: Attempt, *, is_lost: bool) -> RequestError:
-    why = "it was called off while it waited"
+    why = "it was canceled while it waited"
     if is_lost:
         text = f"{attempt} got no usable answer and was not repeated: {why}"
         return MaybeAppliedError(text, code="Stopped", advice=lost_advice(attempt))

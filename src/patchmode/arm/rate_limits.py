@@ -39,7 +39,7 @@ class HeldTooLongError(Exception):
     """A refusal asks for more time than there is patience, so nothing leaves here; how much stands in `wait_s`."""
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"nothing may leave for {wait_s:.0f} s")
+        super().__init__(f"no request may be sent for {wait_s:.0f} s")
         self.wait_s = wait_s
 
 
@@ -495,4 +495,4 @@ def held_text(asked_s: float | None, patience_s: float) -> str:
     patience = f"the throttle patience of {span_text(patience_s)}"
     if asked_s is None:
         return f"Azure went on refusing for all of {patience}"
-    return f"Azure asks to wait another {span_text(asked_s)}, which is past {patience}"
+    return f"Azure asks to wait another {span_text(asked_s)}, which is longer than {patience}"

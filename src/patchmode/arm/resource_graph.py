@@ -448,7 +448,7 @@ def _named(scope: GraphScope) -> frozenset[str]:
 def _machine(row: object, number: int) -> Machine | Unreadable:
     name = f"row {number:,} of Resource Graph's machines"
     if not isinstance(row, MachineFacts):
-        return Unreadable(name, f"it is no JSON object: {json.dumps(row)[:80]}")
+        return Unreadable(name, f"it is not a JSON object: {json.dumps(row)[:80]}")
     try:
         return machine_of(row, read_from=ReadFrom.GRAPH)
     except ValueError as error:

@@ -257,7 +257,7 @@ def _place_of(row: Any) -> str | None:
 
 def _of_shape(row: Any, shape: type) -> Any:
     if not isinstance(row, shape):
-        msg = f"it is no JSON object: {json.dumps(row)[:80]}"
+        msg = f"it is not a JSON object: {json.dumps(row)[:80]}"
         raise UnreadableRowError(msg)
     return row
 

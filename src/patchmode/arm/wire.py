@@ -83,7 +83,7 @@ def _float(digits: str) -> float | str:
 
 
 def _no_number(text: str) -> NoReturn:
-    msg = f"{text} is no JSON"
+    msg = f"{text} is not JSON"
     raise ValueError(msg)
 
 

@@ -138,7 +138,7 @@ def _tell(report: RunReport, plan: Plan, settings: Settings, *, is_shown: bool) 
 
 def _tell_resume(run: str, settings: Settings, options: str = "") -> None:
     command = completed(f"patchmode runs resume {run}{options}", settings)
-    tell(f"The journal holds how far each change has come. Continue with: {command}")
+    tell(f"The journal records how far each change is. Continue with: {command}")
     sys.stderr.flush()
 
 
@@ -281,7 +281,7 @@ def in_part_text(rolled_back: Mapping[ResourceId, str], plan: Plan) -> str:
     names = names_in(plan)
     machines = some([names.short(one) for one in rolled_back])
     by = ", ".join(dict.fromkeys(rolled_back.values()))
-    return f"Rolled back alone: {machines} (by run {by}). A resume does not change them again."
+    return f"Rolled back separately: {machines} (by run {by}). A resume does not change them again."
 
 
 def _tell_left_alone(found: Interrupted, plan: Plan, settings: Settings) -> None:
@@ -312,7 +312,7 @@ def _allowed(
     if yes or not is_answered():
         if not (yes and is_raised) or still:
             again = _command(run, still or objections, failures=len(found.failures))
-            advice = f"Look at what failed; then go on with `{again}`."
+            advice = f"Look at what failed; then continue with `{again}`."
             raise RefusedError(f"{_because(objections)} Nothing was sent.", advice=advice)
         return agreed(brakes, found)
     tell(_because(objections))
@@ -340,7 +340,7 @@ def _question(found: Interrupted, names: MachineNames, brakes: RunGuardrails, st
     raised = [f"{option_name(one.option)} {one.raised}" for one in still if one.option and getattr(brakes, one.option)]
     left = plural(found.left, "change") if found.left else plural(found.schedules_left, "schedule")
     to = f" with {', '.join(raised)}" if raised else ""
-    return f"Go on{to}, and send the {left} left{names.spread(found.left_in)}?"
+    return f"Continue{to}, and send the {left} left{names.spread(found.left_in)}?"
 
 
 def _command(run: str, objections: Sequence[Objection], *, failures: int) -> str:

@@ -34,7 +34,7 @@ class Key:
     default: str
     """What holds where nothing says otherwise, in words."""
     variable: str = ""
-    """The environment variable that goes before the file."""
+    """The environment variable that overrides the file."""
     kind: type = str
     """`str`, `bool`, or `list`: a text or several."""
 
@@ -54,7 +54,7 @@ KEYS: Mapping[str, Key] = {
 }
 """Key of the file, which is the option without its hyphens → the setting."""
 _BY_NAME = {key.name: text for text, key in KEYS.items()}
-ELSEWHERE = "It is given on the command line only: what a command selects, sets or confirms is to be seen there."
+ELSEWHERE = "It is given on the command line only, where everyone sees what a command selects, sets or confirms."
 
 
 class FileDefaults(dict[str, Any]):
@@ -67,7 +67,7 @@ class FileDefaults(dict[str, Any]):
         return name in _BY_NAME and _BY_NAME[str(name)] in settings_in_file()
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As of any mapping; a name that is none of the settings, such as a command's, reads nothing."""
+        """As of any mapping; a name that is not one of the settings, such as a command's, reads nothing."""
         if name not in self:
             return default
         return self[name]

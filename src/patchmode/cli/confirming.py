@@ -229,7 +229,7 @@ def _agreed(plan: Plan, refused: Collection[ResourceId]) -> bool:
         return said_yes(f"{question}?")
     is_plain = plan.then_attach is None and not plan.first_detach and not refused
     what = question.replace("Change", "This changes", 1) if is_plain else f"{question}: {count:,} machines"
-    return typed_the_number(f"{what}. Type the number to go on", count)
+    return typed_the_number(f"{what}. Type the number to continue", count)
 
 
 def reviewed_plan(path: Path, settings: Settings) -> Plan:

@@ -118,9 +118,9 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "runs resume": (
         Example("Resume the run that is open.", "patchmode runs resume", 10),
-        Example("Go on with all waves that are left.", "patchmode runs resume latest --last-wave none"),
+        Example("Apply all waves that are left.", "patchmode runs resume latest --last-wave none"),
         Example(
-            "Go on after a spent failure budget, with a larger one.",
+            "Resume after a spent failure budget, with a larger one.",
             "patchmode runs resume latest --yes --max-failures 10",
             10,
         ),

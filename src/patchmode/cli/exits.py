@@ -103,9 +103,9 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         "blocks its change), or could not be read; `--after-window`: one failed or missed its window",
     },
     "watch": {
-        Exit.DONE: "nothing changed between the looks, whether the machines are compliant or not",
-        Exit.FINDINGS: "a machine changed, or the last look failed or could not read a part of the scope",
-        Exit.REFUSED: "the baseline is no saved audit",
+        Exit.DONE: "nothing changed between the audits, whether the machines are compliant or not",
+        Exit.FINDINGS: "a machine changed, or the last audit failed or could not read a part of the scope",
+        Exit.REFUSED: "the baseline is not a saved audit",
     },
     "rollback": _CARRIED_OUT,
     "runs list": {Exit.DONE: "the runs were listed, however they ended"},
@@ -140,7 +140,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "as `audit`, or for a run as `runs show`; or `--exit-zero` was given",
         Exit.FINDINGS: "as `audit`, or for a run as `runs show`",
         Exit.PARTIAL: "as `runs show`",
-        Exit.REFUSED: "`--from` is no record, or of a version that is not known here",
+        Exit.REFUSED: "`--from` is not a record, or its version is not known here",
         Exit.MISMATCH: "as `runs show`",
     },
     "evidence pack": {
@@ -151,7 +151,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     },
     "evidence check": {
         Exit.DONE: "the pack is whole; it says nothing of the machines",
-        Exit.REFUSED: "it is no evidence, of a version not known here, or made to do harm",
+        Exit.REFUSED: "it is not an evidence pack, its version is not known here, or it is unsafe to read",
         Exit.MISMATCH: "a file was altered, is missing or was added",
     },
     "console": {Exit.DONE: "the console was ended; each run's own state is on its page and in `runs show`"},

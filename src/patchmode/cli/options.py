@@ -52,7 +52,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
             "prints them, csv-excel for Excel, which needs a mark to read umlauts.",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
-        click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Where run journals live."),
+        click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Folder of the run journals."),
         click.Option(["--no-color"], is_flag=True, help="No colours; NO_COLOR is honoured too."),
         click.Option(
             ["--no-progress"], is_flag=True, envvar="PATCHMODE_NO_PROGRESS", help="No progress on standard error."
@@ -69,7 +69,7 @@ def patience_option() -> click.Option:
         ["--throttle-patience", "patience"],
         metavar="15m",
         envvar="PATCHMODE_THROTTLE_PATIENCE",
-        help="How long a request waits when Azure asks to come later (429, or 503 with Retry-After; default: 15m).",
+        help="How long a request waits when Azure asks to retry later (429, or 503 with Retry-After; default: 15m).",
     )
 
 
@@ -206,7 +206,7 @@ def _selector_options() -> list[Decorator]:
             "--shard",
             metavar="I/N",
             envvar="PATCHMODE_SHARD",
-            help="Only subscriptions of part I of N; N processes together take the whole scope.",
+            help="Only the subscriptions of shard I of N; the N shards together are the whole scope.",
         ),
     ]
 
@@ -327,14 +327,14 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
             default=1800.0,
             show_default=True,
             metavar="SECONDS",
-            help="A machine whose operation has not ended after so long is given up as unknown.",
+            help="A machine whose operation has not ended after so long is reported as unknown.",
         ),
         click.option(
             "--throttle-patience",
             default="15m",
             show_default=True,
             metavar="15m",
-            help="How long a request waits when Azure asks to come later (429, or 503 with Retry-After); what could "
+            help="How long a request waits when Azure asks to retry later (429, or 503 with Retry-After); what could "
             "not be sent by then is not sent, and `runs resume` sends it.",
         ),
         click.option(
@@ -375,7 +375,7 @@ def wave_gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--last-wave",
             type=CountOrNone(min=1),
             metavar="N",
-            help="Carry out the first N waves; `runs resume RUN --last-wave M` goes on with more, none: with all.",
+            help="Apply only the first N waves. `runs resume RUN --last-wave M` applies more; none: all.",
         ),
     ]
     for option in reversed(options):

@@ -156,7 +156,7 @@ def wave_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--waves",
         multiple=True,
         metavar="KEY[=A|B|C]",
-        help="Carry out wave by wave: tag:NAME, zone or region; each further one divides the waves before it.",
+        help="Apply wave by wave: tag:NAME, zone or region; each further one divides the waves before it.",
     )
     canary = click.option(
         "--canary",
@@ -208,7 +208,7 @@ def attachment_from(options: dict[str, Any]) -> tuple[str | None, str | None]:
 
     configuration, name = options.pop("then_attach"), options.pop("assignment_name")
     if name is not None and configuration is None:
-        raise UsageError("--assignment-name means nothing without --then-attach.", advice="Add --then-attach ID|NAME.")
+        raise UsageError("--assignment-name needs --then-attach.", advice="Add --then-attach ID|NAME.")
     if name is not None and (not name or set(name) & set("/?#%\\ ")):
-        raise UsageError(f"{name!r} is no name of an assignment.", advice="Give letters, digits, - and _.")
+        raise UsageError(f"{name!r} is not a valid assignment name.", advice="Give letters, digits, - and _.")
     return configuration, name

@@ -13,7 +13,7 @@ from patchmode.cli.settings import Settings
 from patchmode.cli.signals import Signals, listening
 
 Outcome = TypeVar("Outcome")
-STOPPING = "Stopping: changes under way are followed to their end, no new one is sent. Ctrl-C again leaves at once."
+STOPPING = "Stopping: changes under way are followed to their end, no new one is sent. Ctrl-C again stops immediately."
 
 
 def run_reading(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -88,7 +88,7 @@ def left_at_once_text(runs: Iterable[HasRun], settings: Settings) -> str:
         settings: the command that is told names the places that were typed.
     """
     told = (
-        f"Left at once: what was sent goes on in Azure. Continue with: patchmode runs resume {one.run}"
+        f"Stopped immediately: what was sent continues in Azure. Continue with: patchmode runs resume {one.run}"
         for one in runs
         if one.run
     )

@@ -64,7 +64,7 @@ def ids_of_run(text: str) -> list[str]:
             near = nearest(end, ENDS_TAKEN)
             hint = f" Did you mean {near}?" if near else ""
             raise UsageError(
-                f"--from-run: {end!r} is no end of a machine.", advice=f"Known are {', '.join(ENDS_TAKEN)}.{hint}"
+                f"--from-run: {end!r} is not an end of a machine.", advice=f"Known are {', '.join(ENDS_TAKEN)}.{hint}"
             )
     context = click.get_current_context()
     journal = composition.run_store(settings_of(context)).open(run)
@@ -194,7 +194,7 @@ def seconds_from(text: str, option: str) -> float:
         span = None
     if span is None:
         raise UsageError(
-            f"{option}: {text!r} is no span of time.",
+            f"{option}: {text!r} is not a duration.",
             advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
         )
     return span / timedelta(seconds=1)
@@ -204,6 +204,6 @@ def wait_from(text: str) -> timedelta:
     """What `--longest-wait` says.
 
     Raises:
-        UsageError: it is no span of time.
+        UsageError: it is not a duration.
     """
     return timedelta(seconds=seconds_from(text, "--longest-wait"))

@@ -41,7 +41,7 @@ class Settings:
     quiet: bool = False
     state_dir: str | None = None
     patience: str | None = None
-    """How long a request waits when Azure asks to come later, as `15m`; None: as long as usual. Runs have their own."""
+    """How long a request waits when Azure asks to retry later, as `15m`; None: as usual. Runs have their own."""
     typed: frozenset[str] = frozenset()
     """The names of those that stood on the command line; the others come from the environment, or are not given."""
     args: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Settings:
         """The share as a part of 1.
 
         Raises:
-            UsageError: it is no percentage, or not above 0 and up to 100.
+            UsageError: it is not a percentage, or not above 0 and up to 100.
         """
         if self.share is None:
             return 1.0
@@ -96,7 +96,7 @@ class Settings:
         """The patience in seconds; None: as long as usual.
 
         Raises:
-            UsageError: it is no span of time.
+            UsageError: it is not a duration.
         """
         from patchmode.cli.scoping import seconds_from
 

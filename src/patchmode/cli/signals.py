@@ -22,7 +22,7 @@ from patchmode.cli import exits
 Handler = Callable[[int, FrameType | None], Any] | int | None
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Those of them that the system knows are listened to."""
-_LEFT = "patchmode: left at once."
+_LEFT = "patchmode: stopped immediately."
 _INTERRUPTED = exits.of_error(KeyboardInterrupt())
 _STANDARD_ERROR = 2
 _SHOW_CURSOR = "\x1b[?25h"

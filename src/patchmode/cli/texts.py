@@ -179,7 +179,7 @@ def _ids_in(name: str) -> list[str] | LogReading:
             odd = [*reading.not_understood, *(f"{name}… is cut short" for name in reading.cut_short)]
             raise UsageError(
                 f"{source} holds entries that name no machine: {'; '.join(odd[:_SHOWN])}.",
-                advice="Take them out, or read the file with --from-log, which leaves out what it does not understand.",
+                advice="Remove them, or read the file with --from-log, which leaves out what it does not understand.",
             )
         if reading.is_list or (is_json and not reading.names_nothing):
             return reading
@@ -187,7 +187,7 @@ def _ids_in(name: str) -> list[str] | LogReading:
             raise UsageError(f"{source} holds an entry without an id.", advice="Select ids with --query '[].id'.")
         odd_line = next((line for line in lines if not line.startswith("/")), "")
         raise UsageError(
-            f"{source} is no list of machines: {odd_line[:_LONGEST_SHOWN]!r} is not a resource id, nor one name.",
+            f"{source} is not a list of machines: {odd_line[:_LONGEST_SHOWN]!r} is not a resource id, nor one name.",
             advice="Put one resource id or one name on a line, or give a table with the headings id, or name, resource "
             "group and subscription. An error or a log is read with --from-log.",
         )

@@ -39,8 +39,8 @@ _STATUS: tuple[tuple[type[PatchmodeError], HTTPStatus], ...] = (
     (RequestError, HTTPStatus.BAD_GATEWAY),
 )
 _ADVICE = {
-    HTTPStatus.NOT_FOUND: "Go on from one of the pages above.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Go on from one of the pages above.",
+    HTTPStatus.NOT_FOUND: "Use one of the pages above.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Use one of the pages above.",
     HTTPStatus.FORBIDDEN: "Open the address that the terminal shows.",
 }
 

@@ -159,7 +159,7 @@ class ConsoleOperations:
         """
         if self.current is not None and self.is_busy:
             raise RunBusyError(
-                f"This console is carrying out run {self.current.run or '(about to begin)'}; one at a time.",
+                f"This console is applying run {self.current.run or '(about to begin)'}; one at a time.",
                 advice="Watch it under Runs, or stop it there. Your plan is kept.",
             )
         check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
@@ -179,7 +179,7 @@ class ConsoleOperations:
         except PatchmodeError as error:
             operation.error = error
         except Exception as error:  # noqa: BLE001 - whoever waits for its end must hear of it
-            _log.exception("carrying out run %s failed", operation.run)
+            _log.exception("run %s failed", operation.run)
             message = f"A defect of patchmode stopped the run: {type(error).__name__}: {error}"
             advice = "Its journal holds how far each change has come; resume it. Please report this."
             operation.error = PatchmodeError(message, advice=advice)

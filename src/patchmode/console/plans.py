@@ -81,7 +81,9 @@ class Changes:
             UsageError: none was chosen.
         """
         if not machines:
-            raise UsageError("No machine was chosen.", advice="Tick machines in the table, or take all that it found.")
+            raise UsageError(
+                "No machine was chosen.", advice="Tick machines in the table, or select all that match the filters."
+            )
         return self._keep(ChangeDraft(_new_id(), machines=tuple(machines)))
 
     def plan(self, draft: ChangeDraft, wanted: WantedSettings) -> None:

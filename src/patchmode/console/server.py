@@ -32,7 +32,7 @@ _ASSETS = {
 _GO_ON = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>patchmode</title><link rel="icon" href="/assets/icon.svg">
 <meta http-equiv="refresh" content="0; url=/"></head>
-<body><p><a href="/">Go on to the console</a></p></body></html>
+<body><p><a href="/">Open the console</a></p></body></html>
 """
 
 

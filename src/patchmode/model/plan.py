@@ -272,7 +272,7 @@ class WaveRule:
         kind, colon, tag = name.partition(":")
         key = next((one for one in WaveKey if one == kind.strip().casefold()), None)
         if key is None or (key is WaveKey.TAG) != bool(colon) or (colon and not tag.strip()):
-            msg = f"{text!r} is no way to divide machines: expected {FORMS}"
+            msg = f"{text!r} is not a way to divide machines: expected {FORMS}"
             raise WaveRuleError(msg)
         order = tuple(value.strip() for value in listed.split("|")) if equals else ()
         if key is WaveKey.REGION:

@@ -75,7 +75,7 @@ class AuditReport:
 
     @property
     def headline(self) -> Headline:
-        """What becomes of the machines as they stand."""
+        """What will happen to the machines as they stand."""
         return Headline.of(entry.outcome for entry in self.machines)
 
     @property

@@ -78,7 +78,7 @@ def read_baseline(path: Path) -> Look:
 
     Raises:
         UsageError: there is no such file, or it may not be read.
-        BrokenPlanError: it is no audit, is cut short, or comes from another version; the message says which.
+        BrokenPlanError: it is not an audit, is cut short, or comes from another version; the message says which.
     """
     try:
         content = path.read_bytes()
@@ -111,7 +111,7 @@ def decode_baseline(content: bytes, *, name: str) -> Look:
     try:
         return _look(msgspec.convert(raw, BaselineDocument))
     except (msgspec.ValidationError, ResourceIdError) as error:
-        raise BrokenPlanError(f"{name} does not hold together as {AUDIT_FORMAT}: {error}.", advice=_AGAIN) from error
+        raise BrokenPlanError(f"{name} is not valid {AUDIT_FORMAT}: {error}.", advice=_AGAIN) from error
 
 
 def _check_format(raw: Any, name: str) -> None:
@@ -122,7 +122,7 @@ def _check_format(raw: Any, name: str) -> None:
         msg = f"{name} has the format {stated}, and this version reads {AUDIT_FORMAT}."
         raise BrokenPlanError(msg, advice="Use the version that wrote it, or make it again with this one.")
     what = f"it has the format {stated}" if isinstance(stated, str) else "it has no format member"
-    raise BrokenPlanError(f"{name} is no audit: {what}.", advice=f"Is it the right file? {_AGAIN}")
+    raise BrokenPlanError(f"{name} is not an audit: {what}.", advice=f"Is it the right file? {_AGAIN}")
 
 
 def _look(document: BaselineDocument) -> Look:

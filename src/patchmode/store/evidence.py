@@ -74,7 +74,7 @@ def write_pack(
         UsageError: something stands at `out`. StorageError: it cannot be written; nothing is left behind.
     """
     if out.exists() or out.is_symlink():
-        msg = f"{out} exists, and evidence is not written over."
+        msg = f"{out} exists, and evidence is not overwritten."
         raise UsageError(msg, advice="Name another --out, or move the old one away.")
     try:
         with _opened(out, at) as sink:
@@ -221,7 +221,7 @@ def open_container(path: Path) -> Container:
     try:
         archive = zipfile.ZipFile(path)
     except _DAMAGE as error:
-        msg = f"{path} is no zip that can be read: {error}."
+        msg = f"{path} cannot be read as a zip file: {error}."
         raise RefusedError(msg, advice="A copy may not have been complete.") from error
     try:
         return _Zip(path, archive)
@@ -299,7 +299,7 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     name = entry.orig_filename
     plain = name.removesuffix("/")
     if not _SAFE.fullmatch(plain) or {".", ".."} & set(plain.split("/")):
-        raise _harmful(path, f"the name {name!r} leads out of the pack, or is none that patchmode gives")
+        raise _harmful(path, f"the name {name!r} points outside the pack, or is not one that patchmode writes")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise _harmful(path, f"{name} is a link or a device")
@@ -320,7 +320,7 @@ def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _harmful(path: Path, what: str) -> RefusedError:
-    return RefusedError(f"{path} is refused unread: {what}.", advice="It is no pack that patchmode wrote.")
+    return RefusedError(f"{path} was not read: {what}.", advice="patchmode did not write this pack.")
 
 
 MAX_MANIFEST = 1 << 28
@@ -337,7 +337,7 @@ def check_pack(path: Path, *, digest: str | None = None) -> EvidenceCheck:
 
     Raises:
         UsageError: it cannot be read.
-        RefusedError: it is no evidence, of a version not known here, or made to do harm.
+        RefusedError: it is not an evidence pack, its version is not known here, or it is unsafe to read.
     """
     try:
         with closing(open_container(path)) as pack:
@@ -360,7 +360,7 @@ def check_pack(path: Path, *, digest: str | None = None) -> EvidenceCheck:
 
 def _manifest(pack: Container, path: Path) -> ManifestDocument:
     if MANIFEST not in pack.sizes:
-        msg = f"{path} is no evidence pack: it has no {MANIFEST}."
+        msg = f"{path} is not an evidence pack: it has no {MANIFEST}."
         raise RefusedError(msg, advice="Name the folder or the zip that `patchmode evidence` wrote.")
     try:
         content = b"".join(pack.pieces(MANIFEST, MAX_MANIFEST))

@@ -91,7 +91,7 @@ def _check_no_secret(raw: dict[str, Any], path: Path) -> None:
 def _principal(row: IdentityRow, path: Path) -> ServicePrincipal:
     named = [name for name, value in msgspec.to_builtins(row).items() if name in _PROOFS and value]
     if len(named) != 1:
-        what = f"has {' and '.join(named)}" if named else "says not how it signs in"
+        what = f"has {' and '.join(named)}" if named else "does not say how it signs in"
         raise _wrong(path, f"identity {row.name!r} {what}; give exactly one of {', '.join(_PROOFS)}")
     if row.certificate_password_env is not msgspec.UNSET and row.certificate_file is msgspec.UNSET:
         raise _wrong(path, f"identity {row.name!r} has certificatePasswordEnv without certificateFile")

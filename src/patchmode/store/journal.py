@@ -183,7 +183,7 @@ class Journal:
         except (msgspec.DecodeError, IndexError) as error:
             msg = f"the run's journal {self._path} is damaged: {error}."
             raise StorageError(
-                msg, advice=f"Restore it from a backup; `patchmode verify {self.run}` shows what is true."
+                msg, advice=f"Restore it from a backup; `patchmode verify {self.run}` shows the current state."
             ) from error
 
     def begin_session(self, sent: Callable[[], Mapping[str, int]]) -> None:

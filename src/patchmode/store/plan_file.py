@@ -31,7 +31,7 @@ _ARC_LEAVES = {"assessmentMode": str}
 
 
 def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
-    """Refuse a plan that contradicts itself or would send anything but patch settings.
+    """Refuse a plan that is inconsistent or would send anything but patch settings.
 
     Args:
         plan: the plan.
@@ -42,15 +42,15 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
         BrokenPlanError: the message names the machine and the member.
     """
     if counts is not None and msgspec.structs.asdict(counts) != plan.counts:
-        msg = f"{name} contradicts itself: its counts do not add up to what it lists."
+        msg = f"{name} is inconsistent: its counts do not add up to what it lists."
         raise BrokenPlanError(msg, advice=_ADVICE)
     machines = Counter(one.id.key for group in (plan.changes, plan.unchanged, plan.skipped) for one in group)
     twice = [key for key, times in machines.items() if times > 1]
     if twice:
-        msg = f"{name} contradicts itself: it names {twice[0]} more than once."
+        msg = f"{name} is inconsistent: it names {twice[0]} more than once."
         raise BrokenPlanError(msg, advice=_ADVICE)
     if plan.nobody is not None and plan.nobody.machines != len(plan.patched_by_nobody):
-        msg = f"{name} contradicts itself: it states another number of machines that nobody patches than it lists."
+        msg = f"{name} is inconsistent: it states another number of machines that nobody patches than it lists."
         raise BrokenPlanError(msg, advice=_ADVICE)
     schedules = _problem_of_schedules(plan)
     if schedules:
@@ -58,7 +58,7 @@ def check_plan(plan: Plan, *, name: str, counts: PlanCountsRow | None) -> None:
         raise BrokenPlanError(msg, advice=_ADVICE)
     waves = _problem_of_waves(plan)
     if waves:
-        msg = f"{name} contradicts itself: {waves}."
+        msg = f"{name} is inconsistent: {waves}."
         raise BrokenPlanError(msg, advice=_ADVICE)
     for change in plan.changes:
         problem = _problem_of(change)
@@ -76,9 +76,9 @@ def _problem_of_schedules(plan: Plan) -> str | None:
             return "it would attach and detach at once"
     for configuration, name in named:
         if configuration.full_type != _CONFIGURATION:
-            return f"{configuration} is no maintenance configuration"
+            return f"{configuration} is not a maintenance configuration"
         if not _NAME.fullmatch(name) or not name.isprintable() or name in {".", ".."}:
-            return f"{name!r} is no name of an assignment"
+            return f"{name!r} is not a valid assignment name"
     known = {one.id for group in (plan.changes, plan.unchanged, plan.skipped) for one in group}
     strange = next((one.id for one in plan.first_detach if one.id not in known), None)
     return f"it would detach a schedule from {strange}, which is not in its scope" if strange else None
@@ -90,7 +90,7 @@ def _problem_of_waves(plan: Plan) -> str | None:
     names = [one.name for one in plan.waves]
     odd = next((name for name in names if not name or not name.isprintable()), None)
     if odd is not None:
-        return f"{odd!r} is no name of a wave"
+        return f"{odd!r} is not a valid wave name"
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         return f"two of its waves are named {twice!r}"
@@ -168,7 +168,7 @@ def read_plan(path: Path) -> Plan:
 
     Raises:
         UsageError: there is no such file, or it may not be read.
-        BrokenPlanError: it is not a plan, is cut short, was edited, comes from another version, or contradicts itself;
+        BrokenPlanError: it is not a plan, is cut short, was edited, comes from another version, or is inconsistent;
             the message says which.
     """
     try:
@@ -279,12 +279,12 @@ def _decode_any(content: bytes, *, name: str) -> Plan:
     digest = hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()
     if stated != digest:
         msg = f"{name} was changed after it was written: its digest does not match its content."
-        raise BrokenPlanError(msg, advice=f"A plan is applied as it was reviewed or not at all. {_AGAIN}")
+        raise BrokenPlanError(msg, advice=f"patchmode applies a plan only as it was reviewed. {_AGAIN}")
     try:
         document = msgspec.convert(raw, PlanDocument)
         plan = plan_of(document, digest=digest)
     except (msgspec.ValidationError, ValueError) as error:
-        msg = f"{name} does not hold together as {PLAN_FORMAT}: {error}."
+        msg = f"{name} is not valid {PLAN_FORMAT}: {error}."
         raise BrokenPlanError(msg, advice=_AGAIN) from error
     check_plan(plan, name=name, counts=document.counts)
     return plan

@@ -236,7 +236,7 @@ class RunStore:
                 continue
             if summary.state == RUNNING:
                 holder = holder_of(self._lock_path(summary.run))
-                msg = f"run {summary.run} is carrying this plan out: it is held by {holder or 'another process'}."
+                msg = f"run {summary.run} is applying this plan: it is held by {holder or 'another process'}."
                 raise RunBusyError(
                     msg, advice=f"Wait until it ends; `patchmode runs show {summary.run}` shows how far it is."
                 )
@@ -269,11 +269,11 @@ def _not_sent(connection: sqlite3.Connection) -> int:
 def _already_begun(summary: RunSummary) -> RefusedError:
     if summary.state == FINISHED and summary.ended == summary.changes:
         return UnsafeError(
-            f"this plan was already carried out, by run {summary.run}.",
+            f"this plan was already applied, by run {summary.run}.",
             advice="Make a new plan: it holds what is left to do, if anything.",
         )
     return UnsafeError(
-        f"run {summary.run} began to carry this plan out and did not end it.",
+        f"run {summary.run} started to apply this plan and did not finish.",
         advice=f"Resume it with `patchmode runs resume {summary.run}`.",
     )
 
@@ -301,7 +301,7 @@ def files_in(folder: Path) -> Iterator[Path]:
             if path.suffix == JOURNAL or (path.suffix == REPORT and format_of(path.read_bytes()) == RUN_FORMAT):
                 yield path
     except OSError as error:
-        msg = f"could not look through {folder}: {error.strerror or error}."
+        msg = f"could not search {folder}: {error.strerror or error}."
         raise StorageError(msg, advice="Check that you may read it.") from error
 
 
@@ -352,7 +352,7 @@ def decode_report(content: bytes, *, name: str) -> ToldRun:
     try:
         return ToldRun(name, _report(msgspec.json.decode(content, type=RunDocument)))
     except (msgspec.MsgspecError, ValueError) as error:
-        msg = f"{name} does not hold together as {RUN_FORMAT}: {error}."
+        msg = f"{name} is not valid {RUN_FORMAT}: {error}."
         raise RefusedError(msg, advice=f"A newer version may have written it. {_AGAIN}") from error
 
 

@@ -26,7 +26,7 @@ def planned(page: Page, search: str) -> None:
 
 def confirmed(page: Page, count: int) -> str:
     """Type the number and go on; the run's address."""
-    page.get_by_label("Type the number of machines to go on").fill(str(count))
+    page.get_by_label("Type the number of machines to continue").fill(str(count))
     page.get_by_role("button", name="these machines").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Run 2")
     return page.url
@@ -51,7 +51,7 @@ def test_the_whole_change(opened: Open) -> None:
     before = settings(console, "web-01")
     assert before["patchMode"] == "AutomaticByOS"
 
-    page.get_by_label("Type the number of machines to go on").fill("2")
+    page.get_by_label("Type the number of machines to continue").fill("2")
     page.get_by_role("button", name="Change these machines").click()
     expect(page.get_by_role("alert")).to_have_text("You typed 2; this plan touches 3. Nothing was sent.")
     assert settings(console, "web-01") == before
@@ -76,7 +76,7 @@ def test_the_whole_change(opened: Open) -> None:
     expect(page.locator("table.runs tbody tr")).to_have_count(2)
     page.get_by_role("link", name="Fleet", exact=True).first.click()
     page.get_by_role("link", name="web-01", exact=True).click()
-    expect(page.get_by_role("heading", name="What patchmode did to it")).to_be_visible()
+    expect(page.get_by_role("heading", name="What patchmode changed")).to_be_visible()
     expect(page.get_by_role("region", name="History").locator("tbody tr")).to_have_count(2)
 
 
@@ -114,7 +114,7 @@ def test_a_reload_in_mid_run_and_a_second_tab(opened: Open) -> None:
     # Another plan waits for its turn.
     third = console.tab(page.context)
     planned(third, "api-01")
-    expect(third.get_by_text("This console carries out one plan at a time")).to_be_visible()
+    expect(third.get_by_text("This console applies one plan at a time")).to_be_visible()
 
     for tab in (page, other):
         expect(tab.get_by_text("Finished", exact=True)).to_be_visible(timeout=60_000)
@@ -240,6 +240,6 @@ def test_without_the_script_everything_works(opened: Open) -> None:
     page.get_by_role("button", name="all 1 found…").click()
     page.get_by_role("button", name="Plan and show the diff").click()
     waited("Apply it")
-    page.get_by_label("Type the number of machines to go on").fill("1")
+    page.get_by_label("Type the number of machines to continue").fill("1")
     page.get_by_role("button", name="these machines").click()
     waited("Finished")

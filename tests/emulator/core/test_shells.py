@@ -157,7 +157,7 @@ def test_leaving_the_shell_says_that_it_is_over_and_what_is_left(keeps: bool, ho
         "  So those runs can still be shown, but no longer be resumed, verified or rolled back.",
     ]
     assert child.before.splitlines()[-4:] == [
-        "The emulator has ended. Commands go again where they went before this shell.",
+        "The emulator has ended. Commands now go where they went before this shell.",
         "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
         *(kept if keeps else lost),
     ]

@@ -131,6 +131,8 @@ async def test_a_sign_in_service_is_waited_for_within_the_patience() -> None:
     async with aiohttp.ClientSession() as pool:
         transport = SignInTransport(pool, patience_s=900, remark=told.append)
         await transport.sleep(0)
-        with pytest.raises(ClientAuthenticationError, match="asks to wait another 24 h, which is past the throttle"):
+        with pytest.raises(
+            ClientAuthenticationError, match="asks to wait another 24 h, which is longer than the throttle"
+        ):
             await transport.sleep(86_400)
     assert told == []

@@ -243,7 +243,7 @@ async def test_patience_with_a_throttle_ends() -> None:
     assert 880 < made.clock.monotonic() < 930
     assert caught.value.message == (
         "PATCH /subscriptions/s/x was answered 429: the answer had no body. "
-        "Azure asks to wait another 1 s, which is past the throttle patience of 15 min."
+        "Azure asks to wait another 1 s, which is longer than the throttle patience of 15 min."
     )
 
 
@@ -269,7 +269,7 @@ async def test_a_long_wait_is_waited_for_within_the_patience(status: int, said: 
 async def test_a_wait_past_the_patience_is_not_begun(said: str) -> None:
     for call in (patch, get):
         made = wire(answer(429, b"", Retry_After=said), OK)
-        with pytest.raises(ThrottledError, match="past the throttle patience of 15 min"):
+        with pytest.raises(ThrottledError, match="longer than the throttle patience of 15 min"):
             await call(made)
         assert len(made.transport.asked) == 1
         assert made.clock.slept == []
@@ -284,7 +284,7 @@ async def test_what_waits_behind_a_closed_bucket_is_not_sent_either() -> None:
         await made.channel.turn("PATCH", URL, WRITE)
     assert caught.value.message == (
         "PATCH /subscriptions/s/x was not sent: Azure asks to wait another 27 h 47 min, "
-        "which is past the throttle patience of 15 min"
+        "which is longer than the throttle patience of 15 min"
     )
     assert caught.value.code == "Throttled"
 

@@ -22,7 +22,7 @@ RUN = "20261130T080000000Z-0123ab"
 
 def test_on_a_terminal_every_line_stands_under_the_first() -> None:
     assert list(resumed_lines(BRAKES, BRAKES, paint=TERMINAL)) == [
-        "In force     --max-failures 3, --operation-timeout 12, --wave-pause 90m,",
+        "Run options  --max-failures 3, --operation-timeout 12, --wave-pause 90m,",
         "             --freeze 'Fri 16:00-Mon 06:00 Europe/Berlin' (from",
         "             PATCHMODE_FREEZE), --strict",
         "             Unchanged since the run began; an option given here changes them.",
@@ -48,9 +48,9 @@ def test_an_option_without_a_value_is_told_as_it_is_typed() -> None:
 
 def test_where_nothing_holds_a_run_back_that_is_said_on_resume() -> None:
     nothing = "no failure budget, no freeze and no other limit"
-    earlier = "an earlier version began this run and did not record its limits; options in force:"
-    assert list(resumed_lines(RunGuardrails(), RunGuardrails(), paint=Paint())) == [f"In force     {nothing}"]
-    assert list(resumed_lines(RunGuardrails(), None, paint=Paint())) == [f"In force     {earlier} {nothing}"]
+    earlier = "an earlier version began this run and did not record its limits; options now:"
+    assert list(resumed_lines(RunGuardrails(), RunGuardrails(), paint=Paint())) == [f"Run options  {nothing}"]
+    assert list(resumed_lines(RunGuardrails(), None, paint=Paint())) == [f"Run options  {earlier} {nothing}"]
     assert list(begun_lines(RunGuardrails(), paint=Paint())) == []
 
 

@@ -216,7 +216,7 @@ def test_a_run_tells_failures_first_with_what_to_do() -> None:
     assert text.endswith(
         "  1 applied, 1 failed, 1 stale; 3 in scope, 1 verified.\n"
         "  4 requests to apply and verify: 1 GET, 3 PATCH (sign-in, planning and permission checks not counted).\n"
-        "Once the cause is gone, take up just these machines again:\n"
+        "Once the cause is fixed, repeat it for just these machines:\n"
         "  patchmode apply --from-run R1:failed,stale\n"
         "Not everything is as asked: 1 failed, 1 stale."
     )

@@ -93,10 +93,10 @@ def test_members_that_a_later_v1_adds_are_passed_over() -> None:
         (b"", "base.json is empty."),
         (b'{"format": "patchmode/audit/v1", "mach', "base.json is cut short."),
         (b"hello", "base.json is not JSON"),
-        (b"[]", "base.json is no audit: it has no format member."),
-        (b'{"format": "patchmode/plan/v1"}', "base.json is no audit: it has the format patchmode/plan/v1."),
+        (b"[]", "base.json is not an audit: it has no format member."),
+        (b'{"format": "patchmode/plan/v1"}', "base.json is not an audit: it has the format patchmode/plan/v1."),
         (b'{"format": "patchmode/audit/v2"}', "base.json has the format patchmode/audit/v2, and this version reads"),
-        (b'{"format": "patchmode/audit/v1"}', "base.json does not hold together as patchmode/audit/v1"),
+        (b'{"format": "patchmode/audit/v1"}', "base.json is not valid patchmode/audit/v1"),
     ],
 )
 def test_what_is_no_audit_is_refused(content: bytes, words: str) -> None:

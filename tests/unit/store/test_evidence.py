@@ -217,7 +217,7 @@ def zipped(path: Path, *entries: tuple[str, bytes], mode: int = 0o100600) -> Pat
 def test_names_that_lead_out_of_a_zip_are_refused(tmp_path: Path, name: str) -> None:
     """Nothing is unpacked, but whoever unpacks it afterwards trusts what was said of it."""
     path = zipped(tmp_path / "x.zip", ("manifest.json", b"{}"), (name, b""))
-    with pytest.raises(RefusedError, match="leads out"):
+    with pytest.raises(RefusedError, match="points outside"):
         check_pack(path)
 
 
@@ -229,7 +229,12 @@ def test_other_harmful_zips_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     many = zipped(tmp_path / "many.zip", ("a", b""), ("b", b""), ("c", b""))
     bomb = zipped(tmp_path / "bomb.zip", ("manifest.json", bytes(101 << 20)))
     (tmp_path / "text.zip").write_bytes(b"not a zip")
-    for path, told in ((link, "link"), (twice, "twice"), (bomb, "would unpack"), (tmp_path / "text.zip", "no zip")):
+    for path, told in (
+        (link, "link"),
+        (twice, "twice"),
+        (bomb, "would unpack"),
+        (tmp_path / "text.zip", "cannot be read as a zip"),
+    ):
         with pytest.raises(RefusedError, match=told):
             check_pack(path)
     monkeypatch.setattr(evidence, "MAX_ENTRIES", 2)

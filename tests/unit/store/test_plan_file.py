@@ -136,9 +136,9 @@ def resealed(**members: Any) -> bytes:
             "has the format patchmode/plan/v7, written by patchmode 9.1.0; this version reads patchmode/plan/v1.",
         ),
         (b'{"format":"patchmode/plan/v1"}', "plan.json was changed after it was written: its digest does not match"),
-        (resealed(surprise=1), "plan.json does not hold together as patchmode/plan/v1: Object contains unknown field"),
+        (resealed(surprise=1), "plan.json is not valid patchmode/plan/v1: Object contains unknown field"),
         (resealed(scope="all"), "Expected `array`, got `str` - at `$.scope`"),
-        (resealed(unchanged=[]), "plan.json contradicts itself: its counts do not add up to what it lists."),
+        (resealed(unchanged=[]), "plan.json is inconsistent: its counts do not add up to what it lists."),
     ],
 )
 def test_each_bad_file_has_its_own_sentence(content: bytes, sentence: str) -> None:

@@ -81,9 +81,12 @@ def test_what_was_foreseen_is_part_of_what_was_reviewed(edit: bytes) -> None:
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (replace(ATTACHING, then_attach=ThenAttach(machine_id("vm-0"), "weekly")), "is no maintenance configuration"),
-        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "a/../b")), "is no name of an assignment"),
-        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "")), "is no name of an assignment"),
+        (
+            replace(ATTACHING, then_attach=ThenAttach(machine_id("vm-0"), "weekly")),
+            "is not a maintenance configuration",
+        ),
+        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "a/../b")), "is not a valid assignment name"),
+        (replace(ATTACHING, then_attach=ThenAttach(WEEKLY, "")), "is not a valid assignment name"),
         (replace(ATTACHING, first_detach=DETACHING.first_detach), "attach and detach at once"),
         (
             plan(change(), first_detach=(Detachment(machine_id("strange"), MachineKind.VM, WEEKLY, "weekly"),)),

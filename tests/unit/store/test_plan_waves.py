@@ -82,8 +82,8 @@ def test_how_many_machines_a_plan_writes_to() -> None:
         (replace(WAVED, waves=(Wave("a", 3, 0), Wave("b", 0, 0))), "its wave 'b' holds no machine"),
         (replace(WAVED, waves=(Wave("a", 4, 0), Wave("b", -1, 2))), "its wave 'b' holds no machine"),
         (replace(WAVED, waves=(Wave("a", 1, 0), Wave("a", 2, 0))), "two of its waves are named 'a'"),
-        (replace(WAVED, waves=(Wave("", 3, 0),)), "'' is no name of a wave"),
-        (replace(WAVED, waves=(Wave("a\nb", 3, 0),)), "is no name of a wave"),
+        (replace(WAVED, waves=(Wave("", 3, 0),)), "'' is not a valid wave name"),
+        (replace(WAVED, waves=(Wave("a\nb", 3, 0),)), "is not a valid wave name"),
         (replace(DETACHING, waves=(Wave("a", 1, 0),)), "detach schedules wave by wave"),
     ],
 )

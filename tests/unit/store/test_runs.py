@@ -289,7 +289,7 @@ async def test_reader_may_not_write(store: RunStore) -> None:
 
 def test_two_applies_at_once_on_one_plan_are_refused(store: RunStore) -> None:
     journal = store.create(two_machines())
-    with pytest.raises(RunBusyError, match=rf"run {journal.run} is carrying .* held by process {os.getpid()} on "):
+    with pytest.raises(RunBusyError, match=rf"run {journal.run} is applying .* held by process {os.getpid()} on "):
         store.create(two_machines())
     with pytest.raises(RunBusyError, match=rf"run {journal.run} is held by process {os.getpid()} on .* since 20"):
         store.open(journal.run, for_writing=True)
@@ -302,7 +302,7 @@ async def test_a_plan_that_was_carried_out_is_not_carried_out_again_unasked(stor
     journal = store.create(plan)
     await carry_out_one(journal)
     journal.close(state="finished")
-    with pytest.raises(UnsafeError, match=f"already carried out, by run {journal.run}") as caught:
+    with pytest.raises(UnsafeError, match=f"already applied, by run {journal.run}") as caught:
         store.create(plan)
     assert "Make a new plan" in caught.value.advice
     store.create(plan, again=True).close(state="finished")
@@ -314,7 +314,7 @@ async def test_a_plan_that_was_begun_is_resumed_not_begun_again(store: RunStore,
     journal = store.create(plans.plan())
     await journal.intend(plans.machine_id("vm-0"), etag=None, at=EARLY)
     journal.close(state=state)
-    with pytest.raises(UnsafeError, match="did not end it") as caught:
+    with pytest.raises(UnsafeError, match="did not finish") as caught:
         store.create(plans.plan())
     assert caught.value.advice == f"Resume it with `patchmode runs resume {journal.run}`."
 

@@ -222,7 +222,7 @@ class MaintenanceDouble:
         if self.queue_s:
             await asyncio.sleep(self.queue_s)
         if may_send is not None and not may_send():
-            raise NotSentError(f"{method} {what} was not sent: it was called off while it waited", code="Stopped")
+            raise NotSentError(f"{method} {what} was not sent: it was canceled while it waited", code="Stopped")
         await self.arrive(method, what)
         if fault == "lost-before":
             raise MaybeAppliedError(f"{method} {what} got no answer", code="NoAnswer")

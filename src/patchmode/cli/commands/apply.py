@@ -45,10 +45,10 @@ def command(
 ) -> Exit:
     """Apply a plan file, or plan and apply a scope.
 
-    With a scope instead of FILE: plans it, writes the plan file into the state folder, shows it, asks, and applies that
-    file. A machine is skipped where anything that the plan depends on has changed since; each intent is journalled
-    before it is sent.
-    With --then-attach each machine gets the schedule once its settings were verified, and never before.
+    With a scope instead of FILE, the command plans the scope, writes the plan file into the state folder, shows it,
+    asks, and applies that file. A machine is skipped if anything that the plan depends on has changed since. Each
+    change is in the journal before its request is sent. With --then-attach each machine gets the schedule once its
+    settings were verified, and never before.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import carry_out
@@ -71,8 +71,8 @@ def command(
     # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
     if file is not None and any(options.values()):
         raise UsageError(
-            "A plan file holds its own machines and settings, so a scope, a filter or a setting beside it means "
-            "nothing.",
+            "A plan file holds its own machines and settings, so it cannot be combined with a scope, a filter "
+            "or a setting.",
             advice="--shard and PATCHMODE_SHARD divide a scope, not a file: plan each shard by itself."
             if options["shard"]
             else "Give FILE alone, or make a new plan with that scope.",

@@ -20,8 +20,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, longest_wait: str, summary: str | None, **options: Any) -> exits.Exit:
     """Every machine: its orchestration, who patches it, and why.
 
-    Without a selector: everything that the signed-in principal can see. Machines are measured against --to (default:
-    customer-managed-schedules).
+    Without a selector the command reads everything that the signed-in principal can see. Machines are compared with
+    --to (default: customer-managed-schedules).
     """
     from patchmode.cli import composition
     from patchmode.cli.configuring import tell_az_choice

@@ -44,9 +44,9 @@ _BASH_COMPLETION = (
 def command(context: click.Context, /, shell: str, install: bool) -> exits.Exit:
     """Print the script that completes commands, options and names.
 
-    SHELL is bash, zsh, fish or powershell. Completed are commands, options, fixed values, subscriptions, resource
-    groups, schedules, runs and plan files. Names from Azure are kept for five minutes in the state folder; where they
-    cannot be read within three seconds, or nobody is signed in, nothing is completed and nothing is said.
+    SHELL is bash, zsh, fish or powershell. The script completes commands, options, fixed values, subscriptions,
+    resource groups, schedules, runs and plan files. Names from Azure are kept for five minutes in the state folder.
+    If they cannot be read within three seconds, or nobody is signed in, nothing is completed and no message is shown.
     """
     from patchmode.cli.completing import script
     from patchmode.errors import UsageError
@@ -73,7 +73,8 @@ def _install(shell: str, text: str, context: click.Context) -> None:
     before = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
     if before is not None and VARIABLE not in before:
         raise RefusedError(
-            f"{path} exists, and is not patchmode's. Nothing was changed.", advice="Move it away, and repeat."
+            f"{path} exists, and is not patchmode's. Nothing was changed.",
+            advice="Rename that file, then repeat the command.",
         )
     if before == text:
         say_lines([f"Nothing to change: {path} is current."], settings)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 BEYOND = (
-    "Warning: {host} can be reached from other computers, over plain http. Whoever reads the traffic, or has the "
-    "address below, may do here what you may do. Better: leave --host out and use an SSH tunnel."
+    "Warning: {host} can be reached from other computers, over plain http. Anyone who reads the traffic or has "
+    "the address below can do here what you can do. Safer: omit --host and use an SSH tunnel."
 )
 
 
@@ -41,16 +41,17 @@ BEYOND = (
     "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on, with a warning."
 )
 @freeze_option
-@click.option("--allow-writes", is_flag=True, help="Also change things; without it the console only reads.")
+@click.option("--allow-writes", is_flag=True, help="Allow changes; without it the console only reads.")
 @click.pass_context
 def command(
     context: click.Context, /, port: int, host: str, freeze: tuple[str, ...], allow_writes: bool, **options: Any
 ) -> exits.Exit:
     """The web console on loopback: fleet, schedules, changes, runs.
 
-    Prints one address that lets a browser in, and serves until Ctrl-C. Without a selector: everything that the
-    signed-in principal can see. A change made in it is an ordinary run: the command line lists it, resumes it and rolls
-    it back. Ctrl-C while a run is under way sends nothing more and follows it to its end; a second one leaves at once.
+    The command prints one address for the browser, and serves until Ctrl-C. Without a selector the console shows
+    everything that the signed-in principal can see. A change that is made in the console is an ordinary run: the
+    command line lists it, resumes it and rolls it back. After Ctrl-C a run sends nothing more and is followed to its
+    end; a second Ctrl-C stops immediately.
     """
     from patchmode.cli.run_options import brakes_from
     from patchmode.cli.running import left_at_once_text, run_writing

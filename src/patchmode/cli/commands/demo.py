@@ -14,15 +14,15 @@ from patchmode.cli.settings import settings_of
 
 @click.command(cls=Command)
 @click.option("--step", "is_paused", is_flag=True, help="Wait for Enter before each step.")
-@click.option("--full", "is_whole", is_flag=True, help="The whole story, every output whole: half a minute.")
+@click.option("--full", "is_whole", is_flag=True, help="The whole story with complete output; it takes half a minute.")
 @click.pass_context
 def command(context: click.Context, is_paused: bool, is_whole: bool) -> exits.Exit:
     """A short story on a local emulator; no Azure needed.
 
-    Starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user would
-    see: a night that fails, exactly the machines that failed fixed, a night that succeeds, a schedule attached and
-    detached. Takes about ten seconds and leaves nothing behind. Every command that it shows runs when it is typed in
-    `arm-emulator exec --fleet schedules -- bash`.
+    The demo starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user
+    would see: a night that fails, the fix of exactly the machines that failed, a night that succeeds, a schedule
+    attached and detached. It takes about ten seconds and keeps nothing. Every command that it shows runs when it is
+    typed in `arm-emulator exec --fleet schedules -- bash`.
     """
     from patchmode.cli.demonstration import short_story, whole_story
     from patchmode.cli.demonstration.server import serving

@@ -17,8 +17,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, role_json: bool, **options: Any) -> exits.Exit:
     """Check sign-in, subscriptions and permissions.
 
-    Looks at the scope, or at every subscription that you can see. Also shows where each default comes from: command
-    line, environment, config file.
+    The command checks the scope, or every subscription that you can see. It also shows where each default comes from:
+    command line, environment, config file.
     """
     from dataclasses import replace
 

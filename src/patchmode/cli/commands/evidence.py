@@ -66,7 +66,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits
 
     Each machine that the plan changes is re-read from Azure Resource Manager and compared; nothing is written to the
     run.
-    Prints the manifest's digest: kept elsewhere, it shows later that the manifest is the same.
+    The command prints the manifest's digest. Keep it elsewhere: it shows later that the manifest is the same.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(context: click.Context, /, out: Path | None, summary: str | None, **options: Any) -> exits.Exit:
     """The exact changes, as a diff and as a file.
 
-    Reads every machine in scope from its provider and works out the smallest request that makes it compliant. Nothing
-    is changed.
+    The command reads every machine in scope from its provider and shows the smallest request that makes it compliant.
+    Nothing is changed.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import emit, is_one_screen, say

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--from", "source", metavar="FILE|-", help="What `audit -o json` or `apply -o json` printed; - reads stdin."
 )
 @click.option("--out", metavar="FILE", help="Where to write it; without -o the name's ending gives the format.")
-@click.option("--exit-zero", is_flag=True, help="End with 0 once the report is written, whatever it shows.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 once the report is written, whatever it shows.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -53,9 +53,9 @@ def command(
 ) -> exits.Exit:
     """One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.
 
-    The record is an audit of the current state of a scope (without any: everything that you can see), what a run
-    changed and verified (--run), or a document that was saved earlier (--from), for which nobody is signed in. Every
-    format holds the same machines and findings. The file is there whole or not at all.
+    The report shows an audit of the current state of a scope (without a scope: everything that you can see), what a run
+    changed and verified (--run), or a document that was saved earlier (--from), which needs no sign-in. Every format
+    holds the same machines and findings. The file is written completely or not at all.
     """
     from patchmode.cli.scoping import scope_from, set_ambient_shard_aside, wait_from, wanted_from
     from patchmode.errors import UsageError
@@ -65,8 +65,8 @@ def command(
         set_ambient_shard_aside(context, options)
         if any(options.values()) or (run is not None and source is not None):
             raise UsageError(
-                "--run and --from hold their own machines and settings, so a scope, a filter, a setting, or the other "
-                "of the two beside them means nothing.",
+                "--run and --from hold their own machines and settings, so neither can be combined with the other, a "
+                "scope, a filter or a setting.",
                 advice="Give a scope, --run or --from.",
             )
     form = format_asked(settings, out)
@@ -196,7 +196,7 @@ def format_asked(settings: Settings, out: str | None) -> str:
         raise UsageError("An Excel workbook cannot be shown on a terminal.", advice="Name a file: --out report.xlsx")
     if settings.query and (out is not None or form not in FORMATS):
         msg = "--query selects from the JSON for standard output, and a report is written whole."
-        raise UsageError(msg, advice="Leave --query away, or --out and the report's format.")
+        raise UsageError(msg, advice="Omit --query, or omit --out and the report's format.")
     if out is not None and form in {"table", "jsonl"}:
         raise UsageError(
             f"--out {out} does not say which format it is to have.",

@@ -46,9 +46,9 @@ def command(
 ) -> Exit:
     """Restore what a run changed, where Azure allows it.
 
-    RUN is a run's id, its beginning, or latest (the latest that sent anything). The rollback is an ordinary plan:
-    written into the state folder, shown, confirmed, applied and verified. What cannot be restored is named and
-    skipped.
+    RUN is a run's id, its beginning, or latest (the latest that sent anything). The rollback is an ordinary plan: it is
+    written into the state folder, shown, confirmed, applied and verified. A machine that cannot be restored is named
+    and skipped.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import UNFINISHED, carry_out
@@ -72,7 +72,7 @@ def command(
     runs = {one.run: one for one in composition.run_store(settings).list()}
     journal = composition.open_sent(run, settings, for_writing=True)
     _check_not_a_redo(journal, run, settings, yes=yes)
-    say(f"Rolls back run {journal.run}.", settings)
+    say(f"Rolling back run {journal.run}.", settings)
     if (found := runs.get(journal.run)) is not None and found.state in UNFINISHED:
         rest = "a resume skips these machines; it continues with the others."
         closes = rest if ids else "once rolled back it cannot be resumed."

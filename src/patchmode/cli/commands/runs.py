@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def merge(context: click.Context, sources: tuple[str, ...]) -> exits.Exit:
     """One report of several runs, such as the shards of one scope.
 
-    FILE is a journal or what `-o json` printed of a run; DIR means every such file below it, and RUN one of the
-    state folder. Nothing is sent. A machine or a shard that is given twice is refused by name, and so are runs of
+    FILE is a journal, or a run's report that `-o json` printed. DIR means every such file below it, and RUN a run of
+    the state folder. Nothing is sent. A machine or a shard that is given twice is refused by name, and so are runs of
     different targets.
     """
     from patchmode.cli.output import emit
@@ -140,15 +140,15 @@ def show(context: click.Context, run: str) -> exits.Exit:
 @resume_options
 @click.pass_context
 def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any) -> exits.Exit:
-    """Resume a run that was interrupted or stopped; what is done stays done.
+    """Resume a run that was interrupted or stopped.
 
-    RUN is its id, its beginning, or latest; without it the one run that is open is taken. What held the run back when
-    it began holds it back still: budgets, waves, freezes, concurrency, patience, share and strictness. An option given
-    here changes it from now on, none lifts it (--no-strict for --strict); the environment only adds. Failures count for
-    the whole run.
+    RUN is the run's id, its beginning, or latest. Without RUN the command resumes the one run that is open. Finished
+    changes are not repeated. The run keeps the limits that it was started with: budgets, waves, freezes, concurrency,
+    patience, share and strictness. An option given here changes the limit from now on; none removes it (--no-strict
+    for --strict). The environment only adds limits. Failures count for the whole run.
 
-    The plan was confirmed when the run began, so nothing is asked. A run that a failure budget stopped asks first, and
-    names what failed; where nobody can be asked it needs --yes and a budget that allows more.
+    The plan was confirmed when the run began, so the command does not ask. If a failure budget stopped the run, it
+    names what failed and asks first; where nobody can be asked, give --yes and a budget that allows more.
     """
     from patchmode.cli import composition
     from patchmode.cli.carrying_out import go_on, open_run

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @scope_options
 @settings_options
 @click.option(
-    "--after-window", is_flag=True, help="Did the next maintenance window really succeed? Azure's record says."
+    "--after-window", is_flag=True, help="Check in Azure's record whether the next maintenance window succeeded."
 )
 @click.option("--wait", is_flag=True, help="With --after-window: wait until the next windows are over and recorded.")
 @click.option(
@@ -59,13 +59,14 @@ def command(
 ) -> exits.Exit:
     """Re-read every VM from Azure Resource Manager and compare its settings.
 
-    RUN: every machine that the run applied; its journal keeps what was found. FILE: every change of a plan, whoever
-    carried it out. What else of the run or the plan is not as asked (failed, not sent, blocked) is counted in the last
-    line. A property outside the patch settings that was changed after the run, or since the plan, is listed and is no
-    mismatch. A scope: whether every machine in it has the settings; those that have not are named with the reason,
-    be it that a rule blocks their change. Without any: the latest run that sent anything.
+    With RUN the command verifies every machine that the run applied, and records the result in the run's journal. With
+    FILE it verifies every change of a plan, whoever applied it. The last line counts what else of the run or the plan
+    is not as asked (failed, not sent, blocked). A property outside the patch settings that was changed after the run,
+    or since the plan, is listed and is not a mismatch. With a scope it verifies that every machine in it has the
+    settings, and names the others with the reason, for example a rule that blocks their change. Without any of these
+    it verifies the latest run that sent anything.
 
-    With --after-window: whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
+    With --after-window it shows whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
     from patchmode.cli.output import emit
     from patchmode.cli.results import verification_result
@@ -79,8 +80,8 @@ def command(
     # Also a filter or a setting alone: whoever types one beside a run believes that it was looked at.
     if subject is not None and any(options.values()):
         raise UsageError(
-            "A run or a file holds its own machines and settings, so a scope, a filter or a setting beside it means "
-            "nothing.",
+            "A run or a file holds its own machines and settings, so it cannot be combined with a scope, a filter "
+            "or a setting.",
             advice="Give RUN or FILE alone, or a scope.",
         )
     if not after_window and (wait or since is not None):
@@ -194,12 +195,12 @@ def _run_of(plan: "Plan", settings: Settings) -> "Journal | None":
     store = composition.run_store(settings)
     run = store.carried_out(plan.digest)
     if run is not None:
-        say(f"Note: this plan was carried out by run {run}.", settings, hang=6)
+        say(f"Note: this plan was applied by run {run}.", settings, hang=6)
         _note_rollbacks(run, plan, settings)
         return store.open(run)
     read = f", read {when(plan.created_at)}" if plan.created_at else ""
     say(
-        f"Note: no run in the state folder {state_folder(settings)} carried this plan out. Each machine is "
+        f"Note: no run in the state folder {state_folder(settings)} applied this plan. Each machine is "
         f"compared with the plan itself: its patch settings with those that the plan sets, every other property with "
         f"the VM as it was when the plan was made{read}.",
         settings,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @scope_options
 @click.option("--interval", metavar="15m", default="15m", show_default=True, help="Time between two audits.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many audits.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after this many audits.")
 @click.option("--once", is_flag=True, help="One audit, compared with --baseline; for cron and CI.")
 @click.option(
     "--baseline",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A saved audit (-o json) to compare the first one with.",
 )
-@click.option("--until-change", is_flag=True, help="End with the first audit that finds a change.")
+@click.option("--until-change", is_flag=True, help="Stop at the first audit that finds a change.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -45,8 +45,8 @@ def command(
 ) -> exits.Exit:
     """Repeat the audit, and show only what changed.
 
-    Repeats the audit at an interval and shows each machine that changed: what changed, who patches it now, and who did
-    it as far as Azure records it.
+    The command repeats the audit at an interval and shows each machine that changed: what changed, who patches it now,
+    and who changed it as far as Azure records it.
     """
     from patchmode.cli.scoping import scope_from, seconds_from
     from patchmode.errors import UsageError
@@ -151,4 +151,4 @@ def _tell_failure(seen: "Seen", settings: Settings, *, is_last: bool) -> None:
     then = "" if is_last else " The next audit tries again."
     # Errors of the sign-in have several lines, and this is one of many.
     message = " ".join(seen.failure.message.split())
-    say(f"Look {seen.number} failed, and says nothing about the machines: {message}{then}", settings)
+    say(f"Look {seen.number} failed. It shows nothing about the machines: {message}{then}", settings)

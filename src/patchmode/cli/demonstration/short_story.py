@@ -54,7 +54,7 @@ def tell(telling: Telling) -> None:
     telling.show("patchmode", "verify", "fix.json", "--after-window")
     telling.step("Add rhel-02 to the schedule: settings first, then the schedule")
     telling.show("patchmode", "apply", *_MACHINE, "--then-attach", "mc-nightly", "--yes", parts=[_RUN, _SCHEDULE])
-    telling.step("That was a mistake: take it back")
+    telling.step("That was a mistake: roll it back")
     telling.show("patchmode", "rollback", "latest", "--yes", parts=[_RUN, _SCHEDULE])
     telling.step("What would the whole fleet need?")
     whole = ("patchmode", "plan", "--all", "--out", "rest.json")

@@ -47,8 +47,8 @@ def command(
     """Attach a schedule to machines, or to a dynamic scope.
 
     CONFIG is its id, its name, or GROUP/NAME. A machine that is not prepared is refused, because its runs would fail,
-    and the command that prepares it is shown. With --dynamic: the machines that the filter matches now are shown first,
-    whether prepared or not. Every end is read back; repeating the command does what is left.
+    and the command that prepares it is shown. With --dynamic the machines that the filter matches now are shown first,
+    whether prepared or not. Every result is read back. Repeating the command attaches what is left.
     """
     from patchmode.cli.scoping import require_selector, scope_from
     from patchmode.errors import UsageError

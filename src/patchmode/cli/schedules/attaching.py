@@ -69,7 +69,7 @@ def ask_for_count(question: str, count: int, what: str, *, yes: bool) -> None:
     if yes or count < TYPE_THE_COUNT_FROM or not is_answered():
         ask(question, yes=yes)
         return
-    if not typed_the_number(f"This {what}. Type the number to go on", count):
+    if not typed_the_number(f"This {what}. Type the number to continue", count):
         raise RefusedError("Not confirmed: nothing was sent.", advice="Nothing is lost; the command asks again.")
 
 

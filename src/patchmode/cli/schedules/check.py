@@ -16,8 +16,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, config: tuple[str, ...], longest_wait: str) -> exits.Exit:
     """Problems of schedules, assignments and members.
 
-    CONFIG is an id, a name, or GROUP/NAME; without any: every schedule that can be seen, and the limits of
-    subscriptions.
+    CONFIG is an id, a name, or GROUP/NAME; without it the command checks every schedule that you
+    can see, and the limits of subscriptions.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

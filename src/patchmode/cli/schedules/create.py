@@ -49,12 +49,13 @@ _REBOOTS = ("IfRequired", "Never", "Always")
     "--classifications",
     multiple=True,
     metavar="LIST",
-    help="Updates to install, separated by commas (default: Critical,Security); each goes to the systems that know it.",
+    help="Updates to install, separated by commas (default: Critical,Security); each applies to the operating systems "
+    "that have it.",
 )
 @click.option("--kb-include", multiple=True, metavar="LIST", help="Windows: updates to install, separated by commas.")
-@click.option("--kb-exclude", multiple=True, metavar="LIST", help="Windows: updates to leave out.")
+@click.option("--kb-exclude", multiple=True, metavar="LIST", help="Windows: updates to exclude.")
 @click.option("--package-include", multiple=True, metavar="LIST", help="Linux: package name masks to install.")
-@click.option("--package-exclude", multiple=True, metavar="LIST", help="Linux: package name masks to leave out.")
+@click.option("--package-exclude", multiple=True, metavar="LIST", help="Linux: package name masks to exclude.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag of the schedule itself.")
 @click.option("--replace", is_flag=True, help="Replace an existing schedule of that name; its assignments stay.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -62,8 +63,8 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 def command(context: click.Context, /, replace: bool, yes: bool, place: str, **options: Any) -> exits.Exit:
     """Create a schedule, checked before and read back after.
 
-    Shows what will be sent and the first three windows, and asks. A schedule of that name that is already as asked is
-    not changed; one that differs is refused without --replace, and with it the difference is shown.
+    The command shows what will be sent and the first three windows, and asks. An existing schedule of that name that is
+    already as asked is not changed. One that differs is refused without --replace; with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit

@@ -47,9 +47,9 @@ def command(
 ) -> Exit:
     """Detach a schedule from machines, or delete a dynamic scope.
 
-    CONFIG is its id, its name, or GROUP/NAME; an id also where the schedule does not exist any more. A machine that is
-    named by --ids need not exist any more either. Azure Managed machines keep their last schedule, because without one
-    Azure patches them at a time it chooses: --allow-azure-managed lets them go.
+    CONFIG is its id, its name, or GROUP/NAME; the id also works for a schedule that was deleted, and --ids
+    also for machines that were deleted. Azure Managed machines keep their last schedule, because without one Azure
+    patches them at a time it chooses; --allow-azure-managed detaches it too.
     """
     from patchmode.cli.scoping import require_selector, scope_from
 

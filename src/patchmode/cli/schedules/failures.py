@@ -17,9 +17,9 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, since: str, **options: Any) -> exits.Exit:
     """How scheduled runs ended, why they failed, and what fixes it.
 
-    Run by run, newest first: members, how many succeeded and failed, each reason with its machines and the command
-    that fixes it. Azure keeps 30 days. Without a selector: every machine that has a record; with --schedule: the runs
-    of that configuration.
+    The command shows the runs, newest first: the members, how many succeeded and failed, and each reason with its
+    machines and the command that fixes it. Azure keeps the record for 30 days. Without a selector the command shows
+    every machine that has a record; with --schedule, the runs of that configuration.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

@@ -17,8 +17,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, days: int, **options: Any) -> exits.Exit:
     """Coming windows: how many machines run, fail or are missed.
 
-    Every window counts its current members. With a scope: only its machines, and only schedules that reach
-    one of them; with --schedule only its own windows. Filters alone narrow all machines.
+    Every window counts its current members. With a scope only its machines are counted, and only schedules that reach
+    one of them are shown; with --schedule only its own windows. Filters alone narrow all machines.
     """
     from dataclasses import replace
 

@@ -16,8 +16,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, /, config: str, summary: str | None) -> exits.Exit:
     """One schedule in full, with its members and its last run.
 
-    CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with what will
-    become of it in the next window; the last recorded run says who came and who went since.
+    CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with
+    the expected result of its next window. Members that are new or gone since the last recorded run are named.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

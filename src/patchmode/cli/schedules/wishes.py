@@ -193,6 +193,6 @@ def _chosen(values: Iterable[str], known: dict[str, str], what: str, forms: str)
     for text in _listed(values):
         value = known.get(text.casefold())
         if value is None:
-            raise UsageError(f"{text!r} is none of the {what}s here.", advice=_given(text, known, forms))
+            raise UsageError(f"{text!r} is not one of the {what}s here.", advice=_given(text, known, forms))
         found.append(value)
     return tuple(dict.fromkeys(found))

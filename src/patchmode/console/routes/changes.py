@@ -135,7 +135,7 @@ def wanted_from(form: Mapping[str, str]) -> WantedSettings:
             include_scale_set_members=form.get("scale_sets") == "yes",
         )
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{error.args[0]!r} is none of the settings.", advice="Choose from the form.") from error
+        raise UsageError(f"{error.args[0]!r} is not one of the settings.", advice="Choose from the form.") from error
     if wanted.orchestration is not None and wanted.orchestration not in SETTABLE:
         raise UsageError(f"{wanted.orchestration.portal_name} cannot be set.", advice="Choose from the form.")
     if wanted == WantedSettings(include_scale_set_members=wanted.include_scale_set_members):

@@ -125,7 +125,7 @@ async def resume(request: web.Request) -> web.StreamResponse:
             because = " ".join(one.because for one in found.objections)
             raise RefusedError(
                 f"{because} Nothing was sent.",
-                advice="Look at what failed on the run's page, and type the number of failures there to go on.",
+                advice="Look at what failed on the run's page, and type the number of failures there to continue.",
             )
         brakes = agreed(brakes, found.standing)
     journal = partial(console.rooms.runs.open, name, for_writing=True, plan=plan)
@@ -211,5 +211,5 @@ def _attached(body: bytes, name: str, kind: str = "application/json") -> web.Res
 def _named(request: web.Request) -> tuple[Console, str]:
     run = request.match_info["run"]
     if not run.replace("-", "").isalnum():
-        raise UsageError("That is no run's id.", advice="Choose one under Runs.")
+        raise UsageError("That is not a run id.", advice="Choose one under Runs.")
     return request.app[KEY], run

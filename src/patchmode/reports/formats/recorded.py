@@ -14,7 +14,7 @@ from patchmode.reports.text.layout import plural
 
 NOT_AS_WANTED = RuleText(
     "not-as-wanted",
-    "the machine does not have the settings it is measured against",
+    "the machine does not have the settings it is compared with",
     "The settings in the machine's model are not those that were named, by default Customer Managed Schedules. "
     "Whether that means that it is patched at the wrong time, or not at all, is shown by its outcome.",
     "Plan the change and read it: patchmode plan. Then apply the plan.",

@@ -114,6 +114,6 @@ def read_audit(content: bytes, *, name: str) -> AuditDocument:
         return msgspec.json.decode(content, type=AuditDocument)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(
-            f"{name} does not hold together as {AUDIT_FORMAT}: {error}.",
+            f"{name} is not valid {AUDIT_FORMAT}: {error}.",
             advice="Another version may have written it. Make it again with `patchmode audit -o json`.",
         ) from error

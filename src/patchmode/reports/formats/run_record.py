@@ -226,7 +226,7 @@ def run_metrics(report: RunReport, target: Target) -> tuple[Metric, ...]:
         Metric("patchmode_run_scope_machines", "Machines in the scope of the run's plan.", (({}, counts.scope),)),
         Metric(
             "patchmode_run_machines",
-            "Machines of the scope by what became of them.",
+            "Machines of the scope by their result.",
             (
                 *results,
                 *(({"result": name}, count) for name, count in others.items()),
@@ -385,7 +385,7 @@ def _charts(report: RunReport, plan: Plan | None) -> Iterator[Chart]:
         "unreadable": ("could not be read", Meaning.BAD),
     }
     bars += [Bar(name, texts[name][0], count, texts[name][1]) for name, count in rest.items() if count]
-    yield Chart("What became of the scope", "Result", tuple(bars))
+    yield Chart("Results of the scope", "Result", tuple(bars))
     if plan is None:
         return
     for title, member in _AROUND:

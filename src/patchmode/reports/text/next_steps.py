@@ -64,9 +64,9 @@ def _reasons(plan: Plan) -> Iterator[str]:
 
 def _in_the_same_plan(plan: Plan, seen: PatchedByNobody, again: Sequence[str] | None, *, after_run: bool) -> str:
     if after_run and seen.usable:
-        return f"Once it is carried out, the run's page prints the command that attaches {seen.usable[0]}."
+        return f"Once it is applied, the run's page prints the command that attaches {seen.usable[0]}."
     if after_run or plan.rollback_of is not None or plan.then_attach is not None:
-        return f"Attach a schedule that runs once the plan is carried out: the run prints the command.{_none(seen)}"
+        return f"Attach a schedule that runs once the plan is applied: the run prints the command.{_none(seen)}"
     if seen.usable:
         attach = ("--then-attach", seen.usable[0])
         if again is None:
@@ -219,5 +219,5 @@ def next_lines(report: RunReport, *, paint: Paint) -> Iterator[str]:
         # Machines that are compliant stay so: the same command takes up those that are left.
         found = (command(*report.again),)
     if found:
-        yield from wrapped("Once the cause is gone, take up just these machines again:", paint=paint)
+        yield from wrapped("Once the cause is fixed, repeat it for just these machines:", paint=paint)
         yield from (f"  {one}" for one in found)

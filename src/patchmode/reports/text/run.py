@@ -36,7 +36,7 @@ from patchmode.reports.text.next_steps import next_lines
 from patchmode.reports.text.verification import mismatch_lines
 
 NOT_WRITTEN_DOWN = "an earlier version began this run and did not record its limits"
-_LABEL, _HANG = "In force     ", 13
+_LABEL, _HANG = "Run options  ", 13
 
 
 def brakes_text(brakes: RunGuardrails) -> str:
@@ -64,7 +64,7 @@ def resumed_lines(brakes: RunGuardrails, kept: RunGuardrails | None, *, paint: P
     """
     text = brakes_text(brakes) or "no failure budget, no freeze and no other limit"
     if kept is None:
-        yield from wrapped(f"{_LABEL}{NOT_WRITTEN_DOWN}; options in force: {text}", paint=paint, hang=_HANG)
+        yield from wrapped(f"{_LABEL}{NOT_WRITTEN_DOWN}; options now: {text}", paint=paint, hang=_HANG)
         return
     yield from wrapped(f"{_LABEL}{text}", paint=paint, hang=_HANG)
     before, now = typed_values(kept), typed_values(brakes)

@@ -100,7 +100,7 @@ def _counted(report: VerifyReport) -> Iterator[Counted]:
 def _again_lines(report: VerifyReport, paint: Paint) -> Iterator[str]:
     """What takes up the machines of a run that are not as planned; nothing where all are."""
     if report.run and any(not one.verified for one in report.found):
-        yield from wrapped("Once the cause is gone, take up just these machines again:", paint=paint)
+        yield from wrapped("Once the cause is fixed, repeat it for just these machines:", paint=paint)
         yield f"  {command('apply', '--from-run', f'{report.run}:notAsPlanned')}"
 
 

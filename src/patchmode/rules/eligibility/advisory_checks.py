@@ -69,7 +69,7 @@ ODD_DOCUMENT = Rule(
     list, a number for a publisher, `managedBy` as an object.
     Severity: Warns.
     Why: One odd machine must not end a command for a fleet. Each such member counts as not known; `managedBy` and the
-    scale set count as owners whatever they hold, and a tag's value that is no text counts as its JSON.
+    scale set count as owners whatever they hold, and a tag's value that is not a text counts as its JSON.
     Evidence: Each member with what was found.
     Fix: Look at the machine's JSON View in the portal; if it shows the same, report it to Azure support. While its tags
     cannot be read, filters by tag leave the machine out.

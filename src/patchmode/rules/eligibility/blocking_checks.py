@@ -68,7 +68,7 @@ AUTOMATIC_BY_OS_MANUAL = Rule(
     "a machine cannot change between AutomaticByOS and Manual",
     BLOCKS,
     """
-    What: Manual was asked for where AutomaticByOS is set, or the other way round.
+    What: Manual was asked for where AutomaticByOS is set, or the reverse.
     Severity: Blocks.
     Why: Azure never lets one follow the other: each needs the opposite value of `enableAutomaticUpdates`.
     Evidence: `patchMode`, `enableAutomaticUpdates` and `osType` as read.

@@ -64,7 +64,7 @@ CLIENT_OS = Rule(
     (*BLOCKS, *NOTES),
     """
     What: The machine runs a desktop edition of Windows.
-    Severity: Blocks platform settings; notes otherwise, so that a machine can be taken back to the guest's own means.
+    Severity: Blocks platform settings; notes otherwise, so that a machine can be set back to a mode of the guest's own.
     Why: Azure Update Manager does not support Windows client systems.
     Evidence: The first of these that says something: the running system (`instanceView.osName`, which Resource Graph
     has as `extended.instanceView.osName`; an Arc server's `osSku`; a build in `osVersion` that only one of the two

@@ -193,7 +193,7 @@ ODD_SETTINGS = Rule(
     REFUSES,
     """
     What: A member of the machine's `patchSettings` is there and cannot be read: bypass as the text `"true"` or the
-    number 1, a patch mode that is no text, `PatchMode` for `patchMode`.
+    number 1, a patch mode that is not a text, `PatchMode` for `patchMode`.
     Severity: Warns. Blocks where only `--reboot` is asked for beside a bypass that cannot be read: both travel in one
     write, and nobody said what bypass is to be.
     Why: Azure writes texts as texts, booleans as `true` and `false`, and members in one spelling. What it makes of

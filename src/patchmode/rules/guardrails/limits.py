@@ -142,4 +142,4 @@ def pace_text(asked: int | None, *, begins_slowly: bool, left: int | None, machi
     if not begins_slowly:
         return ""
     bound = "" if left is None else f", up to the {left:,} that may fail"
-    return f"Begins with 1 machine under way; each that succeeds adds 1{bound}."
+    return f"Starting with 1 machine under way; each that succeeds adds 1{bound}."

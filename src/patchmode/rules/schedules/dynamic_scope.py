@@ -267,7 +267,7 @@ UNKNOWN_FILTER_MEMBER = Rule(
     no value for a tag.
     Severity: Warns on every machine that matches the rest of the filter; the outcome is `unknown` unless another
     schedule decides.
-    Why: Whether the machine is a member hangs on it.
+    Why: Whether the machine is a member depends on it.
     Evidence: The dynamic scope and the part of its filter that matched.
     Fix: Look in the portal whether the schedule lists the machine, or use a newer patchmode.
     Source: Azure REST API of configuration assignments: answers hold members that its documentation does not describe.

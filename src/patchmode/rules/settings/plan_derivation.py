@@ -146,7 +146,7 @@ def _problem_of_request(change: Change, plan: Plan, recorded: Recorded | None) -
 
 
 def _reason_text(change: Change) -> str:
-    wanted = "and it is reversible" if change.reversible else "which is no reason"
+    wanted = "and it is reversible" if change.reversible else "which is not a reason"
     return f"irreversibleBecause is {_shown(change.irreversible_because)}, {wanted}"
 
 

@@ -226,7 +226,7 @@ NOT_CHANGED_BY_RUN = Rule(
     Severity: Blocks.
     Why: There is nothing to undo: the change was refused, stale, or never sent.
     Evidence: The result in the run's journal.
-    Fix: Nothing; the run's report says what became of it.
+    Fix: Nothing; the run's report shows its result.
     Source: patchmode's own journal.
     """,
 )

@@ -210,7 +210,7 @@ class WatchOptions:
     count: int | None = None
     """So many looks, failed ones included; None: until stopped."""
     until_change: bool = False
-    """End with the first audit that finds a change."""
+    """Stop at the first audit that finds a change."""
 
 
 async def watch(
@@ -271,7 +271,7 @@ def _check_comparable(known: Look, azure: Azure, scope: Scope) -> None:
         raise WrongTargetError(msg, advice="Sign in to that target (--cloud), or make a baseline of this one.")
     if sorted(known.scope) != sorted(scope.describe()):
         before, now = " ".join(known.scope) or "nothing", " ".join(scope.describe())
-        msg = f"The baseline was made with {before}, and this looks at {now}: every other machine would come or go."
+        msg = f"The baseline was made with {before}, and this audit selects {now}: the two cannot be compared."
         raise UsageError(msg, advice="Give the same selectors and filters to both.")
 
 

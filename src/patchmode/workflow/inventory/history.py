@@ -101,7 +101,7 @@ async def after_window_waiting(
         try:
             report = await after_window(connect, subject, since=since, clock=clock)
         except (RequestError, SignInError, CloudError) as error:
-            remark(f"A look failed, and is repeated: {' '.join(error.message.split())}")
+            remark(f"Azure's record could not be read, and is read again: {' '.join(error.message.split())}")
             await clock.sleep(POLL / timedelta(seconds=1))
     return report
 

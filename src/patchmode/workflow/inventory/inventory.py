@@ -204,12 +204,12 @@ def _refuse_empty(
         if doubts:
             raise EmptyScopeError(
                 f"No machine in scope is certain ({count} left out; {doubts[0].rule}: {doubts[0].reason})",
-                advice="`patchmode schedule show` shows the members; name machines with --ids to take them anyway.",
+                advice="`patchmode schedule show` shows the members; to include a machine anyway, name it with --ids.",
             )
         rules = ", ".join(f"{rule} {number}" for rule, number in Counter(e.rule for e in inventory.skipped).items())
         raise EmptyScopeError(
             f"The filters left out every machine in scope ({count}: {rules}).",
-            advice=" ".join(slips) or "Loosen the filters.",
+            advice=" ".join(slips) or "Remove a filter, or make it wider.",
         )
     if unknown:
         raise EmptyScopeError(
@@ -240,8 +240,8 @@ async def _discover(azure: Azure, scope: Scope, selection: Selection, pointed: S
         await _discover_in_graph(azure, selection, found)
     except ForbiddenError as error:
         found.notes.append(
-            f"Resource Graph was refused ({error.code}), so the providers' lists were read instead: power states, the "
-            "detected image support and managed resource groups are not known."
+            f"The Resource Graph query was refused ({error.code}), so the machines were listed from their resource "
+            "providers instead: power states, the detected image support and managed resource groups are not known."
         )
         found.machines = dict(pointed.machines)
         found.whole_groups.clear()

@@ -148,7 +148,7 @@ def too_close(configuration: MaintenanceConfiguration, *, clock: Clock) -> str |
     minutes = max(0, round((coming.window.starts_at - now) / timedelta(minutes=1)))
     return (
         f"The next window of {configuration.name} starts in {minutes} min: Azure asks for 15 minutes, so changes may "
-        "count for the window after it only (window-too-close)."
+        "take effect only in the window after it (window-too-close)."
     )
 
 
@@ -160,7 +160,7 @@ async def _identified(azure: Azure, wanted: str) -> ResourceId:
     except ResourceIdError as error:
         raise UsageError(f"--then-attach: {error}.", advice=_LIST) from error
     if identifier.full_type != CONFIGURATION:
-        raise UsageError(f"--then-attach: {identifier} is no maintenance configuration.", advice=_LIST)
+        raise UsageError(f"--then-attach: {identifier} is not a maintenance configuration.", advice=_LIST)
     return identifier
 
 
@@ -170,7 +170,7 @@ async def _by_name(azure: Azure, name: str) -> ResourceId:
     named = [one.id for one in known if one.name.casefold() == name.casefold()]
     if unread:
         # One that cannot be read may have the name too.
-        told = " ".join(counted(unread, "configurations", "a name may be that of several"))
+        told = " ".join(counted(unread, "configurations", "several configurations may have this name"))
         raise RefusedError(f"--then-attach: {told}", advice="Give the configuration's id.")
     if not named:
         advice = near_schedule(name, known)
@@ -206,7 +206,7 @@ async def _read(azure: Azure, identifier: ResourceId) -> MaintenanceConfiguratio
         with suppress(RequestError):
             known = await _visible(azure, {})
         advice = near_schedule(identifier.name, known, place=identifier.subscription_id)
-        what = f"--then-attach: there is no maintenance configuration {identifier}."
+        what = f"--then-attach: there is not a maintenance configuration {identifier}."
         raise RefusedError(what, advice=advice) from error
 
 
@@ -232,7 +232,7 @@ def _check_room(plan: Plan, configuration: MaintenanceConfiguration, attached: _
     if together > most:
         raise RefusedError(
             f"{configuration.name} would have {together:,} machines ({len(attached.machines):,} have it now), and "
-            f"Azure allows {most:,} of one configuration.",
+            f"Azure allows {most:,} for one configuration.",
             advice="Divide the machines among several configurations, each with a plan of its own.",
         )
 
@@ -449,7 +449,7 @@ def check_plan_adds_up(plan: Plan, inventory: Inventory) -> None:
     odd = twice or sorted(scope ^ set(ends))
     if odd:
         raise UnsafeError(
-            f"The plan does not account for its scope: {odd[0]} {'is in it twice' if twice else 'has no end'} "
+            f"The plan does not account for its scope: {odd[0]} {'is in it twice' if twice else 'is missing from it'} "
             f"({len(odd)} in all).",
             advice="This is a defect of patchmode; report it with the output of --verbose. Nothing was written.",
         )

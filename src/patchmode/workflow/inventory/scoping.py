@@ -113,7 +113,7 @@ def _in_shard(whole: Selection, scope: Scope, shard: Shard) -> Selection:
         groups=tuple(group for group in whole.groups if shard.takes(group[0])),
         ids=tuple(entry for entry in whole.ids if shard.takes(entry.subscription_id)),
         unreadable=tuple(entry for entry in whole.unreadable if shard.takes(entry.id.rsplit("/", 1)[-1])),
-        notes=(f"Shard {shard} took {taken:,} of {count:,} {subscriptions}; the others are other shards'.",),
+        notes=(f"Shard {shard} selects {taken:,} of {count:,} {subscriptions}. The other shards select the rest.",),
     )
 
 

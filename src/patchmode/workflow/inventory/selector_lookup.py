@@ -135,17 +135,17 @@ async def _from_provider(
         if error.status == 404:
             still = f" {attached:,} assignments still name it (configuration-missing)." if attached else ""
             raise UsageError(
-                f"There is no maintenance configuration {wanted}.{still}",
+                f"There is not a maintenance configuration {wanted}.{still}",
                 advice=near_schedule(wanted.name, book.configurations, place=wanted.subscription_id),
             ) from error
         if not attached:
             raise UsageError(f"--schedule: {wanted} could not be read: {error.message}", advice=error.advice) from error
-        notes.append(f"{wanted.name} itself could not be read, only what attaches it: {error.message}")
+        notes.append(f"{wanted.name} itself could not be read, only its assignments: {error.message}")
         return book, wanted
     except RequestError as error:
         if not attached:
             raise
-        notes.append(f"{wanted.name} itself could not be read, only what attaches it: {error.message}")
+        notes.append(f"{wanted.name} itself could not be read, only its assignments: {error.message}")
         return book, wanted
     return replace(book, configurations=(*book.configurations, read)), read.id
 
@@ -325,11 +325,11 @@ def _failure_notes(
     if inferred:
         who = "1 machine is" if len(inferred) == 1 else f"{len(inferred):,} machines are"
         notes.append(
-            f"{who} taken because its last scheduled run failed, the record names no reason, and it is not prepared "
+            f"{who} selected because its last scheduled run failed, the record names no reason, and it is not prepared "
             f"now; that the prerequisite was the reason is inferred: {_some(inferred)}."
             if len(inferred) == 1
-            else f"{who} taken because their last scheduled run failed, the record names no reason, and they are not "
-            f"prepared now; that the prerequisite was the reason is inferred: {_some(inferred)}."
+            else f"{who} selected because their last scheduled run failed, the record names no reason, and they are "
+            f"not prepared now; that the prerequisite was the reason is inferred: {_some(inferred)}."
         )
     left = {str(kind): count for kind, count in others.items()}
     if unexplained:
@@ -337,7 +337,7 @@ def _failure_notes(
     if left:
         parts = ", ".join(f"{name} {count:,}" for name, count in sorted(left.items(), key=lambda item: -item[1]))
         notes.append(
-            f"{sum(left.values()):,} more failed for other reasons and were not taken ({parts}); "
+            f"{sum(left.values()):,} more failed for other reasons and were not selected ({parts}); "
             "`patchmode schedule failures` shows them."
         )
     if gone:

@@ -128,7 +128,7 @@ def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
         if hands_over(change):
             msg = (
                 f"The plan would let Azure patch and reboot {change.id} at a time it chooses, "
-                "and nobody asked for that by name."
+                "and that orchestration was not requested by name."
             )
             raise UnsafeError(msg, advice="Make the plan again; `--to azure-managed` asks for it.")
 

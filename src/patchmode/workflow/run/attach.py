@@ -237,10 +237,10 @@ def detach_obstacle(machine: Machine, wanted: WantedSettings) -> AttachObstacle 
         return None
     return AttachObstacle(
         "would-autopatch",
-        "Its patch orchestration is Azure Managed by now: without a schedule "
+        "Its patch orchestration is now Azure Managed: without a schedule "
         "Azure patches and reboots it at a time it chooses."
         if machine.orchestration is Orchestration.AZURE_MANAGED
-        else "Its patch settings cannot be read by now: without a schedule "
+        else "Its patch settings can no longer be read: without a schedule "
         "Azure may patch and reboot it at a time it chooses.",
         "Set another orchestration first, or roll back with --allow-azure-managed.",
     )

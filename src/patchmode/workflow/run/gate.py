@@ -221,7 +221,7 @@ class Gate:
             if region not in self._regions and failures.region_is_spent(region):
                 because = f"the failure budget of {region} was spent"
                 self._regions[region] = Halt("RegionBudgetSpent", because, region=region)
-                told = f"{failures.region_failures[region]} failed): nothing more goes there."
+                told = f"{failures.region_failures[region]} failed): nothing more is sent there."
                 self._events.tell(Halted(region))
                 self._events.remark(f"The failure budget of {region} is spent ({told}")
 
@@ -269,7 +269,7 @@ class Gate:
             return False
         if wave.of > 1:
             self._events.tell(WaveBegan(wave.number))
-            self._events.remark(f"Begins {wave}: {wave.machines:,} machine{'s' * (wave.machines != 1)}.")
+            self._events.remark(f"Starting {wave}: {wave.machines:,} machine{'s' * (wave.machines != 1)}.")
         return True
 
     def _look_back(self, before: Before) -> None:
@@ -280,12 +280,12 @@ class Gate:
             return
         if failures > rules.accepted_failures and self._options.max_failures_per_wave is None:
             halt = Halt("WaveHadFailures", f"a wave had ended in which {failures:,} failed")
-            told = f"{failures:,} failed so far: the next wave is not begun (--max-failures-per-wave allows some)."
+            told = f"{failures:,} failed so far: the next wave is not started (--max-failures-per-wave allows some)."
             self._hold(halt, told)
         if before.left_alone_before:
             count = f"{before.left_alone_before:,} stale or refused"
             halt = Halt(WAVE_NOT_APPLIED, f"a wave had ended without any machine applied ({count})")
-            told = f"A wave was left without any machine applied ({count}): the next one is not begun."
+            told = f"No machine of the wave was applied ({count}): the next wave is not started."
             self._hold(halt, told)
 
     def passed(self, wave: WaveWork) -> None:
@@ -295,8 +295,8 @@ class Gate:
         """
         unsent = self._state.unsent(wave, self.halted)
         if unsent and not wave.is_last and self.halted() is None:
-            halt = Halt("WaveNotSent", f"a wave had ended of which {unsent:,} could not be sent or looked at")
-            told = f"{unsent:,} of this wave could not be sent or looked at: the next one is not begun."
+            halt = Halt("WaveNotSent", f"a wave had ended of which {unsent:,} could not be sent or read")
+            told = f"{unsent:,} of this wave could not be sent or read: the next wave is not started."
             self._hold(halt, told)
         self._history.passed(wave)
 
@@ -304,5 +304,5 @@ class Gate:
         until = since + timedelta(seconds=self._options.waves.pause_s)
         left_s = (until - self._clock.now()) / timedelta(seconds=1)
         if left_s > 0:
-            self._events.remark(f"Pauses before {wave}, until {until:%Y-%m-%d %H:%M:%S}Z.")
+            self._events.remark(f"Pausing before {wave}, until {until:%Y-%m-%d %H:%M:%S}Z.")
             await unless(self._clock.sleep(left_s), self._stop, otherwise=None)

@@ -200,7 +200,7 @@ WAVE_NOT_APPLIED = "WaveNotApplied"
 PLAN_BROKEN = "PlanBroken"
 """The code of machines whose change is not what the rules make of its document."""
 _BY_NEW_PLAN = {
-    WAVE_NOT_APPLIED: "Make a new plan: it takes in the machines that changed meanwhile.",
+    WAVE_NOT_APPLIED: "Make a new plan: it includes the machines that changed meanwhile.",
     PLAN_BROKEN: "Make a new plan.",
 }
 """Code → what to do, where taking the run up changes nothing."""

@@ -34,7 +34,7 @@ class ApplyOptions:
     max_failures_per_region: MaxFailures | None = None
     """Once it is spent nothing more is sent to the region; the others go on."""
     operation_timeout_s: float = OPERATION_TIMEOUT_S
-    """After so long an operation that has not ended is given up as unknown."""
+    """After so long an operation that has not ended is reported as unknown."""
     throttle_patience_s: float = THROTTLE_PATIENCE_S
     """So long a request waits where Azure's limits hold it back. It is the connection's, which is opened with it; what
     is held back for longer ends as not sent."""

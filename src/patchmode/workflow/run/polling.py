@@ -430,10 +430,12 @@ class Poller:
                 raise signed_out(error) from error
             is_final = isinstance(error, RejectedError) and not isinstance(error, ThrottledError)
             if is_final or error.code == "ForeignHost":
-                how, operation.url = "cannot be asked", None
+                how, operation.url = "can no longer be read", None
             else:
                 how, operation.ask_at = "did not answer", self._clock.monotonic() + POLL_S
-            self._events.remark(f"{operation.change.id.name}: its operation {how} ({error.code}); going on with reads.")
+            self._events.remark(
+                f"{operation.change.id.name}: its operation {how} ({error.code}); reading the machine instead."
+            )
         else:
             operation.ask_at = self._clock.monotonic() + (status.retry_after_s or POLL_S)
             return status

@@ -23,7 +23,10 @@ _NOT_STRICT = (
 )
 _ADVICE_BY_TEXT = (
     ("hotpatch", "Plan again with `--hotpatch off`, or leave this machine to Azure's own safe deployment."),
-    ("image is not supported", "Azure cannot orchestrate this image: move the machine to a supported one, or skip it."),
+    (
+        "image is not supported",
+        "Azure cannot orchestrate this image: recreate the machine from a supported image, or skip it.",
+    ),
     ("enableautomaticupdates", "enableAutomaticUpdates is fixed at creation: only another patch mode can be set here."),
     ("osprofile", "The machine was created from a specialised disk, and Azure refused the patch settings alone there."),
     (
@@ -138,7 +141,7 @@ def handed_over_error(change: Change, wrong: Sequence[Difference], *, run: str, 
     """
     name = change.id.name
     shown = "; ".join(f"{one.path.rpartition('.')[2]} should be {one.expected}, is {one.found}" for one in wrong[:3])
-    taken = "Something on the way took a setting out of the change, as a policy with the modify effect does"
+    taken = "Something removed a setting from the change, as a policy with the modify effect does"
     message = (
         f"Azure now patches and restarts {name} at a time it chooses, unless a schedule is attached, whose runs fail: "
         f"{shown}. "
@@ -170,7 +173,7 @@ def restless_error(change: Change, tries: int, *, may_have_been_applied: bool) -
     """The machine's etag changed each time before our write arrived, though nothing that the plan depends on did."""
     message = (
         f"{change.id.name} was written by something else between each of {tries} reads and our PATCH "
-        "(412 PreconditionFailed), so nothing was changed by these."
+        "(412 PreconditionFailed), so these requests changed nothing."
     )
     advice = "Wait until the extension or agent work on it has ended, then make a new plan."
     return MachineError("MachineKeepsChanging", message, may_have_been_applied, advice, 412)

@@ -96,7 +96,7 @@ def make_report(
     parts = counts.applied + counts.failed + counts.unknown + counts.stale + counts.not_sent
     if parts != len(plan.changes) or len({one.id for one in results}) != len(plan.changes):
         msg = f"run {run} has {len(results)} results for {len(plan.changes)} changes: this is a defect of patchmode."
-        raise PatchmodeError(msg, advice=f"Please report it; `patchmode verify {run}` shows what is true.")
+        raise PatchmodeError(msg, advice=f"Please report it; `patchmode verify {run}` shows the current state.")
     told = dict(requests), tuple(results), plan.target, tuple(attachments), tuple(_waves(plan, results))
     shard = Shard.of_scope(plan.scope)
     return RunReport(

@@ -81,7 +81,8 @@ def check_not_rolled_back(runs: Iterable[RunSummary], run: str) -> None:
     back = rolled_back_whole(runs, run)
     if back is not None:
         raise RefusedError(
-            f"Run {run} was rolled back by run {back}: going on would set again what was taken back. Nothing was sent.",
+            f"Run {run} was rolled back by run {back}: resuming would apply again what was rolled back. "
+            "Nothing was sent.",
             advice="Make a new plan for the machines that are to be changed after all.",
         )
 

@@ -69,7 +69,7 @@ def result_of(entry: JournalEntry, *, halt: Halt | None = None) -> ChangeResult:
     if entry.step is Step.PENDING and halt is not None:
         return not_sent(entry, halt.code, f"was still to come when {halt.because}.")
     if entry.step is Step.PENDING:
-        return not_sent(entry, "Pending", "has not had its turn in this run.")
+        return not_sent(entry, "Pending", "was not reached in this run.")
     how = "was sent" if entry.step is Step.STARTED else "may have been sent"
     message = f"PATCH {entry.change.id} {how}, and its end was not read."
     error = MachineError("Interrupted", message, True, "`patchmode runs resume` reads it.")
@@ -128,7 +128,7 @@ def result_of_attachment(
         return AttachResult(str(entry.id), AttachEnd.UNKNOWN, assignment=entry.name, error=error)
     if settled is not None and _has_ended(settled) and not may_be_attached(settled):
         return not_verified(entry, f"its settings were not verified (the change's result is {settled.result.value})")
-    code, why = "Pending", "had not had its turn"
+    code, why = "Pending", "was not reached"
     if entry.action is AttachAction.ATTACH and settled is not None and settled.result is Result.NOT_SENT:
         code = settled.error.code if settled.error is not None else code
         why = "waits for the settings of its machine, and those were not sent"

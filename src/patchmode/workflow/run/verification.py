@@ -84,7 +84,7 @@ async def verify_plan(azure: Azure, plan: Plan, *, run: RunJournal | None = None
     Args:
         azure: a connection to the plan's target; reading is enough.
         plan: what its changes order is compared as `verify_run` compares it.
-        run: the journal of a run that carried this plan out, which stays open: what differed when the run ended is not
+        run: the journal of a run that applied this plan, which stays open: what differed when the run ended is not
             told as changed later. None: no run is known.
 
     Returns:

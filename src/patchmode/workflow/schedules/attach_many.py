@@ -372,7 +372,7 @@ def timing_warnings(following: NextWindow, now: datetime) -> tuple[str, ...]:
     if left >= TOO_CLOSE:
         return ()
     minutes = max(0, int(left.total_seconds() // 60))
-    return (f"Its next window starts in {minutes} minutes: the change may not count for it (window-too-close).",)
+    return (f"Its next window starts in {minutes} minutes: the change may not take effect in it (window-too-close).",)
 
 
 def _attached(book: ScheduleBook, configuration: ResourceId) -> set[ResourceId]:
@@ -407,7 +407,7 @@ def _check_room(attached: int, newcomers: list[Machine], configuration: Maintena
     limit = limits_of(cloud).machines
     if newcomers and attached + len(newcomers) > limit:
         raise UnsafeError(
-            f"{configuration.name} has {attached:,} machines, and {len(newcomers):,} more would pass the {limit:,} "
+            f"{configuration.name} has {attached:,} machines, and {len(newcomers):,} more would exceed the {limit:,} "
             "that Azure allows (schedule-limit).",
             advice="Divide the machines among several configurations.",
         )

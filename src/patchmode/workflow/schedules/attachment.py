@@ -257,7 +257,9 @@ async def each(
     async def one(call: Callable[[], Awaitable[AttachResult]], identifier: str) -> AttachResult:
         async with slots:
             if stop.is_set():
-                error = MachineError("Stopped", "It was stopped before its turn.", False, "Repeat the command.")
+                error = MachineError(
+                    "Stopped", "The command was stopped before it reached this machine.", False, "Repeat the command."
+                )
                 return AttachResult(identifier, AttachEnd.NOT_SENT, error=error)
             result = (await call()).at(clock.now())
         progressed(result)
@@ -319,8 +321,8 @@ def _advice(error: RequestError, again: str) -> str:
         told = known.replace("{again}", again)
         return told if again == REPEAT or again in told or "--then-attach" in told else f"{told} Then {again}."
     if again == REPEAT:
-        return error.advice or "Azure's words say why."
-    return f"{error.advice} {_sentence(again)}." if error.advice else f"Azure's words say why; then {again}."
+        return error.advice or "Azure's message says why."
+    return f"{error.advice} {_sentence(again)}." if error.advice else f"Azure's message says why; then {again}."
 
 
 def _unread(machine_id: ResourceId, error: RequestError) -> AttachResult:

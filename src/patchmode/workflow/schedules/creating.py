@@ -80,7 +80,7 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
         raise RefusedError(
             f"A maintenance configuration {wish.id} exists already, and differs: {named}"
             f"{f'; and {len(before) - 3} more' if len(before) > 3 else ''}.",
-            advice="Give it another name, or --replace to write it over; its assignments stay.",
+            advice="Give it another name, or --replace to overwrite it; its assignments stay.",
         )
     return ConfigurationDraft(wish, properties, windows, standing, before, tuple(problems))
 

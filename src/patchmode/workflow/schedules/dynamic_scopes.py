@@ -101,7 +101,7 @@ async def preview_attach_scope(
         raise RefusedError(
             f"A dynamic scope {scope.name} exists on {scope.place} already, and differs: it attaches "
             f"{standing.configuration.name} to {scope_text(standing)}.",
-            advice="Give another name, or --replace to write it over.",
+            advice="Give another name, or --replace to overwrite it.",
         )
     await _check_allowed(azure, scope.place, ATTACH)
     book = await read_all_schedules(azure)
@@ -261,7 +261,7 @@ def _harmful(standing: DynamicScope, inventory: Inventory, after: ScheduleIndex)
         "last-schedule",
         f"Azure would, or might, then patch and reboot {len(harmed)} of its members at a time it chooses: "
         f"{names}{more}.",
-        "Set them to Customer Managed Schedules first, or let them go with schedule detach --allow-azure-managed.",
+        "Set them to Customer Managed Schedules first, or allow it with schedule detach --allow-azure-managed.",
     )
 
 
@@ -361,7 +361,7 @@ def _check_room(book: ScheduleBook, scope: DynamicScope, cloud: str) -> None:
     measures = (
         (len(same) + 1, limits.scopes, "dynamic scopes of one configuration"),
         (len(here) + 1, limits.scopes_in_place, f"dynamic scopes on {scope.place}"),
-        (len(places), limits.subscriptions, "subscriptions over a configuration's dynamic scopes"),
+        (len(places), limits.subscriptions, "subscriptions in the dynamic scopes of one configuration"),
     )
     for count, limit, what in measures:
         if count > limit:

@@ -369,7 +369,7 @@ async def recorded_runs(azure: Azure, since: datetime) -> RecordedRuns:
 
 def unread_records(unread: Unread) -> tuple[str, ...]:
     """The sentence about records of runs that could not be read; none where all could be."""
-    return counted(unread, "runs", "what became of a machine may be missing here")
+    return counted(unread, "runs", "the result of a machine may be missing here")
 
 
 def retention_note(since: datetime, now: datetime) -> tuple[str, ...]:
@@ -377,7 +377,6 @@ def retention_note(since: datetime, now: datetime) -> tuple[str, ...]:
     if since >= now - RETENTION:
         return ()
     text = (
-        f"Azure keeps the record of runs for {RETENTION.days} days: "
-        f"of what happened before {now - RETENTION:%Y-%m-%d} nothing is known."
+        f"Azure keeps the record of runs for {RETENTION.days} days. Nothing before {now - RETENTION:%Y-%m-%d} is known."
     )
     return (text,)

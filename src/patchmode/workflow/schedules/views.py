@@ -248,7 +248,7 @@ async def read_configuration(azure: Azure, text: str) -> MaintenanceConfiguratio
         if error.status != 404:
             raise
         raise UsageError(
-            f"There is no maintenance configuration {identifier}.",
+            f"There is not a maintenance configuration {identifier}.",
             advice=await _advice_near(azure, identifier),
         ) from error
 

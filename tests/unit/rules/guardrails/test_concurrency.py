@@ -146,9 +146,9 @@ def test_no_more_may_fail_than_the_percentage_says_but_for_the_first(percent: fl
             True,
             1_250,
             30_000,
-            "Begins with 1 machine under way; each that succeeds adds 1, up to the 1,250 that may fail.",
+            "Starting with 1 machine under way; each that succeeds adds 1, up to the 1,250 that may fail.",
         ),
-        (None, True, None, 30, "Begins with 1 machine under way; each that succeeds adds 1."),
+        (None, True, None, 30, "Starting with 1 machine under way; each that succeeds adds 1."),
         (
             64,
             True,

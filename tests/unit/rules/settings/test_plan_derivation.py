@@ -32,7 +32,7 @@ def test_a_reason_may_be_worded_otherwise() -> None:
 @pytest.mark.parametrize("reason", [None, ""])
 def test_what_cannot_be_undone_has_a_reason(reason: str | None) -> None:
     """The reader is told why."""
-    with pytest.raises(BrokenPlanError, match=r"irreversibleBecause is .*, which is no reason"):
+    with pytest.raises(BrokenPlanError, match=r"irreversibleBecause is .*, which is not a reason"):
         check_derived(with_reason(lasting(), reason, of_reversible=False), name="plan.json")
 
 

@@ -192,7 +192,7 @@ async def test_look_that_fails_while_waiting_is_told_and_repeated() -> None:
     clock = Night(azure, recorded_at=WINDOW + timedelta(hours=2), runs=[run(WEB), run(DB)])
     report, told = await waited(azure, clock, fails_at=frozenset({2}))
     assert set(ends(report).values()) == {WindowEnd.SUCCEEDED}
-    assert "A look failed, and is repeated: the network is unreachable" in told
+    assert "Azure's record could not be read, and is read again: the network is unreachable" in told
     assert POLL / timedelta(seconds=1) in clock.waits
 
 

@@ -70,7 +70,7 @@ async def test_assignments_may_have_a_name_of_their_own() -> None:
     ("configurations", "text", "wanted", "error", "words"),
     [
         ([], "weekly", SCHEDULED, RefusedError, "you see no maintenance configuration named 'weekly'"),
-        ([], str(WEEKLY), SCHEDULED, RefusedError, "there is no maintenance configuration"),
+        ([], str(WEEKLY), SCHEDULED, RefusedError, "there is not a maintenance configuration"),
         ([configuration(WEEKLY, scope="Host")], "weekly", SCHEDULED, RefusedError, "which patches no guests"),
         (
             [configuration(WEEKLY), configuration(configuration_id("weekly", group="two", subscription=ALPHA))],
@@ -79,7 +79,7 @@ async def test_assignments_may_have_a_name_of_their_own() -> None:
             UsageError,
             "2 configurations are named 'weekly'",
         ),
-        ([configuration(WEEKLY)], str(machine("web").id), SCHEDULED, UsageError, "is no maintenance configuration"),
+        ([configuration(WEEKLY)], str(machine("web").id), SCHEDULED, UsageError, "is not a maintenance configuration"),
         ([configuration(WEEKLY)], "/subscriptions/x", SCHEDULED, UsageError, "is not a resource id"),
         (
             [configuration(WEEKLY)],
@@ -136,7 +136,7 @@ async def test_plan_without_a_wish_asks_nothing() -> None:
 
 async def test_configuration_deleted_since_the_plan_is_refused() -> None:
     made, _ = await wished(estate(configuration(WEEKLY)), "weekly")
-    with pytest.raises(RefusedError, match="there is no maintenance configuration"):
+    with pytest.raises(RefusedError, match="there is not a maintenance configuration"):
         await check_attachable(estate(), made, clock=FixedClock(), remark=lambda _: None)
 
 

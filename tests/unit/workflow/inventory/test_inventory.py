@@ -177,7 +177,7 @@ async def test_where_resource_graph_is_refused_the_providers_are_listed_and_the_
     azure = AzureDouble([machine("vm1"), machine("arc1", arc=True)], refused=frozenset({"graph"}))
     inventory = await take_inventory(azure, EVERYTHING, documents=False)
     assert sorted(names(inventory)) == ["arc1", "vm1"]
-    assert inventory.notes[0].startswith("Resource Graph was refused (AuthorizationFailed)")
+    assert inventory.notes[0].startswith("The Resource Graph query was refused (AuthorizationFailed)")
 
 
 async def test_a_subscription_whose_list_is_refused_too_is_unreadable() -> None:

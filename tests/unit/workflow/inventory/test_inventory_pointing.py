@@ -177,7 +177,7 @@ TWIN = configuration(configuration_id("WEEKLY", group="other", subscription=ALPH
     [
         ("weakly", "You see no maintenance configuration named 'weakly'", "Did you mean 'Weekly'?"),
         ("zzz", "You see no maintenance configuration named 'zzz'", "schedule list"),
-        (str(configuration_id("weakly", subscription=ALPHA)), "There is no maintenance configuration", "'Weekly'"),
+        (str(configuration_id("weakly", subscription=ALPHA)), "There is not a maintenance configuration", "'Weekly'"),
         (str(machine_id("vm1")), "not a maintenance configuration", "schedule list"),
         ("/subscriptions/x", "is not a resource id", "schedule list"),
         ("hosts", "has the maintenance scope Host, not InGuestPatch", "schedule list"),
@@ -240,7 +240,7 @@ async def test_a_configuration_out_of_sight_is_known_by_what_attaches_it() -> No
     azure = AzureDouble([machine("vm1")], schedules=Hidden(assignments=[assigned("vm1")]))
     inventory = await taken(azure, Scope(schedules=(str(WEEKLY),)))
     assert names(inventory) == ["vm1"]
-    assert inventory.notes == (f"Weekly itself could not be read, only what attaches it: GET {WEEKLY} is refused",)
+    assert inventory.notes == (f"Weekly itself could not be read, only its assignments: GET {WEEKLY} is refused",)
     with pytest.raises(UsageError, match="could not be read: GET"):
         await taken(azure, Scope(schedules=(str(OTHER),)))
 
@@ -288,7 +288,7 @@ async def test_exactly_the_machines_whose_last_run_failed_on_the_prerequisite_ar
     inventory = await taken(azure, Scope(failed_since=WEEK))
     assert names(inventory) == ["failed"]
     assert inventory.notes == (
-        "1 more failed for other reasons and were not taken (off 1); `patchmode schedule failures` shows them.",
+        "1 more failed for other reasons and were not selected (off 1); `patchmode schedule failures` shows them.",
     )
 
 
@@ -304,7 +304,7 @@ async def test_a_failure_without_a_reason_takes_machines_that_are_not_prepared_a
     inferred, left = inventory.notes
     assert f"is inferred: {MACHINES}/unprepared." in inferred
     assert left.startswith(
-        "2 more failed for other reasons and were not taken (no reason recorded, and prepared now 2)"
+        "2 more failed for other reasons and were not selected (no reason recorded, and prepared now 2)"
     )
 
 
@@ -329,9 +329,7 @@ async def test_asking_for_more_than_azure_keeps_is_told() -> None:
     """Thirty days."""
     azure = failed([machine("vm1")], [run("vm1", FailureKind.PREREQUISITE)])
     inventory = await taken(azure, Scope(failed_since=Since.parse("2029-12-01")))
-    assert inventory.notes[0].startswith(
-        "Azure keeps the record of runs for 30 days: of what happened before 2030-01-01"
-    )
+    assert inventory.notes[0].startswith("Azure keeps the record of runs for 30 days. Nothing before 2030-01-01")
 
 
 async def test_failures_unite_with_other_selectors() -> None:

@@ -169,7 +169,9 @@ async def test_the_report_says_how_many_subscriptions_the_shard_took() -> None:
         told = f"Shard {number}/3 took {taken[number - 1]} of {whole} subscriptions; the others are other shards'."
         assert found.notes[0] == told
     group = Scope(resource_groups=(f"/subscriptions/{SUBSCRIPTIONS[0]}/resourceGroups/web",), shard=Shard(1, 1))
-    assert (await resolve(azure, group)).notes == ("Shard 1/1 took 1 of 1 subscription; the others are other shards'.",)
+    assert (await resolve(azure, group)).notes == (
+        "Shard 1/1 selects 1 of 1 subscription. The other shards select the rest.",
+    )
 
 
 async def test_a_wrong_selector_is_refused_by_every_shard() -> None:

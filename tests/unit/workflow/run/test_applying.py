@@ -485,7 +485,7 @@ def test_nothing_is_newly_handed_to_azure_unasked(before: object, sent: dict[str
     unasked = made_up(azure, before, sent)
     asked = replace(unasked, wanted=WantedSettings(orchestration=Orchestration.AZURE_MANAGED))
     if is_refused:
-        with pytest.raises(UnsafeError, match="nobody asked for that by name"):
+        with pytest.raises(UnsafeError, match="that orchestration was not requested by name"):
             runs.apply_all(azure, plan=unasked)
         assert azure.log == []
     else:

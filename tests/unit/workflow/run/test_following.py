@@ -146,7 +146,7 @@ def test_slow_operation_that_cannot_be_asked_is_read_to_its_end() -> None:
     watcher = runs.Watcher()
     assert runs.apply_all(azure, observer=watcher).counts.verified == 1
     assert polls_of(azure) == 1
-    assert watcher.remarks[0] == "vm-0000: its operation cannot be asked (NotFound); going on with reads."
+    assert watcher.remarks[0] == "vm-0000: its operation can no longer be read (NotFound); reading the machine instead."
 
 
 def test_operation_that_does_not_answer_for_a_while_is_asked_again() -> None:
@@ -156,7 +156,7 @@ def test_operation_that_does_not_answer_for_a_while_is_asked_again() -> None:
     assert runs.apply_all(azure, observer=watcher).counts.verified == 1
     silent = [remark for remark in watcher.remarks if "Still waiting" not in remark]
     assert len(silent) == 2
-    assert "did not answer (InternalServerError); going on with reads." in silent[0]
+    assert "did not answer (InternalServerError); reading the machine instead." in silent[0]
     assert polls_of(azure) >= 3
 
 

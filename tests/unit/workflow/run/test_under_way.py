@@ -122,7 +122,7 @@ def test_with_a_budget_a_run_begins_with_one_and_doubles_as_they_succeed() -> No
     assert first == [1, 1, 2]
     assert max(seen.at_sending[:15]) <= 8
     assert 16 <= seen.most <= 64
-    assert "Begins with 1 machine under way; each that succeeds adds 1, up to the 127 that may fail." in seen.remarks
+    assert "Starting with 1 machine under way; each that succeeds adds 1, up to the 127 that may fail." in seen.remarks
 
 
 def test_canaries_begin_slowly_and_what_follows_goes_on_as_fast_as_it_has_become() -> None:

@@ -75,10 +75,10 @@ def test_a_wave_begins_when_the_one_before_has_ended() -> None:
     groups = [[change.id for change in plan.changes_of(number)] for number in range(3)]
     for before, after in pairwise(groups):
         assert max(seen.ended[one] for one in before) <= min(seen.written[one] for one in after)
-    assert [text for text in seen.remarks if text.startswith("Begins")] == [
-        "Begins wave 1 of 3, w1: 1 machine.",
-        "Begins wave 2 of 3, w2: 3 machines.",
-        "Begins wave 3 of 3, w3: 5 machines.",
+    assert [text for text in seen.remarks if text.startswith("Starting")] == [
+        "Starting wave 1 of 3, w1: 1 machine.",
+        "Starting wave 2 of 3, w2: 3 machines.",
+        "Starting wave 3 of 3, w3: 5 machines.",
     ]
     assert [one.wave for one in seen.progress if one.latest] == [1, 2, 2, 2, 3, 3, 3, 3, 3]
 
@@ -176,7 +176,7 @@ def test_a_region_whose_budget_is_spent_is_left_alone_and_the_others_go_on() -> 
         report = runs.apply_in(store, azure, plan=plan, options=options, observer=watcher)
         assert (report.counts.applied, report.counts.failed) == (6, 2)
         assert codes(report) == dict.fromkeys(["w2", "w3", "w4", "w5"], "RegionBudgetSpent")
-        told = "The failure budget of westeurope is spent (2 failed): nothing more goes there."
+        told = "The failure budget of westeurope is spent (2 failed): nothing more is sent there."
         assert watcher.remarks.count(told) == 1
         assert runs.apply_in(store, azure).counts.applied == 10
 
@@ -344,7 +344,7 @@ def test_after_a_wave_that_could_not_be_sent_the_next_is_not_begun_and_a_resume_
         report = runs.apply_in(store, azure, plan=in_waves(azure.plan(), 2, 2), observer=seen)
         assert codes(report) == {"vm-0001": "TooManyRequests", "vm-0002": "WaveNotSent", "vm-0003": "WaveNotSent"}
         assert report.counts.failed == 0
-        assert "1 of this wave could not be sent or looked at: the next one is not begun." in seen.remarks
+        assert "1 of this wave could not be sent or read: the next wave is not started." in seen.remarks
         assert runs.apply_in(store, azure).counts.verified == 4
 
 
@@ -402,9 +402,9 @@ def test_after_a_wave_that_is_wholly_stale_the_next_is_not_begun() -> None:
         assert (report.state, report.counts.stale, azure.count("PATCH")) == ("stopped", 1, 1)
         assert codes(report) == dict.fromkeys(["vm-0001", "vm-0002", "vm-0003"], "WaveNotApplied")
         assert {runs.error_of(one).advice for one in report.results[1:]} == {
-            "Make a new plan: it takes in the machines that changed meanwhile."
+            "Make a new plan: it includes the machines that changed meanwhile."
         }
-        told = "A wave was left without any machine applied (1 stale or refused): the next one is not begun."
+        told = "No machine of the wave was applied (1 stale or refused): the next wave is not started."
         assert told in seen.remarks
         assert codes(runs.resume(store, azure, is_agreed=True)) == codes(report)
 

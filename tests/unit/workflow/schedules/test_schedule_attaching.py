@@ -103,7 +103,7 @@ async def test_what_is_refused_as_a_whole() -> None:
         await preview_attach(double, "host", ALL, clock=CLOCK)
     with pytest.raises(UsageError, match="no maintenance configuration 'nightyl'"):
         await preview_attach(double, "nightyl", ALL, clock=CLOCK)
-    with pytest.raises(UsageError, match="There is no maintenance configuration"):
+    with pytest.raises(UsageError, match="There is not a maintenance configuration"):
         await preview_attach(double, str(schedule_id("gone")), ALL, clock=CLOCK)
     with pytest.raises(UsageError, match="not a maintenance configuration"):
         await preview_attach(double, str(ready("a").id), ALL, clock=CLOCK)
@@ -125,7 +125,7 @@ async def test_late_changes_are_warned_of() -> None:
     late = FixedClock(CLOCK.moment.replace(hour=2, minute=50))
     preview = await preview_attach(double, "nightly", ALL, clock=late)
     assert preview.warnings == (
-        "Its next window starts in 10 minutes: the change may not count for it (window-too-close).",
+        "Its next window starts in 10 minutes: the change may not take effect in it (window-too-close).",
     )
 
 
