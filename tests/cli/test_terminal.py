@@ -298,7 +298,7 @@ def test_the_terminal_never_cuts_a_word(start: Start, terminal: Any, command: tu
     child.sendline("n")  # for those that ask
     output, _ = end(child)
     # What follows an answer stands on the question's line here: the echo came before it.
-    shown = re.sub(r"(\[y/N\]:|go on:) ", r"\1\n", COLOURS.sub("", output))
+    shown = re.sub(r"(\[y/N\]:|continue:) ", r"\1\n", COLOURS.sub("", output))
     wide = [line for line in shown.splitlines() if len(line) > 60]
     commands = re.compile(r"(patchmode|az|arm-emulator) [a-z-]+")
     prose = (line for line in wide if not re.search(r"\S  +\S", line))  # a table has columns
