@@ -246,7 +246,7 @@ def test_a_signal_at_the_question_says_that_nothing_was_sent(start: Start, fleet
     program = start(fleet)
     process, ours = on_a_terminal(program, "apply", "--all", "--no-color")
     seen = ""
-    while not seen.rstrip().endswith(("[y/N]:", "go on:")):
+    while not seen.rstrip().endswith(("[y/N]:", "continue:")):
         seen += os.read(ours, 1 << 16).decode()
     process.send_signal(signal.Signals[name])
     code = process.wait(30)
