@@ -62,11 +62,11 @@ def test_rules_are_read(text: str, rule: WaveRule) -> None:
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
-        (["ring"], "no way to divide"),
-        (["tag"], "no way to divide"),
-        (["tag:"], "no way to divide"),
-        (["zone:1"], "no way to divide"),
-        ([""], "no way to divide"),
+        (["ring"], "not a way to divide"),
+        (["tag"], "not a way to divide"),
+        (["tag:"], "not a way to divide"),
+        (["zone:1"], "not a way to divide"),
+        ([""], "not a way to divide"),
         (["tag:ring=canary||broad"], "an empty value"),
         (["zone="], "an empty value"),
         (["tag:ring=a|b|a"], "names a twice"),

@@ -166,7 +166,9 @@ async def test_the_report_says_how_many_subscriptions_the_shard_took() -> None:
     for number in (1, 2, 3):
         scope = Scope(everything=True, shard=Shard(number, 3))
         found = await take_inventory(azure, scope, documents=False, now=NOW)
-        told = f"Shard {number}/3 took {taken[number - 1]} of {whole} subscriptions; the others are other shards'."
+        told = (
+            f"Shard {number}/3 selects {taken[number - 1]} of {whole} subscriptions. The other shards select the rest."
+        )
         assert found.notes[0] == told
     group = Scope(resource_groups=(f"/subscriptions/{SUBSCRIPTIONS[0]}/resourceGroups/web",), shard=Shard(1, 1))
     assert (await resolve(azure, group)).notes == (
