@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -247,6 +248,7 @@ def test_a_signal_at_the_question_says_that_nothing_was_sent(start: Start, fleet
     process, ours = on_a_terminal(program, "apply", "--all", "--no-color")
     seen = ""
     while not seen.rstrip().endswith(("[y/N]:", "continue:")):
+        assert select.select([ours], [], [], 60)[0], seen
         seen += os.read(ours, 1 << 16).decode()
     process.send_signal(signal.Signals[name])
     code = process.wait(30)
