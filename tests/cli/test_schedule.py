@@ -172,8 +172,12 @@ def test_attach_and_detach_name_their_machines_and_print_the_opposite(program: P
     assert "To be attached (2):\n      rg-app/api-04, rg-app/web-04\n" in asked.err
     told = "! 2 machines cannot be detached again while the lock 'keep' is on"
     assert told in asked.err
-    unlock(program)
     before = assignments(program)
+    locked = program("schedule", "attach", "mc-weekly", "--ids", *ids, "--yes")
+    assert "! First have the lock 'keep' on" in locked.err, "the undo that is printed would be refused"
+    unlock(program)
+    assert program(*undo_of(locked.err), "--yes").code == 0
+    assert assignments(program) == before
     done = program("schedule", "attach", "mc-weekly", "--ids", *ids, "--yes")
     assert "cannot be detached again" not in done.err
     undone = program(*undo_of(done.err), "--yes")

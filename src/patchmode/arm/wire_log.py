@@ -21,10 +21,10 @@ _SECRET_MEMBERS = re.compile(
     r"account_?key|access_?key|sas_?uri|signature",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"(?<=Bearer )\S+|(?P<word>[\w.-]+)", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<=Bearer )\S+|(?<=[?&]sig=)[^&\s]+|(?P<word>[\w.-]+)", re.IGNORECASE)
 _JWT_BEGINS = "eyj"
 """How every JSON Web Token begins, in lower case: base64 of `{"`."""
-_ADDRESS = re.compile(r"https://[^\s\"'<>\\]+")
+_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 _LONGEST = 1 << 20
 """A longer body is told by its length: nobody reads a page of a thousand machines here."""
 

@@ -190,7 +190,7 @@ def confirm(
         say_lines(plan_lines(plan, paint=paint, again=again), settings)
     else:
         say_lines(irreversible_lines(plan, paint=paint), settings)
-        say_lines(nobody_lines(plan, again=_planned_again(plan), paint=paint), settings)
+        say_lines(nobody_lines(plan, again=None, paint=paint, after_run=True), settings)
         say_lines(summary_lines(plan, paint=paint), settings)
     say_lines(wish_lines(plan, paint=paint), settings)
     tell_access(who, settings)

@@ -36,6 +36,7 @@ def test_secrets_in_bodies_are_hidden_wherever_they_are() -> None:
         "osProfile": {"adminPassword": "p4ss", "customData": "Zm9v", "secrets": [{"uri": "u"}], "computerName": "web"},
         "extensions": [{"protectedSettings": {"key": "k"}, "settings": {"url": f"see {SIGNED}"}}],
         "error": {"message": f"the token {TOKEN} has expired"},
+        "blob": "HTTPS://c.example/b?sig=S1G, http://c.example/b?sig=S1G and b?sv=1&sig=S1G&se=2",
         "tokenCount": 3,
         "disablePasswordAuthentication": True,
     }
@@ -49,6 +50,7 @@ def test_secrets_in_bodies_are_hidden_wherever_they_are() -> None:
     assert shown["extensions"][0]["protectedSettings"] == "*****"
     assert "SIG" not in shown["extensions"][0]["settings"]["url"]
     assert shown["error"] == {"message": "the token ***** has expired"}
+    assert "S1G" not in shown["blob"]
     assert (shown["tokenCount"], shown["disablePasswordAuthentication"]) == (3, True)
 
 

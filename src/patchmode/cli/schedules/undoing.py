@@ -44,6 +44,11 @@ def tell_undo(preview: Preview, report: AttachReport, settings: Settings) -> Non
     if preview.action is AttachAction.DETACH and len(names) == 1 and (name := names.pop()):
         words += ["--assignment-name", name] if name != preview.configuration.name else []
     ids = [one.id for one in done]
+    for lock in preview.kept_by:
+        say(
+            f"! First have the lock '{lock.lock}' on {lock.scope} removed: below it no schedule can be detached.",
+            settings,
+        )
     which = ["--ids", *ids] if len(ids) <= NAMED_ON_A_LINE else _in_a_file(ids, words[1], settings)
     if which:
         say_lines(["To undo it:", f"  {command(*words, *which)}"], settings)

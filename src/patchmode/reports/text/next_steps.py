@@ -41,7 +41,7 @@ def nobody_lines(plan: Plan, *, again: Sequence[str] | None, paint: Paint, after
         plan: any plan.
         again: words of the command that makes this plan once more; None: there is none that could be pasted.
         paint: gives the width.
-        after_run: the plan was not made by a command, so that a schedule is attached once it was carried out.
+        after_run: the plan cannot be made anew before it is applied, so that a schedule is attached afterwards.
     """
     count, seen = len(plan.patched_by_nobody), plan.nobody or PatchedByNobody(0, looked=False)
     if count:
@@ -63,10 +63,9 @@ def _reasons(plan: Plan) -> Iterator[str]:
 
 
 def _in_the_same_plan(plan: Plan, seen: PatchedByNobody, again: Sequence[str] | None, *, after_run: bool) -> str:
-    if after_run and seen.usable:
-        return f"Once it is applied, the run's page prints the command that attaches {seen.usable[0]}."
     if after_run or plan.rollback_of is not None or plan.then_attach is not None:
-        return f"Attach a schedule that runs once the plan is applied: the run prints the command.{_none(seen)}"
+        which = seen.usable[0] if after_run and seen.usable else "a schedule"
+        return f"Once it is applied, the run shows the command that attaches {which}.{_none(seen)}"
     if seen.usable:
         attach = ("--then-attach", seen.usable[0])
         if again is None:
@@ -102,9 +101,10 @@ def nobody_text(seen: PatchedByNobody) -> str:
     """How many machines of a run nobody patches, one sentence; empty: of none it is known."""
     if not seen.machines:
         return ""
-    reached = "no schedule reached it" if seen.machines == 1 else "no schedule reached them"
-    verb = "is" if seen.machines == 1 else "are"
-    return f"{plural(seen.machines, 'machine')} {verb} {NOBODY}: {reached} when the run was planned."
+    verb, which = ("is", "it") if seen.machines == 1 else ("are", "them")
+    # A run is shown for weeks, and what was attached since is not known to it.
+    unless = f"unless a schedule was attached since: none reached {which} when the run was planned"
+    return f"{plural(seen.machines, 'machine')} {verb} {NOBODY} {unless}."
 
 
 def attach_commands(seen: PatchedByNobody | None, *which: str) -> Sequence[str]:

@@ -220,7 +220,7 @@ IMAGE_EXCLUDED = Rule(
     Why: A schedule would be accepted and its runs would fail, and what Update Manager does not support it does not
     assess either.
     Evidence: Publisher, offer and sku, and the list.
-    Fix: Patch it by other means, or move it to a supported image.
+    Fix: Patch it by other means, or recreate it from a supported image.
     Source: Azure's documentation "Support matrix for Azure Update Manager", unsupported images.
     """,
     check=check_schedule_lists,

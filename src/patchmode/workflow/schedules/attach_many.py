@@ -17,6 +17,7 @@ from patchmode.model.access import ATTACH, DETACH, AccessCheck, MissingAction
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import OutcomeKind
+from patchmode.model.plan import KeptBy
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
     AttachAction,
@@ -78,6 +79,8 @@ class Preview:
     following: NextWindow | None = None
     """The configuration's next window."""
     warnings: tuple[str, ...] = ()
+    kept_by: tuple[KeptBy, ...] = ()
+    """Of an attach: locks that refuse to take back what it does."""
     notes: tuple[str, ...] = ()
     access: AccessCheck = field(default_factory=AccessCheck)
     """What whoever is signed in may not do; those machines are among `refused`."""
@@ -127,6 +130,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     following = next_window(configuration.window, after=clock.now())
     unchanged = await _confirmed(azure, [one.id for one in fit if one.id in attached], configuration.id, is_there=True)
     written = tuple(one for one in fit if one.id not in unchanged)
+    kept_by = delete_locks(written)
     preview = Preview(
         AttachAction.ATTACH,
         configuration.id,
@@ -137,7 +141,8 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
         following=following,
-        warnings=(*timing_warnings(following, clock.now()), *map(attach_warning, delete_locks(written))),
+        warnings=(*timing_warnings(following, clock.now()), *map(attach_warning, kept_by)),
+        kept_by=kept_by,
         notes=(*inventory.notes, *book.notes),
     )
     return await _as_allowed(azure, preview, ATTACH)
