@@ -271,7 +271,7 @@ def _tell_left(journal: Journal, found: Interrupted, brakes: RunGuardrails, sett
     say(f"Run {journal.run}: {left}.", settings)
     schedules = journal.attachments()
     if schedules:
-        say(f"Of its {len(schedules):,} schedules {found.schedules_left:,} have not ended.", settings)
+        say(f"Schedules: {found.schedules_left:,} of {len(schedules):,} still to be attached or detached.", settings)
     _tell_left_alone(found, journal.plan, settings)
     say_lines(resumed_lines(brakes, found.kept, paint=paint_for(sys.stderr, settings)), settings)
 

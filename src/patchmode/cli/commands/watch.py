@@ -100,16 +100,17 @@ def _tell(seen: "Seen", settings: Settings, *, is_first: bool) -> None:
 
     from patchmode.cli.output import say
     from patchmode.reports.names import MachineNames
+    from patchmode.reports.text.layout import plural
 
     assert seen.look is not None  # noqa: S101 - a look without a failure, for the type checker
     at = f"{seen.look.taken_at:%Y-%m-%d %H:%M:%SZ}" if seen.look.taken_at else ""
-    count = len(seen.look.machines)
+    machines = plural(len(seen.look.machines), "machine")
     if is_first:
-        say(f"{at}  {count:,} machines; from now on only changes are shown.", settings)
+        say(f"{at}  {machines}; from now on only changes are shown.", settings)
     elif not seen.drift:
-        say(f"{at}  {count:,} machines; nothing changed.", settings)
+        say(f"{at}  {machines}; nothing changed.", settings)
     else:
-        say(f"{at}  {count:,} machines; {len(seen.drift):,} changed.", settings)
+        say(f"{at}  {machines}; {len(seen.drift):,} changed.", settings)
     if is_first:
         for note in seen.notes:
             say(f"Note: {note}", settings, hang=6)

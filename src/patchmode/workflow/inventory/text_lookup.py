@@ -119,11 +119,12 @@ class _Deployments:
         other = [entry for entry in found.values() if entry not in told]
         codes = [entry.error.code if entry.error else "" for entry in other]
         why = [f"{entry.id.name} ({code or 'no reason'})" for entry, code in zip(other, codes, strict=True)]
+        operations = "1 operation" if count == 1 else f"{count:,} operations"
         machines = "1 machine" if len(found) == 1 else f"{len(found):,} machines"
         named = f"{machines}: {len(told):,} because the prerequisites to patch it were not met"
         named += f", {len(other):,} for another reason: {_some(why)}" if why else ""
         self.matches.notes.append(
-            f"{self.source} names deployment {which}. Of its {count:,} operations those that failed name "
+            f"{self.source} names deployment {which}. Of its {operations} those that failed name "
             + (f"{named}." if found else "no machine.")
         )
 

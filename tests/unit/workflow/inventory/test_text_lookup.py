@@ -192,7 +192,7 @@ async def test_a_deployment_that_is_gone_is_unreadable() -> None:
 async def test_a_deployment_without_failed_machines_is_an_empty_scope_that_says_so() -> None:
     """A storage account failed."""
     azure = AzureDouble([machine("web")], deployments={DEPLOYMENT: [operation(str(machine_id("web")), "Succeeded")]})
-    with pytest.raises(EmptyScopeError, match="Of its 1 operations those that failed name no machine"):
+    with pytest.raises(EmptyScopeError, match="Of its 1 operation those that failed name no machine"):
         await taken(azure, f"failed: {DEPLOYMENT}")
 
 
