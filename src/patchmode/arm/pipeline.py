@@ -31,10 +31,12 @@ from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from patchmode.arm import wire_log
 from patchmode.arm.connections import advice_on, describe, host_of, is_below, is_distrust, path_of, was_not_sent
 from patchmode.arm.credentials import SignIn
+from patchmode.arm.exchanges import exchange_of
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
 from patchmode.arm.governor import Cost, Governor, Permit
 from patchmode.arm.rate_limits import NOTICED_S, HeldTooLongError, asked_wait_s, held_text, span_text
 from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, ThrottledError, UnsafeError
+from patchmode.model.exchange import Exchange
 from patchmode.ports.azure import Clock, Turn
 
 GRAPH_PATH = "/providers/Microsoft.ResourceGraph/resources"
@@ -372,11 +374,16 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
     """Counts what is sent, retries included, and logs it when debugging: no headers, no bodies, no signed queries.
 
     `--debug` shows these too, without what is secret: `wire_log`.
+
+    Args:
+        clock: by which answers are timed.
+        exchanges: told each request with its answer, tries and polls included; None: nobody keeps them.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, exchanges: Callable[[Exchange], None] | None = None) -> None:
         super().__init__()
         self._clock = clock
+        self._exchanges = exchanges
         self._sent: Counter[str] = Counter()
 
     def by_method(self) -> dict[str, int]:
@@ -391,10 +398,13 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             sent = request.http_request
             wire_log.log_request(method, sent.url, sent.headers, sent.content)
         if not _LOG.isEnabledFor(logging.DEBUG):
-            return await self.next.send(request)
+            response = await self.next.send(request)
+            self._tell(request, response)
+            return response
         path = path_of(request.http_request.url)
         begun = self._clock.monotonic()
         response = await self.next.send(request)
+        self._tell(request, response)
         answer = response.http_response
         took_ms = (self._clock.monotonic() - begun) * 1000
         request_id = answer.headers.get("x-ms-request-id")
@@ -402,6 +412,12 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             wire_log.log_answer(answer.status_code, answer.headers, answer.content)
         _LOG.debug("%s %s: %s in %.0f ms, request id %s", method, path, answer.status_code, took_ms, request_id)
         return response
+
+    def _tell(
+        self, request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, AsyncHttpResponse]
+    ) -> None:
+        if self._exchanges is not None:
+            self._exchanges(exchange_of(request.http_request, response.http_response, self._clock.now()))
 
 
 def build(

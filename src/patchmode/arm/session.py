@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from patchmode.arm.governor import Cost, Governor, Identities
 from patchmode.errors import SignInError, UnsafeError
+from patchmode.model.exchange import Exchange
 from patchmode.model.target import Target
 from patchmode.ports.azure import (
     Azure,
@@ -26,6 +27,8 @@ from patchmode.ports.azure import (
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aiohttp import ClientSession
 
     from patchmode.arm.authorization import Directory
@@ -106,14 +109,15 @@ async def connect(
     connections: int = CONNECTIONS,
     remark: Callable[[str], None] = _ignore,
     quotas: GraphQuotas | None = None,
+    exchanges: Callable[[Exchange], None] | None = None,
 ) -> AsyncIterator[Azure]:
     """Sign in to one tenant of one cloud, and close everything at the end.
 
     Args:
         cloud: `AzureCloud`, `AzureUSGovernment`, `AzureChinaCloud`, or the https URL of a Resource Manager.
         read_only: nothing but GET, HEAD and the Resource Graph query can leave; both writers are refused.
-        credential: an asynchronous azure-identity credential, which stays the caller's to close; None: the environment,
-            workload identity, managed identity and az login are tried, in this order.
+        credential: an asynchronous azure-identity credential, the caller's to close; None: environment, workload
+            identity, managed identity and az login are tried, in this order.
         identities: several principals of one tenant that share the work, instead of `credential`: as `read_identities`
             gives them, or credentials of the caller's own. Each has Resource Manager's and Resource Graph's limits to
             itself, and must be allowed what is to be done in every subscription that it sees. Empty: one principal.
@@ -125,12 +129,12 @@ async def connect(
         connections: sockets at a time, > 0; give at least the concurrency of a run.
         remark: told, in one line each, of waits of more than a second and of repeated requests, with their reasons.
         quotas: where processes tell each other what Resource Graph still grants; None: each begins as if alone.
+        exchanges: told each request with its answer, tries and polls included, but no sign-in; None: nobody keeps them.
 
     Raises:
         CloudError: the cloud is unknown, its metadata cannot be read, or the environment's proxy is none. SignInError:
-            no credential gave a token, or one of the identities cannot sign in, by name. UsageError: both `credential`
-            and `identities` are given, or the identities are of several tenants, or two of them the same. RequestError:
-            what the identities see could not be listed.
+            no credential gave a token, or an identity cannot sign in, by name. UsageError: both `credential` and
+            `identities` are given, or identities of several tenants, or one twice. RequestError: a list failed.
     """
     from patchmode.arm import connections as sockets
     from patchmode.arm.clouds import resolve
@@ -138,8 +142,7 @@ async def connect(
 
     check_names(identities, credential)
     async with AsyncExitStack() as stack:
-        trust = sockets.trust()
-        sockets.check_proxies()
+        trust = _trust()
         sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
         transport = sockets.SignInTransport(sign_in_pool, patience_s=throttle_patience_s, remark=remark)
@@ -148,10 +151,23 @@ async def connect(
         pool = await stack.enter_async_context(sockets.open_pool(trust, limit=sockets.room_for(connections)))
         roster = Identities([sign_in.name for sign_in in sign_ins])
         governor = _governor(clock, share, roster, throttle_patience_s, quotas, _keys(found, sign_ins), remark)
-        channel, ledger = _channel(found, sign_ins, pool, governor, remark, read_only=read_only)
+        channel, ledger = _channel(found, sign_ins, pool, governor, remark, exchanges, read_only=read_only)
         target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
         directory = await _directory(channel, roster, sign_ins)
         yield _connection(target, channel, ledger, directory, roster, read_only=read_only)
+
+
+def _trust() -> "SSLContext":
+    """What servers are trusted by, where the environment's proxy can be used at all.
+
+    Raises:
+        CloudError: it cannot.
+    """
+    from patchmode.arm import connections as sockets
+
+    trust = sockets.trust()
+    sockets.check_proxies()
+    return trust
 
 
 def _sign_ins(
@@ -200,6 +216,7 @@ def _channel(
     pool: "ClientSession",
     governor: Governor,
     remark: Callable[[str], None],
+    exchanges: Callable[[Exchange], None] | None,
     *,
     read_only: bool,
 ) -> "tuple[Channel, Ledger]":
@@ -217,7 +234,7 @@ def _channel(
         read_timeout=sockets.READ_TIMEOUT_S,
     )
     clock, patience = governor.clock, policies.Patience(throttled_s=governor.patience_s)
-    ledger = policies.Ledger(clock)
+    ledger = policies.Ledger(clock, exchanges)
     pipeline = policies.build(
         transport,
         policies.Retry(clock, patience=patience, remark=remark),

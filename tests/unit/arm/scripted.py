@@ -14,6 +14,7 @@ from patchmode.arm.channel import Channel
 from patchmode.arm.clouds import Cloud
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.governor import Governor, Identities
+from patchmode.model.exchange import Exchange
 
 ENDPOINT = "https://arm.example"
 CLOUD = Cloud("Example", ENDPOINT, "https://login.example", "https://arm.example/.default")
@@ -100,6 +101,7 @@ class Wire:
     ledger: policies.Ledger
     remarks: list[str]
     roster: Identities
+    exchanges: list[Exchange]
 
 
 def wire(
@@ -110,7 +112,8 @@ def wire(
 ) -> Wire:
     transport, clock, tokens = ScriptedTransport(script), CountingClock(), [Tokens(name) for name in names]
     roster = Identities(names)
-    ledger = policies.Ledger(clock)
+    exchanges: list[Exchange] = []
+    ledger = policies.Ledger(clock, exchanges.append)
     remarks: list[str] = []
     governor = Governor(clock, roster=roster, patience_s=policies.Patience().throttled_s)
     pipeline = policies.build(
@@ -121,7 +124,7 @@ def wire(
         policies.Guard(ENDPOINT, read_only=read_only),
         ledger,
     )
-    return Wire(Channel(pipeline, ENDPOINT, governor), transport, clock, tokens[0], ledger, remarks, roster)
+    return Wire(Channel(pipeline, ENDPOINT, governor), transport, clock, tokens[0], ledger, remarks, roster, exchanges)
 
 
 def _sign_in(tokens: Tokens) -> SignIn:
