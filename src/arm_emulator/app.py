@@ -6,6 +6,7 @@ No socket is opened here; ``arm_emulator.server`` brings calls in and carries an
 import logging
 import random
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -153,6 +154,7 @@ class Emulator:
         self.state.restore(self.store.resources())
         self.graph.is_loading = False
         self.authorization.refresh()
+        self.patching.know_guests(self.store.guests(), None)
         self.patching.begin()
         for operation in self.store.operations():
             self.operations.restore(operation)
@@ -164,15 +166,22 @@ class Emulator:
             fleets.FleetError: when it is no fleet document; nothing was loaded then.
         """
         checked = fleets.checked(fleet)
-        self.graph.is_loading = True
-        try:
-            self.directory.load(checked)
-            fleets.load_resources(self.state, self.directory, checked)
-        finally:
-            self.graph.is_loading = False
-        self.authorization.refresh()
-        self.patching.begin()
+        now = self.clock.now()
+        # Loaded as of days ago, the fleet has its windows and nights behind it once the clock is at the present again.
+        with self.clock.standing(now - timedelta(days=checked.get("pastDays", 0))):
+            self.graph.is_loading = True
+            try:
+                self.directory.load(checked)
+                fleets.load_resources(self.state, self.directory, checked)
+            finally:
+                self.graph.is_loading = False
+            self.authorization.refresh()
+            self.patching.know_guests(checked.get("guests", ()), now)
+            self.patching.begin()
+        self.clock.run_due()
         self.cloud.keep_directory()
+        if self.store is not None:
+            self.store.keep_guests(checked.get("guests", []))
 
     def reset(self, fleet: dict[str, Any] | None = None) -> None:
         """Forget everything (resources, operations, requests, buckets) and load a fleet document; faults stay.

@@ -8,7 +8,8 @@ import heapq
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 
@@ -79,6 +80,18 @@ class Clock:
                 callback()
         finally:
             self._standing = None
+
+    @contextmanager
+    def standing(self, at: datetime) -> Iterator[None]:
+        """Let the clock stand at an instant for the length of a ``with`` block; then it goes on as if nothing were.
+
+        What is due before the present when the block ends runs at the next ``run_due``, each at its own instant.
+        """
+        before, self._standing = self._standing, at
+        try:
+            yield
+        finally:
+            self._standing = before
 
     def forget(self) -> None:
         """Drop every callback that has not run (a reset does)."""

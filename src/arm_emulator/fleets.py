@@ -5,13 +5,14 @@ groups and subscriptions that a resource's id names and the document does not li
 load as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from arm_emulator.directory import Directory
+from arm_emulator.providers.compute.patches import Trouble
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import State, Stored
 
@@ -25,8 +26,13 @@ MEMBERS = frozenset(
         "roleAssignments",
         "roleDefinitions",
         "denyAssignments",
+        "guests",
+        "pastDays",
     }
 )
+MOST_PAST_DAYS = 30
+"""Azure keeps runs and installations no longer ("Access Azure Update Manager operations data")."""
+_GUEST_MEMBERS = frozenset({"id", "assessedDaysAgo", *Trouble.__struct_fields__})
 _RESOURCE_LISTS = ("resources", "locks", "roleDefinitions", "roleAssignments", "denyAssignments")
 GROUP_TYPE = "microsoft.resources/subscriptions/resourcegroups"
 
@@ -44,11 +50,20 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(fleet) - MEMBERS)
     if unknown:
         raise FleetError(f"a fleet document has no member {', '.join(unknown)}; it has {', '.join(sorted(MEMBERS))}")
+    _check_days(fleet.get("pastDays", 0))
     for name, entries in fleet.items():
+        if name == "pastDays":
+            continue
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise FleetError(f"fleet member {name} is no list of objects")
-    for name, member in (("subscriptions", "subscriptionId"), ("managementGroups", "name"), ("principals", "clientId")):
+    for name, member in (
+        ("subscriptions", "subscriptionId"),
+        ("managementGroups", "name"),
+        ("principals", "clientId"),
+        ("guests", "id"),
+    ):
         _need(fleet, name, member)
+    _check_guests(fleet.get("guests", ()))
     for name in _RESOURCE_LISTS:
         _need(fleet, name, "id")
         for at, document in enumerate(fleet.get(name, ())):
@@ -88,6 +103,31 @@ def _check_texts(place: str, entry: dict[str, Any]) -> None:
             raise FleetError(f"fleet member {place}: {member} is no text")
     if "/" in entry.get("subscriptionId", ""):
         raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is no subscriptionId")
+
+
+def _check_days(days: object) -> None:
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_PAST_DAYS:
+        raise FleetError(f"fleet member pastDays is no whole number from 0 to {MOST_PAST_DAYS}")
+
+
+def _check_guests(guests: Iterable[dict[str, Any]]) -> None:
+    for at, entry in enumerate(guests):
+        _check_guest(f"guests[{at}]", entry)
+
+
+def _check_guest(place: str, entry: dict[str, Any]) -> None:
+    unknown = sorted(set(entry) - _GUEST_MEMBERS)
+    if unknown:
+        raise FleetError(f"fleet member {place} has no member {', '.join(unknown)}")
+    age = entry.get("assessedDaysAgo", 0)
+    if isinstance(age, bool) or not isinstance(age, int | float) or age < 0:
+        raise FleetError(f"fleet member {place}: assessedDaysAgo is no number of days, 0 or more")
+    trouble = {name: value for name, value in entry.items() if name in Trouble.__struct_fields__}
+    try:
+        if trouble:
+            msgspec.convert(trouble, Trouble)
+    except msgspec.ValidationError as error:
+        raise FleetError(f"fleet member {place}: {error}") from error
 
 
 def _need(fleet: dict[str, Any], name: str, member: str) -> None:

@@ -4,10 +4,12 @@ The one door to it: the emulator tells it of changes and of a reset, Resource Gr
 it for summaries. It writes nothing to the state.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from arm_emulator.providers.compute.assessments import Assessments
 from arm_emulator.providers.compute.autopatch import Autopatch
@@ -17,7 +19,7 @@ from arm_emulator.providers.compute.patch_rows import (
     install_rows,
     installation_summary,
 )
-from arm_emulator.providers.compute.patches import Install, Patch, PatchBook, wave_of
+from arm_emulator.providers.compute.patches import Install, Patch, PatchBook, Trouble, wave_of
 from arm_emulator.providers.maintenance.membership import (
     ASSIGNMENT_TYPE,
     CONFIGURATION_TYPE,
@@ -69,6 +71,25 @@ class Patching:
     def begin(self) -> None:
         """A fleet was loaded: from now on nights count."""
         self._autopatch.begin()
+
+    def know_guests(self, guests: Iterable[Mapping[str, Any]], now: datetime | None) -> None:
+        """Take in what the fleet says of the inside of machines.
+
+        Args:
+            guests: entries of a checked fleet.
+            now: the moment from which the age of an assessment is counted; None: assessments are past and forgotten.
+        """
+        for entry in guests:
+            key = entry["id"].rstrip("/").lower()
+            members = {name: value for name, value in entry.items() if name not in {"id", "assessedDaysAgo"}}
+            if members:
+                self._book.troubles[key] = msgspec.convert(members, Trouble)
+            if "assessedDaysAgo" in entry and now is not None:
+                self._assessments.note(key, now - timedelta(days=entry["assessedDaysAgo"]))
+
+    def trouble(self, machine: Stored, moment: datetime) -> Trouble | None:
+        """What goes wrong when a machine installs updates at a moment, as the fleet has it; None: nothing."""
+        return self._book.trouble(machine.key, moment)
 
     def forget(self) -> None:
         """Forget every run, installation and assessment (a reset does, after it emptied the clock)."""

@@ -102,6 +102,15 @@ class Store:
         """Remember the directory."""
         self._keep("fleet", fleet)
 
+    def guests(self) -> list[dict[str, Any]]:
+        """What the fleet that was kept says of the inside of machines."""
+        kept = self._meta("guests")
+        return kept if isinstance(kept, list) else []
+
+    def keep_guests(self, guests: list[dict[str, Any]]) -> None:
+        """Remember what a fleet says of the inside of machines."""
+        self._keep("guests", guests)
+
     def _meta(self, name: str) -> object:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0])

@@ -1,5 +1,6 @@
 """Small estates with schedules, and ways to move the clock and to ask Resource Graph."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,13 +76,22 @@ def with_members(*machines: dict[str, Any], **changes: Any) -> list[dict[str, An
 class Estate:
     """An emulator at a known time, signed in to."""
 
-    def __init__(self, *documents: dict[str, Any], at: datetime = NOW, **switches: Any) -> None:
+    def __init__(
+        self,
+        *documents: dict[str, Any],
+        at: datetime = NOW,
+        guests: Sequence[dict[str, Any]] = (),
+        past_days: int = 0,
+        **switches: Any,
+    ) -> None:
         self.clock = Clock(at, monotonic=lambda: 0.0)
         self.emulator = Emulator(
             clock=self.clock,
             fleet={
                 "subscriptions": [{"subscriptionId": SUBSCRIPTION, "displayName": "t", "tenantId": SUBSCRIPTION}],
                 "resources": list(documents),
+                "guests": list(guests),
+                "pastDays": past_days,
             },
             limits=Limits(is_off=True),
             lro_seconds=0,

@@ -29,6 +29,7 @@ from arm_emulator.app import Emulator
 from arm_emulator.cli import main
 from arm_emulator.clock import Clock
 from arm_emulator.fleet_generator import fleet_document
+from arm_emulator.fleets import FleetError, checked
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.store import Store
 
@@ -224,6 +225,151 @@ class TestOnDemand:
         assert asked["installedPatchCount"] > 0
         installs = estate.advance(hours=10).installs()
         assert [one["installedPatchCount"] for one in installs if "maintenanceRunId" in one] == [0]
+
+
+THREE = "vm3"
+"""A machine that needs three updates at `NOW`."""
+PARTLY = {"fails": "some", "code": "OPERATION_FAILED", "message": "[X] a failure occurred during the operation"}
+
+
+def guest(name: str = "vm1", **members: Any) -> dict[str, Any]:
+    """An entry of a fleet's ``guests``."""
+    return {"id": vm_id(name), **members}
+
+
+class TestTroubles:
+    """What a fleet says that goes wrong inside a machine, in each table that tells of it."""
+
+    def night(self, **trouble: Any) -> Estate:
+        """One prepared Linux machine that needs three updates, with a trouble, after its window."""
+        estate = Estate(*with_members(prepared(THREE, "Linux")), guests=[guest(THREE, **trouble)])
+        return estate.advance(hours=12)
+
+    def test_one_failed_update_fails_the_installation(self) -> None:
+        """The others are installed; the one that failed is still needed and fails again."""
+        estate = self.night(**PARTLY)
+        (install,) = estate.installs()
+        assert (install["status"], install["failedPatchCount"], install["pendingPatchCount"]) == ("Failed", 1, 0)
+        assert install["installedPatchCount"] == 2
+        assert install["errorDetails"] == {
+            "code": "1",
+            "message": "1 error/s reported. The latest 1 error/s are shared in detail. To view all errors, review this "
+            "log file on the machine: /var/log/azure/Microsoft.CPlat.Core.LinuxPatchExtension/0.core.log",
+            "details": [{"code": "OPERATION_FAILED", "message": "[X] a failure occurred during the operation"}],
+        }
+        states = estate.ask("patchinstallationresources | where type has 'softwarepatches'")
+        told = sorted(row["properties"]["installationState"] for row in states)
+        assert told == ["Failed", "Installed", "Installed"]
+        assert estate.outcomes() == {THREE: "OPERATION_FAILED"}
+        assert [run["resourceUpdateSummary"]["failed"] for run in estate.runs()] == [1]
+        assert sum(estate.assessments()[THREE]["availablePatchCountByClassification"].values()) == 1
+        again = estate.advance(days=1).installs()
+        assert sorted(one["installedPatchCount"] for one in again) == [0, 2]
+
+    @pytest.mark.parametrize(
+        ("fails", "status", "counts", "is_exceeded"),
+        [
+            ("all", "Failed", {"failedPatchCount": 3, "installedPatchCount": 0, "pendingPatchCount": 0}, False),
+            ("window", "Failed", {"failedPatchCount": 0, "installedPatchCount": 0, "pendingPatchCount": 3}, True),
+            (
+                "none",
+                "CompletedWithWarnings",
+                {"failedPatchCount": 0, "installedPatchCount": 3, "pendingPatchCount": 0},
+                False,
+            ),
+        ],
+    )
+    def test_each_way_to_fail(self, fails: str, status: str, counts: dict[str, int], is_exceeded: bool) -> None:
+        """Status and counts of the installation, and the machine's part in the run."""
+        estate = self.night(fails=fails, code="ERROR", message="As told.")
+        (install,) = estate.installs()
+        assert (install["status"], install["maintenanceWindowExceeded"]) == (status, is_exceeded)
+        assert {name: install[name] for name in counts} == counts
+        assert estate.outcomes() == {THREE: "Succeeded" if fails == "none" else "ERROR"}
+
+    def test_a_run_that_never_begins_on_a_machine_leaves_no_installation(self) -> None:
+        """Its row has the code; on another day, when the error has gone, the updates are installed."""
+        estate = self.night(fails="run", code="TimeOut", message="Schedule timeout.", share=0.5)
+        for _ in range(12):
+            estate.advance(days=1)
+        ended = Counter(part.get("errorDetails", {}).get("code", part["status"]) for part in estate.parts())
+        assert set(ended) == {"TimeOut", "Succeeded"}
+        assert len(estate.installs()) == ended["Succeeded"]
+
+    def test_installing_on_demand_meets_it_too(self) -> None:
+        """The operation succeeds and its result tells of the failure."""
+        estate = Estate(machine(), guests=[guest(fails="all", code="0x8024402C", message="HRESULT: 0x8024402C")])
+        started = estate.caller.call("POST", f"{vm_id('vm1')}/installPatches", {"rebootSetting": "IfRequired"})
+        estate.advance(minutes=10)
+        result = estate.caller.get(started.headers["location"].removeprefix("https://localhost:8443")).body
+        assert (result["status"], result["installedPatchCount"], result["rebootStatus"]) == ("Failed", 0, "NotNeeded")
+        assert result["error"]["details"] == [{"code": "0x8024402C", "message": "HRESULT: 0x8024402C"}]
+        assert {patch["installationState"] for patch in result["patches"]} == {"Failed"}
+
+    def test_azures_own_night_meets_it_too(self) -> None:
+        """It tries again the next night."""
+        estate = Estate(managed(), guests=[guest(fails="all", code="0x80072EE2", message="No connection.")])
+        installs = estate.advance(days=3).installs()
+        assert [(one["startedBy"], one["status"]) for one in installs] == [("Platform", "Failed")] * len(installs)
+        assert len(installs) > 1
+
+    def test_they_outlive_the_process(self, tmp_path: Path) -> None:
+        """Where the state is kept."""
+        fleet = {"resources": with_members(prepared()), "guests": [guest(**PARTLY)]}
+        first = _emulator(fleet, Store(tmp_path / "s.db"))
+        assert first.store is not None
+        first.store.close()
+        second = _emulator({}, Store(tmp_path / "s.db"))
+        second.clock.advance(timedelta(hours=10))
+        told = [row.document["properties"].get("status") for row in second.patching.rows("patchinstallationresources")]
+        assert "Failed" in told
+
+    @pytest.mark.parametrize(
+        "fleet",
+        [
+            {"guests": [{"id": vm_id("vm1"), "fails": "sometimes", "code": "x", "message": "y"}]},
+            {"guests": [{"id": vm_id("vm1"), "fails": "all"}]},
+            {"guests": [{"id": vm_id("vm1"), "fails": "all", "code": "x", "message": "y", "share": 2}]},
+            {"guests": [{"id": vm_id("vm1"), "mood": "bad"}]},
+            {"guests": [{"id": vm_id("vm1"), "assessedDaysAgo": -1}]},
+            {"pastDays": 31},
+            {"pastDays": "7"},
+        ],
+    )
+    def test_what_cannot_be_read_is_refused(self, fleet: dict[str, Any]) -> None:
+        """Instead of a machine that is sound by mistake."""
+        with pytest.raises(FleetError, match=r"guests\[0\]|pastDays"):
+            checked(fleet)
+
+
+class TestPastDays:
+    """A fleet that was loaded with days behind it."""
+
+    @settings(max_examples=examples(5, 100), deadline=None)
+    @given(seed=st.integers(0, 10_000), days=st.integers(1, 20))
+    def test_it_is_as_if_the_clock_had_passed_them(self, seed: int, days: int) -> None:
+        """The same rows as of a fleet that was loaded then and has lived until now."""
+        fleet = _fleet(seed)
+        lived = Emulator(clock=Clock(NOW - timedelta(days=days), monotonic=lambda: 0.0), fleet=fleet)
+        lived.clock.advance(timedelta(days=days))
+        loaded = _emulator({**fleet, "pastDays": days})
+        assert loaded.clock.now() == NOW
+        assert _tables(loaded) == _tables(lived)
+        for emulator in (lived, loaded):
+            emulator.clock.advance(timedelta(days=3))
+        assert _tables(loaded) == _tables(lived)
+
+    def test_a_reset_has_them_too(self) -> None:
+        """Counted from the clock at that moment."""
+        estate = Estate(*with_members(prepared()), past_days=3).advance(days=10)
+        assert len(estate.runs()) == 13
+        estate.caller.call("POST", "/_emulator/reset")
+        assert [run["startDateTime"][:10] for run in estate.runs()] == ["2026-03-09", "2026-03-10", "2026-03-11"]
+
+    def test_an_assessment_is_as_old_as_the_fleet_says(self) -> None:
+        """On a machine that nobody assesses since."""
+        estate = Estate(machine(), guests=[guest(assessedDaysAgo=5)], past_days=2)
+        assert estate.assessments()["vm1"]["lastModifiedDateTime"] == "2026-02-25T12:00:00Z"
 
 
 def _fleet(seed: int) -> dict[str, Any]:

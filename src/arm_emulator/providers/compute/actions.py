@@ -16,7 +16,15 @@ from arm_emulator.protocol.operations import Operation
 from arm_emulator.providers.compute.errors import invalid_parameter, operation_not_allowed
 from arm_emulator.providers.compute.instance_view import generalized, known_power, with_patch_summary, with_power
 from arm_emulator.providers.compute.members import Json
-from arm_emulator.providers.compute.patch_rows import available_patch, counts_of, installed_patch
+from arm_emulator.providers.compute.patch_rows import (
+    available_patch,
+    counts_of,
+    install_counts,
+    install_error,
+    install_states,
+    install_status,
+    installed_patch,
+)
 from arm_emulator.providers.compute.patches import Install, chosen, reboot_word
 from arm_emulator.providers.compute.reads import require_machine
 from arm_emulator.providers.compute.writes import CREATE_RETRY_AFTER, next_etag, operation_headers, request_object
@@ -110,21 +118,14 @@ def install_patches(cloud: "Cloud", request: Request, params: dict[str, str]) ->
     started = wire_time(now)
     planned = _planned(cloud, stored, body, now)
     result: Json = {
-        "status": "Succeeded",
+        "status": install_status(planned, is_done=True),
         "installationActivityId": request.request_id,
         "rebootStatus": planned.reboot_status,
-        "maintenanceWindowExceeded": False,
-        "excludedPatchCount": 0,
-        "notSelectedPatchCount": len(planned.not_selected),
-        "pendingPatchCount": 0,
-        "installedPatchCount": len(planned.selected),
-        "failedPatchCount": 0,
-        "patches": [
-            *(installed_patch(patch, "Installed") for patch in planned.selected),
-            *(installed_patch(patch, "NotSelected") for patch in planned.not_selected),
-        ],
+        "maintenanceWindowExceeded": planned.is_cut_off,
+        **install_counts(planned, is_done=True),
+        "patches": [installed_patch(patch, state) for patch, state in install_states(planned, is_done=True)],
         "startDateTime": started,
-        "error": dict(_SUCCESS),
+        "error": install_error(planned, is_done=True),
     }
 
     def end(operation: Operation) -> None:
@@ -142,7 +143,9 @@ def _planned(cloud: "Cloud", stored: Stored, body: Json, now: datetime) -> Insta
     wanted = given.get("classificationsToInclude") if isinstance(given, dict) else None
     selected, others = chosen(cloud.parts[Patching].missing(stored), wanted if isinstance(wanted, list) else None)
     reboot = reboot_word(body["rebootSetting"])
-    return Install(stored, os, now, now, False, selected, others, reboot, "User", "")
+    trouble = cloud.parts[Patching].trouble(stored, now)
+    is_cut_off = trouble is not None and trouble.fails == "window"
+    return Install(stored, os, now, now, is_cut_off, selected, others, reboot, "User", "", trouble)
 
 
 def _check_ready(stored: Stored) -> None:

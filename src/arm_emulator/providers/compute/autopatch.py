@@ -96,7 +96,9 @@ class Autopatch:
         attached = self._attached_machines() if candidates else frozenset()
         for machine in candidates:
             if machine.key not in attached and self._is_patched(machine):
-                self._patch(machine, night)
+                is_failed = self._patch(machine, night)
+                # What failed is tried again the next night; the service's own pace is not published.
+                self._settled = None if is_failed else self._settled
 
     def _is_patched(self, machine: Stored) -> bool:
         document = machine.document
@@ -110,15 +112,17 @@ class Autopatch:
             and broken_extension(self._cloud, machine) is None
         )
 
-    def _patch(self, machine: Stored, night: datetime) -> None:
+    def _patch(self, machine: Stored, night: datetime) -> bool:
+        """Install what a machine needs; whether that fails."""
         os = os_of(machine.document)
         wave = wave_of(night)
         missing = self._book.missing(machine.key, os, wave)
         urgent = tuple(patch for patch in missing if patch.classification in _URGENT)
         if not urgent:
-            return
+            return False
         drawn = zlib.crc32(f"{machine.key} {night:%Y-%m-%d} night".encode())
         begins = night + timedelta(minutes=drawn % _SPREAD_MINUTES)
+        trouble = self._book.trouble(machine.key, begins)
         install = Install(
             machine,
             os,
@@ -130,9 +134,11 @@ class Autopatch:
             reboot_word(reboot_setting(machine)),
             "Platform",
             stable_guid(machine.key, begins.isoformat()) if self._has_run_id else "",
+            None if trouble is None or trouble.fails == "window" else trouble,
         )
         self._installs.append(install)
         self._book.note(install, wave)
+        return install.is_failed
 
     def _attached_machines(self) -> frozenset[str]:
         """The keys of machines to which some schedule is attached."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from arm_emulator.providers.compute.patches import Install, Patch
+from arm_emulator.providers.compute.patches import Install, Patch, Trouble
 from arm_emulator.providers.maintenance.run_rows import graph_time
 from arm_emulator.providers.maintenance.runs import stable_guid
 from arm_emulator.state import Document, Stored
@@ -22,6 +22,10 @@ _CUT_OFF: Document = {
 _CLASSES = {
     "windows": ("security", "critical", "definition", "updateRollup", "featurePack", "servicePack", "tools", "updates"),
     "linux": ("security", "critical", "other"),
+}
+_LOGS = {
+    "windows": r"C:\WindowsAzure\Logs\Plugins\Microsoft.CPlat.Core.WindowsPatchExtension\WindowsUpdateExtension.log",
+    "linux": "/var/log/azure/Microsoft.CPlat.Core.LinuxPatchExtension/0.core.log",
 }
 _SERVICES = {"windows": "WU-WSUS", "linux": "APT"}
 
@@ -47,21 +51,21 @@ def install_rows(install: Install, now: datetime) -> Iterator[Stored]:
     modified = graph_time(install.ends if is_done else install.begins)
     properties = {
         "installationActivityId": activity,
-        "status": _status(install, is_done=is_done),
+        "status": install_status(install, is_done=is_done),
         "startedBy": install.started_by,
         "startDateTime": graph_time(install.begins),
         "lastModifiedDateTime": modified,
         "maintenanceWindowExceeded": install.is_cut_off and is_done,
         "rebootStatus": install.reboot_status if is_done else "NotNeeded",
-        **_counts(install, is_done=is_done),
-        "errorDetails": _error(install, is_done=is_done),
+        **install_counts(install, is_done=is_done),
+        "errorDetails": install_error(install, is_done=is_done),
         "osType": _system(install.os),
         "patchServiceUsed": _SERVICES.get(install.os, "APT"),
     }
     if install.run_id:
         properties["maintenanceRunId"] = install.run_id
     yield _row(base, install_type(machine), activity, machine, properties)
-    for patch, state in _states(install, is_done=is_done):
+    for patch, state in install_states(install, is_done=is_done):
         yield _patch_row(base, install_type(machine), machine, patch, {"installationState": state}, modified)
 
 
@@ -69,13 +73,13 @@ def installation_summary(install: Install, now: datetime) -> Document:
     """``lastPatchInstallationSummary`` of the instance view."""
     is_done = now >= install.ends
     return {
-        "status": _status(install, is_done=is_done),
+        "status": install_status(install, is_done=is_done),
         "installationActivityId": _activity(install),
         "maintenanceWindowExceeded": install.is_cut_off and is_done,
-        **_counts(install, is_done=is_done),
+        **install_counts(install, is_done=is_done),
         "startTime": _wire_time(install.begins),
         "lastModifiedTime": _wire_time(install.ends if is_done else install.begins),
-        "error": _error(install, is_done=is_done),
+        "error": install_error(install, is_done=is_done),
     }
 
 
@@ -167,32 +171,58 @@ def _activity(install: Install) -> str:
     return stable_guid(install.machine.key, install.run_id, install.begins.isoformat())
 
 
-def _status(install: Install, *, is_done: bool) -> str:
+def install_status(install: Install, *, is_done: bool) -> str:
+    """``InProgress``, and then ``Succeeded``, ``CompletedWithWarnings`` or ``Failed``."""
     if not is_done:
         return "InProgress"
-    return "Failed" if install.is_cut_off else "Succeeded"
+    if install.is_failed:
+        return "Failed"
+    # Errors of attempts that were repeated with success are a warning (Azure/LinuxPatchExtension, PatchInstaller).
+    return "Succeeded" if install.trouble is None else "CompletedWithWarnings"
 
 
-def _counts(install: Install, *, is_done: bool) -> dict[str, int]:
-    is_installed = is_done and not install.is_cut_off
+def install_counts(install: Install, *, is_done: bool) -> dict[str, int]:
+    """How many of the updates are in each state, under the names of the results."""
+    installed = len(install.installed) if is_done else 0
+    failed = len(install.failed) if is_done else 0
     return {
         "excludedPatchCount": 0,
-        "failedPatchCount": 0,
-        "installedPatchCount": len(install.selected) if is_installed else 0,
+        "failedPatchCount": failed,
+        "installedPatchCount": installed,
         "notSelectedPatchCount": len(install.not_selected),
-        "pendingPatchCount": 0 if is_installed else len(install.selected),
+        "pendingPatchCount": len(install.selected) - installed - failed,
     }
 
 
-def _states(install: Install, *, is_done: bool) -> Iterator[tuple[Patch, str]]:
+def install_states(install: Install, *, is_done: bool) -> Iterator[tuple[Patch, str]]:
+    """Each update with its ``installationState``."""
+    installed, failed = (install.installed, install.failed) if is_done else ((), ())
     for patch in install.selected:
-        yield patch, "Installed" if is_done and not install.is_cut_off else "Pending"
+        yield patch, "Installed" if patch in installed else "Failed" if patch in failed else "Pending"
     for patch in install.not_selected:
         yield patch, "NotSelected"
 
 
-def _error(install: Install, *, is_done: bool) -> Document:
-    return {**_CUT_OFF, "details": [_CUT_OFF]} if install.is_cut_off and is_done else _NO_ERROR
+def install_error(install: Install, *, is_done: bool) -> Document:
+    """What an installation reported of errors: code ``Success`` where none did occur."""
+    if not is_done:
+        return _NO_ERROR
+    if install.trouble is not None:
+        return _reported(install.trouble, install.os)
+    return {**_CUT_OFF, "details": [_CUT_OFF]} if install.is_cut_off else _NO_ERROR
+
+
+def _reported(trouble: Trouble, os: str) -> Document:
+    """One error as the patch extension reports it.
+
+    Source: a recorded assessment on Ubuntu for the code "1" and the sentence; "Troubleshoot issues with Azure Update
+    Manager" for the path on Windows. That Windows words it as Linux does is supposed.
+    """
+    message = (
+        "1 error/s reported. The latest 1 error/s are shared in detail. "
+        f"To view all errors, review this log file on the machine: {_LOGS.get(os, _LOGS['linux'])}"
+    )
+    return {"details": [{"code": trouble.code, "message": trouble.message}], "code": "1", "message": message}
 
 
 def _patch_row(base: str, type_: str, machine: Stored, patch: Patch, more: dict[str, Any], modified: str) -> Stored:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,24 @@ NEEDED_TIME = timedelta(minutes=25)
 """What a window must still hold: 15 minutes, and 10 for the reboot. Source: "Troubleshoot issues with Azure Update
 Manager"."""
 StartedBy = Literal["User", "Platform"]
+Fails = Literal["run", "window", "all", "some", "none"]
+
+
+class Trouble(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What goes wrong inside one machine when updates are to be installed. An entry of a fleet's ``guests`` has it."""
+
+    fails: Fails
+    """``run``: no installation begins. ``window``: the time is over before anything is installed. ``all`` or ``some``
+    of the updates fail. ``none`` does in the end, but errors were reported on the way."""
+    code: str
+    message: str
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    """Of the attempts that it affects, drawn from machine and moment: an error that comes and goes."""
+
+    def affects(self, machine_key: str, moment: datetime) -> bool:
+        """Whether it shows at an attempt."""
+        drawn = zlib.crc32(f"{machine_key} {moment:%Y-%m-%dT%H:%M} trouble".encode())
+        return drawn % 1000 < self.share * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,31 @@ class Install(msgspec.Struct, frozen=True):
     started_by: StartedBy
     run_id: str
     """The schedule's run, or ``''``."""
+    trouble: Trouble | None = None
+    """What went wrong; None: nothing, or the window was cut off from the start."""
+
+    @property
+    def failed(self) -> tuple[Patch, ...]:
+        """The updates that were tried and could not be installed."""
+        fails = self.trouble.fails if self.trouble is not None else "none"
+        if fails == "all":
+            return self.selected
+        if fails == "some" and self.selected:
+            return (self.selected[zlib.crc32(self.machine.key.encode()) % len(self.selected)],)
+        return ()
+
+    @property
+    def installed(self) -> tuple[Patch, ...]:
+        """The updates that are on the machine when it has ended."""
+        if self.is_cut_off:
+            return ()
+        failed = self.failed
+        return tuple(patch for patch in self.selected if patch not in failed) if failed else self.selected
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it ends as failed: one update that fails is enough (Azure/LinuxPatchExtension, PatchInstaller)."""
+        return self.is_cut_off or (self.trouble is not None and self.trouble.fails != "none")
 
     @property
     def reboot_status(self) -> str:
@@ -61,7 +104,7 @@ class Install(msgspec.Struct, frozen=True):
             return "NotNeeded"
         if self.reboot_setting == "always":
             return "Completed"
-        if not any(patch.needs_reboot for patch in self.selected):
+        if not any(patch.needs_reboot for patch in self.installed):
             return "NotNeeded"
         return "Required" if self.reboot_setting == "never" else "Completed"
 
@@ -147,11 +190,27 @@ class PatchBook:
     def __init__(self) -> None:
         self._left: dict[str, tuple[datetime, tuple[Patch, ...]]] = {}
         self._last: dict[str, Install] = {}
+        self.troubles: dict[str, Trouble] = {}
+        """By the machine's key: what the fleet says that goes wrong there."""
 
     def forget(self) -> None:
-        """Every machine is new again."""
+        """Every machine is new again, and sound."""
         self._left.clear()
         self._last.clear()
+        self.troubles.clear()
+
+    def trouble(self, machine_key: str, moment: datetime, *, before_it_begins: bool = False) -> Trouble | None:
+        """What goes wrong when a machine is to install updates at a moment; None: nothing.
+
+        Args:
+            machine_key: its id in lower case.
+            moment: when the installation, or its window, begins.
+            before_it_begins: ask for what keeps an installation from beginning instead of what happens in it.
+        """
+        known = self.troubles.get(machine_key)
+        if known is None or (known.fails == "run") is not before_it_begins or not known.affects(machine_key, moment):
+            return None
+        return known
 
     def missing(self, machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
         """The updates of a wave that a machine needs; empty when it has them all.
@@ -165,11 +224,11 @@ class PatchBook:
         return known[1] if known is not None and known[0] == wave else patches_of(machine_key, os, wave)
 
     def note(self, install: Install, wave: datetime) -> None:
-        """Remember an installation of a wave's updates; what it did not select is still needed."""
+        """Remember an installation of a wave's updates; what it did not select, or what failed, is still needed."""
         key = install.machine.key
         self._last[key] = install
         if install.selected and not install.is_cut_off:
-            self._left[key] = (wave, install.not_selected)
+            self._left[key] = (wave, (*install.failed, *install.not_selected))
 
     def last(self, machine_key: str) -> Install | None:
         """A machine's last installation, or None."""

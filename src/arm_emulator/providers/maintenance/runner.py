@@ -195,6 +195,8 @@ class Runner:
             before.update(machine.key for machine, _, _ in able)
         if not failed and not able:
             return
+        if self._book.troubles:
+            failed, able = self._kept_from(failed, able, opening)
         closes = opening + self._rules[key].duration
         cancelled = self._cancellation(key, opening)
         if cancelled:
@@ -204,6 +206,22 @@ class Runner:
             return
         installs = self._installs(able, opening, closes, lineup, run_id(key, opening))
         self._runs.append(Run(configuration, opening, closes, failed, (), installs, ""))
+
+    def _kept_from(
+        self,
+        failed: tuple[tuple[Stored, Failure], ...],
+        able: tuple[tuple[Stored, str, str], ...],
+        opening: datetime,
+    ) -> tuple[tuple[tuple[Stored, Failure], ...], tuple[tuple[Stored, str, str], ...]]:
+        """The two lists after what keeps an installation from beginning in this window alone."""
+        kept = {
+            machine.key: (machine, Failure(trouble.code, trouble.message))
+            for machine, _, _ in able
+            if (trouble := self._book.trouble(machine.key, opening, before_it_begins=True)) is not None
+        }
+        if not kept:
+            return failed, able
+        return (*failed, *kept.values()), tuple(one for one in able if one[0].key not in kept)
 
     def _lineup(self, configuration: Stored, opening: datetime) -> _Lineup:
         key, changes = configuration.key, self._cloud.state.changes
@@ -276,14 +294,15 @@ class Runner:
             if busy is not None and busy > opening:
                 begins = min(busy, closes)
                 wave = wave_of(begins)
-            is_cut_off = closes - begins < NEEDED_TIME
+            trouble = None if closes - begins < NEEDED_TIME else self._book.trouble(key, begins)
+            is_cut_off = closes - begins < NEEDED_TIME or (trouble is not None and trouble.fails == "window")
             missing = self._book.missing(key, os, wave)
             wanted = lineup.classifications.get(os)
             selected, others = chosen(missing, wanted) if missing and wanted else (missing, ())
             if os in lineup.unnamed and self._cloud.profile.unnamed_updates == "nothing":
                 selected, others = (), (*selected, *others)
             ends = closes if is_cut_off else begins + duration_on(key, begins)
-            install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run)
+            install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run, trouble)
             if not is_cut_off:
                 self._busy[key] = ends
             self._book.note(install, wave)

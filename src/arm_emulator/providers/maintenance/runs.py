@@ -72,7 +72,7 @@ class Run:
         for machine, failure in self.failed:
             yield Part(machine, self.starts + FAILED_AFTER, failure)
         for install in self.installs:
-            yield Part(install.machine, install.ends, EXCEEDED if install.is_cut_off else None)
+            yield Part(install.machine, install.ends, _failure(install))
         for machine in self.spared:
             yield Part(machine, self.starts, None)
 
@@ -90,7 +90,14 @@ class Run:
             return "Cancelled"
         if now < self.ends:
             return "InProgress"
-        return "Failed" if self.failed or any(install.is_cut_off for install in self.installs) else "Succeeded"
+        return "Failed" if self.failed or any(install.is_failed for install in self.installs) else "Succeeded"
+
+
+def _failure(install: Install) -> Failure | None:
+    """Why a machine's part in a run failed, as its installation tells it."""
+    if not install.is_failed:
+        return None
+    return EXCEEDED if install.trouble is None else Failure(install.trouble.code, install.trouble.message)
 
 
 def run_name(starts: datetime) -> str:
