@@ -96,6 +96,28 @@ def set_ambient_shard_aside(context: click.Context, options: dict[str, Any]) -> 
         options["shard"] = None
 
 
+def refuse_beside(context: click.Context, options: dict[str, Any], held: str, advice: str) -> None:
+    """Refuse a scope, a filter or a setting beside what holds its own: a plan file or a run.
+
+    A filter or a setting alone, too: whoever types one beside a file believes that it narrows what is sent.
+
+    Args:
+        context: the command's, which knows how each option is spelled.
+        options: the command's scope, settings and waves; empty values were not given.
+        held: the begin of the message: what holds its own machines, and what else ("A run holds its own machines").
+        advice: what to type instead.
+
+    Raises:
+        UsageError: one was given; the message names each as it is spelled.
+    """
+    given = {name for name, value in options.items() if value}
+    if given:
+        named = ", ".join(max(param.opts, key=len) for param in context.command.params if param.name in given)
+        raise UsageError(
+            f"{held} holds its own machines and settings, so it cannot be given with {named}.", advice=advice
+        )
+
+
 def wanted_from(options: dict[str, Any]) -> WantedSettings:
     """Take the settings' options out of a command's options; Customer Managed Schedules where no `--to` is given."""
     to = options.pop("orchestration") or Orchestration.CUSTOMER_MANAGED_SCHEDULES.option

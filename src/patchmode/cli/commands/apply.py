@@ -62,20 +62,19 @@ def command(
         tell_brakes,
         tell_open_runs,
     )
-    from patchmode.cli.scoping import require_selector, scope_from, wanted_from
-    from patchmode.errors import UsageError
+    from patchmode.cli.scoping import refuse_beside, require_selector, scope_from, wanted_from
 
     settings = settings_of(context)
     brakes = brakes_from(context, options, settings.share)
     check_not_frozen(brakes)
-    # Also a filter or a setting alone: whoever types one beside a file believes that it narrows what is sent.
-    if file is not None and any(options.values()):
-        raise UsageError(
-            "A plan file holds its own machines and settings, so it cannot be combined with a scope, a filter "
-            "or a setting.",
-            advice="--shard and PATCHMODE_SHARD divide a scope, not a file: plan each shard by itself."
+    if file is not None:
+        refuse_beside(
+            context,
+            options,
+            "A plan file holds its own machines, settings and waves",
+            "--shard and PATCHMODE_SHARD divide a scope, not a file: plan each shard by itself."
             if options["shard"]
-            else "Give FILE alone, or make a new plan with that scope.",
+            else "Give FILE alone, or make a new plan with these options.",
         )
     attaching, waves = attachment_from(options), waves_from(options)
     wanted = wanted_from(options)

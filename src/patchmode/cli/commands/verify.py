@@ -70,19 +70,25 @@ def command(
     """
     from patchmode.cli.output import emit
     from patchmode.cli.results import verification_result
-    from patchmode.cli.scoping import require_selector, scope_from, set_ambient_shard_aside, wanted_from
+    from patchmode.cli.scoping import (
+        refuse_beside,
+        require_selector,
+        scope_from,
+        set_ambient_shard_aside,
+        wanted_from,
+    )
     from patchmode.errors import UsageError
     from patchmode.reports.text.next_steps import command as command_of
     from patchmode.reports.text.summary import SummaryBy
 
     settings = settings_of(context)
     set_ambient_shard_aside(context, options)
-    # Also a filter or a setting alone: whoever types one beside a run believes that it was looked at.
-    if subject is not None and any(options.values()):
-        raise UsageError(
-            "A run or a file holds its own machines and settings, so it cannot be combined with a scope, a filter "
-            "or a setting.",
-            advice="Give RUN or FILE alone, or a scope.",
+    if subject is not None:
+        refuse_beside(
+            context,
+            options,
+            "A run or a file holds its own machines and settings",
+            "Give RUN or FILE alone, or a scope.",
         )
     if not after_window and (wait or since is not None):
         raise UsageError("--wait and --since belong to --after-window.", advice="Add --after-window.")
