@@ -68,35 +68,25 @@ def command(
 
     With --after-window it shows whether the machines' next maintenance window succeeded, as Resource Graph recorded it.
     """
+    from patchmode.cli import scoping
     from patchmode.cli.output import emit
     from patchmode.cli.results import verification_result
-    from patchmode.cli.scoping import (
-        refuse_beside,
-        require_selector,
-        scope_from,
-        set_ambient_shard_aside,
-        wanted_from,
-    )
     from patchmode.errors import UsageError
     from patchmode.reports.text.next_steps import command as command_of
     from patchmode.reports.text.summary import SummaryBy
 
     settings = settings_of(context)
-    set_ambient_shard_aside(context, options)
+    scoping.set_ambient_shard_aside(context, options)
     if subject is not None:
-        refuse_beside(
-            context,
-            options,
-            "A run or a file holds its own machines and settings",
-            "Give RUN or FILE alone, or a scope.",
-        )
+        held = "A run or a file holds its own machines and settings"
+        scoping.refuse_beside(context, options, held, "Give RUN or FILE alone, or a scope.")
     if not after_window and (wait or since is not None):
         raise UsageError("--wait and --since belong to --after-window.", advice="Add --after-window.")
     is_narrowed = any(options.values())
-    wanted = wanted_from(options)
-    scope = scope_from(options)
+    wanted = scoping.wanted_from(options)
+    scope = scoping.scope_from(options)
     if is_narrowed:
-        require_selector(scope, "verify")
+        scoping.require_selector(scope, "verify")
     if after_window:
         return _verify_window(subject, scope, settings, wait=wait, since=since)
     if scope.has_selector:
