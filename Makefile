@@ -23,7 +23,7 @@ setup: $(STAMP) ## make .venv with everything
 demo: setup ## set up, then show a story on the emulator
 	$(BIN)/patchmode demo
 
-test: setup ## set up, then pass the tests
+test: setup ## set up, then run the tests
 	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 --dist worksteal -q -m "not clients"
 
 quick: setup ## what you changed since main: its tests, ruff, mypy; under half a minute
@@ -67,7 +67,7 @@ oracles: setup ## from npm: Microsoft's KQL parser judges the emulator's, the Nu
 replay: setup ## the share of recorded exchanges that the emulator answers as recorded, per group
 	$(BIN)/python -m pytest -q -s tests/contract/test_replay.py -k share
 
-docs: setup ## write the generated pages of the reference anew
+docs: setup ## rewrite the generated pages of the reference
 	$(BIN)/python -m tests.docs.reference_pages
 
 bench: setup ## the benchmarks that take minutes, as ratios within one run

@@ -132,7 +132,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="patchmode", prog_name="arm-emulator")
 def main() -> None:
-    """A local Azure Resource Manager that real clients accept."""
+    """A local Azure Resource Manager for unmodified Azure clients."""
 
 
 @main.command()
@@ -148,9 +148,9 @@ def serve(**given: Any) -> None:
 @_with_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(command: tuple[str, ...], **given: Any) -> None:
-    """Serve, run COMMAND with the environment that clients need, stop, and exit as COMMAND did.
+    """Serve, run COMMAND with the environment that clients need, stop, and exit with COMMAND's code.
 
-    A shell (bash, zsh, sh, …) shows in its prompt that it talks to the emulator. SIGTERM ends COMMAND.
+    A shell (bash, zsh, sh, …) shows in its prompt that it uses the emulator. SIGTERM ends COMMAND.
     """
     from arm_emulator import child
     from arm_emulator.shells import at_terminal, shell_of
@@ -183,7 +183,7 @@ def _path() -> str:
     return known if beside in known.split(os.pathsep) else f"{known}{os.pathsep}{beside}"
 
 
-_BEGUN = "This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`."
+_BEGUN = "This shell uses the emulator and not Azure, as its prompt says. End it with `exit`."
 
 
 def _say(*lines: str) -> None:
@@ -198,8 +198,8 @@ def _say(*lines: str) -> None:
 def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     """What somebody who leaves the shell has to know: where commands go now, and what is left."""
     told = [
-        "The emulator has ended. Commands now go where they went before this shell.",
-        "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
+        "The emulator has ended. Commands now use the same cloud as before this shell.",
+        "  Kept: the files that commands wrote, such as plan files, and the runs in patchmode's state folder.",
     ]
     if options.state is None:
         told += [
@@ -209,7 +209,7 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     else:
         port = endpoint.rpartition(":")[2]
         told += [
-            f"  Kept: the fleet ({resources} resources) in {options.state}. To go on with it and with those runs:",
+            f"  Kept: the fleet ({resources} resources) in {options.state}. To continue with it and with those runs:",
             f"  arm-emulator exec --state {shlex.quote(str(options.state))} --port {port} -- COMMAND",
         ]
     return told
@@ -237,7 +237,7 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
 )
 @click.option("-o", "--output", type=_FILE, required=True, help="The fleet file to write.")
 def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_scopes: int, output: Path) -> None:
-    """Make a fleet file of mixed, realistic machines."""
+    """Write a fleet file of mixed, realistic machines."""
     from arm_emulator.fleet_generator import write_fleet
 
     try:
@@ -255,10 +255,10 @@ def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_
 
 
 @main.command()
-@click.option("--advance", metavar="P1D", help="Move it forward by this ISO 8601 duration.")
-@click.option("--to", metavar="ISO8601", help="Move it forward to this time.")
+@click.option("--advance", metavar="P1D", help="Advance it by this ISO 8601 duration.")
+@click.option("--to", metavar="ISO8601", help="Advance it to this time.")
 def clock(advance: str | None, to: str | None) -> None:
-    """Show or move the clock of the emulator that a shell of `exec` talks to; windows on the way are run."""
+    """Show or advance the clock of the emulator that a shell of `exec` uses; windows that it passes are run."""
     from arm_emulator.remote import RemoteError, ask
 
     if advance is not None and to is not None:

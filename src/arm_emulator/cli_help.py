@@ -6,8 +6,8 @@ import click
 
 EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "": (
-        ("Run one command against a fleet in every state that matters.", "arm-emulator exec -- patchmode audit --all"),
-        ("Open a shell in which patchmode, az and curl talk to it.", "arm-emulator exec --fleet schedules -- bash"),
+        ("Run one command on the demo fleet.", "arm-emulator exec -- patchmode audit --all"),
+        ("Open a shell in which patchmode, az and curl use it.", "arm-emulator exec --fleet schedules -- bash"),
         (
             "Serve until Ctrl-C, for clients of your own.",
             "arm-emulator serve --fleet schedules --ready-file ready.json",
@@ -22,7 +22,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Keep the state, and the port, for the next time.", "arm-emulator serve --state fleet.sqlite --port 8443"),
     ),
     "exec": (
-        ("Run one command, and end as it does.", "arm-emulator exec -- patchmode audit --all"),
+        ("Run one command, and exit with its code.", "arm-emulator exec -- patchmode audit --all"),
         ("Open a shell with schedules, members and failed windows.", "arm-emulator exec --fleet schedules -- bash"),
         (
             "Keep what a command changed, so that the next one sees it.",
@@ -38,8 +38,8 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Another fleet of the same size.", "arm-emulator fleet --machines 500 --seed 7 -o other.json"),
     ),
     "clock": (
-        ("What time it is there, in a shell of exec.", "arm-emulator clock"),
-        ("Let a day pass, with its maintenance windows.", "arm-emulator clock --advance P1D"),
+        ("Show the emulated time, in a shell of exec.", "arm-emulator clock"),
+        ("Advance by a day, and run its maintenance windows.", "arm-emulator clock --advance P1D"),
         ("Advance to a time.", "arm-emulator clock --to 2099-01-01T22:00:00Z"),
     ),
 }

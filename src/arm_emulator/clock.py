@@ -60,7 +60,7 @@ class Clock:
             ValueError: when ``by`` is negative; time does not run backwards.
         """
         if by < timedelta(0):
-            raise ValueError("the clock only moves forward")
+            raise ValueError("the clock only goes forward")
         self._base += by
         self.run_due()
 

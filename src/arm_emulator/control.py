@@ -77,7 +77,7 @@ def _post_clock(cloud: "Cloud", body: bytes) -> Response:
     try:
         cloud.clock.advance(_step(cloud, _object(body)))
     except (ValueError, TypeError) as error:
-        raise ArmError(400, "InvalidClock", f"The clock was not moved: {error}") from error
+        raise ArmError(400, "InvalidClock", f"The clock was not advanced: {error}") from error
     return _clock(cloud, b"")
 
 

@@ -55,7 +55,7 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
         if name == "pastDays":
             continue
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise FleetError(f"fleet member {name} is no list of objects")
+            raise FleetError(f"fleet member {name} is not a list of objects")
     for name, member in (
         ("subscriptions", "subscriptionId"),
         ("managementGroups", "name"),
@@ -79,12 +79,12 @@ def _check_document(place: str, document: dict[str, Any], *, needs_properties: b
     segments = resource_id.removesuffix("/").split("/")[1:]
     is_rooted = resource_id.startswith("/") and segments[0].lower() in ("subscriptions", "providers") and all(segments)
     if not (is_rooted and (len(segments) == 2 or _ends_in_a_name(segments))):
-        raise FleetError(f"fleet member {place}: {resource_id!r} is no resource id")
+        raise FleetError(f"fleet member {place}: {resource_id!r} is not a resource id")
     if not isinstance(document.get("properties", None if needs_properties else {}), dict):
-        raise FleetError(f"fleet member {place}: properties is no object")
+        raise FleetError(f"fleet member {place}: properties is not an object")
     for member in ("name", "type", "location"):
         if not isinstance(document.get(member) or "", str):
-            raise FleetError(f"fleet member {place}: {member} is no text")
+            raise FleetError(f"fleet member {place}: {member} is not a text")
 
 
 def _ends_in_a_name(segments: list[str]) -> bool:
@@ -100,14 +100,14 @@ def _ends_in_a_name(segments: list[str]) -> bool:
 def _check_texts(place: str, entry: dict[str, Any]) -> None:
     for member, value in entry.items():
         if member != "unregisteredProviders" and not isinstance(value, str):
-            raise FleetError(f"fleet member {place}: {member} is no text")
+            raise FleetError(f"fleet member {place}: {member} is not a text")
     if "/" in entry.get("subscriptionId", ""):
-        raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is no subscriptionId")
+        raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is not a subscriptionId")
 
 
 def _check_days(days: object) -> None:
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_PAST_DAYS:
-        raise FleetError(f"fleet member pastDays is no whole number from 0 to {MOST_PAST_DAYS}")
+        raise FleetError(f"fleet member pastDays is not a whole number from 0 to {MOST_PAST_DAYS}")
 
 
 def _check_guests(guests: Iterable[dict[str, Any]]) -> None:
@@ -121,7 +121,7 @@ def _check_guest(place: str, entry: dict[str, Any]) -> None:
         raise FleetError(f"fleet member {place} has no member {', '.join(unknown)}")
     age = entry.get("assessedDaysAgo", 0)
     if isinstance(age, bool) or not isinstance(age, int | float) or age < 0:
-        raise FleetError(f"fleet member {place}: assessedDaysAgo is no number of days, 0 or more")
+        raise FleetError(f"fleet member {place}: assessedDaysAgo is not a number of days, 0 or more")
     trouble = {name: value for name, value in entry.items() if name in Trouble.__struct_fields__}
     try:
         if trouble:

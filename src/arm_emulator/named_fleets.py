@@ -27,5 +27,5 @@ def read_fleet(choice: str) -> dict[str, Any]:
         return copy.copy(NAMED[choice]())
     path = Path(choice)
     if not path.exists():
-        raise FleetError(f"fleet {choice!r} is none of {', '.join(NAMED)} and no file")
+        raise FleetError(f"fleet {choice!r} is not one of {', '.join(NAMED)} and not a file")
     return fleet_file(path)

@@ -39,7 +39,7 @@ class Profile:
     graph_tables_together: Literal["documented", "any"] = switch(
         "documented",
         "A Resource Graph query with more than three joins and unions, two joins with other tables, or a union of "
-        "tables other than resources and resourcecontainers: 400, which is all that the documentation allows, or run; "
+        "tables other than resources and resourcecontainers: 400, because the documentation allows no more, or run; "
         "users report such queries that ran.",
     )
     throttled_retry_after: Literal["present", "absent"] = switch(
@@ -63,7 +63,7 @@ class Profile:
     change_client_type: Literal["by-user-agent", "unknown"] = switch(
         "by-user-agent",
         "clientType in resourcechanges: Azure CLI, Azure PowerShell or Terraform by the user agent and Unknown for any "
-        "other, or always Unknown; of the three names no source is known.",
+        "other, or always Unknown; no source is known for the three names.",
     )
     activity_log_caller: Literal["application", "object"] = switch(
         "application",
@@ -91,8 +91,8 @@ class Profile:
     # -- Microsoft.Compute, patch settings
     leaving_automatic_by_platform: Literal["cleared", "kept", "refused"] = switch(
         "cleared",
-        "A write that leaves AutomaticByPlatform without naming automaticByPlatformSettings: the block goes, "
-        "stays, or the write is refused.",
+        "A write that changes patchMode from AutomaticByPlatform to another and does not name "
+        "automaticByPlatformSettings: the block is removed, is kept, or the write is refused.",
     )
     platform_settings_merge: Literal["deep", "shallow"] = switch(
         "deep",
@@ -128,12 +128,11 @@ class Profile:
     )
     image_check_with_bypass: Literal["skipped", "refused"] = switch(
         "skipped",
-        "The image check where AutomaticByPlatform and bypass true arrive in one request: not made, or made all"
-        " the same.",
+        "The image check where AutomaticByPlatform and bypass true are sent in one request: not made, or made.",
     )
     enum_casing: Literal["normalised", "kept"] = switch(
         "normalised",
-        "Patch modes sent in another casing are answered in the service's, or as they were sent.",
+        "Patch modes sent in another casing are answered in the service's casing, or as they were sent.",
     )
 
     # -- Microsoft.Compute, virtual machines
@@ -148,11 +147,11 @@ class Profile:
     )
     put_without_patch_settings: Literal["kept", "defaulted"] = switch(
         "kept",
-        "A PUT whose osProfile leaves patchSettings out: they stay, or fall back to the system's default.",
+        "A PUT whose osProfile leaves patchSettings out: they are kept, or reset to the system's default.",
     )
     null_members: Literal["ignored", "removed"] = switch(
         "ignored",
-        "A null in a PUT or PATCH of a machine: as if absent, or as a JSON merge patch has it.",
+        "A null in a PUT or PATCH of a machine: ignored, or the member is removed as in a JSON merge patch.",
     )
     empty_objects: Literal["stored", "dropped"] = switch(
         "stored",
@@ -161,13 +160,13 @@ class Profile:
     )
     settings_of_older_machines: Literal["absent", "defaults"] = switch(
         "absent",
-        "A GET of a machine whose configuration holds no patchSettings because it was made before there were any: they "
-        "are absent, or shown with their defaults.",
+        "A GET of a machine whose configuration holds no patchSettings because it was created before Azure had them: "
+        "they are absent, or shown with their defaults.",
     )
     patched_tags: Literal["merged", "replaced"] = switch(
         "merged",
-        "PATCH of a machine's tags: the others stay (as one recorded answer shows, where a policy may have put "
-        "them back), or go.",
+        "PATCH of a machine's tags: the other tags are kept (as one recorded answer shows, where a policy may have "
+        "added them again), or removed.",
     )
     concurrent_write: Literal["accepted", "conflict", "conflicting-concurrent-write", "preempts"] = switch(
         "accepted",
@@ -181,18 +180,19 @@ class Profile:
     )
     failed_operation: Literal["stored", "reverted"] = switch(
         "stored",
-        "A machine whose operation failed keeps the new values, or has the old ones back; provisioningState is Failed.",
+        "A machine whose operation failed keeps the new values, or has the old ones again; provisioningState is "
+        "Failed.",
     )
     machine_without_etag: Literal["numbered-by-write", "never-numbered"] = switch(
         "numbered-by-write",
-        "A machine loaded without etag: has one from its first accepted write on, or never (as one recorded machine).",
+        "A machine loaded without etag: has one after its first accepted write, or never (as one recorded machine).",
     )
 
     deleted_machine_seconds: int = switch(
         5,
-        "For so many seconds after a machine's deletion is over the provider answers a GET of it (404 NotFound), then "
-        "Resource Manager does (404 ResourceNotFound). Recorded: the one 3 seconds after (of a scale set), the other "
-        "from 10 seconds on.",
+        "For so many seconds after a machine's deletion has ended the provider answers a GET of it (404 NotFound), "
+        "then Resource Manager does (404 ResourceNotFound). Recorded: the first after 3 seconds (of a scale set), the "
+        "second after 10 seconds and more.",
     )
     filtered_list_groups: Literal["kept", "upper"] = switch(
         "kept",
@@ -207,11 +207,11 @@ class Profile:
     )
     assignment_error_envelope: Literal["error", "Error"] = switch(
         "error",
-        "That refusal's body: {error: {code, message}}, or the capitals that this provider's recorded errors have.",
+        "That refusal's body: {error: {code, message}}, or with capital letters as in this provider's recorded errors.",
     )
     assignment_to_flexible_member: Literal["accepted", "refused"] = switch(
         "accepted",
-        "Attaching to a prepared member of a Flexible scale set.",
+        "Attaching to a prepared member of a Flexible scale set: accepted, or refused.",
     )
     assignments_of_subscription: Literal["not-implemented", "listed"] = switch(
         "not-implemented",
@@ -237,13 +237,13 @@ class Profile:
     )
     configuration_delete: Literal["leaves-assignments", "removes-assignments", "refused"] = switch(
         "leaves-assignments",
-        "DELETE of a configuration that assignments name: they stay and name nothing, go with it, or the DELETE is "
-        "refused.",
+        "DELETE of a configuration that assignments name: they are kept and name a configuration that does not exist, "
+        "they are deleted too, or the DELETE is refused.",
     )
     late_cancel: Literal["accepted", "refused"] = switch(
         "accepted",
         "Cancelling a run less than 10 minutes before it starts: accepted (recorded at seven and a half minutes), or "
-        "refused, as the documentation has it.",
+        "refused, as the documentation says.",
     )
 
     # -- Microsoft.Maintenance, as the clock passes windows
@@ -254,12 +254,12 @@ class Profile:
     )
     dynamic_scope_extra_filters: Literal["honoured", "ignored"] = switch(
         "honoured",
-        "Further members of a dynamic scope's filter (availabilityZones, resourceIds, unknown ones): they narrow, or "
-        "do nothing.",
+        "Further members of a dynamic scope's filter (availabilityZones, resourceIds, unknown ones): applied, or "
+        "ignored.",
     )
     dynamic_scope_over_limit: Literal["first-thousand", "all"] = switch(
         "first-thousand",
-        "A dynamic scope that takes in more than 1,000 machines: the first by id take part, or all.",
+        "A dynamic scope that matches more than 1,000 machines: the first by id are members, or all.",
     )
     recurrence_week_start: Literal["sunday", "monday"] = switch(
         "sunday",
@@ -284,27 +284,27 @@ class Profile:
     )
     late_change: Literal["missed", "included"] = switch(
         "missed",
-        "An assignment or a configuration written less than 15 minutes before a window: that window passes it by, "
-        "or not.",
+        "An assignment or a configuration written less than 15 minutes before a window: ignored in that window, or "
+        "used.",
     )
     idle_schedule_counts_as_attached: Literal["yes", "no"] = switch(
         "yes",
-        "A schedule that can never run again (expired, never comes, its configuration deleted) still keeps Azure from "
-        "patching the machine by itself.",
+        "A schedule that can never run again (expired, never comes, its configuration deleted) still prevents Azure's "
+        "own patching of the machine.",
     )
     autopatch_unlisted_image: Literal["no", "yes"] = switch(
         "no",
-        "Azure's own patching of a marketplace image that the documentation's list does not name.",
+        "Azure's own patching includes a marketplace image that the documentation's list does not name.",
     )
     autopatch_run_id: Literal["absent", "present"] = switch(
         "absent",
-        "maintenanceRunId of an installation by Azure's own patching: absent, or a guid as the article on query logs "
-        "may be read.",
+        "maintenanceRunId of an installation by Azure's own patching: absent, or a guid, as the article on query logs "
+        "can be understood.",
     )
     failed_patch_extension: Literal["fails", "reinstalled"] = switch(
         "fails",
-        "A machine whose patch extension is in state Failed: scheduled runs and Azure's own patching fail of it (a "
-        "public answer has it removed before anything works), or the platform installs it again and goes on.",
+        "A machine whose patch extension is in state Failed: scheduled runs and Azure's own patching fail because of "
+        "it (a public answer says to remove it first), or the platform installs it again and continues.",
     )
     run_error_shape: Literal["error-object", "error-text", "absent"] = switch(
         "error-object",
@@ -331,9 +331,9 @@ def _check(spec: Field[Any], hint: Any, value: object) -> None:
     allowed = allowed_answers(hint)
     if allowed:
         if value not in allowed:
-            raise ProfileError(f"profile switch {spec.name}: {value!r} is none of {', '.join(map(repr, allowed))}")
+            raise ProfileError(f"profile switch {spec.name}: {value!r} is not one of {', '.join(map(repr, allowed))}")
     elif not isinstance(value, hint if isinstance(hint, type) else object) or isinstance(value, bool) != (hint is bool):
-        raise ProfileError(f"profile switch {spec.name}: {value!r} is no {getattr(hint, '__name__', hint)}")
+        raise ProfileError(f"profile switch {spec.name}: {value!r} is not an {getattr(hint, '__name__', hint)}")
 
 
 def allowed_answers(hint: Any) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ def ask(method: str, name: str, body: dict[str, Any] | None = None) -> dict[str,
     """
     endpoint, ca = os.environ.get("PATCHMODE_CLOUD", ""), os.environ.get("SSL_CERT_FILE")
     if not endpoint.startswith("https://localhost:"):
-        raise RemoteError("no emulator is named here. Type this in a shell of `arm-emulator exec -- bash`.")
+        raise RemoteError("this shell names no emulator. Run this in a shell of `arm-emulator exec -- bash`.")
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{endpoint}/_emulator/{name}", data=data, method=method)  # noqa: S310 - checked above
     try:

@@ -14,11 +14,11 @@ PAGE = DOCS / "reference" / "emulator-routes.md"
 _HEAD = """# What the emulator answers
 
 This page is made from the emulator's routing tables by `make docs`; do not edit it.
-What is not here answers 501 `NotEmulated`, and never a plausible guess.
-What an answer simplifies is in [the emulator's reference](emulator.md#what-is-different-from-azure).
-The sign-in, the metadata document, the look-ups of Microsoft Graph and the control plane are described there too.
-`{name}` takes one part of the path, `{name+}` one or more; literal parts match in any case.
-*Action* is the permission that a call needs at its scope, *limits* are the provider's buckets that it spends.
+Every other call is answered with 501 `NotEmulated`, and never with a guess.
+[The emulator's reference](emulator.md#what-is-different-from-azure) lists where an answer is simpler than Azure's.
+It also describes the sign-in, the metadata document, the look-ups of Microsoft Graph and the control plane.
+`{name}` matches one segment of the path, `{name+}` one or more; literal segments match in any case.
+*Action* is the permission that a call needs at its scope; *limits* are the provider's buckets from which it takes a token.
 """
 _ORDER = {"GET": 0, "HEAD": 1, "PUT": 2, "PATCH": 3, "POST": 4, "DELETE": 5}
 

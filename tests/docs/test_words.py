@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from tests.docs.pages import DOCS, ROOT, name_of, read
 
-PACKAGE = ROOT / "src" / "patchmode"
+PROGRAMS = (ROOT / "src" / "patchmode", ROOT / "src" / "arm_emulator")
 
 
 class Avoided(NamedTuple):
@@ -69,20 +69,14 @@ WORDS = (
     Avoided(r"\b(?:writes?|written) (?:it |the schedule |what exists )?over\b", "overwrite", _PLAIN),
     Avoided(r"\b(?:a|each|every|first|last|the|two|between the) looks?\b(?!-)", "audit, read", _METAPHOR),
     Avoided(r"\bmeans? nothing\b", "cannot be combined with, needs", "unclear whether it is refused"),
-    Avoided(r"\bother way round\b", "without an option, in reverse order", _PLAIN),
 )
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")
-# Left out are pages for developers: what was decided, in the words of that day, and the architecture.
-_APART = {"architecture.md"}
-_PAGES = [
-    ROOT / "README.md",
-    ROOT / "SECURITY.md",
-    *(page for page in DOCS.rglob("*.md") if "decisions" not in page.parts and page.name not in _APART),
-]
+# Pages for developers too, decisions and architecture among them.
+_PAGES = [*(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")), *sorted(DOCS.rglob("*.md"))]
 # The descriptions of published schemas stay to the byte.
-_SOURCES = sorted(source for source in PACKAGE.rglob("*.py") if source.name != "published.py")
-_TEMPLATES = sorted([*PACKAGE.rglob("*.html"), *PACKAGE.rglob("*.j2")])
+_SOURCES = sorted(one for program in PROGRAMS for one in program.rglob("*.py") if one.name != "published.py")
+_TEMPLATES = sorted(one for program in PROGRAMS for ending in ("*.html", "*.j2") for one in program.rglob(ending))
 
 
 def _literals(source: Path) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,7 @@ from patchmode.model.machine import MachineKind
 FAILS, CANCELLED, PREEMPTED, HANGS = (f"operation {end}" for end in ("fails", "is cancelled", "is preempted", "hangs"))
 DISABLED = "subscription disabled half-way"
 LAG = "Resource Graph lag"
-PAGES = "pages that change under us"
+PAGES = "pages that change while they are read"
 DISK, TERM, KILL = "disk full", "SIGTERM", "SIGKILL"
 JUMPS = "clock jumps"
 _PATCH_OF_WEB = Matcher("PATCH", "*/virtualMachines/web")
@@ -109,19 +109,19 @@ NAMES = (*(row.name for row in ROWS), FAILS, CANCELLED, PREEMPTED, HANGS, DISABL
 """Every row of the matrix."""
 
 _AT_A_JOURNAL_STEP = {
-    Column.GET: "a change's end is written after a GET or a page: see the list page of the watch",
+    Column.GET: "a change's end is written after a GET or a page: see the list page while polling",
     Column.LIST: "planning keeps no journal",
-    Column.POLL: "a change's end is written the same after a poll: see the list page of the watch",
+    Column.POLL: "after a poll a change's end is written in the same way: see the list page while polling",
     Column.GRAPH: "planning keeps no journal",
 }
 _OF_AN_OPERATION = {
     Column.PATCH: "the PATCH is answered before its operation ends",
     Column.LIST: "planning starts no operation",
     Column.GRAPH: "planning starts no operation",
-    Column.PUT: "an assignment is made while its request lasts: there is no operation",
-    Column.DELETE: "an assignment is deleted while its request lasts: there is no operation",
+    Column.PUT: "an assignment is created before its request is answered: there is no operation",
+    Column.DELETE: "an assignment is deleted before its request is answered: there is no operation",
 }
-_FROM_THE_PROVIDER = "apply takes nothing from Resource Graph"
+_FROM_THE_PROVIDER = "apply reads nothing from Resource Graph"
 _ONE_ANSWER = "one answer has no pages"
 WITHOUT_SENSE: dict[tuple[str, Column], str] = {
     **{(row.name, column): reason for row in ROWS for column, reason in row.reasons.items()},
@@ -142,8 +142,8 @@ WITHOUT_SENSE: dict[tuple[str, Column], str] = {
         for column, reason in _AT_A_JOURNAL_STEP.items()
         if (row, column) != (JUMPS, Column.POLL)
     },
-    (TERM, Column.DELETE): "it breaks off at the steps at which a full disk does",
-    (KILL, Column.DELETE): "it breaks off at the steps at which a full disk does",
+    (TERM, Column.DELETE): "it stops the run at the same steps as a full disk",
+    (KILL, Column.DELETE): "it stops the run at the same steps as a full disk",
 }
 """(row, column) → why it is not run."""
 

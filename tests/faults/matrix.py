@@ -20,7 +20,7 @@ class Column(StrEnum):
     PATCH = "PATCH"
     GET = "machine GET"
     LIST = "list page"
-    WATCH = "list page of the watch"
+    WATCH = "list page while polling"
     POLL = "operation poll"
     GRAPH = "Resource Graph query"
     PUT = "assignment PUT"
@@ -127,7 +127,7 @@ def _refused(write: str, read: str, code: str, graph: str) -> dict[Column, str]:
 
 
 _READS = (Column.GET, Column.LIST, Column.WATCH, Column.POLL, Column.GRAPH)
-_WRITES_ONLY = "Azure refuses writes so, not reads"
+_WRITES_ONLY = "Azure refuses only writes with this"
 _NOTHING_TO_COMMIT = "a read commits nothing: the same as a reset before"
 _NO_PRECONDITION = "assignments have no etag, so no If-Match is sent"
 _BY_PATCH = "only a PATCH starts an operation"
@@ -226,7 +226,7 @@ ROWS = (
         sent={Column.PATCH: 1},
     ),
     Row(
-        "answer in an encoding that cannot be undone",
+        "answer in an encoding that cannot be decoded",
         Action(respond=Respond(200, json={"value": []}, headers={"Content-Encoding": "gzip"}), commit=True),
         {**_refused("unknown", "notSent", "NoAnswer", "MaybeAppliedError"), **_COMMITTED},
         sent={Column.PATCH: 1},

@@ -10,20 +10,21 @@ _HEAD = """# Faults
 
 This page is made from the fault matrix of the tests by `make docs`; do not edit it.
 
-What happens to a run when something goes wrong, and where.
-Each cell is a test: a fleet of six machines on the [emulator](emulator.md) is planned, set and given a schedule.
-(At the assignment DELETE it is then rolled back.)
-The fault strikes on the way, and then the run is resumed without it.
-In every cell the counts add up to the scope, each machine has been written as often as it needed, and none is lost.
+What happens to a run when something fails, for each fault and each call that it can affect.
+Each row below is one or more tests: on the [emulator](emulator.md), a plan for six machines is made and applied, and a schedule is attached to them.
+(At the assignment DELETE the run is then rolled back.)
+The fault is injected during the run, and then the run is resumed without it.
+In every test the counts add up to the scope, each machine was written as often as it needed, and none is missing.
 
-An end such as `failed Conflict` is what the journal says of the machine that was struck, with the error's code.
-The others end as undisturbed unless it says otherwise.
-*Once* is one strike, *for good* is every call until the run has ended.
-What ended as `failed`, `unknown` or `stale` is not touched again by `runs resume`; a new plan does what is left to do.
+A result such as `failed Conflict` is what the journal has of the machine with the fault: its result and the error's code.
+*As undisturbed* means as in a run without the fault; the other machines end so, unless the row says otherwise.
+*Once* means one call; *for good* means every call until the run has ended.
+*List page while polling* is a page of the provider's list, read to see whether changes have ended.
+`runs resume` does not send again what ended as `failed`, `unknown` or `stale`; a new plan changes those machines.
 """
 _OWN_WORDS = {
-    "test_resource_graph_lags": "a machine that was just made is found on the provider's list and set; one that was "
-    "just deleted is named as unreadable; a document is never taken from Resource Graph",
+    "test_resource_graph_lags": "a machine that was just created is found on the provider's list and changed; one that "
+    "was just deleted is named as unreadable; no machine's document is read from Resource Graph",
     "test_disk_full_at_a_step": "at every step of the journal, before and after it is written: the run ends with "
     "`StorageError`, nothing was sent that the journal does not know of, `runs resume` ends as undisturbed",
     "test_disk_full_at_a_step_of_a_rollback": "the same at every step of a rollback",

@@ -169,7 +169,7 @@ class _Visit:
                 return self._among(tree)
             case Between():
                 return self._between(tree)
-        raise self._binder.refusal("'*' cannot stand here.", tree.at, Code.PARSER)
+        raise self._binder.refusal("'*' is not allowed here.", tree.at, Code.PARSER)
 
     def _plain(self, tree: Literal | Name | Labeled | Scalar) -> Bound:
         match tree:
@@ -335,7 +335,7 @@ class _Visit:
             raise self._binder.refusal(f"A {kind} cannot be compared with a string.", bound.at)
         read = applied(self._space, FROM_DYNAMIC[kind], kind, bound)
         if read.constant is None:
-            raise self._binder.refusal(f"This text is no {kind}.", bound.at)
+            raise self._binder.refusal(f"This text is not a {kind}.", bound.at)
         return read
 
     def _from_dynamic(self, bound: Bound, kind: Type) -> Bound:

@@ -207,7 +207,7 @@ class QueryBinder:
                 return operators.join(relation, self.bind_query(tree.right, lets), tree)
             case Union():
                 return self._union(relation, tree, lets)
-        raise self.scalars.refusal("This operator cannot stand here.", tree.at, Code.PARSER)
+        raise self.scalars.refusal("This operator is not allowed here.", tree.at, Code.PARSER)
 
     def _union(self, relation: Relation, tree: Union, lets: Lets) -> Relation:
         scan = relation.base

@@ -136,7 +136,7 @@ class Lexer:
     def _number(self) -> None:
         match = _NUMBER.match(self._text, self._at)
         if match is None or self._continues(match.end()):
-            raise self._fail("This is no number.", self._text[self._at : self._at + 20].split()[0])
+            raise self._fail("This is not a number.", self._text[self._at : self._at + 20].split()[0])
         text = match.group()
         if text.endswith(".") and self._text.startswith(".", match.end()):
             text = text[:-1]  # `1..5` is the range of a between, not the real `1.`

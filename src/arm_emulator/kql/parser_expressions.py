@@ -49,7 +49,7 @@ class ExpressionParser(Cursor):
 
     def parse_query(self) -> Query:
         """Read a query; the query parser overrides this."""
-        raise self.failure("A query cannot stand here.")
+        raise self.failure("A query is not allowed here.")
 
     def expression(self) -> Expression:
         """Read one scalar expression."""
@@ -282,7 +282,7 @@ class ExpressionParser(Cursor):
             return Literal(token, kind, None)
         value = self._literal_value(kind, inside)
         if value is None:
-            raise self.failure(f"This is no {kind}.", at=token)
+            raise self.failure(f"This is not a {kind}.", at=token)
         return Literal(token, kind, value)
 
     def _literal_value(self, kind: Type, inside: str) -> object:

@@ -211,7 +211,7 @@ class OperatorParser(ExpressionParser):
 
     def source(self) -> Query:
         """Read a table's name; the query parser overrides this."""
-        raise self.failure("A table cannot stand here.")
+        raise self.failure("A table is not allowed here.")
 
     def _kind(self, known: frozenset[str], default: str) -> str:
         """Read `kind = word` where it stands, and hints around it."""

@@ -81,11 +81,11 @@ def _pattern(tree: Parse) -> re.Pattern[str]:
 
 def _text(tree: Parse, text: str) -> str:
     if not text:
-        raise BadPatternError("an empty text cannot stand in a parse pattern")
+        raise BadPatternError("an empty text is not allowed in a parse pattern")
     if tree.mode != "regex":
         return re.escape(text)
     if "(?P<" in text or "(?<" in text:
-        raise BadPatternError("named groups cannot stand in a parse pattern")
+        raise BadPatternError("named groups are not allowed in a parse pattern")
     if set(tree.flags) - {"i"}:
         raise BadPatternError(f"the flags {tree.flags!r} are not supported")
     return f"(?:{compile_pattern(text).pattern})"

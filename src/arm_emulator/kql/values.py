@@ -125,7 +125,7 @@ def wrap_long(value: int) -> int:
 
 
 def long_of(value: Value) -> int | None:
-    """Convert as `tolong()` does; a text that is no whole number, a bag and an array give null."""
+    """Convert as `tolong()` does; a text that is not a whole number, a bag and an array give null."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, int):

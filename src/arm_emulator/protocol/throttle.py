@@ -328,7 +328,7 @@ def limits_from(choice: str) -> Limits:
 def _check_figures(name: str, figures: object, choice: str) -> None:
     values = figures.values() if isinstance(figures, dict) else [None]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) and value > 0 for value in values):
-        raise ThrottleError(f"throttle file {choice}: {name} is no object of numbers above 0")
+        raise ThrottleError(f"throttle file {choice}: {name} is not an object of numbers above 0")
 
 
 def _overlaid(base: Mapping[str, Limit], given: dict[str, Any], choice: str) -> dict[str, Limit]:

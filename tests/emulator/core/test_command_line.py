@@ -78,7 +78,7 @@ def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["serve", "--fleet", "nowhere.json"], "is none of demo, schedules, small, empty and no file"),
+        (["serve", "--fleet", "nowhere.json"], "is not one of demo, schedules, small, empty and not a file"),
         (["serve", "--throttle", "nowhere.json"], "throttle file nowhere.json"),
         (["serve", "--faults", "nowhere.json"], "faults nowhere.json"),
         (["serve", "--profile", "nowhere.json"], "profile nowhere.json"),
@@ -105,25 +105,25 @@ BROKEN = [
     ("--fleet", "{", "is not JSON"),
     ("--fleet", "[]", "is not a JSON object"),
     ("--fleet", '{"resources": [{"id": 5}]}', "resources[0] has no id"),
-    ("--fleet", '{"resources": [{"id": "x"}]}', "resources[0]: 'x' is no resource id"),
+    ("--fleet", '{"resources": [{"id": "x"}]}', "resources[0]: 'x' is not a resource id"),
     ("--fleet", '{"resources": [{"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"}]}',
-     "is no resource id"),
-    ("--fleet", '{"resources": [{"id": "/subscriptions//resourceGroups/g"}]}', "is no resource id"),
+     "is not a resource id"),
+    ("--fleet", '{"resources": [{"id": "/subscriptions//resourceGroups/g"}]}', "is not a resource id"),
     ("--fleet", '{"resources": [{"id": "/subscriptions/s/resourceGroups/g", "properties": 1}]}',
-     "properties is no object"),
+     "properties is not an object"),
     ("--fleet", '{"roleAssignments": [{"id": "/providers/Microsoft.Authorization/roleAssignments/a"}]}',
-     "roleAssignments[0]: properties is no object"),
-    ("--fleet", '{"subscriptions": [{"subscriptionId": "a/b"}]}', "subscriptions[0]: 'a/b' is no subscriptionId"),
-    ("--fleet", '{"subscriptions": [{"subscriptionId": "a", "tenantId": 5}]}', "tenantId is no text"),
+     "roleAssignments[0]: properties is not an object"),
+    ("--fleet", '{"subscriptions": [{"subscriptionId": "a/b"}]}', "subscriptions[0]: 'a/b' is not a subscriptionId"),
+    ("--fleet", '{"subscriptions": [{"subscriptionId": "a", "tenantId": 5}]}', "tenantId is not a text"),
     ("--faults", "{", "faults"),
     ("--faults", '{"rules": 5}', "faults"),
     ("--profile", "{", "profile"),
     ("--profile", "[]", "a profile is an object"),
     ("--throttle", "{", "throttle file"),
     ("--throttle", '{"arm": {"subscription_reads": 5}}', "throttle file"),
-    ("--throttle", '{"providers": {"UpdateVMResource": 5}}', "UpdateVMResource is no object of numbers"),
-    ("--throttle", '{"providers": {"UpdateVMResource": {"burst": []}}}', "UpdateVMResource is no object of numbers"),
-    ("--throttle", '{"resourceGraph": {"queries": []}}', "resourceGraph is no object of numbers"),
+    ("--throttle", '{"providers": {"UpdateVMResource": 5}}', "UpdateVMResource is not an object of numbers"),
+    ("--throttle", '{"providers": {"UpdateVMResource": {"burst": []}}}', "UpdateVMResource is not an object of numbers"),
+    ("--throttle", '{"resourceGraph": {"queries": []}}', "resourceGraph is not an object of numbers"),
 ]  # fmt: skip
 
 
@@ -190,14 +190,14 @@ def test_the_clock_of_the_emulator_that_exec_serves_is_shown_and_moved() -> None
         "Fri 2030-02-01 00:00 UTC",
     ]
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("Error: The clock was not moved: ")
+    assert done.stderr.splitlines()[-1].startswith("Error: The clock was not advanced: ")
 
 
 @pytest.mark.parametrize(
     ("cloud", "arguments", "sentence"),
     [
-        ("", [], "no emulator is named here. Type this in a shell of `arm-emulator exec -- bash`."),
-        ("https://management.azure.com", [], "no emulator is named here."),
+        ("", [], "this shell names no emulator. Run this in a shell of `arm-emulator exec -- bash`."),
+        ("https://management.azure.com", [], "this shell names no emulator."),
         ("https://localhost:1", [], "no emulator answers at https://localhost:1: "),
         ("https://localhost:1", ["--advance", "P1D", "--to", "2030-01-01"], "Give --advance or --to."),
     ],

@@ -142,14 +142,14 @@ def test_leaving_the_shell_says_that_it_is_over_and_what_is_left(keeps: bool, ho
     )
     child.expect(r"arm-emulator: https://localhost:(\d+), 6 resources")
     port = child.match[1]
-    child.expect_exact("This shell talks to the emulator and not to Azure, as its prompt says. Leave it with `exit`.")
+    child.expect_exact("This shell uses the emulator and not Azure, as its prompt says. End it with `exit`.")
     child.expect_exact(f"{MARK} own> ")
     child.sendline("exit 7")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 7
     kept = [
-        f"  Kept: the fleet (6 resources) in {tmp_path}/s.db. To go on with it and with those runs:",
+        f"  Kept: the fleet (6 resources) in {tmp_path}/s.db. To continue with it and with those runs:",
         f"  arm-emulator exec --state {tmp_path}/s.db --port {port} -- COMMAND",
     ]
     lost = [
@@ -157,8 +157,8 @@ def test_leaving_the_shell_says_that_it_is_over_and_what_is_left(keeps: bool, ho
         "  So those runs can still be shown, but no longer be resumed, verified or rolled back.",
     ]
     assert child.before.splitlines()[-4:] == [
-        "The emulator has ended. Commands now go where they went before this shell.",
-        "  Kept: what commands wrote, such as plan files, and the runs in patchmode's state folder.",
+        "The emulator has ended. Commands now use the same cloud as before this shell.",
+        "  Kept: the files that commands wrote, such as plan files, and the runs in patchmode's state folder.",
         *(kept if keeps else lost),
     ]
 
@@ -168,7 +168,7 @@ def test_what_is_said_at_the_terminal_is_broken_between_words(home: Path) -> Non
     narrow = {**environment(home), "COLUMNS": "60"}
     command = [*PROGRAM, "--", "sh"]
     child = pexpect.spawn(sys.executable, command, env=narrow, encoding="utf-8", timeout=30, dimensions=(24, 60))
-    child.expect_exact("not to Azure, as its\r\n")
+    child.expect_exact("as its prompt\r\n    says. End it with `exit`.\r\n")
     child.expect_exact(f"{MARK} own> ")
     child.sendline("exit")
     child.expect(pexpect.EOF)

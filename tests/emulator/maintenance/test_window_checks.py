@@ -163,12 +163,12 @@ class TestOtherMembers:
     @pytest.mark.parametrize(
         ("patches", "says"),
         [
-            ([], "installPatches is no object."),
-            ({"rebootSetting": "Sometimes"}, "'Sometimes' is no reboot setting"),
+            ([], "installPatches is not an object."),
+            ({"rebootSetting": "Sometimes"}, "'Sometimes' is not a reboot setting"),
             ({"windowsParameters": "all"}, "windowsParameters is not of the form"),
             ({"windowsParameters": {"classificationsToInclude": "Critical"}}, "windowsParameters is not of the form"),
-            ({"windowsParameters": {"classificationsToInclude": ["Other"]}}, "'Other' is no classification of windows"),
-            ({"linuxParameters": {"classificationsToInclude": ["Tools"]}}, "'Tools' is no classification of linux"),
+            ({"windowsParameters": {"classificationsToInclude": ["Other"]}}, "'Other' is not a classification of windows"),
+            ({"linuxParameters": {"classificationsToInclude": ["Tools"]}}, "'Tools' is not a classification of linux"),
         ],
     )
     def test_patches_that_cannot_be_read(self, patches: object, says: str) -> None:

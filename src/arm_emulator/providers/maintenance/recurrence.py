@@ -123,7 +123,7 @@ def parse(recur_every: str) -> Recurrence:
 def _weekday(name: str) -> int:
     wanted = name.strip().lower()
     if wanted not in WEEKDAYS:
-        raise RecurrenceError(f"'{name.strip()}' is no weekday.")
+        raise RecurrenceError(f"'{name.strip()}' is not a weekday.")
     return WEEKDAYS.index(wanted)
 
 

@@ -94,7 +94,7 @@ def _check_patch_mode(extension: Any) -> None:
 
 def _check_window(window: Any, profile: Profile) -> None:
     if not isinstance(window, dict):
-        raise invalid_window("The maintenance window is no object.")
+        raise invalid_window("The maintenance window is not an object.")
     if not window.get("startDateTime"):
         raise invalid_window("StartDateTime is not set for maintenance window.")
     _check_dates(window)
@@ -145,10 +145,10 @@ def _check_recurrence(text: Any, profile: Profile) -> None:
 
 def _check_patches(patches: Any) -> None:
     if not isinstance(patches, dict):
-        raise _content("installPatches is no object.")
+        raise _content("installPatches is not an object.")
     setting = patches.get("rebootSetting")
     if setting is not None and str(setting).lower() not in REBOOT_SETTINGS:
-        raise _content(f"'{setting}' is no reboot setting; the values are IfRequired, Never and Always.")
+        raise _content(f"'{setting}' is not a reboot setting; the values are IfRequired, Never and Always.")
     for member, known in CLASSIFICATIONS.items():
         parameters = patches.get(member)
         if parameters is None:
@@ -158,7 +158,7 @@ def _check_patches(patches: Any) -> None:
             raise _content(f"{member} is not of the form that the service reads.")
         for name in chosen or ():
             if str(name).lower() not in known:
-                raise _content(f"'{name}' is no classification of {member}.")
+                raise _content(f"'{name}' is not a classification of {member}.")
 
 
 def _content(message: str) -> ArmError:
