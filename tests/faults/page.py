@@ -16,7 +16,7 @@ Each row below is one or more tests: on the [emulator](emulator.md), a plan for 
 The fault is injected during the run, and then the run is resumed without it.
 In every test the counts add up to the scope, each machine was written as often as it needed, and none is missing.
 
-A result such as `failed Conflict` is what the journal has of the machine with the fault: its result and the error's code.
+A result such as `failed Conflict` is what the journal has of the machine with the fault: result and error code.
 *As undisturbed* means as in a run without the fault; the other machines end so, unless the row says otherwise.
 *Once* means one call; *for good* means every call until the run has ended.
 *List page while polling* is a page of the provider's list, read to see whether changes have ended.
