@@ -18,7 +18,7 @@ Every other call is answered with 501 `NotEmulated`, and never with a guess.
 [The emulator's reference](emulator.md#what-is-different-from-azure) lists where an answer is simpler than Azure's.
 It also describes the sign-in, the metadata document, the look-ups of Microsoft Graph and the control plane.
 `{name}` matches one segment of the path, `{name+}` one or more; literal segments match in any case.
-*Action* is the permission that a call needs at its scope; *limits* are the provider's buckets from which it takes a token.
+*Action* is the permission that a call needs at its scope; *limits* are the buckets from which it takes a token.
 """
 _ORDER = {"GET": 0, "HEAD": 1, "PUT": 2, "PATCH": 3, "POST": 4, "DELETE": 5}
 

@@ -11,7 +11,8 @@ _HEAD = """# Faults
 This page is made from the fault matrix of the tests by `make docs`; do not edit it.
 
 What happens to a run when something fails, for each fault and each call that it can affect.
-Each row below is one or more tests: on the [emulator](emulator.md), a plan for six machines is made and applied, and a schedule is attached to them.
+Each row below is one or more tests.
+On the [emulator](emulator.md), a plan for six machines is made and applied, and a schedule is attached to them.
 (At the assignment DELETE the run is then rolled back.)
 The fault is injected during the run, and then the run is resumed without it.
 In every test the counts add up to the scope, each machine was written as often as it needed, and none is missing.

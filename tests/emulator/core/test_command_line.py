@@ -122,7 +122,7 @@ BROKEN = [
     ("--throttle", "{", "throttle file"),
     ("--throttle", '{"arm": {"subscription_reads": 5}}', "throttle file"),
     ("--throttle", '{"providers": {"UpdateVMResource": 5}}', "UpdateVMResource is not an object of numbers"),
-    ("--throttle", '{"providers": {"UpdateVMResource": {"burst": []}}}', "UpdateVMResource is not an object of numbers"),
+    ("--throttle", '{"providers": {"UpdateVMResource": {"burst": []}}}', "is not an object of numbers"),
     ("--throttle", '{"resourceGraph": {"queries": []}}', "resourceGraph is not an object of numbers"),
 ]  # fmt: skip
 

@@ -167,7 +167,10 @@ class TestOtherMembers:
             ({"rebootSetting": "Sometimes"}, "'Sometimes' is not a reboot setting"),
             ({"windowsParameters": "all"}, "windowsParameters is not of the form"),
             ({"windowsParameters": {"classificationsToInclude": "Critical"}}, "windowsParameters is not of the form"),
-            ({"windowsParameters": {"classificationsToInclude": ["Other"]}}, "'Other' is not a classification of windows"),
+            (
+                {"windowsParameters": {"classificationsToInclude": ["Other"]}},
+                "'Other' is not a classification of windows",
+            ),
             ({"linuxParameters": {"classificationsToInclude": ["Tools"]}}, "'Tools' is not a classification of linux"),
         ],
     )
