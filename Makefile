@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where the environment forbids bytecode, each start of Python would compile the whole program, pytest and its plugins.
+export PYTHONDONTWRITEBYTECODE :=
 
 # A target that does not say what it is for is not listed by `make help`.
 .PHONY: help quick slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean

@@ -5,12 +5,18 @@ change is judged by what it changed; `long` draws many new ones (`make slow`).
 """
 
 import os
+import sys
 
 from hypothesis import settings
 
 for _name in list(os.environ):
     if _name.upper().startswith(("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")):
         del os.environ[_name]
+
+# Where the environment forbids bytecode, every process that a test starts would compile the whole program again, and
+# every worker the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("repeatable", deadline=None, print_blob=True, derandomize=True, max_examples=40)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2000)

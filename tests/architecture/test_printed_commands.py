@@ -3,14 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from tests.sources import SOURCE, trees
 
 from patchmode.model.run import with_run
 
-ROOT = Path(__file__).resolve().parents[2]
-PRODUCT = ROOT / "src/patchmode"
+PRODUCT = SOURCE / "patchmode"
 COMMAND = re.compile(r"patchmode (?:runs resume|runs show|verify|rollback)(?![-\w])")
 FILLED_IN = re.compile(r"`patchmode (?:runs resume|runs show|verify|rollback)`")
 """What `with_run` puts the id into: the command alone, between backticks."""
@@ -24,12 +23,12 @@ GETS_ITS_ID_HERE = {"workflow", "reports/formats/recorded.py", "reports/formats/
 """Advice that is told of a run only, by `make_report`, `apply_plan` and `run_record`."""
 
 
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
+def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Each text that the program may print: line and text, values as `{}`; docstrings are for developers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    stated = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(tree)]
+    inner = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    stated = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             parts = (str(one.value) if isinstance(one, ast.Constant) else "{}" for one in node.values)
             yield node.lineno, "".join(parts)
@@ -39,10 +38,10 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
 
 def _printed() -> Iterator[tuple[str, str]]:
     """Where, and the text, of everything printed that names such a command."""
-    for path in sorted(PRODUCT.rglob("*.py")):
-        if path == PRODUCT / "cli/examples.py":
+    for path, tree in trees().items():
+        if not path.is_relative_to(PRODUCT) or path == PRODUCT / "cli/examples.py":
             continue  # what the help shows is said of no run
-        for line, text in _texts(path):
+        for line, text in _texts(tree):
             if COMMAND.search(text):
                 yield f"{path.relative_to(PRODUCT).as_posix()}:{line}", text
     for path in sorted(PRODUCT.rglob("*.html")):

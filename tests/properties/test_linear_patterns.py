@@ -9,14 +9,15 @@ import fnmatch
 import importlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 from tests.properties.pattern_steps import growth
+from tests.sources import SOURCE, trees
 
 from arm_emulator.kql.regexes import term_pattern
 from arm_emulator.wildcards import wildcard
@@ -24,7 +25,6 @@ from patchmode.arm import failures
 from patchmode.cli.demonstration import short_story
 from patchmode.rules.eligibility import images
 
-SOURCE = Path(__file__).parents[2] / "src"
 LINEAR = 2.8
 """Between 2, for steps in proportion to the text, and 4, for their square."""
 CALLS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
@@ -82,8 +82,8 @@ MADE = {
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in trees().items():
+        yield path.relative_to(SOURCE).as_posix(), tree
 
 
 def namespace(path: str) -> dict[str, Any]:
@@ -129,14 +129,20 @@ def flags_of(call: ast.Call, method: str, names: dict[str, Any]) -> int:
 
 def uses(tree: ast.Module, name: str) -> set[str]:
     """The methods of `re.Pattern` that are called on a constant, or on one taken out of a table."""
-    found = set()
-    trees = [tree] if name.startswith("_") else [one for _, one in modules()]
-    for node in (node for one in trees for node in ast.walk(one)):
-        if isinstance(node, ast.Attribute):
+    where = [tree] if name.startswith("_") else [one for _, one in modules()]
+    return {method for one in where for method in _called_on(one).get(name, ())} or _methods_in(tree)
+
+
+@cache
+def _called_on(tree: ast.Module) -> Mapping[str, set[str]]:
+    """Of each name in a module, the methods of `re.Pattern` that are called on it or on one taken out of it."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in CALLS:
             holder = node.value.value if isinstance(node.value, ast.Subscript) else node.value
-            if isinstance(holder, ast.Name) and holder.id == name:
-                found.add(node.attr)
-    return found & CALLS or _methods_in(tree)
+            if isinstance(holder, ast.Name):
+                found.setdefault(holder.id, set()).add(node.attr)
+    return found
 
 
 def _methods_in(tree: ast.Module) -> set[str]:
@@ -149,13 +155,23 @@ def _methods_in(tree: ast.Module) -> set[str]:
 
 def how_used(tree: ast.Module, call: ast.Call) -> str:
     """`search` unless every use of the constant that it makes is anchored."""
-    for node in ast.walk(tree):
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if isinstance(target, ast.Name) and any(one is call for one in ast.walk(node)):
-            methods = uses(tree, target.id)
+    for name, node in _named(tree):
+        if any(one is call for one in ast.walk(node)):
+            methods = uses(tree, name)
             if methods and methods <= ANCHORED:
                 return "match" if "match" in methods else "fullmatch"
     return "search"
+
+
+@cache
+def _named(tree: ast.Module) -> list[tuple[str, ast.AST]]:
+    """What gives a value to a name, in the order of `ast.walk`."""
+    found = []
+    for node in ast.walk(tree):
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name):
+            found.append((target.id, node))
+    return found
 
 
 def tabled(value: Any) -> Iterator[re.Pattern[str]]:

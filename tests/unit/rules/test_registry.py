@@ -3,15 +3,14 @@
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.sources import SOURCE, trees
 
 from patchmode.rules.registry import RULES, rule, rule_texts, text_of
 from patchmode.rules.rule import SECTIONS, Rule
 
-SOURCE = Path(__file__).resolve().parents[3] / "src" / "patchmode"
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.rglob("*.py"))}
+TREES = {path: tree for path, tree in trees().items() if path.is_relative_to(SOURCE / "patchmode")}
 IDS = frozenset(known.id for known in RULES)
 WHOLE = rule("client-os")
 FILTERS = ("filter-", "exclude-")
