@@ -25,8 +25,9 @@ setup: $(STAMP) ## make .venv with everything
 demo: setup ## set up, then show a story on the emulator
 	$(BIN)/patchmode demo
 
+# Twice as many as cores: tests of commands wait, as the program does for Azure, for half of their time.
 test: setup ## set up, then run the tests
-	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 2 --dist worksteal -q -m "not clients"
+	$(BIN)/python -m $(if $(MEASURED),coverage run -m )pytest -n 4 --dist worksteal -q -m "not clients"
 
 quick: setup ## what you changed since main: its tests, ruff, mypy; under half a minute
 	$(BIN)/ruff check .
@@ -35,7 +36,7 @@ quick: setup ## what you changed since main: its tests, ruff, mypy; under half a
 	$(BIN)/python -m tests.changed
 
 slow: setup ## the properties again, with thousands of new examples each
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal -q $(shell grep -rlE "^(from|import) (hypothesis|tests.examples)" tests --include="test_*.py")
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 4 --dist worksteal -q $(shell grep -rlE "^(from|import) (hypothesis|tests.examples)" tests --include="test_*.py")
 
 CLIENTS := .venv-clients
 $(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt
