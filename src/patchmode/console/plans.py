@@ -194,6 +194,8 @@ class PlanPage:
     count: int
     """Machines that carrying it out touches: the number to type."""
     irreversible: Sequence[Cause]
+    undone_when_allowed: Sequence[ResourceId]
+    """A rollback restores them only where Azure's own patching is allowed by name."""
     groups: Sequence[ChangeGroup]
     """The largest first."""
     skipped: Sequence[Cause]
@@ -222,6 +224,7 @@ def make_page(plan: Plan) -> PlanPage:
         plan=plan,
         count=touched(plan),
         irreversible=_largest_first([Cause("", reason, None, ids) for reason, ids in lasting.items()]),
+        undone_when_allowed=[one.id for one in plan.changes if one.reversible and one.ends_azure_managed],
         groups=_groups(plan.changes),
         skipped=_largest_first([Cause(*key, ids) for key, ids in left.items()]),
         headline=_headline(plan),

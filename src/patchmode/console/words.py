@@ -8,6 +8,9 @@ from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.run import Result
 from patchmode.model.schedule import RunForecast
+from patchmode.reports.text.plan import AZURE_AGAIN
+
+__all__ = ["AZURE_AGAIN"]
 
 
 class Word(NamedTuple):

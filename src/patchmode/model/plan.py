@@ -10,7 +10,13 @@ from typing import Any
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind, PatchedByNobody
-from patchmode.model.patch_settings import OperatingSystem, Orchestration, WantedSettings
+from patchmode.model.patch_settings import (
+    OperatingSystem,
+    Orchestration,
+    PatchSettings,
+    WantedSettings,
+    orchestration_of,
+)
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.target import Target
 
@@ -43,6 +49,15 @@ class Change:
     """Stands whenever `reversible` is false: what cannot be undone, in one sentence."""
     tolerated: tuple[str, ...] = ()
     """Paths below `patchSettings` that may stay or go unnoticed: what the service does there is unconfirmed."""
+
+    @property
+    def ends_azure_managed(self) -> bool:
+        """Whether Azure may patch and reboot the machine before the change and not after it.
+
+        A rollback restores that only where it is allowed by name, which the plan must say before the change.
+        """
+        before, after = (orchestration_of(PatchSettings.from_document(one)) for one in (self.before, self.after))
+        return before is Orchestration.AZURE_MANAGED and after is not Orchestration.AZURE_MANAGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def test_leaves_that_change(before: Any, after: Any, told: list[LeafChange]) -> 
 def test_what_is_sent_again_as_it_is_is_shown_too() -> None:
     """Azure gets both fields in one write; a diff that leaves one out tells less than what is sent."""
     half = change(before={"patchMode": "AutomaticByPlatform"})
-    lines = [line for line in plan_lines(plan(half), paint=PLAIN) if line.startswith("    ")]
+    lines = [line for line in plan_lines(plan(half), paint=PLAIN) if line.startswith(("    =", "    +"))]
     assert lines[:2] == [
         '    = patchMode                                 "AutomaticByPlatform" (sent again)',
         "    + bypassPlatformSafetyChecksOnUserSchedule  true",
@@ -166,6 +166,18 @@ def test_what_cannot_be_undone_stands_before_the_changes() -> None:
     warning = text.index("! 1 change cannot be undone by `patchmode rollback`:")
     assert text[warning + 1 : warning + 3] == ["    No way back.", "      1: rg/vm1"]
     assert warning < text.index("~ rg/vm1  Linux, westeurope  ! cannot be undone  ! patched by nobody")
+
+
+def test_what_a_rollback_restores_only_when_allowed_is_said_before_the_changes() -> None:
+    """An operator who reads that 2 changes cannot be undone believes that the third can, without a further word."""
+    managed = change("vm2", before={"patchMode": "AutomaticByPlatform"})
+    text = list(plan_lines(plan(change(), managed), paint=PLAIN))
+    warning = text.index("! 1 change is rolled back only with --allow-azure-managed:")
+    assert text[warning + 1 : warning + 3] == [
+        "    Azure may patch and reboot these machines at a time it chooses now, and could again.",
+        "      1: rg/vm2",
+    ]
+    assert warning < text.index("~ rg/vm2  Linux, westeurope  ! patched by nobody")
 
 
 def test_many_equal_changes_are_shown_once_with_their_machines() -> None:

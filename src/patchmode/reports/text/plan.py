@@ -19,6 +19,8 @@ from patchmode.reports.text.next_steps import NOBODY, nobody_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally
 from patchmode.reports.text.summary import summary_lines as count_lines
 
+AZURE_AGAIN = "Azure may patch and reboot these machines at a time it chooses now, and could again."
+"""Why a rollback of such changes has to be allowed by name."""
 SHOWN = 30
 """More waves than that are counted; the plan file names them all."""
 _REGIONS = 3
@@ -233,7 +235,10 @@ def _text(value: object) -> str:
 
 
 def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
-    """The changes that rollback cannot undo, by reason, followed by an empty line; nothing where there are none."""
+    """The changes that rollback cannot undo, by reason, and those that it undoes only when allowed.
+
+    Each kind is followed by an empty line; nothing where there are none.
+    """
     by_reason: dict[str, list[str]] = defaultdict(list)
     called = names_in(plan)
     for change in plan.changes:
@@ -241,14 +246,20 @@ def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
             by_reason[change.irreversible_because or "Azure does not allow this change to be undone."].append(
                 called.short(change.id)
             )
-    if not by_reason:
-        return
-    count = sum(len(names) for names in by_reason.values())
-    yield paint("bad", f"! {plural(count, 'change')} cannot be undone by `patchmode rollback`:")
-    for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        yield from wrapped(reason, paint=paint, indent=4)
-        yield from wrapped(f"{len(names):,}: {some(names)}", paint=paint, indent=6)
-    yield ""
+    if by_reason:
+        count = sum(len(names) for names in by_reason.values())
+        yield paint("bad", f"! {plural(count, 'change')} cannot be undone by `patchmode rollback`:")
+        for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+            yield from wrapped(reason, paint=paint, indent=4)
+            yield from wrapped(f"{len(names):,}: {some(names)}", paint=paint, indent=6)
+        yield ""
+    allowed = [called.short(change.id) for change in plan.changes if change.reversible and change.ends_azure_managed]
+    if allowed:
+        are = "is" if len(allowed) == 1 else "are"
+        yield paint("warn", f"! {plural(len(allowed), 'change')} {are} rolled back only with --allow-azure-managed:")
+        yield from wrapped(AZURE_AGAIN, paint=paint, indent=4)
+        yield from wrapped(f"{len(allowed):,}: {some(allowed)}", paint=paint, indent=6)
+        yield ""
 
 
 def _one(change: Change, names: MachineNames, paint: Paint) -> Iterator[str]:

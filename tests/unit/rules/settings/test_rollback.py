@@ -67,6 +67,23 @@ def test_back_to_azure_managed_must_be_allowed_by_name() -> None:
     }
 
 
+@pytest.mark.parametrize("system", ["Windows", "Linux"])
+@pytest.mark.parametrize("bypass", [None, False], ids=str)
+@pytest.mark.parametrize("mode", ["AutomaticByPlatform", "automaticbyplatform", "AutomaticByOS", "ImageDefault"])
+@pytest.mark.parametrize("wanted", [TO_CMS, WantedSettings(None, periodic_assessment=True)], ids=["to", "keep"])
+def test_a_change_says_beforehand_whether_its_rollback_must_be_allowed(
+    system: str, bypass: object, mode: str, wanted: WantedSettings
+) -> None:
+    """The plan's warning and the rollback's rule are one decision: neither may know more than the other."""
+    settings = {"patchMode": mode, "assessmentMode": "ImageDefault"}
+    if bypass is not None:
+        settings["automaticByPlatformSettings"] = {BYPASS: bypass}
+    change = made(vm(system, settings), wanted)
+    undone = plan_rollback_of(change, after(change), allow_azure_managed=False)
+    needs_leave = isinstance(undone, Skipped) and undone.rule == "would-autopatch"
+    assert change.ends_azure_managed is needs_leave or not change.reversible
+
+
 def test_hotpatching_comes_back_with_bypass_off() -> None:
     """The service accepts it only so, hence in one request."""
     change = made(vm("Windows", {**AZURE_MANAGED, "enableHotpatching": True}), replace(TO_CMS, hotpatch_off=True))
