@@ -259,7 +259,7 @@ class Emulator:
 
     def _arm(self, call: Call, target: Target, entry: Entry, base: str, headers: dict[str, str]) -> Response:
         try:
-            authority = f"{base}/{self.directory.tenant_id}"
+            authority = sign_in.authority(base, self.directory.tenant_id)
             principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
             match = self._router.find(target.path)

@@ -43,7 +43,13 @@ class Options:
     profile: Path | None
     tls_dir: Path | None
     public_names: bool
+    proxy: bool
     seed: int
+
+    @property
+    def certifies_public_names(self) -> bool:
+        """Whether clients may ask for it by Azure's public names."""
+        return self.public_names or self.proxy
 
 
 class _Moment(click.ParamType[datetime]):
@@ -119,6 +125,12 @@ _OPTIONS = (
         "--tls-dir", type=_FILE, help="Keep CA and certificate here; default: beside --state, else temporary."
     ),
     click.option("--public-names", is_flag=True, help="Certify management.azure.com and the sign-in names as well."),
+    click.option(
+        "--proxy",
+        is_flag=True,
+        help="For clients with a fixed endpoint: a proxy on loopback under which Azure's public names lead here and "
+        "no other host is reached.",
+    ),
     click.option("--seed", default=0, show_default=True, help="Seed of all random values."),
 )
 
@@ -153,6 +165,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
     A shell (bash, zsh, sh, …) shows in its prompt that it uses the emulator. SIGTERM ends COMMAND.
     """
     from arm_emulator import child
+    from arm_emulator.environment import ELSEWHERE, az_profile
     from arm_emulator.shells import at_terminal, shell_of
 
     options = Options(**given)
@@ -164,7 +177,10 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
             shell = shell_of(command, os.environ, Path(folder), at_terminal=at_terminal())
             if shell is not None:
                 _say(_BEGUN)
-            whole = {**os.environ, "PATH": _path(), **env, **(shell.environment if shell else {})}
+            own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+            whole = {**own, "PATH": _path(), **env, **(shell.environment if shell else {})}
+            if options.proxy:
+                whole = {**az_profile(os.environ, Path(folder)), **whole}
             try:
                 return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
             except OSError as error:
@@ -310,8 +326,8 @@ def _certificates(options: Options) -> "Certificates":
 
     folder = options.tls_dir or (options.state.with_name(options.state.name + ".tls") if options.state else None)
     if folder is None:
-        return temporary_certificates(public_names=options.public_names)
-    return kept_certificates(folder, public_names=options.public_names)
+        return temporary_certificates(public_names=options.certifies_public_names)
+    return kept_certificates(folder, public_names=options.certifies_public_names)
 
 
 async def _serving(
@@ -322,24 +338,38 @@ async def _serving(
 ) -> int:
     import msgspec
 
+    from arm_emulator.connect_proxy import ConnectProxy
     from arm_emulator.environment import environment, ready_line
     from arm_emulator.server import Server
+    from arm_emulator.tls import PUBLIC_NAMES
 
     server = Server(emulator, certificates.server_context(), options.port)
     try:
         await server.start()
     except OSError as error:
         raise click.ClickException(f"port {options.port} on loopback cannot be used: {error}") from error
+    proxy = ConnectProxy(server.port, _say_refused) if options.proxy else None
     try:
-        ready = ready_line(server.endpoint, certificates.ca, emulator.directory)
+        if proxy is not None:
+            await proxy.start()
+        known = (server.endpoint, certificates.ca, emulator.directory, proxy.url if proxy else "")
         if options.ready_file is not None:
-            _write_ready(options.ready_file, msgspec.json.encode(ready) + b"\n")
+            _write_ready(options.ready_file, msgspec.json.encode(ready_line(*known)) + b"\n")
         click.echo(f"arm-emulator: {server.endpoint}, {len(emulator.state)} resources, CA {certificates.ca}", err=True)
-        return await work(environment(server.endpoint, certificates.ca, emulator.directory))
+        if proxy is not None:
+            click.echo(f"arm-emulator: proxy {proxy.url} for {', '.join(PUBLIC_NAMES)}", err=True)
+        return await work(environment(*known))
     finally:
+        if proxy is not None:
+            await proxy.stop()
         await server.stop()
         if emulator.store is not None:
             emulator.store.close()
+
+
+def _say_refused(place: str) -> None:
+    """Of a proxy: which host a client wanted beside Azure's names, once each."""
+    click.echo(f"arm-emulator: the proxy refused a client's call to {place}; nothing was sent there.", err=True)
 
 
 async def _until_stopped(_: dict[str, str]) -> int:

@@ -48,12 +48,24 @@ def temporary_certificates(*, public_names: bool = False) -> Certificates:
 
 
 def kept_certificates(folder: Path, *, public_names: bool = False) -> Certificates:
-    """The certificates of a folder, made there where they are missing (an emulator that restarts keeps its CA)."""
+    """The certificates of a folder, made there where they are missing (an emulator that restarts keeps its CA).
+
+    Those that do not certify the names that are wanted now are made anew, with another CA: its key is not kept.
+    """
     found = _files(folder)
-    if all(path.exists() for path in (found.ca, found.chain, found.key)):
+    is_whole = all(path.exists() for path in (found.ca, found.chain, found.key))
+    if is_whole and not (public_names and not _certifies_public_names(found.chain)):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     return make_certificates(folder, public_names=public_names)
+
+
+def _certifies_public_names(chain: Path) -> bool:
+    from cryptography import x509
+
+    leaf = x509.load_pem_x509_certificates(chain.read_bytes())[0]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(PUBLIC_NAMES) <= set(names.get_values_for_type(x509.DNSName))
 
 
 def _files(folder: Path) -> Certificates:

@@ -6,6 +6,7 @@ registration, resource group, the provider's buckets; then the handler.
 
 from typing import TYPE_CHECKING
 
+from arm_emulator.protocol import sign_in
 from arm_emulator.protocol.api_versions import check_age, check_form, unknown_version
 from arm_emulator.protocol.authorization import client
 from arm_emulator.protocol.http import ArmError, Request, Response
@@ -85,9 +86,9 @@ def _subscription(cloud: "Cloud", request: Request) -> str:
 
 
 def _wrong_tenant(request: Request, owner: str) -> ArmError:
-    authority = f"{request.base_url}/{owner}"
+    authority, issuer = (sign_in.authority(request.base_url, tenant) for tenant in (owner, request.principal.tenant_id))
     message = (
-        f"The access token is from the wrong issuer '{request.base_url}/{request.principal.tenant_id}/'. It must match "
+        f"The access token is from the wrong issuer '{issuer}/'. It must match "
         f"the tenant '{authority}/' associated with this subscription. Please use the authority (URL) '{authority}' to "
         "get the token. Note, if the subscription is transferred to another tenant there is no impact to the services, "
         "but information about new tenant could take time to propagate (up to an hour). If you just transferred your "

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from arm_emulator.protocol.http import ArmError, Response
-from arm_emulator.protocol.tokens import is_microsoft_graph
+from arm_emulator.protocol.sign_in import authority
+from arm_emulator.protocol.tokens import MICROSOFT_GRAPH, is_microsoft_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,13 +37,17 @@ def answer(cloud: "Cloud", call: "Call", path: str, query: Mapping[str, str], ba
         query: keys lower-cased.
         base: ``https://host:port``.
     """
-    if not path.lower().startswith(PREFIX):
+    # Under its own name, through a proxy, Microsoft Graph is all that there is.
+    is_own = base.lower() == MICROSOFT_GRAPH
+    path = f"/graph{path}" if is_own else path
+    is_below = path.lower().startswith(PREFIX)
+    if not is_own and not is_below:
         return None
     try:
-        authority = f"{base}/{cloud.directory.tenant_id}"
-        caller = cloud.tokens.read(call.headers.get("authorization"), authority, base, accepts=is_microsoft_graph)
+        signs_in = authority(base, cloud.directory.tenant_id)
+        caller = cloud.tokens.read(call.headers.get("authorization"), signs_in, base, accepts=is_microsoft_graph)
         accounts = [one for one in cloud.directory.accounts.values() if _is_known(one, caller.tenant_id)]
-        return Response(200, _looked_up(accounts, call, path[len(PREFIX) :].strip("/"), query))
+        return Response(200, _looked_up(accounts, call, path[len(PREFIX) :].strip("/") if is_below else "", query))
     except ArmError as error:
         return error.response()
 
@@ -66,7 +71,8 @@ def _looked_up(accounts: "Sequence[Account]", call: "Call", place: str, query: M
             return found[0]
         case "POST", "directoryobjects" if name.lower() == "getbyids":
             return {"value": list(_of_ids(accounts, _wanted(call.body)))}
-    raise ArmError(501, "NotEmulated", f"The emulator does not emulate {call.method} {PREFIX}{place}.")
+    asked = call.target.partition("?")[0]
+    raise ArmError(501, "NotEmulated", f"The emulator does not emulate {call.method} {asked} of Microsoft Graph.")
 
 
 def _wanted(body: bytes) -> set[str]:

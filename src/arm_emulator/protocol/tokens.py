@@ -149,12 +149,12 @@ def is_arm(resource: str, base: str) -> bool:
     return resource.rstrip("/").lower() in {base.lower(), *ARM, *loopback}
 
 
-_MICROSOFT_GRAPH = "https://graph.microsoft.com"
+MICROSOFT_GRAPH = "https://graph.microsoft.com"
 
 
 def is_microsoft_graph(resource: str, base: str) -> bool:
     """Whether a resource (an audience) is Microsoft Graph, under its public name or at ``base``."""
-    return resource.rstrip("/").lower() in {f"{base}/graph".lower(), _MICROSOFT_GRAPH}
+    return resource.rstrip("/").lower() in {f"{base}/graph".lower(), MICROSOFT_GRAPH}
 
 
 def refusal(code: str, message: str, authority: str) -> ArmError:
