@@ -42,6 +42,11 @@ class Profile:
         "tables other than resources and resourcecontainers: 400, because the documentation allows no more, or run; "
         "users report such queries that ran.",
     )
+    graph_preview_format: Literal["objects", "table"] = switch(
+        "objects",
+        "A Resource Graph query at api-version 2020-04-01-preview that names no resultFormat: rows as objects, as with "
+        "the versions after it, or columns and rows, as with those before it and as Cloud Custodian reads it.",
+    )
     throttled_retry_after: Literal["present", "absent"] = switch(
         "present",
         "Retry-After on Compute's 429: the documentation says always present, users report answers without it.",

@@ -19,6 +19,7 @@ OTHER_EXTENSIONS = "its extensions are others than in the last recorded GET: cal
 REPEATED = "the recorder made several ids equal, so the list cannot be loaded"
 UNSEEN = "the answer does not show enough of the resources behind it to load them, or they are of a table not emulated"
 NO_STATE = "a refusal that depends on the machine's state, and no GET was recorded before it"
+OTHER_DISKS = "a disk that the request does not name is another than in the last recorded GET: a write lies between"
 UNKNOWN_STATE = "its etag shows that other writes lie between the last recorded GET and this call"
 
 EMULATED_ACTIONS = frozenset(
@@ -69,13 +70,14 @@ def _lists(group: str) -> Iterator[Case]:
 def _writes(group: str) -> Iterator[Case]:
     for exchange in exchanges(group):
         start = start_of(exchange)
-        yield Case((exchange,), start, LOST if exchange.is_body_lost else _unknown_state(exchange, start))
+        yield Case((exchange,), start, LOST if exchange.is_body_lost else left_out_of(exchange, start))
 
 
-def _unknown_state(exchange: Exchange, start: Start) -> str:
-    """Whether the machine was provably written to after the GET that is loaded.
+def left_out_of(exchange: Exchange, start: Start) -> str:
+    """Why a write is not judged: the machine was provably written to after the GET that is loaded; ``''``: it is.
 
-    A jump of the etag by more than one proves it, and so does another set of extensions: they have calls of their own.
+    A jump of the etag by more than one proves it, and so do another set of extensions, which have calls of their own,
+    and another disk that the request does not name: it is on its way out and nothing else becomes of it.
     """
     if start.origin != "read" or not isinstance(exchange.answer, dict):
         return ""
@@ -83,10 +85,29 @@ def _unknown_state(exchange: Exchange, start: Start) -> str:
     applications = "applicationProfile" in exchange.answer.get("properties", {})
     if loaded.get("resources") != answer.get("resources") and not applications:
         return OTHER_EXTENSIONS
+    if _other_disks(exchange.body, loaded, answer):
+        return OTHER_DISKS
     before, after = loaded.get("etag"), answer.get("etag")
     if not isinstance(before, str) or not isinstance(after, str):
         return ""
     return UNKNOWN_STATE if int(after.strip('"')) - int(before.strip('"')) > 1 else ""
+
+
+def _other_disks(body: Any, loaded: dict[str, Any], answer: dict[str, Any]) -> bool:
+    """Whether a data disk that the request leaves out of its list is cached or made otherwise than it was."""
+    sent, before, after = (_disks(document) for document in (body, loaded, answer))
+    if sent is None or before is None or after is None:
+        return False
+    gone = (before.keys() & after.keys()) - sent.keys()
+    return any(before[lun].get(name) != after[lun].get(name) for lun in gone for name in ("caching", "createOption"))
+
+
+def _disks(document: Any) -> dict[Any, dict[str, Any]] | None:
+    """The data disks of a machine or of a request by lun; None where it has no list of them."""
+    properties = document.get("properties") if isinstance(document, dict) else None
+    storage = properties.get("storageProfile") if isinstance(properties, dict) else None
+    disks = storage.get("dataDisks") if isinstance(storage, dict) else None
+    return {disk.get("lun"): disk for disk in disks} if isinstance(disks, list) else None
 
 
 def _flows(group: str) -> Iterator[Case]:
@@ -98,7 +119,7 @@ def _flows(group: str) -> Iterator[Case]:
             left_out = LOST
         if not left_out and start.origin == "answer" and first.method == "PUT" and len(flow) > 1:
             left_out = SEEDED
-        yield Case(tuple(flow), start, left_out or _unknown_state(first, start))
+        yield Case(tuple(flow), start, left_out or left_out_of(first, start))
 
 
 def machine_start(exchange: Exchange) -> Start:

@@ -1,11 +1,13 @@
 """The judge itself: what it takes for the machine before a call, and when a call came."""
 
+import dataclasses
 from typing import Any
 
 import pytest
+from tests.contract.cases import OTHER_DISKS, left_out_of
 from tests.contract.judging import seconds_after_end
 from tests.contract.recordings import Exchange, settled
-from tests.contract.replay import start_of
+from tests.contract.replay import Start, start_of
 
 MACHINE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/m"
 
@@ -71,3 +73,23 @@ def test_how_long_after_the_end_a_call_came() -> None:
     assert seconds_after_end(flow, _exchange(date="Tue, 06 Feb 2024 22:18:23 GMT")) == 3.0
     assert seconds_after_end(flow, _exchange(date="Tue, 06 Feb 2024 22:18:01 GMT")) == 0.0
     assert seconds_after_end(flow[:2], _exchange()) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("sent", "after", "left_out"),
+    [
+        ([], {"caching": "ReadWrite", "toBeDetached": True}, OTHER_DISKS),
+        ([], {"caching": "None", "toBeDetached": True}, ""),
+        ([{"lun": 0, "caching": "ReadWrite"}], {"caching": "ReadWrite", "toBeDetached": False}, ""),
+    ],
+)
+def test_a_write_that_was_not_recorded_is_seen_by_what_it_left(sent: Any, after: Any, left_out: str) -> None:
+    """A disk that the request does not name is what somebody else made of it."""
+
+    def machine(disks: Any) -> Any:
+        return {"id": MACHINE, "properties": {"storageProfile": {"dataDisks": disks}}}
+
+    stood = machine([{"lun": 0, "caching": "None", "createOption": "Empty", "toBeDetached": False}])
+    answer = machine([{"lun": 0, "createOption": "Empty", **after}])
+    call = dataclasses.replace(_exchange("PUT", answer=answer), body=machine(sent))
+    assert left_out_of(call, Start((stood,), "read")) == left_out

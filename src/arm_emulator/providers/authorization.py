@@ -1,5 +1,7 @@
 """Microsoft.Authorization: locks, role assignments and definitions, deny assignments, the caller's permissions.
 
+Policies are read as the fleet holds them, and none is evaluated.
+
 All of them are ordinary resources in the state, standing on a scope; the checks they cause are the front door's.
 """
 
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
 _BASE = "/{scope+}/providers/Microsoft.Authorization"
 _TENANT = "/providers/Microsoft.Authorization"
 _PRINCIPAL = re.compile(r"(?:principalId|assignedTo\()\s*(?:eq\s*)?'(?P<id>[^']+)'", re.IGNORECASE)
-_NAMES = {LOCK: "locks", ASSIGNMENT: "roleAssignments", DEFINITION: "roleDefinitions", DENY: "denyAssignments"}
+_POLICIES = {
+    f"microsoft.authorization/{name.lower()}": name
+    for name in ("policyAssignments", "policyDefinitions", "policySetDefinitions", "policyExemptions")
+}
+_NAMES = {
+    LOCK: "locks",
+    ASSIGNMENT: "roleAssignments",
+    DEFINITION: "roleDefinitions",
+    DENY: "denyAssignments",
+    **_POLICIES,
+}
 
 
 def _scope(params: dict[str, str]) -> str:
@@ -82,8 +94,9 @@ def _get(type_: str) -> Handler:
 
 
 def _missing(type_: str, name: str) -> ArmError:
-    what = {LOCK: "Lock", ASSIGNMENT: "RoleAssignment", DEFINITION: "RoleDefinition", DENY: "DenyAssignment"}[type_]
-    message = f"The {what[0].lower() + what[1:]} '{name}' is not found."
+    singular = _NAMES[type_].removesuffix("s")
+    what = singular[0].upper() + singular[1:]
+    message = f"The {singular} '{name}' is not found."
     return ArmError(404, f"{what}NotFound", message, gateway=True)
 
 
@@ -193,4 +206,5 @@ ROUTES: tuple[Route, ...] = (
     *_family(ASSIGNMENT, _check_assignment),
     *_family(DEFINITION, _check_definition),
     *_family(DENY, None),
+    *(route for type_ in _POLICIES for route in _family(type_, None)),
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Route
+from arm_emulator.providers.fleet_reads import TYPES
 from arm_emulator.state import Document
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
     "Microsoft.ResourceGraph": {"resources": ("2024-04-01", "2022-10-01", "2021-03-01", "2019-04-01")},
 }
 """What is emulated, with the api-versions that clients may find listed (newest first; az takes the first)."""
+_OF_FLEETS = {
+    "Microsoft.Compute": _COMPUTE,
+    "Microsoft.ManagedIdentity": ("2023-01-31", "2018-11-30"),
+    "Microsoft.Network": ("2024-05-01", "2023-09-01", "2022-01-01"),
+}
+for _type in TYPES:
+    _namespace = _type.partition("/")[0]
+    PROVIDERS.setdefault(_namespace, {}).setdefault(_type.partition("/")[2], _OF_FLEETS[_namespace])
 
 
 def _list(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:

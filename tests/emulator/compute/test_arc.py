@@ -63,7 +63,7 @@ def test_a_machine_without_settings_gets_them() -> None:
             "NotEmulated",
         ),
         ({"properties": {"osProfile": {"computerName": "x"}}}, 501, "NotEmulated"),
-        ({"properties": {"agentUpgrade": {}}}, 501, "NotEmulated"),
+        ({"properties": {"agentUpgrade": "1.50"}}, 501, "NotEmulated"),
         ({"identity": {"type": "SystemAssigned"}}, 501, "NotEmulated"),
         (_assessment("Sometimes"), 400, "InvalidParameter"),
         ([], 400, "InvalidRequestContent"),
@@ -138,3 +138,18 @@ def test_an_update_as_az_sends_it() -> None:
     assert (found["properties"]["locationData"], found["properties"]["privateLinkScopeResourceId"]) == (place, scope)
     assert found["identity"] == held
     assert caller.patch(PATH, {"identity": {"type": "None"}}).code == "NotEmulated"
+
+
+def test_the_wanted_version_of_the_agent_is_kept_and_nothing_is_upgraded() -> None:
+    """`az connectedmachine update --agent-upgrade`: three members may be written, the others are the agent's."""
+    last = {"lastAttemptStatus": "Success", "lastAttemptDesiredVersion": "1.47"}
+    before = {**ARC, "properties": {**ARC["properties"], "agentVersion": "1.47", "agentUpgrade": last}}
+    sent = {"desiredVersion": "1.50", "enableAutomaticUpgrade": False, "lastAttemptStatus": "Failed"}
+    caller = Caller.of(before)
+    answer = caller.patch(PATH, {"properties": {"agentUpgrade": sent, "cloudMetadata": {"provider": "x"}}})
+    found = caller.get(PATH).body
+    assert (answer.status, answer.body) == (200, found)
+    assert found["properties"] == {
+        **before["properties"],
+        "agentUpgrade": {**last, "desiredVersion": "1.50", "enableAutomaticUpgrade": False},
+    }

@@ -10,6 +10,7 @@ from tests.emulator.core.conftest import SUBSCRIPTION, Client, Start, machine
 from arm_emulator.demo_fleet import demo_fleet
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.wire import Call
+from arm_emulator.providers.fleet_reads import TYPES
 
 SUB = "/subscriptions/22222222-2222-2222-2222-222222222222"
 VM = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
@@ -244,12 +245,16 @@ def test_broken_json_is_refused(start: Start, fleet: dict[str, Any]) -> None:
     assert seen.status == 400
 
 
-def test_what_is_not_emulated_is_refused_as_that_whatever_its_body_is(start: Start, fleet: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("method", "action"), [("PUT", ""), ("POST", "/validate"), ("POST", "/whatIf")])
+@pytest.mark.parametrize("scope", [SUB, f"{SUB}/resourceGroups/rg-app", "/providers/Microsoft.Management/x"])
+def test_what_is_not_emulated_is_refused_as_that_whatever_its_body_is(
+    start: Start, fleet: dict[str, Any], scope: str, method: str, action: str
+) -> None:
     """az splices a template into its request with comments and trailing commas: no JSON, and no fault of the user."""
     client = start(fleet)
-    target = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Resources/deployments/d{V}"
+    target = f"{scope}/providers/Microsoft.Resources/deployments/d{action}{V}"
     headers = {"host": "localhost:1", "authorization": f"Bearer {client.token}"}
-    answer = client.emulator.serve(Call("PUT", target, headers, b'{"properties": {"template": {,} /* x */}}'))
+    answer = client.emulator.serve(Call(method, target, headers, b'{"properties": {"template": {,} /* x */}}'))
     assert (answer.status, json.loads(answer.body)["error"]["code"]) == (501, "NotEmulated")
 
 
@@ -360,6 +365,9 @@ def test_skus_and_sizes_are_those_of_the_fleet(start: Start) -> None:
     sizes = client("GET", f"{compute}/locations/northeurope/vmSizes?api-version=2024-07-01").json
     assert sizes == {"value": [{"name": "Standard_B1s"}]}
     assert client("GET", f"{compute}/locations/eastus/vmSizes?api-version=2024-07-01").json == {"value": []}
+    resize = client("GET", f"{one['id']}/vmSizes?api-version=2024-07-01").json
+    assert resize == {"value": [{"name": "Standard_D2s_v5"}]}
+    assert client("GET", f"{one['id']}x/vmSizes?api-version=2024-07-01").code == "ResourceNotFound"
 
 
 def test_tags_in_use_are_counted_over_the_whole_subscription(start: Start) -> None:
@@ -388,3 +396,41 @@ def test_no_preview_feature_is_registered_or_offered(path: str, start: Start) ->
     client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})
     found = client("GET", f"{SUB}/providers/Microsoft.Features/{path}?api-version=2021-07-01")
     assert (found.status, found.json) == (200, {"value": []})
+
+
+POLICIES = "providers/Microsoft.Authorization"
+
+
+def test_policies_are_those_of_the_fleet_and_none_is_evaluated(start: Start) -> None:
+    """`az policy assignment list`, `az policy state list` and `summarize`: what the fleet holds, and no state."""
+    held = {
+        "id": f"{SUB}/{POLICIES}/policyAssignments/recurring",
+        "name": "recurring",
+        "properties": {"scope": SUB, "policyDefinitionId": "/providers/Microsoft.Authorization/policyDefinitions/x"},
+    }
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}], "resources": [machine("a"), held]})
+    listed = f"{POLICIES}/policyAssignments?api-version=2023-04-01"
+    for scope in (SUB, f"{SUB}/resourceGroups/rg-app"):
+        assert [one["name"] for one in client("GET", f"{scope}/{listed}").json["value"]] == ["recurring"]
+    named = f"{SUB}/{POLICIES}/policyAssignments"
+    assert client("GET", f"{named}/recurring?api-version=2023-04-01").json["properties"] == held["properties"]
+    assert client("GET", f"{named}/other?api-version=2023-04-01").code == "PolicyAssignmentNotFound"
+    assert client("PUT", f"{named}/other?api-version=2023-04-01", {}).code == "NotEmulated"
+    for kind in ("policyDefinitions", "policySetDefinitions", "policyExemptions"):
+        assert client("GET", f"{SUB}/{POLICIES}/{kind}?api-version=2023-04-01").json == {"value": []}
+    states = f"{SUB}/providers/Microsoft.PolicyInsights/policyStates/latest"
+    found = client("POST", f"{states}/queryResults?api-version=2024-10-01").json
+    assert (found["@odata.count"], found["value"]) == (0, [])
+    assert found["@odata.context"].endswith(f"{states.rpartition('/')[0]}/$metadata#latest")
+    summary = client("POST", f"{states}/summarize?api-version=2024-10-01").json["value"]
+    assert [one["results"]["nonCompliantResources"] for one in summary] == [0]
+
+
+def test_what_can_be_read_is_listed_with_its_api_versions(start: Start) -> None:
+    """`az resource show` finds the api-version of a type there."""
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})
+    for type_ in TYPES:
+        namespace, _, name = type_.partition("/")
+        provider = client("GET", f"{SUB}/providers/{namespace}{V}").json
+        versions = {entry["resourceType"]: entry["apiVersions"] for entry in provider["resourceTypes"]}
+        assert client("GET", f"{SUB}/providers/{type_}?api-version={versions[name][0]}").json == {"value": []}

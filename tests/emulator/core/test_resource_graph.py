@@ -7,6 +7,7 @@ from tests.emulator.core.conftest import SUBSCRIPTION, Client, Seen, Start, mach
 
 from arm_emulator.app import Emulator
 from arm_emulator.demo_fleet import DEVELOPMENT, PRODUCTION, SANDBOX, demo_fleet
+from arm_emulator.profile import Profile
 
 GRAPH = "/providers/Microsoft.ResourceGraph/resources"
 MACHINES = "resources | where type =~ 'Microsoft.Compute/virtualMachines'"
@@ -145,6 +146,22 @@ def test_bad_options_are_refused(demo: Client, options: dict[str, Any]) -> None:
     """400 in Resource Graph's own body."""
     seen = demo.graph(MACHINES, options=options)
     assert (seen.status, seen.code) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(("answer", "is_table"), [("objects", False), ("table", True)])
+def test_the_format_between_the_two_is_a_switch(start: Start, answer: Any, is_table: bool) -> None:
+    """Cloud Custodian asks at this version, names no format and no table, and reads columns and rows."""
+    client = start(demo_fleet(), profile=Profile(graph_preview_format=answer))
+    body = {"query": "where type =~ 'microsoft.compute/virtualmachines'"}
+    target = f"{GRAPH}?api-version=2020-04-01-preview"
+    found = client("POST", target, body).json
+    assert isinstance(found["data"], dict) is is_table
+    assert found["totalRecords"] == 45
+    if is_table:
+        names = [column["name"] for column in found["data"]["columns"]]
+        assert dict(zip(names, found["data"]["rows"][0], strict=True))["type"] == "microsoft.compute/virtualmachines"
+    asked = client("POST", target, {**body, "options": {"resultFormat": "objectArray"}}).json
+    assert isinstance(asked["data"], list)
 
 
 @pytest.mark.parametrize(("version", "is_table"), [("2019-04-01", True), ("2021-03-01", False), ("2024-04-01", False)])

@@ -18,10 +18,15 @@ _DATE_LENGTH = 10
 
 
 class _Table(msgspec.Struct):
-    """The data file: free-form members, recorded orders, and first api-version with type name per path."""
+    """The data file: free-form members, recorded orders, and first api-version with type name per path.
+
+    ``shown`` names the members that the type tables have earlier than any recorded answer shows them, with the
+    api-version from which on every one does.
+    """
 
     free: list[str]
     order: dict[str, list[str]]
+    shown: dict[str, str]
     members: dict[str, list[str]]
 
 
@@ -77,6 +82,14 @@ def first_version(path: str) -> str | None:
     return row[0] if row else None
 
 
+def shown_from(path: str) -> str | None:
+    """The api-version from which on an answer shows a member, or None where the table does not know it.
+
+    It may be later than the one from which on a request may carry it.
+    """
+    return _table().shown.get(path) or first_version(path)
+
+
 def proper_name(parent: str, name: str) -> str:
     """A member's own spelling; a name that the table does not know comes back as it is."""
     return _spellings().get(parent, {}).get(name.lower(), name)
@@ -100,10 +113,11 @@ def _free() -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def younger_members(api_version: str) -> Mapping[str, Any]:
-    """The members that an api-version does not have yet, as a tree: name → None (hide it) or a subtree to look into."""
+    """The members that an api-version does not show yet, as a tree: name → None (hide it) or a subtree to look into."""
     tree: dict[str, Any] = {}
+    later = _table().shown
     for path, row in _table().members.items():
-        if not is_at_least(api_version, row[0]):
+        if not is_at_least(api_version, later.get(path, row[0])):
             _plant(tree, path.split("."))
     return tree
 

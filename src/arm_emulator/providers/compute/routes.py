@@ -52,7 +52,6 @@ ROUTES: tuple[Route, ...] = (
         f"{_ACTION}/extensions/read",
         throttle=LOW_COST_GET,
     ),
-    Route("GET", f"{_MACHINE}/vmSizes", actions.not_emulated, f"{_ACTION}/vmSizes/read", throttle=LOW_COST_GET),
     Route("GET", _MACHINES, reads.list_group, f"{_ACTION}/read", throttle=HIGH_COST_GET),
     Route(
         "GET",

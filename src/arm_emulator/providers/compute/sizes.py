@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.routing import Route
+from arm_emulator.providers.compute.reads import require_machine
+from arm_emulator.providers.compute.routes import LOW_COST_GET
 from arm_emulator.state import Document
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ def _skus(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
 def _sizes(cloud: "Cloud", _: Request, params: dict[str, str]) -> Response:
     names = dict.fromkeys(name for name, _ in _in_use(cloud, params["subscription"], params["location"]))
     return Response(200, {"value": [{"name": name} for name in names]})
+
+
+def _sizes_of_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
+    """To which sizes a machine can be resized: those of its region that are known here, its own among them."""
+    where = {**params, "location": require_machine(cloud, params).location}
+    return _sizes(cloud, request, where)
 
 
 def _in_use(cloud: "Cloud", subscription: str, location: str) -> dict[tuple[str, str], set[str]]:
@@ -61,4 +69,11 @@ def _sku(name: str, location: str, zones: set[str]) -> Document:
 ROUTES: tuple[Route, ...] = (
     Route("GET", f"{_SUBSCRIPTION}/skus", _skus, "Microsoft.Compute/skus/read"),
     Route("GET", f"{_SUBSCRIPTION}/locations/{{location}}/vmSizes", _sizes, "Microsoft.Compute/locations/vmSizes/read"),
+    Route(
+        "GET",
+        "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}/vmSizes",
+        _sizes_of_machine,
+        "Microsoft.Compute/virtualMachines/vmSizes/read",
+        throttle=LOW_COST_GET,
+    ),
 )

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 MACHINES = "Microsoft.HybridCompute/machines"
 _EXTENSIONS = f"{MACHINES}/extensions"
 _SYSTEMS = {"windowsconfiguration": "windowsConfiguration", "linuxconfiguration": "linuxConfiguration"}
-_PLAIN = {name.lower(): name for name in ("locationData", "parentClusterResourceId", "privateLinkScopeResourceId")}
+_PLAIN = {
+    name.lower(): name
+    for name in ("locationData", "parentClusterResourceId", "privateLinkScopeResourceId", "identityKeyStore")
+}
 """Members of ``MachineUpdateProperties`` that are kept as sent (azure-mgmt-hybridcompute 10)."""
+_UPGRADE = {name.lower(): name for name in ("desiredVersion", "correlationId", "enableAutomaticUpgrade")}
+"""What of ``AgentUpgrade`` may be written (azure-mgmt-hybridcompute 10); the rest says how the last attempt went."""
 _MODES = ("ImageDefault", "AutomaticByPlatform")
 
 
@@ -140,6 +145,11 @@ def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
         if name.lower() in _PLAIN:
             document.setdefault("properties", {})[_PLAIN[name.lower()]] = profile
             continue
+        if name.lower() == "agentupgrade" and isinstance(profile, dict):
+            _patch_upgrade(document, profile)
+            continue
+        if name.lower() == "cloudmetadata":
+            continue  # read-only: which cloud the agent found itself in
         if name.lower() != "osprofile" or not isinstance(profile, dict):
             raise _not_emulated(f"properties.{name}")
         for system, block in profile.items():
@@ -147,6 +157,13 @@ def _patch_properties(document: Document, properties: dict[str, Any]) -> None:
             if proper is None or not isinstance(block, dict) or {key.lower() for key in block} != {"patchsettings"}:
                 raise _not_emulated(f"properties.osProfile.{system}")
             _patch_settings(document, proper, next(iter(block.values())))
+
+
+def _patch_upgrade(document: Document, sent: dict[str, Any]) -> None:
+    """Which version the agent is to have, kept as sent beside the rest; no agent is upgraded here."""
+    wanted = {_UPGRADE[name.lower()]: value for name, value in sent.items() if name.lower() in _UPGRADE}
+    properties = document.setdefault("properties", {})
+    properties["agentUpgrade"] = {**(properties.get("agentUpgrade") or {}), **wanted}
 
 
 def _is_its_own(document: Document, identity: Any) -> bool:

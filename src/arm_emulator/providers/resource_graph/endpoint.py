@@ -35,6 +35,8 @@ API_VERSIONS = frozenset(
     }
 )
 _TABLE_BY_DEFAULT = frozenset({"2018-09-01-preview", "2019-04-01"})
+_BETWEEN = "2020-04-01-preview"
+"""Which format is its own is not known here."""
 DEFAULT_TOP, MAX_TOP = 100, 1000
 KEPT_RESULTS = 64
 _OPTIONS = frozenset({"$top", "$skip", "$skipToken", "resultFormat", "allowPartialScopes", "authorizationScopeFilter"})
@@ -164,8 +166,14 @@ def _page(cloud: "Cloud", request: Request, options: Any) -> _Page:
             "message": "The option 'resultFormat' must be 'table' or 'objectArray'.",
         }
         raise _refused(cloud, request, detail)
-    is_table = str(shape).lower() == "table" if shape is not None else request.api_version.lower() in _TABLE_BY_DEFAULT
-    return _Page(top, skip, is_table)
+    return _Page(top, skip, str(shape or _own_format(cloud, request.api_version.lower())).lower() == "table")
+
+
+def _own_format(cloud: "Cloud", api_version: str) -> str:
+    """The format of an answer to a query that names none."""
+    if api_version == _BETWEEN:
+        return cloud.profile.graph_preview_format
+    return "table" if api_version in _TABLE_BY_DEFAULT else "objects"
 
 
 def _computed(cloud: "Cloud", request: Request, body: dict[str, Any]) -> Result:
