@@ -16,7 +16,7 @@ FLOORS = {
     "vmss_flex_instances": (5, 5),
     "vm_list": (32, 32),
     "vm_patch": (42, 43),
-    "vm_put_update": (118, 126),
+    "vm_put_update": (119, 126),
     "lro_flows": (101, 108),
     "vm_actions": (47, 47),
     "vm_delete": (15, 15),

@@ -1,12 +1,15 @@
 """The wire against the emulator, over TLS: sign-in, discovery, lists, PATCH, operations, throttling, faults."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from tests.unit.workflow.run_doubles import temporary_store
 
+from arm_emulator.clock import Clock
 from arm_emulator.faults import Action, BendOperation, FaultPlan, Matcher, Respond, Rule
 from arm_emulator.testing import Running, running
 from patchmode.arm.session import connect
@@ -20,9 +23,14 @@ from patchmode.errors import (
     UnsafeError,
 )
 from patchmode.model.machine import Machine, MachineKind, ReadFrom
-from patchmode.model.patch_settings import Orchestration
+from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, GraphScope, OperationState
+from patchmode.timing import SystemClock
+from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.run.applying import apply_plan
+from patchmode.workflow.run.options import ApplyOptions
 
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web"
@@ -39,6 +47,8 @@ BODY = {
         }
     }
 }
+
+WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 
 
 def machine(number: int, **properties: Any) -> dict[str, Any]:
@@ -314,3 +324,32 @@ async def test_surroundings_of_a_subscription(environment: pytest.MonkeyPatch) -
             assert registration == "Registered"
             view = await azure.provider.get_instance_view((await first(azure)).id)
             assert "statuses" in view
+
+
+async def test_a_run_reports_each_request_that_it_sent_and_no_other(environment: pytest.MonkeyPatch) -> None:
+    """As the emulator counted them: tries that were refused among them, sign-in, planning and permissions not."""
+    busy = {"error": {"code": "ServerBusy", "message": "Busy."}}
+    rules = [
+        Rule(
+            do=Action(respond=Respond(429, headers={"Retry-After": "1"}, json=busy)),
+            match=Matcher(method="PATCH"),
+            nth=2,
+        ),
+        Rule(
+            do=Action(respond=Respond(503, headers={"Retry-After": "1"}, json=busy)),
+            match=Matcher(method="GET", path="*/virtualMachines/web-001"),
+            nth=1,
+        ),
+    ]
+    with emulated(environment, *rules, lro_seconds=4, clock=Clock(speed=20)) as run, temporary_store() as store:
+        clock = SystemClock()
+        async with connect(run.endpoint, read_only=False) as azure:
+            plan = await make_plan(azure, Scope(everything=True), WANTED, clock=clock)
+            before = len(run.emulator.ledger.as_json()["requests"])
+            done = await apply_plan(store.create(plan), azure, ApplyOptions(), clock=clock)
+        later = run.emulator.ledger.as_json()["requests"][before:]
+    sent = [entry for entry in later if not entry["path"].endswith("/permissions")]
+    assert len(later) == len(sent) + 1
+    assert done.counts.applied == 3
+    assert done.requests == Counter(entry["method"] for entry in sent)
+    assert (done.requests["PATCH"], {entry["status"] for entry in sent}) == (4, {200, 429, 503})

@@ -3,6 +3,7 @@
 Shapes follow the public REST reference (Resources, Subscriptions) and what Microsoft's clients read of it.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from arm_emulator.fleets import GROUP_TYPE, group_document
@@ -23,6 +24,7 @@ _GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
 _UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions", "microsoft.resources/deployments")
 _DEPLOYMENT = "providers/Microsoft.Resources/deployments/{deployment}"
 _DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
+_BY_STATE = re.compile(r"\s*provisioningState\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 
 
 def _tenants(_: "Cloud", request: Request, __: dict[str, str]) -> Response:
@@ -179,6 +181,30 @@ def _get_deployment(cloud: "Cloud", request: Request, params: dict[str, str]) ->
     return Response(200, _deployment(cloud, request.path, params).document)
 
 
+def _list_deployments(cloud: "Cloud", request: Request, _: dict[str, str]) -> Response:
+    """The deployments of one scope, not those below it; `$filter` by their state, as the reference has it.
+
+    Raises:
+        ArmError: 501 for any other filter.
+    """
+    text = request.query.get("$filter", "")
+    wanted = _BY_STATE.fullmatch(text)
+    if text and wanted is None:
+        raise ArmError(501, "NotEmulated", f"The emulator does not emulate this filter of deployments: {text}")
+    scope = request.path.rstrip("/").rpartition("/providers/")[0].lower()
+
+    def rows() -> list[Stored]:
+        found = cloud.state.of_type(_DEPLOYMENT_TYPE)
+        own = [stored for stored in found if stored.key.rpartition("/providers/")[0] == scope]
+        return [stored for stored in own if wanted is None or _state_of(stored) == wanted[1].lower()]
+
+    return Response(200, list_page(cloud, request, rows, lambda stored: stored.document))
+
+
+def _state_of(stored: Stored) -> str:
+    return str(stored.document.get("properties", {}).get("provisioningState", "")).lower()
+
+
 def _list_operations(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     """Operations as the fleet holds them, below their deployment: `id`, `operationId` and `properties`."""
     deployment = _deployment(cloud, request.path.rpartition("/")[0], params)
@@ -255,6 +281,10 @@ _DEPLOYMENT_SCOPES = (
 listed at `resourcegroups/{group}/deployments/{name}/operations`, those of any scope with the provider's name."""
 
 ROUTES: tuple[Route, ...] = (
+    *(
+        Route("GET", f"{scope}/providers/{_DEPLOYMENT_TYPE}", _list_deployments, f"{_DEPLOYMENT_TYPE}/read")
+        for scope in _DEPLOYMENT_SCOPES
+    ),
     *(
         Route("GET", f"{scope}/{_DEPLOYMENT}", _get_deployment, f"{_DEPLOYMENT_TYPE}/read")
         for scope in _DEPLOYMENT_SCOPES

@@ -644,3 +644,38 @@ def test_whether_older_machines_show_default_settings_is_a_switch(answer: str, s
     stored = caller.emulator.state.get(PATH)
     assert stored is not None
     assert "patchSettings" not in stored.document["properties"]["osProfile"][block]
+
+
+@pytest.mark.parametrize("system", ["Windows", "Linux"])
+def test_the_first_gallery_application_brings_its_extension(system: str) -> None:
+    """Recorded: Creating in the answer to the write, Succeeded once it is over; the second one brings nothing."""
+    name = f"{system.lower()}Configuration"
+    stood = machine(osProfile={name: {"provisionVMAgent": True}})
+    caller = Caller.of(stood, lro_seconds=60)
+    package = f"{GROUP}/providers/Microsoft.Compute/galleries/g/applications/a/versions"
+
+    def applications(*versions: str) -> dict[str, Any]:
+        listed = [{"packageReferenceId": f"{package}/{version}"} for version in versions]
+        return {"location": "westeurope", "properties": {"applicationProfile": {"galleryApplications": listed}}}
+
+    made = {
+        "name": "VMAppExtension",
+        "id": f"{PATH}/extensions/VMAppExtension",
+        "type": "Microsoft.Compute/virtualMachines/extensions",
+        "location": "westeurope",
+        "properties": {
+            "autoUpgradeMinorVersion": True,
+            "provisioningState": "Creating",
+            "publisher": "Microsoft.CPlat.Core",
+            "type": f"VMApplicationManager{system}",
+            "typeHandlerVersion": "1.0",
+            "settings": {},
+        },
+    }
+    assert caller.call("PUT", PATH, applications("1.0.0")).body["resources"] == [made]
+    caller.finish()
+    made["properties"]["provisioningState"] = "Succeeded"
+    assert caller.get(PATH).body["resources"] == [made]
+    assert caller.get(f"{PATH}/extensions/VMAppExtension").body == made
+    caller.call("PUT", PATH, applications("1.0.0", "2.0.0"))
+    assert caller.get(PATH).body["resources"] == [made]

@@ -52,3 +52,15 @@ def test_a_deployment_is_read_and_not_made(start: Start, with_deployments: dict[
     assert client("PUT", f"{GROUP}/{KIND}/new{V}", {"properties": {}}).status == 501
     listed = client("GET", f"{SUB}/resources{V}").json["value"]
     assert all("deployments" not in one["id"] for one in listed)
+
+
+@pytest.mark.parametrize("scope", [GROUP, SUB, ABOVE])
+def test_the_deployments_of_a_scope_are_listed(start: Start, with_deployments: dict[str, Any], scope: str) -> None:
+    """`az deployment group|sub|mg list`: those of the scope itself, by their state, or an empty page."""
+    client = start(with_deployments)
+    listed = f"{scope}/{KIND}{V}"
+    # az ends the path with a slash.
+    for target in (listed, f"{scope}/{KIND}/{V}", f"{listed}&%24filter=provisioningState%20eq%20%27Failed%27"):
+        assert [one["id"] for one in client("GET", target).json["value"]] == [f"{scope}/{KIND}/main"]
+    assert client("GET", f"{listed}&%24filter=provisioningState%20eq%20%27Succeeded%27").json == {"value": []}
+    assert client("GET", f"{listed}&%24filter=name%20eq%20%27x%27").code == "NotEmulated"

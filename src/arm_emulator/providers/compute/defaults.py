@@ -15,6 +15,7 @@ from arm_emulator.providers.compute.views import upper_group
 _UPPER_GROUP = ("proximityPlacementGroup", "host", "hostGroup")
 """References whose resource group the service always answers in upper case."""
 _GROUP = re.compile(r"(?i)(?<=/resourceGroups/)[^/]+")
+APPLICATION_MANAGER = "VMAppExtension"
 _PREMIUM_SIZE = re.compile(r"(?i)^standard_([dg]s\d|[a-z]+\d+(-\d+)?[a-z]*s)")
 """Sizes that take premium disks: an S in the series (``DS1_v2``) or behind the number (``D2s_v3``)."""
 
@@ -95,6 +96,49 @@ def _applications(properties: Json) -> None:
         properties["applicationProfile"] = {**profile, "galleryApplications": filled_in}
 
 
+def with_application_manager(document: Json, before: Json) -> Json:
+    """The machine with the extension that installs gallery applications, once a write brings the first of them.
+
+    Recorded: it is there in the answer to that write, ``Creating``, and ``Succeeded`` once the operation is over.
+
+    Args:
+        document: after the write, with its id.
+        before: what stood, ``{}`` for a new machine.
+    """
+    if not _has_applications(document) or _has_applications(before):
+        return document
+    children = document.get("resources")
+    known = [child for child in children if isinstance(child, dict)] if isinstance(children, list) else []
+    if any(str(child.get("name", "")).lower() == APPLICATION_MANAGER.lower() for child in known):
+        return document
+    system = "Windows" if "windowsConfiguration" in _os_of(document) else "Linux"
+    made = {
+        "name": APPLICATION_MANAGER,
+        "id": f"{document['id']}/extensions/{APPLICATION_MANAGER}",
+        "type": "Microsoft.Compute/virtualMachines/extensions",
+        "location": document["location"],
+        "properties": {
+            "autoUpgradeMinorVersion": True,
+            "provisioningState": "Creating",
+            "publisher": "Microsoft.CPlat.Core",
+            "type": f"VMApplicationManager{system}",
+            "typeHandlerVersion": "1.0",
+            "settings": {},
+        },
+    }
+    result = {**document, "resources": [*known, made]}
+    return {name: result[name] for name in ordered("", result)}
+
+
+def _has_applications(document: Json) -> bool:
+    profile = _object(_object(document.get("properties")).get("applicationProfile"))
+    return bool(profile.get("galleryApplications"))
+
+
+def _os_of(document: Json) -> Json:
+    return _object(_object(document.get("properties")).get("osProfile"))
+
+
 def _proxy_agent(properties: Json) -> None:
     """``proxyAgentSettings.mode`` is stored as the mode of its wire server (recorded: sent, and answered there)."""
     security = _object(properties.get("securityProfile"))
@@ -129,9 +173,17 @@ def completed(document: Json, before: Json, random: GuidSource, *, names_identit
         ]
         properties["storageProfile"] = {**storage, "dataDisks": disks}
     result = {**document, "properties": properties}
+    if isinstance(document.get("resources"), list) and _has_applications(document) and not _has_applications(before):
+        result["resources"] = [_installed(child) for child in document["resources"]]
     if names_identity and isinstance(document.get("identity"), dict):
         result["identity"] = completed_identity(document["identity"], random)
     return result
+
+
+def _installed(child: Any) -> Any:
+    if not isinstance(child, dict) or child.get("name") != APPLICATION_MANAGER:
+        return child
+    return {**child, "properties": {**_object(child.get("properties")), "provisioningState": "Succeeded"}}
 
 
 def _is_new(disk: Any, known: dict[Any, Json]) -> bool:

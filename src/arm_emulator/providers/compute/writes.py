@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation
 from arm_emulator.providers.compute import guards, patch_settings
-from arm_emulator.providers.compute.defaults import completed, created, filled
+from arm_emulator.providers.compute.defaults import completed, created, filled, with_application_manager
 from arm_emulator.providers.compute.errors import precondition_failed
 from arm_emulator.providers.compute.identity import GuidSource
 from arm_emulator.providers.compute.instance_view import known_power
@@ -177,11 +177,12 @@ def _merged(cloud: "Cloud", request: Request, stored: Stored, body: Json, *, is_
     document = _with_patch_settings(cloud, before, body, document, is_put=is_put)
     guards.check_fixed(write)
     guards.check_power(write)
-    return _as_kept(cloud, document)
+    return _as_kept(cloud, document, before)
 
 
-def _as_kept(cloud: "Cloud", document: Json) -> Json:
-    return without_empty(document) if cloud.profile.empty_objects == "dropped" else document
+def _as_kept(cloud: "Cloud", document: Json, before: Json) -> Json:
+    kept = without_empty(document) if cloud.profile.empty_objects == "dropped" else document
+    return with_application_manager(kept, before)
 
 
 def _with_patch_settings(cloud: "Cloud", before: Json, body: Json, document: Json, *, is_put: bool) -> Json:
@@ -323,7 +324,7 @@ def _create(cloud: "Cloud", request: Request, params: dict[str, str]) -> Respons
     model = merged(empty, body, merge_rules(cloud, is_put=True))
     model["location"] = body["location"]
     document = created(machine_id(params), filled(model, empty), cloud.random, cloud.clock.now())
-    document = _as_kept(cloud, _with_patch_settings(cloud, empty, body, document, is_put=False))
+    document = _as_kept(cloud, _with_patch_settings(cloud, empty, body, document, is_put=False), empty)
     kept = cloud.state.put(_with_state(document, "Creating"), etag=1)
     update = _Update(kept, document, is_quiet=False, names_identity=_names_identity(body), is_new=True)
     operation = cloud.operations.start(
