@@ -9,8 +9,14 @@ import sys
 
 from hypothesis import settings
 
+_SETTINGS = ("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_OURS = frozenset({"PATCHMODE_RECORDINGS", "PATCHMODE_MEASURED"})
+"""What tests/contract reads, and no command."""
+
 for _name in list(os.environ):
-    if _name.upper().startswith(("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")):
+    if _name not in _OURS and _name.upper().startswith(
+        ("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    ):
         del os.environ[_name]
 
 # Where the environment forbids bytecode, every process that a test starts would compile the whole program again, and

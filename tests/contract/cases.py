@@ -234,12 +234,13 @@ def _maintained(exchange: Exchange) -> Iterator[dict[str, Any]]:
 def _graph(group: str) -> Iterator[Case]:
     """Queries whose answer tells enough of the resources behind it to load them."""
     for exchange in exchanges(group):
-        documents = tuple(_graphed(exchange)) if exchange.path.lower().endswith("/resources") else ()
+        documents = tuple(graphed(exchange)) if exchange.path.lower().endswith("/resources") else ()
         left_out = "" if documents else LOST if exchange.is_body_lost else UNSEEN
         yield Case((exchange,), Start(documents, "answer"), left_out)
 
 
-def _graphed(exchange: Exchange) -> Iterator[dict[str, Any]]:
+def graphed(exchange: Exchange) -> Iterator[dict[str, Any]]:
+    """The resources behind the rows of a query, as far as the rows show them; empty: they do not."""
     rows = exchange.answer.get("data") if isinstance(exchange.answer, dict) else None
     if (
         not isinstance(rows, list)

@@ -1,7 +1,8 @@
 """Reads the folder of recorded exchanges: which there are, and what stood before each of them.
 
 The folder lies beside the project (``../shared/recordings``) or where ``PATCHMODE_RECORDINGS`` says. Nothing is
-copied from it. Any folder of the same layout can be judged: ``<group>/<name>.json``, each an exchange ``{source,
+copied from it. Files that `patchmode` measured itself lie apart (``PATCHMODE_MEASURED``, else ``../shared/measured``):
+see ``sessions.py``. Any folder of the same layout can be judged: ``<group>/<name>.json``, each an exchange ``{source,
 notes, request{method, url, headers, body}, response{status, headers, body}}`` or a list of them in wire order;
 ``source`` ends in ``#position``.
 """
@@ -22,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(os.environ.get("PATCHMODE_RECORDINGS", Path(__file__).resolve().parents[3] / "shared" / "recordings"))
+MEASURED = Path(os.environ.get("PATCHMODE_MEASURED", ROOT.parent / "measured"))
 ABSENT = "the recorded exchanges (../shared/recordings) are not here"
 MACHINE = re.compile(
     r"^/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachines/[^/]+$", re.IGNORECASE
@@ -108,7 +110,7 @@ def is_here() -> bool:
 def flows(group: str) -> Iterator[list[Exchange]]:
     """The exchanges of a group, file by file; a file that holds one exchange is a flow of one."""
     for path in sorted((ROOT / group).glob("*.json")):
-        yield _read(path)
+        yield read(path)
 
 
 def exchanges(group: str) -> Iterator[Exchange]:
@@ -118,7 +120,8 @@ def exchanges(group: str) -> Iterator[Exchange]:
 
 
 @lru_cache(maxsize=4096)
-def _read(path: Path) -> list[Exchange]:
+def read(path: Path) -> list[Exchange]:
+    """The exchanges of one file, in its order."""
     content = json.loads(path.read_bytes())
     name = f"{path.parent.name}/{path.name}"
     if isinstance(content, list):
