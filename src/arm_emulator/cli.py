@@ -22,6 +22,7 @@ from arm_emulator.cli_help import Group
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
+    from arm_emulator.estates import EstateFleet
     from arm_emulator.tls import Certificates
 
 
@@ -92,7 +93,7 @@ _OPTIONS = (
         default="demo",
         show_default=True,
         metavar="NAME|FILE",
-        help="demo, schedules, small, empty, or a file.",
+        help="demo, schedules, small, empty, an estate (small-estate, mixed-estate, enterprise-estate), or a file.",
     ),
     click.option("--state", type=_FILE, help="Keep the state in this SQLite file; in memory otherwise."),
     click.option("--ready-file", type=_FILE, help="Write one JSON line here when ready."),
@@ -232,9 +233,16 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
 
 
 @main.command()
-@click.option("--machines", type=click.IntRange(min=0), required=True, help="Number of machines.")
 @click.option(
-    "--subscriptions", type=click.IntRange(min=1), default=1, show_default=True, help="Number of subscriptions."
+    "--estate",
+    "--profile",
+    "estate",
+    metavar="small|mixed|enterprise",
+    help="What it holds: an estate with schedules and a fortnight behind it. Without: a plain mixture of machines.",
+)
+@click.option("--machines", type=click.IntRange(min=0), help="Number of machines; needed without --estate.")
+@click.option(
+    "--subscriptions", type=click.IntRange(min=1), help="Number of subscriptions; default: 1, or as the estate has."
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed makes the same fleet.")
 @click.option(
@@ -252,22 +260,53 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     help="How many dynamic scopes; they need --schedules.",
 )
 @click.option("-o", "--output", type=_FILE, required=True, help="The fleet file to write.")
-def fleet(machines: int, subscriptions: int, seed: int, schedules: int, dynamic_scopes: int, output: Path) -> None:
+def fleet(
+    estate: str | None,
+    machines: int | None,
+    subscriptions: int | None,
+    seed: int,
+    schedules: int,
+    dynamic_scopes: int,
+    output: Path,
+) -> None:
     """Write a fleet file of mixed, realistic machines."""
-    from arm_emulator.fleet_generator import write_fleet
+    from arm_emulator.fleet_generator import write_estate, write_fleet
 
+    if estate is not None:
+        made = _estate(estate, machines, subscriptions, seed, has_schedules=bool(schedules or dynamic_scopes))
+        machines, subscriptions = made.machines, len(made.ids)
+    elif machines is None:
+        raise click.UsageError("Give --machines or --estate.")
+    subscriptions = subscriptions or 1
     try:
-        write_fleet(
-            output,
-            machines=machines,
-            subscriptions=subscriptions,
-            seed=seed,
-            schedules=schedules,
-            scopes=dynamic_scopes,
-        )
+        if estate is not None:
+            write_estate(output, made)
+        else:
+            write_fleet(
+                output,
+                machines=machines,
+                subscriptions=subscriptions,
+                seed=seed,
+                schedules=schedules,
+                scopes=dynamic_scopes,
+            )
     except OSError as error:
         raise click.ClickException(f"{output} could not be written: {error}") from error
-    click.echo(f"{output}: {machines} machines in {subscriptions} subscriptions", err=True)
+    counted = f"{machines} machine{'' if machines == 1 else 's'}"
+    click.echo(f"{output}: {counted} in {subscriptions} subscription{'' if subscriptions == 1 else 's'}", err=True)
+
+
+def _estate(
+    name: str, machines: int | None, subscriptions: int | None, seed: int, *, has_schedules: bool
+) -> "EstateFleet":
+    from arm_emulator.estates import ESTATES, EstateFleet
+
+    if name not in ESTATES:
+        names = ", ".join(ESTATES)
+        raise click.UsageError(f"There is no estate {name!r}; there are {names}. Switches are for serve and exec.")
+    if has_schedules:
+        raise click.UsageError("An estate has schedules of its own: leave --schedules and --dynamic-scopes out.")
+    return EstateFleet(name, machines=machines, subscriptions=subscriptions, seed=seed)
 
 
 @main.command()
@@ -296,6 +335,7 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
     from arm_emulator.protocol.throttle import limits_from
     from arm_emulator.store import Store
 
+    _check_profile(options.profile)
     # A fleet's documents last as long as the program and form no cycles: the collector, which would look at all of
     # them again and again, rests while they are loaded and leaves them alone until `_run` ends.
     gc.disable()
@@ -319,6 +359,14 @@ def _prepared(options: Options) -> "tuple[Emulator, Certificates]":
         return emulator, certificates
     finally:
         gc.enable()
+
+
+def _check_profile(path: Path | None) -> None:
+    """``--profile`` is the file of switches here; an estate has another option."""
+    from arm_emulator.estates import ESTATES
+
+    if path is not None and str(path) in ESTATES and not path.exists():
+        raise click.UsageError(f"{path} is an estate and no file of switches: give --fleet {path}-estate.")
 
 
 def _certificates(options: Options) -> "Certificates":

@@ -30,12 +30,15 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "fleet": (
+        (
+            "An estate of a large company, with failed runs behind it.",
+            "arm-emulator fleet --estate enterprise -o big.json",
+        ),
         ("2,000 machines in 10 subscriptions.", "arm-emulator fleet --machines 2000 --subscriptions 10 -o big.json"),
         (
             "With maintenance configurations and dynamic scopes.",
             "arm-emulator fleet --machines 500 --schedules 20 --dynamic-scopes 5 \\\n  -o fleet.json",
         ),
-        ("Another fleet of the same size.", "arm-emulator fleet --machines 500 --seed 7 -o other.json"),
     ),
     "clock": (
         ("Show the emulated time, in a shell of exec.", "arm-emulator clock"),

@@ -11,6 +11,7 @@ from arm_emulator.fleet_documents import (
     group_id,
     lock_document,
     machine_document,
+    scale_set_document,
 )
 from arm_emulator.fleets import group_document
 from arm_emulator.state import Document
@@ -83,7 +84,7 @@ def demo_fleet() -> dict[str, Any]:
             *_groups(),
             *map(machine_document, machines),
             *_arc(),
-            _scale_set(),
+            scale_set_document(PRODUCTION, "rg-app", "flex", "Flexible", "westeurope"),
             _maintenance_configuration(),
         ],
         "locks": [
@@ -206,22 +207,6 @@ def _arc() -> list[Document]:
 
 def _scale_set_id() -> str:
     return f"{group_id(PRODUCTION, 'rg-app')}/providers/Microsoft.Compute/virtualMachineScaleSets/flex"
-
-
-def _scale_set() -> Document:
-    return {
-        "name": "flex",
-        "id": _scale_set_id(),
-        "type": "Microsoft.Compute/virtualMachineScaleSets",
-        "location": "westeurope",
-        "tags": {},
-        "sku": {"name": "Standard_D2s_v5", "tier": "Standard", "capacity": 1},
-        "properties": {
-            "orchestrationMode": "Flexible",
-            "platformFaultDomainCount": 1,
-            "provisioningState": "Succeeded",
-        },
-    }
 
 
 def _maintenance_configuration() -> Document:

@@ -26,14 +26,17 @@ IMAGES: dict[str, tuple[str, str, str, str, str]] = {
     "sles15": ("SUSE", "sles-15-sp5", "gen2", "2024.07.18", "Linux"),
     "debian12": ("Debian", "debian-12", "12-gen2", "0.20240717.1811", "Linux"),
     "centos-hpc": ("OpenLogic", "CentOS-HPC", "7_9-gen2", "7.9.2023111400", "Linux"),
+    "palo-alto": ("paloaltonetworks", "vmseries-flex", "byol", "10.2.901", "Linux"),
     "appliance": ("contoso-networks", "next-firewall", "byol", "10.1.0", "Linux"),
 }  # fmt: skip
-"""Key → publisher, offer, sku, exact version, OS. The last two are on no list that Update Manager supports."""
+"""Key → publisher, offer, sku, exact version, OS. The last three are on no list that Update Manager supports."""
 
 EXTENSIONS: dict[str, tuple[str, str, str]] = {
     "AzureMonitorWindowsAgent": ("Microsoft.Azure.Monitor", "AzureMonitorWindowsAgent", "1.10"),
     "AzureMonitorLinuxAgent": ("Microsoft.Azure.Monitor", "AzureMonitorLinuxAgent", "1.27"),
     "MDE.Windows": ("Microsoft.Azure.AzureDefenderForServers", "MDE.Windows", "1.0"),
+    "WindowsPatchExtension": ("Microsoft.CPlat.Core", "WindowsPatchExtension", "1.5"),
+    "LinuxPatchExtension": ("Microsoft.CPlat.Core", "LinuxPatchExtension", "1.6"),
     "MDE.Linux": ("Microsoft.Azure.AzureDefenderForServers", "MDE.Linux", "1.0"),
 }
 """Name → publisher, type, version."""
@@ -68,8 +71,8 @@ class Machine:
     tags: dict[str, str] = field(default_factory=dict)
     zone: str = ""
     size: str = "Standard_D2s_v5"
-    extensions: tuple[str, ...] = ()
-    """Keys of ``EXTENSIONS``: they stand in the machine's ``resources``."""
+    extensions: tuple[tuple[str, str], ...] = ()
+    """Keys of ``EXTENSIONS`` with the provisioning state of each: they are in the machine's ``resources``."""
     properties: Json = field(default_factory=dict)
     """Further members of ``properties``."""
 
@@ -128,13 +131,13 @@ def machine_document(machine: Machine) -> Document:
         properties["instanceView"] = _instance_view(machine)
     document["properties"] = properties
     if machine.extensions:
-        document["resources"] = [_extension(machine, name) for name in machine.extensions]
+        document["resources"] = [_extension(machine, *one) for one in machine.extensions]
     if machine.etag is not None:
         document["etag"] = f'"{machine.etag}"'
     return document
 
 
-def _extension(machine: Machine, name: str) -> Json:
+def _extension(machine: Machine, name: str, state: str) -> Json:
     publisher, type_, version = EXTENSIONS[name]
     return {
         "name": name,
@@ -144,7 +147,7 @@ def _extension(machine: Machine, name: str) -> Json:
         "properties": {
             "autoUpgradeMinorVersion": True,
             "enableAutomaticUpgrade": True,
-            "provisioningState": "Succeeded",
+            "provisioningState": state,
             "publisher": publisher,
             "type": type_,
             "typeHandlerVersion": version,
@@ -234,16 +237,24 @@ def _agent(code: str, level: str, display: str, message: str) -> Json:
 
 
 def arc_document(
-    subscription: str, group: str, name: str, *, os: str, assessment: str = "ImageDefault", status: str = "Connected"
+    subscription: str,
+    group: str,
+    name: str,
+    *,
+    os: str,
+    assessment: str = "ImageDefault",
+    status: str = "Connected",
+    location: str = "westeurope",
+    tags: dict[str, str] | None = None,
 ) -> Document:
-    """An Azure Arc server. ``status``: ``Connected`` or ``Disconnected``; ``os``: ``windows`` or ``linux``."""
+    """An Azure Arc server. ``status``: ``Connected``, ``Disconnected`` or ``Expired``; ``os``: in lower case."""
     configuration = {"patchSettings": {"assessmentMode": assessment, "patchMode": _arc_mode(os)}}
     return {
         "id": f"{group_id(subscription, group)}/providers/Microsoft.HybridCompute/machines/{name}",
         "name": name,
         "type": "Microsoft.HybridCompute/machines",
-        "location": "westeurope",
-        "tags": {},
+        "location": location,
+        "tags": tags or {},
         "identity": {"type": "SystemAssigned", "principalId": fake_guid(name + "p"), "tenantId": fake_guid("tenant")},
         "properties": {
             "provisioningState": "Succeeded",
@@ -256,6 +267,57 @@ def arc_document(
             "machineFqdn": f"{name}.corp.example",
             "osProfile": {"computerName": name, f"{os}Configuration": configuration},
             "lastStatusChange": "2024-08-26T05:56:28.0000000Z",
+        },
+    }
+
+
+def arc_extension_document(machine_id: str, os: str, location: str, state: str) -> Document:
+    """The extension through which Update Manager patches an Arc server, in a provisioning state."""
+    name = "WindowsOsUpdateExtension" if os == "windows" else "LinuxOsUpdateExtension"
+    return {
+        "id": f"{machine_id}/extensions/{name}",
+        "name": name,
+        "type": "Microsoft.HybridCompute/machines/extensions",
+        "location": location,
+        "properties": {
+            "publisher": "Microsoft.SoftwareUpdateManagement",
+            "type": name,
+            "autoUpgradeMinorVersion": True,
+            "enableAutomaticUpgrade": True,
+            "provisioningState": state,
+        },
+    }
+
+
+def support_document(machine_id: str, state: str) -> Document:
+    """The last assessment of a machine, which says whether its image can be patched.
+
+    Source: "Manage updates for customized images", ``detectedVMGuestPatchSupportState``.
+    """
+    return {
+        "id": f"{machine_id}/patchAssessmentResults/latest",
+        "name": "latest",
+        "type": "Microsoft.Compute/virtualMachines/patchAssessmentResults",
+        "properties": {
+            "status": "Succeeded",
+            "configurationStatus": {"vmGuestPatchReadiness": {"detectedVMGuestPatchSupportState": state}},
+        },
+    }
+
+
+def scale_set_document(subscription: str, group: str, name: str, orchestration: str, location: str) -> Document:
+    """A scale set. ``orchestration``: ``Flexible``, or ``Uniform``, whose instances are no machines of their own."""
+    return {
+        "name": name,
+        "id": f"{group_id(subscription, group)}/providers/Microsoft.Compute/virtualMachineScaleSets/{name}",
+        "type": "Microsoft.Compute/virtualMachineScaleSets",
+        "location": location,
+        "tags": {},
+        "sku": {"name": "Standard_D2s_v5", "tier": "Standard", "capacity": 1},
+        "properties": {
+            "orchestrationMode": orchestration,
+            "platformFaultDomainCount": 1,
+            "provisioningState": "Succeeded",
         },
     }
 

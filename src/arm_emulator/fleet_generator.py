@@ -1,7 +1,7 @@
 """Fleets of any size, mixed as real ones are, the same for the same seed. Written as a stream: memory does not grow."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import msgspec
 
 from arm_emulator.demo_fleet import BY_PLATFORM, SCHEDULED
 from arm_emulator.directory import DEFAULT_TENANT
+from arm_emulator.estates import EstateFleet, subscription_ids
 from arm_emulator.fleet_documents import IMAGES, Json, Machine, group_id, machine_document
 from arm_emulator.fleets import group_document
 from arm_emulator.schedules_fleet import assignment_document, configuration_document, dynamic_document
@@ -30,11 +31,6 @@ _HOTPATCH: Json = {
     "assessmentMode": "ImageDefault",
     "enableHotpatching": True,
 }
-
-
-def subscription_ids(count: int) -> list[str]:
-    """Obviously made-up subscription ids."""
-    return [f"a0000000-0000-4000-8000-{number:012d}" for number in range(1, count + 1)]
 
 
 _RECURRENCES = ("Day", "Week Saturday", "Week Sunday", "2Weeks Saturday", "Month Second Tuesday Offset4", "Month day15")
@@ -127,18 +123,37 @@ def write_fleet(
     Raises:
         OSError: when it cannot be written; nothing is left at ``path`` then.
     """
+    made = documents(machines=machines, subscriptions=subscriptions, seed=seed)
+    more = schedule_documents(
+        machines=machines, subscriptions=subscriptions, seed=seed, schedules=schedules, scopes=scopes
+    )
+    _write(path, {"subscriptions": _subscriptions(subscriptions)}, chain(made, more), dict)
+
+
+def write_estate(path: Path, fleet: EstateFleet) -> None:
+    """Write the fleet file of an estate.
+
+    Raises:
+        OSError: when it cannot be written; nothing is left at ``path`` then.
+    """
+    _write(path, fleet.head(), fleet.resources(), fleet.tail)
+
+
+def _write(path: Path, head: Json, resources: Iterable[Document], tail: Callable[[], Json]) -> None:
+    """Write a fleet document, whose last members are asked for when the resources have been made."""
     partial = path.with_name(path.name + ".partial")
     encoder = msgspec.json.Encoder()
     with partial.open("wb") as out:
-        out.write(b'{"subscriptions":' + encoder.encode(_subscriptions(subscriptions)) + b',"resources":[\n')
-        made = documents(machines=machines, subscriptions=subscriptions, seed=seed)
-        more = schedule_documents(
-            machines=machines, subscriptions=subscriptions, seed=seed, schedules=schedules, scopes=scopes
-        )
-        for number, document in enumerate(chain(made, more)):
+        out.write(b"{" + b"".join(_members(head)) + b'"resources":[\n')
+        for number, document in enumerate(resources):
             out.write((b",\n" if number else b"") + encoder.encode(document))
-        out.write(b"\n]}\n")
+        out.write(b"\n]" + b"".join(b"," + member.rstrip(b",") for member in _members(tail())) + b"}\n")
     partial.replace(path)
+
+
+def _members(given: Json) -> Iterator[bytes]:
+    for name, value in given.items():
+        yield msgspec.json.encode(name) + b":" + msgspec.json.encode(value) + b","
 
 
 def _subscriptions(count: int) -> list[Json]:
@@ -160,7 +175,11 @@ def _machine(draw: random.Random, subscription: str, group: str, number: int, *,
         **_oddities(odd, subscription, group),
     }
     system = given.get("os") or IMAGES[given["image"]][4]
-    given["extensions"] = (f"AzureMonitor{system}Agent", f"MDE.{system}") if draw.random() < 0.8 else ()
+    given["extensions"] = (
+        tuple((name, "Succeeded") for name in (f"AzureMonitor{system}Agent", f"MDE.{system}"))
+        if draw.random() < 0.8
+        else ()
+    )
     return Machine(subscription, group, f"vm-{number:06d}", **given)
 
 

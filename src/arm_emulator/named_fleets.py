@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from arm_emulator.demo_fleet import demo_fleet, small_fleet
+from arm_emulator.estates import ESTATES, estate_document
 from arm_emulator.fleets import FleetError, fleet_file
 from arm_emulator.schedules_fleet import schedules_fleet
 
@@ -14,6 +16,7 @@ NAMED: Mapping[str, Callable[[], dict[str, Any]]] = {
     "schedules": schedules_fleet,
     "small": small_fleet,
     "empty": dict,
+    **{f"{name}-estate": partial(estate_document, name) for name in ESTATES},
 }
 
 

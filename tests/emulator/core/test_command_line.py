@@ -78,7 +78,10 @@ def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["serve", "--fleet", "nowhere.json"], "is not one of demo, schedules, small, empty and not a file"),
+        (
+            ["serve", "--fleet", "nowhere.json"],
+            "is not one of demo, schedules, small, empty, small-estate, mixed-estate, enterprise-estate and not a file",
+        ),
         (["serve", "--throttle", "nowhere.json"], "throttle file nowhere.json"),
         (["serve", "--faults", "nowhere.json"], "faults nowhere.json"),
         (["serve", "--profile", "nowhere.json"], "profile nowhere.json"),

@@ -25,7 +25,7 @@ from arm_emulator.providers.compute.patch_rows import (
     install_status,
     installed_patch,
 )
-from arm_emulator.providers.compute.patches import Install, chosen, reboot_word
+from arm_emulator.providers.compute.patches import Install, chosen, met, reboot_word
 from arm_emulator.providers.compute.reads import require_machine
 from arm_emulator.providers.compute.writes import CREATE_RETRY_AFTER, next_etag, operation_headers, request_object
 from arm_emulator.providers.maintenance.membership import os_of
@@ -145,7 +145,7 @@ def _planned(cloud: "Cloud", stored: Stored, body: Json, now: datetime) -> Insta
     reboot = reboot_word(body["rebootSetting"])
     trouble = cloud.parts[Patching].trouble(stored, now)
     is_cut_off = trouble is not None and trouble.fails == "window"
-    return Install(stored, os, now, now, is_cut_off, selected, others, reboot, "User", "", trouble)
+    return Install(stored, os, now, now, is_cut_off, selected, others, reboot, "User", "", met(trouble, selected))
 
 
 def _check_ready(stored: Stored) -> None:

@@ -6,7 +6,7 @@ machine's id and the wave, so the same run always tells the same story. Nothing 
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -107,6 +107,11 @@ class Install(msgspec.Struct, frozen=True):
         if not any(patch.needs_reboot for patch in self.installed):
             return "NotNeeded"
         return "Required" if self.reboot_setting == "never" else "Completed"
+
+
+def met(trouble: Trouble | None, selected: Sequence[Patch]) -> Trouble | None:
+    """What of a trouble shows: where nothing is to be installed, no update can fail."""
+    return None if trouble is not None and not selected and trouble.fails in {"some", "none"} else trouble
 
 
 def reboot_word(setting: object) -> str:

@@ -21,6 +21,7 @@ from arm_emulator.providers.compute.patches import (
     PatchBook,
     chosen,
     duration_on,
+    met,
     reboot_word,
     wave_of,
 )
@@ -302,7 +303,9 @@ class Runner:
             if os in lineup.unnamed and self._cloud.profile.unnamed_updates == "nothing":
                 selected, others = (), (*selected, *others)
             ends = closes if is_cut_off else begins + duration_on(key, begins)
-            install = Install(machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run, trouble)
+            install = Install(
+                machine, os, begins, ends, is_cut_off, selected, others, reboot, "User", run, met(trouble, selected)
+            )
             if not is_cut_off:
                 self._busy[key] = ends
             self._book.note(install, wave)
