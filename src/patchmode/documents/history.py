@@ -83,6 +83,8 @@ class FailedMachinesRow(Edge, frozen=True):
     messages: tuple[str, ...]
     advice: str
     command: str | None
+    texts: tuple[str, ...] = ()
+    """What Azure recorded of each machine, in their order; empty where it recorded nothing."""
 
 
 class ScheduleRunRow(Edge, frozen=True):
@@ -158,6 +160,7 @@ def _run(run: ScheduleRun) -> ScheduleRunRow:
                 messages=entry.messages,
                 advice=entry.advice,
                 command=entry.command,
+                texts=entry.texts,
             )
             for entry in run.failures
         ),
@@ -168,7 +171,7 @@ def failure_rows(report: FailureReport) -> Iterator[dict[str, object]]:
     """One mapping for each machine that failed in a run, for csv and jsonl."""
     for run in failures_document(report).runs:
         for entry in run.failures:
-            for machine in entry.machines:
+            for number, machine in enumerate(entry.machines):
                 yield {
                     "startedAt": run.started_at,
                     "name": run.name,
@@ -176,7 +179,7 @@ def failure_rows(report: FailureReport) -> Iterator[dict[str, object]]:
                     "machine": machine,
                     "reason": entry.reason,
                     "words": entry.words,
-                    "messages": entry.messages,
+                    "messages": entry.texts[number : number + 1],
                     "advice": entry.advice,
                     "command": entry.command,
                 }

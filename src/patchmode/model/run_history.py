@@ -21,6 +21,8 @@ class FailedMachines:
     """Ordered by id, at least one."""
     messages: tuple[str, ...] = ()
     """What Azure recorded, each text once, the most frequent first; empty where it recorded none."""
+    texts: tuple[str, ...] = ()
+    """What Azure recorded of each machine, in their order; empty where it recorded nothing."""
     recovered: int = 0
     """How many of them have succeeded in their last run, so that nothing is left to do."""
     words: str = ""
@@ -85,6 +87,15 @@ class FailureReport:
             "failed": sum(run.failed for run in self.runs),
             "unfinished": sum(len(run.unfinished) for run in self.runs),
         }
+
+    @property
+    def failed_by_reason(self) -> Counter[str]:
+        """Plain words of a reason → how many members of all runs failed for it."""
+        found: Counter[str] = Counter()
+        for run in self.runs:
+            for entry in run.failures:
+                found[entry.words] += len(entry.machines)
+        return found
 
 
 class WindowEnd(StrEnum):

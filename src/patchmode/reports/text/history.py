@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC
+from itertools import repeat
 from shlex import quote
 from typing import Any
 
@@ -91,6 +92,10 @@ def _text(value: Any) -> str:
     return "(absent)" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
+_TEXTS_SHOWN = 5
+"""Texts of machines that failed in one run for one reason."""
+
+
 def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a history, without line feeds."""
     names = MachineNames.of(report.target, _ids(report))
@@ -110,6 +115,9 @@ def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
         )
         if not counts["failed"]:
             yield paint("good", "No run failed.")
+        elif counts["runsWithFailures"] > 1:
+            reasons = (f"{words} {count:,}" for words, count in report.failed_by_reason.most_common())
+            yield from wrapped(f"Failed: {', '.join(reasons)}.", paint=paint, indent=2)
     else:
         yield from wrapped("Azure has no record of a scheduled run in that time.", paint=paint)
     if report.notes:
@@ -151,13 +159,25 @@ def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterato
     since = "" if is_over or not entry.recovered else f", {entry.recovered:,} of them have succeeded since"
     for line in wrapped(f"{entry.words} ({len(entry.machines):,}{since})", paint=paint, indent=4):
         yield paint("dim" if is_over else "bad", line)
-    yield from wrapped(some([names.short(machine) for machine in entry.machines]), paint=paint, indent=6)
-    if entry.messages:
-        more = f" (and {len(entry.messages) - 1:,} other texts)" if len(entry.messages) > 1 else ""
-        yield from wrapped(f"“{entry.messages[0]}”{more}", paint=paint, indent=6)
+    found = _by_text(entry)
+    for text, machines in found[:_TEXTS_SHOWN]:
+        yield from wrapped(some([names.short(machine) for machine in machines]), paint=paint, indent=6)
+        if text:
+            yield from wrapped(f"“{text}”", paint=paint, indent=6)
+    rest = sum(len(machines) for _, machines in found[_TEXTS_SHOWN:])
+    if rest:
+        yield f"      and {plural(rest, 'more machine')} with other texts; `-o json` has all"
     yield from wrapped(f"→ {entry.advice}", paint=paint, indent=6, hang=8)
     if entry.command:
         yield f"        {entry.command}"
+
+
+def _by_text(entry: FailedMachines) -> Sequence[tuple[str, list[ResourceId]]]:
+    """What Azure recorded with the machines of which it did, the most frequent text first and none last."""
+    found: dict[str, list[ResourceId]] = {text: [] for text in entry.messages}
+    for machine, text in zip(entry.machines, entry.texts or repeat(""), strict=False):
+        found.setdefault(text, []).append(machine)
+    return sorted(((text, machines) for text, machines in found.items() if machines), key=lambda one: not one[0])
 
 
 _TITLES = {

@@ -156,7 +156,8 @@ OFF_AT_WINDOW = Rule(
     Fix: Have it running at least 15 minutes before its maintenance window.
     Source: Azure's documentation of maintenance configurations, and "Troubleshoot issues with Azure Update Manager".
     """,
-    schedule_fix="Start them at least 15 minutes before the window, or accept that they are missed.",
+    schedule_fix="Start them, or connect their Arc agent, at least 15 minutes before the window, or accept that they "
+    "are missed.",
 )
 
 

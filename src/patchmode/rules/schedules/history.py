@@ -63,18 +63,21 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
     remedies = {
         FailureKind.PREREQUISITE: Remedy("To fix every machine that last failed for this reason, plan and apply:", fix),
         FailureKind.OFF: Remedy(
-            "Start them before the window; those that are off now:", f"{audit} --power deallocated --power stopped"
+            "Start them before the window, or repair their agent; those that are off now:",
+            f"{audit} --power deallocated --power stopped",
         ),
         FailureKind.TIMED_OUT: Remedy(
             "Something else was updating the machine, or it was recreated. See its current state:",
             audit,
         ),
-        FailureKind.WINDOW_EXCEEDED: Remedy("Lengthen the window, 03:55 at most, or give it fewer machines:", show),
+        FailureKind.WINDOW_EXCEEDED: Remedy("Lengthen the window, 03:55 at most:", show),
         FailureKind.CANCELLED: Remedy(
             "A person, an event handler or the platform cancelled it: the activity log of the configuration says who."
         ),
         FailureKind.UNSUPPORTED: Remedy("Schedules cannot patch these; the audit names the rule:", audit),
-        FailureKind.OTHER: Remedy("See what blocks each:", audit),
+        FailureKind.OTHER: Remedy(
+            "Where an update or the package manager failed, repair it on the machine; what Azure shows of each:", audit
+        ),
         FailureKind.NOT_TOLD: Remedy("This takes those among them that are not prepared now:", fix),
     }
     return remedies[kind]
@@ -229,6 +232,7 @@ def _failures(runs: Iterable[MachineRun], recovered: Set[ResourceId], since: Sin
                 kind=kind,
                 machines=tuple(run.machine for run in failed),
                 messages=messages,
+                texts=tuple(run.message for run in failed) if messages else (),
                 recovered=well,
                 words=WORDS[kind],
                 advice=remedy.advice,

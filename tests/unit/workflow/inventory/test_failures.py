@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -187,13 +188,68 @@ async def test_the_history_of_a_night_as_a_person_reads_it() -> None:
         "        patchmode plan --failed-since 7d --out fix.json",
         "    off, or its agent did not answer (1)",
         "      rg/db",
-        "      → Start them before the window; those that are off now:",
+        "      → Start them before the window, or repair their agent; those that are off",
+        "        now:",
         f"        patchmode audit --schedule {WEEKLY} --power deallocated --power stopped",
         "",
         "1 run in the last 7 days in subscription 11111111-1111-1111-1111-111111111111,",
         "on AzureCloud (https://management.azure.com), tenant",
         "99999999-9999-9999-9999-999999999999",
         "  4 machine runs: 1 succeeded, 3 failed, 0 not ended.",
+    ]
+
+
+def said(name: str, text: str, **more: Any) -> MachineRun:
+    """A run that failed for a reason of its own."""
+    return replace(run(name, FailureKind.OTHER, **more), message=text)
+
+
+async def test_each_text_of_azures_is_told_with_its_machines() -> None:
+    """One reason of ours may be several of Azure's: nobody can repair a machine by the text of another."""
+    runs = (said("web", "Access denied."), said("db", "No connection."), said("app", "No connection."))
+    report = await told(azure_with(*runs))
+    assert list(failure_lines(report, paint=Paint(width=80)))[2:10] == [
+        "    another reason (3)",
+        "      rg/app, rg/db",
+        "      “No connection.”",
+        "      rg/web",
+        "      “Access denied.”",
+        "      → Where an update or the package manager failed, repair it on the machine;",
+        "        what Azure shows of each:",
+        f"        patchmode audit --schedule {WEEKLY}",
+    ]
+    (row,) = failures_document(report).runs[0].failures
+    recorded = dict(zip((one.rpartition("/")[2] for one in row.machines), row.texts, strict=True))
+    assert recorded == {"web": "Access denied.", "db": "No connection.", "app": "No connection."}
+    rows = [(str(one["machine"]).rpartition("/")[2], one["messages"]) for one in failure_rows(report)]
+    assert dict(rows) == {"web": ("Access denied.",), "db": ("No connection.",), "app": ("No connection.",)}
+
+
+async def test_more_texts_than_a_screen_takes_are_counted() -> None:
+    """And a machine of which nothing was recorded comes last."""
+    silent = replace(said("web", ""), failure=FailureKind.OTHER)
+    runs = [silent, *(said(f"m{number}", f"text {number}") for number in range(7))]
+    lines = list(failure_lines(await told(azure_with(*runs)), paint=Paint(width=80)))
+    assert lines[11:15] == [
+        "      rg/m4",
+        "      “text 4”",
+        "      and 3 more machines with other texts; `-o json` has all",
+        "      → Where an update or the package manager failed, repair it on the machine;",
+    ]
+
+
+async def test_the_reasons_of_several_runs_are_added_up() -> None:
+    """Below a list that is longer than the screen."""
+    runs = (
+        run("web", FailureKind.PREREQUISITE),
+        run("db", FailureKind.OFF),
+        run("web", FailureKind.PREREQUISITE, days=1),
+    )
+    lines = list(failure_lines(await told(azure_with(*runs)), paint=Paint(width=80)))
+    assert lines[-3:] == [
+        "  3 machine runs: 0 succeeded, 3 failed, 0 not ended.",
+        "  Failed: not prepared for schedules (the prerequisite) 2, off, or its agent did",
+        "  not answer 1.",
     ]
 
 
