@@ -166,7 +166,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
     A shell (bash, zsh, sh, …) shows in its prompt that it uses the emulator. SIGTERM ends COMMAND.
     """
     from arm_emulator import child
-    from arm_emulator.environment import ELSEWHERE, az_profile
+    from arm_emulator.environment import ELSEWHERE
     from arm_emulator.shells import at_terminal, shell_of
 
     options = Options(**given)
@@ -180,8 +180,6 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
                 _say(_BEGUN)
             own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
             whole = {**own, "PATH": _path(), **env, **(shell.environment if shell else {})}
-            if options.proxy:
-                whole = {**az_profile(os.environ, Path(folder)), **whole}
             try:
                 return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
             except OSError as error:
@@ -397,10 +395,11 @@ async def _serving(
     except OSError as error:
         raise click.ClickException(f"port {options.port} on loopback cannot be used: {error}") from error
     proxy = ConnectProxy(server.port, _say_refused) if options.proxy else None
+    az = tempfile.TemporaryDirectory(prefix="arm-emulator-az-", ignore_cleanup_errors=True)
     try:
         if proxy is not None:
             await proxy.start()
-        known = (server.endpoint, certificates.ca, emulator.directory, proxy.url if proxy else "")
+        known = (server.endpoint, certificates.ca, emulator.directory, proxy.url if proxy else "", Path(az.name))
         if options.ready_file is not None:
             _write_ready(options.ready_file, msgspec.json.encode(ready_line(*known)) + b"\n")
         click.echo(f"arm-emulator: {server.endpoint}, {len(emulator.state)} resources, CA {certificates.ca}", err=True)
@@ -411,6 +410,7 @@ async def _serving(
         if proxy is not None:
             await proxy.stop()
         await server.stop()
+        az.cleanup()
         if emulator.store is not None:
             emulator.store.close()
 

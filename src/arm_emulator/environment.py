@@ -1,7 +1,6 @@
 """The environment variables that make unmodified clients talk to an emulator."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from arm_emulator.directory import Directory
@@ -11,7 +10,9 @@ ELSEWHERE = ("AZURE_AUTHORITY_HOST", "ARM_CLOUD_METADATA_URL")
 """What leads clients to another cloud than the public one; with a proxy they must not be set at all."""
 
 
-def environment(endpoint: str, ca: Path, directory: Directory, proxy: str = "") -> dict[str, str]:
+def environment(
+    endpoint: str, ca: Path, directory: Directory, proxy: str = "", az: Path | None = None
+) -> dict[str, str]:
     """Every variable that ``patchmode``, the Azure SDKs and az need.
 
     az reads the cloud from ``ARM_CLOUD_METADATA_URL`` (by urllib, so through ``SSL_CERT_FILE``) and everything else by
@@ -23,8 +24,9 @@ def environment(endpoint: str, ca: Path, directory: Directory, proxy: str = "") 
         directory: who signs in.
         proxy: the URL of a CONNECT proxy in front of it: clients are then left in the public cloud, whose names lead
             through the proxy, and plain http goes nowhere. ``''``: clients are told the endpoint.
+        az: a folder for az's profile, which need not exist; None: az keeps what it has.
     """
-    found = _told(endpoint, ca, directory)
+    found = _told(endpoint, ca, directory) | (_az_profile(az) if az is not None else {})
     if proxy:
         found |= dict.fromkeys(_PROXIES, proxy)
         for name in ELSEWHERE:
@@ -32,16 +34,17 @@ def environment(endpoint: str, ca: Path, directory: Directory, proxy: str = "") 
     return found
 
 
-def az_profile(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Where az keeps sign-ins while the public cloud is played: not in the user's own profile, which is of that cloud.
+def _az_profile(folder: Path) -> dict[str, str]:
+    """Where az keeps sign-ins and clouds: never in the user's own profile, whose sign-ins are of Azure.
 
-    Args:
-        environment: the user's own; where it says where az's files are, they are there.
-        folder: lasts as long as the command.
+    az keeps what ``ARM_CLOUD_METADATA_URL`` answered in ``cloudEndpoints.json`` of its profile and asks no more, so the
+    next emulator, on another port, would not be found either (azure-cli-core 2.91, ``cloud.py``). The extensions that
+    the user has installed are no part of a profile.
     """
-    extensions = Path("~/.azure/cliextensions").expanduser()
+    own = Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
+    extensions = Path(os.environ.get("AZURE_EXTENSION_DIR") or own / "cliextensions")
     known = {"AZURE_EXTENSION_DIR": str(extensions)} if extensions.is_dir() else {}
-    return {} if "AZURE_CONFIG_DIR" in environment else {"AZURE_CONFIG_DIR": str(folder / "azure"), **known}
+    return {"AZURE_CONFIG_DIR": str(folder), **known}
 
 
 def _told(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]:
@@ -70,7 +73,9 @@ def _told(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]:
     }
 
 
-def ready_line(endpoint: str, ca: Path, directory: Directory, proxy: str = "") -> dict[str, object]:
+def ready_line(
+    endpoint: str, ca: Path, directory: Directory, proxy: str = "", az: Path | None = None
+) -> dict[str, object]:
     """What ``--ready-file`` says, as one JSON line; ``proxy`` only where there is one."""
     account = directory.default_account()
     return {
@@ -80,5 +85,5 @@ def ready_line(endpoint: str, ca: Path, directory: Directory, proxy: str = "") -
         "tenantId": account.principal.tenant_id,
         "clientId": account.principal.client_id,
         "clientSecret": account.secret,
-        "env": environment(endpoint, ca, directory, proxy),
+        "env": environment(endpoint, ca, directory, proxy, az),
     }

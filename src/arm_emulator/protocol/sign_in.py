@@ -96,7 +96,8 @@ def metadata(base: str, api_version: str) -> object:
     if is_public(base):
         return [_PUBLIC_CLOUD] if api_version in LIST_VERSIONS else _PUBLIC_CLOUD
     cloud: dict[str, Any] = {
-        "name": "AzureCloud",
+        # az gives a cloud of the name AzureCloud the public sign-in, whatever its document says.
+        "name": "arm-emulator",
         "portal": f"{base}/portal",
         "authentication": {
             "loginEndpoint": f"{base}/adfs",
@@ -118,8 +119,6 @@ def metadata(base: str, api_version: str) -> object:
     }
     if api_version in LIST_VERSIONS:
         return [cloud]
-    # An object is registered under a name of the caller's own (az cloud register), so its name is the emulator's.
-    cloud["name"] = "arm-emulator"
     if api_version.startswith("2015"):
         cloud["graphEndpoint"] = cloud["graph"]
         cloud["galleryEndpoint"] = cloud["gallery"]

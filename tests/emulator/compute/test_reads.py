@@ -127,6 +127,29 @@ class TestTheInstanceView:
         status = caller.get(PATH, query="&$expand=instanceView").body["properties"]["instanceView"]["statuses"][0]
         assert status == {"code": "ProvisioningState/updating", "level": "Info", "displayStatus": "Updating"}
 
+    @pytest.mark.parametrize("power", ["running", "deallocated", None])
+    @pytest.mark.parametrize(
+        ("settings", "shown"),
+        [
+            ({"enabled": True}, {}),
+            ({"enabled": False}, None),
+            (
+                {"enabled": True, "storageUri": "https://kept.blob.core.windows.net/"},
+                {
+                    "consoleScreenshotBlobUri": "https://kept.blob.core.windows.net/bootdiagnostics-vm1-"
+                    "22222222-2222-2222-2222-222222222222/vm1.22222222-2222-2222-2222-222222222222.screenshot.bmp",
+                    "serialConsoleLogBlobUri": "https://kept.blob.core.windows.net/bootdiagnostics-vm1-"
+                    "22222222-2222-2222-2222-222222222222/vm1.22222222-2222-2222-2222-222222222222.serialconsole.log",
+                },
+            ),
+        ],
+    )
+    def test_boot_diagnostics_show_as_the_model_has_them(self, power: str | None, settings: Any, shown: Any) -> None:
+        """A loaded view shows them, too: recorded in each power state (azure-cli, test_vm_boot_diagnostics)."""
+        profile = {"diagnosticsProfile": {"bootDiagnostics": settings}}
+        caller = Caller.of(machine(power=power, **profile) if power else machine(**profile))
+        assert caller.get(f"{PATH}/instanceView").body.get("bootDiagnostics") == shown
+
 
 class TestExtensions:
     """Extensions inside the document, and those stored by themselves."""

@@ -1,6 +1,7 @@
 """The proxy for clients with a fixed endpoint: Azure's public names lead to the emulator, every other host nowhere."""
 
 import asyncio
+import json
 import os
 import ssl
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from arm_emulator.app import Emulator
 from arm_emulator.connect_proxy import ConnectProxy
-from arm_emulator.environment import az_profile, environment
+from arm_emulator.environment import environment
 from arm_emulator.server import Server
 from arm_emulator.tls import PUBLIC_NAMES, kept_certificates, temporary_certificates
 
@@ -198,10 +199,33 @@ def test_exec_with_a_proxy_serves_a_client_that_knows_azures_own_names_alone(tmp
     assert proxies[1] == ("arm-emulator: the proxy refused a client's call to example.com:443; nothing was sent there.")
 
 
-def test_azs_own_profile_is_left_alone(tmp_path: Path) -> None:
-    """`az login` would overwrite it, since it believes to be in the public cloud; who has set one keeps it."""
-    assert az_profile({}, tmp_path)["AZURE_CONFIG_DIR"] == str(tmp_path / "azure")
-    assert az_profile({"AZURE_CONFIG_DIR": "/mine"}, tmp_path) == {}
+def test_no_client_gets_at_azs_own_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sign-ins are of Azure, and az would keep the emulator's address in it; the extensions remain."""
+    mine = tmp_path / "mine"
+    (mine / "cliextensions").mkdir(parents=True)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(mine))
+    monkeypatch.delenv("AZURE_EXTENSION_DIR", raising=False)
+    directory = Emulator(fleet={}).directory
+    for proxy in ("", "http://127.0.0.1:2"):
+        env = environment("https://localhost:1", Path("ca.pem"), directory, proxy, tmp_path / "az")
+        assert env["AZURE_CONFIG_DIR"] == str(tmp_path / "az")
+        assert env["AZURE_EXTENSION_DIR"] == str(mine / "cliextensions")
+    assert "AZURE_CONFIG_DIR" not in environment("https://localhost:1", Path("ca.pem"), directory)
+
+
+def test_exec_and_serve_hand_out_a_profile_for_az_that_ends_with_them(tmp_path: Path) -> None:
+    """As a program, also where the user has said where az's profile is."""
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "arm_emulator.cli", "exec", "--fleet", "empty", "--ready-file", str(ready), "--"]
+    client = "import os; print(os.environ['AZURE_CONFIG_DIR']); print(os.path.isdir(os.environ['AZURE_CONFIG_DIR']))"
+    done = subprocess.run(
+        [*command, sys.executable, "-c", client],
+        env={**os.environ, "AZURE_CONFIG_DIR": str(tmp_path)}, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    folder, was_there = done.stdout.splitlines()
+    assert (folder, was_there) == (json.loads(ready.read_text("utf-8"))["env"]["AZURE_CONFIG_DIR"], "True")
+    assert folder != str(tmp_path)
+    assert not Path(folder).exists()
 
 
 def test_kept_certificates_without_the_public_names_are_made_anew(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def instance_view(document: Json, now: datetime) -> Json:
     """
     stored = document.get("properties", {}).get("instanceView")
     view: Json = stored if isinstance(stored, dict) else _made(document, now)
-    return {**view, "statuses": _current(view.get("statuses"), document, now)}
+    return {**_with_boot_diagnostics(view, document), "statuses": _current(view.get("statuses"), document, now)}
 
 
 def with_power(document: Json, power: str, now: datetime) -> Json:
@@ -110,6 +110,34 @@ def _provisioning(state: str, now: datetime) -> Json:
     return status
 
 
+def _with_boot_diagnostics(view: Json, document: Json) -> Json:
+    """The view with what the model's boot diagnostics show: nothing while off, ``{}`` with storage of Azure's own.
+
+    Recorded so for machines that run, are stopped and are deallocated. Ansible's azure_rm_virtualmachine_info ends with
+    a KeyError where they are on and the view has none.
+    """
+    properties = document.get("properties", {})
+    settings = (properties.get("diagnosticsProfile") or {}).get("bootDiagnostics")
+    if not isinstance(settings, dict):
+        return view
+    rest = {name: value for name, value in view.items() if name != "bootDiagnostics"}
+    if settings.get("enabled") is not True:
+        return rest
+    storage, known = str(settings.get("storageUri") or ""), view.get("bootDiagnostics")
+    if isinstance(known, dict) and bool(known) == bool(storage):
+        return view
+    if not storage:
+        return {**rest, "bootDiagnostics": {}}
+    name, number = str(document.get("name", "")), properties.get("vmId", "")
+    short = "".join(letter for letter in name.lower() if letter.isalnum())[:9]
+    blob = f"{storage.rstrip('/')}/bootdiagnostics-{short}-{number}/{name}.{number}"
+    uris = {
+        "consoleScreenshotBlobUri": f"{blob}.screenshot.bmp",
+        "serialConsoleLogBlobUri": f"{blob}.serialconsole.log",
+    }
+    return {**rest, "bootDiagnostics": uris}
+
+
 def _power(power: str) -> Json:
     return {"code": f"{_POWER}{power}", "level": "Info", "displayStatus": POWER_STATES.get(power, power)}
 
@@ -124,8 +152,6 @@ def _made(document: Json, now: datetime) -> Json:
     view["vmAgent"] = _agent(document, now)
     succeeded = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
     view["disks"] = [{"name": disk.get("name", ""), "statuses": [{**succeeded, "time": _time(now)}]}]
-    if "bootDiagnostics" in (properties.get("diagnosticsProfile") or {}):
-        view["bootDiagnostics"] = {}
     view["hyperVGeneration"] = "V2" if "securityProfile" in properties else "V1"
     view["statuses"] = [_provisioning("Succeeded", now), _power("running")]
     return view
