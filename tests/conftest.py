@@ -14,9 +14,7 @@ _OURS = frozenset({"PATCHMODE_RECORDINGS", "PATCHMODE_MEASURED"})
 """What tests/contract reads, and no command."""
 
 for _name in list(os.environ):
-    if _name not in _OURS and _name.upper().startswith(
-        ("AZURE_", "ARM_", "PATCHMODE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    ):
+    if _name.upper().startswith(_SETTINGS) and _name not in _OURS:
         del os.environ[_name]
 
 # Where the environment forbids bytecode, every process that a test starts would compile the whole program again, and

@@ -3,17 +3,20 @@
 And the sessions that somebody did hand on, where there are any (`PATCHMODE_MEASURED`).
 """
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.differences_page import listed
 from tests.contract.judging import judged
 from tests.contract.sessions import ABOUT_WHO_ASKS, FOLLOWED, LIMITED, files, session_cases
 from tests.emulator_wire.test_connection import SUBSCRIPTION, set_mode
-from tests.emulator_wire.test_schedules import NIGHT, PROPERTIES, UNPREPARED, emulated
+from tests.emulator_wire.test_schedules import NIGHT, PROPERTIES, UNPREPARED, emulated, fleet
 
 from arm_emulator.faults import Action, Matcher, Respond, Rule
 from patchmode.arm.session import connect
@@ -40,25 +43,52 @@ QUERIES = (
 )
 
 
-async def _experiments(azure: Azure) -> None:
+ORDINARY = {"Web": "Web", "web-002": "web-002", "Night": "Night"}
+AZURES_OWN = {"Web": "Name", "web-002": "standard", "Night": "Manual"}
+"""Names that are words of Azure elsewhere; what is called so here is replaced, and what is not stays."""
+
+
+class _Named:
+    """The ids of a fleet whose names are others."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = names
+        self.machine, self.schedule = self.id(UNPREPARED), self.id(NIGHT)
+
+    def id(self, place: ResourceId) -> ResourceId:
+        return ResourceId.parse(self.text(str(place)))
+
+    def text(self, text: str) -> str:
+        for old, new in self._names.items():
+            text = text.replace(old, new)
+        return text
+
+    @property
+    def fleet(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.text(json.dumps(fleet())))
+        return found
+
+
+async def _experiments(azure: Azure, named: _Named) -> None:
     """Reads, refusals and writes, as an operator's commands make them."""
+    machine_id, schedule_id = named.machine, named.schedule
     await azure.authorization.subscriptions()
     async for _ in azure.provider.list_subscription(SUBSCRIPTION, MachineKind.VM):
         pass
     with suppress(RequestError):
-        await azure.provider.get(ResourceId.parse(f"{UNPREPARED}-gone"), MachineKind.VM)
-    machine = await azure.provider.get(UNPREPARED, MachineKind.VM)
-    await azure.maintenance_writer.put_configuration(NIGHT, "westeurope", PROPERTIES, {"owner": "Anna"})
+        await azure.provider.get(ResourceId.parse(f"{machine_id}-gone"), MachineKind.VM)
+    machine = await azure.provider.get(machine_id, MachineKind.VM)
+    await azure.maintenance_writer.put_configuration(schedule_id, "westeurope", PROPERTIES, {"owner": "Anna"})
     with suppress(RequestError):
-        await azure.maintenance_writer.attach(UNPREPARED, "westeurope", "night", NIGHT)
+        await azure.maintenance_writer.attach(machine_id, "westeurope", "night", schedule_id)
     answer = await set_mode(azure, machine)
     await azure.writer.operation(answer.operation_url or "")
-    machine = await azure.provider.get(UNPREPARED, MachineKind.VM)
-    await azure.provider.get_instance_view(UNPREPARED)
-    await azure.maintenance_writer.attach(UNPREPARED, "westeurope", "night", NIGHT)
-    await azure.maintenance.assignments_on(UNPREPARED)
-    await azure.maintenance.configuration(NIGHT)
-    await azure.maintenance_writer.detach(UNPREPARED, "night")
+    machine = await azure.provider.get(machine_id, MachineKind.VM)
+    await azure.provider.get_instance_view(machine_id)
+    await azure.maintenance_writer.attach(machine_id, "westeurope", "night", schedule_id)
+    await azure.maintenance.assignments_on(machine_id)
+    await azure.maintenance.configuration(schedule_id)
+    await azure.maintenance_writer.detach(machine_id, "night")
     with suppress(RequestError):
         await set_mode(azure, machine, etag='"77"')
     for query in QUERIES:
@@ -67,12 +97,13 @@ async def _experiments(azure: Azure) -> None:
                 pass
 
 
-@pytest.fixture
-async def session(monkeypatch: pytest.MonkeyPatch) -> list[Exchange]:
+@pytest.fixture(params=[ORDINARY, AZURES_OWN], ids=["ordinary names", "names that are words of Azure"])
+async def session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Exchange]:
+    named = _Named(request.param)
     seen: list[Exchange] = []
-    with emulated(monkeypatch, THROTTLED) as run:
+    with emulated(monkeypatch, THROTTLED, fleet=named.fleet) as run:
         async with connect(run.endpoint, read_only=False, exchanges=seen.append) as azure:
-            await _experiments(azure)
+            await _experiments(azure, named)
     return seen
 
 
@@ -111,6 +142,9 @@ async def test_nothing_of_the_session_is_in_its_file(session: list[Exchange], tm
     text = file.read_text(encoding="ascii").lower()
     for personal in ("web-002", "resourcegroups/web", SUBSCRIPTION, "night", "anna", "o'brien", "prod", "localhost"):
         assert personal not in text, personal
+    assert not re.search(
+        "(virtualmachines|resourcegroups|maintenanceconfigurations)/(standard|name|manual)['\"/?]", text
+    )
     assert "bearer" not in text
     for kept in ("patch orchestration mode is not set to automaticbyplatform", "westeurope", "2024-07-01"):
         assert kept in text, kept

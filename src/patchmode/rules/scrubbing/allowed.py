@@ -32,6 +32,15 @@ _NUMBER = re.compile(r"-?[0-9]{1,6}([.][0-9]{1,6})?")
 _SIZE = re.compile(r"(Standard|Basic)_[A-Z]{1,3}[0-9]{1,4}(-[0-9]{1,4})?[a-z]{0,6}(_v[0-9]{1,2})?", re.IGNORECASE)
 
 
+SERVICE_EXTENSIONS = frozenset(
+    {
+        "linuxosupdateextension", "linuxpatchextension", "vmappextension", "windowsosupdateextension",
+        "windowspatchextension",
+    }
+)  # fmt: skip
+"""Names of the extensions that Azure itself puts on machines, in lower case."""
+
+
 @cache
 def _lists() -> Mapping[str, frozenset[str]]:
     text = resources.files("patchmode.rules.scrubbing").joinpath("harmless.json").read_text(encoding="utf-8")
@@ -74,6 +83,21 @@ def _is_made_of_words(part: str) -> bool:
     words = _CAMEL.findall(part)
     is_whole = bool(words) and "".join(words) == part
     return _SHORT.fullmatch(part) is not None or (is_whole and all(one.lower() in _lists()["words"] for one in words))
+
+
+def are_terms(text: str) -> bool:
+    """Whether it is one term or a list of them, small numbers among them."""
+    return all(is_term(one.strip()) or _SHORT.fullmatch(one.strip()) for one in text.split(","))
+
+
+def are_systems(text: str) -> bool:
+    """Whether it is an operating system as Azure writes it: `Windows Server 2022 Datacenter`."""
+    return all(is_term(one) or is_system(one) or is_version(one) or is_number(one) for one in text.split(" "))
+
+
+def is_service_name(text: str) -> bool:
+    """Whether it is an extension that Azure itself puts on machines, by name."""
+    return text.lower() in SERVICE_EXTENSIONS
 
 
 def is_region(text: str) -> bool:

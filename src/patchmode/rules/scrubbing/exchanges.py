@@ -129,7 +129,7 @@ class _Scrubber:
 
     def _object(self, values: Mapping[str, object], member: str) -> dict[str, object]:
         if member in _members()["chosen"]:
-            return {self._substitutes.name(name): self._chosen(value) for name, value in values.items()}
+            return {self._texts.value(name): self._chosen(value) for name, value in values.items()}
         made: dict[str, object] = {}
         for name, value in values.items():
             if allowed.is_term(name.removeprefix("$")):
@@ -175,17 +175,13 @@ class _Scrubber:
         return self._substitutes.opaque(text) if member == "$skiptoken" else self._texts.value(text)
 
 
-def _are_terms(text: str) -> bool:
-    return all(allowed.is_term(one) or (one.isascii() and one.isdigit() and len(one) < 3) for one in text.split(", "))
-
-
 def _stays(text: str, place: str, member: str) -> bool:
     """Whether what stands in this member may stay as it is."""
     return any(is_so(text) for kind, is_so in _KINDS.items() if member in _members()[kind] or place in _members()[kind])
 
 
 _KINDS: Mapping[str, Callable[[str], bool]] = {
-    "terms": _are_terms,
+    "terms": allowed.are_terms,
     "times": allowed.is_time,
     "versions": allowed.is_version,
     "spans": allowed.is_span,
@@ -193,6 +189,8 @@ _KINDS: Mapping[str, Callable[[str], bool]] = {
     "sizes": allowed.is_size,
     "images": allowed.is_of_an_image,
     "public_names": allowed.is_term,
+    "systems": allowed.are_systems,
+    "service_names": allowed.is_service_name,
     "time_zones": allowed.is_time_zone,
 }
 """Kind of member in `members.json` → what it may keep."""

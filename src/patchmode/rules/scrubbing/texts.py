@@ -36,6 +36,7 @@ _TAIL = ".,;:!?)]}"
 _LITERALS: Mapping[str, frozenset[str]] = {
     "patchassessmentresults": frozenset({"latest"}),
     "versions": frozenset({"latest"}),
+    "extensions": allowed.SERVICE_EXTENSIONS,
 }
 """Type of a resource → names of which the service gives each machine the same."""
 _PLAIN_PARAMETERS: Mapping[str, Callable[[str], bool]] = {
@@ -43,7 +44,7 @@ _PLAIN_PARAMETERS: Mapping[str, Callable[[str], bool]] = {
     "monitor": allowed.is_term,
     "statusonly": allowed.is_term,
     "recurse": allowed.is_term,
-    "$expand": allowed.is_term,
+    "$expand": allowed.are_terms,
     "$top": allowed.is_number,
     "$skip": allowed.is_number,
 }
@@ -188,7 +189,7 @@ class Texts:
             return segment if allowed.is_term(segment) and "." in segment else self._segment(segment, self.value)
         if kind == "locations" and allowed.is_region(plain):
             return segment
-        if plain.lower() in _LITERALS.get(kind, ()) and not self.substitutes.is_name(plain):
+        if plain.lower() in _LITERALS.get(kind, ()):
             return segment
         return self._segment(segment, self._name_or_id)
 

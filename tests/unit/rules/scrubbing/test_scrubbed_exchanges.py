@@ -206,6 +206,18 @@ def test_a_substitute_never_stands_in_the_set_already() -> None:
     }
 
 
+def test_names_that_azure_gives_everybody_stay() -> None:
+    """But not where somebody gave them."""
+    kept = f"{SCRUBBED}/extensions/WindowsPatchExtension"
+    extension = {"id": f"{MACHINE}/extensions/WindowsPatchExtension", "name": "WindowsPatchExtension"}
+    assert _body(extension) == {"id": kept, "name": "WindowsPatchExtension"}
+    assert _body({"id": f"{MACHINE}/patchAssessmentResults/latest", "name": "latest"})["name"] == "latest"
+    assert _body({"id": f"{GROUP}/providers/Microsoft.Compute/virtualMachines/latest", "name": "latest"}) == {
+        "id": SCRUBBED.replace("name0002", "name0003"),
+        "name": "name0003",
+    }
+
+
 def test_what_is_no_json_is_one_text() -> None:
     page = Exchange("GET", URL, {}, b"", 503, {}, b"<html>proxy.payroll.example</html>", AT)
     assert scrub([page])[0].response_body == b'"name0003"'
