@@ -9,15 +9,18 @@ Source: Kusto documentation of each aggregate; names of columns as Microsoft's l
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from operator import and_, or_, xor
 from typing import TYPE_CHECKING
 
 from arm_emulator.kql.arithmetic import divide_long
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import to_dynamic
+from arm_emulator.kql.conversions import TO_DYNAMIC, convert, to_dynamic
 from arm_emulator.kql.errors import KqlError
 from arm_emulator.kql.syntax import Call
-from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, Type
-from arm_emulator.kql.values import Value, json_text, wrap_long
+from arm_emulator.kql.types import INTEGERS, TIMES, WIDE_NUMBERS, Type
+from arm_emulator.kql.values import DECIMALS, Value, json_text, wrap_long
 
 if TYPE_CHECKING:
     from arm_emulator.kql.binder import Binder
@@ -159,7 +162,7 @@ def _dcount(site: Site, bounds: list[Bound]) -> One:
 
 
 def _summable(site: Site, bound: Bound, *, times: bool) -> Type:
-    if bound.type is Type.BOOL or bound.type not in (NUMBERS | TIMES if times else NUMBERS):
+    if bound.type not in (WIDE_NUMBERS | TIMES if times else WIDE_NUMBERS):
         raise site.refusal(f"a number is expected, not a {bound.type}.")
     return Type.LONG if bound.type in INTEGERS else bound.type
 
@@ -167,6 +170,8 @@ def _summable(site: Site, bound: Bound, *, times: bool) -> Type:
 def _sum_of(kind: Type) -> Reducer:
     if kind is Type.REAL:
         return lambda rows: float(sum(_present(rows)))
+    if kind is Type.DECIMAL:
+        return lambda rows: sum(_present(rows), Decimal(0))
     return lambda rows: wrap_long(sum(_present(rows)))
 
 
@@ -197,12 +202,17 @@ def _mean_ticks(rows: Group) -> int | None:
     return divide_long(sum(found), len(found)) if found else None
 
 
+def _mean_decimal(rows: Group) -> Decimal | None:
+    found = _present(rows)
+    return DECIMALS.divide(sum(found, Decimal(0)), Decimal(len(found))) if found else None
+
+
 @_one("avg")
 def _avg(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 1, 1)
     kind = _summable(site, bounds[0], times=True)
-    ticks = kind in TIMES
-    return One(site.names("avg", bounds[0]), kind if ticks else Type.REAL, [bounds[0]], _mean_ticks if ticks else _mean)
+    mean = _mean_ticks if kind in TIMES else _mean_decimal if kind is Type.DECIMAL else _mean
+    return One(site.names("avg", bounds[0]), Type.REAL if mean is _mean else kind, [bounds[0]], mean)
 
 
 def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[[Site, list[Bound]], One]:
@@ -232,7 +242,7 @@ def _spread(sample: int, *, root: bool) -> Callable[[Site, list[Bound]], One]:
         _summable(site, bounds[0], times=False)
 
         def reduce(rows: Group) -> float:
-            found = _present(rows)
+            found = [float(value) for value in _present(rows)]
             if len(found) <= sample:
                 return math.nan if not found else 0.0
             mean = _total(found) / len(found)
@@ -325,10 +335,18 @@ def _rank(found: list[Value], percent: float) -> Value:
     return found[max(0, math.ceil(percent / 100 * len(found)) - 1)]
 
 
+def _ranked(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
+    """Return the type of a percentile, and its arguments; of decimals it is a real."""
+    kind = _summable(site, bounds[0], times=True)
+    if kind is Type.DECIMAL:
+        return Type.REAL, [convert(site.binder.space, bounds[0], Type.REAL).named(bounds[0].name), *bounds[1:]]
+    return kind, bounds
+
+
 @_one("percentile")
 def _percentile(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 2, 2)
-    kind = _summable(site, bounds[0], times=True)
+    kind, bounds = _ranked(site, bounds)
     percent = _percent(site, bounds[1])
 
     def reduce(rows: Group) -> Value:
@@ -336,6 +354,41 @@ def _percentile(site: Site, bounds: list[Bound]) -> One:
         return _rank(found, percent) if found else None
 
     return One(f"{site.names('percentile', bounds[0])}_{_percent_name(percent)}", kind, [bounds[0]], reduce)
+
+
+@_one("percentiles_array")
+def _percentiles_array(site: Site, bounds: list[Bound]) -> One:
+    if len(bounds) < 2:
+        raise site.refusal("a percentile is expected.")
+    kind, bounds = _ranked(site, bounds)
+    percents = [_percent(site, bound) for bound in bounds[1:]]
+
+    def reduce(rows: Group) -> Value:
+        found = sorted(_present(rows))
+        ranks = [_rank(found, percent) for percent in percents] if found else None
+        return [TO_DYNAMIC[kind](rank) if kind in TO_DYNAMIC else rank for rank in ranks] if ranks else None
+
+    return One(site.names("percentiles", bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
+
+
+def _combined(combine: Callable[[int, int], int]) -> Callable[[Site, list[Bound]], One]:
+    def make(site: Site, bounds: list[Bound]) -> One:
+        site.count(bounds, 1, 1)
+        if bounds[0].type not in INTEGERS:
+            raise site.refusal(f"a whole number is expected, not a {bounds[0].type}.")
+        return One(
+            bounds[0].name,
+            Type.LONG,
+            [bounds[0]],
+            lambda rows: reduce(combine, found) if (found := _present(rows)) else None,
+        )
+
+    return make
+
+
+ONE["binary_all_and"] = _combined(and_)
+ONE["binary_all_or"] = _combined(or_)
+ONE["binary_all_xor"] = _combined(xor)
 
 
 def _percent(site: Site, bound: Bound) -> float:
@@ -370,6 +423,7 @@ def _kept(site: Site, bounds: list[Bound]) -> One:
 for _name, _plain in (
     ("sumif", "sum"), ("avgif", "avg"), ("minif", "min"), ("maxif", "max"), ("dcountif", "dcount"),
     ("count_distinctif", "count_distinct"), ("stdevif", "stdev"), ("varianceif", "variance"),
+    ("variancepif", "variancep"),
 ):  # fmt: skip
     _with_condition(_name, _plain, ONE[_plain])
 for _name, _plain in (("make_list_if", "make_list"), ("make_set_if", "make_set"), ("make_bag_if", "make_bag")):
@@ -432,7 +486,7 @@ def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
 def _percentiles(site: Site, bounds: list[Bound]) -> Several:
     if len(bounds) < 2:
         raise site.refusal("a percentile is expected.")
-    kind = _summable(site, bounds[0], times=True)
+    kind, bounds = _ranked(site, bounds)
     percents = [_percent(site, bound) for bound in bounds[1:]]
     columns = tuple((f"percentile_{bounds[0].name}_{_percent_name(percent)}", kind) for percent in percents)
 

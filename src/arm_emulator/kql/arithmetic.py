@@ -8,9 +8,10 @@ Source: Kusto documentation, numerical operators (integer division truncates; mo
 
 import math
 from collections.abc import Callable
+from decimal import Decimal
 
 from arm_emulator.kql.datetimes import LAST_TICK
-from arm_emulator.kql.values import Value, wrap_long
+from arm_emulator.kql.values import DECIMALS, Value, wrap_long
 
 
 def strict(function: Callable[..., Value]) -> Callable[..., Value]:
@@ -23,6 +24,16 @@ def strict(function: Callable[..., Value]) -> Callable[..., Value]:
         return function(*arguments)
 
     return call
+
+
+_STRICT: dict[Callable[..., Value], Callable[..., Value]] = {}
+
+
+def shared_strict(function: Callable[..., Value]) -> Callable[..., Value]:
+    """Return `strict(function)`, one and the same for each function."""
+    if function not in _STRICT:
+        _STRICT[function] = strict(function)
+    return _STRICT[function]
 
 
 def in_calendar(ticks: int) -> int | None:
@@ -117,5 +128,22 @@ REAL: dict[str, Callable[..., Value]] = {
     "*": times_real,
     "/": divide_real,
     "%": modulo_real,
+}
+
+
+def _remainder(left: Decimal, right: Decimal) -> Decimal | None:
+    """Return the remainder that is never negative; by zero gives null."""
+    if not right:
+        return None
+    rest = DECIMALS.remainder(left, right)
+    return DECIMALS.add(rest, abs(right)) if rest < 0 else rest
+
+
+DECIMAL: dict[str, Callable[..., Value]] = {
+    "+": DECIMALS.add,
+    "-": DECIMALS.subtract,
+    "*": DECIMALS.multiply,
+    "/": lambda left, right: DECIMALS.divide(left, right) if right else None,
+    "%": _remainder,
 }
 DYNAMIC: dict[str, Callable[..., Value]] = {operator: _on_dynamics(operator) for operator in REAL}

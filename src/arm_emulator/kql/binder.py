@@ -12,6 +12,7 @@ bool is read as one in every comparison (`properties.lastModifiedDateTime > ago(
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from arm_emulator.kql import arithmetic, binder_lists, binder_strings, functions, values
@@ -37,16 +38,20 @@ from arm_emulator.kql.syntax import (
     Query,
     Scalar,
     Source,
+    Star,
     Unary,
 )
-from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, Type
+from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, WIDE_NUMBERS, Type
 
+_strict = arithmetic.shared_strict
 _RELATIONS = {
     "<": (values.less, False),
     ">": (values.less, True),
     "<=": (values.at_most, False),
     ">=": (values.at_most, True),
 }
+_TABLES = {Type.REAL: arithmetic.REAL, Type.DECIMAL: arithmetic.DECIMAL}
+_ZEROS: dict[Type, values.Value] = {Type.REAL: 0.0, Type.DECIMAL: Decimal(0)}
 _TIME_RESULTS = {
     ("+", Type.DATETIME, Type.TIMESPAN): Type.DATETIME, ("+", Type.TIMESPAN, Type.DATETIME): Type.DATETIME,
     ("-", Type.DATETIME, Type.TIMESPAN): Type.DATETIME, ("-", Type.DATETIME, Type.DATETIME): Type.TIMESPAN,
@@ -116,8 +121,11 @@ class Binder:
 
     def scope_of_call(self, at: Token, body: Lambda, lets: Lets, arguments: list[Bound]) -> Lets:
         """Return the names that a let function's body sees in one call."""
-        if len(arguments) != len(body.parameters):
+        missing = body.parameters[len(arguments) :]
+        if len(arguments) > len(body.parameters) or any(parameter.default is None for parameter in missing):
             raise self.refusal(f"The function takes {len(body.parameters)} arguments, not {len(arguments)}.", at)
+        defaults = [parameter.default for parameter in missing if parameter.default is not None]
+        arguments = [*arguments, *(self.bind(default, EMPTY_ROW, lets) for default in defaults)]
         for parameter, argument in zip(body.parameters, arguments, strict=True):
             if not functions.accepts(parameter.type, argument.type):
                 raise self.refusal(f"The argument must be a {parameter.type}, not a {argument.type}.", argument.at)
@@ -191,7 +199,7 @@ class _Visit:
             return Bound(slot.type, slot.variable, tree.at, frozenset({slot}), nullable=nullable, name=tree.name)
         known = self._lets.names.get(tree.name)
         if isinstance(known, Bound):
-            return replace(known, at=tree.at, name="")
+            return replace(known, at=tree.at, name=tree.name)
         raise self._binder.refusal(self._binder.unresolved(tree.name), tree.at, Code.ENTITY)
 
     def _access(self, tree: Member | Index) -> Bound:
@@ -253,6 +261,14 @@ class _Visit:
             else column
         )
 
+    def is_column(self, tree: Call) -> Bound:
+        """Bind `iscolumnexists('name')`."""
+        bounds = [self.bind(argument) for argument in tree.arguments]
+        if len(bounds) != 1:
+            raise self._binder.refusal(f"{tree.name}() takes a name.", tree.at)
+        name = self._binder.constant_of(bounds[0], "The name of a column")
+        return constant(self._space, Type.BOOL, self._row.find(str(name)) is not None, bounds[0]).named("")
+
     def pack_all(self, tree: Call) -> Bound:
         """Bind the one function that reads the whole row; with `true` it leaves nulls and empty texts out."""
         arguments = [self.bind(argument) for argument in tree.arguments]
@@ -275,19 +291,20 @@ class _Visit:
         if operand.type is Type.DYNAMIC:
             zero = constant(self._space, Type.DYNAMIC, 0, operand)
             return applied(self._space, arithmetic.DYNAMIC[tree.operator], Type.DYNAMIC, zero, operand)
-        if operand.type not in NUMBERS | {Type.TIMESPAN}:
+        if operand.type not in WIDE_NUMBERS | {Type.TIMESPAN}:
             raise self._binder.refusal(f"The operator '{tree.operator}' is not defined for a {operand.type}.", tree.at)
         kind = Type.LONG if operand.type is Type.INT else operand.type
         if tree.operator == "+":
             return replace(operand, type=kind, name="")
-        zero = constant(self._space, kind, 0.0 if kind is Type.REAL else 0, operand)
-        table = arithmetic.REAL if kind is Type.REAL else arithmetic.LONG
-        return applied(self._space, _strict(table["-"]), kind, zero, operand)
+        zero = constant(self._space, kind, _ZEROS.get(kind, 0), operand)
+        return applied(self._space, _strict(_TABLES.get(kind, arithmetic.LONG)["-"]), kind, zero, operand)
 
     def _binary(self, tree: Binary) -> Bound:
         operator = tree.operator
         if operator in {"and", "or"}:
             return self._logic(tree.at, operator, [self.bind(part) for part in chain(tree)])
+        if isinstance(tree.left, Star) and operator not in _RELATIONS | arithmetic.LONG:
+            return self._in_any_column(tree)
         left, right = self.bind(tree.left), self.bind(tree.right)
         if operator in {"==", "!="}:
             return self._equality(tree, left, right)
@@ -296,6 +313,14 @@ class _Visit:
         if operator in {"+", "-", "*", "/", "%"}:
             return self._arithmetic(tree, left, right)
         return self._string(tree, left, right)
+
+    def _in_any_column(self, tree: Binary) -> Bound:
+        """Bind `* has 'text'`: the comparison of any column, numbers and times being read as texts."""
+        found = [
+            self._binary(Binary(tree.at, tree.operator, Call(tree.at, "tostring", (Name(tree.at, name),)), tree.right))
+            for name in self._row.names
+        ]
+        return self._logic(tree.at, "or", found) if len(found) > 1 else found[0]
 
     def _mismatch(self, tree: Binary | Between, *kinds: Type) -> KqlError:
         words = " and ".join(str(kind) for kind in kinds)
@@ -326,7 +351,9 @@ class _Visit:
             return self._read_literal(left, right.type), right
         if right.type is Type.STRING and right.is_constant:
             return left, self._read_literal(right, left.type)
-        comparable = NUMBERS | {Type.BOOL, Type.DECIMAL}
+        if Type.DECIMAL in {left.type, right.type} and {left.type, right.type} <= WIDE_NUMBERS:
+            return convert(self._space, left, Type.DECIMAL), convert(self._space, right, Type.DECIMAL)
+        comparable = WIDE_NUMBERS | {Type.BOOL}
         return (left, right) if left.type in comparable and right.type in comparable else None
 
     def _read_literal(self, bound: Bound, kind: Type) -> Bound:
@@ -354,7 +381,7 @@ class _Visit:
         return applied(self._space, helper, Type.BOOL, left, right)
 
     def _relation(self, tree: Binary, left: Bound, right: Bound) -> Bound:
-        ordered = NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC, Type.DECIMAL}
+        ordered = WIDE_NUMBERS | TIMES | {Type.BOOL, Type.DYNAMIC}
         sides = self._aligned(left, right)
         if sides is None or left.type not in ordered or right.type not in ordered:
             raise self._mismatch(tree, left.type, right.type)
@@ -374,8 +401,11 @@ class _Visit:
         kinds = (left.type, right.type)
         if set(kinds) <= NUMBERS:
             kind = Type.LONG if set(kinds) <= INTEGERS else Type.REAL
-            table = arithmetic.LONG if kind is Type.LONG else arithmetic.REAL
-            return applied(self._space, _strict(table[tree.operator]), kind, left, right)
+            function = _TABLES.get(kind, arithmetic.LONG)[tree.operator]
+            return applied(self._space, _strict(function), kind, left, right)
+        if set(kinds) <= WIDE_NUMBERS:
+            sides = [convert(self._space, side, Type.DECIMAL) for side in (left, right)]
+            return applied(self._space, _strict(arithmetic.DECIMAL[tree.operator]), Type.DECIMAL, *sides)
         if result := _TIME_RESULTS.get((tree.operator, *kinds)):
             return self._times(tree.operator, result, left, right)
         if (
@@ -392,7 +422,7 @@ class _Visit:
     def _numbers(self, tree: Binary, left: Bound, right: Bound) -> tuple[Bound, Bound]:
         """Read a dynamic operand as what the other side asks for: a number, a moment to subtract, or a span to add."""
         other = right.type if left.type is Type.DYNAMIC else left.type
-        if other not in NUMBERS | TIMES or (other in TIMES and tree.operator not in "+-"):
+        if other not in WIDE_NUMBERS | TIMES or (other in TIMES and tree.operator not in "+-"):
             raise self._mismatch(tree, left.type, right.type)
         if other is Type.DATETIME and tree.operator == "+":
             other = Type.TIMESPAN
@@ -452,6 +482,7 @@ _ROW_FUNCTIONS: dict[str, Callable[[_Visit, Call], Bound]] = {
     "pack_all": _Visit.pack_all,
     "column_ifexists": _Visit.column_if_exists,
     "columnifexists": _Visit.column_if_exists,
+    "iscolumnexists": _Visit.is_column,
 }
 """The functions that see the whole row."""
 
@@ -465,13 +496,3 @@ def chain(tree: Binary) -> list[Expression]:
         left = left.left
     parts.append(left)
     return parts[::-1]
-
-
-_STRICT: dict[Callable[..., values.Value], Callable[..., values.Value]] = {}
-
-
-def _strict(function: Callable[..., values.Value]) -> Callable[..., values.Value]:
-    """Return the null-propagating form of an arithmetic function, one and the same for each."""
-    if function not in _STRICT:
-        _STRICT[function] = arithmetic.strict(function)
-    return _STRICT[function]

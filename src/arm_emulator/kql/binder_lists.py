@@ -11,7 +11,7 @@ from arm_emulator.kql.code import Bound, Namespace
 from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, convert, to_text
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.syntax import Among
-from arm_emulator.kql.types import NUMBERS, Type
+from arm_emulator.kql.types import NUMBERS, WIDE_NUMBERS, Type
 from arm_emulator.kql.values import Value
 
 Refusal = Callable[[str, Token], Exception]
@@ -63,7 +63,7 @@ def _compared_type(left: Bound, items: list[Bound]) -> Type:
 
 
 def _fits(kind: Type, other: Type) -> bool:
-    return other in {kind, Type.DYNAMIC} or (kind in NUMBERS and other in NUMBERS)
+    return other in {kind, Type.DYNAMIC} or (kind in WIDE_NUMBERS and other in WIDE_NUMBERS)
 
 
 def _reader(kind: Type, *, lowered: bool) -> Callable[[Value], Value]:
@@ -82,7 +82,7 @@ def _wanted(space: Namespace, kind: Type, items: list[Bound], subject: Bound, *,
         for item, value in zip(items, found, strict=True):
             dynamic = item.type is Type.DYNAMIC
             whole = flattened((value,)) if dynamic else (value,)
-            members.update(reader(each) if dynamic or lowered else each for each in whole)
+            members.update(reader(each) if dynamic or lowered or kind is Type.DECIMAL else each for each in whole)
         members.discard(None)
         return frozenset(members)
 

@@ -28,6 +28,7 @@ from arm_emulator.kql.syntax import (
     Extend,
     Join,
     Literal,
+    MvApply,
     MvExpand,
     Name,
     Operator,
@@ -92,7 +93,10 @@ class QueryBinder:
         """Bind a source and its operators."""
         relation = self._source(tree, lets)
         self._note_types(tree, relation)
-        for operator in tree.operators:
+        return self._follow(relation, tree.operators, lets)
+
+    def _follow(self, relation: Relation, operators: tuple[Operator, ...], lets: Lets) -> Relation:
+        for operator in operators:
             relation = self._operator(relation, operator, lets)
         return relation
 
@@ -179,6 +183,9 @@ class QueryBinder:
             case MvExpand():
                 self._count("mv-expand", tree.at)
                 return operators.mv_expand(relation, tree, lets)
+            case MvApply():
+                self._count("mv-expand", tree.at)
+                return operators.mv_apply(relation, tree, lets, lambda tray: self._follow(tray, tree.operators, lets))
             case Select():
                 return operators.select(relation, tree)
             case Rename():

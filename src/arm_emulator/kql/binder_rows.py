@@ -1,9 +1,12 @@
-"""Binds the operators that work row by row: where, extend, the projects, parse and mv-expand.
+"""Binds the operators that work row by row: where, extend, the projects, parse, mv-expand and mv-apply.
 
 Each takes a relation and its syntax and returns the relation after it. Must not bind what needs all rows at once.
 
 Source: Kusto documentation of each operator; names and order of columns as Microsoft's language service gives them.
 """
+
+import sys
+from collections.abc import Callable
 
 from arm_emulator.kql import expansion, patterns
 from arm_emulator.kql.binder import AggregateHook, Binder
@@ -11,7 +14,7 @@ from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import convert, to_text
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
-from arm_emulator.kql.plan import Expand, Filter, Unpack
+from arm_emulator.kql.plan import Apply, Expand, Filter, Tray, Unpack
 from arm_emulator.kql.regexes import BadPatternError
 from arm_emulator.kql.relation import Relation
 from arm_emulator.kql.scopes import Lets, Row, free_name
@@ -19,6 +22,7 @@ from arm_emulator.kql.syntax import (
     Assigned,
     Call,
     Extend,
+    MvApply,
     MvExpand,
     Name,
     Parse,
@@ -29,10 +33,12 @@ from arm_emulator.kql.syntax import (
     Where,
 )
 from arm_emulator.kql.types import Slot, Type
+from arm_emulator.kql.values import Value
 from arm_emulator.kql.windows import OF_A_COLUMN, WINDOWS
 from arm_emulator.wildcards import wildcard
 
 _DEFAULT_ROW_LIMIT = 128
+Follow = Callable[[Relation], Relation]
 
 
 class RowOperators:
@@ -187,30 +193,60 @@ class RowOperators:
 
     def mv_expand(self, relation: Relation, tree: MvExpand, lets: Lets) -> Relation:
         """Give one row for each item of the arrays; several arrays go side by side."""
+        bounds, slots = self.expanded(relation, tree, lets)
+        limit = _DEFAULT_ROW_LIMIT if tree.limit is None else tree.limit
+        expand = _expander(tree, len(bounds), slots, limit, arrays=tree.bags_as_arrays)
+        text = f"{self.space.function(expand)}({', '.join(bound.text for bound in bounds)})"
+        uses = frozenset[Slot]().union(*(bound.slots for bound in bounds))
+        relation.steps.append(Expand(slots, text, uses))
+        relation.row = relation.row.replaced({slot.name: slot for slot in slots})
+        return relation
+
+    def mv_apply(self, relation: Relation, tree: MvApply, lets: Lets, follow: Follow) -> Relation:
+        """Run operators over the rows that each row expands to; what they leave out of a row is the row's own.
+
+        `follow` binds the operators on the relation that it is given.
+        """
+        bounds, slots = self.expanded(relation, tree, lets)
+        outer = relation.row.slots
+        arrays = tuple(relation.computed(bound, bound.name) for bound in bounds)
+        expand = _expander(tree, len(bounds), slots, sys.maxsize if tree.limit is None else tree.limit, arrays=False)
+        tray = Tray((*outer, *slots))
+        inner = follow(Relation(tray, relation.row.replaced({slot.name: slot for slot in slots}), self.space))
+        given = {slot.name: slot for slot in inner.row.slots}
+        kept = [given.pop(slot.name, slot) for slot in outer]
+        node = Apply(relation.node(), outer, arrays, expand, tray, inner.node(), frozenset(inner.row.slots))
+        return relation.moved(node, Row([*kept, *given.values()]))
+
+    def expanded(
+        self, relation: Relation, tree: MvExpand | MvApply, lets: Lets
+    ) -> tuple[list[Bound], tuple[Slot, ...]]:
+        """Bind the arrays that are expanded, and the columns that their items become, an index among them."""
         bounds = [self.scalars.bind(column.expression, relation.row, lets) for column in tree.columns]
         slots: list[Slot] = []
-        changes: dict[str, Slot] = {}
+        unnamed = 0
         for column, bound in zip(tree.columns, bounds, strict=True):
             if bound.type is not Type.DYNAMIC:
                 raise self.scalars.refusal(f"A dynamic is expected here, not a {bound.type}.", bound.at)
             if column.type not in expansion.READERS and column.type is not None:
                 raise self.scalars.refusal(f"An expansion to a {column.type} is not supported.", column.at)
             name = column.name or bound.name
-            if not name or name in changes:
+            if not name:
+                unnamed += 1
+                name = _numbered("Column", unnamed, set(relation.row.names))
+            if name in {slot.name for slot in slots}:
                 raise self.scalars.refusal("An expanded column needs a name of its own.", column.at)
             slots.append(Slot(name, column.type or Type.DYNAMIC))
-            changes[name] = slots[-1]
         if tree.index_column:
             slots.append(Slot(tree.index_column, Type.LONG))
-            changes[tree.index_column] = slots[-1]
-        readers = tuple(expansion.READERS[slot.type] for slot in slots[: len(bounds)])
-        limit = _DEFAULT_ROW_LIMIT if tree.limit is None else tree.limit
-        expand = expansion.expander(readers, limit=limit, index=bool(tree.index_column), arrays=tree.bags_as_arrays)
-        text = f"{self.space.function(expand)}({', '.join(bound.text for bound in bounds)})"
-        uses = frozenset[Slot]().union(*(bound.slots for bound in bounds))
-        relation.steps.append(Expand(tuple(slots), text, uses))
-        relation.row = relation.row.replaced(changes)
-        return relation
+        return bounds, tuple(slots)
+
+
+def _expander(
+    tree: MvExpand | MvApply, count: int, slots: tuple[Slot, ...], limit: int, *, arrays: bool
+) -> Callable[..., list[tuple[Value, ...]]]:
+    readers = tuple(expansion.READERS[slot.type] for slot in slots[:count])
+    return expansion.expander(readers, limit=limit, index=bool(tree.index_column), arrays=arrays)
 
 
 def _is_column(bound: Bound) -> bool:

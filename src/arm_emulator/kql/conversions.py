@@ -17,6 +17,7 @@ FROM_DYNAMIC: dict[Type, Callable[[Value], Value]] = {
     Type.LONG: values.long_of,
     Type.INT: values.int_of,
     Type.REAL: values.real_of,
+    Type.DECIMAL: values.decimal_of,
     Type.BOOL: values.bool_of,
     Type.DATETIME: values.datetime_of,
     Type.TIMESPAN: values.timespan_of,
@@ -30,11 +31,12 @@ TO_TEXT: dict[Type, Callable[[Value], str]] = {
     Type.DATETIME: values.datetime_text,
     Type.TIMESPAN: values.timespan_text,
     Type.GUID: values.guid_text,
-    Type.DECIMAL: values.long_text,
+    Type.DECIMAL: values.decimal_text,
     Type.DYNAMIC: values.text_of,
 }
 TO_DYNAMIC: dict[Type, Callable[[Value], Value]] = {
     Type.REAL: values.dynamic_of_real,
+    Type.DECIMAL: lambda value: None if value is None else values.decimal_text(value),
     Type.DATETIME: values.dynamic_of_datetime,
     Type.TIMESPAN: values.dynamic_of_timespan,
 }
@@ -89,6 +91,8 @@ def convert(space: Namespace, bound: Bound, kind: Type) -> Bound:
         return applied(space, FROM_DYNAMIC[kind], kind, bound)
     if kind is Type.STRING:
         return to_text(space, bound)
-    if kind is Type.REAL and bound.type in INTEGERS:
+    if kind is Type.REAL and bound.type in INTEGERS | {Type.DECIMAL}:
         return applied(space, values.real_of, Type.REAL, bound)
+    if kind is Type.DECIMAL:
+        return applied(space, values.decimal_of, Type.DECIMAL, bound)
     return replace(bound, type=kind)

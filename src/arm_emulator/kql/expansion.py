@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import islice, zip_longest
 
 from arm_emulator.kql.types import Type
-from arm_emulator.kql.values import Value, datetime_of, guid_of, int_of, long_of, real_of, text_of
+from arm_emulator.kql.values import Value, datetime_of, decimal_of, guid_of, int_of, long_of, real_of, text_of
 
 Reader = Callable[[Value], Value] | None
 
@@ -33,6 +33,7 @@ READERS: dict[Type, Reader] = {
     Type.LONG: lambda value: long_of(_number(value)),
     Type.INT: lambda value: int_of(_number(value)),
     Type.REAL: lambda value: real_of(_number(value)),
+    Type.DECIMAL: lambda value: decimal_of(_number(value)),
     Type.BOOL: _bool,
     Type.DATETIME: _text_only(datetime_of),
     Type.GUID: _text_only(guid_of),

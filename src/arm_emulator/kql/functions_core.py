@@ -11,7 +11,7 @@ from arm_emulator.kql import values
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import applied, composed, constant, convert, to_dynamic, to_text
 from arm_emulator.kql.functions import Site, check, register
-from arm_emulator.kql.types import INTEGERS, NUMBERS, Type, common_type
+from arm_emulator.kql.types import INTEGERS, WIDE_NUMBERS, Type, common_type
 from arm_emulator.kql.values import Value
 
 
@@ -26,12 +26,13 @@ def _tostring(site: Site, arguments: list[Bound]) -> Bound:
 
 
 _CONVERSIONS = {
-    "tolong": (Type.LONG, values.long_of, NUMBERS | {Type.BOOL, Type.STRING, Type.DATETIME, Type.TIMESPAN}),
-    "toint": (Type.INT, values.int_of, NUMBERS | {Type.BOOL, Type.STRING}),
-    "toreal": (Type.REAL, values.real_of, NUMBERS | {Type.BOOL, Type.STRING}),
-    "todouble": (Type.REAL, values.real_of, NUMBERS | {Type.BOOL, Type.STRING}),
-    "tobool": (Type.BOOL, values.bool_of, NUMBERS | {Type.BOOL, Type.STRING}),
-    "toboolean": (Type.BOOL, values.bool_of, NUMBERS | {Type.BOOL, Type.STRING}),
+    "todecimal": (Type.DECIMAL, values.decimal_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
+    "tolong": (Type.LONG, values.long_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING, Type.DATETIME, Type.TIMESPAN}),
+    "toint": (Type.INT, values.int_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
+    "toreal": (Type.REAL, values.real_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
+    "todouble": (Type.REAL, values.real_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
+    "tobool": (Type.BOOL, values.bool_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
+    "toboolean": (Type.BOOL, values.bool_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
     "totimespan": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
     "totime": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
     "todatetime": (Type.DATETIME, values.datetime_of, frozenset({Type.STRING, Type.DATETIME})),

@@ -1,11 +1,10 @@
-"""The functions on arrays and bags, and those on addresses.
+"""The functions on arrays and bags.
 
 Registers them; must not be called directly. No value of a row is changed: every result is a new array or bag.
 
 Source: Kusto documentation of each function.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
@@ -26,7 +25,7 @@ def _array(value: Value) -> bool:
     return isinstance(value, list)
 
 
-simple("array_length", "dynamic", Type.LONG, lambda value: len(value) if _array(value) else None)
+simple("array_length arraylength", "dynamic", Type.LONG, lambda value: len(value) if _array(value) else None)
 simple("array_reverse", "dynamic", Type.DYNAMIC, lambda value: value[::-1] if _array(value) else None)
 simple("bag_keys", "dynamic", Type.DYNAMIC, lambda value: list(value) if isinstance(value, dict) else None)
 
@@ -244,86 +243,93 @@ def _ordered(value: Value) -> Value:
     return [_ordered(item) for item in value] if _array(value) else value
 
 
-def _network(text: str, prefix: int = 32) -> ipaddress.IPv4Network | None:
-    address, _, written = text.strip().partition("/")
-    try:
-        length = min(int(written) if written else 32, prefix)
-        return ipaddress.IPv4Network((address, length), strict=False)
-    except ValueError:
+def _pieces(value: Value, at: Value) -> Value:
+    """Cut an array in front of each index; a negative one counts from the end."""
+    if not _array(value):
         return None
-
-
-def _ipv4_compare(left: str, right: str, prefix: int = 32) -> int | None:
-    first, second = _network(left, prefix), _network(right, prefix)
-    if first is None or second is None:
+    marks = at if _array(at) else [at]
+    if not all(isinstance(mark, int) and not isinstance(mark, bool) for mark in marks):
         return None
-    shared = min(first.prefixlen, second.prefixlen)
-    numbers = [int(each.network_address) >> (32 - shared) for each in (first, second)]
-    return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
+    length = len(value)
+    ends = [min(max(length + mark if mark < 0 else mark, 0), length) for mark in marks]
+    return [value[start:end] for start, end in zip([0, *ends], [*ends, length], strict=True)]
 
 
-def _ipv4_is_match(left: str, right: str, prefix: int = 32) -> bool | None:
-    order = _ipv4_compare(left, right, prefix)
-    return None if order is None else order == 0
+simple("array_split", "dynamic any", Type.DYNAMIC, _pieces)
 
 
-def _ipv4_is_in_range(address: str, block: str) -> bool | None:
-    inner, outer = _network(address), _network(block)
-    return None if inner is None or outer is None else inner.network_address in outer
+def _moved(value: Value, by: int, *, fill: Value, turns: bool) -> Value:
+    """Move items to the left; what falls off comes in again at the other end, or `fill` does."""
+    if not _array(value) or not value:
+        return value if _array(value) else None
+    if turns:
+        at = by % len(value)
+        return value[at:] + value[:at]
+    gap = [fill] * min(abs(by), len(value))
+    return value[by:] + gap if by >= 0 else gap + value[: max(len(value) + by, 0)]
 
 
-_PRIVATE = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+for _word, _sign in (("left", 1), ("right", -1)):
+    simple(
+        f"array_rotate_{_word}",
+        "dynamic long",
+        Type.DYNAMIC,
+        lambda value, by, sign=_sign: _moved(value, by * sign, fill=None, turns=True),
+    )
+    simple(
+        f"array_shift_{_word}",
+        "dynamic long any?",
+        Type.DYNAMIC,
+        lambda value, by, fill=None, sign=_sign: (
+            None if by is None else _moved(value, by * sign, fill=fill, turns=False)
+        ),
+        nulls=True,
+    )
 
 
-def _ipv4_is_private(text: str) -> bool | None:
-    network = _network(text)
-    return None if network is None else any(network.subnet_of(block) for block in _PRIVATE)
-
-
-def _parse_ipv4(text: str) -> int | None:
-    network = _network(text)
-    return None if network is None else int(network.network_address)
-
-
-def _ipv4_is_in_any_range(address: str, *blocks: Value) -> bool | None:
-    found = [
-        _ipv4_is_in_range(address, text_of(each)) for block in blocks for each in (block if _array(block) else [block])
-    ]
-    return None if None in found and True not in found else True in found
-
-
-simple("parse_ipv4", "string", Type.LONG, _parse_ipv4)
-simple("ipv4_compare", "string string long?", Type.LONG, _ipv4_compare)
-simple("ipv4_is_match", "string string long?", Type.BOOL, _ipv4_is_match)
-simple("ipv4_is_in_range", "string string", Type.BOOL, _ipv4_is_in_range)
-simple("ipv4_is_in_any_range", "string dynamic dynamic*", Type.BOOL, _ipv4_is_in_any_range)
-simple("ipv4_is_private", "string", Type.BOOL, _ipv4_is_private)
-simple(
-    "ipv4_netmask_suffix",
-    "string",
-    Type.LONG,
-    lambda text: None if (network := _network(text)) is None else network.prefixlen,
-)
-
-
-def _format_ipv4(address: Value, prefix: int = 32) -> str:
-    """Mask an address, given as text or as a number, and write it; what is none gives an empty text."""
-    network = _masked(address, prefix)
-    return "" if network is None else str(network.network_address)
-
-
-def _format_ipv4_mask(address: Value, prefix: int = 32) -> str:
-    network = _masked(address, prefix)
-    return "" if network is None else str(network)
-
-
-def _masked(address: Value, prefix: int) -> ipaddress.IPv4Network | None:
-    if isinstance(address, bool) or not isinstance(address, int | str) or not 0 <= prefix <= 32:
+def _set_equals(left: Value, right: Value) -> bool | None:
+    if not (_array(left) and _array(right)):
         return None
-    if isinstance(address, str):
-        return _network(address, prefix)
-    return ipaddress.IPv4Network((address, prefix), strict=False) if 0 <= address < 2**32 else None
+    return {_same(item) for item in left} == {_same(item) for item in right}
 
 
-simple("format_ipv4", "any long?", Type.STRING, _format_ipv4)
-simple("format_ipv4_mask", "any long?", Type.STRING, _format_ipv4_mask)
+def _jaccard_index(left: Value, right: Value) -> float | None:
+    if not (_array(left) and _array(right)):
+        return None
+    first, second = {_same(item) for item in left}, {_same(item) for item in right}
+    return len(first & second) / len(first | second) if first | second else None
+
+
+def _bag_zip(keys: Value, values: Value) -> Value:
+    if not (_array(keys) and _array(values)):
+        return None
+    return {key: item_of(values, at) for at, key in enumerate(keys) if isinstance(key, str)}
+
+
+def _paths(value: Value, path: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [each for key, item in value.items() for each in (f"{path}['{key}']", *_paths(item, f"{path}['{key}']"))]
+    if _array(value):
+        return [f"{path}[0]", *dict.fromkeys(each for item in value for each in _paths(item, f"{path}[0]"))]
+    return []
+
+
+simple("set_equals", "dynamic dynamic", Type.BOOL, _set_equals)
+simple("jaccard_index", "dynamic dynamic", Type.DYNAMIC, _jaccard_index)
+simple("bag_zip", "dynamic dynamic", Type.DYNAMIC, _bag_zip)
+
+
+@register("treepath")
+def _treepath(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "dynamic", arguments)
+    return applied(site.space, _paths, Type.DYNAMIC, *bounds).named(f"tree_{bounds[0].name}")
+
+
+@register("bag_pack_columns")
+def _bag_pack_columns(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "any any*", arguments)
+    names = [bound.name for bound in bounds]
+    if not all(names):
+        raise site.refusal("the names of columns are expected.")
+    columns = [to_dynamic(site.space, bound) for bound in bounds]
+    return applied(site.space, lambda *found: dict(zip(names, found, strict=True)), Type.DYNAMIC, *columns)

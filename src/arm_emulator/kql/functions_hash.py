@@ -7,6 +7,7 @@ than text are hashed it does not say: their text is, here.
 """
 
 import re
+from decimal import Decimal
 
 from arm_emulator.kql.arithmetic import strict
 from arm_emulator.kql.code import Bound
@@ -71,7 +72,7 @@ def _hash(text: str, modulus: int | None = None) -> int | None:
     return None if modulus <= 0 else found % modulus
 
 
-@register("hash")
+@register("hash", "hash_xxhash64")
 def _bind_hash(site: Site, arguments: list[Bound]) -> Bound:
     bounds = check(site, "any any?", arguments)
     if bounds[0].type is Type.DYNAMIC:
@@ -92,7 +93,7 @@ def _parse_version(text: str) -> Value:
     number = 0
     for part in (*parts, *["0"] * (_PARTS - len(parts))):
         number = number * 10**_PART_DIGITS + int(part)
-    return number
+    return Decimal(number)
 
 
 simple("parse_version", "string", Type.DECIMAL, _parse_version)

@@ -11,14 +11,17 @@ import csv
 import hashlib
 import io
 import re
+import uuid
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit
 
+from arm_emulator.kql.arithmetic import strict
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import FROM_DYNAMIC, applied, composed, to_text
 from arm_emulator.kql.functions import Site, check, register, simple, template
-from arm_emulator.kql.regexes import BadPatternError, compile_pattern
+from arm_emulator.kql.regexes import BadPatternError, compile_pattern, has_term
 from arm_emulator.kql.types import Type
-from arm_emulator.kql.values import Value, text_of
+from arm_emulator.kql.values import Value, parse_guid, text_of
 
 
 def _upper(text: str) -> str:
@@ -303,3 +306,114 @@ def _parse_url(text: str) -> Value:
 
 simple("parse_url parseurl", "string", Type.DYNAMIC, _parse_url)
 simple("parse_urlquery parseurlquery", "string", Type.DYNAMIC, _parse_urlquery)
+
+
+def _has_any_index(text: str, wanted: Value) -> int:
+    """Return the index of the first item that `has` finds in the text, or -1."""
+    items = wanted if isinstance(wanted, list) else [wanted]
+    return next((at for at, item in enumerate(items) if has_term(text, text_of(item))), -1)
+
+
+simple("has_any_index", "string dynamic", Type.LONG, _has_any_index)
+
+
+def _replace_strings(text: str, wanted: Value, given: Value) -> str:
+    """Put the n-th of `given` where the n-th of `wanted` stands; matches do not overlap, the first of the list wins."""
+    if not isinstance(wanted, list) or not isinstance(given, list):
+        return text
+    pairs = {text_of(old): text_of(new) for old, new in reversed(list(zip(wanted, given, strict=False)))}
+    olds = [old for item in wanted if (old := text_of(item)) in pairs and old]
+    if not olds:
+        return text
+    return re.sub("|".join(map(re.escape, olds)), lambda match: pairs[match.group()], text)
+
+
+simple("replace_strings", "string dynamic dynamic", Type.STRING, _replace_strings)
+simple("regex_quote", "string", Type.STRING, lambda text: re.sub(r"([\\*+?|{\[()^$.#\s])", r"\\\1", text))
+
+
+@register("indexof_regex")
+def _indexof_regex(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "string string long? long? long?", arguments)
+    pattern = _pattern(site, bounds[1])
+
+    def search(text: str, start: int = 0, length: int = -1, occurrence: int = 1) -> int | None:
+        first = max(len(text) + start, 0) if start < 0 else start
+        if occurrence < 1 or length < -1:
+            return None
+        end = len(text) if length < 0 else min(first + length, len(text))
+        return next((match.start() for _, match in _numbered(pattern.finditer(text, first, end), occurrence)), -1)
+
+    return applied(site.space, strict(search), Type.LONG, bounds[0], *bounds[2:])
+
+
+def _numbered(found: Iterable[re.Match[str]], wanted: int) -> Iterator[tuple[int, re.Match[str]]]:
+    return ((number, match) for number, match in enumerate(found, start=1) if number == wanted)
+
+
+def _base64_guid(text: str) -> str | None:
+    try:
+        content = base64.b64decode(text, validate=True)
+        return str(uuid.UUID(bytes_le=content)) if len(content) == 16 else parse_guid(content.decode())
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _base64_array(text: str) -> Value:
+    try:
+        return list(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _array_base64(items: Value) -> str:
+    try:
+        return base64.b64encode(bytes(items)).decode() if isinstance(items, list) else ""
+    except (TypeError, ValueError):
+        return ""
+
+
+simple("base64_decode_toarray", "string", Type.DYNAMIC, _base64_array)
+simple("base64_encode_fromarray", "dynamic", Type.STRING, _array_base64)
+simple("base64_decode_toguid", "string", Type.GUID, _base64_guid)
+simple(
+    "base64_encode_fromguid",
+    "guid",
+    Type.STRING,
+    lambda text: base64.b64encode(uuid.UUID(text).bytes_le).decode(),
+)
+simple("isascii", "string", Type.BOOL, str.isascii)
+simple("isutf8", "string", Type.BOOL, lambda text: not any("\ud800" <= char <= "\udfff" for char in text))
+simple("unicode_codepoints_from_string to_utf8", "string", Type.DYNAMIC, lambda text: [ord(char) for char in text])
+
+
+def _of_codepoints(*items: Value) -> str:
+    points = [point for item in items for point in (item if isinstance(item, list) else [item])]
+    good = [point for point in points if isinstance(point, int) and 0 <= point <= 0x10FFFF]
+    return "".join(map(chr, good)) if len(good) == len(points) else ""
+
+
+simple("unicode_codepoints_to_string make_string", "any any*", Type.STRING, _of_codepoints)
+_PATH = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://)?(?P<directory>(?:(?P<root>[A-Za-z]:)(?=[\\/]))?(?:[^:]*(?=[\\/]))?)"
+    r"[\\/]?(?P<file>[^\\/:]*)(?::(?P<stream>.*))?"
+)
+
+
+def _parse_path(text: str) -> Value:
+    match = _PATH.fullmatch(text)
+    if match is None:
+        return None
+    directory, file = match["directory"] or "", match["file"] or ""
+    return {
+        "Scheme": match["scheme"] or "",
+        "RootPath": match["root"] or "",
+        "DirectoryPath": directory,
+        "DirectoryName": re.split(r"[\\/]", directory)[-1],
+        "Filename": file,
+        "Extension": file.rpartition(".")[2] if "." in file else "",
+        "AlternateDataStreamName": match["stream"] or "",
+    }
+
+
+simple("parse_path", "string", Type.DYNAMIC, _parse_path)

@@ -8,6 +8,9 @@ Source: Kusto documentation of each function.
 import math
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from arm_emulator.kql.arithmetic import in_calendar, strict
 from arm_emulator.kql.code import Bound
@@ -175,7 +178,7 @@ def _after_epoch(ticks: float) -> int | None:
     return in_calendar(_UNIX_EPOCH + round(ticks)) if math.isfinite(ticks) else None
 
 
-for _unit, _size in (("seconds", 10_000_000), ("milliseconds", 10_000), ("microseconds", 10)):
+for _unit, _size in (("seconds", 10_000_000), ("milliseconds", 10_000), ("microseconds", 10), ("nanoseconds", 0.01)):
     simple(
         f"unixtime_{_unit}_todatetime",
         "real",
@@ -257,3 +260,34 @@ def _span_piece(ticks: int, piece: str) -> str:
     if piece[0] == "d":
         return f"{ticks // DAY:0{len(piece)}}"
     return _clock_piece(ticks, piece.replace("h", "H"))
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _elsewhere(*, to_utc: bool) -> Callable[[int, str], int | None]:
+    """Return what moves a datetime between UTC and the clock of a place; an unknown place gives null."""
+
+    def move(ticks: int, name: str) -> int | None:
+        zone = _zone(name)
+        if zone is None:
+            return None
+        whole = datetime(1, 1, 1) + timedelta(microseconds=ticks // 10)  # noqa: DTZ001 - the ticks of either clock
+        try:
+            offset = (whole.replace(tzinfo=zone) if to_utc else whole.replace(tzinfo=UTC).astimezone(zone)).utcoffset()
+        except OverflowError:
+            return None
+        shift = int((offset or timedelta()).total_seconds()) * SECOND
+        return in_calendar(ticks - shift if to_utc else ticks + shift)
+
+    return move
+
+
+simple("datetime_local_to_utc", "datetime string", Type.DATETIME, _elsewhere(to_utc=True))
+simple("datetime_utc_to_local", "datetime string", Type.DATETIME, _elsewhere(to_utc=False))
+simple("datetime_list_timezones", "", Type.DYNAMIC, lambda: sorted(available_timezones()))

@@ -3,6 +3,8 @@
 `parse(text)` is the only thing to call. Must not know columns, types, functions or tables.
 """
 
+from dataclasses import replace
+
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.parser_operators import FOREIGN_OPERATORS, OPERATORS, OperatorParser
 from arm_emulator.kql.syntax import Datatable, Expression, Lambda, Let, Operator, Parameter, Program, Query, Source
@@ -60,7 +62,7 @@ class Parser(OperatorParser):
 
     def _starts_query(self) -> bool:
         token, behind = self.here, self.ahead()
-        if token.kind == "name" and (behind.text == "|" or self._starts_datatable()):
+        if token.kind == "name" and (behind.text == "|" or token.text == "union" or self._starts_datatable()):
             return True
         if token.kind == "name" and token.text in OPERATORS and behind.kind in {"name", "string"}:
             return True
@@ -89,7 +91,8 @@ class Parser(OperatorParser):
             self.expect(":")
             if self.sees("("):
                 raise self.unsupported(self.here, "A tabular parameter")
-            parameters.append(Parameter(place, name, self.type_name()))
+            kind = self.type_name()
+            parameters.append(Parameter(place, name, kind, self.expression() if self.accept("=") else None))
             if not self.sees(")"):
                 self.expect(",")
         self.expect("{")
@@ -105,7 +108,9 @@ class Parser(OperatorParser):
         token = self.here
         operators: list[Operator] = []
         source: Source | Query | Datatable | None = None
-        if self._starts_with_operator():
+        if self.accept("union"):
+            source = self._leading_union(token, operators)
+        elif self._starts_with_operator():
             operators.append(self.operator())
         else:
             source = self._head(token)
@@ -120,10 +125,14 @@ class Parser(OperatorParser):
             return False
         if token.text in FOREIGN_OPERATORS:
             return self.ahead().text not in {"|", ";", ")"} and self.ahead().kind != "eof"
-        if token.text == "union":
-            # Resource Graph takes a union behind a pipe only and answers that it cannot resolve what follows.
-            raise self.unsupported(token, "A union that starts a query")
         return token.text in OPERATORS and (token.text == "count" or self.ahead().text != "|")
+
+    def _leading_union(self, token: Token, operators: list[Operator]) -> Query:
+        """Read a union that starts a query: its first leg is what the others are put below."""
+        union = self._union(token)
+        if len(union.legs) > 1 or union.source_column:
+            operators.append(replace(union, legs=union.legs[1:]))
+        return union.legs[0]
 
     def _head(self, token: Token) -> Source | Query | Datatable:
         if self._starts_datatable():

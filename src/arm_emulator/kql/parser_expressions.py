@@ -4,6 +4,8 @@ Must not know columns, types or functions. Sub-queries inside expressions are pa
 from this one.
 """
 
+from decimal import Decimal
+
 from arm_emulator.kql.cursor import Cursor
 from arm_emulator.kql.datetimes import literal_timespan, parse_datetime, unit_ticks
 from arm_emulator.kql.errors import RECORDED_EXPECTED_TOKEN
@@ -25,7 +27,7 @@ from arm_emulator.kql.syntax import (
     Unary,
 )
 from arm_emulator.kql.types import TYPE_NAMES, Type
-from arm_emulator.kql.values import parse_guid, parse_number
+from arm_emulator.kql.values import decimal_of, parse_guid, parse_number
 
 _COMPARISONS = frozenset({"==", "!=", "<>", "<", ">", "<=", ">=", "=~", "!~"})
 _STRING_OPERATORS = frozenset({"contains", "startswith", "endswith", "has", "hasprefix", "hassuffix"})
@@ -111,9 +113,10 @@ class ExpressionParser(Cursor):
     def _item(self) -> Expression | Query:
         """Read one item of a list: a value, or a query when a pipe shows one."""
         start = self.next_index
-        if self.here.kind == "name" and self.ahead().text == "|":
+        if self.here.kind == "name" and (self.ahead().text == "|" or self.here.text == "union"):
             return self.parse_query()
-        if self.sees("(") and self.ahead().kind == "name" and self.ahead(2).text == "|":
+        inner = self.ahead()
+        if self.sees("(") and inner.kind == "name" and (self.ahead(2).text == "|" or inner.text == "union"):
             self.advance()
             query = self.parse_query()
             self.expect(")")
@@ -145,7 +148,7 @@ class ExpressionParser(Cursor):
         return self._postfix()
 
     def _folded(self, token: Token, operand: Expression) -> Expression:
-        if token.text == "-" and isinstance(operand, Literal) and isinstance(operand.value, int | float):
+        if token.text == "-" and isinstance(operand, Literal) and isinstance(operand.value, int | float | Decimal):
             return Literal(token, operand.type, -operand.value)
         return Unary(token, token.text, operand)
 
@@ -274,8 +277,6 @@ class ExpressionParser(Cursor):
     def typed_literal(self, token: Token) -> Expression:
         """Turn a token like `datetime(2024-01-01)` into its value; the word `null` gives the type's null."""
         word = token.text.split("(")[0].strip()
-        if word == "decimal":
-            raise self.unsupported(token, "A decimal number")
         kind = TYPE_NAMES[word]
         inside = token.value.strip("'\"").strip()
         if inside == "null":
@@ -295,6 +296,8 @@ class ExpressionParser(Cursor):
                 return parse_guid(inside)
             case Type.BOOL:
                 return {"true": True, "false": False, "1": True, "0": False}.get(inside.lower())
+            case Type.DECIMAL:
+                return decimal_of(inside)
             case Type.REAL:
                 number = parse_number(inside, specials=True)
                 return None if number is None else float(number)

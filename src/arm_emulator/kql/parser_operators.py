@@ -1,8 +1,8 @@
 """Parses tabular operators: what stands between two pipes.
 
 Only the operators that Resource Graph documents are read; any other of Kusto's is refused by name, and a word that is
-none at all is a parser failure. `serialize` is read beside them, for the functions that look at the rows around. Must
-not know columns or types.
+none at all is a parser failure. `serialize` is read beside them, for the functions that look at the rows around, and
+`mv-apply`, which public queries use. Must not know columns or types.
 
 Source: "Understanding the Azure Resource Graph query language", supported tabular operators (learn.microsoft.com).
 """
@@ -18,6 +18,7 @@ from arm_emulator.kql.syntax import (
     Extend,
     Join,
     JoinKey,
+    MvApply,
     MvExpand,
     Operator,
     Order,
@@ -42,14 +43,14 @@ OPERATORS = {
     "project-keep": "select", "project-reorder": "select", "project-rename": "rename", "summarize": "summarize",
     "distinct": "distinct", "order": "order", "sort": "order", "take": "take", "limit": "take", "top": "top",
     "count": "count", "join": "join", "lookup": "lookup", "union": "union", "mv-expand": "mv_expand",
-    "serialize": "serialize",
+    "serialize": "serialize", "mv-apply": "mv_apply",
     "mvexpand": "mv_expand", "parse": "parse", "parse-where": "parse",
 }  # fmt: skip
 
 # Operators of Kusto that Resource Graph's documentation does not list.
 FOREIGN_OPERATORS = frozenset(
     {"as", "assert-schema", "consume", "evaluate", "execute-and-cache", "externaldata", "facet", "find", "fork",
-     "getschema", "invoke", "macro-expand", "make-graph", "make-series", "mv-apply", "parse-kv", "partition",
+     "getschema", "invoke", "macro-expand", "make-graph", "make-series", "parse-kv", "partition",
      "partition-by", "print", "project-by-names", "project-smart", "range", "reduce", "render", "sample",
      "sample-distinct", "scan", "search", "top-hitters", "top-nested"}
 )  # fmt: skip
@@ -80,6 +81,7 @@ class OperatorParser(ExpressionParser):
                 "rename": self._rename, "summarize": self._summarize, "distinct": self._distinct, "order": self._order,
                 "take": self._take, "top": self._top, "count": self._count, "join": self._join, "lookup": self._lookup,
                 "union": self._union, "mv_expand": self._mv_expand, "parse": self._parse, "serialize": self._serialize,
+                "mv_apply": self._mv_apply,
             }[OPERATORS[token.text]]  # fmt: skip
             return read(token)
         if token.kind == "name" and (token.text in FOREIGN_OPERATORS or token.text.startswith("graph-")):
@@ -289,7 +291,7 @@ class OperatorParser(ExpressionParser):
             self.expect(".")
         return side, self.name()
 
-    def _union(self, token: Token) -> Operator:
+    def _union(self, token: Token) -> Union:
         kind, source_column = "outer", ""
         self._hints()
         while self.here.kind == "name" and self.ahead().text == "=":
@@ -325,6 +327,24 @@ class OperatorParser(ExpressionParser):
         limit = self._row_limit() if self.accept("limit") else None
         return MvExpand(token, tuple(columns), index_column, as_arrays, limit)
 
+    def _mv_apply(self, token: Token) -> Operator:
+        index_column = ""
+        if self.sees("with_itemindex") and self.ahead().text == "=":
+            self.advance()
+            self.expect("=")
+            index_column = self.name()
+        columns = [self._expansion()]
+        while self.accept(","):
+            columns.append(self._expansion())
+        limit = self._row_limit() if self.accept("limit") else None
+        self.expect("on")
+        self.expect("(")
+        operators = [self.operator()]
+        while self.accept("|"):
+            operators.append(self.operator())
+        self.expect(")")
+        return MvApply(token, tuple(columns), index_column, limit, tuple(operators))
+
     def _row_limit(self) -> int:
         token = self.advance()
         if token.kind != "number" or not token.text.isdigit():
@@ -346,8 +366,6 @@ class OperatorParser(ExpressionParser):
     def type_name(self) -> Type:
         """Read the name of a scalar type."""
         token = self.advance()
-        if token.text == "decimal":
-            raise self.unsupported(token, "A decimal number")
         if token.kind != "name" or token.text not in TYPE_NAMES:
             raise self.failure("A type is expected here.", at=token)
         return TYPE_NAMES[token.text]

@@ -33,6 +33,9 @@ _REGEX_SHAPES = {
     Type.BOOL: r"(?:true|false)",
 }
 
+_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+_PIECES = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\(\?|(?P<quantifier>(?:[*+?]|\{\d+(?:,\d*)?\})\??)", re.DOTALL)
+
 
 def reader(tree: Parse) -> Callable[[str], tuple[Value, ...] | None]:
     """Return the function from a text to the columns' values.
@@ -72,9 +75,11 @@ def _pattern(tree: Parse) -> re.Pattern[str]:
         else:
             out.append(f"(?P<v{number}>{_shape(tree, part, following)})")
             number += 1
-    options = re.IGNORECASE if "i" in tree.flags else 0
+    options = re.ASCII
+    for flag, option in _FLAGS.items():
+        options |= option if flag in tree.flags else 0
     try:
-        return re.compile("".join(out), re.ASCII | options)
+        return re.compile("".join(out), options)
     except re.error as error:
         raise BadPatternError(str(error)) from error
 
@@ -86,9 +91,22 @@ def _text(tree: Parse, text: str) -> str:
         return re.escape(text)
     if "(?P<" in text or "(?<" in text:
         raise BadPatternError("named groups are not allowed in a parse pattern")
-    if set(tree.flags) - {"i"}:
-        raise BadPatternError(f"the flags {tree.flags!r} are not supported")
-    return f"(?:{compile_pattern(text).pattern})"
+    if set(tree.flags) - set("imsU"):
+        raise BadPatternError(f"the flags {tree.flags!r} are not known")
+    pattern = compile_pattern(text).pattern
+    return f"(?:{_turned(pattern) if 'U' in tree.flags else pattern})"
+
+
+def _turned(pattern: str) -> str:
+    """Make greedy quantifiers lazy and lazy ones greedy, which is RE2's flag `U`."""
+
+    def turn(match: re.Match[str]) -> str:
+        quantifier = match["quantifier"]
+        if quantifier is None:
+            return match.group()
+        return quantifier[:-1] if quantifier.endswith("?") and len(quantifier) > 1 else f"{quantifier}?"
+
+    return _PIECES.sub(turn, pattern)
 
 
 def _shape(tree: Parse, part: ParsePart, following: ParsePart | None) -> str:
@@ -99,7 +117,8 @@ def _shape(tree: Parse, part: ParsePart, following: ParsePart | None) -> str:
     if tree.mode == "regex":
         if part.type not in _REGEX_SHAPES:
             raise BadPatternError(f"a {part.type} column is not supported under kind=regex")
-        return _REGEX_SHAPES[part.type]
+        shape = _REGEX_SHAPES[part.type]
+        return f"{shape}?" if shape == ".*" and "U" in tree.flags else shape
     if not before_star:
         return ".*?"
     if part.type not in _SHAPES:

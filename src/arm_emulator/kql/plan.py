@@ -419,3 +419,49 @@ class Concat:
                 yield from runner(rows)
 
         return run
+
+
+class Tray:
+    """The rows that one row expands to, while the operators of an mv-apply run over them."""
+
+    def __init__(self, slots: tuple[Slot, ...]) -> None:
+        self._slots = slots
+        self.rows: list[tuple[Value, ...]] = []
+
+    def prepare(self, needed: tuple[Slot, ...]) -> Runner:
+        """Take the columns out of the rows that are there when it runs."""
+        arrange = picker([self._slots.index(slot) for slot in needed])
+        return lambda _: [arrange(row) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """For each row of `source` what `inner` gives over the rows that `expand` makes of its `arrays`.
+
+    A row that expands to none is left out, as an empty array is by mv-expand. `given` are the columns of `inner`; any
+    other is one of `outer`, the row's own.
+    """
+
+    source: Node
+    outer: tuple[Slot, ...]
+    arrays: tuple[Slot, ...]
+    expand: Callable[..., list[tuple[Value, ...]]]
+    tray: Tray
+    inner: Node
+    given: frozenset[Slot]
+
+    def prepare(self, needed: tuple[Slot, ...]) -> Runner:
+        """Ask the operators for the columns that they give, and take the others from the row."""
+        wanted = tuple(slot for slot in needed if slot in self.given)
+        inner, runner = self.inner.prepare(wanted), self.source.prepare(self.outer + self.arrays)
+        width, layout = len(self.outer), (*wanted, *self.outer)
+        arrange = picker([layout.index(slot) for slot in needed])
+
+        def run(rows: RowSource) -> Iterator[tuple[Value, ...]]:
+            for row in runner(rows):
+                own = row[:width]
+                self.tray.rows = [(*own, *items) for items in self.expand(*row[width:])]
+                if self.tray.rows:
+                    yield from [arrange((*found, *own)) for found in inner(rows)]
+
+        return run

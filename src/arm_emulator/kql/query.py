@@ -18,6 +18,7 @@ from arm_emulator.kql import (
     functions_dynamic,
     functions_hash,
     functions_math,
+    functions_network,
     functions_text,
     functions_time,
 )
@@ -29,10 +30,18 @@ from arm_emulator.kql.parser import parse
 from arm_emulator.kql.plan import RowSource, Runner
 from arm_emulator.kql.together import check_together
 from arm_emulator.kql.types import Column, Type
-from arm_emulator.kql.values import Value, real_text
+from arm_emulator.kql.values import Value, decimal_text, real_text
 
 # Importing these fills the registry of functions.
-FUNCTION_ROOMS = (functions_core, functions_dynamic, functions_hash, functions_math, functions_text, functions_time)
+FUNCTION_ROOMS = (
+    functions_core,
+    functions_dynamic,
+    functions_hash,
+    functions_math,
+    functions_network,
+    functions_text,
+    functions_time,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,7 @@ _WRITERS: dict[Type, Callable[[Value], Value]] = {
     Type.DATETIME: format_datetime,
     Type.TIMESPAN: format_timespan,
     Type.REAL: _real,
+    Type.DECIMAL: decimal_text,
 }
 
 

@@ -267,6 +267,16 @@ class MvExpand(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class MvApply(Node):
+    """`mv-apply columns on (operators)`: the operators run over the rows that each row expands to."""
+
+    columns: tuple[Expansion, ...]
+    index_column: str
+    limit: int | None
+    operators: tuple["Operator", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ParsePart(Node):
     """One part of a parse pattern: a `text`, a column (`name`, `type`), or `*` when both are empty."""
 
@@ -288,7 +298,7 @@ class Parse(Node):
 
 Operator = (
     Where | Extend | Project | Select | Rename | Summarize | Distinct | Order | Take | Top | Count | Join | Union
-    | MvExpand | Parse | Serialize
+    | MvExpand | MvApply | Parse | Serialize
 )  # fmt: skip
 
 
@@ -318,10 +328,11 @@ class Query(Node):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Node):
-    """One parameter of a let function."""
+    """One parameter of a let function; `default` is None where every call must give it."""
 
     name: str
     type: Type
+    default: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)

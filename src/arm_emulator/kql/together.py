@@ -9,7 +9,18 @@ report queries with more that it ran.
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.scopes import DEFAULT_TABLE, TABLES
-from arm_emulator.kql.syntax import Datatable, Join, Lambda, Name, Program, Query, Source, Union
+from arm_emulator.kql.syntax import (
+    Datatable,
+    Join,
+    Lambda,
+    MvApply,
+    Name,
+    Operator,
+    Program,
+    Query,
+    Source,
+    Union,
+)
 
 AT_MOST = 3
 """Joins and unions of a query, counted together."""
@@ -43,14 +54,18 @@ class _Walk:
 
     def tables_of(self, tree: Query) -> Tables:
         """The tables that a query reads; its joins and unions are checked on the way."""
-        seen = self._source(tree)
-        for operator in tree.operators:
+        return self._behind(self._source(tree), tree.operators)
+
+    def _behind(self, seen: Tables, operators: tuple[Operator, ...]) -> Tables:
+        for operator in operators:
             if isinstance(operator, Join):
                 self._add(1, operator.at)
                 other = self.tables_of(operator.right)
                 if seen and other and seen != other:
                     self._join(seen | other, operator.at)
                 seen |= other
+            elif isinstance(operator, MvApply):
+                seen = self._behind(seen, operator.operators)
             elif isinstance(operator, Union):
                 self._add(len(operator.legs), operator.at)
                 for leg in operator.legs:

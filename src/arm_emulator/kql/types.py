@@ -21,12 +21,14 @@ class Type(StrEnum):
     TIMESPAN = "timespan"
     GUID = "guid"
     DECIMAL = "decimal"
-    """What `parse_version` gives, and nothing else here: a whole number of any size."""
+    """A number of 34 digits, as `todecimal` and `parse_version` give it."""
     DYNAMIC = "dynamic"
 
 
 INTEGERS = frozenset({Type.INT, Type.LONG})
 NUMBERS = INTEGERS | {Type.REAL}
+WIDE_NUMBERS = NUMBERS | {Type.DECIMAL}
+"""The numbers that arithmetic, comparisons and `iff` take side by side."""
 TIMES = frozenset({Type.DATETIME, Type.TIMESPAN})
 
 # Every spelling that `typeof()`, a parse pattern, a let function's parameter or a literal may use.
@@ -47,6 +49,7 @@ TYPE_NAMES: dict[str, Type] = {
     "guid": Type.GUID,
     "uniqueid": Type.GUID,
     "uuid": Type.GUID,
+    "decimal": Type.DECIMAL,
     "dynamic": Type.DYNAMIC,
 }
 
@@ -81,7 +84,7 @@ class Slot:
 def common_type(types: set[Type]) -> Type | None:
     """Return the one type that values of all `types` widen to, or None where they have none.
 
-    Integers widen to long, a real widens the rest, and a dynamic beside another type is read as that.
+    Integers widen to long, a real and then a decimal the rest; a dynamic beside another type is read as that.
     Source: Microsoft's language service, which types `iff` and `case` so.
     """
     scalars = types - {Type.DYNAMIC} or types
@@ -89,4 +92,6 @@ def common_type(types: set[Type]) -> Type | None:
         return next(iter(scalars))
     if scalars <= INTEGERS:
         return Type.LONG
-    return Type.REAL if scalars <= NUMBERS else None
+    if scalars <= NUMBERS:
+        return Type.REAL
+    return Type.DECIMAL if scalars <= WIDE_NUMBERS else None

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | bool, int, long, real | bool, int, int, float | None |
 | string, guid | str | a string has no null: ''; a guid None |
+| decimal | Decimal of 34 digits | None |
 | datetime, timespan | int: ticks, see `datetimes.py` | None |
 | dynamic | what JSON gives: dict, list, str, int, float, bool | None |
 
@@ -17,12 +18,14 @@ import json
 import math
 import re
 from collections.abc import Callable
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from arm_emulator.kql.datetimes import format_datetime, format_timespan, parse_datetime, parse_timespan
 
 Value = Any
 
+DECIMALS = Context(prec=34)
 _LONG_LIMIT = 2**63
 _INT_LIMIT = 2**31
 _NUMBER = re.compile(r"\s*[+-]?(?:0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*")
@@ -130,7 +133,7 @@ def long_of(value: Value) -> int | None:
         return int(value)
     if isinstance(value, int):
         return value if -_LONG_LIMIT <= value < _LONG_LIMIT else None
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         return _saturated(value, _LONG_LIMIT)
     if isinstance(value, str):
         number = parse_number(value)
@@ -140,7 +143,7 @@ def long_of(value: Value) -> int | None:
 
 def int_of(value: Value) -> int | None:
     """Convert as `toint()` does: a long is cut to its lower 32 bits, a real stops at the bounds, a text gives null."""
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         return _saturated(value, _INT_LIMIT)
     whole = long_of(value)
     if whole is None or -_INT_LIMIT <= whole < _INT_LIMIT:
@@ -148,7 +151,7 @@ def int_of(value: Value) -> int | None:
     return None if isinstance(value, str) else (whole + _INT_LIMIT) % (2 * _INT_LIMIT) - _INT_LIMIT
 
 
-def _saturated(value: float, limit: int) -> int | None:
+def _saturated(value: float | Decimal, limit: int) -> int | None:
     """Cut the fraction off a real; what is too large becomes the largest, NaN and the infinities null."""
     return max(-limit, min(limit - 1, int(value))) if math.isfinite(value) else None
 
@@ -157,14 +160,34 @@ def real_of(value: Value) -> float | None:
     """Convert as `toreal()` does."""
     if isinstance(value, str):
         value = parse_number(value, specials=True)
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float | Decimal) else None
+
+
+def decimal_of(value: Value) -> Decimal | None:
+    """Convert as `todecimal()` does; what is no number, and an infinity, give null."""
+    if isinstance(value, str):
+        value = value.strip()
+    elif isinstance(value, float):
+        value = repr(value)
+    if not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        number = DECIMALS.create_decimal(value)
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def decimal_text(value: Decimal | None) -> str:
+    """Write a decimal without an exponent; null is ''."""
+    return "" if value is None else f"{value:f}"
 
 
 def bool_of(value: Value) -> bool | None:
     """Convert as `tobool()` does: numbers by being other than 0, texts `true`, `false` or a whole number."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | Decimal):
         return value != 0
     if isinstance(value, str):
         text = value.strip().lower()

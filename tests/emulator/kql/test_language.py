@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries and rows read better on one line
 """What queries in the field use besides the published samples: window functions, datatables, hints, mixed types."""
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_datatable_brings_rows_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("text", ["datatable (a:long, b:long) [1]", "datatable (a:long, a:long) [1, 2]",
-                                  "datatable (a:string) [name]", "datatable (a:decimal) [1]"])  # fmt: skip
+                                  "datatable (a:string) [name]", "datatable (a:number) [1]"])  # fmt: skip
 def test_a_datatable_that_makes_no_rows(text: str) -> None:
     """Values that fill no row, a column twice, and a value that is no constant."""
     with pytest.raises(KqlError):
@@ -108,6 +109,91 @@ def test_a_dynamic_beside_another_type(expression: str, kind: str, expected: lis
         ("format_ipv4('nowhere')", ""),
         ("column_ifexists('nosuch', 5)", 5),
         ("column_ifexists('name', 'none')", "c"),
+        ("iscolumnexists('name')", True),
+        ("format_bytes(564)", "564 B"),
+        ("format_bytes(10332, 1)", "10.1 KB"),
+        ("format_bytes(20010332, 2)", "19.08 MB"),
+        ("format_bytes(20010332, 0, 'KB')", "19541 KB"),
+        ("bin_at(6.5, 2.5, 7)", 4.5),
+        (
+            "bin_at(datetime(2017-05-17 10:20:00.0), 7d, datetime(2017-06-04 00:00:00.0))",
+            "2017-05-14T00:00:00.0000000Z",
+        ),
+        ("array_split(dynamic([1,2,3,4,5]), 2)", [[1, 2], [3, 4, 5]]),
+        ("array_split(dynamic([1,2,3,4,5]), dynamic([1,3,-2]))", [[1], [2, 3], [], [4, 5]]),
+        ("array_rotate_left(dynamic([1,2,3,4,5]), 2)", [3, 4, 5, 1, 2]),
+        ("array_rotate_left(dynamic([1,2,3,4,5]), -2)", [4, 5, 1, 2, 3]),
+        ("array_rotate_right(dynamic([1,2,3,4,5]), 2)", [4, 5, 1, 2, 3]),
+        ("array_shift_left(dynamic([1,2,3,4,5]), 2)", [3, 4, 5, None, None]),
+        ("array_shift_left(dynamic([1,2,3,4,5]), -2, -1)", [-1, -1, 1, 2, 3]),
+        ("array_shift_right(dynamic([1,2,3,4,5]), 2, -1)", [-1, -1, 1, 2, 3]),
+        ("set_equals(dynamic([1,2,2]), dynamic([2,1]))", True),
+        ("jaccard_index(dynamic([1,2,3]), dynamic([1,2,3,4,4,4]))", 0.75),
+        ("bag_zip(dynamic(['a','b']), dynamic([1]))", {"a": 1, "b": None}),
+        ("treepath(dynamic({'prop1':[1,2,3,4], 'prop2':'value2'}))", ["['prop1']", "['prop1'][0]", "['prop2']"]),
+        ("bag_pack_columns(id, name)", {"id": "4", "name": "c"}),
+        ("replace_strings('The quick', dynamic(['quick','The','T']), dynamic(['slow','A','x']))", "A slow"),
+        ("regex_quote('a.b*')", "a\\.b\\*"),
+        ("indexof_regex('abcabcdefg', @'a.c', 0, -1, 2)", 3),
+        ("indexof_regex('abcabcdefg', 'z')", -1),
+        ("has_any_index('this is an example', dynamic(['that', 'example', 'is']))", 1),
+        ("has_any_index('this', dynamic(['thi']))", -1),
+        ("has_ipv4('05:04:54 127.0.0.1 GET /favicon.ico 404', '127.0.0.1')", True),
+        ("has_ipv4('05:04:54 127.0.0.256 GET', '127.0.0.256')", False),
+        ("has_ipv4('05:04:54127.0.0.1 GET', '127.0.0.1')", False),
+        ("has_ipv4_prefix('05:04:54 127.0.0.1 GET', '127.0.')", True),
+        ("has_any_ipv4('GET 10.1.2.3', '1.1.1.1', '10.1.2.3')", True),
+        ("has_any_ipv4_prefix('GET 10.1.2.3', dynamic(['1.', '10.1.']))", True),
+        ("parse_ipv4_mask('192.1.168.2', 24)", 3221334016),
+        ("parse_ipv6('127.0.0.1')", "0000:0000:0000:0000:0000:ffff:7f00:0001"),
+        ("parse_ipv6_mask('fe80::85d:e82c:9446:7994', 120)", "fe80:0000:0000:0000:085d:e82c:9446:7900"),
+        (
+            "ipv6_is_in_range('a5e:f127:8a9d:146d:e102:b5d3:c755:abcd', 'a5e:f127:8a9d:146d:e102:b5d3:c755:0000/112')",
+            True,
+        ),
+        ("ipv6_compare('192.168.1.1', '192.168.1.2', 112)", 0),
+        ("ipv4_range_to_cidr_list('1.1.128.0', '1.1.140.255')", ["1.1.128.0/21", "1.1.136.0/22", "1.1.140.0/24"]),
+        ("parse_path(@'C:\\temp\\file.txt').DirectoryPath", "C:\\temp"),
+        ("parse_path(@'temp\\file.txt').Filename", "file.txt"),
+        (
+            "parse_path('file://C:/temp/file.txt:some.exe')",
+            {
+                "Scheme": "file",
+                "RootPath": "C:",
+                "DirectoryPath": "C:/temp",
+                "DirectoryName": "temp",
+                "Filename": "file.txt",
+                "Extension": "txt",
+                "AlternateDataStreamName": "some.exe",
+            },
+        ),
+        ("parse_path('/usr/lib/temp/file.txt').DirectoryName", "temp"),
+        ("base64_encode_fromguid(guid(ae3133f2-6e22-49ae-b06a-16e6a9b212eb))", "8jMxriJurkmwahbmqbIS6w=="),
+        ("base64_decode_toguid('8jMxriJurkmwahbmqbIS6w==')", "ae3133f2-6e22-49ae-b06a-16e6a9b212eb"),
+        ("base64_decode_toarray('S3VzdG8=')", [75, 117, 115, 116, 111]),
+        ("base64_encode_fromarray(dynamic([75, 117, 115, 116, 111]))", "S3VzdG8="),
+        ("unicode_codepoints_to_string(75, dynamic([117, 115]))", "Kus"),
+        ("unicode_codepoints_from_string('Ku')", [75, 117]),
+        ("datetime_utc_to_local(datetime(2024-07-01), 'Europe/Berlin')", "2024-07-01T02:00:00.0000000Z"),
+        ("datetime_local_to_utc(datetime(2024-01-01), 'US/Pacific')", "2024-01-01T08:00:00.0000000Z"),
+        ("isnull(datetime_utc_to_local(datetime(2024-07-01), 'Nowhere'))", True),
+        ("unixtime_nanoseconds_todatetime(1546300800000000000)", "2019-01-01T00:00:00.0000000Z"),
+        ("binary_shift_left(1, 3)", 8),
+        ("binary_shift_right(-8, 1)", -4),
+        ("bitset_count_ones(42)", 3),
+        ("around(datetime(2024-01-02), datetime(2024-01-01), 1d)", True),
+        ("round(atan2(1, 1) / pi(), 4)", 0.25),
+        ("rand(1)", 0.0),
+        ("strlen(tostring(new_guid()))", 36),
+        ("todecimal('1.10') + 1", "2.10"),
+        ("todecimal(0.1) == 0.1", True),
+        ("decimal(7) / 2", "3.5"),
+        ("decimal(-7) % 2", "1"),
+        ("tolong(decimal(7.9))", 7),
+        ("round(decimal(2.155), 2)", "2.16"),
+        ("bin(decimal(7), 2)", "6"),
+        ("todecimal('seven')", None),
+        ("tostring(pack('a', decimal(1.5)))", '{"a":"1.5"}'),
     ],
 )
 def test_functions(expression: str, expected: object) -> None:
@@ -126,3 +212,86 @@ def test_true_and_false_in_each_spelling_that_kusto_takes() -> None:
     assert answer("resources | where True and TRUE and true and not(False) and not(FALSE) | count") == [(4,)]
     with pytest.raises(KqlError, match="tRue"):
         compile_query("resources | where tRue", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("union resources, (resources | take 1) | count", [(5,)]),
+        ("union (resources | where name == 'a' | project id), (resources | where name == 'c' | project id)", [("1",), ("4",)]),
+        ("union kind=inner withsource=t resources, resourcecontainers | summarize count() by t", [("resources", 4)]),
+        ("let both = union resources, resourcecontainers; both | count", [(4,)]),
+        ("resources | where id in (union (resources | take 1), (resources | take 2) | project id) | project id", [("1",), ("2",)]),
+        ("resources | join kind=inner (union resources, resourcecontainers | project id) on id | count", [(4,)]),
+        ("resources | extend n = toscalar(union resources, resources | count) | take 1 | project n", [(8,)]),
+        ("union resources | count", [(4,)]),
+    ],
+)  # fmt: skip
+def test_a_union_may_begin_a_query(text: str, expected: list[tuple[object, ...]]) -> None:
+    """Public queries write so; the documentation shows it behind a pipe only, and does not exclude it."""
+    assert answer(text) == expected
+
+
+DISKS = [
+    {"id": "a", "properties": {"disks": [{"n": 3, "gb": 64}, {"n": 1, "gb": 32}, {"n": 2, "gb": 128}]}},
+    {"id": "b", "properties": {"disks": [{"n": 9, "gb": 8}]}},
+    {"id": "c", "properties": {"disks": []}},
+    {"id": "d", "properties": {}},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("d = properties.disks on (where d.gb > 32) | project id, n = d.n", [("a", 3), ("a", 2)]),
+        ("d = properties.disks on (top 1 by toint(d.gb) | project gb = d.gb) | project id, gb", [("a", 128), ("b", 8), ("d", None)]),
+        ("d = properties.disks on (summarize total = sum(toint(d.gb)), c = count()) | project id, total, c",
+         [("a", 224, 3), ("b", 8, 1), ("d", 0, 1)]),
+        ("d = properties.disks on (order by toint(d.n) asc | extend r = row_number() | where r == 1 | project n = d.n) | project id, n",
+         [("a", 1), ("b", 9), ("d", None)]),
+        ("with_itemindex=i d = properties.disks limit 2 on (where i == 1) | project id, i, n = d.n", [("a", 1, 1)]),
+        ("k = dynamic([1, 2]) to typeof(long) on (where k > 1) | project id, k", [("a", 2), ("b", 2), ("c", 2), ("d", 2)]),
+        ("d = properties.disks on (mv-expand x = pack_array(d.n, d.gb) | where x == 64) | project id, x", [("a", 64)]),
+    ],
+)  # fmt: skip
+def test_mv_apply_runs_operators_over_what_each_row_expands_to(text: str, expected: list[tuple[object, ...]]) -> None:
+    """The row's own columns stay beside what the operators give; an empty array leaves no row."""
+    assert ask(f"resources | mv-apply {text}", DISKS).rows == expected
+
+
+def test_the_columns_of_an_mv_apply() -> None:
+    """Those of the row in their order, then what is new; a column that the operators drop is the row's own again."""
+    table = ask(
+        "resources | project id, p = properties.disks | mv-apply p on (where p.n == 9 | project m = p.n)", DISKS
+    )
+    assert [column.name for column in table.columns] == ["id", "p", "m"]
+    assert table.rows == [("b", [{"n": 9, "gb": 8}], 9)]
+
+
+def test_any_column_may_be_searched() -> None:
+    """`*` stands for each column, numbers and bags read as texts."""
+    assert answer("resources | where * has 'three' | project id") == [("3",)]
+    assert answer("resources | extend n = 77 | where * contains '77' | count") == [(4,)]
+
+
+def test_a_let_value_gives_its_name_and_a_function_its_default() -> None:
+    """A column made of a let name is called so; a parameter with a default may be left out."""
+    assert [column.name for column in ask("let x = 3; resources | project x, y = x", ROWS).columns] == ["x", "y"]
+    text = "let f = (a:string, n:long = 2) { strcat(a, n) }; resources | take 1 | project f(name), f(name, 5)"
+    assert answer(text) == [("a2", "a5")]
+
+
+def test_flags_of_a_regex_parse() -> None:
+    """`U` turns greedy and lazy round, `i` ignores case."""
+    rows = [{"id": "/subscriptions/s/resourceGroups/g/x/y"}]
+    text = "resources | parse kind=regex flags=Ui id with '.*/RESOURCEGROUPS/' rg '/' rest | project rg"
+    assert ask(text, rows).rows == [("g",)]
+
+
+def test_decimals_are_grouped_summed_and_ordered() -> None:
+    """Exactly, which reals are not."""
+    text = "resources | extend d = todecimal('0.1') * tolong(id) | summarize s = sum(d), a = avg(d), m = max(d), c = dcount(d)"
+    assert answer(text) == [("1.0", "0.25", "0.4", 4)]
+    assert answer(
+        "resources | extend d = todecimal(id) | where d in (1, 2.0) and d between (1 .. 1.5) | project d"
+    ) == [("1",)]
