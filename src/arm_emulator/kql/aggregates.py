@@ -8,7 +8,7 @@ Source: Kusto documentation of each aggregate; names of columns as Microsoft's l
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import and_, or_, xor
@@ -42,15 +42,6 @@ class One:
 
 
 @dataclass(frozen=True, slots=True)
-class Several:
-    """A bound aggregate of one or more columns."""
-
-    columns: tuple[tuple[str, Type], ...]
-    arguments: list[Bound]
-    function: Reducer
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """Where an aggregate is called."""
 
@@ -81,7 +72,6 @@ class Site:
 
 Maker = Callable[[Site, list[Bound]], One]
 ONE: dict[str, Maker] = {}
-SEVERAL: dict[str, Callable[[Site, list[Bound]], Several]] = {}
 
 
 def _one(*names: str) -> Callable[[Maker], Maker]:
@@ -93,13 +83,15 @@ def _one(*names: str) -> Callable[[Maker], Maker]:
     return add
 
 
-def _present(rows: Group) -> list[Value]:
+def present(rows: Group) -> list[Value]:
+    """Return the first argument of each row, nulls left out."""
     return [row[0] for row in rows if row[0] is not None]
 
 
 @_one("count")
 def _count(site: Site, bounds: list[Bound]) -> One:
-    site.count(bounds, 0, 0)
+    """Count rows; an argument, which a documented sample of Resource Graph gives, changes nothing."""
+    site.count(bounds, 0, 1)
     return One("count_", Type.LONG, [], len, nullable=False)
 
 
@@ -117,7 +109,7 @@ def _countif(site: Site, bounds: list[Bound]) -> One:
 
 
 def _distinct(rows: Group) -> int:
-    return len({_hashable(value) for value in _present(rows)})
+    return len({_hashable(value) for value in present(rows)})
 
 
 def _hashable(value: Value) -> Value:
@@ -156,6 +148,8 @@ def _with_condition(name: str, plain: str, reducer: Callable[[Site, list[Bound]]
 @_one("dcount", "count_distinct")
 def _dcount(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 1, 2)
+    if bounds[0].type is Type.DYNAMIC and site.tree.name.startswith("count"):
+        raise site.refusal("a dynamic cannot be counted; convert it.")
     return One(
         site.names(site.tree.name.removesuffix("if"), bounds[0]), Type.LONG, [bounds[0]], _distinct, nullable=False
     )
@@ -169,10 +163,10 @@ def _summable(site: Site, bound: Bound, *, times: bool) -> Type:
 
 def _sum_of(kind: Type) -> Reducer:
     if kind is Type.REAL:
-        return lambda rows: float(sum(_present(rows)))
+        return lambda rows: float(sum(present(rows)))
     if kind is Type.DECIMAL:
-        return lambda rows: sum(_present(rows), Decimal(0))
-    return lambda rows: wrap_long(sum(_present(rows)))
+        return lambda rows: sum(present(rows), Decimal(0))
+    return lambda rows: wrap_long(sum(present(rows)))
 
 
 @_one("sum")
@@ -193,17 +187,17 @@ def _total(found: list[Value]) -> float:
 
 
 def _mean(rows: Group) -> float | None:
-    found = _present(rows)
+    found = present(rows)
     return _total(found) / len(found) if found else math.nan
 
 
 def _mean_ticks(rows: Group) -> int | None:
-    found = _present(rows)
+    found = present(rows)
     return divide_long(sum(found), len(found)) if found else None
 
 
 def _mean_decimal(rows: Group) -> Decimal | None:
-    found = _present(rows)
+    found = present(rows)
     return DECIMALS.divide(sum(found, Decimal(0)), Decimal(len(found))) if found else None
 
 
@@ -224,7 +218,7 @@ def _extreme(pick: Callable[[list[Value]], Value]) -> Callable[[Site, list[Bound
         blank = "" if kind is Type.STRING else None
 
         def reduce(rows: Group) -> Value:
-            found = _present(rows)
+            found = present(rows)
             return pick(found) if found else blank
 
         return One(site.names(site.tree.name.removesuffix("if"), bounds[0]), kind, [bounds[0]], reduce)
@@ -242,7 +236,7 @@ def _spread(sample: int, *, root: bool) -> Callable[[Site, list[Bound]], One]:
         _summable(site, bounds[0], times=False)
 
         def reduce(rows: Group) -> float:
-            found = [float(value) for value in _present(rows)]
+            found = [float(value) for value in present(rows)]
             if len(found) <= sample:
                 return math.nan if not found else 0.0
             mean = _total(found) / len(found)
@@ -279,7 +273,7 @@ def _make_list(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 1, 2)
     limit = _limit(site, bounds)
     argument = _as_dynamic(site, bounds[0])
-    return One(site.names("list", bounds[0]), Type.DYNAMIC, [argument], lambda rows: _present(rows)[:limit])
+    return One(site.names("list", bounds[0]), Type.DYNAMIC, [argument], lambda rows: present(rows)[:limit])
 
 
 @_one("make_list_with_nulls")
@@ -304,7 +298,7 @@ def _make_set(site: Site, bounds: list[Bound]) -> One:
 
     def reduce(rows: Group) -> list[Value]:
         found: list[Value] = []
-        for value in _present(rows):
+        for value in present(rows):
             found.extend([each for each in value if each is not None] if isinstance(value, list) else [value])
         return _different(found)[:limit]
 
@@ -320,22 +314,23 @@ def _make_bag(site: Site, bounds: list[Bound]) -> One:
 
     def reduce(rows: Group) -> dict[str, Value]:
         bag: dict[str, Value] = {}
-        for value in _present(rows):
+        for value in present(rows):
             if isinstance(value, dict):
                 for key, item in value.items():
                     if key not in bag and len(bag) < limit:
                         bag[key] = item
         return bag
 
-    return One(site.names("bag", bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
+    stem = "dictionary" if site.tree.name == "make_dictionary" else "bag"
+    return One(site.names(stem, bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
 
 
-def _rank(found: list[Value], percent: float) -> Value:
+def rank_of(found: list[Value], percent: float) -> Value:
     """Return the nearest-rank percentile of sorted values."""
     return found[max(0, math.ceil(percent / 100 * len(found)) - 1)]
 
 
-def _ranked(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
+def ranked(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
     """Return the type of a percentile, and its arguments; of decimals it is a real."""
     kind = _summable(site, bounds[0], times=True)
     if kind is Type.DECIMAL:
@@ -346,26 +341,26 @@ def _ranked(site: Site, bounds: list[Bound]) -> tuple[Type, list[Bound]]:
 @_one("percentile")
 def _percentile(site: Site, bounds: list[Bound]) -> One:
     site.count(bounds, 2, 2)
-    kind, bounds = _ranked(site, bounds)
-    percent = _percent(site, bounds[1])
+    kind, bounds = ranked(site, bounds)
+    percent = percent_of(site, bounds[1])
 
     def reduce(rows: Group) -> Value:
-        found = sorted(_present(rows))
-        return _rank(found, percent) if found else None
+        found = sorted(present(rows))
+        return rank_of(found, percent) if found else None
 
-    return One(f"{site.names('percentile', bounds[0])}_{_percent_name(percent)}", kind, [bounds[0]], reduce)
+    return One(f"{site.names('percentile', bounds[0])}_{percent_name(percent)}", kind, [bounds[0]], reduce)
 
 
 @_one("percentiles_array")
 def _percentiles_array(site: Site, bounds: list[Bound]) -> One:
     if len(bounds) < 2:
         raise site.refusal("a percentile is expected.")
-    kind, bounds = _ranked(site, bounds)
-    percents = [_percent(site, bound) for bound in bounds[1:]]
+    kind, bounds = ranked(site, bounds)
+    percents = [percent_of(site, bound) for bound in bounds[1:]]
 
     def reduce(rows: Group) -> Value:
-        found = sorted(_present(rows))
-        ranks = [_rank(found, percent) for percent in percents] if found else None
+        found = sorted(present(rows))
+        ranks = [rank_of(found, percent) for percent in percents] if found else None
         return [TO_DYNAMIC[kind](rank) if kind in TO_DYNAMIC else rank for rank in ranks] if ranks else None
 
     return One(site.names("percentiles", bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
@@ -378,9 +373,9 @@ def _combined(combine: Callable[[int, int], int]) -> Callable[[Site, list[Bound]
             raise site.refusal(f"a whole number is expected, not a {bounds[0].type}.")
         return One(
             bounds[0].name,
-            Type.LONG,
+            bounds[0].type,
             [bounds[0]],
-            lambda rows: reduce(combine, found) if (found := _present(rows)) else None,
+            lambda rows: reduce(combine, found) if (found := present(rows)) else None,
         )
 
     return make
@@ -391,14 +386,16 @@ ONE["binary_all_or"] = _combined(or_)
 ONE["binary_all_xor"] = _combined(xor)
 
 
-def _percent(site: Site, bound: Bound) -> float:
+def percent_of(site: Site, bound: Bound) -> float:
+    """Return a percentile's number; refuse what is no constant from 0 to 100."""
     value = site.binder.constant_of(bound, "A percentile")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise site.refusal("a percentile must be a number from 0 to 100.")
     return value
 
 
-def _percent_name(percent: float) -> str:
+def percent_name(percent: float) -> str:
+    """Return a percentile's number as the name of a column has it."""
     return str(percent).replace(".", "_")
 
 
@@ -420,6 +417,11 @@ def _kept(site: Site, bounds: list[Bound]) -> One:
     return One(bounds[0].name, bounds[0].type, [bounds[0]], reduce)
 
 
+def _named_anew(stem: str, maker: Maker) -> Maker:
+    """Return an older spelling of an aggregate, whose column is called after it."""
+    return lambda site, bounds: replace(maker(site, bounds), name=site.names(stem, bounds[0]))
+
+
 for _name, _plain in (
     ("sumif", "sum"), ("avgif", "avg"), ("minif", "min"), ("maxif", "max"), ("dcountif", "dcount"),
     ("count_distinctif", "count_distinct"), ("stdevif", "stdev"), ("varianceif", "variance"),
@@ -429,70 +431,4 @@ for _name, _plain in (
 for _name, _plain in (("make_list_if", "make_list"), ("make_set_if", "make_set"), ("make_bag_if", "make_bag")):
     _with_condition(_name, "", ONE[_plain])
 _with_condition("take_anyif", "", _kept)
-_with_condition("anyif", "", _kept)
-
-
-def _several(*names: str) -> Callable[[Callable[[Site, list[Bound]], Several]], Callable[[Site, list[Bound]], Several]]:
-    def add(maker: Callable[[Site, list[Bound]], Several]) -> Callable[[Site, list[Bound]], Several]:
-        for name in names:
-            SEVERAL[name] = maker
-        return maker
-
-    return add
-
-
-@_several("take_any", "any")
-def _take_any(site: Site, bounds: list[Bound]) -> Several:
-    if not bounds:
-        raise site.refusal("an argument is expected.")
-    prefix = "any_" if site.tree.name == "any" else ""
-    columns = tuple((f"{prefix}{bound.name}", bound.type) for bound in bounds)
-    blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
-
-    def reduce(rows: Group) -> Value:
-        row = rows[0] if rows else blanks
-        return row if len(bounds) > 1 else row[0]
-
-    return Several(columns, list(bounds), reduce)
-
-
-@_several("arg_max", "arg_min", "argmax", "argmin")
-def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
-    if not bounds:
-        raise site.refusal("an argument is expected.")
-    kind = bounds[0].type
-    if kind is Type.DYNAMIC or kind is Type.GUID:
-        raise site.refusal(f"a value that has an order is expected, not a {kind}.")
-    largest = "max" in site.tree.name
-    first = bounds[0].name or ("max_" if largest else "min_")
-    columns = ((first, kind), *((bound.name, bound.type) for bound in bounds[1:]))
-    blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
-
-    def reduce(rows: Group) -> Value:
-        found = [row for row in rows if row[0] is not None] or rows[:1]
-        best = (
-            (max if largest else min)(found, key=lambda row: row[0])
-            if len(found) > 1
-            else found[0]
-            if found
-            else blanks
-        )
-        return best if len(bounds) > 1 else best[0]
-
-    return Several(columns, list(bounds), reduce)
-
-
-@_several("percentiles")
-def _percentiles(site: Site, bounds: list[Bound]) -> Several:
-    if len(bounds) < 2:
-        raise site.refusal("a percentile is expected.")
-    kind, bounds = _ranked(site, bounds)
-    percents = [_percent(site, bound) for bound in bounds[1:]]
-    columns = tuple((f"percentile_{bounds[0].name}_{_percent_name(percent)}", kind) for percent in percents)
-
-    def reduce(rows: Group) -> Value:
-        found = sorted(_present(rows))
-        ranks = tuple(_rank(found, percent) if found else None for percent in percents)
-        return ranks if len(percents) > 1 else ranks[0]
-
-    return Several(columns, [bounds[0]], reduce)
+ONE["anyif"] = _named_anew("anyif", ONE["take_anyif"])

@@ -75,12 +75,14 @@ def times_real(left: float, right: float) -> float:
 
 def scale_ticks(left: float, right: float) -> int | None:
     """Multiply a timespan by a number."""
+    left, right = (side if isinstance(side, int) else float(side) for side in (left, right))
     product = left * right
     return None if isinstance(product, float) and not math.isfinite(product) else wrap_long(int(product))
 
 
 def shrink_ticks(left: int, right: float) -> int | None:
     """Divide a timespan by a number; by zero gives null."""
+    right = float(right)
     return None if right == 0 or not math.isfinite(right) else wrap_long(int(left / right))
 
 

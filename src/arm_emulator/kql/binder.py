@@ -233,8 +233,8 @@ class _Visit:
         known = self._lets.names.get(tree.name)
         if isinstance(known, Named):
             return self._binder.call(tree, known, [self.bind(argument) for argument in tree.arguments])
-        if tree.name in _ROW_FUNCTIONS:
-            return _ROW_FUNCTIONS[tree.name](self, tree)
+        if tree.name in ROW_FUNCTIONS:
+            return ROW_FUNCTIONS[tree.name](self, tree)
         function = functions.REGISTRY.get(tree.name)
         if function is None:
             raise self._binder.refusal(f"Unknown function: '{tree.name}'.", tree.at, Code.FUNCTION)
@@ -411,11 +411,11 @@ class _Visit:
         if (
             tree.operator == "*"
             and Type.TIMESPAN in kinds
-            and set(kinds) <= NUMBERS | {Type.TIMESPAN}
+            and set(kinds) <= WIDE_NUMBERS | {Type.TIMESPAN}
             and len(set(kinds)) > 1
         ):
             return applied(self._space, _strict(arithmetic.scale_ticks), Type.TIMESPAN, left, right)
-        if tree.operator == "/" and left.type is Type.TIMESPAN and right.type in NUMBERS:
+        if tree.operator == "/" and left.type is Type.TIMESPAN and right.type in WIDE_NUMBERS:
             return applied(self._space, _strict(arithmetic.shrink_ticks), Type.TIMESPAN, left, right)
         raise self._mismatch(tree, *kinds)
 
@@ -478,7 +478,7 @@ class _Visit:
         return self.bind(item)
 
 
-_ROW_FUNCTIONS: dict[str, Callable[[_Visit, Call], Bound]] = {
+ROW_FUNCTIONS: dict[str, Callable[[_Visit, Call], Bound]] = {
     "pack_all": _Visit.pack_all,
     "column_ifexists": _Visit.column_if_exists,
     "columnifexists": _Visit.column_if_exists,

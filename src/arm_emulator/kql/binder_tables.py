@@ -9,6 +9,7 @@ them (KS116 a dynamic key, KS241 and KS242 a join's keys, KS198 a second key of 
 from typing import Protocol
 
 from arm_emulator.kql import aggregates
+from arm_emulator.kql.aggregates_several import SEVERAL
 from arm_emulator.kql.binder_rows import RowOperators
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.errors import Code
@@ -79,7 +80,7 @@ class TableOperators(RowOperators):
     def _aggregate(self, each: Assigned, lets: Lets, collected: "_Aggregates") -> list[Bound]:
         """Bind one column of a summarize; `arg_max` and its kin alone may give several."""
         expression = each.expression
-        if isinstance(expression, Call) and expression.name in aggregates.SEVERAL:
+        if isinstance(expression, Call) and expression.name in SEVERAL:
             return collected.several(expression)
         bound = self.scalars.bind(expression, EMPTY_ROW, lets, collected.one)
         if bound.slots and not collected.holds(bound):
@@ -267,7 +268,7 @@ class _Aggregates:
         """Bind an aggregate that gives several columns."""
         site = aggregates.Site(self._operators.scalars, tree)
         arguments = [self._argument(argument) for argument in self._spread(tree)]
-        made = aggregates.SEVERAL[tree.name](site, arguments)
+        made = SEVERAL[tree.name](site, arguments)
         slots = tuple(Slot(name, kind) for name, kind in made.columns)
         self._add(slots, made.arguments, made.function)
         return [Bound(slot.type, slot.variable, tree.at, frozenset({slot}), name=slot.name) for slot in slots]

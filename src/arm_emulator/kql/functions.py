@@ -1,8 +1,9 @@
 """The registry of scalar functions, and how their signatures are written and checked.
 
-A signature is one word a parameter: `string long? any*`; `?` makes it optional, `*` repeats it. A dynamic is taken for
-any parameter and read as its type; a string parameter takes any scalar and reads it as text, as Microsoft's language
-service binds both. Must not know what the functions do; the `functions_*` modules fill the registry.
+A signature is one word a parameter: `string long? any*`; `?` makes it optional, `*` repeats it. A word is a type or one
+of `_TAKEN`; what each takes is what Microsoft's language service takes there (the table `types.txt` of the tests): a
+dynamic for a string and nothing else, no number for a text. Must not know what the functions do; the `functions_*`
+modules fill the registry.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from arm_emulator.kql.code import ABSENT, Bound, Namespace
 from arm_emulator.kql.conversions import applied, composed, convert
 from arm_emulator.kql.errors import Code, KqlError
 from arm_emulator.kql.lexer import Token
-from arm_emulator.kql.types import INTEGERS, NUMBERS, Type
+from arm_emulator.kql.types import INTEGERS, NUMBERS, WIDE_NUMBERS, Type
 from arm_emulator.kql.values import Value
 
 
@@ -54,7 +55,7 @@ def register(*names: str) -> Callable[[BoundFunction], BoundFunction]:
 
 
 def accepts(kind: Type, given: Type) -> bool:
-    """Tell whether a value of type `given` may be passed where `kind` is asked for."""
+    """Tell whether a let function that asks for `kind` may be given a value of type `given`."""
     if kind is given or Type.DYNAMIC in {kind, given} or kind is Type.STRING:
         return True
     return given in INTEGERS if kind in INTEGERS else kind is Type.REAL and given in NUMBERS
@@ -118,24 +119,37 @@ def check(site: Site, signature: str, arguments: list[Bound]) -> list[Bound]:
     return converted
 
 
+_TEXTS = frozenset({Type.STRING, Type.DYNAMIC})
+# word -> the types that a parameter takes, and the one that it is read as (None: as it comes).
+_TAKEN: dict[str, tuple[frozenset[Type], Type | None]] = {
+    "any": (frozenset(Type), None),
+    "text": (frozenset(Type), Type.STRING),
+    "scalar": (frozenset(Type) - {Type.DYNAMIC}, Type.STRING),
+    "value": (frozenset(Type), Type.DYNAMIC),
+    "number": (WIDE_NUMBERS, None),
+    "codes": (INTEGERS | {Type.DYNAMIC}, None),
+    "list": (_TEXTS, None),
+    "string": (_TEXTS, Type.STRING),
+    "real": (WIDE_NUMBERS, Type.REAL),
+    "inexact": (NUMBERS, Type.REAL),
+    "int": (INTEGERS, Type.INT),
+    "long": (INTEGERS, Type.LONG),
+}
+
+
 def _converted(site: Site, word: str, argument: Bound) -> Bound:
-    if word == "any":
+    taken, kind = _TAKEN.get(word) or (frozenset({Type(word)}), Type(word))
+    if argument.type not in taken:
+        wanted = kind or "number"
+        raise site.refusal(f"a {wanted} is expected, not a {argument.type}.", argument.at)
+    if kind is None:
         return argument
-    if word == "number":
-        if argument.type is Type.DYNAMIC:
-            return convert(site.space, argument, Type.REAL)
-        if argument.type not in NUMBERS:
-            raise site.refusal(f"a number is expected, not a {argument.type}.", argument.at)
-        return argument
-    kind = Type(word)
-    if not accepts(kind, argument.type):
-        raise site.refusal(f"a {kind} is expected, not a {argument.type}.", argument.at)
     converted = convert(site.space, argument, kind)
     return replace(converted, constant=argument.constant) if converted.text == argument.text else converted
 
 
 def _only_strings(signature: str) -> bool:
-    return all(word.rstrip("?*") == "string" for word in signature.split())
+    return all(word.rstrip("?*") in {"string", "text", "scalar"} for word in signature.split())
 
 
 def _text_or_empty(function: Callable[..., Value]) -> Callable[..., Value]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from arm_emulator.kql import values
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import applied, composed, constant, convert, to_dynamic, to_text
+from arm_emulator.kql.conversions import applied, composed, constant, convert, to_text
 from arm_emulator.kql.functions import Site, check, register
-from arm_emulator.kql.types import INTEGERS, WIDE_NUMBERS, Type, common_type
+from arm_emulator.kql.types import INTEGERS, TIMES, WIDE_NUMBERS, Type, common_type
 from arm_emulator.kql.values import Value
 
 
@@ -25,28 +25,38 @@ def _tostring(site: Site, arguments: list[Bound]) -> Bound:
     return to_text(site.space, bound).named(bound.name)
 
 
+# What each gives, and the types that it reads; any other value is null.
 _CONVERSIONS = {
-    "todecimal": (Type.DECIMAL, values.decimal_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "tolong": (Type.LONG, values.long_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING, Type.DATETIME, Type.TIMESPAN}),
-    "toint": (Type.INT, values.int_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "toreal": (Type.REAL, values.real_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "todouble": (Type.REAL, values.real_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "tobool": (Type.BOOL, values.bool_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "toboolean": (Type.BOOL, values.bool_of, WIDE_NUMBERS | {Type.BOOL, Type.STRING}),
-    "totimespan": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
-    "totime": (Type.TIMESPAN, values.timespan_of, INTEGERS | {Type.STRING, Type.TIMESPAN}),
-    "todatetime": (Type.DATETIME, values.datetime_of, frozenset({Type.STRING, Type.DATETIME})),
-    "toguid": (Type.GUID, values.guid_of, frozenset({Type.STRING, Type.GUID})),
+    "todecimal": (Type.DECIMAL, values.decimal_of),
+    "tolong": (Type.LONG, values.long_of),
+    "toint": (Type.INT, values.int_of),
+    "toreal": (Type.REAL, values.real_of),
+    "todouble": (Type.REAL, values.real_of),
+    "tobool": (Type.BOOL, values.bool_of),
+    "toboolean": (Type.BOOL, values.bool_of),
+    "totimespan": (Type.TIMESPAN, values.timespan_of),
+    "totime": (Type.TIMESPAN, values.timespan_of),
+    "todatetime": (Type.DATETIME, values.datetime_of),
+    "toguid": (Type.GUID, values.guid_of),
+}
+_READ = WIDE_NUMBERS | {Type.BOOL, Type.STRING, Type.DYNAMIC}
+_READABLE = {
+    Type.LONG: _READ | TIMES,
+    Type.TIMESPAN: INTEGERS | {Type.STRING, Type.DYNAMIC},
+    Type.DATETIME: frozenset({Type.STRING, Type.DYNAMIC}),
+    Type.GUID: frozenset({Type.STRING, Type.DYNAMIC}),
 }
 
 
 def _conversion(site: Site, arguments: list[Bound]) -> Bound:
     bound = _one(site, arguments)
-    kind, function, taken = _CONVERSIONS[site.name]
-    if bound.type is kind:
+    kind, function = _CONVERSIONS[site.name]
+    if bound.type is kind and kind is not Type.GUID:
         return bound
-    if bound.type not in taken and bound.type is not Type.DYNAMIC:
+    if kind is Type.GUID and bound.type not in _READABLE[kind]:
         raise site.refusal(f"a {bound.type} cannot be converted.", bound.at)
+    if bound.type not in _READABLE.get(kind, _READ):
+        return applied(site.space, lambda _: None, kind, bound).named(bound.name)
     return applied(site.space, function, kind, bound).named(bound.name)
 
 
@@ -57,11 +67,10 @@ for _name in _CONVERSIONS:
 @register("todynamic", "parse_json", "parsejson", "toobject")
 def _parse_json(site: Site, arguments: list[Bound]) -> Bound:
     bound = _one(site, arguments)
-    if bound.type is Type.STRING:
-        return applied(site.space, values.parse_json, Type.DYNAMIC, bound).named(bound.name)
-    if bound.type is Type.DYNAMIC:
-        return applied(site.space, _reparsed, Type.DYNAMIC, bound).named(bound.name)
-    return to_dynamic(site.space, bound).named(bound.name)
+    if bound.type not in {Type.STRING, Type.DYNAMIC}:
+        raise site.refusal(f"a string is expected, not a {bound.type}.", bound.at)
+    read = values.parse_json if bound.type is Type.STRING else _reparsed
+    return applied(site.space, read, Type.DYNAMIC, bound).named(bound.name)
 
 
 def _reparsed(value: Value) -> Value:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from itertools import zip_longest
 
 from arm_emulator.kql.code import Bound
-from arm_emulator.kql.conversions import applied, to_dynamic
+from arm_emulator.kql.conversions import TO_DYNAMIC, applied, to_dynamic, to_text
+from arm_emulator.kql.datetimes import HOUR
 from arm_emulator.kql.functions import Site, check, register, simple
-from arm_emulator.kql.types import INTEGERS, Type
+from arm_emulator.kql.types import TIMES, WIDE_NUMBERS, Type
 from arm_emulator.kql.values import Value, item_of, json_text, parse_json, text_of
 
 
@@ -47,7 +48,7 @@ def _array_index_of(value: Value, wanted: Value, start: int = 0) -> int | None:
     return next((at for at in range(first, len(value)) if _same(value[at]) == key), -1)
 
 
-simple("array_index_of", "dynamic dynamic long?", Type.LONG, _array_index_of)
+simple("array_index_of", "dynamic value long?", Type.LONG, _array_index_of)
 
 
 def _array_slice(value: Value, first: int, last: int) -> Value:
@@ -83,8 +84,11 @@ def _sorted(*, descending: bool) -> Callable[[Value], Value]:
     return order
 
 
-simple("array_sort_asc", "dynamic", Type.DYNAMIC, _sorted(descending=False))
-simple("array_sort_desc", "dynamic", Type.DYNAMIC, _sorted(descending=True))
+@register("array_sort_asc", "array_sort_desc")
+def _array_sort(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "dynamic", arguments)
+    found = applied(site.space, _sorted(descending=site.name == "array_sort_desc"), Type.DYNAMIC, *bounds)
+    return found.named(f"{bounds[0].name}_sorted" if bounds[0].name else "")
 
 
 def _unique(values: Iterable[Value]) -> list[Value]:
@@ -113,7 +117,7 @@ simple("set_intersect", "dynamic dynamic*", Type.DYNAMIC, _set_intersect, nulls=
 simple("set_difference", "dynamic dynamic*", Type.DYNAMIC, _set_difference, nulls=True)
 simple(
     "set_has_element",
-    "dynamic dynamic",
+    "dynamic value",
     Type.BOOL,
     lambda value, wanted: _same(wanted) in {_same(item) for item in value} if _array(value) else None,
 )
@@ -141,7 +145,7 @@ def _bag_set_key(value: Value, key: str, item: Value) -> Value:
 
 simple("bag_merge", "dynamic dynamic*", Type.DYNAMIC, _bag_merge, nulls=True)
 simple("bag_remove_keys", "dynamic dynamic", Type.DYNAMIC, _bag_remove_keys)
-simple("bag_set_key", "dynamic string dynamic", Type.DYNAMIC, _bag_set_key, nulls=True)
+simple("bag_set_key", "dynamic string value", Type.DYNAMIC, _bag_set_key, nulls=True)
 simple(
     "zip",
     "dynamic dynamic*",
@@ -160,8 +164,9 @@ def _bag_pack(site: Site, arguments: list[Bound]) -> Bound:
     if len(bounds) % 2:
         raise site.refusal("keys and values in pairs are expected.")
     for key in bounds[::2]:
-        if key.type is not Type.STRING:
+        if key.type not in {Type.STRING, Type.DYNAMIC}:
             raise site.refusal(f"a key must be a string, not a {key.type}.", key.at)
+    bounds[::2] = [to_text(site.space, key) for key in bounds[::2]]
     return applied(site.space, _pack, Type.DYNAMIC, *(to_dynamic(site.space, bound) for bound in bounds))
 
 
@@ -173,26 +178,40 @@ def _pack_array(site: Site, arguments: list[Bound]) -> Bound:
     )
 
 
-simple(
-    "repeat", "dynamic long", Type.DYNAMIC, lambda value, times: [value] * min(times, 1_048_576) if times >= 0 else None
-)
+def _repeated(value: Value, times: int | None) -> Value:
+    return None if times is None or times < 0 else [value] * min(times, _LONGEST)
 
 
-@register("range")
-def _range(site: Site, arguments: list[Bound]) -> Bound:
-    bounds = check(site, "any any any?", arguments)
-    if any(bound.type not in INTEGERS for bound in bounds):
-        raise site.refusal("whole numbers are expected.")
-    return applied(site.space, _numbers, Type.DYNAMIC, *bounds)
+@register("repeat")
+def _repeat(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "value long", arguments)
+    return applied(site.space, _repeated, Type.DYNAMIC, *bounds).named(f"repeat_{bounds[0].name}")
 
 
 _LONGEST = 1_048_576
 
 
-def _numbers(start: int | None, stop: int | None, step: int | None = 1) -> Value:
-    if start is None or stop is None or not step:
-        return None
-    return list(range(start, stop + (1 if step > 0 else -1), step)[:_LONGEST])
+@register("range")
+def _range(site: Site, arguments: list[Bound]) -> Bound:
+    """Numbers, datetimes a timespan apart, or timespans."""
+    bounds = check(site, "any any any?", arguments)
+    first, step = bounds[0].type, bounds[2].type if len(bounds) > 2 else None
+    kinds = {bound.type for bound in bounds}
+    if kinds <= WIDE_NUMBERS:
+        unit: Value = 1
+    elif first in TIMES and bounds[1].type is first and step in {None, Type.TIMESPAN}:
+        unit = HOUR
+    else:
+        raise site.refusal(f"a range cannot be made of a {first} and a {bounds[1].type}.")
+    written = TO_DYNAMIC.get(first, lambda value: value)
+
+    def numbers(start: Value, stop: Value, by: Value = unit) -> Value:
+        if start is None or stop is None or not by or (stop - start) / by < 0:
+            return None if None in (start, stop) or not by else []
+        count = min(int((stop - start) / by) + 1, _LONGEST)
+        return [written(start + at * by) for at in range(count)]
+
+    return applied(site.space, numbers, Type.DYNAMIC, *bounds)
 
 
 def _array_iff(conditions: Value, yes: Value, no: Value) -> Value:
@@ -204,7 +223,7 @@ def _array_iff(conditions: Value, yes: Value, no: Value) -> Value:
     ]
 
 
-simple("array_iff array_iif", "dynamic dynamic dynamic", Type.DYNAMIC, _array_iff, nulls=True)
+simple("array_iff array_iif", "dynamic value value", Type.DYNAMIC, _array_iff, nulls=True)
 _PATH = re.compile(r"\$((?:\.[A-Za-z_]\w*|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\])*)")
 _STEP = re.compile(r"\.([A-Za-z_]\w*)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
@@ -228,9 +247,7 @@ def _extract_json(site: Site, arguments: list[Bound]) -> Bound:
     return applied(site.space, extract, Type.STRING, text)
 
 
-simple(
-    "dynamic_to_json", "dynamic", Type.STRING, lambda value: "" if value is None else _ordered_json(value), nulls=True
-)
+simple("dynamic_to_json", "value", Type.STRING, lambda value: "" if value is None else _ordered_json(value), nulls=True)
 
 
 def _ordered_json(value: Value) -> str:
@@ -255,7 +272,7 @@ def _pieces(value: Value, at: Value) -> Value:
     return [value[start:end] for start, end in zip([0, *ends], [*ends, length], strict=True)]
 
 
-simple("array_split", "dynamic any", Type.DYNAMIC, _pieces)
+simple("array_split", "dynamic codes", Type.DYNAMIC, _pieces)
 
 
 def _moved(value: Value, by: int, *, fill: Value, turns: bool) -> Value:
@@ -278,7 +295,7 @@ for _word, _sign in (("left", 1), ("right", -1)):
     )
     simple(
         f"array_shift_{_word}",
-        "dynamic long any?",
+        "dynamic long value?",
         Type.DYNAMIC,
         lambda value, by, fill=None, sign=_sign: (
             None if by is None else _moved(value, by * sign, fill=fill, turns=False)

@@ -29,8 +29,6 @@ _BINS: dict[Type, Callable[..., Value]] = {Type.REAL: bin_real, Type.DECIMAL: _b
 @register("bin", "floor")
 def _bin(site: Site, arguments: list[Bound]) -> Bound:
     value, size = check(site, "any any", arguments)
-    if value.type is Type.DYNAMIC:
-        value = convert(site.space, value, Type.DATETIME if size.type is Type.TIMESPAN else Type.REAL)
     kinds = {value.type, size.type}
     if kinds <= INTEGERS:
         kind = Type.LONG
@@ -76,11 +74,17 @@ def _round_decimal(value: Decimal, digits: int = 0) -> Decimal:
 
 @register("round", "ceiling")
 def _round(site: Site, arguments: list[Bound]) -> Bound:
-    """A decimal stays one; any other number becomes a real."""
-    kind = Type.DECIMAL if arguments and arguments[0].type is Type.DECIMAL else Type.REAL
-    bounds = check(site, f"{kind} long?" if site.name == "round" else str(kind), arguments)
-    function = _ROUNDINGS[(site.name, kind)]
+    """A number keeps its type; a whole one is rounded to tens and hundreds, if at all."""
+    bounds = check(site, "number long?" if site.name == "round" else "number", arguments)
+    for digits in bounds[1:]:
+        site.constant(digits, "The number of digits")
+    kind = bounds[0].type
+    function = _ROUNDINGS.get((site.name, kind), _round_whole)
     return applied(site.space, strict(function), kind, *bounds).named(arguments[0].name)
+
+
+def _round_whole(value: int, digits: int = 0) -> int:
+    return value if digits >= 0 else int(_rounded(value, digits))
 
 
 def _ceiling(value: float) -> float:
@@ -98,8 +102,6 @@ _ROUNDINGS: dict[tuple[str, Type], Callable[..., Value]] = {
 @register("abs")
 def _abs(site: Site, arguments: list[Bound]) -> Bound:
     (bound,) = check(site, "any", arguments)
-    if bound.type is Type.DYNAMIC:
-        bound = convert(site.space, bound, Type.REAL)
     if bound.type not in WIDE_NUMBERS | {Type.TIMESPAN}:
         raise site.refusal(f"a number is expected, not a {bound.type}.", bound.at)
     kind = Type.LONG if bound.type is Type.INT else bound.type
@@ -131,12 +133,12 @@ for _names, _function in (
     ("sqrt", math.sqrt), ("exp", math.exp), ("exp2", lambda value: 2.0**value), ("exp10", lambda value: 10.0**value),
     ("log", _logarithm(math.log)), ("log2", _logarithm(math.log2)), ("log10", _logarithm(math.log10)),
 ):  # fmt: skip
-    simple(_names, "real", Type.REAL, _guarded(_function), keeps_name=_names != "exp10")
-simple("pow", "real real", Type.REAL, _guarded(lambda base, exponent: float(base) ** exponent))
+    simple(_names, "real", Type.REAL, _guarded(_function), keeps_name=True)
+simple("pow", "real real", Type.REAL, _guarded(lambda base, exponent: float(base) ** exponent), keeps_name=True)
 simple("sign", "number", Type.REAL, lambda value: math.copysign(1.0, value) if value else 0.0)
-simple("isnan", "real", Type.BOOL, math.isnan)
-simple("isinf", "real", Type.BOOL, math.isinf)
-simple("isfinite", "real", Type.BOOL, math.isfinite)
+simple("isnan", "inexact", Type.BOOL, math.isnan)
+simple("isinf", "inexact", Type.BOOL, math.isinf)
+simple("isfinite", "inexact", Type.BOOL, math.isfinite)
 simple("pi", "", Type.REAL, lambda: math.pi)
 simple("binary_and", "long long", Type.LONG, lambda left, right: left & right, keeps_name=True)
 simple("binary_or", "long long", Type.LONG, lambda left, right: left | right, keeps_name=True)
@@ -171,7 +173,7 @@ for _names, _function in (
     ("cot", lambda value: 1.0 / math.tan(value)), ("degrees", math.degrees), ("radians", math.radians),
 ):  # fmt: skip
     simple(_names, "real", Type.REAL, _guarded(_function), keeps_name=_names in _NAMED)
-simple("atan2", "real real", Type.REAL, math.atan2)
+simple("atan2", "real real", Type.REAL, math.atan2, keeps_name=True)
 
 
 def _shifted(value: int, by: int, *, left: bool) -> int | None:
@@ -189,13 +191,14 @@ simple("bitset_count_ones", "long", Type.LONG, lambda value: (value % 2**64).bit
 def _bin_at(site: Site, arguments: list[Bound]) -> Bound:
     value, size, fixed = check(site, "any any any", arguments)
     kinds = {value.type, size.type, fixed.type}
-    if kinds <= NUMBERS:
-        kind = Type.LONG if kinds <= INTEGERS else Type.REAL
+    if kinds <= WIDE_NUMBERS:
+        kind = Type.LONG if kinds <= INTEGERS else Type.REAL if kinds <= NUMBERS else Type.DECIMAL
+        value, size, fixed = (convert(site.space, bound, kind) for bound in (value, size, fixed))
     elif value.type in TIMES and fixed.type is value.type and size.type is Type.TIMESPAN:
         kind = value.type
     else:
         raise site.refusal(f"a {value.type} cannot be rounded to a {size.type} at a {fixed.type}.")
-    function: Callable[..., Value] = bin_real if kind is Type.REAL else bin_long
+    function = _BINS.get(kind, bin_long)
 
     def call(moment: Value, step: Value, start: Value) -> Value:
         rounded = function(moment - start, step)

@@ -70,7 +70,7 @@ simple("parse_ipv4", "string", Type.LONG, _parse_ipv4)
 simple("ipv4_compare", "string string long?", Type.LONG, _ipv4_compare)
 simple("ipv4_is_match", "string string long?", Type.BOOL, _ipv4_is_match)
 simple("ipv4_is_in_range", "string string", Type.BOOL, _ipv4_is_in_range)
-simple("ipv4_is_in_any_range", "string dynamic dynamic*", Type.BOOL, _ipv4_is_in_any_range)
+simple("ipv4_is_in_any_range", "string list list*", Type.BOOL, _ipv4_is_in_any_range)
 simple("ipv4_is_private", "string", Type.BOOL, _ipv4_is_private)
 simple(
     "ipv4_netmask_suffix",
@@ -166,7 +166,7 @@ def _parse_ipv6(text: str, prefix: int = 128) -> str:
 simple("ipv6_compare", "string string long?", Type.LONG, _ipv6_compare)
 simple("ipv6_is_match", "string string long?", Type.BOOL, _ipv6_is_match)
 simple("ipv6_is_in_range", "string string", Type.BOOL, _ipv6_is_in_range)
-simple("ipv6_is_in_any_range", "string dynamic dynamic*", Type.BOOL, _ipv6_is_in_any_range)
+simple("ipv6_is_in_any_range", "string list list*", Type.BOOL, _ipv6_is_in_any_range)
 simple("parse_ipv6", "string", Type.STRING, _parse_ipv6)
 simple("parse_ipv6_mask", "string long", Type.STRING, _parse_ipv6)
 
@@ -186,5 +186,5 @@ def _has_ipv4(*, whole: bool) -> Callable[..., bool]:
 
 simple("has_ipv4", "string string", Type.BOOL, _has_ipv4(whole=True))
 simple("has_ipv4_prefix", "string string", Type.BOOL, _has_ipv4(whole=False))
-simple("has_any_ipv4", "string any any*", Type.BOOL, _has_ipv4(whole=True))
-simple("has_any_ipv4_prefix", "string any any*", Type.BOOL, _has_ipv4(whole=False))
+simple("has_any_ipv4", "string list list*", Type.BOOL, _has_ipv4(whole=True))
+simple("has_any_ipv4_prefix", "string list list*", Type.BOOL, _has_ipv4(whole=False))

@@ -31,8 +31,8 @@ def _upper(text: str) -> str:
     return "".join(upper if len(upper := char.upper()) == 1 else char for char in text)
 
 
-template("tolower", "string", Type.STRING, "{0}.lower()")
-simple("toupper", "string", Type.STRING, _upper)
+template("tolower", "text", Type.STRING, "{0}.lower()")
+simple("toupper", "text", Type.STRING, _upper)
 
 
 @register("strlen")
@@ -42,8 +42,14 @@ def _strlen(site: Site, arguments: list[Bound]) -> Bound:
     return text.named(f"strlen_{arguments[0].name}")
 
 
-simple("string_size", "string", Type.LONG, lambda text: len(text.encode()))
-simple("reverse", "string", Type.STRING, lambda text: text[::-1])
+@register("string_size")
+def _string_size(site: Site, arguments: list[Bound]) -> Bound:
+    bounds = check(site, "string", arguments)
+    size = applied(site.space, lambda text: len(text.encode()), Type.LONG, *bounds)
+    return size.named(f"string_size_{arguments[0].name}")
+
+
+simple("reverse", "text", Type.STRING, lambda text: text[::-1])
 
 
 def _substring(text: str, start: int, length: int | None = None) -> str:
@@ -55,7 +61,7 @@ def _substring(text: str, start: int, length: int | None = None) -> str:
     return text[first : first + length] if length > 0 else ""
 
 
-simple("substring", "string long long?", Type.STRING, _substring)
+simple("substring", "text long long?", Type.STRING, _substring)
 
 
 def _indexof(text: str, wanted: str, start: int = 0, length: int = -1, occurrence: int = 1) -> int | None:
@@ -71,7 +77,7 @@ def _indexof(text: str, wanted: str, start: int = 0, length: int = -1, occurrenc
     return at
 
 
-simple("indexof", "string string long? long? long?", Type.LONG, _indexof)
+simple("indexof", "text text long? long? long?", Type.LONG, _indexof)
 
 
 def _split(text: str, separator: str, index: int | None = None) -> Value:
@@ -83,7 +89,7 @@ def _split(text: str, separator: str, index: int | None = None) -> Value:
 
 @register("split")
 def _bind_split(site: Site, arguments: list[Bound]) -> Bound:
-    bounds = check(site, "string string long?", arguments)
+    bounds = check(site, "text string long?", arguments)
     name = arguments[0].name
     return applied(site.space, _split, Type.DYNAMIC, *bounds).named(name)
 
@@ -102,11 +108,9 @@ def _strcat_array(items: Value, delimiter: str) -> str:
     return delimiter.join(text_of(item) for item in items) if isinstance(items, list) else text_of(items)
 
 
-simple("strcat_array array_strcat", "dynamic string", Type.STRING, _strcat_array)
-simple(
-    "strrep", "string long string?", Type.STRING, lambda text, times, by="": by.join([text] * max(0, min(times, 1024)))
-)
-simple("strcmp", "string string", Type.INT, lambda left, right: (left > right) - (left < right))
+simple("strcat_array array_strcat", "dynamic text", Type.STRING, _strcat_array)
+simple("strrep", "text long text?", Type.STRING, lambda text, times, by="": by.join([text] * max(0, min(times, 1024))))
+simple("strcmp", "text text", Type.LONG, lambda left, right: (left > right) - (left < right))
 simple(
     "replace_string",
     "string string string",
@@ -169,7 +173,7 @@ def _extract(site: Site, arguments: list[Bound]) -> Bound:
 
 @register("extract_all", "extractall")
 def _extract_all(site: Site, arguments: list[Bound]) -> Bound:
-    bounds = check(site, "string any string?", arguments)
+    bounds = check(site, "string list string?", arguments)
     pattern = _pattern(site, bounds[0])
     groups = list(range(1, pattern.groups + 1))
     if len(bounds) > 2:
@@ -253,17 +257,17 @@ def _base64_text(text: str) -> str:
 simple("base64_decode_tostring base64_decodestring", "string", Type.STRING, _base64_text)
 simple(
     "hash_md5",
-    "string",
+    "scalar",
     Type.STRING,
     lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() if text else "",
 )
 simple(
     "hash_sha1",
-    "string",
+    "scalar",
     Type.STRING,
     lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() if text else "",
 )
-simple("hash_sha256", "string", Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest() if text else "")
+simple("hash_sha256", "scalar", Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest() if text else "")
 simple(
     "tohex",
     "long long?",
@@ -329,12 +333,12 @@ def _replace_strings(text: str, wanted: Value, given: Value) -> str:
 
 
 simple("replace_strings", "string dynamic dynamic", Type.STRING, _replace_strings)
-simple("regex_quote", "string", Type.STRING, lambda text: re.sub(r"([\\*+?|{\[()^$.#\s])", r"\\\1", text))
+simple("regex_quote", "text", Type.STRING, lambda text: re.sub(r"([\\*+?|{\[()^$.#\s])", r"\\\1", text))
 
 
 @register("indexof_regex")
 def _indexof_regex(site: Site, arguments: list[Bound]) -> Bound:
-    bounds = check(site, "string string long? long? long?", arguments)
+    bounds = check(site, "text string long? long? long?", arguments)
     pattern = _pattern(site, bounds[1])
 
     def search(text: str, start: int = 0, length: int = -1, occurrence: int = 1) -> int | None:
@@ -382,9 +386,9 @@ simple(
     Type.STRING,
     lambda text: base64.b64encode(uuid.UUID(text).bytes_le).decode(),
 )
-simple("isascii", "string", Type.BOOL, str.isascii)
-simple("isutf8", "string", Type.BOOL, lambda text: not any("\ud800" <= char <= "\udfff" for char in text))
-simple("unicode_codepoints_from_string to_utf8", "string", Type.DYNAMIC, lambda text: [ord(char) for char in text])
+simple("isascii", "text", Type.BOOL, str.isascii)
+simple("isutf8", "text", Type.BOOL, lambda text: not any("\ud800" <= char <= "\udfff" for char in text))
+simple("unicode_codepoints_from_string to_utf8", "text", Type.DYNAMIC, lambda text: [ord(char) for char in text])
 
 
 def _of_codepoints(*items: Value) -> str:
@@ -393,7 +397,7 @@ def _of_codepoints(*items: Value) -> str:
     return "".join(map(chr, good)) if len(good) == len(points) else ""
 
 
-simple("unicode_codepoints_to_string make_string", "any any*", Type.STRING, _of_codepoints)
+simple("unicode_codepoints_to_string make_string", "codes codes*", Type.STRING, _of_codepoints)
 _PATH = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://)?(?P<directory>(?:(?P<root>[A-Za-z]:)(?=[\\/]))?(?:[^:]*(?=[\\/]))?)"
     r"[\\/]?(?P<file>[^\\/:]*)(?::(?P<stream>.*))?"

@@ -153,7 +153,12 @@ def _month_number(ticks: int) -> int:
     return day.year * 12 + day.month - 1
 
 
-def _make_datetime(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: float = 0.0) -> int | None:
+def _make_datetime(*parts: float) -> int | None:
+    """Year, month, day, hour and minute, fractions cut off, and the seconds."""
+    if not all(math.isfinite(part) for part in parts):
+        return None
+    year, month, day, hour, minute = (int(part) for part in (*parts[:5], *[0] * (5 - len(parts))))
+    second = parts[5] if len(parts) > 5 else 0.0
     if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 60):
         return None
     return ticks_of(year, month, day, hour * HOUR + minute * MINUTE + round(second * SECOND))
@@ -165,7 +170,7 @@ def _make_timespan(hour: int, minute: int, second: float = 0.0) -> int | None:
     return ticks if abs(ticks) <= _LONGEST_SPAN else None
 
 
-simple("make_datetime", "long long long long? long? real?", Type.DATETIME, _make_datetime)
+simple("make_datetime", "real real real real? real? real?", Type.DATETIME, _make_datetime)
 simple(
     "make_timespan",
     "long long real?",
