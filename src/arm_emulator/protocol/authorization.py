@@ -21,6 +21,8 @@ ASSIGNMENT = "microsoft.authorization/roleassignments"
 DEFINITION = "microsoft.authorization/roledefinitions"
 DENY = "microsoft.authorization/denyassignments"
 LOCK = "microsoft.authorization/locks"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+"""Microsoft's public id of the built-in role."""
 EVERYONE = "00000000-0000-0000-0000-000000000000"
 
 
@@ -143,13 +145,18 @@ class Authorization:
             if found.document.get("properties", {}).get("principalId", "").lower() == principal.object_id.lower():
                 yield found
 
+    def owner_of_everything(self) -> Principal | None:
+        """The default principal as long as the fleet gives it no role of its own; else None."""
+        principal = self._directory.default_account().principal
+        return principal if next(self._roles_of(principal), None) is None else None
+
     def _gathered(self, principal: Principal, scope: str) -> Iterator[Permission]:
         if self._is_foreign(principal, scope):
             return
         roles = list(self._roles_of(principal))
-        is_default = principal.object_id == self._directory.default_account().principal.object_id
-        if not roles and is_default:
-            yield from BUILT_IN_ROLES["8e3af657-a8ff-443c-a75c-2fe8c4bcb635"].permissions
+        owner = self.owner_of_everything()
+        if not roles and owner is not None and principal.object_id == owner.object_id:
+            yield from BUILT_IN_ROLES[OWNER].permissions
             return
         places = self._places(scope)
         for role in roles:

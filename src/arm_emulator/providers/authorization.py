@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from arm_emulator.protocol.authorization import ASSIGNMENT, DEFINITION, DENY, LOCK, ancestry
+from arm_emulator.protocol.authorization import ASSIGNMENT, DEFINITION, DENY, LOCK, OWNER, ancestry
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.roles import BUILT_IN_ROLES
 from arm_emulator.protocol.routing import Handler, Route
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BASE = "/{scope+}/providers/Microsoft.Authorization"
 _TENANT = "/providers/Microsoft.Authorization"
+_EVERYTHING = "00000000-0000-0000-0000-000000000001"
 _PRINCIPAL = re.compile(r"(?:principalId|assignedTo\()\s*(?:eq\s*)?'(?P<id>[^']+)'", re.IGNORECASE)
 _POLICIES = {
     f"microsoft.authorization/{name.lower()}": name
@@ -49,6 +50,8 @@ def _list(type_: str) -> Handler:
         body = [_shown(stored) for stored in found]
         if type_ == DEFINITION:
             body = [*_built_in(scope, request.query.get("$filter", "")), *body]
+        if type_ == ASSIGNMENT:
+            body = [*_of_everything(cloud, scope, request.query.get("$filter", "")), *body]
         return Response(200, {"value": body})
 
     return handler
@@ -69,6 +72,25 @@ def _relevant(cloud: "Cloud", type_: str, scope: str, filter_: str) -> Iterable[
             continue
         if principal is None or _names_principal(stored.document, principal["id"]):
             yield stored
+
+
+def _of_everything(cloud: "Cloud", scope: str, filter_: str) -> Iterable[Document]:
+    """The assignment at the root of whoever is Owner of everything: the fleet holds none, and it is in force."""
+    owner, principal = cloud.authorization.owner_of_everything(), _PRINCIPAL.search(filter_)
+    if owner is None or (principal is not None and principal["id"].lower() != owner.object_id.lower()):
+        return
+    role = f"{_subscription_scope(scope)}{_TENANT}/roleDefinitions/{OWNER}"
+    yield {
+        "id": f"{_TENANT}/roleAssignments/{_EVERYTHING}",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "name": _EVERYTHING,
+        "properties": {
+            "roleDefinitionId": role,
+            "principalId": owner.object_id,
+            "principalType": "ServicePrincipal",
+            "scope": "/",
+        },
+    }
 
 
 def _names_principal(document: Document, principal: str) -> bool:

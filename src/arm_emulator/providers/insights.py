@@ -65,7 +65,8 @@ class ActivityLog:
             action: the RBAC action of its route.
             response: its answer.
         """
-        is_write = request.method not in ("GET", "HEAD") and action
+        # A query may come by POST.
+        is_write = request.method not in ("GET", "HEAD") and action and not action.endswith("/read")
         if not is_write or response.status in _UNSEEN or not request.path.lower().startswith("/subscriptions/"):
             return
         polled = response.headers.get("Azure-AsyncOperation", "").partition("?")[0]

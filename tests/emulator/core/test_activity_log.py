@@ -35,6 +35,8 @@ def test_a_write_says_who_wrote_and_how_its_operation_ended(start: Start) -> Non
     vm["properties"]["osProfile"] = {"computerName": "a", "linuxConfiguration": {"provisionVMAgent": True}}
     client = start({"resources": [vm]}, lro_seconds=30)
     client("GET", f"{vm['id']}{VERSION}")
+    # A query that comes by POST is a read as well.
+    client("POST", f"{SUB}/providers/Microsoft.PolicyInsights/policyStates/latest/queryResults{VERSION}")
     assert log(client) == []
     patched = client("PATCH", f"{vm['id']}{VERSION}", ASSESSED)
     assert patched.status == 200

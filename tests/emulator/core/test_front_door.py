@@ -434,3 +434,21 @@ def test_what_can_be_read_is_listed_with_its_api_versions(start: Start) -> None:
         provider = client("GET", f"{SUB}/providers/{namespace}{V}").json
         versions = {entry["resourceType"]: entry["apiVersions"] for entry in provider["resourceTypes"]}
         assert client("GET", f"{SUB}/providers/{type_}?api-version={versions[name][0]}").json == {"value": []}
+
+
+def test_who_is_owner_of_everything_is_listed_as_that(start: Start) -> None:
+    """`az role assignment list` shows it, as long as the fleet gives the principal no role of its own."""
+    listed = f"{SUB}/providers/Microsoft.Authorization/roleAssignments"
+    version = "?api-version=2022-04-01"
+    client = start({"subscriptions": [{"subscriptionId": SUBSCRIPTION}]})
+    owner = "44444444-4444-4444-4444-444444444444"
+    (found,) = client("GET", f"{listed}{version}").json["value"]
+    assert (found["properties"]["principalId"], found["properties"]["scope"]) == (owner, "/")
+    role = found["properties"]["roleDefinitionId"]
+    assert client("GET", f"{role}{version}").json["properties"]["roleName"] == "Owner"
+    for principal, count in ((owner, 1), ("55555555-5555-5555-5555-555555555555", 0)):
+        filtered = client("GET", f"{listed}{version}&%24filter=assignedTo(%27{principal}%27)")
+        assert len(filtered.json["value"]) == count
+    own = {"properties": {"principalId": owner, "roleDefinitionId": role}}
+    assert client("PUT", f"{listed}/r{version}", own).status == 201
+    assert [one["properties"]["scope"] for one in client("GET", f"{listed}{version}").json["value"]] == [SUB]
