@@ -51,7 +51,7 @@ def test_no_remedy_of_a_rule_holds_a_word_that_stands_for_another() -> None:
             MEMBER,
             WantedSettings(CSM, include_scale_set_members=True),
             "scale-set-member",
-            "Look after its next window",
+            "Check after its next window",
             "--include-scale-set-members",
         ),
         (HOT, WantedSettings(CSM), "hotpatch-on", "--hotpatch off", "Nothing to do"),

@@ -31,7 +31,7 @@ def test_the_first_wave_then_the_others(start: Start) -> None:
     assert {one["error"]["code"] for one in json.loads(first.out)["results"] if one["error"]} == {"LaterWave"}
     assert "Continue with: patchmode runs resume" in first.err
     shown = program("runs", "show")
-    assert (shown.code, "stopped.\n  Held back: wave 1 had ended, the last one asked for.\n" in shown.out) == (10, True)
+    assert (shown.code, "stopped.\n  Reason: wave 1 had ended, the last one asked for.\n" in shown.out) == (10, True)
     assert "canary  3        3        0       0        0      0" in shown.out
     rest = program("runs", "resume", "latest", "--last-wave", "2")
     # Nine machines of the group were left alone, and that is told to the end.

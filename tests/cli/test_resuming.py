@@ -115,7 +115,7 @@ def test_a_run_stopped_by_its_budget_is_stopped_everywhere_and_goes_on_after_a_y
     assert report["brakes"] == {"--max-failures": "3", "--concurrency": "1"}
     run = the_run(program)
     shown = program("runs", "show")
-    assert "stopped.\n  Held back: the failure budget was spent.\n" in shown.out
+    assert "stopped.\n  Reason: the failure budget was spent.\n" in shown.out
     assert "FailureBudgetSpent" in shown.out
     assert [one["state"] for one in json.loads(program("runs", "list", "-o", "json").out)["runs"]] == ["stopped"]
     for options in ((), ("--yes",), ("--max-failures", "9"), ("--yes", "--max-failures", "3")):

@@ -68,7 +68,7 @@ async def test_the_whole_change(opened: Open) -> None:
     for told in ("to change 2", "in scope 2", "patchMode &#34;AutomaticByOS&#34; → &#34;AutomaticByPlatform&#34;"):
         assert told in plan.words or told in plan.text, plan.words
     assert "Every change of this plan can be rolled back." in plan.words
-    assert "This touches 2 machines" in plan.words
+    assert "This writes to 2 machines" in plan.words
 
     for typed in ("", "3", "yes", "2 machines"):
         wrong = await asker.post(f"{path}/apply", [("count", typed)])

@@ -79,7 +79,7 @@ def change(console: Process, cookie: dict[str, str]) -> str:
     _, _, chosen = console.ask("POST", "/changes", "take=all&query=?", **cookie)
     draft = chosen["Location"]
     console.ask("POST", f"{draft}/plan", "orchestration=CustomerManagedSchedules", **cookie)
-    assert "This touches <b>3 machines" in console.page(draft, cookie)
+    assert "This writes to <b>3 machines" in console.page(draft, cookie)
     status, text, begun = console.ask("POST", f"{draft}/apply", "count=3", **cookie)
     assert status == 303, text
     return begun["Location"]

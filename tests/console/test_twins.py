@@ -36,4 +36,4 @@ async def test_no_page_names_a_twin_ambiguously(opened: Open, speaking: Speaking
     odd = [f"{name}: {text}" for name, page in pages.items() for text in speaking.in_html(page)]
     assert odd == []
     plain = " ".join(re.sub(r"</?b>", "", pages["plan"]).split())
-    assert "This touches 4 machines (Production: 2 machines, Development: 2 machines)" in plain
+    assert "This writes to 4 machines (Production: 2 machines, Development: 2 machines)" in plain

@@ -31,9 +31,9 @@ The names in the examples are those of the emulator's fleet `schedules`, on whic
 """
 _SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
 _SCOPE_TEXT = (
-    "Selectors are united; filters narrow, and a machine that a filter left out is listed as skipped with the filter "
-    "as its reason. What `--shard` leaves to other shards is not listed. A command that may write refuses to run with "
-    "no selector."
+    "Selectors are united; filters leave machines out, and a machine that is left out is listed as skipped with the "
+    "filter as its reason. What `--shard` leaves to other shards is not listed. A command that may write refuses "
+    "to run with no selector."
 )
 
 

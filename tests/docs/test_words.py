@@ -69,6 +69,23 @@ WORDS = (
     Avoided(r"\b(?:writes?|written) (?:it |the schedule |what exists )?over\b", "overwrite", _PLAIN),
     Avoided(r"\b(?:a|each|every|first|last|the|two|between the) looks?\b(?!-)", "audit, read", _METAPHOR),
     Avoided(r"\bmeans? nothing\b", "cannot be combined with, needs", "unclear whether it is refused"),
+    Avoided(r"\b(?:holds?|holding) (?:it|this|them) up\b|\bheld up\b", "enforces; delays", _METAPHOR),
+    Avoided(r"\b(?:every|a|the|other) (?:leaf|leaves)\b", "property", "a word of the document's tree"),
+    Avoided(r"(?<!`)\b(?:strikes?|struck)\b", "applies, occurs", _METAPHOR),
+    Avoided(r"\bspeaks? (?:to|of|for)\b", "sends requests to; is about", _METAPHOR),
+    Avoided(r"\b(?:hold|holds|held) (?:\w+ ){0,3}back\b(?! to\b)", "limits, delays", _METAPHOR),
+    Avoided(r"\btaken? for\b", "reported as, counted as", _METAPHOR),
+    Avoided(r"\bgo(?:es)? (?:on|away)\b", "continues; is deleted", _PLAIN),
+    Avoided(r"\bturns? (?:it|them|the order) round\b", "reverses", _PLAIN),
+    Avoided(r"\bhand(?:s|ed)? (?:it |them )?(?:on|over|back|out)\b", "passes on, gives", _METAPHOR),
+    Avoided(r"\b(?:dull|brakes?|lanes?|siblings?|spoils?)\b", "run options, queue, property", _METAPHOR),
+    Avoided(r"\bmade[- ]up\b", "invented", "also means made from parts"),
+    Avoided(r"\bjudge[sd]?\b|\bjudging\b", "checked, decided, compared", _METAPHOR),
+    Avoided(r"\blets? (?:\w+ ){1,3}through\b", "allows, accepts", _METAPHOR),
+    Avoided(r"\b(?:come|comes|came) back\b", "is restarted, has its old value again", _METAPHOR),
+    Avoided(r"\b(?:is|are|was|were|has|have) gone\b", "does not exist, was deleted", _METAPHOR),
+    Avoided(r"\btouch(?:es|ed|ing)?\b", "changes, sets", _METAPHOR),
+    Avoided(r"\bother way round\b", "without an option, in reverse order", _PLAIN),
 )
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|class=\"[^\"]*\"", re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`|\([^()\s]*\)|<!--.*?-->")

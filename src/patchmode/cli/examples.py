@@ -239,7 +239,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "evidence": (
         Example("Pack the latest run for an auditor.", "patchmode evidence pack latest --out evidence.zip"),
         Example("Pack it without reading Azure again.", "patchmode evidence pack latest --offline --out offline.zip"),
-        Example("Check that a pack is whole.", "patchmode evidence check old.zip"),
+        Example("Check that a pack is complete and unchanged.", "patchmode evidence check old.zip"),
     ),
     "evidence pack": (
         Example("The latest run, as a zip.", "patchmode evidence pack latest --out evidence.zip"),

@@ -46,7 +46,8 @@ MEANINGS: Mapping[Exit, str] = {
     Exit.PARTIAL: "some changes or attachments failed, are unknown, were refused or not sent",
     Exit.REFUSED: "refused as a whole, nothing was sent: wrong target, unsafe, broken plan, a run held by another "
     "process, answered no",
-    Exit.MISMATCH: "verification mismatch, a maintenance window that failed or was missed, evidence that is not whole",
+    Exit.MISMATCH: "verification mismatch, a maintenance window that failed or was missed, evidence that was "
+    "altered or is incomplete",
     Exit.INTERRUPTED: "interrupted after a clean stop",
 }
 """Code → what it means wherever it is given, as the documentation prints it."""
@@ -121,9 +122,9 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.REFUSED: "a machine or a shard is given twice, or the runs are of different targets",
     },
     "explain": {Exit.DONE: "the machine is compliant", Exit.FINDINGS: "the machine is not compliant"},
-    "schedule list": {Exit.DONE: "the schedules were listed, whatever is wrong with them; `schedule check` judges"},
-    "schedule show": {Exit.DONE: "the schedule was shown, whatever is wrong with it; `schedule check` judges"},
-    "schedule next": {Exit.DONE: "the windows were listed, whoever fails in them; `schedule check` judges"},
+    "schedule list": {Exit.DONE: "the schedules were listed, with or without problems; `schedule check` tests them"},
+    "schedule show": {Exit.DONE: "the schedule was shown, with or without problems; `schedule check` tests it"},
+    "schedule next": {Exit.DONE: "the windows were listed, whether members fail or not; `schedule check` tests them"},
     "schedule check": {
         Exit.DONE: "no finding, or only something to note, and everything could be read",
         Exit.FINDINGS: "a finding blocks or warns, or something could not be read",
@@ -150,7 +151,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.MISMATCH: "packed, and an applied machine is not as planned or could not be read",
     },
     "evidence check": {
-        Exit.DONE: "the pack is whole; it says nothing of the machines",
+        Exit.DONE: "the pack is complete and unchanged; the machines were not read",
         Exit.REFUSED: "it is not an evidence pack, its version is not known here, or it is unsafe to read",
         Exit.MISMATCH: "a file was altered, is missing or was added",
     },
@@ -164,8 +165,8 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.REFUSED: "another program's file is where the script would be written",
     },
     "demo": {
-        Exit.DONE: "every step ended as it should",
-        Exit.FAULT: "the step that is named did not end as it should, or the emulator could not be started",
+        Exit.DONE: "every step had the expected result",
+        Exit.FAULT: "the step that is named had another result, or the emulator could not be started",
     },
 }
 """Command → code → when it ends so. Every command stands here; what `EVERYWHERE` names goes without saying."""

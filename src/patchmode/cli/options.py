@@ -49,7 +49,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
             type=Fixed(formats),
             envvar="PATCHMODE_OUTPUT",
             help="Format of the result on standard output (default: table, or json with --query); yaml and tsv as az "
-            "prints them, csv-excel for Excel, which needs a mark to read umlauts.",
+            "prints them, csv-excel for Excel, with a byte order mark so that it reads umlauts.",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
         click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Folder of the run journals."),
@@ -182,7 +182,7 @@ def _selector_options() -> list[Decorator]:
             help="Machines of a run that ended so: failed, stale, unknown, notSent, blocked, notAttached, "
             "patchedByNobody, …; without END all that it was asked for.",
         ),
-        click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; yields id."),
+        click.option("--graph-query", multiple=True, metavar="KQL", help="Your own Resource Graph query; returns id."),
         click.option(
             "--schedule",
             multiple=True,

@@ -102,7 +102,7 @@ def require_answers(advice: str) -> None:
     if is_answered():
         return
     why = "Standard error is closed" if _is_null(sys.stderr) else "Standard input is not a terminal"
-    raise UsageError(f"{why}, so nobody can be asked whether to go on.", advice=advice)
+    raise UsageError(f"{why}, so nobody can be asked whether to continue.", advice=advice)
 
 
 def _is_null(stream: TextIO) -> bool:

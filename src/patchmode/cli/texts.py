@@ -179,7 +179,7 @@ def _ids_in(name: str) -> list[str] | LogReading:
             odd = [*reading.not_understood, *(f"{name}… is cut short" for name in reading.cut_short)]
             raise UsageError(
                 f"{source} holds entries that name no machine: {'; '.join(odd[:_SHOWN])}.",
-                advice="Remove them, or read the file with --from-log, which leaves out what it does not understand.",
+                advice="Remove them, or read the file with --from-log, which ignores what it does not understand.",
             )
         if reading.is_list or (is_json and not reading.names_nothing):
             return reading

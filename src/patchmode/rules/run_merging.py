@@ -100,7 +100,7 @@ def _check_target(told: Sequence[ToldRun]) -> None:
             ]
             raise WrongTargetError(
                 f"These runs are of different targets: {'; '.join(places)}.",
-                advice="One report speaks of one target; merge each target's runs by themselves.",
+                advice="One report is about one target; merge each target's runs by themselves.",
             )
 
 

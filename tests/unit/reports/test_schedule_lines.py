@@ -136,7 +136,7 @@ def test_machine_that_azure_now_patches_at_will_stands_out() -> None:
 def test_machine_that_went_says_why() -> None:
     drift = Drift(vm("web"), DriftKind.WENT, outcome_before="parked", because="Left out by --power running.")
     assert list(drift_lines(drift, NAMES, paint=Paint())) == [
-        "- rg-web/web  is gone from the scope",
+        "- rg-web/web  is no longer in the scope",
         "    outcome: parked -> (gone)",
         "    Left out by --power running.",
         "    by: not reported by Azure",

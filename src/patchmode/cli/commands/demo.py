@@ -19,8 +19,8 @@ from patchmode.cli.settings import settings_of
 def command(context: click.Context, is_paused: bool, is_whole: bool) -> exits.Exit:
     """A short story on a local emulator; no Azure needed.
 
-    The demo starts a local Azure Resource Manager with a small fleet in every state that matters, and shows what a user
-    would see: a night that fails, the fix of exactly the machines that failed, a night that succeeds, a schedule
+    The demo starts a local Azure Resource Manager with a fleet of 48 machines, and shows what a user would see: a
+    window that fails, the fix of exactly the machines that failed, a window that succeeds, a schedule
     attached and detached. It takes about ten seconds and keeps nothing. Every command that it shows runs when it is
     typed in `arm-emulator exec --fleet schedules -- bash`.
     """

@@ -105,7 +105,7 @@ def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits
 )
 @click.pass_context
 def check(context: click.Context, /, path: Path, **options: Any) -> exits.Exit:
-    """Check that a pack is whole: every file present, none altered, none added.
+    """Check that a pack is unchanged: every file present, none altered, none added.
 
     PATH is the folder or the zip. Nothing is unpacked, and nobody is signed in.
     """

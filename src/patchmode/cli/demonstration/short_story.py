@@ -66,7 +66,7 @@ def tell(telling: Telling) -> None:
         "they succeeded, and a schedule attached and detached. rest.json was not applied.",
         service=f" without rate limits, whose operations take {LRO_SECONDS:g} s",
     )
-    telling.say("The whole story: patchmode demo --full. To type the commands yourself, and go on from there:")
+    telling.say("The whole story: patchmode demo --full. To type the commands yourself, and continue from there:")
     click.echo("  arm-emulator exec --fleet schedules --lro-seconds 1 -- bash")
     telling.say("On a real fleet: az login, then patchmode doctor and patchmode audit.")
 

@@ -195,7 +195,7 @@ def _told(report: AttachReport, settings: Settings) -> exits.Exit:
     if report.state == "interrupted":
         say_lines(f"Stopped. Repeat {repeat}\nWhat is already done is skipped.".splitlines(), settings)
     elif not all(one.is_fine for one in report.results):
-        say_lines(f"Once the cause is gone, repeat {repeat}\nWhat is already done is skipped.".splitlines(), settings)
+        say_lines(f"Once the cause is fixed, repeat {repeat}\nWhat is already done is skipped.".splitlines(), settings)
     return exits.of_attach(report)
 
 

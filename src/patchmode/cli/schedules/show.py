@@ -17,7 +17,8 @@ def command(context: click.Context, /, config: str, summary: str | None) -> exit
     """One schedule in full, with its members and its last run.
 
     CONFIG is its id, its name, or GROUP/NAME. Each member is shown with the clause that makes it one and with
-    the expected result of its next window. Members that are new or gone since the last recorded run are named.
+    the expected result of its next window. Members that are new, or no longer members, since the last
+    recorded run are named.
     """
     from patchmode.cli import composition
     from patchmode.cli.output import Result, emit

@@ -35,7 +35,10 @@ def tell_undo(preview: Preview, report: AttachReport, settings: Settings) -> Non
         again = [one for one in done if one.id.casefold() in prepared]
         if left := len(done) - len(again):
             whose = "1 detached machine" if left == 1 else f"{left:,} detached machines"
-            say(f"{whose} would be refused by an attach: not prepared, or the machine or schedule is gone.", settings)
+            say(
+                f"{whose} would be refused by an attach: not prepared, or the machine or schedule does not exist.",
+                settings,
+            )
         done = again
     if not done or settings.quiet:
         return

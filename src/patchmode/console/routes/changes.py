@@ -180,7 +180,7 @@ async def _plan_page(
     wrong = None
     if typed is not None:
         told = f"You typed {typed}" if re.fullmatch(r"[\d, ]{1,12}", typed) else "That is not the number"
-        wrong = f"{told}; this plan touches {touched(found):,}. Nothing was sent."
+        wrong = f"{told}; this plan writes to {touched(found):,}. Nothing was sent."
     return page(
         request,
         "plan.html",

@@ -44,8 +44,8 @@ def drift_lines(drift: Drift, names: MachineNames, *, paint: Paint) -> Iterator[
     mark, meaning = _MARKS[drift.kind]
     said = {
         DriftKind.CHANGED: "",
-        DriftKind.CAME: "  came into the scope",
-        DriftKind.WENT: "  is gone from the scope",
+        DriftKind.CAME: "  is new in the scope",
+        DriftKind.WENT: "  is no longer in the scope",
     }
     yield f"{paint(meaning, mark)} {paint('strong', names.short(drift.id))}{said[drift.kind]}"
     for move in drift.moves:

@@ -265,7 +265,7 @@ def run_lines(
         text = f"Run {report.run}{where} on {target_text(target)}: {report.state}."
         yield from wrapped(text, paint=paint, hang=4)
         for because in dict.fromkeys(one.because for one in report.halts):
-            yield from wrapped(f"Held back: {because}.", paint=paint, indent=2, hang=4)
+            yield from wrapped(f"Reason: {because}.", paint=paint, indent=2, hang=4)
     else:
         counts, where = report.counts, f" on {target_text(target)}"
         # What is not as asked is said last.

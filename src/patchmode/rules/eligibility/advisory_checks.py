@@ -68,15 +68,15 @@ ODD_DOCUMENT = Rule(
     What: A member of the machine's document outside the patch settings is of another type than Azure writes: tags as a
     list, a number for a publisher, `managedBy` as an object.
     Severity: Warns.
-    Why: One odd machine must not end a command for a fleet. Each such member counts as not known; `managedBy` and the
-    scale set count as owners whatever they hold, and a tag's value that is not a text counts as its JSON.
+    Why: One faulty document must not end a command for a fleet. Each such member counts as not known; `managedBy` and
+    the scale set count as owners whatever they hold, and a tag's value that is not a text counts as its JSON.
     Evidence: Each member with what was found.
-    Fix: Look at the machine's JSON View in the portal; if it shows the same, report it to Azure support. While its tags
+    Fix: Check the machine's JSON View in the portal; if it shows the same, report it to Azure support. While its tags
     cannot be read, filters by tag leave the machine out.
     Source: azure-mgmt-compute and azure-mgmt-hybridcompute, the types of the members.
     """,
     check=check_odd_document,
-    machine_fix="Look at the machine's JSON View in the portal; if it shows the same, report it to Azure support.",
+    machine_fix="Check the machine's JSON View in the portal; if it shows the same, report it to Azure support.",
 )
 
 
@@ -130,7 +130,7 @@ def _removal(machine: Machine, extension: str) -> str:
     place = f"--resource-group {quote(machine.id.resource_group)} --subscription {machine.id.subscription_id}"
     noun, option = ("connectedmachine", "--machine-name") if machine.kind is MachineKind.ARC else ("vm", "--vm-name")
     return (
-        "Look at its log in the guest. Removing it lets the next assessment install it again:\n"
+        "Read its log in the guest. Removing it lets the next assessment install it again:\n"
         f"az {noun} extension delete --name {quote(extension)} {option} {quote(machine.name)} {place}"
     )
 
@@ -146,14 +146,14 @@ PATCH_EXTENSION_FAILED = Rule(
     is `unknown`.
     Why: Azure patches a virtual machine through WindowsPatchExtension or LinuxPatchExtension (publisher
     Microsoft.CPlat.Core), an Arc server through WindowsOsUpdateExtension or LinuxOsUpdateExtension
-    (Microsoft.SoftwareUpdateManagement). Whether the next run installs a failed one again or fails of it is not
-    documented.
+    (Microsoft.SoftwareUpdateManagement). Whether the next run installs a failed one again, or fails because of it, is
+    not documented.
     Evidence: `provisioningState` of the extension and its own message, from Resource Graph (one query for a fleet), a
     GET of the machine, or its instance view, which `explain` reads. A list of machines shows no states.
-    Fix: Look at its log in the guest. Removing it (`az vm extension delete`, `az connectedmachine extension delete`)
-    lets the next assessment install it again.
+    Fix: Read its log in the guest. Removing it (`az vm extension delete`, `az connectedmachine extension delete`) lets
+    the next assessment install it again.
     Source: Azure's documentation of Update Manager's extensions; a public answer of Microsoft's support (Q&A 5866629:
-    the extension must be in state Succeeded, else remove it and assess again); recorded instance views for the shape.
+    the extension must be in state Succeeded, else remove it and assess again); recorded instance views for the format.
     """,
     check=check_patch_extension,
 )
@@ -179,7 +179,7 @@ PROVISIONING_FAILED = Rule(
     Severity: Warns.
     Why: The model can be changed, but the service may refuse the change for the same cause.
     Evidence: `provisioningState`.
-    Fix: Look at the failed operation in the activity log; reapplying the machine often clears it.
+    Fix: Check the failed operation in the activity log; reapplying the machine often clears it.
     Source: Azure's documentation of provisioning states of virtual machines.
     """,
     check=check_last_operation,
@@ -202,7 +202,7 @@ NO_OS_PROFILE = Rule(
     "the machine has no osProfile (attached, migrated or restored disk)",
     NOTES,
     """
-    What: The machine has no `osProfile`: made from an attached disk, by Azure Migrate, Site Recovery or a restored
+    What: The machine has no `osProfile`: created from an attached disk, by Azure Migrate, Site Recovery or a restored
     backup.
     Severity: Notes.
     Why: It can be set by sending an `osProfile` that holds the patch settings alone, with api-version 2023-07-01 or
@@ -233,12 +233,13 @@ AUTOMATIC_UPDATES_OFF = Rule(
     "two sources disagree on AutomaticByPlatform without automatic updates",
     NOTES,
     """
-    What: A Windows machine made with `enableAutomaticUpdates` false is to get AutomaticByPlatform.
+    What: A Windows machine that was created with `enableAutomaticUpdates` false is to be changed to
+    AutomaticByPlatform.
     Severity: Notes.
-    Why: Azure's documentation allows the step, the API's asks for `true`. Unconfirmed; patchmode sends the mode alone
+    Why: Azure's documentation allows the change, the API's requires `true`. Unconfirmed; patchmode sends the mode alone
     and never the property, as the built-in policy does.
     Evidence: `windowsConfiguration.enableAutomaticUpdates` is false.
-    Fix: Try one such machine before a fleet of them.
+    Fix: Change one such machine before a fleet of them.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines" against azure-mgmt-compute,
     `patchMode`.
     """,
@@ -287,10 +288,10 @@ def check_hotpatch_image(machine: Machine, wanted: WantedSettings) -> Iterator[R
 
 HOTPATCH_IMAGE = Rule(
     "hotpatch-image",
-    "the image could hotpatch, which schedules exclude",
+    "the image supports hotpatching, which schedules exclude",
     NOTES,
     """
-    What: The image can hotpatch, and hotpatching is not on.
+    What: The image supports hotpatching, and hotpatching is not on.
     Severity: Notes, for Customer Managed Schedules only.
     Why: Customer Managed Schedules exclude hotpatching, which would need fewer reboots.
     Evidence: Publisher, offer and sku, and the list.
@@ -322,7 +323,7 @@ DEALLOCATED = Rule(
     Why: The setting can probably be changed (no source states a restriction; unconfirmed), but a schedule patches only
     machines that run.
     Evidence: The power state.
-    Fix: Have it running at least 15 minutes before its maintenance window.
+    Fix: Make sure that it runs at least 15 minutes before its maintenance window.
     Source: Azure's documentation of maintenance configurations.
     """,
     check=check_power,

@@ -41,8 +41,8 @@ PROVISIONING_IN_PROGRESS = Rule(
     """
     What: Another operation runs on the machine: it is being created, updated or deleted.
     Severity: Blocks.
-    Why: The machine will have changed before the change is sent, so that the plan would be refused as stale, or a
-    concurrent write fails one of the two with 409.
+    Why: The machine will have changed before the change is sent, so that the change would be refused as stale; or one
+    of two concurrent writes fails with 409.
     Evidence: `provisioningState`.
     Fix: Plan again when the operation has ended.
     Source: Azure REST API, provisioning states; `ConflictingConcurrentWriteNotAllowed` in
@@ -70,7 +70,7 @@ AUTOMATIC_BY_OS_MANUAL = Rule(
     """
     What: Manual was asked for where AutomaticByOS is set, or the reverse.
     Severity: Blocks.
-    Why: Azure never lets one follow the other: each needs the opposite value of `enableAutomaticUpdates`.
+    Why: Azure does not allow a change from one to the other: each needs the opposite value of `enableAutomaticUpdates`.
     Evidence: `patchMode`, `enableAutomaticUpdates` and `osType` as read.
     Fix: Choose `customer-managed-schedules`, or recreate the machine with the wanted setting.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines";

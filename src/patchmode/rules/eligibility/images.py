@@ -171,12 +171,12 @@ DETECTED_UNSUPPORTED = Rule(
     "the last assessment found the image unsupported",
     BLOCKS,
     """
-    What: The last assessment of this very machine found its image unsupported.
+    What: The last assessment of this machine found its image unsupported.
     Severity: Blocks platform settings.
     Why: This is the service's own finding, not a list.
     Evidence: `vmGuestPatchReadiness.detectedVMGuestPatchSupportState` is `Unsupported`. `Unknown` and
-    `UnableToDetermine` say nothing.
-    Fix: Run an assessment again if the system was upgraded since; otherwise patch it by other means.
+    `UnableToDetermine` decide nothing.
+    Fix: Run an assessment again if the system was upgraded since; otherwise patch it without Update Manager.
     Source: The portal's own Resource Graph query of Update Manager's machines; Azure's documentation of customized
     images.
     """,
@@ -204,7 +204,7 @@ def check_schedule_lists(machine: Machine, wanted: WantedSettings) -> Iterator[R
     elif by_schedule and not listed:
         yield IMAGE_NOT_IN_SCHEDULE_LIST.warns(
             "The built-in policy's list of images for scheduled patching does not name the image; the list lags "
-            "behind, so the service may patch it all the same.",
+            "behind, so the service may patch it nevertheless.",
             schedule_patching().evidence(image),
         )
 
@@ -215,12 +215,12 @@ IMAGE_EXCLUDED = Rule(
     (*BLOCKS, *WARNS),
     """
     What: Update Manager's support matrix names the image as unsupported.
-    Severity: Blocks Customer Managed Schedules and periodic assessment; warns where the built-in policy's list takes
+    Severity: Blocks Customer Managed Schedules and periodic assessment; warns where the built-in policy's list names
     the same image, because then the sources contradict each other (CentOS 8).
     Why: A schedule would be accepted and its runs would fail, and what Update Manager does not support it does not
     assess either.
     Evidence: Publisher, offer and sku, and the list.
-    Fix: Patch it by other means, or recreate it from a supported image.
+    Fix: Patch it without Update Manager, or recreate it from a supported image.
     Source: Azure's documentation "Support matrix for Azure Update Manager", unsupported images.
     """,
     check=check_schedule_lists,
@@ -233,14 +233,14 @@ IMAGE_NOT_IN_SCHEDULE_LIST = Rule(
     """
     What: The list of images for scheduled patching does not name the marketplace image.
     Severity: Warns, for Customer Managed Schedules only.
-    Why: The list is the built-in policy's; it says what that policy touches, lags behind the service and contains
+    Why: The list is the built-in policy's; it says what that policy changes, lags behind the service and contains
     errors (two patterns with a wildcard are compared literally), so absence proves nothing.
     Evidence: Publisher, offer and sku, and the list.
-    Fix: Run an assessment and look at what it detected before relying on a schedule.
+    Fix: Run an assessment and read what it detected before you rely on a schedule.
     Source: Built-in policy 9905ca54-1471-49c6-8291-7582c04cd4d4, version 1.3.0; hashicorp/terraform-provider-azurerm
     issue 26153 on lagging lists.
     """,
-    machine_fix="Run an assessment (assessPatches) and look at what it detected before relying on a schedule.",
+    machine_fix="Run an assessment (assessPatches) and read what it detected before you rely on a schedule.",
 )
 
 
@@ -263,8 +263,8 @@ IMAGE_NOT_IN_AUTOPATCH_LIST = Rule(
     """
     What: The list of images that Azure patches itself does not name the marketplace image.
     Severity: Warns, for Azure Managed - Safe Deployment only.
-    Why: Automatic guest patching wants the exact publisher, offer and sku: for others the service may refuse the mode
-    ("The selected VM image is not supported for VM Guest patch operations."), or take it and patch nothing.
+    Why: Automatic guest patching requires the exact publisher, offer and sku: for others the service may refuse the
+    mode ("The selected VM image is not supported for VM Guest patch operations."), or accept it and patch nothing.
     Evidence: Publisher, offer and sku, and the list.
     Fix: Prefer Customer Managed Schedules with a schedule for this machine.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines", supported images.

@@ -64,15 +64,16 @@ CLIENT_OS = Rule(
     (*BLOCKS, *NOTES),
     """
     What: The machine runs a desktop edition of Windows.
-    Severity: Blocks platform settings; notes otherwise, so that a machine can be set back to a mode of the guest's own.
+    Severity: Blocks platform settings; notes otherwise, so that a machine can be changed back to a mode in which the
+    guest updates itself.
     Why: Azure Update Manager does not support Windows client systems.
     Evidence: The first of these that says something: the running system (`instanceView.osName`, which Resource Graph
     has as `extended.instanceView.osName`; an Arc server's `osSku`; a build in `osVersion` that only one of the two
     has), `licenseType` `Windows_Client`, the publishers `MicrosoftWindowsDesktop` and `MicrosoftWindowsServer`, sku and
     offer of any other publisher (`win11`, `windows-10`, against `server`, `datacenter`, `ws2022`, `win-2019`),
-    `licenseType` `Windows_Server`, Microsoft's own list of images for schedules. A year or a `win` in a name never
-    makes a client; a name that says both, or reads like a version (`windows-10-2-1`), decides nothing. Where nothing
-    does, see [`edition-not-known`](#edition-not-known).
+    `licenseType` `Windows_Server`, Microsoft's own list of images for schedules. A year or a `win` in a name does not
+    make it a client; a name with signs of both, or one that looks like a version (`windows-10-2-1`), decides nothing.
+    Where nothing decides, see [`edition-not-known`](#edition-not-known).
     Fix: Manage its updates with Intune, or exclude it.
     Source: Azure's documentation "Unsupported workloads" of Update Manager; `osName`, publishers and skus of recorded
     machines; public queries for the paths in Resource Graph.
@@ -108,12 +109,12 @@ APPLIANCE = Rule(
     What: The machine runs a network appliance (a firewall, a router, a load balancer), or a system that is neither
     Windows nor a Linux distribution, such as FreeBSD.
     Severity: Blocks platform settings; notes otherwise.
-    Why: Update Manager does not patch it: prepared for schedules, it would wait for updates that never come, and look
-    prepared. Its vendor's own updates are what keeps it up to date.
+    Why: Update Manager does not patch it: prepared for schedules, it would look as if it were patched, and no schedule
+    would patch it. Only its vendor's own updates do.
     Evidence: Publisher and offer of the image, or of the marketplace `plan`, which stays with a machine whose disk was
     restored; `freebsd`, `openbsd` or `netbsd` in offer, sku or `instanceView.osName`. An image that Microsoft's list
-    for schedules names is never taken for an appliance. A marketplace image that only no list names is not one either:
-    see [`image-not-in-schedule-list`](#image-not-in-schedule-list).
+    for schedules names never counts as an appliance. That no list names a marketplace image does not make it one
+    either: see [`image-not-in-schedule-list`](#image-not-in-schedule-list).
     Fix: Update it as its vendor documents, and exclude it.
     Source: No list of Update Manager's support matrix or of the built-in policy names these offers, and the portal
     counts a marketplace image that is not on its list as unsupported; a refusal on an appliance image ("The selected VM
@@ -198,7 +199,7 @@ DATABRICKS_MANAGED = Rule(
     """
     What: The machine belongs to a Databricks workspace.
     Severity: Blocks.
-    Why: The managed resource group carries a deny assignment: writes from outside end in
+    Why: The managed resource group has a deny assignment: writes by others are refused with
     `DenyAssignmentAuthorizationFailed`.
     Evidence: `managedBy` of the resource group names a `Microsoft.Databricks/workspaces` resource, or the tag `Vendor`
     is `Databricks`.
@@ -214,7 +215,7 @@ MANAGED_GROUP = Rule(
     """
     What: Another resource manages the machine's resource group, a managed application for example.
     Severity: Blocks.
-    Why: Such groups usually carry a deny assignment, and what is in them belongs to the resource that manages them.
+    Why: Such groups usually have a deny assignment, and what is in them belongs to the resource that manages them.
     Evidence: `managedBy` of the resource group.
     Fix: Change it through the resource that manages the group, or exclude the group.
     Source: Azure Resource Manager, `managedBy` of a resource group; Azure's documentation of managed applications.
@@ -235,7 +236,7 @@ def check_scale_set(machine: Machine, wanted: WantedSettings) -> Iterator[Reason
         )
         evidence = f"virtualMachineScaleSet.id = {machine.scale_set_id or '(not read)'}"
         if wanted.include_scale_set_members:
-            yield SCALE_SET_MEMBER.warns(message, evidence, "Look after its next window whether its run succeeded.")
+            yield SCALE_SET_MEMBER.warns(message, evidence, "Check after its next window whether its run succeeded.")
         else:
             yield SCALE_SET_MEMBER.blocks(message, evidence)
 
@@ -246,11 +247,11 @@ SCALE_SET_MEMBER = Rule(
     (*BLOCKS, *WARNS),
     """
     What: The machine belongs to a Flexible scale set.
-    Severity: Blocks; warns with `--include-scale-set-members`. That a member is named with `--ids` does not include it.
+    Severity: Blocks; warns with `--include-scale-set-members`. To name a member with `--ids` is not enough.
     Why: Update Manager's documentation names scale sets as unsupported without distinction, while automatic guest
     patching supports Flexible ones. Whether a schedule runs on their members is unconfirmed.
     Evidence: `virtualMachineScaleSet.id`.
-    Fix: Add `--include-scale-set-members` if you know that schedules serve yours.
+    Fix: Add `--include-scale-set-members` if you know that schedules run on yours.
     Source: Azure's documentation "Unsupported workloads" and "Automatic guest patching for Azure virtual machines".
     """,
     check=check_scale_set,

@@ -50,9 +50,9 @@ ARC_NO_ORCHESTRATION = Rule(
     BLOCKS,
     """
     What: An orchestration, a reboot setting or hotpatching was asked for on an Azure Arc server.
-    Severity: Blocks. Periodic assessment is allowed: where it is asked for, an orchestration beside it is left aside
-    for Arc servers, and `plan` says so; a reboot setting or hotpatching beside it still blocks. Beside `--then-attach`
-    an orchestration is left aside too: the server counts as already compliant, and gets the schedule.
+    Severity: Blocks. Periodic assessment is allowed: where it is asked for, an orchestration that is asked for as well
+    is ignored for Arc servers, and `plan` says so; a reboot setting or hotpatching still blocks. With `--then-attach`
+    an orchestration is ignored too: the server counts as already compliant, and gets the schedule.
     Why: Arc servers have no patch mode to choose: attaching a schedule is enough.
     Evidence: The resource type is `Microsoft.HybridCompute/machines`.
     Fix: Attach a schedule to it; for periodic assessment give `--periodic-assessment`, without `--reboot` and
@@ -80,11 +80,10 @@ UNKNOWN_OS = Rule(
     """
     What: Neither the disk nor the machine says whether it runs Windows or Linux.
     Severity: Blocks every change.
-    Why: Patch settings are in `windowsConfiguration` or `linuxConfiguration`; without the system there is no place to
-    write to.
+    Why: Patch settings are in `windowsConfiguration` or `linuxConfiguration`; without the system it is not known which.
     Evidence: `storageProfile.osDisk.osType` is absent.
-    Fix: Look at the machine's disk in the portal; a machine without a system disk cannot be patched.
-    Source: Azure REST API, `osDisk.osType`; the built-in policies take the system from there as well.
+    Fix: Check the machine's disk in the portal; a machine without a system disk cannot be patched.
+    Source: Azure REST API, `osDisk.osType`; the built-in policies read the system there as well.
     """,
     check=check_system,
 )
@@ -194,15 +193,15 @@ ODD_SETTINGS = Rule(
     """
     What: A member of the machine's `patchSettings` is there and cannot be read: bypass as the text `"true"` or the
     number 1, a patch mode that is not a text, `PatchMode` for `patchMode`.
-    Severity: Warns. Blocks where only `--reboot` is asked for beside a bypass that cannot be read: both travel in one
-    write, and nobody said what bypass is to be.
-    Why: Azure writes texts as texts, booleans as `true` and `false`, and members in one spelling. What it makes of
+    Severity: Warns. Blocks where only `--reboot` is asked for and bypass cannot be read: both are sent in one request,
+    and no value was given for bypass.
+    Why: Azure writes texts as texts, booleans as `true` and `false`, and members in one spelling. How it treats
     anything else is not known, so such a member counts as not set: the machine is not compliant, who patches it is
-    `unknown`, and `plan` sends the pair as Azure spells it. Where Azure took it for set all along, nothing is lost.
+    `unknown`, and `plan` sends the pair as Azure spells it. Where Azure did treat it as set, the change has no effect.
     Evidence: Each member with what was found.
     Fix: Plan and apply the wanted settings, then read the machine again; with `--reboot`, name `--to` as well.
     Source: Recorded answers hold JSON booleans only, and the service normalises a text that is sent to it; no source
-    says what it makes of one that exists.
+    says how it treats one that exists.
     """,
     check=check_odd_settings,
 )

@@ -226,12 +226,13 @@ EDITION_NOT_KNOWN = Rule(
     WARNS,
     """
     What: Nothing that was read shows whether the machine runs Windows Server or a Windows client.
-    Severity: Warns; where a schedule would patch the machine, the outcome is `unknown`. It stays eligible: a server
-    that is left out stays unpatched unseen, a client that is prepared costs one change without effect.
+    Severity: Warns; where a schedule would patch the machine, the outcome is `unknown`. It is eligible nevertheless: a
+    server that is left out would not be patched and nobody would see it; a client that is prepared is one change
+    without effect.
     Why: Update Manager does not support Windows clients. A machine from a gallery image or an attached disk names no
     image that would show it, and the name of its system is there only while its agent reports.
     Evidence: `instanceView.osName`, `licenseType` and the image as read. Resource Graph shows the running system; where
-    it is refused, and only the providers' lists can be read, nothing does.
+    that query is refused, and only the providers' lists can be read, it is not known.
     Fix: Start it, or repair its VM agent, and audit again: a running system reports its name. Exclude it if it is a
     client.
     Source: Recorded instance views: `osName` is there only where the agent reports.

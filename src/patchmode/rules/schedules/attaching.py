@@ -149,8 +149,8 @@ PREREQUISITE_MISSING = Rule(
     What: A schedule reaches the machine, and the machine is not prepared: every run on it fails.
     Severity: Warns in `audit` and `explain`; blocks `schedule attach`.
     Why: A schedule runs only on a virtual machine whose patch mode is AutomaticByPlatform with
-    `bypassPlatformSafetyChecksOnUserSchedule` true. Azure refuses a static assignment to any other machine, and lets
-    the run of a dynamic member fail.
+    `bypassPlatformSafetyChecksOnUserSchedule` true. Azure refuses a static assignment to any other machine, and the run
+    of a dynamic member fails.
     Evidence: The clause by which the schedule reaches it.
     Fix: Set it to Customer Managed Schedules: `plan`, then `apply`; with a new schedule `apply --then-attach`.
     Hotpatching has to be turned off for it.
@@ -180,7 +180,7 @@ ASSIGNMENT_NAME_TAKEN = Rule(
     """
     What: An assignment of that name on that machine attaches another configuration.
     Severity: Blocks `schedule attach`.
-    Why: Writing it would take the other schedule away.
+    Why: Writing it would detach the other schedule.
     Evidence: The assignment and the configuration it names.
     Fix: Give the new assignment another name.
     Source: Azure REST API of configuration assignments: the name is the key.
@@ -189,13 +189,13 @@ ASSIGNMENT_NAME_TAKEN = Rule(
 
 DELETE_LOCK = Rule(
     "delete-lock",
-    "a lock refuses to delete the assignment, so it stays",
+    "a lock prevents the deletion of the assignment",
     BLOCKS,
     """
     What: A `CanNotDelete` or `ReadOnly` lock covers the machine, or the place of the dynamic scope, that a schedule is
     to be detached from.
     Severity: Blocks `schedule detach`.
-    Why: Such a lock refuses every DELETE at and below its scope, and an assignment is a resource on its machine.
+    Why: Such a lock prevents every DELETE at and below its scope, and an assignment is a resource on its machine.
     Evidence: The lock and its scope.
     Fix: Have the lock's owner remove it for the change, then repeat the command.
     Source: Microsoft, "Lock your resources to protect your infrastructure"; no recorded exchange shows the refusal of
@@ -212,9 +212,9 @@ LAST_SCHEDULE = Rule(
     """
     What: The machine is in Azure Managed - Safe Deployment, and the schedule that would be detached is the last that
     will certainly run; one that has expired, never comes or is missing does not count.
-    Severity: Blocks `schedule detach`, unless allowed by name. Of a machine it is judged by its settings and
-    assignments as they are right before the request, and once more afterwards: Azure has no precondition for the
-    deletion, so two detaches at the same instant are reported (`mismatch`), not prevented.
+    Severity: Blocks `schedule detach`, unless allowed by name. A machine's settings and assignments are read right
+    before the request, and once more afterwards: Azure has no precondition for the deletion, so two detaches at the
+    same time are reported (`mismatch`), not prevented.
     Why: Without a schedule Azure patches and reboots it at a time of its choosing.
     Evidence: The machine's settings and its schedules.
     Fix: Set the machine to Customer Managed Schedules first, or repeat with `--allow-azure-managed`.

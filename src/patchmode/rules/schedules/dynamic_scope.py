@@ -249,11 +249,11 @@ TAG_CASE = Rule(
     """
     What: The machine's tags match a dynamic scope only when case is ignored.
     Severity: Warns; the outcome is `unknown` unless another schedule decides.
-    Why: Whether Azure compares the tags of a dynamic scope with regard to case is unconfirmed.
+    Why: Whether Azure compares the tags of a dynamic scope case-sensitively is unconfirmed.
     Evidence: The dynamic scope, and the tag as the machine has it.
     Fix: Write the tag exactly as the filter has it.
-    Source: None: no source states it. Resource Manager itself compares tag names without regard to case, and values
-    with it.
+    Source: None: no source states it. Resource Manager itself compares tag names case-insensitively, and values
+    case-sensitively.
     """,
     schedule_fix="Write the tag and the filter in the same case.",
 )
@@ -269,10 +269,10 @@ UNKNOWN_FILTER_MEMBER = Rule(
     schedule decides.
     Why: Whether the machine is a member depends on it.
     Evidence: The dynamic scope and the part of its filter that matched.
-    Fix: Look in the portal whether the schedule lists the machine, or use a newer patchmode.
+    Fix: Check in the portal whether the schedule lists the machine, or use a newer patchmode.
     Source: Azure REST API of configuration assignments: answers hold members that its documentation does not describe.
     """,
-    schedule_fix="Look at the members in the portal; this version cannot evaluate that filter.",
+    schedule_fix="Check the members in the portal; this version cannot evaluate that filter.",
 )
 
 RULES = (TAG_CASE, UNKNOWN_FILTER_MEMBER)

@@ -337,8 +337,8 @@ NEXT_WINDOW_FAR = Rule(
     """
     What: The earliest window of all the schedules that reach the machine is farther away than `--longest-wait` (45
     days).
-    Severity: Warns where the schedule only begins then and repeats more often afterwards; notes where it repeats that
-    rarely, as a yearly or half-yearly one does.
+    Severity: Warns where the schedule begins then and repeats more often afterwards; notes where it repeats as rarely
+    as that, for example once or twice a year.
     Why: Nothing patches the machine before: the outcome is `scheduled`, and it is shown for how many days nobody
     patches.
     Evidence: The start of the next window, in the schedule's own time.
@@ -355,25 +355,25 @@ EXPIRATION_EMPTY = Rule(
     """
     What: `expirationDateTime` of the schedule is an empty text.
     Severity: Notes.
-    Why: It is read as never expiring, as an absent one is. No source confirms that Azure reads it so.
+    Why: patchmode treats it as an absent one: the schedule never expires. No source confirms that Azure does the same.
     Evidence: The members of `maintenanceWindow`.
-    Fix: Look at the portal whether the schedule still runs, or set the expiration again.
+    Fix: Check in the portal whether the schedule still runs, or set the expiration again.
     Source: None: no document and no recorded exchange has an empty expiration.
     """,
-    schedule_fix="Look at the portal whether it still runs, or set the expiration again.",
+    schedule_fix="Check in the portal whether it still runs, or set the expiration again.",
 )
 
-_APART = "Move one of them, or detach one from these machines."
+_APART = "Change the start of one of them, or detach one from these machines."
 SCHEDULES_SAME_TRIGGER = Rule(
     "schedules-same-trigger",
-    "two schedules start at the same instant: Azure runs only one",
+    "two schedules start at the same time: Azure runs only one",
     WARNS,
     """
-    What: Windows of two schedules on the machine start at the same instant, and both install the same.
+    What: Windows of two schedules on the machine start at the same time, and both install the same.
     Severity: Warns; windows of the next 92 days are compared.
-    Why: Only one of them fires.
+    Why: Only one of them runs.
     Evidence: Both windows, in UTC.
-    Fix: Detach one of them, or let them start at different times.
+    Fix: Detach one of them, or change the start of one.
     Source: Azure's documentation "Troubleshoot maintenance configurations".
     """,
     schedule_fix=_APART,
@@ -386,9 +386,9 @@ SCHEDULES_OVERLAP = Rule(
     """
     What: Windows of two schedules on the machine overlap.
     Severity: Warns; windows of the next 92 days are compared.
-    Why: They run one after the other, and the later may run out of time.
+    Why: They run one after the other, and the later one may not have enough time.
     Evidence: Both windows, in UTC.
-    Fix: Move one of them, or detach it from this machine.
+    Fix: Change the start of one of them, or detach it from this machine.
     Source: "Troubleshoot issues with Azure Update Manager".
     """,
     schedule_fix=_APART,
@@ -407,15 +407,15 @@ ASSIGNED_TWICE = Rule(
     Source: Azure's documentation of dynamic scoping: members are worked out for each run of a configuration.
     """,
     machine_fix="Nothing to do, but detaching one of them would not detach the schedule.",
-    schedule_fix="Nothing to do; a detach leaves the others, and the schedule with them.",
+    schedule_fix="Nothing to do; a detach deletes only one, so the schedule is still attached.",
 )
 
 ASSIGNMENT_ORPHANED = Rule(
     "assignment-orphaned",
-    "the assignment's machine was moved or is gone",
+    "the assignment's machine was moved or deleted",
     (*WARNS, *NOTES),
     """
-    What: An assignment is on a machine that was moved or is gone.
+    What: An assignment is on a machine that was moved or deleted.
     Severity: Warns in `schedule check` and `schedule show`; notes in `audit` and `explain` on a machine without an
     assignment whose name exactly one such place has, as far as the subscriptions of the machines read show it.
     Why: It does nothing, and the machine at its new place has no schedule.
@@ -437,7 +437,7 @@ SCHEDULE_HITS_NOTHING = Rule(
     Why: It runs and patches nothing, or it patches machines that you cannot see.
     Evidence: The configuration's assignments and dynamic scopes.
     Fix: Attach it, or delete it.
-    Source: patchmode's own.
+    Source: The rule is patchmode's own.
     """,
     schedule_fix="Attach it with `schedule attach`, or delete it.",
 )
@@ -449,9 +449,9 @@ WINDOW_TOO_CLOSE = Rule(
     """
     What: The next window starts in less than 15 minutes.
     Severity: Warns in `schedule check`, `schedule create` and `schedule attach`.
-    Why: A change of machines or schedules that late may not count for it.
+    Why: A change of machines or schedules that late may not take effect in it.
     Evidence: The window's start and the time now.
-    Fix: Wait for the window after it, or let it start later.
+    Fix: Wait for the window after it, or change its start.
     Source: Azure's documentation of maintenance configurations; its troubleshooting article advises an hour.
     """,
     schedule_fix="Make changes at least 15 minutes before a window.",

@@ -153,7 +153,7 @@ OFF_AT_WINDOW = Rule(
     Why: A run does not start machines: it ends with `ShutdownOrUnresponsive`, and the machine is not patched in that
     window.
     Evidence: The power state, or `properties.status` of an Arc server.
-    Fix: Have it running at least 15 minutes before its maintenance window.
+    Fix: Make sure that it runs at least 15 minutes before its maintenance window.
     Source: Azure's documentation of maintenance configurations, and "Troubleshoot issues with Azure Update Manager".
     """,
     schedule_fix="Start them, or connect their Arc agent, at least 15 minutes before the window, or accept that they "

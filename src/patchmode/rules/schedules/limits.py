@@ -65,7 +65,7 @@ def configuration_limits(view: ScheduleView, limits: Limits) -> Iterator[Schedul
     )
     for scope in view.dynamic_scopes:
         count = reached[scope.name.casefold(), scope.subscription_id]
-        fix = "Narrow the filter, and add a second scope for the rest."
+        fix = "Change the filter so that it matches fewer machines, and add a second scope for the rest."
         yield from _measured(
             count, limits.scope_machines, f"The dynamic scope {scope.name} has", "machines", fix, identifier, _id(scope)
         )
@@ -145,17 +145,17 @@ _PUBLIC, _SOVEREIGN = limits_of(PUBLIC_CLOUD), limits_of("")
 
 DYNAMIC_SCOPE_LIMIT = Rule(
     "dynamic-scope-limit",
-    "a dynamic scope matches more machines than Azure lets it take",
+    "a dynamic scope matches more machines than Azure allows",
     WARNS,
     f"""
     What: A dynamic scope matches more than {_PUBLIC.scope_machines:,} machines, the most that Azure allows in one, as
     far as the machines that were read show it.
     Severity: Warns on every machine that only such a scope reaches; the outcome is `unknown` unless another schedule
     decides.
-    Why: Which of them Azure takes, or whether it takes them all, is not documented.
+    Why: Which of them are members for Azure, or whether all are, is not documented.
     Evidence: The dynamic scope and the part of its filter that matched.
-    Fix: Narrow the filter, and add a second dynamic scope for the rest.
-    Source: Azure's documentation of dynamic scoping for the limit; none for what happens beyond it.
+    Fix: Change the filter so that it matches fewer machines, and add a second dynamic scope for the rest.
+    Source: Azure's documentation of dynamic scoping for the limit; no source says what happens beyond it.
     """,
 )
 """A membership is in doubt for it; `memberships` counts."""
@@ -183,9 +183,9 @@ SCHEDULE_LIMIT_NEAR = Rule(
     "a limit of Azure is nearly reached",
     NOTES,
     """
-    What: Ninety per cent of a limit of Azure are used.
+    What: 90 % of a limit of Azure are used.
     Severity: Notes in `schedule check`.
-    Why: What comes next may be refused.
+    Why: Further ones may be refused.
     Evidence: The number and the limit.
     Fix: Split the schedule before it is full.
     Source: The sources of `schedule-limit`.

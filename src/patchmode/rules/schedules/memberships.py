@@ -413,7 +413,7 @@ CONFIGURATION_MISSING = Rule(
     """
     What: An assignment or dynamic scope names a configuration that does not exist.
     Severity: Warns in `audit` and `explain`; blocks `schedule attach`.
-    Why: It never runs. Whether it still keeps Azure's own patching away is unconfirmed.
+    Why: It never runs. Whether it still prevents Azure's own patching is unconfirmed.
     Evidence: The configuration's id, which is in a subscription where you can read configurations.
     Fix: Detach it, or recreate the configuration under the same id.
     Source: None needed for the fact itself. A configuration that is a few seconds old may not be in Resource Graph yet.
@@ -422,24 +422,24 @@ CONFIGURATION_MISSING = Rule(
 
 CONFIGURATION_UNSEEN = Rule(
     "configuration-unseen",
-    "the configuration is where you cannot read",
+    "you cannot read the configuration",
     NOTES,
     """
-    What: An assignment or dynamic scope names a configuration in a place that you cannot read.
+    What: An assignment or dynamic scope names a configuration that you cannot read.
     Severity: Notes; the outcome is `unknown` unless another schedule decides.
-    Why: Schedules may be in another subscription than the machine, and without reading it nobody knows when it
+    Why: Schedules may be in another subscription than the machine, and without reading it, it is not known when it
     runs.
     Evidence: The configuration's id.
-    Fix: Ask for Reader on the configuration, or look at it with an account that has it.
-    Source: patchmode's own: what is unreadable is not guessed.
+    Fix: Ask for Reader on the configuration, or use an account that has it.
+    Source: The rule is patchmode's own: what cannot be read is not guessed.
     """,
 )
 
 RULES = (CONFIGURATION_MISSING, CONFIGURATION_UNSEEN)
 
 _LEAVE_IT = (
-    "Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with InGuestPatchMode "
-    "User, which `schedule create` makes."
+    "Use it for hotpatched machines only; attach those on Customer Managed Schedules to another one with "
+    "InGuestPatchMode User, as `schedule create` makes it."
 )
 PLATFORM_MODE_SCHEDULE = Rule(
     "platform-mode-schedule",
@@ -451,7 +451,7 @@ PLATFORM_MODE_SCHEDULE = Rule(
     Why: `Platform` belongs to hotpatching, where Azure chooses the updates. What such a schedule does to a machine on
     Customer Managed Schedules, and whether it counts as attached, is unconfirmed.
     Evidence: The members of `maintenanceWindow`; `schedule show` has the whole configuration.
-    Fix: Leave it to hotpatched machines; give those on Customer Managed Schedules one of their own with
+    Fix: Use it for hotpatched machines only; attach those on Customer Managed Schedules to another one with
     `InGuestPatchMode` `User`.
     Source: The value is in an error message of the service (Azure/bicep issue 8959). Of 2,251 recorded guest
     configurations 216 have it, and none of these has `installPatches`.

@@ -256,7 +256,7 @@ SCHEDULE_EXPIRED = Rule(
     """
     What: The schedule's expiration has passed, or passes before its first window.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it.
-    Why: It never runs again. Whether it still keeps Azure's own patching away is unconfirmed, so a machine in Azure
+    Why: It never runs again. Whether it still prevents Azure's own patching is unconfirmed, so a machine in Azure
     Managed - Safe Deployment is then `unknown`.
     Evidence: `expirationDateTime`, in the configuration's own time zone.
     Fix: Give it a later expiration, or detach it.
@@ -267,19 +267,19 @@ SCHEDULE_EXPIRED = Rule(
 
 RECURRENCE_UNCONFIRMED = Rule(
     "recurrence-unconfirmed",
-    "two readings of the recurrence name different windows",
+    "the recurrence can be understood in two ways",
     WARNS,
     """
-    What: Two readings of the recurrence name different windows, for example because the first day of a week matters, or
-    because a clock change lies between the start of an hourly schedule and its next window.
+    What: The recurrence can be understood in two ways that give different windows, for example because the first day of
+    a week matters, or because a clock change lies between the start of an hourly schedule and its next window.
     Severity: Warns; the next window is then not shown.
-    Why: No source says which reading is Azure's.
+    Why: No source says which one is Azure's.
     Evidence: The members of `maintenanceWindow`.
-    Fix: Write it so that it can be read in one way only, or look at the portal's next run.
-    Source: None: no source states on which day a week begins, whether an offset reaches over from the month before the
-    start, or whether hours are counted as they elapse or on the local clock.
+    Fix: Write it so that it can be understood in one way only, or check the next run in the portal.
+    Source: None: no source states on which day a week begins, whether an offset in the month before the start can lead
+    to a window after the start, or whether hours are counted as they elapse or on the local clock.
     """,
-    schedule_fix="Write its recurrence so that it can be read in one way only.",
+    schedule_fix="Write its recurrence so that it can be understood in one way only.",
 )
 
 WINDOW_TOO_SHORT = Rule(
@@ -306,7 +306,7 @@ WINDOW_TOO_LONG = Rule(
     What: The window is longer than 03:55.
     Severity: Blocks `schedule create`; notes of a schedule that exists already.
     Why: Azure does not accept it for the guest scope. Older ones exist with more: three of 2,251 recorded guest
-    configurations have 05:00, so the next change of such a one is refused and not its runs.
+    configurations have 05:00, so only the next change of such a schedule is refused, not its runs.
     Evidence: `maintenanceWindow.duration`.
     Fix: Give it at most 03:55.
     Source: Azure's documentation of maintenance configurations.
@@ -324,7 +324,7 @@ RECURS_TOO_OFTEN = Rule(
     Why: Azure does not accept it for the guest scope. Recorded exchanges show older configurations that repeat every 1
     to 3 hours; those are read as written.
     Evidence: `maintenanceWindow.recurEvery`.
-    Fix: Let it repeat every 6 hours or less often.
+    Fix: Change it to every 6 hours or less often.
     Source: Azure's documentation of maintenance configurations.
     """,
 )
@@ -338,7 +338,7 @@ START_BEFORE_MIDNIGHT = Rule(
     Severity: Warns in `schedule create`.
     Why: Azure advises against it.
     Evidence: `maintenanceWindow.startDateTime`.
-    Fix: Let it start before 23:45 or at midnight.
+    Fix: Change the start to before 23:45 or to midnight.
     Source: Azure's documentation of maintenance configurations.
     """,
 )

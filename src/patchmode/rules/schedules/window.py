@@ -282,11 +282,11 @@ def _texts(value: object) -> frozenset[str]:
 
 UNKNOWN_TIME_ZONE = Rule(
     "unknown-time-zone",
-    "the schedule's time zone is none that this version knows",
+    "this version does not know the schedule's time zone",
     REFUSES,
     """
     What: The configuration's `timeZone` is neither a Windows time-zone name of Unicode's table, nor `UTC`, nor an IANA
-    name of a place. `schedule create` takes Windows names and `UTC` only, and names the one to type.
+    name of a place. `schedule create` accepts Windows names and `UTC` only, and names the one to give.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it (exit code 2, as it cannot be read; with
     every other rule 12).
     Why: It is not known when its windows start, so the outcome is `unknown` unless another schedule decides.
@@ -298,10 +298,10 @@ UNKNOWN_TIME_ZONE = Rule(
 
 UNREADABLE_RECURRENCE = Rule(
     "unreadable-recurrence",
-    "the schedule's window is written in no form that this version knows",
+    "the schedule's window is in a form that this version does not know",
     REFUSES,
     """
-    What: The recurrence, the start, the expiration or the duration is written in no form that this version knows.
+    What: The recurrence, the start, the expiration or the duration is in a form that this version does not know.
     Severity: Warns in `audit` and `explain`; `schedule create` refuses it (exit code 2, as it cannot be read; with
     every other rule 12).
     Why: It is not known when its windows start, so the outcome is `unknown` unless another schedule decides.

@@ -160,14 +160,14 @@ def _obstacle_to_undoing(change: Change, observed: Machine, now: Mapping[str, An
 
 MOVED_SINCE_RUN = Rule(
     "moved-since-run",
-    "the machine's patch settings are not what the run left",
+    "the machine's patch settings are not those that the run set",
     BLOCKS,
     """
-    What: `rollback`: the machine's patch settings are not what the run left.
+    What: `rollback`: the machine's patch settings are not those that the run set.
     Severity: Blocks.
-    Why: Somebody changed them after the run, and that later decision holds.
+    Why: Somebody changed them after the run, and the later change is kept.
     Evidence: Each field that changed, with its value now.
-    Fix: Look at who changed it; if the old settings are still wanted, plan them by name.
+    Fix: Check who changed it; if you still want the old settings, plan them by name.
     Source: None needed: the rule is patchmode's own.
     """,
 )
@@ -179,9 +179,9 @@ MACHINE_REPLACED = Rule(
     """
     What: `rollback`: another machine has the same id.
     Severity: Blocks.
-    Why: What the run changed is gone; the new machine never was in the run.
+    Why: The machine that the run changed does not exist any more; the new machine was not in the run.
     Evidence: `properties.vmId` is not the recorded one.
-    Fix: Nothing to undo on the new machine; plan it by name if it should be set.
+    Fix: Nothing to undo on the new machine; plan it by name if it should be changed.
     Source: Azure REST API, `vmId`.
     """,
 )
@@ -193,24 +193,24 @@ CANNOT_BE_RESTORED = Rule(
     """
     What: `rollback`: the settings before the run cannot be restored. The plan said so before the change.
     Severity: Blocks.
-    Why: A PATCH merges, so a leaf that was absent cannot be taken away again; and some patch modes cannot be returned
-    to.
+    Why: A PATCH merges, so a property that was absent cannot be removed again; and some patch modes cannot be set
+    again.
     Evidence: The sentence that the plan gave in `irreversibleBecause`.
-    Fix: Set what you need with a plan of its own.
+    Fix: Set what you need with another plan.
     Source: Azure's documentation "Automatic guest patching for Azure virtual machines" for the modes; that a PATCH
-    cannot remove a member is unconfirmed and taken as the careful answer.
+    cannot remove a member is unconfirmed; patchmode assumes it, because that is the safer answer.
     """,
 )
 
 WOULD_AUTOPATCH = Rule(
     "would-autopatch",
-    "the step would hand the machine to Azure's own patching",
+    "the change would let Azure patch the machine at a time it chooses",
     BLOCKS,
     """
     What: `rollback`: before the run the machine was in Azure Managed - Safe Deployment.
     Severity: Blocks, unless allowed by name.
-    Why: Going back lets Azure patch and reboot the machine at a time it chooses as soon as no schedule is attached. No
-    step of patchmode does that unasked.
+    Why: After the rollback Azure may patch and reboot the machine at a time it chooses as soon as no schedule is
+    attached. No step of patchmode does that unasked.
     Evidence: The recorded settings: AutomaticByPlatform without bypass.
     Fix: Repeat with `--allow-azure-managed` if Azure may patch and reboot the machine from now on.
     Source: Azure's documentation of the prerequisites for scheduled patching, "User scenarios".

@@ -215,7 +215,7 @@ def _meant(entry: LoggedMachine, exists: set[ResourceId], source: str, notes: li
     if entry.id not in exists:
         return entry.or_else
     notes.append(
-        f"{source}: a line ends in {entry.id.name!r} and goes on with letters; {entry.id.name!r} was selected, "
+        f"{source}: a line ends in {entry.id.name!r} and the next begins with letters; {entry.id.name!r} was selected, "
         f"although {entry.or_else.name!r} exists too."
     )
     return entry.id

@@ -71,7 +71,7 @@ _HELD = (
     "Nothing is wrong with the machine: resume the run later with `patchmode runs resume`, or with a longer "
     "--throttle-patience."
 )
-_UNSENT = "Nothing was sent for this machine: go on with `patchmode runs resume`."
+_UNSENT = "Nothing was sent for this machine: continue with `patchmode runs resume`."
 _CONCURRENT = frozenset({"conflict", "conflictingconcurrentwritenotallowed", "retryableerror"})
 _GONE = frozenset({"resourcenotfound", "resourcegroupnotfound", "notfound", "parentresourcenotfound"})
 ALREADY_SET = "AlreadySet"

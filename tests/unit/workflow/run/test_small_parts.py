@@ -132,7 +132,7 @@ def test_error_of_a_machine_keeps_what_azure_said() -> None:
 def test_what_azure_never_got_is_in_no_activity_log(advice: str) -> None:
     """Called off, no connection, no secure address: there is nothing to look up, and something to go on with."""
     error = machine_error(NotSentError("x", code="Stopped", advice=advice), may_have_been_applied=False)
-    told = "Nothing was sent for this machine: go on with `patchmode runs resume`."
+    told = "Nothing was sent for this machine: continue with `patchmode runs resume`."
     assert error.advice == f"{advice} {told}".strip()
 
 
