@@ -236,7 +236,7 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
     "--profile",
     "estate",
     metavar="small|mixed|enterprise",
-    help="What it holds: an estate with schedules and a fortnight behind it. Without: a plain mixture of machines.",
+    help="An estate with schedules and the runs of a fortnight; without it a plain mixture of machines.",
 )
 @click.option("--machines", type=click.IntRange(min=0), help="Number of machines; needed without --estate.")
 @click.option(
