@@ -24,6 +24,7 @@ from arm_emulator.wildcards import wildcard
 from patchmode.arm import failures
 from patchmode.cli.demonstration import short_story
 from patchmode.rules.eligibility import images
+from patchmode.rules.scrubbing import texts as scrubbing
 
 LINEAR = 2.8
 """Between 2, for steps in proportion to the text, and 4, for their square."""
@@ -76,6 +77,7 @@ MADE = {
     "patchmode/cli/demonstration/telling.py:cut": Made(STORY_PATTERNS, how="match"),
     "patchmode/cli/demonstration/telling.py:_ends": Made(STORY_PATTERNS, how="match"),
     "patchmode/reports/text/left_alone.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
+    "patchmode/rules/scrubbing/texts.py:_any_of": Made((scrubbing._any_of(["aa", "a-a", "aab", "a.*"]).pattern,)),
     "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns()))),
 }
 """`package/module.py:function` → how its expressions are made, or why that is no matter."""

@@ -28,6 +28,7 @@ _SPAN = re.compile(
 )
 _RECURRENCE = re.compile(r"([0-9]{1,3})?(Hour|Day|Week|Month)s?", re.IGNORECASE)
 _VERSION = re.compile(r"[0-9]{1,9}([.][0-9]{1,12}){0,4}|latest|[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview|-beta)?")
+_SHORT_VERSION = re.compile(r"[0-9]{1,5}([.][0-9]{1,5}){1,4}")
 _NUMBER = re.compile(r"-?[0-9]{1,6}([.][0-9]{1,6})?")
 _SIZE = re.compile(r"(Standard|Basic)_[A-Z]{1,3}[0-9]{1,4}(-[0-9]{1,4})?[a-z]{0,6}(_v[0-9]{1,2})?", re.IGNORECASE)
 
@@ -118,6 +119,11 @@ def is_span(text: str) -> bool:
 def is_version(text: str) -> bool:
     """Whether it is a version of numbers, or a dated one."""
     return _VERSION.fullmatch(text) is not None
+
+
+def is_short_version(text: str) -> bool:
+    """Whether it is a version whose parts are too short to be anything else that identifies somebody."""
+    return _SHORT_VERSION.fullmatch(text) is not None
 
 
 def is_number(text: str) -> bool:

@@ -13,7 +13,7 @@ from importlib import resources
 from patchmode.model.exchange import Exchange
 from patchmode.rules.scrubbing import allowed
 from patchmode.rules.scrubbing.substitutes import Substitutes
-from patchmode.rules.scrubbing.texts import Texts
+from patchmode.rules.scrubbing.texts import Texts, is_id
 
 _ETAGS = frozenset({"etag", "if-match", "if-none-match"})
 _RATE = re.compile(r"x-ms-(ratelimit|user-quota|tenant|resource-graph)-[a-z-]{1,80}")
@@ -134,7 +134,7 @@ class _Scrubber:
         for name, value in values.items():
             if allowed.is_term(name.removeprefix("$")):
                 made[name] = self._named(values, value, member, name)
-            elif name.startswith("/"):
+            elif is_id(name):
                 made[self._texts.path(name)] = self._value(value, member, "")
             else:
                 made[self._texts.value(name)] = self._chosen(value)
@@ -165,6 +165,8 @@ class _Scrubber:
 
     def _text(self, text: str, parent: str, member: str) -> str:
         if member in _members()["chosen"]:
+            return self._texts.value(text)
+        if member == "target" and self._substitutes.is_name(text):
             return self._texts.value(text)
         if not text or _stays(text, f"{parent}/{member}", member):
             return text

@@ -5,7 +5,7 @@ Must not: decide by the member or header that a text stands in (`exchanges`); le
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote
 
 from patchmode.rules.scrubbing import allowed
@@ -24,11 +24,13 @@ _PIECE = re.compile(
     r"|(?P<url>https?://[^\s\"'<>\\]+)"
     r"|(?P<path>(?<![\w.~-])/[^\s\"'<>\\,;]+)"
     r"|(?P<colons>(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:]))"
-    r"|(?P<quoted>(?<![^\W_])(?P<mark>\\*[\"'`])(?P<inner>(?:(?!(?P=mark)).)*?)(?P=mark)(?![^\W_]))",
+    r"|(?P<quoted>(?<![^\W_])(?P<mark>\\{0,9}[\"'`])(?P<inner>(?:(?!(?P=mark)).)*?)(?P=mark)(?![^\W_]))",
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 _TOKEN = re.compile(r"[^\s\"'`,;:()\[\]{}<>=|!?&*+\\^~]+", re.ASCII)
-_RESOURCE_PATH = re.compile(r"/(subscriptions|providers|tenants)(/|$)", re.IGNORECASE | re.ASCII)
+_RESOURCE_PATH = re.compile(
+    r"/(subscriptions|providers|tenants|sharedgalleries|communitygalleries)(/|$)", re.IGNORECASE | re.ASCII
+)
 _KEY = re.compile(r"(ssh-[a-z0-9]+|ecdsa-[a-z0-9-]+)\s", re.ASCII)
 _SHORT = re.compile("[0-9]{1,2}")
 """Too short to tell anything, and in many sentences."""
@@ -74,14 +76,12 @@ class Texts:
         Before, only ids and addresses in them are looked at, so that no part of a sentence is taken for a name.
         """
         self._is_learning = False
-        names = (one for one in self.substitutes.names if len(one) > 2 and not _says_nothing(one))
-        told = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-        pattern = rf"(?<![a-z0-9])(?:{told})(?![a-z0-9])"
-        self._known = re.compile(pattern, re.IGNORECASE) if told else None
+        names = [one for one in self.substitutes.names if len(one) > 2 and not _says_nothing(one)]
+        self._known = _any_of(names) if names else None
 
     def value(self, text: str) -> str:
         """A text that is an id, an address, a GUID or a name, by its form."""
-        if text.startswith("/") and len(text) > 1:
+        if is_id(text):
             return self.path(text)
         if _URL.fullmatch(text):
             return self.url(text)
@@ -119,7 +119,7 @@ class Texts:
         host = self._host(place.rpartition("@")[2])
         told = "" if query is None else "?" + "&".join(self._parameter(one) for one in query.split("&"))
         end = "" if fragment is None else f"#{self.substitutes.name(fragment)}"
-        shown = self.path(path) if _RESOURCE_PATH.match(path) else self._names_of(path, is_public=allowed.is_host(host))
+        shown = self.path(path) if is_id(path) else self._names_of(path, is_public=allowed.is_host(host))
         return f"{scheme.lower()}://{host}{shown}{told}{end}"
 
     def _host(self, text: str) -> str:
@@ -194,7 +194,7 @@ class Texts:
         return self._segment(segment, self._name_or_id)
 
     def _name_or_id(self, text: str) -> str:
-        return self.path(text) if text.startswith("/") else self.formed_or_name(text)
+        return self.path(text) if is_id(text) else self.formed_or_name(text)
 
     # ------------------------------------------------------------------------------------------------ sentences
 
@@ -229,8 +229,8 @@ class Texts:
         if piece["colons"] is not None:
             return whole if allowed.is_span(whole) else self.formed_or_name(whole)
         kept = whole.rstrip(_TAIL)
-        made = self.url(kept) if piece["url"] else self.path(kept)
-        return made + whole[len(kept) :]
+        scrub = self.url if piece["url"] else self.path if is_id(kept) else self._slashed
+        return scrub(kept) + whole[len(kept) :]
 
     def _quoted(self, text: str) -> str:
         """What stands in quotes: most often the very thing that the sentence is about."""
@@ -238,7 +238,7 @@ class Texts:
             return text
         if self.substitutes.is_name(text) and not _SHORT.fullmatch(text):
             return self.value(text)
-        if text.startswith("/") or _URL.fullmatch(text):
+        if is_id(text) or _URL.fullmatch(text):
             return self.value(text)
         if re.search(r"\s", text):
             return self.sentence(text)
@@ -291,6 +291,17 @@ class Texts:
 _KEY_KINDS = frozenset({"ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"})
 
 
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """What finds each of some names, the longest first, where no letter and no digit joins it."""
+    told = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(rf"(?<![a-z0-9])(?:{told})(?![a-z0-9])", re.IGNORECASE)
+
+
+def is_id(text: str) -> bool:
+    """Whether it is the path of a resource, or of a list of them."""
+    return _RESOURCE_PATH.match(text) is not None
+
+
 def _says_nothing(text: str) -> bool:
     return allowed.is_word(text) or _is_harmless(text)
 
@@ -303,7 +314,7 @@ def _is_harmless(text: str) -> bool:
             allowed.is_region,
             allowed.is_time,
             allowed.is_span,
-            allowed.is_version,
+            allowed.is_short_version,
             allowed.is_size,
             allowed.is_system,
         )

@@ -58,6 +58,8 @@ def test_an_address_keeps_what_is_azures() -> None:
         ("4711471147", "1000000001"),
         ("ssh-rsa AAAAB3NzaC1yc2E anna@home", "ssh-rsa Name0003"),
         ("https://paysa.blob.core.windows.net/vhds/a.vhd?sv=1&sig=S1G", None),
+        ("/status", "name0003"),
+        ("/home/anna/.ssh/authorized_keys", "name0003"),
         ("", ""),
     ],
 )
@@ -148,6 +150,10 @@ def test_a_machine_as_azure_shows_it() -> None:
             "It took 01:02:03 from fe80::1 and 00:0d:3a:1b:2c:3d, not a::b.",
             "It name0003 01:02:03 from 2001:db8::1 and 02:00:00:00:00:01, not 2001:db8::2.",
         ),
+        (
+            "See /etc/payroll/status; call 555123456 or 4711.4711471 about 10.0.14393.2",
+            "See /name0003/name0004/status; call 100000001 or name0005 about 10.0.14393.2",
+        ),
         ("Parameter 'patchMode' has value 'Payroll'.", "Parameter 'patchMode' has value 'Name0003'."),
     ],
 )
@@ -155,6 +161,12 @@ def test_a_message_keeps_azures_words(message: str, scrubbed: str) -> None:
     assert _body({"error": {"code": "NotFound", "message": message}}) == {
         "error": {"code": "NotFound", "message": scrubbed}
     }
+
+
+def test_an_errors_target_may_be_a_machine() -> None:
+    named = {"name": "status", "error": {"code": "Conflict", "target": "status"}}
+    assert _body(named) == {"name": "name0003", "error": {"code": "Conflict", "target": "name0003"}}
+    assert _body({"error": {"target": "status"}}) == {"error": {"target": "status"}}
 
 
 def test_headers_that_are_known_are_kept_and_others_left_out() -> None:
