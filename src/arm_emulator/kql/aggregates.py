@@ -325,6 +325,42 @@ def _make_bag(site: Site, bounds: list[Bound]) -> One:
     return One(site.names(stem, bounds[0]), Type.DYNAMIC, [bounds[0]], reduce)
 
 
+def _schema(value: Value) -> Value:
+    """Return what a value looks like: a type's name, a bag of schemas, or the schema of an array's items."""
+    if isinstance(value, dict):
+        return {key: _schema(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        items = _admitting([_schema(item) for item in value if item is not None])
+        return {"`indexer`": items} if items is not None else {}
+    return {bool: "bool", int: "long", float: "double"}.get(type(value), "string")
+
+
+def _admitting(schemas: list[Value]) -> Value:
+    """Return the smallest schema that all of `schemas` fit; several kinds side by side are an array of them."""
+    bags = [schema for schema in schemas if isinstance(schema, dict)]
+    kinds: list[Value] = list(dict.fromkeys(schema for schema in schemas if isinstance(schema, str)))
+    if bags:
+        keys = dict.fromkeys(key for bag in bags for key in bag)
+        kinds.append({key: _admitting(_flat(bag[key] for bag in bags if key in bag)) for key in keys})
+    return (kinds[0] if len(kinds) == 1 else kinds) if kinds else None
+
+
+def _flat(schemas: Iterable[Value]) -> list[Value]:
+    return [each for schema in schemas for each in (schema if isinstance(schema, list) else [schema])]
+
+
+@_one("buildschema")
+def _buildschema(site: Site, bounds: list[Bound]) -> One:
+    site.count(bounds, 1, 1)
+    if bounds[0].type is not Type.DYNAMIC:
+        raise site.refusal(f"a dynamic is expected, not a {bounds[0].type}.")
+
+    def build(rows: Group) -> Value:
+        return _admitting([_schema(value) for value in present(rows)])
+
+    return One(site.names("schema", bounds[0]), Type.DYNAMIC, [bounds[0]], build)
+
+
 def rank_of(found: list[Value], percent: float) -> Value:
     """Return the nearest-rank percentile of sorted values."""
     return found[max(0, math.ceil(percent / 100 * len(found)) - 1)]

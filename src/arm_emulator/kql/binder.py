@@ -443,9 +443,11 @@ class _Visit:
             raise self._mismatch(tree, left.type, right.type)
         if tree.operator != "matches regex":
             return binder_strings.string_operation(self._space, tree.operator, left, right, tree.at)
-        pattern = self._binder.constant_of(to_text(self._space, right), "A regular expression")
+        pattern = to_text(self._space, right)
+        if not pattern.is_constant:
+            return applied(self._space, binder_strings.matches, Type.BOOL, to_text(self._space, left), pattern)
         try:
-            return binder_strings.regex_operation(self._space, left, to_text(self._space, right), str(pattern))
+            return binder_strings.regex_operation(self._space, left, pattern, str(pattern.constant))
         except BadPatternError as error:
             raise self._binder.refusal(f"The regular expression is not valid: {error}.", right.at) from error
 

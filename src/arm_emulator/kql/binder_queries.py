@@ -17,7 +17,7 @@ from arm_emulator.kql.errors import Code
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.plan import Given, Runner, Scan
 from arm_emulator.kql.relation import Relation
-from arm_emulator.kql.scopes import COMMON_COLUMNS, DEFAULT_TABLE, EMPTY_ROW, TABLES, Lets, Named, Row
+from arm_emulator.kql.scopes import COMMON_COLUMNS, DEFAULT_TABLE, EMPTY_ROW, HIDDEN_COLUMN, TABLES, Lets, Named, Row
 from arm_emulator.kql.syntax import (
     Among,
     Binary,
@@ -113,7 +113,8 @@ class QueryBinder:
 
     def _table(self, name: str) -> Relation:
         slots = tuple(Slot(column, kind) for column, kind in COMMON_COLUMNS)
-        return Relation(Scan(name, slots, self.space), Row(slots), self.space)
+        hidden = (Slot(*HIDDEN_COLUMN),)
+        return Relation(Scan(name, slots + hidden, self.space), Row(slots, hidden), self.space)
 
     def _datatable(self, tree: Datatable, lets: Lets) -> Relation:
         slots = tuple(Slot(column.name, column.type) for column in tree.columns)
@@ -218,7 +219,7 @@ class QueryBinder:
 
     def _union(self, relation: Relation, tree: Union, lets: Lets) -> Relation:
         scan = relation.base
-        whole = isinstance(scan, Scan) and not relation.steps and relation.row.slots == scan.slots
+        whole = isinstance(scan, Scan) and not relation.steps and relation.row.slots == scan.slots[:-1]
         legs = [(scan.table if whole and isinstance(scan, Scan) else "union_arg0", relation)]
         for number, leg in enumerate(tree.legs, start=1):
             self._count("union", leg.at)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from arm_emulator.kql.code import Bound, Namespace
 from arm_emulator.kql.conversions import composed, to_text
 from arm_emulator.kql.lexer import Token
-from arm_emulator.kql.regexes import compile_pattern, term_pattern
+from arm_emulator.kql.regexes import BadPatternError, compile_pattern, term_pattern
 from arm_emulator.kql.types import Type
 from arm_emulator.kql.values import Value
 
@@ -81,6 +81,14 @@ def _lowered(space: Namespace, bound: Bound) -> str:
     if isinstance(bound.constant, str):
         return space.constant(bound.constant.lower())
     return f"{bound.text}.lower()"
+
+
+def matches(value: str, pattern: str) -> bool:
+    """Tell `value matches regex pattern` for a pattern that a row brings; one that is not valid matches nothing."""
+    try:
+        return compile_pattern(pattern).search(value) is not None
+    except BadPatternError:
+        return False
 
 
 def regex_operation(space: Namespace, left: Bound, right: Bound, pattern: str) -> Bound:

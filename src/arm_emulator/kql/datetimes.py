@@ -25,6 +25,7 @@ _DATE = re.compile(
 _MONTH_FIRST = re.compile(
     r"\s*(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,7}))?)?(?:\s*([AaPp][Mm]))?)?\s*"
 )
+_MONTH = re.compile(r"\s*(\d{4})(?:-(\d{1,2}))?\s*")
 _COMPACT = re.compile(r"\s*(\d{4})(\d{2})(\d{2})\s*")
 _RFC = re.compile(
     r"\s*(?:\w{3},\s+)?(\d{1,2})\s+([A-Za-z]{3})\s+(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.(\d{1,7}))?"
@@ -92,6 +93,13 @@ def parse_datetime(text: str) -> int | None:
         if clock is not None and month_number:
             return ticks_of(int(match[3]), month_number, int(match[1]), clock)
     return None
+
+
+def literal_datetime(text: str) -> int | None:
+    """Return the ticks inside a `datetime(...)` literal, which may also be a year or a month."""
+    if match := _MONTH.fullmatch(text):
+        return ticks_of(int(match[1]), int(match[2] or 1), 1)
+    return parse_datetime(text)
 
 
 def _month_first(match: re.Match[str]) -> int | None:

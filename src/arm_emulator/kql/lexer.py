@@ -16,6 +16,7 @@ HYPHENATED = re.compile(
     r"|sample-distinct|top-(?:nested|hitters)|graph-[a-z-]+|execute-and-cache|macro-expand|partition-by|assert-schema)\b"
 )
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+_DIGITS_NAME = re.compile(r"\d+[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
     r"(?P<unit>(?:microseconds?|milliseconds?|seconds?|minutes?|hours?|days?|ticks?|hrs?|min|sec|ms|d|h|m|s)"
@@ -135,6 +136,9 @@ class Lexer:
 
     def _number(self) -> None:
         match = _NUMBER.match(self._text, self._at)
+        if match and self._continues(match.end()) and (name := _DIGITS_NAME.match(self._text, self._at)):
+            self._push("name", name.group())
+            return
         if match is None or self._continues(match.end()):
             raise self._fail("This is not a number.", self._text[self._at : self._at + 20].split()[0])
         text = match.group()

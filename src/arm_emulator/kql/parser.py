@@ -62,7 +62,9 @@ class Parser(OperatorParser):
 
     def _starts_query(self) -> bool:
         token, behind = self.here, self.ahead()
-        if token.kind == "name" and (behind.text == "|" or token.text == "union" or self._starts_datatable()):
+        if token.text in {"union", "materialize"} and token.kind == "name":
+            return True
+        if token.kind == "name" and (behind.text == "|" or self._starts_datatable()):
             return True
         if token.kind == "name" and token.text in OPERATORS and behind.kind in {"name", "string"}:
             return True
@@ -137,6 +139,8 @@ class Parser(OperatorParser):
     def _head(self, token: Token) -> Source | Query | Datatable:
         if self._starts_datatable():
             return self._datatable(token)
+        if self.sees("materialize") and self.ahead().text == "(":
+            self.advance()  # it says how a cluster works, and changes no answer
         if self.accept("("):
             inner = self.parse_query()
             self.expect(")")

@@ -7,7 +7,7 @@ from this one.
 from decimal import Decimal
 
 from arm_emulator.kql.cursor import Cursor
-from arm_emulator.kql.datetimes import literal_timespan, parse_datetime, unit_ticks
+from arm_emulator.kql.datetimes import literal_datetime, literal_timespan, unit_ticks
 from arm_emulator.kql.errors import RECORDED_EXPECTED_TOKEN
 from arm_emulator.kql.lexer import Token
 from arm_emulator.kql.syntax import (
@@ -34,6 +34,8 @@ _STRING_OPERATORS = frozenset({"contains", "startswith", "endswith", "has", "has
 STRING_WORDS = frozenset(
     bang + word + case for bang in ("", "!") for word in _STRING_OPERATORS for case in ("", "_cs")
 )  # fmt: skip
+# Older spellings.
+_SPELLINGS = {"<>": "!=", "notcontains": "!contains", "containscs": "contains_cs", "notcontainscs": "!contains_cs"}
 _LIST_WORDS = frozenset({"in", "!in", "in~", "!in~", "has_any", "has_all"})
 
 # Words that start an operator or join two expressions. Standing where a value is expected, one of them is taken and the
@@ -74,9 +76,9 @@ class ExpressionParser(Cursor):
             token, text = self.here, self.here.text
             if token.kind not in {"symbol", "name"}:
                 return left
-            if text in _COMPARISONS or text in STRING_WORDS:
+            if text in _COMPARISONS or text in STRING_WORDS or text in _SPELLINGS:
                 self.advance()
-                left = Binary(token, "!=" if text == "<>" else text, left, self._sum())
+                left = Binary(token, _SPELLINGS.get(text, text), left, self._sum())
             elif text == "matches":
                 self.advance()
                 self.expect("regex")
@@ -216,7 +218,7 @@ class ExpressionParser(Cursor):
         self.advance()
         if text in BOOLS and not self.sees("("):
             return Literal(token, Type.BOOL, BOOLS[text])
-        if text in RESERVED:
+        if text in RESERVED and not self.sees(*_COMPARISONS):
             raise self.failure("A value is expected here.", expected=RECORDED_EXPECTED_TOKEN)
         if not self.sees("("):
             return Name(token, text)
@@ -289,7 +291,7 @@ class ExpressionParser(Cursor):
     def _literal_value(self, kind: Type, inside: str) -> object:
         match kind:
             case Type.DATETIME:
-                return parse_datetime(inside)
+                return literal_datetime(inside)
             case Type.TIMESPAN:
                 return literal_timespan(inside)
             case Type.GUID:

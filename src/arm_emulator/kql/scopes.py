@@ -21,6 +21,10 @@ COMMON_COLUMNS: tuple[tuple[str, Type], ...] = (
     *((name, Type.DYNAMIC) for name in _DYNAMIC_COLUMNS),
 )
 
+# Answers do not show it, and a query may name it. Source: "Azure Resource Graph starter query samples", `Resources |
+# distinct type, apiVersion`. The fleet keeps no api-version of a resource: the text is empty.
+HIDDEN_COLUMN = ("apiVersion", Type.STRING)
+
 # Source: "Understanding the Azure Resource Graph query language", Resource Graph tables (learn.microsoft.com), and
 # recorded queries (ConnectedVMwareVsphereResources).
 TABLES = frozenset(
@@ -61,17 +65,21 @@ class Lets:
 
 
 class Row:
-    """The columns at one place of a pipeline, in order; names are unique."""
+    """The columns at one place of a pipeline, in order; names are unique.
 
-    __slots__ = ("_by_name", "slots")
+    `hidden` columns are there for those who name them, and in no answer otherwise.
+    """
 
-    def __init__(self, slots: Iterable[Slot]) -> None:
+    __slots__ = ("_by_name", "_hidden", "slots")
+
+    def __init__(self, slots: Iterable[Slot], hidden: Iterable[Slot] = ()) -> None:
         self.slots = tuple(slots)
+        self._hidden = tuple(hidden)
         self._by_name = {slot.name: slot for slot in self.slots}
 
     def find(self, name: str) -> Slot | None:
         """Return the column of that name, or None."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) or next((slot for slot in self._hidden if slot.name == name), None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,7 +90,7 @@ class Row:
         """Return the row with columns replaced where they stand, and new ones at the end."""
         kept = [changes.get(slot.name, slot) for slot in self.slots]
         added = [slot for name, slot in changes.items() if name not in self._by_name]
-        return Row(kept + added)
+        return Row(kept + added, self._hidden)
 
 
 EMPTY_ROW = Row(())

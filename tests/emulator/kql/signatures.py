@@ -133,7 +133,7 @@ make_set({string}) | makeset({string}) | make_set_if({string}, {bool}) | make_ba
 make_bag_if({dynamic}, {bool}) | percentile({long}, 50) | percentiles({long}, 50, 90) | percentiles_array({long}, 50, 90)
 take_any({string}) | any({string}) | take_anyif({string}, {bool}) | anyif({string}, {bool}) | arg_max({long}, {string})
 arg_min({long}, {string}) | argmax({long}, {string}) | argmin({long}, {string}) | binary_all_and({long})
-binary_all_or({long}) | binary_all_xor({long})
+binary_all_or({long}) | binary_all_xor({long}) | buildschema({dynamic})
 """
 PLACE = re.compile(r"\{(\w+)\}")
 

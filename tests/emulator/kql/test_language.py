@@ -295,3 +295,42 @@ def test_decimals_are_grouped_summed_and_ordered() -> None:
     assert answer(
         "resources | extend d = todecimal(id) | where d in (1, 2.0) and d between (1 .. 1.5) | project d"
     ) == [("1",)]
+
+
+def test_a_schema_is_built_of_all_values() -> None:
+    """The documentation's example."""
+    bags = [{"x": 1, "y": 3.5}, {"x": "somevalue", "z": [1, 2, 3]}, {"y": {"w": "zzz"}, "t": ["aa"], "z": ["foo"]}]
+    rows = [{"tags": bag} for bag in bags]
+    assert ask("resources | summarize buildschema(tags)", rows).rows == [
+        ({"x": ["long", "string"], "y": ["double", {"w": "string"}], "z": {"`indexer`": ["long", "string"]}, "t": {"`indexer`": "string"}},)
+    ]  # fmt: skip
+
+
+def test_a_column_that_only_a_query_which_names_it_sees() -> None:
+    """Resource Graph's documentation shows `distinct type, apiVersion`; no answer shows the column by itself."""
+    rows = [{"id": "1", "type": "a"}]
+    assert ask("resources | distinct type, apiVersion | where isnotnull(apiVersion)", rows).rows == [("a", "")]
+    assert "apiVersion" not in [column.name for column in ask("resources | extend x = 1", rows).columns]
+    assert ask("resources | project id | union withsource=t resources | summarize count() by t", rows).rows == [
+        ("union_arg0", 1),
+        ("resources", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("let a = materialize(resources | where name == 'b'); a | count", [(2,)]),
+        ("resources | where name matches regex tostring(properties.at) | count", [(2,)]),
+        ("resources | extend limit = 1, top = 2 | where limit == 1 and top != 3 | count", [(4,)]),
+        ("resources | extend 1st = 1 | where 1st == 1 | count", [(4,)]),
+        ("resources | where name notcontains 'B' and name containscs 'a' | project id", [("1",)]),
+        (
+            "resources | take 1 | project datetime(2020), datetime(2020-03)",
+            [("2020-01-01T00:00:00.0000000Z", "2020-03-01T00:00:00.0000000Z")],
+        ),
+    ],
+)
+def test_forms_that_are_seldom_written(text: str, expected: list[tuple[object, ...]]) -> None:
+    """An operand from a row, names like words of the language, older spellings, parts of a date."""
+    assert answer(text) == expected

@@ -10,6 +10,7 @@ import pytest
 from tests.emulator.kql.asking import NOW
 
 from arm_emulator.kql import KqlError, aggregates, compile_query
+from arm_emulator.kql.aggregates_several import SEVERAL
 from arm_emulator.kql.functions import REGISTRY
 
 ODD = [None, "", "x", "12", "1.5", "2024-01-01", "/a/b", "10.0.0.1/33", "😀", True, 0, -7, 2**63 - 1, 10**30, 2.5, 1e308, -0.0,
@@ -17,7 +18,7 @@ ODD = [None, "", "x", "12", "1.5", "2024-01-01", "/a/b", "10.0.0.1/33", "😀", 
 ROWS = [{"name": value if isinstance(value, str) else "n", "properties": {"p": value}, "tags": value} for value in ODD]
 ARGUMENTS = [
     "properties.p", "tags", "name", "'a'", "'day'", "5", "-3", "2.5", "true", "dynamic([1, 'a'])", "dynamic({'a': 1})", "1d",
-    "todatetime(properties.p)", "toint(properties.p)", "toreal(properties.p)", "totimespan(name)", "long(null)", "'(a)'",
+    "todatetime(properties.p)", "toint(properties.p)", "toreal(properties.p)", "totimespan(name)", "long(null)", "'(a)'", "toguid(name)",
 ]  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def test_function_on_odd_values(name: str) -> None:
     assert any(accepted) or name in NEEDS_OTHERS
 
 
-@pytest.mark.parametrize("name", sorted({*aggregates.ONE, *aggregates.SEVERAL}))
+@pytest.mark.parametrize("name", sorted({*aggregates.ONE, *SEVERAL}))
 def test_aggregate_on_odd_values(name: str) -> None:
     """No argument, one and two, over all rows, over none, and by group."""
     lists = ["", *ARGUMENTS] + [", ".join(two) for two in product(PAIRED, repeat=2)]
