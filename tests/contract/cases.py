@@ -193,12 +193,37 @@ def _scale_sets(group: str) -> Iterator[Case]:
         yield Case((exchange,), Start(documents, "answer"), "" if is_read else ELSEWHERE)
 
 
+_ARC = re.compile(
+    r"/providers/Microsoft\.HybridCompute/machines/[^/]+(?P<extension>/extensions/[^/]+)?$", re.IGNORECASE
+)
+
+
 def _arc(group: str) -> Iterator[Case]:
-    own = re.compile(r"/providers/Microsoft\.HybridCompute/machines/[^/]+$", re.IGNORECASE)
+    """Arc machines and their extensions, read; a machine's PATCH and DELETE; polls of the provider's operations."""
+    known: dict[tuple[str, str], dict[str, Any]] = {}
     for exchange in exchanges(group):
-        is_ours = exchange.method == "GET" and own.search(exchange.path) is not None
-        documents = (exchange.answer,) if is_ours and "id" in (exchange.answer or {}) else ()
-        yield Case((exchange,), Start(documents, "answer"), "" if is_ours else ELSEWHERE)
+        path, place = exchange.path.lower(), (exchange.source, exchange.path.lower())
+        own = _ARC.search(exchange.path)
+        if "/microsoft.hybridcompute/locations/" in path and "/operationstatus/" in path:
+            yield Case((exchange,), Start((), "nothing"))
+        elif own is None or (own["extension"] and exchange.method != "GET"):
+            yield Case((exchange,), Start((), "nothing"), ELSEWHERE)
+        elif exchange.method == "GET":
+            found = exchange.answer if "id" in (exchange.answer or {}) else None
+            known.update({place: found} if found else {})
+            yield Case((exchange,), Start(_with_machine(exchange, found), "answer"))
+        else:
+            before = known.get(place)
+            left_out = "" if before is not None and exchange.method in ("PATCH", "DELETE") else ELSEWHERE
+            yield Case((exchange,), Start((before,) if before is not None else (), "read"), left_out)
+
+
+def _with_machine(exchange: Exchange, found: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+    """What a GET showed, and around an extension the machine that it is on."""
+    if found is None:
+        return ()
+    machine = exchange.path.rpartition("/extensions/")[0]
+    return ({"id": machine, "location": found["location"], "properties": {}}, found) if machine else (found,)
 
 
 _MAINTAINED = re.compile(r"/((public)?maintenanceconfigurations|configurationassignments|applyupdates|updates)(/|$)")

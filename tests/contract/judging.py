@@ -13,7 +13,8 @@ from tests.contract.replay import Replay
 
 from arm_emulator.protocol.operations import Operation
 
-_GUID = re.compile(r"/operations/([0-9a-f-]{36})", re.IGNORECASE)
+_GUID = re.compile(r"/operation(?:s|status)/([0-9a-f-]{36})", re.IGNORECASE)
+_ANY_SERVER = "/resourceGroups/judge/providers/Microsoft.HybridCompute/machines/judge"
 _SEED_HIDES = ("header azure-asyncoperation", "header azure-asyncnotification")
 """Where a write starts from its own answer nothing is left to change: whether it needs an operation cannot be seen."""
 _ANY_MACHINE = "/resourceGroups/judge/providers/Microsoft.Compute/virtualMachines/judge"
@@ -28,7 +29,7 @@ def verdicts(group: str) -> dict[str, list[str]]:
 def judged(case: Case) -> list[str]:
     """The differences of one case."""
     first = case.first
-    if first.method == "GET" and "/operations/" in first.path.lower():
+    if first.method == "GET" and _is_poll(first):
         return _polled(first)
     replay = Replay(case.start.documents, first)
     found = differences(first, answer := replay.send(first))
@@ -37,6 +38,10 @@ def judged(case: Case) -> list[str]:
     if len(case.flow) > 1 and answer.status < 300:
         found += _followed(first, _one_operation(first, case.flow[1:]), replay, answer)
     return [line for line in found if not _is_of_the_image(line)] if first.status == 201 else found
+
+
+def _is_poll(exchange: Exchange) -> bool:
+    return "/operations/" in exchange.path.lower() or "/operationstatus/" in exchange.path.lower()
 
 
 def _is_of_the_image(line: str) -> bool:
@@ -119,7 +124,7 @@ def _operation(replay: Replay, answer: Answer) -> Operation | None:
 def _is_end(exchange: Exchange) -> bool:
     if "monitor=true" in exchange.url.lower():
         return exchange.status != 202
-    return isinstance(exchange.answer, dict) and exchange.answer.get("status") != "InProgress"
+    return isinstance(exchange.answer, dict) and exchange.answer.get("status") not in ("InProgress", "Queued")
 
 
 def _end_as_recorded(operation: Operation, polls: list[Exchange]) -> None:
@@ -141,17 +146,21 @@ def _polled(exchange: Exchange) -> list[str]:
     "same way."""
     subscription = "/".join(exchange.path.split("/")[:3])
     location = exchange.path.split("/")[6]
+    is_hybrid = "/operationstatus/" in exchange.path.lower()
     machine = {
-        "id": subscription + _ANY_MACHINE,
+        "id": subscription + (_ANY_SERVER if is_hybrid else _ANY_MACHINE),
         "location": location,
         "properties": {"provisioningState": "Succeeded"},
     }
     replay = Replay((machine,), exchange)
     version = exchange.api_version or "2024-07-01"
-    started = replay.call("POST", f"{machine['id']}/deallocate?api-version={version}", {}, None)
+    action = "assessPatches" if is_hybrid else "deallocate"
+    started = replay.call("POST", f"{machine['id']}/{action}?api-version={version}", {}, None)
     operation = _operation(replay, started)
     if operation is None:
         return [f"no operation: {started}"]
+    if is_hybrid:
+        _as_recorded(operation, exchange, replay)
     is_monitor = "monitor=true" in exchange.url.lower() or not _is_status(exchange)
     if is_monitor and exchange.status == 200:
         operation.output = exchange.answer
@@ -162,6 +171,15 @@ def _polled(exchange: Exchange) -> list[str]:
     if "retry-after" not in exchange.answer_headers:
         replay.call("GET", target, {}, None)  # only the first poll names a Retry-After, so this is a later one
     return differences(exchange, replay.call("GET", target, {}, None))
+
+
+def _as_recorded(operation: Operation, exchange: Exchange, replay: Replay) -> None:
+    """Bring an operation of Microsoft.HybridCompute to the moment of a recorded poll, and to its result."""
+    operation.output = exchange.answer.get("properties")
+    at = exchange.moment
+    if at is not None and exchange.answer["status"] != "Succeeded":
+        began = datetime.fromisoformat(re.sub(r"\.\d+", "", exchange.answer["startTime"]))
+        replay.wait((at - began).total_seconds())
 
 
 def _is_status(exchange: Exchange) -> bool:

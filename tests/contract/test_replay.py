@@ -25,7 +25,7 @@ FLOORS = {
     "errors": (6, 7),
     "resource_graph": (7, 7),
     "vmss_flex": (28, 28),
-    "hybrid_compute": (2, 2),
+    "hybrid_compute": (11, 11),
     "maintenance": (16, 16),
     "maintenance_powershell": (5, 5),
 }

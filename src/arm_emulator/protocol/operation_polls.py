@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FIRST_POLL_RETRY_AFTER = (30, 35, 36, 37, 50, 61, 70, 97)
 """Seconds; the values that recorded first InProgress polls carried."""
+_HYBRID_COMPUTE = "Microsoft.HybridCompute"
 
 
 def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
@@ -29,6 +30,8 @@ def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
     cloud.clock.run_due()
     if request.query.get("monitor", "").lower() == "true" or "/operationresults/" in request.path.lower():
         return _monitor(cloud, request, operation)
+    if operation.namespace == _HYBRID_COMPUTE:
+        return _hybrid_status(cloud, request, operation)
     body: dict[str, Any] = {"startTime": wire_time(operation.started)}
     headers: dict[str, str] = {}
     if operation.is_over and operation.ends is not None:
@@ -43,6 +46,30 @@ def poll(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
         body["error"] = operation.error
     body["name"] = operation.id
     return Response(200, body, headers, crlf=True)
+
+
+def _hybrid_status(cloud: "Cloud", request: Request, operation: Operation) -> Response:
+    """Microsoft.HybridCompute's own form, as recorded in 2024: compact, ``Z`` times, no end time, URLs while it runs.
+
+    It was ``Queued`` in the second in which it was started and ``InProgress`` later, and ended with the result itself
+    as ``properties``.
+    """
+    body: dict[str, Any] = {"name": operation.id, "status": operation.status}
+    headers: dict[str, str] = {}
+    if not operation.is_over:
+        if (cloud.clock.now() - operation.started).total_seconds() < 1:
+            body["status"] = "Queued"
+        base = request.base_url
+        headers = {"Azure-AsyncOperation": operation.async_url(base), "Location": operation.location_url(base)}
+        if not operation.retry_after_sent:
+            operation.retry_after_sent = True
+            headers["Retry-After"] = _first_wait(cloud)
+    body["startTime"] = wire_time(operation.started).replace("+00:00", "Z")
+    if operation.is_over and operation.error is not None:
+        body["error"] = operation.error
+    elif operation.is_over and operation.output is not None:
+        body["properties"] = operation.output
+    return Response(200, body, headers)
 
 
 def _monitor(cloud: "Cloud", request: Request, operation: Operation) -> Response:
@@ -64,7 +91,7 @@ def _is_verbatim(operation: Operation, request: Request) -> bool:
     return all(given.get(name) == made.get(name) for name in ("t", "c", "s", "h"))
 
 
-_HYBRID = "/subscriptions/{subscription}/providers/Microsoft.HybridCompute/locations/{location}"
+_HYBRID = f"/subscriptions/{{subscription}}/providers/{_HYBRID_COMPUTE}/locations/{{location}}"
 ROUTES: tuple[Route, ...] = (
     *(
         Route("GET", f"{_HYBRID}/{kind}/{{operation}}", poll, f"Microsoft.HybridCompute/locations/{kind}/read")

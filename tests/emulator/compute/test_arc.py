@@ -1,5 +1,6 @@
 """Arc machines: read as loaded, periodic assessment set, everything else refused by name."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_machine_without_settings_gets_them() -> None:
         ),
         ({"properties": {"osProfile": {"computerName": "x"}}}, 501, "NotEmulated"),
         ({"properties": {"agentUpgrade": "1.50"}}, 501, "NotEmulated"),
-        ({"identity": {"type": "SystemAssigned"}}, 501, "NotEmulated"),
+        ({"identity": {"type": "UserAssigned"}}, 501, "NotEmulated"),
         (_assessment("Sometimes"), 400, "InvalidParameter"),
         ([], 400, "InvalidRequestContent"),
     ],
@@ -101,20 +102,30 @@ def test_its_extensions_are_those_of_the_fleet() -> None:
 
 
 def test_it_is_assessed_on_demand() -> None:
-    """202, a status and a result with a path each (recorded of this provider), the counts by classification."""
+    """202, a status and a result with a path each, the counts by classification.
+
+    Recorded of this provider: queued in the first second, URLs in every answer until the end, and then the result
+    itself as ``properties``, without an end time.
+    """
     caller = Caller.of(ARC, lro_seconds=60)
     accepted = caller.call("POST", f"{PATH}/assessPatches", {})
     assert accepted.status == 202
     status, result = (accepted.headers[name].partition(HOST)[2] for name in ("azure-asyncoperation", "location"))
     assert "/providers/Microsoft.HybridCompute/locations/westeurope/operationstatus/" in status
     assert "/providers/Microsoft.HybridCompute/locations/westeurope/operationresults/" in result
-    assert caller.get(status).body["status"] == "InProgress"
+    assert caller.get(status).body["status"] == "Queued"
+    caller.emulator.clock.advance(timedelta(seconds=2))
+    running = caller.get(status)
+    assert list(running.body) == ["name", "status", "startTime"]
+    assert (running.body["status"], running.body["startTime"][-1]) == ("InProgress", "Z")
+    assert {"azure-asyncoperation", "location"} <= set(running.headers)
     assert caller.get(result).status == 202
     caller.finish()
-    ended = caller.get(status).body
-    assert ended["status"] == "Succeeded"
+    ended = caller.get(status)
+    assert list(ended.body) == ["name", "status", "startTime", "properties"]
+    assert (ended.body["status"], "location" in ended.headers) == ("Succeeded", False)
     found = caller.get(result).body
-    assert found == ended["properties"]["output"]
+    assert found == ended.body["properties"]
     assert (found["status"], found["osType"], found["patchServiceUsed"]) == ("Succeeded", "Windows", "WU")
     assert set(found["availablePatchCountByClassification"]) <= {"critical", "security", "updateRollup", "updates"}
 
@@ -138,6 +149,36 @@ def test_an_update_as_az_sends_it() -> None:
     assert (found["properties"]["locationData"], found["properties"]["privateLinkScopeResourceId"]) == (place, scope)
     assert found["identity"] == held
     assert caller.patch(PATH, {"identity": {"type": "None"}}).code == "NotEmulated"
+
+
+def test_a_change_says_updating_and_the_next_read_that_it_is_over() -> None:
+    """Recorded of a PATCH that gave a machine its identity: no operation, no ``resources`` in the answer."""
+    stood = {
+        **ARC,
+        "identity": {"type": "None", "tenantId": "t"},
+        "properties": {**ARC["properties"], "provisioningState": "Succeeded"},
+        "resources": [],
+    }
+    caller = Caller.of(stood)
+    answer = caller.patch(PATH, {"identity": {"type": "SystemAssigned"}})
+    assert (answer.status, "azure-asyncoperation" in answer.headers, "resources" in answer.body) == (200, False, False)
+    assert answer.body["properties"]["provisioningState"] == "Updating"
+    found = caller.get(PATH).body
+    assert found["properties"] == stood["properties"]
+    assert (found["identity"]["type"], found["identity"]["tenantId"], found["resources"]) == ("SystemAssigned", "t", [])
+    assert found["identity"] == answer.body["identity"]
+    assert found["identity"]["principalId"]
+
+
+def test_a_machine_is_deleted_with_its_extensions() -> None:
+    """Recorded: 200 without a body, at once."""
+    extension = {"id": f"{PATH}/extensions/e", "name": "e", "location": "westeurope", "properties": {}}
+    caller = Caller.of(ARC, extension)
+    assert caller.call("DELETE", PATH, None).status == 200
+    assert caller.get(PATH).code == "ResourceNotFound"
+    assert caller.get(f"{GROUP}{MACHINES}").body == {"value": []}
+    assert not list(caller.emulator.state.of_type("Microsoft.HybridCompute/machines/extensions"))
+    assert caller.call("DELETE", PATH, None).status == 204
 
 
 def test_the_wanted_version_of_the_agent_is_kept_and_nothing_is_upgraded() -> None:

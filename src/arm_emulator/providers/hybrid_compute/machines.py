@@ -1,4 +1,4 @@
-"""Arc machines: GET, lists, extensions, assessment on demand, and PATCH of the assessment mode, answered 200 at once.
+"""Arc machines: GET, lists, extensions, assessment on demand, DELETE, and PATCH of the assessment mode.
 
 An Arc machine has no orchestration to set: its ``patchSettings`` hold ``assessmentMode``, ``patchMode`` and a
 ``status``, and the built-in policies write the first alone. Every other write is refused as not emulated.
@@ -11,6 +11,7 @@ from arm_emulator.patching import Patching
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation, wire_time
 from arm_emulator.protocol.paging import list_page
+from arm_emulator.providers.compute.identity import merged_identity
 from arm_emulator.providers.maintenance.membership import os_of
 from arm_emulator.state import Document, Stored
 
@@ -45,7 +46,10 @@ def list_machines(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
 
 
 def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
-    """``PATCH .../machines/{name}`` of the assessment mode, of tags and of what is kept as sent: 200 at once.
+    """``PATCH .../machines/{name}`` of the assessment mode, identity, tags and what is kept as sent: 200 at once.
+
+    Recorded: the answer says ``Updating`` and leaves ``resources`` out, no operation is named, and the next GET says
+    ``Succeeded``.
 
     Raises:
         ArmError: 404; 400 for an unknown mode; 501 NotEmulated for anything else in the body.
@@ -59,13 +63,30 @@ def patch_machine(cloud: "Cloud", request: Request, params: dict[str, str]) -> R
         match name.lower():
             case "tags" if isinstance(value, dict):
                 document["tags"] = value
-            case "identity" if _is_its_own(document, value):
-                pass  # A system's identity is made when the agent is connected, and stays.
+            case "identity" if _is_a_systems(value):
+                document["identity"] = merged_identity(
+                    document.get("identity"), value, tenant_id=cloud.directory.tenant_id, random=cloud.random
+                )
             case "properties" if isinstance(value, dict):
                 _patch_properties(document, value)
             case _:
                 raise _not_emulated(name)
-    return Response(200, cloud.state.put(document, etag=stored.etag).document)
+    kept = cloud.state.put(document, etag=stored.etag).document
+    answer = {name: value for name, value in kept.items() if name != "resources"}
+    if "provisioningState" in kept.get("properties", {}):
+        answer["properties"] = {**kept["properties"], "provisioningState": "Updating"}
+    return Response(200, answer)
+
+
+def delete_machine(cloud: "Cloud", _request: Request, params: dict[str, str]) -> Response:
+    """``DELETE .../machines/{name}``: 200 without a body (recorded); 204 where there is none (the REST reference)."""
+    path = _path(params)
+    if cloud.state.get(path) is None:
+        return Response(204)
+    for child in list(cloud.state.of_type(_EXTENSIONS, parent=path)):
+        cloud.state.delete(child.id)
+    cloud.state.delete(path)
+    return Response(200)
 
 
 def list_extensions(cloud: "Cloud", request: Request, params: dict[str, str]) -> Response:
@@ -166,9 +187,9 @@ def _patch_upgrade(document: Document, sent: dict[str, Any]) -> None:
     properties["agentUpgrade"] = {**(properties.get("agentUpgrade") or {}), **wanted}
 
 
-def _is_its_own(document: Document, identity: Any) -> bool:
-    held = document.get("identity")
-    return isinstance(held, dict) and isinstance(identity, dict) and identity.get("type") == held.get("type")
+def _is_a_systems(identity: Any) -> bool:
+    """Whether an identity is the machine's own, which it has from its agent or is given (recorded)."""
+    return isinstance(identity, dict) and str(identity.get("type")).lower() == "systemassigned"
 
 
 def _patch_settings(document: Document, system: str, settings: Any) -> None:
@@ -188,12 +209,15 @@ def _not_emulated(what: str) -> ArmError:
 
 
 def _require(cloud: "Cloud", params: dict[str, str]) -> Stored:
-    stored = cloud.state.get(
-        f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}/providers/{MACHINES}/{params['name']}"
-    )
+    stored = cloud.state.get(_path(params))
     if stored is None:
         raise _not_found(MACHINES, params["name"], params["group"])
     return stored
+
+
+def _path(params: dict[str, str]) -> str:
+    group = f"/subscriptions/{params['subscription']}/resourceGroups/{params['group']}"
+    return f"{group}/providers/{MACHINES}/{params['name']}"
 
 
 def _not_found(type_: str, name: str, group: str) -> ArmError:

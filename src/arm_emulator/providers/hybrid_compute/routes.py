@@ -12,6 +12,7 @@ _ACTION = "Microsoft.HybridCompute/machines"
 ROUTES: tuple[Route, ...] = (
     Route("GET", _MACHINE, machines.get_machine, f"{_ACTION}/read"),
     Route("PATCH", _MACHINE, machines.patch_machine, f"{_ACTION}/write"),
+    Route("DELETE", _MACHINE, machines.delete_machine, f"{_ACTION}/delete"),
     Route("POST", f"{_MACHINE}/assessPatches", machines.assess_patches, f"{_ACTION}/assessPatches/action"),
     Route("GET", f"{_MACHINE}/extensions", machines.list_extensions, f"{_ACTION}/extensions/read"),
     Route("GET", f"{_MACHINE}/extensions/{{extension}}", machines.get_extension, f"{_ACTION}/extensions/read"),
