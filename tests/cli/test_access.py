@@ -256,8 +256,8 @@ def test_a_policy_that_takes_bypass_away_is_told_with_its_consequence_first(begi
     assert done.code == 11
     assert done.out.startswith("Failed (2):")
     assert (
-        "Azure now patches and restarts MACHINE at a time it chooses, unless a schedule is attached, whose runs fail"
-        in done.out
+        "Azure now patches and restarts the machine at a time it chooses, unless a schedule is attached, whose runs "
+        "fail" in done.out
     )
     assert "Azure patches and restarts it at a time it chooses" in owner("verify", "-s", "Prod").out
     command = next(line for line in done.out.splitlines() if "patchmode rollback" in line)

@@ -31,8 +31,8 @@ def test_twelve_refusals_are_one() -> None:
     found = [vm(f"web-{number:02}") for number in range(12)]
     assert list(failed_lines((FailedMachine(one, refusal(one), "c") for one in found), NAMES, paint=Paint())) == [
         "  rg-web/web-00, rg-web/web-01, rg-web/web-02, rg-web/web-03, rg-web/web-04 and 7 more  AuthorizationFailed",
-        "      PUT ID/a was answered 403 AuthorizationFailed: no rights over scope 'ID' of MACHINE.",
-        "      → Grant it on ID.",
+        "      PUT …/a was answered 403 AuthorizationFailed: no rights over scope 'the machine' of the machine.",
+        "      → Grant it on the machine.",
         "      correlation id c and 11 more",
     ]
 

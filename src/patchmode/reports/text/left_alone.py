@@ -64,9 +64,10 @@ def unreadable_lines(unreadable: Iterable[Unreadable], names: MachineNames, *, p
         yield from wrapped(entry.reason, paint=paint, indent=6)
 
 
-ANY_ID, ANY_NAME = "ID", "MACHINE"
-"""What stands for the machine's id and name in words that several machines share."""
-_IDS_OPTION = re.compile(rf"(?:(?<=rollback )(?P<run>\S+) )?--ids '?{ANY_ID}\b'?")
+ANY_ID, ANY_NAME = "\ue000", "\ue001"
+"""Stand for the machine's id and name where errors are compared: no text of Azure's has these (private use) marks."""
+_ANY_OF_THEM = re.compile(rf"{ANY_ID}(?P<below>/)?|{ANY_NAME}")
+_IDS_OPTION = re.compile(rf"(?:(?<=rollback )(?P<run>\S+) )?--ids '?{ANY_ID}'?")
 """In a command that is told it must be every machine's, so that the command runs as it stands."""
 NAMED_ON_A_LINE = 3
 """So many ids fit into a command; more are those of the run that failed."""
@@ -102,6 +103,7 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
         advice = _IDS_OPTION.sub(partial(_every_id, members), advice)
         title = some([names.short(one.id) for one in members]) + (f"  {code}" if code else "")
         yield from (paint("strong", line) for line in wrapped(title, paint=paint, indent=2, hang=4))
+        message, advice = _of_all(message), _of_all(advice)
         if message:
             yield from wrapped(message, paint=paint, indent=6)
         if advice:
@@ -115,6 +117,15 @@ def _every_id(members: Sequence[FailedMachine], found: re.Match[str]) -> str:
         return f"{run} --from-run {run}:failed"
     ids = " ".join(quote(str(one.id)) for one in members)
     return f"{run} --ids {ids}" if run else f"--ids {ids}"
+
+
+def _of_all(text: str) -> str:
+    """A shared text as it is true of each machine named above it: a path below one is shortened, not invented."""
+
+    def of_all(found: re.Match[str]) -> str:
+        return "…/" if found["below"] else "the machine" if found.start() else "The machine"
+
+    return _ANY_OF_THEM.sub(of_all, text)
 
 
 def _correlation(members: Sequence[FailedMachine], code: str, paint: Paint) -> Iterator[str]:
