@@ -39,14 +39,9 @@ slow: setup ## the properties again, with thousands of new examples each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 4 --dist worksteal -q $(shell grep -rlE "^(from|import) (hypothesis|tests.examples)" tests --include="test_*.py")
 
 CLIENTS := .venv-clients
-$(CLIENTS)/.installed: requirements/clients.txt requirements/clients-extensions.txt
-	$(PYTHON) -m venv $(CLIENTS)
-	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
-	$(CLIENTS)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -d $(CLIENTS)/extensions -r requirements/clients-extensions.txt
-	@touch $(CLIENTS)/.installed
-
-clients: setup $(CLIENTS)/.installed ## unmodified Azure clients against the emulator (installs az, about 750 MB)
-	$(BIN)/python -m pytest -q -m clients tests/clients
+clients: setup ## unmodified Azure clients against the emulator: az, SDKs, Ansible, Custodian (installs 2.5 GB)
+	$(BIN)/python -m tests.clients.environments
+	$(BIN)/python -m pytest -q -o timeout=1800 -m clients tests/clients
 
 BROWSER := $(VENV)/.browser
 $(BROWSER): $(STAMP) requirements/browser.txt tests/console/browser/package.json
@@ -76,7 +71,8 @@ docs: setup ## rewrite the generated pages of the reference
 bench: setup ## the benchmarks that take minutes, as ratios within one run
 	$(BIN)/python -m benchmarks
 
-bench-table: setup $(CLIENTS)/.installed ## all benchmarks (over an hour; installs az), into docs/reference/performance.md
+bench-table: setup ## all benchmarks (over an hour; installs az), into docs/reference/performance.md
+	$(BIN)/python -m tests.clients.environments az
 	$(BIN)/python -m benchmarks --page
 
 lint: setup ## ruff: rules, docstrings, format

@@ -24,7 +24,7 @@ from benchmarks.rows import Row
 from benchmarks.stage import BIN, Measured, emulator, is_as_wanted, machines_of, measure, uniform_fleet
 
 HERE = Path(__file__).parent
-AZ = HERE.parent / ".venv-clients" / "bin" / "az"
+AZ = HERE.parent / ".venv-clients" / "az" / "bin" / "az"
 MACHINES = 500
 OPERATION_S = 1
 KIND_SPEED = 100

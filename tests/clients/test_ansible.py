@@ -1,0 +1,80 @@
+"""Ansible's azure.azcollection, which knows Azure's public cloud only, through the emulator's proxy."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.clients.conftest import Tried
+from tests.clients.environments import ANSIBLE
+from tests.clients.running import ARC, CONFIGURATION, FAILING, FAILS, MACHINES, PAIR, QUERY, SUBSCRIPTION, Running
+
+CLIENT = ANSIBLE
+OPTIONS = ("--proxy",)
+PLAY = Path(__file__).parent / "ansible" / "play.yml"
+pytestmark = pytest.mark.clients
+
+
+def test_ansible_changes_a_machine(
+    tried: Tried, emulator: Running, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A play of ten tasks: lists, reads, refusals, PATCH, tags by PUT, a query, an assignment."""
+    emulator.fail(FAILING)
+    own = {
+        **environment,
+        "ANSIBLE_HOME": str(tmp_path / "ansible"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "QUERY": QUERY,
+    }
+    tried.version = _version(own)
+    python = f"ansible_python_interpreter={CLIENT.program('python')}"
+    done = _run([str(CLIENT.program("ansible-playbook")), str(PLAY), "-e", python], own)
+    assert done.stdout.startswith("{"), done.stderr[-3000:]
+    tasks = json.loads(done.stdout)["plays"][0]["tasks"]
+    results: dict[str, dict[str, Any]] = {task["task"]["name"]: task["hosts"]["localhost"] for task in tasks}
+    assert done.returncode == 0, {name: one.get("msg") for name, one in results.items() if one.get("failed")}
+
+    assert len(results["list"]["vms"]) == MACHINES
+    assert emulator.pages() == 3
+    tried.note(
+        "lists",
+        f"azure_rm_virtualmachine_info: {MACHINES} machines in {emulator.pages()} pages, then two requests each",
+    )
+    assert [one["name"] for one in results["read"]["vms"]] == ["api-01"]
+    assert results["read"]["vms"][0]["power_state"] == "running"
+    tried.note("reads", "azure_rm_virtualmachine_info, with the power state")
+    assert emulator.settings("api-01") == {**PAIR, "assessmentMode": "ImageDefault"}
+    tried.note("changes", "azure_rm_resource PATCH: both fields; azure_rm_virtualmachine: tags alone, by PUT")
+    assert emulator.resource("api-04")["tags"] == {"ring": "3"}
+    # Its PUT leaves the settings out, and the service keeps what a PUT leaves out.
+    assert emulator.settings("api-04")["patchMode"] == "AutomaticByPlatform"
+    assert "UnsupportedResourceOperation" in results["attach too early"]["msg"]
+    assert "ScopeLocked" in results["change what is locked"]["msg"]
+    tried.note("is refused", "UnsupportedResourceOperation, ScopeLocked (ignore_errors)")
+    assert emulator.polls() >= 2
+    tried.note(
+        "polls", f"{emulator.polls()} requests by azure_rm_virtualmachine; azure_rm_resource does not poll a 200"
+    )
+    assert FAILS in results["tag what fails"]["msg"]
+    tried.note("sees a failure", f"azure_rm_virtualmachine: {FAILS}")
+    assert results["query"]["response"]["data"] == [{"name": "api-01", "mode": "AutomaticByPlatform"}]
+    tried.note("queries", "azure_rm_resource POST (there is no module)")
+    assert results["attach"]["response"]["properties"]["maintenanceConfigurationId"].lower() == CONFIGURATION.lower()
+    tried.note("attaches", "azure_rm_resource PUT (there is no module)")
+    assert {one["name"] for one in results["Arc"]["response"]} == ARC
+    tried.note("Arc", "azure_rm_resource_info (there is no module)")
+
+
+def _version(environment: dict[str, str]) -> str:
+    core = _run([str(CLIENT.program("ansible")), "--version"], environment).stdout.split("]")[0].rpartition(" ")[2]
+    listed = _run([str(CLIENT.program("ansible-galaxy")), "collection", "list", "--format", "json"], environment)
+    folders: dict[str, dict[str, dict[str, str]]] = json.loads(listed.stdout)
+    collection = next(found["azure.azcollection"] for found in folders.values() if "azure.azcollection" in found)
+    return f"{collection['version']}, ansible-core {core}"
+
+
+def _run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
