@@ -20,7 +20,7 @@ from arm_emulator.kql.conversions import TO_DYNAMIC, convert, to_dynamic
 from arm_emulator.kql.errors import KqlError
 from arm_emulator.kql.syntax import Call
 from arm_emulator.kql.types import INTEGERS, TIMES, WIDE_NUMBERS, Type
-from arm_emulator.kql.values import DECIMALS, Value, json_text, wrap_long
+from arm_emulator.kql.values import DECIMALS, Value, finite, json_text, wrap_long
 
 if TYPE_CHECKING:
     from arm_emulator.kql.binder import Binder
@@ -165,7 +165,7 @@ def _sum_of(kind: Type) -> Reducer:
     if kind is Type.REAL:
         return lambda rows: float(sum(present(rows)))
     if kind is Type.DECIMAL:
-        return lambda rows: sum(present(rows), Decimal(0))
+        return lambda rows: finite(_added(present(rows)))
     return lambda rows: wrap_long(sum(present(rows)))
 
 
@@ -198,7 +198,11 @@ def _mean_ticks(rows: Group) -> int | None:
 
 def _mean_decimal(rows: Group) -> Decimal | None:
     found = present(rows)
-    return DECIMALS.divide(sum(found, Decimal(0)), Decimal(len(found))) if found else None
+    return finite(DECIMALS.divide(_added(found), Decimal(len(found)))) if found else None
+
+
+def _added(found: list[Value]) -> Decimal:
+    return reduce(DECIMALS.add, found, Decimal(0))
 
 
 @_one("avg")

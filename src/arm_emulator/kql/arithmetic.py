@@ -11,7 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from arm_emulator.kql.datetimes import LAST_TICK
-from arm_emulator.kql.values import DECIMALS, Value, wrap_long
+from arm_emulator.kql.values import DECIMALS, Value, finite, wrap_long
 
 
 def strict(function: Callable[..., Value]) -> Callable[..., Value]:
@@ -133,19 +133,22 @@ REAL: dict[str, Callable[..., Value]] = {
 }
 
 
-def _remainder(left: Decimal, right: Decimal) -> Decimal | None:
-    """Return the remainder that is never negative; by zero gives null."""
-    if not right:
-        return None
+def _remainder(left: Decimal, right: Decimal) -> Decimal:
+    """Return the remainder that is never negative."""
     rest = DECIMALS.remainder(left, right)
     return DECIMALS.add(rest, abs(right)) if rest < 0 else rest
 
 
+def _on_decimals(function: Callable[[Decimal, Decimal], Decimal]) -> Callable[..., Value]:
+    """Return an operator on two decimals: by zero, and where the result is too large, it gives null."""
+    return lambda left, right: finite(function(left, right))
+
+
 DECIMAL: dict[str, Callable[..., Value]] = {
-    "+": DECIMALS.add,
-    "-": DECIMALS.subtract,
-    "*": DECIMALS.multiply,
-    "/": lambda left, right: DECIMALS.divide(left, right) if right else None,
-    "%": _remainder,
+    "+": _on_decimals(DECIMALS.add),
+    "-": _on_decimals(DECIMALS.subtract),
+    "*": _on_decimals(DECIMALS.multiply),
+    "/": _on_decimals(DECIMALS.divide),
+    "%": _on_decimals(lambda left, right: _remainder(left, right) if right else Decimal("nan")),
 }
 DYNAMIC: dict[str, Callable[..., Value]] = {operator: _on_dynamics(operator) for operator in REAL}

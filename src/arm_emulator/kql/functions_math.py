@@ -9,18 +9,21 @@ import math
 import random
 import uuid
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 
 from arm_emulator.kql.arithmetic import bin_long, bin_real, strict
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.conversions import applied, convert
 from arm_emulator.kql.functions import Site, check, register, simple
 from arm_emulator.kql.types import INTEGERS, NUMBERS, TIMES, WIDE_NUMBERS, Type, common_type
-from arm_emulator.kql.values import DECIMALS, Value, wrap_long
+from arm_emulator.kql.values import DECIMALS, Value, finite, wrap_long
 
 
 def _bin_decimal(value: Decimal, size: Decimal) -> Decimal | None:
-    return DECIMALS.multiply((value / size).to_integral_value(ROUND_FLOOR), size) if size > 0 else None
+    if size <= 0:
+        return None
+    quotient = DECIMALS.divide(value, size)
+    return finite(DECIMALS.multiply(quotient.to_integral_value(ROUND_FLOOR), size)) if quotient.is_finite() else None
 
 
 _BINS: dict[Type, Callable[..., Value]] = {Type.REAL: bin_real, Type.DECIMAL: _bin_decimal}
@@ -66,10 +69,8 @@ def _rounded(value: float, digits: int = 0) -> float:
 def _round_decimal(value: Decimal, digits: int = 0) -> Decimal:
     if abs(digits) > DECIMALS.prec:
         return value if digits > 0 else Decimal(0)
-    try:
-        return value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, DECIMALS)
-    except InvalidOperation:
-        return value
+    rounded = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, DECIMALS)
+    return rounded if rounded.is_finite() else value
 
 
 @register("round", "ceiling")

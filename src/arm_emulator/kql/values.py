@@ -18,14 +18,15 @@ import json
 import math
 import re
 from collections.abc import Callable
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import Any
 
 from arm_emulator.kql.datetimes import format_datetime, format_timespan, parse_datetime, parse_timespan
 
 Value = Any
 
-DECIMALS = Context(prec=34)
+# Nothing raises: what is too large is an infinity, and `finite` makes a null of it.
+DECIMALS = Context(prec=34, Emax=40, Emin=-40, traps=[])
 _LONG_LIMIT = 2**63
 _INT_LIMIT = 2**31
 _NUMBER = re.compile(r"\s*[+-]?(?:0[xX][0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*")
@@ -171,11 +172,12 @@ def decimal_of(value: Value) -> Decimal | None:
         value = repr(value)
     if not isinstance(value, str | int | Decimal):
         return None
-    try:
-        number = DECIMALS.create_decimal(value)
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() else None
+    return finite(DECIMALS.create_decimal(value))
+
+
+def finite(value: Decimal) -> Decimal | None:
+    """Return a decimal, or null for what is none."""
+    return value if value.is_finite() else None
 
 
 def decimal_text(value: Decimal | None) -> str:

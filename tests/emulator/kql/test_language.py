@@ -334,3 +334,14 @@ def test_a_column_that_only_a_query_which_names_it_sees() -> None:
 def test_forms_that_are_seldom_written(text: str, expected: list[tuple[object, ...]]) -> None:
     """An operand from a row, names like words of the language, older spellings, parts of a date."""
     assert answer(text) == expected
+
+
+def test_odd_decimals_are_null() -> None:
+    """What has too many digits, no value or no end; nothing raises."""
+    row = answer(
+        "resources | take 1 | extend big = todecimal('1e39'), zero = todecimal(0) "
+        "| project a = big * big, b = big / zero, c = big % zero, d = todecimal('1e99'), e = todecimal('nan'), "
+        "f = round(big, 30), g = bin(big, decimal(0.001)), h = -big, i = toreal(big), j = tolong(big)"
+    )[0]
+    assert row[:5] == (None, None, None, None, None)
+    assert row[6:] == (None, "-1" + "0" * 39, 1e39, 9223372036854775807)

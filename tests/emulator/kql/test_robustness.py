@@ -18,7 +18,7 @@ ODD = [None, "", "x", "12", "1.5", "2024-01-01", "/a/b", "10.0.0.1/33", "😀", 
 ROWS = [{"name": value if isinstance(value, str) else "n", "properties": {"p": value}, "tags": value} for value in ODD]
 ARGUMENTS = [
     "properties.p", "tags", "name", "'a'", "'day'", "5", "-3", "2.5", "true", "dynamic([1, 'a'])", "dynamic({'a': 1})", "1d",
-    "todatetime(properties.p)", "toint(properties.p)", "toreal(properties.p)", "totimespan(name)", "long(null)", "'(a)'", "toguid(name)",
+    "todatetime(properties.p)", "toint(properties.p)", "toreal(properties.p)", "totimespan(name)", "long(null)", "'(a)'", "toguid(name)", "todecimal(name)",
 ]  # fmt: skip
 
 
