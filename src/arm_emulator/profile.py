@@ -42,6 +42,12 @@ class Profile:
         "tables other than resources and resourcecontainers: 400, because the documentation allows no more, or run; "
         "users report such queries that ran.",
     )
+    graph_operators: Literal["used", "documented"] = switch(
+        "used",
+        "A Resource Graph query with an operator that the documentation does not list and public queries use "
+        "(mv-apply, lookup, serialize, datatable, parse-where, project-keep, project-rename, project-reorder, a union "
+        "that begins the query): run, or 400, as any operator that neither has.",
+    )
     graph_preview_format: Literal["objects", "table"] = switch(
         "objects",
         "A Resource Graph query at api-version 2020-04-01-preview that names no resultFormat: rows as objects, as with "

@@ -10,9 +10,14 @@ from arm_emulator.kql.parser_operators import FOREIGN_OPERATORS, OPERATORS, Oper
 from arm_emulator.kql.syntax import Datatable, Expression, Lambda, Let, Operator, Parameter, Program, Query, Source
 
 
-def parse(text: str) -> Program:
-    """Return the tree of `text`; raise `KqlError` at the first token that does not fit."""
-    return Parser(text).program()
+def parse(text: str, *, listed_only: bool = False) -> Program:
+    """Return the tree of `text`; raise `KqlError` at the first token that does not fit.
+
+    With `listed_only` an operator that Resource Graph's documentation does not list does not fit.
+    """
+    parser = Parser(text)
+    parser.listed_only = listed_only
+    return parser.program()
 
 
 class Parser(OperatorParser):
@@ -131,6 +136,8 @@ class Parser(OperatorParser):
 
     def _leading_union(self, token: Token, operators: list[Operator]) -> Query:
         """Read a union that starts a query: its first leg is what the others are put below."""
+        if self.listed_only:
+            raise self.unsupported(token, "A union that starts a query")
         union = self._union(token)
         if len(union.legs) > 1 or union.source_column:
             operators.append(replace(union, legs=union.legs[1:]))
@@ -155,6 +162,7 @@ class Parser(OperatorParser):
         return self.sees("datatable") and self.ahead().text == "("
 
     def _datatable(self, token: Token) -> Datatable:
+        self.check_listed(token)
         self.expect("datatable")
         self.expect("(")
         columns: list[Parameter] = []

@@ -1,8 +1,7 @@
 """Parses tabular operators: what stands between two pipes.
 
-Only the operators that Resource Graph documents are read; any other of Kusto's is refused by name, and a word that is
-none at all is a parser failure. `serialize` is read beside them, for the functions that look at the rows around, and
-`mv-apply`, which public queries use. Must not know columns or types.
+The operators that Resource Graph documents are read, and a few that public queries use (`UNLISTED`); any other of
+Kusto's is refused by name, and a word that is none at all is a parser failure. Must not know columns or types.
 
 Source: "Understanding the Azure Resource Graph query language", supported tabular operators (learn.microsoft.com).
 """
@@ -47,7 +46,12 @@ OPERATORS = {
     "mvexpand": "mv_expand", "parse": "parse", "parse-where": "parse",
 }  # fmt: skip
 
-# Operators of Kusto that Resource Graph's documentation does not list.
+# Read here because public queries use them, though the documentation does not list them.
+UNLISTED = frozenset(
+    {"datatable", "filter", "lookup", "mv-apply", "parse-where", "project-keep", "project-rename", "project-reorder",
+     "serialize"}
+)  # fmt: skip
+# Operators of Kusto that Resource Graph's documentation does not list, and that no query here runs.
 FOREIGN_OPERATORS = frozenset(
     {"as", "assert-schema", "consume", "evaluate", "execute-and-cache", "externaldata", "facet", "find", "fork",
      "getschema", "invoke", "macro-expand", "make-graph", "make-series", "parse-kv", "partition",
@@ -71,10 +75,19 @@ _MAX_ROW_LIMIT = 2000
 class OperatorParser(ExpressionParser):
     """The part of the parser that reads what follows a pipe."""
 
+    listed_only = False
+    """Whether operators that the documentation does not list are refused."""
+
+    def check_listed(self, token: Token) -> None:
+        """Refuse an operator that the documentation does not list, where only listed ones are read."""
+        if self.listed_only and token.text in UNLISTED:
+            raise self.unsupported(token, f"The operator {token.text!r}")
+
     def operator(self) -> Operator:
         """Read one operator with its name."""
         token = self.here
         if token.kind == "name" and token.text in OPERATORS:
+            self.check_listed(token)
             self.advance()
             read = {
                 "where": self._where, "extend": self._extend, "project": self._project, "select": self._select,

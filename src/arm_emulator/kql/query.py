@@ -141,23 +141,24 @@ _KEPT_TEXTS: Final = 256
 _KEPT_LENGTH: Final = 20_000
 
 
-def compile_query(text: str, *, now: datetime, checks_tables: bool = False) -> CompiledQuery:
+def compile_query(text: str, *, now: datetime, checks_tables: bool = False, listed_only: bool = False) -> CompiledQuery:
     """Compile the text of a query; `now` is the aware moment that `now()` and `ago()` count from.
 
-    With `checks_tables` a query that brings more tables together than is documented is refused. A text that does not
-    depend on the moment is compiled once for each thread.
+    With `checks_tables` a query that brings more tables together than is documented is refused, with `listed_only` one
+    with an operator that the documentation does not list. A text that does not depend on the moment is compiled once
+    for each thread.
 
     Raises `KqlError`, and nothing else, for a query that Resource Graph refuses or that is not carried out here.
     """
     if len(text) > _KEPT_LENGTH or _ASKS_FOR_THE_MOMENT.search(text):
-        return _compiled(text, now, checks_tables)
-    return _KEPT.compiled(text, _ANY_MOMENT, checks_tables)
+        return _compiled(text, now, checks_tables, listed_only)
+    return _KEPT.compiled(text, _ANY_MOMENT, checks_tables, listed_only)
 
 
-def _compiled(text: str, now: datetime, checks_tables: bool) -> CompiledQuery:
+def _compiled(text: str, now: datetime, checks_tables: bool, listed_only: bool) -> CompiledQuery:
     try:
         binder = QueryBinder(now)
-        program = parse(text)
+        program = parse(text, listed_only=listed_only)
         if checks_tables:
             check_together(program)
         relation = binder.program(program)

@@ -345,3 +345,17 @@ def test_odd_decimals_are_null() -> None:
     )[0]
     assert row[:5] == (None, None, None, None, None)
     assert row[6:] == (None, "-1" + "0" * 39, 1e39, 9223372036854775807)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["union resources, resourcecontainers", "resources | mv-apply x = tags on (take 1)", "resources | serialize",
+     "resources | lookup (resourcecontainers) on id", "datatable (a:long) [1]", "resources | project-keep id",
+     "resources | join (union resources) on id"],
+)  # fmt: skip
+def test_operators_that_are_not_documented_can_be_refused(text: str) -> None:
+    """`graph_operators` of the profile; what is documented goes on to run."""
+    compile_query(text, now=NOW)
+    with pytest.raises(KqlError, match="is not part of"):
+        compile_query(text, now=NOW, listed_only=True)
+    compile_query("resources | union resourcecontainers | parse id with 'a' b | count", now=NOW, listed_only=True)

@@ -184,6 +184,7 @@ def _computed(cloud: "Cloud", request: Request, body: dict[str, Any]) -> Result:
             body["query"],
             now=cloud.clock.now(),
             checks_tables=cloud.profile.graph_tables_together == "documented",
+            listed_only=cloud.profile.graph_operators == "documented",
         )
         table = plan.run(lambda name: source.rows(name, plan.type_filter(name)))
     except kql.KqlError as error:
