@@ -119,12 +119,16 @@ def close_writer(connection: sqlite3.Connection) -> None:
     connection.close()
 
 
-def snapshot_of(connection: sqlite3.Connection, path: Path) -> Iterator[bytes]:
-    """A copy of the file that a connection reads, as it stands at one moment, piece by piece.
+def snapshot_of(
+    connection: sqlite3.Connection, path: Path, step: str, without: Callable[[bytes], bytes]
+) -> Iterator[bytes]:
+    """A copy of the file that a connection reads, as it was at one moment, piece by piece.
 
     Args:
         connection: a reader's is enough; others may write meanwhile.
         path: of the file, for messages.
+        step: the steps whose details are not copied as they are.
+        without: the detail that the copy has instead; nothing of the other is left in the copy.
 
     Raises:
         StorageError: it cannot be read or copied.
@@ -136,6 +140,10 @@ def snapshot_of(connection: sqlite3.Connection, path: Path) -> Iterator[bytes]:
                 connection.backup(target)
                 # A copy in WAL mode could not be opened in a folder that is only for reading.
                 target.execute("PRAGMA journal_mode=DELETE")
+                # What is replaced would otherwise be left in the file's free space.
+                target.execute("PRAGMA secure_delete=ON")
+                target.create_function("without", 1, without, deterministic=True)
+                target.execute("UPDATE step SET detail = without(detail) WHERE step = ?", (step,))
         except (OSError, sqlite3.Error) as error:
             raise failed(f"could not copy the run's journal {path}", error) from error
         with copy.open("rb") as stream:

@@ -22,7 +22,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult
 from patchmode.model.schedule import AttachResult
 from patchmode.ports.azure import PatchAnswer
-from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed
+from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed, Step
 from patchmode.store.database import LAYOUT_VERSION, close_writer, connect_reader, connect_writer, failed, snapshot_of
 from patchmode.store.files import FileLock
 from patchmode.store.journal_rows import (
@@ -38,6 +38,7 @@ from patchmode.store.journal_rows import (
     read_brakes,
     read_halts,
     started_row,
+    unsigned,
     verified_row,
 )
 from patchmode.store.journal_rows import attachment_ended_row as ended_attachment_row
@@ -215,10 +216,13 @@ class Journal:
     def snapshot(self) -> Iterator[bytes]:
         """The file as one consistent copy, piece by piece; it can be read by itself, wherever it is put.
 
+        It is made to be handed on: addresses of operations are without the signature that lets anybody ask them. A run
+        that is resumed from a copy asks without it, and where that is refused it reads the machines instead.
+
         Raises:
             StorageError: it cannot be read, or there is no room for the copy in the folder for temporary files.
         """
-        return snapshot_of(self._connected(), self._path)
+        return snapshot_of(self._connected(), self._path, Step.STARTED.value, unsigned)
 
     async def intend(
         self, machine_id: ResourceId, *, etag: str | None, at: datetime, observed: Observed | None = None

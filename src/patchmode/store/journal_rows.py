@@ -58,6 +58,16 @@ def started_row(change: int, answer: PatchAnswer, *, at: datetime) -> StepRow:
     return change, Step.STARTED.value, at.timestamp(), _encode(detail)
 
 
+def unsigned(detail: bytes) -> bytes:
+    """The detail of a `started` row whose operation's address has only its path and its api-version."""
+    started = _started(detail)
+    if started.operation_url is None:
+        return detail
+    place, _, query = started.operation_url.partition("?")
+    kept = [one for one in query.split("&") if one.lower().startswith("api-version=")]
+    return _encode(msgspec.structs.replace(started, operation_url="?".join([place, *kept])))
+
+
 def ended_row(change: int, result: ChangeResult, *, at: datetime) -> StepRow:
     """The row for `RunJournal.end`."""
     detail = EndedDetail(

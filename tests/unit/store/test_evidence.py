@@ -21,6 +21,8 @@ from patchmode.documents.base import TargetRow
 from patchmode.documents.verification import EvidenceFileRow, ManifestDocument, digest_of
 from patchmode.errors import RefusedError, StorageError, UsageError
 from patchmode.model.evidence import AfterFrom, Fault
+from patchmode.model.machine import Machine, MachineKind, OperatingSystem
+from patchmode.ports.azure import PatchAnswer
 from patchmode.store import evidence
 from patchmode.store.evidence import PackedFile, check_pack, write_pack
 from patchmode.store.runs import RunStore
@@ -327,6 +329,32 @@ def test_a_manifest_cannot_reach_out_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack/manifest.json").write_bytes(encode(manifest_of(rows)))
     assert ("../secret", Fault.MISSING.value) in faults(tmp_path / "pack")
+
+
+async def test_a_copy_of_a_journal_has_no_signature_of_an_operation(tmp_path: Path) -> None:
+    """It lets anybody who has the copy ask the operation; the journal itself needs it to follow the operation."""
+    place = "https://management.azure.com/subscriptions/1/providers/Microsoft.Compute/locations/x/operations/2"
+    signature = "S1GNATURE" * 400
+    signed = f"{place}?p=3&api-version=2024-07-01&t=638&c=MIIH&s={signature}&h=HASH"
+    journal = RunStore(tmp_path).create(plans.full_plan())
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    for name, address in (("vm-0", signed), ("vm-1", None)):
+        target = plans.machine_id(name)
+        machine = Machine(target, MachineKind.VM, "x", OperatingSystem.LINUX, None, has_os_profile=True)
+        await journal.intend(target, etag=None, at=at)
+        await journal.start(target, PatchAnswer(machine, address, "request", "correlation"), at=at)
+    content = b"".join(journal.snapshot())
+    assert signature[:9].encode() not in content
+    assert b"HASH" not in content
+    copies = tmp_path / "elsewhere" / "runs"
+    copies.mkdir(parents=True)
+    (copies / f"{journal.run}.sqlite").write_bytes(content)
+    copy = RunStore(tmp_path / "elsewhere").open(journal.run)
+    assert [one.operation_url for one in journal.entries()] == [signed, None]
+    assert [one.operation_url for one in copy.entries()] == [f"{place}?api-version=2024-07-01", None]
+    assert [one.request_id for one in copy.entries()] == ["request", "request"]
+    copy.release()
+    journal.release()
 
 
 def test_a_journals_copy_can_be_read_by_itself(tmp_path: Path) -> None:
