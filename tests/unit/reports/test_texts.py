@@ -35,7 +35,7 @@ from patchmode.model.scope import Shard, scope_text
 from patchmode.model.target import Target
 from patchmode.ports.run import JournalEntry, Progress, Step
 from patchmode.reports.text.doctor import diagnosis_lines
-from patchmode.reports.text.layout import Paint, plural, some
+from patchmode.reports.text.layout import Paint, name_lines, plural, some
 from patchmode.reports.text.plan import LeafChange, leaf_changes, plan_lines
 from patchmode.reports.text.run import left_text, run_lines, runs_lines
 from patchmode.reports.text.verification import csv_rows, verification_lines
@@ -622,3 +622,16 @@ def test_waves_are_told_one_a_line() -> None:
         "",
     ]
     assert max(map(len, run_lines(report, TARGET, paint=Paint(width=80)))) <= 80
+
+
+def test_names_are_broken_between_and_not_within() -> None:
+    """That of a subscription has blanks, and SUBSCRIPTION/GROUP/NAME is what other commands take."""
+    names = [f"Contoso Production 0{number}/rg-web/web-{number}" for number in range(4)]
+    for width in range(40, 120):
+        told = list(name_lines(names, 3, paint=Paint(width=width), before="3: ", indent=2, hang=4))
+        assert all(any(name in line for line in told) for name in names[:3])
+        assert all(len(line) <= width for line in told)
+        assert " ".join(line.strip() for line in told) == f"3: {', '.join(names[:3])} and 1 more"
+    narrow = list(name_lines(names[:1], paint=Paint(width=30)))
+    assert narrow == ["Contoso Production", "00/rg-web/web-0"]
+    assert list(name_lines(names, paint=Paint(), indent=2)) == [f"  {', '.join(names)}"]

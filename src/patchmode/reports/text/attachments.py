@@ -16,10 +16,10 @@ from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import (
     Paint,
     listed,
+    name_lines,
     note_lines,
     phrases,
     plural,
-    some,
     target_text,
     way_out,
     wrapped,
@@ -120,7 +120,7 @@ def written_lines(
     """Which machines will be written to, before the question about them; nothing where there are none."""
     if ids:
         yield f"To be {'attached' if action is AttachAction.ATTACH else 'detached'} ({len(ids):,}):"
-        yield from wrapped(some([names.short(one) for one in ids], WRITTEN_SHOWN), paint=paint, indent=6)
+        yield from name_lines([names.short(one) for one in ids], WRITTEN_SHOWN, paint=paint, indent=6)
 
 
 def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint) -> Iterator[str]:
@@ -139,7 +139,7 @@ def member_lines(members: Sequence[Member], names: MachineNames, *, paint: Paint
         if not chosen:
             continue
         yield paint(meaning, f"  {word} ({counts[kind]:,})")
-        yield from wrapped(some([names.short(one.machine.id) for one in chosen]), paint=paint, indent=6)
+        yield from name_lines([names.short(one.machine.id) for one in chosen], paint=paint, indent=6)
         if kind is not RunForecast.RUNS:
             for reason in sorted({one.hit.doubt or one.forecast.reason for one in chosen})[:3]:
                 yield from wrapped(reason, paint=paint, indent=6)
@@ -219,7 +219,7 @@ def _reasons(
         members = [entry for found in by_message.values() for entry in found]
         yield f"  {paint('strong', name)} ({len(members):,})"
         for message, found in by_message.items():
-            yield from wrapped(some([names.short(entry.id) for entry in found]), paint=paint, indent=6)
+            yield from name_lines([names.short(entry.id) for entry in found], paint=paint, indent=6)
             if message:
                 yield from wrapped(message, paint=paint, indent=8)
             if found[0].request_id:

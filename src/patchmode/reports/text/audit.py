@@ -19,10 +19,10 @@ from patchmode.reports.text.layout import (
     Cell,
     Paint,
     TableColumn,
+    name_lines,
     note_lines,
     plural,
     sectioned,
-    some,
     target_text,
     way_out,
     wrapped,
@@ -270,7 +270,7 @@ def _unknown(machines: Sequence[MachineAudit], names: MachineNames, paint: Paint
     yield f"Outcome not known ({sum(map(len, by_reason.values())):,}):"
     order = sorted(by_reason.items(), key=lambda item: -len(item[1]))
     for reason, members in order[:_REASONS_SHOWN]:
-        yield from wrapped(f"{len(members):,}: {some(members)}", paint=paint, indent=2, hang=4)
+        yield from name_lines(members, paint=paint, before=f"{len(members):,}: ", indent=2, hang=4)
         yield from wrapped(names.named(reason), paint=paint, indent=6)
     if len(order) > _REASONS_SHOWN:
         rest = sum(len(members) for _, members in order[_REASONS_SHOWN:])

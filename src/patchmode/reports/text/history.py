@@ -22,7 +22,7 @@ from patchmode.model.run_history import (
     WindowResult,
 )
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint, note_lines, plural, some, target_text, way_out, wrapped
+from patchmode.reports.text.layout import Paint, name_lines, note_lines, plural, target_text, way_out, wrapped
 from patchmode.reports.text.left_alone import ANY_ID, NAMED_ON_A_LINE, not_done_text
 from patchmode.reports.text.next_steps import command
 
@@ -161,7 +161,7 @@ def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterato
         yield paint("dim" if is_over else "bad", line)
     found = _by_text(entry)
     for text, machines in found[:_TEXTS_SHOWN]:
-        yield from wrapped(some([names.short(machine) for machine in machines]), paint=paint, indent=6)
+        yield from name_lines([names.short(machine) for machine in machines], paint=paint, indent=6)
         if text:
             yield from wrapped(f"“{text}”", paint=paint, indent=6)
     rest = sum(len(machines) for _, machines in found[_TEXTS_SHOWN:])
@@ -243,8 +243,8 @@ def _by_reason(
         fix = entry.fix.replace(quote(str(entry.id)), ANY_ID) if entry.fix else None
         groups[entry.reason, fix].append(entry)
     for (reason, fix), members in groups.items():
-        machines = some([names.short(entry.id) for entry in members])
-        yield from (paint("strong", line) for line in wrapped(machines, paint=paint, indent=2, hang=4))
+        machines = name_lines([names.short(entry.id) for entry in members], paint=paint, indent=2, hang=4)
+        yield from (paint("strong", line) for line in machines)
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
             yield from way_out("\n".join(_fix_for(fix, members, again)), paint=paint)

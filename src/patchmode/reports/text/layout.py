@@ -276,20 +276,24 @@ def _begin(text: str, width: int) -> str:
     return text[: text.rfind("-", 0, end) + 1] or text[:end]
 
 
-def wrapped(text: str, *, paint: Paint, indent: int = 0, hang: int | None = None) -> Iterator[str]:
+def wrapped(
+    text: str, *, paint: Paint, indent: int = 0, hang: int | None = None, whole: Sequence[str] = ()
+) -> Iterator[str]:
     """A sentence broken at the terminal's width; whole, with its indent, where there is no terminal.
 
     Args:
         text: one paragraph.
         paint: gives the width.
         indent: columns before the first line; `hang`: before the others (None: as the first).
+        whole: names in the text that are not broken, so that they can be copied, where a line has room for them.
     """
     if paint.width is None:
         yield " " * indent + printable(text)
         return
     line, first = "", True
     hang = indent if hang is None else hang
-    for word in _words(printable(text)):
+    fitting = [name for name in whole if cells_wide(name) < paint.width - max(indent, hang)]
+    for word in _words(printable(text), fitting):
         room = paint.width - (indent if first else hang)
         if line and cells_wide(line) + 1 + cells_wide(word) > room:
             yield " " * (indent if first else hang) + line
@@ -333,8 +337,10 @@ _COMMAND = re.compile(
 """A command with its options and ids in running text; a word of the sentence too many does no harm."""
 
 
-def _words(text: str) -> Iterator[str]:
-    """What is between blanks; a command is one word, or it could not be pasted."""
+def _words(text: str, names: Sequence[str] = ()) -> Iterator[str]:
+    """What is between blanks; a command is one word, or it could not be pasted, and so is each of some names."""
+    for name in names:
+        text = text.replace(name, name.replace(" ", "\0")) if " " in name else text
     parts = text.split("`")
     whole = "`".join(part.replace(" ", "\0") if place % 2 else part for place, part in enumerate(parts))
     # A lone backtick quotes nothing.
@@ -377,6 +383,29 @@ def some(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     """The first names, and how many more there are."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def name_lines(
+    names: Sequence[str],
+    shown: int = NAMES_SHOWN,
+    *,
+    paint: Paint,
+    before: str = "",
+    after: str = "",
+    indent: int = 0,
+    hang: int | None = None,
+) -> Iterator[str]:
+    """The first names and how many more there are, in lines broken between names.
+
+    Args:
+        names: as `MachineNames.short` gives them: that of a subscription may hold blanks.
+        shown: so many at most.
+        paint: gives the width.
+        before: what the names end; `after`: what follows them.
+        indent: columns before the first line; `hang`: before the others (None: as the first).
+    """
+    text = f"{before}{some(names, shown)}{after}"
+    return wrapped(text, paint=paint, indent=indent, hang=hang, whole=names[:shown])
 
 
 def no_change_text(*, blocked: int, unreadable: int, where: str = "") -> str:

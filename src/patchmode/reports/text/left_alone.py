@@ -12,7 +12,7 @@ from patchmode.model.plain_text import printable
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.run import HeldMachines
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.layout import Paint, plural, some, way_out, wrapped
+from patchmode.reports.text.layout import Paint, name_lines, plural, some, way_out, wrapped
 
 _NOT_DONE = {
     "failed": "failed",
@@ -48,7 +48,7 @@ def skipped_lines(skipped: Iterable[Skipped], names: MachineNames, *, paint: Pai
         by_rule[entry.rule, entry.reason, entry.fix].append(names.short(entry.id))
     for (rule, reason, fix), members in sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0][0])):
         yield f"  {paint('warn', rule)} ({len(members):,})"
-        yield from wrapped(some(members), paint=paint, indent=6)
+        yield from name_lines(members, paint=paint, indent=6)
         yield from wrapped(reason, paint=paint, indent=6)
         if fix:
             yield from way_out(fix, paint=paint)
@@ -101,8 +101,9 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
         alone = members[0].error if len(members) == 1 else None
         message, advice = (alone.message, alone.advice) if alone else shared
         advice = _IDS_OPTION.sub(partial(_every_id, members), advice)
-        title = some([names.short(one.id) for one in members]) + (f"  {code}" if code else "")
-        yield from (paint("strong", line) for line in wrapped(title, paint=paint, indent=2, hang=4))
+        called = [names.short(one.id) for one in members]
+        title = name_lines(called, paint=paint, after=f"  {code}" if code else "", indent=2, hang=4)
+        yield from (paint("strong", line) for line in title)
         message, advice = _of_all(message), _of_all(advice)
         if message:
             yield from wrapped(message, paint=paint, indent=6)

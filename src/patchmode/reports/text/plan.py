@@ -13,7 +13,7 @@ from patchmode.model.plan import Change, Plan
 from patchmode.model.scope import scope_text
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.audit import change_lines, legend_lines
-from patchmode.reports.text.layout import Paint, TableColumn, lines, plural, some, target_text, wrapped
+from patchmode.reports.text.layout import Paint, TableColumn, lines, name_lines, plural, some, target_text, wrapped
 from patchmode.reports.text.left_alone import not_done_text, skipped_lines, unreadable_lines
 from patchmode.reports.text.next_steps import NOBODY, nobody_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally
@@ -149,8 +149,8 @@ def _unpatched_lines(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[
     for kind in _UNPATCHED:
         lost = [names.short(one) for one, now, later in told if later.kind is kind and now.kind in _PATCHED]
         if lost:
-            text = f"! {plural(len(lost), 'machine')} patched now will be {kind.words}: {some(lost)}."
-            yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=2))
+            before = f"! {plural(len(lost), 'machine')} patched now will be {kind.words}: "
+            yield from (paint("warn", line) for line in name_lines(lost, paint=paint, before=before, after=".", hang=2))
             yield ""
 
 
@@ -251,14 +251,14 @@ def irreversible_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield paint("bad", f"! {plural(count, 'change')} cannot be undone by `patchmode rollback`:")
         for reason, names in sorted(by_reason.items(), key=lambda item: -len(item[1])):
             yield from wrapped(reason, paint=paint, indent=4)
-            yield from wrapped(f"{len(names):,}: {some(names)}", paint=paint, indent=6)
+            yield from name_lines(names, paint=paint, before=f"{len(names):,}: ", indent=6)
         yield ""
     allowed = [called.short(change.id) for change in plan.changes if change.reversible and change.ends_azure_managed]
     if allowed:
         are = "is" if len(allowed) == 1 else "are"
         yield paint("warn", f"! {plural(len(allowed), 'change')} {are} rolled back only with --allow-azure-managed:")
         yield from wrapped(AZURE_AGAIN, paint=paint, indent=4)
-        yield from wrapped(f"{len(allowed):,}: {some(allowed)}", paint=paint, indent=6)
+        yield from name_lines(allowed, paint=paint, before=f"{len(allowed):,}: ", indent=6)
         yield ""
 
 
@@ -335,7 +335,7 @@ def _grouped(plan: Plan, names: MachineNames, paint: Paint) -> Iterator[str]:
         if names.are_several:
             counted = names.counted(Counter(change.id.subscription_id for change in members))
             yield from wrapped(counted, paint=paint, indent=6)
-        yield from wrapped(some([names.short(change.id) for change in members], 40), paint=paint, indent=6)
+        yield from name_lines([names.short(change.id) for change in members], 40, paint=paint, indent=6)
         yield ""
     yield from wrapped("Every machine is in the plan file, and in this command's JSON.", paint=paint)
     yield ""

@@ -18,10 +18,10 @@ from patchmode.reports.text.layout import (
     blocks,
     lines,
     listed,
+    name_lines,
     no_change_text,
     phrases,
     plural,
-    some,
     target_text,
     wrapped,
 )
@@ -136,8 +136,8 @@ def _already(plan: Plan, paint: Paint) -> Iterator[str]:
     """Who gets the schedule without a change of settings, which no diff shows."""
     if plan.unchanged:
         called = MachineNames.of(plan.target, plan.subscription_ids)
-        names = some([called.short(one.id) for one in plan.unchanged])
-        yield from wrapped(f"already compliant: {names}", paint=paint, indent=6, hang=8)
+        names = [called.short(one.id) for one in plan.unchanged]
+        yield from name_lines(names, paint=paint, before="already compliant: ", indent=6, hang=8)
 
 
 def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
         found[str(one.configuration), one.name].append(called.short(one.id))
     for (configuration, name), names in found.items():
         text = f"First detach: the schedule of {plural(len(names), 'machine')}, before any setting is changed: "
-        yield from wrapped(text + some(names), paint=paint, hang=6)
+        yield from name_lines(names, paint=paint, before=text, hang=6)
         yield from wrapped(f"{configuration}, assignment {name}", paint=paint, indent=6)
 
 

@@ -31,10 +31,10 @@ from patchmode.reports.text.layout import (
     Paint,
     TableColumn,
     blocks,
+    name_lines,
     note_lines,
     plural,
     sectioned,
-    some,
     target_text,
     way_out,
     wrapped,
@@ -195,15 +195,15 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
         if member.is_certain and member.forecast.result is RunForecast.FAILS
     }
     if failing:
-        told = some([names.short(one) for one in sorted(failing)])
-        text = f"{plural(len(failing), 'machine')} will fail in the current state: {told}."
-        for line in wrapped(text, paint=paint, hang=4):
-            yield paint("bad", line)
+        before = f"{plural(len(failing), 'machine')} will fail in the current state: "
+        called = [names.short(one) for one in sorted(failing)]
+        yield from (paint("bad", line) for line in name_lines(called, paint=paint, before=before, after=".", hang=4))
     for view in calendar.silent:
-        text = (
-            f"{names.short(view.configuration.id)} reaches {plural(len(view.members), 'machine')}, and its next window"
-        )
-        yield from wrapped(f"{text} is not known: {view.next.because}.", paint=paint, hang=4)
+        ended = view.next.timing in {Timing.NEVER, Timing.OVER}
+        when = "it will not run again" if ended else "its next window is not known"
+        name = names.short(view.configuration.id)
+        text = f"{name} reaches {plural(len(view.members), 'machine')}, and {when}: {view.next.because}."
+        yield from wrapped(text, paint=paint, hang=4, whole=(name,))
     yield from note_lines(map(names.named, calendar.notes), paint=paint)
 
 
@@ -361,8 +361,9 @@ def _attached(view: ScheduleView, names: MachineNames, paint: Paint) -> Iterator
         place = f" (subscription {scope.subscription_id})" if scope.resource_group and names.are_several else ""
         yield from wrapped(names.named(f"{scope.name}{place} on {text}"), paint=paint, indent=2, hang=4)
     if unseen:
-        told = some([names.short(one) for one in view.unseen])
-        yield from wrapped(f"assigned, and not among the machines that you see: {told}", paint=paint, indent=2, hang=4)
+        called = [names.short(one) for one in view.unseen]
+        before = "assigned, and not among the machines that you see: "
+        yield from name_lines(called, paint=paint, before=before, indent=2, hang=4)
 
 
 def _members(view: ScheduleView, names: MachineNames, by: SummaryBy | None, paint: Paint) -> Iterator[str]:
@@ -414,15 +415,15 @@ def _last_run(run: LastRun, names: MachineNames, paint: Paint) -> Iterator[str]:
     yield from wrapped(f"Last run{when}: {told}.", paint=paint, hang=4)
     for title, ids in (("Members now that were not in it", run.came), ("In it then, and no members now", run.went)):
         if ids:
-            members = some([names.short(one) for one in ids])
-            yield from wrapped(f"{title} ({len(ids):,}): {members}", paint=paint, indent=2, hang=4)
+            members = [names.short(one) for one in ids]
+            yield from name_lines(members, paint=paint, before=f"{title} ({len(ids):,}): ", indent=2, hang=4)
     groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in run.failed:
         following = f"next time: {one.forecast.result}" if one.forecast else "no members now"
         groups[one.words, one.message, following].append(names.short(one.machine))
     for (words, message, following), failed in groups.items():
-        text = f"Failed on {len(failed):,}, {words}; {following}: {some(failed)}"
-        yield from wrapped(text, paint=paint, indent=2, hang=4)
+        text = f"Failed on {len(failed):,}, {words}; {following}: "
+        yield from name_lines(failed, paint=paint, before=text, indent=2, hang=4)
         if message:
             yield from wrapped(message, paint=paint, indent=6)
 
@@ -462,6 +463,6 @@ def _finding(finding: ScheduleFinding, names: MachineNames, paint: Paint) -> Ite
     yield f"  {paint(_SEVERITY[finding.severity], finding.rule)}{paint('strong', name)}{count}"
     yield from wrapped(names.named(finding.message), paint=paint, indent=6)
     if finding.subjects:
-        yield from wrapped(some([names.short(one) for one in finding.subjects]), paint=paint, indent=6)
+        yield from name_lines([names.short(one) for one in finding.subjects], paint=paint, indent=6)
     if finding.fix:
         yield from way_out(finding.fix, paint=paint)

@@ -193,8 +193,9 @@ async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
     double = fleet()
     weekly = configuration(schedule_id("weekly"), WindowRule("2030-01-01 01:00", None, "02:00", "UTC", "Week Saturday"))
     odd = configuration(schedule_id("odd"), WindowRule("2030-01-01 01:00", None, "02:00", "UTC", "Fortnight"))
-    double.schedules.configurations += [weekly, odd]
-    double.schedules.assignments += [assigned(ready("alone"), "weekly"), assigned(ready("alone"), "odd")]
+    over = configuration(schedule_id("over"), WindowRule("2020-01-01 01:00", "2021-01-01 00:00", "02:00", "UTC", "Day"))
+    double.schedules.configurations += [weekly, odd, over]
+    double.schedules.assignments += [assigned(ready("alone"), name) for name in ("weekly", "odd", "over")]
     calendar = await next_windows(double, clock=CLOCK, days=3)
     told = [
         (f"{entry.window.starts_at:%m-%d %H}", entry.configuration.name, len(entry.members))
@@ -206,11 +207,12 @@ async def test_the_calendar_is_in_order_and_counts_each_window() -> None:
         ("02-02 03", "nightly", 5),
         ("02-03 03", "nightly", 5),
     ]
-    assert [view.configuration.name for view in calendar.silent] == ["odd"]
+    assert [view.configuration.name for view in calendar.silent] == ["odd", "over"]
     text = "\n".join(calendar_lines(calendar, paint=Paint()))
     assert "Fri 2030-02-01 03:00 +00:00  02-01 03:00  nightly   2    2     0       1" in text
     assert "2 machines will fail in the current state: rg/bad, rg/d2." in text
     assert "rg/odd reaches 1 machine, and its next window is not known" in text
+    assert "rg/over reaches 1 machine, and it will not run again: it expired on 2021-01-01 00:00 (UTC)." in text
     narrow = await next_windows(double, clock=CLOCK, days=3, scope=Scope(ids=(str(ready("alone").id),)))
     assert [entry.configuration.name for entry in narrow.entries] == ["weekly"]
     # A member of one schedule may be on others: with --schedule only the windows of the one that was named.
