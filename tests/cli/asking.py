@@ -55,6 +55,8 @@ def main() -> None:
             signal.signal(one, lambda number, _: os.kill(asked.pid, number))
         code = asked.wait()
     if code < 0:
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,20 @@ class Program:
         self.ran.append(Done(done.returncode, self.plain(done.stdout), self.plain(done.stderr)))
         return self.ran[-1]
 
+    def command(self, *, is_installed: bool = False) -> tuple[list[str], dict[str, str]]:
+        """With what a process of the program begins, and its environment."""
+        return ([str(PROGRAM)], self.environment) if is_installed else forked.begun(PROGRAM, self.environment)
+
+    def beside(self, *args: str, is_installed: bool = False, **how: Any) -> "subprocess.Popen[str]":
+        """Begin it beside the test, with pipes to read from unless `how` says otherwise.
+
+        Args:
+            is_installed: begin the installed program, from the interpreter's start on.
+        """
+        begin, environment = self.command(is_installed=is_installed)
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([*begin, *args], cwd=self.folder, env=environment, **{**streams, **how})
+
     def plain(self, text: str) -> str:
         """The text with what differs from run to run replaced."""
         text = text.replace(self.endpoint, "https://ENDPOINT").replace(str(self.folder), "FOLDER")
@@ -107,6 +122,28 @@ def clean_environment() -> dict[str, str]:
 
 
 Start = Callable[..., Program]
+
+
+def wait_until(is_so: Callable[[], bool], process: "subprocess.Popen[Any]") -> None:
+    """Look again and again, while a program beside the test goes on; a look without a pause would take its processor.
+
+    Raises:
+        AssertionError: it ended before.
+    """
+    while not is_so():
+        assert process.poll() is None
+        time.sleep(0.005)
+
+
+def wait_for_words(words: str, process: "subprocess.Popen[str]") -> None:
+    """Read what a program beside the test says on standard error up to the line with these words.
+
+    Raises:
+        AssertionError: it ended without.
+    """
+    assert process.stderr is not None
+    while words not in (line := process.stderr.readline()):
+        assert line, f"{process.args!r} ended without saying {words!r}"
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ IS_POSSIBLE = sys.platform == "linux"
 """Elsewhere a process with imported libraries is not safely forked, or not at all."""
 _LATE = ("aiohttp", "azure.core.pipeline.policies", "azure.identity.aio", "cryptography.x509", "jmespath", "rich.table")
 """What commands import while they run, and no module of ours at its top."""
+_ASKING = (sys.executable, "-IS", str(Path(asking.__file__)))
 _MODULE = "-m"
 """In a program's place: what follows is the name of a module to run."""
 
@@ -146,6 +147,18 @@ def on_terminal(
         return subprocess.CompletedProcess(argv, code, shown, errors.read())
 
 
+def begun(program: Path, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """With what a command goes on beside a test: the words before its arguments, and its environment.
+
+    The process asks for the fork, hands on what signals it gets, has the same streams, of whatever kind, and ends as
+    the program does. What is ignored or closed before the program begins is not handed on: that asks for the installed
+    one.
+    """
+    if not IS_POSSIBLE:
+        return [str(program)], {**environment}
+    return list(_ASKING), {**environment, asking.ADDRESS: _forker().address}
+
+
 def shell_environment(folder: Path) -> dict[str, str]:
     """Variables with which a shell finds `patchmode`, and then Python and `arm-emulator` as they are installed.
 
@@ -157,7 +170,7 @@ def shell_environment(folder: Path) -> dict[str, str]:
         return {"PATH": os.pathsep.join(bins)}
     folder.mkdir()
     program = folder / "patchmode"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {Path(asking.__file__)} "$@"\n', encoding="utf-8")
+    program.write_text(f'#!/bin/sh\nexec {" ".join(_ASKING)} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     return {"PATH": os.pathsep.join((str(folder), *bins)), asking.ADDRESS: _forker().address}
 
@@ -231,7 +244,8 @@ def _keep(asking: socket.socket) -> None:
         os.close(stream)
     asking.sendall(b"%d\n" % pid)
     _, status = os.waitpid(pid, 0)
-    asking.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    with suppress(BrokenPipeError):  # who asked was killed
+        asking.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 

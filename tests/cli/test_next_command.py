@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 
-from tests.cli.conftest import PROGRAM, Program, Start
+from tests.cli.conftest import Program, Start
 from tests.cli.printed import Held, commands_in, output
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
@@ -18,18 +18,9 @@ FROZEN = (
 
 def joined(program: Program, *args: str) -> str:
     """Both streams in one pipe, as `2>&1` joins them."""
-    done = subprocess.run(
-        [PROGRAM, *args],
-        cwd=program.folder,
-        env=program.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.stdout
+    both = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    told, _ = program.beside(*args, **both).communicate(timeout=60)
+    return told
 
 
 def test_where_both_streams_are_one_pipe_what_is_not_as_asked_is_said_once_and_last(start: Start) -> None:

@@ -3,15 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli.conftest import PROGRAM, Done, Program, Start
+from tests.cli.conftest import Done, Program, Start, wait_for_words
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.profile import Profile
+
+if TYPE_CHECKING:
+    import subprocess
 
 VM = (
     "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
@@ -19,19 +21,10 @@ VM = (
 )
 
 
-def begun(program: Program, *args: str) -> "subprocess.Popen[str]":
+def begun(program: Program, *args: str, is_installed: bool = False) -> "subprocess.Popen[str]":
     """A program that runs on beside the test, once it says that it is applying."""
-    process = subprocess.Popen(
-        [PROGRAM, *args],
-        cwd=program.folder,
-        env=program.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    while "Applying" not in process.stderr.readline():
-        assert process.poll() is None
+    process = program.beside(*args, is_installed=is_installed)
+    wait_for_words("Applying", process)
     return process
 
 
@@ -146,7 +139,8 @@ def test_sigterm_stops_as_cleanly_as_ctrl_c(start: Start) -> None:
 def test_a_run_that_another_process_carries_out_is_not_rolled_back(start: Start) -> None:
     """What it will have changed is not known yet, so there is no honest way back to plan."""
     program = start("small", lro_seconds=600)
-    applying = begun(program, "apply", "--all", "--yes", "--operation-timeout", "60")
+    command = ("apply", "--all", "--yes", "--operation-timeout", "60")
+    applying = begun(program, *command, is_installed=True)  # its number is told, and it is killed
     done = program("rollback", "latest", "--yes")
     applying.kill()
     applying.communicate()

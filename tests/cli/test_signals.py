@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PROGRAM, Program, Start, unmeasured
+from tests.cli.conftest import PROGRAM, Program, Start, unmeasured, wait_for_words, wait_until
 from tests.examples import LONG
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals as other systems have them")
@@ -37,18 +37,8 @@ def hang_up_ends() -> Iterator[None]:
 
 def begun(program: Program, *args: str, until: str, **how: Any) -> "subprocess.Popen[str]":
     """A program that runs on beside the test, once it says this on standard error."""
-    process = subprocess.Popen(
-        [PROGRAM, *args],
-        cwd=program.folder,
-        env=program.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **how,
-    )
-    assert process.stderr is not None
-    while until not in process.stderr.readline():
-        assert process.poll() is None
+    process = program.beside(*args, **how)
+    wait_for_words(until, process)
     return process
 
 
@@ -109,9 +99,9 @@ def test_a_connection_that_is_lost_is_one_signal_however_often_it_is_told() -> N
 @pytest.mark.parametrize("name", SIGNALS)
 def test_the_first_signal_stops_a_run_cleanly_and_says_once_how_to_go_on(start: Start, name: str) -> None:
     program = start("demo", lro_seconds=2)
-    applying = begun(program, "apply", "--all", "--yes", "--concurrency", "1", until="Applying")
-    while not sent(program):
-        assert applying.poll() is None
+    command = ("apply", "--all", "--yes", "--concurrency", "1")
+    applying = begun(program, *command, until="Applying", is_installed=True)
+    wait_until(lambda: sent(program) > 0, applying)
     applying.send_signal(signal.Signals[name])
     _, said = applying.communicate(timeout=60)
     shown = report(program)
@@ -127,12 +117,9 @@ def test_the_first_signal_stops_a_run_cleanly_and_says_once_how_to_go_on(start: 
 def test_the_second_signal_leaves_a_run_at_once_and_says_how_to_go_on(start: Start, name: str, second: str) -> None:
     program = start("demo", lro_seconds=600)
     applying = begun(program, "apply", "--all", "--yes", until="Applying")
-    while not sent(program):
-        assert applying.poll() is None
+    wait_until(lambda: sent(program) > 0, applying)
     applying.send_signal(signal.Signals[name])
-    assert applying.stderr is not None
-    while "Stopping" not in applying.stderr.readline():
-        assert applying.poll() is None
+    wait_for_words("Stopping", applying)
     applying.send_signal(signal.Signals[second])
     _, said = applying.communicate(timeout=30)
     shown = report(program)
@@ -142,23 +129,16 @@ def test_the_second_signal_leaves_a_run_at_once_and_says_how_to_go_on(start: Sta
     assert shown["state"] == "interrupted"
 
 
-def on_a_terminal(program: Program, *args: str) -> tuple["subprocess.Popen[bytes]", int]:
+def on_a_terminal(program: Program, *args: str, **how: Any) -> tuple["subprocess.Popen[str]", int]:
     """The program as the leader of a session, and the other end of its terminal."""
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    process = subprocess.Popen(
-        [PROGRAM, *args],
-        cwd=program.folder,
-        env={**program.environment, "TERM": "xterm"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=take_terminal,  # noqa: PLW1509 - one thread, and nothing is locked here
-    )
+    program.environment["TERM"] = "xterm"
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = program.beside(*args, start_new_session=True, preexec_fn=take_terminal, **streams, **how)
     os.close(theirs)
     return process, ours
 
@@ -167,10 +147,15 @@ def on_a_terminal(program: Program, *args: str) -> tuple["subprocess.Popen[bytes
 def test_a_lost_connection_stops_a_run_cleanly_though_nobody_can_be_told(start: Start, progress: list[str]) -> None:
     """Every write to the terminal fails from then on."""
     program = start("demo", lro_seconds=2)
-    process, ours = on_a_terminal(program, "apply", "--all", "--yes", "--concurrency", "1", *progress)
-    while sent(program) < 2:
-        os.read(ours, 1 << 16) if not progress else os.sched_yield()
-        assert process.poll() is None
+    command = ("apply", "--all", "--yes", "--concurrency", "1", *progress)
+    process, ours = on_a_terminal(program, *command, is_installed=True)
+
+    def is_under_way() -> bool:
+        while select.select([ours], [], [], 0)[0]:
+            os.read(ours, 1 << 16)
+        return sent(program) > 1
+
+    wait_until(is_under_way, process)
     os.close(ours)
     assert process.wait(60) == 130
     shown = report(program)
@@ -187,7 +172,9 @@ def sent(program: Program) -> int:
 def test_nohup_is_honoured(start: Start) -> None:
     """Who starts a run with it wants it to outlive the connection."""
     program = start("small", lro_seconds=2)
-    applying = begun(program, "apply", "--all", "--yes", until="Applying", preexec_fn=_ignore_hang_up)
+    applying = begun(
+        program, "apply", "--all", "--yes", until="Applying", preexec_fn=_ignore_hang_up, is_installed=True
+    )
     applying.send_signal(signal.SIGHUP)
     _, said = applying.communicate(timeout=60)
     assert (applying.returncode, "Stopping" in said) == (0, False)

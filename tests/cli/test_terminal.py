@@ -21,15 +21,16 @@ COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @pytest.fixture
 def terminal() -> Iterator[Any]:
-    """Run the program on a terminal of 80 columns."""
+    """Run the program on a terminal of 80 columns: a fork of it (`forked.begun`), or the installed one."""
     children: list[Any] = []
 
-    def spawn(program: Program, *args: str, **environment: str) -> Any:
+    def spawn(program: Program, *args: str, is_installed: bool = False, **environment: str) -> Any:
+        (first, *words), variables = program.command(is_installed=is_installed)
         child = pexpect.spawn(
-            str(PROGRAM),
-            list(args),
+            first,
+            [*words, *args],
             cwd=str(program.folder),
-            env={**program.environment, "TERM": "xterm-256color", **environment},
+            env={**variables, "TERM": "xterm-256color", **environment},
             encoding="utf-8",
             dimensions=(50, 80),
             timeout=30,
@@ -104,7 +105,7 @@ def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
 def test_a_yes_carries_the_plan_out_under_a_bar(start: Start, terminal: Any) -> None:
     """The tally is what people look at for hours."""
     program = start("small")
-    child = terminal(program, "apply", "--all")
+    child = terminal(program, "apply", "--all", is_installed=True)
     child.expect(r"Change 3 machines in subscription Contoso Production\? \[y/N\]: ")
     child.sendline("y")
     output, code = end(child)
@@ -169,7 +170,7 @@ def test_many_machines_are_confirmed_by_their_number(start: Start, terminal: Any
 def test_ctrl_c_at_the_question_sends_nothing(start: Start, terminal: Any) -> None:
     """The first one, at once."""
     program = start("small")
-    child = terminal(program, "apply", "--all")
+    child = terminal(program, "apply", "--all", is_installed=True)
     # The whole question: a signal between its first word and the read would be noticed with the next key only.
     child.expect_exact("Change 3 machines")
     child.expect_exact("[y/N]: ")
@@ -181,7 +182,8 @@ def test_ctrl_c_at_the_question_sends_nothing(start: Start, terminal: Any) -> No
 def test_the_first_ctrl_c_stops_cleanly_and_the_run_can_be_resumed(start: Start, terminal: Any) -> None:
     """What was sent is followed to its end, nothing more is sent, and nothing is forgotten."""
     program = start("demo", lro_seconds=2)
-    child = terminal(program, "apply", "--all", "--yes", "--concurrency", "1", "--max-failures", "1")
+    options = ("--all", "--yes", "--concurrency", "1", "--max-failures", "1")
+    child = terminal(program, "apply", *options, is_installed=True)
     child.expect("1/30")
     child.sendintr()
     child.expect("Stopping: changes under way are followed to their end")

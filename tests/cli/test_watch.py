@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 import jsonschema
 import pytest
-from tests.cli.conftest import PROGRAM, Program, Start
+from tests.cli.conftest import Program, Start
 
 from arm_emulator.profile import Profile
 from patchmode.documents.published import render_schemas
@@ -156,10 +155,7 @@ def test_machine_that_is_deleted_is_gone_and_nobody_is_guessed(start: Start) -> 
 
 def test_ctrl_c_between_two_looks_ends_cleanly(start: Start) -> None:
     program = start("small")
-    command = [str(PROGRAM), "watch", "--all", "--interval", "60m", "--until-change"]
-    process = subprocess.Popen(
-        command, cwd=program.folder, env=program.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = program.beside("watch", "--all", "--interval", "60m", "--until-change")
     assert process.stderr is not None
     assert "from now on only changes are shown" in process.stderr.readline()
     os.kill(process.pid, signal.SIGINT)

@@ -5,6 +5,7 @@ What a machine's document means is in `machine_reading`.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -93,10 +94,15 @@ _TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
 
 
 def _is_shallow(text: bytes) -> bool:
-    """Whether a JSON text has an ordinary number of levels.
+    """Whether a JSON text has an ordinary number of levels, whatever its strings hold."""
+    # Most strings hold no brackets, or pairs of them; where they may add levels, the text is looked at without them.
+    return _folds(text) or _folds(_STRING.sub(b"", text))
 
-    Each pass takes the innermost level off, at the speed of bytes: a walk over the decoded document would cost more
-    than decoding it. Brackets within strings may be left over; then the levels are counted one by one.
+
+def _folds(text: bytes) -> bool:
+    """Whether nothing is left of its brackets when the innermost levels were removed as often as there may be levels.
+
+    Each pass is at the speed of bytes: a walk over the decoded document would cost more than decoding it.
     """
     brackets = text.translate(None, _NO_BRACKETS)
     for _ in range(_DEEPEST):
@@ -104,30 +110,13 @@ def _is_shallow(text: bytes) -> bool:
         if not fewer:
             return True
         if len(fewer) == len(brackets):
-            break
+            return False
         brackets = fewer
-    return _depth(text) <= _DEEPEST
+    return False
 
 
-def _depth(text: bytes) -> int:
-    """Levels of a JSON text, whatever its strings hold."""
-    deepest = depth = 0
-    is_text = is_escaped = False
-    for byte in text:
-        if is_text:
-            is_text = is_escaped or byte != _QUOTE
-            is_escaped = byte == _ESCAPE and not is_escaped
-        elif byte == _QUOTE:
-            is_text = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
-
-
-_QUOTE, _ESCAPE = b'"\\'
+# The end of the text ends a string, too: else each quotation mark of one without an end would be looked at to the end.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)
 
 
 def member(holder: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
