@@ -67,6 +67,7 @@ MADE = {
     "arm_emulator/wildcards.py:wildcard": Made(
         tuple(wildcard(text).pattern for text in ("*", "a*a*a*b", "*a*/*a*")), how="fullmatch"
     ),
+    "arm_emulator/kql/functions_text.py:_replace_strings": Made(reason=OWN_QUERY),
     "arm_emulator/kql/patterns.py:_pattern": Made(reason=OWN_QUERY),
     "arm_emulator/kql/regexes.py:compile_pattern": Made(reason=OWN_QUERY),
     "arm_emulator/kql/regexes.py:term_pattern": Made(
