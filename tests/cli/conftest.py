@@ -60,7 +60,9 @@ class Program:
 
     def command(self, *, is_installed: bool = False) -> tuple[list[str], dict[str, str]]:
         """With what a process of the program begins, and its environment."""
-        return ([str(PROGRAM)], self.environment) if is_installed else forked.begun(PROGRAM, self.environment)
+        if is_installed:
+            return [str(PROGRAM)], unmeasured(self.environment)
+        return forked.begun(PROGRAM, self.environment)
 
     def beside(self, *args: str, is_installed: bool = False, **how: Any) -> "subprocess.Popen[str]":
         """Begin it beside the test, with pipes to read from unless `how` says otherwise.

@@ -295,7 +295,19 @@ def _import_all() -> None:
         import_module(name)
 
 
+def _write_what_was_measured() -> None:
+    """Let this process alone write what the imports ran and which files there are: each fork of it would, too.
+
+    Where coverage is measured, that made most of what a command costs.
+    """
+    coverage = sys.modules.get("coverage")
+    if coverage is not None and (measuring := coverage.Coverage.current()) is not None:
+        measuring.save()
+        measuring._inorout.source_pkgs.clear()
+
+
 if __name__ == "__main__":
     _import_all()
+    _write_what_was_measured()
     gc.freeze()  # else each child looks at, and so copies, all that was imported
     _serve(sys.argv[1])
