@@ -73,7 +73,6 @@ MADE = {
     "arm_emulator/kql/regexes.py:term_pattern": Made(
         (term_pattern("aa", prefix=True, suffix=True, case=False).pattern,),
     ),
-    "arm_emulator/kql/functions_text.py:_replace_strings": Made(reason=OWN_QUERY),
     "patchmode/arm/failures.py:_advice_on_missing": Made(tuple(mark for mark, _ in failures._MISSED_BY_PATH)),
     "patchmode/arm/governor.py:compute_remaining": Made((r"/UpdateVMSubscriptionMaximum;(\d+)",)),
     "patchmode/cli/demonstration/telling.py:cut": Made(STORY_PATTERNS, how="match"),
