@@ -259,6 +259,7 @@ class Emulator:
 
     def _arm(self, call: Call, target: Target, entry: Entry, base: str, headers: dict[str, str]) -> Response:
         try:
+            _check_target(base, call.headers.get("user-agent", ""))
             authority = sign_in.authority(base, self.directory.tenant_id)
             principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
@@ -303,6 +304,20 @@ class Emulator:
         if client_id and call.headers.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = client_id
         return headers
+
+
+def _check_target(base: str, agent: str) -> None:
+    """Refuse patchmode under a public name: its plans and runs would name Azure itself as their target.
+
+    Raises:
+        ArmError: 400, in words of ours.
+    """
+    if sign_in.is_public(base) and agent.lower().startswith("patchmode/"):
+        message = (
+            "This is arm-emulator under a public name of Azure. Plans and runs that patchmode made here would name "
+            "Azure as their target. Give no --cloud: PATCHMODE_CLOUD names the emulator."
+        )
+        raise ArmError(400, "EmulatorUnderPublicName", message)
 
 
 def _answer(response: Response, headers: dict[str, str], *, head: bool = False) -> Answer:

@@ -223,9 +223,10 @@ def _over(options: Options, resources: int, endpoint: str) -> list[str]:
         ]
     else:
         port = endpoint.rpartition(":")[2]
+        proxy = " --proxy" if options.proxy else ""
         told += [
             f"  Kept: the fleet ({resources} resources) in {options.state}. To continue with it and with those runs:",
-            f"  arm-emulator exec --state {shlex.quote(str(options.state))} --port {port} -- COMMAND",
+            f"  arm-emulator exec --state {shlex.quote(str(options.state))} --port {port}{proxy} -- COMMAND",
         ]
     return told
 

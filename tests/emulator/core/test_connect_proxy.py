@@ -48,14 +48,15 @@ async def tunnel(proxy: ConnectProxy, first_line: str) -> tuple[str, Streams]:
     return (await reader.readuntil(b"\r\n\r\n")).decode(), (reader, writer)
 
 
-async def asked(proxy: ConnectProxy, name: str, target: str) -> str:
+async def asked(proxy: ConnectProxy, name: str, target: str, agent: str = "any") -> str:
     """The answer to a GET under a public name, certified by the emulator's CA."""
     head, (reader, writer) = await tunnel(proxy, f"CONNECT {name}:443 HTTP/1.1")
     assert head.startswith("HTTP/1.1 200 ")
     await writer.start_tls(
         ssl.create_default_context(cafile=str(temporary_certificates(public_names=True).ca)), server_hostname=name
     )
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+    head = f"GET {target} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
     await writer.drain()
     answer = (await reader.read()).decode()
     writer.close()
@@ -94,6 +95,20 @@ def test_a_public_name_leads_to_the_emulator(name: str, target: str, expected: s
 
     assert proxied(use) == []
     assert expected in answers[0]
+
+
+def test_patchmode_is_refused_under_a_public_name() -> None:
+    """A plan or run that it made so would name Azure as its target, and could be applied or rolled back there."""
+    answers: list[str] = []
+
+    async def use(proxy: ConnectProxy, _: list[str]) -> None:
+        target = "/subscriptions?api-version=2022-12-01"
+        answers.append(await asked(proxy, "management.azure.com", target, "patchmode/1.0 Python/3.11 (Linux)"))
+        answers.append(await asked(proxy, "management.azure.com", target, "AZURECLI/2.91"))
+
+    proxied(use)
+    assert [answer.split()[1] for answer in answers] == ["400", "401"]
+    assert '"code":"EmulatorUnderPublicName"' in answers[0]
 
 
 @pytest.mark.parametrize(
