@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter, defaultdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.cli.conftest import Start
 
 from arm_emulator.clock import Clock
+from arm_emulator.named_fleets import read_fleet
 
 REASONS = {
     "UnsupportedResourceOperation": "prerequisite",
@@ -66,3 +68,38 @@ def test_what_is_told_of_an_estate_adds_up(start: Start, name: str) -> None:
     taken = {entry["id"].lower() for kind in ("changes", "unchanged", "skipped") for entry in plan[kind]}
     assert taken == wanted
     assert plan["changes"]
+
+
+def test_what_audit_says_of_the_next_window_happens(start: Start) -> None:
+    """In four weeks, of every machine; but for what Resource Graph does not tell: silent agents, failing updates."""
+    program = start("mixed-estate", clock=Clock(monotonic=lambda: 0.0))
+    emulator = program.served.emulator  # type: ignore[attr-defined]
+    outcomes = {
+        one["id"].lower(): one["outcome"] for one in json.loads(program("audit", "--all", "-o", "json").out)["machines"]
+    }
+    began = f"{emulator.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    emulator.clock.advance(timedelta(days=28))
+    first: dict[str, dict[str, Any]] = {}
+    for part in sorted(recorded(program), key=lambda part: str(part["startDateTime"]), reverse=True):
+        if part["startDateTime"] > began:
+            first[part["resourceId"]] = part
+    not_told = {entry["id"].lower() for entry in read_fleet("mixed-estate")["guests"]} | {
+        stored.key
+        for stored in emulator.state.of_type("Microsoft.Compute/virtualMachines")
+        if "Not Ready" in str(stored.document["properties"].get("instanceView"))
+    }
+    expected = {"Succeeded": {"scheduled", "unknown"}, "Failed": {"schedule-fails", "ineligible", "unknown"}}
+    wrong = {
+        machine: (outcomes[machine], part["status"])
+        for machine, part in first.items()
+        if machine not in not_told and part["status"] in expected and outcomes[machine] not in expected[part["status"]]
+    }
+    assert wrong == {}
+    patched = {
+        row.parent
+        for row in emulator.patching.rows("patchinstallationresources")
+        if row.document["properties"].get("startedBy") == "Platform"
+        and row.document["properties"]["startDateTime"] > began
+    }
+    assert patched
+    assert {outcomes[machine] for machine in patched} <= {"autopatched", "unknown"}

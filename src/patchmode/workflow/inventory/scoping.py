@@ -181,7 +181,10 @@ def _why_not(subscription_id: str, known: Sequence[Subscription]) -> str | None:
     if entry is None:
         return "The subscription does not exist, or you cannot see it: it is not in the list of your subscriptions."
     if entry.state.casefold() in _DISABLED:
-        return f"The subscription {entry.name!r} is {entry.state}: nothing in it can be changed until it is enabled."
+        return (
+            f"The subscription {entry.name!r} is {entry.state}, so its machines were not read: nothing in it can be "
+            "changed until it is enabled."
+        )
     return None
 
 

@@ -157,7 +157,7 @@ async def test_subscriptions_that_cannot_be_read_are_named() -> None:
     azure = AzureDouble([machine("vm1")], known=(TWO[0], replace(TWO[1], state="Disabled")))
     inventory = await take_inventory(azure, Scope(subscriptions=(ALPHA, GONE), everything=True), documents=False)
     assert {entry.id: entry.reason.split(":")[0] for entry in inventory.unreadable} == {
-        f"/subscriptions/{BETA}": "The subscription 'Beta' is Disabled",
+        f"/subscriptions/{BETA}": "The subscription 'Beta' is Disabled, so its machines were not read",
         f"/subscriptions/{GONE}": "The subscription does not exist, or you cannot see it",
     }
 
