@@ -11,6 +11,8 @@ from tests.contract.cases import ELSEWHERE, FAULT, UNSEEN, Case, graphed
 from tests.contract.recordings import MEASURED, Exchange, read, settled
 from tests.contract.replay import Start, start_of
 
+from arm_emulator.profile import Profile, load_profile
+
 LIMITED = "what Azure's limits answer: replays have none"
 SIGNED_OUT = "the token had ended"
 ABOUT_WHO_ASKS = "it depends on who is signed in, not on what is loaded"
@@ -20,6 +22,12 @@ FOLLOWED = "judged within the write that began it"
 def files() -> list[Path]:
     """The measured sessions that are here; empty: none, or no folder."""
     return sorted(MEASURED.glob("*.json"))
+
+
+def profile_of(path: Path) -> Profile | None:
+    """What was measured with a session, in a file of its name that ends in ``.toml``; None: there is none."""
+    beside = path.with_suffix(".toml")
+    return load_profile(beside) if beside.exists() else None
 
 
 def session_cases(path: Path) -> list[Case]:
