@@ -9,6 +9,8 @@ from typing import Any
 from tests.contract.recordings import Exchange, exchanges, flows, machine_before
 from tests.contract.replay import Start, start_of
 
+from arm_emulator.providers.compute.instance_view import known_power
+
 LOST = "the recorder lost the request's body"
 ELSEWHERE = "a type or an action that is not emulated (answers 501 NotEmulated)"
 FAULT = "an outage of the service: the emulator shows it on request only (--faults)"
@@ -18,7 +20,8 @@ SEEDED = (
 OTHER_EXTENSIONS = "its extensions are others than in the last recorded GET: calls on them lie between"
 REPEATED = "the recorder made several ids equal, so the list cannot be loaded"
 UNSEEN = "the answer does not show enough of the resources behind it to load them, or they are of a table not emulated"
-NO_STATE = "a refusal that depends on the machine's state, and no GET was recorded before it"
+NO_STATE = "a refusal that depends on the machine's state, and no GET was recorded before it that shows this state"
+_POWER = re.compile(r"\b(running|stopped|(de)?allocated?)\b", re.IGNORECASE)
 OTHER_DISKS = "a disk that the request does not name is another than in the last recorded GET: a write lies between"
 UNKNOWN_STATE = "its etag shows that other writes lie between the last recorded GET and this call"
 
@@ -183,7 +186,9 @@ def _no_error(exchange: Exchange) -> str:
         return ELSEWHERE
     if exchange.is_body_lost:
         return LOST
-    return NO_STATE if exchange.status == 409 and machine_before(exchange) is None else ""
+    before = machine_before(exchange)
+    needs_power = before is not None and not known_power(before) and _POWER.search(str(exchange.answer))
+    return NO_STATE if exchange.status == 409 and (before is None or needs_power) else ""
 
 
 def _scale_sets(group: str) -> Iterator[Case]:

@@ -22,7 +22,7 @@ FLOORS = {
     "vm_delete": (15, 15),
     "operation_status": (81, 81),
     "patch_operations": (16, 16),
-    "errors": (6, 7),
+    "errors": (6, 6),
     "resource_graph": (7, 7),
     "vmss_flex": (28, 28),
     "hybrid_compute": (11, 11),
