@@ -189,7 +189,9 @@ def _managed() -> tuple[Machine, ...]:
 
 def _other_subscriptions() -> tuple[Machine, ...]:
     return (
-        Machine(DEVELOPMENT, "rg-dev", "dev-01", "ws2022", location="northeurope"),
+        Machine(
+            DEVELOPMENT, "rg-dev", "dev-01", "ws2022", location="northeurope", tags={"patchmode-live-check": "yes"}
+        ),
         Machine(DEVELOPMENT, "rg-dev", "dev-02", "ubuntu2404", location="northeurope"),
         Machine(DEVELOPMENT, "rg-dev", "dev-03", "ubuntu2204", patch=SCHEDULED),
         Machine(SANDBOX, "rg-sandbox", "box-01", "ws2022"),

@@ -85,7 +85,7 @@ class WithinProcess(Channel):
             body=json.loads(json.dumps(body)),
             base_url=HOST,
             principal=self._principal,
-            request_id="r",
+            request_id=wire.new_id(),
             correlation_id="c",
             api_version=query["api-version"],
             raw_query=split.query,

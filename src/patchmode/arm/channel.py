@@ -254,6 +254,34 @@ class Channel:
         """
         return await self._send(Order(_attempt("DELETE", url, is_repeatable=True), spend, may_send), url)
 
+    async def once(
+        self,
+        method: str,
+        url: str,
+        spend: Cost,
+        *,
+        body: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+        is_read: bool,
+    ) -> AsyncHttpResponse:
+        """Send one request once; its answer comes back as it is, whatever its status.
+
+        Args:
+            method: of the request.
+            url: of this connection's endpoint.
+            spend: its buckets.
+            body: sent as it stands; None: none.
+            etag: sent as `If-Match`.
+            is_read: whether it cannot change anything.
+
+        Raises:
+            NotSentError: the service did not receive it. MaybeAppliedError: there is no answer.
+        """
+        order = Order(_attempt(method, url, is_read=is_read), spend, is_single=True)
+        self.writes += not is_read
+        request = HttpRequest(method, url, headers=self._headers_for(body, etag), content=_encoded(body))
+        return (await self._pipeline.run(request, order=order)).http_response
+
     async def pages(self, url: str, spend: Cost, entry: type[T]) -> AsyncIterator[list[T]]:
         """The `value` of every page of a list, next links followed verbatim.
 

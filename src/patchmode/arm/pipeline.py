@@ -57,6 +57,8 @@ class Order(NamedTuple):
     """Asked when the buckets have granted the request; None: it may always leave."""
     turn: Turn | None = None
     """Taken before; the first try leaves with it. None: it waits for the buckets here."""
+    is_single: bool = False
+    """Sent once: its first answer comes back, whatever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,15 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 response = await self.next.send(request)
             except _UNANSWERED as error:
                 failure = _no_answer(order.attempt, error)
-                if tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
+                if order.is_single or tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
                     raise failure from error
                 if isinstance(failure, MaybeAppliedError):
                     request.context["was_lost"] = True
                 pause = self._backoff(tries)
                 self._tell_pause(failure.message, pause)
             else:
+                if order.is_single:
+                    return response
                 wait = self._wait_after(order, request.context, response.http_response, tries)
                 if wait is None:
                     return response

@@ -14,7 +14,6 @@ from patchmode.errors import SignInError, UnsafeError
 from patchmode.model.exchange import Exchange
 from patchmode.model.target import Target
 from patchmode.ports.azure import (
-    Azure,
     Clock,
     Graph,
     GraphQuotas,
@@ -24,6 +23,7 @@ from patchmode.ports.azure import (
     RequestLedger,
     Writer,
 )
+from patchmode.ports.live_check import Probe, ProbingAzure
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ TENANTS_API = "2022-12-01"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Fulfils `ports.Azure`."""
+    """Fulfils `ports.Azure` and `ports.ProbingAzure`."""
 
     graph: Graph
     provider: Provider
@@ -57,6 +57,7 @@ class Connection:
     _target: Target
     _writer: Writer
     _maintenance_writer: MaintenanceWriter
+    _probe: Probe
     _read_only: bool
 
     @property
@@ -84,6 +85,11 @@ class Connection:
         self._check_may_write()
         return self._maintenance_writer
 
+    @property
+    def probe(self) -> Probe:
+        """Single requests as they are. See `ports.ProbingAzure.probe`."""
+        return self._probe
+
     def _check_may_write(self) -> None:
         if self._read_only:
             msg = "this connection was opened for reading only"
@@ -110,7 +116,7 @@ async def connect(
     remark: Callable[[str], None] = _ignore,
     quotas: GraphQuotas | None = None,
     exchanges: Callable[[Exchange], None] | None = None,
-) -> AsyncIterator[Azure]:
+) -> AsyncIterator[ProbingAzure]:
     """Sign in to one tenant of one cloud, and close everything at the end.
 
     Args:
@@ -329,6 +335,7 @@ def _connection(
     from patchmode.arm.machines import Writer as OperationWriter
     from patchmode.arm.maintenance import MaintenanceReader
     from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
+    from patchmode.arm.probing import SingleRequests
     from patchmode.arm.resource_graph import ResourceGraph
 
     return Connection(
@@ -340,5 +347,6 @@ def _connection(
         _target=target,
         _writer=OperationWriter(channel),
         _maintenance_writer=ScheduleWriter(channel),
+        _probe=SingleRequests(channel),
         _read_only=read_only,
     )

@@ -16,7 +16,9 @@ from patchmode.errors import WrongTargetError
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock
+from patchmode.ports.live_check import ProbingAzure
 from patchmode.store.journal import Journal
+from patchmode.store.live_checks import LiveCheckStore
 from patchmode.store.runs import LATEST, RunStore
 from patchmode.timing import SystemClock
 
@@ -38,7 +40,7 @@ async def connected(
     concurrency: int = 0,
     throttle_patience_s: float | None = None,
     remark: Callable[[str], None] | None = None,
-) -> AsyncIterator[Azure]:
+) -> AsyncIterator[ProbingAzure]:
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
@@ -87,6 +89,15 @@ def check_target(plan: Plan, azure: Azure) -> None:
     _check(plan.target, azure)
 
 
+def check_same_target(target: Target, azure: Azure) -> None:
+    """Refuse to go on in one target with what began in another.
+
+    Raises:
+        WrongTargetError: tenant or endpoint differ.
+    """
+    _check(target, azure)
+
+
 def _check(target: Target, azure: Azure) -> None:
     if not target.same_as(azure.target):
         raise WrongTargetError(
@@ -99,6 +110,11 @@ def _check(target: Target, azure: Azure) -> None:
 def run_store(settings: Settings) -> RunStore:
     """The runs of the state folder."""
     return RunStore(state_folder(settings))
+
+
+def live_checks(settings: Settings) -> LiveCheckStore:
+    """The live checks of the state folder."""
+    return LiveCheckStore(state_folder(settings))
 
 
 def open_sent(run: str | None, settings: Settings, *, for_writing: bool = False) -> Journal:

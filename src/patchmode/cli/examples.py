@@ -263,6 +263,30 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example("Also change machines.", "patchmode console -g rg-app --allow-writes", lasts=True),
     ),
+    "live-check": (
+        Example(
+            "Run the experiments on a throw-away VM, and keep what was decided.",
+            "patchmode live-check --profile-file measured.toml --vm \\\n"
+            "  /subscriptions/55555555-5555-5555-5555-555555555555/resourceGroups/rg-dev\\\n"
+            "/providers/Microsoft.Compute/virtualMachines/dev-01",
+            10,
+            asks=True,
+        ),
+        Example(
+            "Those with maintenance configurations too.",
+            "patchmode live-check --maintenance-group rg-dev --vm \\\n"
+            "  /subscriptions/55555555-5555-5555-5555-555555555555/resourceGroups/rg-dev\\\n"
+            "/providers/Microsoft.Compute/virtualMachines/dev-01",
+            10,
+            asks=True,
+        ),
+        Example(
+            "Restore the VM after one that did not end.",
+            "patchmode live-check --undo --vm \\\n"
+            "  /subscriptions/55555555-5555-5555-5555-555555555555/resourceGroups/rg-dev\\\n"
+            "/providers/Microsoft.Compute/virtualMachines/dev-01",
+        ),
+    ),
     "doctor": (
         Example("Every subscription that you can see.", "patchmode doctor", 10),
         Example("What an apply in one resource group would need.", "patchmode doctor -g rg-dev"),

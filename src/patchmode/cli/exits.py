@@ -16,6 +16,7 @@ from patchmode.errors import EmptyScopeError, RefusedError, RunBusyError, UsageE
 
 if TYPE_CHECKING:
     from patchmode.model.evidence import PackedEvidence
+    from patchmode.model.live_check import LiveCheckReport
     from patchmode.model.plan import Plan
     from patchmode.model.report import Diagnosis, Explanation, VerifyReport
     from patchmode.model.run import ChangeResult, RunReport
@@ -160,6 +161,14 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "nothing is missing; or `--role-json` was given",
         Exit.FINDINGS: "a permission or registration is missing, a lock blocks changes, or something could not be read",
     },
+    "live-check": {
+        Exit.DONE: "the VM is as it was, and each experiment that applies to it was answered as patchmode assumes; or "
+        "there was nothing to undo",
+        Exit.FINDINGS: "the VM is as it was, and Azure answered otherwise than assumed, or something was not decided",
+        Exit.REFUSED: "nothing was sent: the VM does not have the tag, is not at rest, is locked or has a schedule; or "
+        "answered no",
+        Exit.MISMATCH: "the VM is not as it was, or something that was created could not be deleted",
+    },
     "completion": {
         Exit.DONE: "the script was printed, or is where the shell looks for it",
         Exit.REFUSED: "another program's file is where the script would be written",
@@ -263,6 +272,15 @@ def of_attach(report: "AttachReport") -> Exit:
         return Exit.MISMATCH
     in_doubt = any(not one.is_filtered_out for one in report.skipped)
     return Exit.FINDINGS if report.unreadable or in_doubt else Exit.DONE
+
+
+def of_live_check(report: "LiveCheckReport") -> Exit:
+    """A live check. Where several fit: the first of 13, 130, 10."""
+    if not report.is_restored:
+        return Exit.MISMATCH
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    return Exit.FINDINGS if report.surprises or report.undecided else Exit.DONE
 
 
 def of_windows(report: "AfterWindowReport") -> Exit:

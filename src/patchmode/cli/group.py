@@ -117,7 +117,7 @@ class Group(click.Group):
         """Import and return one command; None when there is none of that name."""
         if cmd_name not in self.late:
             return super().get_command(ctx, cmd_name)
-        command = import_module(f"{self.rooms}.{cmd_name}").command
+        command = import_module(f"{self.rooms}.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
         return command
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
+    "live-check": "Settle, on one throw-away VM, what nobody could confirm about Azure.",
     "doctor": "Check sign-in, subscriptions and permissions.",
     "completion": "Print the script that completes commands, options and names.",
     "demo": "A short story on a local emulator; no Azure needed.",

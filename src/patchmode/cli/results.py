@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from patchmode.cli.output import Result, as_values
+from patchmode.model.live_check import LiveCheckReport
 from patchmode.model.plan import Plan
 from patchmode.model.report import AuditReport, Diagnosis, Explanation, VerifyReport
 from patchmode.model.run import RunReport, RunSummary
@@ -139,6 +140,20 @@ def _run_rows(report: RunReport, target: Target) -> Iterable[dict[str, Any]]:
         error, verification = row["error"] or {}, row["verification"] or {}
         told = {name: error.get(name) for name in ("code", "message", "advice")}
         yield {**row, **told, "verified": verification.get("verified")}
+
+
+def live_check_result(report: LiveCheckReport) -> Result:
+    """A live check."""
+    from patchmode.documents.live_check import live_check_document
+    from patchmode.reports.text.live_check import CSV_COLUMNS, live_check_lines
+
+    document = live_check_document(report)
+    return Result(
+        document=document,
+        lines=lambda paint: live_check_lines(report, paint=paint),
+        rows=lambda: document.switches,
+        columns=CSV_COLUMNS,
+    )
 
 
 def runs_result(runs: tuple[RunSummary, ...]) -> Result:

@@ -178,6 +178,19 @@ def typed_the_number(question: str, number: int) -> bool:
     return _answer(f"{question}: ").replace(",", "") == str(number)
 
 
+def typed_the_name(question: str, name: str) -> bool:
+    """Ask for a name to be typed, on standard error; its case does not matter.
+
+    Args:
+        question: without its end: what is done, and that the name is to be typed.
+        name: the one that is expected.
+
+    Raises:
+        UnansweredError: there was no answer.
+    """
+    return _answer(f"{question}: ").casefold() == name.casefold()
+
+
 def entered(prompt: str) -> None:
     """Wait for Enter, whatever is typed before it.
 

@@ -14,6 +14,7 @@ from patchmode.documents.attachments import AttachDocument, CreateDocument
 from patchmode.documents.audit import AuditDocument, ExplainDocument
 from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, TargetRow, UnreadableRow, WantedRow
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
+from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.plan import PlanDocument
 from patchmode.documents.run import RunDocument, RunsDocument
 from patchmode.documents.schedules import (
@@ -50,6 +51,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "run": RunDocument,
     "identities": IdentitiesDocument,
     "evidence": ManifestDocument,
+    "live-check": LiveCheckDocument,
 }
 """Name of the format → the struct of its document."""
 

@@ -122,14 +122,15 @@ def _check_target(cloud: "Cloud", target: str, configuration: Stored) -> None:
         raise not_found(kind, segments[-1], segments[3] if len(segments) > 3 else "")
     if not is_guest:
         raise unsupported_scope(scope_of(configuration))
-    if parts.type == "microsoft.compute/virtualmachines" and cloud.profile.assignment_prerequisites == "checked":
+    if parts.type == "microsoft.compute/virtualmachines":
         _check_prepared(cloud, machine.document)
 
 
 def _check_prepared(cloud: "Cloud", machine: Document) -> None:
     properties = machine.get("properties", {})
     is_refused = "virtualMachineScaleSet" in properties and cloud.profile.assignment_to_flexible_member == "refused"
-    if is_refused or not is_prepared(machine):
+    is_checked = cloud.profile.assignment_prerequisites == "checked"
+    if is_refused or (is_checked and not is_prepared(machine)):
         raise not_prepared(cloud.profile.assignment_error_envelope)
 
 

@@ -207,6 +207,21 @@ def changed_leaves(change: Change, observed: Mapping[str, Any]) -> Iterator[Leaf
     return _compared(change, change.document, observed)
 
 
+def exact_leaves(before: Mapping[str, Any], observed: Mapping[str, Any]) -> Iterator[Leaf]:
+    """Every leaf in which a virtual machine is not as it was, spelling included.
+
+    Left out are what the service writes by itself, and empty objects outside of what patchmode writes.
+
+    Args:
+        before: the provider's document then.
+        observed: the provider's document now.
+    """
+    left, right = _steady(before, MachineKind.VM), _steady(observed, MachineKind.VM)
+    for leaf in leaf_differences(left, right):
+        if leaf.path[1:2] == ("scheduledEventsProfile",) or not _says_nothing(leaf, left, right):
+            yield leaf
+
+
 def touches_settings(difference: Difference) -> bool:
     """Whether a difference is one of the patch settings: among them, or at a parent that is no object."""
     return ".patchSettings" in difference.path or difference.path in _PARENTS
