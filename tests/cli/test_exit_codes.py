@@ -37,6 +37,7 @@ NOT_READY = {
     "explain": Walk((LOCKED,), Exit.FINDINGS),
     "report": Walk((*SCOPE, "-o", "markdown"), Exit.FINDINGS),
     "doctor": Walk(SCOPE, Exit.FINDINGS),
+    "live-check": Walk(("--vm", LOCKED, "--yes"), Exit.REFUSED),
     "runs show": Walk((), Exit.FINDINGS),
     "runs resume": Walk(("latest", "--no-progress"), Exit.FINDINGS),
     "runs merge": Walk(("run.json",), Exit.FINDINGS),
