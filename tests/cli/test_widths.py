@@ -88,6 +88,7 @@ WITHOUT_A_TABLE = {
     "evidence check": "says one sentence",
     "console": "serves pages",
     "demo": "runs the others",
+    "live-check": "tests/cli/test_live_check.py",
     "runs merge": "tests/cli/test_shards.py",
     "schedule create": "says one sentence",
 }
