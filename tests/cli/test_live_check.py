@@ -57,7 +57,7 @@ def test_its_result_in_each_form(start: Start) -> None:
     profile = load_profile(program.folder / "measured.toml")
     assert {name: getattr(profile, name) for name in found} == found
     text = (program.folder / "measured.toml").read_text()
-    assert "# leave: 200; automaticByPlatformSettings is gone (as assumed)\n" in text
+    assert "# leave: 200; automaticByPlatformSettings is now absent (as assumed)\n" in text
     assert "dev-01" not in text
     assert "55555555" not in text
     assert "Nothing to undo" in program("live-check", "--vm", VM, "--undo").err

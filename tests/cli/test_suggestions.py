@@ -33,7 +33,7 @@ FREE = {
     "--kb-exclude": "updates",
     "--kb-include": "updates",
     "--longest-wait": "a span",
-    "--maintenance-group": "what is created there is created by this option alone; one that is absent is refused by name",
+    "--maintenance-group": "one that is absent is refused by name",
     "--management-group": "named with the reason where nothing is below it",
     "--max-changes": "a number",
     "--max-failures": "a number",

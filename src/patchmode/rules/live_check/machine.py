@@ -38,8 +38,8 @@ def _read_tags(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]
     if left == others:
         return decided(name, "merged", f"{answered.told}; the other tags are still there")
     if not left:
-        return decided(name, "replaced", f"{answered.told}; the other tags are gone")
-    return undecided("some of the other tags are gone, and some are still there", name)
+        return decided(name, "replaced", f"{answered.told}; the other tags were deleted")
+    return undecided("some of the other tags were deleted, and some are still there", name)
 
 
 _TAGS = Experiment(
@@ -67,7 +67,7 @@ def _read_null(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]
         return undecided(f"the request was refused: {answered_text(seen)}", name)
     found = settings_of(seen[-1].document, subject).get(ASSESSMENT)
     if found is None:
-        return decided(name, "removed", f"{answered.told}; {ASSESSMENT} is gone")
+        return decided(name, "removed", f"{answered.told}; {ASSESSMENT} is now absent")
     if found == subject.settings.assessment_mode:
         return decided(name, "ignored", f"{answered.told}; {ASSESSMENT} is as before")
     return undecided(f"{ASSESSMENT} is now {found}", name)

@@ -200,7 +200,7 @@ def _of_deleting(subject: Subject, seen: Sequence[Observed], name: str) -> Seque
     own = assignment_id(subject, "assigned").rpartition("/")[2]
     if own in names:
         return decided(name, "leaves-assignments", f"{deleted.told}; the assignment is still there")
-    return decided(name, "removes-assignments", f"{deleted.told}; the assignment is gone")
+    return decided(name, "removes-assignments", f"{deleted.told}; the assignment was deleted")
 
 
 _ASSIGNED = Experiment(

@@ -216,7 +216,7 @@ def _read_left(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]
         return _not_of("200, and the mode is as before", name)
     block = block_of(document, subject)
     if block is None:
-        return decided(name, "cleared", f"{answered.told}; {PLATFORM} is gone")
+        return decided(name, "cleared", f"{answered.told}; {PLATFORM} is now absent")
     if block.get(BYPASS) is True:
         return decided(name, "kept", f"{answered.told}; {PLATFORM} is still there, bypass true")
     return _not_of(f"200, with {PLATFORM} {dict(block)}", name)
@@ -281,7 +281,7 @@ def _read_merge(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision
         return _not_of(answered.told, name)
     if REBOOT in block:
         return decided(name, "deep", f"{answered.told}; {REBOOT} is still there")
-    return decided(name, "shallow", f"{answered.told}; {REBOOT} is gone")
+    return decided(name, "shallow", f"{answered.told}; {REBOOT} is now absent")
 
 
 _MERGE = Experiment(
