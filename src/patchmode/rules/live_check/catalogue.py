@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from patchmode.model.live_check import Decision, ExperimentResult, Observed, Outcome, Switch, SwitchResult
-from patchmode.rules.live_check import machine, reading, schedules, settings
+from patchmode.rules.live_check import lists, machine, records, schedules, settings
 from patchmode.rules.live_check.experiment import Experiment, Subject, undecided
 from patchmode.rules.live_check.switches import SWITCHES, UNDECIDABLE
 
 EXPERIMENTS: tuple[Experiment, ...] = (
-    *reading.BEFORE,
+    *lists.EXPERIMENTS,
+    *records.BEFORE,
     *machine.MILD,
     *settings.EXPERIMENTS,
     *machine.OTHERS,
-    reading.ROW,
+    records.ROW,
     *schedules.EXPERIMENTS,
-    *reading.AFTER,
+    *records.AFTER,
 )
 LASTING = "the VM has no patchSettings, and Azure may not let them be removed again; --allow-lasting runs it"
 NO_GROUP = "no --maintenance-group was given"

@@ -189,6 +189,13 @@ def always(_: Subject) -> str | None:
     return None
 
 
+def last_answer(seen: Sequence[Observed]) -> Answered:
+    """The last answer; only where each request has one, which `conclude` looks at."""
+    answered = seen[-1].answered
+    assert answered is not None  # noqa: S101 - for the type checker
+    return answered
+
+
 def answered_text(seen: Sequence[Observed]) -> str:
     """What the last request was answered."""
     if not seen:

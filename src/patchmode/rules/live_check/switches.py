@@ -12,6 +12,8 @@ _LIST = (
     Switch("missing_subscription", ("not-found", "forbidden"), "not-found"),
     Switch("unreadable_subscription_graph", ("omitted", "forbidden"), "omitted"),
     Switch("graph_tables_together", ("documented", "any"), "documented"),
+    Switch("graph_operators", ("used", "documented"), "used"),
+    Switch("graph_preview_format", ("objects", "table"), "objects"),
     Switch("throttled_retry_after", ("present", "absent"), "present"),
     Switch("arm_throttled_retry_after", ("present", "absent"), "present"),
     Switch("change_values", ("text", "json"), "text"),

@@ -17,7 +17,7 @@ from patchmode.ports.live_check import Begun, ProbingAzure
 from patchmode.rules.live_check.catalogue import EXPERIMENTS, why_not
 from patchmode.rules.live_check.catalogue import skipped as no_result
 from patchmode.rules.live_check.experiment import COMPUTE_API, Experiment, Subject
-from patchmode.rules.live_check.reading import READ_OF
+from patchmode.rules.live_check.lists import READ_OF
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.settings.patch import MODE, is_platform_mode, settings_in
 from patchmode.workflow.schedules.reading import read_schedules

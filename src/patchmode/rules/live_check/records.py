@@ -1,13 +1,12 @@
-"""Experiments that only read: lists, queries of Resource Graph, and what they show of the requests before."""
+"""Experiments with what Azure records: Resource Graph, and the activity log of the requests before."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from patchmode.model.live_check import TAG, Answered, Asked, Decision, Observed
 from patchmode.rules.live_check.experiment import (
-    COMPUTE_API,
     GRAPH_API,
-    MAINTENANCE_API,
     NOBODY,
     Experiment,
     Step,
@@ -15,6 +14,7 @@ from patchmode.rules.live_check.experiment import (
     always,
     answered_text,
     decided,
+    last_answer,
     not_here,
     object_in,
     undecided,
@@ -23,7 +23,6 @@ from patchmode.rules.live_check.machine import PROBED_TAG_VALUE
 from patchmode.rules.settings.patch import BYPASS
 
 _GRAPH = "/providers/Microsoft.ResourceGraph/resources"
-_LOCKS = "providers/Microsoft.Authorization/locks"
 _ROWS = 100
 
 
@@ -46,173 +45,8 @@ def rows_in(answered: Answered | None) -> Sequence[Mapping[str, Any]]:
     return [row for row in data if isinstance(row, Mapping)] if isinstance(data, list) else []
 
 
-def _only(seen: Sequence[Observed]) -> Answered:
-    answered = seen[-1].answered
-    assert answered is not None  # noqa: S101 - `conclude` looked, for the type checker
-    return answered
-
-
-# ------------------------------------------------------------------------------------------------ lists
-
-
-def _read_absent(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "missing_subscription", _only(seen)
-    if answered.status == 404 and answered.code.casefold() == "subscriptionnotfound":
-        return decided(name, "not-found", answered.told)
-    if answered.status == 403 and answered.code.casefold() == "authorizationfailed":
-        return decided(name, "forbidden", answered.told)
-    return undecided(f"Azure answered {answered.told}, which is none of the answers that are known", name)
-
-
-_ABSENT = Experiment(
-    name="absent-subscription",
-    sends="GET a subscription that does not exist.",
-    switches=("missing_subscription",),
-    applies=always,
-    steps=lambda _: (Step(Asked("GET", f"/subscriptions/{NOBODY}", "2022-12-01")),),
-    read=_read_absent,
-)
-
-
-def _lists(name: str, switch: str, path: str) -> Experiment:
-    def read(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-        answered = _only(seen)
-        if answered.is_success:
-            return decided(switch, "listed", answered.told)
-        if answered.status in {404, 405, 501}:
-            return decided(switch, "not-implemented", answered.told)
-        return undecided(f"Azure answered {answered.told}, which is none of the answers that are known", switch)
-
-    return Experiment(
-        name=name,
-        sends=f"GET the subscription's {path}.",
-        switches=(switch,),
-        applies=lambda subject: _UNREGISTERED if "Microsoft.Maintenance" in subject.unregistered else None,
-        steps=lambda subject: (
-            Step(
-                Asked(
-                    "GET",
-                    f"/subscriptions/{subject.machine.id.subscription_id}/providers/Microsoft.Maintenance/{path}",
-                    MAINTENANCE_API,
-                )
-            ),
-        ),
-        read=read,
-    )
-
-
-_UNREGISTERED = "the subscription is not registered for Microsoft.Maintenance"
-_ASSIGNMENTS = _lists("assignments-list", "assignments_of_subscription", "configurationAssignments")
-_UPDATES = _lists("apply-updates-list", "apply_updates_list", "applyUpdates")
-
-READ_OF: Mapping[str, tuple[str, str]] = {
-    "Microsoft.HybridCompute": ("machines", "2024-07-10"),
-    "Microsoft.Maintenance": ("maintenanceConfigurations", MAINTENANCE_API),
-}
-"""Namespaces that many subscriptions are not registered for → what is listed of each, and the api-version."""
-
-
-def _unregistered_steps(subject: Subject) -> Sequence[Step]:
-    namespace = subject.unregistered[0]
-    listed, version = READ_OF[namespace]
-    path = f"/subscriptions/{subject.machine.id.subscription_id}/providers/{namespace}/{listed}"
-    return (Step(Asked("GET", path, version)),)
-
-
-def _read_unregistered(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "unregistered_reads", _only(seen)
-    if answered.is_success:
-        return decided(name, "allowed", answered.told)
-    if answered.code.casefold() == "missingsubscriptionregistration":
-        return decided(name, "refused", answered.told)
-    return undecided(f"Azure answered {answered.told}, which is none of the answers that are known", name)
-
-
-_REGISTRATION = Experiment(
-    name="unregistered-read",
-    sends="GET a list of a resource provider that the subscription is not registered for.",
-    switches=("unregistered_reads",),
-    applies=lambda subject: (
-        None if subject.unregistered else f"the subscription is registered for {' and '.join(READ_OF)}"
-    ),
-    steps=_unregistered_steps,
-    read=_read_unregistered,
-)
-
-
-def _locks_above(subject: Subject) -> list[str]:
-    own = subject.machine.id.key
-    scopes = ((lock.scope.rstrip("/").casefold(), lock.name) for lock in subject.locks)
-    return [name for scope, name in scopes if scope != own and own.startswith(f"{scope}/")]
-
-
-def _read_locks(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "lock_list", _only(seen)
-    values = object_in(answered.body).get("value")
-    if not answered.is_success or not isinstance(values, list):
-        return undecided(f"Azure answered {answered.told}", name)
-    own = subject.machine.id.key
-    ids = [str(object_in(one).get("id") or "").casefold() for one in values]
-    if any(not one.startswith(f"{own}/") for one in ids):
-        return decided(name, "with-inherited", f"{answered.told}, with a lock from above the VM")
-    return decided(name, "scope-and-below", f"{answered.told}, without the lock from above the VM")
-
-
-_LOCK_LIST = Experiment(
-    name="locks",
-    sends="GET the VM's locks.",
-    switches=("lock_list",),
-    applies=lambda subject: None if _locks_above(subject) else "no lock above the VM is known",
-    steps=lambda subject: (Step(Asked("GET", f"{subject.machine.id}/{_LOCKS}", "2020-05-01")),),
-    read=_read_locks,
-)
-
-
-def _filter_applies(subject: Subject) -> str | None:
-    if subject.machine.scale_set_id is None:
-        return "only the members of a scale set can be listed with $filter"
-    group = subject.machine.id.resource_group
-    return "the resource group's name has no lower-case letter" if group == group.upper() else None
-
-
-def _filter_steps(subject: Subject) -> Sequence[Step]:
-    machine = subject.machine.id
-    path = f"/subscriptions/{machine.subscription_id}/resourceGroups/{machine.resource_group}"
-    wanted = f"'virtualMachineScaleSet/id' eq '{subject.machine.scale_set_id}'"
-    listed = f"{path}/providers/Microsoft.Compute/virtualMachines"
-    return (Step(Asked("GET", listed, COMPUTE_API, query=(("$filter", wanted),))),)
-
-
-def _read_filter(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "filtered_list_groups", _only(seen)
-    values = object_in(answered.body).get("value")
-    ids = [str(object_in(one).get("id")) for one in values] if isinstance(values, list) else []
-    own = next((one for one in ids if one.casefold() == subject.machine.id.key), None)
-    if own is None:
-        return undecided(f"Azure answered {answered.told} without the VM", name)
-    group = subject.machine.id.resource_group
-    if f"/{group}/" in own:
-        return decided(name, "kept", f"{answered.told}; the group is spelled as in the request")
-    if f"/{group.upper()}/" in own:
-        return decided(name, "upper", f"{answered.told}; the group is in upper case")
-    return undecided(f"the group is spelled in a third way: {own}", name)
-
-
-_FILTER = Experiment(
-    name="filtered-list",
-    sends="GET the group's members of the VM's scale set with $filter.",
-    switches=("filtered_list_groups",),
-    applies=_filter_applies,
-    steps=_filter_steps,
-    read=_read_filter,
-)
-
-
-# ------------------------------------------------------------------------------------------------ Resource Graph
-
-
 def _read_unreadable(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "unreadable_subscription_graph", _only(seen)
+    name, answered = "unreadable_subscription_graph", last_answer(seen)
     if answered.is_success:
         return decided(name, "omitted", f"{answered.told}, with the rows of the other subscription")
     if answered.status == 403:
@@ -268,9 +102,64 @@ _TABLES = Experiment(
 )
 
 
+_UNDOCUMENTED = ("project-rename other = name", "project-keep name", "serialize", "project-reorder name")
+
+
+def _read_operators(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
+    name = "graph_operators"
+    answers = [one.answered for one in seen if one.answered is not None]
+    told = ", ".join(one.told for one in answers)
+    if len(answers) == len(_UNDOCUMENTED) and all(one.is_success for one in answers):
+        return decided(name, "used", f"all ran: {told}")
+    if len(answers) == len(_UNDOCUMENTED) and all(one.status == 400 for one in answers):
+        return decided(name, "documented", f"all were refused: {told}")
+    return undecided(f"the {len(_UNDOCUMENTED)} queries were answered {told}", name)
+
+
+def _operator_steps(subject: Subject) -> Sequence[Step]:
+    begin = f"resources | where id =~ '{_of_machine(subject)}' | project id, name"
+    return [Step(_query(subject, f"{begin} | {one}")) for one in _UNDOCUMENTED]
+
+
+_OPERATORS = Experiment(
+    name="graph-operators",
+    sends="Query Resource Graph with operators that its documentation does not list, four times.",
+    switches=("graph_operators",),
+    applies=always,
+    steps=_operator_steps,
+    read=_read_operators,
+)
+
+
+def _format_steps(subject: Subject) -> Sequence[Step]:
+    asked = _query(subject, f"resources | where id =~ '{_of_machine(subject)}' | project id")
+    body = {name: value for name, value in (asked.body or {}).items() if name != "options"}
+    return (Step(replace(asked, api_version="2020-04-01-preview", body=body)),)
+
+
+def _read_format(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
+    name, answered = "graph_preview_format", last_answer(seen)
+    data = object_in(answered.body).get("data")
+    if answered.is_success and isinstance(data, list):
+        return decided(name, "objects", f"{answered.told}, with a list of rows")
+    if "columns" in object_in(data):
+        return decided(name, "table", f"{answered.told}, with columns and rows")
+    return undecided(f"Azure answered {answered.told}, which is none of the answers that are known", name)
+
+
+_FORMAT = Experiment(
+    name="graph-preview",
+    sends="Query Resource Graph at api-version 2020-04-01-preview without a resultFormat.",
+    switches=("graph_preview_format",),
+    applies=always,
+    steps=_format_steps,
+    read=_read_format,
+)
+
+
 def _read_patch_rows(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
     name = "patch_row_ids"
-    ids = [str(row.get("id") or "") for row in rows_in(_only(seen))]
+    ids = [str(row.get("id") or "") for row in rows_in(last_answer(seen))]
     if not ids:
         return not_here("Resource Graph has no assessment of the VM; once it was assessed, it can be decided", name)
     if all("/patchAssessmentResults/" in one for one in ids):
@@ -322,7 +211,7 @@ def _change_steps(subject: Subject) -> Sequence[Step]:
 
 
 def _read_changes(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    answered = _only(seen)
+    answered = last_answer(seen)
     found = list(_changes(answered))
     return [*_of_values(found), *_of_tags([path for path, _ in found])]
 
@@ -381,7 +270,7 @@ def _events(answered: Answered) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _read_log(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
-    name, answered = "activity_log_caller", _only(seen)
+    name, answered = "activity_log_caller", last_answer(seen)
     if not answered.is_success:
         return undecided(f"Azure answered {answered.told}", name)
     for caller, claims in _events(answered):
@@ -461,5 +350,5 @@ ROW = Experiment(
     writes_settings=True,
 )
 
-BEFORE = (_ABSENT, _ASSIGNMENTS, _UPDATES, _REGISTRATION, _LOCK_LIST, _FILTER, _UNREADABLE, _TABLES, _PATCH_ROWS)
+BEFORE = (_UNREADABLE, _TABLES, _OPERATORS, _FORMAT, _PATCH_ROWS)
 AFTER = (_CHANGES, _LOG, _THROTTLED)
