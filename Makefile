@@ -39,7 +39,7 @@ slow: setup ## the properties again, with thousands of new examples each
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n 4 --dist worksteal -q $(shell grep -rlE "^(from|import) (hypothesis|tests.examples)" tests --include="test_*.py")
 
 CLIENTS := .venv-clients
-clients: setup ## unmodified Azure clients against the emulator: az, SDKs, Ansible, Custodian (installs 2.5 GB)
+clients: setup ## unmodified Azure clients against the emulator: az, SDKs, Ansible, Custodian (installs 3 GB)
 	$(BIN)/python -m tests.clients.environments
 	$(BIN)/python -m pytest -q -o timeout=1800 -m clients tests/clients
 

@@ -19,7 +19,7 @@ from arm_emulator.faults import FaultPlan, Faults
 from arm_emulator.ledger import Entry, Ledger
 from arm_emulator.patching import Patching
 from arm_emulator.profile import Profile
-from arm_emulator.protocol import front_door, microsoft_graph, sign_in, wire
+from arm_emulator.protocol import batches, front_door, microsoft_graph, sign_in, wire
 from arm_emulator.protocol.authorization import Authorization
 from arm_emulator.protocol.cloud import Cloud
 from arm_emulator.protocol.http import ArmError, Request, Response
@@ -263,6 +263,8 @@ class Emulator:
             authority = sign_in.authority(base, self.directory.tenant_id)
             principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
+            if (call.method, target.path.lower().rstrip("/")) == ("POST", batches.PATH):
+                return self._batch(call, target, base)
             match = self._router.find(target.path)
             request = Request(
                 method=call.method,
@@ -281,6 +283,12 @@ class Emulator:
             return self.handle(request)
         except ArmError as error:
             return error.response()
+
+    def _batch(self, call: Call, target: Target, base: str) -> Response:
+        def read(place: str) -> Answer:
+            return self.serve(replace(call, method="GET", target=place, body=b""))
+
+        return batches.answer(_body(call.body), target.query.get("api-version", ""), base, read)
 
     def handle(self, request: Request) -> Response:
         """Pass a call whose principal is known through the front door to its provider; refusals are answers."""
