@@ -38,11 +38,12 @@ STRING_WORDS = frozenset(
 _SPELLINGS = {"<>": "!=", "notcontains": "!contains", "containscs": "contains_cs", "notcontainscs": "!contains_cs"}
 _LIST_WORDS = frozenset({"in", "!in", "in~", "!in~", "has_any", "has_all"})
 
-# Words that start an operator or join two expressions. Standing where a value is expected, one of them is taken and the
-# fault reported at the token behind it, as the recorded refusal of `where where` does.
+# Words that Kusto takes for no name. Standing where a value is expected, one of them is taken and the fault reported at
+# the token behind it, as the recorded refusal of `where where` does. Source: Microsoft's language service; other words
+# that start an operator (order, limit, take, …) may be names of columns.
 RESERVED = frozenset(
-    {"where", "extend", "project", "summarize", "order", "sort", "join", "union", "distinct", "take", "limit", "parse",
-     "by", "on", "and", "or", "contains", "startswith", "endswith", "has", "matches", "between", "in", "let"}
+    {"where", "project", "union", "by", "and", "or", "contains", "startswith", "endswith", "has", "matches", "between",
+     "in"}
 )  # fmt: skip
 BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _LONG_MAX = 2**63 - 1

@@ -150,6 +150,16 @@ FORMS = [
     "resources | summarize ['a b'] = count() by ['c d'] = name",
     "resources | summarize n = count() by x = iff(isempty(properties.x), 'none', properties.x)",
     "resources | project x = case(name == 'a', 1, name == 'b', 2.5, properties.n), y = properties.a + properties.b, z = -properties.a",
+    "union withsource=t (resources | project id, x = 1), (resourcecontainers | project id, x = 'a')",
+    "let both = materialize(union resources, resourcecontainers); both | summarize count () by type",
+    "resources | mv-apply d = properties.disks on (where d.size > 3 | project n = d.name, name = 'x')",
+    "resources | mv-apply with_itemindex=i d = properties.disks to typeof(string) limit 3 on (summarize l = make_list(d) by i)",
+    "resources | mv-apply properties.disks on (top 1 by tostring(properties_disks.name)) | mv-expand pack_array(1), split(name, '-')",
+    "resources | where * has 'x' | project d = todecimal('1.5') + 1, e = decimal(1) > 2, f = round(decimal(1.25), 1), g = -decimal(1)",
+    "resources | summarize s = sum(todecimal(name)), a = avg(todecimal(name)), p = percentile(todecimal(name), 5), buildschema(tags)",
+    "let f = (a:string, n:long = 3) { strcat(a, n) }; let x = 3; resources | project f(name), f(name, 5), x",
+    "resources | where name matches regex strcat('^', location) and name notcontains 'a' | extend order = 1, take = 2 | project order, take",
+    "resources | parse kind=regex flags=Ui id with '.*/groups/' rg '/' rest | project rg, datetime(2020), 1st = 1",
 ]
 
 

@@ -323,6 +323,7 @@ def test_a_column_that_only_a_query_which_names_it_sees() -> None:
         ("let a = materialize(resources | where name == 'b'); a | count", [(2,)]),
         ("resources | where name matches regex tostring(properties.at) | count", [(2,)]),
         ("resources | extend limit = 1, top = 2 | where limit == 1 and top != 3 | count", [(4,)]),
+        ("resources | take 1 | extend order = 3, take = 4 | project order, take | order by order asc", [(3, 4)]),
         ("resources | extend 1st = 1 | where 1st == 1 | count", [(4,)]),
         ("resources | where name notcontains 'B' and name containscs 'a' | project id", [("1",)]),
         (
