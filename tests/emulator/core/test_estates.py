@@ -230,6 +230,11 @@ def test_the_largest_estate_has_every_trouble() -> None:
     installs = results(emulator, "patchinstallationresources")
     assert any(one["failedPatchCount"] and one["installedPatchCount"] for one in installs)
     assert {one["status"] for one in installs} >= {"Succeeded", "Failed", "CompletedWithWarnings"}
+    pending: Counter[str] = Counter()
+    for one in results(emulator, "patchassessmentresources"):
+        pending.update(one.get("availablePatchCountByClassification", {}))
+    named = {"security", "critical", "other", "updateRollup", "definition", "updates"}
+    assert {name for name, count in pending.items() if count} == named
     assert [entry.state for entry in emulator.directory.subscriptions.values()].count("Disabled") == 1
 
 

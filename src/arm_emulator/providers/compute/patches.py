@@ -141,7 +141,9 @@ def duration_on(machine_key: str, moment: datetime) -> timedelta:
 
 
 def patches_of(machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
-    """The updates of a wave that a machine needs: one to three.
+    """The updates of a wave that a machine needs: one to four on Windows, to three elsewhere.
+
+    On Windows their classifications, and whether they may restart the machine, are as recorded of such updates.
 
     Args:
         machine_key: its id in lower case.
@@ -156,11 +158,13 @@ def patches_of(machine_key: str, os: str, wave: datetime) -> tuple[Patch, ...]:
 @lru_cache(maxsize=512)
 def _offered(is_windows: bool, wave: datetime) -> tuple[Patch, ...]:
     month, number = f"{wave:%Y-%m}", f"{wave:%y%m}"
+    rows: tuple[tuple[str, str, str, str, bool], ...]
     if is_windows:
         rows = (
             (f"{month} Cumulative Update for Windows Server (emulated)", "Security", f"91{number}", "", True),
-            (f"{month} Cumulative Update for .NET Framework (emulated)", "UpdateRollUp", f"92{number}", "", False),
-            (f"{month} Malicious Software Removal Tool (emulated)", "Tools", f"93{number}", "", False),
+            (f"{month} Malicious Software Removal Tool (emulated)", "UpdateRollUp", f"93{number}", "", True),
+            (f"{month} Microsoft Defender Antivirus (emulated)", "Definition", f"94{number}", "", False),
+            (f"{month} Update for Windows Server (emulated)", "Updates", f"92{number}", "", True),
         )
     else:
         version = f"{wave:%Y}.{wave.month}.1-emulated"
