@@ -1,4 +1,4 @@
-"""The table of a machine's members against every recorded answer that shows one."""
+"""Members and ids of a machine against every recorded answer that shows one."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.contract.recordings import ABSENT, ROOT, Exchange, exchanges, is_here
+from tests.contract.replay import Replay
 
 from arm_emulator.providers.compute.members import is_at_least, is_free, shown_from
 
@@ -98,3 +99,33 @@ def test_no_member_is_shown_at_an_api_version_that_was_recorded_without_it() -> 
         if always and without:
             found.append(f"{path}: the table has it from {table} on, recorded from {first}, without it at {without}")
     assert found == []
+
+
+def _ids(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every resource id in a document, as a value or as a member's name, with its place."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _ids(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name.startswith("/subscriptions/"):
+                yield f"{path}/*", name
+            yield from _ids(item, f"{path}/{'*' if name.startswith('/') else name}")
+    elif isinstance(value, str) and value.startswith("/subscriptions/"):
+        yield path, value
+
+
+def test_ids_of_a_new_machine_are_spelled_as_recorded() -> None:
+    """The service spells some of the ids that it is sent in its own way."""
+    compared, found = 0, []
+    for exchange in exchanges("vm_put_create"):
+        if exchange.is_body_lost:
+            continue
+        recorded = {(path, one.lower()): one for path, one in _ids(exchange.answer)}
+        for path, one in _ids(Replay((), exchange).send(exchange).body):
+            wanted = recorded.get((path, one.lower()), one)
+            compared += (path, one.lower()) in recorded
+            if one != wanted:
+                found.append(f"{exchange.case} {path}: recorded {wanted}, emulated {one}")
+    assert found == []
+    assert compared > 50

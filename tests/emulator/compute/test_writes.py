@@ -679,3 +679,15 @@ def test_the_first_gallery_application_brings_its_extension(system: str) -> None
     assert caller.get(f"{PATH}/extensions/VMAppExtension").body == made
     caller.call("PUT", PATH, applications("1.0.0", "2.0.0"))
     assert caller.get(PATH).body["resources"] == [made]
+
+
+def test_the_name_of_an_availability_set_is_answered_in_upper_case() -> None:
+    """Recorded of every machine in one; the group keeps its casing, and the same set in another is no change."""
+    sets = f"{GROUP}/providers/Microsoft.Compute/availabilitySets"
+    body = {"location": "westeurope", "properties": {"availabilitySet": {"id": f"{sets}/Av-Set1"}}}
+    caller = Caller.of()
+    assert caller.call("PUT", PATH, body).body["properties"]["availabilitySet"] == {"id": f"{sets}/AV-SET1"}
+    caller.finish()
+    again = caller.call("PUT", PATH, body)
+    assert (again.status, "azure-asyncoperation" in again.headers) == (200, False)
+    assert caller.get(PATH).body["properties"]["availabilitySet"] == {"id": f"{sets}/AV-SET1"}
