@@ -10,7 +10,6 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -44,11 +43,12 @@ class Pattern:
 
 
 def image_patterns() -> Iterator[str]:
-    for key in images._document():
-        with suppress(KeyError, TypeError, AttributeError):
-            for rows in images._list(key).rows.values():
-                for row in rows:
-                    yield from (one.pattern for one in (row.offer, row.sku, row.not_offer, row.not_sku))
+    """Those with a wildcard; the others are names one beside the other."""
+    for entry in images._document().values():
+        for row in entry.get("rows", ()) if isinstance(entry, dict) else ():
+            for key in ("offer", "sku", "not_offer", "not_sku"):
+                if any("*" in name for name in row.get(key, ())):
+                    yield images._any_of(row[key]).pattern
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ MADE = {
     "patchmode/cli/demonstration/telling.py:_ends": Made(STORY_PATTERNS, how="match"),
     "patchmode/reports/text/left_alone.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
     "patchmode/rules/scrubbing/texts.py:_any_of": Made((scrubbing._any_of(["aa", "a-a", "aab", "a.*"]).pattern,)),
-    "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns()))),
+    "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns())), how="fullmatch"),
 }
 """`package/module.py:function` → how its expressions are made, or why that is no matter."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from patchmode.model.machine import ImageReference
+from patchmode.rules.eligibility import images
 from patchmode.rules.eligibility.images import (
     automatic_guest_patching,
     custom_image_systems,
@@ -108,8 +109,8 @@ def test_only_marketplace_images_are_named(image: ImageReference) -> None:
 
 def test_each_list_says_where_it_comes_from() -> None:
     """A finding quotes its source."""
-    for images in (schedule_patching(), schedule_patching_excluded(), automatic_guest_patching(), hotpatch_capable()):
-        assert images.rows
-        assert images.source
+    for one in (schedule_patching(), schedule_patching_excluded(), automatic_guest_patching(), hotpatch_capable()):
+        assert images._document()[one.key]["rows"]
+        assert one.source
     assert "Windows Server 2012" in custom_image_systems()
     assert "AlmaLinux 8/9" in custom_image_systems()
