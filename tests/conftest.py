@@ -4,6 +4,7 @@ Two profiles, chosen by HYPOTHESIS_PROFILE: `repeatable` (the default) draws the
 change is judged by what it changed; `long` draws many new ones (`make slow`).
 """
 
+import gc
 import os
 import sys
 
@@ -25,3 +26,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("repeatable", deadline=None, print_blob=True, derandomize=True, max_examples=40)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: no collection of garbage needs to look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Libraries count what is left of theirs at the end of the process."""
+    gc.unfreeze()

@@ -4,14 +4,15 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 import pytest
 from tests.cli import forked
-from tests.cli.conftest import PROGRAM, Program, clean_environment
+from tests.cli.conftest import PROGRAM, Done, Program, clean_environment
 
 from arm_emulator.named_fleets import read_fleet
 from patchmode.cli.main import program as patchmode
@@ -125,6 +126,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         yield program
 
 
+@pytest.fixture(scope="module")
+def told(shown: Program) -> Callable[[str], Done]:
+    """How each command ends in a pipe: run once, and looked at by several tests."""
+    return cache(lambda command: shown(*TABLES[command], "--no-progress"))
+
+
 @pytest.mark.parametrize("columns", [80, 120, 200])
 @pytest.mark.parametrize("command", TABLES, ids=TABLES)
 def test_nothing_is_cut(shown: Program, command: str, columns: int) -> None:
@@ -173,9 +180,9 @@ def test_ids_of_a_file_are_told_by_the_file(shown: Program) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(set(TABLES) - {"explain", "watch"}))
-def test_a_word_of_ours_is_explained_on_the_same_screen(shown: Program, command: str) -> None:
+def test_a_word_of_ours_is_explained_on_the_same_screen(told: Callable[[str], Done], command: str) -> None:
     """Nobody has met `parked` before; `explain` and `watch` give the reason of the one machine behind the word."""
-    done = shown(*TABLES[command], "--no-progress")
+    done = told(command)
     text = done.out + done.err
     met = [kind for kind in OutcomeKind if "-" in kind or kind in {"parked", "autopatched", "ineligible"}]
     used = [kind for kind in met if re.search(rf"(?<![\w-]){kind}(?![\w=-])", text)]
@@ -183,9 +190,9 @@ def test_a_word_of_ours_is_explained_on_the_same_screen(shown: Program, command:
 
 
 @pytest.mark.parametrize("command", TABLES)
-def test_an_orchestration_has_the_portals_name_and_no_other(shown: Program, command: str) -> None:
+def test_an_orchestration_has_the_portals_name_and_no_other(told: Callable[[str], Done], command: str) -> None:
     """JSON's names are for programs; Azure's values are shown where the setting itself is the subject, and named."""
-    text = shown(*TABLES[command], "--no-progress").out.partition("JSON view:")[0]
+    text = told(command).out.partition("JSON view:")[0]
     programs = "|".join(one.value for one in Orchestration if one.value not in {*PatchMode})
     assert re.findall(rf"\b(?:{programs})\b", text) == []
     raw = [line for line in text.splitlines() if re.search(r"AutomaticBy|ImageDefault", line)]
@@ -205,9 +212,9 @@ ZONE = re.compile(r"UTC|\dZ\b|[+-]\d\d:\d\d|Standard Time|W\. Europe")
 
 
 @pytest.mark.parametrize("command", sorted(set(TABLES) - {"explain"}))
-def test_a_time_of_day_has_its_zone_beside_it(shown: Program, command: str) -> None:
+def test_a_time_of_day_has_its_zone_beside_it(told: Callable[[str], Done], command: str) -> None:
     """Whoever reads 22:00 at night in another zone must not have to look for whose it is."""
-    lines = shown(*TABLES[command], "--no-progress").out.splitlines()
+    lines = told(command).out.splitlines()
     assert [line for line in lines if re.search(r"(?<![\d:T])\d\d:\d\d(?![\d:])", line) and not ZONE.search(line)] == []
 
 

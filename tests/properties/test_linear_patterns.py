@@ -206,17 +206,17 @@ def patterns() -> Iterator[Pattern]:
                 yield Pattern(f"{place}:{text[:60]}", text, flags, how)
 
 
-FOUND = list(dict.fromkeys(patterns()))
-
-
-@pytest.mark.parametrize("pattern", FOUND, ids=lambda one: one.place)
-def test_it_takes_time_in_proportion_to_the_text(pattern: Pattern) -> None:
+def test_each_takes_time_in_proportion_to_the_text() -> None:
+    """One test for all: what is found in the sources would else be looked for by every worker that collects tests."""
+    found = list(dict.fromkeys(patterns()))
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)
     try:
-        assert growth(pattern.text, pattern.flags, pattern.how) < LINEAR
+        slow = [one.place for one in found if growth(one.text, one.flags, one.how) >= LINEAR]
     finally:
         sys.setrecursionlimit(limit)
+    assert slow == []
+    assert len(found) > 200
 
 
 def test_each_place_that_was_looked_at_is_still_there() -> None:

@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import pytest
 from tests.sources import SOURCE, trees
@@ -10,11 +12,15 @@ from tests.sources import SOURCE, trees
 from patchmode.rules.registry import RULES, rule, rule_texts, text_of
 from patchmode.rules.rule import SECTIONS, Rule
 
-TREES = {path: tree for path, tree in trees().items() if path.is_relative_to(SOURCE / "patchmode")}
 IDS = frozenset(known.id for known in RULES)
 WHOLE = rule("client-os")
 FILTERS = ("filter-", "exclude-")
 """What a filter left out is skipped with its name, which is no rule's."""
+
+
+def product() -> Mapping[Path, ast.Module]:
+    """The modules of the product."""
+    return {path: tree for path, tree in trees().items() if path.is_relative_to(SOURCE / "patchmode")}
 
 
 def test_ids_are_unique() -> None:
@@ -77,7 +83,7 @@ def test_a_rule_is_found_by_its_id() -> None:
 
 def test_every_rule_that_is_written_is_registered() -> None:
     """One that is in no `RULES` would have no place in the order and no section."""
-    written = {found: path for path, tree in TREES.items() for found in _written(tree).values()}
+    written = {found: path for path, tree in product().items() for found in _written(tree).values()}
     missing = [f"{path.name}: the rule {one!r} is in no RULES." for one, path in written.items() if one not in IDS]
     assert not missing, "\n".join(missing)
     assert set(written) == IDS
@@ -85,7 +91,7 @@ def test_every_rule_that_is_written_is_registered() -> None:
 
 def test_every_id_that_is_given_is_registered() -> None:
     """In the whole source: an id that a screen or a plan shows has a section."""
-    given = {(one, path.name) for path, tree in TREES.items() for one in _given(tree)}
+    given = {(one, path.name) for path, tree in product().items() for one in _given(tree)}
     assert {"would-autopatch", "last-schedule", "agent-missing", "filter-ids"} <= {one for one, _ in given}
     unknown = {(one, name) for one, name in given if one not in IDS and not one.startswith(FILTERS)}
     assert not unknown, "\n".join(f"{name} gives {one!r}, which is no rule." for one, name in sorted(unknown))
@@ -109,9 +115,9 @@ def test_an_id_that_is_no_rule_is_found(line: str) -> None:
 
 def test_every_rule_is_given_by_something() -> None:
     """An id that nothing gives is dead."""
-    names = {name: found for tree in TREES.values() for name, found in _written(tree).items()}
-    literal = {one for path, tree in TREES.items() if "rules" in path.parts for one in _given(tree)}
-    used = {names[name] for tree in TREES.values() for name in _used_in_functions(tree) if name in names}
+    names = {name: found for tree in product().values() for name, found in _written(tree).items()}
+    literal = {one for path, tree in product().items() if "rules" in path.parts for one in _given(tree)}
+    used = {names[name] for tree in product().values() for name in _used_in_functions(tree) if name in names}
     dead = IDS - used - literal
     assert not dead, "\n".join(f"Nothing gives the rule {one!r}." for one in sorted(dead))
 
@@ -140,7 +146,7 @@ def _given(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Call():
-                fields = _FIELDS.get(_name(node.func), ())
+                fields = _fields_of_classes().get(_name(node.func), ())
                 named = [value for field, value in zip(fields, node.args, strict=False) if _is_rule(field)]
                 named += [keyword.value for keyword in node.keywords if _is_rule(keyword.arg or "")]
                 yield from (text for value in named for text in _texts(value))
@@ -178,15 +184,13 @@ def _is_rule(name: str) -> bool:
     return name.casefold() == "rule" or name.casefold().endswith("_rule")
 
 
+@cache
 def _fields_of_classes() -> Mapping[str, tuple[str, ...]]:
     """Class → its fields, in order, for every class of the source that has one for a rule."""
     found = {
         node.name: tuple(_name(one.target) for one in node.body if isinstance(one, ast.AnnAssign))
-        for tree in TREES.values()
+        for tree in product().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
     return {name: fields for name, fields in found.items() if any(map(_is_rule, fields))}
-
-
-_FIELDS = _fields_of_classes()
