@@ -21,6 +21,7 @@ from patchmode.model.run_history import (
     WindowEnd,
     WindowResult,
 )
+from patchmode.model.schedule import FailureKind
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, name_lines, note_lines, plural, target_text, way_out, wrapped
 from patchmode.reports.text.left_alone import ANY_ID, NAMED_ON_A_LINE, not_done_text
@@ -118,6 +119,11 @@ def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
         elif counts["runsWithFailures"] > 1:
             reasons = (f"{words} {count:,}" for words, count in report.failed_by_reason.most_common())
             yield from wrapped(f"Failed: {', '.join(reasons)}.", paint=paint, indent=2)
+            fixes = (one for run in report.runs for one in run.failures if one.kind is FailureKind.PREREQUISITE)
+            fix = next((one.command for one in fixes if one.command), None)
+            if fix:
+                yield "  → To fix those that last failed on the prerequisite, plan and apply:"
+                yield f"    {fix}"
     else:
         yield from wrapped("Azure has no record of a scheduled run in that time.", paint=paint)
     if report.notes:

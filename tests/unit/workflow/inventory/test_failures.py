@@ -239,17 +239,19 @@ async def test_more_texts_than_a_screen_takes_are_counted() -> None:
 
 
 async def test_the_reasons_of_several_runs_are_added_up() -> None:
-    """Below a list that is longer than the screen."""
+    """Below a list that is longer than the screen, with the command that most need."""
     runs = (
         run("web", FailureKind.PREREQUISITE),
         run("db", FailureKind.OFF),
         run("web", FailureKind.PREREQUISITE, days=1),
     )
     lines = list(failure_lines(await told(azure_with(*runs)), paint=Paint(width=80)))
-    assert lines[-3:] == [
+    assert lines[-5:] == [
         "  3 machine runs: 0 succeeded, 3 failed, 0 not ended.",
         "  Failed: not prepared for schedules (the prerequisite) 2, off, or its agent did",
         "  not answer 1.",
+        "  → To fix those that last failed on the prerequisite, plan and apply:",
+        "    patchmode plan --failed-since 7d --out fix.json",
     ]
 
 
