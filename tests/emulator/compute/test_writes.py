@@ -691,3 +691,23 @@ def test_the_name_of_an_availability_set_is_answered_in_upper_case() -> None:
     again = caller.call("PUT", PATH, body)
     assert (again.status, "azure-asyncoperation" in again.headers) == (200, False)
     assert caller.get(PATH).body["properties"]["availabilitySet"] == {"id": f"{sets}/AV-SET1"}
+
+
+def test_what_a_new_data_disk_has_beside_what_was_sent() -> None:
+    """Recorded of creates: the name of one that is attached by its id, the kind of one that is made."""
+    disk = f"{GROUP}/providers/Microsoft.Compute/disks/dsk8472"
+    sent = [
+        {"lun": 0, "createOption": "Attach", "managedDisk": {"id": disk}},
+        {"lun": 1, "createOption": "Empty", "diskSizeGB": 30},
+        {"lun": 2, "createOption": "Empty", "name": "old", "vhd": {"uri": "https://disks.example/d.vhd"}},
+    ]
+    body = {
+        "location": "westeurope",
+        "properties": {"hardwareProfile": {"vmSize": "Standard_A1_v2"}, "storageProfile": {"dataDisks": sent}},
+    }
+    disks = Caller.of().call("PUT", PATH, body).body["properties"]["storageProfile"]["dataDisks"]
+    assert [(one.get("name"), one.get("managedDisk")) for one in disks] == [
+        ("dsk8472", {"id": disk}),
+        (None, {"storageAccountType": "Standard_LRS"}),
+        ("old", None),
+    ]

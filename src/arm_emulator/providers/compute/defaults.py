@@ -75,13 +75,15 @@ def _disks_by_lun(properties: Json) -> dict[Any, Json]:
 
 
 def _disk(disk: Json, storage_type: str) -> Json:
-    """A new data disk with what recorded answers to new disks carry."""
+    """A new data disk with what recorded answers to new disks carry; one that is attached by its id has its name."""
     result = dict(disk)
     result.setdefault("caching", "None")
     result.setdefault("deleteOption", "Detach")
     result.setdefault("toBeDetached", False)
-    managed = result.get("managedDisk")
-    if isinstance(managed, dict) and result.get("createOption") == "Empty" and "id" not in managed:
+    managed = _object(result.get("managedDisk"))
+    if isinstance(managed.get("id"), str):
+        result.setdefault("name", managed["id"].rpartition("/")[2])
+    elif result.get("createOption") in {"Empty", "FromImage"} and "vhd" not in result:
         result["managedDisk"] = {"storageAccountType": storage_type, **managed}
     return {name: result[name] for name in ordered("properties.storageProfile.dataDisks", result)}
 
