@@ -27,7 +27,7 @@ _SPAN = re.compile(
     rf"{_CLOCK}|[0-9]{{1,3}}:{_CLOCK}|[0-9]:[0-9]{{2}}:{_CLOCK}|P([0-9]+[YMWD])*(T([0-9]+([.][0-9]+)?[HMS])*)?|[0-9]{{1,3}}[smhd]"
 )
 _RECURRENCE = re.compile(r"([0-9]{1,3})?(Hour|Day|Week|Month)s?", re.IGNORECASE)
-_VERSION = re.compile(r"[0-9]{1,9}([.][0-9]{1,12}){0,4}|latest|[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview|-beta)?")
+_VERSION = re.compile(r"[0-9]{1,9}([.][0-9]{1,9}){0,4}|latest|[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview|-beta)?")
 _SHORT_VERSION = re.compile(r"[0-9]{1,5}([.][0-9]{1,5}){1,4}")
 _NUMBER = re.compile(r"-?[0-9]{1,6}([.][0-9]{1,6})?")
 _SIZE = re.compile(r"(Standard|Basic)_[A-Z]{1,3}[0-9]{1,4}(-[0-9]{1,4})?[a-z]{0,6}(_v[0-9]{1,2})?", re.IGNORECASE)

@@ -43,6 +43,8 @@ def test_an_address_keeps_what_is_azures() -> None:
         (MACHINE.upper(), SCRUBBED.upper()),
         (f"{MACHINE}/extensions/Payroll", f"{SCRUBBED}/extensions/Name0003"),
         (MACHINE.replace("-", "%2D"), SCRUBBED),
+        (MACHINE.replace("-", "%252D"), SCRUBBED),
+        ("https://anna:pw@management.azure.com/status/anna", "https://management.azure.com/status/name0003"),
         ("payroll-01", "name0002"),
         ("Payroll-01", "Name0002"),
         ("payroll", "name0003"),
@@ -154,6 +156,10 @@ def test_a_machine_as_azure_shows_it() -> None:
             "See /etc/payroll/status; call 555123456 or 4711.4711471 about 10.0.14393.2",
             "See /name0003/name0004/status; call 100000001 or name0005 about 10.0.14393.2",
         ),
+        (
+            '{"tags": {"status": "Succeeded"}, "vmId": "payroll-01"}',
+            '{"tags": {"name0003": "Name0004"}, "vmId": "name0002"}',
+        ),
         ("Parameter 'patchMode' has value 'Payroll'.", "Parameter 'patchMode' has value 'Name0003'."),
     ],
 )
@@ -218,6 +224,31 @@ def test_a_substitute_never_stands_in_the_set_already() -> None:
     }
 
 
+def test_a_number_that_is_known_to_be_small_stays() -> None:
+    assert _body({"lun": 3, "diskSizeGB": 4711471147, "salary": 3}) == {
+        "lun": 3,
+        "diskSizeGB": 100001,
+        "name0003": 100002,
+    }
+
+
+def test_words_that_fold_to_the_same_letters_stay_apart() -> None:
+    """Their casings are told apart by the letters themselves."""
+    shown = {"name": "straße", "computerName": "strasse", "adminUsername": "STRASSE", "principalId": "Straße"}
+    made = _body(shown)
+    assert made == {
+        "name": "name0003",
+        "computerName": "Name0003",
+        "adminUsername": "NAME0003",
+        "principalId": "nAme0003",
+    }
+
+
+def test_a_name_made_of_azures_words_is_replaced_within_a_path_too() -> None:
+    named = {"name": "PatchServer", "error": {"code": "NotFound", "message": "No /PatchServer/status on PatchServer."}}
+    assert _body(named)["error"]["message"] == "No /Name0003/status on Name0003."
+
+
 def test_names_that_azure_gives_everybody_stay() -> None:
     """But not where somebody gave them."""
     kept = f"{SCRUBBED}/extensions/WindowsPatchExtension"
@@ -246,6 +277,8 @@ def test_members_of_azure_keep_their_names() -> None:
     assert sorted(name for name in names if not allowed.is_term(name)) == []
 
 
-@pytest.mark.parametrize("text", ["payroll", "web-01", "server01", "VM1", "prod", "contoso", "Größe", "latest1", "x"])
+@pytest.mark.parametrize(
+    "text", ["payroll", "web-01", "server01", "VM1", "prod", "contoso", "Größe", "latest1", "x", "vm-os", "os vm"]
+)
 def test_what_people_call_things_is_no_word_of_azures(text: str) -> None:
     assert not allowed.is_term(text)
