@@ -37,8 +37,12 @@ def _several(*names: str) -> Callable[[Callable[[Site, list[Bound]], Several]], 
 def _take_any(site: Site, bounds: list[Bound]) -> Several:
     if not bounds:
         raise site.refusal("an argument is expected.")
-    prefix = "any_" if site.tree.name == "any" else ""
-    columns = tuple((f"{prefix}{bound.name}", bound.type) for bound in bounds)
+    older = site.tree.name == "any"
+    names = [
+        (f"any_{bound.name}" if older else bound.name) if bound.name or (older and len(bounds) == 1) else f"any_arg{at}"
+        for at, bound in enumerate(bounds)
+    ]
+    columns = tuple((name, bound.type) for name, bound in zip(names, bounds, strict=True))
     blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
 
     def reduce(rows: Group) -> Value:
@@ -57,11 +61,15 @@ def _arg_extreme(site: Site, bounds: list[Bound]) -> Several:
         raise site.refusal(f"a value that has an order is expected, not a {kind}.")
     largest = "max" in site.tree.name
     first = bounds[0].name or ("max_" if largest else "min_")
-    if site.tree.name.startswith("argm"):
-        first = f"{'max' if largest else 'min'}_{bounds[0].name}"
-        columns = ((first, kind), *((f"{first}_{bound.name}", bound.type) for bound in bounds[1:]))
-    else:
-        columns = ((first, kind), *((bound.name, bound.type) for bound in bounds[1:]))
+    stem = f"{'max' if largest else 'min'}_{bounds[0].name}"
+    older = site.tree.name.startswith("argm")
+    if older:
+        first = stem
+    names = [
+        (f"{stem}_{bound.name}" if older else bound.name) if bound.name else f"{stem}_arg{at}"
+        for at, bound in enumerate(bounds[1:], start=1)
+    ]
+    columns = ((first, kind), *((name, bound.type) for name, bound in zip(names, bounds[1:], strict=True)))
     blanks = tuple("" if bound.type is Type.STRING else None for bound in bounds)
 
     def reduce(rows: Group) -> Value:

@@ -215,7 +215,7 @@ class _Visit:
         if not keys:
             return subject
         reader = values.path_reader(tuple(keys))
-        name = "_".join([subject.name, *keys]) if subject.name else ""
+        name = "_".join([subject.name, *keys] if subject.name else keys)
         return applied(self._space, reader, Type.DYNAMIC, subject).named(name)
 
     def _indexed(self, tree: Index) -> Bound:
@@ -224,7 +224,8 @@ class _Visit:
             raise self._binder.refusal(f"An item of a {base.type} cannot be read; it must be a dynamic.", tree.at)
         if index.type not in INTEGERS | {Type.STRING, Type.DYNAMIC}:
             raise self._binder.refusal(f"An index must be a number or a string, not a {index.type}.", index.at)
-        name = f"{base.name}_{index.constant}".replace("-", "_") if base.name and index.is_constant else ""
+        written = isinstance(tree.index, Literal) and not tree.index.at.text.startswith("-")
+        name = f"{base.name}{'_' if base.name else ''}{index.constant if written else ''}"
         return applied(self._space, values.item_of, Type.DYNAMIC, base, index).named(name)
 
     def _call(self, tree: Call) -> Bound:
@@ -255,11 +256,9 @@ class _Visit:
         if found is None:
             return arguments[1].named("")
         column = self._name(Name(tree.at, found.name))
-        return (
-            convert(self._space, column, arguments[1].type).named(column.name)
-            if (column.type is Type.DYNAMIC)
-            else column
-        )
+        if column.type is not Type.DYNAMIC:
+            return column
+        return convert(self._space, column, arguments[1].type).named(column.name)
 
     def is_column(self, tree: Call) -> Bound:
         """Bind `iscolumnexists('name')`."""

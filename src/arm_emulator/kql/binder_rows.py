@@ -75,7 +75,7 @@ class RowOperators:
                 name = wanted if wanted not in taken else free_name(wanted, taken | declared)
             else:
                 unnamed += 1
-                name = _numbered("Column", unnamed, taken | old)
+                name = numbered("Column", unnamed, taken | old)
             taken.add(name)
             named.append((name, bound))
         return named
@@ -233,7 +233,7 @@ class RowOperators:
             name = column.name or bound.name
             if not name:
                 unnamed += 1
-                name = _numbered("Column", unnamed, set(relation.row.names))
+                name = numbered("Column", unnamed, set(relation.row.names))
             if name in {slot.name for slot in slots}:
                 raise self.scalars.refusal("An expanded column needs a name of its own.", column.at)
             slots.append(Slot(name, column.type or Type.DYNAMIC))
@@ -254,7 +254,8 @@ def _is_column(bound: Bound) -> bool:
     return len(bound.slots) == 1 and bound.text == next(iter(bound.slots)).variable
 
 
-def _numbered(stem: str, number: int, taken: set[str]) -> str:
+def numbered(stem: str, number: int, taken: set[str]) -> str:
+    """Return `stem` with the first number from `number` on that makes a name which is not taken."""
     while f"{stem}{number}" in taken:
         number += 1
     return f"{stem}{number}"

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from arm_emulator.kql import aggregates
 from arm_emulator.kql.aggregates_several import SEVERAL
-from arm_emulator.kql.binder_rows import RowOperators
+from arm_emulator.kql.binder_rows import RowOperators, numbered
 from arm_emulator.kql.code import Bound
 from arm_emulator.kql.errors import Code
 from arm_emulator.kql.lexer import Token
@@ -73,7 +73,9 @@ class TableOperators(RowOperators):
         result = relation.moved(grouped, Row([slot for slot, _ in key_pairs]))
         taken = {slot.name for slot, _ in key_pairs}
         slots = [slot for slot, _ in key_pairs]
-        slots.extend(result.computed(bound, name) for name, bound in self._result_names(outer, taken))
+        slots.extend(
+            result.computed(bound, name) for name, bound in self._result_names(outer, taken, set(relation.row.names))
+        )
         result.row = Row(slots)
         return result
 
@@ -87,23 +89,26 @@ class TableOperators(RowOperators):
             raise self.scalars.refusal("An aggregate is expected here.", each.at)
         return [bound]
 
-    def _result_names(self, outer: list[tuple[Assigned, list[Bound]]], taken: set[str]) -> list[tuple[str, Bound]]:
-        """Name the columns: as written, else by the aggregate, numbered where the name is taken."""
-        written = {each.name for each, _ in outer if each.name}
-        used = set(taken)
+    def _result_names(
+        self, outer: list[tuple[Assigned, list[Bound]]], keys: set[str], old: set[str]
+    ) -> list[tuple[str, Bound]]:
+        """Name the columns: as written, else by the aggregate, numbered where the name is taken.
+
+        Refuses two of one written name, and one of a key; without a name it is `Column1`, or the first such number
+        that neither the answer nor the rows before it have.
+        """
+        used, written = set(keys), set(keys)
         named: list[tuple[str, Bound]] = []
-        unnamed = 0
         for each, bounds in outer:
             for position, bound in enumerate(bounds):
-                name = each.name if each.name and position == 0 else bound.name
-                if each.name and position == 0 and name in used:
-                    raise self.scalars.refusal(f"A column with the name '{name}' is already declared.", each.at)
-                if not name:
-                    unnamed += 1
-                    name = f"Column{unnamed}"
-                if not (each.name and position == 0):
-                    name = free_name(name, used | written)
+                is_written = bool(each.name) and position == 0
+                if is_written and each.name in written:
+                    raise self.scalars.refusal(f"A column with the name '{each.name}' is already declared.", each.at)
+                wanted = each.name if is_written else bound.name
+                name = free_name(wanted, used) if wanted else numbered("Column", 1, used | old)
                 used.add(name)
+                if is_written:
+                    written.add(each.name)
                 named.append((name, bound))
         return named
 

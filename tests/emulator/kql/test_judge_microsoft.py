@@ -160,6 +160,10 @@ FORMS = [
     "let f = (a:string, n:long = 3) { strcat(a, n) }; let x = 3; resources | project f(name), f(name, 5), x",
     "resources | where name matches regex strcat('^', location) and name notcontains 'a' | extend order = 1, take = 2 | project order, take",
     "resources | parse kind=regex flags=Ui id with '.*/groups/' rg '/' rest | project rg, datetime(2020), 1st = 1",
+    "resources | summarize count(), count_ = sum(1), arg_max(id, name), name = strcat(count(), 'x'), strcat(count(), 'y') by strcat(name, 'a')",
+    "resources | summarize take_any(strcat(name, 'a'), name, strcat(name, 'b')), arg_max(name, strcat(name, 'b')), argmax(name, strcat(name, 'b'), id), any(strcat(name, 'c'))",
+    "resources | project split(id, '/')[-1], properties.a[-1].b, tags[name], split(strcat(name, 'x'), '/')[0], parse_json(strcat(name, 'x')).c.d",
+    "resources | project name, ago(7d) | summarize strcat(count(), '/'), max(strcat(name, 'a')), percentiles(strlen(name) + 1, 5, 10) by tolower(name)",
 ]
 
 

@@ -360,3 +360,33 @@ def test_operators_that_are_not_documented_can_be_refused(text: str) -> None:
     with pytest.raises(KqlError, match="is not part of"):
         compile_query(text, now=NOW, listed_only=True)
     compile_query("resources | union resourcecontainers | parse id with 'a' b | count", now=NOW, listed_only=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "summarize count(), count_ = sum(1), arg_max(id, name), name = dcount(id)",
+            ["count_", "count_1", "id", "name", "name1"],
+        ),
+        ("project a = 1, now() | summarize strcat(count(), 'x'), strcat(count(), 'y')", ["Column2", "Column3"]),
+        (
+            "summarize take_any(strcat(name, 'a'), name), arg_min(id, strcat(name, 'b'))",
+            ["any_arg0", "name", "id", "min_id_arg1"],
+        ),
+        (
+            "project split(id, '/')[-1], split(id, '/')[0], properties.a[name], parse_json(strcat(name, 'x')).b",
+            ["id_", "id_0", "properties_a_", "b"],
+        ),
+    ],
+)
+def test_columns_that_a_query_does_not_name(text: str, names: list[str]) -> None:
+    """As Microsoft's binder calls them, for whoever refers to them behind the pipe."""
+    assert [column.name for column in ask(f"resources | {text}", ROWS).columns] == names
+
+
+def test_a_name_is_written_once() -> None:
+    """Two columns of one written name are refused, and one of a key; one that an aggregate brings is numbered."""
+    for text in ("x = count(), x = sum(1)", "name = count() by name"):
+        with pytest.raises(KqlError, match="already declared"):
+            compile_query(f"resources | summarize {text}", now=NOW)
