@@ -22,6 +22,7 @@ FREE = {
     "--expires": "a time",
     "--failed-since": "a time",
     "--filter-location": "Azure evaluates the filter at each window, also of what is still to come",
+    "--exchanges": "a file to be written",
     "--filter-os": "fixed words, which `wishes` knows",
     "--filter-tag": "Azure evaluates the filter at each window, also of what is still to come",
     "--filter-type": "fixed words, which `wishes` knows",

@@ -13,6 +13,7 @@ import click
 from patchmode.cli.output import say
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import WrongTargetError
+from patchmode.model.exchange import Exchange
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock
@@ -40,6 +41,7 @@ async def connected(
     concurrency: int = 0,
     throttle_patience_s: float | None = None,
     remark: Callable[[str], None] | None = None,
+    exchanges: Callable[[Exchange], None] | None = None,
 ) -> AsyncIterator[ProbingAzure]:
     """A signed-in connection to the chosen cloud, closed at the end.
 
@@ -49,6 +51,7 @@ async def connected(
         concurrency: requests in flight at once, so that sockets do not become a limit of their own.
         throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as the settings say.
         remark: is told of throttle pauses and retries; None: they go to standard error.
+        exchanges: is told each request and its answer; None: nobody keeps them.
 
     Raises:
         UsageError: the identity file or the share is not what it should be. CloudError: the cloud is unknown or not to
@@ -73,6 +76,7 @@ async def connected(
         throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
         remark=remark or (lambda text: say(text, settings)),
         quotas=QuotaFile(state_folder(settings)),
+        exchanges=exchanges,
     ) as azure:
         context = click.get_current_context(silent=True)
         for target in context.meta.get(RUNS_ASKED, ()) if context else ():

@@ -71,6 +71,17 @@ class ExchangeLog:
         # What follows the last line end was cut off; mostly it is empty.
         return [self._exchange(line, number) for number, line in enumerate(lines[:-1], 1)]
 
+    def remove(self) -> None:
+        """Delete the file. Safe to repeat.
+
+        Raises:
+            StorageError: it cannot be deleted.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(f"could not delete {self._path}", error) from error
+
     def _exchange(self, line: bytes, number: int) -> Exchange:
         try:
             return _decode(line)

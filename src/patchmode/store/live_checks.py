@@ -17,6 +17,7 @@ from patchmode.model.live_check import Answered, Asked, Decision, ExperimentResu
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.ports.live_check import Begun, Recorded
+from patchmode.store.exchange_file import ExchangeLog
 from patchmode.store.files import PRIVATE_FILE, FileLock, make_private_folder, storage_error
 
 FORMAT = "patchmode/live-check-journal/v1"
@@ -56,6 +57,10 @@ class LiveCheckStore:
         """
         make_private_folder(self.folder)
         return FileJournal.begin(self.folder / f"{begun.check}.jsonl", begun)
+
+    def exchanges_of(self, check: str) -> ExchangeLog:
+        """The exchanges of a live check, with every name in them, until they were scrubbed and handed out."""
+        return ExchangeLog(self.folder / f"{check}.exchanges")
 
     def open_for(self, machine: ResourceId) -> "FileJournal | None":
         """The newest journal of a machine whose check did not end with the machine as it was; None: there is none.

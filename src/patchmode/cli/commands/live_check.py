@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     metavar="FILE.toml",
     help="Write what was decided as a profile for arm-emulator.",
 )
+@click.option(
+    "--exchanges",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="Write every request and answer, with names, ids and addresses replaced, to give to others.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def command(
@@ -47,6 +53,7 @@ def command(
     allow_lasting: bool,
     undo: bool,
     profile_file: Path | None,
+    exchanges: Path | None,
     yes: bool,
 ) -> exits.Exit:
     """Settle, on one throw-away VM, what nobody could confirm about Azure.
@@ -70,14 +77,16 @@ def command(
             around = _surrounded(machine, group_id(maintenance_group, machine), settings)
             _confirm(around, settings, yes=yes, allow_lasting=allow_lasting)
             journal = _begin(store, around, settings, allow_lasting=allow_lasting)
-            report = _run(journal, around, settings)
+            report = _run(store, journal, around, settings, records=exchanges is not None)
         else:
             _tell_resumed(journal, settings)
             _ask(machine, settings, yes=yes)
-            report = _run(journal, None, settings)
+            report = _run(store, journal, None, settings, records=exchanges is not None)
     finally:
         lock.release()
     _tell(report, settings, profile_file)
+    if exchanges is not None:
+        _hand_out(store, report, exchanges, settings)
     return exits.of_live_check(report)
 
 
@@ -178,16 +187,24 @@ def _begin(store: "LiveCheckStore", around: "Surrounded", settings: Settings, *,
     return journal
 
 
-def _run(journal: "FileJournal", around: "Surrounded | None", settings: Settings) -> "LiveCheckReport":
+def _run(
+    store: "LiveCheckStore",
+    journal: "FileJournal",
+    around: "Surrounded | None",
+    settings: Settings,
+    *,
+    records: bool,
+) -> "LiveCheckReport":
     from patchmode.cli import composition
     from patchmode.cli.running import run_writing
     from patchmode.workflow.live_check.running import carried_out
 
     watching = _Watching(settings)
     machine = journal.recorded.begun.machine
+    keep = store.exchanges_of(journal.recorded.begun.check).append if records else None
 
     async def work(stop: asyncio.Event) -> "LiveCheckReport":
-        async with composition.connected(settings, read_only=False, remark=watching.remarked) as azure:
+        async with composition.connected(settings, read_only=False, remark=watching.remarked, exchanges=keep) as azure:
             composition.check_same_target(journal.recorded.begun.target, azure)
             return await carried_out(azure, journal, around, clock=composition.clock(), observer=watching, stop=stop)
 
@@ -236,6 +253,24 @@ def _tell(report: "LiveCheckReport", settings: Settings, profile_file: Path | No
         write_whole(profile_file, text.encode(), mode=READABLE_FILE)
         say(f"Profile      {profile_file}", settings, hang=13)
         say_lines([f"Rehearse on it: arm-emulator exec --profile {profile_file} -- sh"], settings)
+
+
+def _hand_out(store: "LiveCheckStore", report: "LiveCheckReport", path: Path, settings: Settings) -> None:
+    """Write what was recorded, scrubbed; what it was scrubbed from is deleted."""
+    from patchmode.cli.output import say
+    from patchmode.rules.scrubbing.exchanges import scrub
+    from patchmode.store.exchange_file import write_exchanges
+    from patchmode.version import __version__
+
+    log = store.exchanges_of(report.check)
+    write_exchanges(path, scrub(log.read()), f"patchmode {__version__} live-check")
+    if report.state != "interrupted":
+        log.remove()
+    say(
+        f"Exchanges    {path} (names, ids and addresses are replaced: read it before you give it to others)",
+        settings,
+        hang=13,
+    )
 
 
 class _Watching:
