@@ -108,7 +108,9 @@ def _undo(journal: "FileJournal | None", machine: "ResourceId", settings: Settin
             check = LiveCheck(azure, journal, None, clock=composition.clock(), observer=watching, stop=asyncio.Event())
             return await check.undo()
 
-    report = run_writing(work, remark=watching.remarked, last_words=lambda: _again(machine, settings))
+    report = run_writing(
+        work, remark=lambda _: watching.remarked(_UNDOING), last_words=lambda: _again(machine, settings)
+    )
     _tell(report, settings, None)
     return exits.of_live_check(report)
 
@@ -209,10 +211,16 @@ def _run(
             return await carried_out(azure, journal, around, clock=composition.clock(), observer=watching, stop=stop)
 
     try:
-        return run_writing(work, remark=watching.remarked, last_words=lambda: _again(machine, settings))
+        return run_writing(
+            work, remark=lambda _: watching.remarked(_STOPPING), last_words=lambda: _again(machine, settings)
+        )
     except BaseException:
         watching.remarked(_again(machine, settings))
         raise
+
+
+_UNDOING = "The undo continues to its end. Ctrl-C again stops immediately."
+_STOPPING = "Stopping: the VM is restored first. Ctrl-C again stops immediately, and leaves it as it is."
 
 
 def _again(machine: "ResourceId", settings: Settings) -> str:
@@ -290,7 +298,7 @@ class _Watching:
         if result.outcome in {Outcome.NOT_APPLICABLE, Outcome.NOT_RUN}:
             return
         answers = ", ".join(f"{one.switch} = {one.answer}" for one in result.decisions if one.answer is not None)
-        self._say(f"    {result.because}{f': {answers}' if answers else ''}")
+        self._say(f"{result.because}{f': {answers}' if answers else ''}", indent=4)
 
     def remarked(self, text: str) -> None:
         """Pass one line on."""
@@ -298,8 +306,12 @@ class _Watching:
 
         say(text, self._settings)
 
-    def _say(self, text: str) -> None:
-        from patchmode.cli.output import say
+    def _say(self, text: str, indent: int = 0) -> None:
+        import sys
+
+        from patchmode.cli.output import paint_for, say_lines
+        from patchmode.reports.text.layout import wrapped
 
         if not self._settings.no_progress:
-            say(text, self._settings, hang=4)
+            paint = paint_for(sys.stderr, self._settings)
+            say_lines(wrapped(text, paint=paint, indent=indent, hang=indent + 4), self._settings)

@@ -23,13 +23,13 @@ def planned_lines(
     yield paint("strong", f"Experiments ({len(planned):,}):")
     width = max((len(name) for name, _ in planned), default=0)
     for name, sends in planned:
-        yield from wrapped(f"  {name:{width}}  {sends}", paint=paint, hang=width + 4)
+        yield from wrapped(f"{name:{width}}  {sends}", paint=paint, indent=2, hang=width + 4)
     for outcome, title in ((Outcome.NOT_RUN, "Not run"), (Outcome.NOT_APPLICABLE, "Not applicable to this VM")):
         chosen = [one for one in skipped if one.outcome is outcome]
         if chosen:
             yield paint("strong", f"{title} ({len(chosen):,}):")
             for one in chosen:
-                yield from wrapped(f"  {one.name}: {one.because}", paint=paint, hang=4)
+                yield from wrapped(f"{one.name}: {one.because}", paint=paint, indent=2, hang=4)
     yield ""
     minutes = plural(max(0, patches - _BURST) // _EACH_MINUTE + 1, "minute")
     limit = f"Azure allows {_BURST} to one VM at once, then {_EACH_MINUTE} a minute"
@@ -76,9 +76,8 @@ def _surprises(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
         return
     yield paint("warn", f"Not as patchmode assumes ({len(report.surprises):,}):")
     for one in report.surprises:
-        yield from wrapped(
-            f"  {one.switch.name}: Azure {one.answer}, assumed {one.switch.assumed}", paint=paint, hang=4
-        )
+        text = f"{one.switch.name}: Azure {one.answer}, assumed {one.switch.assumed}"
+        yield from wrapped(text, paint=paint, indent=2, hang=4)
     yield ""
 
 
@@ -89,7 +88,7 @@ def _observed(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
         return
     yield paint("strong", f"Observed ({len(chosen):,}):")
     for one in chosen:
-        yield from wrapped(f"  {one.name}: {one.because}", paint=paint, hang=4)
+        yield from wrapped(f"{one.name}: {one.because}", paint=paint, indent=2, hang=4)
     yield ""
 
 
@@ -98,8 +97,11 @@ def _not_decided(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
     if not rest:
         return
     yield paint("strong", f"Not decided ({len(rest):,}):")
+    by_reason: dict[str, list[str]] = {}
     for one in rest:
-        yield from wrapped(f"  {one.switch.name}: {one.because}", paint=paint, hang=4)
+        by_reason.setdefault(one.because, []).append(one.switch.name)
+    for because, names in by_reason.items():
+        yield from wrapped(f"{', '.join(names)}: {because}", paint=paint, indent=2, hang=4)
     yield ""
 
 
@@ -109,7 +111,8 @@ def _restored(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
     if report.remaining:
         yield paint("bad", f"{name} is not as it was ({plural(len(report.remaining), 'property', 'properties')}):")
         for one in report.remaining:
-            yield from wrapped(f"  {one.path}: was {one.expected}, is {one.found}", paint=paint, hang=4)
+            text = f"{one.path}: was {one.expected}, is {one.found}"
+            yield from wrapped(text, paint=paint, indent=2, hang=4)
     for path in report.left:
         yield paint("bad", f"Not deleted: {path}")
     if report.is_restored:
