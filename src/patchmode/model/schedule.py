@@ -185,6 +185,11 @@ class NextWindow:
     begins_late: bool = False
     """With `wait_days`: only its start lies so far ahead, and from then on it runs more often."""
 
+    @property
+    def never_again(self) -> bool:
+        """Whether it is known that no window comes any more."""
+        return self.timing in {Timing.OVER, Timing.NEVER}
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleHit:

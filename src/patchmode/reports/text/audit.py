@@ -28,7 +28,7 @@ from patchmode.reports.text.layout import (
     wrapped,
 )
 from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
-from patchmode.reports.text.next_steps import nobody_now_lines
+from patchmode.reports.text.next_steps import command, nobody_now_lines
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 if TYPE_CHECKING:
@@ -394,6 +394,9 @@ def _schedules(schedules: MachineSchedules, target: Target, machine: Machine, pa
         yield f"  {paint('strong', names.schedule(hit.configuration))}"
         for text in _hit(hit):
             yield from wrapped(names.named(text), paint=paint, indent=6, hang=8)
+    if schedules.hits:
+        yield "  Results of its runs, which are not read here:"
+        yield f"    {command('schedule', 'failures', '--ids', str(machine.id), '--since', '30d')}"
 
 
 def _hit(hit: ScheduleHit) -> Iterator[str]:
@@ -408,7 +411,8 @@ def _hit(hit: ScheduleHit) -> Iterator[str]:
         local = f"{window.local_start:%Y-%m-%d %H:%M} {zone}"
         yield f"next window: {local} ({window.starts_at:%Y-%m-%d %H:%M} to {window.ends_at:%H:%M} UTC)"
     if hit.next.because:
-        yield f"{'note' if window is not None else 'next window not known'}: {hit.next.because}"
+        without = "it will not run again" if hit.next.never_again else "next window not known"
+        yield f"{'note' if window is not None else without}: {hit.next.because}"
 
 
 def _reason(reason: Reason, paint: Paint) -> Iterator[str]:

@@ -199,8 +199,7 @@ def calendar_lines(calendar: Calendar, *, paint: Paint) -> Iterator[str]:
         called = [names.short(one) for one in sorted(failing)]
         yield from (paint("bad", line) for line in name_lines(called, paint=paint, before=before, after=".", hang=4))
     for view in calendar.silent:
-        ended = view.next.timing in {Timing.NEVER, Timing.OVER}
-        when = "it will not run again" if ended else "its next window is not known"
+        when = "it will not run again" if view.next.never_again else "its next window is not known"
         name = names.short(view.configuration.id)
         text = f"{name} reaches {plural(len(view.members), 'machine')}, and {when}: {view.next.because}."
         yield from wrapped(text, paint=paint, hang=4, whole=(name,))

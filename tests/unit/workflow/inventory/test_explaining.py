@@ -116,3 +116,17 @@ async def test_each_schedule_with_its_clause_and_its_window_in_both_times() -> N
         "      next window: 2030-02-01 03:00 Europe/Berlin (2030-02-01 02:00 to 04:00 UTC)",
     ]
     assert "schedules-same-trigger" in [reason.rule for reason in explanation.audit.reasons]
+    at = text.index("  Results of its runs, which are not read here:")
+    assert text[at + 1] == f"    patchmode schedule failures --ids {machine_id('vm1')} --since 30d"
+
+
+async def test_a_schedule_that_is_over_is_told_as_one() -> None:
+    """Its next window is known: there is none."""
+    azure = AzureDouble([machine("vm1")])
+    window = WindowRule("2024-01-01 03:00", "2024-06-30 00:00", "02:00", "UTC", "Day")
+    found = configuration(configuration_id("old", subscription=ALPHA), window)
+    azure.schedules.configurations.append(found)
+    azure.schedules.dynamic_scopes.append(DynamicScope("all", ALPHA, None, found.id, ScopeFilter()))
+    explanation = await explain(azure, str(machine_id("vm1")), clock=FixedClock())
+    told = list(explanation_lines(explanation, paint=Paint()))
+    assert "      it will not run again: it expired on 2024-06-30 00:00 (UTC)" in told
