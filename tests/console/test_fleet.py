@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
+import os
 from typing import Any
 
 import pytest
+from tests.cli import forked
+from tests.cli.conftest import PROGRAM, installed
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from arm_emulator.named_fleets import read_fleet
@@ -30,9 +30,9 @@ def hostile_fleet() -> dict[str, Any]:
 
 def audit_csv(asker: Asker, *options: str) -> list[dict[str, str]]:
     """What the command line writes for the same fleet."""
-    program = Path(sys.executable).with_name("patchmode")
-    command = [program, "--cloud", asker.served.endpoint, "audit", *options, "-o", "csv"]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
+    run = forked.run if forked.IS_POSSIBLE else installed
+    given = ("--cloud", asker.served.endpoint, "audit", *options, "-o", "csv")
+    done = run(PROGRAM, given, cwd=asker.state.parent, env=os.environ, stdin="", timeout_s=60)
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 

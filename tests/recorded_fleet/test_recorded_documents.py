@@ -7,13 +7,13 @@ the patch settings is what it was.
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import forked
+from tests.cli.conftest import PROGRAM, installed
 
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.throttle import Limits
@@ -65,9 +65,11 @@ def served(request: pytest.FixtureRequest, machines: dict[str, dict[str, Any]]) 
 
 
 def patchmode(served: Running, state: Path, *arguments: str) -> tuple[int, Any]:
-    """Run the installed command; its exit code and its JSON result."""
-    command = [str(Path(sys.executable).with_name("patchmode")), *arguments, "-o", "json", "--state-dir", str(state)]
-    result = subprocess.run(command, env=os.environ | served.env, capture_output=True, text=True, check=False)
+    """Run the command; its exit code and its JSON result."""
+    given = (*arguments, "-o", "json", "--state-dir", str(state))
+    environment = {**os.environ, **served.env}
+    run = forked.run if forked.IS_POSSIBLE else installed
+    result = run(PROGRAM, given, cwd=state.parent, env=environment, stdin="", timeout_s=60)
     assert "Traceback" not in result.stderr, result.stderr
     return result.returncode, json.loads(result.stdout) if result.stdout.strip() else result.stderr
 
