@@ -1,6 +1,7 @@
 """On a terminal: the question, the bar, Ctrl-C, and 80 columns."""
 
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
-from tests.cli.conftest import PROGRAM, Program, Start
+from tests.cli.conftest import Program, Start
 from tests.cli.test_resuming import ALL_LOCKED
 
 from patchmode.cli.output import tell
@@ -238,11 +239,12 @@ def test_after_a_spent_budget_the_question_names_what_failed(
 @pytest.mark.parametrize("columns", [40, 60, 80])
 def test_a_fault_is_broken_between_words(offline: Program, columns: int) -> None:
     """By the width of its own terminal, whatever standard output is; in a pipe a line stays one, for whoever greps."""
+    words, environment = offline.command()
     child = pexpect.spawn(
         "sh",
-        ["-c", f"{PROGRAM} audit --cloud AzureGermany >out.txt"],
+        ["-c", f"{shlex.join(words)} audit --cloud AzureGermany >out.txt"],
         cwd=str(offline.folder),
-        env=offline.environment,
+        env=environment,
         encoding="utf-8",
         dimensions=(24, columns),
     )

@@ -167,7 +167,7 @@ def test_after_a_canary_that_may_not_be_written_the_next_wave_is_not_begun() -> 
     """It has shown nothing, and no pause was kept after it."""
     azure = guarded(6, "vm-0000")
     plan = in_waves(azure.plan(), 1, 5)
-    options = ApplyOptions(max_failures=MaxFailures(count=1), waves=WaveRules(pause_s=86_400.0))
+    options = ApplyOptions(max_failures=MaxFailures(count=1), waves=WaveRules(pause_s=3_600.0))
     with runs.temporary_store() as store:
         report = runs.apply_in(store, azure, plan=plan, options=options)
         assert azure.count("PATCH") == 0
