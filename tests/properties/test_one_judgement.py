@@ -93,6 +93,7 @@ NOT_JUDGING = {
     "demo": "tells a story with other commands",
     "doctor": "looks at rights and locks",
     "evidence": "packs what a run recorded",
+    "live_check": "asks Azure about one machine of its own, and judges none",
     "rollback": "judges a change of a journal; its own properties stand in test_rollback",
     "runs": "tells of journals",
 }
