@@ -1,16 +1,18 @@
 """The order of the front door's checks, and the exact refusals."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.emulator.core.conftest import SUBSCRIPTION, Client, Start, machine
 
-from arm_emulator.demo_fleet import demo_fleet
+from arm_emulator.demo_fleet import PRODUCTION, demo_fleet
 from arm_emulator.profile import Profile
 from arm_emulator.protocol.wire import Call
 from arm_emulator.providers.fleet_reads import TYPES
+from arm_emulator.routes import routes
 
 SUB = "/subscriptions/22222222-2222-2222-2222-222222222222"
 VM = f"{SUB}/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
@@ -452,3 +454,27 @@ def test_who_is_owner_of_everything_is_listed_as_that(start: Start) -> None:
     own = {"properties": {"principalId": owner, "roleDefinitionId": role}}
     assert client("PUT", f"{listed}/r{version}", own).status == 201
     assert [one["properties"]["scope"] for one in client("GET", f"{listed}{version}").json["value"]] == [SUB]
+
+
+LISTS = [
+    route.pattern
+    for route in routes()
+    if route.method == "GET"
+    and route.pattern.startswith("/subscriptions/{subscription}/")
+    and not route.pattern.endswith("}")
+    and set(re.findall(r"{(\w+)\+?}", route.pattern)) <= {"subscription", "group"}
+]
+
+
+@pytest.mark.parametrize("pattern", LISTS)
+def test_every_list_is_a_page_of_what_the_fleet_holds(start: Start, pattern: str) -> None:
+    """A client that lists what there is beside machines is never refused; where there is nothing the page is empty."""
+    listed = Profile(assignments_of_subscription="listed", apply_updates_list="listed")
+    group = f"/subscriptions/{PRODUCTION}/resourceGroups/rg-app"
+    empty = {"resources": [{"id": group, "location": "westeurope", "properties": {}}]}
+    since = "&%24filter=eventTimestamp%20ge%20%272030-01-01T00:00:00Z%27" if "eventtypes" in pattern else ""
+    place = pattern.replace("{subscription}", PRODUCTION).replace("{group}", "rg-app")
+    for fleet in (demo_fleet(), empty):
+        seen = start(fleet, profile=listed)("GET", f"{place}?api-version=2023-04-01{since}")
+        assert seen.status == 200, seen.json
+        assert isinstance(seen.json["value"], list)
