@@ -39,7 +39,7 @@ TABLES = frozenset(
         "orbitalresources", "patchassessmentresources", "patchinstallationresources", "policyresources",
         "quotaresources", "recoveryservicesresources", "resourcechanges", "resourcecontainerchanges",
         "securityresources", "servicefabricresources", "servicehealthresources", "spotresources", "supportresources",
-        "tagsresources",
+        "tagsresources", "workloadmonitorresources",
     }
 )  # fmt: skip
 DEFAULT_TABLE = "resources"
