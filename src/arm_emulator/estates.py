@@ -121,7 +121,8 @@ EXTENSIONS: Mapping[str, tuple[int, int, int]] = {
 }
 """Provisioning state of the monitoring agent → its share; it has Succeeded on what is left.
 
-Source of the states: "States and billing status of Azure Virtual Machines"."""
+Source: recorded extensions; ``Deleting`` is recorded of machines alone (and in "States and billing status of Azure
+Virtual Machines"), that an extension shows it is supposed."""
 
 ATTACHED: Mapping[str, float] = {
     "scheduled": 0.85,
