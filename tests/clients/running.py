@@ -78,6 +78,13 @@ class Running:
         """A resource of the fleet by its name."""
         return next(one for one in self._asked("GET", "state")["resources"] if one["name"] == name)
 
+    def sent(self, method: str, name: str) -> dict[str, Any]:
+        """The body of the first accepted write of a machine."""
+        place = f"/{COMPUTE}/{name}".lower()
+        asked = (one for one in self.requests() if one["method"] == method and one["path"].lower().endswith(place))
+        body: dict[str, Any] = next(one["requestBody"] for one in asked if one["status"] < 400)
+        return body
+
     def fail(self, faults: dict[str, Any]) -> None:
         """Arm faults."""
         self._asked("PUT", "faults", faults)

@@ -53,6 +53,9 @@ def test_ansible_changes_a_machine(
     tried.note("changes", "azure_rm_resource PATCH: both fields; azure_rm_virtualmachine: tags alone, by PUT")
     assert emulator.resource("api-04")["tags"] == {"ring": "3"}
     # Its PUT leaves the settings out, and the service keeps what a PUT leaves out.
+    put = emulator.sent("PUT", "api-04")["properties"]
+    assert "patchSettings" not in put["osProfile"]["linuxConfiguration"]
+    assert put["storageProfile"]["osDisk"]["vhd"] == {}
     assert emulator.settings("api-04")["patchMode"] == "AutomaticByPlatform"
     assert "UnsupportedResourceOperation" in results["attach too early"]["msg"]
     assert "ScopeLocked" in results["change what is locked"]["msg"]

@@ -101,6 +101,9 @@ def test_az_changes_a_machine(az: Az, tried: Tried, emulator: Running) -> None:
         how = "vm update --set (dotted)"
     assert emulator.settings("api-01") == {**PAIR, "assessmentMode": "ImageDefault"}
     tried.note("changes", how)
+    # az's PUT has no image reference; the service keeps what it had.
+    assert "imageReference" not in emulator.sent("PUT", "api-01")["properties"]["storageProfile"]
+    assert emulator.resource("api-01")["properties"]["storageProfile"]["imageReference"]["publisher"] == "Canonical"
     assert emulator.polls() > before
     assert az("vm", "assess-patches", *one)["status"] == "Succeeded"
     tried.note("polls", f"vm update and vm assess-patches: {emulator.polls() - before} requests to the operations")

@@ -39,6 +39,8 @@ def test_custodian_finds_and_tags_machines(
     tried.cannot("polls", "resize starts the operation; its SDK polls in a thread, and nobody waits for that")
     tried.cannot("sees a failure", "as nobody waits for the end")
     # It reads columns and rows at an api-version of which no source says what it answers.
+    asked = next(one for one in emulator.requests() if "ResourceGraph" in one["path"])
+    assert (asked["apiVersion"], "options" in asked["requestBody"]) == ("2020-04-01-preview", False)
     assert _names(found["queries"]) == ["api-01"]
     tried.note("queries", "source: resource-graph, with the switch graph_preview_format: table")
     tried.cannot("attaches", "it has no action for Microsoft.Maintenance")
