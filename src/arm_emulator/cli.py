@@ -129,8 +129,8 @@ _OPTIONS = (
     click.option(
         "--proxy",
         is_flag=True,
-        help="For clients with a fixed endpoint: a proxy on loopback under which Azure's public names lead here and "
-        "no other host is reached.",
+        help="For clients with a fixed endpoint: a proxy on loopback that connects Azure's public names to the "
+        "emulator and refuses every other host.",
     ),
     click.option("--seed", default=0, show_default=True, help="Seed of all random values."),
 )
