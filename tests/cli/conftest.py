@@ -152,7 +152,7 @@ def wait_for_words(words: str, process: "subprocess.Popen[str]") -> None:
 def offline(tmp_path: Path) -> Program:
     """The program where nothing answers: no cloud is named, nobody is signed in."""
     environment = {**clean_environment(), "PATCHMODE_STATE_DIR": str(tmp_path / "state")}
-    return Program(tmp_path, environment, timeout_s=30.0)
+    return Program(tmp_path, environment, timeout_s=60.0)
 
 
 @pytest.fixture

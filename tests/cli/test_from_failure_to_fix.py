@@ -27,7 +27,7 @@ def advance(program: Program, by: str) -> None:
     served = program.served  # type: ignore[attr-defined]
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=ssl.create_default_context(cafile=served.ca)))
     request = Request(f"{served.endpoint}/_emulator/clock", data=json.dumps({"advance": by}).encode(), method="POST")
-    with opener.open(request, timeout=20) as answer:
+    with opener.open(request, timeout=60) as answer:
         assert answer.status == 200
 
 

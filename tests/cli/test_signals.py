@@ -121,7 +121,7 @@ def test_the_second_signal_leaves_a_run_at_once_and_says_how_to_go_on(start: Sta
     applying.send_signal(signal.Signals[name])
     wait_for_words("Stopping", applying)
     applying.send_signal(signal.Signals[second])
-    _, said = applying.communicate(timeout=30)
+    _, said = applying.communicate(timeout=60)
     shown = report(program)
     assert applying.returncode == 130
     assert re.fullmatch(f"{LEFT}{RUN_ID}", said.splitlines()[-1])
@@ -238,7 +238,7 @@ def test_a_signal_at_the_question_says_that_nothing_was_sent(start: Start, fleet
         assert select.select([ours], [], [], 60)[0], seen
         seen += os.read(ours, 1 << 16).decode()
     process.send_signal(signal.Signals[name])
-    code = process.wait(30)
+    code = process.wait(60)
     rest = os.read(ours, 1 << 16).decode().replace("\r", "")
     os.close(ours)
     assert (code, sent(program)) == (130, 0)
@@ -253,7 +253,7 @@ def test_a_watch_ends_with_each_of_them(start: Start, name: str) -> None:
     program = start("small")
     watching = begun(program, "watch", "--interval", "1h", until="machines")
     watching.send_signal(signal.Signals[name])
-    out, said = watching.communicate(timeout=30)
+    out, said = watching.communicate(timeout=60)
     assert (watching.returncode, out, said.strip()) == (130, "", "patchmode: interrupted.")
 
 
@@ -264,5 +264,5 @@ def test_the_console_ends_with_each_of_them(start: Start, name: str) -> None:
     assert serving.stdout is not None
     assert serving.stdout.readline().startswith("http://")
     serving.send_signal(signal.Signals[name])
-    _, said = serving.communicate(timeout=30)
+    _, said = serving.communicate(timeout=60)
     assert (serving.returncode, said) == (0, "")

@@ -34,7 +34,7 @@ def terminal() -> Iterator[Any]:
             env={**variables, "TERM": "xterm-256color", **environment},
             encoding="utf-8",
             dimensions=(50, 80),
-            timeout=30,
+            timeout=60,
         )
         children.append(child)
         return child

@@ -60,7 +60,7 @@ def control(program: Program, path: str, body: Any = None, *, method: str | None
     opener = build_opener(ProxyHandler({}), HTTPSHandler(context=ssl.create_default_context(cafile=served.ca)))
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{served.endpoint}/_emulator/{path}", data=data, method=method)
-    with opener.open(request, timeout=20) as answer:
+    with opener.open(request, timeout=60) as answer:
         return json.load(answer)
 
 

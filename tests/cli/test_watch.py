@@ -28,7 +28,7 @@ def call(program: Program, method: str, url: str, body: Any = None, **headers: s
     request = Request(f"{served.endpoint}{url}", data=data, method=method, headers={"Content-Type": "application/json"})
     for name, value in headers.items():
         request.add_header(name.replace("_", "-"), value)
-    with opener.open(request, timeout=20) as answer:
+    with opener.open(request, timeout=60) as answer:
         text = answer.read()
         return json.loads(text) if text else None
 
@@ -159,7 +159,7 @@ def test_ctrl_c_between_two_looks_ends_cleanly(start: Start) -> None:
     assert process.stderr is not None
     assert "from now on only changes are shown" in process.stderr.readline()
     os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in err
 

@@ -28,7 +28,7 @@ class Process:
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, dict[str, str]]:
         """One request as a browser with the cookie sends it: status, text, headers."""
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=30)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=60)
         origin = f"http://{address.netloc}"
         kind = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
         connection.request(method, path, body, {"Origin": origin, "Accept": "text/html", **kind, **headers})

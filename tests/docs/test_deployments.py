@@ -62,7 +62,7 @@ def test_the_script_calls_commands_that_exist_and_parses() -> None:
     assert len(lines) == 3
     for line in lines:
         check(line.replace("runs=$(", "").replace('"$@" ${CARRYING:-}', "").rstrip(")"))
-    subprocess.run(["sh", "-n", str(SCRIPT)], check=True, timeout=10)
+    subprocess.run(["sh", "-n", str(SCRIPT)], check=True, timeout=60)
     assert SCRIPT.stat().st_mode & 0o111
 
 
@@ -87,7 +87,7 @@ def given(found: Any, index: int) -> str:
     assert command[0] == "/bin/sh"
     command[2] = command[2].replace("exec patchmode-shard", "exec sh -c 'echo $PATCHMODE_SHARD $*' told")
     variables = {**environment(found), "JOB_COMPLETION_INDEX": str(index), "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout
 
 

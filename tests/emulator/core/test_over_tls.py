@@ -46,7 +46,7 @@ class Raw:
     def __init__(self, found: Running, name: str = "localhost") -> None:
         context = ssl.create_default_context(cafile=str(found.ca))
         port = int(found.endpoint.rsplit(":", 1)[1])
-        self.connection = http.client.HTTPSConnection(name, port, context=context, timeout=20)
+        self.connection = http.client.HTTPSConnection(name, port, context=context, timeout=60)
         self.token = ""
         form = handed_out(found)
         self.token = json.loads(self("POST", "/adfs/oauth2/token", form)[1])["access_token"]

@@ -73,7 +73,7 @@ def test_the_prompt_bears_the_mark_whatever_the_users_files_set(
         list(shell.command[1:]),
         env={**own, **shell.environment},
         encoding="utf-8",
-        timeout=20,
+        timeout=60,
         dimensions=(24, 200),
     )
     child.expect_exact(MARK)
@@ -137,7 +137,7 @@ def test_leaving_the_shell_says_that_it_is_over_and_what_is_left(keeps: bool, ho
         [*PROGRAM, *options, "--", "sh"],
         env=environment(home),
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
         dimensions=(24, 200),
     )
     child.expect(r"arm-emulator: https://localhost:(\d+), 6 resources")
@@ -167,7 +167,7 @@ def test_what_is_said_at_the_terminal_is_broken_between_words(home: Path) -> Non
     """At 60 columns too."""
     narrow = {**environment(home), "COLUMNS": "60"}
     command = [*PROGRAM, "--", "sh"]
-    child = pexpect.spawn(sys.executable, command, env=narrow, encoding="utf-8", timeout=30, dimensions=(24, 60))
+    child = pexpect.spawn(sys.executable, command, env=narrow, encoding="utf-8", timeout=60, dimensions=(24, 60))
     child.expect_exact("as its prompt\r\n    says. End it with `exit`.\r\n")
     child.expect_exact(f"{MARK} own> ")
     child.sendline("exit")
@@ -197,7 +197,7 @@ def running(tmp_path: Path, code: str) -> "tuple[subprocess.Popen[str], int]":
 
 def ended(process: "subprocess.Popen[str]") -> tuple[str, int]:
     """The rest of what it wrote, and its exit code."""
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=60)
     return rest, process.returncode
 
 
@@ -241,7 +241,7 @@ def test_the_second_sigterm_kills(tmp_path: Path) -> None:
 
 def test_sigterm_ends_a_shell_that_somebody_types_into(home: Path) -> None:
     """Interactive shells ignore SIGTERM, so they get SIGHUP, as when their terminal is closed."""
-    child = pexpect.spawn(sys.executable, [*PROGRAM, "--", "bash"], env=environment(home), encoding="utf-8", timeout=30)
+    child = pexpect.spawn(sys.executable, [*PROGRAM, "--", "bash"], env=environment(home), encoding="utf-8", timeout=60)
     child.expect_exact(MARK)
     child.kill(signal.SIGTERM)
     child.expect_exact("The emulator has ended.")
@@ -264,7 +264,7 @@ def test_ctrl_c_at_the_terminal_is_the_commands_own(home: Path, tmp_path: Path) 
         [*PROGRAM, "--", sys.executable, str(script)],
         env=environment(home),
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     child.expect_exact("ready")
     child.sendintr()
