@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,8 +71,13 @@ class Wire(WithinProcess):
         """Writes until the process dies; None: it lives."""
         self.dies_after = False
         """Whether the last write still reaches the service."""
+        self.dies_at = ""
+        """A part of an address: the process dies once a write to such a one has reached the service; empty: of none."""
         self.throttled_at: int | None = None
         """Of which write the first try is answered 429; None: of none."""
+        self.is_unattended: Callable[[], bool] = lambda: False
+        self.was_unattended = False
+        """Whether the machine was left to Azure's own patching at any moment."""
         self.sent: Counter[str] = Counter()
 
     def _handled(self, method: str, url: str, body: object, etag: str | None) -> Response:
@@ -84,7 +89,9 @@ class Wire(WithinProcess):
             if self.writes_left < 0 and not self.dies_after:
                 raise KilledError
         response = self.answered(method, url, body, {} if etag is None else {"if-match": etag})
-        if is_write and self.writes_left is not None and self.writes_left < 0:
+        self.was_unattended = self.was_unattended or self.is_unattended()
+        is_over = self.writes_left is not None and self.writes_left < 0
+        if is_write and (is_over or (self.dies_at and self.dies_at in url)):
             raise KilledError
         return response
 
@@ -183,6 +190,7 @@ class Bench:
         self.watching = Watching()
         self.wire = Wire(emulator)
         self.before = self.shown()
+        self.wire.is_unattended = self.unattended
 
     def shown(self) -> dict[str, Any]:
         """Every stored document but for the etag, which counts writes; the machine's as a GET shows it."""
@@ -194,7 +202,8 @@ class Bench:
     def unattended(self) -> bool:
         """Whether Azure itself patches the machine now."""
         document = self.emulator.state.get(str(self.machine))
-        assert document is not None
+        if document is None:
+            return False
         for system in ("windowsConfiguration", "linuxConfiguration"):
             block = ((document.document["properties"].get("osProfile") or {}).get(system) or {}).get("patchSettings")
             settings = block or {}

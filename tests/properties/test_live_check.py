@@ -173,9 +173,9 @@ def may_differ(profile: Profile, machine: Json, case: Case) -> bool:
 )
 @settings(max_examples=examples(30), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_each_answer_is_named_rightly_and_all_is_as_it_was(profile: Profile, machine: Json, case: Case) -> None:
-    before = copy.deepcopy(machine)
     with TemporaryDirectory() as folder:
         bench = bench_of(profile, machine, case, folder)
+        before = copy.deepcopy(bench.before[bench.machine.key])  # as a GET shows it, with defaults or without
         report = bench.run(group=GROUP, lasting=case.is_lasting)
     for one in report.decided:
         assert one.answer == getattr(profile, one.switch.name), one
@@ -185,6 +185,7 @@ def test_each_answer_is_named_rightly_and_all_is_as_it_was(profile: Profile, mac
     if report.is_restored:
         assert bench.shown() == bench.before
     assert bench.unattended() is is_unattended(before)
+    assert bench.wire.was_unattended is is_unattended(before), "not for a moment"
 
 
 def is_unattended(document: Json) -> bool:
@@ -292,6 +293,41 @@ def test_a_resumed_check_asks_what_was_not_asked_and_ends_as_one_that_nothing_di
     began = [line for line in bench.watching.lines if "/" in line.partition(" ")[0]]
     again = {line for line in began if began.count(line) > 1}
     assert len(again) == 1, "only the experiment in which it died is asked again"
+
+
+def test_the_undo_after_the_machine_was_deleted_deletes_what_was_created() -> None:
+    emulator, clock = cloud(copy.deepcopy(MACHINE))
+    with TemporaryDirectory() as folder:
+        bench = Bench(emulator, clock, Path(folder), MACHINE["id"])
+        bench.wire.dies_at = "maintenanceConfigurations"
+        with pytest.raises(KilledError):
+            bench.run(group=GROUP)
+        bench.wire.dies_at = ""
+        assert [one.id for one in emulator.state if "patchmode-live-check-" in one.id]
+        emulator.state.delete(MACHINE["id"])
+        report = bench.undo()
+        assert report is not None
+        assert report.is_restored
+        assert not [one.id for one in emulator.state if "patchmode-live-check-" in one.id]
+        assert bench.store.open_for(bench.machine) is None
+
+
+def test_a_machine_whose_last_operation_failed_is_not_as_it_was() -> None:
+    emulator, clock = cloud(copy.deepcopy(MACHINE))
+    with TemporaryDirectory() as folder:
+        bench = Bench(emulator, clock, Path(folder), MACHINE["id"])
+        bench.wire.writes_left = 20
+        with pytest.raises(KilledError):
+            bench.run()
+        bench.wire.writes_left = None
+        stored = emulator.state.get(MACHINE["id"])
+        assert stored is not None
+        failed = copy.deepcopy(MACHINE)
+        failed["properties"]["provisioningState"] = "Failed"
+        emulator.state.put(failed, etag=9)
+        report = bench.undo()
+    assert report is not None
+    assert [(one.path, one.found) for one in report.remaining] == [("properties.provisioningState", '"Failed"')]
 
 
 def test_the_undo_of_nothing_sends_nothing() -> None:

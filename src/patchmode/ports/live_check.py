@@ -69,6 +69,8 @@ class Recorded:
     created: list[str] = field(default_factory=list)
     """Ids of what a PUT may have created and no DELETE is known to have removed, in order."""
     throttled: list[Answered] = field(default_factory=list)
+    has_sent: bool = False
+    """Whether a write was about to leave, and so may have."""
     state: str = "begun"
     """`begun`, `finished` or `undone`."""
     is_restored: bool = False

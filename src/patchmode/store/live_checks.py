@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,7 +43,7 @@ class LiveCheckStore:
             RunBusyError: another process holds it. StorageError: the folder cannot be written.
         """
         make_private_folder(self._locks)
-        name = f"live-check-{machine.subscription_id}-{machine.name.casefold()}.lock"
+        name = f"live-check-{sha256(machine.key.encode()).hexdigest()[:16]}.lock"
         return FileLock(self._locks / name, what=f"the live check of {machine}")
 
     def new_id(self, now: datetime) -> str:
@@ -193,6 +194,7 @@ def _apply(recorded: Recorded, row: dict[str, Any]) -> None:
 
     A refused PUT created nothing: its answer takes it away again.
     """
+    recorded.has_sent = recorded.has_sent or row["step"] == "intended"
     match row["step"]:
         case "intended" if row["asked"]["method"] == "PUT" and _is_created(row["asked"]["path"]):
             if row["asked"]["path"] not in recorded.created:

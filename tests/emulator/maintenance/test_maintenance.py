@@ -156,10 +156,12 @@ class TestAttaching:
         caller.patch(PATH, patch_body(**TARGET))
         assert caller.put(ASSIGNMENT, _assigned(), version=VERSION).status == 200
 
+    @pytest.mark.parametrize("prerequisites", ["checked", "unchecked"])
     @pytest.mark.parametrize(("switch", "status"), [("accepted", 200), ("refused", 400)])
-    def test_a_member_of_a_flexible_scale_set(self, switch: str, status: int) -> None:
+    def test_a_member_of_a_flexible_scale_set(self, switch: str, status: int, prerequisites: str) -> None:
+        """Whatever becomes of machines that are not prepared: this one is."""
         document = {**PREPARED, "properties": {**PREPARED["properties"], "virtualMachineScaleSet": {"id": "/sets/s"}}}
-        caller = _caller(document, assignment_to_flexible_member=switch)
+        caller = _caller(document, assignment_to_flexible_member=switch, assignment_prerequisites=prerequisites)
         assert caller.put(ASSIGNMENT, _assigned(), version=VERSION).status == status
 
     def test_an_arc_machine_needs_no_preparation(self) -> None:

@@ -215,7 +215,8 @@ def _run(
             work, remark=lambda _: watching.remarked(_STOPPING), last_words=lambda: _again(machine, settings)
         )
     except BaseException:
-        watching.remarked(_again(machine, settings))
+        if journal.recorded.has_sent:
+            watching.remarked(_again(machine, settings))
         raise
 
 

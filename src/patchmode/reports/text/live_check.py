@@ -82,8 +82,8 @@ def _surprises(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
 
 
 def _observed(report: LiveCheckReport, paint: Paint) -> Iterator[str]:
-    silent = {one.experiment for one in report.switches}
-    chosen = [one for one in report.results if one.outcome is Outcome.ANSWERED and one.name not in silent]
+    telling = {one.experiment for one in report.decided}
+    chosen = [one for one in report.results if one.outcome is Outcome.ANSWERED and one.name not in telling]
     if not chosen:
         return
     yield paint("strong", f"Observed ({len(chosen):,}):")

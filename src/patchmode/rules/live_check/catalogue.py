@@ -22,7 +22,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *schedules.EXPERIMENTS,
     *records.AFTER,
 )
-LASTING = "the VM has no patchSettings, and Azure may not let them be removed again; --allow-lasting runs it"
+LASTING = "the VM has no patchMode, and Azure may not let one be removed again; --allow-lasting runs it"
 NO_GROUP = "no --maintenance-group was given"
 NOT_REGISTERED = "the subscription is not registered for Microsoft.Maintenance"
 NO_DELETE = "a CanNotDelete lock, or locks that could not be read, may block deleting what it creates"
@@ -44,7 +44,7 @@ def why_not(experiment: Experiment, subject: Subject, *, allow_lasting: bool) ->
         return Outcome.NOT_RUN, NOT_REGISTERED
     if experiment.needs_group and not subject.may_delete:
         return Outcome.NOT_RUN, NO_DELETE
-    if experiment.writes_settings and subject.machine.settings is None and not allow_lasting:
+    if experiment.writes_settings and not subject.settings.patch_mode and not allow_lasting:
         return Outcome.NOT_RUN, LASTING
     return None
 

@@ -6,11 +6,12 @@ Must not: leave a machine at AutomaticByPlatform without bypass that was not so 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from http import HTTPStatus
+from typing import Any, Protocol
 
-from patchmode.errors import MaybeAppliedError, NotSentError, RequestError, UnsafeError
+from patchmode.errors import MaybeAppliedError, NotSentError, RejectedError, RequestError, UnsafeError
 from patchmode.model.live_check import Answered, Asked, ExperimentResult, LiveCheckReport, Observed
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import OperatingSystem
@@ -31,6 +32,7 @@ _LONGEST_PAUSE_S = 15.0
 _RECORDS_PAUSE_S = 5.0
 _TRIES = 3
 _RESTORE = "restore"
+_AT_REST = "Succeeded"
 _BUSY = frozenset({"updating", "creating", "deleting"})
 
 
@@ -127,9 +129,22 @@ class LiveCheck:
         Raises:
             RequestError: the machine cannot be read, or Azure cannot be reached.
         """
-        self._os = self._os_of(await self._read())
         self._results = list(self._journal.recorded.results)
+        try:
+            self._os = self._os_of(await self._read())
+        except RejectedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return await self._closed_without_machine()
         return await self._closed("undone")
+
+    async def _closed_without_machine(self) -> LiveCheckReport:
+        """Somebody deleted the machine: what was created elsewhere is deleted, and nothing is left to restore."""
+        self._observer.remarked(f"{self._begun.machine} does not exist any more: only what was created is deleted.")
+        await self._delete_created(self._begun.document, "")
+        left = tuple(self._journal.recorded.created)
+        self._journal.closed("undone", is_restored=not left)
+        return self._report("undone", (), left)
 
     async def _closed(self, state: str) -> LiveCheckReport:
         self._given_up.clear()
@@ -138,6 +153,9 @@ class LiveCheck:
         left = tuple(self._journal.recorded.created)
         if state != "interrupted":
             self._journal.closed(state, is_restored=not remaining and not left)
+        return self._report(state, remaining, left)
+
+    def _report(self, state: str, remaining: tuple[Difference, ...], left: tuple[str, ...]) -> LiveCheckReport:
         return LiveCheckReport(
             check=self._begun.check,
             target=self._azure.target,
@@ -311,7 +329,11 @@ class LiveCheck:
         return machine.os or OperatingSystem.LINUX
 
     def _remaining(self, machine: Machine) -> tuple[Difference, ...]:
-        return restoration.differences(self._begun.document, machine.document or {})
+        found = restoration.differences(self._begun.document, machine.document or {})
+        state = machine.provisioning_state
+        if state == _AT_REST:
+            return found
+        return (*found, Difference("properties.provisioningState", f'"{_AT_REST}"', f'"{state}"'))
 
     async def _restored(self, machine: Machine) -> Machine:
         """Bring the machine back, each way tried once, and delete what was created."""
@@ -323,9 +345,15 @@ class LiveCheck:
                 if answered is None or not answered.is_success:
                     break
                 machine, _ = await self._settled(answered.headers.get("azure-asyncoperation", ""))
-        for path in reversed(tuple(self._journal.recorded.created)):
-            await self._send(_RESTORE, Asked("DELETE", path, MAINTENANCE_API), machine)
+        await self._delete_created(machine.document, machine.location)
         return machine
+
+    async def _delete_created(self, document: Mapping[str, Any] | None, location: str) -> None:
+        """Delete what was created, the last first: an assignment before the configuration that it names."""
+        for path in reversed(tuple(self._journal.recorded.created)):
+            asked = Asked("DELETE", path, MAINTENANCE_API)
+            self._journal.intended(_RESTORE, asked, document)
+            self._journal.answered(asked, await self._patiently(asked, location))
 
     def _next_way(self, machine: Machine) -> tuple[Asked, ...] | None:
         now = machine.document or {}
