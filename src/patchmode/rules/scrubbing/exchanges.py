@@ -19,11 +19,13 @@ _ETAGS = frozenset({"etag", "if-match", "if-none-match"})
 _RATE = re.compile(r"x-ms-(ratelimit|user-quota|tenant|resource-graph)-[a-z-]{1,80}")
 _WORDS_OF_RATE = re.compile(r"[a-z]+")
 _ETAG = re.compile(r'(W/)?"([^"]*)"')
+_TAG_CHANGE = re.compile(r"(tags?[.])(.+)", re.IGNORECASE | re.ASCII | re.DOTALL)
+_KINDS_OF_CHANGE = frozenset({"changecategory", "propertychangetype"})
 _ADDRESSES = frozenset({"azure-asyncoperation", "location", "operation-location"})
 _TOLD = frozenset(
     {
         "accept", "azure-asyncnotification", "cache-control", "content-type", "date", "expires", "pragma",
-        "retry-after", "strict-transport-security", "vary", "x-cache", "x-content-type-options",
+        "retry-after", "vary", "x-cache", "x-content-type-options",
         "x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-failure-cause", "x-ms-request-id",
         "x-ms-routing-request-id",
     }
@@ -132,7 +134,9 @@ class _Scrubber:
             return {self._texts.value(name): self._chosen(value) for name, value in values.items()}
         made: dict[str, object] = {}
         for name, value in values.items():
-            if allowed.is_term(name.removeprefix("$")):
+            if of_tag := _TAG_CHANGE.fullmatch(name):
+                made[of_tag[1] + self._texts.value(of_tag[2])] = self._change(value)
+            elif allowed.is_term(name.removeprefix("$")):
                 made[name] = self._named(values, value, member, name)
             elif is_id(name):
                 made[self._texts.path(name)] = self._value(value, member, "")
@@ -148,6 +152,17 @@ class _Scrubber:
             if told == value == place.rpartition("/")[2]:
                 return value
         return self._value(value, parent, name.lower())
+
+    def _change(self, value: object) -> object:
+        """What `resourcechanges` says of one tag: its values are a person's, what kind of change it is is not."""
+        if not isinstance(value, dict):
+            return self._chosen(value)
+        return {
+            name if allowed.is_term(name) else self._texts.value(name): self._value(one, "", name.lower())
+            if name.lower() in _KINDS_OF_CHANGE
+            else self._chosen(one)
+            for name, one in value.items()
+        }
 
     def _chosen(self, value: object) -> object:
         """What stands below a member whose content is anybody's."""

@@ -224,6 +224,19 @@ def test_a_substitute_never_stands_in_the_set_already() -> None:
     }
 
 
+def test_a_change_keeps_settings_and_not_tags() -> None:
+    """As `resourcechanges` has them; a tag's value may be a word of Azure's."""
+    kinds = {"propertyChangeType": "Update", "changeCategory": "User"}
+    mode = {"newValue": "AutomaticByPlatform", "previousValue": "Manual", **kinds}
+    shown = {"properties.osProfile.patchMode": mode, "tags.status": {"newValue": "Manual", **kinds}}
+    assert _body({"changes": shown}) == {
+        "changes": {
+            "properties.osProfile.patchMode": mode,
+            "tags.name0004": {"newValue": "Name0003", **kinds},
+        }
+    }
+
+
 def test_a_number_that_is_known_to_be_small_stays() -> None:
     assert _body({"lun": 3, "diskSizeGB": 4711471147, "salary": 3}) == {
         "lun": 3,
