@@ -21,3 +21,8 @@ def trees() -> Mapping[Path, ast.Module]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def product() -> Mapping[Path, ast.Module]:
+    """Those of `patchmode` alone."""
+    return {path: tree for path, tree in trees().items() if path.is_relative_to(SOURCE / "patchmode")}

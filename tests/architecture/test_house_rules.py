@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.sources import product
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -74,10 +75,10 @@ def test_requirements_hold_no_addresses() -> None:
 def test_only_the_command_line_prints_or_exits() -> None:
     """Results go to standard output and nothing else does, so one room owns it."""
     offenders = set()
-    for path in (ROOT / "src/patchmode").rglob("*.py"):
+    for path, tree in product().items():
         if "cli" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func)
@@ -90,10 +91,12 @@ def test_one_module_decides_exit_codes() -> None:
     """A code chosen beside the others is one that no table tells. The demonstration names those it expects."""
     stories = [f"demonstration/{name}.py" for name in ("short_story", "whole_story", "telling")]
     may_name_them = {ROOT / "src/patchmode/cli" / name for name in ("exits.py", *stories)}
-    for path in {*(ROOT / "src/patchmode").rglob("*.py")} - may_name_them:
+    for path, tree in product().items():
+        if path in may_name_them:
+            continue
         named = [
             node
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in ast.walk(tree)
             if isinstance(node, ast.Attribute) and re.fullmatch(r"(exits\.)?Exit\.[A-Z]+", ast.unparse(node))
         ]
         # The third Ctrl-C leaves the process from within a signal handler.
@@ -104,8 +107,8 @@ def test_one_module_decides_exit_codes() -> None:
 def test_no_command_returns_a_bare_number() -> None:
     """Each returns what `cli/exits.py` made of its result, and its annotation lets mypy hold it to that."""
     commands = 0
-    for path in sorted((ROOT / "src/patchmode/cli").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in product().items():
+        for node in ast.walk(tree) if "cli" in path.parts else ():
             if not isinstance(node, ast.FunctionDef):
                 continue
             if not any("Command" in ast.unparse(one) for one in node.decorator_list):

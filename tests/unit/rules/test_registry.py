@@ -4,10 +4,9 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
-from tests.sources import SOURCE, trees
+from tests.sources import product
 
 from patchmode.rules.registry import RULES, rule, rule_texts, text_of
 from patchmode.rules.rule import SECTIONS, Rule
@@ -16,11 +15,6 @@ IDS = frozenset(known.id for known in RULES)
 WHOLE = rule("client-os")
 FILTERS = ("filter-", "exclude-")
 """What a filter left out is skipped with its name, which is no rule's."""
-
-
-def product() -> Mapping[Path, ast.Module]:
-    """The modules of the product."""
-    return {path: tree for path, tree in trees().items() if path.is_relative_to(SOURCE / "patchmode")}
 
 
 def test_ids_are_unique() -> None:
