@@ -479,3 +479,16 @@ def test_an_answer_429_is_waited_for_and_decides_the_switch_on_retry_after() -> 
     assert found["throttled_retry_after"] == "present"
     assert clock.elapsed - began > RETRY_AFTER_S
     assert bench.shown() == bench.before
+
+
+def test_a_refusal_that_names_bypass_says_nothing_of_hotpatch_in_another_mode() -> None:
+    """A block that Azure kept from an earlier experiment is refused together with hotpatch, in any mode."""
+    settings = {**MODES, "enableHotpatching": False, "automaticByPlatformSettings": {BYPASS: True}}
+    emulator, clock = cloud(
+        of_kind({**USUAL, "patchSettings": settings}),
+        profile=Profile(hotpatch_outside_automatic_by_platform="accepted", leaving_automatic_by_platform="kept"),
+    )
+    with TemporaryDirectory() as folder:
+        report = Bench(emulator, clock, Path(folder), MACHINE["id"]).run()
+    found = next(one for one in report.switches if one.switch.name == "hotpatch_outside_automatic_by_platform")
+    assert (found.answer, found.because) == (None, "the request was refused for another reason: 400 InvalidParameter")

@@ -428,7 +428,7 @@ def _read_hotpatch_outside(subject: Subject, seen: Sequence[Observed]) -> Sequen
         is_outside = not is_platform_mode(mode_of(document, subject))
         both = is_outside and settings_of(document, subject).get(HOTPATCH) is True
         return decided(name, "accepted", answered.told) if both else _not_of("200, and a read does not show both", name)
-    if "hotpatch" in answered.words:
+    if "hotpatch" in answered.words and "bypass" not in answered.words:
         return decided(name, "refused", f"{answered.told}, which names hotpatch")
     return undecided(f"the request was refused for another reason: {answered.told}", name)
 
