@@ -148,6 +148,11 @@ def _confirm(around: "Surrounded", settings: Settings, *, yes: bool, allow_lasti
     machine = around.machine
     portal = machine.orchestration.portal_name
     say(f"VM           {machine.id} ({machine.os}, {machine.location}, {portal})", settings, hang=13)
+    if machine.may_be_azure_managed:
+        say(
+            "! Azure patches and reboots the VM at a time it chooses, as it did before, also during the check.",
+            settings,
+        )
     chosen, skipped, patches = planned(around, allow_lasting=allow_lasting)
     told = [(one.name, one.sends) for one in chosen]
     say_lines(planned_lines(told, skipped, patches=patches, paint=paint_for(sys.stderr, settings)), settings)

@@ -110,7 +110,10 @@ def machine_id(text: str) -> ResourceId:
     try:
         found = ResourceId.parse(text)
     except ResourceIdError as error:
-        raise UsageError(f"--vm: {error}.", advice="Give the VM's resource id: az vm show --query id.") from error
+        raise UsageError(
+            f"--vm: {error}.",
+            advice="Give the VM's resource id, as az prints it:\naz vm show -g GROUP -n NAME --query id -o tsv",
+        ) from error
     if found.full_type != _MACHINE:
         raise UsageError(
             f"--vm: {found} is not a virtual machine of Microsoft.Compute.", advice="A live check needs an Azure VM."
