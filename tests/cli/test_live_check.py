@@ -99,6 +99,13 @@ def test_a_machine_that_azure_does_not_let_back_is_named_property_by_property(st
     assert f"To try the undo again: patchmode live-check --vm '{VM}' --undo" in done.err
     again = program("live-check", "--vm", VM, "--undo")
     assert again.code == 13
+    more = program("live-check", "--vm", VM, "--yes")
+    assert more.code == 13
+    assert "only the undo is tried again" in more.err
+    (path,) = (program.folder / "state" / "live-checks").glob("*.jsonl")
+    assert f"move this file out of the state folder:\n  FOLDER/state/live-checks/{path.name.partition('-')[0][:8]}" in (
+        more.err.replace("RUN", path.stem)
+    )
 
 
 def test_killed_in_the_middle_and_undone(start: Start) -> None:

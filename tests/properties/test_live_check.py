@@ -481,6 +481,24 @@ def test_an_answer_429_is_waited_for_and_decides_the_switch_on_retry_after() -> 
     assert bench.shown() == bench.before
 
 
+def test_a_machine_that_could_not_return_to_its_mode_is_not_taken_out_of_it() -> None:
+    """Neither by a PATCH of another mode nor by a PUT without settings: its own are sent first, and refused."""
+    settings = {**copy.deepcopy(PREPARED), "assessmentMode": "ImageDefault"}
+    answers: Json = {
+        "automatic_by_platform_without_automatic_updates": "refused",
+        "put_without_patch_settings": "defaulted",
+    }
+    machine = of_kind({**USUAL, "enableAutomaticUpdates": False, "patchSettings": settings})
+    emulator, clock = cloud(machine, profile=Profile(**answers))
+    with TemporaryDirectory() as folder:
+        bench = Bench(emulator, clock, Path(folder), MACHINE["id"])
+        report = bench.run(group=GROUP)
+    assert report.is_restored
+    assert bench.shown() == bench.before
+    found = {one.switch.name: one.answer for one in report.switches}
+    assert (found["leaving_automatic_by_platform"], found["put_without_patch_settings"]) == (None, None)
+
+
 def test_a_refusal_that_names_bypass_says_nothing_of_hotpatch_in_another_mode() -> None:
     """A block that Azure kept from an earlier experiment is refused together with hotpatch, in any mode."""
     settings = {**MODES, "enableHotpatching": False, "automaticByPlatformSettings": {BYPASS: True}}

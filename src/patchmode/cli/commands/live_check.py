@@ -237,16 +237,21 @@ def _again(machine: "ResourceId", settings: Settings) -> str:
 
 
 def _tell_resumed(journal: "FileJournal", settings: Settings) -> None:
-    from patchmode.cli.output import say
+    from patchmode.cli.output import say, say_lines
 
     begun, done = journal.recorded.begun, len(journal.recorded.results)
-    say(
-        f"The live check {begun.check} of this VM did not end: {done} experiments are recorded. What it left is undone "
-        "first, then it continues, with the options that it began with.",
+    if journal.recorded.state == "begun":
+        say(
+            f"The live check {begun.check} of this VM did not end: {done} experiments are recorded. What it left is "
+            "undone first, then it continues, with the options that it began with.",
+            settings,
+        )
+        return
+    say(f"After the live check {begun.check} the VM was not as before: only the undo is tried again.", settings)
+    say_lines(
+        ["To start a new one with the VM as it is now, move this file out of the state folder:", f"  {journal.path}"],
         settings,
     )
-    if journal.recorded.state != "begun":
-        say("It was closed, and the VM was not as before: only the undo is tried again.", settings)
 
 
 def _tell(report: "LiveCheckReport", settings: Settings, profile_file: Path | None) -> None:

@@ -19,7 +19,7 @@ from patchmode.rules.live_check.experiment import (
     settings_of,
     undecided,
 )
-from patchmode.rules.live_check.settings import may_leave, to_prepared
+from patchmode.rules.live_check.settings import may_leave, own_settings_again, to_prepared
 from patchmode.rules.settings.patch import ASSESSMENT, BYPASS, is_platform_mode
 
 PROBED_TAG_VALUE = "running"
@@ -217,7 +217,11 @@ def _put_steps(subject: Subject) -> Sequence[Step]:
         "tags": dict(subject.machine.tags),
         "properties": {"osProfile": {subject.system: block}},
     }
-    return (*to_prepared(subject), Step(Asked("PUT", str(subject.machine.id), COMPUTE_API, body)))
+    return (
+        *own_settings_again(subject),
+        *to_prepared(subject),
+        Step(Asked("PUT", str(subject.machine.id), COMPUTE_API, body)),
+    )
 
 
 def _read_put(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:

@@ -42,10 +42,11 @@ def to_other_mode(subject: Subject) -> tuple[Step, ...]:
     """
     if not subject.is_in_platform_mode:
         return ()
-    return (*_again(subject), Step(subject.leave, is_setup=True))
+    return (*own_settings_again(subject), Step(subject.leave, is_setup=True))
 
 
-def _again(subject: Subject) -> tuple[Step, ...]:
+def own_settings_again(subject: Subject) -> tuple[Step, ...]:
+    """Its own mode and bypass, where it has to return to AutomaticByPlatform; an experiment goes on where they pass."""
     is_needed = subject.is_in_platform_mode and subject.is_home_platform
     return (Step(subject.patch(subject.same), is_setup=True),) if is_needed else ()
 
@@ -227,7 +228,7 @@ _LEAVE = Experiment(
     sends="From AutomaticByPlatform, PATCH another patchMode and nothing else.",
     switches=("leaving_automatic_by_platform",),
     applies=may_leave,
-    steps=lambda subject: (*_again(subject), *to_prepared(subject), Step(subject.leave)),
+    steps=lambda subject: (*own_settings_again(subject), *to_prepared(subject), Step(subject.leave)),
     read=_read_left,
     writes_settings=True,
 )
@@ -417,7 +418,7 @@ _WITH_BYPASS = Experiment(
 
 def _hotpatch_outside_steps(subject: Subject) -> Sequence[Step]:
     if subject.settings.hotpatch:
-        return (*_again(subject), Step(subject.leave))
+        return (*own_settings_again(subject), Step(subject.leave))
     return (*to_other_mode(subject), Step(subject.patch({HOTPATCH: True})))
 
 
