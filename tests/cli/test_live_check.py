@@ -103,7 +103,7 @@ def test_a_machine_that_azure_does_not_let_back_is_named_property_by_property(st
     assert more.code == 13
     assert "only the undo is tried again" in more.err
     (path,) = (program.folder / "state" / "live-checks").glob("*.jsonl")
-    assert f"move this file out of the state folder:\n  FOLDER/state/live-checks/{path.name.partition('-')[0][:8]}" in (
+    assert f"remove this file from the state folder:\n  FOLDER/state/live-checks/{path.name.partition('-')[0][:8]}" in (
         more.err.replace("RUN", path.stem)
     )
 

@@ -249,7 +249,7 @@ def _tell_resumed(journal: "FileJournal", settings: Settings) -> None:
         return
     say(f"After the live check {begun.check} the VM was not as before: only the undo is tried again.", settings)
     say_lines(
-        ["To start a new one with the VM as it is now, move this file out of the state folder:", f"  {journal.path}"],
+        ["To start a new one with the VM as it is now, remove this file from the state folder:", f"  {journal.path}"],
         settings,
     )
 
