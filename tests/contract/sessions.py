@@ -69,7 +69,7 @@ def _left_out(exchange: Exchange) -> str:
         return LIMITED
     if exchange.status == 401:
         return SIGNED_OUT
-    if exchange.status >= 500:
+    if exchange.status >= 500 and exchange.status != 501:
         return FAULT
     is_short = lowered.count("/") < 4 and not lowered.endswith("/resources")
     if is_short or "microsoft.authorization" in lowered:
