@@ -264,7 +264,7 @@ def _tell(report: "LiveCheckReport", settings: Settings, profile_file: Path | No
     emit(live_check_result(report), settings)
     if not report.is_restored:
         say_lines([f"To try the undo again: patchmode live-check --vm '{report.machine}' --undo"], settings)
-        say("It is a throw-away VM: deleting it restores everything but what is named as not deleted.", settings)
+        say("Deleting this throw-away VM leaves nothing of it but what is named as not deleted.", settings)
     elif report.state == "interrupted":
         say_lines([f"To continue: patchmode live-check --vm '{report.machine}'"], settings)
     if profile_file is not None and report.decided:
