@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from patchmode.model.live_check import Decision, ExperimentResult, Observed, Outcome, Switch, SwitchResult
 from patchmode.rules.live_check import lists, machine, records, schedules, settings
-from patchmode.rules.live_check.experiment import Experiment, Subject, undecided
+from patchmode.rules.live_check.experiment import Experiment, Step, Subject, undecided
 from patchmode.rules.live_check.switches import SWITCHES, UNDECIDABLE
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -80,10 +80,16 @@ def _decisions(experiment: Experiment, subject: Subject, seen: Sequence[Observed
     for step, one in zip(steps, seen, strict=False):
         if step.is_setup and one.answered is not None and not one.answered.is_success:
             return undecided(f"{one.asked.method} before it was refused: {one.answered.told}", *experiment.switches)
-    if len(seen) < len(steps):
+    if len(seen) < len(steps) and not _was_ended(steps, seen):
         return undecided("it was interrupted", *experiment.switches)
     found = experiment.read(subject, seen)
     return [_checked(one) for one in found]
+
+
+def _was_ended(steps: Sequence[Step], seen: Sequence[Observed]) -> bool:
+    """Whether the last request was refused, and nothing more was to be sent then."""
+    last = seen[-1].answered if seen else None
+    return last is not None and not last.is_success and steps[len(seen) - 1].ends
 
 
 def _checked(decision: Decision) -> Decision:

@@ -154,10 +154,12 @@ class Step:
     asked: Asked
     is_setup: bool = False
     """It only makes the machine ready for the question: where it is refused, nothing more is sent."""
+    ends: bool = False
+    """Where it is refused, nothing more is sent, and that answer is read."""
     at_once: bool = False
     """The next request does not wait for its operation."""
-    until: Callable[[Answered], bool] | None = None
-    """A read that is repeated until this holds, or patience ends; None: it is asked once."""
+    until: Callable[[Answered], object] | None = None
+    """A read that is repeated until this is true, or patience ends; None: it is asked once."""
 
 
 _Read = Callable[[Subject, Sequence[Observed]], Sequence[Decision]]

@@ -26,7 +26,8 @@ _GRAPH = "/providers/Microsoft.ResourceGraph/resources"
 _ROWS = 100
 
 
-def _query(subject: Subject, text: str, *others: str) -> Asked:
+def query(subject: Subject, text: str, *others: str) -> Asked:
+    """A query of Resource Graph over the machine's subscription and others."""
     body = {
         "subscriptions": [subject.machine.id.subscription_id, *others],
         "query": text,
@@ -35,7 +36,8 @@ def _query(subject: Subject, text: str, *others: str) -> Asked:
     return Asked("POST", _GRAPH, GRAPH_API, body)
 
 
-def _of_machine(subject: Subject) -> str:
+def id_in_query(subject: Subject) -> str:
+    """The machine's id, as it can be put between quotes in a query."""
     return str(subject.machine.id).replace("\\", "").replace("'", "")
 
 
@@ -60,7 +62,7 @@ _UNREADABLE = Experiment(
     switches=("unreadable_subscription_graph",),
     applies=always,
     steps=lambda subject: (
-        Step(_query(subject, f"resources | where id =~ '{_of_machine(subject)}' | project id", NOBODY)),
+        Step(query(subject, f"resources | where id =~ '{id_in_query(subject)}' | project id", NOBODY)),
     ),
     read=_read_unreadable,
 )
@@ -97,7 +99,7 @@ _TABLES = Experiment(
     sends="Query Resource Graph with more joins and unions than are documented, three times.",
     switches=("graph_tables_together",),
     applies=always,
-    steps=lambda subject: [Step(_query(subject, text)) for text in _TOGETHER],
+    steps=lambda subject: [Step(query(subject, text)) for text in _TOGETHER],
     read=_read_together,
 )
 
@@ -117,8 +119,8 @@ def _read_operators(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
 
 
 def _operator_steps(subject: Subject) -> Sequence[Step]:
-    begin = f"resources | where id =~ '{_of_machine(subject)}' | project id, name"
-    return [Step(_query(subject, f"{begin} | {one}")) for one in _UNDOCUMENTED]
+    begin = f"resources | where id =~ '{id_in_query(subject)}' | project id, name"
+    return [Step(query(subject, f"{begin} | {one}")) for one in _UNDOCUMENTED]
 
 
 _OPERATORS = Experiment(
@@ -132,7 +134,7 @@ _OPERATORS = Experiment(
 
 
 def _format_steps(subject: Subject) -> Sequence[Step]:
-    asked = _query(subject, f"resources | where id =~ '{_of_machine(subject)}' | project id")
+    asked = query(subject, f"resources | where id =~ '{id_in_query(subject)}' | project id")
     body = {name: value for name, value in (asked.body or {}).items() if name != "options"}
     return (Step(replace(asked, api_version="2020-04-01-preview", body=body)),)
 
@@ -176,9 +178,9 @@ _PATCH_ROWS = Experiment(
     applies=always,
     steps=lambda subject: (
         Step(
-            _query(
+            query(
                 subject,
-                f"patchassessmentresources | where id startswith '{_of_machine(subject)}/' | project id | take 20",
+                f"patchassessmentresources | where id startswith '{id_in_query(subject)}/' | project id | take 20",
             )
         ),
     ),
@@ -203,11 +205,11 @@ def _shows_both(answered: Answered) -> bool:
 
 def _change_steps(subject: Subject) -> Sequence[Step]:
     text = (
-        f"resourcechanges | where tostring(properties.targetResourceId) =~ '{_of_machine(subject)}' "
+        f"resourcechanges | where tostring(properties.targetResourceId) =~ '{id_in_query(subject)}' "
         f"| where todatetime(properties.changeAttributes.timestamp) >= datetime({subject.begun_at}) "
         "| project id, properties"
     )
-    return (Step(_query(subject, text), until=_shows_both),)
+    return (Step(query(subject, text), until=_shows_both),)
 
 
 def _read_changes(_: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
@@ -326,8 +328,8 @@ def _shows_prepared(answered: Answered) -> bool:
 
 def _row_steps(subject: Subject) -> Sequence[Step]:
     path = f"properties.osProfile.{subject.system}.patchSettings.patchMode"
-    text = f"resources | where id =~ '{_of_machine(subject)}' | project id, mode = tostring({path})"
-    return (Step(subject.prepare, is_setup=True), Step(_query(subject, text), until=_shows_prepared))
+    text = f"resources | where id =~ '{id_in_query(subject)}' | project id, mode = tostring({path})"
+    return (Step(subject.prepare, is_setup=True), Step(query(subject, text), until=_shows_prepared))
 
 
 def _row_told(_: Subject, seen: Sequence[Observed]) -> str:

@@ -19,6 +19,7 @@ from patchmode.rules.live_check.experiment import (
     object_in,
     undecided,
 )
+from patchmode.rules.live_check.records import query, rows_in
 from patchmode.rules.live_check.settings import may_leave, to_other_mode, to_prepared
 
 FAR = "2035-01-06 03:00"
@@ -157,10 +158,28 @@ def _delete_steps(subject: Subject) -> Sequence[Step]:
     return (
         *to_prepared(subject),
         Step(_configuration(subject, "assigned", _YEARLY), is_setup=True),
-        Step(_assign(subject, "assigned")),
+        Step(_assign(subject, "assigned"), ends=True),
+        Step(_assignment_row(subject), until=rows_in),
         Step(Asked("DELETE", configuration_id(subject, "assigned"), MAINTENANCE_API)),
         Step(listed),
     )
+
+
+def _assignment_row(subject: Subject) -> Asked:
+    name = assignment_id(subject, "assigned").rpartition("/")[2]
+    text = (
+        "maintenanceresources | where type =~ 'microsoft.maintenance/configurationassignments' "
+        f"| where name =~ '{name}' | project id"
+    )
+    return query(subject, text)
+
+
+def _assigned_told(_: Subject, seen: Sequence[Observed]) -> str:
+    row = next((one for one in seen if one.asked.method == "POST"), None)
+    if row is None:
+        return answered_text(seen)
+    shows = "shows" if rows_in(row.answered) else "does not show"
+    return f"{answered_text(seen)}; maintenanceresources {shows} the assignment after {row.waited_s:.0f} s"
 
 
 def _read_assigned(subject: Subject, seen: Sequence[Observed]) -> Sequence[Decision]:
@@ -210,6 +229,7 @@ _ASSIGNED = Experiment(
     applies=always,
     steps=_delete_steps,
     read=_read_assigned,
+    tells=_assigned_told,
     needs_group=True,
     writes_settings=True,
 )

@@ -220,7 +220,7 @@ class LiveCheck:
                     machine, code = await self._settled(url)
                     one = replace(one, document=machine.document, operation_code=code)
             seen.append(one)
-            if answered is None or (step.is_setup and not answered.is_success):
+            if answered is None or ((step.is_setup or step.ends) and not answered.is_success):
                 break
         return seen
 
