@@ -206,47 +206,55 @@ def _communicate(said: str, to: int, out: int, err: int) -> tuple[str, str]:
 
 
 def _serve(address: str) -> None:
+    under_way: dict[int, tuple[int, socket.socket]] = {}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(16)
-        signal.signal(signal.SIGCHLD, lambda *_: _reap())
         os.write(1, b"ready\n")
         while True:
-            ready, _, _ = select.select([listener, 0], [], [])
-            if listener not in ready:
+            ready, _, _ = select.select([listener, 0, *under_way], [], [])
+            for ended in under_way.keys() & set(ready):
+                _tell_the_end(*under_way.pop(ended))
+                os.close(ended)
+            if 0 in ready:
                 return
-            asking, _ = listener.accept()
-            if not os.fork():
-                listener.close()
-                _keep(asking)
-            asking.close()
+            if listener in ready:
+                asking, _ = listener.accept()
+                _begin(asking, under_way, listener)
 
 
-def _reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def _begin(asking: socket.socket, under_way: dict[int, tuple[int, socket.socket]], listener: socket.socket) -> None:
+    """Fork the program, and tell its number to who asked.
 
-
-def _keep(asking: socket.socket) -> None:
-    """Fork the program, and tell who asked its number and how it ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    It is noted under a descriptor that is readable once it has ended: one more fork for who waits would take as long.
+    """
     text, streams, _, _ = socket.recv_fds(asking, 1 << 16, 3)
     while not text.endswith(b"\n"):
-        text += asking.recv(1 << 16)
+        piece = asking.recv(1 << 16)
+        if not piece:  # who asked was killed meanwhile
+            asking.close()
+            for stream in streams:
+                os.close(stream)
+            return
+        text += piece
     pid = os.fork()
     if not pid:
-        asking.close()
+        for one in (listener, asking, *(holder for _, holder in under_way.values())):
+            one.close()
+        for descriptor in under_way:
+            os.close(descriptor)
         _become(json.loads(text), streams)
     for stream in streams:
         os.close(stream)
-    asking.sendall(b"%d\n" % pid)
+    under_way[os.pidfd_open(pid)] = (pid, asking)
+    with suppress(BrokenPipeError):
+        asking.sendall(b"%d\n" % pid)
+
+
+def _tell_the_end(pid: int, asking: socket.socket) -> None:
     _, status = os.waitpid(pid, 0)
-    with suppress(BrokenPipeError):  # who asked was killed
+    with suppress(BrokenPipeError), asking:
         asking.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-    os._exit(0)
 
 
 def _become(asked: dict[str, Any], streams: list[int]) -> None:
