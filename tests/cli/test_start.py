@@ -43,6 +43,10 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert done.stderr.strip() == ""
 
 
+UNTAGGED = (
+    "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app/providers/Microsoft.Compute"
+    "/virtualMachines/web-01"
+)
 STARTED = {
     ("audit", "--all"): 10,
     ("plan", "--all", "--out", "plan.json"): 10,
@@ -56,6 +60,7 @@ STARTED = {
     ("evidence", "pack", "--out", "pack"): 10,
     ("watch", "--all", "--once", "--baseline", "base.json"): 0,
     ("doctor",): 0,
+    ("live-check", "--vm", UNTAGGED, "--yes"): 12,
     ("completion", "bash"): 0,
 }
 """Each command but two, in an order in which it finds what it needs, and how it ends."""
