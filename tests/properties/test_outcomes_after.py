@@ -31,6 +31,7 @@ from patchmode.arm.governor import Identities
 from patchmode.arm.machines import MachineReader, Writer
 from patchmode.arm.maintenance import MaintenanceReader, MaintenanceWriter
 from patchmode.arm.pipeline import Order
+from patchmode.arm.probing import SingleRequests
 from patchmode.arm.resource_graph import ResourceGraph
 from patchmode.arm.session import Connection
 from patchmode.model.outcome import Outcome
@@ -115,6 +116,7 @@ def connection(emulator: Emulator) -> Azure:
         ledger=cast("Any", SimpleNamespace(by_method=dict)),
         _writer=Writer(channel),
         _maintenance_writer=MaintenanceWriter(channel),
+        _probe=SingleRequests(channel),
         _read_only=False,
     )
 
