@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -46,6 +47,13 @@ def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
 COMMANDS = {path: (command, context) for path, command, context in commands()}
 
 
+@cache
+def help_of(path: str) -> str:
+    """A command's help, made once for all that look at it."""
+    command, context = COMMANDS[path]
+    return command.get_help(context)
+
+
 def test_every_command_and_group_has_three_examples_and_nothing_else_has() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
     for path, examples in EXAMPLES.items():
@@ -58,8 +66,7 @@ def test_every_command_and_group_has_three_examples_and_nothing_else_has() -> No
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "patchmode")
 def test_the_help_shows_them_before_the_options(path: str) -> None:
     """Whole lines that fit a terminal of 80 columns, so that they can be pasted."""
-    command, context = COMMANDS[path]
-    text = command.get_help(context)
+    text = help_of(path)
     head, _, rest = text.partition("\nExamples:\n")
     assert "Options:" not in head
     shown = re.split(r"\n\n(?=[A-Z][\w ]*:\n)", rest)[0]
@@ -70,8 +77,8 @@ def test_the_help_shows_them_before_the_options(path: str) -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "patchmode")
 def test_where_machines_are_selected_the_help_says_how_selectors_go_together(path: str) -> None:
-    command, context = COMMANDS[path]
-    text = " ".join(command.get_help(context).split())
+    command, _ = COMMANDS[path]
+    text = " ".join(help_of(path).split())
     has_filters = any(param.name == "only_name" for param in command.params)
     assert ("Scope: Selectors are united: -s A -g B takes all machines of both. Filters such as" in text) is has_filters
 
@@ -79,7 +86,7 @@ def test_where_machines_are_selected_the_help_says_how_selectors_go_together(pat
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "patchmode")
 def test_options_that_most_people_never_need_are_shown_last(path: str) -> None:
     command, context = COMMANDS[path]
-    text = command.get_help(context)
+    text = help_of(path)
     titles = re.findall(r"^[A-Z][\w ]*:$", text, re.MULTILINE)
     assert [title for title in titles if title in SECTIONS] == [title for title in SECTIONS if title in titles]
     last = text.partition(f"\n{ADVANCED}:\n")[2].partition("\n\n")[0]

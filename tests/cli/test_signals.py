@@ -93,6 +93,26 @@ def test_a_connection_that_is_lost_is_one_signal_however_often_it_is_told() -> N
             assert (one["code"], one["said"].splitlines()[-1]) == (130, "interrupted 1 of 3"), one
 
 
+AFTER_THE_END = """
+import atexit, signal
+from patchmode.cli.main import main
+atexit.register(signal.raise_signal, signal.{name})
+main()
+"""
+
+
+@pytest.mark.parametrize(("args", "code", "out"), [("--version", 0, "patchmode 0.1.0\n"), ("audti", 2, "")])
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_after_the_end_leaves_the_exit_code_and_what_was_said(
+    name: str, args: str, code: int, out: str
+) -> None:
+    """While the interpreter ends: nothing is interrupted any more, and who waits for the code gets the command's."""
+    command = [sys.executable, "-c", AFTER_THE_END.format(name=name), args]
+    done = subprocess.run(command, env=unmeasured(os.environ), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (code, out)
+    assert "Traceback" not in done.stderr
+
+
 # ------------------------------------------------------------------------------------------------ a run
 
 
