@@ -7,10 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from shlex import quote
 
 import click
 
-from patchmode.cli.output import say
+from patchmode.cli.output import say, say_lines
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import WrongTargetError
 from patchmode.model.exchange import Exchange
@@ -26,6 +27,8 @@ from patchmode.timing import SystemClock
 DEFAULT_CLOUD = "AzureCloud"
 RUNS_ASKED = "patchmode.runs_asked"
 """In a context's `meta`: the targets of runs whose machines the command takes."""
+_TOLD = "patchmode.state_folder_told"
+"""In a context's `meta`: whether the permissions of the state folder were told."""
 
 
 def clock() -> Clock:
@@ -75,7 +78,7 @@ async def connected(
         connections=max(CONNECTIONS, concurrency),
         throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
         remark=remark or (lambda text: say(text, settings)),
-        quotas=QuotaFile(state_folder(settings)),
+        quotas=QuotaFile(_state_folder(settings)),
         exchanges=exchanges,
     ) as azure:
         context = click.get_current_context(silent=True)
@@ -113,12 +116,12 @@ def _check(target: Target, azure: Azure) -> None:
 
 def run_store(settings: Settings) -> RunStore:
     """The runs of the state folder."""
-    return RunStore(state_folder(settings))
+    return RunStore(_state_folder(settings))
 
 
 def live_checks(settings: Settings) -> LiveCheckStore:
     """The live checks of the state folder."""
-    return LiveCheckStore(state_folder(settings))
+    return LiveCheckStore(_state_folder(settings))
 
 
 def open_sent(run: str | None, settings: Settings, *, for_writing: bool = False) -> Journal:
@@ -133,14 +136,30 @@ def open_sent(run: str | None, settings: Settings, *, for_writing: bool = False)
     return store.open(store.latest_sent() if run in {None, LATEST} else run or LATEST, for_writing=for_writing)
 
 
-def new_plan_path(settings: Settings, clock: Clock) -> Path:
-    """Where `apply` and `rollback` write the plan that they make, in a folder that exists.
+def keep_plan(plan: Plan, settings: Settings) -> Path:
+    """Write the plan that `apply` or `rollback` made into the state folder; the new file.
 
     Raises:
-        StorageError: the folder cannot be made.
+        StorageError: it cannot be written. BrokenPlanError: the plan holds what no plan may hold.
     """
-    from patchmode.store.files import make_private_folder
+    from patchmode.store import plan_file
 
-    folder = state_folder(settings) / "plans"
-    make_private_folder(folder)
-    return folder / f"{clock.now():%Y%m%dT%H%M%S.%fZ}.json"
+    return plan_file.keep_plan(plan, _state_folder(settings), clock().now())
+
+
+def _state_folder(settings: Settings) -> Path:
+    """The state folder; that other users have permissions for it is told once in a command.
+
+    It is not changed: who gave them may have meant to. One that patchmode makes is its owner's alone.
+    """
+    from patchmode.store.files import open_to_others
+
+    folder = state_folder(settings)
+    context = click.get_current_context(silent=True)
+    if context is None or context.meta.get(_TOLD) or (mode := open_to_others(folder)) is None:
+        return folder
+    context.meta[_TOLD] = True
+    may = "replace what is in it" if mode & 0o022 else "look into it"
+    say(f"! The permissions of the state folder let other users {may}. To end that:", settings)
+    say_lines([f"  chmod 700 {quote(str(folder.absolute()))}"], settings)
+    return folder

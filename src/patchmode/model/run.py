@@ -296,3 +296,14 @@ def with_run(text: str, run: str) -> str:
         run: the id; empty: none is known.
     """
     return _WITHOUT_ID.sub(rf"`patchmode \1 {run or ANY_RUN}`", text)
+
+
+def unsigned_address(url: str) -> str:
+    """An operation's address with its path and api-version only.
+
+    The rest of its query is a signature with which anybody can ask the operation: it is kept where the operation is
+    followed, and not in what is shown or handed on.
+    """
+    place, _, query = url.partition("?")
+    kept = [one for one in query.split("&") if one.lower().startswith("api-version=")]
+    return "?".join([place, *kept])

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from patchmode.errors import RefusedError, StorageError
-from patchmode.store.files import PRIVATE_FILE, storage_error
+from patchmode.store.files import open_private, refuse_link, storage_error
 
 LAYOUT_VERSION = 2
 """What is written: 2 keeps the run's brakes in `about`. A version that reads 1 only would resume a run without them, so
@@ -48,7 +48,8 @@ def create_database(path: Path, *, about: dict[str, str], plan: Iterable[bytes],
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+        # SQLite opens files by name; this one is new, and so no link.
+        os.close(open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
@@ -80,6 +81,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         _prefer_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
+    refuse_link(path, f"could not open the run's journal {path}")
     return _opened(path, "rw", prepare)
 
 

@@ -29,10 +29,12 @@ from patchmode.documents.verification import (
 )
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.evidence import EvidenceCheck, EvidenceProblem, Fault
-from patchmode.store.files import PRIVATE_FILE, PRIVATE_FOLDER, meant, storage_error
+from patchmode.model.plain_text import json_escaped
+from patchmode.store.files import PRIVATE_FILE, PRIVATE_FOLDER, make_private_folder, meant, open_private, storage_error
 from patchmode.store.runs import format_of
 
 ZIP = ".zip"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """A zip knows no earlier time."""
 
@@ -83,8 +85,8 @@ def write_pack(
             rows.append(_written(sink, PackedFile(SUMS, (sums.encode(),))))
             bare = manifest_of(tuple(rows))
             manifest = msgspec.structs.replace(bare, digest=digest_of(bare))
-            text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-            sink.write(MANIFEST, (text, b"\n"))
+            text = msgspec.json.format(msgspec.json.encode(manifest), indent=2).decode()
+            sink.write(MANIFEST, (json_escaped(text).encode(), b"\n"))
     except OSError as error:
         raise storage_error(f"could not write the evidence {out}", error) from error
     return manifest
@@ -111,8 +113,7 @@ def _opened(out: Path, at: datetime) -> Iterator[_Sink]:
     is_zip = out.suffix.lower() == ZIP
     try:
         if is_zip:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-            with os.fdopen(descriptor, "wb") as stream:
+            with os.fdopen(open_private(temporary, _NEW), "wb") as stream:
                 with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
                     yield _ZipSink(archive, max(at.astimezone(UTC), _EARLIEST))
                 stream.flush()
@@ -138,10 +139,8 @@ class _FolderSink:
 
     def write(self, path: str, pieces: Iterable[bytes]) -> None:
         target = self._folder / path
-        # With `parents` the mode would hold for the last folder only.
-        for folder in reversed(target.parents[: path.count("/")]):
-            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as stream:
+        make_private_folder(target.parent)
+        with os.fdopen(open_private(target, _NEW), "wb") as stream:
             stream.writelines(pieces)
 
 
@@ -245,8 +244,7 @@ class _Folder:
 
     def pieces(self, name: str, limit: int) -> Iterator[bytes]:
         # The name came from listing the folder; what stands there now must still be a file and no link.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(self._folder / name, flags), "rb") as stream:
+        with os.fdopen(open_private(self._folder / name, os.O_RDONLY), "rb") as stream:
             yield from _read(stream, limit)
 
     def close(self) -> None:

@@ -10,7 +10,8 @@ import msgspec
 from patchmode.documents.exchanges import exchange_rows
 from patchmode.errors import RefusedError
 from patchmode.model.exchange import Exchange
-from patchmode.store.files import PRIVATE_FILE, storage_error, write_whole
+from patchmode.model.plain_text import json_escaped
+from patchmode.store.files import open_private, storage_error, write_named
 
 
 def write_exchanges(path: Path, exchanges: Sequence[Exchange], source: str) -> None:
@@ -25,7 +26,7 @@ def write_exchanges(path: Path, exchanges: Sequence[Exchange], source: str) -> N
         StorageError: it cannot be written; a file that was there before is untouched.
     """
     rows = msgspec.json.encode(exchange_rows(exchanges, source))
-    write_whole(path, msgspec.json.format(rows, indent=1) + b"\n")
+    write_named(path, json_escaped(msgspec.json.format(rows, indent=1).decode()).encode() + b"\n")
 
 
 class ExchangeLog:
@@ -45,9 +46,8 @@ class ExchangeLog:
         Raises:
             StorageError: it cannot be written.
         """
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         try:
-            descriptor = os.open(self._path, flags, PRIVATE_FILE)
+            descriptor = open_private(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             with os.fdopen(descriptor, "ab+", buffering=0) as stream:
                 if not self._is_whole:
                     _drop_torn_end(stream)

@@ -1,5 +1,10 @@
-"""Files that are there whole or not at all, and a lock that a dead process cannot keep."""
+"""Files that are there whole or not at all, and a lock that a dead process cannot keep.
 
+Every file that patchmode writes is opened or replaced here (`tests/architecture/test_writers.py` looks): what it keeps
+itself is its owner's alone and is never reached through a symbolic link, which somebody else may have put there.
+"""
+
+import errno
 import json
 import os
 import secrets
@@ -22,6 +27,8 @@ PRIVATE_FILE = 0o600
 READABLE_FILE = 0o644
 """For what another user's program reads, and that names no machine."""
 PRIVATE_FOLDER = 0o700
+_MOST_LINKS = 40
+"""As many as Linux follows, one after the other."""
 _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Names of what this process has open already."""
 
@@ -31,8 +38,7 @@ def write_whole(
 ) -> None:
     """Put `content` at `path`: a temporary file beside it, flushed to the disk, then renamed over it.
 
-    What stands there keeps its kind: a symbolic link stays and its target is written, and a pipe or a device is written
-    into, which cannot be whole or not at all.
+    A symbolic link at `path` is replaced, and what it points to is untouched.
 
     Args:
         path: replaced if it is a file; its folder must exist.
@@ -41,8 +47,28 @@ def write_whole(
         is_lasting: whether to wait until it is on the disk; where not, a loss of power may lose it, yet never a part.
 
     Raises:
-        StorageError: no permission, no such folder, disk full, or what stands there is a folder, a disk or an open
-            file's descriptor; a file that was at `path` before is untouched.
+        StorageError: no permission, no such folder, disk full, or what stands there is a folder; a file that was at
+            `path` before is untouched.
+    """
+    try:
+        _replace(path, (content,) if isinstance(content, bytes) else content, mode, is_lasting=is_lasting)
+    except OSError as error:
+        raise storage_error(f"could not write {path}", error) from error
+
+
+def write_named(path: Path, content: bytes | Iterable[bytes], *, mode: int = PRIVATE_FILE) -> None:
+    """Put `content` where a user said, as `write_whole` does; what stands there keeps its kind.
+
+    A symbolic link stays and its target is written, unless another user made the link: see `_check_own_link`. A pipe or
+    a device is written into, which cannot be whole or not at all.
+
+    Args:
+        path: as the user named it; its folder must exist.
+        content, mode: as for `write_whole`.
+
+    Raises:
+        StorageError: as `write_whole`; or what stands there is a disk, an open file's descriptor or a link that another
+            user made.
     """
     attempt = f"could not write {path}"
     pieces = (content,) if isinstance(content, bytes) else content
@@ -51,7 +77,7 @@ def write_whole(
         if kind is None or stat.S_ISREG(kind):
             if _is_descriptor(path):
                 raise _unfit(attempt, "it is a file that is open already", "Name the file itself.")
-            _replace(Path(os.path.realpath(path)), pieces, mode, is_lasting=is_lasting)
+            _replace(_end_of_links(path, attempt), pieces, mode, is_lasting=True)
         elif stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
             with path.open("wb", buffering=0) as stream:
                 for piece in pieces:
@@ -61,6 +87,77 @@ def write_whole(
             raise _unfit(attempt, f"it is {what}", "Name a file.")
     except OSError as error:
         raise storage_error(attempt, error) from error
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file that is made for its owner alone, and that is not reached through a link at `path`.
+
+    Args:
+        path: its folder must exist.
+        flags: as `os.open` takes them.
+
+    Raises:
+        OSError: it cannot be opened, or is a symbolic link or no file.
+    """
+    if not hasattr(os, "O_NOFOLLOW"):  # Windows
+        _check_no_link(path)
+    # Without O_NONBLOCK a pipe put there would hold the process up; for a file it means nothing.
+    extra = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    try:
+        descriptor = os.open(path, flags | sum(extra), PRIVATE_FILE)
+    except OSError:
+        _check_no_link(path)
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is not a file")
+
+
+def refuse_link(path: Path, attempt: str) -> None:
+    """Refuse a symbolic link at the place of a file of ours, for those whom `open_private` does not serve.
+
+    Raises:
+        StorageError: with the words of `attempt`.
+    """
+    try:
+        _check_no_link(path)
+    except OSError as error:
+        raise storage_error(attempt, error) from error
+
+
+def _check_no_link(path: Path) -> None:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed here")
+
+
+def _end_of_links(path: Path, attempt: str) -> Path:
+    """Where the links that lead on from `path` end."""
+    for _ in range(_MOST_LINKS):
+        if not path.is_symlink():
+            return path
+        _check_own_link(path, attempt)
+        path = path.parent / path.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _owner_of(path: Path) -> int:
+    return path.lstat().st_uid
+
+
+def _check_own_link(link: Path, attempt: str) -> None:
+    """Refuse a symbolic link that is neither this user's, nor root's, nor of the owner of the folder that it is in.
+
+    Linux does the same in folders such as /tmp (`fs.protected_symlinks`), but only where it follows the link itself,
+    and a file is replaced beside the link's target.
+
+    Raises:
+        StorageError: with the words of `attempt`.
+    """
+    if not hasattr(os, "geteuid"):  # Windows
+        return
+    if _owner_of(link) not in {0, os.geteuid(), _owner_of(link.parent.resolve())}:
+        raise _unfit(attempt, f"{link} is a symbolic link that another user made", "Name what it points to.")
 
 
 def buffered(pieces: Iterable[bytes], size: int = 1 << 20) -> Iterator[bytes]:
@@ -98,7 +195,8 @@ def _write_through(stream: RawIOBase, content: bytes) -> None:
 def _replace(path: Path, pieces: Iterable[bytes], mode: int, *, is_lasting: bool) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        # O_EXCL: neither a file nor a link may stand there.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
         with os.fdopen(descriptor, "wb") as stream:
             stream.writelines(pieces)
             stream.flush()
@@ -119,10 +217,10 @@ def _unfit(attempt: str, reason: str, advice: str) -> StorageError:
 
 def storage_error(attempt: str, error: OSError) -> StorageError:
     """A StorageError that says in plain words what stood in the way of `attempt`."""
-    return StorageError(
-        f"{attempt}: {error.strerror or error}.",
-        advice="Check the free space and the permissions of the folder, or name another one.",
-    )
+    advice = "Check the free space and the permissions of the folder, or name another one."
+    if error.errno == errno.ELOOP:
+        advice = "Look at who made the link and what it points to, then remove it."
+    return StorageError(f"{attempt}: {error.strerror or error}.", advice=advice)
 
 
 def meant(path: Path) -> str:
@@ -141,15 +239,35 @@ def meant(path: Path) -> str:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder, with its parents, that only this user may look into; one that exists is left as it is.
+    """Make a folder that only this user may look into, and each of its parents that is missing, likewise.
+
+    One that exists is left as it is. Links to folders are followed as `write_named` follows those to files: who moved a
+    folder to another disk left one.
 
     Raises:
-        StorageError: it cannot be made.
+        StorageError: it cannot be made, or a link that another user made leads to it.
     """
+    attempt = f"could not make the folder {path}"
+    whole = path.absolute()
     try:
-        path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        for folder in (whole, *whole.parents)[::-1]:
+            if folder.is_symlink():
+                _check_own_link(folder, attempt)
+            # The mode given with `parents` would hold for the last one only.
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     except OSError as error:
-        raise storage_error(f"could not make the folder {path}", error) from error
+        raise storage_error(attempt, error) from error
+
+
+def open_to_others(folder: Path) -> int | None:
+    """The permissions of a folder, where other users have some; None: nobody else has, or there is no such folder."""
+    if os.name == "nt":  # what Windows grants stands elsewhere
+        return None
+    try:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+    except OSError:
+        return None
+    return mode if mode & 0o077 else None
 
 
 def _flush_folder(folder: Path) -> None:
@@ -219,7 +337,7 @@ class FileLock:
 
     def __init__(self, path: Path, *, what: str, wait: bool = False) -> None:
         try:
-            self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+            self._descriptor: int | None = open_private(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise storage_error(f"could not lock {what}", error) from error
         if not _take(self._descriptor, wait=wait):
@@ -233,6 +351,8 @@ class FileLock:
         # The name is a courtesy to whoever finds the lock taken: without room for it on the disk the lock still holds.
         assert self._descriptor is not None  # noqa: S101 - set by the constructor, for the type checker
         with suppress(OSError):
+            if os.fstat(self._descriptor).st_nlink > 1:
+                return  # under another name it may be a file that means something
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.write(self._descriptor, json.dumps(asdict(Holder.this_process())).encode())
@@ -255,7 +375,7 @@ def holder_of(path: Path) -> Holder | None:
 def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock at `path` now."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = open_private(path, os.O_RDWR)
     except OSError:
         return False
     try:

@@ -21,7 +21,7 @@ from patchmode.errors import RefusedError, StorageError
 from patchmode.model.guardrails import Halt, RunGuardrails
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import ChangeResult, Difference, Verification
+from patchmode.model.run import ChangeResult, Difference, Verification, unsigned_address
 from patchmode.model.schedule import AttachAction, AttachResult
 from patchmode.ports.azure import PatchAnswer
 from patchmode.ports.run import AttachmentEntry, JournalEntry, Observed, Step
@@ -63,9 +63,7 @@ def unsigned(detail: bytes) -> bytes:
     started = _started(detail)
     if started.operation_url is None:
         return detail
-    place, _, query = started.operation_url.partition("?")
-    kept = [one for one in query.split("&") if one.lower().startswith("api-version=")]
-    return _encode(msgspec.structs.replace(started, operation_url="?".join([place, *kept])))
+    return _encode(msgspec.structs.replace(started, operation_url=unsigned_address(started.operation_url)))
 
 
 def ended_row(change: int, result: ChangeResult, *, at: datetime) -> StepRow:

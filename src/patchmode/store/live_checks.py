@@ -19,7 +19,7 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
 from patchmode.ports.live_check import Begun, Recorded
 from patchmode.store.exchange_file import ExchangeLog
-from patchmode.store.files import PRIVATE_FILE, FileLock, make_private_folder, storage_error
+from patchmode.store.files import FileLock, make_private_folder, open_private, storage_error
 
 FORMAT = "patchmode/live-check-journal/v1"
 _MAINTENANCE = "/providers/microsoft.maintenance/"
@@ -120,7 +120,7 @@ class FileJournal:
     def _write(self, row: dict[str, Any]) -> None:
         text = json.dumps({**row, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}, ensure_ascii=False)
         try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+            descriptor = open_private(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(descriptor, "ab") as stream:
                 stream.write(_after_torn(self.path) + text.encode() + b"\n")
                 stream.flush()

@@ -10,6 +10,7 @@ import msgspec
 
 from patchmode.documents.plan import ChangeRow, PlanCountsRow, PlanDocument, change_row, plan_document, plan_of
 from patchmode.model.outcome import Outcome
+from patchmode.model.plain_text import json_escaped
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.packing import PackedDocument, Packer
@@ -58,9 +59,15 @@ def indented_pieces(plan: Plan, digest: str) -> Iterator[bytes]:
     rest = _encode(plan_document(plan, with_changes=False)).removeprefix(_NO_CHANGES + b",")
     yield b'{\n  "digest": "%s",\n  "changes": [' % digest.encode()
     for place, change in enumerate(plan.changes):
-        text = msgspec.json.format(_text_of(change), indent=2).replace(b"\n", b"\n    ")
+        text = _laid_out(_text_of(change)).replace(b"\n", b"\n    ")
         yield (b",\n    " if place else b"\n    ") + text
-    yield (b"\n  ]," if plan.changes else b"],") + msgspec.json.format(b"{" + rest, indent=2)[1:] + b"\n"
+    yield (b"\n  ]," if plan.changes else b"],") + _laid_out(b"{" + rest)[1:] + b"\n"
+
+
+def _laid_out(text: bytes) -> bytes:
+    """A JSON text for reading: nothing in it steers the terminal on which a plan is reviewed."""
+    laid_out = msgspec.json.format(text, indent=2)
+    return laid_out if laid_out.isascii() and b"\x7f" not in laid_out else json_escaped(laid_out.decode()).encode()
 
 
 def _text_of(change: Change) -> bytes:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from patchmode.errors import BrokenPlanError, StorageError, UsageError
 from patchmode.model.machine import MachineKind
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plan import Change, Plan, Wave
-from patchmode.store.files import buffered, meant, write_whole
+from patchmode.store.files import buffered, make_private_folder, meant, write_named, write_whole
 from patchmode.store.plan_documents import Readable, canonical_pieces, indented_pieces, read_pieces
 
 _ADVICE = "Make the plan again with `patchmode plan`, and do not edit the file."
@@ -159,8 +160,24 @@ def write_plan(plan: Plan, path: Path) -> Plan:
         BrokenPlanError: the plan holds what no plan may hold, which is a defect of whoever made it.
     """
     digest = seal_plan(plan).digest
-    write_whole(path, buffered(indented_pieces(plan, digest)))
+    write_named(path, buffered(indented_pieces(plan, digest)))
     return replace(plan, digest=digest)
+
+
+def keep_plan(plan: Plan, state_dir: Path, now: datetime) -> Path:
+    """Write a plan into the state folder, as `write_plan` does, under a name of its own.
+
+    Returns:
+        The new file.
+
+    Raises:
+        StorageError, BrokenPlanError: as `write_plan`.
+    """
+    folder = state_dir / "plans"
+    make_private_folder(folder)
+    path = folder / f"{now:%Y%m%dT%H%M%S.%fZ}.json"
+    write_whole(path, buffered(indented_pieces(plan, seal_plan(plan).digest)))
+    return path
 
 
 def read_plan(path: Path) -> Plan:

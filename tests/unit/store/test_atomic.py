@@ -1,5 +1,6 @@
 """Writing a file whole: what stands at the path keeps being what it is."""
 
+import errno
 import os
 import stat
 import threading
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from patchmode.errors import StorageError
-from patchmode.store.files import write_whole
+from patchmode.errors import RunBusyError, StorageError
+from patchmode.store import files
+from patchmode.store.files import FileLock, make_private_folder, open_private, write_named, write_whole
 
 
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -26,7 +28,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     link.symlink_to(Path("kept") / "plan.json")
     outer.symlink_to("inner.json")
-    write_whole(outer, b"new")
+    write_named(outer, b"new")
     assert (outer.is_symlink(), link.is_symlink(), target.is_symlink()) == (True, True, False)
     assert target.read_bytes() == b"new"
     assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["inner.json", "kept", "latest.json", "plan.json"]
@@ -35,7 +37,7 @@ def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:
 def test_a_link_to_nothing_makes_its_target(tmp_path: Path) -> None:
     """As a shell's redirection does."""
     (tmp_path / "latest.json").symlink_to("plan.json")
-    write_whole(tmp_path / "latest.json", b"new")
+    write_named(tmp_path / "latest.json", b"new")
     assert (tmp_path / "latest.json").is_symlink()
     assert (tmp_path / "plan.json").read_bytes() == b"new"
 
@@ -53,7 +55,7 @@ def test_a_named_pipe_is_written_into_and_stays(tmp_path: Path, *, through_a_lin
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
     content = b"x" * 300_000
-    write_whole(path, content)
+    write_named(path, content)
     reader.join(10)
     assert read == [content]
     assert pipe.is_fifo()
@@ -69,7 +71,7 @@ def test_a_folder_is_refused_by_name(tmp_path: Path, *, through_a_link: bool) ->
         path = tmp_path / "link"
         path.symlink_to("folder")
     with pytest.raises(StorageError, match="it is a folder"):
-        write_whole(path, b"new")
+        write_named(path, b"new")
     assert folder.is_dir()
     assert list(folder.iterdir()) == []
 
@@ -78,7 +80,7 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     """With the system's own words."""
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(StorageError, match="could not write"):
-        write_whole(tmp_path / "loop", b"new")
+        write_named(tmp_path / "loop", b"new")
     assert (tmp_path / "loop").is_symlink()
 
 
@@ -86,5 +88,114 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
 def test_an_open_file_by_its_descriptor_is_refused(tmp_path: Path) -> None:
     """`--out /dev/stdout >file`: two writers of one file would overwrite each other."""
     with (tmp_path / "file").open("wb") as stream, pytest.raises(StorageError, match="is open already"):
-        write_whole(Path(f"/dev/fd/{stream.fileno()}"), b"new")
+        write_named(Path(f"/dev/fd/{stream.fileno()}"), b"new")
     assert (tmp_path / "file").read_bytes() == b""
+
+
+# ------------------------------------------------------------------------------------------------ what is ours
+
+
+def test_a_link_at_the_place_of_a_file_of_ours_is_replaced(tmp_path: Path) -> None:
+    """What it points to belongs to somebody else, and stays as it was."""
+    target, path = tmp_path / "target", tmp_path / "quota.json"
+    target.write_bytes(b"somebody's")
+    path.symlink_to(target)
+    write_whole(path, b"ours")
+    assert (path.is_symlink(), path.read_bytes(), target.read_bytes()) == (False, b"ours", b"somebody's")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_lock_is_not_taken_through_a_link(tmp_path: Path, *, is_there: bool) -> None:
+    """Neither is the target made, and the message says what to do."""
+    target, path = tmp_path / "target", tmp_path / "create.lock"
+    if is_there:
+        target.write_bytes(b"somebody's")
+    path.symlink_to(target)
+    with pytest.raises(StorageError) as refused:
+        FileLock(path, what="the state folder")
+    assert refused.value.message == (
+        "could not lock the state folder: it is a symbolic link, which is not followed here."
+    )
+    assert refused.value.advice == "Look at who made the link and what it points to, then remove it."
+    assert target.exists() is is_there
+    assert not is_there or target.read_bytes() == b"somebody's"
+    assert not files.is_held(path)
+
+
+def test_a_lock_with_a_second_name_holds_and_is_not_signed(tmp_path: Path) -> None:
+    """A hard link may be put there as well, and a backup made with such links must not lock anybody out."""
+    target, path = tmp_path / "target", tmp_path / "create.lock"
+    target.write_bytes(b"somebody's")
+    os.link(target, path)
+    lock = FileLock(path, what="the state folder")
+    with pytest.raises(RunBusyError):
+        FileLock(path, what="the state folder")
+    lock.release()
+    assert target.read_bytes() == b"somebody's"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_place_of_a_lock_is_refused(tmp_path: Path) -> None:
+    """And does not hold the process up."""
+    os.mkfifo(tmp_path / "create.lock")
+    with pytest.raises(StorageError, match="it is not a file"):
+        FileLock(tmp_path / "create.lock", what="the state folder")
+    with pytest.raises(OSError, match=r"it is not a file|No such device") as refused:
+        open_private(tmp_path / "create.lock", os.O_WRONLY | os.O_APPEND)
+    assert refused.value.errno in {errno.EINVAL, errno.ENXIO}
+
+
+def test_a_folder_and_the_parents_that_it_lacks_are_its_owners_alone(tmp_path: Path) -> None:
+    """The state folder itself is such a parent; what is there already keeps its permissions."""
+    (tmp_path / "there").mkdir(mode=0o755)
+    (tmp_path / "there").chmod(0o755)
+    make_private_folder(tmp_path / "there" / "state" / "runs")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "there", *(tmp_path / "there").rglob("*"))]
+    assert modes == [0o755, 0o700, 0o700]
+
+
+def test_what_stands_in_a_folders_place_is_told(tmp_path: Path) -> None:
+    """A file, or a link to nothing."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nothing")
+    for name in ("file", "link"):
+        with pytest.raises(StorageError, match="could not make the folder"):
+            make_private_folder(tmp_path / name / "runs")
+        with pytest.raises(StorageError, match="could not make the folder"):
+            make_private_folder(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows tells no owner in this way")
+class TestLinksOfOthers:
+    """In a folder that all may write to, a link may have been put there by anybody."""
+
+    @pytest.fixture
+    def link(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A link whose owner this process is told not to be, in root's folder."""
+        (tmp_path / "kept").mkdir()
+        (tmp_path / "kept" / "plan.json").write_bytes(b"somebody's")
+        (tmp_path / "link").symlink_to("kept")
+        (tmp_path / "plan.json").symlink_to(Path("kept") / "plan.json")
+        monkeypatch.setattr(files, "_owner_of", lambda path: 4711 if path.is_symlink() else 0)
+        return tmp_path / "link"
+
+    def test_a_file_behind_one_is_not_written(self, link: Path) -> None:
+        with pytest.raises(StorageError) as refused:
+            write_named(link.with_name("plan.json"), b"new")
+        path = link.with_name("plan.json")
+        assert refused.value.message == f"could not write {path}: {path} is a symbolic link that another user made."
+        assert path.read_bytes() == b"somebody's"
+
+    def test_a_folder_behind_one_is_not_used(self, link: Path) -> None:
+        for folder in (link, link / "runs"):
+            with pytest.raises(StorageError, match="link is a symbolic link that another user made"):
+                make_private_folder(folder)
+        assert [one.name for one in (link.parent / "kept").iterdir()] == ["plan.json"]
+
+
+def test_a_folder_that_was_moved_behind_a_link_of_ones_own_is_used(tmp_path: Path) -> None:
+    """`runs -> /mnt/large` must go on to work: who made the link is who runs the command."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "runs").symlink_to("large")
+    make_private_folder(tmp_path / "runs" / "deep")
+    assert (tmp_path / "large" / "deep").is_dir()

@@ -15,6 +15,7 @@ from tests.unit.store import plans
 from patchmode.documents.plan import plan_document
 from patchmode.errors import BrokenPlanError
 from patchmode.model.left_alone import Skipped
+from patchmode.model.plain_text import json_escaped
 from patchmode.model.plan import Plan, Unchanged
 from patchmode.model.resource_id import ResourceId
 from patchmode.packing import PackedDocument, Packer
@@ -36,7 +37,7 @@ def as_one_document(plan: Plan) -> tuple[bytes, bytes, str]:
     canonical = msgspec.json.encode(plan_document(plan), order="sorted")
     digest = hashlib.sha256(canonical).hexdigest()
     sealed = b'{"digest":"%s",' % digest.encode() + canonical[1:]
-    return sealed, msgspec.json.format(sealed, indent=2) + b"\n", digest
+    return sealed, json_escaped(msgspec.json.format(sealed, indent=2).decode()).encode() + b"\n", digest
 
 
 def packed(plan: Plan) -> Plan:

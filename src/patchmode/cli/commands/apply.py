@@ -109,7 +109,7 @@ def _planned(
     from patchmode.cli.confirming import signed_in
     from patchmode.cli.output import say
     from patchmode.cli.running import run_reading
-    from patchmode.store.plan_file import read_plan, write_plan
+    from patchmode.store.plan_file import read_plan
     from patchmode.version import __version__
     from patchmode.workflow.inventory.planning import make_plan
 
@@ -132,7 +132,6 @@ def _planned(
             return plan, await signed_in(azure, plan)
 
     plan, who = run_reading(work)
-    path = composition.new_plan_path(settings, clock)
-    write_plan(plan, path)
+    path = composition.keep_plan(plan, settings)
     say(f"Plan file    {path}", settings)
     return read_plan(path), who, path

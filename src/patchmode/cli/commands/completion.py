@@ -66,7 +66,7 @@ def _install(shell: str, text: str, context: click.Context) -> None:
     from patchmode.cli.completing import VARIABLE
     from patchmode.cli.output import say_lines
     from patchmode.errors import RefusedError
-    from patchmode.store.files import READABLE_FILE, write_whole
+    from patchmode.store.files import READABLE_FILE, make_private_folder, write_named
 
     settings = settings_of(context)
     path = _place(shell)
@@ -79,8 +79,8 @@ def _install(shell: str, text: str, context: click.Context) -> None:
     if before == text:
         say_lines([f"Nothing to change: {path} is current."], settings)
     else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode(), mode=READABLE_FILE)
+        make_private_folder(path.parent)
+        write_named(path, text.encode(), mode=READABLE_FILE)
         say_lines([f"{'Wrote' if before is None else 'Replaced'} {path}; nothing else was changed."], settings)
     if shell == "bash" and not any(Path(one).exists() for one in _BASH_COMPLETION):
         told = [

@@ -20,7 +20,7 @@ from patchmode.model.evidence import Evidence
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.ports.azure import Azure
-from patchmode.store.plan_file import plan_pieces, read_plan, write_plan
+from patchmode.store.plan_file import plan_pieces, read_plan
 
 if TYPE_CHECKING:
     import asyncio
@@ -117,8 +117,7 @@ def rooms_for(settings: Settings) -> Rooms:
         )
 
     def keep_plan(plan: Plan) -> tuple[Path, Plan]:
-        path = composition.new_plan_path(settings, clock)
-        write_plan(plan, path)
+        path = composition.keep_plan(plan, settings)
         return path, read_plan(path)
 
     def journal_pieces(run: str) -> Iterator[bytes]:

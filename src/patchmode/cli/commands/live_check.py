@@ -259,7 +259,7 @@ def _tell(report: "LiveCheckReport", settings: Settings, profile_file: Path | No
     from patchmode.cli.output import emit, say, say_lines
     from patchmode.cli.results import live_check_result
     from patchmode.reports.formats.measured_profile import profile_text
-    from patchmode.store.files import READABLE_FILE, write_whole
+    from patchmode.store.files import READABLE_FILE, write_named
 
     emit(live_check_result(report), settings)
     if not report.is_restored:
@@ -269,7 +269,7 @@ def _tell(report: "LiveCheckReport", settings: Settings, profile_file: Path | No
         say_lines([f"To continue: patchmode live-check --vm '{report.machine}'"], settings)
     if profile_file is not None and report.decided:
         text = profile_text(report, decided_on=f"{composition.clock().now():%Y-%m-%d}")
-        write_whole(profile_file, text.encode(), mode=READABLE_FILE)
+        write_named(profile_file, text.encode(), mode=READABLE_FILE)
         say(f"Profile      {profile_file}", settings, hang=13)
         say_lines([f"Rehearse on it: arm-emulator exec --profile {profile_file} -- sh"], settings)
 

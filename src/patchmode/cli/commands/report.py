@@ -213,12 +213,12 @@ def tell(told: Told, form: str, out: str | None, settings: Settings) -> None:
     """
     from patchmode.cli.output import Result, emit, say
     from patchmode.reports.formats.registry import pieces
-    from patchmode.store.files import PRIVATE_FILE, READABLE_FILE, buffered, write_whole
+    from patchmode.store.files import PRIVATE_FILE, READABLE_FILE, buffered, write_named
 
     if out is not None:
         # The collector that picks up metrics is another user's program; they name no machine.
         mode = READABLE_FILE if form == "prometheus" else PRIVATE_FILE
-        write_whole(Path(out), buffered(pieces(told.record, form)), mode=mode)
+        write_named(Path(out), buffered(pieces(told.record, form)), mode=mode)
         say(f"Report: {out} ({form})", settings)
     elif settings.query:
         emit(Result(told.record.document, lambda _: (), lambda: (), ()), settings)

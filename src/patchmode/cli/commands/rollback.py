@@ -62,7 +62,7 @@ def command(
     )
     from patchmode.cli.output import say, say_lines
     from patchmode.cli.scoping import ids_of_run
-    from patchmode.store.plan_file import read_plan, write_plan
+    from patchmode.store.plan_file import read_plan
 
     settings = settings_of(context)
     ids = (*ids, *(one for text in from_run for one in ids_of_run(text)))
@@ -83,8 +83,7 @@ def command(
         plan, who = _planned(journal, settings, warnings, ids=ids, allow_azure_managed=allow_azure_managed)
     finally:
         journal.release()
-    path = composition.new_plan_path(settings, composition.clock())
-    write_plan(plan, path)
+    path = composition.keep_plan(plan, settings)
     say(f"Plan file    {path}", settings)
     plan = read_plan(path)
     tell_banner(who.principals, plan.target, settings, touched=plan.touched_in)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from patchmode.cli.signals import at_leaving
 from patchmode.errors import PatchmodeError
+from patchmode.store.files import open_private
 
 PROGRAM = "arm-emulator"
 READY_WITHIN_S = 20.0
@@ -51,7 +52,7 @@ def serving(folder: Path, options: Sequence[str]) -> Iterator[Server]:
     ready = folder / "ready.json"
     log = folder / "server.log"
     command = [program(), "serve", "--ready-file", str(ready), *options]
-    with log.open("wb") as stream:
+    with os.fdopen(open_private(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as stream:
         # A session of its own: Ctrl-C must reach the story first, which then stops the server in order.
         process = subprocess.Popen(  # noqa: S603 - our own program with our own arguments
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True

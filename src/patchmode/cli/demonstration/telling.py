@@ -21,6 +21,7 @@ from patchmode.cli.demonstration.server import PROGRAM, Server, program
 from patchmode.cli.exits import Exit
 from patchmode.cli.terminal import entered, is_one_place, width_of
 from patchmode.reports.text.layout import Paint, plural, wrapped
+from patchmode.store.files import write_whole
 
 
 class StoryError(Exception):
@@ -111,7 +112,7 @@ class Telling:
         catch = Catch.OUTPUT if into else Catch.SCREEN if parts else Catch.NOTHING
         code, text = self._run(words, catch, quiet=("--no-progress",) if parts else ())
         if into:
-            (self.folder / into).write_text(text, encoding="utf-8")
+            write_whole(self.folder / into, text.encode())
         elif parts:
             # Whoever has to see why it failed sees all of it.
             shown = cut(text, parts, self.paint) if code in _codes(expected) else text.splitlines()
