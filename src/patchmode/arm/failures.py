@@ -9,10 +9,11 @@ Microsoft.Maintenance has it), a bare `{"Message": …}`, XML, HTML pages of a g
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from patchmode.arm.wire import ShapeError, decode
+from patchmode.arm.wire_log import without_tokens
 from patchmode.errors import (
     OUR_CODES,
     ForbiddenError,
@@ -86,8 +87,13 @@ def read_fault(body: bytes) -> ServiceFault:
         body: any bytes, also none.
 
     Returns:
-        Always a fault; the message is never empty.
+        Always a fault; the message is never empty, and has no token that the service repeats: it is kept and printed.
     """
+    fault = _read(body)
+    return replace(fault, message=without_tokens(fault.message))
+
+
+def _read(body: bytes) -> ServiceFault:
     text = body[:_LOOKED_AT].decode("utf-8-sig", "replace").strip()
     if not text:
         return ServiceFault("NoErrorBody", "the answer had no body")

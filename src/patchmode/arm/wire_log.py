@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from patchmode.model.plain_text import json_escaped
+
 LOG = logging.getLogger("patchmode-wire")
 """Apart from the others, which `-v` shows: bodies are long."""
 HIDDEN = "*****"
@@ -24,6 +26,8 @@ _SECRET_MEMBERS = re.compile(
 _TOKEN = re.compile(r"(?<=Bearer )\S+|(?<=[?&]sig=)[^&\s]+|(?P<word>[\w.-]+)", re.IGNORECASE)
 _JWT_BEGINS = "eyj"
 """How every JSON Web Token begins, in lower case: base64 of `{"`."""
+_TOKEN_IN_WORDS = re.compile(r"(?<=Bearer )\S{20,}|(?<=[?&]sig=)[^&\s]+|(?<![\w-])eyJ[\w-]{10,}\.[\w.-]{10,}")
+"""What can be nothing else: of a message for people everything else is to be told."""
 _ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 _LONGEST = 1 << 20
 """A longer body is told by its length: nobody reads a page of a thousand machines here."""
@@ -94,7 +98,7 @@ def shown_body(body: object) -> str:
 
 def _laid_out(values: object) -> str | None:
     try:
-        return json.dumps(_cleaned(values), indent=2, ensure_ascii=False, default=str)
+        return json_escaped(json.dumps(_cleaned(values), indent=2, ensure_ascii=False, default=str))
     except (ValueError, RecursionError):
         return None
 
@@ -113,6 +117,11 @@ def _cleaned(value: Any) -> Any:
 def _holds_text(value: Any) -> bool:
     """Numbers, truth values and absence tell nothing secret, and a reader may need them."""
     return not (value is None or isinstance(value, bool | int | float))
+
+
+def without_tokens(text: str) -> str:
+    """A message of a service without the tokens and signatures that it repeats; its names and addresses stay."""
+    return _TOKEN_IN_WORDS.sub(HIDDEN, text)
 
 
 def _without_secrets(text: str) -> str:

@@ -305,3 +305,30 @@ def test_the_text_of_a_page_is_read_without_its_scripts() -> None:
 def test_a_page_without_end_is_a_page(body: bytes) -> None:
     """192 kB of `<style` took 41 s; the growth of steps is held by the tests of expressions, and there is none here."""
     assert read_fault(body).code == "GatewayPage"
+
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiIxMTExIn0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (f"The token {TOKEN} has expired.", "The token ***** has expired."),
+        (f"Authorization: Bearer {TOKEN}", "Authorization: Bearer *****"),
+        ("see https://x.example/b?sv=1&sig=a%2Bb%3D&se=2", "see https://x.example/b?sv=1&sig=*****&se=2"),
+        ("The Bearer token is missing.", "The Bearer token is missing."),
+        ("eyjafjalla-01.contoso.example did not answer", "eyjafjalla-01.contoso.example did not answer"),
+        ("see https://go.microsoft.com/fwlink/?linkid=1&clcid=0x409", None),
+    ],
+)
+def test_a_token_that_a_service_repeats_is_not_kept(message: str, said: str | None) -> None:
+    """What an error says is printed, and stands in journals, reports and evidence; all but what opens a door."""
+    assert read_fault(json.dumps({"error": {"code": "X", "message": message}}).encode()).message == (said or message)
+    assert TOKEN not in read_fault(f"<html>{message}</html>".encode()).message
+
+
+def test_looking_for_tokens_takes_linear_time() -> None:
+    """An answer may be made to hold what looks like the beginning of many."""
+    for piece in ("eyJ", "-eyJ", "eyJaaaaaaaaaa.", "Bearer ", "?sig="):
+        text = piece * 200_000
+        assert read_fault(json.dumps({"error": {"code": "X", "message": text}}).encode()).code == "X"

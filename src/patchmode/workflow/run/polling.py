@@ -18,7 +18,7 @@ from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.plan import Change
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.run import ChangeResult, Result, Verification
+from patchmode.model.run import ChangeResult, Result, Verification, unsigned_address
 from patchmode.ports.azure import Azure, Clock, OperationState, OperationStatus
 from patchmode.ports.run import JournalEntry
 from patchmode.rules.settings.transitions import newly_autopatched
@@ -302,7 +302,7 @@ class Poller:
         if result is not None:
             return result
         age_s = self._clock.monotonic() - operation.since
-        where = f" Its operation: {operation.url}" if operation.url else ""
+        where = f" Its operation: {unsigned_address(operation.url)}" if operation.url else ""
         message = f"{operation.change.id.name} accepted the PATCH and had not ended it after {age_s:.0f} s."
         error = MachineError("StillRunning", message, True, f"{VERIFY}{where}")
         return operation.ended(Result.UNKNOWN, at=self._clock.now(), error=error)
