@@ -25,6 +25,7 @@ from patchmode.cli.options import (
 from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import NoSelectorError, PatchmodeError
 from patchmode.model.nearest import nearest
+from patchmode.model.plain_text import marked
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -300,13 +301,21 @@ def spread_ids(args: list[str]) -> list[str]:
 _FORMAT = "%(asctime)s %(name)s %(message)s"
 
 
+class _Marking(logging.Formatter):
+    """What is logged holds names and answers from elsewhere, which must not steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the base does, with marks."""
+        return marked(super().format(record))
+
+
 def begin(settings: Settings) -> None:
     """Send logs to standard error: once `-v` patchmode's own, twice those of azure-identity too.
 
     `--debug` adds requests and answers to all of them.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_FORMAT, datefmt="%H:%M:%S%z"))
+    handler.setFormatter(_Marking(_FORMAT, datefmt="%H:%M:%S%z"))
     names = ("patchmode", "azure.identity", "patchmode-wire")
     for name in names if settings.debug else names[: min(settings.verbose, 2)]:
         logger = logging.getLogger(name)

@@ -12,7 +12,7 @@ import click
 
 from patchmode.cli.settings import EXCEL_CSV, Settings
 from patchmode.cli.terminal import forget_reader, height_of, is_one_place, width_of
-from patchmode.model.plain_text import printable
+from patchmode.model.plain_text import json_escaped, marked, printable
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
@@ -102,7 +102,7 @@ def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
         indent: columns before the first line; `hang`: before the others.
     """
     if not sys.stderr.isatty():
-        click.echo(" " * indent + text, err=True)
+        click.echo(" " * indent + marked(text), err=True)
         return
     paint = Paint(width=width_of(sys.stderr))
     for number, line in enumerate(text.splitlines()):
@@ -144,7 +144,7 @@ def _emit_machine(result: Result, form: str, stream: TextIO) -> None:
     from patchmode.reports.formats import az_forms, structured
 
     if form == "json" and result.text is not None:
-        stream.writelines(piece.decode() for piece in result.text())
+        stream.writelines(json_escaped(piece.decode()) for piece in result.text())
     elif form == "json":
         structured.write_json(result.made(), stream)
     elif form == "jsonl":
@@ -192,9 +192,9 @@ def _emit_plain(rows: list[dict[str, Any]], columns: list[str], stream: TextIO, 
         return
     texts = [[structured.cell_text(row.get(name)) for name in columns] for row in rows]
     if columns == ["value"]:
-        stream.writelines(f"{text[0]}\n" for text in texts)
+        stream.writelines(f"{marked(text[0])}\n" for text in texts)
         return
-    table = lines([TableColumn(name, 6) for name in columns], texts, paint=paint_for(stream, settings))
+    table = lines([TableColumn(printable(name), 6) for name in columns], texts, paint=paint_for(stream, settings))
     stream.writelines(line + "\n" for line in table)
 
 

@@ -26,6 +26,7 @@ from patchmode.errors import (
     SignInError,
     UsageError,
 )
+from patchmode.model.plain_text import json_escaped
 from patchmode.model.target import Target, labels
 
 _log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def page(
 
 def json_answer(value: Any, *, status: int = HTTPStatus.OK) -> web.Response:
     """A JSON answer."""
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json", status=status)
+    body = json_escaped(msgspec.json.encode(value).decode()).encode()
+    return web.Response(body=body, content_type="application/json", status=status)
 
 
 def see(location: str) -> web.Response:

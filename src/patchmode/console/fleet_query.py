@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from patchmode.console.fleet import Fleet, Row
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
+from patchmode.model.plain_text import marked
 
 PAGE_SIZES = (50, 100, 200)
 FACETS = ("outcome", "orchestration")
@@ -171,7 +172,8 @@ def _tagged(text: str) -> Test:
         own = key.casefold()
         return folded == own or (folded.startswith(f"{own}=") and text[len(key) + 1 :] == value)
 
-    return lambda row: any(is_it(key, value) for key, value in row.tags)
+    # What a page offers has marks in place of what would steer it.
+    return lambda row: any(is_it(key, value) or is_it(marked(key), marked(value)) for key, value in row.tags)
 
 
 def _moment(row: Row) -> tuple[bool, float]:

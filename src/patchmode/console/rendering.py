@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from patchmode.console import words
-from patchmode.model.plain_text import printable
+from patchmode.model.plain_text import printable, with_marks
 from patchmode.reports.text.doctor import identities
 from patchmode.reports.text.layout import plural
 from patchmode.reports.text.left_alone import held_text
@@ -28,6 +28,7 @@ def make_environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
         auto_reload=False,
+        finalize=with_marks,
     )
     made.filters |= {
         "number": lambda value: f"{value:,}",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchmode.errors import UsageError
-from patchmode.model.plain_text import cells_wide, printable
+from patchmode.model.plain_text import cells_wide, json_escaped, printable
 from patchmode.reports.formats.structured import check_expression, indented, select, write_csv, write_json, write_jsonl
 from patchmode.reports.text.layout import Cell, Paint, TableColumn, blocks, lines, wrapped
 
@@ -175,7 +175,7 @@ JSON = st.recursive(
 
 @given(document=JSON)
 def test_json_in_pieces_is_the_json_of_the_whole(document: object) -> None:
-    whole = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    whole = json_escaped(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     assert "".join(indented(document)) == whole
 
 
@@ -183,7 +183,7 @@ def test_json_in_pieces_is_the_json_of_the_whole(document: object) -> None:
 def test_a_struct_in_pieces_is_the_json_of_the_whole(texts: list[str], inner: dict[str, object], also: bool) -> None:
     rows = tuple(_Row(some_text=text, inner=inner) for text in texts)
     report = _Report(all_rows=rows, notes=tuple(texts), also=1 if also else msgspec.UNSET)
-    whole = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+    whole = json_escaped(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     assert "".join(indented(report)) == whole
 
 

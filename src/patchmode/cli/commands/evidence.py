@@ -21,6 +21,7 @@ from patchmode.documents.verification import (
 )
 from patchmode.model.evidence import Evidence, PackedEvidence
 from patchmode.model.nearest import nearest
+from patchmode.model.plain_text import json_escaped
 from patchmode.model.report import VerifyReport
 from patchmode.packing import canonical_text
 from patchmode.reports.formats.registry import pieces
@@ -184,4 +185,4 @@ def _document(document: Mapping[str, Any]) -> bytes:
 
 
 def _laid_out(text: bytes) -> bytes:
-    return msgspec.json.format(text, indent=2) + b"\n"
+    return json_escaped(msgspec.json.format(text, indent=2).decode()).encode() + b"\n"

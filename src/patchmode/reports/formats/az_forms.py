@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import msgspec
 
+from patchmode.model.plain_text import json_escaped, marked
+
 _BREAKS = re.compile(r"[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 
@@ -50,14 +52,33 @@ def _cell(value: Any) -> str:
         return str(len(value))
     if isinstance(value, Mapping):
         return ""
-    return _BREAKS.sub(" ", str(value))
+    return marked(_BREAKS.sub(" ", str(value)))
 
 
 def write_yaml(document: Any, stream: TextIO) -> None:
-    """Write a document as YAML, in blocks, members in the document's order.
+    """Write a document as YAML, in blocks, members in the document's order; what steers a terminal is escaped.
 
     Args:
         document: JSON values.
         stream: a text stream.
     """
-    stream.write(msgspec.yaml.encode(document).decode())
+    text = msgspec.yaml.encode(document).decode()
+    if marked(text) != text:
+        # Only texts between quotation marks have escapes, which are those of JSON, and the writer leaves some out.
+        text = json_escaped(_dumped(document))
+    stream.write(text)
+
+
+def _dumped(document: Any) -> str:
+    """As `msgspec.yaml` writes it, but for texts with what steers a terminal, which stand between quotation marks."""
+    import yaml
+
+    def of_text(dumper: Any, text: str) -> Any:
+        style = None if marked(text) == text else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    own: Any = type("Dumper", (yaml.SafeDumper,), {})
+    own.add_representer(str, of_text)
+    # Wide, so that no line is folded within a text: its escapes would be in the way.
+    text: str = yaml.dump(document, Dumper=own, allow_unicode=True, sort_keys=False, width=1 << 30)
+    return text

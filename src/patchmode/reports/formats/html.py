@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from patchmode.model.plain_text import with_marks
 from patchmode.model.record import Chart, FindingGroup, Level, Meaning, Record, RecordedMachine, RecordState
 from patchmode.reports.formats.recorded import shown_text
 from patchmode.reports.text.layout import plural
@@ -114,7 +115,9 @@ def html(record: Record) -> Iterator[str]:
 def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True, finalize=with_marks
+    )
     return environment.from_string(_read("report.html.j2"))
 
 

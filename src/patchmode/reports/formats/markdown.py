@@ -16,6 +16,7 @@ MACHINES_SHOWN = 200
 NAMES_SHOWN = 20
 _MARKS = {Meaning.GOOD: "🟢", Meaning.WARN: "🟠", Meaning.BAD: "🔴", Meaning.DIM: "⚪"}
 _LEVELS = {Level.ERROR: "🔴", Level.WARNING: "🟠", Level.NOTE: "⚪"}
+_JOINER = "&#8205;"
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#!|~^$&]|:(?=//))")
 
 
@@ -37,9 +38,10 @@ def markdown(record: Record) -> Iterator[str]:
 
 def escaped(text: object) -> str:
     """Text as Markdown shows it and nothing else: no markup, no HTML, no mention, no link."""
-    # A zero-width joiner breaks `@name` and `www.` without being seen; a backslash does not stop a mention.
-    plain = _MARKUP.sub(r"\\\1", printable(str(text)).replace("@", "@\u200d"))
-    return re.sub(r"(?i)\b(www)\.", "\\1\u200d.", plain)
+    # A zero-width joiner breaks `@name` and `www.` without being seen; a backslash does not stop a mention. It is named
+    # by its number, so that the file itself holds nothing that is not seen.
+    plain = _MARKUP.sub(r"\\\1", printable(str(text))).replace("@", f"@{_JOINER}")
+    return re.sub(r"(?i)\b(www)\.", rf"\1{_JOINER}.", plain)
 
 
 def _table(

@@ -7,6 +7,7 @@ Must not: make series; the record has them, and their number is bounded there.
 
 from collections.abc import Iterator, Mapping
 
+from patchmode.model.plain_text import marked
 from patchmode.model.record import Metric, Record
 
 
@@ -30,7 +31,7 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return marked(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _number(value: float) -> str:

@@ -100,9 +100,9 @@ class _Sheets:
         sheet.set_column(0, 0, 34)
         sheet.set_column(1, 1, 58)
         sheet.set_column(2, 2, 12)
-        sheet.write_string(0, 0, record.title, self._title)
+        sheet.write_string(0, 0, printable(record.title), self._title)
         verdict = self._book.add_format({"bold": True, "font_color": _COLOURS[record.meaning]})
-        sheet.write_string(1, 0, record.verdict, verdict)
+        sheet.write_string(1, 0, printable(record.verdict), verdict)
         row = 3
         for name, text in record.facts:
             sheet.write_string(row, 0, name, self._strong)
@@ -117,7 +117,7 @@ class _Sheets:
             if chart.bars:
                 row = self._chart(sheet, chart, row + 1)
         for note in record.notes:
-            sheet.write_string(row + 1, 0, f"Note: {note}")
+            sheet.write_string(row + 1, 0, printable(f"Note: {note}"))
             row += 1
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from patchmode.errors import UsageError
+from patchmode.model.plain_text import json_escaped, marked
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet would run. Source: OWASP, "CSV Injection"; the last four are full-width."""
@@ -85,7 +86,7 @@ def _rows(values: Iterable[Any]) -> Iterator[str]:
 def _laid_out(value: Any, margin: str) -> str:
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    text = json_escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
     # A line feed inside a text is escaped, so that these are all between members.
     return text.replace("\n", f"\n{margin}") if margin else text
 
@@ -112,14 +113,17 @@ def write_jsonl(rows: Iterable[Any], stream: TextIO) -> None:
 
     encoder = msgspec.json.Encoder()
     for row in rows:
-        stream.write(encoder.encode(row).decode())
+        stream.write(json_escaped(encoder.encode(row).decode()))
         stream.write("\n")
 
 
 def write_csv(
     rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO, *, for_excel: bool = False
 ) -> None:
-    """Write rows with a heading line; cells that a spreadsheet would run as a formula begin with an apostrophe.
+    r"""Write rows with a heading line; cells that a spreadsheet would run as a formula begin with an apostrophe.
+
+    CSV has no escapes, and is shown by terminals and spreadsheets alike: what would steer them is shown as a mark
+    (`\x1b`). Where a cell is JSON, and in the formats that are JSON, such a character can be had back.
 
     Args:
         rows: members that are not in `columns` are left out, missing ones are empty.
@@ -131,7 +135,7 @@ def write_csv(
     if for_excel:
         stream.write("\ufeff")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([_guarded(column) for column in columns])
     for row in rows:
         writer.writerow([_cell(row.get(column)) for column in columns])
 
@@ -162,7 +166,7 @@ def cell_text(value: Any) -> str:
             return "; ".join(texts)
     import msgspec
 
-    return msgspec.json.encode(value).decode()
+    return json_escaped(msgspec.json.encode(value).decode())
 
 
 def _short(entry: Mapping[str, Any]) -> str | None:
@@ -173,9 +177,8 @@ def _short(entry: Mapping[str, Any]) -> str | None:
 
 
 def _guarded(text: str) -> str:
-    # A carriage return by itself ends a line for some readers, quoted or not.
-    plain = text.replace("\r", "\\r")
-    return f"'{plain}" if needs_guard(text) else plain
+    # A carriage return by itself ends a line for some readers, quoted or not: it is one of what is marked.
+    return f"'{marked(text)}" if needs_guard(text) else marked(text)
 
 
 def needs_guard(text: str) -> bool:

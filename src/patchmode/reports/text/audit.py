@@ -10,7 +10,7 @@ from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import Orchestration, PatchSettings
-from patchmode.model.plain_text import printable
+from patchmode.model.plain_text import json_escaped, printable
 from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.schedule import MachineSchedules, ScheduleHit
 from patchmode.model.target import Target
@@ -324,7 +324,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
         yield from note_lines(map(names.named, explanation.notes), paint=paint)
     yield ""
     yield "JSON view:"
-    yield json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str)
+    yield json_escaped(json.dumps(explanation.document, indent=2, ensure_ascii=False, default=str))
 
 
 def _eligibility(entry: MachineAudit, paint: Paint) -> str:
