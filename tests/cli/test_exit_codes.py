@@ -31,7 +31,8 @@ class Walk:
 
 NOT_READY = {
     "audit": Walk(SCOPE, Exit.FINDINGS),
-    "plan": Walk(SCOPE, Exit.FINDINGS),
+    "plan": Walk((*SCOPE, "--out", "plan.json"), Exit.FINDINGS),
+    "export": Walk(("plan.json", "--as", "az"), Exit.REFUSED),
     "apply": Walk((*SCOPE, "--yes", "--no-progress"), Exit.FINDINGS),
     "verify": Walk(SCOPE, Exit.MISMATCH),
     "explain": Walk((LOCKED,), Exit.FINDINGS),

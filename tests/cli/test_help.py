@@ -128,6 +128,7 @@ BEFORE = {
     "schedule attach": f"echo {VMS}/web-08 > machines.txt",
     "schedule detach": f"echo {VMS.replace('rg-app', 'rg-data-prod')}/sql-01 > machines.txt",
     "report": f"{SAVED}; {ONE}",
+    "export": "patchmode plan -g rg-app --name 'web-*' --out plan.json",
     "evidence": f"{ONE}; patchmode evidence pack --out old.zip",
     "evidence pack": ONE,
     "evidence check": PACKED,

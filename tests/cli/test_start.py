@@ -50,6 +50,7 @@ UNTAGGED = (
 STARTED = {
     ("audit", "--all"): 10,
     ("plan", "--all", "--out", "plan.json"): 10,
+    ("export", "plan.json", "--as", "az"): 0,
     ("apply", "plan.json", "--yes", "-q"): 0,
     ("verify",): 0,
     ("runs", "show"): 0,

@@ -15,6 +15,7 @@ from tests.cli.conftest import Program, Start
 from tests.cli.speaking import Speaking
 from tests.twins import DEVELOPMENT, NAMES, PRODUCTION, twins
 
+from patchmode.cli.commands.export import EXPORT_FORMS
 from patchmode.cli.main import program as patchmode
 
 GROUP = "/resourceGroups/rg-app/providers"
@@ -43,6 +44,7 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
         ),
     ),
     ("plan",): (("-g", "rg-app", "--out", "plan.json"), ("--all", "--waves", "zone", "--out", "waves.json")),
+    ("export",): tuple(("plan.json", "--as", form) for form in EXPORT_FORMS),
     ("apply",): (("plan.json", "--yes"),),
     ("runs", "list"): ((),),
     ("runs", "show"): (("latest",),),

@@ -85,6 +85,7 @@ SHOWS = {
 WITHOUT_A_TABLE = {
     "completion": "prints a script",
     "report": "writes files",
+    "export": "prints scripts and Markdown, which are read elsewhere",
     "evidence pack": "says one sentence",
     "evidence check": "says one sentence",
     "console": "serves pages",

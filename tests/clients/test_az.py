@@ -40,7 +40,7 @@ class Az:
     def __init__(self, tried: Tried, emulator: Running, environment: dict[str, str], folder: Path) -> None:
         self._program = str(tried.client.program("az"))
         self._emulator = emulator
-        self._environment = {
+        self.environment = {
             **environment,
             "AZURE_EXTENSION_DIR": str(folder / "extensions"),
             "AZURE_CORE_NO_COLOR": "true",
@@ -74,7 +74,7 @@ class Az:
 
     def _run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         command = [self._program, *words, "-o", "json"]
-        return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

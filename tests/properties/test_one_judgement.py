@@ -92,6 +92,7 @@ NOT_JUDGING = {
     "completion": "writes what a shell completes with",
     "demo": "tells a story with other commands",
     "doctor": "looks at rights and locks",
+    "export": "writes what a plan holds in another form",
     "evidence": "packs what a run recorded",
     "live_check": "asks Azure about one machine of its own, and judges none",
     "rollback": "judges a change of a journal; its own properties stand in test_rollback",

@@ -38,7 +38,7 @@ class MachineReader:
 
     async def get(self, machine_id: ResourceId, kind: MachineKind) -> Machine:
         """Read one machine. See `ports.Provider.get`."""
-        url = self._channel.url(str(machine_id), _api(kind))
+        url = self._channel.url(str(machine_id), api_version(kind))
         answer = await self._channel.get(url, _spend(machine_id.subscription_id, kind, Policy.LOW_COST_GET))
         return _machine(machine_id, answer.document, kind)
 
@@ -70,7 +70,7 @@ class MachineReader:
         self, subscription_id: str, scope: str, kind: MachineKind
     ) -> AsyncIterator[Sequence[Machine | Unreadable]]:
         listed = _HYBRID_TYPE if kind is MachineKind.ARC else _COMPUTE_TYPE
-        url = self._channel.url(f"{scope}/{listed}", _api(kind))
+        url = self._channel.url(f"{scope}/{listed}", api_version(kind))
         before = 0
         async for page in self._channel.pages(url, _spend(subscription_id, kind, Policy.HIGH_COST_GET), Any):
             yield [
@@ -89,7 +89,7 @@ class MachineWriter:
 
     async def turn(self, machine_id: ResourceId, kind: MachineKind, location: str) -> Turn:
         """Wait until a PATCH of this machine may leave. See `ports.Writer.turn`."""
-        url = self._channel.url(str(machine_id), _api(kind))
+        url = self._channel.url(str(machine_id), api_version(kind))
         return await self._channel.turn("PATCH", url, _spend_of_update(machine_id, kind, location))
 
     async def patch(
@@ -109,7 +109,7 @@ class MachineWriter:
         told (recorded: 771 of 771 updates); HybridCompute answers 200 at once by its specification, 202 is allowed for.
         """
         spend = _spend_of_update(machine_id, kind, location)
-        url = self._channel.url(str(machine_id), _api(kind))
+        url = self._channel.url(str(machine_id), api_version(kind))
         answer = await self._channel.patch(url, body, spend, etag=etag, may_send=may_send, turn=turn)
         try:
             machine = _accepted(machine_id, kind, location, answer.document)
@@ -144,7 +144,8 @@ def _location(status: int, headers: Mapping[str, str]) -> str | None:
     return headers.get("location") if status == 202 else None
 
 
-def _api(kind: MachineKind) -> str:
+def api_version(kind: MachineKind) -> str:
+    """The api version with which machines of a kind are read and changed."""
     return HYBRID_COMPUTE_API if kind is MachineKind.ARC else COMPUTE_API
 
 

@@ -236,6 +236,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("What the latest run did, as an Excel workbook.", "patchmode report --run latest --out run.xlsx"),
         Example("A saved audit as test results, for a pipeline.", "patchmode report --from base.json -o junit", 10),
     ),
+    "export": (
+        Example("The changes as a shell script of az.", "patchmode export plan.json --as az --out change.sh"),
+        Example("A change request for an advisory board.", "patchmode export plan.json --out change.md"),
+        Example("The requests, to send from an editor.", "patchmode export plan.json --as rest > change.http"),
+    ),
     "evidence": (
         Example("Pack the latest run for an auditor.", "patchmode evidence pack latest --out evidence.zip"),
         Example("Pack it without reading Azure again.", "patchmode evidence pack latest --offline --out offline.zip"),

@@ -145,6 +145,10 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.REFUSED: "`--from` is not a record, or its version is not known here",
         Exit.MISMATCH: "as `runs show`",
     },
+    "export": {
+        Exit.DONE: "exported; whatever the plan leaves out is named in the export",
+        Exit.REFUSED: "broken plan, unsafe, or a plan that changes nothing or more than the form can hold",
+    },
     "evidence pack": {
         Exit.DONE: "packed; every machine asked for was applied and is as planned",
         Exit.FINDINGS: "packed; every applied machine is as planned, and something else of the run is not as asked",

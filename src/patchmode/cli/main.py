@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: members, windows, and whether they will work.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
+    "export": "A plan as a script of az or PowerShell, REST requests, or a change request.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "live-check": "Settle, on one throw-away VM, what nobody could confirm about Azure.",
@@ -50,7 +51,8 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
     "by a plan (apply, rollback); schedule create, attach and detach ask first, unless --yes is given, and attach and "
-    "detach print the command that undoes them. The commands audit, plan, verify, explain and doctor cannot write.",
+    "detach print the command that undoes them. The commands audit, plan, export, verify, explain and doctor cannot "
+    "write.",
 )
 @click.version_option(package_name="patchmode", message="%(prog)s %(version)s")
 def program() -> None:

@@ -122,6 +122,15 @@ def check_applicable(plan: Plan, azure: Azure, *, is_new: bool = True) -> None:
         )
         raise WrongTargetError(msg, advice="Sign in to the plan's target (--cloud), or make a plan for this one.")
     check_derived(plan, name="The plan", is_new=is_new)
+    check_asked_for(plan)
+
+
+def check_asked_for(plan: Plan) -> None:
+    """Refuse a plan with a change that would newly let Azure patch and reboot a machine at will, unless asked by name.
+
+    Raises:
+        UnsafeError: the message names the machine.
+    """
     if plan.wanted.orchestration is Orchestration.AZURE_MANAGED:
         return
     for change in plan.changes:

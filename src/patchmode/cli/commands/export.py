@@ -1,0 +1,116 @@
+"""`patchmode export`. Must not: sign in, read Azure, or write anything but the file that was asked for."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from patchmode.cli import exits
+from patchmode.cli.choices import Fixed, PlanFile
+from patchmode.cli.group import Command
+from patchmode.cli.settings import Settings, settings_of
+from patchmode.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from patchmode.model.plan import Plan
+
+EXPORT_FORMS = ("az", "powershell", "rest", "change-request")
+"""Those of `reports/exports/registry.py`, which help and completion are not to import."""
+
+
+@click.command(cls=Command)
+@click.argument("file", metavar="PLAN", type=PlanFile(path_type=Path))
+@click.option(
+    "--as",
+    "--format",
+    "form",
+    type=Fixed(EXPORT_FORMS, also={"markdown": "change-request", "http": "rest", "sh": "az"}),
+    help="az: a shell script. powershell: a script of Invoke-AzRestMethod. rest: a .http file. change-request: "
+    "Markdown for a change advisory board. Without it the ending of --out decides.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write this file instead of printing.",
+)
+@click.pass_context
+def command(context: click.Context, /, file: Path, form: str | None, out: Path | None) -> exits.Exit:
+    """A plan as a script of az or PowerShell, REST requests, or a change request.
+
+    The plan file is read, checked as by apply, and written in another form. Nothing is read from Azure or sent. A
+    script sends the requests of the plan without what apply does besides: its first lines name what is missing. What
+    the plan skips is not in it.
+    """
+    from patchmode.arm.machines import api_version
+    from patchmode.cli.confirming import reviewed_plan
+    from patchmode.reports.exports.registry import obstacle, pieces
+    from patchmode.store.files import buffered, write_whole
+    from patchmode.workflow.run.applying import check_asked_for
+
+    settings = settings_of(context)
+    form = _form(form, out, settings)
+    plan = reviewed_plan(file, settings)
+    check_asked_for(plan)
+    why_not = obstacle(plan, form)
+    if why_not is not None:
+        msg = f"{file} cannot be exported as {form}: {why_not}."
+        raise RefusedError(msg, advice=_advice(plan, file))
+    if out is not None and out.exists() and out.samefile(file):
+        msg = f"--out {out} is the plan file itself."
+        raise UsageError(msg, advice="Name another file.")
+    texts = (piece.encode() for piece in pieces(plan, form, source=file.name, api_version=api_version))
+    if out is not None:
+        write_whole(out, buffered(texts))
+    else:
+        for text in texts:
+            sys.stdout.buffer.write(text)
+        sys.stdout.flush()
+    _tell(plan, form, out, settings)
+    return exits.of_listing()
+
+
+def _form(form: str | None, out: Path | None, settings: Settings) -> str:
+    """The form asked for.
+
+    Raises:
+        UsageError: none is, or one of `-o` or `--query`, which are about results in JSON.
+    """
+    from patchmode.reports.exports.registry import form_of
+
+    given = {"output": "-o", "query": "--query"}.keys() & settings.typed
+    if given:
+        name = "-o" if "output" in given else "--query"
+        msg = f"{name} chooses what of a result is printed, and export has a form instead."
+        raise UsageError(msg, advice=f"Give --as {', '.join(EXPORT_FORMS)}.")
+    found = form or (form_of(out.name) if out is not None else None)
+    if found is None:
+        what = f"--out {out} does not say which form it is to have." if out is not None else "Missing option '--as'."
+        raise UsageError(what, advice=f"Give --as {', '.join(EXPORT_FORMS)}.")
+    return found
+
+
+def _advice(plan: "Plan", file: Path) -> str:
+    from patchmode.reports.text.next_steps import command as command_of
+
+    if not plan.has_work:
+        return "Make a plan of machines that need a change."
+    return f"`{command_of('apply', str(file))}` does all of it."
+
+
+def _tell(plan: "Plan", form: str, out: Path | None, settings: Settings) -> None:
+    from patchmode.cli.output import say
+    from patchmode.reports.exports.registry import CHANGE_REQUEST
+    from patchmode.reports.exports.scripted import attaching_text, left_out_text
+    from patchmode.reports.text.layout import plural
+
+    where = "" if out is None else f" Written to {out}."
+    say(f"Exported as {form}: {plural(len(plan.changes), 'machine')}. Nothing was sent.{where}", settings)
+    say(f"Not in it: {left_out_text(plan)}.", settings)
+    if form == CHANGE_REQUEST:
+        return
+    say("It has no journal, no rollback and no failure budget: its first lines name what is missing.", settings)
+    attaches = attaching_text(plan)
+    if attaches is not None:
+        say(f"The plan also {attaches}; this {form} export does not.", settings)

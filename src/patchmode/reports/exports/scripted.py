@@ -1,0 +1,195 @@
+"""What every script of a plan's changes is made of: the requests in their order, and what the script does not do.
+
+Must not: quote for a shell; each form does.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from textwrap import wrap
+from typing import Any
+from urllib.parse import quote
+
+from patchmode.model.machine import MachineKind
+from patchmode.model.outcome import OutcomeKind
+from patchmode.model.plain_text import printable
+from patchmode.model.plan import Change, Plan
+from patchmode.reports.names import MachineNames
+from patchmode.reports.text.layout import plural, target_text
+from patchmode.reports.text.plan import leaf_changes, names_in
+
+ApiVersion = Callable[[MachineKind], str]
+"""The api version with which a machine of a kind is read and changed."""
+_PATH_SAFE = "/-._~()"
+"""Everything else is percent-encoded, so that no client of the script replaces a part of an address."""
+_COLUMNS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRequest:
+    """The PATCH of one machine, and what the machine must show afterwards."""
+
+    name: str
+    """As people call it; printable, on one line."""
+    path: str
+    """Percent-encoded, with its api version: `/subscriptions/…?api-version=…`."""
+    body: str
+    """JSON, compact, in ASCII: the body of the plan."""
+    etag: str | None
+    """For `If-Match`; None: the plan has none."""
+    expected: Mapping[str, str | bool]
+    """Member of the machine's document, its path with dots → the value after the change. A `false` may be absent."""
+    told: str
+    """What changes, on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The requests of one wave."""
+
+    title: str
+    """`Wave 1 of 3: ring=canary (2 machines)`; empty: the plan has no waves."""
+    requests: tuple[MachineRequest, ...]
+
+
+def sections(plan: Plan, api_version: ApiVersion) -> Iterator[Section]:
+    """The changes of a plan in the order in which they are to be sent; a wave that changes nothing is left out.
+
+    Args:
+        plan: with at least one change.
+        api_version: of each kind of machine.
+    """
+    names = names_in(plan)
+    if not plan.waves:
+        yield Section("", tuple(_request(one, names, api_version) for one in plan.changes))
+        return
+    for number, wave in enumerate(plan.waves):
+        made = tuple(_request(one, names, api_version) for one in plan.changes_of(number))
+        if made:
+            title = f"Wave {number + 1} of {len(plan.waves)}: {printable(wave.name)} ({plural(len(made), 'machine')})"
+            yield Section(title, made)
+
+
+def _request(change: Change, names: MachineNames, api_version: ApiVersion) -> MachineRequest:
+    path = quote(str(change.id), safe=_PATH_SAFE)
+    changed = [f"{one.path} {one.before or '(absent)'} -> {one.after}" for one in leaf_changes(change)]
+    undone = "" if change.reversible else "; cannot be undone"
+    return MachineRequest(
+        name=names.short(change.id),
+        path=f"{path}?api-version={api_version(change.kind)}",
+        body=json.dumps(change.body, separators=(",", ":")),
+        etag=change.etag,
+        expected=dict(_members(change.body)),
+        told=printable(f"{change.os}, {change.location}: {'; '.join(changed)}{undone}"),
+    )
+
+
+def address(plan: Plan, request: MachineRequest) -> str:
+    """The whole URL of a machine; one line, whatever the plan calls its endpoint."""
+    return f"{quote(plan.target.endpoint, safe=_PATH_SAFE + ':[]')}{request.path}"
+
+
+def _members(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | bool]]:
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from _members(inner, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", inner if isinstance(inner, bool) else str(inner)
+
+
+def made_text(plan: Plan) -> str:
+    """When and by what a plan was made: `made 2026-11-30 19:28 UTC by patchmode 0.3.0`."""
+    at = "at an unknown time" if plan.created_at is None else f"{plan.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"made {at} by patchmode {plan.tool_version or 'of an unknown version'}"
+
+
+def place_text(plan: Plan) -> str:
+    """Where a plan belongs: cloud, endpoint, tenant and the subscriptions of its machines."""
+    place = MachineNames.of(plan.target, plan.touched_in).place
+    return f"{target_text(plan.target)}" + (f"; {place}" if place else "")
+
+
+def left_out_text(plan: Plan) -> str:
+    """The machines of a plan's scope that it does not change, in numbers."""
+    counts = plan.counts
+    return (
+        f"{counts['skipped']:,} skipped, {counts['unreadable']:,} unreadable, {counts['unchanged']:,} already compliant"
+    )
+
+
+def attaching_text(plan: Plan) -> str | None:
+    """The schedule that a plan attaches besides, and to how many machines; None: it attaches none."""
+    wish = plan.then_attach
+    if wish is None:
+        return None
+    machines = plural(len(plan.changes) + len(plan.unchanged), "machine")
+    return f"attaches the schedule {wish.configuration} to {machines}"
+
+
+def preface(plan: Plan, source: str, *, is_by_hand: bool, precondition: str) -> Iterator[str]:
+    """What a reader of the script must know, a paragraph each; one that begins with a hyphen is an entry of a list.
+
+    Args:
+        plan: with at least one change.
+        source: the plan file's name.
+        is_by_hand: whether a person sends each request, instead of a script all of them.
+        precondition: what the script does about a machine that was changed since the plan.
+    """
+    it = "this file" if is_by_hand else "this script"
+    yield f"Patch settings of {plural(len(plan.changes), 'machine')}, exported from {source}, {made_text(plan)}."
+    yield f"Target: {place_text(plan)}."
+    yield f"Digest of the plan: {plan.digest}" if plan.digest else "The plan has no digest."
+    yield f"Nothing was read from Azure for this export. {precondition}"
+    yield from _warnings(plan, it)
+    yield f"Unlike `patchmode apply`, {it} has:"
+    yield "- no journal: nothing records what was sent, so there is no resume and no rollback;"
+    yield "- no verification of other properties: only the settings that are sent are compared afterwards;"
+    yield "- no waves: they are sections in their order, nothing waits between them, and there is no failure budget;"
+    yield "- no throttling: Azure's rate limits are not watched;"
+    yield "- no check of permissions, locks and change freezes before the first request."
+    if is_by_hand:
+        yield "You send each request, and compare what the second shows with the comment above it."
+    else:
+        yield (
+            "The script does not ask. It changes one machine after the other and stops at the first that fails. Run it "
+            "again to continue: a machine that has the settings is not changed again."
+        )
+
+
+def _warnings(plan: Plan, it: str) -> Iterator[str]:
+    yield f"Not in {it}: {left_out_text(plan)}."
+    attaches = attaching_text(plan)
+    if attaches is not None:
+        yield (
+            f"The plan also {attaches}; {it} does not. Until then a machine without another schedule is patched by "
+            "nobody. Attach it afterwards with `patchmode schedule attach`, or make the plan again: it then only "
+            "attaches."
+        )
+    unguarded = sum(one.etag is None for one in plan.changes)
+    if unguarded:
+        yield (
+            f"{plural(unguarded, 'machine has', 'machines have')} no etag in the plan: whether it was changed since "
+            "the plan is not checked."
+        )
+    final = sum(not one.reversible for one in plan.changes)
+    if final:
+        yield f"{plural(final, 'change')} cannot be undone, by patchmode or by hand: see the comment of the machine."
+    parked = sum(one.outcome_after.kind is OutcomeKind.PARKED for one in plan.changes)
+    if parked:
+        machines = plural(parked, "machine is", "machines are")
+        yield f"Afterwards {machines} patched by nobody until a schedule is attached."
+
+
+def comments(paragraphs: Iterator[str], mark: str = "#") -> Iterator[str]:
+    """Paragraphs as lines of comments; nothing of a paragraph can end its comment."""
+    for paragraph in paragraphs:
+        hang = "  " if paragraph.startswith("- ") else ""
+        parts = wrap(
+            printable(paragraph),
+            _COLUMNS,
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        yield from (f"{mark} {part}" for part in parts)
