@@ -54,7 +54,7 @@ $(BROWSER): $(STAMP) requirements/browser.txt tests/console/browser/package.json
 console-tests: setup $(BROWSER) ## the console in a real Chromium, with axe-core (npm)
 	$(BIN)/python -m pytest -n 2 -q -m browser tests/console/browser
 
-screenshots: setup $(BROWSER) ## the console's pages, light, dark and narrow, into docs/images
+screenshots: setup $(BROWSER) ## pictures of the console's pages and of a terminal, into docs/images
 	@command -v pngquant >/dev/null || apt-get install -y -qq pngquant
 	$(BIN)/python -m tests.console.screenshots
 

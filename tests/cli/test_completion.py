@@ -53,7 +53,7 @@ def answered(program: Program, *words: str, shell: str = "bash", **environment: 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["sch"], ["plain,schedule"]),
+        (["sch"], ["plain,schedule", "plain,schema"]),
         (["schedule", "ne"], ["plain,next"]),
         (["audit", "--peri"], ["plain,--periodic-assessment"]),
         (["plan", "--to", "cus"], ["plain,customer-managed-schedules"]),

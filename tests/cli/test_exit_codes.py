@@ -61,6 +61,7 @@ NOT_READY = {
 ELSEWHERE = {
     "console": "it serves until it is ended; what its pages say of such a run stands in tests/console/test_runs.py",
     "demo": "it brings its own fleet; tests/cli/test_demo.py",
+    "schema": "it asks about no machine; tests/docs/test_reference.py",
     "completion": "it asks about no machine; tests/cli/test_completion.py",
     "schedule create": "it takes no machines",
 }

@@ -59,6 +59,7 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
 }
 ELSEWHERE = {
     ("completion",): "it prints a script; the values it completes with are not told to anybody",
+    ("schema",): "it prints a published file, and asks Azure nothing",
     ("console",): "its pages are walked in tests/console",
     ("live-check",): "it is given one machine by its id",
     ("demo",): "it tells its own fleet of three subscriptions by these commands",

@@ -84,6 +84,7 @@ SHOWS = {
 }
 WITHOUT_A_TABLE = {
     "completion": "prints a script",
+    "schema": "prints JSON",
     "report": "writes files",
     "export": "prints scripts and Markdown, which are read elsewhere",
     "evidence pack": "says one sentence",

@@ -1,4 +1,4 @@
-"""The console's pages as pictures for the documentation: `make screenshots`.
+"""The console's pages, and a terminal's, as pictures for the documentation: `make screenshots`.
 
 Each page in the light and the dark theme and on a narrow screen, of the fleet `schedules` of the emulator, with a night
 behind it so that past runs are there.
@@ -18,6 +18,7 @@ from typing import Any
 from tests.console.browser.conftest import CHROMIUM, FLAGS, Opened
 from tests.console.browser.driving import choose_group, plan_assessment
 from tests.console.process import Process
+from tests.docs import pictures
 
 from arm_emulator.clock import Clock
 from arm_emulator.named_fleets import read_fleet
@@ -80,6 +81,7 @@ def squeeze() -> None:
 
 def main() -> None:
     """Take them all."""
+    pictures.write()
     from playwright.sync_api import sync_playwright
 
     IMAGES.mkdir(exist_ok=True)

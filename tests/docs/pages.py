@@ -12,6 +12,7 @@ hangs on today's date, the mark is `<!-- output: dates aside -->`.
 """
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,12 @@ def anchors(page: Path) -> set[str]:
     """The anchors of the page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def programs(block: Block) -> list[str]:
+    """What a block of commands starts, in order: the first word of each line."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    return [words[0] for line in lines if (words := shlex.split(line, comments=True))]
 
 
 def command_lines(page: Path) -> Iterator[tuple[str, str]]:

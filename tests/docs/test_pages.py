@@ -2,13 +2,17 @@
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
-from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, command_lines, links, name_of, prose, read
+from tests.cli import forked
+from tests.docs import pictures
+from tests.docs.conftest import plain, undated
+from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, command_lines, links, name_of, programs, prose, read
 
 from arm_emulator.cli import main as emulator
 from patchmode.cli.main import program
@@ -101,7 +105,10 @@ def test_every_page_is_reached_from_the_index() -> None:
     assert set(DOCS.rglob("*.md")) - decisions - {index} <= reached
 
 
-@pytest.mark.parametrize("page", [DOCS / "quickstart.md", *sorted((DOCS / "how-to").glob("*.md"))], ids=name_of)
+README = ROOT / "README.md"
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "quickstart.md", *sorted((DOCS / "how-to").glob("*.md"))], ids=name_of)
 def test_sentences_stand_on_lines_of_their_own(page: Path) -> None:
     """One sentence a line: a change of a sentence is then a change of a line."""
     for line in prose(page).splitlines():
@@ -116,3 +123,50 @@ def test_pages_without_blocks_parse() -> None:
     found = [block for block in blocks(ROOT / "README.md") if block.language == "sh"]
     assert len(found) >= 2
     assert all(block.mark for block in found)
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "quickstart.md"], ids=name_of)
+def test_the_first_commands_need_only_what_is_there_by_then(page: Path) -> None:
+    """They are typed first, in a fresh clone: one that ends with 127 is often the last."""
+    install, *others = [block for block in blocks(page) if block.language == "sh"]
+    targets = re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE)
+    assert programs(install) == ["make", "."], install.where
+    assert re.findall(r"^make (\S+)", install.text, re.MULTILINE) == ["setup"]
+    assert "setup" in targets
+    assert "Python 3.11 or newer (with venv), git and make" in read(page).partition(install.text)[0]
+    given = set(tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["scripts"])
+    # What installs it elsewhere or signs in is named before, as something that the reader has.
+    first, *_ = [block for block in others if not set(programs(block)) & {"pipx", "az"}]
+    assert set(programs(first)) <= given, first.where
+    used = {name for block in others for name in programs(block)} - given
+    assert used <= {"pipx", "az", "make"}
+
+
+def test_the_readme_says_what_it_is_before_how_it_is_rehearsed() -> None:
+    """The emulator is a means: a reader who does not know the program yet cannot tell what it is for."""
+    before, _, after = read(README).partition("\n## Install\n")
+    assert "patchMode = AutomaticByPlatform" in before
+    assert "emulator" not in before
+    assert "make demo" in after
+    assert "make test" in after
+
+
+def test_every_picture_is_shown_with_a_text_instead() -> None:
+    """One that no page shows is never looked at again; and not everybody sees it."""
+    shown = [
+        (text, (page.parent / target).resolve())
+        for page in PAGES
+        for text, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", prose(page))
+    ]
+    assert {path for _, path in shown} == set(pictures.IMAGES.iterdir())
+    assert all(text.strip() for text, _ in shown)
+
+
+@pytest.mark.skipif(not forked.IS_POSSIBLE, reason="it starts the program on a terminal of Linux")
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_terminal_is_drawn_as_it_prints_today(name: str) -> None:
+    """Old words in a picture are found by nobody's search. `make screenshots` draws it."""
+    drawn, kept = pictures.draw(name), read(pictures.IMAGES / name)
+    assert undated(plain(drawn)) == undated(plain(kept)), "run: python -m tests.docs.pictures"
+    # Nothing is loaded from elsewhere when the page is read.
+    assert re.findall(r"(?:url|href)[(=]\W?https?:", kept) == []

@@ -15,10 +15,11 @@ from tests.unit.reports.records import audit_of, run_of
 from arm_emulator.profile import Profile
 from patchmode import errors
 from patchmode.cli.exits import ENDS, EVERYWHERE, MEANINGS, Exit, of_error
-from patchmode.cli.main import program
+from patchmode.cli.main import program, run
 from patchmode.cli.options import FORMATS, REPORT_FORMATS
 from patchmode.documents.audit import CSV_COLUMNS
 from patchmode.documents.plan import PlanDocument
+from patchmode.documents.published import DOCUMENTS, FOLDER
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.run import Result
@@ -158,3 +159,21 @@ def test_every_error_code_with_advice_of_its_own_is_documented() -> None:
     ours = {code for path in SOURCES.rglob("*.py") for code in pattern.findall(path.read_text(encoding="utf-8"))}
     assert "MachineChanged" in ours
     assert {code.casefold() for code in ours} <= spans
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_schema_is_printed_as_it_is_published(name: str, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """By its name, by what a document's `format` says, and by its file's name: what a reader has at hand."""
+    published = (FOLDER / f"{name}-v1.json").read_bytes()
+    for spelled in (name, f"patchmode/{name}/v1", f"{name}-v1.json"):
+        assert run(["schema", spelled]) == 0
+        assert capsysbinary.readouterr() == (published, b"")
+
+
+def test_a_schema_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the names that do: an empty file must not be used as a schema."""
+    assert run(["schema", "plann"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "'plann' is not one of after-window, audit, " in err
+    assert "Did you mean plan?" in err

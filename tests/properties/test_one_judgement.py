@@ -89,6 +89,7 @@ JUDGED = {
 }
 """Commands that say something of a machine's settings, and by which function they are asked here."""
 NOT_JUDGING = {
+    "schema": "prints a published file",
     "completion": "writes what a shell completes with",
     "demo": "tells a story with other commands",
     "doctor": "looks at rights and locks",

@@ -305,6 +305,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("Complete in every new fish.", "patchmode completion fish --install"),
         Example("For zsh: write it into a folder of its fpath.", "patchmode completion zsh > _patchmode"),
     ),
+    "schema": (
+        Example("What a plan file may hold.", "patchmode schema plan"),
+        Example("By the format that a document names.", "patchmode schema patchmode/run/v1 > run.schema.json"),
+        Example("Of what `schedule next -o json` prints.", "patchmode schema schedule-next"),
+    ),
     "demo": (
         Example("Run it.", "patchmode demo", lasts=True),
         Example("Wait for Enter before each step.", "patchmode demo --step", lasts=True),

@@ -177,6 +177,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "the script was printed, or is where the shell looks for it",
         Exit.REFUSED: "another program's file is where the script would be written",
     },
+    "schema": {Exit.DONE: "the schema was printed"},
     "demo": {
         Exit.DONE: "every step had the expected result",
         Exit.FAULT: "the step that is named had another result, or the emulator could not be started",

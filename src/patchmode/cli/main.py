@@ -35,6 +35,7 @@ COMMANDS = {
     "live-check": "Settle, on one throw-away VM, what nobody could confirm about Azure.",
     "doctor": "Check sign-in, subscriptions and permissions.",
     "completion": "Print the script that completes commands, options and names.",
+    "schema": "Print the JSON Schema of a document, such as plan or run.",
     "demo": "A short story on a local emulator; no Azure needed.",
 }
 
