@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,37 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert (tmp_path / "plan.json").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "plan.json").stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_a_disk_that_is_full_half_way_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"new"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "plan.json").write_bytes(b"old")
+    with pytest.raises(StorageError, match="No space left on device"):
+        write_whole(tmp_path / "plan.json", pieces())
+    assert (tmp_path / "plan.json").read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["plan.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folder")
+@pytest.mark.parametrize(("is_lasting", "expected"), [(True, [("file", False), ("folder", True)]), (False, [])])
+def test_what_is_to_last_is_on_the_disk_before_it_has_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_lasting: bool, expected: list[tuple[str, bool]]
+) -> None:
+    """Otherwise a loss of power may leave a name without its content, or the content without its name."""
+    path, flush = tmp_path / "plan.json", os.fsync
+    flushed: list[tuple[str, bool]] = []
+
+    def noted(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        flushed.append((kind, path.exists()))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_whole(path, b"new", is_lasting=is_lasting)
+    assert flushed == expected
 
 
 def test_a_link_stays_a_link_and_its_target_is_written(tmp_path: Path) -> None:

@@ -32,11 +32,20 @@ def change_of(one: Machine) -> Change:
     return change
 
 
-def told(machines: Sequence[Machine], *rules: str, canary: int = 0) -> dict[str, list[str]]:
+class InOrder(dict[str, list[str]]):
+    """Equal to a mapping only where that has the same order, in which waves are carried out."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, dict) and [*self.items()] == [*other.items()]
+
+
+def told(machines: Sequence[Machine], *rules: str, canary: int = 0) -> InOrder:
     """Wave → names of its machines, in order."""
     made = in_waves([change_of(one) for one in machines], (), machines, wave_rules(rules), canary=canary)
     names = iter([one.id.name for one in made.changes])
-    return {wave.name: [next(names) for _ in range(wave.changes)] for wave in made.waves}
+    return InOrder({wave.name: [next(names) for _ in range(wave.changes)] for wave in made.waves})
 
 
 # ------------------------------------------------------------------------------------------------ as it is written

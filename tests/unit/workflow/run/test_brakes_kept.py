@@ -22,7 +22,7 @@ from patchmode.model.plan import Plan
 from patchmode.model.run import Result, RunReport
 from patchmode.store.runs import RunStore
 from patchmode.workflow.run.applying import apply_plan
-from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.guardrails import Budgets, FailureCount, MaxFailures
 from patchmode.workflow.run.options import ApplyOptions, brakes_of, options_of
 from patchmode.workflow.run.resuming import Interrupted, agreed, in_force
 
@@ -297,6 +297,25 @@ def test_a_spent_budget_asks_and_a_yes_allows_as_many_again(
         assert (found.objections(allowed), allowed.accepted_failures) == ([], 2)
         again = runs.resume(store, azure, is_agreed=True)
     assert again.counts.failed == (8 if not brakes else 4)
+
+
+def test_a_larger_budget_that_is_given_does_not_stand_for_the_yes() -> None:
+    """What the run was begun with is spent: somebody is told what failed, whatever the options of now allow."""
+    azure = failing(fleet_of(8), *(f"vm-{number:04}" for number in range(8)))
+    with runs.temporary_store() as store:
+        runs.apply_in(
+            store, azure, plan=azure.plan(), options=options_of(RunGuardrails(max_failures="2", concurrency=1))
+        )
+        (objection,) = standing(store).needs_yes(RunGuardrails(max_failures="8"))
+    assert objection.because == "The failure budget is spent: 2 failed, and --max-failures is 2."
+
+
+def test_failures_of_earlier_sessions_leave_a_wave_its_budget_until_it_begins() -> None:
+    """Which wave they were in is told then; what is said of the pace before must not count them for each."""
+    count = FailureCount(Budgets(wave=MaxFailures(count=2)), machines=10, regions=(), earlier=[None])
+    assert (count.failures, count.narrowest()) == (1, 2)
+    count.begin_wave(5, failures=1)
+    assert count.narrowest() == 1
 
 
 def test_what_was_raised_is_spent_again_and_asks_again() -> None:

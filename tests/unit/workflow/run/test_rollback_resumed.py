@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 from tests.unit.workflow import run_doubles as runs
-from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, run_virtually
-from tests.unit.workflow.run.test_then_attach import attached, ends, fleet, plan_of
+from tests.unit.workflow.fleet_double import FleetDouble, LoopClock, machine_id, run_virtually
+from tests.unit.workflow.run.test_then_attach import ASSIGNMENT, WEEKLY, attached, ends, fleet, plan_of
 
 from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.machine import MachineKind
 from patchmode.model.plan import Plan
 from patchmode.model.run import Result, RunReport
-from patchmode.model.schedule import AttachEnd
+from patchmode.model.schedule import AttachAction, AttachEnd
+from patchmode.ports.run import AttachmentEntry, Step
 from patchmode.store.journal import Journal
 from patchmode.store.runs import RunStore
 from patchmode.workflow.run.applying import apply_plan
 from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.not_begun import rolled_back_schedules
 from patchmode.workflow.run.options import ApplyOptions
 from patchmode.workflow.run.resuming import Interrupted
 from patchmode.workflow.run.rollback import make_rollback_plan
@@ -147,3 +150,11 @@ def standing(store: RunStore) -> Interrupted:
         return Interrupted(journal)
     finally:
         journal.release()
+
+
+@pytest.mark.parametrize(("action", "left"), [(AttachAction.ATTACH, [AttachEnd.UNKNOWN]), (AttachAction.DETACH, [])])
+def test_only_a_schedule_that_is_put_on_is_left_to_the_rollback(action: AttachAction, left: list[AttachEnd]) -> None:
+    """One that a run takes off goes on: what rolled the machine back did not put it on."""
+    web = machine_id("web")
+    entry = AttachmentEntry(web, MachineKind.VM, action, WEEKLY, ASSIGNMENT, step=Step.INTENDED)
+    assert [one.result for one in rolled_back_schedules([entry], [], {web: "a run"})] == left

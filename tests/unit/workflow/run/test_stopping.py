@@ -24,7 +24,16 @@ from patchmode.workflow.run.report import report_of
 
 @pytest.mark.parametrize(
     ("text", "changes", "spent_at"),
-    [("1", 100, 1), ("3", 100, 3), ("5%", 100, 5), ("0.5%", 100, 1), ("50%", 3, 1), ("5%", 30, 1), ("5%", 40, 2)],
+    [
+        ("1", 100, 1),
+        ("3", 100, 3),
+        ("5%", 100, 5),
+        ("0.5%", 100, 1),
+        ("50%", 3, 1),
+        ("5%", 30, 1),
+        ("5%", 40, 2),
+        ("2.3%", 3000, 69),
+    ],
 )
 def test_budget_is_spent_at(text: str, changes: int, spent_at: int) -> None:
     budget = MaxFailures.parse(text)

@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -25,14 +26,17 @@ from tests.unit.workflow.run.test_then_attach import ASSIGNMENT, WEEKLY, fleet, 
 
 from patchmode.errors import RefusedError
 from patchmode.model.guardrails import Freeze, RunGuardrails
+from patchmode.model.machine import MachineKind
 from patchmode.model.plan import Plan, Wave
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Result, RunReport, WaveCounts
-from patchmode.model.schedule import AttachEnd
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachResult
+from patchmode.ports.run import AttachmentEntry, Step
 from patchmode.rules.guardrails.freezes import freezes_from
-from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.run.gate import WaveHistory
+from patchmode.workflow.run.guardrails import Budgets, MaxFailures
 from patchmode.workflow.run.options import ApplyOptions
-from patchmode.workflow.run.waves import WaveRules
+from patchmode.workflow.run.waves import WaveRules, WaveWork
 
 
 def in_waves(plan: Plan, *sizes: int) -> Plan:
@@ -428,3 +432,30 @@ def test_after_a_wave_that_is_stale_in_part_the_next_one_begins() -> None:
     azure.touch(machine_id("vm-0000"))
     report = runs.apply_all(azure, plan=plan)
     assert (report.state, report.counts.stale, report.counts.applied) == ("finished", 1, 2)
+
+
+# ------------------------------------------------------------------------------------------------ what a wave has shown
+
+ONE, OTHER = machine_id("one"), machine_id("other")
+
+
+def history_of(*, step: Step = Step.PENDING, end: AttachEnd | None = None) -> WaveHistory:
+    """Of a run that has nothing to do but to attach a schedule to a machine."""
+    attachment = AttachmentEntry(ONE, MachineKind.VM, AttachAction.ATTACH, WEEKLY, ASSIGNMENT, step=step)
+    ends = {} if end is None else {ONE: AttachResult(str(ONE), end)}
+    state = SimpleNamespace(ends={}, attached=ends, attachments={ONE: attachment})
+    return WaveHistory(Budgets(), state)  # type: ignore[arg-type]  # what it looks at
+
+
+@pytest.mark.parametrize(("step", "is_begun"), [(Step.PENDING, False), (Step.INTENDED, True)])
+def test_a_wave_is_begun_by_a_schedule_alone(step: Step, is_begun: bool) -> None:
+    """So that a run which is taken up goes on with it."""
+    assert history_of(step=step).before(WaveWork(1, 2, "w1", (), (ONE,))).is_begun is is_begun
+
+
+@pytest.mark.parametrize(("end", "count"), [(AttachEnd.REFUSED, 1), (AttachEnd.UNCHANGED, 0), (AttachEnd.FAILED, 0)])
+def test_a_schedule_that_was_refused_is_left_alone(end: AttachEnd, count: int) -> None:
+    """No resume touches it, so that a wave of such has shown nothing."""
+    history = history_of(end=end)
+    history.passed(WaveWork(1, 2, "w1", (), (ONE,)))
+    assert history.before(WaveWork(2, 2, "w2", (), (OTHER,))).left_alone_before == count
