@@ -330,6 +330,15 @@ def test_a_change_request_answers_what_a_board_asks() -> None:
     assert "| updated by its own operating system | not known: runs as its schedule says | yes |" in text
 
 
+def test_the_risk_of_a_change_request_counts_what_it_changes_and_nothing_else() -> None:
+    """Beside a table that says 1, a risk of 2 machines is read as one that the change makes."""
+    parked = Outcome(OutcomeKind.PARKED, "no schedule")
+    waiting = Unchanged(machine_id("vm-waits"), MachineKind.VM, parked)
+    text = exported(replace(plan(replace(change(), outcome_after=parked)), unchanged=(waiting,)), "change-request")
+    assert "| patched by nobody until a schedule is attached | 0 | 1 |" in text
+    assert "- Afterwards 1 machine is patched by nobody until a schedule is attached." in text
+
+
 def test_a_change_request_tells_waves_schedule_and_what_cannot_be_undone() -> None:
     made = plan(
         replace(change("vm-0"), reversible=False, irreversible_because="No value was there before."),

@@ -133,7 +133,8 @@ def _risk(plan: Plan) -> Iterator[str]:
     if again:
         changes = plural(again, "change is", "changes are")
         risks.append(f"{changes} rolled back only with `--allow-azure-managed`. {AZURE_AGAIN}")
-    parked = len(plan.patched_by_nobody)
+    # As in the table above: a machine that waits for a schedule already is no risk of this change.
+    parked = sum(one.outcome_after.kind is OutcomeKind.PARKED for one in plan.changes)
     if parked:
         machines = plural(parked, "machine is", "machines are")
         risks.append(f"Afterwards {machines} patched by nobody until a schedule is attached.")
