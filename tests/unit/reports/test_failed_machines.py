@@ -2,7 +2,7 @@
 
 import pytest
 
-from patchmode.model.left_alone import MachineError
+from patchmode.model.left_alone import MachineError, Unreadable
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result, RunCounts, RunReport
 from patchmode.model.schedule import AttachEnd, AttachResult
@@ -10,6 +10,7 @@ from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint
 from patchmode.reports.text.left_alone import FailedMachine, failed_lines
+from patchmode.reports.text.next_steps import again_commands
 from patchmode.reports.text.run import attachment_lines, run_lines
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-web"
@@ -66,3 +67,14 @@ def test_a_run_s_lines_do_not_grow_with_its_failures(count: int) -> None:
     report = RunReport("run", "finished", RunCounts(count, failed=count), {}, results, TARGET, attachments)
     assert len(list(attachment_lines(attachments, NAMES, paint=Paint()))) == 5
     assert len(list(run_lines(report, TARGET, paint=Paint()))) == 16
+
+
+@pytest.mark.parametrize(
+    ("unread", "told"),
+    [(str(vm("web")), ["patchmode apply --from-run run:unreadable"]), (GROUP.partition("/resourceGroups")[0], [])],
+)
+def test_what_could_not_be_read_is_repeated_where_its_machine_is_known(unread: str, told: list[str]) -> None:
+    """Of a whole subscription no machine is known, and so there is none to take from the run."""
+    one = Unreadable(unread, "403")
+    report = RunReport("run", "finished", RunCounts(1, unreadable=1), {}, (), TARGET, unread=(one,))
+    assert list(again_commands(report)) == told

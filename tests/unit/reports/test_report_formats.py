@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,14 @@ def test_junit_has_what_ants_schema_asks_for_besides(record: Record) -> None:
         for case in suite.iter("testcase"):
             assert set(case.attrib) == {"name", "classname", "time"}
             assert len(case) <= 1
+
+
+def test_junit_shows_a_name_with_dots_as_one_folder() -> None:
+    """Readers part a class from its package at each dot."""
+    record = audit_of(("web-1",))
+    machine = replace(record.machines[0], subscription="contoso.com", group="rg.web")
+    root = fromstring(written(replace(record, machines=(machine,)), "junit"))
+    assert [case.attrib["classname"] for case in root.iter("testcase")] == ["contoso_com.rg_web"]
 
 
 def test_junit_has_a_case_for_each_machine_of_the_scope() -> None:

@@ -14,6 +14,7 @@ from patchmode.documents.published import render_schemas
 from patchmode.documents.run import encode_run
 from patchmode.errors import RefusedError, WrongTargetError
 from patchmode.model.left_alone import MachineError
+from patchmode.model.outcome import PatchedByNobody
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Difference, Result, RunCounts, RunReport, ToldRun, Verification
 from patchmode.model.schedule import AttachEnd, AttachResult
@@ -167,3 +168,12 @@ def test_a_folder_is_searched_for_runs_only(tmp_path: Path) -> None:
     (tmp_path / "newer.json").write_text('{"format": "patchmode/run/v1", "run": "A", "surprise": 1}')
     with pytest.raises(RefusedError, match="is not valid"):
         read_report(tmp_path / "newer.json")
+
+
+def test_that_schedules_were_looked_for_is_said_only_where_all_looked() -> None:
+    """Else an empty list would say that there is none."""
+    nobody = [PatchedByNobody(1, looked=looked) for looked in (True, False)]
+    both = [report(f"run{place}", nobody=one) for place, one in enumerate(nobody)]
+    found = merge_runs(thirds(*both)).nobody
+    assert found is not None
+    assert (found.machines, found.looked) == (2, False)

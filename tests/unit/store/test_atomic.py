@@ -11,7 +11,7 @@ import pytest
 
 from patchmode.errors import RunBusyError, StorageError
 from patchmode.store import files
-from patchmode.store.files import FileLock, make_private_folder, open_private, write_named, write_whole
+from patchmode.store.files import FileLock, holder_of, make_private_folder, open_private, write_named, write_whole
 
 
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -231,3 +231,13 @@ def test_a_folder_that_was_moved_behind_a_link_of_ones_own_is_used(tmp_path: Pat
     (tmp_path / "runs").symlink_to("large")
     make_private_folder(tmp_path / "runs" / "deep")
     assert (tmp_path / "large" / "deep").is_dir()
+
+
+def test_whoever_takes_a_lock_signs_over_a_longer_name(tmp_path: Path) -> None:
+    path = tmp_path / "create.lock"
+    path.write_text('{"pid": 1, "host": "' + "h" * 300 + '", "since": ""}', encoding="utf-8")
+    lock = FileLock(path, what="the state folder")
+    holder = holder_of(path)
+    lock.release()
+    assert holder is not None
+    assert holder.pid == os.getpid()

@@ -90,6 +90,18 @@ def test_the_same_evidence_makes_the_same_zip(tmp_path: Path) -> None:
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
+@pytest.mark.parametrize(("at", "shown"), [(NOW, 2030), (datetime(1970, 1, 1, tzinfo=UTC), 1980)])
+def test_what_is_unpacked_from_a_zip_is_its_owners_only_and_of_one_time(
+    tmp_path: Path, at: datetime, shown: int
+) -> None:
+    """A zip knows no time before 1980: a clock that was never set is no reason to write none."""
+    out = tmp_path / "pack.zip"
+    write_pack(out, [PackedFile("a", (b"1",))], manifest_of, at=at)
+    with zipfile.ZipFile(out) as archive:
+        found = {(entry.external_attr >> 16, entry.date_time[0]) for entry in archive.infolist()}
+    assert found == {(0o100600, shown)}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
 def test_a_pack_is_its_owners_only(pack: Path) -> None:
     """It holds documents of machines."""

@@ -66,11 +66,22 @@ def test_a_file_of_anything_else_is_written_over(tmp_path: Path, content: bytes)
     assert file.read(ME) == QUOTA
 
 
-def test_an_instant_without_a_zone_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_instant_without_a_zone_is_none(tmp_path: Path, place: int) -> None:
+    """Either of an entry's two."""
     file = QuotaFile(tmp_path)
     file.write(ME, QUOTA)
     path = tmp_path / NAME
-    path.write_text(path.read_text(encoding="utf-8").replace("Z", ""), encoding="utf-8")
+    first, second, end = path.read_text(encoding="utf-8").split('Z"')
+    path.write_text(first + ('"', 'Z"')[place] + second + ('Z"', '"')[place] + end, encoding="utf-8")
+    assert file.read(ME) is None
+
+
+def test_a_file_that_grew_beyond_all_use_is_not_read(tmp_path: Path) -> None:
+    file = QuotaFile(tmp_path)
+    file.write(ME, QUOTA)
+    with (tmp_path / NAME).open("ab") as stream:
+        stream.write(b" " * 1_000_000)
     assert file.read(ME) is None
 
 
