@@ -170,3 +170,11 @@ def test_a_terminal_is_drawn_as_it_prints_today(name: str) -> None:
     assert undated(plain(drawn)) == undated(plain(kept)), "run: python -m tests.docs.pictures"
     # Nothing is loaded from elsewhere when the page is read.
     assert re.findall(r"(?:url|href)[(=]\W?https?:", kept) == []
+
+
+def test_no_page_installs_the_bare_name_while_it_is_not_published() -> None:
+    """It would install whatever somebody else publishes under that name, with the reader's rights in Azure."""
+    installs = re.compile(r"\b(?:pipx?|uvx?)\b.*\binstall\b.*(?<![\w./*-])patchmode(?![\w./*-])")
+    found = [(name_of(page), line) for page in PAGES for line in read(page).splitlines() if installs.search(line)]
+    assert len(found) >= 3
+    assert [(page, line) for page, line in found if "--index-url" not in line and "published" not in line] == []
