@@ -128,7 +128,7 @@ def refuse_link(path: Path, attempt: str) -> None:
 
 def _check_no_link(path: Path) -> None:
     if path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed here")
+        raise OSError(errno.ELOOP, f"{path} is a symbolic link, which is not followed here")
 
 
 def _end_of_links(path: Path, attempt: str) -> Path:

@@ -146,7 +146,7 @@ def test_a_lock_is_not_taken_through_a_link(tmp_path: Path, *, is_there: bool) -
     with pytest.raises(StorageError) as refused:
         FileLock(path, what="the state folder")
     assert refused.value.message == (
-        "could not lock the state folder: it is a symbolic link, which is not followed here."
+        f"could not lock the state folder: {path} is a symbolic link, which is not followed here."
     )
     assert refused.value.advice == "Look at who made the link and what it points to, then remove it."
     assert target.exists() is is_there
