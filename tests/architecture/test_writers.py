@@ -116,3 +116,15 @@ def test_the_places_are_there() -> None:
     """A path that was renamed would let everything through."""
     assert (PRODUCT / THE_ONE).is_file()
     assert all((PRODUCT / name).is_file() for name in ALLOWED)
+
+
+def test_a_file_that_a_user_names_keeps_its_kind() -> None:
+    """`--out /dev/null` must not put a file in the device's place: what a command writes is named by its user."""
+    offenders = [
+        path.name
+        for path, tree in product().items()
+        if path.parent == PRODUCT / "cli/commands"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "write_whole"
+    ]
+    assert offenders == []

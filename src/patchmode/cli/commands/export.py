@@ -46,7 +46,7 @@ def command(context: click.Context, /, file: Path, form: str | None, out: Path |
     from patchmode.arm.machines import api_version
     from patchmode.cli.confirming import reviewed_plan
     from patchmode.reports.exports.registry import obstacle, pieces
-    from patchmode.store.files import buffered, write_whole
+    from patchmode.store.files import buffered, write_named
     from patchmode.workflow.run.applying import check_asked_for
 
     settings = settings_of(context)
@@ -62,7 +62,7 @@ def command(context: click.Context, /, file: Path, form: str | None, out: Path |
         raise UsageError(msg, advice="Name another file.")
     texts = (piece.encode() for piece in pieces(plan, form, source=file.name, api_version=api_version))
     if out is not None:
-        write_whole(out, buffered(texts))
+        write_named(out, buffered(texts))
     else:
         for text in texts:
             sys.stdout.buffer.write(text)
