@@ -264,10 +264,12 @@ def open_to_others(folder: Path) -> int | None:
     if os.name == "nt":  # what Windows grants stands elsewhere
         return None
     try:
-        mode = stat.S_IMODE(folder.stat().st_mode)
+        found = folder.stat().st_mode
     except OSError:
         return None
-    return mode if mode & 0o077 else None
+    mode = stat.S_IMODE(found)
+    # A file in its place holds nothing of ours, and the command that would close it ends nothing.
+    return mode if mode & 0o077 and stat.S_ISDIR(found) else None
 
 
 def _flush_folder(folder: Path) -> None:
