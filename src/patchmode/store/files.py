@@ -205,7 +205,7 @@ def _replace(path: Path, pieces: Iterable[bytes], mode: int, *, is_lasting: bool
         temporary.replace(path)
         if is_lasting:
             _flush_folder(path.parent)
-    except OSError:
+    except BaseException:  # also Ctrl-C, and whatever ends the pieces
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise

@@ -22,6 +22,19 @@ def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["plan.json"]
 
 
+def test_whatever_ends_the_content_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    """Ctrl-C in a long report, for example."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    (tmp_path / "kept").write_bytes(b"before")
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "kept", pieces())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"kept": b"before"}
+
+
 def test_a_disk_that_is_full_half_way_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
     def pieces() -> Iterator[bytes]:
         yield b"new"
