@@ -307,11 +307,14 @@ def _write_what_was_measured() -> None:
     """Let this process alone write what the imports ran and which files there are: each fork of it would, too.
 
     Where coverage is measured, that made most of what a command costs.
+    Its lock goes: once the handler of a signal raised KeyboardInterrupt while it was held, nobody let it go, and the
+    command waited for it for ever when it told of the interruption. What it guards is one step of C in the tracer.
     """
     coverage = sys.modules.get("coverage")
     if coverage is not None and (measuring := coverage.Coverage.current()) is not None:
         measuring.save()
         measuring._inorout.source_pkgs.clear()
+        measuring._collector.data_lock = None
 
 
 if __name__ == "__main__":

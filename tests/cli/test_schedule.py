@@ -53,7 +53,10 @@ def unlock(program: Program) -> None:
 
 
 def test_list_and_next_agree_with_show(program: Program) -> None:
-    """Three views of the same members, and none of them writes."""
+    """Three views of the same members, and none of them writes.
+
+    Within 40 minutes before 22:00 in Berlin there is one more finding, and rightly so.
+    """
     listed = {entry["name"]: entry for entry in document(program, "schedule", "list")["schedules"]}
     assert listed["mc-nightly"]["members"] == {"static": 3, "dynamic": 3, "inDoubt": 0}
     assert listed["mc-nightly"]["window"] == "every day 22:00-01:00 W. Europe"
@@ -61,7 +64,8 @@ def test_list_and_next_agree_with_show(program: Program) -> None:
     assert len(shown["members"]) == 6
     assert len(shown["windows"]) == 5
     assert shown["schedule"] == listed["mc-nightly"]
-    assert [one["rule"] for one in listed["mc-nightly"]["findings"]] == ["prerequisite-missing", "assignment-orphaned"]
+    found = [one["rule"] for one in listed["mc-nightly"]["findings"] if one["rule"] != "window-too-close"]
+    assert found == ["prerequisite-missing", "assignment-orphaned"]
     calendar = document(program, "schedule", "next", "--days", "1")
     nightly = next(entry for entry in calendar["windows"] if entry["name"] == "mc-nightly")
     assert nightly["counts"] == listed["mc-nightly"]["forecast"]
