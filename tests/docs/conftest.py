@@ -5,8 +5,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.cli.conftest import clean_environment, unmeasured
@@ -67,6 +68,17 @@ def undated(text: str) -> str:
     return re.sub(r"\b\d\d:\d\d(?:(?::\d\d)?Z| CES?T)?\b", "TIME", text)
 
 
+def _ten_o_clock(now: datetime) -> datetime:
+    """Today's, or tomorrow's once the nightly window has begun, 22:00 in Berlin.
+
+    The hour is fixed: a clock that a page moves on must not land in the middle of a window. What a page does happens
+    now, for the program; the next window must be after that for both.
+    """
+    there = now.astimezone(ZoneInfo("Europe/Berlin"))
+    has_begun = there.hour >= 22 or there.date() > now.date()
+    return now.replace(hour=10, minute=0) + timedelta(days=has_begun)
+
+
 @pytest.fixture
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Terminal]]:
     """Open a terminal beside a server of one of the built-in fleets."""
@@ -74,8 +86,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
 
         def make(fleet: str) -> Terminal:
             # The limits are tested elsewhere; a page's commands follow each other faster than a reader types them.
-            # The hour is fixed: a clock that a page moves on must not land in the middle of a window.
-            clock = Clock(datetime.now(UTC).replace(hour=10, minute=0))
+            clock = Clock(_ten_o_clock(datetime.now(UTC)))
             served = stack.enter_context(
                 running(fleet=read_fleet(fleet), lro_seconds=0, limits=Limits(is_off=True), clock=clock)
             )

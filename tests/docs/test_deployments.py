@@ -1,16 +1,22 @@
-"""The ready-made definitions: they parse, divide the scope exactly once, and call commands and options that exist."""
+"""The ready-made definitions: validators accept them, their scripts run, and a scope is divided exactly once."""
 
 import json
 import re
 import shlex
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
+import yaml
+from azure.mgmt.appcontainers import models
+from tests.docs.conftest import Terminal
 from tests.docs.pages import ROOT, name_of, read
-from tests.docs.plain_yaml import NotPlainError, load_all
 from tests.docs.test_pages import _calls, _check_call
 
 from patchmode.model.scope import Shard
@@ -18,19 +24,22 @@ from patchmode.model.scope import Shard
 DEPLOY = ROOT / "deploy"
 FILES = sorted(DEPLOY.iterdir())
 SCRIPT = DEPLOY / "shard.sh"
+SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+BEGIN = "pipx install "
+"""What needs a machine of GitHub or Azure DevOps, and is done here already."""
 
 
 @pytest.fixture(scope="module")
 def kubernetes() -> dict[str, Any]:
     """Its documents by kind and name."""
-    return {f"{one['kind']}/{one['metadata']['name']}": one for one in load_all(read(DEPLOY / "kubernetes.yaml"))}
+    documents = yaml.safe_load_all(read(DEPLOY / "kubernetes.yaml"))
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in documents}
 
 
 @pytest.fixture(scope="module")
 def workflow() -> Any:
     """The workflow of GitHub Actions."""
-    (found,) = load_all(read(DEPLOY / "github-actions.yaml"))
-    return found
+    return yaml.safe_load(read(DEPLOY / "github-actions.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +64,13 @@ def check(command: str) -> None:
         _check_call(words, command)
 
 
-def test_the_script_calls_commands_that_exist_and_parses() -> None:
-    """Every line of it, and by the shell that runs it."""
+def test_the_script_calls_commands_that_exist() -> None:
+    """Every line of it."""
     text = read(SCRIPT)
     lines = [line.split(">")[0] for line in text.splitlines() if re.search(r"\bpatchmode \w", line) and line[0] != "#"]
     assert len(lines) == 3
     for line in lines:
         check(line.replace("runs=$(", "").replace('"$@" ${CARRYING:-}', "").rstrip(")"))
-    subprocess.run(["sh", "-n", str(SCRIPT)], check=True, timeout=60)
-    assert SCRIPT.stat().st_mode & 0o111
 
 
 def test_kubernetes_gives_each_index_a_shard(kubernetes: dict[str, Any]) -> None:
@@ -117,6 +124,12 @@ def test_kubernetes_merges_what_the_shards_left(kubernetes: dict[str, Any]) -> N
     check(shlex.join(words))
 
 
+def test_kubernetes_knows_every_field(kubernetes: dict[str, Any]) -> None:
+    """By the schemas of its API, strictly: a field that it does not know would be dropped in silence."""
+    for one in kubernetes.values():
+        kubernetes_validate.validate(one, "1.33", strict=True)
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed here")
 def test_kubectl_reads_the_jobs_as_they_are_read_here(kubernetes: dict[str, Any]) -> None:
     """Another reader of the same YAML; without a cluster."""
@@ -160,6 +173,53 @@ def test_github_actions_keeps_and_merges_every_journal(workflow: Any) -> None:
     assert line.split()[3] == fetched["path"] == "shards"
 
 
+@pytest.mark.parametrize("name", ["container-apps-audit.json", "container-apps-jobs.json"])
+def test_container_apps_know_every_field(name: str) -> None:
+    """By the models of Microsoft's own client."""
+    for resource in json.loads(read(DEPLOY / name))["resources"]:
+        assert resource["type"] == "Microsoft.App/jobs"
+        body = {key: value for key, value in resource.items() if key not in {"apiVersion", "copy"}}
+        assert list(unknown_fields(models.Job, body)) == []
+
+
+def test_the_models_of_container_apps_tell_a_field_that_they_do_not_know() -> None:
+    """At any depth, in lists too."""
+    body = {"properties": {"template": {"containers": [{"imag": "x", "env": [{"name": "A", "valu": "B"}]}]}, "x": 1}}
+    found = ["properties.template.containers.imag", "properties.template.containers.env.valu", "properties.x"]
+    assert list(unknown_fields(models.Job, body)) == found
+
+
+def unknown_fields(kind: Any, value: Any, at: str = "") -> Iterator[str]:
+    fields = {field._rest_name: name for name, field in kind({})._attr_to_rest_field.items()}
+    hints = {name: str(hint) for base in reversed(kind.__mro__) for name, hint in get_annotations(base).items()}
+    for key, inner in value.items():
+        if key not in fields:
+            yield f"{at}{key}"
+            continue
+        named = re.search(r"_models\.(\w+)", hints[fields[key]])
+        found = getattr(models, named[1], None) if named else None
+        if found is None or isinstance(inner, str):  # a plain value, or an expression of the template
+            continue
+        several = inner if isinstance(inner, list) else inner.values() if "dict[" in hints[fields[key]] else [inner]
+        for one in several:
+            yield from unknown_fields(found, one, f"{at}{key}.")
+
+
+def test_a_job_of_container_apps_audits_every_night(terminal: Callable[[str], Terminal]) -> None:
+    """With what the template gives the image's script: a scope that exists, and a folder that is mounted."""
+    template = json.loads(read(DEPLOY / "container-apps-audit.json"))
+    (job,) = template["resources"]
+    configuration, inside = job["properties"]["configuration"], job["properties"]["template"]
+    assert (configuration["triggerType"], configuration["replicaRetryLimit"]) == ("Schedule", 0)
+    (found,), (volume,) = inside["containers"], inside["volumes"]
+    (mount,) = found["volumeMounts"]
+    assert (mount["volumeName"], mount["mountPath"]) == (volume["name"], environment(found)["AUDITS_DIR"])
+    assert found["command"] == ["patchmode-audit"]
+    check(shlex.join(["patchmode", "audit", *template["parameters"]["scope"]["defaultValue"]]))
+    named = set(re.findall(r"parameters\('(\w+)'\)", json.dumps(job)))
+    assert named == set(template["parameters"])
+
+
 def test_container_apps_make_a_job_for_each_shard(template: Any) -> None:
     """One resource, copied as often as there are shards and numbered from 1; the merge looks where they write."""
     shard, merge = template["resources"]
@@ -183,7 +243,9 @@ def test_container_apps_make_a_job_for_each_shard(template: Any) -> None:
 def test_the_image_holds_what_the_definitions_call() -> None:
     """The script under the name that they use, the wheel, and the locked requirements."""
     text = read(DEPLOY / "Dockerfile")
-    assert "deploy/shard.sh /usr/local/bin/patchmode-shard" in text
+    for script in SCRIPTS:
+        assert f"deploy/{script.name} /usr/local/bin/patchmode-{script.stem}" in text
+        assert script.stat().st_mode & 0o111
     kept = {line[1:] for line in read(DEPLOY / "Dockerfile.dockerignore").splitlines() if line.startswith("!")}
     copied = {word for line in text.splitlines() if line.startswith("COPY") for word in line.split()[1:-1]}
     assert {word for word in copied if not word.startswith("--")} == kept
@@ -199,14 +261,129 @@ def test_no_definition_is_bound_to_a_registry_or_a_machine(path: Path) -> None:
     assert not re.search(r"://|/(home|root|Users)/|--(extra-)?index|\.io/", text)
 
 
-@pytest.mark.parametrize("text", ["a: &x 1", "a: |", "a:\n    - b", "a: 1\na: 2", "a: b: c", "a: {b: c}", "a:\n\tb: 1"])
-def test_more_than_plain_yaml_is_refused(text: str) -> None:
-    """What this reader does not know must not be taken for something else."""
-    with pytest.raises(NotPlainError):
-        load_all(text)
+# ------------------------------------------------------------------------------------ pipelines, and what they run
 
 
-def test_plain_yaml_is_read() -> None:
-    """Mappings in lists, quoted and plain scalars."""
-    text = 'a:\n  - b: 1\n    c: "x"\n  - d\nlist: [1, 2]\nempty: null\n'
-    assert load_all(text) == [{"a": [{"b": 1, "c": "x"}, "d"], "list": [1, 2], "empty": None}]
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_shellcheck_has_nothing_to_say(path: Path) -> None:
+    """Nor has the shell that runs it."""
+    subprocess.run([Path(sys.executable).with_name("shellcheck"), path], check=True, timeout=60)
+    subprocess.run(["sh", "-n", str(path)], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        *((path, ["vendor.github-workflows"]) for path in sorted(DEPLOY.glob("github-*.yaml"))),
+        # The pattern of its expressions is none that JavaScript takes with Unicode on.
+        (DEPLOY / "azure-pipelines.yaml", ["vendor.azure-pipelines", "--regex-variant", "nonunicode"]),
+    ],
+    ids=lambda value: name_of(value) if isinstance(value, Path) else "",
+)
+def test_the_published_schema_accepts_a_pipeline(path: Path, schema: list[str]) -> None:
+    """SchemaStore's for GitHub, Microsoft's for Azure DevOps, as check-jsonschema holds them."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def scripts_of(node: Any) -> Iterator[str]:
+    """What a job of GitHub or Azure DevOps runs, in the order of its steps."""
+    if isinstance(node, dict):
+        inputs = node.get("inputs", {})
+        for script in (node.get("run"), node.get("script"), inputs.get("inlineScript")):
+            if isinstance(script, str) and not script.startswith(BEGIN):
+                yield script
+        node = [inner for key, inner in node.items() if key != "inputs"]
+    if isinstance(node, list):
+        for inner in node:
+            yield from scripts_of(inner)
+
+
+def ran(shell: Terminal, pipeline: Any, **variables: str) -> str:
+    """Run the scripts of a pipeline one after another, each as a shell of its own; what they printed."""
+    names = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    printed = ""
+    for script in scripts_of(pipeline):
+        done = shell.run(f"export {names}\n{script}")
+        assert done.code == 0, (script, done.text)
+        printed += done.text
+    return printed
+
+
+def test_the_nightly_audit_on_github_runs(terminal: Callable[[str], Terminal]) -> None:
+    """Its steps leave what the later ones upload."""
+    shell, workflow = terminal("demo"), yaml.safe_load(read(DEPLOY / "github-audit.yaml"))
+    job = workflow["jobs"]["audit"]
+    check(f"patchmode audit {job['env']['SCOPE']}")
+    ran(shell, job, SCOPE="--all", GITHUB_STEP_SUMMARY="summary.md")
+    steps = {step["uses"].split("@")[0]: step["with"] for step in job["steps"] if "with" in step}
+    uploaded = [steps["github/codeql-action/upload-sarif"]["sarif_file"]]
+    uploaded += steps["actions/upload-artifact"]["path"].split()
+    assert uploaded == ["audit.sarif", "audit.json", "audit.html"]
+    assert all((shell.folder / name).stat().st_size > 1000 for name in [*uploaded, "summary.md"])
+
+
+def test_a_change_on_github_is_planned_and_applied(terminal: Callable[[str], Terminal]) -> None:
+    """The plan of the pull request is what is applied; where nothing is to change, nothing is asked of a reviewer."""
+    shell, workflow = terminal("demo"), yaml.safe_load(read(DEPLOY / "github-change.yaml"))
+    plan, apply = workflow["jobs"]["plan"], workflow["jobs"]["apply"]
+    (shell.folder / "patching").mkdir()
+    (shell.folder / "patching/machines.txt").write_text("web-01\nweb-02\n", encoding="utf-8")
+    ran(shell, plan, GITHUB_OUTPUT="output", GITHUB_STEP_SUMMARY="summary.md")
+    assert read(shell.folder / "output") == "code=10\n"
+    assert "web-01" in read(shell.folder / "summary.md")
+    ran(shell, apply, PATCHMODE_STATE_DIR=str(shell.folder / "state"))
+    assert json.loads(read(shell.folder / "run.json"))["counts"]["applied"] == 2
+    assert "needs.plan.outputs.code == '10'" in apply["if"]
+    assert apply["environment"] == "production"
+    (shell.folder / "output").unlink()
+    (first,) = [step["run"] for step in plan["steps"] if step.get("id") == "plan"]
+    ran(shell, {"run": first}, GITHUB_OUTPUT="output")
+    assert read(shell.folder / "output") == "code=0\n"
+
+
+def test_the_pipeline_of_azure_devops_runs(terminal: Callable[[str], Terminal]) -> None:
+    """All of its stages, and the variable that the last one waits for."""
+    shell, pipeline = terminal("demo"), yaml.safe_load(read(DEPLOY / "azure-pipelines.yaml"))
+    audit, plan, apply = pipeline["stages"]
+    (scope,) = [one["default"] for one in pipeline["parameters"] if one["name"] == "scope"]
+    check(f"patchmode audit {scope}")
+    ran(shell, audit, SCOPE="--all")
+    published = [step["publish"] for step in audit["jobs"][0]["steps"] if "publish" in step]
+    assert published == ["audit.sarif", "audit.html"]
+    assert all((shell.folder / name).stat().st_size > 1000 for name in [*published, "audit.xml"])
+    printed = ran(shell, plan, SCOPE="-g rg-app --name web-01")
+    assert "##vso[task.setvariable variable=code;isOutput=true]10\n" in printed
+    (stage,), (step,) = plan["jobs"], [one for one in plan["jobs"][0]["steps"] if "name" in one]
+    assert f"dependencies.plan.outputs['{stage['job']}.{step['name']}.code'], '10'" in apply["condition"]
+    (shell.folder / "plan").mkdir()
+    (shell.folder / "plan.json").rename(shell.folder / "plan/plan.json")
+    here = str(shell.folder)
+    ran(shell, apply, PIPELINE_WORKSPACE=here, BUILD_ARTIFACTSTAGINGDIRECTORY=here)
+    assert json.loads(read(shell.folder / "run.json"))["counts"]["applied"] == 1
+
+
+def test_audits_that_are_kept_tell_what_changed_since_the_one_before(terminal: Callable[[str], Terminal]) -> None:
+    """10 for a change, 0 for none; an audit that cannot be made leaves the newest as it is."""
+    shell = terminal("demo")
+    script = f"AUDITS_DIR=audits sh {DEPLOY / 'audit.sh'} -g rg-app"
+
+    def kept() -> list[str]:
+        return sorted(path.name for path in (shell.folder / "audits").iterdir())
+
+    first = shell.run(script)
+    assert (first.code, len(kept())) == (0, 3), first.text
+    assert kept()[-1] == "latest.json"
+    before = read(shell.folder / "audits/latest.json")
+    assert shell.run("patchmode apply -g rg-app --name web-01 --yes -q").code == 0
+    changed = shell.run(script, last_code=10)
+    assert changed.code == 10, changed.text
+    assert "~ rg-app/web-01" in changed.text
+    after = read(shell.folder / "audits/latest.json")
+    assert after != before
+    failed = shell.run(f"{script} --name no-such-*", last_code=3)
+    assert failed.code not in {0, 10}, failed.text
+    assert read(shell.folder / "audits/latest.json") == after
+    same = shell.run(script)
+    assert (same.code, "~" in same.text) == (0, False), same.text
