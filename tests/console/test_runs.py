@@ -5,14 +5,19 @@ import json
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
+from patchmode.console.operation import ConsoleOperation
 from patchmode.console.run_pages import live_values
 from patchmode.model.guardrails import KeptFreeze, RunGuardrails
+from patchmode.ports.run import Progress
 from patchmode.store.evidence import check_pack
 from patchmode.store.plan_file import decode_plan
 from patchmode.store.runs import RunStore
@@ -126,7 +131,7 @@ async def test_the_journal_of_a_run_under_way_can_be_taken(opened: Open) -> None
     begun = await asker.post(f"{path}/apply", [("count", "2")])
     current = asker.console.operations.current
     assert current is not None
-    await until(lambda: live_values(current)["waiting"] == 2)
+    await until(lambda: live_values(current, datetime.now(UTC))["waiting"] == 2)
     taken = (await asker.get(f"{begun.location}/journal.sqlite")).body
     connection = sqlite3.connect(":memory:")
     connection.deserialize(taken)
@@ -154,6 +159,35 @@ async def test_events_tell_the_tally_to_everybody_who_asks(opened: Open) -> None
     await asker.ended()
     late = await asker.get(f"{begun.location}/events", {"Accept": "text/event-stream"})
     assert late.text == "event: over\ndata: {}\n\n"
+
+
+async def test_a_silent_azure_is_no_pace_and_no_estimate(opened: Open) -> None:
+    """Whatever was changed before: how long it will take is not known, and neither is that nothing fails."""
+    asker = await opened()
+    path = await asker.planned(TWO)
+    plan = asker.console.changes.get(path.rpartition("/")[2]).plan
+    assert plan is not None
+    ledger = SimpleNamespace(unanswered_since=None)
+    unused: Any = None
+    operation = ConsoleOperation(plan, RunGuardrails(), unused, unused, unused, ledger=ledger)  # type: ignore[arg-type]  # one property
+    operation.began -= 10
+    operation.progress = Progress(total=30, done=20, not_started=10, ended_here=15)
+    at = datetime(2030, 1, 31, 22, 0, tzinfo=UTC)
+    well = live_values(operation, at)
+    assert (well["pace"], well["silence"], well["noFailure"]) == (
+        "10 s so far, 1.5 machines/s, about 6 s left",
+        "",
+        "None so far.",
+    )
+    assert well["statement"].startswith("Running.")
+    ledger.unanswered_since = at - timedelta(seconds=4)
+    assert live_values(operation, at)["silence"] == ""
+    ledger.unanswered_since = at - timedelta(seconds=45)
+    silent = live_values(operation, at)
+    assert silent["pace"] == "10 s so far"
+    assert silent["silence"].startswith("Azure has not answered since 2030-01-31 21:59:15Z.")
+    assert silent["statement"].startswith("Waiting for Azure.")
+    assert silent["noFailure"] == "None known: Azure does not answer."
 
 
 async def test_failures_come_first_with_what_to_do(opened: Open) -> None:

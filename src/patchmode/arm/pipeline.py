@@ -10,6 +10,7 @@ absent: it has no jitter, waits inside a held slot for as long as it is told, an
 This module loads azure-core when it is imported, so only `session` imports it, and inside a function.
 """
 
+import asyncio
 import logging
 import math
 import random
@@ -17,7 +18,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from azure.core.exceptions import AzureError, ServiceRequestError
@@ -389,6 +390,13 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         self._clock = clock
         self._exchanges = exchanges
         self._sent: Counter[str] = Counter()
+        self._under_way = 0
+        self._unanswered_since: datetime | None = None
+
+    @property
+    def unanswered_since(self) -> datetime | None:
+        """See `ports.RequestLedger.unanswered_since`."""
+        return self._unanswered_since
 
     def by_method(self) -> dict[str, int]:
         """HTTP method → requests sent so far."""
@@ -402,12 +410,12 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             sent = request.http_request
             wire_log.log_request(method, sent.url, sent.headers, sent.content)
         if not _LOG.isEnabledFor(logging.DEBUG):
-            response = await self.next.send(request)
+            response = await self._answered(request)
             self._tell(request, response)
             return response
         path = path_of(request.http_request.url)
         begun = self._clock.monotonic()
-        response = await self.next.send(request)
+        response = await self._answered(request)
         self._tell(request, response)
         answer = response.http_response
         took_ms = (self._clock.monotonic() - begun) * 1000
@@ -415,6 +423,23 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         if wire_log.is_wanted():
             wire_log.log_answer(answer.status_code, answer.headers, answer.content)
         _LOG.debug("%s %s: %s in %.0f ms, request id %s", method, path, answer.status_code, took_ms, request_id)
+        return response
+
+    async def _answered(
+        self, request: PipelineRequest[HttpRequest]
+    ) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        """Pass on, and note since when nothing has been answered: a failure leaves it, a request given up ends it."""
+        self._unanswered_since = self._unanswered_since or self._clock.now()
+        self._under_way += 1
+        try:
+            response = await self.next.send(request)
+        except asyncio.CancelledError:
+            if self._under_way == 1:
+                self._unanswered_since = None
+            raise
+        finally:
+            self._under_way -= 1
+        self._unanswered_since = self._clock.now() if self._under_way else None
         return response
 
     def _tell(

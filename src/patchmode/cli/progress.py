@@ -68,18 +68,15 @@ class Lines(Remarks):
         self.doing = doing
         self.began = time.monotonic()
         self.told = float("-inf")
-        self.before: int | None = None
         self.line = ""
 
     def progressed(self, progress: Progress) -> None:
         """Tell the tally when it is time, and at the end."""
         now = time.monotonic()
-        if self.before is None:
-            self.before = finished(progress)
         if finished(progress) < progress.total and now - self.told < SECONDS_BETWEEN_LINES:
             return
         self.told = now
-        tally = tally_text(progress, skipped=self.skipped, elapsed_s=now - self.began, before=self.before)
+        tally = tally_text(progress, skipped=self.skipped, elapsed_s=now - self.began)
         line = f"{self.doing}: {finished(progress):,}/{progress.total:,}  {tally}"
         if line != self.line:
             self.line = line
@@ -91,14 +88,13 @@ def finished(progress: Progress) -> int:
     return progress.total - progress.waiting - progress.not_started
 
 
-def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: int = 0, gap: str = "  ") -> str:
+def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, gap: str = "  ") -> str:
     """Wave, done, each other end, skipped, under way, not sent yet, machines per second, time left; nought is left out.
 
     Args:
         progress: the run's.
         skipped: machines left out by a filter or blocked.
         elapsed_s: since this process began; a rate is told after the first second only, earlier it means nothing.
-        before: changes that had ended by then, in an earlier process, and so tell nothing of the rate.
         gap: between the parts.
     """
     counted = {
@@ -119,8 +115,8 @@ def tally_text(progress: Progress, *, skipped: int, elapsed_s: float, before: in
         *(f"{count:,} {what}" for what, count in counted.items() if count),
     ]
     ended = finished(progress)
-    if ended > before and elapsed_s >= SECONDS_BEFORE_RATE:
-        rate = (ended - before) / elapsed_s
+    if progress.ended_here and elapsed_s >= SECONDS_BEFORE_RATE:
+        rate = progress.ended_here / elapsed_s
         parts.append(f"{rate:.1f} VMs/s")
         if ended < progress.total:
             parts.append(f"{duration_text((progress.total - ended) / rate)} left")
@@ -165,13 +161,9 @@ def _bar(settings: Settings, *, skipped: int, called: Callable[[ResourceId], str
         class Bar(Remarks):
             """Moves the bar; tells each failure once, above it."""
 
-            before: int | None = None
-
             def progressed(self, progress: Progress) -> None:
-                if self.before is None:
-                    self.before = finished(progress)
                 elapsed_s = time.monotonic() - began
-                tally = tally_text(progress, skipped=skipped, elapsed_s=elapsed_s, before=self.before, gap=" ")
+                tally = tally_text(progress, skipped=skipped, elapsed_s=elapsed_s, gap=" ")
                 text = f"{finished(progress)}/{progress.total} {tally}"
                 bars.update(task, total=progress.total, completed=finished(progress), description=text)
                 latest = progress.latest

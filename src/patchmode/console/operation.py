@@ -19,6 +19,7 @@ from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result, RunReport
+from patchmode.ports.azure import RequestLedger
 from patchmode.ports.run import Progress
 from patchmode.workflow.run.applying import apply_plan, check_applicable
 from patchmode.workflow.run.guardrails import check_not_frozen
@@ -55,8 +56,8 @@ class ConsoleOperation:
     error: PatchmodeError | None = None
     """Why it ended otherwise."""
     began: float = field(default_factory=time.monotonic)
-    finished_before: int | None = None
-    """What an earlier process had done, which says nothing about the pace of this one."""
+    ledger: RequestLedger | None = None
+    """Of its connection; None: it is not connected yet."""
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Its journal stands, or it never will."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,8 +76,6 @@ class ConsoleOperation:
 
     def progressed(self, progress: Progress) -> None:
         """Keep the tally, and the failure that moved it."""
-        if self.finished_before is None:
-            self.finished_before = finished(progress)
         self.progress = progress
         latest = progress.latest
         if latest is not None and latest.result in _BAD:
@@ -92,6 +91,7 @@ class ConsoleOperation:
         at_once = options.at_once(self.plan)
         connection = rooms.connect(read_only=False, concurrency=at_once, brakes=self.brakes, remark=self.remarked)
         async with connection as azure:
+            self.ledger = azure.ledger
             check_applicable(self.plan, azure, is_new=self.is_new)
             journal = self.open_journal()
             journal.keep_brakes(self.brakes)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from patchmode.console.operation import ConsoleOperation, finished
+from patchmode.console.rendering import utc_text
 from patchmode.console.rooms import Rooms
 from patchmode.errors import PatchmodeError
 from patchmode.model.guardrails import RunGuardrails
@@ -222,17 +223,24 @@ def view_of(found: RunPage) -> RunView:
     )
 
 
-def live_values(operation: ConsoleOperation) -> dict[str, Any]:
-    """What the page of a run under way shows, as JSON values."""
+def live_values(operation: ConsoleOperation, now: datetime) -> dict[str, Any]:
+    """What the page of a run under way shows, as JSON values.
+
+    Args:
+        operation: carries the run out.
+        now: aware.
+    """
     progress = operation.progress or _untouched(len(operation.plan.changes))
-    ended = finished(progress)
     failures = list(operation.failures)[::-1]
+    silence = _silence(operation, now)
     # A large plan is gone through only where there is something to name.
     names = names_in(operation.plan) if failures else None
     return {
         "state": "stopping" if operation.is_stopping else "running",
+        "silence": silence,
+        "statement": STOPPING if operation.is_stopping else WAITING if silence else RUNNING,
         "total": progress.total,
-        "finished": ended,
+        "finished": finished(progress),
         "applied": progress.done,
         "failed": progress.failed,
         "unknown": progress.unknown,
@@ -242,24 +250,43 @@ def live_values(operation: ConsoleOperation) -> dict[str, Any]:
         "notStarted": progress.not_started,
         "attached": progress.attached,
         "toAttach": progress.to_attach,
-        "pace": _pace(operation, ended, progress),
+        "pace": _pace(operation, progress, is_silent=bool(silence)),
         "remarks": [printable(text) for text in operation.remarks][::-1],
         "failures": [_failure(one, names) for one in failures] if names else [],
+        "noFailure": "None so far." if not silence else "None known: Azure does not answer.",
     }
+
+
+RUNNING = "Running. The run continues if you leave this page; Ctrl-C in the terminal stops it cleanly."
+WAITING = "Waiting for Azure. The run continues if you leave this page; Ctrl-C in the terminal stops it cleanly."
+STOPPING = "Stopping: changes under way are followed to their end, no new one is sent."
+SILENCE_S = 5.0
+"""A silence that is told: Azure answers a read in less, and a PATCH is no silence as long as others are answered."""
+
+
+def _silence(operation: ConsoleOperation, now: datetime) -> str:
+    """That Azure does not answer, and since when; empty: it does, or nothing was asked for so long."""
+    since = operation.ledger.unanswered_since if operation.ledger is not None else None
+    if since is None or (now - since).total_seconds() < SILENCE_S:
+        return ""
+    return (
+        f"Azure has not answered since {utc_text(since)}. The figures below are those of its last answer. "
+        "What is safe to repeat is sent again; the remarks say when."
+    )
 
 
 def _untouched(total: int) -> Progress:
     return Progress(total=total, not_started=total)
 
 
-def _pace(operation: ConsoleOperation, ended: int, progress: Progress) -> str:
+def _pace(operation: ConsoleOperation, progress: Progress, *, is_silent: bool) -> str:
+    """How long, how fast, how much longer; no pace and no estimate where Azure is silent or nothing was changed yet."""
     elapsed_s = time.monotonic() - operation.began
-    done = ended - (operation.finished_before or 0)
-    told = f"{_span(elapsed_s)} so far"
-    if elapsed_s < SECONDS_BEFORE_RATE or not done:
+    told, done = f"{_span(elapsed_s)} so far", progress.ended_here
+    if elapsed_s < SECONDS_BEFORE_RATE or not done or is_silent:
         return told
     rate = done / elapsed_s
-    left = progress.total - ended
+    left = progress.total - finished(progress)
     return f"{told}, {rate:.1f} machines/s" + (f", about {_span(left / rate)} left" if left else "")
 
 

@@ -450,6 +450,10 @@ class RequestLedger(Protocol):
         """HTTP method → number of requests sent so far, retries included, sign-in not."""
         ...
 
+    @property
+    def unanswered_since(self) -> datetime | None:
+        """Since when what was sent has had no answer at all, be it an error; None: the latest had one, or was none."""
+
 
 class Azure(Protocol):
     """One signed-in connection to one target."""
@@ -457,27 +461,22 @@ class Azure(Protocol):
     @property
     def target(self) -> Target:
         """Cloud, endpoint and tenant, with the names of the subscriptions that this connection listed last."""
-        ...
 
     @property
     def graph(self) -> Graph:
         """Resource Graph, for discovery."""
-        ...
 
     @property
     def provider(self) -> Provider:
         """The resource providers, for truth."""
-        ...
 
     @property
     def maintenance(self) -> Maintenance:
         """Schedules and assignments, for truth."""
-        ...
 
     @property
     def authorization(self) -> Authorization:
         """Subscriptions, locks, permissions."""
-        ...
 
     @property
     def writer(self) -> Writer:

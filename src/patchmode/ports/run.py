@@ -202,6 +202,9 @@ class Progress:
     """The one under way, counted from 1; 0: none has begun, or the plan has none."""
     waves: tuple[str, ...] = ()
     """The names of the plan's waves; empty: it has none."""
+    ended_here: int = 0
+    """Changes that this process sent and whose end Azure told, counted above too: its pace is told by these. What it
+    only looked at, because an earlier process had sent it, or could not send, is none."""
     latest: ChangeResult | None = None
     errors: Mapping[str, MachineError] = field(default_factory=dict)
 

@@ -1,9 +1,11 @@
 """The whole change in a real browser: choose, review, confirm, watch, verify, roll back."""
 
+import re
 from typing import Any
 
 from tests.console.browser.conftest import Open, Opened
 from tests.console.browser.driving import Page, expect
+from tests.console.process import Process
 from tests.console.test_fleet import HOSTILE_NAME, hostile_fleet
 
 SCHEDULED = {"automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True}}
@@ -141,16 +143,76 @@ def test_a_run_is_stopped_and_taken_up(opened: Open) -> None:
     expect(page.locator(".tally div", has_text="applied").first).to_contain_text(str(count))
 
 
-def test_the_connection_to_the_console_is_lost(opened: Open) -> None:
-    """The page says so, and what to type; it does not show an old tally as if it were live."""
+def test_azure_that_does_not_answer_does_not_look_like_a_run_that_goes_well(opened: Open) -> None:
+    """The page said "Running · 26 machines/s, 18 s left · Failures: none" while nothing answered."""
+    console = opened("--allow-writes", lro_seconds=60)
+    page = console.page()
+    planned(page, "rg-app web-0")
+    confirmed(page, int(page.locator(".tally dd").first.inner_text()))
+    expect(page.locator("[data-silence]")).to_be_hidden()
+    console.set_faults({"do": {"reset": "connection"}})
+    expect(page.locator("[data-silence]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-silence]")).to_contain_text("Azure has not answered since 20")
+    expect(page.locator("[data-live=statement]")).to_contain_text("Waiting for Azure.")
+    expect(page.locator("[data-live=noFailure]")).to_have_text("None known: Azure does not answer.")
+    expect(page.locator("[data-live=pace]")).to_have_text(re.compile(r"^(\d+ min )?\d+ s so far$"))
+    expect(page.get_by_role("button", name="Stop: send nothing more")).to_be_enabled()
+
+
+def test_the_console_is_lost_and_started_again(opened: Open) -> None:
+    """The page says so, and what to type; it does not show an old tally as if it were live, and it continues."""
     console = opened("--allow-writes", lro_seconds=30)
     page = console.page()
     planned(page, "web-01")
     run = confirmed(page, 1).rpartition("/")[2]
-    expect(page.locator("[data-lost]")).to_be_hidden()
+    gone, unknown = page.locator("[data-lost=gone]"), page.locator("[data-lost=session]")
+    expect(gone).to_be_hidden()
     console.process.process.kill()
-    expect(page.locator("[data-lost]")).to_be_visible()
-    expect(page.locator("[data-lost]")).to_contain_text(f"patchmode runs resume {run}")
+    expect(gone).to_be_visible()
+    expect(gone).to_contain_text(f"patchmode runs resume {run}")
+    expect(page.locator("[data-live=statement]")).to_have_text("Not known: this page has lost the console.")
+    expect(page.locator("[data-live=pace]")).to_have_text("")
+    expect(page.get_by_role("button", name="Stop: send nothing more")).to_be_disabled()
+
+    console.process.process.wait()
+    port = console.base.rpartition(":")[2]
+    second = Process(console.process.state, console.served.env, "--allow-writes", "--port", port)
+    try:
+        expect(unknown).to_be_visible()
+        expect(unknown).to_contain_text("it was restarted, or the cookie was deleted")
+        expect(gone).to_be_hidden()
+        console.tab(page.context, second.url)
+        expect(page.get_by_text("Interrupted", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    finally:
+        second.leave()
+    console.complaints.clear()
+
+
+def test_offline_and_without_the_cookie_the_page_stays(opened: Open) -> None:
+    """While one types, and when a form is sent; the question is asked again by itself."""
+    console = opened("--allow-writes")
+    page = console.page()
+    gone, unknown = page.locator("[data-lost=gone]"), page.locator("[data-lost=session]")
+    page.context.set_offline(True)
+    page.get_by_label("Search").fill("rg-app web-01")
+    expect(gone).to_be_visible()
+    expect(page.get_by_label("Search")).to_have_value("rg-app web-01")
+    page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
+    expect(gone).to_be_hidden()
+
+    page.get_by_role("button", name="found…").click()
+    page.locator("input[name=assessment][value=on]").check()
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    expect(unknown).to_be_visible()
+    expect(page.locator("input[name=assessment][value=on]")).to_be_checked()
+    page.context.add_cookies(cookies)
+    expect(unknown).to_be_hidden()
+    page.get_by_role("button", name="Plan and show the diff").click()
+    expect(page.get_by_role("heading", name="Apply it")).to_be_visible()
     console.complaints.clear()
 
 

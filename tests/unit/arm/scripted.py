@@ -25,6 +25,8 @@ class CountingClock:
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.at_sleep: Callable[[], object] = lambda: None
+        """Called before each wait."""
 
     def now(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
@@ -33,6 +35,7 @@ class CountingClock:
         return sum(self.slept)
 
     async def sleep(self, seconds: float) -> None:
+        self.at_sleep()
         self.slept.append(seconds)
 
 

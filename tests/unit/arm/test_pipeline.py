@@ -82,6 +82,25 @@ async def test_a_write_that_is_called_off_after_one_try_has_left_may_have_been_a
     assert made.ledger.by_method() == {"PATCH": 1}
 
 
+async def test_the_ledger_tells_since_when_nothing_is_answered() -> None:
+    """From the first request without an answer on, over every repeat; any answer ends it, an error too."""
+    made = wire(lost(), lost(), answer(503, b""), OK, *[not_sent()] * 6, answer(403, REFUSED))
+    seen: list[object] = []
+    made.clock.at_sleep = lambda: seen.append(made.ledger.unanswered_since)
+    assert made.ledger.unanswered_since is None
+    began = made.clock.now()
+    await get(made)
+    assert seen == [began, began, None]
+    assert made.ledger.unanswered_since is None
+    began = made.clock.now()
+    with pytest.raises(NotSentError):
+        await get(made)
+    assert made.ledger.unanswered_since == began
+    with pytest.raises(ForbiddenError):
+        await get(made)
+    assert made.ledger.unanswered_since is None
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 async def test_a_read_is_repeated(status: int) -> None:
     made = wire(answer(status, b""), OK)

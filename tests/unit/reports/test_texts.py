@@ -553,7 +553,7 @@ def test_requests_that_may_not_be_all_are_never_told_as_all() -> None:
 
 def test_the_tally_leaves_out_what_is_nought() -> None:
     """Done, failed, skipped, under way at Azure, not sent yet, rate, time left."""
-    progress = Progress(total=100, done=40, failed=2, waiting=8, not_started=50)
+    progress = Progress(total=100, done=40, failed=2, waiting=8, not_started=50, ended_here=42)
     assert tally_text(progress, skipped=7, elapsed_s=21) == (
         "40 done  2 failed  7 skipped  8 under way  50 not sent yet  2.0 VMs/s  29 s left"
     )
@@ -562,15 +562,15 @@ def test_the_tally_leaves_out_what_is_nought() -> None:
     others = Progress(total=9, done=1, failed=1, unknown=2, stale=4, not_sent=1)
     assert tally_text(others, skipped=0, elapsed_s=0) == "1 done  1 failed  2 unknown  4 stale  1 not sent"
     assert tally_text(Progress(total=3, not_started=3), skipped=0, elapsed_s=0) == "0 done  3 not sent yet"
-    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
+    assert tally_text(Progress(total=3, done=3, ended_here=3), skipped=0, elapsed_s=2) == "3 done  1.5 VMs/s"
 
 
 def test_a_rate_counts_what_ended_while_one_looked() -> None:
     """A run that is resumed at its end has no rate, and one resumed half-way not that of the first half."""
-    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.001, before=3) == "3 done"
-    half = Progress(total=100, done=60, not_started=40)
-    assert tally_text(half, skipped=0, elapsed_s=10, before=50) == "60 done  40 not sent yet  1.0 VMs/s  40 s left"
-    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=0.4) == "3 done"
+    assert tally_text(Progress(total=3, done=3), skipped=0, elapsed_s=20) == "3 done"
+    half = Progress(total=100, done=60, not_started=40, ended_here=10)
+    assert tally_text(half, skipped=0, elapsed_s=10) == "60 done  40 not sent yet  1.0 VMs/s  40 s left"
+    assert tally_text(Progress(total=3, done=3, ended_here=3), skipped=0, elapsed_s=0.4) == "3 done"
 
 
 def test_a_finished_run_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,84 @@
 // It builds no HTML from text: what the server renders is parsed as a document, what it streams becomes text nodes.
 "use strict";
 
+// ---------------------------------------------------------------- whether the console answers
+
+let heard = Date.now();
+let leaving = false;
+let again = null; // what is done once the console answers again; null: it answers
+window.addEventListener("pagehide", () => (leaving = true));
+window.addEventListener("pageshow", () => (leaving = false));
+
+// "" : it answers and knows this browser; "session": it does not know it (any more); "gone": no answer; "error": another.
+async function answering() {
+  try {
+    const response = await fetch("/assets/icon.svg", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(5000) });
+    return kindOf(response);
+  } catch {
+    return "gone";
+  }
+}
+
+function kindOf(response) {
+  if (response.status === 401) return "session";
+  if (response.status >= 500) return "error";
+  return "";
+}
+
+// Say what is lost, keep the page as it is, and go on with `then` as soon as the console answers.
+function lose(kind, then) {
+  if (leaving) return;
+  const isFirst = again === null;
+  again = then;
+  tell(kind);
+  if (isFirst) setTimeout(askAgain, 2000);
+}
+
+function tell(kind) {
+  const since = `${new Date(heard).toISOString().slice(11, 19)} UTC`;
+  for (const one of document.querySelectorAll("[data-lost]")) {
+    for (const place of one.querySelectorAll("[data-lost-since]")) place.textContent = since;
+    one.hidden = one.dataset.lost !== kind;
+  }
+  document.body.classList.toggle("is-lost", kind !== "");
+  document.body.removeAttribute("aria-busy");
+}
+
+async function askAgain() {
+  const kind = await answering();
+  if (kind) {
+    tell(kind);
+    setTimeout(askAgain, 2000);
+    return;
+  }
+  const then = again;
+  again = null;
+  heard = Date.now();
+  tell("");
+  then();
+}
+
+// A form is sent only where somebody takes it: what was typed stays on the page otherwise.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.getAttribute("method") !== "post") return;
+  if (form.dataset.sure) {
+    delete form.dataset.sure;
+    return;
+  }
+  event.preventDefault();
+  if (form.dataset.asking) return;
+  form.dataset.asking = "yes";
+  const kind = await answering();
+  delete form.dataset.asking;
+  if (kind) {
+    lose(kind, () => {});
+    return;
+  }
+  form.dataset.sure = "yes";
+  form.requestSubmit(event.submitter);
+});
+
 // ---------------------------------------------------------------- regions: filters, order and pages without a reload
 
 let asked = 0;
@@ -13,11 +91,16 @@ async function swap(url, { push = true } = {}) {
   try {
     response = await fetch(url, { headers: { Accept: "text/html" } });
   } catch {
-    location.assign(url);
+    if (mine === asked) lose("gone", () => swap(url, { push }));
     return;
   }
   const text = await response.text();
   if (mine !== asked) return; // a later question is under way: its answer counts
+  if (kindOf(response) === "session") {
+    lose("session", () => swap(url, { push }));
+    return;
+  }
+  heard = Date.now();
   const next = new DOMParser().parseFromString(text, "text/html");
   const regions = [...document.querySelectorAll("[data-region]")];
   if (!response.ok || regions.some((region) => !next.getElementById(region.id))) {
@@ -99,6 +182,11 @@ if (waiting) {
   const look = async () => {
     try {
       const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (kindOf(response)) {
+        lose(kindOf(response), look);
+        return;
+      }
+      heard = Date.now();
       const next = new DOMParser().parseFromString(await response.text(), "text/html");
       const still = next.querySelector(`[data-poll="${kind}"]`);
       const isInUse = document.activeElement?.closest("[data-filters], [data-choose]") || document.querySelector('input[name="id"]:checked');
@@ -113,7 +201,8 @@ if (waiting) {
       const line = still.querySelector("p");
       if (line && kind === "loading") waiting.querySelector("p").lastChild.data = line.lastChild.data;
     } catch {
-      // The console may have been ended; the page says what it last knew.
+      lose("gone", look);
+      return;
     }
     setTimeout(look, kind === "loading" ? 500 : 2000);
   };
@@ -123,33 +212,47 @@ if (waiting) {
 // ---------------------------------------------------------------- a run under way
 
 const live = document.querySelector("[data-events]");
+const SILENT_MS = 15000; // the tally comes every second, since it tells how long the run takes
 if (live) {
   const source = new EventSource(live.dataset.events);
-  const lost = live.querySelector("[data-lost]");
-  source.addEventListener("open", () => (lost.hidden = true));
-  source.addEventListener("error", () => (lost.hidden = false));
-  source.addEventListener("progress", (event) => show(JSON.parse(event.data)));
-  source.addEventListener("over", () => {
+  const cut = async (pause = 1000) => {
     source.close();
-    location.reload();
+    clearInterval(watch);
+    const kind = await answering();
+    if (leaving) return;
+    if (!kind) {
+      setTimeout(() => location.reload(), pause);
+      return;
+    }
+    live.querySelector('[data-live="statement"]').textContent = "Not known: this page has lost the console.";
+    live.querySelector('[data-live="pace"]').textContent = "";
+    live.querySelector("[data-silence]").hidden = true;
+    document.querySelector("[data-stop]").disabled = true;
+    lose(kind, () => location.reload());
+  };
+  const watch = setInterval(() => {
+    if (Date.now() - heard > SILENT_MS) cut();
+  }, 2000);
+  source.addEventListener("error", () => cut());
+  source.addEventListener("progress", (event) => {
+    heard = Date.now();
+    show(JSON.parse(event.data));
   });
+  source.addEventListener("over", () => cut(0));
 }
 
 function show(values) {
   for (const field of live.querySelectorAll("[data-live]")) {
     const value = values[field.dataset.live];
-    field.textContent = typeof value === "number" ? value.toLocaleString("en-US") : value;
+    const text = typeof value === "number" ? value.toLocaleString("en-US") : value;
+    if (field.textContent !== text) field.textContent = text; // a status that says the same is not read out again
     field.closest(".tally div")?.classList.toggle("nil", value === 0);
   }
   const bar = live.querySelector("[data-live-bar]");
   bar.max = values.total || 1;
   bar.value = values.finished;
-  if (values.state === "stopping") {
-    document.querySelector("[data-stop]").disabled = true;
-    const state = live.querySelector("[data-live-state]");
-    const text = "Stopping: changes under way are followed to their end, no new one is sent.";
-    if (state.textContent !== text) state.textContent = text;
-  }
+  live.querySelector("[data-silence]").hidden = !values.silence;
+  if (values.state === "stopping") document.querySelector("[data-stop]").disabled = true;
   list("[data-live-remarks]", values.remarks, (text) => [document.createTextNode(text)]);
   list("[data-live-failures]", values.failures, (one) => {
     const link = document.createElement("a");

@@ -57,7 +57,7 @@ async def show(request: web.Request) -> web.StreamResponse:
             "run_live.html",
             target=operation.plan.target,
             run=run,
-            live=live_values(operation),
+            live=live_values(operation, console.rooms.clock.now()),
             operation_plan=operation.plan,
         )
     found = await console.past_runs.read(run)
@@ -77,7 +77,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     operation = console.operations.under_way(run)
     told, silent = "", 0.0
     while operation is not None and operation.is_under_way:
-        text = json.dumps(live_values(operation))
+        text = json.dumps(live_values(operation, console.rooms.clock.now()))
         if text != told:
             await answer.write(f"event: progress\ndata: {text}\n\n".encode())
             told, silent = text, 0.0

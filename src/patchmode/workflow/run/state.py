@@ -22,6 +22,7 @@ from patchmode.workflow.run.guardrails import RESUME, STOPPED, is_failure, next_
 from patchmode.workflow.run.queue import queue_key_of
 from patchmode.workflow.run.waves import LATER_WAVE, WaveWork, asked_for, waves_of
 
+_TOLD_BY_AZURE = frozenset({Result.APPLIED, Result.FAILED})
 NOT_VERIFIED = "SettingsNotVerified"
 """The code of a schedule that was not sent because its machine's settings were not seen to be as planned."""
 
@@ -213,6 +214,9 @@ class RunState:
         self._waiting = {entry.change.id for entry in entries if entry.step in {Step.INTENDED, Step.STARTED}}
         """Sent, or about to be, and not ended."""
         self._left_open: set[ResourceId] = set()
+        self._sent_here: set[ResourceId] = set()
+        """Sent by this session, or about to be, and not ended."""
+        self._ended_here = 0
         self._counts = Counter(result.result for result in self.ends.values())
         self._errors: dict[str, MachineError] = {}
         self._wave = 0
@@ -224,12 +228,15 @@ class RunState:
                 self.ends[result.id] = result
                 self._waiting.discard(result.id)
                 self._counts[result.result] += 1
+                self._ended_here += result.id in self._sent_here and result.result in _TOLD_BY_AZURE
+                self._sent_here.discard(result.id)
                 self._note(str(result.id), result.error)
             case AttachmentEnded(machine_id, end):
                 self.attached[machine_id] = end
                 self._note(end.id, end.error)
             case Intended(change):
                 self._waiting.add(change.id)
+                self._sent_here.add(change.id)
             case Followed(machine_id):
                 self._waiting.add(machine_id)
             case LeftOpen(machine_id):
@@ -328,6 +335,7 @@ class RunState:
             to_attach=len(self.attachments),
             wave=self._wave,
             waves=self._wave_names,
+            ended_here=self._ended_here,
             latest=latest,
             errors=self._errors,
         )

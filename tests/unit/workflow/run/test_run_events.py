@@ -13,7 +13,7 @@ from tests.unit.workflow.run.test_waves import in_waves
 
 from patchmode.errors import StorageError
 from patchmode.model.run import ChangeResult, Result
-from patchmode.ports.run import Progress
+from patchmode.ports.run import Progress, Step
 from patchmode.workflow.run.events import Ended, Event, RunEvents
 from patchmode.workflow.run.options import ApplyOptions
 
@@ -82,6 +82,22 @@ def test_a_run_that_is_taken_up_tells_at_once_what_waits(after: int) -> None:
         runs.apply_in(store, azure, observer=seen)
     first: Progress = seen.progress[0]
     assert (first.waiting, first.not_started) == (started, 6 - first.done - started)
+
+
+def test_what_is_only_looked_at_is_no_pace() -> None:
+    """Changes that an earlier process had sent end here too, and this process did not change them."""
+    azure = fleet_of(6, duration_s=30.0)
+    with runs.temporary_store() as store:
+        runs.apply_until(store, azure, plan=azure.plan(), at=4, committed=True)
+        journal = store.open()
+        before = sum(entry.step is Step.STARTED for entry in journal.entries())
+        journal.release()
+        seen = runs.Watcher()
+        runs.apply_in(store, azure, observer=seen)
+    assert before == 3
+    assert seen.progress[0].ended_here == 0
+    last = seen.progress[-1]
+    assert (last.done, last.ended_here) == (6, 3)
 
 
 def test_what_is_about_to_leave_is_told_as_under_way() -> None:
