@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from tests.console.conftest import JSON, Asker, Open, machine_id
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
+from arm_emulator.fleet_generator import fleet_document
 from patchmode.console.operation import ConsoleOperation
 from patchmode.console.run_pages import live_values
 from patchmode.model.guardrails import KeptFreeze, RunGuardrails
@@ -62,6 +65,37 @@ async def test_a_run_that_the_command_line_left_is_taken_up(opened: Open) -> Non
     again = await asker.post(f"/runs/{run}/resume", headers=JSON)
     assert again.status == 409
     assert json.loads(again.text)["error"]["message"] == "Everything of this run has ended."
+
+
+async def test_an_interrupted_run_begins_with_what_to_do_and_tells_each_cause_once(opened: Open) -> None:
+    """Resume was at the end of a page 20,700 px high, below 431 repeats of the same advice."""
+    asker = await opened(fleet_document(machines=150, subscriptions=1, seed=1, plain=True), allow_writes=True)
+    path = await asker.planned([("take", "all"), ("query", "?")])
+    plan = asker.console.changes.get(path.rpartition("/")[2]).plan
+    assert plan is not None
+    count = len(plan.changes)
+    assert count > 100
+    journal = RunStore(asker.state).create(plan)
+    journal.release()
+    path = f"/runs/{journal.run}"
+    answer = await asker.get(path)
+    page = answer.words
+    order = ["Interrupted", "Its process ended without recording why", "Next: resume it.", "What next", "Not sent"]
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+    assert page.count("was not reached in this run") == 1
+    assert answer.text.count("/machine?id=") == 12
+    (link,) = re.findall(r'href="(/runs/[^"]*list=notSent[^"]*)"', answer.text)
+    first = await asker.get(unescape(link))
+    assert (first.text.count("/machine?id="), "1–100 of" in first.words) == (100, True)
+    last = await asker.get(f"{unescape(link)}&page=99999999999999999999")
+    assert "page 1 of" in last.words
+    last = await asker.get(f"{unescape(link)}&page=77")
+    assert last.text.count("/machine?id=") == count - 100
+    every = await asker.get(f"{path}/machines?list=notSent")
+    assert every.text.count("was not reached in this run") == 100
+    refused = await asker.get(f"{path}/machines?list=nothing", JSON)
+    assert refused.status == 400
 
 
 async def test_a_run_of_another_process_is_not_touched(opened: Open) -> None:
@@ -205,13 +239,15 @@ async def test_failures_come_first_with_what_to_do(opened: Open) -> None:
 
 
 async def test_verified_again(opened: Open) -> None:
-    """Also where the console only reads; what somebody changed since is found."""
+    """Also where the console only reads. The answer of the form is the run's page, which can be loaded again."""
     asker = await opened(allow_writes=True)
     path = await asker.applied(TWO, 2)
-    good = (await asker.post(f"{path}/verify")).words
+    assert (await asker.post(f"{path}/verify")).location == path
+    good = (await asker.get(path)).words
     assert "2 of 2 applied changes verified, 0 not." in good
     asker.console.options = type(asker.console.options)(allow_writes=False)
-    read = (await asker.post(f"{path}/verify")).words
+    await asker.post(f"{path}/verify")
+    read = (await asker.get(path)).words
     assert "Not written into the journal" in read
 
 
@@ -222,7 +258,8 @@ async def test_a_run_beside_a_machine_that_is_gone_does_not_look_done(opened: Op
     page = (await asker.get(path)).words
     assert "Not everything is as asked: 1 unreadable." in page
     assert page.index("Could not be read (1)") < page.index("Applied (2)")
-    verified = await asker.post(f"{path}/verify")
+    await asker.post(f"{path}/verify")
+    verified = await asker.get(path)
     assert "2 of 2 applied changes verified, 0 not. Only what the run applied was compared." in verified.words
     assert 'class="box box-good" role="status"' not in verified.text
 

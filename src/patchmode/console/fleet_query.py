@@ -89,13 +89,21 @@ def parse_query(pairs: Iterable[tuple[str, str]]) -> Query:
         if isinstance(member.default, tuple):
             found[member.name] = tuple(dict.fromkeys(given))
         elif isinstance(member.default, int):
-            found[member.name] = int(given[-1]) if given[-1].isdecimal() else member.default
+            found[member.name] = whole_number(given[-1], member.default)
         else:
             found[member.name] = given[-1]
     query = Query(**found)
     known_sort = query.sort if query.sort.removeprefix("-") in ORDERS else "name"
     size = query.size if query.size in PAGE_SIZES else PAGE_SIZES[0]
     return replace(query, sort=known_sort, size=size, page=max(1, query.page))
+
+
+def whole_number(text: str, otherwise: int) -> int:
+    """A number of an address; `otherwise` where it is none, or longer than anything that is counted here."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else otherwise
+
+
+_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)

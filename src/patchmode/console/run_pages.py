@@ -10,13 +10,17 @@ from typing import Any
 from patchmode.console.operation import ConsoleOperation, finished
 from patchmode.console.rendering import utc_text
 from patchmode.console.rooms import Rooms
+from patchmode.console.run_groups import Section, sections_of
+from patchmode.console.words import STATES
 from patchmode.errors import PatchmodeError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Plan
-from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary, Verification
+from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary
 from patchmode.ports.run import JournalEntry, Progress
 from patchmode.reports.names import MachineNames
+from patchmode.reports.text.attachments import kept_texts
+from patchmode.reports.text.layout import plural
 from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.next_steps import again_commands, attach_commands, nobody_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
@@ -49,6 +53,22 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """What the latest verification that was asked for on a run's page found."""
+
+    at: datetime
+    good: int
+    total: int
+    is_recorded: bool
+    """Whether the journal has it."""
+
+    @property
+    def differing(self) -> int:
+        """Machines that are not as the run left them, or could not be read."""
+        return self.total - self.good
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What one run did to one machine."""
 
@@ -74,6 +94,8 @@ class PastRuns:
         self._around = around
         self._known: dict[str, tuple[str, Mapping[str, Done]]] = {}
         """Run → (state and number of ended changes, machine in lower case → what was done)."""
+        self.verified: dict[str, Verified] = {}
+        """By run; what took place since a run was resumed."""
 
     async def list(self) -> Sequence[RunSummary]:
         """Every run, the newest first."""
@@ -147,9 +169,9 @@ def _done(entry: JournalEntry, summary: RunSummary) -> Done:
 
 
 SECONDS_BEFORE_RATE = 2.0
-SHOWN = 200
-"""So many machines of one kind are listed; the report holds all."""
-_BAD_ORDER = (Result.FAILED, Result.UNKNOWN, Result.STALE, Result.NOT_SENT)
+
+
+UNRECORDED = "Its process ended without recording why: it was killed, or the computer stopped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +179,10 @@ class RunView:
     """One run, laid out."""
 
     page: RunPage
-    troubles: Sequence[tuple[Result, Sequence[ChangeResult]]]
-    """By result, the worst first; only those that there are."""
-    mismatches: Sequence[Verification]
-    applied: Sequence[ChangeResult]
+    sections: Sequence[Section]
+    """What is listed, by cause, the worst first."""
+    kept: Sequence[str]
+    """Which locks must be removed before it can be undone."""
     aside: Mapping[str, int]
     """What the plan leaves aside, in words → machines."""
     not_done: str
@@ -171,6 +193,30 @@ class RunView:
     """Commands that give these a schedule; empty: there are none."""
     again: Sequence[str]
     """Commands that take up just those machines that are not as asked; empty: there are none."""
+
+    @property
+    def tone(self) -> str:
+        """Of the box at the top: nothing is `good` that is not as asked."""
+        if self.page.report.state != "finished":
+            return STATES[self.page.report.state].tone
+        bad = {"failed", "unknown", "stale", "notAsPlanned"} & set(self.page.report.not_done)
+        return "bad" if bad else "warn" if self.not_done else "good"
+
+    @property
+    def summary(self) -> str:
+        """How far it has come, in a sentence."""
+        counts, changes = self.page.report.counts, len(self.page.report.results)
+        verified = "all of them verified" if counts.verified == counts.applied else f"{counts.verified:,} verified"
+        more = f", {verified}" if counts.applied else ""
+        return f"{counts.applied:,} of {plural(changes, 'change')} applied{more}."
+
+    @property
+    def causes(self) -> Sequence[str]:
+        """Why it has not finished, a sentence each; empty: it has, or another process applies it."""
+        report = self.page.report
+        if report.state in {"finished", "running"}:
+            return ()
+        return [f"{one.because[:1].upper()}{one.because[1:]}." for one in report.halts] or [UNRECORDED]
 
     @property
     def requests(self) -> str:
@@ -197,15 +243,11 @@ class RunView:
 
 def view_of(found: RunPage) -> RunView:
     """Lay a run out."""
-    results = found.report.results
-    by_result = {result: [one for one in results if one.result is result] for result in _BAD_ORDER}
-    seen = [one.verification for one in results if one.verification is not None]
     counts = found.report.counts
     return RunView(
         page=found,
-        troubles=[(result, entries) for result, entries in by_result.items() if entries],
-        mismatches=[one for one in seen if not one.verified],
-        applied=[one for one in results if one.result is Result.APPLIED],
+        sections=sections_of(found.report),
+        kept=tuple(kept_texts(found.plan)),
         aside={
             name: count
             for name, count in (

@@ -10,8 +10,11 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from patchmode.console import run_groups
 from patchmode.console.answers import page, require_writes, see
-from patchmode.console.run_pages import RunView, live_values, view_of
+from patchmode.console.fleet_query import whole_number
+from patchmode.console.run_groups import list_page, section_of
+from patchmode.console.run_pages import Verified, live_values, view_of
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.run import Verification
@@ -32,6 +35,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/runs", show_all)
     router.add_get("/runs/{run}", show)
     router.add_get("/runs/{run}/events", events)
+    router.add_get("/runs/{run}/machines", machines)
     router.add_get("/runs/{run}/plan.json", download_plan)
     router.add_get("/runs/{run}/report.json", download_report)
     router.add_get("/runs/{run}/journal.sqlite", download_journal)
@@ -65,7 +69,19 @@ async def show(request: web.Request) -> web.StreamResponse:
         return see(f"/runs/{found.report.run}")
     current = console.operations.current
     failure = current.error if current is not None and current.run == run else None
-    return page(request, "run.html", target=found.plan.target, view=view_of(found), failure=failure, verified=None)
+    verified = console.past_runs.verified.get(run)
+    view = view_of(found)
+    target = found.plan.target
+    return page(request, "run.html", target=target, view=view, failure=failure, verified=verified, limits=run_groups)
+
+
+async def machines(request: web.Request) -> web.StreamResponse:
+    """One of the lists of a run's page in full, by pages."""
+    console, run = _named(request)
+    found = await console.past_runs.read(run)
+    section = section_of(found.report, request.query.get("list", ""))
+    shown = list_page(section, request.query.get("group", ""), whole_number(request.query.get("page", ""), 1))
+    return page(request, "run_machines.html", target=found.plan.target, run=found.report.run, shown=shown)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -128,6 +144,7 @@ async def resume(request: web.Request) -> web.StreamResponse:
                 advice="Look at what failed on the run's page, and type the number of failures there to continue.",
             )
         brakes = agreed(brakes, found.standing)
+    console.past_runs.verified.pop(name, None)
     journal = partial(console.rooms.runs.open, name, for_writing=True, plan=plan)
     await console.operations.start(plan, brakes, journal, is_new=False, rolled_back=rolled_back_in_part(runs, name))
     return see(f"/runs/{name}")
@@ -147,8 +164,9 @@ async def verify(request: web.Request) -> web.StreamResponse:
             journal.release()
 
     found = await console.quick.run(work)
-    view: RunView = view_of(await console.past_runs.read(run))
-    return page(request, "run.html", target=view.page.plan.target, view=view, failure=None, verified=found)
+    good = sum(one.verified for one in found)
+    console.past_runs.verified[run] = Verified(console.rooms.clock.now(), good, len(found), is_recorded=record)
+    return see(f"/runs/{run}")
 
 
 async def roll_back(request: web.Request) -> web.StreamResponse:

@@ -256,9 +256,14 @@ PREREQUISITE_MISSING, LAST_SCHEDULE = "prerequisite-missing", "last-schedule"
 
 def kept_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     """The locks that must go before a run of this plan can be undone; nothing where it attaches under none."""
+    for text in kept_texts(plan):
+        yield from (paint("warn", line) for line in wrapped(f"! {text}", paint=paint, hang=4))
+
+
+def kept_texts(plan: Plan) -> Iterator[str]:
+    """The same, a sentence a lock."""
     for one in plan.then_attach.kept_by if plan.then_attach is not None else ():
-        text = (
-            f"! First have the lock '{one.lock}' on {one.scope} removed: below it no schedule can be detached, and a "
+        yield (
+            f"First have the lock '{one.lock}' on {one.scope} removed: below it no schedule can be detached, and a "
             "rollback leaves the settings of such a machine as well."
         )
-        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))

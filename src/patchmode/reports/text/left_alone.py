@@ -84,6 +84,42 @@ class FailedMachine:
     """Azure's, for a support case."""
 
 
+@dataclass(frozen=True, slots=True)
+class FailedGroup:
+    """Machines that met the same error, as it is true of each of them."""
+
+    code: str
+    """Empty: nothing is known."""
+    message: str
+    advice: str
+    members: Sequence[FailedMachine]
+
+    @property
+    def correlation_ids(self) -> Sequence[str]:
+        """Azure's, as far as they are known."""
+        return [one.correlation_id for one in self.members if one.correlation_id]
+
+
+def failed_groups(failed: Iterable[FailedMachine]) -> Sequence[FailedGroup]:
+    """Each error once, with its machines.
+
+    Args:
+        failed: in the order in which they are told; empty: no group.
+    """
+    groups: dict[tuple[str, str, str], list[FailedMachine]] = defaultdict(list)
+    for one in failed:
+        error = one.error
+        key = (error.code, without(one.id, error.message), without(one.id, error.advice)) if error else ("", "", "")
+        groups[key].append(one)
+    found = []
+    for (code, *shared), members in groups.items():
+        alone = members[0].error if len(members) == 1 else None
+        message, advice = (alone.message, alone.advice) if alone else shared
+        advice = _IDS_OPTION.sub(partial(_every_id, members), advice)
+        found.append(FailedGroup(code, of_all(message), of_all(advice), members))
+    return found
+
+
 def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint: Paint) -> Iterator[str]:
     """Each error once: its machines and code, Azure's words, what to do, and one correlation id.
 
@@ -92,24 +128,16 @@ def failed_lines(failed: Iterable[FailedMachine], names: MachineNames, *, paint:
         names: of the whole output.
         paint: colours and width.
     """
-    groups: dict[tuple[str, str, str], list[FailedMachine]] = defaultdict(list)
-    for one in failed:
-        error = one.error
-        key = (error.code, _without(one.id, error.message), _without(one.id, error.advice)) if error else ("", "", "")
-        groups[key].append(one)
-    for (code, *shared), members in groups.items():
-        alone = members[0].error if len(members) == 1 else None
-        message, advice = (alone.message, alone.advice) if alone else shared
-        advice = _IDS_OPTION.sub(partial(_every_id, members), advice)
-        called = [names.short(one.id) for one in members]
-        title = name_lines(called, paint=paint, after=f"  {code}" if code else "", indent=2, hang=4)
+    for group in failed_groups(failed):
+        called = [names.short(one.id) for one in group.members]
+        title = name_lines(called, paint=paint, after=f"  {group.code}" if group.code else "", indent=2, hang=4)
         yield from (paint("strong", line) for line in title)
-        message, advice = _of_all(message), _of_all(advice)
-        if message:
-            yield from wrapped(message, paint=paint, indent=6)
-        if advice:
-            yield from wrapped(f"→ {advice}", paint=paint, indent=6, hang=8)
-        yield from _correlation(members, code, paint)
+        if group.message:
+            yield from wrapped(group.message, paint=paint, indent=6)
+        if group.advice:
+            yield from wrapped(f"→ {group.advice}", paint=paint, indent=6, hang=8)
+        if group.correlation_ids and group.code:
+            yield from wrapped(f"correlation id {some(group.correlation_ids, 1)}", paint=paint, indent=6)
 
 
 def _every_id(members: Sequence[FailedMachine], found: re.Match[str]) -> str:
@@ -120,22 +148,16 @@ def _every_id(members: Sequence[FailedMachine], found: re.Match[str]) -> str:
     return f"{run} --ids {ids}" if run else f"--ids {ids}"
 
 
-def _of_all(text: str) -> str:
+def of_all(text: str) -> str:
     """A shared text as it is true of each machine named above it: a path below one is shortened, not invented."""
 
-    def of_all(found: re.Match[str]) -> str:
+    def told(found: re.Match[str]) -> str:
         return "…/" if found["below"] else "the machine" if found.start() else "The machine"
 
-    return _ANY_OF_THEM.sub(of_all, text)
+    return _ANY_OF_THEM.sub(told, text)
 
 
-def _correlation(members: Sequence[FailedMachine], code: str, paint: Paint) -> Iterator[str]:
-    ids = [one.correlation_id for one in members if one.correlation_id]
-    if ids and code:
-        yield from wrapped(f"correlation id {some(ids, 1)}", paint=paint, indent=6)
-
-
-def _without(machine_id: ResourceId, text: str) -> str:
+def without(machine_id: ResourceId, text: str) -> str:
     """A text in which nothing tells which machine it is about."""
     # Patterns cost more than the rest together, and the plain spellings are the usual ones.
     text = text.replace(str(machine_id), ANY_ID).replace(machine_id.key, ANY_ID)
