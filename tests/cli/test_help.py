@@ -115,6 +115,10 @@ PARTS = (
     f"for n in 1 2; do patchmode apply --ids {VMS}/web-0$n --yes -q -o json > shard-$n.json; done;"
     f"mkdir shards; cp shard-*.json shards; patchmode apply --ids {VMS}/web-05 --yes -q"
 )
+OLD = (
+    "patchmode schedule create mc-old -s 'Contoso Development' -g rg-dev --location westeurope "
+    "--start '2030-01-05 03:00' --duration 02:00 --time-zone UTC --recur '1Week Saturday' --yes"
+)
 BEFORE = {
     "apply": "patchmode plan -g rg-app --name 'web-*' --out plan.json",
     "verify": ONE,
@@ -126,6 +130,7 @@ BEFORE = {
     "runs resume": f"{WEB} --canary 1 --last-wave 1",
     "runs merge": PARTS,
     "schedule attach": f"echo {VMS}/web-08 > machines.txt",
+    "schedule delete": OLD,
     "schedule detach": f"echo {VMS.replace('rg-app', 'rg-data-prod')}/sql-01 > machines.txt",
     "report": f"{SAVED}; {ONE}",
     "export": "patchmode plan -g rg-app --name 'web-*' --out plan.json",

@@ -33,6 +33,7 @@ FREE = {
     "--interval": "a span",
     "--kb-exclude": "updates",
     "--kb-include": "updates",
+    "--linux-classifications": "fixed words in a list, which `wishes` knows",
     "--longest-wait": "a span",
     "--maintenance-group": "one that is absent is refused by name",
     "--management-group": "named with the reason where nothing is below it",
@@ -56,6 +57,7 @@ FREE = {
     "--vm": "the whole id, typed or pasted: nothing that is merely alike may be written to",
     "--wave-pause": "a span",
     "--waves": "keys with a grammar",
+    "--windows-classifications": "fixed words in a list, which `wishes` knows",
     "name": "a name to be given",
 }
 """What names nothing that is there, and why."""

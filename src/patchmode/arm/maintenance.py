@@ -81,6 +81,10 @@ class MaintenanceWriter:
         place = configuration_id.subscription_id
         return (await self._put(str(configuration_id), place, body, configuration_of, asked))[0]
 
+    async def delete_configuration(self, configuration_id: ResourceId) -> bool:
+        """Delete a configuration (recorded: 200 without a body). See `ports.MaintenanceWriter.delete_configuration`."""
+        return await self._delete(str(configuration_id), configuration_id.subscription_id)
+
     async def attach(
         self,
         machine_id: ResourceId,

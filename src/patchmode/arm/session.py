@@ -17,13 +17,12 @@ from patchmode.ports.azure import (
     Clock,
     Graph,
     GraphQuotas,
-    Maintenance,
-    MaintenanceWriter,
     Provider,
     RequestLedger,
     Writer,
 )
 from patchmode.ports.live_check import Probe, ProbingAzure
+from patchmode.ports.maintenance import Maintenance, MaintenanceWriter
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:

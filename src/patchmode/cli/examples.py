@@ -188,6 +188,23 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             asks=True,
         ),
     ),
+    "schedule delete": (
+        Example(
+            "A schedule that is not needed any more: shows its members, and asks.",
+            "patchmode schedule delete mc-old",
+            asks=True,
+        ),
+        Example(
+            "One of several of that name, and keep what it was as JSON.",
+            "patchmode schedule delete rg-dev/mc-old -o json > deleted.json",
+            asks=True,
+        ),
+        Example(
+            "Although members in some subscriptions cannot be seen.",
+            "patchmode schedule delete mc-old --allow-unseen",
+            asks=True,
+        ),
+    ),
     "schedule attach": (
         Example(
             "Attach a schedule to one machine.",

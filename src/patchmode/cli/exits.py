@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from patchmode.model.evidence import PackedEvidence
     from patchmode.model.live_check import LiveCheckReport
     from patchmode.model.plan import Plan
-    from patchmode.model.report import Diagnosis, Explanation, VerifyReport
+    from patchmode.model.report import DeleteReport, Diagnosis, Explanation, VerifyReport
     from patchmode.model.run import ChangeResult, RunReport
     from patchmode.model.run_history import AfterWindowReport
     from patchmode.model.schedule import AttachReport, AttachResult
@@ -135,6 +135,13 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "the schedule is as asked",
         Exit.REFUSED: "a rule refuses it, one of that name differs, or answered no",
         Exit.MISMATCH: "a read afterwards shows something else than was sent",
+    },
+    "schedule delete": {
+        Exit.DONE: "the schedule is deleted, and nothing names it any more",
+        Exit.PARTIAL: "an assignment or the schedule itself failed, is unknown, was refused or was not sent",
+        Exit.REFUSED: "nothing was sent: it patches no guests, a lock, a missing role, members that Azure would patch "
+        "or that cannot be seen, changed since it was shown, answered no",
+        Exit.MISMATCH: "Azure accepted what a read afterwards does not show",
     },
     "schedule attach": _ATTACHED,
     "schedule detach": _ATTACHED,
@@ -277,6 +284,18 @@ def of_attach(report: "AttachReport") -> Exit:
         return Exit.MISMATCH
     in_doubt = any(not one.is_filtered_out for one in report.skipped)
     return Exit.FINDINGS if report.unreadable or in_doubt else Exit.DONE
+
+
+def of_delete(report: "DeleteReport") -> Exit:
+    """A schedule deleted with its assignments: as `of_attach`, by all of these and the schedule's own end."""
+    from patchmode.model.schedule import AttachEnd
+
+    ends = {report.end.result, *(entry.result for entry in report.detached)}
+    if report.state == "interrupted":
+        return Exit.INTERRUPTED
+    if ends & {AttachEnd.FAILED, AttachEnd.UNKNOWN, AttachEnd.REFUSED, AttachEnd.NOT_SENT}:
+        return Exit.PARTIAL
+    return Exit.MISMATCH if AttachEnd.MISMATCH in ends else Exit.DONE
 
 
 def of_live_check(report: "LiveCheckReport") -> Exit:

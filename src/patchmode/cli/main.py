@@ -51,8 +51,8 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
-    "by a plan (apply, rollback); schedule create, attach and detach ask first, unless --yes is given, and attach and "
-    "detach print the command that undoes them. The commands audit, plan, export, verify, explain and doctor cannot "
+    "by a plan (apply, rollback); the commands of schedule that write ask first, unless --yes is given, and print the "
+    "command that undoes them. The commands audit, plan, export, verify, explain and doctor cannot "
     "write.",
 )
 @click.version_option(package_name="patchmode", message="%(prog)s %(version)s")

@@ -1,8 +1,9 @@
-"""`patchmode/schedule-attach/v1` and `patchmode/schedule-create/v1`: what was written, as published JSON documents.
+"""What was written of schedules, as published JSON documents: `patchmode/schedule-attach/v1`, `-create`, `-delete`.
 
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from patchmode.documents.base import (
     with_subscriptions,
 )
 from patchmode.documents.schedules import ScheduleFindingRow, WindowRow, finding_row, window_row
-from patchmode.model.report import CreateReport
+from patchmode.model.report import CreateReport, DeleteReport
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult
 
 ATTACH_COLUMNS = (
@@ -108,6 +109,32 @@ class CreateDocument(Edge, frozen=True):
     """What its subscriptions are called; left out where no name is known."""
 
 
+class DeleteDocument(Edge, frozen=True):
+    """`schedule delete -o json`."""
+
+    format: Literal["patchmode/schedule-delete/v1"]
+    target: TargetRow
+    id: str
+    result: Literal["deleted", "failed", "unknown", "mismatch", "notSent"]
+    """Of the schedule itself; `notSent`: one of its assignments is still there."""
+    state: Literal["finished", "interrupted"]
+    error: ErrorRow | None
+    location: str
+    tags: dict[str, str]
+    properties: dict[str, Any]
+    """The schedule as it was."""
+    left: dict[str, int]
+    """Who patches its members without it, as predicted before: outcome → machines."""
+    unseen: int
+    """Machines with an assignment that do not exist or are not seen."""
+    requests: dict[str, int]
+    results: tuple[AttachRow, ...]
+    """Each machine and dynamic scope that it was detached from."""
+    notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
+
+
 def attach_document(report: AttachReport) -> AttachDocument:
     """An attach or detach as it is published."""
     counts = report.counts
@@ -176,5 +203,36 @@ def create_document(report: CreateReport) -> CreateDocument:
         before=difference_rows(report.before),
         differences=difference_rows(report.differences),
         findings=tuple(map(finding_row, report.warnings)),
+    )
+    return with_subscriptions(document, report.target.names)
+
+
+_ENDS: Mapping[str, Literal["deleted", "failed", "unknown", "mismatch", "notSent"]] = {
+    "deleted": "deleted",
+    "failed": "failed",
+    "unknown": "unknown",
+    "mismatch": "mismatch",
+    "notSent": "notSent",
+}
+
+
+def delete_document(report: DeleteReport) -> DeleteDocument:
+    """A deletion as it is published."""
+    found = report.configuration
+    document = DeleteDocument(
+        format="patchmode/schedule-delete/v1",
+        target=target_row(report.target),
+        id=str(found.id),
+        result=_ENDS[report.result],
+        state="interrupted" if report.state == "interrupted" else "finished",
+        error=error_row(report.end.error),
+        location=found.location,
+        tags=dict(found.tags),
+        properties=dict(found.properties),
+        left={kind.value: count for kind, count in report.left.items()},
+        unseen=report.unseen,
+        requests=dict(report.requests or {}),
+        results=tuple(map(attach_row, report.detached)),
+        notes=report.notes,
     )
     return with_subscriptions(document, report.target.names)

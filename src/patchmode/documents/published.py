@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from patchmode.documents.access import DoctorDocument, IdentitiesDocument, SubscriptionCheckRow
-from patchmode.documents.attachments import AttachDocument, CreateDocument
+from patchmode.documents.attachments import AttachDocument, CreateDocument, DeleteDocument
 from patchmode.documents.audit import AuditDocument, ExplainDocument
 from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, TargetRow, UnreadableRow, WantedRow
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
@@ -47,6 +47,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "schedule-check": ScheduleCheckDocument,
     "schedule-attach": AttachDocument,
     "schedule-create": CreateDocument,
+    "schedule-delete": DeleteDocument,
     "plan": PlanDocument,
     "run": RunDocument,
     "identities": IdentitiesDocument,

@@ -36,6 +36,10 @@ _WORDS = {
 }
 
 
+BY_NOBODY = frozenset({OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED, OutcomeKind.SCHEDULE_FAILS})
+"""Outcomes of machines that nobody patches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One outcome with the reason in one sentence."""

@@ -10,11 +10,13 @@ from patchmode.model.access import MissingAction, Principals
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Lock, Machine, Subscription
-from patchmode.model.outcome import Headline, PatchedByNobody
+from patchmode.model.outcome import Headline, OutcomeKind, PatchedByNobody
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Difference, Verification
 from patchmode.model.schedule import (
+    AttachEnd,
+    AttachResult,
     ConfigurationAssignment,
     DynamicScope,
     FailureKind,
@@ -417,3 +419,30 @@ class CreateReport:
     differences: tuple[Difference, ...] = ()
     """Where a read afterwards shows something else than was sent."""
     warnings: tuple[ScheduleFinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteReport:
+    """`schedule delete`: every assignment detached, then the schedule deleted."""
+
+    target: Target
+    configuration: MaintenanceConfiguration
+    """As it was."""
+    state: str
+    """`finished`, or `interrupted`: repeating the command does what is left."""
+    end: AttachResult
+    """Of the schedule itself; `detached`: it was deleted, and a read afterwards did not find it."""
+    detached: tuple[AttachResult, ...]
+    """One for each machine with a static assignment and each dynamic scope, ordered by id."""
+    left: Mapping[OutcomeKind, int]
+    """Who patches its members once it is deleted, as predicted before: machines of each kind that there is."""
+    unseen: int
+    """Machines with an assignment that do not exist or are not seen."""
+    notes: tuple[str, ...] = ()
+    requests: Mapping[str, int] | None = None
+    """As of an `AttachReport`."""
+
+    @property
+    def result(self) -> str:
+        """`deleted`, or how else it ended."""
+        return "deleted" if self.end.result is AttachEnd.DETACHED else self.end.result.value

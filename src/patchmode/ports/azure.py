@@ -20,9 +20,9 @@ from patchmode.model.schedule import (
     Installation,
     MachineRun,
     MaintenanceConfiguration,
-    ScopeFilter,
 )
 from patchmode.model.target import Target
+from patchmode.ports.maintenance import Maintenance, MaintenanceWriter
 
 
 class Clock(Protocol):
@@ -181,30 +181,6 @@ class Graph(Protocol):
 
     def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
         """Who changed machines and their assignments at or after `since`, page by page, as far as Azure tells."""
-        ...
-
-
-class Maintenance(Protocol):
-    """Microsoft.Maintenance itself: the source of truth for schedules."""
-
-    async def configuration(self, configuration_id: ResourceId) -> MaintenanceConfiguration:
-        """Read one configuration.
-
-        Raises:
-            RejectedError: with code `ResourceNotFound` and the like; RequestError otherwise.
-        """
-        ...
-
-    async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
-        """Every static assignment on one machine."""
-        ...
-
-    async def dynamic_scope(self, subscription_id: str, resource_group: str | None, name: str) -> DynamicScope:
-        """Read one dynamic scope.
-
-        Raises:
-            RejectedError: it does not exist, or may not be read; RequestError otherwise.
-        """
         ...
 
 
@@ -392,54 +368,6 @@ class Writer(Protocol):
         Raises:
             RejectedError: for example the operation is not found or may not be read; RequestError otherwise.
         """
-        ...
-
-
-class MaintenanceWriter(Protocol):
-    """The only way to change schedules and assignments. Every call is synchronous in Azure, and safe to repeat.
-
-    All raise, as `Writer.patch`: RejectedError, MaybeAppliedError, NotSentError.
-    """
-
-    async def put_configuration(
-        self, configuration_id: ResourceId, location: str, properties: Mapping[str, Any], tags: Mapping[str, str]
-    ) -> MaintenanceConfiguration:
-        """Create a configuration, or replace the one of that id."""
-        ...
-
-    async def attach(
-        self,
-        machine_id: ResourceId,
-        location: str,
-        name: str,
-        configuration_id: ResourceId,
-        *,
-        may_send: Callable[[], bool] | None = None,
-    ) -> ConfigurationAssignment:
-        """Assign a configuration to one machine. `may_send`: as of `Writer.patch`."""
-        ...
-
-    async def detach(self, machine_id: ResourceId, name: str, *, may_send: Callable[[], bool] | None = None) -> bool:
-        """Delete a static assignment; False: there was none. `may_send`: as of `Writer.patch`."""
-        ...
-
-    async def attach_scope(
-        self,
-        subscription_id: str,
-        resource_group: str | None,
-        name: str,
-        configuration_id: ResourceId,
-        wanted: ScopeFilter,
-    ) -> DynamicScope:
-        """Create a dynamic scope on a subscription, or on one of its resource groups.
-
-        Raises:
-            ValueError: `wanted.unknown` is not empty.
-        """
-        ...
-
-    async def detach_scope(self, subscription_id: str, resource_group: str | None, name: str) -> bool:
-        """Delete a dynamic scope; False: there was none."""
         ...
 
 

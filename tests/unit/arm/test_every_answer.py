@@ -276,6 +276,9 @@ CALLS: dict[str, Call] = {
     "attach": Call(
         lambda azure: azure.maintenance_writer.attach(VM, "westeurope", "weekly", CONFIGURATION), STATIC, writes=True
     ),
+    "delete_configuration": Call(
+        lambda azure: azure.maintenance_writer.delete_configuration(CONFIGURATION), CONFIGURATION_DOCUMENT, writes=True
+    ),
     "detach": Call(lambda azure: azure.maintenance_writer.detach(VM, "weekly"), STATIC, writes=True),
     "attach_scope": Call(
         lambda azure: azure.maintenance_writer.attach_scope(SUBSCRIPTION, None, "weekly", CONFIGURATION, ScopeFilter()),

@@ -164,6 +164,13 @@ class MaintenanceDouble:
         ending()
         return made
 
+    async def delete_configuration(self, configuration_id: ResourceId) -> bool:
+        ending = await self._write("DELETE", str(configuration_id), configuration_id.name)
+        kept = [one for one in self.configurations if one.id != configuration_id]
+        was_there, self.configurations = len(kept) < len(self.configurations), kept
+        ending()
+        return was_there
+
     async def attach(
         self,
         machine_id: ResourceId,

@@ -119,7 +119,7 @@ def write_machines(
 
     async def work(stop: asyncio.Event) -> AttachReport:
         async with composition.connected(settings, read_only=not count) as azure:
-            told = _progress(count, settings)
+            told = progress(count, settings)
             return await carry_out(azure, preview, name=name, clock=composition.clock(), stop=stop, progressed=told)
 
     report = run_writing(work, remark=lambda text: say(text, settings), last_words=lambda: LEFT)
@@ -199,7 +199,8 @@ def _told(report: AttachReport, settings: Settings) -> exits.Exit:
     return exits.of_attach(report)
 
 
-def _progress(total: int, settings: Settings) -> Callable[[AttachResult], None]:
+def progress(total: int, settings: Settings) -> Callable[[AttachResult], None]:
+    """What is told of each end: how far it has come, after every so many machines."""
     done = 0
 
     def told(_: AttachResult) -> None:

@@ -8,6 +8,7 @@ import click
 from patchmode.cli import exits
 from patchmode.cli.choices import GROUP, SUBSCRIPTION, Fixed
 from patchmode.cli.group import Command
+from patchmode.cli.schedules.options import REBOOTS, linux_classifications_option, windows_classifications_option
 from patchmode.cli.settings import Settings, settings_of
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from patchmode.model.report import CreateReport, ScheduleWish
     from patchmode.model.target import Target
     from patchmode.workflow.schedules.creating import ConfigurationDraft
-
-_REBOOTS = ("IfRequired", "Never", "Always")
 
 
 @click.command(cls=Command, name="create")
@@ -40,7 +39,7 @@ _REBOOTS = ("IfRequired", "Never", "Always")
 @click.option(
     "--reboot",
     "restart",
-    type=Fixed(_REBOOTS),
+    type=Fixed(REBOOTS),
     default="IfRequired",
     show_default=True,
     help="Whether machines restart.",
@@ -52,6 +51,8 @@ _REBOOTS = ("IfRequired", "Never", "Always")
     help="Updates to install, separated by commas (default: Critical,Security); each applies to the operating systems "
     "that have it.",
 )
+@windows_classifications_option
+@linux_classifications_option
 @click.option("--kb-include", multiple=True, metavar="LIST", help="Windows: updates to install, separated by commas.")
 @click.option("--kb-exclude", multiple=True, metavar="LIST", help="Windows: updates to exclude.")
 @click.option("--package-include", multiple=True, metavar="LIST", help="Linux: package name masks to install.")

@@ -1,4 +1,4 @@
-"""The command that undoes an attach or detach, told after it. Must not: name a machine that it did not write to."""
+"""The command that undoes a change of schedules, told after it. Must not: name a machine that it did not write to."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,15 @@ from patchmode.cli import composition
 from patchmode.cli.output import say, say_lines
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import StorageError
-from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, DynamicScope
+from patchmode.model.report import DeleteReport, ScheduleWish
+from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, DynamicScope
 from patchmode.reports.text.left_alone import NAMED_ON_A_LINE
 from patchmode.reports.text.next_steps import command
 from patchmode.rules.schedules.attaching import attach_obstacle
+from patchmode.rules.schedules.creation import NO_VALUE, wish_of
 from patchmode.workflow.schedules.attach_many import Preview
-from patchmode.workflow.schedules.dynamic_scopes import ScopePreview
+from patchmode.workflow.schedules.deleting import Deletion
+from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, scope_id
 
 _DONE = {AttachAction.ATTACH: AttachEnd.ATTACHED, AttachAction.DETACH: AttachEnd.DETACHED}
 _OPPOSITE = {AttachAction.ATTACH: "detach", AttachAction.DETACH: "attach"}
@@ -27,7 +30,28 @@ def tell_undo(preview: Preview, report: AttachReport, settings: Settings) -> Non
         report: what was done.
         settings: quiet says nothing; the state folder holds the list of machines where it is long.
     """
-    done = [one for one in report.results if one.result is _DONE[preview.action]]
+    if settings.quiet:
+        return
+    for lock in preview.kept_by:
+        if any(one.result is _DONE[preview.action] for one in report.results):
+            say(
+                f"! First have the lock '{lock.lock}' on {lock.scope} removed: below it no schedule can be detached.",
+                settings,
+            )
+    words = undo_words(preview, report.results, settings)
+    if words:
+        say_lines(["To undo it:", f"  {command(*words)}"], settings)
+
+
+def undo_words(preview: Preview, results: Sequence[AttachResult], settings: Settings) -> list[str]:
+    """The words of the command that undoes the attach or detach of machines; empty: nothing was written, or can be.
+
+    Args:
+        preview, settings: as of `tell_undo`.
+        results: what was done; those of dynamic scopes among them are not looked at.
+    """
+    machines = {str(one).casefold() for one in (*(machine.id for machine in preview.machines), *preview.gone)}
+    done = [one for one in results if one.result is _DONE[preview.action] and one.id.casefold() in machines]
     if preview.action is AttachAction.DETACH:
         found = preview.found
         takes = [one for one in preview.machines if found is not None and attach_obstacle(one, found) is None]
@@ -40,21 +64,15 @@ def tell_undo(preview: Preview, report: AttachReport, settings: Settings) -> Non
                 settings,
             )
         done = again
-    if not done or settings.quiet:
-        return
+    if not done:
+        return []
     words = ["schedule", _OPPOSITE[preview.action], str(preview.configuration)]
     names = {one.assignment for one in done}
     if preview.action is AttachAction.DETACH and len(names) == 1 and (name := names.pop()):
         words += ["--assignment-name", name] if name != preview.configuration.name else []
     ids = [one.id for one in done]
-    for lock in preview.kept_by:
-        say(
-            f"! First have the lock '{lock.lock}' on {lock.scope} removed: below it no schedule can be detached.",
-            settings,
-        )
     which = ["--ids", *ids] if len(ids) <= NAMED_ON_A_LINE else _in_a_file(ids, words[1], settings)
-    if which:
-        say_lines(["To undo it:", f"  {command(*words, *which)}"], settings)
+    return [*words, *which] if which else []
 
 
 def _in_a_file(ids: Sequence[str], verb: str, settings: Settings) -> list[str]:
@@ -79,20 +97,88 @@ def tell_scope_undo(preview: ScopePreview, report: AttachReport, settings: Setti
     """
     if all(one.result is not _DONE[preview.action] for one in report.results):
         return
-    place = ["--subscription", preview.scope.subscription_id]
-    if preview.scope.resource_group is not None:
-        place += ["--resource-group", preview.scope.resource_group]
     before = preview.standing
     if before is None:
-        words = ["schedule", "detach", str(preview.configuration), "--dynamic", preview.scope.name, *place]
+        words = ["schedule", "detach", str(preview.configuration), "--dynamic", preview.scope.name]
+        words += _place_words(preview.scope)
     else:
-        filters = _filter_words(before)
-        if filters is None:
+        again = scope_words(before)
+        if again is None:
             say("Its filter as it was before cannot be written with patchmode's options.", settings)
             return
-        words = ["schedule", "attach", str(before.configuration), "--dynamic", before.name, *place, *filters]
-        words += ["--replace"] if preview.action is AttachAction.ATTACH else []
+        words = again + (["--replace"] if preview.action is AttachAction.ATTACH else [])
     say_lines(["To undo it:", f"  {command(*words)}"], settings)
+
+
+def scope_words(scope: DynamicScope) -> list[str] | None:
+    """The words of the command that makes a dynamic scope; None: its filter cannot be written with our options."""
+    filters = _filter_words(scope)
+    if filters is None:
+        return None
+    words = ["schedule", "attach", str(scope.configuration), "--dynamic", scope.name]
+    return [*words, *_place_words(scope), *filters]
+
+
+def _place_words(scope: DynamicScope) -> list[str]:
+    group = [] if scope.resource_group is None else ["--resource-group", scope.resource_group]
+    return ["--subscription", scope.subscription_id, *group]
+
+
+def tell_delete_undo(deletion: Deletion, report: DeleteReport, settings: Settings) -> None:
+    """Tell, on standard error, the commands that undo a deletion; nothing where nothing was written.
+
+    Args:
+        deletion: what was to be done.
+        report: what was done: an interrupted one has detached some, and the schedule is still there.
+        settings: as of `tell_undo`.
+    """
+    if settings.quiet:
+        return
+    done = {one.id.casefold() for one in report.detached if one.result is AttachEnd.DETACHED}
+    commands = []
+    if report.result == "deleted":
+        commands.append(["schedule", "create", *create_words(wish_of(deletion.found))])
+    commands.append(undo_words(deletion.machines, report.detached, settings))
+    scopes = [one.scope for one in deletion.scopes if scope_id(one.scope).casefold() in done]
+    for scope in scopes:
+        words = scope_words(scope)
+        if words is None:
+            say(f"The filter of dynamic scope {scope.name} cannot be written with patchmode's options.", settings)
+        else:
+            commands.append(words)
+    commands = [words for words in commands if words]
+    if not commands:
+        return
+    order = "" if len(commands) == 1 else ", in this order"
+    say_lines([f"To undo it{order}:", *(f"  {command(*words)}" for words in commands)], settings)
+    if report.result == "deleted":
+        text = "Azure may refuse a schedule of the same name for about 20 minutes. Source: Microsoft, "
+        say(f"{text}'Troubleshoot issues with maintenance configurations'.", settings)
+
+
+def create_words(wish: ScheduleWish) -> list[str]:
+    """The words behind `schedule create` that make a configuration as a wish says."""
+    window = wish.window
+    words = [wish.id.name, "--subscription", wish.id.subscription_id, "--resource-group", wish.id.resource_group]
+    for option, value in (
+        ("--location", wish.location),
+        ("--start", window.start),
+        ("--duration", window.duration),
+        ("--time-zone", window.time_zone),
+        ("--recur", window.recur_every),
+        ("--expires", window.expiration),
+        ("--reboot", wish.reboot_setting),
+        ("--windows-classifications", ",".join(wish.windows_classifications) or NO_VALUE),
+        ("--linux-classifications", ",".join(wish.linux_classifications) or NO_VALUE),
+        ("--kb-include", ",".join(wish.kb_include)),
+        ("--kb-exclude", ",".join(wish.kb_exclude)),
+        ("--package-include", ",".join(wish.package_include)),
+        ("--package-exclude", ",".join(wish.package_exclude)),
+    ):
+        words += [option, value] if value else []
+    for key, value in wish.tags.items():
+        words += ["--tag", f"{key}={value}"]
+    return words
 
 
 def _filter_words(scope: DynamicScope) -> list[str] | None:

@@ -16,6 +16,7 @@ from patchmode.ports.azure import Azure
 from patchmode.rules.schedules.creation import (
     DEFAULT_CLASSIFICATIONS,
     LINUX_CLASSIFICATIONS,
+    NO_VALUE,
     WINDOWS_CLASSIFICATIONS,
     is_name,
 )
@@ -48,21 +49,46 @@ def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
         raise UsageError(f"{group!r} is not the name of a resource group.", advice="Give its name alone.") from error
     # As Windows spells it; what it does not know is refused with the other members.
     zone = as_windows_writes(options["time_zone"]) or options["time_zone"]
-    chosen = _listed(options["classifications"]) or DEFAULT_CLASSIFICATIONS
-    _check_classifications(chosen)
+    windows, linux = classifications(options)
     return ScheduleWish(
         identifier,
         options["region"],
         WindowRule(options["start"], options["expires"], options["duration"], zone, options["recur"]),
         options["restart"],
-        _known(chosen, WINDOWS_CLASSIFICATIONS),
-        _known(chosen, LINUX_CLASSIFICATIONS),
-        _listed(options["kb_include"]),
-        _listed(options["kb_exclude"]),
-        _listed(options["package_include"]),
-        _listed(options["package_exclude"]),
+        _known(DEFAULT_CLASSIFICATIONS, WINDOWS_CLASSIFICATIONS) if windows is None else windows,
+        _known(DEFAULT_CLASSIFICATIONS, LINUX_CLASSIFICATIONS) if linux is None else linux,
+        texts(options["kb_include"]),
+        texts(options["kb_exclude"]),
+        texts(options["package_include"]),
+        texts(options["package_exclude"]),
         dict(_pair(text) for text in options["tags"]),
     )
+
+
+def classifications(options: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    """The classifications for Windows and for Linux that options name; None: they name none for that system.
+
+    Raises:
+        UsageError: one is none, or is none of that system.
+    """
+    both = _listed(options["classifications"])
+    _check_classifications(both, (*WINDOWS_CLASSIFICATIONS, *LINUX_CLASSIFICATIONS))
+    found: list[tuple[str, ...] | None] = []
+    for option, names in (
+        ("windows_classifications", WINDOWS_CLASSIFICATIONS),
+        ("linux_classifications", LINUX_CLASSIFICATIONS),
+    ):
+        own = texts(options[option])
+        _check_classifications(own, names)
+        given = own if options[option] else both
+        found.append(_known(given, names) if given or options[option] else None)
+    return found[0], found[1]
+
+
+def texts(values: Iterable[str]) -> tuple[str, ...]:
+    """The entries of a list option; `none` alone stands for an empty list."""
+    found = _listed(values)
+    return () if [one.casefold() for one in found] == [NO_VALUE] else found
 
 
 def assignment_name(text: str | None) -> str | None:
@@ -170,8 +196,8 @@ def _known(chosen: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name.casefold() in wanted)
 
 
-def _check_classifications(chosen: Iterable[str]) -> None:
-    names = dict.fromkeys((*WINDOWS_CLASSIFICATIONS, *LINUX_CLASSIFICATIONS))
+def _check_classifications(chosen: Iterable[str], known_names: Iterable[str]) -> None:
+    names = dict.fromkeys(known_names)
     known = {name.casefold() for name in names}
     for text in chosen:
         if text.casefold() not in known:

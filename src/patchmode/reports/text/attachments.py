@@ -3,12 +3,20 @@
 Must not: call a machine attached that was not seen to be.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
+from patchmode.model.outcome import BY_NOBODY, OutcomeKind
 from patchmode.model.plan import Plan
-from patchmode.model.report import CreateReport, Member, ScheduleFinding, forecast_counts
+from patchmode.model.report import (
+    CreateReport,
+    DeleteReport,
+    Member,
+    ScheduleFinding,
+    ScheduleView,
+    forecast_counts,
+)
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult, RunForecast, Window
@@ -267,3 +275,85 @@ def kept_texts(plan: Plan) -> Iterator[str]:
             f"First have the lock '{one.lock}' on {one.scope} removed: below it no schedule can be detached, and a "
             "rollback leaves the settings of such a machine as well."
         )
+
+
+def deletion_lines(
+    view: ScheduleView,
+    left: Mapping[OutcomeKind, Sequence[ResourceId]],
+    names: MachineNames,
+    *,
+    lost: Sequence[str],
+    paint: Paint,
+) -> Iterator[str]:
+    """What would be deleted, whom it reaches, and who patches those machines without it.
+
+    Args:
+        view: the schedule with its members.
+        left: who patches its members afterwards, by outcome.
+        names: of it and its members.
+        lost: members of it that the printed command cannot make again.
+        paint: colours and width.
+    """
+    one = view.configuration
+    yield f"{paint('remove', '-')} {paint('strong', names.short(one.id))}  {view.window_text}"
+    yield f"    in subscription {names.subscription(one.id.subscription_id)}"
+    members = len(view.members)
+    text = f"{plural(members, 'member')}, by {plural(len(view.assignments), 'static assignment')} and "
+    text += f"{plural(len(view.dynamic_scopes), 'dynamic scope')}; all of these are detached first."
+    yield from wrapped(
+        text if members or view.assignments or view.dynamic_scopes else "No member.", paint=paint, indent=4
+    )
+    if view.in_doubt:
+        yield from wrapped(f"Of {view.in_doubt:,} it is not certain that they are members.", paint=paint, indent=4)
+    if view.unseen:
+        absent = [names.short(each) for each in view.unseen]
+        before = f"{plural(len(absent), 'assignment')} of machines that do not exist or are not seen: "
+        yield from name_lines(absent, paint=paint, before=before, indent=4, hang=6)
+    if members:
+        yield "Who patches its members without it:"
+    for kind, ids in left.items():
+        meaning = "bad" if kind in _BAD else "warn" if kind is not OutcomeKind.SCHEDULED else "good"
+        words = "patched by another schedule" if kind is OutcomeKind.SCHEDULED else kind.words
+        yield paint(meaning, f"  {words} ({len(ids):,})")
+        yield from name_lines([names.short(each) for each in ids], WRITTEN_SHOWN, paint=paint, indent=6)
+    if lost:
+        text = f"! The command that makes it again cannot set: {', '.join(lost)}."
+        yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
+_BAD = BY_NOBODY | {OutcomeKind.AUTOPATCHED}
+
+
+def delete_lines(report: DeleteReport, *, paint: Paint, again: Sequence[str] | None = None) -> Iterator[str]:
+    """The lines of a deletion, without line feeds.
+
+    Args:
+        report: how it ended.
+        paint: colours and width.
+        again: words of this command; None: it cannot be pasted.
+    """
+    ids: list[ResourceId | str] = [report.configuration.id, *(one.id for one in report.detached)]
+    names = MachineNames.of(report.target, ids)
+    for end, (meaning, title) in _TITLES.items():
+        entries = [one for one in report.detached if one.result is end]
+        if entries:
+            yield paint(meaning, f"{title} ({len(entries):,}):")
+            yield from _reasons(entries, names, paint, again)
+            yield ""
+    identifier, error = report.configuration.id, report.end.error
+    if error is None:
+        text = f"Deleted {identifier} on {target_text(report.target)}; a read afterwards does not find it."
+        yield from (paint("good", line) for line in wrapped(text, paint=paint, hang=4))
+    else:
+        yield from (paint("bad", line) for line in wrapped(f"{identifier}: {error.message}", paint=paint, hang=4))
+        if error.advice:
+            yield from way_out(error.advice, paint=paint)
+    counts = Counter(one.result for one in report.detached)
+    told = ", ".join(f"{counts[end]:,} {ATTACH_WORDS[end][0]}" for end in AttachEnd if counts[end])
+    if told:
+        yield f"{plural(len(report.detached), 'assignment')}: {told}."
+    nobody = sum(count for kind, count in report.left.items() if kind in BY_NOBODY)
+    if nobody and error is None:
+        verb = "is" if nobody == 1 else "are"
+        yield paint("warn", f"{plural(nobody, 'machine')} that it reached {verb} patched by nobody now.")
+    yield from note_lines(map(names.named, report.notes), paint=paint)

@@ -80,12 +80,13 @@ def name_obstacle(standing: Iterable[ConfigurationAssignment], name: str) -> Att
     )
 
 
-def delete_lock(locks: Iterable[Lock], place: str) -> AttachObstacle | None:
+def delete_lock(locks: Iterable[Lock], place: str, what: str = "the assignment") -> AttachObstacle | None:
     """Why an assignment cannot be deleted: a lock above it refuses every DELETE.
 
     Args:
         locks: in any order; those of other places are not looked at.
-        place: the id of the machine, group or subscription that the assignment is on.
+        place: the id of the machine, group or subscription that the assignment is on, or of the schedule itself.
+        what: is to be deleted, as the message names it.
 
     Source: `CanNotDelete` and `ReadOnly` locks refuse every DELETE at and below their scope (Microsoft, "Lock your
     resources to protect your infrastructure").
@@ -95,7 +96,7 @@ def delete_lock(locks: Iterable[Lock], place: str) -> AttachObstacle | None:
         return None
     return AttachObstacle(
         DELETE_LOCK.id,
-        f"The {lock.level} lock '{lock.name}' on {lock.scope} refuses to delete the assignment (ScopeLocked).",
+        f"The {lock.level} lock '{lock.name}' on {lock.scope} refuses to delete {what} (ScopeLocked).",
         DELETE_LOCK.fix,
     )
 
@@ -165,7 +166,7 @@ WRONG_MAINTENANCE_SCOPE = Rule(
     BLOCKS,
     """
     What: The configuration's `maintenanceScope` is not `InGuestPatch`.
-    Severity: Blocks `schedule attach`.
+    Severity: Blocks `schedule attach`, `schedule update` and `schedule delete`.
     Why: Other scopes maintain hosts, extensions, images and SQL, and never patch guests.
     Evidence: `maintenanceScope`.
     Fix: Name a configuration that patches guests, or create one.
@@ -193,8 +194,8 @@ DELETE_LOCK = Rule(
     BLOCKS,
     """
     What: A `CanNotDelete` or `ReadOnly` lock covers the machine, or the place of the dynamic scope, that a schedule is
-    to be detached from.
-    Severity: Blocks `schedule detach`.
+    to be detached from, or the schedule that is to be deleted.
+    Severity: Blocks `schedule detach` and `schedule delete`.
     Why: Such a lock prevents every DELETE at and below its scope, and an assignment is a resource on its machine.
     Evidence: The lock and its scope.
     Fix: Have the lock's owner remove it for the change, then repeat the command.
@@ -212,9 +213,9 @@ LAST_SCHEDULE = Rule(
     """
     What: The machine is in Azure Managed - Safe Deployment, and the schedule that would be detached is the last that
     will certainly run; one that has expired, never comes or is missing does not count.
-    Severity: Blocks `schedule detach`, unless allowed by name. A machine's settings and assignments are read right
-    before the request, and once more afterwards: Azure has no precondition for the deletion, so two detaches at the
-    same time are reported (`mismatch`), not prevented.
+    Severity: Blocks `schedule detach` and `schedule delete`, unless allowed by name. A machine's settings and
+    assignments are read right before the request, and once more afterwards: Azure has no precondition for the deletion,
+    so two detaches at the same time are reported (`mismatch`), not prevented.
     Why: Without a schedule Azure patches and reboots it at a time of its choosing.
     Evidence: The machine's settings and its schedules.
     Fix: Set the machine to Customer Managed Schedules first, or repeat with `--allow-azure-managed`.

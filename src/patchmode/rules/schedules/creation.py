@@ -5,7 +5,8 @@ Must not: send anything.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,9 @@ LONGEST_NAME = 127
 """Source: Microsoft's article on maintenance configurations: fewer than 128 characters, for the group's name too."""
 _ADVICE_ONLY = frozenset({START_BEFORE_MIDNIGHT.id, RECURRENCE_UNCONFIRMED.id})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+REBOOT_SETTINGS = ("IfRequired", "Never", "Always")
+_SET_BY_THE_SERVICE = frozenset({"configurationtype", "provisioningstate"})
+"""Top members of recorded answers that nobody sets."""
 _SYNONYMS = {"alwaysreboot": "always", "neverreboot": "never"}
 """What comes back for what was sent (recorded as a pair for Always; recorded lists have no other word for Never)."""
 
@@ -118,6 +122,117 @@ def properties_of(wish: ScheduleWish) -> dict[str, Any]:
         "installPatches": {name: value for name, value in patches.items() if value},
         "visibility": "Custom",
     }
+
+
+def wish_of(found: MaintenanceConfiguration) -> ScheduleWish:
+    """The wish that would make a configuration as it is, as far as the options of `schedule create` can say it.
+
+    What they cannot is told by `not_said`.
+    """
+    patches = found.properties.get("installPatches") or {}
+    windows, linux = patches.get("windowsParameters") or {}, patches.get("linuxParameters") or {}
+    reboot = _SYNONYMS.get((found.reboot_setting or "").casefold(), found.reboot_setting or "IfRequired")
+    expiration = found.window.expiration
+    return ScheduleWish(
+        found.id,
+        found.location,
+        replace(found.window, expiration=None if _is_never(expiration) else expiration),
+        next((one for one in REBOOT_SETTINGS if one.casefold() == reboot.casefold()), reboot),
+        _named(windows.get("classificationsToInclude"), WINDOWS_CLASSIFICATIONS),
+        _named(linux.get("classificationsToInclude"), LINUX_CLASSIFICATIONS),
+        _plain_texts(windows.get("kbNumbersToInclude")),
+        _plain_texts(windows.get("kbNumbersToExclude")),
+        _plain_texts(linux.get("packageNameMasksToInclude")),
+        _plain_texts(linux.get("packageNameMasksToExclude")),
+        {key: value for key, value in found.tags.items() if "=" not in key and key == key.strip()},
+    )
+
+
+def not_said(found: MaintenanceConfiguration) -> tuple[str, ...]:
+    """What of a configuration `wish_of` leaves out: the names of its members; empty: it could be made again whole."""
+    wish = wish_of(found)
+    made = properties_of(wish)
+    paths = [one.path.removeprefix("properties.") for one in unlike(made, found.properties)]
+    known = {name.casefold() for name in made} | _SET_BY_THE_SERVICE
+    paths += [name for name, value in found.properties.items() if value and name.casefold() not in known]
+    return tuple(dict.fromkeys([*paths, *(("tags",) if len(wish.tags) < len(found.tags) else ())]))
+
+
+def updated(
+    found: MaintenanceConfiguration, wish: ScheduleWish, changed: Collection[str]
+) -> tuple[dict[str, Any], tuple[Difference, ...]]:
+    """The `properties` of a configuration with some of its members changed, and where they differ then.
+
+    Args:
+        found: as it is; every member that is not changed is sent back as it was read, those that the options of
+            `schedule create` cannot say among them.
+        wish: has the new values.
+        changed: paths below `properties` that are to be as in `wish`, such as `maintenanceWindow.duration`.
+    """
+    made, wanted = _copied(found.properties), properties_of(wish)
+    patches = made.get("installPatches")
+    if isinstance(patches, dict) and "installPatches.rebootSetting" not in changed and found.reboot_setting:
+        # What the service answers for Always is not among the values that it documents.
+        patches["rebootSetting"] = wish_of(found).reboot_setting
+    before: list[Difference] = []
+    for path in changed:
+        value, old = _at(wanted, path), _at(found.properties, path)
+        is_unset = path == EXPIRATION and value is None and _is_never(old)
+        if is_unset or (not value and not old) or _same(value) == _same(old):
+            continue
+        _put(made, path, value)
+        shown = ABSENT_TEXT if value is None else _text(value)
+        before.append(Difference(f"properties.{path}", shown, ABSENT_TEXT if old is None else _text(old)))
+    return made, tuple(before)
+
+
+EXPIRATION = "maintenanceWindow.expirationDateTime"
+
+
+def _is_never(expiration: str | None) -> bool:
+    """Azure writes the end of the calendar where a schedule has no end."""
+    return not expiration or expiration.startswith("9999-12-31")
+
+
+def _named(values: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    given = {str(value).casefold() for value in values or ()}
+    return tuple(name for name in names if name.casefold() in given)
+
+
+def _plain_texts(values: Any) -> tuple[str, ...]:
+    """Those that an option can hold."""
+    texts = [str(value) for value in values or ()]
+    return tuple(one for one in texts if one and "," not in one and one == one.strip() and one.casefold() != NO_VALUE)
+
+
+NO_VALUE = "none"
+"""What stands for an empty list in an option."""
+
+
+def _copied(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _copied(entry) if isinstance(entry, Mapping) else entry for name, entry in value.items()}
+
+
+def _at(value: Any, path: str) -> Any:
+    """What stands at a path, whatever the case of its names; None: nothing."""
+    for name in path.split("."):
+        members = value if isinstance(value, Mapping) else {}
+        value = next((entry for key, entry in members.items() if key.casefold() == name.casefold()), None)
+    return value
+
+
+def _put(value: dict[str, Any], path: str, new: Any) -> None:
+    """Set what stands at a path, or take it away (None)."""
+    *above, last = path.split(".")
+    for name in above:
+        key = next((one for one in value if one.casefold() == name.casefold()), name)
+        if not isinstance(value.get(key), dict):
+            value[key] = {}
+        value = value[key]
+    for key in [one for one in value if one.casefold() == last.casefold()]:
+        del value[key]
+    if new is not None:
+        value[last] = new
 
 
 def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any], path: str = "properties") -> Iterator[Difference]:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchmode.errors import RequestError
-from patchmode.model.access import ATTACH, DETACH, WRITE_ARC, WRITE_VM, AccessCheck, MissingAction, UnknownAccess
+from patchmode.model.access import (
+    ATTACH,
+    DELETE_SCHEDULE,
+    DETACH,
+    WRITE_ARC,
+    WRITE_VM,
+    AccessCheck,
+    MissingAction,
+    UnknownAccess,
+)
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
 from patchmode.ports.azure import Azure
@@ -27,6 +36,7 @@ USES: Mapping[str, str] = {
     WRITE_ARC: "to change its settings",
     ATTACH: "to attach the schedule",
     DETACH: "to detach the schedule",
+    DELETE_SCHEDULE: "to delete the schedule",
 }
 Granted = Mapping[str, Sequence[Mapping[str, Any]]]
 

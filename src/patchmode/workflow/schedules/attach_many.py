@@ -369,12 +369,18 @@ def _surely_runs(hit: ScheduleHit) -> bool:
     return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE_SCHEDULE.id
 
 
-def timing_warnings(following: NextWindow, now: datetime) -> tuple[str, ...]:
-    """What is worth knowing of a configuration's next window before anything is attached to it."""
+def timing_warnings(following: NextWindow, now: datetime, within: timedelta = TOO_CLOSE) -> tuple[str, ...]:
+    """What is worth knowing of a configuration's next window before anything about it is changed.
+
+    Args:
+        following: its next window, before the change.
+        now: aware.
+        within: a window that starts sooner is told.
+    """
     if following.window is None:
         return (f"No next window is known: {following.because}.",) if following.because else ()
     left: timedelta = following.window.starts_at - now
-    if left >= TOO_CLOSE:
+    if left >= within:
         return ()
     minutes = max(0, int(left.total_seconds() // 60))
     return (f"Its next window starts in {minutes} minutes: the change may not take effect in it (window-too-close).",)

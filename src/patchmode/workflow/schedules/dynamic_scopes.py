@@ -103,7 +103,7 @@ async def preview_attach_scope(
             f"{standing.configuration.name} to {scope_text(standing)}.",
             advice="Give another name, or --replace to overwrite it.",
         )
-    await _check_allowed(azure, scope.place, ATTACH)
+    await check_allowed(azure, scope.place, ATTACH)
     book = await read_all_schedules(azure)
     if standing is None:
         _check_room(book, scope, azure.target.cloud)
@@ -159,7 +159,7 @@ async def preview_detach_scope(
             f"The dynamic scope {wanted.name} on {wanted.place} attaches {standing.configuration}, not {identifier}.",
             advice="Name the configuration that it attaches.",
         )
-    await _check_allowed(azure, standing.place, DETACH)
+    await check_allowed(azure, standing.place, DETACH)
     inventory = await _machines_of(azure, standing)
     book = await read_all_schedules(azure)
     kept = tuple(one for one in book.dynamic_scopes if _key(one) != _key(standing))
@@ -185,7 +185,7 @@ async def preview_detach_scope(
     )
 
 
-async def _check_allowed(azure: Azure, place: str, action: str) -> None:
+async def check_allowed(azure: Azure, place: str, action: str) -> None:
     """Refuse what no role allows, before anybody is asked.
 
     Raises:

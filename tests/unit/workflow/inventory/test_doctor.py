@@ -80,8 +80,9 @@ async def test_missing_actions_are_named_with_what_needs_them() -> None:
         "Microsoft.Compute/virtualMachines/write": "apply, rollback",
         "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
         "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+        "Microsoft.Maintenance/maintenanceConfigurations/delete": "schedule delete",
         "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",
-        "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach",
+        "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach, schedule delete",
     }
 
 
