@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import os
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -173,3 +175,23 @@ async def test_the_first_page_costs_few_queries(opened: Open) -> None:
     entries = asker.served.emulator.ledger.entries
     assert (await asker.get("/")).status == 200
     assert sum("ResourceGraph/resources" in one.path for one in entries) <= 3
+
+
+async def test_a_window_is_shown_in_its_schedules_time_and_in_utc_and_sorted_by_the_instant(opened: Open) -> None:
+    """Two rows with "Sat 05 Dec 14:00" were two instants, and the column looked unsorted."""
+    fleet = json.loads(json.dumps(read_fleet("schedules")))
+    for resource in fleet["resources"]:
+        if resource["id"].endswith("/mc-nightly"):
+            resource["properties"]["maintenanceWindow"]["timeZone"] = "Tokyo Standard Time"
+    asker = await opened(fleet)
+    page = (await asker.get("/?sort=window&size=200")).text
+    told = re.findall(r'<time datetime="([^"]+)" title="([^"]+)">([^<]+)</time><span class="under">([^<]+)<', page)
+    assert len(told) == 9
+    assert [one[0] for one in told] == sorted(one[0] for one in told)
+    assert {one[2][-6:] for one in told} == {"+01:00", "+09:00"}
+    for instant, title, local, utc in told:
+        assert title == utc
+        at = datetime.strptime(utc, "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+        assert datetime.fromisoformat(instant) == at
+        shown = local.replace(" UTC", " +00:00")
+        assert datetime.strptime(shown, "%a %Y-%m-%d %H:%M %z") == at

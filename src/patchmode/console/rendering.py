@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from patchmode.console import words
+from patchmode.model import schedule
 from patchmode.model.plain_text import printable, with_marks
 from patchmode.reports.text.doctor import identities
 from patchmode.reports.text.layout import plural
@@ -35,7 +36,8 @@ def make_environment() -> Environment:
         "utc": utc_text,
         "iso": lambda moment: moment.astimezone(UTC).isoformat(timespec="seconds"),
         "local": local_text,
-        "soon": soon_text,
+        "minute": minute_text,
+        "offset": schedule.offset_text,
         "ago": ago_text,
         "plural": plural,
         "printable": printable,
@@ -70,20 +72,13 @@ def local_text(moment: datetime | str | None) -> str:
     """`Sat 2026-11-28 22:00 +01:00`, in the moment's own zone; empty where there is none."""
     if moment is None:
         return ""
-    told = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{told:%a %Y-%m-%d %H:%M}{_offset(told)}"
+    shown = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{shown:%a} {schedule.local_text(shown)}"
 
 
-def soon_text(moment: str) -> str:
-    """`Sat 28 Nov 22:00 +01:00`, for a column of coming windows; in the moment's own zone."""
-    told = datetime.fromisoformat(moment)
-    return f"{told:%a %d %b %H:%M}{_offset(told)}"
-
-
-def _offset(moment: datetime) -> str:
-    """The zone beside a local time; nothing where none is known."""
-    text = moment.strftime("%z")
-    return f" {text[:3]}:{text[3:5]}" if text else ""
+def minute_text(moment: datetime) -> str:
+    """The same instant beside it: `2026-11-28 21:00 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def ago_text(span: timedelta) -> str:

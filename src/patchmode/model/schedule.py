@@ -145,6 +145,26 @@ class Window:
     """The same instant as `starts_at`, aware, in the configuration's own zone."""
 
 
+def local_text(moment: datetime) -> str:
+    """An instant in the zone that it is in, as every face shows it: `2026-11-28 22:00 +01:00`.
+
+    An offset names the instant; abbreviations (CET, CST) do not, and some zones have none. Where there is room, UTC is
+    shown beside it.
+
+    Args:
+        moment: aware.
+    """
+    return f"{moment:%Y-%m-%d %H:%M} {offset_text(moment)}"
+
+
+def offset_text(moment: datetime) -> str:
+    """What an aware moment's clock is ahead of UTC, `+01:00`; `UTC` where its zone is that."""
+    if moment.tzname() == "UTC":
+        return "UTC"
+    offset = moment.strftime("%z")
+    return f"{offset[:3]}:{offset[3:5]}"
+
+
 class Via(StrEnum):
     """How a configuration reaches a machine; the values stand in our JSON as `via`."""
 

@@ -101,7 +101,7 @@ def test_a_draft_shows_every_leaf_or_every_difference() -> None:
         )
     )
     assert "    + window.start: x\n    + window.days: a, b" in made
-    assert "Thu 2030-01-31 22:00-23:00 +00:00  =  2030-01-31 22:00 UTC" in made
+    assert "Thu 2030-01-31 22:00-23:00 UTC  =  2030-01-31 22:00 UTC" in made
     before = (Difference("properties.window.start", '"x"', '"y"'),)
     changed = "\n".join(
         draft_lines(configuration_id(), properties, before, (), (), NAMES, text="daily", replaces=True, paint=Paint())

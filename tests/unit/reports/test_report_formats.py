@@ -326,7 +326,7 @@ def test_markdown_lets_no_name_become_markup() -> None:
     table = [line for line in text.splitlines() if "westeurope" in line]
     assert len(table) == len(HOSTILE)
     columns = {len(re.findall(r"(?<!\\)\|", line)) for line in table}
-    assert columns == {10}
+    assert columns == {11}
 
 
 def test_markdown_leaves_no_finding_out_of_a_large_fleet() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule
 from patchmode.documents.base import WantedRow, subscription_names
@@ -23,6 +24,7 @@ from patchmode.model.record import (
     RecordState,
     RuleText,
 )
+from patchmode.model.schedule import local_text
 from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.formats.recorded import (
@@ -124,6 +126,7 @@ _COLUMNS = (
     Column("asWanted", "Compliant"),
     Column("eligible", "Eligible"),
     Column("nextWindow", "Next window (UTC)", is_shown=True),
+    Column("nextWindowLocal", "In its schedule's time", is_shown=True),
     Column("schedules", "Schedules"),
     Column("findings", "Findings", is_shown=True),
     Column("patchMode", "Patch mode"),
@@ -247,9 +250,13 @@ def _set_meaning(one: Orchestration, wanted: Orchestration | None) -> Meaning:
     return Meaning.BAD if one is Orchestration.AZURE_MANAGED else Meaning.DIM
 
 
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
 def _machine(row: AuditMachine, wanted: str) -> RecordedMachine:
     findings = tuple(_findings(row, wanted))
-    next_window = min((one.next_window for one in row.schedules if one.next_window), default=None)
+    coming = [one for one in row.schedules if one.next_window]
+    first = min(coming, key=lambda one: one.next_window or _LATEST, default=None)
     values = {
         "id": row.id,
         "name": row.name,
@@ -264,7 +271,10 @@ def _machine(row: AuditMachine, wanted: str) -> RecordedMachine:
         "outcomeReason": row.outcome_reason,
         "asWanted": row.as_wanted,
         "eligible": row.eligible,
-        "nextWindow": next_window,
+        "nextWindow": first.next_window if first else None,
+        "nextWindowLocal": local_text(datetime.fromisoformat(first.local_start))
+        if first and first.local_start
+        else None,
         "schedules": "; ".join(map(_schedule, row.schedules)),
         "findings": "; ".join(finding.rule for finding in findings),
         "patchMode": row.patch_mode,

@@ -12,7 +12,7 @@ from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plain_text import json_escaped, printable
 from patchmode.model.report import AuditReport, Explanation
-from patchmode.model.schedule import MachineSchedules, ScheduleHit
+from patchmode.model.schedule import MachineSchedules, ScheduleHit, local_text
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import (
@@ -407,9 +407,8 @@ def _hit(hit: ScheduleHit) -> Iterator[str]:
         yield f"not certain: {hit.doubt}"
     window = hit.next.window
     if window is not None:
-        zone = window.local_start.tzinfo
-        local = f"{window.local_start:%Y-%m-%d %H:%M} {zone}"
-        yield f"next window: {local} ({window.starts_at:%Y-%m-%d %H:%M} to {window.ends_at:%H:%M} UTC)"
+        local, zone = local_text(window.local_start), window.local_start.tzinfo
+        yield f"next window: {local}, {zone} ({window.starts_at:%Y-%m-%d %H:%M} to {window.ends_at:%H:%M} UTC)"
     if hit.next.because:
         without = "it will not run again" if hit.next.never_again else "next window not known"
         yield f"{'note' if window is not None else without}: {hit.next.because}"

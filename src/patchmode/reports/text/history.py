@@ -21,7 +21,7 @@ from patchmode.model.run_history import (
     WindowEnd,
     WindowResult,
 )
-from patchmode.model.schedule import FailureKind
+from patchmode.model.schedule import FailureKind, local_text
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.layout import Paint, name_lines, note_lines, plural, target_text, way_out, wrapped
 from patchmode.reports.text.left_alone import ANY_ID, NAMED_ON_A_LINE, not_done_text
@@ -156,8 +156,8 @@ def _times(run: ScheduleRun) -> str:
     utc = f"{run.started_at:%Y-%m-%d %H:%M} UTC"
     if run.local_start is None:
         return utc
-    local = f"{run.local_start:%a %Y-%m-%d %H:%M} {run.time_zone}"
-    return local if run.time_zone == "UTC" else f"{local} ({utc})"
+    local = f"{run.local_start:%a} {local_text(run.local_start)}"
+    return local if local.endswith("UTC") else f"{local} ({utc})"
 
 
 def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterator[str]:

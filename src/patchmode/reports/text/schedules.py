@@ -22,7 +22,7 @@ from patchmode.model.report import (
     forecast_counts,
 )
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window, WindowRule
+from patchmode.model.schedule import NextWindow, RunForecast, Timing, Via, Window, WindowRule, local_text, offset_text
 from patchmode.model.scope import scope_text
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
@@ -244,15 +244,9 @@ def window_words(window: Window) -> str:
     zone = window.local_start.tzinfo
     local_end = window.ends_at.astimezone(zone)
     return (
-        f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {_offset(window)}  =  "
+        f"{window.local_start:%a %Y-%m-%d %H:%M}-{local_end:%H:%M} {offset_text(window.local_start)}  =  "
         f"{window.starts_at:%Y-%m-%d %H:%M} UTC"
     )
-
-
-def _offset(window: Window) -> str:
-    """The zone beside a local time: `+01:00`."""
-    offset = window.local_start.strftime("%z")
-    return f"{offset[:3]}:{offset[3:]}"
 
 
 def _names_of(target: Target, views: Iterable[ScheduleView], *others: ResourceId | str) -> MachineNames:
@@ -294,7 +288,7 @@ def _list_row(view: ScheduleView) -> Sequence[Cell | str]:
     static, dynamic = _reached(view)
     return [
         Cell(view.configuration.name, "strong"),
-        f"{window.local_start:%Y-%m-%d %H:%M} {_offset(window)}" if window else Cell(_WORDS[view.next.timing], "warn"),
+        local_text(window.local_start) if window else Cell(_WORDS[view.next.timing], "warn"),
         f"{window.starts_at:%m-%d %H:%M}" if window else "",
         static,
         dynamic,
@@ -442,7 +436,7 @@ def _calendar(entries: Sequence[CalendarEntry], names: MachineNames, paint: Pain
 def _calendar_row(entry: CalendarEntry, name: str) -> Sequence[Cell | str]:
     counts = forecast_counts(entry.members)
     return [
-        f"{entry.window.local_start:%a %Y-%m-%d %H:%M} {_offset(entry.window)}",
+        f"{entry.window.local_start:%a} {local_text(entry.window.local_start)}",
         f"{entry.window.starts_at:%m-%d %H:%M}",
         Cell(name, "strong"),
         *(_count(counts[kind], _MEANING[kind]) for kind in _ORDER),

@@ -11,7 +11,7 @@ from shlex import quote
 from patchmode.model.finding import Reason
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit, Timing, WindowRule
+from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit, Timing, WindowRule, local_text
 from patchmode.rules.eligibility.owner_checks import out_of_reach
 from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
 from patchmode.rules.rule import by_id
@@ -171,7 +171,7 @@ def _far(schedules: MachineSchedules) -> Iterator[Reason]:
     yield give(
         f"The next window of '{name}', and of any schedule of this machine, is in {days:,} days ({why}): nothing "
         "patches it before.",
-        f"next window {local_start:%Y-%m-%d %H:%M %Z}",
+        f"next window {local_text(local_start)}",
     )
 
 

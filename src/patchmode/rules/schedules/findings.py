@@ -15,7 +15,14 @@ from patchmode.model.machine import Lock, Machine
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.report import Member, ScheduleFinding, ScheduleView
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, RunForecast, ScheduleBook, Timing
+from patchmode.model.schedule import (
+    ConfigurationAssignment,
+    DynamicScope,
+    RunForecast,
+    ScheduleBook,
+    Timing,
+    local_text,
+)
 from patchmode.rules.rule import NOTES, WARNS, Rule, by_id
 from patchmode.rules.schedules import recurrence
 from patchmode.rules.schedules import window as window_rules
@@ -119,7 +126,7 @@ def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
     following = view.next
     if following.window is None or following.wait_days is None:
         return
-    when = f"{following.window.local_start:%Y-%m-%d %H:%M %Z}"
+    when = local_text(following.window.local_start)
     if following.begins_late:
         message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
         fix = "If that is not meant, give it an earlier start with `schedule create` and --replace."

@@ -16,6 +16,7 @@ from patchmode.model.schedule import (
     Timing,
     Via,
     Window,
+    local_text,
 )
 from patchmode.rules.eligibility.advisory_checks import is_off
 from patchmode.rules.eligibility.images import automatic_guest_patching, schedule_patching, schedule_patching_excluded
@@ -376,12 +377,7 @@ def _named(hit: ScheduleHit) -> str:
 
 
 def _when(window: Window | None) -> str:
-    return "" if window is None else f"; next {local_text(window)}"
-
-
-def local_text(window: Window) -> str:
-    """The start in the configuration's own time, with what tells it from UTC: `2026-11-28 22:00 CET`."""
-    return f"{window.local_start:%Y-%m-%d %H:%M %Z}"
+    return "" if window is None else f"; next {local_text(window.local_start)}"
 
 
 def _undecided(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Outcome:

@@ -16,6 +16,7 @@ from patchmode.model.schedule import (
     MaintenanceConfiguration,
     ScheduleHit,
     Timing,
+    local_text,
 )
 from patchmode.model.scope import Since
 from patchmode.rules.schedules.time_zones import zone_of
@@ -371,7 +372,7 @@ def _start(hit: ScheduleHit) -> datetime:
 def _awaited(machine_id: ResourceId, hit: ScheduleHit, now: datetime) -> WindowResult:
     window, name = hit.next.window, hit.configuration.name
     assert window is not None  # noqa: S101 - the caller looked, for the type checker
-    local = f"{window.local_start:%Y-%m-%d %H:%M %Z}"
+    local = f"{local_text(window.local_start)}"
     end, ends_at = WindowEnd.NOT_YET, window.ends_at
     if now < window.starts_at:
         reason = f"next window of '{name}' at {local}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from patchmode.model.schedule import NextWindow, Timing, Window, WindowRule
+from patchmode.model.schedule import NextWindow, Timing, Window, WindowRule, local_text
 from patchmode.rules.rule import BLOCKS, NOTES, REFUSES, WARNS, Rule
 from patchmode.rules.schedules.recurrence_grammar import LAST_DATE, EveryHours, RecurrenceReading, parse
 from patchmode.rules.schedules.window import (
@@ -156,7 +156,7 @@ def _window(rule: ReadableRule, starts_at: datetime) -> Window:
 
 
 def _told(found: NextWindow) -> str:
-    return "it never runs again" if found.window is None else f"it runs on {found.window.local_start:%Y-%m-%d %H:%M %Z}"
+    return "it never runs again" if found.window is None else f"it runs on {local_text(found.window.local_start)}"
 
 
 def _duration_limits(rule: WindowRule) -> Iterator[tuple[str, str]]:

@@ -169,8 +169,8 @@ def test_the_earliest_window_decides_and_a_different_later_one_is_named() -> Non
     outcome = predict(READY, WINDOWS, attached(short, long))
     assert outcome.kind is KIND.SCHEDULE_FAILS
     assert outcome.reason == (
-        "the next run of the schedule 'short' (attached to it; next 2026-11-23 13:00 CET) fails: its window is shorter "
-        "than the 25 minutes a run needs; a later window, of 'long', would end otherwise"
+        "the next run of the schedule 'short' (attached to it; next 2026-11-23 13:00 +01:00) fails: its window is "
+        "shorter than the 25 minutes a run needs; a later window, of 'long', would end otherwise"
     )
     assert predict(READY, WINDOWS, attached(hit("short", coming(3, minutes=10)), long)).kind is KIND.SCHEDULED
 
@@ -215,7 +215,7 @@ def test_the_reason_tells_by_which_clause_and_when() -> None:
     dynamic = hit(via=Via.DYNAMIC, clause="dynamic scope 'prod' on subscription s: tag Env = prod")
     assert predict(READY, WINDOWS, attached(dynamic)).reason == (
         "patched as the schedule 'weekly' (dynamic scope 'prod' on subscription s: tag Env = prod; "
-        "next 2026-11-23 13:00 CET) says"
+        "next 2026-11-23 13:00 +01:00) says"
     )
 
 

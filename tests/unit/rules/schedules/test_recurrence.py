@@ -173,7 +173,7 @@ def test_both_counts_of_hours_are_named() -> None:
     assert (coming.timing, coming.window, coming.rule) == (Timing.COMING, None, "recurrence-unconfirmed")
     assert coming.because == (
         "no document says how '24Hours' is counted: if hours are counted as they elapse, it runs on 2026-12-01 21:00 "
-        "CET; if hours are counted on the local clock, it runs on 2026-12-01 22:00 CET"
+        "+01:00; if hours are counted on the local clock, it runs on 2026-12-01 22:00 +01:00"
     )
 
 

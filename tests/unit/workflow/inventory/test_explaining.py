@@ -113,7 +113,7 @@ async def test_each_schedule_with_its_clause_and_its_window_in_both_times() -> N
         "Schedules (2):",
         "  nightly",
         f"      by dynamic scope 'west' on subscription {ALPHA}: location westeurope",
-        "      next window: 2030-02-01 03:00 Europe/Berlin (2030-02-01 02:00 to 04:00 UTC)",
+        "      next window: 2030-02-01 03:00 +01:00, Europe/Berlin (2030-02-01 02:00 to 04:00 UTC)",
     ]
     assert "schedules-same-trigger" in [reason.rule for reason in explanation.audit.reasons]
     at = text.index("  Results of its runs, which are not read here:")

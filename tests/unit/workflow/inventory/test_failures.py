@@ -179,7 +179,7 @@ async def test_the_history_of_a_night_as_a_person_reads_it() -> None:
     """At 80 columns: which run, how many, why, who, and what to type."""
     report = await told(azure_with(*EVERYTHING[:4]))
     assert list(failure_lines(report, paint=Paint(width=80))) == [
-        "Weekly  Thu 2030-01-31 03:00 W. Europe Standard Time (2030-01-31 02:00 UTC)",
+        "Weekly  Thu 2030-01-31 03:00 +01:00 (2030-01-31 02:00 UTC)",
         "  4 machines: 1 succeeded, 3 failed",
         "    not prepared for schedules (the prerequisite) (2)",
         "      rg/vanished, rg/web",
@@ -259,7 +259,7 @@ async def test_a_failure_that_is_over_is_told_as_such() -> None:
     """Yesterday's failure must not send anybody to work again."""
     report = await told(azure_with(run("web", FailureKind.PREREQUISITE, days=1), run("web")))
     assert list(failure_lines(report, paint=Paint()))[3:9] == [
-        "Weekly  Wed 2030-01-30 03:00 W. Europe Standard Time (2030-01-30 02:00 UTC)",
+        "Weekly  Wed 2030-01-30 03:00 +01:00 (2030-01-30 02:00 UTC)",
         "  1 machine: 0 succeeded, 1 failed",
         "    not prepared for schedules (the prerequisite) (1)",
         "      rg/web",
