@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help quick slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel coverage format clean
+.PHONY: help quick slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel release coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -90,13 +90,21 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 WHEEL := .venv-wheel
+# Without pip in it: it holds what an installation needs, so the list of a release is made from it.
 wheel: setup ## build the wheel and start what it installs, with nothing but the run-time requirements
 	rm -rf $(WHEEL) dist
-	$(BIN)/python -m hatchling build -t wheel
-	$(PYTHON) -m venv $(WHEEL)
-	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
-	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	$(BIN)/python -m hatchling build
+	$(PYTHON) -m venv --without-pip $(WHEEL)
+	$(BIN)/python -m pip --python $(WHEEL)/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip --python $(WHEEL)/bin/python install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	cd $(WHEEL) && bin/patchmode --version && bin/arm-emulator --version && bin/patchmode demo > demo.txt && tail -3 demo.txt
+
+RELEASE := .venv-release
+release: wheel ## what is published, in dist/: wheel, source archive, software bill of materials, and their hashes
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/release.txt
+	$(RELEASE)/bin/cyclonedx-py environment $(WHEEL)/bin/python --pyproject pyproject.toml --output-reproducible -o dist/patchmode.cdx.json
+	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
 check: lint types contracts coverage wheel ## all that CI runs
 
@@ -107,4 +115,4 @@ coverage: setup ## the tests, measuring lines and branches; fails below the boun
 	$(BIN)/coverage report
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(CLIENTS) $(WHEEL) dist build .coverage* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(WHEEL) $(RELEASE) dist build .coverage* .mypy_cache .ruff_cache .hypothesis

@@ -180,6 +180,13 @@ def test_doctor_shows_each_setting_with_where_it_comes_from(start: Start, tmp_pa
     assert "share              50%  (the config file FOLDER/c.toml)" in text
 
 
+def test_doctor_names_the_state_folder_that_nobody_set(start: Start, tmp_path: Path) -> None:
+    """Whoever wants to keep or delete the journals needs its path."""
+    done = start("small")("doctor", "-o", "json", PATCHMODE_STATE_DIR="", XDG_STATE_HOME=str(tmp_path))
+    row = json.loads(done.out)["settings"]["state-dir"]
+    assert (row["value"], row["source"]) == ("FOLDER/patchmode", "default")
+
+
 def test_a_brake_of_the_file_is_told_kept_and_can_be_lifted(start: Start, tmp_path: Path) -> None:
     """What the file holds back is named before anything is sent, so that nobody wonders; and so is what it allows."""
     program = start("small")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 from tests.docs.exit_code_tables import README, REFERENCE, render
+from tests.docs.libraries_page import PAGE as LIBRARIES_PAGE
+from tests.docs.libraries_page import render_libraries
 from tests.docs.pages import DOCS
 from tests.docs.routes_page import PAGE as ROUTES_PAGE
 from tests.docs.routes_page import render_routes
@@ -145,6 +147,7 @@ def leaf_commands() -> Iterator[tuple[str, click.Command]]:
 RENDERED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "cli.md": render_cli,
     DOCS / "reference" / "faults.md": render_faults,
+    LIBRARIES_PAGE: render_libraries,
     README: partial(render, README),
     REFERENCE: partial(render, REFERENCE),
     ROUTES_PAGE: render_routes,

@@ -25,6 +25,7 @@ DEPLOY = ROOT / "deploy"
 FILES = sorted(DEPLOY.iterdir())
 SCRIPT = DEPLOY / "shard.sh"
 SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+WORKFLOWS = sorted([*DEPLOY.glob("github-*.yaml"), *(ROOT / ".github/workflows").glob("*.yaml")])
 BEGIN = "pipx install "
 """What needs a machine of GitHub or Azure DevOps, and is done here already."""
 
@@ -274,7 +275,7 @@ def test_shellcheck_has_nothing_to_say(path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "schema"),
     [
-        *((path, ["vendor.github-workflows"]) for path in sorted(DEPLOY.glob("github-*.yaml"))),
+        *((path, ["vendor.github-workflows"]) for path in WORKFLOWS),
         # The pattern of its expressions is none that JavaScript takes with Unicode on.
         (DEPLOY / "azure-pipelines.yaml", ["vendor.azure-pipelines", "--regex-variant", "nonunicode"]),
     ],

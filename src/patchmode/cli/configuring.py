@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.settings import Settings
+from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import PatchmodeError, UsageError
 
 if TYPE_CHECKING:
@@ -205,6 +205,8 @@ def values_in_force(settings: Settings) -> "tuple[SettingValue, ...]":
             value, source = _told(in_file[text]), source_in_words()
         else:
             value, source = key.default, "default"
+            if text == "state-dir":  # a user who looks for the journals needs the path
+                value = str(state_folder(settings))
         found.append(SettingValue(text, value, source))
     return tuple(found)
 
