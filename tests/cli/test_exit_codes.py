@@ -43,6 +43,7 @@ NOT_READY = {
     "runs resume": Walk(("latest", "--no-progress"), Exit.FINDINGS),
     "runs merge": Walk(("run.json",), Exit.FINDINGS),
     "evidence pack": Walk(("--out", "pack"), Exit.FINDINGS),
+    "policy audit": Walk(SCOPE, Exit.FINDINGS),
     "schedule check": Walk((), Exit.FINDINGS),
     "schedule failures": Walk(("--since", "30d"), Exit.FINDINGS),
     "schedule attach": Walk(("mc-nightly", *SCOPE, "--yes"), Exit.PARTIAL),

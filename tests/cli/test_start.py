@@ -57,6 +57,7 @@ STARTED = {
     ("rollback", "latest", "--yes", "-q"): 10,
     ("explain", "web-01"): 10,
     ("schedule", "list"): 0,
+    ("policy", "audit"): 10,
     ("report", "--all", "--out", "base.json"): 10,
     ("evidence", "pack", "--out", "pack"): 10,
     ("watch", "--all", "--once", "--baseline", "base.json"): 0,

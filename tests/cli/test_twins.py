@@ -43,6 +43,7 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
             *("--duration", "02:00", "--time-zone", "UTC", "--recur", "Day", "--yes"),
         ),
     ),
+    ("policy", "audit"): (("--policy", "all"),),
     ("plan",): (("-g", "rg-app", "--out", "plan.json"), ("--all", "--waves", "zone", "--out", "waves.json")),
     ("export",): tuple(("plan.json", "--as", form) for form in EXPORT_FORMS),
     ("apply",): (("plan.json", "--yes"),),

@@ -68,6 +68,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "schedule failures": ("schedule", "failures"),
     "schedule attach": ("schedule", "attach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
     "schedule detach": ("schedule", "detach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
+    "policy audit": ("policy", "audit", "--policy", "all"),
     "doctor": ("doctor",),
 }
 SHOWS = {
@@ -80,6 +81,7 @@ SHOWS = {
     "schedule next": (SCHEDULE, GROUP, SUBSCRIPTION),
     "schedule check": (MACHINES[1], GROUP, SUBSCRIPTION),
     "schedule attach": (SCHEDULE, GROUP, SUBSCRIPTION),
+    "policy audit": (*MACHINES, GROUP, SUBSCRIPTION),
     "doctor": (SUBSCRIPTION,),
 }
 WITHOUT_A_TABLE = {

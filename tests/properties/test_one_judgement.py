@@ -85,6 +85,7 @@ JUDGED = {
     "verify": "verify_scope",
     "explain": "explain",
     "console": "the rows of an audit",
+    "policy": "audit_policies: what Azure Policy makes of it; whether it is set is `Machine.orchestration`",
     "schedule": "check_schedules, and the obstacle that attach names",
 }
 """Commands that say something of a machine's settings, and by which function they are asked here."""

@@ -1,6 +1,6 @@
 """Microsoft.Authorization: locks, role assignments and definitions, deny assignments, the caller's permissions.
 
-Policies are read as the fleet holds them, and none is evaluated.
+Policies are read as the fleet holds them, and none is evaluated; three built-in definitions are there in any case.
 
 All of them are ordinary resources in the state, standing on a scope; the checks they cause are the front door's.
 """
@@ -13,6 +13,7 @@ from arm_emulator.protocol.authorization import ASSIGNMENT, DEFINITION, DENY, LO
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.roles import BUILT_IN_ROLES
 from arm_emulator.protocol.routing import Handler, Route
+from arm_emulator.providers.policy_definitions import built_in_policies
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ def _get(type_: str) -> Handler:
             )
             if built_in is not None:
                 return Response(200, built_in)
+        if stored is None and _NAMES[type_] == "policyDefinitions" and not _scope(params):
+            policy = built_in_policies().get(params["name"].lower())
+            if policy is not None:
+                return Response(200, policy)
         if stored is None:
             raise _missing(type_, params["name"])
         return Response(200, _shown(stored))

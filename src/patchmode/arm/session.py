@@ -21,8 +21,9 @@ from patchmode.ports.azure import (
     RequestLedger,
     Writer,
 )
-from patchmode.ports.live_check import Probe, ProbingAzure
+from patchmode.ports.live_check import Probe
 from patchmode.ports.maintenance import Maintenance, MaintenanceWriter
+from patchmode.ports.policy import Policies, PolicyAzure
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ TENANTS_API = "2022-12-01"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Fulfils `ports.Azure` and `ports.ProbingAzure`."""
+    """Fulfils `ports.Azure`, `ports.ProbingAzure` and `ports.PolicyAzure`."""
 
     graph: Graph
     provider: Provider
     maintenance: Maintenance
     authorization: "Directory"
+    policies: Policies
     ledger: RequestLedger
     _target: Target
     _writer: Writer
@@ -115,7 +117,7 @@ async def connect(
     remark: Callable[[str], None] = _ignore,
     quotas: GraphQuotas | None = None,
     exchanges: Callable[[Exchange], None] | None = None,
-) -> AsyncIterator[ProbingAzure]:
+) -> AsyncIterator[PolicyAzure]:
     """Sign in to one tenant of one cloud, and close everything at the end.
 
     Args:
@@ -334,6 +336,7 @@ def _connection(
     from patchmode.arm.machines import Writer as OperationWriter
     from patchmode.arm.maintenance import MaintenanceReader
     from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
+    from patchmode.arm.policies import PolicyReader
     from patchmode.arm.probing import SingleRequests
     from patchmode.arm.resource_graph import ResourceGraph
 
@@ -342,6 +345,7 @@ def _connection(
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
         authorization=directory,
+        policies=PolicyReader(channel),
         ledger=ledger,
         _target=target,
         _writer=OperationWriter(channel),

@@ -18,7 +18,7 @@ from patchmode.model.exchange import Exchange
 from patchmode.model.plan import Plan
 from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock
-from patchmode.ports.live_check import ProbingAzure
+from patchmode.ports.policy import PolicyAzure
 from patchmode.store.journal import Journal
 from patchmode.store.live_checks import LiveCheckStore
 from patchmode.store.runs import LATEST, RunStore
@@ -45,7 +45,7 @@ async def connected(
     throttle_patience_s: float | None = None,
     remark: Callable[[str], None] | None = None,
     exchanges: Callable[[Exchange], None] | None = None,
-) -> AsyncIterator[ProbingAzure]:
+) -> AsyncIterator[PolicyAzure]:
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:

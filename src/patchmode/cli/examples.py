@@ -253,6 +253,29 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("What the latest run did, as an Excel workbook.", "patchmode report --run latest --out run.xlsx"),
         Example("A saved audit as test results, for a pipeline.", "patchmode report --from base.json -o junit", 10),
     ),
+    "policy": (
+        Example("Which machines Azure Policy covers, and which it misses.", "patchmode policy audit -g rg-app", 10),
+        Example(
+            "The same for periodic assessment.", "patchmode policy audit -g rg-app --policy periodic-assessment", 10
+        ),
+        Example("For all three built-ins, as JSON.", "patchmode policy audit -g rg-app --policy all -o json", 10),
+    ),
+    "policy audit": (
+        Example(
+            "Which machines the built-in for Customer Managed Schedules misses.", "patchmode policy audit -g rg-app", 10
+        ),
+        Example(
+            "All three built-ins, of one subscription.",
+            "patchmode policy audit --policy all -s 'Contoso Production'",
+            10,
+        ),
+        Example(
+            "The machines that the image list misses, as CSV.",
+            "patchmode policy audit -g rg-app -o csv --query \\\n  "
+            "\"policies[].machines[?reasons[?subject=='image']].id[]\"",
+            10,
+        ),
+    ),
     "export": (
         Example("The changes as a shell script of az.", "patchmode export plan.json --as az --out change.sh"),
         Example("A change request for an advisory board.", "patchmode export plan.json --out change.md"),

@@ -145,6 +145,12 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     },
     "schedule attach": _ATTACHED,
     "schedule detach": _ATTACHED,
+    "policy audit": {
+        Exit.DONE: "every machine was read; each definition has an assignment that evaluates it and whose condition is "
+        "met, or it was left out on purpose",
+        Exit.FINDINGS: "a machine is missed, not covered or not compliant, counts as compliant without the setting, or "
+        "something is not known",
+    },
     "report": {
         Exit.DONE: "as `audit`, or for a run as `runs show`; or `--exit-zero` was given",
         Exit.FINDINGS: "as `audit`, or for a run as `runs show`",

@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": "List, show, resume and merge runs.",
     "explain": "One machine in full: settings, rules, schedules, outcome, JSON.",
     "schedule": "Maintenance configurations: members, windows, and whether they will work.",
+    "policy": "Azure Policy's built-in definitions for patch settings: which machines they cover.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "export": "A plan as a script of az or PowerShell, REST requests, or a change request.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
@@ -52,7 +53,7 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
     "by a plan (apply, rollback); the commands of schedule that write ask first, unless --yes is given, and print the "
-    "command that undoes them. The commands audit, plan, export, verify, explain and doctor cannot "
+    "command that undoes them. The commands audit, policy audit, plan, export, verify, explain and doctor cannot "
     "write.",
 )
 @click.version_option(package_name="patchmode", message="%(prog)s %(version)s")

@@ -16,6 +16,7 @@ from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, Target
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
 from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.plan import PlanDocument
+from patchmode.documents.policy import PolicyAuditDocument
 from patchmode.documents.run import RunDocument, RunsDocument
 from patchmode.documents.schedules import (
     FailedMemberRow,
@@ -53,6 +54,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "identities": IdentitiesDocument,
     "evidence": ManifestDocument,
     "live-check": LiveCheckDocument,
+    "policy-audit": PolicyAuditDocument,
 }
 """Name of the format → the struct of its document."""
 

@@ -47,6 +47,11 @@ def is_scheduled(machine: Json) -> bool:
     return _is_in(_lists().scheduled, _marketplace(machine))
 
 
+def scheduled_rows() -> list[_Row]:
+    """The built-in policy's list: publisher, patterns of offers and of skus, in lower case."""
+    return _lists().scheduled
+
+
 def is_excluded(machine: Json) -> bool:
     """Whether Update Manager's support matrix names the image as not supported."""
     return _is_in(_lists().excluded, _marketplace(machine))

@@ -1,0 +1,102 @@
+"""The built-in fleet ``policies``: the fleet ``schedules`` with assignments of Azure Policy's built-ins.
+
+They are as one meets them: narrowed by tags, for one operating system only, with a notScope and an exemption.
+"""
+
+from typing import Any
+
+from arm_emulator.demo_fleet import PRODUCTION
+from arm_emulator.fleet_documents import Json, group_id
+from arm_emulator.providers.policy_definitions import PERIODIC_ASSESSMENT, PREREQUISITE, RECURRING_UPDATES
+from arm_emulator.schedules_fleet import NIGHTLY, schedules_fleet
+from arm_emulator.state import Document
+
+_AUTHORIZATION = "providers/Microsoft.Authorization"
+_APP = group_id(PRODUCTION, "rg-app")
+_SUBSCRIPTION = f"/subscriptions/{PRODUCTION}"
+
+
+def policies_fleet() -> dict[str, Any]:
+    """The fleet ``schedules`` with assignments.
+
+    - ``aum-prerequisite`` at the production subscription: the resource groups rg-app and RG-DATA-PROD, without the
+      locked group (notScope); the resource group of the databases has an exemption for SQL-01.
+    - ``aum-assessment`` at the same place, for Windows: nobody made one for Linux.
+    - ``aum-nightly`` at rg-app: attaches mc-nightly to machines with the tag ``ring=1``.
+    """
+    fleet = schedules_fleet()
+    policies = [
+        assignment_document(
+            _SUBSCRIPTION,
+            "aum-prerequisite",
+            PREREQUISITE,
+            "Update Manager: prerequisite",
+            {"resourceGroups": ["rg-app", "RG-DATA-PROD", "rg-locked"]},
+            not_scopes=[group_id(PRODUCTION, "rg-locked")],
+        ),
+        assignment_document(
+            _SUBSCRIPTION, "aum-assessment", PERIODIC_ASSESSMENT, "Update Manager: assessment", {"osType": "Windows"}
+        ),
+        assignment_document(
+            _APP,
+            "aum-nightly",
+            RECURRING_UPDATES,
+            "Update Manager: nightly",
+            {"maintenanceConfigurationResourceId": NIGHTLY, "tagValues": [{"key": "ring", "value": "1"}]},
+        ),
+        exemption_document(
+            f"{group_id(PRODUCTION, 'RG-DATA-PROD')}/providers/Microsoft.Compute/virtualMachines/SQL-01",
+            "cluster-updates-itself",
+            f"{_SUBSCRIPTION}/{_AUTHORIZATION}/policyAssignments/aum-prerequisite",
+        ),
+    ]
+    return {**fleet, "resources": [*fleet["resources"], *policies]}
+
+
+def assignment_document(
+    scope: str, name: str, definition: str, title: str, parameters: Json, *, not_scopes: list[str] | None = None
+) -> Document:
+    """An assignment with a system-assigned identity, as a GET with api-version 2023-04-01 answers it.
+
+    Args:
+        scope: the id of a management group, a subscription, a resource group or a resource.
+        name: the last part of its id.
+        definition: the guid of a built-in definition.
+        title: its display name.
+        parameters: name → value.
+        not_scopes: ids below the scope.
+    """
+    return {
+        "id": f"{scope}/{_AUTHORIZATION}/policyAssignments/{name}",
+        "type": "Microsoft.Authorization/policyAssignments",
+        "name": name,
+        "location": "westeurope",
+        "identity": {
+            "type": "SystemAssigned",
+            "principalId": "99999999-9999-9999-9999-999999999999",
+            "tenantId": "11111111-1111-1111-1111-111111111111",
+        },
+        "properties": {
+            "displayName": title,
+            "policyDefinitionId": f"/{_AUTHORIZATION}/policyDefinitions/{definition}",
+            "scope": scope,
+            "notScopes": not_scopes or [],
+            "parameters": {key: {"value": value} for key, value in parameters.items()},
+            "enforcementMode": "Default",
+        },
+    }
+
+
+def exemption_document(scope: str, name: str, assignment_id: str) -> Document:
+    """An exemption without an end, as a GET with api-version 2022-07-01-preview answers it."""
+    return {
+        "id": f"{scope}/{_AUTHORIZATION}/policyExemptions/{name}",
+        "type": "Microsoft.Authorization/policyExemptions",
+        "name": name,
+        "properties": {
+            "policyAssignmentId": assignment_id,
+            "policyDefinitionReferenceIds": [],
+            "exemptionCategory": "Waiver",
+            "displayName": name,
+        },
+    }

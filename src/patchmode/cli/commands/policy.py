@@ -1,0 +1,14 @@
+"""`patchmode policy`: the group; each subcommand has a file in `cli/policies`. Must not: import one unasked."""
+
+import click
+
+from patchmode.cli.group import Group
+
+SUBCOMMANDS = {
+    "audit": "Which machines Azure Policy's built-ins cover, which they miss, and why.",
+}
+
+
+@click.group(cls=Group, name="policy", late=SUBCOMMANDS, rooms="patchmode.cli.policies", no_args_is_help=True)
+def command() -> None:
+    """Azure Policy's built-in definitions for patch settings: which machines they cover."""

@@ -1,0 +1,1 @@
+"""The commands of `patchmode policy`, one file each."""

@@ -1,0 +1,204 @@
+"""`patchmode/policy-audit/v1`: what Azure Policy's built-ins do about machines, as a published JSON document.
+
+Must not: change what a published version means; a change of meaning is a new version.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from patchmode.documents.base import (
+    Edge,
+    LeftOutRow,
+    Subscriptions,
+    TargetRow,
+    UnreadableRow,
+    left_out_rows,
+    target_row,
+    unreadable_rows,
+    with_subscriptions,
+)
+from patchmode.model.policy import (
+    BuiltIn,
+    PolicyAssignment,
+    PolicyAudit,
+    PolicyLook,
+    PolicyReason,
+    PolicyState,
+    PolicyVerdict,
+)
+
+POLICY_AUDIT_COLUMNS = (
+    "policy",
+    "id",
+    "state",
+    "isSet",
+    "selected",
+    "countsAsCompliant",
+    "why",
+    "assignments",
+)
+
+
+class PolicyReasonRow(Edge, frozen=True):
+    """Why a machine is not selected, or left out."""
+
+    subject: str
+    """`image`, `os`, `region`, `resource-group`, `tags`, `type`, `not-scope`, `selector`, `exemption`, `enforcement`,
+    `other` or `unknown`."""
+    message: str
+
+
+class PolicyAssignmentRow(Edge, frozen=True):
+    """An assignment of the definition, alone or in a set."""
+
+    id: str
+    name: str
+    scope: str
+    definition_id: str
+    """The definition, or the set that holds it."""
+    enforcement: str
+    """`Default` or `DoNotEnforce`."""
+    parameters: dict[str, Any]
+    """As they were given to the assignment."""
+    not_scopes: tuple[str, ...]
+    identity: str
+    """`SystemAssigned`, `UserAssigned` or `None`."""
+
+
+class PolicyMachineAssignmentRow(Edge, frozen=True):
+    """What one assignment does about one machine."""
+
+    id: str
+    state: PolicyState
+    reasons: tuple[PolicyReasonRow, ...]
+
+
+class PolicyMachineRow(Edge, frozen=True):
+    """One machine; `selected` and `isSet` are null where it is not known."""
+
+    id: str
+    state: PolicyState
+    """Of the assignment that does most."""
+    selected: bool | None
+    """Whether the definition selects it, with that assignment's parameters, or with the defaults without one."""
+    is_set: bool | None
+    """Whether the machine has what the definition is for."""
+    counts_as_compliant: bool
+    """Whether Azure counts it as compliant although it is not set, by the documented rules."""
+    reasons: tuple[PolicyReasonRow, ...]
+    notes: tuple[str, ...]
+    assignments: tuple[PolicyMachineAssignmentRow, ...]
+
+
+class PolicyLookRow(Edge, frozen=True):
+    """One built-in."""
+
+    policy: BuiltIn
+    definition_id: str
+    version: str | None
+    """As Azure answered it; null: it states none, or the definition could not be read."""
+    problem: str
+    """Why the definition could not be read; empty: it could."""
+    states: dict[PolicyState, int]
+    assignments: tuple[PolicyAssignmentRow, ...]
+    machines: tuple[PolicyMachineRow, ...]
+
+
+class PolicyAuditDocument(Edge, frozen=True):
+    """The whole audit of policies."""
+
+    format: Literal["patchmode/policy-audit/v1"]
+    created_at: datetime | None
+    target: TargetRow
+    scope: tuple[str, ...]
+    counts: dict[str, int]
+    """`scope` = `machines` + `skipped` + `unreadable`; `findings` counts machines, and what could not be read."""
+    policies: tuple[PolicyLookRow, ...]
+    skipped: tuple[LeftOutRow, ...]
+    unreadable: tuple[UnreadableRow, ...]
+    unread_subscriptions: tuple[UnreadableRow, ...]
+    """Subscriptions whose assignments or exemptions are not all known."""
+    notes: tuple[str, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+
+
+def policy_audit_document(audit: PolicyAudit) -> PolicyAuditDocument:
+    """The document of an audit."""
+    made = PolicyAuditDocument(
+        format="patchmode/policy-audit/v1",
+        created_at=audit.created_at,
+        target=target_row(audit.target),
+        scope=audit.scope,
+        counts=audit.counts,
+        policies=tuple(map(_look_row, audit.looks)),
+        skipped=left_out_rows(audit.skipped),
+        unreadable=unreadable_rows(audit.unreadable),
+        unread_subscriptions=unreadable_rows(audit.unread),
+        notes=audit.notes,
+    )
+    return with_subscriptions(made, audit.target.names)
+
+
+def policy_audit_rows(audit: PolicyAudit) -> Iterator[dict[str, Any]]:
+    """One row for each machine and built-in, for JSON lines and CSV."""
+    for look in audit.looks:
+        for one in look.verdicts:
+            yield {
+                "policy": look.policy.value,
+                "id": str(one.id),
+                "state": one.state.value,
+                "isSet": one.is_set,
+                "selected": one.selected,
+                "countsAsCompliant": one.counts_as_compliant,
+                "why": " ".join((*(reason.message for reason in one.reasons), *one.notes)),
+                "assignments": [entry.assignment.id for entry in one.assignments],
+            }
+
+
+def _look_row(look: PolicyLook) -> PolicyLookRow:
+    return PolicyLookRow(
+        policy=look.policy,
+        definition_id=look.policy.definition_id,
+        version=look.definition.version if look.definition else None,
+        problem=look.problem,
+        states=dict(look.states),
+        assignments=tuple(map(assignment_row, look.assignments)),
+        machines=tuple(map(_machine_row, look.verdicts)),
+    )
+
+
+def assignment_row(one: PolicyAssignment) -> PolicyAssignmentRow:
+    """The struct for an assignment."""
+    return PolicyAssignmentRow(
+        id=one.id,
+        name=one.name,
+        scope=one.scope,
+        definition_id=one.definition_id,
+        enforcement=one.enforcement,
+        parameters=dict(one.parameters),
+        not_scopes=one.not_scopes,
+        identity=one.identity_type,
+    )
+
+
+def _machine_row(one: PolicyVerdict) -> PolicyMachineRow:
+    return PolicyMachineRow(
+        id=str(one.id),
+        state=one.state,
+        selected=one.selected,
+        is_set=one.is_set,
+        counts_as_compliant=one.counts_as_compliant,
+        reasons=_reasons(one.reasons),
+        notes=one.notes,
+        assignments=tuple(
+            PolicyMachineAssignmentRow(id=entry.assignment.id, state=entry.state, reasons=_reasons(entry.reasons))
+            for entry in one.assignments
+        ),
+    )
+
+
+def _reasons(reasons: tuple[PolicyReason, ...]) -> tuple[PolicyReasonRow, ...]:
+    return tuple(PolicyReasonRow(subject=one.subject, message=one.message) for one in reasons)

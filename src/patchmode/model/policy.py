@@ -1,0 +1,245 @@
+"""Azure Policy as far as it concerns patch settings: definitions, assignments, exemptions, and what they do.
+
+Must not: judge.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from patchmode.model.left_alone import Skipped, Unreadable
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.target import Target
+
+DEFINITIONS = "/providers/Microsoft.Authorization/policyDefinitions"
+
+
+class BuiltIn(StrEnum):
+    """The built-in definitions that change patch settings, by our names for them.
+
+    Source: Azure/azure-policy, "built-in-policies/policyDefinitions/Azure Update Manager".
+    """
+
+    PREREQUISITE = "prerequisite"
+    """Sets Customer Managed Schedules."""
+    PERIODIC_ASSESSMENT = "periodic-assessment"
+    """Sets the assessment mode; one operating system in each assignment."""
+    RECURRING_UPDATES = "recurring-updates"
+    """Attaches one maintenance configuration, and sets Customer Managed Schedules while it does."""
+
+    @property
+    def guid(self) -> str:
+        """The definition's name."""
+        return _GUIDS[self]
+
+    @property
+    def definition_id(self) -> str:
+        """The definition's id, the same in every tenant."""
+        return f"{DEFINITIONS}/{self.guid}"
+
+    @classmethod
+    def of(cls, definition_id: str) -> "BuiltIn | None":
+        """The one of an id, in any casing; None: it is another definition."""
+        lowered = definition_id.lower().rstrip("/")
+        return next((one for one in cls if one.definition_id.lower() == lowered), None)
+
+
+_GUIDS = {
+    BuiltIn.PREREQUISITE: "9905ca54-1471-49c6-8291-7582c04cd4d4",
+    BuiltIn.PERIODIC_ASSESSMENT: "59efceea-0c96-497e-a4a1-4eb2290dac15",
+    BuiltIn.RECURRING_UPDATES: "ba0df93e-e4ac-479a-aac2-134bbae39a1a",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDefinition:
+    """A definition as the service answers it."""
+
+    id: str
+    display_name: str
+    version: str | None
+    """None: the answer has none."""
+    parameters: Mapping[str, Mapping[str, Any]]
+    """Name → its type, allowed values and default."""
+    rule: Mapping[str, Any]
+    """`policyRule`, with `if` and `then`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReference:
+    """One definition of a set (an initiative)."""
+
+    definition_id: str
+    reference_id: str
+    parameters: Mapping[str, Any]
+    """Name → value, which may be an expression over the set's parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """A set of definitions."""
+
+    id: str
+    parameters: Mapping[str, Mapping[str, Any]]
+    references: tuple[PolicyReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAssignment:
+    """An assignment of a definition or a set at a scope."""
+
+    id: str
+    name: str
+    """The display name; the last part of the id where it has none."""
+    scope: str
+    definition_id: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Name → value, as they were given."""
+    not_scopes: tuple[str, ...] = ()
+    enforcement: str = "Default"
+    """`DoNotEnforce`: compliance is told, and nothing is changed."""
+    selectors: tuple[Mapping[str, Any], ...] = ()
+    """`resourceSelectors`."""
+    overrides: tuple[Mapping[str, Any], ...] = ()
+    principal_id: str | None = None
+    """Of its system-assigned identity; None: it has none."""
+    identity_type: str = "None"
+    """`SystemAssigned`, `UserAssigned` or `None`: without an identity nothing can be changed."""
+    location: str | None = None
+    """Of the identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyExemption:
+    """A place that an assignment does not evaluate."""
+
+    id: str
+    scope: str
+    assignment_id: str
+    reference_ids: tuple[str, ...] = ()
+    """Of a set: only these of its definitions; empty: all."""
+    category: str = "Waiver"
+    """`Waiver` or `Mitigated`."""
+    expires_on: datetime | None = None
+    selectors: tuple[Mapping[str, Any], ...] = ()
+
+
+class PolicyState(StrEnum):
+    """What a built-in does about a machine."""
+
+    COMPLIANT = "compliant"
+    """An assignment evaluates it, and the definition's condition is met."""
+    NON_COMPLIANT = "non-compliant"
+    """An assignment evaluates it, and the condition is not met: a remediation task would change it."""
+    MISSED = "missed"
+    """An assignment covers its scope, and the definition does not select it."""
+    NOT_ENFORCED = "not-enforced"
+    """The assignment changes nothing: DoNotEnforce, effect Disabled, or no identity to change anything with."""
+    EXEMPT = "exempt"
+    EXCLUDED = "excluded"
+    """Below one of the assignment's notScopes, or not chosen by its resource selectors."""
+    NOT_ASSIGNED = "not-assigned"
+    """No assignment of the definition covers it."""
+    NOT_APPLICABLE = "not-applicable"
+    """The definition is not for machines of its type."""
+    UNKNOWN = "unknown"
+
+
+FINE = frozenset(
+    {PolicyState.COMPLIANT, PolicyState.EXEMPT, PolicyState.EXCLUDED, PolicyState.NOT_APPLICABLE},
+)
+"""States that nobody has to do anything about: what is left out was left out by somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReason:
+    """Why the definition does not select a machine, or why that is not known."""
+
+    subject: str
+    """`image`, `os`, `region`, `resource-group`, `tags`, `type` or `other`; `unknown`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentVerdict:
+    """What one assignment does about one machine."""
+
+    assignment: PolicyAssignment
+    state: PolicyState
+    reasons: tuple[PolicyReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """What one built-in does about one machine."""
+
+    id: ResourceId
+    policy: BuiltIn
+    state: PolicyState
+    """Of the assignment that does most."""
+    selected: bool | None
+    """Whether the definition selects it: with that assignment's parameters, or with the defaults where there is none.
+    None: not known."""
+    is_set: bool | None
+    """Whether the machine has what the definition is for, whatever Azure Policy says; None: it cannot be told."""
+    reasons: tuple[PolicyReason, ...]
+    assignments: tuple[AssignmentVerdict, ...]
+    counts_as_compliant: bool
+    """Whether Azure's compliance page counts it as compliant although it is not set, by the documented rules."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.state not in FINE or self.counts_as_compliant
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLook:
+    """One built-in as an audit saw it."""
+
+    policy: BuiltIn
+    definition: PolicyDefinition | None
+    """None: it could not be read, for the reason in `problem`."""
+    problem: str
+    assignments: tuple[PolicyAssignment, ...]
+    """Every assignment of it, alone or in a set, that was seen in the subscriptions of the machines."""
+    verdicts: tuple[PolicyVerdict, ...]
+    """One for each machine that was read, ordered by id."""
+
+    @property
+    def states(self) -> Mapping[PolicyState, int]:
+        """How many machines have each state; those that none has are left out."""
+        return Counter(one.state for one in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAudit:
+    """`policy audit`: every machine of the scope is in each look, in `skipped` or in `unreadable`."""
+
+    target: Target
+    scope: tuple[str, ...]
+    looks: tuple[PolicyLook, ...]
+    machines: int
+    skipped: tuple[Skipped, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    unread: tuple[Unreadable, ...] = ()
+    """Subscriptions whose assignments or exemptions could not be read: their machines are `unknown`."""
+    notes: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """`scope` is the sum of `machines`, `skipped` and `unreadable`; `findings` counts machines, not verdicts."""
+        found = {one.id for look in self.looks for one in look.verdicts if one.is_finding}
+        in_doubt = sum(not entry.is_filtered_out for entry in self.skipped)
+        return {
+            "scope": self.machines + len(self.skipped) + len(self.unreadable),
+            "machines": self.machines,
+            "skipped": len(self.skipped),
+            "unreadable": len(self.unreadable),
+            "findings": len(found) + len(self.unreadable) + in_doubt,
+        }

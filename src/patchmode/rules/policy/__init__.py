@@ -1,0 +1,1 @@
+"""What Azure Policy's definitions select, whom an assignment covers, and why not."""

@@ -1,0 +1,1 @@
+"""Azure Policy: whom its built-ins cover, and assigning them."""
