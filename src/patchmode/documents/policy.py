@@ -42,15 +42,6 @@ POLICY_AUDIT_COLUMNS = (
 )
 
 
-class PolicyReasonRow(Edge, frozen=True):
-    """Why a machine is not selected, or left out."""
-
-    subject: str
-    """`image`, `os`, `region`, `resource-group`, `tags`, `type`, `not-scope`, `selector`, `exemption`, `enforcement`,
-    `other` or `unknown`."""
-    message: str
-
-
 class PolicyAssignmentRow(Edge, frozen=True):
     """An assignment of the definition, alone or in a set."""
 
@@ -73,7 +64,7 @@ class PolicyMachineAssignmentRow(Edge, frozen=True):
 
     id: str
     state: PolicyState
-    reasons: tuple[PolicyReasonRow, ...]
+    reasons: tuple[PolicyReason, ...]
 
 
 class PolicyMachineRow(Edge, frozen=True):
@@ -88,7 +79,7 @@ class PolicyMachineRow(Edge, frozen=True):
     """Whether the machine has what the definition is for."""
     counts_as_compliant: bool
     """Whether Azure counts it as compliant although it is not set, by the documented rules."""
-    reasons: tuple[PolicyReasonRow, ...]
+    reasons: tuple[PolicyReason, ...]
     notes: tuple[str, ...]
     assignments: tuple[PolicyMachineAssignmentRow, ...]
 
@@ -191,14 +182,10 @@ def _machine_row(one: PolicyVerdict) -> PolicyMachineRow:
         selected=one.selected,
         is_set=one.is_set,
         counts_as_compliant=one.counts_as_compliant,
-        reasons=_reasons(one.reasons),
+        reasons=one.reasons,
         notes=one.notes,
         assignments=tuple(
-            PolicyMachineAssignmentRow(id=entry.assignment.id, state=entry.state, reasons=_reasons(entry.reasons))
+            PolicyMachineAssignmentRow(id=entry.assignment.id, state=entry.state, reasons=entry.reasons)
             for entry in one.assignments
         ),
     )
-
-
-def _reasons(reasons: tuple[PolicyReason, ...]) -> tuple[PolicyReasonRow, ...]:
-    return tuple(PolicyReasonRow(subject=one.subject, message=one.message) for one in reasons)

@@ -156,10 +156,11 @@ FINE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PolicyReason:
-    """Why the definition does not select a machine, or why that is not known."""
+    """Why a machine is not selected or is left out, or why that is not known."""
 
     subject: str
-    """`image`, `os`, `region`, `resource-group`, `tags`, `type` or `other`; `unknown`."""
+    """`image`, `os`, `region`, `resource-group`, `tags`, `type`, `not-scope`, `selector`, `exemption`, `enforcement`,
+    `other` or `unknown`."""
     message: str
 
 
