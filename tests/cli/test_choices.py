@@ -101,6 +101,7 @@ ZONED = {
         "{}",
         "W. Europe Standard Time",
     ),
+    ("patchmode schedule update", "--time-zone"): (["schedule", "update", "mc"], "{}", "W. Europe Standard Time"),
 }
 """An option that takes a zone → a command, how the option's value is written, what `Berlin` perhaps means there."""
 

@@ -65,6 +65,7 @@ ELSEWHERE = {
     "schema": "it asks about no machine; tests/docs/test_reference.py",
     "completion": "it asks about no machine; tests/cli/test_completion.py",
     "schedule create": "it takes no machines",
+    "schedule update": "it takes no machines; tests/cli/test_schedule_changes.py",
     "schedule delete": "it takes no machines; tests/cli/test_schedule_changes.py",
 }
 

@@ -294,7 +294,9 @@ def test_wrong_command_lines(offline: Program, args: list[str], code: int, told:
     assert told in done.err
 
 
-@pytest.mark.parametrize("name", ["list", "show", "next", "create", "delete", "attach", "detach", "check", "failures"])
+@pytest.mark.parametrize(
+    "name", ["list", "show", "next", "create", "update", "delete", "attach", "detach", "check", "failures"]
+)
 def test_the_list_of_subcommands_tells_what_each_tells(offline: Program, name: str) -> None:
     """The list is written by hand so that help imports no subcommand; it must not drift."""
     from patchmode.cli.commands.schedule import SUBCOMMANDS, command

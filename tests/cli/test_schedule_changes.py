@@ -145,3 +145,92 @@ def test_an_assignment_that_stays_keeps_the_schedule(program: Program) -> None:
     assert "The schedule was not deleted: 2 of its 5 assignments are still there." in " ".join(done.out.split())
     assert NIGHTLY.lower() in stored(program, CONFIGURATION)
     assert json.dumps(undo_lines(program.ran_raw[-1])).count("schedule") == 1, "what was detached can be attached again"
+
+
+def changed(program: Program) -> dict[str, Any]:
+    found: dict[str, Any] = stored(program, CONFIGURATION)[NIGHTLY.lower()]["properties"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--start", "2030-01-01 23:00", "--duration", "02:00", "--time-zone", "utc", "--recur", "Week Sunday"),
+        ("--expires", "2040-01-01 00:00", "--reboot", "Always"),
+        ("--classifications", "Security,Updates,Other"),
+        ("--windows-classifications", "none", "--kb-include", "5034439,5034440"),
+        ("--linux-classifications", "other", "--package-exclude", "kernel*", "--package-exclude", "*grub*"),
+    ],
+)
+def test_an_update_is_read_back_and_the_undo_gives_back_what_was(program: Program, options: tuple[str, ...]) -> None:
+    before = changed(program)
+    done = program("schedule", "update", "mc-nightly", *options, "--yes")
+    assert done.code == 0, done.err
+    assert "; a read afterwards shows what was sent." in " ".join(done.out.split())
+    assert changed(program) != before
+    (words,) = undo_lines(program.ran_raw[-1])
+    undone = program(*words, "--yes")
+    assert undone.code == 0, undone.err
+    assert normal(changed(program)) == normal(before)
+    assert sent(program) == ["PUT", "PUT"]
+    assert len(named(program, "mc-nightly")) == 5, "its assignments stay"
+
+
+def normal(properties: dict[str, Any]) -> dict[str, Any]:
+    """Without what says the same: an end of the calendar that is not given, and empty lists."""
+    window = {k: v for k, v in properties["maintenanceWindow"].items() if k != "expirationDateTime"}
+    patches = {
+        name: {k: v for k, v in one.items() if v} if isinstance(one, dict) else one
+        for name, one in properties["installPatches"].items()
+    }
+    return {**properties, "maintenanceWindow": window, "installPatches": patches}
+
+
+def test_an_update_sends_what_it_does_not_change_as_it_was_read(program: Program) -> None:
+    """Members that no option can say stay; `Always` is sent as Azure documents it, not as Azure answers it."""
+    state = program.served.emulator.state  # type: ignore[attr-defined]
+    found = state.get(NIGHTLY).document
+    patches = {**found["properties"]["installPatches"], "rebootSetting": "AlwaysReboot"}
+    patches["windowsParameters"] = {**patches["windowsParameters"], "excludeKbsRequiringReboot": True}
+    more = {**found["properties"], "namespace": "Microsoft.Maintenance", "installPatches": patches}
+    state.put({**found, "tags": {"a=b": "c"}, "properties": more}, etag=None)
+    assert program("schedule", "update", "mc-nightly", "--duration", "02:00", "--yes").code == 0
+    entries = program.served.emulator.ledger.entries  # type: ignore[attr-defined]
+    body = next(json.loads(entry.body) for entry in entries if entry.method == "PUT")
+    assert body["tags"] == {"a=b": "c"}
+    assert body["properties"]["namespace"] == "Microsoft.Maintenance"
+    assert body["properties"]["installPatches"]["windowsParameters"]["excludeKbsRequiringReboot"] is True
+    assert body["properties"]["installPatches"]["rebootSetting"] == "Always"
+    assert "configurationType" not in body["properties"]
+
+
+def test_what_an_update_shows_before_it_asks(program: Program) -> None:
+    asked = program("schedule", "update", "mc-nightly", "--linux-classifications", "none")
+    assert (asked.code, sent(program)) == (2, [])
+    told = '    ~ installPatches.linuxParameters.classificationsToInclude: ["Critical", "Security"] -> (absent)'
+    assert told in asked.err
+    assert "It reaches 6 machines, and 1 machine that is not seen." in asked.err
+    assert "Next window: 2 run, 4 fail; after the change: 1 run, 4 fail, 1 are not known." in asked.err
+    assert "Change rg-app/mc-nightly, which 7 machines have." in asked.err
+    again = document(program, "schedule", "update", "mc-nightly", "--duration", "03:00")
+    assert (again["result"], again["members"], sent(program)) == ("unchanged", 6, [])
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "code", "told"),
+    [
+        (_lock, ("--duration", "02:00"), 12, "ReadOnly lock 'all'"),
+        (_host, ("--duration", "02:00"), 12, "has the maintenance scope Host, which patches no guests."),
+        (_nothing, ("--duration", "04:00"), 12, "window-too-long"),
+        (_nothing, ("--recur", "Fortnight"), 2, "unreadable-recurrence"),
+        (_nothing, ("--classifications", "Urgent"), 2, "'Urgent' is not a classification"),
+        (_nothing, (), 2, "Nothing to change is named."),
+    ],
+)
+def test_an_update_that_is_refused_sends_nothing(
+    program: Program, prepare: Callable[[Program], None], options: tuple[str, ...], code: int, told: str
+) -> None:
+    prepare(program)
+    done = program("schedule", "update", "mc-nightly", *options, "--yes")
+    assert (done.code, done.out, sent(program)) == (code, "", [])
+    assert told in " ".join(done.err.split())

@@ -133,6 +133,7 @@ def test_a_slip_in_a_name_is_told_with_the_nearest(program: Program, path: str, 
     besides = BESIDES.get(path, [])
     if not isinstance(param, click.Option) and path.startswith("schedule "):
         besides = ["-g", "rg-app"] if path in {"schedule attach", "schedule detach"} else []
+        besides += ["--duration", "02:00"] if path == "schedule update" else []
     if path in {"plan", "apply"} and param.name == "then_attach":
         besides = ["-g", "rg-app"]
     if path == "schedule create":

@@ -96,6 +96,7 @@ WITHOUT_A_TABLE = {
     "live-check": "tests/cli/test_live_check.py",
     "runs merge": "tests/cli/test_shards.py",
     "schedule create": "says one sentence",
+    "schedule update": "says one sentence",
     "schedule delete": "says one sentence, and of machines what `schedule detach` says",
 }
 

@@ -188,6 +188,24 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             asks=True,
         ),
     ),
+    "schedule update": (
+        Example(
+            "Another time of day: shows the difference and who is concerned, and asks.",
+            "patchmode schedule update mc-nightly --start '2030-01-01 23:00'",
+            asks=True,
+        ),
+        Example(
+            "Exclude an update, and let Linux install all.",
+            "patchmode schedule update mc-nightly --kb-exclude 5034439 \\\n"
+            "  --linux-classifications Critical,Security,Other",
+            asks=True,
+        ),
+        Example(
+            "No excluded package any more, and no end.",
+            "patchmode schedule update mc-weekly --package-exclude none --expires never",
+            asks=True,
+        ),
+    ),
     "schedule delete": (
         Example(
             "A schedule that is not needed any more: shows its members, and asks.",

@@ -136,6 +136,12 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.REFUSED: "a rule refuses it, one of that name differs, or answered no",
         Exit.MISMATCH: "a read afterwards shows something else than was sent",
     },
+    "schedule update": {
+        Exit.DONE: "the schedule is as asked",
+        Exit.REFUSED: "nothing was sent: a rule refuses it, it patches no guests, a lock, a missing role, changed "
+        "since it was shown, answered no",
+        Exit.MISMATCH: "a read afterwards shows something else than was sent",
+    },
     "schedule delete": {
         Exit.DONE: "the schedule is deleted, and nothing names it any more",
         Exit.PARTIAL: "an assignment or the schedule itself failed, is unknown, was refused or was not sent",

@@ -1,4 +1,4 @@
-"""What was written of schedules, as published JSON documents: `patchmode/schedule-attach/v1`, `-create`, `-delete`.
+"""What was written of schedules, as published JSON documents: `patchmode/schedule-attach/v1` and others.
 
 Must not: change what a published version means; a change of meaning is a new version.
 """
@@ -25,7 +25,7 @@ from patchmode.documents.base import (
     with_subscriptions,
 )
 from patchmode.documents.schedules import ScheduleFindingRow, WindowRow, finding_row, window_row
-from patchmode.model.report import CreateReport, DeleteReport
+from patchmode.model.report import CreateReport, DeleteReport, ScheduleView
 from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, AttachResult
 
 ATTACH_COLUMNS = (
@@ -105,6 +105,33 @@ class CreateDocument(Edge, frozen=True):
     differences: tuple[DifferenceRow, ...]
     """Where a read afterwards differs from what was sent."""
     findings: tuple[ScheduleFindingRow, ...]
+    subscriptions: Subscriptions = msgspec.UNSET
+    """What its subscriptions are called; left out where no name is known."""
+
+
+class UpdateDocument(Edge, frozen=True):
+    """`schedule update -o json`."""
+
+    format: Literal["patchmode/schedule-update/v1"]
+    target: TargetRow
+    id: str
+    result: Literal["updated", "unchanged"]
+    properties: dict[str, Any]
+    """What was sent."""
+    windows: tuple[WindowRow, ...]
+    before: tuple[DifferenceRow, ...]
+    """What was changed: `expected` is the new value, `found` what stood there."""
+    differences: tuple[DifferenceRow, ...]
+    """Where a read afterwards differs from what was sent."""
+    findings: tuple[ScheduleFindingRow, ...]
+    members: int
+    """Machines that it reaches, those in doubt among them."""
+    unseen: int
+    """Machines with an assignment that do not exist or are not seen."""
+    forecast_before: dict[str, int]
+    """How its next window would have ended for its members."""
+    forecast_after: dict[str, int]
+    notes: tuple[str, ...]
     subscriptions: Subscriptions = msgspec.UNSET
     """What its subscriptions are called; left out where no name is known."""
 
@@ -234,5 +261,28 @@ def delete_document(report: DeleteReport) -> DeleteDocument:
         requests=dict(report.requests or {}),
         results=tuple(map(attach_row, report.detached)),
         notes=report.notes,
+    )
+    return with_subscriptions(document, report.target.names)
+
+
+def update_document(
+    report: CreateReport, now: ScheduleView, then: ScheduleView, notes: tuple[str, ...]
+) -> UpdateDocument:
+    """A change as it is published, with the schedule before and after it."""
+    document = UpdateDocument(
+        format="patchmode/schedule-update/v1",
+        target=target_row(report.target),
+        id=str(report.id),
+        result="updated" if report.result == "updated" else "unchanged",
+        properties=dict(report.properties),
+        windows=tuple(map(window_row, report.windows)),
+        before=difference_rows(report.before),
+        differences=difference_rows(report.differences),
+        findings=tuple(map(finding_row, report.warnings)),
+        members=len(now.members),
+        unseen=len(now.unseen),
+        forecast_before={kind.value: count for kind, count in now.forecasts.items()},
+        forecast_after={kind.value: count for kind, count in then.forecasts.items()},
+        notes=notes,
     )
     return with_subscriptions(document, report.target.names)

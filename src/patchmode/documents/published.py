@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from patchmode.documents.access import DoctorDocument, IdentitiesDocument, SubscriptionCheckRow
-from patchmode.documents.attachments import AttachDocument, CreateDocument, DeleteDocument
+from patchmode.documents.attachments import AttachDocument, CreateDocument, DeleteDocument, UpdateDocument
 from patchmode.documents.audit import AuditDocument, ExplainDocument
 from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, TargetRow, UnreadableRow, WantedRow
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
@@ -49,6 +49,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "schedule-attach": AttachDocument,
     "schedule-create": CreateDocument,
     "schedule-delete": DeleteDocument,
+    "schedule-update": UpdateDocument,
     "plan": PlanDocument,
     "run": RunDocument,
     "identities": IdentitiesDocument,

@@ -10,6 +10,7 @@ WRITE_VM = "Microsoft.Compute/virtualMachines/write"
 WRITE_ARC = "Microsoft.HybridCompute/machines/write"
 ATTACH = "Microsoft.Maintenance/configurationAssignments/write"
 DETACH = "Microsoft.Maintenance/configurationAssignments/delete"
+WRITE_SCHEDULE = "Microsoft.Maintenance/maintenanceConfigurations/write"
 DELETE_SCHEDULE = "Microsoft.Maintenance/maintenanceConfigurations/delete"
 SETTINGS_ACTIONS = frozenset({WRITE_VM, WRITE_ARC})
 """What changing a machine's settings needs."""

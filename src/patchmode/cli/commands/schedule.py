@@ -9,6 +9,7 @@ SUBCOMMANDS = {
     "show": "One schedule in full, with its members and its last run.",
     "next": "Coming windows: how many machines run, fail or are missed.",
     "create": "Create a schedule, checked before and read back after.",
+    "update": "Change a schedule's window, or what it installs.",
     "delete": "Delete a schedule, after it was detached from every member.",
     "attach": "Attach a schedule to machines, or to a dynamic scope.",
     "detach": "Detach a schedule from machines, or delete a dynamic scope.",

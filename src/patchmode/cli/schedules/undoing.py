@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from patchmode.cli import composition
 from patchmode.cli.output import say, say_lines
+from patchmode.cli.schedules.wishes import NEVER, PATHS
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import StorageError
 from patchmode.model.report import DeleteReport, ScheduleWish
@@ -11,8 +12,9 @@ from patchmode.model.schedule import AttachAction, AttachEnd, AttachReport, Atta
 from patchmode.reports.text.left_alone import NAMED_ON_A_LINE
 from patchmode.reports.text.next_steps import command
 from patchmode.rules.schedules.attaching import attach_obstacle
-from patchmode.rules.schedules.creation import NO_VALUE, wish_of
+from patchmode.rules.schedules.creation import NO_VALUE, not_said, wish_of
 from patchmode.workflow.schedules.attach_many import Preview
+from patchmode.workflow.schedules.creating import ConfigurationDraft
 from patchmode.workflow.schedules.deleting import Deletion
 from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, scope_id
 
@@ -201,3 +203,36 @@ def _filter_words(scope: DynamicScope) -> list[str] | None:
     tags = [text for values in kept.tags.values() for text in values]
     odd = [one for one in (*tags, *kept.locations, *kept.resource_groups) if "," in one or one != one.strip()]
     return None if kept.unknown or odd or any("=" in key for key in kept.tags) else words
+
+
+def tell_update_undo(drafted: ConfigurationDraft, settings: Settings) -> None:
+    """Tell, on standard error, the command that gives a schedule the values back that it had."""
+    found = drafted.standing
+    if settings.quiet or found is None or drafted.is_unchanged:
+        return
+    was, lost = wish_of(found), not_said(found)
+    paths = {one.path.removeprefix("properties.") for one in drafted.before}
+    kept = [path for path in paths if path in lost]
+    if kept:
+        say(f"What it had cannot be written with patchmode's options: {', '.join(sorted(kept))}.", settings)
+    values = {
+        "start": was.window.start,
+        "expires": was.window.expiration or NEVER,
+        "duration": was.window.duration,
+        "time_zone": was.window.time_zone,
+        "recur": was.window.recur_every,
+        "restart": was.reboot_setting,
+        "windows_classifications": ",".join(was.windows_classifications) or NO_VALUE,
+        "linux_classifications": ",".join(was.linux_classifications) or NO_VALUE,
+        "kb_include": ",".join(was.kb_include) or NO_VALUE,
+        "kb_exclude": ",".join(was.kb_exclude) or NO_VALUE,
+        "package_include": ",".join(was.package_include) or NO_VALUE,
+        "package_exclude": ",".join(was.package_exclude) or NO_VALUE,
+    }
+    words: list[str] = []
+    for option, path in PATHS.items():
+        value = values[option]
+        if path in paths and path not in kept and value:
+            words += ["--reboot" if option == "restart" else f"--{option.replace('_', '-')}", value]
+    if words:
+        say_lines(["To undo it:", f"  {command('schedule', 'update', str(found.id), *words)}"], settings)

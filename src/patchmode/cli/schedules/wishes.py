@@ -4,6 +4,7 @@ Must not: look at Azure, but for the id of a subscription that was given by name
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from patchmode.errors import UsageError
@@ -15,6 +16,7 @@ from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure
 from patchmode.rules.schedules.creation import (
     DEFAULT_CLASSIFICATIONS,
+    EXPIRATION,
     LINUX_CLASSIFICATIONS,
     NO_VALUE,
     WINDOWS_CLASSIFICATIONS,
@@ -63,6 +65,69 @@ def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
         texts(options["package_exclude"]),
         dict(_pair(text) for text in options["tags"]),
     )
+
+
+def nothing_wished() -> ScheduleWish:
+    """A wish to check options by, of no place, which is well-formed."""
+    place = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/none/providers"
+    identifier = ResourceId.parse(f"{place}/Microsoft.Maintenance/maintenanceConfigurations/none")
+    return ScheduleWish(identifier, "", WindowRule("2030-01-01 02:00", None, "02:00", "UTC", "Day"))
+
+
+def changed_by(options: dict[str, Any], wish: ScheduleWish) -> tuple[ScheduleWish, tuple[str, ...]]:
+    """A wish with what the options of `schedule update` name, and the paths of these below `properties`.
+
+    Raises:
+        UsageError: a value is none, or nothing is named.
+    """
+    window = wish.window
+    given: dict[str, str] = {}
+    for option, member in _WINDOW.items():
+        if options[option] is not None:
+            given[option] = options[option]
+            window = replace(window, **{member: None if _is_never(option, given[option]) else given[option]})
+    if "time_zone" in given:
+        window = replace(window, time_zone=as_windows_writes(given["time_zone"]) or given["time_zone"])
+    windows, linux = classifications(options)
+    lists: dict[str, Any] = {name: texts(options[name]) for name in _LISTS if options[name]}
+    lists |= {"windows_classifications": windows} if windows is not None else {}
+    lists |= {"linux_classifications": linux} if linux is not None else {}
+    changed = [PATHS[one] for one in (*given, *(("restart",) if options["restart"] else ()), *lists)]
+    if not changed:
+        raise UsageError("Nothing to change is named.", advice="`patchmode schedule update --help` shows the options.")
+    reboot = options["restart"] or wish.reboot_setting
+    return replace(wish, window=window, reboot_setting=reboot, **lists), tuple(changed)
+
+
+def _is_never(option: str, text: str) -> bool:
+    return option == "expires" and text.strip().casefold() == NEVER
+
+
+NEVER = "never"
+_WINDOW = {
+    "start": "start",
+    "expires": "expiration",
+    "duration": "duration",
+    "time_zone": "time_zone",
+    "recur": "recur_every",
+}
+"""Option → its member of a `WindowRule`."""
+_LISTS = ("kb_include", "kb_exclude", "package_include", "package_exclude")
+PATHS = {
+    "start": "maintenanceWindow.startDateTime",
+    "expires": EXPIRATION,
+    "duration": "maintenanceWindow.duration",
+    "time_zone": "maintenanceWindow.timeZone",
+    "recur": "maintenanceWindow.recurEvery",
+    "restart": "installPatches.rebootSetting",
+    "windows_classifications": "installPatches.windowsParameters.classificationsToInclude",
+    "linux_classifications": "installPatches.linuxParameters.classificationsToInclude",
+    "kb_include": "installPatches.windowsParameters.kbNumbersToInclude",
+    "kb_exclude": "installPatches.windowsParameters.kbNumbersToExclude",
+    "package_include": "installPatches.linuxParameters.packageNameMasksToInclude",
+    "package_exclude": "installPatches.linuxParameters.packageNameMasksToExclude",
+}
+"""Option of `schedule update` → the path that it sets, below `properties`."""
 
 
 def classifications(options: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -193,15 +193,16 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
             text = f"{one.path}: expected {one.expected}, found {one.found}"
             yield from wrapped(text, paint=paint, indent=4, hang=6)
         yield ""
-    words = {"created": "Created", "replaced": "Replaced", "unchanged": "Already compliant, nothing was sent:"}
+    words = {"created": "Created", "replaced": "Replaced", "updated": "Updated"}
+    word = words.get(report.result, "Already compliant, nothing was sent:")
     label = MachineNames.of(report.target, [report.id]).place
-    text = f"{words[report.result]} {report.id} in {label} on {target_text(report.target)}"
+    text = f"{word} {report.id} in {label} on {target_text(report.target)}"
     fine = not report.differences
     checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."
     for line in wrapped(text + (checked if fine else "."), paint=paint, hang=4):
         yield paint("good" if fine else "bad", line)
     for window in report.windows[:1]:
-        yield f"It runs first on {window_words(window)}."
+        yield f"It runs {'next' if report.result == 'updated' else 'first'} on {window_words(window)}."
 
 
 def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
@@ -357,3 +358,25 @@ def delete_lines(report: DeleteReport, *, paint: Paint, again: Sequence[str] | N
         verb = "is" if nobody == 1 else "are"
         yield paint("warn", f"{plural(nobody, 'machine')} that it reached {verb} patched by nobody now.")
     yield from note_lines(map(names.named, report.notes), paint=paint)
+
+
+def reached_lines(now: ScheduleView, then: ScheduleView, *, paint: Paint) -> Iterator[str]:
+    """How many machines a schedule reaches, and how its next window would end for them before and after a change."""
+    unseen = f", and {plural(len(now.unseen), 'machine that is', 'machines that are')} not seen" if now.unseen else ""
+    yield from wrapped(f"It reaches {plural(len(now.members), 'machine')}{unseen}.", paint=paint, hang=4)
+    if now.members:
+        before, after = _forecasts(now), _forecasts(then)
+        text = f"Next window: {before}; after the change: {'the same' if before == after else after}."
+        yield from wrapped(text, paint=paint, hang=4)
+
+
+def _forecasts(view: ScheduleView) -> str:
+    words = {
+        RunForecast.RUNS: "run",
+        RunForecast.FAILS: "fail",
+        RunForecast.MISSED: "are missed",
+        RunForecast.NO_WINDOW: "have no window",
+        RunForecast.UNKNOWN: "are not known",
+    }
+    found = view.forecasts
+    return ", ".join(f"{found[kind]:,} {word}" for kind, word in words.items() if found[kind])

@@ -6,7 +6,7 @@ Must not: ask Azure.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patchmode.model.access import ATTACH, DELETE_SCHEDULE, DETACH, WRITE_ARC, WRITE_VM
+from patchmode.model.access import ATTACH, DELETE_SCHEDULE, DETACH, WRITE_ARC, WRITE_SCHEDULE, WRITE_VM
 from patchmode.model.machine import MachineKind
 from patchmode.model.plan import Plan
 from patchmode.model.resource_id import ResourceId
@@ -16,6 +16,7 @@ ROLES: Mapping[str, str] = {
     WRITE_ARC: "Azure Connected Machine Resource Administrator",
     ATTACH: "Scheduled Patching Contributor",
     DETACH: "Scheduled Patching Contributor",
+    WRITE_SCHEDULE: "Scheduled Patching Contributor",
     DELETE_SCHEDULE: "Scheduled Patching Contributor",
 }
 """Action that writes → the built-in role with the fewest other rights that has it.

@@ -170,6 +170,7 @@ def updated(
         changed: paths below `properties` that are to be as in `wish`, such as `maintenanceWindow.duration`.
     """
     made, wanted = _copied(found.properties), properties_of(wish)
+    made = {name: value for name, value in made.items() if name.casefold() not in _SET_BY_THE_SERVICE}
     patches = made.get("installPatches")
     if isinstance(patches, dict) and "installPatches.rebootSetting" not in changed and found.reboot_setting:
         # What the service answers for Always is not among the values that it documents.

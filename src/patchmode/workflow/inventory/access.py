@@ -15,6 +15,7 @@ from patchmode.model.access import (
     DELETE_SCHEDULE,
     DETACH,
     WRITE_ARC,
+    WRITE_SCHEDULE,
     WRITE_VM,
     AccessCheck,
     MissingAction,
@@ -36,6 +37,7 @@ USES: Mapping[str, str] = {
     WRITE_ARC: "to change its settings",
     ATTACH: "to attach the schedule",
     DETACH: "to detach the schedule",
+    WRITE_SCHEDULE: "to change the schedule",
     DELETE_SCHEDULE: "to delete the schedule",
 }
 Granted = Mapping[str, Sequence[Mapping[str, Any]]]

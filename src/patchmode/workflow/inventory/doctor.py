@@ -34,7 +34,7 @@ ACTIONS: Mapping[str, str] = {
     "Microsoft.HybridCompute/machines/read": "audit of Arc machines",
     "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
     "Microsoft.Maintenance/maintenanceConfigurations/read": "audit, plan, schedule: when schedules run",
-    "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+    "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create, schedule update",
     "Microsoft.Maintenance/maintenanceConfigurations/delete": "schedule delete",
     "Microsoft.Maintenance/configurationAssignments/read": "audit, plan, schedule: which schedules reach a machine",
     "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",

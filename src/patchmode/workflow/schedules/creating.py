@@ -1,31 +1,42 @@
-"""Creating a maintenance configuration: look, PUT, look again.
+"""Creating a maintenance configuration, and changing one: look, PUT, look again.
 
 Must not: replace one that stands there unless told to.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from patchmode.errors import MaybeAppliedError, RefusedError, RejectedError, UnsafeError, UsageError
+from patchmode.model.access import WRITE_SCHEDULE
 from patchmode.model.finding import Severity
-from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleWish
+from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleView, ScheduleWish
 from patchmode.model.run import Difference
-from patchmode.model.schedule import MaintenanceConfiguration, Window
+from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, Window
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock
+from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
     is_malformed,
     properties_of,
     room_problems,
     timing_problems,
     unlike,
+    updated,
+    wish_of,
     wish_problems,
 )
 from patchmode.rules.schedules.limits import limits_of
+from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming
+from patchmode.workflow.inventory.inventory import locks_in
 from patchmode.workflow.inventory.suggestions import missing_groups
+from patchmode.workflow.schedules.attach_many import check_scope, timing_warnings
+from patchmode.workflow.schedules.deleting import SOON, changed_since, is_changed, not_counted, unseen_places
+from patchmode.workflow.schedules.dynamic_scopes import check_allowed
 from patchmode.workflow.schedules.reading import read_schedules
+from patchmode.workflow.schedules.views import Estate, read_configuration, read_estate, views_of
 
 FIRST_WINDOWS = 3
 _FORMS = "Nothing was sent. `patchmode schedule create --help` shows the forms."
@@ -101,29 +112,131 @@ def check_wish(wish: ScheduleWish) -> list[ScheduleFinding]:
     return problems
 
 
-async def create(azure: Azure, drafted: ConfigurationDraft) -> CreateReport:
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A configuration that is to be changed, with everything that a person should see before."""
+
+    drafted: ConfigurationDraft
+    now: ScheduleView
+    """It with its members, as they are."""
+    then: ScheduleView
+    """The same with the change."""
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def touched(self) -> int:
+        """How many machines have it, those that are not seen among them."""
+        return len(self.now.members) + len(self.now.unseen)
+
+
+Change = Callable[[ScheduleWish], tuple[ScheduleWish, Collection[str]]]
+"""Of a configuration as a wish: the wish with other values, and the paths below `properties` that were named."""
+
+
+async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock) -> Update:
+    """What changing a configuration would do to it and to its members.
+
+    Args:
+        azure: a connection; reading is enough.
+        text: the configuration's id, name, or `group/name`.
+        change: makes the wish.
+        clock: for windows.
+
+    Raises:
+        UsageError: there is none, or a value cannot be read. RefusedError: it patches no guests, Azure takes no such
+            value, or a lock or a missing role is in the way. RequestError: it cannot be looked up.
+    """
+    found = await read_configuration(azure, text)
+    check_scope(found)
+    wish, changed = change(wish_of(found))
+    wish = replace(wish, tags=dict(found.tags))
+    properties, before = updated(found, wish, changed)
+    problems = check_wish(wish) if before else []
+    estate = await read_estate(azure, clock=clock)
+    windows = upcoming(wish.window, after=estate.now, count=FIRST_WINDOWS)
+    problems += timing_problems(wish, windows, estate.now)
+    (now,) = views_of(estate, [found])
+    changed_to = replace(
+        found, window=wish.window, reboot_setting=wish.reboot_setting, properties={**found.properties, **properties}
+    )
+    (then,) = views_of(_with(estate, changed_to), [changed_to])
+    notes: list[str] = []
+    if before:
+        locks, notes = await locks_in(azure, [found.id.subscription_id])
+        obstacle = write_lock(locks, str(found.id))
+        if obstacle is not None:
+            raise RefusedError(f"Nothing was sent: {obstacle.message} ({obstacle.rule})", advice=obstacle.fix)
+        await check_allowed(azure, str(found.id), WRITE_SCHEDULE)
+    return Update(
+        ConfigurationDraft(wish, properties, windows, found, before, tuple(problems)),
+        now,
+        then,
+        (*not_counted(await unseen_places(azure, estate)), *_soon(now.next, windows, estate.now)),
+        (*estate.notes, *notes),
+    )
+
+
+def _with(estate: Estate, changed: MaintenanceConfiguration) -> Estate:
+    """The same as it would be with one configuration changed."""
+    others = (one for one in estate.book.configurations if one.id != changed.id)
+    book = replace(estate.book, configurations=(*others, changed))
+    return replace(estate, book=book, index=ScheduleIndex(book, now=estate.now, machines=estate.machines))
+
+
+def check_forms(wish: ScheduleWish) -> None:
+    """Refuse a wish of which a member cannot be read, whatever its others are.
+
+    Raises:
+        UsageError: with what cannot.
+    """
+    wrong = [one for one in wish_problems(wish) if is_malformed([one])]
+    if wrong:
+        raise UsageError(_told(wrong), advice=_FORMS)
+
+
+def _soon(now: NextWindow, windows: Sequence[Window], at: datetime) -> tuple[str, ...]:
+    """What to know of the window before the change and of the first one with it, where Azure may have begun already."""
+    told = timing_warnings(now, at, SOON)
+    is_same = bool(windows) and now.window is not None and now.window.starts_at == windows[0].starts_at
+    if not windows or is_same or windows[0].starts_at - at >= SOON:
+        return told
+    minutes = max(0, int((windows[0].starts_at - at).total_seconds() // 60))
+    text = f"With the change its first window starts in {minutes} minutes: it may not run then (window-too-close)."
+    return (*told, text)
+
+
+async def create(azure: Azure, drafted: ConfigurationDraft, *, is_update: bool = False) -> CreateReport:
     """Write what was drafted and read it back.
+
+    Azure has no precondition for the PUT, so that one that stands there is compared with what was shown right before.
 
     Args:
         azure: a connection that may write.
-        drafted: as `draft` made it.
+        drafted: as `draft` or `draft_update` made it.
+        is_update: whether it is a change of one that stands there, and is called so.
 
     Raises:
-        RejectedError: Azure refused it. MaybeAppliedError: the answer was lost, and it cannot be seen. NotSentError.
+        RefusedError: somebody changed it since it was shown. RejectedError: Azure refused it.
+        MaybeAppliedError: the answer was lost, and it cannot be seen. NotSentError.
     """
-    wish = drafted.wish
+    wish, shown = drafted.wish, drafted.standing
     if not drafted.is_unchanged:
+        now = await _standing(azure, wish)
+        if (now is None) is not (shown is None) or (now and shown and is_changed(shown, now)):
+            raise changed_since(wish.id)
         try:
             await azure.maintenance_writer.put_configuration(wish.id, wish.location, drafted.properties, wish.tags)
         except MaybeAppliedError:
-            if await _standing(azure, wish) is None:
+            now = await _standing(azure, wish)
+            if now is None or (shown is not None and not is_changed(shown, now)):
                 raise
         except RejectedError as error:
             if error.code.casefold() == _NO_GROUP:
                 raise await _without_group(azure, wish) from error
             raise
     found = await azure.maintenance.configuration(wish.id)
-    result = "created" if drafted.standing is None else "replaced"
+    result = "created" if drafted.standing is None else "updated" if is_update else "replaced"
     return CreateReport(
         azure.target,
         wish.id,

@@ -104,7 +104,7 @@ async def preview_delete(
     estate = await read_estate(azure, clock=clock)
     (view,) = views_of(estate, [configuration])
     after = ScheduleIndex(_without(estate.book, configuration.id), now=estate.now, machines=estate.machines)
-    unseen = await _unseen(azure, estate)
+    unseen = await unseen_places(azure, estate)
     if unseen and not allow_unseen:
         raise _members_unseen(unseen, configuration)
     if not allow_azure_managed:
@@ -118,7 +118,7 @@ async def preview_delete(
         tuple(_scope_detach(view, number) for number in range(len(view.dynamic_scopes))),
         _left(view.members, after),
         _others(estate, configuration),
-        (*_not_counted(unseen), *timing_warnings(view.next, estate.now, SOON)),
+        (*not_counted(unseen), *timing_warnings(view.next, estate.now, SOON)),
         (*estate.notes, *notes),
     )
 
@@ -208,7 +208,7 @@ async def _check_unchanged(azure: Azure, deletion: Deletion) -> None:
     """Azure has no precondition for these requests, so what was shown is compared right before them."""
     now = await read_configuration(azure, str(deletion.found.id))
     if is_changed(deletion.found, now):
-        raise changed_since(deletion.found)
+        raise changed_since(deletion.found.id)
     book = await read_all_schedules(azure)
     known = {(one.machine, one.name.casefold()) for one in deletion.view.assignments}
     more = [one for one in book.assignments if one.configuration == now.id]
@@ -228,10 +228,10 @@ def is_changed(shown: MaintenanceConfiguration, now: MaintenanceConfiguration) -
     return (shown.properties, shown.tags, shown.location) != (now.properties, now.tags, now.location)
 
 
-def changed_since(shown: MaintenanceConfiguration) -> RefusedError:
+def changed_since(configuration: ResourceId) -> RefusedError:
     """The refusal of such a configuration."""
     return RefusedError(
-        f"Nothing was sent: somebody changed {shown.id} since it was shown.",
+        f"Nothing was sent: somebody changed {configuration} since it was shown.",
         advice="Repeat the command: it shows the schedule as it is now.",
     )
 
@@ -239,7 +239,7 @@ def changed_since(shown: MaintenanceConfiguration) -> RefusedError:
 # ------------------------------------------------------------------------------------------------ what is in the way
 
 
-async def _unseen(azure: Azure, estate: Estate) -> list[str]:
+async def unseen_places(azure: Azure, estate: Estate) -> list[str]:
     """Subscriptions whose assignments or machines could not be read whole."""
     listed = [one.id.lower() for one in await azure.authorization.subscriptions()]
     return [one for one in listed if one not in estate.book.covered or one not in estate.seen]
@@ -253,7 +253,8 @@ def _members_unseen(unseen: list[str], configuration: MaintenanceConfiguration) 
     )
 
 
-def _not_counted(unseen: list[str]) -> tuple[str, ...]:
+def not_counted(unseen: list[str]) -> tuple[str, ...]:
+    """What must be known of them before the number of members is believed; nothing where there are none."""
     text = f"Not counted: members in subscription {_some(unseen)}, which cannot be read whole."
     return (text,) if unseen else ()
 

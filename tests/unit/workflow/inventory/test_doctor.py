@@ -79,7 +79,7 @@ async def test_missing_actions_are_named_with_what_needs_them() -> None:
     assert {one.action: one.needed_for for one in check.missing} == {
         "Microsoft.Compute/virtualMachines/write": "apply, rollback",
         "Microsoft.HybridCompute/machines/write": "periodic assessment of Arc machines",
-        "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create",
+        "Microsoft.Maintenance/maintenanceConfigurations/write": "schedule create, schedule update",
         "Microsoft.Maintenance/maintenanceConfigurations/delete": "schedule delete",
         "Microsoft.Maintenance/configurationAssignments/write": "schedule attach, apply --then-attach",
         "Microsoft.Maintenance/configurationAssignments/delete": "schedule detach, schedule delete",

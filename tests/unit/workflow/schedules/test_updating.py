@@ -1,0 +1,111 @@
+"""Changing a schedule: nothing is written over that was not shown, and a window that is near is told."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from tests.unit.workflow.azure_double import FixedClock
+from tests.unit.workflow.maintenance_double import DAILY, configuration
+from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
+
+from patchmode.errors import MaybeAppliedError, RefusedError, UnsafeError
+from patchmode.model.report import ScheduleWish
+from patchmode.model.schedule import WindowRule
+from patchmode.workflow.schedules.creating import Update, create, draft, draft_update
+from patchmode.workflow.schedules.deleting import preview_delete
+
+CLOCK = FixedClock()
+GUEST = {"maintenanceScope": "InGuestPatch", "extensionProperties": {"InGuestPatchMode": "User"}}
+
+
+def double(start: str = "2024-01-01 03:00") -> WritableAzure:
+    one = ready("one")
+    found = azure(one, assignments=[assigned(one)])
+    window = WindowRule(start, None, "02:00", "UTC", "Day")
+    properties = {
+        **GUEST,
+        "maintenanceWindow": {"startDateTime": start, "duration": "02:00", "timeZone": "UTC", "recurEvery": "Day"},
+        "installPatches": {"rebootSetting": "IfRequired"},
+    }
+    found.schedules.configurations = [configuration(schedule_id(), window, properties=properties)]
+    return found
+
+
+def longer(wish: ScheduleWish) -> tuple[ScheduleWish, Collection[str]]:
+    return replace(wish, window=replace(wish.window, duration="03:00")), ["maintenanceWindow.duration"]
+
+
+async def drafted(azure_: WritableAzure) -> Update:
+    return await draft_update(azure_, "nightly", longer, clock=CLOCK)
+
+
+async def test_it_is_changed_and_read_back() -> None:
+    there = double()
+    update = await drafted(there)
+    assert [(one.path, one.found, one.expected) for one in update.drafted.before] == [
+        ("properties.maintenanceWindow.duration", '"02:00"', '"03:00"')
+    ]
+    report = await create(there, update.drafted, is_update=True)
+    assert (report.result, report.differences) == ("updated", ())
+
+
+async def test_what_somebody_changed_since_it_was_shown_is_not_written_over() -> None:
+    """Azure has no etag for it, so the whole of it is compared right before the PUT."""
+    there = double()
+    update = await drafted(there)
+    there.schedules.configurations = [replace(there.schedules.configurations[0], tags={"owner": "other"})]
+    with pytest.raises(RefusedError, match="somebody changed"):
+        await create(there, update.drafted, is_update=True)
+    assert there.schedules.bodies == []
+    there.schedules.configurations = []
+    with pytest.raises(RefusedError, match="somebody changed"):
+        await create(there, update.drafted, is_update=True)
+
+
+async def test_a_lost_answer_is_called_done_only_where_it_is() -> None:
+    there = double()
+    update = await drafted(there)
+    there.schedules.faults["nightly"].append("lost-before")
+    with pytest.raises(MaybeAppliedError):
+        await create(there, update.drafted, is_update=True)
+    there.schedules.faults["nightly"].append("lost-after")
+    report = await create(there, update.drafted, is_update=True)
+    assert (report.result, report.differences) == ("updated", ())
+
+
+@pytest.mark.parametrize(("minutes", "is_told"), [(0, True), (39, True), (40, False), (200, False)])
+async def test_a_window_within_40_minutes_may_pass_without_the_change(minutes: int, is_told: bool) -> None:
+    now = CLOCK.now()
+    at = now.timestamp() + minutes * 60
+    start = f"2024-01-01 {datetime.fromtimestamp(at, UTC):%H:%M}"
+    update = await drafted(double(start))
+    assert [text.partition(":")[0] for text in update.warnings] == (
+        [f"Its next window starts in {minutes} minutes"] if is_told else []
+    )
+
+
+@pytest.mark.parametrize(("there", "is_refused"), [(249, False), (250, True)])
+async def test_a_region_takes_250_configurations_and_no_more(there: int, is_refused: bool) -> None:
+    """Those of other maintenance scopes count, too; a region is one however it is written."""
+    found = azure()
+    scopes = ("InGuestPatch", "Host", "Extension")
+    found.schedules.configurations = [
+        configuration(schedule_id(f"c{at}"), scope=scopes[at % 3], location="West Europe" if at % 2 else "westeurope")
+        for at in range(there)
+    ]
+    wish = ScheduleWish(schedule_id("new"), "westeurope", DAILY)
+    if is_refused:
+        with pytest.raises(UnsafeError, match="holds 250 maintenance configurations"):
+            await draft(found, wish, replace=False, clock=CLOCK)
+        elsewhere = await draft(found, replace(wish, location="northeurope"), replace=False, clock=CLOCK)
+        assert elsewhere.standing is None
+    else:
+        assert (await draft(found, wish, replace=False, clock=CLOCK)).standing is None
+
+
+async def test_3000_members_are_counted_before_a_deletion() -> None:
+    machines = [ready(f"m{at}") for at in range(3000)]
+    found = azure(*machines, assignments=[assigned(one) for one in machines], page=1000)
+    deletion = await preview_delete(found, "nightly", clock=CLOCK)
+    assert (deletion.touched, len(deletion.nobody)) == (3000, 3000)
