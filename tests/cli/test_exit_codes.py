@@ -63,6 +63,7 @@ ELSEWHERE = {
     "console": "it serves until it is ended; what its pages say of such a run stands in tests/console/test_runs.py",
     "demo": "it brings its own fleet; tests/cli/test_demo.py",
     "schema": "it asks about no machine; tests/docs/test_reference.py",
+    "iac check": "it asks about no machine of Azure; tests/cli/test_iac.py",
     "completion": "it asks about no machine; tests/cli/test_completion.py",
     "schedule create": "it takes no machines",
     "schedule update": "it takes no machines; tests/cli/test_schedule_changes.py",

@@ -119,6 +119,12 @@ OLD = (
     "patchmode schedule create mc-old -s 'Contoso Development' -g rg-dev --location westeurope "
     "--start '2030-01-05 03:00' --duration 02:00 --time-zone UTC --recur '1Week Saturday' --yes"
 )
+VM = 'resource "azurerm_linux_virtual_machine" "web" {\n  name = "web"\n}\n'
+PLANNED = (
+    '{"format_version":"1.2","resource_changes":[{"address":"azurerm_linux_virtual_machine.web",'
+    '"type":"azurerm_linux_virtual_machine","change":{"actions":["create"],"after":{"patch_mode":"ImageDefault"}}}]}'
+)
+DECLARED = f"mkdir infra; printf '{VM}' > infra/main.tf; echo '{PLANNED}' > tfplan.json".replace("\n", "\\n")
 BEFORE = {
     "apply": "patchmode plan -g rg-app --name 'web-*' --out plan.json",
     "verify": ONE,
@@ -134,6 +140,8 @@ BEFORE = {
     "schedule detach": f"echo {VMS.replace('rg-app', 'rg-data-prod')}/sql-01 > machines.txt",
     "report": f"{SAVED}; {ONE}",
     "export": "patchmode plan -g rg-app --name 'web-*' --out plan.json",
+    "iac": DECLARED,
+    "iac check": DECLARED,
     "evidence": f"{ONE}; patchmode evidence pack --out old.zip",
     "evidence pack": ONE,
     "evidence check": PACKED,

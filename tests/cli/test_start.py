@@ -63,6 +63,7 @@ STARTED = {
     ("watch", "--all", "--once", "--baseline", "base.json"): 0,
     ("doctor",): 0,
     ("live-check", "--vm", UNTAGGED, "--yes"): 12,
+    ("iac", "check", "."): 0,
     ("completion", "bash"): 0,
     ("schema", "plan"): 0,
 }

@@ -299,6 +299,20 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         Example("A change request for an advisory board.", "patchmode export plan.json --out change.md"),
         Example("The requests, to send from an editor.", "patchmode export plan.json --as rest > change.http"),
     ),
+    "iac": (
+        Example("Check every file below a folder.", "patchmode iac check infra", 10),
+        Example(
+            "Values that the files do not show do not count.", "patchmode iac check infra/main.tf --accept-unknown", 10
+        ),
+        Example("Check a plan before it is applied.", "patchmode iac check tfplan.json", 10),
+    ),
+    "iac check": (
+        Example("Check every file below a folder.", "patchmode iac check infra", 10),
+        Example("As SARIF, for a pull request.", "patchmode iac check infra -o sarif > iac.sarif", 10),
+        Example(
+            "Add the lines that are missing: shows a diff, and asks.", "patchmode iac check infra --fix", asks=True
+        ),
+    ),
     "evidence": (
         Example("Pack the latest run for an auditor.", "patchmode evidence pack latest --out evidence.zip"),
         Example("Pack it without reading Azure again.", "patchmode evidence pack latest --offline --out offline.zip"),

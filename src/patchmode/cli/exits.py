@@ -168,6 +168,13 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "exported; whatever the plan leaves out is named in the export",
         Exit.REFUSED: "broken plan, unsafe, or a plan that changes nothing or more than the form can hold",
     },
+    "iac check": {
+        Exit.DONE: "every file was read, and no machine in them would be set back, replaced or created unprepared; "
+        "or `--fix` has edited all that was found",
+        Exit.EMPTY: "no file that is read was found",
+        Exit.FINDINGS: "there are findings, a value is not known, or a file could not be read",
+        Exit.REFUSED: "answered no: no file was edited",
+    },
     "evidence pack": {
         Exit.DONE: "packed; every machine asked for was applied and is as planned",
         Exit.FINDINGS: "packed; every applied machine is as planned, and something else of the run is not as asked",

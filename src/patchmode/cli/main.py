@@ -31,6 +31,7 @@ COMMANDS = {
     "policy": "Azure Policy's built-in definitions for patch settings: which machines they cover.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "export": "A plan as a script of az or PowerShell, REST requests, or a change request.",
+    "iac": "Terraform files and plans that would set machines back.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "live-check": "Settle, on one throw-away VM, what nobody could confirm about Azure.",
@@ -54,7 +55,7 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
     "by a plan (apply, rollback); the commands of schedule that write ask first, unless --yes is given, and print the "
     "command that undoes them. The commands audit, policy audit, plan, export, verify, explain and doctor cannot "
-    "write.",
+    "write; iac check edits files only with --fix.",
 )
 @click.version_option(package_name="patchmode", message="%(prog)s %(version)s")
 def program() -> None:

@@ -14,6 +14,7 @@ from patchmode.documents.attachments import AttachDocument, CreateDocument, Dele
 from patchmode.documents.audit import AuditDocument, ExplainDocument
 from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, TargetRow, UnreadableRow, WantedRow
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
+from patchmode.documents.iac import IacCheckDocument
 from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.plan import PlanDocument
 from patchmode.documents.policy import PolicyAuditDocument
@@ -56,6 +57,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "evidence": ManifestDocument,
     "live-check": LiveCheckDocument,
     "policy-audit": PolicyAuditDocument,
+    "iac-check": IacCheckDocument,
 }
 """Name of the format → the struct of its document."""
 

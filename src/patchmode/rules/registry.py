@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from functools import cache
 
 from patchmode.model.finding import Severity
-from patchmode.model.record import Level, RuleText
+from patchmode.model.record import RuleText
 from patchmode.rules.eligibility import judgement
-from patchmode.rules.rule import Rule, by_id
+from patchmode.rules.iac import findings
+from patchmode.rules.rule import LEVELS, Rule, by_id
 from patchmode.rules.schedules import checks
 from patchmode.rules.settings import rollback
 
-RULES: tuple[Rule, ...] = (*judgement.RULES, *checks.RULES, *rollback.RULES)
-"""Of machines, of their schedules, and of the way back."""
+RULES: tuple[Rule, ...] = (*judgement.RULES, *checks.RULES, *rollback.RULES, *findings.RULES)
+"""Of machines, of their schedules, of the way back, and of files that declare machines."""
 _BY_ID = by_id(*RULES)
-_LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
 
 
 def rule(rule_id: str) -> Rule:
@@ -34,4 +34,4 @@ def rule_texts() -> Mapping[str, RuleText]:
 def text_of(rule: Rule) -> RuleText:
     """The words of a rule; of one that leaves something out, what is there: a report is made all the same."""
     worst = next((severity for severity in Severity if severity in rule.severities), Severity.NOTES)
-    return RuleText(rule.id, rule.title, f"{rule.plain('What')} {rule.plain('Why')}", rule.fix, _LEVELS[worst])
+    return RuleText(rule.id, rule.title, f"{rule.plain('What')} {rule.plain('Why')}", rule.fix, LEVELS[worst])

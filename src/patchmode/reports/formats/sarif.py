@@ -1,4 +1,4 @@
-"""A record as SARIF 2.1.0: rules with their fix, one result a finding, machines as logical locations.
+"""A record, or findings in files, as SARIF 2.1.0: rules with their fix, one result a finding, machines as locations.
 
 Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"; GitHub's "SARIF support for code
 scanning" for what its viewer needs besides.
@@ -7,12 +7,14 @@ Must not: give a result another identity because a machine's id came back in oth
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 
-from patchmode.model.plain_text import printable
+from patchmode.model.iac import IacFinding, IacReport
+from patchmode.model.plain_text import marked, printable
 from patchmode.model.record import Record, RecordedFinding, RecordedMachine, RuleText
 from patchmode.version import __version__
 
@@ -28,13 +30,78 @@ def sarif(record: Record) -> Mapping[str, Any]:
     invocation: dict[str, Any] = {"executionSuccessful": True}
     if record.taken_at is not None:
         invocation["endTimeUtc"] = f"{record.taken_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return _log(record.kind, rules, list(_results(record, places)), invocation, dict(record.facts))
+
+
+def sarif_of_files(report: IacReport, rules: Mapping[str, RuleText]) -> Mapping[str, Any]:
+    """The log of findings in files, as JSON values: each at its file and line, which code scanning shows in the diff.
+
+    Args:
+        report: what `iac check` found.
+        rules: at least those that it names.
+    """
+    named = {finding.rule for finding in report.findings}
+    used = [rule for rule in rules.values() if rule.id in named]
+    places = {rule.id: place for place, rule in enumerate(used)}
+    seen: Counter[str] = Counter()
+    results = [_file_result(finding, places[finding.rule], seen) for finding in report.findings]
+    unread = [
+        {
+            "level": "error",
+            "message": {"text": printable(f"Could not be read: {one.reason}.")},
+            "locations": [_file_location(one.path, one.line or 1)],
+        }
+        for one in report.unread
+    ]
+    invocation: dict[str, Any] = {"executionSuccessful": not unread}
+    if unread:
+        invocation["toolExecutionNotifications"] = unread
+    facts = {"files": report.files, "machines": len(report.machines), "modulesElsewhere": list(report.elsewhere)}
+    return _log("iac-check", used, results, invocation, facts)
+
+
+def _file_result(finding: IacFinding, place: int, seen: Counter[str]) -> Mapping[str, Any]:
+    machine = finding.machine
+    identity = f"{finding.rule}\n{machine.path}\n{machine.address}"
+    seen[identity] += 1
+    keep = "\n".join(("", "The lines that keep the settings:", *finding.keep)) if finding.keep else ""
+    text = f"{machine.address}: {finding.message} Fix: {finding.fix}"
+    identity = f"{identity}\n{seen[identity]}"
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": place,
+        "level": finding.level.value,
+        "message": {"text": printable(text) + marked(keep)},
+        "locations": [_file_location(machine.path, finding.line, machine.address)],
+        "partialFingerprints": {"patchmodeFinding/v1": hashlib.sha256(identity.encode()).hexdigest()},
+        "properties": {"evidence": finding.evidence, "tool": machine.tool.value, "calledAt": machine.via},
+    }
+
+
+def _file_location(path: str, line: int, address: str = "") -> Mapping[str, Any]:
+    uri = quote(path.replace("\\", "/").removeprefix("./"), safe="/")
+    place: dict[str, Any] = {
+        "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}},
+    }
+    if address:
+        place["logicalLocations"] = [{"name": address, "fullyQualifiedName": address, "kind": "resource"}]
+    return place
+
+
+def _log(
+    kind: str,
+    rules: Sequence[RuleText],
+    results: Sequence[Mapping[str, Any]],
+    invocation: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> Mapping[str, Any]:
     run = {
         "tool": {"driver": _driver(rules)},
-        "automationDetails": {"id": f"patchmode/{record.kind}/"},
+        "automationDetails": {"id": f"patchmode/{kind}/"},
         "invocations": [invocation],
         "columnKind": "unicodeCodePoints",
-        "results": list(_results(record, places)),
-        "properties": dict(record.facts),
+        "results": results,
+        "properties": facts,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
