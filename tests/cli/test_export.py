@@ -55,19 +55,22 @@ def test_a_changed_plan_is_refused_as_apply_refuses_it(planned: Program, form: s
 def test_a_plan_that_lets_azure_patch_says_so(planned: Program) -> None:
     """Only who asks for that orchestration by name gets such a plan, and its export names what follows."""
     assert planned("plan", *PLAN[:-1], "azure.json", "--to", "azure-managed").code == 10
-    text = planned("export", "azure.json", "--as", "change-request").out
+    text = planned("export", "azure.json", "--as", "markdown").out
     assert "- Afterwards 1 machine is patched and rebooted by Azure at a time it chooses.\n" in text
 
 
 def test_the_ending_of_the_file_decides_where_no_form_is_given(planned: Program) -> None:
     heads = {}
-    for name in ("a.sh", "a.ps1", "a.http", "a.md"):
+    for name in ("a.sh", "a.ps1", "a.http", "a.tf", "a.bicep", "a.yml", "a.md"):
         assert planned("export", "plan.json", "--out", name).code == 0
         heads[name] = (planned.folder / name).read_text(encoding="utf-8").split("\n", 1)[0][:20]
     assert heads == {
         "a.sh": "#!/bin/sh",
         "a.ps1": "# Patch settings of ",
         "a.http": "# Patch settings of ",
+        "a.tf": "# Patch settings of ",
+        "a.bicep": "// Patch settings of",
+        "a.yml": "# Patch settings of ",
         "a.md": "# Change request: pa",
     }
 
@@ -77,7 +80,7 @@ def test_the_ending_of_the_file_decides_where_no_form_is_given(planned: Program)
     [
         ((), "Missing option '--as'."),
         (("--out", "plan.txt"), "--out plan.txt does not say which form it is to have."),
-        (("--as", "bicep"), "'bicep' is not one of az, powershell, rest, change-request."),
+        (("--as", "pulumi"), "'pulumi' is not one of az, powershell, powershell-update-azvm, rest, terraform, bicep, "),
         (("--as", "az", "-o", "json"), "-o chooses what of a result is printed, and export has a form instead."),
         (("--as", "az", "--query", "x"), "--query chooses what of a result is printed"),
         (("--as", "az", "--out", "./plan.json"), "is the plan file itself."),
@@ -93,10 +96,33 @@ def test_what_is_not_clear_is_refused(planned: Program, args: tuple[str, ...], t
 
 
 def test_other_names_of_a_form_are_taken(planned: Program) -> None:
-    """`--format` beside `--as`; Markdown is the change request."""
-    named = planned("export", "plan.json", "--format", "markdown")
-    assert named.out == planned("export", "plan.json", "--as", "change-request").out
+    """`--format` beside `--as`; the first name of the change request; what the cmdlet is called."""
+    named = planned("export", "plan.json", "--format", "change-request")
+    assert named.out == planned("export", "plan.json", "--as", "markdown").out
     assert named.out.startswith("# Change request")
+    assert "Update-AzVM @with" in planned("export", "plan.json", "--as", "Update-AzVM").out
+
+
+def test_only_the_form_for_bicep_says_that_it_changes_nothing(planned: Program) -> None:
+    """What it needs besides is the reader's own template, and no script."""
+    told = planned("export", "plan.json", "--as", "bicep").err
+    assert "It changes nothing by itself: its first lines say what to merge where." in told
+    assert "no journal" not in told
+    assert "It has no journal" in planned("export", "plan.json", "--as", "terraform").err
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_machines_that_the_plan_leaves_out_are_named_in_every_form(start: Start, form: str) -> None:
+    """The command ends with 0: whoever has the file alone must see whom it leaves as they are."""
+    program = start("demo")
+    assert program("plan", "--all", "--out", "plan.json").code == 10
+    document = json.loads((program.folder / "plan.json").read_text(encoding="utf-8"))
+    blocked = [one["id"].rpartition("/")[2] for one in document["skipped"]]
+    unreadable = [one["id"].rpartition("/")[2] for one in document["unreadable"]]
+    assert blocked
+    done = program("export", "plan.json", "--as", form)
+    assert done.code == 0
+    assert [name for name in (*blocked, *unreadable) if name not in done.out.replace("\\", "")] == []
 
 
 def test_a_plan_without_changes_is_refused_and_says_what_is_blocked(start: Start) -> None:

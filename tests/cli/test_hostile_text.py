@@ -12,6 +12,7 @@ from tests.unit.reports.test_hostile_text import ODD, SEQUENCES, raw_in
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 from arm_emulator.named_fleets import read_fleet
+from patchmode.cli.commands.export import EXPORT_FORMS
 
 HOSTILE = "".join((*ODD, *SEQUENCES))
 IN_A_NAME = "\u202e\u2066\u200b\ufeff\x9b"
@@ -58,6 +59,8 @@ def test_no_command_shows_one_raw(program: Program) -> None:
         ("runs", "show", "latest"),
         ("verify", "latest"),
         ("report", "--run", "latest", "-o", "markdown"),
+        ("plan", "-g", "rg-app", "--exclude-name", "web-01*", "--waves", f"tag:k{HOSTILE}", "--out", "waves.json"),
+        *(("export", name, "--as", form) for name in ("plan.json", "waves.json") for form in EXPORT_FORMS),
         ("audit", "--all", "--tag", f"k{HOSTILE[-9:]}=x"),
     ):
         program(*command)

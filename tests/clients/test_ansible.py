@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,43 @@ def test_ansible_changes_a_machine(
     tried.note("Arc", "azure_rm_resource_info (there is no module)")
 
 
+def test_ansible_runs_an_exported_plan(emulator: Running, environment: dict[str, str], tmp_path: Path) -> None:
+    """One machine has the settings already, one is changed and compared, one was changed since the plan."""
+    if why_not := CLIENT.why_not():
+        pytest.skip(f"{CLIENT.told}: {why_not}")
+    own = {
+        **environment,
+        "PATCHMODE_STATE_DIR": str(tmp_path / "state"),
+        "ANSIBLE_HOME": str(tmp_path / "ansible"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+    }
+    scope = ("-g", "rg-app", "--name")
+
+    def patchmode(*words: str) -> int:
+        program = str(Path(sys.executable).with_name("patchmode"))
+        return _run([program, *words], own, tmp_path).returncode
+
+    assert patchmode("plan", *scope, "api-0[123]", "--out", "plan.json") == 10
+    assert patchmode("export", "plan.json", "--out", "change.yml") == 0
+    assert patchmode("apply", *scope, "api-01", "--yes") == 0
+    assert patchmode("apply", *scope, "api-03", "--to", "keep", "--periodic-assessment", "on", "--yes") == 0
+    before, sent = emulator.settings("api-03"), len(emulator.requests())
+    command = [str(CLIENT.program("ansible-playbook")), "change.yml", "-e", "wait_s=1"]
+    done = _run([*command, "-e", f"ansible_python_interpreter={CLIENT.program('python')}"], own, tmp_path)
+    asked = emulator.requests()[sent:]
+    assert "PLAY [1 of 3 rg-app/api-01]" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 2, done.stdout[-3000:]
+    assert "Not found, or changed since the plan. Nothing was sent to it." in done.stdout + done.stderr
+    assert [one["path"].rpartition("/")[2] for one in asked if one["method"] == "PATCH"] == ["api-02"]
+    assert emulator.sent("PATCH", "api-02") == {
+        "properties": {"osProfile": {"linuxConfiguration": {"patchSettings": PAIR}}}
+    }
+    assert emulator.settings("api-02") == {**PAIR, "assessmentMode": "ImageDefault"}
+    assert emulator.resource("api-02")["properties"]["provisioningState"] == "Succeeded"
+    assert emulator.settings("api-03") == before
+
+
 def _version(environment: dict[str, str]) -> str:
     core = _run([str(CLIENT.program("ansible")), "--version"], environment).stdout.split("]")[0].rpartition(" ")[2]
     listed = _run([str(CLIENT.program("ansible-galaxy")), "collection", "list", "--format", "json"], environment)
@@ -82,5 +120,7 @@ def _version(environment: dict[str, str]) -> str:
     return f"{collection['version']}, ansible-core {core}"
 
 
-def _run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _run(
+    command: list[str], environment: dict[str, str], folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)

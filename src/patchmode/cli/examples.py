@@ -297,7 +297,7 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "export": (
         Example("The changes as a shell script of az.", "patchmode export plan.json --as az --out change.sh"),
         Example("A change request for an advisory board.", "patchmode export plan.json --out change.md"),
-        Example("The requests, to send from an editor.", "patchmode export plan.json --as rest > change.http"),
+        Example("A playbook, to run with Ansible.", "patchmode export plan.json --as ansible --out change.yml"),
     ),
     "iac": (
         Example("Check every file below a folder.", "patchmode iac check infra", 10),

@@ -10,11 +10,14 @@ from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.examples import examples
 from tests.unit.reports.exported import (
     AFTER,
     BEFORE,
+    READERS,
     UPDATING,
+    Read,
     exported,
     hostile_plans,
     http_requests,
@@ -22,10 +25,13 @@ from tests.unit.reports.exported import (
     powershell_strings,
     run_script,
     shown_after,
+    unescaped,
 )
-from tests.unit.store.plans import SUBSCRIPTION, TARGET, change, full_plan, machine_id, plan
+from tests.unit.reports.test_hostile_text import raw_in
+from tests.unit.store.plans import SUBSCRIPTION, TARGET, change, full_plan, machine_id, patch_body, plan
 
 from patchmode.cli.commands.export import EXPORT_FORMS
+from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.plan import Detachment, Plan, ThenAttach, Unchanged, Wave
@@ -33,7 +39,10 @@ from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import SubscriptionNames, Target
 from patchmode.reports.exports.registry import SUFFIXES, form_of, obstacle
 
-SCRIPTS = ("az", "powershell", "rest")
+ONE_BY_ONE = ("az", "powershell", "powershell-update-azvm")
+SCRIPTS = (*ONE_BY_ONE, "rest", "terraform", "ansible")
+"""Every form that sends the plan's requests."""
+FILES = (*SCRIPTS, "bicep")
 CONFIGURATION = ResourceId.parse(
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Maintenance/maintenanceConfigurations/night"
 )
@@ -42,12 +51,18 @@ needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="the script is 
 
 def words(text: str) -> str:
     """The prose of a script's comments on one line."""
-    return " ".join(re.sub(r"^# ?", "", text, flags=re.MULTILINE).split())
+    return " ".join(re.sub(r"^(#|//) ?", "", text, flags=re.MULTILINE).split())
+
+
+def without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "//")))
 
 
 def test_every_form_has_an_ending() -> None:
     assert tuple(SUFFIXES) == EXPORT_FORMS
-    assert [form_of(f"x{ending.upper()}") for ending in SUFFIXES.values()] == list(EXPORT_FORMS)
+    of_endings = [form for form in EXPORT_FORMS if form != "powershell-update-azvm"]
+    assert [form_of(f"x{ending.upper()}") for ending in dict.fromkeys(SUFFIXES.values())] == of_endings
+    assert form_of("play.yaml") == "ansible"
     assert form_of("plan.json") is None
 
 
@@ -67,24 +82,31 @@ def test_the_first_lines_say_what_the_script_does_not_do(form: str) -> None:
     )
     assert "Nothing was read from Azure for this export." in head
     for told in (
-        "- no journal:",
-        "no resume and no rollback",
+        "- no journal of patchmode: there is no resume and no rollback;",
         "- no verification of other properties:",
-        "- no waves:",
         "no failure budget",
         "- no throttling:",
         "1 skipped, 1 unreadable, 1 already compliant",
         "1 machine has no etag in the plan",
     ):
         assert told in head, told
-    assert ("stops at the first that fails" in head) is (form != "rest")
+    assert ("- no waves:" in head) is (form != "terraform")
+    assert ("stops at the first that fails" in head) is (form in ONE_BY_ONE)
     assert ("You send each request" in head) is (form == "rest")
 
 
-@pytest.mark.parametrize("form", SCRIPTS)
-def test_what_is_skipped_is_not_in_a_script(form: str) -> None:
-    text = exported(full_plan(), form)
-    assert [name for name in ("vm-0", "vm-1", "vm-2", "vm-3") if name in text] == ["vm-0", "vm-1"]
+@pytest.mark.parametrize("form", FILES)
+def test_what_is_left_out_is_named_in_the_first_lines_and_nowhere_else(form: str) -> None:
+    """Export ends with 0, so that this file alone tells whom it leaves as they are; filters are the user's own."""
+    filtered = Skipped(machine_id("vm-4"), "filter-name", "no such name")
+    text = exported(replace(full_plan(), skipped=(*full_plan().skipped, filtered)), form)
+    head = words(text.partition("\n\n")[0])
+    assert f"- {SUBSCRIPTION}/web/vm-3: skipped, client-os: Windows 11 is a client" in head
+    assert "- /subscriptions/33333333-3333-3333-3333-333333333333: could not be read: 403 AuthorizationFailed" in head
+    assert "2 skipped, 1 unreadable, 1 already compliant; of the skipped 1 by the filters of the scope." in head
+    sent = without_comments(text)
+    assert [name for name in ("vm-0", "vm-1", "vm-2", "vm-3", "vm-4") if name in sent] == ["vm-0", "vm-1"]
+    assert "vm-4" not in text
 
 
 @pytest.mark.parametrize("form", SCRIPTS)
@@ -96,7 +118,7 @@ def test_a_script_says_that_it_attaches_nothing(form: str) -> None:
     text = words(exported(attaching, form))
     assert f"The plan also attaches the schedule {CONFIGURATION} to 2 machines; this" in text
     assert "does not. Until then a machine without another schedule is patched by nobody. Attach it" in text
-    assert ("Its schedule was not attached." in text) is (form != "rest")
+    assert ("Its schedule was not attached." in text) is (form in ONE_BY_ONE)
 
 
 @pytest.mark.parametrize("form", SCRIPTS)
@@ -105,7 +127,7 @@ def test_waves_are_sections_in_their_order(form: str) -> None:
     waves = (Wave("ring=0", 1, 0), Wave("ring=1", 0, 1), Wave("ring=2", 2, 0))
     made = plan(change("vm-0"), change("vm-1"), change("vm-2"), waves=waves)
     text = exported(made, form)
-    order = ["Wave 1 of 3: ring=0 (1 machine)", "vm-0?", "Wave 3 of 3: ring=2 (2 machines)", "vm-1?", "vm-2?"]
+    order = ["Wave 1 of 3: ring=0 (1 machine)", "vm-0", "Wave 3 of 3: ring=2 (2 machines)", "vm-1", "vm-2"]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
     assert "Wave 2" not in text
@@ -124,7 +146,7 @@ def test_what_cannot_be_undone_and_who_is_patched_by_nobody_is_said(form: str) -
     ("made", "form", "why"),
     [
         (replace(plan(), changes=()), "az", "it changes nothing"),
-        (replace(plan(), changes=()), "change-request", "it changes nothing"),
+        (replace(plan(), changes=()), "markdown", "it changes nothing"),
         (
             replace(plan(), first_detach=(Detachment(machine_id("vm-0"), MachineKind.VM, CONFIGURATION, "night"),)),
             "rest",
@@ -140,20 +162,25 @@ def test_what_cannot_be_undone_and_who_is_patched_by_nobody_is_said(form: str) -
             "powershell",
             "it only attaches a schedule, and a script changes settings only",
         ),
+        (
+            plan(*(linux(f"vm-{number}") for number in range(801))),
+            "bicep",
+            "a loop of Bicep has at most 800 machines of one system, and it changes 801",
+        ),
     ],
 )
 def test_a_plan_that_a_form_cannot_hold_is_not_exported(made: Plan, form: str, why: str) -> None:
     """A script that does half of a plan would be taken for the plan."""
     assert obstacle(made, form) == why
     if made.has_work:
-        assert obstacle(made, "change-request") is None
+        assert obstacle(made, "markdown") is None
 
 
 # ------------------------------------------------------------------------------------------ az
 
 
 @needs_sh
-@given(made=hostile_plans())
+@given(made=hostile_plans("az"))
 @settings(max_examples=examples(15))
 def test_az_is_called_with_the_plans_requests(tmp_path_factory: pytest.TempPathFactory, made: Plan) -> None:
     """Whatever stands in a name, az gets it as one word, and nothing else is run."""
@@ -235,30 +262,69 @@ def test_rest_holds_the_plans_requests(made: Plan) -> None:
         assert get.body == ""
 
 
-@given(made=hostile_plans())
-@settings(max_examples=examples(30))
-def test_powershell_holds_the_plans_requests(made: Plan) -> None:
+@pytest.mark.parametrize("form", READERS)
+@given(data=st.data())
+@settings(max_examples=examples(20))
+def test_every_form_holds_the_plans_requests(form: str, data: st.DataObject) -> None:
+    """Whatever stands in a name or a value: the language's own grammar reads it, and finds what the plan sends."""
+    made = data.draw(hostile_plans(form))
+    text = exported(made, form)
+    found = sorted(READERS[form](text), key=lambda one: one.machine)
+    wanted = [Read(str(one.id), one.body, one.etag if form != "bicep" else None) for one in made.changes]
+    assert found == sorted(wanted, key=lambda one: one.machine)
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
+@given(data=st.data())
+@settings(max_examples=examples(10))
+def test_no_form_holds_a_letter_that_steers_a_terminal(form: str, data: st.DataObject) -> None:
+    """A script is read on a screen before it is run."""
+    made = data.draw(hostile_plans(form))
+    assert raw_in(exported(made, form)) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "told"),
+    [
+        ("az", "a\x1b", r"a\x1b"),
+        ("powershell", "a\u2019", "a\u2019"),
+        ("powershell-update-azvm", "a\n", r"a\n"),
+    ],
+)
+def test_a_value_that_a_script_cannot_hold_is_refused(form: str, value: str, told: str) -> None:
+    """Escaped it would be another text, and the machine never as planned."""
+    made = plan(change(body=patch_body({"patchMode": value})))
+    assert obstacle(made, form) == f"it sends the value {told}, which a script of that form cannot hold"
+    assert obstacle(made, "terraform") is None
+
+
+@pytest.mark.parametrize("form", ONE_BY_ONE[1:])
+@given(data=st.data())
+@settings(max_examples=examples(10))
+def test_powershell_compares_what_it_sends(form: str, data: st.DataObject) -> None:
     """All of it is ASCII: the typographic apostrophe ends a string of PowerShell, too."""
-    text = exported(made, "powershell")
+    made = data.draw(hostile_plans(form))
+    text = exported(made, form)
     assert text.isascii()
-    parts = [part.partition("\n")[2] for part in text.split("\n\n")]
-    calls = [part for part in parts if part.startswith("Set-Machine ")]
-    for one, call in zip(made.changes, calls, strict=True):
-        _, path, body, etag, *expected = powershell_strings(call)
-        assert unquote(path) == f"{one.id}?api-version=2024-07-01"
-        assert json.loads(body) == one.body
-        assert etag == (one.etag or "")
+    for one, call in zip(made.changes, powershell_strings(text), strict=True):
         (block,) = one.body["properties"]["osProfile"].values()
         sent = block["patchSettings"]
         escaped = [
             value.encode("ascii", "backslashreplace").decode()
             for value in (sent["patchMode"], sent["automaticByPlatformSettings"]["rebootSetting"])
         ]
-        assert [value for value in expected if not value.startswith("properties.")] == escaped
+        known = (
+            [one.id.subscription_id, one.id.resource_group, one.id.name, str(one.id)] if form != "powershell" else []
+        )
+        ascii_known = [value.encode("ascii", "backslashreplace").decode() for value in known]
+        assert [value for value in call[4:] if not value.startswith("properties.")] == [*escaped, *ascii_known]
 
 
-def test_the_reader_of_powershell_finds_what_it_is_for() -> None:
-    assert powershell_strings("A 'b''c' `\n 'd' ([ordered] @{ 'e' = $true })") == ["b'c", "d", "e"]
+def test_the_readers_find_what_they_are_for() -> None:
+    assert powershell_strings("Set-Machine 'a''b' `\n 'c' ([ordered] @{ 'd' = $true })\nOther 'e'\n") == [
+        ["a'b", "c", "d"]
+    ]
+    assert unescaped(r"a\"\\\u0024{\n\U0001f600\u{202e}\'") == "a\"\\${\n\U0001f600\u202e'"
 
 
 def test_powershell_as_it_is_written() -> None:
@@ -297,8 +363,10 @@ def test_names_of_subscriptions_tell_machines_apart() -> None:
 
 def test_an_arc_server_is_asked_with_its_own_version() -> None:
     made = plan(replace(change(etag=None), kind=MachineKind.ARC))
-    for form in SCRIPTS:
-        assert "?api-version=2024-07-10" in exported(made, form), form
+    for form in FILES:
+        text = exported(made, form)
+        assert "2024-07-10" in text, form
+        assert "2024-07-01" not in text, form
 
 
 # ------------------------------------------------------------------------------------------ change request
@@ -306,7 +374,7 @@ def test_an_arc_server_is_asked_with_its_own_version() -> None:
 
 def test_a_change_request_answers_what_a_board_asks() -> None:
     """What, why, who patches before and after, when, risk, how, back-out, which machines, which not."""
-    text = exported(full_plan(), "change-request", "plan ring 1.json")
+    text = exported(full_plan(), "markdown", "plan ring 1.json")
     assert re.findall(r"^#+ .*$", text, re.MULTILINE) == [
         "# Change request: patch settings of 2 machines: rollback of run 20260301T083000Z-abcdef",
         "## What",
@@ -334,7 +402,7 @@ def test_the_risk_of_a_change_request_counts_what_it_changes_and_nothing_else() 
     """Beside a table that says 1, a risk of 2 machines is read as one that the change makes."""
     parked = Outcome(OutcomeKind.PARKED, "no schedule")
     waiting = Unchanged(machine_id("vm-waits"), MachineKind.VM, parked)
-    text = exported(replace(plan(replace(change(), outcome_after=parked)), unchanged=(waiting,)), "change-request")
+    text = exported(replace(plan(replace(change(), outcome_after=parked)), unchanged=(waiting,)), "markdown")
     assert "| patched by nobody until a schedule is attached | 0 | 1 |" in text
     assert "- Afterwards 1 machine is patched by nobody until a schedule is attached." in text
 
@@ -346,7 +414,7 @@ def test_a_change_request_tells_waves_schedule_and_what_cannot_be_undone() -> No
         waves=(Wave("ring=0", 1, 0), Wave("ring=1", 1, 0)),
         then_attach=ThenAttach(CONFIGURATION, "night"),
     )
-    text = exported(made, "change-request")
+    text = exported(made, "markdown")
     assert "| 2 | ring=1 | 1 | 0 |" in text
     assert text.index("### Wave 1: ring=0") < text.index("| web/vm-0 |") < text.index("### Wave 2: ring=1")
     assert "maintenanceConfigurations/night is attached to 2 machines, each once its settings were verified." in text
@@ -359,7 +427,7 @@ def test_a_change_request_tells_waves_schedule_and_what_cannot_be_undone() -> No
 @settings(max_examples=examples(30))
 def test_no_name_becomes_markup_of_the_change_request(made: Plan) -> None:
     """A row keeps its cells, and no line begins with what a name holds."""
-    text = exported(made, "change-request")
+    text = exported(made, "markdown")
     rows = [line for line in text.splitlines() if line.startswith("| g")]
     assert len(rows) == len(made.changes)
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}

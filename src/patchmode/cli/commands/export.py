@@ -15,8 +15,25 @@ from patchmode.errors import RefusedError, UsageError
 if TYPE_CHECKING:
     from patchmode.model.plan import Plan
 
-EXPORT_FORMS = ("az", "powershell", "rest", "change-request")
+EXPORT_FORMS = (
+    "az",
+    "powershell",
+    "powershell-update-azvm",
+    "rest",
+    "terraform",
+    "bicep",
+    "ansible",
+    "markdown",
+)
 """Those of `reports/exports/registry.py`, which help and completion are not to import."""
+_ALSO = {
+    "change-request": "markdown",
+    "http": "rest",
+    "sh": "az",
+    "update-azvm": "powershell-update-azvm",
+    "azapi": "terraform",
+    "playbook": "ansible",
+}
 
 
 @click.command(cls=Command)
@@ -25,9 +42,10 @@ EXPORT_FORMS = ("az", "powershell", "rest", "change-request")
     "--as",
     "--format",
     "form",
-    type=Fixed(EXPORT_FORMS, also={"markdown": "change-request", "http": "rest", "sh": "az"}),
-    help="az: a shell script. powershell: a script of Invoke-AzRestMethod. rest: a .http file. change-request: "
-    "Markdown for a change advisory board. Without it the ending of --out decides.",
+    type=Fixed(EXPORT_FORMS, also=_ALSO),
+    help="az: a shell script. powershell: a script of Invoke-AzRestMethod; powershell-update-azvm: one of Get-AzVM and "
+    "Update-AzVM. rest: a .http file. terraform: a configuration of the provider azapi. bicep: what to merge into your "
+    "templates. ansible: a playbook. markdown: a change request. Without it the ending of --out decides.",
 )
 @click.option(
     "--out",
@@ -37,11 +55,11 @@ EXPORT_FORMS = ("az", "powershell", "rest", "change-request")
 )
 @click.pass_context
 def command(context: click.Context, /, file: Path, form: str | None, out: Path | None) -> exits.Exit:
-    """A plan as a script of az or PowerShell, REST requests, or a change request.
+    """A plan for az, PowerShell, REST, Terraform, Bicep or Ansible, or as a change request.
 
     The plan file is read, checked as by apply, and written in another form. Nothing is read from Azure or sent. A
-    script sends the requests of the plan without what apply does besides: its first lines name what is missing. What
-    the plan skips is not in it.
+    form for another client does less than apply: its first lines name what is missing, and each machine that the plan
+    leaves out but for the filters. The form for Bicep changes nothing by itself.
     """
     from patchmode.arm.machines import api_version
     from patchmode.cli.confirming import reviewed_plan
@@ -101,7 +119,7 @@ def _advice(plan: "Plan", file: Path) -> str:
 
 def _tell(plan: "Plan", form: str, out: Path | None, settings: Settings) -> None:
     from patchmode.cli.output import say
-    from patchmode.reports.exports.registry import CHANGE_REQUEST
+    from patchmode.reports.exports.registry import BICEP, CHANGE_REQUEST
     from patchmode.reports.exports.scripted import attaching_text, left_out_text
     from patchmode.reports.text.layout import plural
 
@@ -110,7 +128,10 @@ def _tell(plan: "Plan", form: str, out: Path | None, settings: Settings) -> None
     say(f"Not in it: {left_out_text(plan)}.", settings)
     if form == CHANGE_REQUEST:
         return
-    say("It has no journal, no rollback and no failure budget: its first lines name what is missing.", settings)
+    if form == BICEP:
+        say("It changes nothing by itself: its first lines say what to merge where.", settings)
+    else:
+        say("It has no journal, no rollback and no failure budget: its first lines name what is missing.", settings)
     attaches = attaching_text(plan)
     if attaches is not None:
         say(f"The plan also {attaches}; this {form} export does not.", settings)

@@ -81,7 +81,7 @@ def az_script(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]
         api_version: of each kind of machine.
     """
     yield "#!/bin/sh\n"
-    yield from (f"{line}\n" for line in comments(preface(plan, source, is_by_hand=False, precondition=_PRECONDITION)))
+    yield from (f"{line}\n" for line in comments(preface(plan, source, precondition=_PRECONDITION)))
     yield _FUNCTIONS
     yield f"total={len(plan.changes)}\n"
     yield from _guard(plan)

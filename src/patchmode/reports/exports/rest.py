@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from patchmode.model.plan import Plan
-from patchmode.reports.exports.scripted import ApiVersion, MachineRequest, address, comments, preface, sections
+from patchmode.reports.exports.scripted import BY_HAND, ApiVersion, MachineRequest, address, comments, preface, sections
 
 _PRECONDITION = (
     "A machine that was changed since the plan in any property, also a tag, is refused by Azure (If-Match, HTTP 412): "
@@ -24,8 +24,8 @@ def rest_file(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]
         source: the plan file's name.
         api_version: of each kind of machine.
     """
-    paragraphs = (*preface(plan, source, is_by_hand=True, precondition=_PRECONDITION), _SIGNING_IN)
-    yield from (f"{line}\n" for line in comments(iter(paragraphs)))
+    paragraphs = (*preface(plan, source, precondition=_PRECONDITION, running=BY_HAND, it="this file"), _SIGNING_IN)
+    yield from (f"{line}\n" for line in comments(paragraphs))
     yield "\n@token = TOKEN\n"
     number = 0
     for section in sections(plan, api_version):

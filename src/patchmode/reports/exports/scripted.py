@@ -1,10 +1,11 @@
-"""What every script of a plan's changes is made of: the requests in their order, and what the script does not do.
+"""What every export of a plan's changes is made of: the requests in their order, and what the export does not do.
 
-Must not: quote for a shell; each form does.
+Must not: quote for a language; each form does.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from textwrap import wrap
@@ -26,6 +27,11 @@ _PATH_SAFE = "/-._~()"
 _COLUMNS = 100
 
 
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 @dataclass(frozen=True, slots=True)
 class MachineRequest:
     """The PATCH of one machine, and what the machine must show afterwards."""
@@ -42,6 +48,17 @@ class MachineRequest:
     """Member of the machine's document, its path with dots → the value after the change. A `false` may be absent."""
     told: str
     """What changes, on one line."""
+    api_version: str
+    """Of the machine's resource type."""
+    change: Change
+    """What the request is made of."""
+
+    @property
+    def resource_type(self) -> str:
+        """Type and api version: `Microsoft.Compute/virtualMachines@2024-07-01`."""
+        is_arc = self.change.kind is MachineKind.ARC
+        name = "Microsoft.HybridCompute/machines" if is_arc else "Microsoft.Compute/virtualMachines"
+        return f"{name}@{self.api_version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +92,16 @@ def _request(change: Change, names: MachineNames, api_version: ApiVersion) -> Ma
     path = quote(str(change.id), safe=_PATH_SAFE)
     changed = [f"{one.path} {one.before or '(absent)'} -> {one.after}" for one in leaf_changes(change)]
     undone = "" if change.reversible else "; cannot be undone"
+    version = api_version(change.kind)
     return MachineRequest(
         name=names.short(change.id),
-        path=f"{path}?api-version={api_version(change.kind)}",
+        path=f"{path}?api-version={version}",
         body=json.dumps(change.body, separators=(",", ":")),
         etag=change.etag,
-        expected=dict(_members(change.body)),
+        expected=dict(members(change.body)),
         told=printable(f"{change.os}, {change.location}: {'; '.join(changed)}{undone}"),
+        api_version=version,
+        change=change,
     )
 
 
@@ -90,10 +110,11 @@ def address(plan: Plan, request: MachineRequest) -> str:
     return f"{quote(plan.target.endpoint, safe=_PATH_SAFE + ':[]')}{request.path}"
 
 
-def _members(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | bool]]:
+def members(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | bool]]:
+    """Every value of a body by its path with dots: `properties.osProfile.….patchMode`."""
     for name, inner in value.items():
         if isinstance(inner, Mapping):
-            yield from _members(inner, f"{before}{name}.")
+            yield from members(inner, f"{before}{name}.")
         else:
             yield f"{before}{name}", inner if isinstance(inner, bool) else str(inner)
 
@@ -127,38 +148,62 @@ def attaching_text(plan: Plan) -> str | None:
     return f"attaches the schedule {wish.configuration} to {machines}"
 
 
-def preface(plan: Plan, source: str, *, is_by_hand: bool, precondition: str) -> Iterator[str]:
-    """What a reader of the script must know, a paragraph each; one that begins with a hyphen is an entry of a list.
+ONE_BY_ONE = (
+    "The script does not ask. It changes one machine after the other and stops at the first that fails. Run it again "
+    "to continue: a machine that has the settings is not changed again."
+)
+BY_HAND = "You send each request, and compare what the second shows with the comment above it."
+_WAVES = "no waves: they are sections in their order, nothing waits between them, and there is no failure budget"
+
+
+def preface(
+    plan: Plan,
+    source: str,
+    *,
+    precondition: str,
+    running: str = ONE_BY_ONE,
+    it: str = "this script",
+    waves: str = _WAVES,
+) -> Iterator[str]:
+    """What a reader of an export must know, a paragraph each; one that begins with a hyphen is an entry of a list.
 
     Args:
         plan: with at least one change.
         source: the plan file's name.
-        is_by_hand: whether a person sends each request, instead of a script all of them.
-        precondition: what the script does about a machine that was changed since the plan.
+        precondition: what becomes of a machine that was changed since the plan.
+        running: how the export is used, and what it does after a machine that fails.
+        it: what the export is called.
+        waves: what becomes of the plan's waves.
     """
-    it = "this file" if is_by_hand else "this script"
+    yield from origin(plan, source, precondition)
+    yield from left_out(plan, it)
+    yield from _warnings(plan)
+    yield f"Unlike `patchmode apply`, {it} has:"
+    yield "- no journal of patchmode: there is no resume and no rollback;"
+    yield "- no verification of other properties: only the settings that are sent are compared afterwards;"
+    yield f"- {waves};"
+    yield "- no throttling: Azure's rate limits are not watched;"
+    yield "- no check of permissions, locks and change freezes before the first request."
+    yield running
+
+
+def origin(plan: Plan, source: str, precondition: str) -> Iterator[str]:
+    """Which plan an export is of, and what becomes of a machine that was changed since."""
     yield f"Patch settings of {plural(len(plan.changes), 'machine')}, exported from {source}, {made_text(plan)}."
     yield f"Target: {place_text(plan)}."
     yield f"Digest of the plan: {plan.digest}" if plan.digest else "The plan has no digest."
     yield f"Nothing was read from Azure for this export. {precondition}"
-    yield from _warnings(plan, it)
-    yield f"Unlike `patchmode apply`, {it} has:"
-    yield "- no journal: nothing records what was sent, so there is no resume and no rollback;"
-    yield "- no verification of other properties: only the settings that are sent are compared afterwards;"
-    yield "- no waves: they are sections in their order, nothing waits between them, and there is no failure budget;"
-    yield "- no throttling: Azure's rate limits are not watched;"
-    yield "- no check of permissions, locks and change freezes before the first request."
-    if is_by_hand:
-        yield "You send each request, and compare what the second shows with the comment above it."
-    else:
-        yield (
-            "The script does not ask. It changes one machine after the other and stops at the first that fails. Run it "
-            "again to continue: a machine that has the settings is not changed again."
-        )
 
 
-def _warnings(plan: Plan, it: str) -> Iterator[str]:
-    yield f"Not in {it}: {left_out_text(plan)}."
+def left_out(plan: Plan, it: str) -> Iterator[str]:
+    """What of the plan's scope, and of the plan, is not in an export; by name what was not left out by a filter."""
+    names = names_in(plan)
+    yield f"Not in {it}: {left_out_text(plan)}{_filtered_text(plan)}."
+    for one in plan.skipped:
+        if not one.is_filtered_out:
+            yield f"- {names.short(one.id)}: skipped, {one.rule}: {one.reason}"
+    for entry in plan.unreadable:
+        yield f"- {names.short(entry.id)}: could not be read: {entry.reason}"
     attaches = attaching_text(plan)
     if attaches is not None:
         yield (
@@ -166,12 +211,25 @@ def _warnings(plan: Plan, it: str) -> Iterator[str]:
             "nobody. Attach it afterwards with `patchmode schedule attach`, or make the plan again: it then only "
             "attaches."
         )
+
+
+def _filtered_text(plan: Plan) -> str:
+    count = sum(one.is_filtered_out for one in plan.skipped)
+    return f"; of the skipped {count:,} by the filters of the scope" if count else ""
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
     unguarded = sum(one.etag is None for one in plan.changes)
     if unguarded:
         yield (
             f"{plural(unguarded, 'machine has', 'machines have')} no etag in the plan: whether it was changed since "
             "the plan is not checked."
         )
+    yield from final_text(plan)
+
+
+def final_text(plan: Plan) -> Iterator[str]:
+    """What is so once the changes were made: what cannot be undone, and who is patched by nobody."""
     final = sum(not one.reversible for one in plan.changes)
     if final:
         yield f"{plural(final, 'change')} cannot be undone, by patchmode or by hand: see the comment of the machine."
@@ -181,9 +239,14 @@ def _warnings(plan: Plan, it: str) -> Iterator[str]:
         yield f"Afterwards {machines} patched by nobody until a schedule is attached."
 
 
-def comments(paragraphs: Iterator[str], mark: str = "#") -> Iterator[str]:
+def paragraphs(text: str) -> list[str]:
+    """A text of ours, which is divided by empty lines, as `comments` takes it."""
+    return [" ".join(one.split()) for one in text.strip().split("\n\n")]
+
+
+def comments(texts: Iterable[str], mark: str = "#") -> Iterator[str]:
     """Paragraphs as lines of comments; nothing of a paragraph can end its comment."""
-    for paragraph in paragraphs:
+    for paragraph in texts:
         hang = "  " if paragraph.startswith("- ") else ""
         parts = wrap(
             printable(paragraph),
@@ -193,3 +256,40 @@ def comments(paragraphs: Iterator[str], mark: str = "#") -> Iterator[str]:
             break_on_hyphens=False,
         )
         yield from (f"{mark} {part}" for part in parts)
+
+
+def braces(value: Mapping[str, Any], quoted: Callable[[str], str], *, between: str, indent: int) -> str:
+    """An object as HCL and Bicep write it, a member on each line.
+
+    Args:
+        value: texts, booleans, numbers and objects of them.
+        quoted: a text as the language writes it.
+        between: a name and its value.
+        indent: of the line that it begins on.
+    """
+    margin = " " * indent
+    lines = []
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            shown = braces(inner, quoted, between=between, indent=indent + 2)
+        else:
+            shown = quoted(inner) if isinstance(inner, str) else json.dumps(inner)
+        lines.append(f"{margin}  {name if is_word(name) else quoted(name)}{between}{shown}\n")
+    return f"{{\n{''.join(lines)}{margin}}}"
+
+
+def is_word(text: str) -> bool:
+    """Whether a name stands without quotes in HCL, Bicep and YAML."""
+    return re.fullmatch(r"[A-Za-z_]\w*", text, re.ASCII) is not None
+
+
+def with_escapes(text: str, known: Mapping[str, str], other: Callable[[str], str] = _escape) -> str:
+    r"""A text in which what the language reads, and what is not printable, is escaped.
+
+    Args:
+        text: any.
+        known: letter → its escape; a line feed is always `\n`.
+        other: the escape of a letter that is not printable; by default `\uNNNN` and `\UNNNNNNNN`.
+    """
+    made = {"\n": r"\n", **known}
+    return "".join(made.get(one) or (one if one.isprintable() else other(one)) for one in text)
