@@ -5,7 +5,9 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import pytest
@@ -30,12 +32,16 @@ def hostile_fleet() -> dict[str, Any]:
     return fleet
 
 
-def audit_csv(asker: Asker, *options: str) -> list[dict[str, str]]:
-    """What the command line writes for the same fleet."""
+def command_line(asker: Asker, *arguments: str) -> str:
+    """What the command line writes of the same fleet."""
     run = forked.run if forked.IS_POSSIBLE else installed
-    given = ("--cloud", asker.served.endpoint, "audit", *options, "-o", "csv")
-    done = run(PROGRAM, given, cwd=asker.state.parent, env=os.environ, stdin="", timeout_s=60)
-    return list(csv.DictReader(io.StringIO(done.stdout)))
+    given = ("--cloud", asker.served.endpoint, *arguments)
+    return run(PROGRAM, given, cwd=asker.state.parent, env=os.environ, stdin="", timeout_s=60).stdout
+
+
+def audit_csv(asker: Asker, *options: str) -> list[dict[str, str]]:
+    """Its lines as it writes them for a spreadsheet."""
+    return list(csv.DictReader(io.StringIO(command_line(asker, "audit", *options, "-o", "csv"))))
 
 
 def marked(text: str) -> str:
@@ -87,7 +93,7 @@ async def test_the_page_says_where_and_when_and_who(opened: Open) -> None:
     assert "arm-emulator operator" in words
     assert "Read-only" in words
     assert "1–48 of 48 machines" in words
-    assert "6 fail at their next window" in words
+    assert "6 not ready and scheduled: will fail" in words
     assert "6 rebooted by Azure without a window" in words
     assert "3 patched by nobody" in words
 
@@ -195,3 +201,34 @@ async def test_a_window_is_shown_in_its_schedules_time_and_in_utc_and_sorted_by_
         assert datetime.fromisoformat(instant) == at
         shown = local.replace(" UTC", " +00:00")
         assert datetime.strptime(shown, "%a %Y-%m-%d %H:%M %z") == at
+
+
+async def test_how_many_are_ready_is_one_set_of_figures_everywhere(opened: Open) -> None:
+    """The page, the command line, its JSON and a report: same names, same numbers, and they add up to the machines."""
+    asker = await opened("schedules")
+    expected = {
+        "ready and scheduled": 3,
+        "ready, no schedule": 5,
+        "not ready and scheduled: will fail": 6,
+        "not ready": 24,
+        "cannot be made ready": 10,
+        "unknown": 0,
+    }
+    page = await asker.get("/")
+    tiles = re.findall(r'<a id="ready-([a-z-]+)" href="([^"]+)" data-swap><b>(\d+)</b> ([^<]+)</a>', page.text)
+    assert {words: int(count) for _, _, count, words in tiles} == expected
+    assert sum(expected.values()) == 48
+    for kind, address, count, _ in tiles:
+        found = await asker.get(f"/{unescape(address)}")
+        assert f"of {count} machine" in found.words or count == "0", kind
+        assert f'id="ready-{kind}"' in found.text
+        assert "(chosen; take away)" in found.words
+    told = command_line(asker, "audit", "--all")
+    sentence = "; ".join(f"{count} {words}" for words, count in expected.items())
+    assert f"Ready for a schedule: {sentence}." in " ".join(told.split())
+    document = json.loads(command_line(asker, "audit", "--all", "-o", "json"))
+    assert [*document["readiness"].values()] == [*expected.values()]
+    assert Counter(one["readiness"] for one in document["machines"]) == +Counter(document["readiness"])
+    report = command_line(asker, "report", "--all", "-o", "html")
+    figures = re.findall(r"<dt>([^<]+)</dt>\s*<dd[^>]*>([\d,]+)</dd>", report)
+    assert {words: int(count) for words, count in figures if words in expected} == expected

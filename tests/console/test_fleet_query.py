@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from patchmode.console.fleet import Fleet, Row, ScheduleNote
 from patchmode.console.fleet_query import FACETS, ORDERS, PAGE_SIZES, Orders, Query, parse_query
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Headline, OutcomeKind
+from patchmode.model.outcome import Headline, OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.target import Target
 
@@ -31,6 +31,7 @@ def row(name: str, **members: Any) -> Row:
         "kind": MachineKind.VM,
         "orchestration": Orchestration.IMAGE_DEFAULT,
         "outcome": OutcomeKind.GUEST_MANAGED,
+        "readiness": Readiness.NOT_READY,
         "outcome_reason": "",
         "is_as_wanted": False,
         "eligible": True,
@@ -54,6 +55,7 @@ def fleet(*rows: Row) -> Fleet:
         by_key={one.id.casefold(): place for place, one in enumerate(rows)},
         subscriptions={},
         headline=Headline(),
+        readiness={},
         skipped=(),
         unreadable=(),
         notes=(),

@@ -18,7 +18,7 @@ from patchmode.model.access import Principals
 from patchmode.model.finding import MachineAudit
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import Headline, OutcomeKind
+from patchmode.model.outcome import Headline, OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.report import AuditReport
 from patchmode.model.target import Target
@@ -51,6 +51,7 @@ class Row:
     kind: MachineKind
     orchestration: Orchestration
     outcome: OutcomeKind
+    readiness: Readiness
     outcome_reason: str
     is_as_wanted: bool
     eligible: bool
@@ -95,6 +96,8 @@ class Fleet:
     subscriptions: Mapping[str, str]
     """Id in lower case → what it is called, unlike every other."""
     headline: Headline
+    readiness: Mapping[Readiness, int]
+    """As the audit counts it."""
     skipped: tuple[Skipped, ...]
     unreadable: tuple[Unreadable, ...]
     notes: tuple[str, ...]
@@ -126,6 +129,7 @@ def make_fleet(report: AuditReport, principals: Principals, subscriptions: Mappi
         by_key={row.id.casefold(): place for place, row in enumerate(rows)},
         subscriptions=subscriptions,
         headline=report.headline,
+        readiness=report.readiness,
         skipped=report.skipped,
         unreadable=report.unreadable,
         notes=report.notes,
@@ -167,6 +171,7 @@ def _row(entry: MachineAudit, shared: Any) -> Row:
         kind=found.kind,
         orchestration=found.orchestration,
         outcome=found.outcome,
+        readiness=entry.readiness,
         outcome_reason=shared(found.outcome_reason),
         is_as_wanted=found.as_wanted,
         eligible=found.eligible,
@@ -213,6 +218,7 @@ def export_row(row: Row, names: Mapping[str, str]) -> dict[str, Any]:
         "outcomeReason": row.outcome_reason,
         "schedulesKnown": row.schedules_known,
         "subscriptionName": names.get(row.subscription_id),
+        "readiness": row.readiness,
     }
     made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(values))
     return made

@@ -15,7 +15,7 @@ from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import marked
 
 PAGE_SIZES = (50, 100, 200)
-FACETS = ("outcome", "orchestration")
+FACETS = ("readiness", "outcome", "orchestration")
 """Counted beside the table: each with every filter but its own."""
 Test = Callable[[Row], bool]
 
@@ -34,6 +34,7 @@ class Query:
     """`KEY` or `KEY=VALUE`."""
     schedule: tuple[str, ...] = ()
     """Ids of configurations."""
+    readiness: tuple[str, ...] = ()
     outcome: tuple[str, ...] = ()
     orchestration: tuple[str, ...] = ()
     reason: tuple[str, ...] = ()

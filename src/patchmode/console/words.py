@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from patchmode.model.finding import Severity
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.run import Result
 from patchmode.model.schedule import RunForecast
@@ -25,10 +25,18 @@ OUTCOMES: Mapping[str, Word] = {
     OutcomeKind.SCHEDULE_FAILS: Word("Fails at its next window", "bad"),
     OutcomeKind.PARKED: Word("Parked, patched by nobody", "warn"),
     OutcomeKind.AUTOPATCHED: Word("Rebooted by Azure without a window", "bad"),
-    OutcomeKind.GUEST_MANAGED: Word("Patched by its own system", "plain"),
+    OutcomeKind.GUEST_MANAGED: Word("Patched by its own system", "warn"),
     OutcomeKind.NOT_PATCHED: Word("Patched by nobody", "warn"),
     OutcomeKind.INELIGIBLE: Word("Not supported by Update Manager", "plain"),
     OutcomeKind.UNKNOWN: Word("Not known", "warn"),
+}
+READINESS: Mapping[str, Word] = {
+    Readiness.READY_SCHEDULED: Word(Readiness.READY_SCHEDULED.words, "good"),
+    Readiness.READY_UNSCHEDULED: Word(Readiness.READY_UNSCHEDULED.words, "warn"),
+    Readiness.WILL_FAIL: Word(Readiness.WILL_FAIL.words, "bad"),
+    Readiness.NOT_READY: Word(Readiness.NOT_READY.words, "warn"),
+    Readiness.CANNOT: Word(Readiness.CANNOT.words, "warn"),
+    Readiness.UNKNOWN: Word(Readiness.UNKNOWN.words, "warn"),
 }
 ORCHESTRATIONS: Mapping[str, Word] = {
     one: Word(one.portal_name, "good" if one is Orchestration.CUSTOMER_MANAGED_SCHEDULES else "plain")

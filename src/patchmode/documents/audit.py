@@ -25,7 +25,7 @@ from patchmode.documents.base import (
 )
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
 from patchmode.model.report import AuditReport, Explanation
 from patchmode.model.schedule import ScheduleHit, Timing
@@ -93,6 +93,8 @@ class AuditMachine(Edge, frozen=True):
     """Whether it has every setting of `wanted`."""
     subscription_name: str | msgspec.UnsetType = msgspec.UNSET
     """As Azure gave it: not unique, and whatever its owner typed; left out where it is not known."""
+    readiness: Readiness | msgspec.UnsetType = msgspec.UNSET
+    """Whether it is ready for a schedule, and has one; left out where an earlier version wrote it."""
 
 
 class AuditDocument(Edge, frozen=True):
@@ -113,6 +115,9 @@ class AuditDocument(Edge, frozen=True):
     notes: tuple[str, ...]
     subscriptions: Subscriptions = msgspec.UNSET
     """Names of the subscriptions in it, and of others that bear one of these; left out where none is known."""
+    readiness: dict[Readiness, int] | msgspec.UnsetType = msgspec.UNSET
+    """How many machines are ready for a schedule, and have one: every kind, and they add up to `counts.machines`; left
+    out where an earlier version wrote it."""
 
 
 CSV_COLUMNS = AuditMachine.__struct_encode_fields__
@@ -138,6 +143,7 @@ def audit_document(report: AuditReport) -> AuditDocument:
         unreadable=unreadable_rows(report.unreadable),
         notes=report.notes,
         subscriptions=subscription_rows(report.target.names),
+        readiness=dict(report.readiness),
     )
 
 
@@ -187,6 +193,7 @@ def audit_machine_row(
         schedules_known=entry.schedules.looked_up,
         as_wanted=entry.as_wanted,
         subscription_name=subscription_name,
+        readiness=entry.readiness,
     )
 
 

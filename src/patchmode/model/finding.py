@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from patchmode.model.machine import Machine
-from patchmode.model.outcome import Outcome
+from patchmode.model.outcome import Outcome, Readiness
 from patchmode.model.schedule import NOT_LOOKED_UP, MachineSchedules
 
 
@@ -49,3 +49,5 @@ class MachineAudit:
     outcome: Outcome
     schedules: MachineSchedules = NOT_LOOKED_UP
     """The configurations that reach it."""
+    readiness: Readiness = Readiness.UNKNOWN
+    """Of the prerequisite of schedules, whatever was wanted."""

@@ -40,6 +40,40 @@ BY_NOBODY = frozenset({OutcomeKind.PARKED, OutcomeKind.NOT_PATCHED, OutcomeKind.
 """Outcomes of machines that nobody patches."""
 
 
+class Readiness(StrEnum):
+    """Whether a machine is ready for a maintenance schedule, and has one. The values stand in our JSON as `readiness`.
+
+    Each machine has one: over a fleet the numbers add up to its machines.
+    """
+
+    READY_SCHEDULED = "ready-scheduled"
+    """Its next run is expected to succeed."""
+    READY_UNSCHEDULED = "ready-unscheduled"
+    """It is prepared, as far as it has to be, and no schedule reaches it that will run."""
+    WILL_FAIL = "will-fail"
+    """A schedule reaches it and its next run will not patch it: not prepared, off, or not supported."""
+    NOT_READY = "not-ready"
+    """It can be prepared, and is not; also where its own system, Azure or nobody patches it."""
+    CANNOT = "cannot-be-made-ready"
+    """A rule blocks it, or says that no run on it succeeds."""
+    UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """What every face calls it."""
+        return _READINESS_WORDS[self]
+
+
+_READINESS_WORDS = {
+    Readiness.READY_SCHEDULED: "ready and scheduled",
+    Readiness.READY_UNSCHEDULED: "ready, no schedule",
+    Readiness.WILL_FAIL: "not ready and scheduled: will fail",
+    Readiness.NOT_READY: "not ready",
+    Readiness.CANNOT: "cannot be made ready",
+    Readiness.UNKNOWN: "unknown",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One outcome with the reason in one sentence."""

@@ -10,7 +10,7 @@ from patchmode.model.access import MissingAction, Principals
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Lock, Machine, Subscription
-from patchmode.model.outcome import Headline, OutcomeKind, PatchedByNobody
+from patchmode.model.outcome import Headline, OutcomeKind, PatchedByNobody, Readiness
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Difference, Verification
@@ -79,6 +79,12 @@ class AuditReport:
     def headline(self) -> Headline:
         """What will happen to the machines as they stand."""
         return Headline.of(entry.outcome for entry in self.machines)
+
+    @property
+    def readiness(self) -> Mapping[Readiness, int]:
+        """How many machines are ready for a schedule, and have one; each kind is there, and they add up."""
+        counted = Counter(entry.readiness for entry in self.machines)
+        return {kind: counted[kind] for kind in Readiness}
 
     @property
     def orchestrations(self) -> Mapping[Orchestration, int]:

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule
 from patchmode.documents.base import WantedRow, subscription_names
 from patchmode.model.finding import Severity
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import printable
 from patchmode.model.record import (
@@ -85,8 +87,18 @@ def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
                 )
             ),
         ),
+        *_readiness_metric(document),
         *(Metric(name, text, (({}, document.counts[member]),)) for member, (name, text) in _COUNTS.items()),
     )
+
+
+def _readiness_metric(document: AuditDocument) -> Iterator[Metric]:
+    if document.readiness is not msgspec.UNSET:
+        name, text = (
+            "patchmode_audit_readiness_machines",
+            "Machines by their readiness for a schedule.",
+        )
+        yield Metric(name, text, tuple(({"readiness": kind}, count) for kind, count in document.readiness.items()))
 
 
 def _labels(key: tuple[str, str, str], called: Mapping[str, str]) -> Mapping[str, str]:
@@ -104,7 +116,7 @@ _MEANINGS = {
     OutcomeKind.AUTOPATCHED: Meaning.BAD,
     OutcomeKind.PARKED: Meaning.WARN,
     OutcomeKind.NOT_PATCHED: Meaning.WARN,
-    OutcomeKind.GUEST_MANAGED: Meaning.DIM,
+    OutcomeKind.GUEST_MANAGED: Meaning.WARN,
     OutcomeKind.INELIGIBLE: Meaning.DIM,
     OutcomeKind.UNKNOWN: Meaning.WARN,
 }
@@ -121,6 +133,7 @@ _COLUMNS = (
     Column("kind", "Kind"),
     Column("powerState", "Power"),
     Column("orchestration", "Orchestration", is_shown=True),
+    Column("readiness", "Readiness"),
     Column("outcome", "Outcome", is_shown=True),
     Column("outcomeReason", "Why"),
     Column("asWanted", "Compliant"),
@@ -205,12 +218,33 @@ def _wanted_text(wanted: WantedRow) -> str:
     return ", ".join(parts) or "nothing"
 
 
+READINESS: Mapping[Readiness, Meaning] = {
+    Readiness.READY_SCHEDULED: Meaning.GOOD,
+    Readiness.READY_UNSCHEDULED: Meaning.WARN,
+    Readiness.WILL_FAIL: Meaning.BAD,
+    Readiness.NOT_READY: Meaning.WARN,
+    Readiness.CANNOT: Meaning.WARN,
+    Readiness.UNKNOWN: Meaning.WARN,
+}
+
+
 def _figures(document: AuditDocument) -> tuple[Figure, ...]:
-    counts = document.counts
+    """How many are ready for a schedule, in numbers that add up; what the audit could not read, and what is urgent."""
+    counts, ready = document.counts, document.readiness
 
     def bad(name: str, label: str) -> Figure:
         return Figure(counts[name], label, Meaning.BAD if counts[name] else Meaning.DIM)
 
+    if ready is not msgspec.UNSET:
+        return (
+            Figure(counts["machines"], "machines audited", Meaning.DIM),
+            *(
+                Figure(ready.get(kind, 0), kind.words, meaning if ready.get(kind) else Meaning.DIM)
+                for kind, meaning in READINESS.items()
+            ),
+            bad("rebootedByAzure", "rebooted by Azure without a window"),
+            bad("unreadable", "unreadable"),
+        )
     return (
         Figure(counts["machines"], "machines audited", Meaning.DIM),
         Figure(counts["asWanted"], "compliant", Meaning.GOOD if counts["asWanted"] else Meaning.DIM),
@@ -241,7 +275,11 @@ def _charts(document: AuditDocument) -> tuple[Chart, ...]:
             if document.orchestrations.get(one)
         ),
     )
-    return outcomes, orchestrations
+    if document.readiness is msgspec.UNSET:
+        return outcomes, orchestrations
+    counted = document.readiness
+    bars = (Bar(one.value, one.words, counted.get(one, 0), READINESS[one]) for one in Readiness if counted.get(one))
+    return Chart("Ready for a schedule", "Readiness", tuple(bars)), outcomes, orchestrations
 
 
 def _set_meaning(one: Orchestration, wanted: Orchestration | None) -> Meaning:
@@ -267,6 +305,7 @@ def _machine(row: AuditMachine, wanted: str) -> RecordedMachine:
         "kind": row.kind.value,
         "powerState": row.power_state,
         "orchestration": row.orchestration.value,
+        "readiness": None if row.readiness is msgspec.UNSET else row.readiness.words,
         "outcome": row.outcome.value,
         "outcomeReason": row.outcome_reason,
         "asWanted": row.as_wanted,

@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
 from patchmode.model.left_alone import Skipped
 from patchmode.model.machine import Machine, MachineKind
-from patchmode.model.outcome import Headline, OutcomeKind
+from patchmode.model.outcome import Headline, OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration, PatchSettings
 from patchmode.model.plain_text import json_escaped, printable
 from patchmode.model.report import AuditReport, Explanation
@@ -21,6 +21,7 @@ from patchmode.reports.text.layout import (
     TableColumn,
     name_lines,
     note_lines,
+    phrases,
     plural,
     sectioned,
     target_text,
@@ -211,6 +212,8 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
     where = f" in {names.place}" if names.place else ""
     text = f"Audit of {plural(counts['machines'], 'machine')}{where}, on {target_text(report.target)}"
     yield from wrapped(text, paint=paint)
+    if report.machines:
+        yield from readiness_lines(report.readiness, paint=paint)
     wanted = report.wanted.orchestration
     for orchestration in sorted(report.orchestrations, key=lambda entry: (entry is not wanted, entry.portal_name)):
         count = report.orchestrations[orchestration]
@@ -230,6 +233,28 @@ def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterato
         yield "Current state:"
         yield from headline_lines(report.headline, paint=paint)
     yield from _ends(report, paint)
+
+
+_READINESS = {
+    Readiness.READY_SCHEDULED: "good",
+    Readiness.WILL_FAIL: "bad",
+}
+
+
+def readiness_lines(counted: Mapping[Readiness, int], *, paint: Paint) -> Iterator[str]:
+    """How many machines are ready for a schedule, and have one: every kind, so that the numbers add up.
+
+    Args:
+        counted: of a fleet.
+        paint: colours and width.
+    """
+    begin = [("", word, "") for word in ["Ready", "for", "a", "schedule:"]]
+    parts = [
+        (_READINESS.get(kind, "warn") if counted[kind] else "", f"{counted[kind]:,} {kind.words}", ";")
+        for kind in Readiness
+    ]
+    *rest, (meaning, text, _) = parts
+    yield from phrases([*begin, *rest, (meaning, text, ".")], paint=paint, hang=2)
 
 
 def _ends(report: AuditReport, paint: Paint) -> Iterator[str]:

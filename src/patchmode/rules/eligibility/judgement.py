@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchmode.model.finding import MachineAudit, Reason, Severity
-from patchmode.model.machine import Machine
-from patchmode.model.patch_settings import WantedSettings
-from patchmode.model.schedule import NOT_LOOKED_UP
+from patchmode.model.machine import Machine, MachineKind
+from patchmode.model.outcome import OutcomeKind, Readiness
+from patchmode.model.patch_settings import Orchestration, PatchSettings, WantedSettings
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import NOT_LOOKED_UP, NextWindow, RunForecast, ScheduleHit, Timing, Via
 from patchmode.rules.eligibility import (
     advisory_checks,
     blocking_checks,
@@ -26,7 +28,7 @@ from patchmode.rules.eligibility.request_checks import (
 )
 from patchmode.rules.rule import Rule, by_id
 from patchmode.rules.schedules.checks import schedule_reasons
-from patchmode.rules.schedules.forecast import predict
+from patchmode.rules.schedules.forecast import forecast, predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.settings.patch import smallest_patch
 from patchmode.rules.settings.transitions import needs_platform, target_settings, wanted_of
@@ -137,11 +139,58 @@ def audit_machine(machine: Machine, wanted: WantedSettings, index: ScheduleIndex
     """
     schedules = NOT_LOOKED_UP if index is None else index.schedules_of(machine)
     found = judge(machine, wanted_of(machine, wanted))
+    outcome = predict(machine.settings, machine, schedules)
     return MachineAudit(
         machine=machine,
         as_wanted=found.is_as_wanted,
         eligible=found.block is None,
         reasons=(*found.reasons, *schedule_reasons(machine, schedules, index)),
-        outcome=predict(machine.settings, machine, schedules),
+        outcome=outcome,
         schedules=schedules,
+        readiness=_readiness(machine, outcome.kind, found if wanted == _PREREQUISITE else None),
     )
+
+
+_PREREQUISITE = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
+_PREPARED = PatchSettings(patch_mode="AutomaticByPlatform", bypass=True)
+_ANY_SCHEDULE = ScheduleHit(
+    ResourceId.parse(
+        "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/any/providers/Microsoft.Maintenance/"
+        "maintenanceConfigurations/any"
+    ),
+    Via.STATIC,
+    clause="",
+    assignment="",
+    next=NextWindow(Timing.COMING),
+)
+"""Stands for a schedule that will run: how would a machine's run on it end?"""
+_BY_OUTCOME = {
+    OutcomeKind.SCHEDULED: Readiness.READY_SCHEDULED,
+    OutcomeKind.SCHEDULE_FAILS: Readiness.WILL_FAIL,
+    OutcomeKind.INELIGIBLE: Readiness.CANNOT,
+}
+
+
+def _readiness(machine: Machine, kind: OutcomeKind, found: Judgement | None) -> Readiness:
+    """Whether a machine is ready for a schedule, and has one.
+
+    Who patches it now may be unknown where it is certain that it is not ready, and the other way round.
+
+    Args:
+        machine: as read.
+        kind: its outcome.
+        found: how it was judged against the prerequisite of schedules; None: it was judged against something else.
+    """
+    if kind in _BY_OUTCOME:
+        return _BY_OUTCOME[kind]
+    if machine.kind is not MachineKind.ARC and machine.settings is not None and machine.settings.undecided:
+        return Readiness.UNKNOWN
+    would = forecast(_PREPARED, machine, _ANY_SCHEDULE).result
+    if would is RunForecast.FAILS:
+        return Readiness.CANNOT
+    if machine.kind is MachineKind.ARC or machine.orchestration is Orchestration.CUSTOMER_MANAGED_SCHEDULES:
+        is_seen_without = kind in {OutcomeKind.PARKED, OutcomeKind.GUEST_MANAGED}
+        is_certain = is_seen_without and would is not RunForecast.UNKNOWN
+        return Readiness.READY_UNSCHEDULED if is_certain else Readiness.UNKNOWN
+    judged = found or judge(machine, wanted_of(machine, _PREREQUISITE))
+    return Readiness.NOT_READY if judged.block is None else Readiness.CANNOT

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from tests.unit.rules.builders import SUBSCRIPTION, WINDOWS_2022, arc_document, machine_from, vm
-from tests.unit.rules.memberships import NOW
+from tests.unit.rules.memberships import NOW, assignment, book, configuration
 
 from patchmode.model.finding import Severity
 from patchmode.model.machine import ImageReference, Lock, Machine, MachineKind, Surroundings
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.schedule import ScheduleBook
 from patchmode.rules.eligibility.judgement import audit_machine, first_block, reasons_for
@@ -254,3 +254,51 @@ def test_audit_calls_a_client_system_ineligible() -> None:
     audit = audit_machine(windows(license_type="Windows_Client"), CMS)
     assert (audit.eligible, audit.outcome.kind) == (False, OutcomeKind.INELIGIBLE)
     assert audit_machine(windows(), CMS).eligible
+
+
+SET = {
+    "patchMode": "AutomaticByPlatform",
+    "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": True},
+}
+ODD = {
+    "patchMode": "AutomaticByPlatform",
+    "automaticByPlatformSettings": {"bypassPlatformSafetyChecksOnUserSchedule": "true"},
+}
+
+
+@pytest.mark.parametrize(
+    ("machine", "is_scheduled", "readiness"),
+    [
+        (vm("Windows", SET), True, Readiness.READY_SCHEDULED),
+        (vm("Windows", SET), False, Readiness.READY_UNSCHEDULED),
+        (machine_from(arc_document()), True, Readiness.READY_SCHEDULED),
+        (machine_from(arc_document()), False, Readiness.READY_UNSCHEDULED),
+        (windows(), True, Readiness.WILL_FAIL),
+        (vm("Windows", SET, surroundings=Surroundings(power_state="deallocated")), True, Readiness.WILL_FAIL),
+        (windows(), False, Readiness.NOT_READY),
+        (vm("Windows", PLATFORM), False, Readiness.NOT_READY),
+        (vm("Windows", {}), False, Readiness.NOT_READY),
+        (
+            windows(surroundings=Surroundings(locks=(Lock("/subscriptions/x", "f", "ReadOnly"),))),
+            False,
+            Readiness.CANNOT,
+        ),
+        (vm("Windows", SET, provision_vm_agent=False), False, Readiness.CANNOT),
+        (windows(license_type="Windows_Client"), True, Readiness.CANNOT),
+        (vm("Windows", ODD), False, Readiness.UNKNOWN),
+        (vm("Windows", SET, kind=MachineKind.VMSS_FLEX), True, Readiness.UNKNOWN),
+    ],
+)
+def test_readiness_is_one_of_six_whatever_was_wanted(
+    machine: Machine, readiness: Readiness, *, is_scheduled: bool
+) -> None:
+    """Who patches a machine may be unknown where it is certain that it is not ready."""
+    assigned = (assignment(machine.id),) if is_scheduled else ()
+    index = ScheduleIndex(book((configuration(),), assigned), now=NOW)
+    assert audit_machine(machine, CMS, index).readiness is readiness
+    assert audit_machine(machine, UNASSESS, index).readiness is readiness
+
+
+def test_a_prepared_machine_whose_schedules_were_not_seen_is_not_called_unscheduled() -> None:
+    assert audit_machine(vm("Windows", SET), CMS).readiness is Readiness.UNKNOWN
+    assert audit_machine(windows(), CMS).readiness is Readiness.NOT_READY
