@@ -111,18 +111,19 @@ def test_only_the_form_for_bicep_says_that_it_changes_nothing(planned: Program) 
     assert "It has no journal" in planned("export", "plan.json", "--as", "terraform").err
 
 
-@pytest.mark.parametrize("form", EXPORT_FORMS)
-def test_machines_that_the_plan_leaves_out_are_named_in_every_form(start: Start, form: str) -> None:
-    """The command ends with 0: whoever has the file alone must see whom it leaves as they are."""
+def test_machines_that_the_plan_leaves_out_are_named_in_every_form(start: Start) -> None:
+    """The command ends with 0: whoever has the file alone must see which machines it leaves as they are."""
     program = start("demo")
     assert program("plan", "--all", "--out", "plan.json").code == 10
     document = json.loads((program.folder / "plan.json").read_text(encoding="utf-8"))
-    blocked = [one["id"].rpartition("/")[2] for one in document["skipped"]]
-    unreadable = [one["id"].rpartition("/")[2] for one in document["unreadable"]]
-    assert blocked
-    done = program("export", "plan.json", "--as", form)
-    assert done.code == 0
-    assert [name for name in (*blocked, *unreadable) if name not in done.out.replace("\\", "")] == []
+    skipped = [one["id"].rpartition("/")[2] for one in document["skipped"]]
+    assert len(skipped) == 13
+    for form in EXPORT_FORMS:
+        done = program("export", "plan.json", "--as", form)
+        assert done.code == 0
+        # Three are Arc servers, of which nothing was asked.
+        assert "Asked for and not in it: 10 blocked (" in done.err
+        assert [name for name in skipped if name not in done.out.replace("\\", "")] == []
 
 
 def test_a_plan_without_changes_is_refused_and_says_what_is_blocked(start: Start) -> None:

@@ -103,7 +103,7 @@ def test_what_is_left_out_is_named_in_the_first_lines_and_nowhere_else(form: str
     head = words(text.partition("\n\n")[0])
     assert f"- {SUBSCRIPTION}/web/vm-3: skipped, client-os: Windows 11 is a client" in head
     assert "- /subscriptions/33333333-3333-3333-3333-333333333333: could not be read: 403 AuthorizationFailed" in head
-    assert "2 skipped, 1 unreadable, 1 already compliant; of the skipped 1 by the filters of the scope." in head
+    assert "2 skipped (1 by the filters of the scope), 1 unreadable, 1 already compliant." in head
     sent = without_comments(text)
     assert [name for name in ("vm-0", "vm-1", "vm-2", "vm-3", "vm-4") if name in sent] == ["vm-0", "vm-1"]
     assert "vm-4" not in text

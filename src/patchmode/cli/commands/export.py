@@ -122,10 +122,14 @@ def _tell(plan: "Plan", form: str, out: Path | None, settings: Settings) -> None
     from patchmode.reports.exports.registry import BICEP, CHANGE_REQUEST
     from patchmode.reports.exports.scripted import attaching_text, left_out_text
     from patchmode.reports.text.layout import plural
+    from patchmode.reports.text.left_alone import not_done_text
 
     where = "" if out is None else f" Written to {out}."
     say(f"Exported as {form}: {plural(len(plan.changes), 'machine')}. Nothing was sent.{where}", settings)
     say(f"Not in it: {left_out_text(plan)}.", settings)
+    if plan.not_done:
+        where = "It names each." if form == CHANGE_REQUEST else "Its first lines name each."
+        say(f"Asked for and not in it: {not_done_text(plan.not_done, plan.blocked)}. {where}", settings)
     if form == CHANGE_REQUEST:
         return
     if form == BICEP:

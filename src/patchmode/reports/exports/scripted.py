@@ -134,8 +134,11 @@ def place_text(plan: Plan) -> str:
 def left_out_text(plan: Plan) -> str:
     """The machines of a plan's scope that it does not change, in numbers."""
     counts = plan.counts
+    filtered = sum(one.is_filtered_out for one in plan.skipped)
+    by_filters = f" ({filtered:,} by the filters of the scope)" if filtered else ""
     return (
-        f"{counts['skipped']:,} skipped, {counts['unreadable']:,} unreadable, {counts['unchanged']:,} already compliant"
+        f"{counts['skipped']:,} skipped{by_filters}, {counts['unreadable']:,} unreadable, "
+        f"{counts['unchanged']:,} already compliant"
     )
 
 
@@ -198,7 +201,7 @@ def origin(plan: Plan, source: str, precondition: str) -> Iterator[str]:
 def left_out(plan: Plan, it: str) -> Iterator[str]:
     """What of the plan's scope, and of the plan, is not in an export; by name what was not left out by a filter."""
     names = names_in(plan)
-    yield f"Not in {it}: {left_out_text(plan)}{_filtered_text(plan)}."
+    yield f"Not in {it}: {left_out_text(plan)}."
     for one in plan.skipped:
         if not one.is_filtered_out:
             yield f"- {names.short(one.id)}: skipped, {one.rule}: {one.reason}"
@@ -211,11 +214,6 @@ def left_out(plan: Plan, it: str) -> Iterator[str]:
             "nobody. Attach it afterwards with `patchmode schedule attach`, or make the plan again: it then only "
             "attaches."
         )
-
-
-def _filtered_text(plan: Plan) -> str:
-    count = sum(one.is_filtered_out for one in plan.skipped)
-    return f"; of the skipped {count:,} by the filters of the scope" if count else ""
 
 
 def _warnings(plan: Plan) -> Iterator[str]:
