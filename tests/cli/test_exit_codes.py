@@ -65,6 +65,7 @@ ELSEWHERE = {
     "schema": "it asks about no machine; tests/docs/test_reference.py",
     "iac check": "it asks about no machine of Azure; tests/cli/test_iac.py",
     "completion": "it asks about no machine; tests/cli/test_completion.py",
+    "policy assign": "it takes a place; tests/cli/test_policy_assign.py",
     "schedule create": "it takes no machines",
     "schedule update": "it takes no machines; tests/cli/test_schedule_changes.py",
     "schedule delete": "it takes no machines; tests/cli/test_schedule_changes.py",

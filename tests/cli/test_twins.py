@@ -44,6 +44,7 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
         ),
     ),
     ("policy", "audit"): (("--policy", "all"),),
+    ("policy", "assign"): (("prerequisite", "-s", "Development", "--location", "westeurope", "--yes"),),
     ("plan",): (("-g", "rg-app", "--out", "plan.json"), ("--all", "--waves", "zone", "--out", "waves.json")),
     ("export",): tuple(("plan.json", "--as", form) for form in EXPORT_FORMS),
     ("apply",): (("plan.json", "--yes"),),

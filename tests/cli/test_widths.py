@@ -68,6 +68,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "schedule failures": ("schedule", "failures"),
     "schedule attach": ("schedule", "attach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
     "schedule detach": ("schedule", "detach", SCHEDULE, "-g", GROUP, "--name", "web-0*", "--yes"),
+    "policy assign": (
+        *("policy", "assign", "prerequisite", "-s", SUBSCRIPTION, "-g", GROUP),
+        *("--location", "westeurope", "--yes"),
+    ),
     "policy audit": ("policy", "audit", "--policy", "all"),
     "doctor": ("doctor",),
 }

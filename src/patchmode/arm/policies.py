@@ -1,18 +1,19 @@
 """Microsoft.Authorization's policies: definitions, assignments and exemptions, as their provider answers them.
 
-Must not: write. What a definition selects is in `rules/policy`.
+Must not: judge. What a definition selects is in `rules/policy`.
 
 Source: azure-rest-api-specs, specification/resources/resource-manager/Microsoft.Authorization: policyAssignments,
 policyDefinitions and policySetDefinitions 2023-04-01, policyExemptions 2022-07-01-preview. The list of a subscription
 has inherited assignments, its own, and those on what is in it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import NAMESPACE_URL, uuid5
 
 from patchmode.arm.channel import Channel
-from patchmode.arm.governor import Cost
+from patchmode.arm.governor import Cost, Verb
 from patchmode.arm.wire import member, text_of
 from patchmode.errors import RejectedError
 from patchmode.model.left_alone import Unreadable
@@ -26,6 +27,9 @@ from patchmode.model.policy import (
 
 API = "2023-04-01"
 EXEMPTIONS_API = "2022-07-01-preview"
+ROLES_API = "2022-04-01"
+_NOT_FOUND = 404
+_HAS_IT = "roleassignmentexists"
 _PROVIDER = "/providers/Microsoft.Authorization/"
 T = TypeVar("T")
 
@@ -52,6 +56,31 @@ class PolicyReader:
         """One set of definitions. See `ports.Policies.definition_set`."""
         return _read(set_id, set_of, await self._get(set_id))
 
+    async def assignment(self, assignment_id: str) -> Mapping[str, Any] | None:
+        """The document of one assignment. See `ports.Policies.assignment`."""
+        try:
+            return await self._get(assignment_id)
+        except RejectedError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    async def roles_of(self, scope: str, principal_id: str) -> Collection[str]:
+        """The roles of a principal at exactly a scope. See `ports.Policies.roles_of`.
+
+        Source: Microsoft, "List Azure role assignments using the REST API": `principalId eq` also lists inherited ones.
+        """
+        path = f"{scope}{_PROVIDER}roleAssignments"
+        url = self._channel.url(path, ROLES_API, _filter=f"principalId eq '{principal_id}'")
+        pages = self._channel.pages(url, Cost(_subscription_of(scope)), Any)
+        found = [member(one, "properties") async for page in pages for one in page if isinstance(one, Mapping)]
+        here = scope.lower().rstrip("/")
+        return {
+            (text_of(one.get("roleDefinitionId")) or "").rsplit("/", 1)[-1].lower()
+            for one in found
+            if (text_of(one.get("scope")) or "").lower().rstrip("/") == here
+        }
+
     async def _get(self, resource_id: str) -> Mapping[str, Any]:
         answer = await self._channel.get(self._channel.url(resource_id, API), Cost(_subscription_of(resource_id)))
         document: Mapping[str, Any] = answer.document
@@ -63,6 +92,46 @@ class PolicyReader:
         path = f"/subscriptions/{subscription_id}{_PROVIDER}{kind}"
         pages = self._channel.pages(self._channel.url(path, api), Cost(subscription_id), Any)
         return [_entry(one, read, path) async for page in pages for one in page]
+
+
+class PolicyWriter:
+    """Fulfils `ports.PolicyWriter`. Each request is repeated until there is an answer."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def put_assignment(self, assignment_id: str, body: Mapping[str, Any]) -> None:
+        """Create or replace an assignment. See `ports.PolicyWriter.put_assignment`."""
+        await self._put(assignment_id, API, body)
+
+    async def put_exemption(self, exemption_id: str, body: Mapping[str, Any]) -> None:
+        """Create or replace an exemption. See `ports.PolicyWriter.put_exemption`."""
+        await self._put(exemption_id, EXEMPTIONS_API, body)
+
+    async def grant(self, scope: str, role_id: str, principal_id: str) -> None:
+        """Assign a role to a managed identity. See `ports.PolicyWriter.grant`.
+
+        The name is made from what it says, so that a repeated request is the same one. The type of the principal is
+        sent because a new identity is not everywhere known at once.
+        Source: Microsoft, "Assign Azure roles using the REST API", new service principal.
+        """
+        name = uuid5(NAMESPACE_URL, f"{scope.lower()}|{role_id.lower()}|{principal_id.lower()}")
+        place = _subscription_of(scope)
+        role = f"/subscriptions/{place}" if place else ""
+        properties = {
+            "roleDefinitionId": f"{role}{_PROVIDER}roleDefinitions/{role_id}",
+            "principalId": principal_id,
+            "principalType": "ServicePrincipal",
+        }
+        try:
+            await self._put(f"{scope}{_PROVIDER}roleAssignments/{name}", ROLES_API, {"properties": properties})
+        except RejectedError as error:
+            if error.code.casefold() != _HAS_IT:
+                raise
+
+    async def _put(self, resource_id: str, api: str, body: Mapping[str, Any]) -> None:
+        spend = Cost(_subscription_of(resource_id), Verb.WRITES)
+        await self._channel.put(self._channel.url(resource_id, api), body, spend)
 
 
 def _entry(entry: object, read: Callable[[Mapping[str, Any]], T], path: str) -> T | Unreadable:

@@ -23,7 +23,7 @@ from patchmode.ports.azure import (
 )
 from patchmode.ports.live_check import Probe
 from patchmode.ports.maintenance import Maintenance, MaintenanceWriter
-from patchmode.ports.policy import Policies, PolicyAzure
+from patchmode.ports.policy import Policies, PolicyAzure, PolicyWriter
 from patchmode.timing import SystemClock
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Connection:
     _target: Target
     _writer: Writer
     _maintenance_writer: MaintenanceWriter
+    _policy_writer: PolicyWriter
     _probe: Probe
     _read_only: bool
 
@@ -85,6 +86,16 @@ class Connection:
         """
         self._check_may_write()
         return self._maintenance_writer
+
+    @property
+    def policy_writer(self) -> PolicyWriter:
+        """The writing side for policies.
+
+        Raises:
+            UnsafeError: the connection was opened for reading only.
+        """
+        self._check_may_write()
+        return self._policy_writer
 
     @property
     def probe(self) -> Probe:
@@ -337,6 +348,7 @@ def _connection(
     from patchmode.arm.maintenance import MaintenanceReader
     from patchmode.arm.maintenance import MaintenanceWriter as ScheduleWriter
     from patchmode.arm.policies import PolicyReader
+    from patchmode.arm.policies import PolicyWriter as AssignmentWriter
     from patchmode.arm.probing import SingleRequests
     from patchmode.arm.resource_graph import ResourceGraph
 
@@ -350,6 +362,7 @@ def _connection(
         _target=target,
         _writer=OperationWriter(channel),
         _maintenance_writer=ScheduleWriter(channel),
+        _policy_writer=AssignmentWriter(channel),
         _probe=SingleRequests(channel),
         _read_only=read_only,
     )

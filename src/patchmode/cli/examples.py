@@ -278,6 +278,26 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example("For all three built-ins, as JSON.", "patchmode policy audit -g rg-app --policy all -o json", 10),
     ),
+    "policy assign": (
+        Example(
+            "Prepare the machines of a resource group, and those that are created there later.",
+            "patchmode policy assign prerequisite -s 'Contoso Production' \\\n  -g rg-app --location westeurope",
+            asks=True,
+        ),
+        Example(
+            "At a subscription, for the machines with a tag, and not those that patchmode blocks.",
+            "patchmode policy assign prerequisite -s 'Contoso Production' \\\n"
+            "  --location westeurope --name ring1 --exempt-blocked \\\n"
+            '  --param \'tagValues=[{"key": "ring", "value": "1"}]\'',
+            asks=True,
+        ),
+        Example(
+            "Periodic assessment of the Linux machines.",
+            "patchmode policy assign periodic-assessment -s 'Contoso Production' \\\n"
+            "  --location westeurope --name assess-linux --param osType=Linux",
+            asks=True,
+        ),
+    ),
     "policy audit": (
         Example(
             "Which machines the built-in for Customer Managed Schedules misses.", "patchmode policy audit -g rg-app", 10

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from patchmode.model.evidence import PackedEvidence
     from patchmode.model.live_check import LiveCheckReport
     from patchmode.model.plan import Plan
+    from patchmode.model.policy import PolicyAssignReport
     from patchmode.model.report import DeleteReport, Diagnosis, Explanation, VerifyReport
     from patchmode.model.run import ChangeResult, RunReport
     from patchmode.model.run_history import AfterWindowReport
@@ -156,6 +157,12 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         "met, or it was left out on purpose",
         Exit.FINDINGS: "a machine is missed, not covered or not compliant, counts as compliant without the setting, or "
         "something is not known",
+    },
+    "policy assign": {
+        Exit.DONE: "assignment, exemptions and the identity's roles are as asked; no machine is changed by that alone",
+        Exit.FINDINGS: "the same, and a machine refuses its exemption, because a lock or a deny assignment is there",
+        Exit.REFUSED: "nothing was sent: an assignment of that name differs, or answered no",
+        Exit.MISMATCH: "a read afterwards shows something else than was sent",
     },
     "report": {
         Exit.DONE: "as `audit`, or for a run as `runs show`; or `--exit-zero` was given",
@@ -349,6 +356,13 @@ def of_watch(*, changed: int, is_blind: bool) -> Exit:
 def of_explanation(explanation: "Explanation") -> Exit:
     """One machine in full: whether it is as wanted, as an audit of it alone would end."""
     return Exit.DONE if explanation.audit.as_wanted else Exit.FINDINGS
+
+
+def of_policy_assignment(report: "PolicyAssignReport") -> Exit:
+    """An assignment of a policy. Where both fit: 13 before 10."""
+    if report.differences:
+        return Exit.MISMATCH
+    return Exit.FINDINGS if report.not_exempt else Exit.DONE
 
 
 def of_listing() -> Exit:

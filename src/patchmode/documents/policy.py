@@ -1,28 +1,33 @@
-"""`patchmode/policy-audit/v1`: what Azure Policy's built-ins do about machines, as a published JSON document.
+"""`patchmode/policy-audit/v1` and `patchmode/policy-assign/v1`: what Azure Policy's built-ins do, and an assignment.
 
 Must not: change what a published version means; a change of meaning is a new version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from patchmode.documents.base import (
+    DifferenceRow,
     Edge,
     LeftOutRow,
     Subscriptions,
     TargetRow,
     UnreadableRow,
+    difference_rows,
     left_out_rows,
     target_row,
     unreadable_rows,
     with_subscriptions,
 )
 from patchmode.model.policy import (
+    AssignResult,
     BuiltIn,
+    ExemptMachine,
     PolicyAssignment,
+    PolicyAssignReport,
     PolicyAudit,
     PolicyLook,
     PolicyReason,
@@ -114,6 +119,63 @@ class PolicyAuditDocument(Edge, frozen=True):
     """Subscriptions whose assignments or exemptions are not all known."""
     notes: tuple[str, ...]
     subscriptions: Subscriptions = msgspec.UNSET
+
+
+class PolicyExemptRow(Edge, frozen=True):
+    """A machine that the assignment leaves out by an exemption."""
+
+    id: str
+    reason: str
+
+
+class PolicyAssignDocument(Edge, frozen=True):
+    """`policy assign -o json`."""
+
+    format: Literal["patchmode/policy-assign/v1"]
+    target: TargetRow
+    id: str
+    """Of the assignment."""
+    result: AssignResult
+    """`completed`: only roles or exemptions were missing."""
+    principal_id: str | None
+    """Of its managed identity; null: it has none."""
+    roles: tuple[str, ...]
+    """Guids of the roles that the identity has at the scope."""
+    exempt: tuple[PolicyExemptRow, ...]
+    not_exempt: tuple[PolicyExemptRow, ...]
+    """Asked to be exempt, and a lock or a deny assignment refuses every write there."""
+    changed_later: int
+    """Machines in scope that a remediation task would change."""
+    differences: tuple[DifferenceRow, ...]
+    """Where a read afterwards shows something else than was sent."""
+    undo: tuple[str, ...]
+    """Commands that undo what was written, in their order."""
+    subscriptions: Subscriptions = msgspec.UNSET
+
+
+POLICY_ASSIGN_COLUMNS = ("id", "result", "principalId", "roles", "changedLater", "differences")
+
+
+def policy_assign_document(report: PolicyAssignReport) -> PolicyAssignDocument:
+    """The document of an assignment."""
+    made = PolicyAssignDocument(
+        format="patchmode/policy-assign/v1",
+        target=target_row(report.target),
+        id=report.id,
+        result=report.result,
+        principal_id=report.principal_id,
+        roles=report.roles,
+        exempt=_exempt_rows(report.exempt),
+        not_exempt=_exempt_rows(report.not_exempt),
+        changed_later=report.changed_later,
+        differences=difference_rows(report.differences),
+        undo=report.undo,
+    )
+    return with_subscriptions(made, report.target.names)
+
+
+def _exempt_rows(machines: Iterable[ExemptMachine]) -> tuple[PolicyExemptRow, ...]:
+    return tuple(PolicyExemptRow(id=str(one.id), reason=one.reason) for one in machines)
 
 
 def policy_audit_document(audit: PolicyAudit) -> PolicyAuditDocument:

@@ -17,7 +17,7 @@ from patchmode.documents.history import AfterWindowDocument, DriftDocument, Fail
 from patchmode.documents.iac import IacCheckDocument
 from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.plan import PlanDocument
-from patchmode.documents.policy import PolicyAuditDocument
+from patchmode.documents.policy import PolicyAssignDocument, PolicyAuditDocument
 from patchmode.documents.run import RunDocument, RunsDocument
 from patchmode.documents.schedules import (
     FailedMemberRow,
@@ -58,6 +58,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "live-check": LiveCheckDocument,
     "policy-audit": PolicyAuditDocument,
     "iac-check": IacCheckDocument,
+    "policy-assign": PolicyAssignDocument,
 }
 """Name of the format → the struct of its document."""
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.run import Difference
 from patchmode.model.target import Target
 
 DEFINITIONS = "/providers/Microsoft.Authorization/policyDefinitions"
@@ -244,3 +245,102 @@ class PolicyAudit:
             "unreadable": len(self.unreadable),
             "findings": len(found) + len(self.unreadable) + in_doubt,
         }
+
+
+# ------------------------------------------------------------------------------------------------ assigning
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWish:
+    """An assignment as a person asks for it."""
+
+    policy: BuiltIn
+    scope: str
+    """Id of a management group, a subscription or a resource group."""
+    name: str
+    location: str
+    """Of its managed identity."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Name → text, as it was typed."""
+    roles: tuple[str, ...] = ()
+    """Guids of the roles that its identity gets."""
+    exempt: tuple[str, ...] = ()
+    """Machines that it shall leave out, by id."""
+    exempt_blocked: bool = False
+    """Also those that a rule of patchmode blocks."""
+    replace: bool = False
+    """Whether an assignment of that name that differs may be written over."""
+
+    @property
+    def id(self) -> str:
+        """The assignment's."""
+        return f"{self.scope}/providers/Microsoft.Authorization/policyAssignments/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptMachine:
+    """A machine that an assignment leaves out, and why."""
+
+    id: ResourceId
+    reason: str
+    is_there: bool
+    """Whether the exemption exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssignDraft:
+    """What would be written, with everything that a person should see before."""
+
+    wish: PolicyWish
+    definition: PolicyDefinition
+    body: Mapping[str, Any]
+    standing: Mapping[str, Any] | None
+    """The assignment of that id; None: there is none."""
+    before: tuple[Difference, ...]
+    """How it differs."""
+    missing_roles: tuple[str, ...]
+    """Guids of the roles that its identity lacks; all of the wish's where the identity is still to be made."""
+    verdicts: tuple[PolicyVerdict, ...]
+    """What it would do about each machine in its scope, exemptions included."""
+    exempt: tuple[ExemptMachine, ...]
+    unwritable: tuple[ExemptMachine, ...]
+    """Blocked machines to which nobody writes: neither the policy's change nor an exemption is accepted there."""
+    unreadable: int
+    """Machines and places in its scope that could not be read."""
+
+    @property
+    def changed_later(self) -> int:
+        """Machines that a remediation task would change."""
+        return sum(one.state is PolicyState.NON_COMPLIANT for one in self.verdicts)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether all of it is there already."""
+        is_there = self.standing is not None and not self.before
+        return is_there and not self.missing_roles and all(one.is_there for one in self.exempt)
+
+
+AssignResult = Literal["created", "replaced", "completed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAssignReport:
+    """`policy assign`: what was written, and what a read afterwards shows."""
+
+    target: Target
+    id: str
+    result: AssignResult
+    """`completed` (only its roles or exemptions were missing) or `unchanged`."""
+    principal_id: str | None
+    """Of its managed identity."""
+    roles: tuple[str, ...]
+    """Guids of the roles that the identity has at the scope, as they were read."""
+    exempt: tuple[ExemptMachine, ...]
+    not_exempt: tuple[ExemptMachine, ...]
+    """Machines that should have been exempt and where a lock or a deny assignment refuses every write."""
+    changed_later: int
+    """Machines in scope that a remediation task would change."""
+    differences: tuple[Difference, ...] = ()
+    """Where a read afterwards shows something else than was sent."""
+    undo: tuple[str, ...] = ()
+    """Commands that undo what was written, in their order; empty: nothing was."""

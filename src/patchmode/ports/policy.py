@@ -1,10 +1,10 @@
-"""The protocol of Azure Policy's reading side.
+"""The protocols of Azure Policy: what is read, and what is written.
 
 Must not: contain behaviour.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.policy import PolicyAssignment, PolicyDefinition, PolicyExemption, PolicySet
@@ -38,6 +38,43 @@ class Policies(Protocol):
         """One set of definitions; errors as `definition`."""
         ...
 
+    async def assignment(self, assignment_id: str) -> Mapping[str, Any] | None:
+        """The document of one assignment; None: there is none. Raises RequestError."""
+        ...
+
+    async def roles_of(self, scope: str, principal_id: str) -> Collection[str]:
+        """The roles that are assigned to a principal at exactly this scope, by their guids in lower case.
+
+        Raises:
+            RequestError: they cannot be read.
+        """
+        ...
+
+
+class PolicyWriter(Protocol):
+    """The only way to change policies and the roles of their identities. Every call is safe to repeat.
+
+    All raise, as `Writer.patch`: RejectedError, MaybeAppliedError, NotSentError.
+    """
+
+    async def put_assignment(self, assignment_id: str, body: Mapping[str, Any]) -> None:
+        """Create an assignment, or replace the one of that id."""
+        ...
+
+    async def put_exemption(self, exemption_id: str, body: Mapping[str, Any]) -> None:
+        """Create an exemption, or replace the one of that id."""
+        ...
+
+    async def grant(self, scope: str, role_id: str, principal_id: str) -> None:
+        """Assign a role to a managed identity at a scope; nothing happens where it has it already.
+
+        Args:
+            scope: of the assignment of the role.
+            role_id: the role's guid.
+            principal_id: object id of the identity.
+        """
+        ...
+
 
 class PolicyAzure(ProbingAzure, Protocol):
     """A connection that reads policies too."""
@@ -45,4 +82,13 @@ class PolicyAzure(ProbingAzure, Protocol):
     @property
     def policies(self) -> Policies:
         """Definitions, assignments and exemptions."""
+        ...
+
+    @property
+    def policy_writer(self) -> PolicyWriter:
+        """The writing side.
+
+        Raises:
+            UnsafeError: the connection was opened for reading only.
+        """
         ...

@@ -5,6 +5,7 @@ import click
 from patchmode.cli.group import Group
 
 SUBCOMMANDS = {
+    "assign": "Assign a built-in with a managed identity, its roles and exemptions, and read it back.",
     "audit": "Which machines Azure Policy's built-ins cover, which they miss, and why.",
 }
 

@@ -125,11 +125,12 @@ def _assignments(assignments: Iterable[PolicyAssignment], names: MachineNames, p
         idle = "" if one.enforcement.lower() == "default" else f"; enforcement {one.enforcement}"
         without = f"; {plural(len(one.not_scopes), 'notScope')}" if one.not_scopes else ""
         nobody = "; no managed identity" if one.identity_type.lower() == "none" else ""
-        told = f"Assigned as {printable(one.name)} at {_place(one.scope, names)}: {given}{without}{idle}{nobody}"
+        told = f"Assigned as {printable(one.name)} at {place_text(one.scope, names)}: {given}{without}{idle}{nobody}"
         yield from wrapped(told, paint=paint, indent=2, hang=4)
 
 
-def _place(scope: str, names: MachineNames) -> str:
+def place_text(scope: str, names: MachineNames) -> str:
+    """The place of an assignment, in words."""
     parts = scope.strip("/").split("/")
     match [part.lower() for part in parts]:
         case ["subscriptions", _]:

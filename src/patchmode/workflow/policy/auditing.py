@@ -77,7 +77,9 @@ async def audit_policies(azure: PolicyAzure, scope: Scope, policies: Sequence[Bu
     await asyncio.gather(*(_read_subscription(azure, one, book, slots) for one in subscriptions))
     await _read_sets(azure, book)
     await _read_groups(azure, book)
-    attached, notes = await _attached(azure, subscriptions) if BuiltIn.RECURRING_UPDATES in policies else (None, ())
+    attached, notes = (
+        await attached_schedules(azure, subscriptions) if BuiltIn.RECURRING_UPDATES in policies else (None, ())
+    )
     looks = []
     for policy in policies:
         prepared, problem = await _definition(azure, policy)
@@ -88,7 +90,7 @@ async def audit_policies(azure: PolicyAzure, scope: Scope, policies: Sequence[Bu
                 prepared,
                 machine,
                 grounds[machine.id.subscription_id],
-                related=_related(machine, attached),
+                related=related_of(machine, attached),
                 now=now,
             )
             for machine in inventory.machines
@@ -193,7 +195,9 @@ def _ground(policy: BuiltIn, subscription_id: str, book: _Book) -> Ground:
 Attached = Mapping[ResourceId, Sequence[Mapping[str, object]]]
 
 
-async def _attached(azure: PolicyAzure, subscriptions: Sequence[str]) -> tuple[Attached | None, tuple[str, ...]]:
+async def attached_schedules(
+    azure: PolicyAzure, subscriptions: Sequence[str]
+) -> tuple[Attached | None, tuple[str, ...]]:
     """The static assignments of schedules on machines; None: they could not be read."""
     found: dict[ResourceId, list[Mapping[str, object]]] = defaultdict(list)
     unread: dict[str, Unreadable] = {}
@@ -218,5 +222,6 @@ def _document(one: ConfigurationAssignment) -> Mapping[str, object]:
     }
 
 
-def _related(machine: Machine, attached: Attached | None) -> Mapping[str, Sequence[Mapping[str, object]]]:
+def related_of(machine: Machine, attached: Attached | None) -> Mapping[str, Sequence[Mapping[str, object]]]:
+    """What belongs to a machine, by type, as `selection.select` takes it; None: schedules were not read."""
     return {} if attached is None else {_ATTACHED: attached.get(machine.id, ())}
