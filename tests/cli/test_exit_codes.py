@@ -61,6 +61,7 @@ NOT_READY = {
 """In this order: what is made by one command is read by those after it."""
 ELSEWHERE = {
     "console": "it serves until it is ended; what its pages say of such a run stands in tests/console/test_runs.py",
+    "mcp": "it serves until its client ends it; tests/cli/test_mcp.py",
     "demo": "it brings its own fleet; tests/cli/test_demo.py",
     "schema": "it asks about no machine; tests/docs/test_reference.py",
     "iac check": "it asks about no machine of Azure; tests/cli/test_iac.py",

@@ -68,7 +68,11 @@ STARTED = {
     ("schema", "plan"): 0,
 }
 """Each command but two, in an order in which it finds what it needs, and how it ends."""
-STARTED_ELSEWHERE = {"console": "tests/console/process.py", "demo": "tests/cli/test_demo.py"}
+STARTED_ELSEWHERE = {
+    "console": "tests/console/process.py",
+    "demo": "tests/cli/test_demo.py",
+    "mcp": "tests/cli/test_mcp.py",
+}
 
 
 def test_the_installed_program_does_in_a_process_of_its_own_what_a_fork_does(start: Start) -> None:

@@ -360,6 +360,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         Example("Also change machines.", "patchmode console -g rg-app --allow-writes", lasts=True),
     ),
+    "mcp": (
+        Example("The tools that read, as a client starts them.", "patchmode mcp"),
+        Example("With half of Azure's rate limits, for a shared sign-in.", "patchmode mcp --share 50%"),
+        Example("Also apply a plan file, once the client's user confirms it.", "patchmode mcp --allow-writes"),
+    ),
     "live-check": (
         Example(
             "Run the experiments on a throw-away VM, and keep what was decided.",

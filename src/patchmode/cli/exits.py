@@ -54,6 +54,9 @@ MEANINGS: Mapping[Exit, str] = {
 }
 """Code → what it means wherever it is given, as the documentation prints it."""
 
+WITH_RESULT = frozenset({Exit.DONE, Exit.FINDINGS, Exit.PARTIAL, Exit.MISMATCH})
+"""With these a command has printed its whole result; with the others it has none, or not all of it."""
+
 EVERYWHERE: Mapping[Exit, str] = {
     Exit.FAULT: "every command",
     Exit.USAGE: "every command",
@@ -198,6 +201,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.DONE: "nothing is missing; or `--role-json` was given",
         Exit.FINDINGS: "a permission or registration is missing, a lock blocks changes, or something could not be read",
     },
+    "mcp": {Exit.DONE: "the client ended the session"},
     "live-check": {
         Exit.DONE: "the VM is as it was, and each experiment that applies to it was answered as patchmode assumes; or "
         "there was nothing to undo",

@@ -34,6 +34,7 @@ COMMANDS = {
     "iac": "Terraform files and plans that would set machines back.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
+    "mcp": "The tools of patchmode for assistants, over the Model Context Protocol.",
     "live-check": "Settle, on one throw-away VM, what nobody could confirm about Azure.",
     "doctor": "Check sign-in, subscriptions and permissions.",
     "completion": "Print the script that completes commands, options and names.",

@@ -1,0 +1,1 @@
+"""What an assistant may do with patchmode, over the Model Context Protocol (`patchmode mcp`)."""
