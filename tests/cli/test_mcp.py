@@ -1,6 +1,8 @@
 """The tools for assistants: a client that we did not write lists them, calls them, and asks its user before a write."""
 
 import json
+import os
+import select
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +14,7 @@ from jsonschema import Draft202012Validator
 from mcp import Client, types
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from tests.cli.conftest import PROGRAM, Program, Start, installed
+from tests.cli.test_signals import on_a_terminal
 
 from patchmode.cli.assistant.server import LARGEST_ANSWER, Handed, answered
 from patchmode.cli.assistant.tools import TOOLS, offered
@@ -175,6 +178,19 @@ async def test_a_long_answer_is_refused_with_what_makes_it_shorter() -> None:
     assert long.is_error
     assert "document" not in said(long)
     assert "The answer has 400,004 characters, and at most 200,000 are given." in said(long)["notes"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no terminals of this kind")
+def test_who_types_it_is_told_what_it_waits_for_and_ends_it_with_ctrl_c(offline: Program) -> None:
+    """No client writes the line on which the thread that reads standard input would end."""
+    process, ours = on_a_terminal(offline, "mcp", is_installed=True)
+    said = b""
+    while b"Ctrl-C ends it" not in b" ".join(said.split()):
+        assert select.select([ours], [], [], 60)[0], said
+        said += os.read(ours, 1 << 12)
+    os.write(ours, b"\x03")
+    assert process.wait(60) == 130
+    os.close(ours)
 
 
 def test_without_the_library_the_command_says_how_to_install_it(offline: Program, tmp_path: Path) -> None:

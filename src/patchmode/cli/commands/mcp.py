@@ -1,5 +1,6 @@
 """`patchmode mcp`, and what its server is handed."""
 
+import os
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -57,7 +58,13 @@ def command(context: click.Context, /, allow_writes: bool) -> exits.Exit:
         review=lambda path: _review(path, settings),
         version=__version__,
     )
-    asyncio.run(serve(handed))
+    try:
+        asyncio.run(serve(handed))
+    except KeyboardInterrupt as error:
+        # The protocol's library reads standard input in a thread, which ends with the next line only, and the
+        # interpreter would wait for it.
+        output.tell("patchmode: interrupted.")
+        os._exit(exits.of_error(error))
     return exits.of_listing()
 
 
