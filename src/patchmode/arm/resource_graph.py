@@ -37,6 +37,8 @@ from patchmode.arm.machine_rows import (
 from patchmode.arm.run_rows import (
     MaintenanceRow,
     RecordRow,
+    assessment_of,
+    assessments_query,
     installation_of,
     installations_query,
     run_of,
@@ -57,6 +59,7 @@ from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine, PatchExtension, ReadFrom
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.schedule import (
+    Assessment,
     ConfigurationAssignment,
     DynamicScope,
     Installation,
@@ -361,6 +364,14 @@ class ResourceGraph:
         """Results of installing updates. See `ports.Graph.installations`."""
         read = partial(installation_of, since=since)
         async for found in self._read_rows(installations_query(since), scope, RecordRow, read, "installations"):
+            yield found
+
+    async def assessments(
+        self, scope: GraphScope, machines: Sequence[ResourceId] = ()
+    ) -> AsyncIterator[Sequence[Assessment | Unreadable]]:
+        """What is pending on machines. See `ports.Graph.assessments`."""
+        query = assessments_query(machines if len(machines) <= NARROWED_TO_AT_MOST else ())
+        async for found in self._read_rows(query, scope, RecordRow, assessment_of, "assessments"):
             yield found
 
     async def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:

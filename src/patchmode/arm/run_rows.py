@@ -1,7 +1,7 @@
 """What Azure recorded of scheduled runs: the fixed queries, how rows become values, and why a run failed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from patchmode.arm.schedule_rows import (
 )
 from patchmode.arm.wire import decode
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import GUEST_SCOPE, FailureKind, Installation, MachineRun
+from patchmode.model.schedule import GUEST_SCOPE, Assessment, FailureKind, Installation, MachineRun
 
 PHRASES: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     (
@@ -176,8 +176,18 @@ patchinstallationresources
 | project id, properties
 | order by id asc"""
 
+_ASSESSMENTS = """\
+patchassessmentresources
+| where type =~ 'microsoft.compute/virtualmachines/patchassessmentresults'
+    or type =~ 'microsoft.hybridcompute/machines/patchassessmentresults'
+{narrowed}| project id, properties
+| order by id asc"""
+"""Source of table, types and members: Microsoft, "Access Azure Update Manager operations data"."""
+
 _RUN = "/providers/microsoft.maintenance/applyupdates/"
 _INSTALLATION = "/patchinstallationresults/"
+_PLAIN_ID = re.compile(r"[a-z0-9/_.-]+")
+_ASSESSMENT = "/patchassessmentresults/"
 _DIGITS = 18
 """Of a count at most; Python refuses to read numbers of some thousand."""
 _ENDED = frozenset({"succeeded", "completed", "completedwithwarnings", "failed", "cancelled", "canceled"})
@@ -228,6 +238,69 @@ def runs_and_assignments_query(since: datetime) -> str:
 def installations_query(since: datetime) -> str:
     """The query for results of installing updates that began at or after a moment, aware."""
     return _INSTALLATIONS.format(since=_literal(since))
+
+
+def assessments_query(machines: Sequence[ResourceId]) -> str:
+    """The query for the last assessments; empty: of every machine in the scope.
+
+    SAFETY: an id becomes part of the query only where it has no other characters than ids mostly have.
+    """
+    are_plain = all(_PLAIN_ID.fullmatch(one.key) for one in machines)
+    keys = ", ".join(f"'{one.key}'" for one in machines) if are_plain else ""
+    narrowed = f"| where tostring(split(tolower(id), '{_ASSESSMENT}')[0]) in ({keys})\n" if keys else ""
+    return _ASSESSMENTS.format(narrowed=narrowed)
+
+
+def assessment_of(row: RecordRow) -> Assessment | None:
+    """Read the last assessment of one machine.
+
+    Returns:
+        None: it is not about a machine.
+
+    Raises:
+        UnreadableRowError: the row names no resource.
+    """
+    bag, text = row.bag, row.text
+    at = text.casefold().rfind(_ASSESSMENT)
+    if at <= 0 or "/" in text[at + len(_ASSESSMENT) :]:
+        msg = f"{text!r} is not the id of an assessment"
+        raise UnreadableRowError(msg)
+    machine = _machine(text[:at], text)
+    if machine is None:
+        return None
+    critical, security, other = _pending(bag.get("availablePatchCountByClassification"))
+    is_pending = str(bag.get("rebootPending")).casefold()
+    return Assessment(
+        machine,
+        _string(bag, "status"),
+        moment_of(bag.get("lastModifiedDateTime")),
+        critical,
+        security,
+        other,
+        {"true": True, "false": False}.get(is_pending),
+    )
+
+
+def _pending(counts: object) -> tuple[int | None, int | None, int | None]:
+    """Critical, security and other updates; a classification that the system does not have is null or absent."""
+    if not isinstance(counts, Mapping) or not counts:
+        return None, None, None
+    found = {str(name).casefold(): _number(value) for name, value in counts.items()}
+    others = [value for name, value in found.items() if name not in {"critical", "security"}]
+    known = [value for value in others if value is not None]
+    other = sum(known) if len(known) == len(others) else None
+    return found.get("critical", 0), found.get("security", 0), other
+
+
+def _number(value: object) -> int | None:
+    """A count; None: it is none, and not taken for zero."""
+    if value is None:
+        return 0
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return int(value) if value >= 0 else None
+    return int(value) if isinstance(value, str) and len(value) <= _DIGITS and value.isdecimal() else None
 
 
 def _literal(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.documents.assessments import PendingRow, pending_row
 from patchmode.documents.base import (
     Edge,
     LeftOutRow,
@@ -223,13 +224,15 @@ class ExplainDocument(Edge, frozen=True):
     """The machine as its provider answered it."""
     instance_view: dict[str, Any] | None
     notes: tuple[str, ...]
+    pending: PendingRow | None = None
+    """What its last assessment found; null: the assessments could not be read."""
     subscriptions: Subscriptions = msgspec.UNSET
     """What its subscriptions are called; left out where no name is known."""
 
 
 def explain_document(explanation: Explanation) -> ExplainDocument:
     """One machine in full as it is published."""
-    target, view = explanation.target, explanation.instance_view
+    target, view, pending = explanation.target, explanation.instance_view, explanation.pending
     (machine,) = audit_machine_rows([explanation.audit], target.names)
     document = ExplainDocument(
         format="patchmode/explain/v1",
@@ -238,5 +241,8 @@ def explain_document(explanation: Explanation) -> ExplainDocument:
         document=dict(explanation.document),
         instance_view=None if view is None else dict(view),
         notes=explanation.notes,
+        pending=None
+        if pending is None or pending.refusal
+        else pending_row(explanation.audit.machine.id, pending.found.get(explanation.audit.machine.id)),
     )
     return with_subscriptions(document, target.names)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from patchmode.documents.assessments import PendingRow, pending_row
 from patchmode.documents.base import Edge, Subscriptions, TargetRow, target_row, with_subscriptions
 from patchmode.model.finding import Severity
 from patchmode.model.report import (
@@ -175,6 +176,8 @@ class ScheduleShowDocument(Edge, frozen=True):
     members: tuple[MemberRow, ...]
     last_run: LastRunRow | None
     notes: tuple[str, ...]
+    pending: tuple[PendingRow, ...] | None = None
+    """Of each member; null: the assessments could not be read."""
     subscriptions: Subscriptions = msgspec.UNSET
     """What its subscriptions are called; left out where no name is known."""
 
@@ -301,6 +304,9 @@ def show_document(detail: ScheduleDetail) -> ScheduleShowDocument:
         members=tuple(map(member_row, view.members)),
         last_run=_last_run_row(detail.last_run) if detail.last_run else None,
         notes=detail.notes,
+        pending=None
+        if detail.pending.refusal
+        else tuple(pending_row(one.machine.id, detail.pending.found.get(one.machine.id)) for one in view.members),
     )
     return with_subscriptions(document, detail.target.names)
 

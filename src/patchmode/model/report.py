@@ -15,6 +15,7 @@ from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Difference, Verification
 from patchmode.model.schedule import (
+    Assessments,
     AttachEnd,
     AttachResult,
     ConfigurationAssignment,
@@ -137,6 +138,10 @@ class Explanation:
     wanted: WantedSettings
     """What it was measured against."""
     notes: tuple[str, ...] = ()
+    pending: Assessments | None = None
+    """What its last assessment found; None: nobody looked."""
+    created_at: datetime | None = None
+    """UTC; None: not told."""
 
 
 NEEDED_NAMESPACES = ("Microsoft.Compute", "Microsoft.Maintenance")
@@ -345,6 +350,8 @@ class ScheduleDetail:
     last_run: LastRun | None = None
     """None: none is recorded in the 30 days that Azure keeps, or it could not be read; `notes` says."""
     notes: tuple[str, ...] = ()
+    pending: Assessments = field(default_factory=Assessments)
+    """What the last assessment of each member found."""
 
 
 @dataclass(frozen=True, slots=True)

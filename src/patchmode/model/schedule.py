@@ -334,6 +334,41 @@ class Installation:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the last assessment of one machine found pending, as Resource Graph records it."""
+
+    machine: ResourceId
+    status: str
+    """As Azure words it: `Succeeded`, `Failed`, `InProgress`, …"""
+    assessed_at: datetime | None
+    """UTC; None: the record has no time."""
+    critical: int | None = None
+    """Updates of that classification that could be installed. None: the record counts none, or not readably."""
+    security: int | None = None
+    other: int | None = None
+    """Of all other classifications together."""
+    reboot_pending: bool | None = None
+
+    @property
+    def counts(self) -> tuple[int, int, int] | None:
+        """Critical, security and other updates; None: not known, as where the assessment failed or has not ended."""
+        is_done = self.status.casefold() in {"succeeded", "completedwithwarnings"}
+        if not is_done or self.critical is None or self.security is None or self.other is None:
+            return None
+        return self.critical, self.security, self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Assessments:
+    """The last assessments of some machines, as far as they are recorded."""
+
+    found: Mapping[ResourceId, Assessment] = field(default_factory=dict)
+    refusal: str = ""
+    """Why they could not be read; empty: they were, and a machine that is not among `found` has none on record."""
+    notes: tuple[str, ...] = ()
+
+
 class AttachAction(StrEnum):
     """What was asked for. The values stand in our JSON as `action`."""
 

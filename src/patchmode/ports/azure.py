@@ -15,6 +15,7 @@ from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
+    Assessment,
     ConfigurationAssignment,
     DynamicScope,
     Installation,
@@ -177,6 +178,17 @@ class Graph(Protocol):
         self, scope: GraphScope, *, since: datetime
     ) -> AsyncIterator[Sequence[Installation | Unreadable]]:
         """Results of installing updates that began at or after `since`, page by page."""
+        ...
+
+    def assessments(
+        self, scope: GraphScope, machines: Sequence[ResourceId] = ()
+    ) -> AsyncIterator[Sequence[Assessment | Unreadable]]:
+        """The last assessment of each machine that has one on record, page by page.
+
+        Args:
+            scope: its subscriptions.
+            machines: those that are of interest, where they are few; others may be among what is found.
+        """
         ...
 
     def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:

@@ -161,6 +161,15 @@ RUN: dict[str, Any] = {
         "errorDetails": {"code": "X", "message": '{"error": {"details": [{"message": "shutdown"}]}}'},
     },
 }
+ASSESSMENT: dict[str, Any] = {
+    "id": f"{VM}/patchAssessmentResults/latest",
+    "properties": {
+        "status": "Succeeded",
+        "lastModifiedDateTime": "2026-11-05T23:00:00Z",
+        "rebootPending": False,
+        "availablePatchCountByClassification": {"critical": 1, "security": 2, "other": 3},
+    },
+}
 INSTALLATION: dict[str, Any] = {
     "id": f"{VM}/patchInstallationResults/1",
     "properties": {
@@ -340,6 +349,7 @@ CALLS: dict[str, Call] = {
     ),
     "machine_runs": graph(lambda it: it.machine_runs(SCOPE, since=SINCE), RUN),
     "installations": graph(lambda it: it.installations(SCOPE, since=SINCE), INSTALLATION),
+    "assessments": graph(lambda it: it.assessments(SCOPE, [VM]), ASSESSMENT),
     "resource_changes": graph(lambda it: it.resource_changes(SCOPE, since=SINCE), CHANGE),
     "subscriptions": Call(
         lambda azure: azure.authorization.subscriptions(),

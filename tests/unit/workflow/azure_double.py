@@ -15,6 +15,7 @@ from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscr
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
+    Assessment,
     ConfigurationAssignment,
     DynamicScope,
     Installation,
@@ -250,6 +251,11 @@ class _GraphDouble:
 
     def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
         return self.azure.schedules.machine_runs(scope, since=since)
+
+    def assessments(
+        self, scope: GraphScope, machines: Sequence[ResourceId] = ()
+    ) -> AsyncIterator[Sequence[Assessment]]:
+        return self.azure.schedules.assessments(scope, machines)
 
     def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
         return self.azure.schedules.installations(scope, since=since)

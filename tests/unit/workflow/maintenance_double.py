@@ -15,6 +15,7 @@ from patchmode.model.drift import ResourceChange
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     GUEST_SCOPE,
+    Assessment,
     ConfigurationAssignment,
     DynamicScope,
     Installation,
@@ -58,12 +59,13 @@ class MaintenanceDouble:
     dynamic_scopes: list[DynamicScope] = field(default_factory=list)
     runs: list[MachineRun] = field(default_factory=list)
     found_installations: list[Installation] = field(default_factory=list)
+    found_assessments: list[Assessment] = field(default_factory=list)
     changes: Sequence[ResourceChange] = ()
     """What Resource Graph records of who changed what."""
     graph_book: ScheduleBook | None = None
     """What Resource Graph shows where it lags behind; None: what there is."""
     refused: frozenset[str] = frozenset()
-    """What Resource Graph refuses: `configurations`, `assignments`, `runs`, `installations`."""
+    """What Resource Graph refuses: `configurations`, `assignments`, `runs`, `installations`, `assessments`."""
     faults: defaultdict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     """Assignment or configuration name → what the next writes of it meet, one each: `not-sent`, `lost-before` (no
     answer, not applied), `lost-after` (applied), `code:status` (refused)."""
@@ -96,6 +98,11 @@ class MaintenanceDouble:
 
     def installations(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[Installation]]:
         return self._pages("installations", self._recent(self.found_installations, scope, since))
+
+    def assessments(
+        self, scope: GraphScope, machines: Sequence[ResourceId] = ()
+    ) -> AsyncIterator[Sequence[Assessment]]:
+        return self._pages("assessments", list(self.found_assessments))
 
     def resource_changes(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[ResourceChange]]:
         recent = [one for one in self.changes if one.at is None or one.at >= since]

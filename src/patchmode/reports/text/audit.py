@@ -30,6 +30,7 @@ from patchmode.reports.text.layout import (
 )
 from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
 from patchmode.reports.text.next_steps import command, nobody_now_lines
+from patchmode.reports.text.pending import kept_note, pending_text
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 if TYPE_CHECKING:
@@ -340,6 +341,13 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     yield from wrapped(names.named(f"Outcome: {entry.outcome.kind} - {entry.outcome.reason}"), paint=paint)
     yield ""
     yield from _schedules(entry.schedules, explanation.target, machine, paint)
+    if explanation.pending is not None:
+        pending = explanation.pending
+        yield ""
+        text = pending_text(pending.found.get(machine.id), pending, explanation.created_at)
+        yield from wrapped(f"Pending updates: {text}", paint=paint, hang=2)
+        for note in kept_note(pending, 1):
+            yield from wrapped(note, paint=paint, indent=2)
     yield ""
     yield _eligibility(entry, paint)
     for reason in entry.reasons:

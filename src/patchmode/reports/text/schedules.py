@@ -39,6 +39,7 @@ from patchmode.reports.text.layout import (
     way_out,
     wrapped,
 )
+from patchmode.reports.text.pending import NO_RECORD, assessed_text, kept_note, total_text
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
 _MEANING = {
@@ -84,6 +85,13 @@ _MEMBERS = (
     TableColumn("NEXT"),
     TableColumn("VIA"),
     TableColumn("CLAUSE OR REASON", 12),
+)
+_PENDING = (
+    TableColumn("MACHINE", 8, is_name=True),
+    TableColumn("CRITICAL"),
+    TableColumn("SECURITY"),
+    TableColumn("OTHER"),
+    TableColumn("ASSESSED", 16),
 )
 _LEAF = "  "
 _NO_RUN = {Timing.OVER, Timing.NEVER, Timing.MISSING}
@@ -154,6 +162,9 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint, by: SummaryBy | None =
     yield from _attached(view, names, paint)
     yield ""
     yield from _members(view, names, by, paint)
+    if view.members:
+        yield ""
+        yield from _pending(detail, names, paint)
     if detail.last_run is not None:
         yield ""
         yield from _last_run(detail.last_run, names, paint)
@@ -373,6 +384,22 @@ def _members(view: ScheduleView, names: MachineNames, by: SummaryBy | None, pain
         yield from summary_lines(counted, _TALLIES, names, whole="MEMBERS", by=by, rows=many, paint=paint)
         rows = [(member.machine.id, _member_row(member)) for member in view.members]
         yield from _by_subscription(_MEMBERS, rows, names, paint)
+
+
+def _pending(detail: ScheduleDetail, names: MachineNames, paint: Paint) -> Iterator[str]:
+    """What the last assessment of each member found, whatever of it the schedule installs."""
+    members, pending = detail.schedule.members, detail.pending
+    yield from wrapped(f"Pending updates, as last assessed: {total_text(pending, len(members))}.", paint=paint, hang=4)
+    if pending.refusal:
+        return
+    rows: list[tuple[ResourceId, Sequence[Cell | str]]] = []
+    for member in members:
+        found = pending.found.get(member.machine.id)
+        counts = ("", "", "") if found is None or found.counts is None else tuple(f"{one:,}" for one in found.counts)
+        when = NO_RECORD if found is None else assessed_text(found, detail.created_at).removeprefix("assessed ")
+        rows.append((member.machine.id, [member.machine.name, *counts, when]))
+    yield from _by_subscription(_PENDING, rows, names, paint)
+    yield from note_lines(kept_note(pending, len(members)), paint=paint)
 
 
 def _verb(kind: RunForecast) -> str:

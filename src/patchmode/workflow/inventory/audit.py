@@ -28,7 +28,7 @@ from patchmode.rules.schedules.after_plan import nobody_among
 from patchmode.rules.schedules.memberships import LONGEST_WAIT
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.suggestions import near_machine
-from patchmode.workflow.schedules.reading import look_up
+from patchmode.workflow.schedules.reading import look_up, read_assessments
 
 DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 """What machines are measured against when the user names nothing: the prerequisite of schedules."""
@@ -109,6 +109,8 @@ async def explain(
     view = await _instance_view(azure, found, notes)
     index = await look_up(azure, (found,), now=clock.now(), longest_wait=longest_wait)
     notes += index.book.notes
+    pending = await read_assessments(azure, (found.id,))
+    notes += pending.notes
     return Explanation(
         target=azure.target,
         audit=audit_machine(_with_view(found, view), wanted, index),
@@ -116,6 +118,8 @@ async def explain(
         instance_view=view,
         wanted=wanted,
         notes=tuple(notes),
+        pending=pending,
+        created_at=clock.now(),
     )
 
 

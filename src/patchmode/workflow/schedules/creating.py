@@ -32,11 +32,18 @@ from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming
 from patchmode.workflow.inventory.inventory import locks_in
 from patchmode.workflow.inventory.suggestions import missing_groups
-from patchmode.workflow.schedules.attach_many import check_scope, timing_warnings
-from patchmode.workflow.schedules.deleting import SOON, changed_since, is_changed, not_counted, unseen_places
+from patchmode.workflow.schedules.attach_many import timing_warnings
+from patchmode.workflow.schedules.deleting import (
+    SOON,
+    changed_since,
+    is_changed,
+    not_counted,
+    read_whole,
+    unseen_places,
+)
 from patchmode.workflow.schedules.dynamic_scopes import check_allowed
 from patchmode.workflow.schedules.reading import read_schedules
-from patchmode.workflow.schedules.views import Estate, read_configuration, read_estate, views_of
+from patchmode.workflow.schedules.views import Estate, views_of
 
 FIRST_WINDOWS = 3
 _FORMS = "Nothing was sent. `patchmode schedule create --help` shows the forms."
@@ -147,13 +154,11 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
         UsageError: there is none, or a value cannot be read. RefusedError: it patches no guests, Azure takes no such
             value, or a lock or a missing role is in the way. RequestError: it cannot be looked up.
     """
-    found = await read_configuration(azure, text)
-    check_scope(found)
+    found, estate = await read_whole(azure, text, clock=clock)
     wish, changed = change(wish_of(found))
     wish = replace(wish, tags=dict(found.tags))
     properties, before = updated(found, wish, changed)
     problems = check_wish(wish) if before else []
-    estate = await read_estate(azure, clock=clock)
     windows = upcoming(wish.window, after=estate.now, count=FIRST_WINDOWS)
     problems += timing_problems(wish, windows, estate.now)
     (now,) = views_of(estate, [found])

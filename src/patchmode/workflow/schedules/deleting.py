@@ -25,32 +25,41 @@ from patchmode.model.schedule import (
     AttachEnd,
     AttachReport,
     AttachResult,
+    ConfigurationAssignment,
+    DynamicScope,
     MaintenanceConfiguration,
     ScheduleBook,
     Timing,
 )
-from patchmode.ports.azure import Azure, Clock
+from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.schedules.attaching import delete_lock
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.window import scope_text
 from patchmode.workflow.inventory.access import check_attachment_access
+from patchmode.workflow.inventory.bulk_reading import parted
 from patchmode.workflow.inventory.inventory import locks_in
 from patchmode.workflow.schedules.attach_many import (
     Preview,
     carry_out,
     check_scope,
     harm,
-    read_all_schedules,
     timing_warnings,
 )
 from patchmode.workflow.schedules.attachment import written
 from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope, check_allowed, scope_id
-from patchmode.workflow.schedules.views import Estate, read_configuration, read_estate, views_of
+from patchmode.workflow.schedules.views import (
+    Estate,
+    configuration_id,
+    find_configuration,
+    read_configuration,
+    read_estate,
+    views_of,
+)
 
 SOON = timedelta(minutes=40)
-"""A window that starts sooner may run as it was. Source: Microsoft's articles advise 15 minutes at least, an hour in
-the one on troubleshooting; the event before a run is raised 30 to 40 minutes before it, so Azure has begun by then."""
+"""A window that starts sooner may run as it was. Source: Microsoft, "Manage pre and post events": with a pre-event,
+what is changed in the last 40 minutes counts for the next run; else its articles advise 15 minutes, or an hour."""
 _NAMED = 5
 
 
@@ -99,9 +108,7 @@ async def preview_delete(
         UsageError: there is none. RefusedError: it patches no guests, or a lock or a missing role is in the way.
         UnsafeError: members would be left to Azure, or cannot be seen. RequestError: it cannot be looked up.
     """
-    configuration = await read_configuration(azure, text)
-    check_scope(configuration)
-    estate = await read_estate(azure, clock=clock)
+    configuration, estate = await read_whole(azure, text, clock=clock)
     (view,) = views_of(estate, [configuration])
     after = ScheduleIndex(_without(estate.book, configuration.id), now=estate.now, machines=estate.machines)
     unseen = await unseen_places(azure, estate)
@@ -209,18 +216,39 @@ async def _check_unchanged(azure: Azure, deletion: Deletion) -> None:
     now = await read_configuration(azure, str(deletion.found.id))
     if is_changed(deletion.found, now):
         raise changed_since(deletion.found.id)
-    book = await read_all_schedules(azure)
+    scope = GraphScope(tuple(one.id.lower() for one in await azure.authorization.subscriptions()))
+    more: list[ConfigurationAssignment | DynamicScope] = []
+    async for page in azure.graph.configuration_assignments(scope):
+        more += parted(page, {})
+    more = [one for one in more if one.configuration == now.id]
     known = {(one.machine, one.name.casefold()) for one in deletion.view.assignments}
-    more = [one for one in book.assignments if one.configuration == now.id]
-    news = [str(one.machine) for one in more if (one.machine, one.name.casefold()) not in known]
+    statics = (one for one in more if isinstance(one, ConfigurationAssignment))
+    news = [str(one.machine) for one in statics if (one.machine, one.name.casefold()) not in known]
     places = {scope_id(one).casefold() for one in deletion.view.dynamic_scopes}
-    scopes = (scope_id(one) for one in book.dynamic_scopes if one.configuration == now.id)
+    scopes = (scope_id(one) for one in more if isinstance(one, DynamicScope))
     news += [one for one in scopes if one.casefold() not in places]
     if news:
         raise RefusedError(
             f"Nothing was sent: {now.name} was attached to more since it was shown: {_some(news)}.",
             advice="Repeat the command: it shows them, too.",
         )
+
+
+async def read_whole(azure: Azure, text: str, *, clock: Clock) -> tuple[MaintenanceConfiguration, Estate]:
+    """A configuration as Microsoft.Maintenance answers it now, and everything that may have it.
+
+    Raises:
+        UsageError: there is none. RefusedError: it patches no guests. RequestError: it cannot be looked up.
+    """
+    by_id = configuration_id(text)
+    if by_id is not None:
+        check_scope(await read_configuration(azure, text))  # before a whole fleet is read in vain
+    estate = await read_estate(azure, clock=clock)
+    # A name is looked for in what was read anyway: a query more, and the third command in a row would have to wait.
+    identifier = find_configuration(text, estate.book).id if by_id is None else by_id
+    configuration = await read_configuration(azure, str(identifier))
+    check_scope(configuration)
+    return configuration, estate
 
 
 def is_changed(shown: MaintenanceConfiguration, now: MaintenanceConfiguration) -> bool:

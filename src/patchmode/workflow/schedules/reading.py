@@ -11,6 +11,8 @@ from patchmode.model.machine import Machine
 from patchmode.model.nearest import nearest, plain
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import (
+    Assessment,
+    Assessments,
     ConfigurationAssignment,
     DynamicScope,
     Installation,
@@ -380,3 +382,32 @@ def retention_note(since: datetime, now: datetime) -> tuple[str, ...]:
         f"Azure keeps the record of runs for {RETENTION.days} days. Nothing before {now - RETENTION:%Y-%m-%d} is known."
     )
     return (text,)
+
+
+async def read_assessments(azure: Azure, machines: Iterable[ResourceId]) -> Assessments:
+    """What the last assessment of each machine found pending; a refusal is told, and never raised.
+
+    Args:
+        azure: a connection; reading is enough.
+        machines: in any order; empty: nothing is read.
+    """
+    wanted = frozenset(machines)
+    if not wanted:
+        return Assessments()
+    scope = GraphScope(tuple(sorted({one.subscription_id for one in wanted})))
+    found: dict[ResourceId, Assessment] = {}
+    unread: Unread = {}
+    try:
+        async for page in azure.graph.assessments(scope, tuple(sorted(wanted))):
+            for one in parted(page, unread):
+                before = found.get(one.machine)
+                if one.machine in wanted and (before is None or _time(before) <= _time(one)):
+                    found[one.machine] = one
+    except RequestError as error:
+        return Assessments(refusal=error.message)
+    notes = counted(unread, "assessments", "a machine without one may have been assessed")
+    return Assessments(found, notes=notes)
+
+
+def _time(assessment: Assessment) -> float:
+    return assessment.assessed_at.timestamp() if assessment.assessed_at else 0.0

@@ -46,6 +46,7 @@ from patchmode.workflow.schedules.reading import (
     is_named,
     near_schedule,
     raise_if_named_only,
+    read_assessments,
     read_schedules,
     recorded_runs,
     unread_records,
@@ -98,7 +99,6 @@ async def read_estate(
         UsageError, RequestError: as `inventory.take_inventory`. EmptyScopeError: a scope was given and is empty.
     """
     subscriptions = await azure.authorization.subscriptions()
-    book = await _read_book(azure, [one.id.lower() for one in subscriptions])
     is_whole = scope == EVERYTHING
     try:
         inventory = await take_inventory(azure, scope, documents=False)
@@ -106,6 +106,8 @@ async def read_estate(
         if not is_whole:
             raise
         inventory = Inventory(machines=())
+    # After the machines: the query that brings them brings the configurations too.
+    book = await _read_book(azure, [one.id.lower() for one in subscriptions])
     unread = {entry.id.casefold() for entry in inventory.unreadable}
     seen = (one.id.lower() for one in subscriptions if f"/subscriptions/{one.id}".casefold() not in unread)
     now = clock.now()
@@ -327,7 +329,10 @@ async def show_schedule(azure: Azure, text: str, *, clock: Clock) -> ScheduleDet
     (view,) = _judged(estate, [configuration], azure.target.cloud)
     windows = upcoming(configuration.window, after=estate.now, count=WINDOWS_SHOWN)
     last, notes = _last_run(recorded, view, estate)
-    return ScheduleDetail(azure.target, view, estate.now, windows, last, (*estate.notes, *notes))
+    pending = await read_assessments(azure, (member.machine.id for member in view.members))
+    return ScheduleDetail(
+        azure.target, view, estate.now, windows, last, (*estate.notes, *notes, *pending.notes), pending
+    )
 
 
 async def next_windows(azure: Azure, *, clock: Clock, days: int, scope: Scope | None = None) -> Calendar:
