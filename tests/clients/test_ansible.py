@@ -1,8 +1,10 @@
 """Ansible's azure.azcollection, which knows Azure's public cloud only, through the emulator's proxy."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 from tests.clients.conftest import Tried
 from tests.clients.environments import ANSIBLE
 from tests.clients.running import ARC, CONFIGURATION, FAILING, FAILS, MACHINES, PAIR, QUERY, SUBSCRIPTION, Running
+from tests.unit.reports.exported import exported
+from tests.unit.store.plans import change, patch_body, plan
 
 CLIENT = ANSIBLE
 OPTIONS = ("--proxy",)
@@ -110,6 +114,28 @@ def test_ansible_runs_an_exported_plan(emulator: Running, environment: dict[str,
     assert emulator.settings("api-02") == {**PAIR, "assessmentMode": "ImageDefault"}
     assert emulator.resource("api-02")["properties"]["provisioningState"] == "Succeeded"
     assert emulator.settings("api-03") == before
+
+
+_HOSTILE = "m{{ 1/0 }}{% x %}{# y\"'\n\u202em"
+_WRITES = """
+  tasks:
+    - ansible.builtin.copy: {content: "{{ machine | to_json }}", dest: "{{ playbook_dir }}/read.json"}
+"""
+
+
+def test_ansible_replaces_nothing_in_the_texts_of_a_plan(tmp_path: Path) -> None:
+    """Jinja in an etag or a value is a text of Azure's, and no template of ours."""
+    if why_not := CLIENT.why_not():
+        pytest.skip(f"{CLIENT.told}: {why_not}")
+    body = patch_body({"patchMode": _HOSTILE})
+    text = exported(plan(replace(change(etag=_HOSTILE), body=body, location=_HOSTILE)), "ansible")
+    (tmp_path / "play.yml").write_text(text.partition("\n  tasks:")[0] + _WRITES, encoding="utf-8")
+    own = {**os.environ, "ANSIBLE_HOME": str(tmp_path / "ansible"), "ANSIBLE_LOCALHOST_WARNING": "false"}
+    command = [str(CLIENT.program("ansible-playbook")), "play.yml"]
+    done = _run([*command, "-e", f"ansible_python_interpreter={CLIENT.program('python')}"], own, tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    read = json.loads((tmp_path / "read.json").read_text(encoding="utf-8"))
+    assert (read["etag"], read["body"]) == (_HOSTILE, body)
 
 
 def _version(environment: dict[str, str]) -> str:

@@ -42,6 +42,7 @@ _ALSO = {
     "--as",
     "--format",
     "form",
+    metavar="FORM",
     type=Fixed(EXPORT_FORMS, also=_ALSO),
     help="az: a shell script. powershell: a script of Invoke-AzRestMethod; powershell-update-azvm: one of Get-AzVM and "
     "Update-AzVM. rest: a .http file. terraform: a configuration of the provider azapi. bicep: what to merge into your "
