@@ -207,8 +207,9 @@ async def test_a_failure_budget_that_cannot_be_read_is_refused_before_anything_i
     asker = await opened(allow_writes=True)
     path = await asker.planned(TWO)
     refused = await asker.post(f"{path}/apply", [("count", "2"), ("max_failures", "many")])
-    assert refused.status == 400
-    assert "is not a failure budget" in refused.words
+    assert refused.status == 422
+    assert "'many' is not a failure budget." in refused.words
+    assert "Type the number of machines to continue" in refused.words
     assert writes(asker) == []
     assert (await asker.post(f"{path}/apply", [("count", "2"), ("max_failures", "5%")])).status == 303
     await asker.ended()
@@ -243,7 +244,6 @@ async def test_a_machine_that_is_gone_is_named(opened: Open) -> None:
 @pytest.mark.parametrize(
     ("path", "form", "status", "told"),
     [
-        ("/changes", [("take", "ids")], 400, "No machine was chosen."),
         ("/changes/nothing/plan", [], 404, "no longer kept"),
         ("/changes/nothing/apply", [("count", "1")], 404, "no longer kept"),
         ("/runs/no-such-run/stop", [], 303, ""),
@@ -298,3 +298,23 @@ async def test_the_command_line_takes_up_what_the_console_left(opened: Open) -> 
     assert json.loads(out)["counts"]["applied"] == 2
     page = (await asker.get(begun.location)).words
     assert "applied 2" in page
+
+
+async def test_a_form_with_nothing_chosen_explains_itself_in_its_place(opened: Open) -> None:
+    """The table keeps its filters, the settings keep their machines; a program gets the error."""
+    asker = await opened(allow_writes=True)
+    answer = await asker.post("/changes", [("take", "ids"), ("query", "?q=web&page=1")])
+    assert (answer.status, answer.location) == (303, "/?q=web&nothing-ticked#choose")
+    page = await asker.get("/?q=web&nothing-ticked")
+    assert "No machine is ticked. Tick machines in the table" in page.words
+    assert "nothing-ticked" not in page.text
+    assert "No machine is ticked" not in (await asker.get("/?q=web")).words
+    answer = await asker.post("/changes", [("take", "ids"), ("query", "?")])
+    assert "No machine is ticked" in (await asker.get(answer.location.partition("#")[0])).words
+    refused = await asker.post("/changes", [("take", "ids")], JSON)
+    assert (refused.status, json.loads(refused.text)["error"]["message"]) == (400, "No machine was chosen.")
+    path = (await asker.post("/changes", TWO)).location
+    settings = await asker.post(f"{path}/plan", [("orchestration", ""), ("assessment", ""), ("reboot", "")])
+    assert settings.status == 422
+    assert "No setting was chosen. Choose at least one that is to change." in settings.words
+    assert "2 machines chosen" in settings.words

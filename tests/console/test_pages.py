@@ -17,6 +17,16 @@ from patchmode import console
 from patchmode.console.rendering import ago_text, sentence, share
 from patchmode.console.routes.machine import json_lines
 from patchmode.console.schedule_pages import Coming, weeks_of
+from patchmode.console.words import on_the_page
+from patchmode.errors import (
+    CloudError,
+    ForbiddenError,
+    MaybeAppliedError,
+    NotSentError,
+    PatchmodeError,
+    RejectedError,
+    StorageError,
+)
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import RunForecast
 
@@ -192,7 +202,6 @@ async def test_past_runs_tell_why_they_failed(opened: Open) -> None:
         ("GET", "/runs/none", 400, "Usage"),
         ("GET", "/runs/none/plan.json", 400, "Usage"),
         ("GET", "/assets/none.js", 404, "NotFound"),
-        ("POST", "/changes", 400, "Usage"),
         ("POST", "/runs/none/verify", 400, "Usage"),
     ],
 )
@@ -209,7 +218,7 @@ async def test_every_error_has_one_shape(opened: Open, method: str, path: str, s
     assert told["error"]["message"]
     page = await send(path, headers=HTML)
     assert page.status == status
-    assert told["error"]["message"] in page.words
+    assert on_the_page(told["error"]["message"]) in page.words
 
 
 async def test_a_form_that_is_too_large_is_refused(opened: Open) -> None:
@@ -217,3 +226,72 @@ async def test_a_form_that_is_too_large_is_refused(opened: Open) -> None:
     answer = await asker.post("/changes", [("id", "x" * 2_000_000)], JSON)
     assert answer.status == 413
     assert set(json.loads(answer.text)) == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "title"),
+    [
+        (
+            RejectedError("GET x was answered 500", code="InternalServerError", status=500),
+            502,
+            "Azure refused or failed",
+        ),
+        (
+            ForbiddenError("GET x was answered 403", code="AuthorizationFailed", status=403),
+            502,
+            "Azure refused or failed",
+        ),
+        (MaybeAppliedError("GET x got no answer", code="NoAnswer"), 504, "Azure did not answer"),
+        (NotSentError("GET x was not sent: refused", code="NotSent"), 504, "Azure did not answer"),
+        (CloudError("the metadata could not be read"), 502, "Azure refused or failed"),
+        (StorageError("the disk is full", advice="Free some room."), 500, "This page failed"),
+    ],
+)
+async def test_a_failure_is_a_page_with_its_cause_and_the_next_step(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, error: PatchmodeError, status: int, title: str
+) -> None:
+    asker = await opened()
+
+    async def fails(_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(asker.console.quick, "run", fails)
+    answer = await asker.get(f"/machine?id={machine_id('web-01')}")
+    assert answer.status == status
+    assert f"{title} {error.message} What to do: {error.advice or 'Open the page again.'}" in answer.words
+
+
+async def test_a_machine_that_azure_does_not_show_is_not_called_absent(opened: Open) -> None:
+    """403 was a page that said "Not Found"."""
+    asker = await opened()
+    refused = {"status": 403, "json": {"error": {"code": "AuthorizationFailed", "message": "no"}}}
+    rule = {"match": {"path": "*/virtualMachines/web-01"}, "do": {"respond": refused}}
+    await asker.control("PUT", "faults", {"rules": [rule]})
+    answer = await asker.get(f"/machine?id={machine_id('web-01')}")
+    assert (answer.status, "AuthorizationFailed" in answer.words) == (502, True)
+    assert (await asker.get(f"/machine?id={machine_id('no-such')}")).status == 404
+
+
+async def test_a_line_break_in_an_address_is_a_bad_request(opened: Open) -> None:
+    """It was a defect, since no header may have one."""
+    asker = await opened()
+    answer = await asker.post("/refresh", [("back", "/?q=a\r\nX-Own: 1")])
+    assert answer.status == 400
+    assert "X-Own" not in answer.headers
+    assert (await asker.get("/?page=" + "9" * 5000)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Add --hotpatch off if it matters.", "Add “Turn hotpatch off where it blocks the wanted mode” if it matters."),
+        ("and --max-failures is 1.", "and the failure budget is 1."),
+        ("Set it with --reboot.", "Set it with the command line's option “reboot”."),
+        ("Run:\npatchmode apply --ids x --hotpatch off", "Run:\npatchmode apply --ids x --hotpatch off"),
+        ("`schedule create` with `--replace`", "`schedule create` with `--replace`"),
+        ("a--b and -- and x", "a--b and -- and x"),
+    ],
+)
+def test_a_page_names_no_option_of_the_command_line(text: str, told: str) -> None:
+    """Nobody can type one there; a whole command is kept, since it can be pasted into a terminal."""
+    assert on_the_page(text) == told

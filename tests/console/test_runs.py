@@ -124,7 +124,7 @@ async def test_nothing_is_begun_or_taken_up_during_a_freeze(opened: Open) -> Non
     ):
         assert answer.status == 409, answer.words
         assert "Nothing was sent: frozen" in answer.words
-        assert "Wait until it ends, or give --freeze none" in answer.words
+        assert "What to do: Wait until it ends." in answer.words
     assert [one.run for one in RunStore(asker.state).list()] == [run]
     assert "2 changes have not ended" in (await asker.get(f"/runs/{run}")).words
 
@@ -304,8 +304,8 @@ async def test_what_held_a_run_back_holds_it_back_here_and_a_spent_budget_asks(o
     (run,) = (one.run for one in RunStore(asker.state).list())
     page = (await asker.get(f"/runs/{run}")).words
     assert "Stopped" in page
-    assert "Run options: --max-failures 1." in page
-    assert "The failure budget is spent: 1 failed, and --max-failures is 1." in page
+    assert "Run options: the failure budget 1." in page
+    assert "The failure budget is spent: 1 failed, and the failure budget is 1." in page
     for typed in ([], [("failed", "2")]):
         refused = await asker.post(f"/runs/{run}/resume", typed)
         assert refused.status == 409

@@ -17,8 +17,11 @@ from aiohttp import web
 from patchmode.console.rendering import render
 from patchmode.console.state import KEY, Console
 from patchmode.errors import (
+    CloudError,
     EmptyScopeError,
     ForbiddenError,
+    MaybeAppliedError,
+    NotSentError,
     PatchmodeError,
     RefusedError,
     RequestError,
@@ -37,8 +40,20 @@ _STATUS: tuple[tuple[type[PatchmodeError], HTTPStatus], ...] = (
     (RunBusyError, HTTPStatus.CONFLICT),
     (SignInError, HTTPStatus.BAD_GATEWAY),
     (ForbiddenError, HTTPStatus.BAD_GATEWAY),
+    (MaybeAppliedError, HTTPStatus.GATEWAY_TIMEOUT),
+    (NotSentError, HTTPStatus.GATEWAY_TIMEOUT),
     (RequestError, HTTPStatus.BAD_GATEWAY),
+    (CloudError, HTTPStatus.BAD_GATEWAY),
 )
+_TITLES = {
+    HTTPStatus.BAD_REQUEST: "This cannot be done as asked",
+    HTTPStatus.CONFLICT: "Refused",
+    HTTPStatus.BAD_GATEWAY: "Azure refused or failed",
+    HTTPStatus.GATEWAY_TIMEOUT: "Azure did not answer",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "This page failed",
+}
+_AGAIN = "Open the page again. `patchmode doctor` checks the sign-in, the network and the permissions."
+
 _ADVICE = {
     HTTPStatus.NOT_FOUND: "Use one of the pages above.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Use one of the pages above.",
@@ -82,13 +97,24 @@ def json_answer(value: Any, *, status: int = HTTPStatus.OK) -> web.Response:
 
 
 def see(location: str) -> web.Response:
-    """Go on with a GET, so that a reload never sends a form again."""
+    """Go on with a GET, so that a reload never sends a form again.
+
+    Raises:
+        UsageError: somebody put a line break into the address, which would begin a header of its own.
+    """
+    if not location.isprintable():
+        raise UsageError("The address of the next page has a line break in it.", advice="Use one of the pages above.")
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
+
+
+def wants_page(request: web.Request) -> bool:
+    """Whether a browser asks, and not a program."""
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def fault(request: web.Request, code: str, message: str, advice: str, status: int) -> web.Response:
     """An error as a page or as JSON, whichever the request asks for."""
-    if "text/html" not in request.headers.get("Accept", ""):
+    if not wants_page(request):
         return json_answer({"error": {"code": code, "message": message, "advice": advice}}, status=status)
     return page(request, "fault.html", status=status, code=code, message=message, advice=advice, title=_title(status))
 
@@ -97,7 +123,8 @@ def fault_of(request: web.Request, error: PatchmodeError) -> web.Response:
     """What patchmode raised, told whole."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
     code = error.code if isinstance(error, RequestError) else type(error).__name__.removesuffix("Error")
-    return fault(request, code, error.message, error.advice, status)
+    advice = error.advice or (_AGAIN if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "")
+    return fault(request, code, error.message, advice, status)
 
 
 def http_fault(request: web.Request, error: web.HTTPException) -> web.Response:
@@ -129,4 +156,5 @@ def require_writes(console: Console) -> None:
 
 
 def _title(status: int) -> str:
-    return HTTPStatus(status).phrase
+    found = HTTPStatus(status)
+    return _TITLES.get(found, found.phrase)

@@ -41,6 +41,7 @@ def make_environment() -> Environment:
         "ago": ago_text,
         "plural": plural,
         "printable": printable,
+        "web": lambda text: words.on_the_page(printable(text)),
         "identities": identities,
         "place": lambda plan: names_in(plan).place,
         "spread": lambda plan: names_in(plan).spread(plan.touched_in),

@@ -1,5 +1,6 @@
 """The words and tones of the pages for the model's values. Must not: know HTML."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from patchmode.model.run import Result
 from patchmode.model.schedule import RunForecast
 from patchmode.reports.text.plan import AZURE_AGAIN
 
-__all__ = ["AZURE_AGAIN"]
+__all__ = ["AZURE_AGAIN", "on_the_page"]
 
 
 class Word(NamedTuple):
@@ -68,3 +69,36 @@ SEVERITIES: Mapping[str, Word] = {
     Severity.WARNS: Word("Warns", "warn"),
     Severity.NOTES: Word("Note", "plain"),
 }
+
+
+_ON_THE_PAGE = {
+    "--ids: ": "",
+    ", or give --freeze none if this change may break it": "",
+    "--hotpatch off": "“Turn hotpatch off where it blocks the wanted mode”",
+    "--include-scale-set-members": "“Also change members of Flexible scale sets”",
+    "--allow-azure-managed": "“Also restore machines to a mode in which Azure patches and reboots them”",
+    "--max-failures-per-region": "the failure budget of a region",
+    "--max-failures-per-wave": "the failure budget of a wave",
+    "--max-failures": "the failure budget",
+}
+"""What the command line calls by an option → what the pages call so."""
+_PROSE = re.compile(
+    r"(?P<command>`[^`]*`|\b(?:patchmode|az) [a-z][^\n]*)"
+    rf"|(?P<known>{'|'.join(map(re.escape, _ON_THE_PAGE))})(?![\w-])"
+    r"|(?<![\w-])--(?P<name>[a-z][a-z-]+)"
+)
+
+
+def on_the_page(text: str) -> str:
+    """A text without the options of the command line, which nobody can type on a page; whole commands are kept.
+
+    Args:
+        text: a message, an advice or a fix, one command a line or between backticks.
+    """
+    return _PROSE.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    if found["command"]:
+        return found["command"]
+    return _ON_THE_PAGE[found["known"]] if found["known"] else f"the command line's option “{found['name']}”"

@@ -7,13 +7,15 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from patchmode.console.answers import page, require_writes, see
+from patchmode.console.answers import page, require_writes, see, wants_page
 from patchmode.console.fleet_query import parse_query
 from patchmode.console.plans import ChangeDraft, is_count, make_page, touched
+from patchmode.console.routes.fleet import NOTHING_TICKED
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.guardrails import RunGuardrails
@@ -54,6 +56,9 @@ async def choose(request: web.Request) -> web.StreamResponse:
         machines = [row.id for row in loaded.orders.found(parse_query(pairs))]
     else:
         machines = [str(value) for value in form.getall("id", [])]
+        if not machines and wants_page(request):
+            query = parse_query(parse_qsl(str(form.get("query", "")).removeprefix("?")))
+            return see(f"/{query.url(page=query.page)}&{NOTHING_TICKED}#choose")
     return see(f"/changes/{console.changes.choose(machines).id}")
 
 
@@ -81,7 +86,12 @@ async def plan(request: web.Request) -> web.StreamResponse:
     """Plan the settings that were chosen; reading is enough for that."""
     console, draft = _draft(request)
     if draft.run is None and not draft.rollback_of:
-        console.changes.plan(draft, wanted_from({name: str(value) for name, value in (await request.post()).items()}))
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        try:
+            wanted = wanted_from(form)
+        except UsageError as error:
+            return _settings_page(request, draft, wrong=f"{error.message} {error.advice}")
+        console.changes.plan(draft, wanted)
     return see(f"/changes/{draft.id}")
 
 
@@ -110,7 +120,10 @@ async def apply(request: web.Request) -> web.StreamResponse:
     typed = str(form.get("count", "")).strip()
     if not is_count(typed, found):
         return await _plan_page(request, console, draft, typed=typed)
-    brakes = _brakes(console, str(form.get("max_failures", "")).strip())
+    try:
+        brakes = _brakes(console, str(form.get("max_failures", "")).strip())
+    except UsageError as error:
+        return await _plan_page(request, console, draft, wrong=f"{error.message} {error.advice} Nothing was sent.")
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
     begun = console.operations.start(kept, brakes, lambda: console.rooms.runs.create(kept, brakes=brakes))
     draft.run = await begun
@@ -159,12 +172,14 @@ def _planned(draft: ChangeDraft) -> Plan:
     return draft.plan
 
 
-def _settings_page(request: web.Request, draft: ChangeDraft) -> web.Response:
+def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
     loaded = request.app[KEY].fleet.value
     known = [loaded.fleet.row(one) for one in draft.machines] if loaded else []
     return page(
         request,
         "settings.html",
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
+        wrong=wrong,
         draft=draft,
         settable=SETTABLE,
         reboots=REBOOTS,
@@ -174,17 +189,16 @@ def _settings_page(request: web.Request, draft: ChangeDraft) -> web.Response:
 
 
 async def _plan_page(
-    request: web.Request, console: Console, draft: ChangeDraft, *, typed: str | None = None
+    request: web.Request, console: Console, draft: ChangeDraft, *, typed: str | None = None, wrong: str = ""
 ) -> web.Response:
     found = _planned(draft)
-    wrong = None
     if typed is not None:
         told = f"You typed {typed}" if re.fullmatch(r"[\d, ]{1,12}", typed) else "That is not the number"
         wrong = f"{told}; this plan writes to {touched(found):,}. Nothing was sent."
     return page(
         request,
         "plan.html",
-        status=200 if wrong is None else 422,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         draft=draft,
         laid_out=make_page(found),
         plan=found,

@@ -16,6 +16,8 @@ from patchmode.documents.audit import CSV_COLUMNS
 from patchmode.errors import RefusedError
 from patchmode.reports.formats.structured import write_csv
 
+NOTHING_TICKED = "nothing-ticked"
+"""In an address: the table was sent without a tick, and says so in its place."""
 _AT_ONCE = 500
 """Rows of an export that are written between two turns of the loop."""
 
@@ -35,7 +37,16 @@ async def show(request: web.Request) -> web.StreamResponse:
         return page(request, "loading.html", what="the fleet", failure=request.app[KEY].fleet.error)
     query = parse_query(request.query.items())
     shown = loaded.orders.show(query)
-    return page(request, "fleet.html", query=query, shown=shown, choices=loaded.choices, sizes=PAGE_SIZES)
+    nothing = request.query.get(NOTHING_TICKED) is not None
+    return page(
+        request,
+        "fleet.html",
+        nothing_ticked=nothing,
+        query=query,
+        shown=shown,
+        choices=loaded.choices,
+        sizes=PAGE_SIZES,
+    )
 
 
 async def refresh(request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,7 @@
 """One machine in full, read from its provider when the page is asked for, its JSON line by line."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -8,12 +9,15 @@ from aiohttp import web
 
 from patchmode.console.answers import page
 from patchmode.console.state import KEY
-from patchmode.errors import UsageError
+from patchmode.errors import EmptyScopeError, MaybeAppliedError, RejectedError, UsageError
+from patchmode.model.report import Explanation
+from patchmode.ports.azure import Azure
 from patchmode.workflow.inventory.audit import explain
 
 MARKED = "patchSettings"
 ALSO_MARKED = frozenset({"enableAutomaticUpdates", "provisionVMAgent", "allowExtensionOperations"})
 """What bears on patching beside the settings themselves."""
+_FAILED = re.compile(r"was answered (?!404)\d{3}")
 
 
 class Line(NamedTuple):
@@ -55,7 +59,19 @@ async def show(request: web.Request) -> web.StreamResponse:
     machine_id = request.query.get("id", "")
     if not machine_id.startswith("/subscriptions/"):
         raise UsageError("No machine was named.", advice="Choose one under Fleet.")
-    found = await console.quick.run(lambda azure: explain(azure, machine_id, clock=console.rooms.clock))
+
+    async def work(azure: Azure) -> Explanation:
+        try:
+            return await explain(azure, machine_id, clock=console.rooms.clock)
+        except EmptyScopeError as error:
+            # Whether the machine is there is not known where nothing was answered, or something else than 404.
+            if azure.ledger.unanswered_since is not None:
+                raise MaybeAppliedError(error.message, code="NoAnswer", advice=error.advice) from error
+            if _FAILED.search(error.message):
+                raise RejectedError(error.message, code="CouldNotBeRead", advice=error.advice) from error
+            raise
+
+    found = await console.quick.run(work)
     return page(
         request,
         "machine.html",
