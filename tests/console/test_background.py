@@ -1,7 +1,7 @@
 """What is read beside the server: one reading at a time, and a failure that leaves what was there."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -80,3 +80,37 @@ async def test_what_runs_on_another_thread_can_be_given_up() -> None:
     with pytest.raises(asyncio.CancelledError):
         await hanging
     await side.stop()
+
+
+class Ticks(SystemClock):
+    """Waits end when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.tick = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await self.tick.wait()
+        self.tick.clear()
+
+
+async def test_it_is_read_again_at_an_interval_until_that_is_taken_back() -> None:
+    source, clock = Source(), Ticks()
+    source.answers = ["first", "second"]
+    source.may_answer.set()
+    loading = Loading(source.read, clock)
+    loading.repeat(timedelta(minutes=5))
+    for value in ("first", "second"):
+        await asyncio.sleep(0)
+        assert clock.asked[-1] == 300
+        clock.tick.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await loading.settled()
+        assert loading.value == value
+    loading.repeat(None)
+    await asyncio.sleep(0)
+    clock.tick.set()
+    await asyncio.sleep(0)
+    assert (loading.every, source.asked) == (None, 2)

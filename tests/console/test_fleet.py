@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -232,3 +232,26 @@ async def test_how_many_are_ready_is_one_set_of_figures_everywhere(opened: Open)
     report = command_line(asker, "report", "--all", "-o", "html")
     figures = re.findall(r"<dt>([^<]+)</dt>\s*<dd[^>]*>([\d,]+)</dd>", report)
     assert {words: int(count) for words, count in figures if words in expected} == expected
+
+
+async def test_an_old_reading_says_so_and_can_be_repeated_by_itself(opened: Open) -> None:
+    """After a quarter of an hour in one tone, after an hour in another; a page that is open asks when it was read."""
+    asker = await opened()
+    loading = asker.console.fleet
+    assert loading.read_at is not None
+    for minutes, tone in ((0, ""), (14, ""), (16, "tone-warn"), (61, "tone-bad")):
+        loading.read_at = datetime.now(UTC) - timedelta(minutes=minutes, seconds=5)
+        page = await asker.get("/")
+        assert f'<span class="{tone}" data-age=' in page.text
+        assert ("<b data-old>: old. What has changed" in page.text) is (tone != "")
+    told = json.loads((await asker.get("/reading", JSON)).text)
+    assert told["isBusy"] is False
+    assert datetime.fromisoformat(told["readAt"]) == loading.read_at
+    assert '<option value="0" selected>only when asked' in page.text
+    assert (await asker.post("/interval", [("minutes", "15")])).location == "/"
+    assert loading.every == timedelta(minutes=15)
+    assert '<option value="15" selected>every 15 minutes' in (await asker.get("/")).text
+    for wrong in ("7", "", "x"):
+        assert (await asker.post("/interval", [("minutes", wrong)])).status == 400
+    await asker.post("/interval", [("minutes", "0")])
+    assert loading.every is None

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
@@ -121,6 +121,9 @@ class Loading(Generic[T]):
         """Why the latest reading failed; None: it did not."""
         self.since: datetime | None = None
         """When the reading under way began; None: none is."""
+        self.every: timedelta | None = None
+        """How often it is read again by itself; None: only when somebody asks."""
+        self._repeating: asyncio.Task[None] | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -132,6 +135,18 @@ class Loading(Generic[T]):
         if self.since is None:
             self.since = self._clock.now()
             self._task = asyncio.create_task(self._load(self.since))
+
+    def repeat(self, every: timedelta | None) -> None:
+        """From now on read again at an interval; None: only when somebody asks."""
+        if self._repeating is not None:
+            self._repeating.cancel()
+        self.every = every
+        self._repeating = None if every is None else asyncio.create_task(self._read_every(every))
+
+    async def _read_every(self, every: timedelta) -> None:
+        while True:
+            await self._clock.sleep(every.total_seconds())
+            self.refresh()
 
     async def settled(self) -> None:
         """Wait for the reading under way, if any."""

@@ -61,7 +61,8 @@ class Console:
     """The name of the session's cookie; filled in once the port is known."""
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing is read again."""
+        self.fleet.repeat(None)
         await self.heavy.close()
         await self.quick.close()
 

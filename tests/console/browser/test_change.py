@@ -182,7 +182,7 @@ def test_the_console_is_lost_and_started_again(opened: Open) -> None:
         expect(unknown).to_contain_text("it was restarted, or the cookie was deleted")
         expect(gone).to_be_hidden()
         console.tab(page.context, second.url)
-        expect(page.get_by_text("Interrupted", exact=True)).to_be_visible()
+        expect(page.locator("#state-title")).to_have_text("Interrupted")
         expect(page.get_by_role("button", name="Resume")).to_be_visible()
     finally:
         second.leave()

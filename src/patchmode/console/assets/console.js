@@ -209,6 +209,29 @@ if (waiting) {
   setTimeout(look, kind === "loading" ? 300 : 2000);
 }
 
+// ---------------------------------------------------------------- the age of what is shown
+
+const age = document.querySelector("[data-age]");
+if (age) {
+  setInterval(async () => {
+    const seconds = Math.max(0, (Date.now() - Date.parse(age.dataset.age)) / 1000);
+    const minutes = Math.floor(seconds / 60);
+    const unit = [[86400, "d"], [3600, "h"], [60, "min"]].find(([size]) => seconds >= 2 * size) ?? [60, "min"];
+    if (minutes) age.querySelector("[data-ago]").textContent = `${Math.floor(seconds / unit[0])} ${unit[1]}`;
+    age.className = minutes >= 60 ? "tone-bad" : minutes >= 15 ? "tone-warn" : "";
+    age.querySelector("[data-old]").hidden = minutes < 15;
+    if (location.pathname !== "/" || waiting) return;
+    try {
+      const latest = await (await fetch("/reading")).json();
+      if (!latest.readAt || Date.parse(latest.readAt) - Date.parse(age.dataset.age) < 1000) return;
+      age.querySelector("[data-old]").hidden = false;
+      age.querySelector("[data-old]").textContent = ". A newer reading is there: reload to see it.";
+    } catch {
+      // Whoever types or clicks next is told that the console does not answer.
+    }
+  }, 30000);
+}
+
 // ---------------------------------------------------------------- a run under way
 
 const live = document.querySelector("[data-events]");

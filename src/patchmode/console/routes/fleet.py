@@ -5,19 +5,22 @@ Must not: filter by itself; `fleet_query` does.
 
 import io
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from aiohttp import web
 
-from patchmode.console.answers import page, see
+from patchmode.console.answers import json_answer, page, see
 from patchmode.console.fleet import Row, export_row
-from patchmode.console.fleet_query import PAGE_SIZES, Query, parse_query
+from patchmode.console.fleet_query import PAGE_SIZES, Query, parse_query, whole_number
 from patchmode.console.state import KEY, LoadedFleet
 from patchmode.documents.audit import CSV_COLUMNS
-from patchmode.errors import RefusedError
+from patchmode.errors import RefusedError, UsageError
 from patchmode.reports.formats.structured import write_csv
 
 NOTHING_TICKED = "nothing-ticked"
 """In an address: the table was sent without a tick, and says so in its place."""
+INTERVALS = (0, 5, 15, 60)
+"""Minutes; 0: only when somebody asks."""
 _AT_ONCE = 500
 """Rows of an export that are written between two turns of the loop."""
 
@@ -28,6 +31,8 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/fleet.csv", export_csv)
     router.add_get("/fleet-ids.txt", export_ids)
     router.add_post("/refresh", refresh)
+    router.add_post("/interval", set_interval)
+    router.add_get("/reading", reading)
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -46,6 +51,7 @@ async def show(request: web.Request) -> web.StreamResponse:
         shown=shown,
         choices=loaded.choices,
         sizes=PAGE_SIZES,
+        intervals=INTERVALS,
     )
 
 
@@ -56,6 +62,21 @@ async def refresh(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     back = str(form.get("back", "/"))
     return see(back if back.startswith("/?") else "/")
+
+
+async def set_interval(request: web.Request) -> web.StreamResponse:
+    """Read the fleet again by itself every so many minutes, or only when asked."""
+    minutes = whole_number(str((await request.post()).get("minutes", "")), -1)
+    if minutes not in INTERVALS:
+        raise UsageError("That is not one of the intervals.", advice="Choose one below the table.")
+    request.app[KEY].fleet.repeat(timedelta(minutes=minutes) if minutes else None)
+    return see("/")
+
+
+async def reading(request: web.Request) -> web.StreamResponse:
+    """When the reading that pages show began, for those that are open."""
+    fleet = request.app[KEY].fleet
+    return json_answer({"readAt": fleet.read_at, "isBusy": fleet.is_busy})
 
 
 async def export_csv(request: web.Request) -> web.StreamResponse:
