@@ -175,7 +175,7 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.MISMATCH: "as `runs show`",
     },
     "export": {
-        Exit.DONE: "exported; whatever the plan leaves out is named in the export",
+        Exit.DONE: "exported; machines that a rule leaves out or that could not be read are named in the export",
         Exit.REFUSED: "broken plan, unsafe, or a plan that changes nothing or more than the form can hold",
     },
     "iac check": {
