@@ -7,13 +7,30 @@ import subprocess
 
 from tests.cli.conftest import Program, Start
 from tests.cli.printed import Held, commands_in, output
+from tests.docs.reference_pages import leaf_commands
 
 from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
+from patchmode.cli.output import completed
+from patchmode.cli.settings import Settings
 
 FROZEN = (
     "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-locked/providers/Microsoft.Compute"
     "/virtualMachines/frozen-01"
 )
+
+
+def test_every_command_that_reaches_azure_names_the_places_that_were_typed() -> None:
+    """Without them a pasted command would go to another cloud or another state folder: a new command fails here."""
+    settings = Settings(cloud="AzureChinaCloud", typed=frozenset({"cloud"}))
+    at = " 20301231T120000000Z-1a2b3c"
+    printed = {path: f"patchmode {path}{at if path in OF_A_RUN else ''}" for path, _ in leaf_commands()}
+    without = {path for path, line in printed.items() if completed(line, settings) == line}
+    assert without == OFFLINE
+
+
+OF_A_RUN = {"rollback", "runs resume", "runs show"}
+OFFLINE = {"completion", "demo", "iac check", "mcp", "schema"}
+"""They read no Azure; `mcp` is started by a client and printed nowhere."""
 
 
 def joined(program: Program, *args: str) -> str:

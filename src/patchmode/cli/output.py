@@ -24,7 +24,7 @@ _HEADS = (
     rf"(?:runs (?:show|resume)|rollback) {_RUN}",
     rf"verify(?: {_RUN})?",
     "runs (?:list|merge)",
-    "schedule (?:list|show|next|check|failures|create|attach|detach)",
+    "schedule (?:list|show|next|check|failures|create|update|delete|attach|detach)",
     "evidence (?:pack|check)",
     "policy (?:audit|assign)",
     "(?:audit|plan|apply|export|watch|explain|report|console|doctor|live-check)",
