@@ -129,9 +129,27 @@ def test_machines_are_left_out_before_it_acts(program: Program) -> None:
 def test_blocked_machines_are_left_out_with_their_rule(program: Program) -> None:
     """The policy would change what patchmode leaves alone, such as a machine with hotpatch."""
     done = assign(program, *HERE, "--exempt-blocked", "-o", "json")
-    left = {one["id"].rsplit("/", 1)[-1]: one["reason"] for one in json.loads(done.out)["exempt"]}
-    assert left["hotpatch-01"].startswith("hotpatch")
+    left = {one["id"].rsplit("/", 1)[-1]: one["rule"] for one in json.loads(done.out)["exempt"]}
+    assert left["hotpatch-01"] == "hotpatch-on"
     assert not {"web-01", "desktop-01", "onprem-win-01"} & set(left), "it would not change these in any case"
+
+
+def test_a_schedule_outside_the_scope_gets_the_role_too(program: Program) -> None:
+    """The definition says so of its parameter (assignPermissions): the identity reads the configuration there."""
+    schedule = f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/mc-nightly"
+    param = ("--param", f"maintenanceConfigurationResourceId={schedule}")
+    place = ("-s", "Contoso Production", "-g", "RG-DATA-PROD", "--location", "westeurope")
+    done = assign(program, "recurring-updates", *place, *param)
+    assert done.code == 0, done.err
+    data = f"{SUBSCRIPTION}/resourceGroups/RG-DATA-PROD"
+    assert roles(program) == [
+        (data, "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"),
+        (data, "cd08ab90-6b14-449c-ad9a-8f8e549482c6"),
+        (schedule, "cd08ab90-6b14-449c-ad9a-8f8e549482c6"),
+    ]
+    assert "role of the identity at rg-app/mc-nightly: Scheduled Patching Contributor" in done.err
+    assert f"--role cd08ab90-6b14-449c-ad9a-8f8e549482c6 --scope '{schedule}'" in done.err
+    assert "nothing was sent" in assign(program, "recurring-updates", *place, *param).out
 
 
 def test_a_machine_that_refuses_every_write_gets_no_exemption(program: Program) -> None:
@@ -140,8 +158,8 @@ def test_a_machine_that_refuses_every_write_gets_no_exemption(program: Program) 
     assert done.code == 10, done.err
     assert "a lock or a deny assignment refuses every write there: databricks-rg-analytics/dbx-worker-0, " in done.out
     assert "MC_aks-prod_westeurope/aks-pool1-0." in done.out
-    assert "rg-locked/frozen-01 refuses the change and an exemption alike: read-only-lock" in done.err
-    assert "dbx-worker-0 refuses the change and an exemption alike: databricks-managed" in done.err
+    assert "rg-locked/frozen-01 refuses the change and an exemption alike (read-only-lock)" in done.err
+    assert "dbx-worker-0 refuses the change and an exemption alike (databricks-managed)" in done.err
 
 
 def test_an_assignment_that_somebody_does_not_enforce_is_not_enforced_unasked(program: Program) -> None:

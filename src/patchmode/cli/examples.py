@@ -280,12 +280,12 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "policy assign": (
         Example(
-            "Prepare the machines of a resource group, and those that are created there later.",
+            "Prepare the machines of a resource group, later ones too.",
             "patchmode policy assign prerequisite -s 'Contoso Production' \\\n  -g rg-app --location westeurope",
             asks=True,
         ),
         Example(
-            "At a subscription, for the machines with a tag, and not those that patchmode blocks.",
+            "By tag, without the machines that patchmode blocks.",
             "patchmode policy assign prerequisite -s 'Contoso Production' \\\n"
             "  --location westeurope --name ring1 --exempt-blocked \\\n"
             '  --param \'tagValues=[{"key": "ring", "value": "1"}]\'',

@@ -121,13 +121,6 @@ class PolicyAuditDocument(Edge, frozen=True):
     subscriptions: Subscriptions = msgspec.UNSET
 
 
-class PolicyExemptRow(Edge, frozen=True):
-    """A machine that the assignment leaves out by an exemption."""
-
-    id: str
-    reason: str
-
-
 class PolicyAssignDocument(Edge, frozen=True):
     """`policy assign -o json`."""
 
@@ -141,8 +134,8 @@ class PolicyAssignDocument(Edge, frozen=True):
     """Of its managed identity; null: it has none."""
     roles: tuple[str, ...]
     """Guids of the roles that the identity has at the scope."""
-    exempt: tuple[PolicyExemptRow, ...]
-    not_exempt: tuple[PolicyExemptRow, ...]
+    exempt: tuple[LeftOutRow, ...]
+    not_exempt: tuple[LeftOutRow, ...]
     """Asked to be exempt, and a lock or a deny assignment refuses every write there."""
     changed_later: int
     """Machines in scope that a remediation task would change."""
@@ -174,8 +167,8 @@ def policy_assign_document(report: PolicyAssignReport) -> PolicyAssignDocument:
     return with_subscriptions(made, report.target.names)
 
 
-def _exempt_rows(machines: Iterable[ExemptMachine]) -> tuple[PolicyExemptRow, ...]:
-    return tuple(PolicyExemptRow(id=str(one.id), reason=one.reason) for one in machines)
+def _exempt_rows(machines: Iterable[ExemptMachine]) -> tuple[LeftOutRow, ...]:
+    return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)
 
 
 def policy_audit_document(audit: PolicyAudit) -> PolicyAuditDocument:

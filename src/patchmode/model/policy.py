@@ -282,9 +282,20 @@ class ExemptMachine:
     """A machine that an assignment leaves out, and why."""
 
     id: ResourceId
+    rule: str
+    """Of patchmode, which blocks it; `named`: by hand."""
     reason: str
     is_there: bool
     """Whether the exemption exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """A role that the managed identity needs somewhere."""
+
+    scope: str
+    role: str
+    """Its guid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +309,8 @@ class AssignDraft:
     """The assignment of that id; None: there is none."""
     before: tuple[Difference, ...]
     """How it differs."""
-    missing_roles: tuple[str, ...]
-    """Guids of the roles that its identity lacks; all of the wish's where the identity is still to be made."""
+    missing_roles: tuple[RoleGrant, ...]
+    """What its identity lacks; all that it needs where the identity is still to be made."""
     verdicts: tuple[PolicyVerdict, ...]
     """What it would do about each machine in its scope, exemptions included."""
     exempt: tuple[ExemptMachine, ...]

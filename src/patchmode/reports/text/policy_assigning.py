@@ -46,8 +46,9 @@ def draft_lines(drafted: AssignDraft, target: Target, *, paint: Paint) -> Iterat
     for one in drafted.before:
         path = one.path.removeprefix("properties.")
         yield paint("change", f"    ~ {path}: {one.found} -> {one.expected}")
-    for role in drafted.missing_roles:
-        yield paint("add", f"    + role of the identity there: {_role(role)}")
+    for grant in drafted.missing_roles:
+        where = "there" if grant.scope == wish.scope else f"at {names.short(grant.scope)}"
+        yield paint("add", f"    + role of the identity {where}: {_role(grant.role)}")
     yield from _exempt(drafted.exempt, names, paint)
     yield ""
     yield from _effects(drafted, names, paint)
@@ -72,7 +73,7 @@ def _exempt(exempt: Sequence[ExemptMachine], names: MachineNames, paint: Paint) 
     by_reason: dict[str, list[str]] = {}
     for one in exempt:
         if not one.is_there:
-            by_reason.setdefault(one.reason, []).append(names.short(one.id))
+            by_reason.setdefault(f"{one.reason} ({one.rule})", []).append(names.short(one.id))
     for reason, members in by_reason.items():
         counted = plural(len(members), "exemption")
         yield from wrapped(f"+ {counted}: {reason}", paint=paint, indent=4, hang=6)
@@ -95,7 +96,7 @@ def _effects(drafted: AssignDraft, names: MachineNames, paint: Paint) -> Iterato
     if drafted.unreadable:
         yield paint("warn", f"{drafted.unreadable:>6,}  could not be read")
     for one in drafted.unwritable:
-        told = f"! {names.short(one.id)} refuses the change and an exemption alike: {one.reason}"
+        told = f"! {names.short(one.id)} refuses the change and an exemption alike ({one.rule}): {one.reason}"
         yield from wrapped(told, paint=paint, hang=2)
     noted = Counter(note for one in drafted.verdicts for note in one.notes)
     for note, count in noted.items():

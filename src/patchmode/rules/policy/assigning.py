@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from patchmode.model.policy import BuiltIn, PolicyDefinition, PolicyWish
+from patchmode.model.policy import BuiltIn, PolicyDefinition, PolicyWish, RoleGrant
 from patchmode.model.run import ABSENT_TEXT, Difference
 
 VM_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
@@ -119,6 +119,23 @@ def body_of(wish: PolicyWish, definition: PolicyDefinition, parameters: Mapping[
     }
 
 
+def grants_of(wish: PolicyWish, definition: PolicyDefinition, parameters: Mapping[str, Any]) -> tuple[RoleGrant, ...]:
+    """The roles that the identity needs, and where.
+
+    A resource that a parameter names may be outside the assignment's scope, such as the maintenance configuration.
+    Source: Microsoft, "Azure Policy definition structure: parameters", `assignPermissions`.
+    """
+    found = [RoleGrant(wish.scope, role) for role in wish.roles]
+    for name, described in definition.parameters.items():
+        metadata, value = described.get("metadata"), parameters.get(name)
+        if not (isinstance(metadata, Mapping) and metadata.get("assignPermissions") is True and isinstance(value, str)):
+            continue
+        if not f"{value.lower()}/".startswith(f"{wish.scope.lower()}/"):
+            beyond = tuple(role for role in wish.roles if role != VM_CONTRIBUTOR) or wish.roles
+            found += [RoleGrant(value, role) for role in beyond]
+    return tuple(found)
+
+
 def silenced(body: Mapping[str, Any]) -> dict[str, Any]:
     """The same, changing nothing yet: for the time in which its exemptions are made; marked as such."""
     properties = {**body["properties"], "enforcementMode": "DoNotEnforce", "metadata": {_MARK: _PENDING}}
@@ -185,7 +202,7 @@ def undo_commands(
     *,
     before: Mapping[str, Any] | None,
     exemptions: Sequence[str],
-    roles: Sequence[str],
+    roles: Sequence[RoleGrant],
     principal: str,
 ) -> Iterator[str]:
     """The commands of az that undo an assignment: its exemptions, its roles, and itself, in this order.
@@ -194,13 +211,13 @@ def undo_commands(
         wish: what was asked for.
         before: the assignment that was written over; None: there was none.
         exemptions: ids of the exemptions that were made.
-        roles: guids of the roles that were given.
+        roles: what was given to the identity.
         principal: object id of the identity.
     """
     for one in exemptions:
         yield _rest("delete", one, "2022-07-01-preview")
-    for one in roles:
-        yield f"az role assignment delete --assignee {principal} --role {one} --scope {_quoted(wish.scope)}"
+    for grant in roles:
+        yield f"az role assignment delete --assignee {principal} --role {grant.role} --scope {_quoted(grant.scope)}"
     if before is not None:
         kept = {name: before[name] for name in ("location", "identity", "properties") if name in before}
         yield _rest("put", wish.id, "2023-04-01", json.dumps(kept, separators=(",", ":")))

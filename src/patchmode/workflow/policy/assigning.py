@@ -21,6 +21,7 @@ from patchmode.model.policy import (
     PolicyExemption,
     PolicyVerdict,
     PolicyWish,
+    RoleGrant,
 )
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import Difference
@@ -34,6 +35,7 @@ from patchmode.rules.policy.assigning import (
     body_of,
     differences,
     exemption_of,
+    grants_of,
     is_half_written,
     name_problem,
     parameters_of,
@@ -82,14 +84,15 @@ async def draft_assignment(azure: PolicyAzure, wish: PolicyWish, scope: Scope, *
     exempt, unwritable = await _exempt(azure, look, machines)
     verdicts = tuple(look.judged(machine, exempt) for machine in machines)
     principal = _principal(standing) if not _remakes_identity(before) else None
-    held = await azure.policies.roles_of(wish.scope, principal) if principal else ()
+    needed = grants_of(wish, definition, parameters)
+    held = await _held(azure, needed, principal)
     return AssignDraft(
         wish=wish,
         definition=definition,
         body=body,
         standing=standing,
         before=before,
-        missing_roles=tuple(one for one in wish.roles if one not in held),
+        missing_roles=tuple(one for one in needed if one not in held),
         verdicts=verdicts,
         exempt=exempt,
         unwritable=unwritable,
@@ -126,7 +129,7 @@ async def assign(azure: PolicyAzure, drafted: AssignDraft) -> PolicyAssignReport
         document = await azure.policies.assignment(wish.id) or {}
         principal = _principal(document)
         for role in drafted.missing_roles if principal else ():
-            await azure.policy_writer.grant(wish.scope, role, principal or "")
+            await azure.policy_writer.grant(role.scope, role.role, principal or "")
             done.roles.append(role)
     except (RejectedError, MaybeAppliedError) as error:
         told = done.told()
@@ -143,7 +146,7 @@ class _Done:
         self.assignment = False
         self.exemptions: list[str] = []
         self.refused: list[ExemptMachine] = []
-        self.roles: list[str] = []
+        self.roles: list[RoleGrant] = []
 
     def told(self) -> str:
         """In words; empty: nothing."""
@@ -166,7 +169,7 @@ async def _put_exemption(azure: PolicyAzure, wish: PolicyWish, one: ExemptMachin
     """Make one exemption. A lock or a deny assignment that refuses it is a value: it refuses the policy as well."""
     name = _exemption_id(one.id, wish)
     try:
-        await azure.policy_writer.put_exemption(name, exemption_of(wish.id, one.reason))
+        await azure.policy_writer.put_exemption(name, exemption_of(wish.id, f"{one.rule}: {one.reason}"))
     except RejectedError as error:
         if error.code.casefold() not in REFUSED_TO_ALL:
             raise
@@ -180,8 +183,11 @@ async def _read_back(
 ) -> PolicyAssignReport:
     wish, principal = drafted.wish, _principal(document)
     found = list(differences(drafted.body, document))
-    held = sorted(await azure.policies.roles_of(wish.scope, principal)) if principal else []
-    found += [Difference(f"role {one}", '"assigned"', "(absent)") for one in wish.roles if one not in held]
+    needed = [*(RoleGrant(wish.scope, role) for role in wish.roles), *done.roles]
+    granted = await _held(azure, needed, principal)
+    lacking = [one for one in dict.fromkeys(needed) if one not in granted]
+    found += [Difference(f"role {one.role} at {one.scope}", '"assigned"', "(absent)") for one in lacking]
+    held = sorted(one.role for one in granted if one.scope == wish.scope)
     exempt = tuple(one for one in drafted.exempt if one not in done.refused)
     there = await _exemptions(azure, wish, {one.id.subscription_id for one in exempt})
     missing = [one for one in exempt if one.id.key not in there]
@@ -211,6 +217,14 @@ def _result(drafted: AssignDraft, *, is_changed: bool, wrote: bool) -> AssignRes
     if is_changed:
         return "created" if drafted.standing is None else "replaced"
     return "completed" if wrote else "unchanged"
+
+
+async def _held(azure: PolicyAzure, needed: Sequence[RoleGrant], principal: str | None) -> set[RoleGrant]:
+    """Which roles the identity has at the places where it needs some; none where there is no identity yet."""
+    scopes = dict.fromkeys(one.scope for one in needed) if principal else {}
+    return {
+        RoleGrant(scope, role) for scope in scopes for role in await azure.policies.roles_of(scope, principal or "")
+    }
 
 
 async def _machines(azure: PolicyAzure, scope: Scope) -> tuple[tuple[Machine, ...], int]:
@@ -267,29 +281,29 @@ Exempt = tuple[ExemptMachine, ...]
 async def _exempt(azure: PolicyAzure, look: _Look, machines: Sequence[Machine]) -> tuple[Exempt, Exempt]:
     """The machines to leave out, and those that refuse an exemption as they refuse the policy's change."""
     wish, known = look.wish, {machine.id.key: machine for machine in machines}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, tuple[str, str]] = {}
     for text in wish.exempt:
         key = text.strip().rstrip("/").casefold()
         if key not in known:
             raise UsageError(f"--exempt {text}: the assignment's scope has no such machine, or it cannot be read.")
-        reasons[key] = "Named by hand."
+        reasons[key] = "named", "Named by hand."
     for machine in machines if wish.exempt_blocked else ():
         # What the definition does not select needs no exemption.
-        blocking = _blocking(machine, wish.policy) if look.judged(machine).selected is not False else ""
-        if blocking:
+        blocking = _blocking(machine, wish.policy) if look.judged(machine).selected is not False else None
+        if blocking is not None:
             reasons.setdefault(machine.id.key, blocking)
     there = await _exemptions(azure, wish, {known[key].id.subscription_id for key in reasons})
-    every = [ExemptMachine(known[key].id, reasons[key], key in there) for key in sorted(reasons)]
-    kept = tuple(one for one in every if one.is_there or one.reason.partition(":")[0] not in UNWRITABLE)
+    every = [ExemptMachine(known[key].id, *reasons[key], is_there=key in there) for key in sorted(reasons)]
+    kept = tuple(one for one in every if one.is_there or one.rule not in UNWRITABLE)
     return kept, tuple(one for one in every if one not in kept)
 
 
-def _blocking(machine: Machine, policy: BuiltIn) -> str:
-    """The rule that keeps patchmode from setting a machine what the policy would set; empty: none does."""
+def _blocking(machine: Machine, policy: BuiltIn) -> tuple[str, str] | None:
+    """The rule that keeps patchmode from setting a machine what the policy would set, and its message."""
     is_assessment = policy is BuiltIn.PERIODIC_ASSESSMENT
     wanted = WantedSettings(periodic_assessment=True) if is_assessment else DEFAULT_WANTED
     found = [one for one in audit_machine(machine, wanted).reasons if one.severity is Severity.BLOCKS]
-    return f"{found[0].rule}: {found[0].message}" if found else ""
+    return (found[0].rule, found[0].message) if found else None
 
 
 async def _exemptions(azure: PolicyAzure, wish: PolicyWish, subscriptions: set[str]) -> set[str]:
