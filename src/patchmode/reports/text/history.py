@@ -100,8 +100,9 @@ _TEXTS_SHOWN = 5
 def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a history, without line feeds."""
     names = MachineNames.of(report.target, _ids(report))
+    told: set[tuple[str, str | None]] = set()
     for run in report.runs:
-        yield from _run(run, names, paint)
+        yield from _run(run, names, told, paint)
         yield ""
     counts = report.counts
     where = f" in {names.place}," if names.place else ""
@@ -138,7 +139,7 @@ def _ids(report: FailureReport) -> Iterator[ResourceId]:
         yield from (*run.succeeded, *run.unfinished, *(one for entry in run.failures for one in entry.machines))
 
 
-def _run(run: ScheduleRun, names: MachineNames, paint: Paint) -> Iterator[str]:
+def _run(run: ScheduleRun, names: MachineNames, told: set[tuple[str, str | None]], paint: Paint) -> Iterator[str]:
     name = names.schedule(run.configuration) if run.configuration else "a configuration that the record does not name"
     for line in wrapped(f"{name}  {_times(run)}", paint=paint, hang=4):
         yield paint("strong", line)
@@ -147,7 +148,7 @@ def _run(run: ScheduleRun, names: MachineNames, paint: Paint) -> Iterator[str]:
         parts.append(f"{len(run.unfinished):,} not ended")
     yield f"  {plural(run.members, 'machine')}: {', '.join(parts)}"
     for entry in run.failures:
-        yield from _failed(entry, names, paint)
+        yield from _failed(entry, names, told, paint)
 
 
 def _times(run: ScheduleRun) -> str:
@@ -160,7 +161,10 @@ def _times(run: ScheduleRun) -> str:
     return local if local.endswith("UTC") else f"{local} ({utc})"
 
 
-def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterator[str]:
+def _failed(
+    entry: FailedMachines, names: MachineNames, told: set[tuple[str, str | None]], paint: Paint
+) -> Iterator[str]:
+    """One reason of a run; what fixes it is told with the newest run that has it, and not again with each before."""
     is_over = entry.recovered == len(entry.machines)
     since = "" if is_over or not entry.recovered else f", {entry.recovered:,} of them have succeeded since"
     for line in wrapped(f"{entry.words} ({len(entry.machines):,}{since})", paint=paint, indent=4):
@@ -173,6 +177,10 @@ def _failed(entry: FailedMachines, names: MachineNames, paint: Paint) -> Iterato
     rest = sum(len(machines) for _, machines in found[_TEXTS_SHOWN:])
     if rest:
         yield f"      and {plural(rest, 'more machine')} with other texts; `-o json` has all"
+    fix = entry.advice, entry.command
+    if fix in told:
+        return
+    told.add(fix)
     yield from wrapped(f"→ {entry.advice}", paint=paint, indent=6, hang=8)
     if entry.command:
         yield f"        {entry.command}"

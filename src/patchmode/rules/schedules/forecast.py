@@ -152,13 +152,15 @@ OFF_AT_WINDOW = Rule(
     What: A schedule reaches the machine, and the machine is off now, or its Arc agent is not connected.
     Severity: Warns.
     Why: A run does not start machines: it ends with `ShutdownOrUnresponsive`, and the machine is not patched in that
-    window.
+    window. A pre-event of the schedule (an Event Grid subscription to `Microsoft.Maintenance.PreMaintenanceEvent`) can
+    start it before; patchmode does not read these subscriptions, so a machine that one starts is reported, too.
     Evidence: The power state, or `properties.status` of an Arc server.
     Fix: Make sure that it runs at least 15 minutes before its maintenance window.
-    Source: Azure's documentation of maintenance configurations, and "Troubleshoot issues with Azure Update Manager".
+    Source: Azure's documentation of maintenance configurations, "Troubleshoot issues with Azure Update Manager", and
+    "Azure Maintenance Configuration as an Event Grid source".
     """,
     schedule_fix="Start them, or connect their Arc agent, at least 15 minutes before the window, or accept that they "
-    "are missed.",
+    "are missed. Whether a pre-event of the schedule starts them is not read.",
 )
 
 

@@ -255,6 +255,16 @@ async def test_the_reasons_of_several_runs_are_added_up() -> None:
     ]
 
 
+async def test_a_remedy_is_told_once_with_the_newest_run_that_needs_it() -> None:
+    """Under each of 30 nights it would be most of the screen."""
+    runs = [run("web", FailureKind.PREREQUISITE, days=days) for days in range(4)]
+    lines = list(failure_lines(await told(azure_with(*runs)), paint=Paint(width=80)))
+    remedy = "      → To fix every machine that last failed for this reason, plan and apply:"
+    assert lines.count(remedy) == 1
+    assert lines.index(remedy) < lines.index("")
+    assert lines[-1] == "    patchmode plan --failed-since 7d --out fix.json"
+
+
 async def test_a_failure_that_is_over_is_told_as_such() -> None:
     """Yesterday's failure must not send anybody to work again."""
     report = await told(azure_with(run("web", FailureKind.PREREQUISITE, days=1), run("web")))
