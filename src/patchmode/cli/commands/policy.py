@@ -1,4 +1,4 @@
-"""`patchmode policy`: the group; each subcommand has a file in `cli/policies`. Must not: import one unasked."""
+"""`patchmode policy`: the group; each subcommand has a file in `cli/policy`. Must not: import one unasked."""
 
 import click
 
@@ -10,6 +10,6 @@ SUBCOMMANDS = {
 }
 
 
-@click.group(cls=Group, name="policy", late=SUBCOMMANDS, rooms="patchmode.cli.policies", no_args_is_help=True)
+@click.group(cls=Group, name="policy", late=SUBCOMMANDS, rooms="patchmode.cli.policy", no_args_is_help=True)
 def command() -> None:
     """Azure Policy's built-in definitions for patch settings: which machines they cover."""
