@@ -96,6 +96,8 @@ NOT_JUDGING = {
     "doctor": "looks at rights and locks",
     "export": "writes what a plan holds in another form",
     "evidence": "packs what a run recorded",
+    "iac": "reads files, and compares what they declare",
+    "mcp": "hands the other commands to an assistant",
     "live_check": "asks Azure about one machine of its own, and judges none",
     "rollback": "judges a change of a journal; its own properties stand in test_rollback",
     "runs": "tells of journals",
