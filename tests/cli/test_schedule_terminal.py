@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Program, Start
 from tests.cli.test_bad_input import sent
+from tests.cli.test_schedule import unlock
 from tests.cli.test_terminal import end, terminal
 
 __all__ = ["terminal"]
@@ -47,6 +48,14 @@ def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
             f"Attach rg-app/mc-weekly, dynamic scope d {IN}, on group rg-app: Linux?",
         ),
         (NEW, f"Create mc-new {IN}?"),
+        (
+            ("schedule", "update", "mc-nightly", "--duration", "02:00"),
+            "Change rg-app/mc-nightly, which 7 machines have?",
+        ),
+        (
+            ("schedule", "delete", "mc-nightly"),
+            "Delete rg-app/mc-nightly, which 7 machines have (1 not seen); 3 are then patched by nobody?",
+        ),
     ):
         child = terminal(program, *args, "--no-color")
         child.expect(asked(question))
@@ -56,6 +65,30 @@ def test_a_no_sends_nothing(start: Start, terminal: Any) -> None:
         assert "Not confirmed: nothing was sent." in output
         assert question.partition(" in ")[0] not in str(child.before)  # what is asked is not said before it, too
     assert sent(program) == []
+
+
+def test_from_25_machines_on_their_number_is_typed(start: Start, terminal: Any) -> None:
+    """Whoever types another number has not read what the screen says of them."""
+    program = start("schedules")
+    unlock(program)
+    everything = ("schedule", "attach", "mc-weekly", "--dynamic", "all", "-s", "Contoso Production", "--yes")
+    assert program(*everything).code == 0
+    writes = len(sent(program))
+    for args, question in (
+        (("update", "mc-weekly", "--duration", "02:00"), "This changes rg-app/mc-weekly, which 42 machines have."),
+        (
+            ("delete", "mc-weekly", "--allow-azure-managed"),
+            "This deletes rg-app/mc-weekly, which 42 machines have; 6 are then patched by nobody, 7 by Azure",
+        ),
+    ):
+        child = terminal(program, "schedule", *args, "--no-color")
+        child.expect(asked(question))
+        child.expect(asked("Type the number to continue:"))
+        child.sendline("41")
+        output, code = end(child)
+        assert code == 12
+        assert "Not confirmed: nothing was sent." in output
+    assert len(sent(program)) == writes
 
 
 def test_a_yes_is_carried_out(start: Start, terminal: Any) -> None:

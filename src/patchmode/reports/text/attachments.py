@@ -314,7 +314,7 @@ def deletion_lines(
         yield "Who patches its members without it:"
     for kind, ids in left.items():
         meaning = "bad" if kind in _BAD else "warn" if kind is not OutcomeKind.SCHEDULED else "good"
-        words = "patched by another schedule" if kind is OutcomeKind.SCHEDULED else kind.words
+        words = _WITHOUT_IT.get(kind, kind.words)
         yield paint(meaning, f"  {words} ({len(ids):,})")
         yield from name_lines([names.short(each) for each in ids], WRITTEN_SHOWN, paint=paint, indent=6)
     if lost:
@@ -322,6 +322,12 @@ def deletion_lines(
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
 
 
+_WITHOUT_IT = {
+    OutcomeKind.SCHEDULED: "patched by another schedule",
+    OutcomeKind.SCHEDULE_FAILS: "patched by nobody: another schedule is attached and its runs fail",
+    OutcomeKind.UNKNOWN: "not known; `patchmode explain` of one says why",
+}
+"""What an outcome means where a schedule is taken away; the others mean what they always do."""
 _BAD = BY_NOBODY | {OutcomeKind.AUTOPATCHED}
 
 

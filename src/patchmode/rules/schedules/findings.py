@@ -52,7 +52,7 @@ LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
 _FOREVER_BAD = {Timing.OVER, Timing.NEVER, Timing.UNREADABLE}
-_ANEW = "Rewrite its window with `schedule create` and --replace."
+_ANEW = "Rewrite its window with `schedule update`."
 
 
 def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFinding]:
@@ -66,7 +66,9 @@ def view_findings(view: ScheduleView, *, now: datetime) -> Iterator[ScheduleFind
     yield from _of_wait(view)
     yield from _of_members(view)
     if not view.members:
-        yield _finding(view, SCHEDULE_HITS_NOTHING, Severity.WARNS, "It reaches no machine that you can see.")
+        delete = f"patchmode schedule delete {quote(str(view.configuration.id))}"
+        fix = f"Attach it to machines (`patchmode schedule attach --help` shows how), or delete it:\n{delete}"
+        yield _finding(view, SCHEDULE_HITS_NOTHING, Severity.WARNS, "It reaches no machine that you can see.", fix)
 
 
 def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
@@ -129,7 +131,7 @@ def _of_wait(view: ScheduleView) -> Iterator[ScheduleFinding]:
     when = local_text(following.window.local_start)
     if following.begins_late:
         message = f"It begins on {when}, in {following.wait_days:,} days: until then it patches nothing."
-        fix = "If that is not meant, give it an earlier start with `schedule create` and --replace."
+        fix = "If that is not meant, give it an earlier start with `schedule update --start`."
         yield _finding(view, NEXT_WINDOW_FAR, Severity.WARNS, message, fix)
     else:
         message = f"Its next window is on {when}, in {following.wait_days:,} days; it repeats that rarely."

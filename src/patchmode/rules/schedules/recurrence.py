@@ -246,7 +246,7 @@ WINDOW_NEVER_COMES = Rule(
     Fix: Give it a recurrence that names days which exist.
     Source: The documentation of `recurEvery`: the months are counted from the start's.
     """,
-    schedule_fix="Give it a recurrence that occurs with `schedule create` and --replace.",
+    schedule_fix="Give it a recurrence that occurs with `schedule update --recur`.",
 )
 
 SCHEDULE_EXPIRED = Rule(
@@ -262,7 +262,7 @@ SCHEDULE_EXPIRED = Rule(
     Fix: Give it a later expiration, or detach it.
     Source: Azure REST API of maintenance configurations.
     """,
-    schedule_fix="Give it a later expiration with `schedule create` and --replace, or detach it.",
+    schedule_fix="Give it a later expiration with `schedule update --expires`, or detach it.",
 )
 
 RECURRENCE_UNCONFIRMED = Rule(

@@ -320,3 +320,11 @@ async def test_advice_to_detach_tells_the_lock_that_refuses_it() -> None:
     double.lock_list = []
     fixes = {one.rule: one.fix for one in (await check_schedules(double, [], clock=CLOCK)).findings}
     assert not any("lock" in fix for fix in fixes.values())
+
+
+async def test_a_schedule_that_reaches_nothing_is_deleted_by_the_command_that_is_printed() -> None:
+    """Whole, as it is pasted: a bare name of a command is nothing that one can run."""
+    double = azure()
+    report = await check_schedules(double, (), clock=CLOCK)
+    (found,) = [one for one in report.findings if one.rule == "schedule-hits-nothing"]
+    assert found.fix.splitlines()[-1] == f"patchmode schedule delete {schedule_id()}"
