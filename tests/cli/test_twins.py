@@ -21,6 +21,7 @@ from patchmode.cli.main import program as patchmode
 GROUP = "/resourceGroups/rg-app/providers"
 WEEKLY = f"/subscriptions/{PRODUCTION}{GROUP}/Microsoft.Maintenance/maintenanceConfigurations/mc-weekly"
 NIGHTLY = WEEKLY.replace("mc-weekly", "mc-nightly").replace(PRODUCTION, DEVELOPMENT)
+NEW = NIGHTLY.replace("mc-nightly", "mc-new").replace("/rg-app/", "/rg-data-prod/")
 WEB_01 = f"/subscriptions/{DEVELOPMENT}{GROUP}/Microsoft.Compute/virtualMachines/web-01"
 WEB_04 = f"/subscriptions/{PRODUCTION}{GROUP}/Microsoft.Compute/virtualMachines/web-04"
 WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
@@ -39,10 +40,12 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("schedule", "detach"): ((WEEKLY, "--all", "--yes"),),
     ("schedule", "create"): (
         (
-            *("mc-new", "-s", "Development", "-g", "rg-app", "--location", "westeurope", "--start", "2031-01-01 02:00"),
+            *("mc-new", "-s", "Development", "-g", "rg-data-prod", "--location", "westeurope", "--start", "2031-01-01 02:00"),
             *("--duration", "02:00", "--time-zone", "UTC", "--recur", "Day", "--yes"),
         ),
     ),
+    ("schedule", "update"): ((NIGHTLY, "--duration", "02:30", "--yes"),),
+    ("schedule", "delete"): ((NEW, "--yes"),),
     ("policy", "audit"): (("--policy", "all"),),
     ("policy", "assign"): (("prerequisite", "-s", "Development", "--location", "westeurope", "--yes"),),
     ("plan",): (("-g", "rg-app", "--out", "plan.json"), ("--all", "--waves", "zone", "--out", "waves.json")),
@@ -62,6 +65,8 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
 ELSEWHERE = {
     ("completion",): "it prints a script; the values it completes with are not told to anybody",
     ("schema",): "it prints a published file, and asks Azure nothing",
+    ("iac", "check"): "it reads files, and asks Azure nothing",
+    ("mcp",): "each of its tools is one of these commands",
     ("console",): "its pages are walked in tests/console",
     ("live-check",): "it is given one machine by its id",
     ("demo",): "it tells its own fleet of three subscriptions by these commands",

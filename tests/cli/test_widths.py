@@ -97,6 +97,8 @@ WITHOUT_A_TABLE = {
     "evidence check": "says one sentence",
     "console": "serves pages",
     "demo": "runs the others",
+    "iac check": "says sentences of files; tests/cli/test_iac.py",
+    "mcp": "serves a client; tests/cli/test_mcp.py",
     "live-check": "tests/cli/test_live_check.py",
     "runs merge": "tests/cli/test_shards.py",
     "schedule create": "says one sentence",
