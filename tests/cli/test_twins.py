@@ -40,8 +40,8 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("schedule", "detach"): ((WEEKLY, "--all", "--yes"),),
     ("schedule", "create"): (
         (
-            *("mc-new", "-s", "Development", "-g", "rg-data-prod", "--location", "westeurope", "--start", "2031-01-01 02:00"),
-            *("--duration", "02:00", "--time-zone", "UTC", "--recur", "Day", "--yes"),
+            *("mc-new", "-s", "Development", "-g", "rg-data-prod", "--location", "westeurope"),
+            *("--start", "2031-01-01 02:00", "--duration", "02:00", "--time-zone", "UTC", "--recur", "Day", "--yes"),
         ),
     ),
     ("schedule", "update"): ((NIGHTLY, "--duration", "02:30", "--yes"),),
