@@ -236,6 +236,8 @@ async def test_failures_come_first_with_what_to_do(opened: Open) -> None:
     assert "answered 400 InvalidParameter" in page
     assert "recreate the machine from a supported image" in page
     assert page.index("Failed (1)") < page.index("Applied (1)")
+    assert '<section class="box box-bad" aria-labelledby="state-title">' in (await asker.get(path)).text
+    assert '<span class="told tone-bad">' in (await asker.get(path)).text.partition("</h2>")[0]
 
 
 async def test_verified_again(opened: Open) -> None:

@@ -11,7 +11,7 @@ from patchmode.console.operation import ConsoleOperation, finished
 from patchmode.console.rendering import utc_text
 from patchmode.console.rooms import Rooms
 from patchmode.console.run_groups import Section, sections_of
-from patchmode.console.words import STATES
+from patchmode.console.words import STATES, Word
 from patchmode.errors import PatchmodeError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plain_text import printable
@@ -201,6 +201,11 @@ class RunView:
             return STATES[self.page.report.state].tone
         bad = {"failed", "unknown", "stale", "notAsPlanned"} & set(self.page.report.not_done)
         return "bad" if bad else "warn" if self.not_done else "good"
+
+    @property
+    def state(self) -> Word:
+        """In words, in the tone of the box: a run that finished with failures is not green."""
+        return Word(STATES[self.page.report.state].text, self.tone)
 
     @property
     def summary(self) -> str:

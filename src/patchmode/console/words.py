@@ -51,7 +51,7 @@ RESULTS: Mapping[str, Word] = {
     Result.NOT_SENT: Word("Not sent", "warn"),
 }
 STATES: Mapping[str, Word] = {
-    "finished": Word("Finished", "good"),
+    "finished": Word("Finished", "plain"),
     "running": Word("Running", "plain"),
     "interrupted": Word("Interrupted", "warn"),
     "stopped": Word("Stopped", "bad"),
