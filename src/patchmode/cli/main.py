@@ -31,7 +31,7 @@ COMMANDS = {
     "policy": "Azure Policy's built-in definitions for patch settings: which machines they cover.",
     "report": "One audit or run as HTML, Excel, Markdown, JUnit, SARIF, metrics, CSV or JSON.",
     "export": "A plan for az, PowerShell, REST, Terraform, Bicep or Ansible, or as a change request.",
-    "iac": "Terraform files and plans that would set machines back.",
+    "iac": "Terraform, Bicep, ARM, Ansible and Pulumi files that would set machines back.",
     "evidence": "What a run did, as a folder or zip that can be checked.",
     "console": "The web console on loopback: fleet, schedules, changes, runs.",
     "mcp": "The tools of patchmode for assistants, over the Model Context Protocol.",

@@ -22,7 +22,7 @@ SARIF = "sarif"
 
 @click.group(cls=Group, name="iac")
 def command() -> None:
-    """Terraform files and plans that would set machines back.
+    """Terraform, Bicep, ARM, Ansible and Pulumi files that would set machines back.
 
     Nobody is signed in, and nothing is read from Azure.
     """
@@ -39,9 +39,10 @@ def command() -> None:
 def check(context: click.Context, /, paths: tuple[str, ...], fix: bool, yes: bool, accept_unknown: bool) -> exits.Exit:
     """Which lines would set a machine back, replace it, or create it unprepared.
 
-    PATH is a file or a folder. Read are Terraform's configuration (.tf, .tofu, .tfvars), and its plans and states as
-    JSON (`terraform show -json`). A value that is a variable is looked up in defaults, locals, .tfvars files and calls
-    of modules; what they do not show is not known, and never guessed. Give all folders of a configuration at once.
+    PATH is a file or a folder. Read are Terraform's configuration, and its plans and states as JSON (`terraform show
+    -json`); Bicep files and ARM templates; tasks of Ansible; Pulumi YAML and exported stacks. A value that is a
+    variable or a parameter is looked up in defaults, files of values and calls of modules; what they do not show is
+    not known, and never guessed. Give all folders of a configuration at once.
     """
     from patchmode.cli.output import emit
     from patchmode.cli.terminal import require_answers

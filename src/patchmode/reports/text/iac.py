@@ -33,7 +33,7 @@ def iac_lines(report: IacReport, *, paint: Paint) -> Iterator[str]:
     if report.elsewhere:
         yield from wrapped(
             f"{plural(len(report.elsewhere), 'module call')} of modules that are not among these files; their machines "
-            "were not looked at. A plan as JSON shows them:",
+            "were not looked at (those of Terraform are in its plan as JSON):",
             paint=paint,
             hang=2,
         )

@@ -4,8 +4,9 @@ Must not: know a language. Source of the members: Microsoft.Compute/virtualMachi
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from patchmode.model.iac import Part, Term, TermKind
+from patchmode.model.iac import DeclaredMachine, Omission, Part, Term, TermKind, Tool
 from patchmode.rules.iac.syntax import member, text_at
 
 MACHINE_TYPE = "microsoft.compute/virtualmachines"
@@ -68,3 +69,38 @@ def _properties(document: Term | None) -> Term | None:
 def _is_unknown(term: Term | None, name: str) -> bool:
     found = member(term, name)
     return found is not None and found.kind is TermKind.EXPRESSION
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a machine's document is."""
+
+    tool: Tool
+    path: str
+    line: int
+    end_line: int
+    via: str = ""
+
+
+def template_machine(origin: Origin, name: str, kind: str, document: Term | None) -> DeclaredMachine:
+    """A machine whose document is sent whole.
+
+    Args:
+        origin: where it is.
+        name: what it is called there.
+        kind: the type, without an api-version.
+        document: as for `machine_os`.
+    """
+    return DeclaredMachine(
+        tool=origin.tool,
+        address=f"{kind}/{name}",
+        kind=kind,
+        os=machine_os(document),
+        path=origin.path,
+        line=origin.line,
+        end_line=origin.end_line,
+        settings=arm_settings(document),
+        names=NAMES,
+        omission=Omission.UNCONFIRMED,
+        via=origin.via,
+    )

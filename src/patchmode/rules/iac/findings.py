@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from patchmode.model.finding import Reason
 from patchmode.model.iac import DeclaredMachine, IacFinding, Omission, Part, Term, TermKind, Tool
-from patchmode.rules.iac.keeping import edits_of, lines_that_keep
+from patchmode.rules.iac.keeping import edits_of, lines_that_keep, where_to_keep
 from patchmode.rules.rule import BLOCKS, LEVELS, REFUSES, WARNS, Rule
 
 PLATFORM = "AutomaticByPlatform"
@@ -131,15 +131,18 @@ def findings_of(machines: Iterable[DeclaredMachine]) -> Iterator[IacFinding]:
 
 def _finding(machine: DeclaredMachine, reason: Reason, line: int) -> IacFinding:
     edits = edits_of(machine) if reason.rule in {SETS_MODE_BACK.id, SETS_BYPASS_BACK.id} else ()
-    keep = () if reason.rule in {REPLACES.id, REFUSED.id} else lines_that_keep(machine)
+    keep = () if reason.rule in {REPLACES.id, REFUSED.id, NOT_KNOWN.id} else lines_that_keep(machine)
     fix = reason.fix
     if fix in _GENERAL and keep:
         elsewhere = [
             f"{machine.names[part]} where it is set ({term.origin})"
             for part in (Part.MODE, Part.BYPASS)
-            if (term := machine.settings.get(part)) is not None and term.is_literal and term.origin
+            if (term := machine.settings.get(part)) is not None
+            and term.origin
+            and term.is_literal
+            and not (term.value is True if part is Part.BYPASS else _is_platform(term))
         ]
-        fix = "--fix writes these lines:" if edits else "The file has to say:"
+        fix = "--fix writes these lines:" if edits else f"The file has to say{where_to_keep(machine)}:"
         fix = f"Change {' and '.join(elsewhere)}. The values that are needed:" if elsewhere else fix
     level = LEVELS[reason.severity]
     return IacFinding(reason.rule, level, machine, line, reason.message, reason.evidence, fix, keep, edits)
@@ -200,17 +203,24 @@ def _declared(machine: DeclaredMachine) -> Verdicts:
         for part in unknown:
             term = machine.settings[part]
             told = f"{machine.names[part]} = {term.text}"
-            yield (
-                NOT_KNOWN.warns(f"{told}: its value is not known here, {term.origin or 'it is an expression'}.", told),
-                part,
-            )
+            message = f"{told}: its value is not known here, {term.origin or 'it is an expression'}."
+            yield NOT_KNOWN.warns(message, told, _ASK.get(machine.tool)), part
         if not unknown:
             yield from _contradictions(machine)
 
 
+_ASK = {
+    Tool.ARM: "`az deployment group what-if` shows the values of a deployment.",
+    Tool.BICEP: "`az deployment group what-if` shows the values of a deployment.",
+    Tool.ANSIBLE: "Write the value into the task, or use `patchmode explain MACHINE` after the run.",
+    Tool.PULUMI: "`pulumi preview --diff` shows the values of an update.",
+}
+
+
 def _wrong_mode(machine: DeclaredMachine, mode: Term | None, bypass: Term | None) -> Verdicts:
     told = _shown(machine, Part.MODE)
-    if bypass is not None and bypass.value is True and Part.MODE not in machine.ignored:
+    has_flag = bypass is not None and bypass.value is True and Part.MODE not in machine.ignored
+    if has_flag and machine.omission is Omission.DEFAULT:
         both = f"{told}, {_shown(machine, Part.BYPASS)}"
         fix = f"Set {machine.names[Part.MODE]} to {PLATFORM}."
         # Where azurerm has no default for the mode, it refuses new machines only.
@@ -226,8 +236,8 @@ def _wrong_mode(machine: DeclaredMachine, mode: Term | None, bypass: Term | None
     elif machine.omission is Omission.DEFAULT:
         default = "AutomaticByOS" if machine.os == "windows" else "ImageDefault"
         message = (
-            f"{told}. The next apply sets the VM back: azurerm versions in which it has a default set {default}; later "
-            f"ones keep the mode and set the bypass flag to false, so that {_WITHOUT_BYPASS}."
+            f"{told}. The next {_apply(machine)} sets the VM back: versions of the provider in which it has a default "
+            f"set {default}; later ones keep the mode and set the bypass flag to false, so that {_WITHOUT_BYPASS}."
         )
         yield SETS_MODE_BACK.blocks(message, told), None
     else:
@@ -270,12 +280,13 @@ def _no_bypass(machine: DeclaredMachine, mode: Term, bypass: Term | None) -> Ver
         )
         yield SETS_BYPASS_BACK.warns(message, told, fix), part
     else:
-        known = "" if mode.is_literal else f" Whatever the mode is, the flag becomes false: with {PLATFORM}"
-        message = f"{_set_back(machine, told)}{known or ' Then'} {_WITHOUT_BYPASS}."
+        known = "" if mode.is_literal else f" Where the mode is {PLATFORM},"
+        told_so = _set_back(machine, told, f"The next {_apply(machine)} sets the flag to false.")
+        message = f"{told_so}{known or ' Then'} {_WITHOUT_BYPASS}."
         yield SETS_BYPASS_BACK.blocks(message, told, fix), part
 
 
-def _set_back(machine: DeclaredMachine, told: str) -> str:
+def _set_back(machine: DeclaredMachine, told: str, otherwise: str = "") -> str:
     changed = [
         f"{machine.names[part]} {_value(before)} -> {_value(machine.settings.get(part))}"
         for part, before in machine.before.items()
@@ -285,7 +296,20 @@ def _set_back(machine: DeclaredMachine, told: str) -> str:
         return f"This plan changes {', '.join(changed)}."
     if machine.tool is Tool.TERRAFORM_PLAN:
         return f"{told}: the plan changes nothing, since the VM is so now. Once prepared, the next apply sets it back."
-    return f"{told}. The next apply sets the VM back to it."
+    return f"{told}. {otherwise or f'The next {_apply(machine)} sets the VM back to it.'}"
+
+
+_APPLIES = {
+    Tool.ARM: "deployment",
+    Tool.BICEP: "deployment",
+    Tool.ANSIBLE: "run of the playbook",
+    Tool.PULUMI: "update",
+}
+
+
+def _apply(machine: DeclaredMachine) -> str:
+    """What its tool calls it when files take effect."""
+    return _APPLIES.get(machine.tool, "apply")
 
 
 def _contradictions(machine: DeclaredMachine) -> Verdicts:

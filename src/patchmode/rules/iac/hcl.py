@@ -134,7 +134,9 @@ def evaluated(node: "Node", lookup: Lookup, depth: int = DEEPEST) -> Term:
     return expression(node) if reader is None else reader(node, lookup, depth)
 
 
-_WRAPPERS = frozenset({"expression", "literal_value", "collection_value", "template_expr", "parenthesized"})
+_WRAPPERS = frozenset(
+    {"expression", "literal_value", "collection_value", "template_expr", "parenthesized", "operation"}
+)
 _SPELLED: Mapping[str, Callable[[str], str | bool | None]] = {
     "bool_lit": lambda text: text == "true",
     "null_lit": lambda _: None,
@@ -177,6 +179,52 @@ def _condition(node: "Node", lookup: Lookup, depth: int) -> Term:
     return expression(node, "it depends on a condition")
 
 
+def _binary(node: "Node", lookup: Lookup, depth: int) -> Term:
+    """`==`, `!=`, `&&` and `||` of values that are known; others are not known."""
+    place = next((number for number, one in enumerate(node.children) if not one.is_named), None)
+    if place is None:
+        return expression(node)
+    left, right = (
+        _operand(node, side, lookup, depth - 1) for side in (node.children[:place], node.children[place + 1 :])
+    )
+    found = combined(text_of(node.children[place]), left, right)
+    return expression(node) if found is None else replace(literal(node, found), span=None, origin=_origin(left, right))
+
+
+def _operand(node: "Node", parts: "list[Node]", lookup: Lookup, depth: int) -> Term:
+    named = [one for one in parts if one.is_named]
+    if not named:
+        return expression(node)
+    return evaluated(named[0], lookup, depth) if len(named) == 1 else _reference(node, named, lookup)
+
+
+def _negated(node: "Node", lookup: Lookup, depth: int) -> Term:
+    inner = _operand(node, node.children[1:], lookup, depth - 1)
+    if text_of(node.children[0]) != "!" or not isinstance(inner.value, bool):
+        return expression(node)
+    return replace(literal(node, not inner.value), span=None, origin=inner.origin)
+
+
+def _origin(*terms: Term) -> str:
+    return next((one.origin for one in terms if one.is_literal and one.origin), "")
+
+
+def combined(operator: str, left: Term, right: Term) -> bool | None:
+    """What an operation on two values gives; None: it is not known, or is no comparison.
+
+    Args:
+        operator: as Terraform and Bicep write it.
+        left: a value that may not be known; right: another.
+    """
+    if operator in {"==", "!="}:
+        return (left.value == right.value) is (operator == "==") if left.is_literal and right.is_literal else None
+    decides = {"&&": False, "||": True}.get(operator)
+    values = [one.value if one.is_literal and isinstance(one.value, bool) else None for one in (left, right)]
+    if decides is None:
+        return None
+    return decides if decides in values else None if None in values else not decides
+
+
 def _object(node: "Node", lookup: Lookup, depth: int) -> Term:
     members: dict[str, Term] = {}
     for element in node.named_children:
@@ -192,11 +240,15 @@ def _list(node: "Node", lookup: Lookup, depth: int) -> Term:
 
 
 def _call(node: "Node", lookup: Lookup, depth: int) -> Term:
-    """`jsonencode(…)` is what it is given; other functions are not known."""
+    """`jsonencode(…)` is what it is given, `coalesce(…)` its first value; other functions are not known."""
     name, *rest = node.named_children
     given = [one for arguments in rest for one in arguments.named_children if one.type == "expression"]
     if text_of(name) == "jsonencode" and len(given) == 1:
         return evaluated(given[0], lookup, depth - 1)
+    if text_of(name) == "coalesce":
+        values = (evaluated(one, lookup, depth - 1) for one in given)
+        first = next((one for one in values if not one.is_literal or one.value not in {None, ""}), None)
+        return expression(node) if first is None else replace(first, span=None)
     return expression(node)
 
 
@@ -208,4 +260,6 @@ _READERS: Mapping[str, Callable[["Node", Lookup, int], Term]] = {
     "tuple": _list,
     "object": _object,
     "function_call": _call,
+    "binary_operation": _binary,
+    "unary_operation": _negated,
 }

@@ -6,6 +6,7 @@ Must not: decide whether they are needed.
 from collections.abc import Mapping, Sequence
 
 from patchmode.model.iac import DeclaredMachine, Edit, IacFinding, Omission, Part, Tool
+from patchmode.rules.iac.arm import CONFIGURATIONS
 
 _BICEP = (
     "patchSettings: {",
@@ -51,6 +52,14 @@ def lines_that_keep(machine: DeclaredMachine) -> tuple[str, ...]:
             return (f"{mode}: AutomaticByPlatform", f"{flag}: true")
         return tuple(_aligned([(mode, _MODE), (flag, _FLAG)]))
     return _BODIES.get(machine.tool, ())
+
+
+def where_to_keep(machine: DeclaredMachine) -> str:
+    """In which object of Azure's document the lines belong; empty: in the block of the machine itself."""
+    if machine.omission is Omission.DEFAULT:
+        return ""
+    configurations = [CONFIGURATIONS[machine.os]] if machine.os else sorted(CONFIGURATIONS.values())
+    return f" in properties.osProfile.{' or '.join(configurations)}"
 
 
 def edits_of(machine: DeclaredMachine) -> tuple[Edit, ...]:

@@ -3,22 +3,34 @@
 Must not: read files; they are given.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from posixpath import dirname, normpath
+from typing import TYPE_CHECKING
 
-from patchmode.model.iac import DeclaredMachine, IacReport, SourceFile, UnreadSource
+from patchmode.model.iac import DeclaredMachine, IacReport, SourceFile, Term, UnreadSource
+from patchmode.rules.iac.bicep import BicepFile, assigned_names, bicep_machines, read_bicep
 from patchmode.rules.iac.findings import findings_of
 from patchmode.rules.iac.hcl import HclFile, read_hcl
+from patchmode.rules.iac.playbooks import OF_INTEREST, NoYamlError, stack_machines, yaml_machines
 from patchmode.rules.iac.syntax import Language, NotReadError, first_fault, parse
+from patchmode.rules.iac.templates import is_template, parameter_values, template_machines
 from patchmode.rules.iac.terraform import terraform_machines
 from patchmode.rules.iac.terraform_json import is_plan, is_state, plan_machines, state_machines
 
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
 HCL_ENDINGS = (".tf", ".tofu", ".tfvars")
+BICEP_ENDINGS = (".bicep", ".bicepparam")
 JSON_ENDINGS = (".json", ".tfstate")
-ENDINGS = (*HCL_ENDINGS, *JSON_ENDINGS)
+YAML_ENDINGS = (".yml", ".yaml")
+ENDINGS = (*HCL_ENDINGS, *BICEP_ENDINGS, *JSON_ENDINGS, *YAML_ENDINGS)
 """Of files that are looked at in a folder."""
-_OF_INTEREST = (b"azurerm_", b"azapi_resource", b"microsoft.compute/virtualmachines")
-"""A JSON file without any of them, in any case, declares no machine."""
+_DECLARING = (b"azurerm_", b"azapi_resource", b"microsoft.compute/virtualmachines", b"azure-native:", b"azure:compute")
+_PARAMETERS = b"deploymentparameters.json"
+_NOT_ITS_LANGUAGE = "this is not the language that its ending says, or a newer form of it"
+_TOO_DEEP = "it is nested too deeply to be read"
 
 
 @dataclass(slots=True)
@@ -29,6 +41,18 @@ class _Read:
     unread: list[UnreadSource] = field(default_factory=list)
     hcl: list[HclFile] = field(default_factory=list)
     tfvars: list[HclFile] = field(default_factory=list)
+    bicep: list[BicepFile] = field(default_factory=list)
+    templates: "list[tuple[str, Node]]" = field(default_factory=list)
+    parameters: dict[str, dict[str, Term]] = field(default_factory=dict)
+    """Folder → what files of parameters in it set."""
+
+    def keep_parameters(self, path: str, values: Mapping[str, Term]) -> None:
+        """Keep what a file of parameters sets."""
+        self.parameters.setdefault(normpath(dirname(path) or "."), {}).update(values)
+
+    def given(self, path: str) -> Mapping[str, Term]:
+        """What files of parameters beside a file set."""
+        return self.parameters.get(normpath(dirname(path) or "."), {})
 
 
 def report_of(paths: Sequence[str], files: Iterable[SourceFile], unread: Iterable[UnreadSource]) -> IacReport:
@@ -50,14 +74,11 @@ def report_of(paths: Sequence[str], files: Iterable[SourceFile], unread: Iterabl
             _read(file, read)
         except NotReadError as error:
             read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, error.line))
+        except NoYamlError as error:
+            read.unread.append(UnreadSource(file.path, "it is not YAML", error.line))
         except RecursionError:
-            read.unread.append(UnreadSource(file.path, "it is nested too deeply to be read"))
-    elsewhere: Sequence[str] = ()
-    try:
-        declared, elsewhere = terraform_machines(read.hcl, read.tfvars)
-        read.machines += declared
-    except RecursionError:
-        read.unread.append(UnreadSource(read.hcl[0].path, "its values refer to each other too deeply to be read"))
+            read.unread.append(UnreadSource(file.path, _TOO_DEEP))
+    elsewhere = _together(read)
     read.unread += unread
     machines = sorted(read.machines, key=lambda one: (one.path, one.line, one.address))
     return IacReport(
@@ -65,23 +86,46 @@ def report_of(paths: Sequence[str], files: Iterable[SourceFile], unread: Iterabl
     )
 
 
-_NOT_ITS_LANGUAGE = "this is not the language that its ending says, or a newer form of it"
+def _together(read: _Read) -> Sequence[str]:
+    """Read the machines of files that give each other values.
+
+    Returns:
+        The calls of modules that are not among them.
+    """
+    elsewhere: list[str] = []
+    try:
+        declared, calls = terraform_machines(read.hcl, read.tfvars)
+        read.machines += declared
+        elsewhere += calls
+    except RecursionError:
+        read.unread.append(UnreadSource(read.hcl[0].path, _TOO_DEEP))
+    try:
+        declared, calls = bicep_machines(read.bicep, read.given)
+        read.machines += declared
+        elsewhere += calls
+    except RecursionError:
+        read.unread.append(UnreadSource(read.bicep[0].path, _TOO_DEEP))
+    for path, root in read.templates:
+        try:
+            read.machines += template_machines(path, root, read.given(path))
+        except RecursionError:
+            read.unread.append(UnreadSource(path, _TOO_DEEP))
+    return elsewhere
 
 
 def _read(file: SourceFile, read: _Read) -> None:
     name = file.path.casefold()
     if not name.endswith(ENDINGS):
         read.unread.append(UnreadSource(file.path, f"its ending is none of {', '.join(ENDINGS)}"))
-        return
-    if not _is_text(file, read):
-        return
-    if name.endswith(HCL_ENDINGS):
-        found = read_hcl(file.path, file.content)
-        if found.fault is not None:
-            read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, found.fault))
-        (read.tfvars if name.endswith(".tfvars") else read.hcl).append(found)
-    elif any(word in file.content.lower() for word in _OF_INTEREST):
-        read.machines += _json(file, read)
+    elif name.endswith(YAML_ENDINGS):
+        if any(word in file.content for word in OF_INTEREST) and _is_text(file, read):
+            read.machines += yaml_machines(file.path, file.content)
+    elif name.endswith(JSON_ENDINGS):
+        content = file.content.lower()
+        if any(word in content for word in (*_DECLARING, _PARAMETERS)) and _is_text(file, read):
+            _json(file, read)
+    elif _is_text(file, read):
+        _source(file, name, read)
 
 
 def _is_text(file: SourceFile, read: _Read) -> bool:
@@ -94,17 +138,38 @@ def _is_text(file: SourceFile, read: _Read) -> bool:
     return True
 
 
-def _json(file: SourceFile, read: _Read) -> Iterator[DeclaredMachine]:
+def _source(file: SourceFile, name: str, read: _Read) -> None:
+    if name.endswith(".bicepparam"):
+        read.keep_parameters(file.path, assigned_names(file.path, file.content))
+        return
+    if name.endswith(BICEP_ENDINGS):
+        bicep = read_bicep(file.path, file.content)
+        read.bicep.append(bicep)
+        fault = bicep.fault
+    else:
+        hcl = read_hcl(file.path, file.content)
+        (read.tfvars if name.endswith(".tfvars") else read.hcl).append(hcl)
+        fault = hcl.fault
+    if fault is not None:
+        read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, fault))
+
+
+def _json(file: SourceFile, read: _Read) -> None:
     if file.path.casefold().endswith(".tf.json"):
         read.unread.append(UnreadSource(file.path, "Terraform's JSON syntax is not read; check a plan as JSON"))
         return
     root = parse(Language.JSON, file.content)
+    document = next((one for one in root.named_children if one.type == "object"), None)
     if (fault := first_fault(root)) is not None:
         read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, fault))
-    document = next((one for one in root.named_children if one.type == "object"), None)
     if document is None:
         return
+    read.keep_parameters(file.path, parameter_values(file.path, document))
     if is_plan(document):
-        yield from plan_machines(file.path, document)
+        read.machines += plan_machines(file.path, document)
     elif is_state(document):
-        yield from state_machines(file.path, document)
+        read.machines += state_machines(file.path, document)
+    elif is_template(document):
+        read.templates.append((file.path, document))
+    else:
+        read.machines += stack_machines(file.path, document)

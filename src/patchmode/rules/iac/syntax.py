@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from patchmode.errors import UsageError
@@ -19,8 +20,9 @@ DEEPEST = 60
 """Levels of an object or list that are read; what is below is not known. Templates of machines have about ten."""
 _PIECE = 1 << 16
 _STEPS_AFTER_ERROR = 200
-"""So many hundred tokens of a text that its grammar does not accept are tried; more could take time that grows faster
-than the text."""
+PATIENCE_S, PATIENCE_PER_MB_S = 3.0, 1.0
+"""What a parse may take. A text that its grammar does not accept could otherwise take minutes for some hundred
+kilobytes; one that it does takes a twentieth of this."""
 _SHOWN = 60
 """Letters of an expression that are shown."""
 
@@ -66,7 +68,7 @@ def _parser(language: Language) -> "Parser":
 
 
 def parse(language: Language, content: bytes) -> "Node":
-    """The tree of a text. Takes time in proportion to its length.
+    """The tree of a text, in no more time than its length allows.
 
     Args:
         language: its grammar.
@@ -76,21 +78,21 @@ def parse(language: Language, content: bytes) -> "Node":
         NotReadError: it is so far from the grammar that the parser gave up.
     """
     parser = _parser(language)
+    until = monotonic() + PATIENCE_S + PATIENCE_PER_MB_S * len(content) / 1e6
     steps = 0
 
     def gives_up(_: int, has_error: bool) -> bool:
         nonlocal steps
         steps += has_error
-        return steps > _STEPS_AFTER_ERROR
+        return steps > _STEPS_AFTER_ERROR or monotonic() > until
 
     parser.reset()
     try:
-        tree = parser.parse(lambda offset, _: content[offset : offset + _PIECE], progress_callback=gives_up)
+        parser.parse(lambda offset, _: content[offset : offset + _PIECE], progress_callback=gives_up)
     except ValueError as error:
         raise NotReadError(1) from error
-    if tree is None or steps > _STEPS_AFTER_ERROR:
-        raise NotReadError(1)
-    return tree.root_node
+    # NOTE: it ends. Only of a tree that was parsed from bytes can the text of a node be had without a copy of a piece.
+    return parser.parse(content).root_node
 
 
 def first_fault(root: "Node") -> int | None:
@@ -157,9 +159,9 @@ def text_at(term: Term | None, *names: str) -> str:
 # --------------------------------------------------------------------------------------------------------------- JSON
 
 
-def json_members(node: "Node") -> Iterator[tuple[str, "Node"]]:
+def json_members(node: "Node | None") -> Iterator[tuple[str, "Node"]]:
     """Names and values of a JSON object; nothing where it is none."""
-    for pair in node.named_children if node.type == "object" else ():
+    for pair in node.named_children if node is not None and node.type == "object" else ():
         key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
         if key is not None and value is not None:
             yield _json_text(key), value

@@ -75,7 +75,9 @@ def _managed(scope: Scope, one: Located, system: str) -> DeclaredMachine:
             term = scope.attribute(block, name)
             if term is not None:
                 settings[part], names[part] = term, name
-    attached = scope.attribute(block, "os_managed_disk_id") is not None
+    disk = scope.attribute(block, "os_managed_disk_id")
+    # Of a variable that may be null it is not known; the settings then say more.
+    attached = disk is not None and (disk.is_literal or disk.text.startswith(("azurerm_", "data.", "module.")))
     return _declared(scope, one, system, settings, names, Omission.NOT_MANAGED if attached else Omission.DEFAULT)
 
 

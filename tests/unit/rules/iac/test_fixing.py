@@ -57,7 +57,7 @@ def test_lines_end_as_those_of_the_file() -> None:
         vm("  hotpatching_enabled = var.hot\n"),
         vm(f'  {MODE} = "AutomaticByPlatform"\n  provision_vm_agent = false\n'),
         vm("  lifecycle {\n    ignore_changes = all\n  }\n"),
-        vm("  os_managed_disk_id = var.disk\n"),
+        vm("  os_managed_disk_id = azurerm_managed_disk.os.id\n"),
         'resource "azurerm_linux_virtual_machine" "web" {}\n',
         'resource "azurerm_linux_virtual_machine" "web" { name = "x" }\n',
         'resource "azurerm_virtual_machine" "web" {\n}\n',

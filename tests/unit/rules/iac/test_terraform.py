@@ -49,6 +49,15 @@ LIFECYCLE = "lifecycle {\n    ignore_changes = %s\n  }"
         (f'{MODE} = data.a.b ? "AutomaticByPlatform" : null\n  {BYPASS} = true', [f"2 {UNKNOWN}"]),
         (f'{MODE} = data.a.b ? "Manual" : "Manual"', [f"2 {BACK}"]),
         (f'{MODE} = "${{"AutomaticByPlatform"}}"\n  {BYPASS} = (true)', []),
+        # Comparisons of values that are known.
+        (f'{MODE} = "AutomaticByPlatform" == "x" ? "Manual" : "AutomaticByPlatform"\n  {BYPASS} = !("a" == "b")', []),
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = "a" != "a"', [f"3 {FLAG}"]),
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = data.x.y || "a" == "a"', []),
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = data.x.y && "a" == "a"', [f"3 {UNKNOWN}"]),
+        (f'{MODE} = coalesce(null, "AutomaticByPlatform")\n  {BYPASS} = true', []),
+        (f'{MODE} = coalesce(data.x.y, "AutomaticByPlatform")\n  {BYPASS} = true', [f"2 {UNKNOWN}"]),
+        # A disk that may be attached, or not.
+        ("os_managed_disk_id = var.disk", [f"1 {BACK}"]),
         # A disk that is attached: azurerm takes no patch settings.
         ("os_managed_disk_id = azurerm_managed_disk.os.id", [f"1 {NEW}"]),
         ("count = 0", []),
@@ -110,6 +119,7 @@ def test_resources_that_are_no_machine_are_left_alone() -> None:
 # -------------------------------------------------------------------------------------------------- variables, modules
 
 DECLARED = 'variable "mode" {\n  default = "%s"\n}\n'
+FOLLOWS = vm(f'{MODE} = var.mode\n  {BYPASS} = var.mode == "AutomaticByPlatform"')
 USES = vm(f"{MODE} = var.mode\n  {BYPASS} = true")
 
 
@@ -120,6 +130,8 @@ USES = vm(f"{MODE} = var.mode\n  {BYPASS} = true")
         ({"vars.tf": DECLARED % "Manual"}, [REFUSED]),
         ({"vars.tf": 'variable "mode" {}\n'}, [UNKNOWN]),
         ({}, [UNKNOWN]),
+        # The flag follows the mode, as modules often have it.
+        ({"vars.tf": DECLARED % "AutomaticByPlatform", "main.tf": FOLLOWS}, []),
         # Terraform reads these by itself …
         ({"vars.tf": DECLARED % "Manual", "terraform.tfvars": 'mode = "AutomaticByPlatform"\n'}, []),
         ({"vars.tf": DECLARED % "AutomaticByPlatform", "x.auto.tfvars": 'mode = "Manual"\n'}, [REFUSED]),
