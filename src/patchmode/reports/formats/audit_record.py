@@ -133,7 +133,6 @@ _COLUMNS = (
     Column("kind", "Kind"),
     Column("powerState", "Power"),
     Column("orchestration", "Orchestration", is_shown=True),
-    Column("readiness", "Readiness"),
     Column("outcome", "Outcome", is_shown=True),
     Column("outcomeReason", "Why"),
     Column("asWanted", "Compliant"),
@@ -149,6 +148,8 @@ _COLUMNS = (
     Column("hotpatch", "Hotpatch"),
     Column("id", "Resource id"),
     Column("subscriptionName", "Subscription name"),
+    # New columns are last: a program may read CSV by position.
+    Column("readiness", "Readiness"),
 )
 
 
