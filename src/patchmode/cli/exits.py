@@ -179,8 +179,8 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.REFUSED: "broken plan, unsafe, or a plan that changes nothing or more than the form can hold",
     },
     "iac check": {
-        Exit.DONE: "every file was read, and no machine in them would be set back, replaced or created unprepared; "
-        "or `--fix` has edited all that was found",
+        Exit.DONE: "every file was read, and no machine that they declare would be set back, replaced or created "
+        "unprepared, modules that are not among them left aside; or `--fix` has edited all that was found",
         Exit.EMPTY: "no file that is read was found",
         Exit.FINDINGS: "there are findings, a value is not known, or a file could not be read",
         Exit.REFUSED: "answered no: no file was edited",

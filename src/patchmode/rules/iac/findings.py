@@ -142,7 +142,9 @@ def _finding(machine: DeclaredMachine, reason: Reason, line: int) -> IacFinding:
             and term.is_literal
             and not (term.value is True if part is Part.BYPASS else _is_platform(term))
         ]
-        fix = "--fix writes these lines:" if edits else f"The file has to say{where_to_keep(machine)}:"
+        fix = (
+            "--fix writes what is missing of these lines:" if edits else f"The file has to say{where_to_keep(machine)}:"
+        )
         fix = f"Change {' and '.join(elsewhere)}. The values that are needed:" if elsewhere else fix
     level = LEVELS[reason.severity]
     return IacFinding(reason.rule, level, machine, line, reason.message, reason.evidence, fix, keep, edits)
