@@ -6,7 +6,7 @@ Must not: judge.
 from typing import Literal
 
 from patchmode.documents.base import Edge
-from patchmode.model.iac import IacFinding, IacReport
+from patchmode.model.iac import IacFinding, IacReport, UnreadSource
 from patchmode.model.record import Level
 
 IAC_FORMAT: Literal["patchmode/iac-check/v1"] = "patchmode/iac-check/v1"
@@ -42,14 +42,6 @@ class IacFindingRow(Edge, frozen=True):
     """Whether `--fix` edits it."""
 
 
-class IacUnreadRow(Edge, frozen=True):
-    """A file, a folder or a part of one that could not be read."""
-
-    path: str
-    line: int | None
-    reason: str
-
-
 class IacCounts(Edge, frozen=True):
     """How many there are; `error`, `warning` and `note` add up to `findings`."""
 
@@ -70,7 +62,7 @@ class IacCheckDocument(Edge, frozen=True):
     paths: tuple[str, ...]
     counts: IacCounts
     findings: tuple[IacFindingRow, ...]
-    unread: tuple[IacUnreadRow, ...]
+    unread: tuple[UnreadSource, ...]
     modules_elsewhere: tuple[str, ...]
     """Calls of modules that are not among the files: their machines were not looked at."""
 
@@ -92,7 +84,7 @@ def iac_document(report: IacReport) -> IacCheckDocument:
             modules_elsewhere=len(report.elsewhere),
         ),
         findings=tuple(map(_row, report.findings)),
-        unread=tuple(IacUnreadRow(path=one.path, line=one.line, reason=one.reason) for one in report.unread),
+        unread=report.unread,
         modules_elsewhere=report.elsewhere,
     )
 

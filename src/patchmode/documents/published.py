@@ -30,6 +30,7 @@ from patchmode.documents.schedules import (
 from patchmode.documents.verification import EvidenceCheckDocument, ManifestDocument, VerifyDocument
 from patchmode.model.drift import Move
 from patchmode.model.evidence import EvidenceProblem
+from patchmode.model.iac import UnreadSource
 
 FOLDER = Path(__file__).parent / "schemas"
 
@@ -102,6 +103,7 @@ _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
         (LeftOutRow, "AttachSkipped", "A machine that a filter left out."),
         (UnreadableRow, "AttachUnreadable", "What could not be read."),
     ),
+    "iac-check": ((UnreadSource, "IacUnreadRow", "A file, a folder or a part of one that could not be read."),),
     "schedule-create": (_MACHINES, (DifferenceRow, "CreateDifference", _DIFFERS)),
 }
 """Format → the rows that it shares with others or with the model, and that its schema calls otherwise: the type, and
