@@ -26,6 +26,7 @@ FREE = {
     "--filter-os": "fixed words, which `wishes` knows",
     "--filter-tag": "Azure evaluates the filter at each window, also of what is still to come",
     "--filter-type": "fixed words, which `wishes` knows",
+    "--exempt": "a whole id: nothing that is merely alike may be left out",
     "--freeze": "a span",
     "--from-run": "a run and ends of its machines; a slip in either is told, tested in test_next_command",
     "--graph-query": "a query",
@@ -42,11 +43,13 @@ FREE = {
     "--max-failures-per-region": "a number",
     "--max-failures-per-wave": "a number",
     "--out": "a file to be written",
+    "--param": "names of the definition's parameters, refused with those that it has",
     "--package-exclude": "packages",
     "--package-include": "packages",
     "--profile-file": "a file to be written",
     "--query": "a query",
     "--recur": "a rule with a grammar",
+    "--role": "a guid, or one of the names that the refusal lists",
     "--shard": "a number",
     "--share": "a number",
     "--since": "a time",
@@ -136,6 +139,9 @@ def test_a_slip_in_a_name_is_told_with_the_nearest(program: Program, path: str, 
         besides += ["--duration", "02:00"] if path == "schedule update" else []
     if path in {"plan", "apply"} and param.name == "then_attach":
         besides = ["-g", "rg-app"]
+    if path == "policy assign":
+        besides = ["prerequisite", "--location", "westeurope", "--yes"]
+        besides += ["-s", "Contoso Production"] if param.name == "group" else []
     if path == "schedule create":
         other = ["-g", "rg-app"] if param.name == "place" else ["-s", "Contoso Production"]
         besides = [*CREATED, *other]

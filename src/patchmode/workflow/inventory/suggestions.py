@@ -48,6 +48,13 @@ class MissingGroups:
     """Those that are there and empty, or of which nothing is known; a sentence each."""
 
 
+async def why_no_group(azure: Azure, subscription_id: str, name: str) -> str:
+    """Why a resource group is none that is seen, with the nearest name in its subscription; empty: it is seen."""
+    ids, places = [(subscription_id, name)], [subscription_id]
+    missing = await missing_groups(azure, Scope(), names=(), ids=ids, visible=places, readable=places)
+    return " ".join(one.reason for one in missing.unknown)
+
+
 async def missing_groups(
     azure: Azure,
     scope: Scope,

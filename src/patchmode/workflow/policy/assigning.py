@@ -46,6 +46,7 @@ from patchmode.rules.policy.coverage import Ground, Use, judge
 from patchmode.rules.policy.selection import Prepared
 from patchmode.workflow.inventory.audit import DEFAULT_WANTED
 from patchmode.workflow.inventory.inventory import take_inventory
+from patchmode.workflow.inventory.suggestions import why_no_group
 from patchmode.workflow.policy.auditing import Attached, attached_schedules, related_of
 
 _EXEMPTIONS = "/providers/Microsoft.Authorization/policyExemptions/"
@@ -231,11 +232,15 @@ async def _machines(azure: PolicyAzure, scope: Scope) -> tuple[tuple[Machine, ..
     """The machines at the scope; none is no mistake: an assignment is for those that are created later, too.
 
     Raises:
-        UsageError: nothing at the scope can be read; whether there is such a place is not known.
+        UsageError: there is no such resource group; or nothing at the scope can be read, and whether there is such a
+            place is not known.
     """
     try:
         inventory = await take_inventory(azure, scope, documents=True)
     except EmptyScopeError:
+        for _, _, subscription_id, _, name in (group.split("/") for group in scope.resource_groups):
+            if why := await why_no_group(azure, subscription_id.lower(), name):
+                raise UsageError(f"Nothing can be assigned at resource group {name}: {why}") from None
         return (), 0
     if not inventory.machines and inventory.unreadable:
         raise UsageError(f"{inventory.unreadable[0].id}: {inventory.unreadable[0].reason}", advice="Nothing was sent.")

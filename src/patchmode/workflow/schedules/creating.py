@@ -14,7 +14,6 @@ from patchmode.model.finding import Severity
 from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleView, ScheduleWish
 from patchmode.model.run import Difference
 from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, Window
-from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
@@ -31,7 +30,7 @@ from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming
 from patchmode.workflow.inventory.inventory import locks_in
-from patchmode.workflow.inventory.suggestions import missing_groups
+from patchmode.workflow.inventory.suggestions import why_no_group
 from patchmode.workflow.schedules.attach_many import timing_warnings
 from patchmode.workflow.schedules.deleting import (
     SOON,
@@ -268,10 +267,9 @@ async def _standing(azure: Azure, wish: ScheduleWish) -> MaintenanceConfiguratio
 async def _without_group(azure: Azure, wish: ScheduleWish) -> UsageError:
     """The error where Azure says that the resource group does not exist, with the nearest in that subscription."""
     place, name = wish.id.subscription_id, wish.id.resource_group
-    missing = await missing_groups(azure, Scope(), names=(), ids=[(place, name)], visible=[place], readable=[place])
     return UsageError(
         f"The schedule cannot be in resource group {name}: Azure could not find it.",
-        advice=" ".join(one.reason for one in missing.unknown),
+        advice=await why_no_group(azure, place, name),
     )
 
 
