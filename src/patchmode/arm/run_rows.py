@@ -260,12 +260,8 @@ def assessment_of(row: RecordRow) -> Assessment | None:
     Raises:
         UnreadableRowError: the row names no resource.
     """
-    bag, text = row.bag, row.text
-    at = text.casefold().rfind(_ASSESSMENT)
-    if at <= 0 or "/" in text[at + len(_ASSESSMENT) :]:
-        msg = f"{text!r} is not the id of an assessment"
-        raise UnreadableRowError(msg)
-    machine = _machine(text[:at], text)
+    bag = row.bag
+    machine = _owner(row.text, _ASSESSMENT, "an assessment")
     if machine is None:
         return None
     critical, security, other = _pending(bag.get("availablePatchCountByClassification"))
@@ -353,12 +349,8 @@ def installation_of(row: RecordRow, *, since: datetime) -> Installation | None:
     Raises:
         UnreadableRowError: the row names no resource.
     """
-    bag, text = row.bag, row.text
-    at = text.casefold().rfind(_INSTALLATION)
-    if at <= 0 or "/" in text[at + len(_INSTALLATION) :]:
-        msg = f"{text!r} is not the id of a result of installing updates"
-        raise UnreadableRowError(msg)
-    machine = _machine(text[:at], text)
+    bag = row.bag
+    machine = _owner(row.text, _INSTALLATION, "a result of installing updates")
     started_at = moment_of(bag.get("startDateTime"))
     if machine is None or (started_at is not None and started_at < since):
         return None
@@ -401,6 +393,24 @@ def _moment_of_name(name: str) -> datetime | None:
         return datetime.strptime(name[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _owner(row_id: str, child: str, what: str) -> ResourceId | None:
+    """The machine that a record belongs to by its id; None: it is not about a machine.
+
+    Args:
+        row_id: the id of the record.
+        child: what stands between the machine's id and the record's name.
+        what: the record, with an article.
+
+    Raises:
+        UnreadableRowError: it is not the id of such a record.
+    """
+    at = row_id.casefold().rfind(child)
+    if at <= 0 or "/" in row_id[at + len(child) :]:
+        msg = f"{row_id!r} is not the id of {what}"
+        raise UnreadableRowError(msg)
+    return _machine(row_id[:at], row_id)
 
 
 def _machine(text: str, row_id: str) -> ResourceId | None:

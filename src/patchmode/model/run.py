@@ -83,6 +83,11 @@ class Difference:
     """JSON text; `(absent)` where there should be nothing."""
     found: str
 
+    @property
+    def text(self) -> str:
+        """The leaf in one sentence, for people."""
+        return f"{self.path}: expected {self.expected}, found {self.found}"
+
     def members(self) -> dict[str, Any]:
         """As JSON values: `path`, `expected` and `found`, the last two only where they are not absent.
 

@@ -8,15 +8,13 @@ import click
 from patchmode.cli import exits
 from patchmode.cli.choices import GROUP, SUBSCRIPTION, Fixed
 from patchmode.cli.group import Command
-from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.settings import settings_of
 from patchmode.errors import UsageError
 from patchmode.model.policy import BuiltIn
 
 if TYPE_CHECKING:
-    from patchmode.model.access import Principals
     from patchmode.model.policy import AssignDraft, PolicyAssignReport, PolicyWish
     from patchmode.model.scope import Scope
-    from patchmode.model.target import Target
     from patchmode.ports.policy import PolicyAzure
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -69,7 +67,7 @@ def command(context: click.Context, /, *, yes: bool, **options: Any) -> exits.Ex
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit, say_lines
-    from patchmode.cli.schedules.attaching import ask_for_count, show
+    from patchmode.cli.schedules.attaching import ask_for_count, previewed, show, written
     from patchmode.documents.policy import POLICY_ASSIGN_COLUMNS, policy_assign_document
     from patchmode.reports.names import MachineNames
     from patchmode.reports.text.policy import place_text
@@ -77,7 +75,7 @@ def command(context: click.Context, /, *, yes: bool, **options: Any) -> exits.Ex
 
     settings = settings_of(context)
     _check_scope(options)
-    drafted, principals, target = _drafted(options, settings)
+    drafted, principals, target = previewed(lambda azure: _drafted(azure, options), settings)
     wish = drafted.wish
     tell_banner(principals, target, settings)
     if not drafted.is_unchanged:
@@ -87,7 +85,7 @@ def command(context: click.Context, /, *, yes: bool, **options: Any) -> exits.Ex
         question = f"{verb} {wish.name} at {place_text(wish.scope, names)}?"
         what = f"covers {drafted.changed_later:,} machines that a remediation task would change"
         ask_for_count(question, drafted.changed_later, what, yes=yes)
-    report = _assigned(drafted, settings)
+    report = written(lambda azure: _assigned(azure, drafted), settings, is_unchanged=drafted.is_unchanged)
     document = policy_assign_document(report)
     emit(
         Result(
@@ -118,18 +116,12 @@ def _check_scope(options: dict[str, Any]) -> None:
         raise UsageError(f"-m {above}: give the management group's name.")
 
 
-def _drafted(options: dict[str, Any], settings: Settings) -> "tuple[AssignDraft, Principals, Target]":
+async def _drafted(azure: "PolicyAzure", options: dict[str, Any]) -> "AssignDraft":
     from patchmode.cli import composition
-    from patchmode.cli.running import run_reading
     from patchmode.workflow.policy.assigning import draft_assignment
 
-    async def work() -> "tuple[AssignDraft, Principals, Target]":
-        async with composition.connected(settings, read_only=True) as azure:
-            wish, scope = await _wish(azure, options)
-            drafted = await draft_assignment(azure, wish, scope, clock=composition.clock())
-            return drafted, await azure.authorization.principals(), azure.target
-
-    return run_reading(work)
+    wish, scope = await _wish(azure, options)
+    return await draft_assignment(azure, wish, scope, clock=composition.clock())
 
 
 async def _wish(azure: "PolicyAzure", options: dict[str, Any]) -> "tuple[PolicyWish, Scope]":
@@ -184,15 +176,8 @@ def _role(text: str) -> str:
     )
 
 
-def _assigned(drafted: "AssignDraft", settings: Settings) -> "PolicyAssignReport":
-    from patchmode.cli import composition
-    from patchmode.cli.running import run_reading
+async def _assigned(azure: "PolicyAzure", drafted: "AssignDraft") -> "PolicyAssignReport":
     from patchmode.workflow.policy.assigning import assign
 
-    async def work() -> "PolicyAssignReport":
-        # What is left alone is read again on a connection that cannot write.
-        async with composition.connected(settings, read_only=drafted.is_unchanged) as azure:
-            await azure.authorization.subscriptions()
-            return await assign(azure, drafted)
-
-    return run_reading(work)
+    await azure.authorization.subscriptions()
+    return await assign(azure, drafted)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,11 @@ from patchmode.model.access import Principals
 from patchmode.model.schedule import AttachAction, AttachReport, AttachResult
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.attachments import attach_lines, member_lines, refused_lines, written_lines
+from patchmode.reports.text.attachments import attach_lines, draft_lines, member_lines, refused_lines, written_lines
 from patchmode.reports.text.doctor import access_lines
 from patchmode.reports.text.layout import Paint, plural
 from patchmode.reports.text.next_steps import command
+from patchmode.rules.schedules.window import window_text
 from patchmode.workflow.schedules.attach_many import Preview, carry_out
 from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from patchmode.model.resource_id import ResourceId
-    from patchmode.ports.azure import Azure
+    from patchmode.ports.policy import PolicyAzure
+    from patchmode.workflow.schedules.creating import ConfigurationDraft
 
     Found = TypeVar("Found")
 
@@ -77,7 +79,9 @@ STEP = 100
 """After so many machines a line tells how far it has come."""
 
 
-def previewed(look: "Callable[[Azure], Awaitable[Found]]", settings: Settings) -> "tuple[Found, Principals, Target]":
+def previewed(
+    look: "Callable[[PolicyAzure], Awaitable[Found]]", settings: Settings
+) -> "tuple[Found, Principals, Target]":
     """Look, on a connection that cannot write; with who is signed in, and where."""
 
     async def work() -> "tuple[Found, Principals, Target]":
@@ -85,6 +89,37 @@ def previewed(look: "Callable[[Azure], Awaitable[Found]]", settings: Settings) -
             return await look(azure), await azure.authorization.principals(), azure.target
 
     return run_reading(work)
+
+
+def written(write: "Callable[[PolicyAzure], Awaitable[Found]]", settings: Settings, *, is_unchanged: bool) -> "Found":
+    """Write one thing that was previewed, and read it back.
+
+    Args:
+        write: does both.
+        settings: how to connect.
+        is_unchanged: there is nothing to write: it is read again on a connection that cannot write.
+    """
+
+    async def work() -> "Found":
+        async with composition.connected(settings, read_only=is_unchanged) as azure:
+            return await write(azure)
+
+    return run_reading(work)
+
+
+def drafted_lines(drafted: "ConfigurationDraft", target: Target, *, paint: Paint) -> Iterator[str]:
+    """What a draft would create or write over."""
+    return draft_lines(
+        drafted.wish.id,
+        drafted.properties,
+        drafted.before,
+        drafted.windows,
+        drafted.warnings,
+        MachineNames.of(target, [drafted.wish.id]),
+        text=window_text(drafted.wish.window),
+        replaces=drafted.standing is not None,
+        paint=paint,
+    )
 
 
 def write_machines(

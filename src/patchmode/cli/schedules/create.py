@@ -9,13 +9,13 @@ from patchmode.cli import exits
 from patchmode.cli.choices import GROUP, SUBSCRIPTION, Fixed
 from patchmode.cli.group import Command
 from patchmode.cli.schedules.options import REBOOTS, linux_classifications_option, windows_classifications_option
-from patchmode.cli.settings import Settings, settings_of
+from patchmode.cli.settings import settings_of
 
 if TYPE_CHECKING:
-    from patchmode.model.access import Principals
-    from patchmode.model.report import CreateReport, ScheduleWish
-    from patchmode.model.target import Target
+    from patchmode.ports.azure import Azure
     from patchmode.workflow.schedules.creating import ConfigurationDraft
+
+_NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 @click.command(cls=Command, name="create")
@@ -69,35 +69,25 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     """
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import Result, emit
-    from patchmode.cli.schedules.attaching import ask, show
+    from patchmode.cli.schedules.attaching import ask, drafted_lines, previewed, show, written
+    from patchmode.cli.schedules.wishes import wish_from
     from patchmode.documents.attachments import create_document
     from patchmode.reports.names import MachineNames
-    from patchmode.reports.text.attachments import create_lines, draft_lines
-    from patchmode.rules.schedules.window import window_text
+    from patchmode.reports.text.attachments import create_lines
+    from patchmode.workflow.schedules.creating import check_wish, create
 
     settings = settings_of(context)
-    drafted, principals, target = _drafted(options, place, settings, replace=replace)
+    check_wish(wish_from(options, _NO_SUBSCRIPTION))  # a slip is told before anything is read
+    drafted, principals, target = previewed(lambda azure: _drafted(azure, options, place, replace=replace), settings)
     tell_banner(principals, target, settings)
     if not drafted.is_unchanged:
-        show(
-            lambda paint: draft_lines(
-                drafted.wish.id,
-                drafted.properties,
-                drafted.before,
-                drafted.windows,
-                drafted.warnings,
-                MachineNames.of(target, [drafted.wish.id]),
-                text=window_text(drafted.wish.window),
-                replaces=drafted.standing is not None,
-                paint=paint,
-            ),
-            settings,
-        )
+        show(lambda paint: drafted_lines(drafted, target, paint=paint), settings)
         verb = "Create" if drafted.standing is None else "Replace"
         names = MachineNames.of(target, [drafted.wish.id])
         ask(f"{verb} {drafted.wish.id.name} in {names.place}?", yes=yes)
     # The draft's connection listed the subscriptions; another need not do so again.
-    report = dataclasses.replace(_created(drafted, settings), target=target)
+    report = written(lambda azure: create(azure, drafted), settings, is_unchanged=drafted.is_unchanged)
+    report = dataclasses.replace(report, target=target)
     document = create_document(report)
     emit(
         Result(
@@ -111,33 +101,10 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     return exits.of_comparison(len(report.differences))
 
 
-def _drafted(
-    options: dict[str, Any], place: str, settings: Settings, *, replace: bool
-) -> "tuple[ConfigurationDraft, Principals, Target]":
+async def _drafted(azure: "Azure", options: dict[str, Any], place: str, *, replace: bool) -> "ConfigurationDraft":
     from patchmode.cli import composition
-    from patchmode.cli.running import run_reading
     from patchmode.cli.schedules.wishes import subscription_id, wish_from
-    from patchmode.workflow.schedules.creating import check_wish, draft
+    from patchmode.workflow.schedules.creating import draft
 
-    check_wish(wish_from(options, "00000000-0000-0000-0000-000000000000"))
-
-    async def work() -> "tuple[ConfigurationDraft, Principals, Target]":
-        async with composition.connected(settings, read_only=True) as azure:
-            wish: ScheduleWish = wish_from(options, await subscription_id(azure, place))
-            drafted = await draft(azure, wish, replace=replace, clock=composition.clock())
-            return drafted, await azure.authorization.principals(), azure.target
-
-    return run_reading(work)
-
-
-def _created(drafted: "ConfigurationDraft", settings: Settings) -> "CreateReport":
-    from patchmode.cli import composition
-    from patchmode.cli.running import run_reading
-    from patchmode.workflow.schedules.creating import create
-
-    async def work() -> "CreateReport":
-        # What is left alone is read again on a connection that cannot write.
-        async with composition.connected(settings, read_only=drafted.is_unchanged) as azure:
-            return await create(azure, drafted)
-
-    return run_reading(work)
+    wish = wish_from(options, await subscription_id(azure, place))
+    return await draft(azure, wish, replace=replace, clock=composition.clock())

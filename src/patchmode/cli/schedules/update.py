@@ -49,8 +49,7 @@ def command(context: click.Context, /, config: str, yes: bool, **options: Any) -
     from patchmode.cli import composition
     from patchmode.cli.confirming import tell_banner
     from patchmode.cli.output import say
-    from patchmode.cli.running import run_reading
-    from patchmode.cli.schedules.attaching import ask_for_count, previewed, show
+    from patchmode.cli.schedules.attaching import ask_for_count, previewed, show, written
     from patchmode.cli.schedules.undoing import tell_update_undo
     from patchmode.cli.schedules.wishes import changed_by, nothing_wished
     from patchmode.cli.terminal import is_answered
@@ -76,33 +75,17 @@ def command(context: click.Context, /, config: str, yes: bool, **options: Any) -
             say(f"Change {what}.", settings)
         ask_for_count(f"Change {what}?", update.touched, f"changes {what}", yes=yes)
 
-    async def work() -> "CreateReport":
-        # What is left alone is read again on a connection that cannot write.
-        async with composition.connected(settings, read_only=drafted.is_unchanged) as azure:
-            return await create(azure, drafted, is_update=True)
-
-    code = _told(dataclasses.replace(run_reading(work), target=target), update, settings)
+    report = written(lambda azure: create(azure, drafted, is_update=True), settings, is_unchanged=drafted.is_unchanged)
+    code = _told(dataclasses.replace(report, target=target), update, settings)
     tell_update_undo(drafted, settings)
     return code
 
 
 def _preview(update: "Update", target: "Target", paint: Any) -> Any:
-    from patchmode.reports.names import MachineNames
-    from patchmode.reports.text.attachments import draft_lines, reached_lines
-    from patchmode.rules.schedules.window import window_text
+    from patchmode.cli.schedules.attaching import drafted_lines
+    from patchmode.reports.text.attachments import reached_lines
 
-    drafted = update.drafted
-    yield from draft_lines(
-        drafted.wish.id,
-        drafted.properties,
-        drafted.before,
-        drafted.windows,
-        drafted.warnings,
-        MachineNames.of(target, [drafted.wish.id]),
-        text=window_text(drafted.wish.window),
-        replaces=True,
-        paint=paint,
-    )
+    yield from drafted_lines(update.drafted, target, paint=paint)
     yield from reached_lines(update.now, update.then, paint=paint)
 
 

@@ -155,7 +155,7 @@ def _findings(result: ChangeResult) -> Iterator[RecordedFinding]:
         message = (
             f"It could not be read afterwards: {because}" if because else "Azure Resource Manager shows other values."
         )
-        evidence = "; ".join(f"{one.path}: expected {one.expected}, found {one.found}" for one in seen.differences)
+        evidence = "; ".join(one.text for one in seen.differences)
         yield RecordedFinding(NOT_AS_PLANNED.id, NOT_AS_PLANNED.level, message, evidence, NOT_AS_PLANNED.fix)
 
 

@@ -185,14 +185,18 @@ def draft_lines(
             yield paint("warn", line)
 
 
+def difference_lines(differences: Sequence[Difference], *, paint: Paint) -> Iterator[str]:
+    """Where a read afterwards shows something else than was sent, and an empty line; nothing where it does not."""
+    if differences:
+        yield paint("bad", f"Not as written ({len(differences):,}):")
+        for one in differences:
+            yield from wrapped(one.text, paint=paint, indent=4, hang=6)
+        yield ""
+
+
 def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
     """The lines of a creation, without line feeds."""
-    if report.differences:
-        yield paint("bad", f"Not as written ({len(report.differences):,}):")
-        for one in report.differences:
-            text = f"{one.path}: expected {one.expected}, found {one.found}"
-            yield from wrapped(text, paint=paint, indent=4, hang=6)
-        yield ""
+    yield from difference_lines(report.differences, paint=paint)
     words = {"created": "Created", "replaced": "Replaced", "updated": "Updated"}
     word = words.get(report.result, "Already compliant, nothing was sent:")
     label = MachineNames.of(report.target, [report.id]).place

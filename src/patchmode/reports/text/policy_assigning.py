@@ -8,6 +8,7 @@ from patchmode.model.plain_text import printable
 from patchmode.model.policy import AssignDraft, ExemptMachine, PolicyAssignReport, PolicyState
 from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
+from patchmode.reports.text.attachments import difference_lines
 from patchmode.reports.text.layout import Paint, name_lines, plural, target_text, wrapped
 from patchmode.reports.text.policy import TITLES, place_text
 
@@ -109,12 +110,7 @@ def _role(guid: str) -> str:
 
 def assign_lines(report: PolicyAssignReport, *, paint: Paint) -> Iterator[str]:
     """The lines of an assignment, without line feeds."""
-    if report.differences:
-        yield paint("bad", f"Not as written ({len(report.differences):,}):")
-        for one in report.differences:
-            text = f"{one.path}: expected {one.expected}, found {one.found}"
-            yield from wrapped(text, paint=paint, indent=4, hang=6)
-        yield ""
+    yield from difference_lines(report.differences, paint=paint)
     words = {
         "created": "Assigned",
         "replaced": "Replaced",

@@ -1,6 +1,7 @@
 """What a verification found, for people; what was packed as evidence, and what a check found."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from patchmode.documents.verification import verify_counts
@@ -189,8 +190,7 @@ def mismatch_lines(
         for difference in entry.differences:
             # From the root a path is wider than a terminal; whoever reads this knows the patch settings.
             path = difference.path.partition(".patchSettings.")[2] or difference.path
-            text = f"{path}: expected {difference.expected}, found {difference.found}"
-            yield from wrapped(text, paint=paint, indent=6, hang=8)
+            yield from wrapped(replace(difference, path=path).text, paint=paint, indent=6, hang=8)
     yield from _mode_legend(bad, paint)
     yield ""
 

@@ -7,7 +7,7 @@ except `match` and `notMatch`; a field that the resource does not have meets no 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,9 +77,9 @@ def holds(condition: Mapping[str, Any], scene: Scene, unknown: list[str] | None 
     """
     asked = {name.lower(): value for name, value in condition.items()}
     if "allof" in asked:
-        return _all(holds(one, scene, unknown) for one in asked["allof"])
+        return _joined((holds(one, scene, unknown) for one in asked["allof"]), decides=False)
     if "anyof" in asked:
-        return _any(holds(one, scene, unknown) for one in asked["anyof"])
+        return _joined((holds(one, scene, unknown) for one in asked["anyof"]), decides=True)
     if "not" in asked:
         found = holds(asked["not"], scene, unknown)
         return None if found is None else not found
@@ -91,23 +91,17 @@ def holds(condition: Mapping[str, Any], scene: Scene, unknown: list[str] | None 
         return None
 
 
-def _all(found: Any) -> bool | None:
-    """A conjunction is looked at only as far as it decides, as Azure does: the rest may not even have a value."""
+def _joined(found: Iterable[bool | None], *, decides: bool) -> bool | None:
+    """All of them, where False decides; any of them, where True does; None: not known.
+
+    They are looked at only until one decides, as Azure does: the rest may not even have a value.
+    """
     is_known = True
     for one in found:
-        if one is False:
-            return False
+        if one is decides:
+            return decides
         is_known = is_known and one is not None
-    return True if is_known else None
-
-
-def _any(found: Any) -> bool | None:
-    is_known = True
-    for one in found:
-        if one is True:
-            return True
-        is_known = is_known and one is not None
-    return False if is_known else None
+    return not decides if is_known else None
 
 
 def _compared(asked: Mapping[str, Any], scene: Scene) -> bool:
