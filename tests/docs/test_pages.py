@@ -105,6 +105,19 @@ def test_every_page_is_reached_from_the_index() -> None:
     assert set(DOCS.rglob("*.md")) - decisions - {index} <= reached
 
 
+def test_decisions_are_numbered_one_after_another() -> None:
+    """Each number once, and the heading has the file's: code and pages name a decision by it."""
+    found = sorted((DOCS / "decisions").glob("0*.md"))
+    assert [int(path.name[:4]) for path in found] == list(range(1, len(found) + 1))
+    assert [read(path).split(".")[0] for path in found] == [f"# {number}" for number in range(1, len(found) + 1)]
+
+
+def test_the_changelog_tells_nothing_twice() -> None:
+    """A line that was rewritten on two branches is easily kept in both forms; their first words tell it."""
+    told = [line[:60] for line in read(ROOT / "CHANGELOG.md").splitlines() if line.startswith("- ")]
+    assert sorted(line for line in set(told) if told.count(line) > 1) == []
+
+
 README = ROOT / "README.md"
 
 
