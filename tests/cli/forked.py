@@ -41,6 +41,8 @@ IS_POSSIBLE = sys.platform == "linux"
 _LATE = ("aiohttp", "azure.core.pipeline.policies", "azure.identity.aio", "cryptography.x509", "jmespath", "rich.table")
 """What commands import while they run, and no module of ours at its top."""
 _ASKING = (sys.executable, "-IS", str(Path(asking.__file__)))
+_INTERPRETER = "FORKED_INTERPRETER"
+"""The variable that names what a command takes for its interpreter."""
 _MODULE = "-m"
 """In a program's place: what follows is the name of a module to run."""
 
@@ -175,6 +177,22 @@ def shell_environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join((str(folder), *bins)), asking.ADDRESS: _forker().address}
 
 
+def interpreter_environment(folder: Path) -> dict[str, str]:
+    """The variable with which a forked command that starts `python -m patchmode` has that forked as well.
+
+    Args:
+        folder: where the program is written that asks for it.
+    """
+    if not IS_POSSIBLE:
+        return {}
+    folder.mkdir(exist_ok=True)
+    program = folder / "python"
+    text = f'#!/bin/sh\n[ "$1 $2" = "-m patchmode" ] || exit 1\nshift 2\nexec {" ".join(_ASKING)} "$@"\n'
+    program.write_text(text, encoding="utf-8")
+    program.chmod(0o755)
+    return {_INTERPRETER: str(program)}
+
+
 def _communicate(said: str, to: int, out: int, err: int) -> tuple[str, str]:
     def speak() -> None:
         try:
@@ -267,6 +285,7 @@ def _become(asked: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(asked["env"])
     time.tzset()
     sys.argv = asked["argv"]
+    sys.executable = os.environ.pop(_INTERPRETER, sys.executable)
     code: Any = 0
     try:
         if sys.argv[0] == _MODULE:

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, types
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.cli import forked
 from tests.cli.conftest import PROGRAM, Program, Start, installed
 from tests.cli.test_signals import on_a_terminal
 
@@ -37,8 +38,13 @@ class User:
 
 
 @asynccontextmanager
-async def client(program: Program, *args: str, user: User | None = None, mode: str = OLD) -> AsyncIterator[Client]:
+async def client(
+    program: Program, *args: str, user: User | None = None, mode: str = OLD, with_forked: bool = True
+) -> AsyncIterator[Client]:
+    """A session with the server; without `with_forked` its tools begin with an interpreter each, as its users' do."""
     command, environment = program.command()
+    if with_forked:
+        environment |= forked.interpreter_environment(program.folder / "interpreter")
     where = StdioServerParameters(
         command=command[0], args=[*command[1:], "mcp", *args], env=environment, cwd=program.folder
     )
@@ -67,7 +73,7 @@ def written(program: Program) -> int:
 async def test_an_assistant_reads_what_a_person_reads(start: Start) -> None:
     """The published document, the command that gives it, its exit code with its meaning; and the schema to check it."""
     program = start("small")
-    async with client(program) as session:
+    async with client(program, with_forked=False) as session:
         listed = (await session.list_tools()).tools
         assert [tool.name for tool in listed] == list(offered(with_writes=False))
         assert all(tool.annotations and tool.annotations.read_only_hint for tool in listed)
