@@ -167,6 +167,7 @@ def test_an_update_is_read_back_and_the_undo_gives_back_what_was(program: Progra
     done = program("schedule", "update", "mc-nightly", *options, "--yes")
     assert done.code == 0, done.err
     assert "; a read afterwards shows what was sent." in " ".join(done.out.split())
+    assert ("! With the change no window starts before 2030-" in done.err) is ("--start" in options)
     assert changed(program) != before
     (words,) = undo_lines(program.ran_raw[-1])
     undone = program(*words, "--yes")

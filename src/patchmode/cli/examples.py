@@ -190,8 +190,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "schedule update": (
         Example(
-            "Another time of day: shows the difference and who is concerned, and asks.",
-            "patchmode schedule update mc-nightly --start '2030-01-01 23:00'",
+            "A longer window: shows the difference and who is concerned, and asks.",
+            "patchmode schedule update mc-nightly --duration 03:30",
             asks=True,
         ),
         Example(

@@ -68,7 +68,7 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     already as asked is not changed. One that differs is refused without --replace; with it the difference is shown.
     """
     from patchmode.cli.confirming import tell_banner
-    from patchmode.cli.output import Result, emit
+    from patchmode.cli.output import Result, emit, say
     from patchmode.cli.schedules.attaching import ask, drafted_lines, previewed, show, written
     from patchmode.cli.schedules.wishes import wish_from
     from patchmode.documents.attachments import create_document
@@ -82,6 +82,8 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     tell_banner(principals, target, settings)
     if not drafted.is_unchanged:
         show(lambda paint: drafted_lines(drafted, target, paint=paint), settings)
+        if drafted.left_out:
+            say(f"! {drafted.left_out}", settings)
         verb = "Create" if drafted.standing is None else "Replace"
         names = MachineNames.of(target, [drafted.wish.id])
         ask(f"{verb} {drafted.wish.id.name} in {names.place}?", yes=yes)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, name="update")
 @click.argument("config", type=SCHEDULE, metavar="CONFIG")
-@click.option("--start", metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day.")
+@click.option("--start", metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day; no window starts before.")
 @click.option("--duration", metavar="HH:mm", help="01:30 to 03:55.")
 @click.option("--time-zone", metavar="NAME", help="Windows' name: 'W. Europe Standard Time', UTC.")
 @click.option("--recur", metavar="RULE", help="For example 'Month Second Tuesday Offset4'.")
@@ -68,7 +68,7 @@ def command(context: click.Context, /, config: str, yes: bool, **options: Any) -
     if not drafted.is_unchanged:
         show(lambda paint: _preview(update, target, paint), settings)
         names = MachineNames.of(target, [drafted.wish.id])
-        for warning in update.warnings:
+        for warning in filter(None, (drafted.left_out, *update.warnings)):
             say(names.named(f"! {warning}"), settings)
         what = f"{names.short(drafted.wish.id)}, which {plural(update.touched, 'machine has', 'machines have')}"
         if yes or not is_answered():

@@ -13,10 +13,10 @@ from typing import Any
 from patchmode.model.finding import Severity
 from patchmode.model.report import ScheduleFinding, ScheduleWish
 from patchmode.model.run import ABSENT_TEXT, Difference
-from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window
+from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window, WindowRule, local_text
 from patchmode.rules.schedules.findings import TOO_CLOSE, WINDOW_TOO_CLOSE
 from patchmode.rules.schedules.limits import SCHEDULE_LIMIT, Limits
-from patchmode.rules.schedules.recurrence import RECURRENCE_UNCONFIRMED, START_BEFORE_MIDNIGHT, check_window_rule
+from patchmode.rules.schedules.recurrence import RECURRENCE_UNCONFIRMED, START_BEFORE_MIDNIGHT, check_window_rule, upcoming
 from patchmode.rules.schedules.window import UNKNOWN_TIME_ZONE, UNREADABLE_RECURRENCE
 
 WINDOWS_CLASSIFICATIONS = (
@@ -69,6 +69,25 @@ def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime
     if windows and windows[0].starts_at - now < TOO_CLOSE:
         message = "Its first window starts in less than 15 minutes, and it may not run then."
         yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Choose a later start.", str(wish.id))
+
+
+def left_out_text(before: WindowRule, windows: Sequence[Window], now: datetime) -> str:
+    """Which windows do not come any more before the first one of a changed rule.
+
+    Args:
+        before: the rule as it is.
+        windows: the first ones with the change.
+        now: aware.
+
+    Returns:
+        Empty where fewer than two windows would be left out: at another time of day, one may.
+    """
+    coming = upcoming(before, after=now, count=2)
+    if len(coming) < 2 or (windows and windows[0].starts_at <= coming[1].starts_at):
+        return ""
+    starts = " and ".join(local_text(one.local_start) for one in coming)
+    begin = f"before {local_text(windows[0].local_start)}" if windows else "any more"
+    return f"With the change no window starts {begin}, and nothing is installed; now the next two start {starts}."
 
 
 def room_problems(

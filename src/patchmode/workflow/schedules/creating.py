@@ -18,6 +18,7 @@ from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
     is_malformed,
+    left_out_text,
     properties_of,
     room_problems,
     timing_problems,
@@ -62,6 +63,8 @@ class ConfigurationDraft:
     before: tuple[Difference, ...] = ()
     """How the standing one differs."""
     warnings: tuple[ScheduleFinding, ...] = ()
+    left_out: str = ""
+    """Which windows of the standing one do not come any more; empty: none, or at most the next."""
 
     @property
     def is_unchanged(self) -> bool:
@@ -99,7 +102,8 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
             f"{f'; and {len(before) - 3} more' if len(before) > 3 else ''}.",
             advice="Give it another name, or --replace to overwrite it; its assignments stay.",
         )
-    return ConfigurationDraft(wish, properties, windows, standing, before, tuple(problems))
+    left_out = left_out_text(standing.window, windows, clock.now()) if standing is not None and before else ""
+    return ConfigurationDraft(wish, properties, windows, standing, before, tuple(problems), left_out)
 
 
 def check_wish(wish: ScheduleWish) -> list[ScheduleFinding]:
@@ -173,7 +177,15 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
             raise RefusedError(f"Nothing was sent: {obstacle.message} ({obstacle.rule})", advice=obstacle.fix)
         await check_allowed(azure, str(found.id), WRITE_SCHEDULE)
     return Update(
-        ConfigurationDraft(wish, properties, windows, found, before, tuple(problems)),
+        ConfigurationDraft(
+            wish,
+            properties,
+            windows,
+            found,
+            before,
+            tuple(problems),
+            left_out_text(found.window, windows, estate.now) if before else "",
+        ),
         now,
         then,
         (*not_counted(await unseen_places(azure, estate)), *_soon(now.next, windows, estate.now)),

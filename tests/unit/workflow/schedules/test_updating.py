@@ -85,6 +85,30 @@ async def test_a_window_within_40_minutes_may_pass_without_the_change(minutes: i
     )
 
 
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ("2024-01-01 04:00", ""),  # another time of day
+        ("2030-02-02 03:00", ""),  # only the window of tomorrow is left out
+        (
+            "2035-01-01 03:00",
+            "With the change no window starts before 2035-01-01 03:00 UTC, and nothing is installed; now the next two "
+            "start 2030-02-01 03:00 UTC and 2030-02-02 03:00 UTC.",
+        ),
+    ],
+)
+async def test_a_start_far_ahead_says_which_windows_are_left_out(start: str, told: str) -> None:
+    """Otherwise the forecast of the next window alone reads as if nothing was lost."""
+
+    def later(wish: ScheduleWish) -> tuple[ScheduleWish, Collection[str]]:
+        return replace(wish, window=replace(wish.window, start=start)), ["maintenanceWindow.startDateTime"]
+
+    there = double()
+    assert (await draft_update(there, "nightly", later, clock=CLOCK)).drafted.left_out == told
+    wish = ScheduleWish(schedule_id(), "westeurope", WindowRule(start, None, "02:00", "UTC", "Day"))
+    assert (await draft(there, wish, replace=True, clock=CLOCK)).left_out == told
+
+
 @pytest.mark.parametrize(("there", "is_refused"), [(249, False), (250, True)])
 async def test_a_region_takes_250_configurations_and_no_more(there: int, is_refused: bool) -> None:
     """Those of other maintenance scopes count, too; a region is one however it is written."""
