@@ -172,7 +172,7 @@ class IacReport:
     paths: tuple[str, ...]
     """As they were named."""
     files: int
-    """How many were read."""
+    """How many were opened; some of `unread` may be among them."""
     machines: tuple[DeclaredMachine, ...]
     findings: tuple[IacFinding, ...]
     unread: tuple[UnreadSource, ...]

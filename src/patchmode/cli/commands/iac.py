@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from patchmode.model.iac import IacFinding, IacReport, SourceFile, UnreadSource
 
 SARIF = "sarif"
+_FLAT = ("csv", "csv-excel", "tsv")
 
 
 @click.group(cls=Group, name="iac")
@@ -57,7 +58,7 @@ def check(context: click.Context, /, paths: tuple[str, ...], fix: bool, yes: boo
     if settings.output == SARIF:
         _write_sarif(report, settings)
     else:
-        emit(_result(report), settings)
+        emit(_result(report, is_flat=settings.output in _FLAT), settings)
     left: Sequence[IacFinding] = report.findings
     if fix:
         left = _fixed(report, contents, settings, yes=yes)
@@ -91,16 +92,20 @@ def _checked(paths: "Sequence[str]") -> "tuple[IacReport, Mapping[str, bytes]]":
     return report, contents
 
 
-def _result(report: "IacReport") -> "Result":
+def _result(report: "IacReport", *, is_flat: bool) -> "Result":
+    """The result; `is_flat` where a row has no member but its columns, so that the lines to write are part of `fix`."""
+    import msgspec
+
     from patchmode.cli.output import Result
     from patchmode.documents.iac import IAC_COLUMNS, iac_document
     from patchmode.reports.text.iac import iac_lines
 
     document = iac_document(report)
+    flat = [msgspec.structs.replace(one, fix="\n".join((one.fix, *one.keep))) for one in document.findings]
     return Result(
         document=document,
         lines=lambda paint: iac_lines(report, paint=paint),
-        rows=lambda: document.findings,
+        rows=lambda: flat if is_flat else document.findings,
         columns=IAC_COLUMNS,
     )
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, name="update")
 @click.argument("config", type=SCHEDULE, metavar="CONFIG")
-@click.option("--start", metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day; no window starts before.")
+@click.option(
+    "--start", metavar="'YYYY-MM-DD hh:mm'", help="Its first day, and the time of day; no window starts before."
+)
 @click.option("--duration", metavar="HH:mm", help="01:30 to 03:55.")
 @click.option("--time-zone", metavar="NAME", help="Windows' name: 'W. Europe Standard Time', UTC.")
 @click.option("--recur", metavar="RULE", help="For example 'Month Second Tuesday Offset4'.")

@@ -65,11 +65,12 @@ def _counts(report: IacReport) -> str:
     )
     with_findings = len({(one.machine.path, one.machine.address, one.machine.via) for one in report.findings})
     machines = plural(len(report.machines), "virtual machine")
-    told = [f"{plural(report.files, 'file')} read, {machines} declared"]
+    done = "opened" if report.unread else "read"
+    told = [f"{plural(report.files, 'file')} {done}, {machines} declared"]
     if report.machines:
         told.append(f"{with_findings:,} with findings ({found})" if found else "none with findings")
     if report.unread:
-        told.append(f"{len(report.unread):,} could not be read")
+        told.append(f"{len({one.path for one in report.unread}):,} could not be read, or only in part")
     return f"{'; '.join(told)}."
 
 

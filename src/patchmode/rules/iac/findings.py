@@ -71,13 +71,15 @@ REFUSED = Rule(
     BLOCKS,
     """
     What: A file declares a VM with settings that its tool or Azure refuses together: the bypass flag without
-        `AutomaticByPlatform`, the bypass flag with hotpatching, or `AutomaticByPlatform` without the VM agent.
+        `AutomaticByPlatform`, the bypass flag with hotpatching, or `AutomaticByPlatform` without the VM agent; or with
+        a value that its setting does not have: a mistyped patch mode, or a text for the bypass flag.
     Severity: Blocks (SARIF: error).
     Why: The apply fails, for an existing VM as well as for a new one.
-    Evidence: The two settings.
+    Evidence: The two settings, or the value.
     Fix: Change the setting that is named. The VM agent can be chosen only when a VM is created.
     Source: terraform-provider-azurerm @0102f942, checks of create and update; claranet/terraform-azurerm-windows-vm#4
-        for hotpatching ("Hotpatch updates require platform safety checks"), one report.
+        for hotpatching ("Hotpatch updates require platform safety checks"), one report. The values: Azure's REST
+        documentation (`WindowsVMGuestPatchMode`, `LinuxVMGuestPatchMode`), which azurerm checks, too.
     """,
 )
 CREATES_UNPREPARED = Rule(
@@ -130,9 +132,9 @@ def findings_of(machines: Iterable[DeclaredMachine]) -> Iterator[IacFinding]:
 
 
 def _finding(machine: DeclaredMachine, reason: Reason, line: int) -> IacFinding:
-    edits = edits_of(machine) if reason.rule in {SETS_MODE_BACK.id, SETS_BYPASS_BACK.id} else ()
+    edits = edits_of(machine) if reason.rule in {SETS_MODE_BACK.id, SETS_BYPASS_BACK.id, REFUSED.id} else ()
     keep = () if reason.rule in {REPLACES.id, REFUSED.id, NOT_KNOWN.id} else lines_that_keep(machine)
-    fix = reason.fix
+    fix = f"{reason.fix} --fix does so." if edits and reason.rule == REFUSED.id else reason.fix
     if fix in _GENERAL and keep:
         elsewhere = [
             f"{machine.names[part]} where it is set ({term.origin})"
@@ -196,7 +198,10 @@ def _out_of_reach(machine: DeclaredMachine) -> Verdicts:
 
 def _declared(machine: DeclaredMachine) -> Verdicts:
     mode, bypass = machine.settings.get(Part.MODE), machine.settings.get(Part.BYPASS)
-    if mode is None or (mode.is_literal and not _is_platform(mode)):
+    odd = list(_no_such_values(machine, mode, bypass))
+    if odd:
+        yield from odd
+    elif mode is None or (mode.is_literal and not _is_platform(mode)):
         yield from _wrong_mode(machine, mode, bypass)
     elif bypass is None or (bypass.is_literal and bypass.value is not True):
         yield from _no_bypass(machine, mode, bypass)
@@ -209,6 +214,30 @@ def _declared(machine: DeclaredMachine) -> Verdicts:
             yield NOT_KNOWN.warns(message, told, _ASK.get(machine.tool)), part
         if not unknown:
             yield from _contradictions(machine)
+
+
+_MODES = ("Manual", "AutomaticByOS", "ImageDefault", PLATFORM)
+"""Of either system. Source: Azure's REST documentation, `LinuxVMGuestPatchMode` and `WindowsVMGuestPatchMode`."""
+
+
+def _no_such_values(machine: DeclaredMachine, mode: Term | None, bypass: Term | None) -> Verdicts:
+    """Values that their setting does not have: nothing is set to them, since they are refused."""
+    text = mode.value if mode is not None and mode.is_literal and isinstance(mode.value, str) else PLATFORM
+    if text.casefold() not in map(str.casefold, _MODES):
+        told, name = _shown(machine, Part.MODE), machine.names[Part.MODE]
+        # Of Azure no source says that it refuses it.
+        refused = " The next apply is refused by azurerm." if machine.omission is Omission.DEFAULT else ""
+        message = f"{told}: no patch mode has this name.{refused}"
+        yield REFUSED.blocks(message, told, f"Set {name} to {PLATFORM}."), Part.MODE
+    if bypass is None or not bypass.is_literal or not isinstance(bypass.value, str):
+        return
+    told, name = _shown(machine, Part.BYPASS), machine.names[Part.BYPASS]
+    fix = f"Set {name} to true, without quotes."
+    if machine.omission is Omission.DEFAULT:
+        message = f"{told}: it takes true or false. The next {_apply(machine)} is refused."
+        yield REFUSED.blocks(message, told, fix), Part.BYPASS
+    else:
+        yield NOT_KNOWN.warns(f"{told}: a text, and no source says how Azure reads it.", told, fix), Part.BYPASS
 
 
 _ASK = {

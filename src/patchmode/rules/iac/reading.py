@@ -29,7 +29,7 @@ ENDINGS = (*HCL_ENDINGS, *BICEP_ENDINGS, *JSON_ENDINGS, *YAML_ENDINGS)
 """Of files that are looked at in a folder."""
 _DECLARING = (b"azurerm_", b"azapi_resource", b"microsoft.compute/virtualmachines", b"azure-native:", b"azure:compute")
 _PARAMETERS = b"deploymentparameters.json"
-_NOT_ITS_LANGUAGE = "this is not the language that its ending says, or a newer form of it"
+_NOT_ITS_LANGUAGE = "a syntax error, or a form of the language that is newer than this check"
 _TOO_DEEP = "it is nested too deeply to be read"
 
 

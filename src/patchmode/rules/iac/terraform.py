@@ -6,6 +6,7 @@ windows_virtual_machine.html.markdown (defaults), internal/services/compute/linu
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from patchmode.model.iac import DeclaredMachine, Omission, Part, Term, Tool
 from patchmode.rules.iac.arm import IS_MACHINE, arm_settings, machine_os
@@ -74,11 +75,22 @@ def _managed(scope: Scope, one: Located, system: str) -> DeclaredMachine:
         for name in arguments:
             term = scope.attribute(block, name)
             if term is not None:
-                settings[part], names[part] = term, name
+                settings[part], names[part] = term if part is Part.MODE else _as_bool(term), name
     disk = scope.attribute(block, "os_managed_disk_id")
     # Of a variable that may be null it is not known; the settings then say more.
     attached = disk is not None and (disk.is_literal or disk.text.startswith(("azurerm_", "data.", "module.")))
     return _declared(scope, one, system, settings, names, Omission.NOT_MANAGED if attached else Omission.DEFAULT)
+
+
+def _as_bool(term: Term) -> Term:
+    """A text as Terraform converts it for an argument that is a boolean.
+
+    Source: Terraform's documentation of types, "Type Conversion": "true" and "false" become booleans; its library cty
+    takes "1" and "0" as well.
+    """
+    known: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
+    flag = known.get(term.value) if term.is_literal and isinstance(term.value, str) else None
+    return term if flag is None else replace(term, value=flag)
 
 
 def _legacy(scope: Scope, one: Located) -> DeclaredMachine:

@@ -16,7 +16,12 @@ from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window, WindowRule, local_text
 from patchmode.rules.schedules.findings import TOO_CLOSE, WINDOW_TOO_CLOSE
 from patchmode.rules.schedules.limits import SCHEDULE_LIMIT, Limits
-from patchmode.rules.schedules.recurrence import RECURRENCE_UNCONFIRMED, START_BEFORE_MIDNIGHT, check_window_rule, upcoming
+from patchmode.rules.schedules.recurrence import (
+    RECURRENCE_UNCONFIRMED,
+    START_BEFORE_MIDNIGHT,
+    check_window_rule,
+    upcoming,
+)
 from patchmode.rules.schedules.window import UNKNOWN_TIME_ZONE, UNREADABLE_RECURRENCE
 
 WINDOWS_CLASSIFICATIONS = (

@@ -57,7 +57,7 @@ GIVEN = json.dumps(
         (template(settings("[parameters('mode')]"), parameters=parameters(mode="Manual")), [BACK]),
         (template(settings("[parameters('mode')]"), parameters={"mode": {"type": "string"}}), [UNKNOWN]),
         (template(settings("[if(true(), 'a', 'b')]")), [UNKNOWN]),
-        (template(settings("[[literal]")), [BACK]),
+        (template(settings("[[literal]")), ["error iac-refused"]),  # known, and no patch mode
         # A file of parameters beside it that sets another value.
         (
             {

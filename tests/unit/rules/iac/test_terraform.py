@@ -34,6 +34,13 @@ LIFECYCLE = "lifecycle {\n    ignore_changes = %s\n  }"
         (f'{MODE} = "ImageDefault"\n  {BYPASS} = true', [f"2 {REFUSED}"]),
         (f"{BYPASS} = true", [f"2 {REFUSED}"]),
         (f"{GOOD}  provision_vm_agent = false", [f"4 {REFUSED}"]),
+        # A value that the setting does not have is refused, and sets nothing back.
+        (f'{MODE} = "AutomaticByPlatfrom"\n  {BYPASS} = true', [f"2 {REFUSED}"]),
+        (f'{MODE} = "Auto"\n  {BYPASS} = "yes"', [f"2 {REFUSED}", f"3 {REFUSED}"]),
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = "yes"', [f"3 {REFUSED}"]),
+        # Terraform converts these texts.
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = "true"', []),
+        (f'{MODE} = "AutomaticByPlatform"\n  {BYPASS} = "false"', [f"3 {FLAG}"]),
         # Ignored changes keep what is there, and prepare nothing new.
         (LIFECYCLE % f"[{MODE}, {BYPASS}, tags]", [f"1 {NEW}"]),
         (LIFECYCLE % "all", [f"1 {NEW}"]),
@@ -66,6 +73,14 @@ LIFECYCLE = "lifecycle {\n    ignore_changes = %s\n  }"
 def test_a_machine_of_azurerm(body: str, found: list[str]) -> None:
     place = "azurerm_linux_virtual_machine.web"
     assert told({"main.tf": vm(body)}) == [f"main.tf:{one} {place}" for one in found]
+
+
+def test_a_mistyped_mode_is_not_called_what_the_next_apply_sets() -> None:
+    (finding,) = read({"main.tf": vm(f'{MODE} = "AutomaticByPlatfrom"')}).findings
+    assert finding.message == (
+        'patch_mode = "AutomaticByPlatfrom": no patch mode has this name. The next apply is refused by azurerm.'
+    )
+    assert finding.fix == "Set patch_mode to AutomaticByPlatform. --fix does so."
 
 
 def test_hotpatching_and_the_bypass_flag_exclude_each_other() -> None:

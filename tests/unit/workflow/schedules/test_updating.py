@@ -92,8 +92,10 @@ async def test_a_window_within_40_minutes_may_pass_without_the_change(minutes: i
         ("2030-02-02 03:00", ""),  # only the window of tomorrow is left out
         (
             "2035-01-01 03:00",
-            "With the change no window starts before 2035-01-01 03:00 UTC, and nothing is installed; now the next two "
-            "start 2030-02-01 03:00 UTC and 2030-02-02 03:00 UTC.",
+            (
+                "With the change no window starts before 2035-01-01 03:00 UTC, and nothing is installed; now the next "
+                "two start 2030-02-01 03:00 UTC and 2030-02-02 03:00 UTC."
+            ),
         ),
     ],
 )
