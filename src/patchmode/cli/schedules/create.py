@@ -82,8 +82,8 @@ def command(context: click.Context, /, replace: bool, yes: bool, place: str, **o
     tell_banner(principals, target, settings)
     if not drafted.is_unchanged:
         show(lambda paint: drafted_lines(drafted, target, paint=paint), settings)
-        if drafted.left_out:
-            say(f"! {drafted.left_out}", settings)
+        if drafted.lost_windows:
+            say(f"! {drafted.lost_windows}", settings)
         verb = "Create" if drafted.standing is None else "Replace"
         names = MachineNames.of(target, [drafted.wish.id])
         ask(f"{verb} {drafted.wish.id.name} in {names.place}?", yes=yes)

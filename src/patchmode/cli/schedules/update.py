@@ -70,7 +70,7 @@ def command(context: click.Context, /, config: str, yes: bool, **options: Any) -
     if not drafted.is_unchanged:
         show(lambda paint: _preview(update, target, paint), settings)
         names = MachineNames.of(target, [drafted.wish.id])
-        for warning in filter(None, (drafted.left_out, *update.warnings)):
+        for warning in filter(None, (drafted.lost_windows, *update.warnings)):
             say(names.named(f"! {warning}"), settings)
         what = f"{names.short(drafted.wish.id)}, which {plural(update.touched, 'machine has', 'machines have')}"
         if yes or not is_answered():

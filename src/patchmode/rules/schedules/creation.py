@@ -76,7 +76,7 @@ def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime
         yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Choose a later start.", str(wish.id))
 
 
-def left_out_text(before: WindowRule, windows: Sequence[Window], now: datetime) -> str:
+def lost_windows_text(before: WindowRule, windows: Sequence[Window], now: datetime) -> str:
     """Which windows do not come any more before the first one of a changed rule.
 
     Args:

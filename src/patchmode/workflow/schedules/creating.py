@@ -18,7 +18,7 @@ from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
     is_malformed,
-    left_out_text,
+    lost_windows_text,
     properties_of,
     room_problems,
     timing_problems,
@@ -63,7 +63,7 @@ class ConfigurationDraft:
     before: tuple[Difference, ...] = ()
     """How the standing one differs."""
     warnings: tuple[ScheduleFinding, ...] = ()
-    left_out: str = ""
+    lost_windows: str = ""
     """Which windows of the standing one do not come any more; empty: none, or at most the next."""
 
     @property
@@ -102,8 +102,8 @@ async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock
             f"{f'; and {len(before) - 3} more' if len(before) > 3 else ''}.",
             advice="Give it another name, or --replace to overwrite it; its assignments stay.",
         )
-    left_out = left_out_text(standing.window, windows, clock.now()) if standing is not None and before else ""
-    return ConfigurationDraft(wish, properties, windows, standing, before, tuple(problems), left_out)
+    lost_windows = lost_windows_text(standing.window, windows, clock.now()) if standing is not None and before else ""
+    return ConfigurationDraft(wish, properties, windows, standing, before, tuple(problems), lost_windows)
 
 
 def check_wish(wish: ScheduleWish) -> list[ScheduleFinding]:
@@ -184,7 +184,7 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
             found,
             before,
             tuple(problems),
-            left_out_text(found.window, windows, estate.now) if before else "",
+            lost_windows_text(found.window, windows, estate.now) if before else "",
         ),
         now,
         then,

@@ -106,9 +106,9 @@ async def test_a_start_far_ahead_says_which_windows_are_left_out(start: str, tol
         return replace(wish, window=replace(wish.window, start=start)), ["maintenanceWindow.startDateTime"]
 
     there = double()
-    assert (await draft_update(there, "nightly", later, clock=CLOCK)).drafted.left_out == told
+    assert (await draft_update(there, "nightly", later, clock=CLOCK)).drafted.lost_windows == told
     wish = ScheduleWish(schedule_id(), "westeurope", WindowRule(start, None, "02:00", "UTC", "Day"))
-    assert (await draft(there, wish, replace=True, clock=CLOCK)).left_out == told
+    assert (await draft(there, wish, replace=True, clock=CLOCK)).lost_windows == told
 
 
 @pytest.mark.parametrize(("there", "is_refused"), [(249, False), (250, True)])
