@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from patchmode.console.fleet import Fleet, Row
+from patchmode.console.paging import Page
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import marked
@@ -108,30 +109,11 @@ _DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Page[Row]):
     """One page of what was found, and the counts beside it."""
 
-    rows: Sequence[Row]
-    """Of the page."""
-    total: int
-    """Found altogether."""
-    before: int
-    """On earlier pages."""
-    page: int
-    pages: int
-    """At least 1."""
     facets: Mapping[str, Counter[str]]
     """Facet → value → machines that the other filters let through."""
-
-    @property
-    def first(self) -> int:
-        """The number of the page's first row, from 1; 0 where there is none."""
-        return self.before + 1 if self.rows else 0
-
-    @property
-    def last(self) -> int:
-        """The number of the page's last row."""
-        return self.before + len(self.rows)
 
 
 def tests_of(query: Query) -> dict[str, Test]:
@@ -227,10 +209,7 @@ class Orders:
     def show(self, query: Query) -> Shown:
         """The page asked for, or the last one where there are fewer."""
         found, facets = self._found_and_counted(query)
-        pages = max(1, -(-len(found) // query.size))
-        page = min(query.page, pages)
-        begin = (page - 1) * query.size
-        return Shown(found[begin : begin + query.size], len(found), begin, page, pages, facets)
+        return Shown.of(found, query.page, query.size, facets=facets)
 
     def _found_and_counted(self, query: Query) -> tuple[list[Row], dict[str, Counter[str]]]:
         """One pass: a row that a facet's own filter alone keeps out counts for that facet."""

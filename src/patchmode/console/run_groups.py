@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from patchmode.console.paging import Page
 from patchmode.console.words import RESULTS, Word
 from patchmode.errors import UsageError
 from patchmode.model.resource_id import ResourceId
@@ -91,19 +92,12 @@ def section_of(report: RunReport, key: str) -> Section:
 
 
 @dataclass(frozen=True, slots=True)
-class ListPage:
+class ListPage(Page[tuple[ResourceId | str, Group]]):
     """One page of a list of machines: each with the group that it is of."""
 
     section: Section
     group: Group | None
     """None: those of all groups."""
-    page: int
-    """From 1 to `pages`."""
-    pages: int
-    before: int
-    """On earlier pages."""
-    total: int
-    rows: Sequence[tuple[ResourceId | str, Group]]
 
 
 def list_page(section: Section, key: str, page: int) -> ListPage:
@@ -116,10 +110,7 @@ def list_page(section: Section, key: str, page: int) -> ListPage:
     """
     group = next((one for one in section.groups if one.key == key), None)
     rows = [(member, one) for one in ([group] if group else section.groups) for member in one.members]
-    pages = max(1, -(-len(rows) // ON_A_PAGE))
-    page = min(max(1, page), pages)
-    before = (page - 1) * ON_A_PAGE
-    return ListPage(section, group, page, pages, before, len(rows), rows[before : before + ON_A_PAGE])
+    return ListPage.of(rows, page, ON_A_PAGE, section=section, group=group)
 
 
 def _failed(results: Sequence[ChangeResult]) -> Sequence[Group]:
