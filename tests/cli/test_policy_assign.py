@@ -173,6 +173,17 @@ def test_an_assignment_that_somebody_does_not_enforce_is_not_enforced_unasked(pr
     assert (done.code, 'enforcementMode is "DoNotEnforce", not "Default"' in done.err) == (12, True)
 
 
+def test_a_refusal_of_the_first_write_does_not_say_that_repeating_completes_it(program: Program) -> None:
+    """Nothing was written: the same command would be refused again."""
+    rule = {
+        "match": {"method": "PUT", "path": "*/policyAssignments/*"},
+        "do": {"respond": {"status": 400, "json": {"error": {"code": "InvalidRequestContent", "message": "No."}}}},
+    }
+    program.served.emulator.faults.arm(faults_from(json.dumps({"rules": [rule]}).encode()))  # type: ignore[attr-defined]
+    done = assign(program)
+    assert (done.code, "Written before" in done.err, "the same command" in done.err) == (1, False, False), done.err
+
+
 def test_a_failure_half_way_leaves_an_assignment_that_changes_nothing(program: Program) -> None:
     """What was written is told, and the same command completes it."""
     rule = {
@@ -185,6 +196,7 @@ def test_a_failure_half_way_leaves_an_assignment_that_changes_nothing(program: P
     done = assign(program, *HERE, "--exempt", machine)
     assert done.code == 1
     assert "Written before: the assignment." in done.err
+    assert "Then the same command completes it" in " ".join(done.err.split())
     document = stored(program, ASSIGNMENT)
     assert document is not None
     assert document["properties"]["enforcementMode"] == "DoNotEnforce"

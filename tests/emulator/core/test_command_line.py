@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from arm_emulator.cli import main
+from arm_emulator.named_fleets import NAMED
 
 PROGRAM = [sys.executable, "-m", "arm_emulator.cli"]
 ASK = (
@@ -75,12 +76,18 @@ def test_serve_says_when_it_is_ready_and_stops_on_sigterm(tmp_path: Path) -> Non
     assert seen[0] == seen[1]
 
 
+def test_the_help_names_every_fleet() -> None:
+    """Otherwise nobody finds a new one."""
+    done = CliRunner().invoke(main, ["exec", "--help"])
+    assert ", ".join([*NAMED, "or a file."]) in " ".join(done.output.replace("-\n", "-").split()).replace("- ", "-")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (
             ["serve", "--fleet", "nowhere.json"],
-            "is not one of demo, schedules, small, empty, small-estate, mixed-estate, enterprise-estate and not a file",
+            f"is not one of {', '.join(NAMED)} and not a file",
         ),
         (["serve", "--throttle", "nowhere.json"], "throttle file nowhere.json"),
         (["serve", "--faults", "nowhere.json"], "faults nowhere.json"),

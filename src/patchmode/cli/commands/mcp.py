@@ -45,7 +45,7 @@ def command(context: click.Context, /, allow_writes: bool) -> exits.Exit:
 
     settings = settings_of(context)
     if sys.stdin.isatty():
-        output.tell("Waiting for a client on standard input, which starts this command itself. Ctrl-C ends it.")
+        output.tell("Serving the Model Context Protocol on standard input: clients start this command. Ctrl-C ends it.")
     folder = files("patchmode.documents") / "schemas"
     schemas = {one.name.removesuffix("-v1.json"): one.read_text(encoding="utf-8") for one in folder.iterdir()}
     handed = Handed(

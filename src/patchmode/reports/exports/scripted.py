@@ -220,8 +220,8 @@ def _warnings(plan: Plan) -> Iterator[str]:
     unguarded = sum(one.etag is None for one in plan.changes)
     if unguarded:
         yield (
-            f"{plural(unguarded, 'machine has', 'machines have')} no etag in the plan: whether it was changed since "
-            "the plan is not checked."
+            f"{plural(unguarded, 'machine has', 'machines have')} no etag in the plan: a change of "
+            f"{'it' if unguarded == 1 else 'them'} since the plan is not noticed."
         )
     yield from final_text(plan)
 

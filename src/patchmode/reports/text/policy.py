@@ -51,7 +51,7 @@ _MEANINGS: Mapping[PolicyState, tuple[str, str | None]] = {
     PolicyState.UNKNOWN: ("not known; WHY says what is missing", "warn"),
 }
 _IF_ASSIGNED = {
-    True: "An assignment without parameters would select it.",
+    True: "An assignment for its operating system, without filters, would select it.",
     False: "An assignment would not select it either:",
     None: "Whether an assignment would select it is not known:",
 }

@@ -78,7 +78,7 @@ def parameters_of(definition: PolicyDefinition, typed: Mapping[str, str]) -> tup
             allowed = ", ".join(map(str, described["allowedValues"]))
             problems.append(f"{own} takes {allowed}, and not {wrong}.")
         else:
-            found[own] = value
+            found[own] = _as_spelled(described.get("allowedValues"), value)
     needed = {name for name, one in definition.parameters.items() if "defaultValue" not in one}
     problems += [f"{name} has no default: give it with --param {name}=VALUE." for name in sorted(needed - found.keys())]
     return found, problems
@@ -103,6 +103,14 @@ def _not_allowed(allowed: object, value: Any) -> object:
         return None
     known = {str(one).lower() for one in allowed}
     return next((one for one in (value if isinstance(value, list) else [value]) if str(one).lower() not in known), None)
+
+
+def _as_spelled(allowed: object, value: Any) -> Any:
+    """A value that is allowed, as the definition spells it: Azure may refuse another casing."""
+    spelled = {str(one).lower(): one for one in allowed} if isinstance(allowed, list) else {}
+    if isinstance(value, list):
+        return [spelled.get(str(one).lower(), one) for one in value]
+    return spelled.get(str(value).lower(), value)
 
 
 def body_of(wish: PolicyWish, definition: PolicyDefinition, parameters: Mapping[str, Any]) -> dict[str, Any]:

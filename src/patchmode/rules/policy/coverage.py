@@ -218,7 +218,7 @@ def _idle(
 def _by_defaults(
     prepared: Prepared | None, machine: Machine, related: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> Selection:
-    """Whether a new assignment without parameters would select the machine; the system is taken for the machine's."""
+    """Whether a new assignment for the machine's operating system, and without filters, would select it."""
     if prepared is None:
         return Selection(None, None, (PolicyReason("unknown", "The definition could not be read."),))
     parameters = with_defaults(prepared.definition, {})

@@ -150,7 +150,7 @@ async def _named(azure: Azure, text: str) -> Scope:
         near = await near_machine(azure, name, known)
         raise EmptyScopeError(
             f"You see no machine named {text!r}: there is none, or this sign-in cannot see it.",
-            advice=f"{near} Otherwise give its resource id.".lstrip(),
+            advice=f"{near} Otherwise give its resource id." if near else "Check the name, or give its resource id.",
         )
     if len(machines) > 1:
         ids = "\n    ".join(str(entry.id) for entry in machines)

@@ -70,7 +70,7 @@ async def draft_assignment(azure: PolicyAzure, wish: PolicyWish, scope: Scope, *
     definition = await azure.policies.definition(wish.policy.definition_id)
     parameters, problems = parameters_of(definition, wish.parameters)
     if problems:
-        raise UsageError(" ".join(problems), advice="Nothing was sent.")
+        raise UsageError(" ".join(problems), advice="Correct it and repeat the command. Nothing was sent.")
     body = body_of(wish, definition, parameters)
     standing = await azure.policies.assignment(wish.id)
     before = differences(body, standing) if standing is not None else ()
@@ -135,7 +135,8 @@ async def assign(azure: PolicyAzure, drafted: AssignDraft) -> PolicyAssignReport
     except (RejectedError, MaybeAppliedError) as error:
         told = done.told()
         error.message = f"{error.message} Written before: {told}." if told else error.message
-        error.advice = f"{error.advice} The same command completes it; it repeats nothing.".lstrip()
+        if told or isinstance(error, MaybeAppliedError):  # otherwise the command that was refused would be again
+            error.advice = f"{error.advice} Then the same command completes it; it repeats nothing.".lstrip()
         raise
     return await _read_back(azure, drafted, document, done, is_changed=is_changed)
 
@@ -243,7 +244,10 @@ async def _machines(azure: PolicyAzure, scope: Scope) -> tuple[tuple[Machine, ..
                 raise UsageError(f"Nothing can be assigned at resource group {name}: {why}") from None
         return (), 0
     if not inventory.machines and inventory.unreadable:
-        raise UsageError(f"{inventory.unreadable[0].id}: {inventory.unreadable[0].reason}", advice="Nothing was sent.")
+        raise UsageError(
+            f"{inventory.unreadable[0].id}: {inventory.unreadable[0].reason}",
+            advice="Name another place. Nothing was sent.",
+        )
     return inventory.machines, len(inventory.unreadable)
 
 

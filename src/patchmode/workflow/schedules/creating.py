@@ -46,7 +46,7 @@ from patchmode.workflow.schedules.reading import read_schedules
 from patchmode.workflow.schedules.views import Estate, views_of
 
 FIRST_WINDOWS = 3
-_FORMS = "Nothing was sent. The command's `--help` shows the forms."
+_FORMS = "Correct it: the command's `--help` shows the forms. Nothing was sent."
 
 _NO_GROUP = "resourcegroupnotfound"
 

@@ -27,6 +27,7 @@ DEFINITION = definition_of(built_in_policies()[BuiltIn.PREREQUISITE.guid])
         ({"locations": '["westeurope"]'}, {"locations": ["westeurope"]}),
         ({"tagValues": '[{"key": "a", "value": "1"}]'}, {"tagValues": [{"key": "a", "value": "1"}]}),
         ({"tagOperator": "All"}, {"tagOperator": "All"}),
+        ({"tagOperator": "all"}, {"tagOperator": "All"}),
     ],
 )
 def test_parameters_as_they_are_typed(typed: dict[str, str], value: dict[str, object]) -> None:
