@@ -447,7 +447,7 @@ def _counts(members: tuple[Member, ...]) -> ForecastCounts:
 def _scope_row(scope: DynamicScope) -> DynamicScopeRow:
     wanted = scope.filter
     return DynamicScopeRow(
-        id=f"{scope.place}/providers/Microsoft.Maintenance/configurationAssignments/{scope.name}",
+        id=scope.id,
         name=scope.name,
         place=scope.place,
         resource_types=wanted.resource_types,

@@ -110,6 +110,11 @@ class DynamicScope:
         group = "" if self.resource_group is None else f"/resourceGroups/{self.resource_group}"
         return f"/subscriptions/{self.subscription_id}{group}"
 
+    @property
+    def id(self) -> str:
+        """The id of the assignment that makes it."""
+        return f"{self.place}/providers/Microsoft.Maintenance/configurationAssignments/{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduleBook:

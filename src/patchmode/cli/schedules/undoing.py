@@ -16,7 +16,7 @@ from patchmode.rules.schedules.creation import NO_VALUE, not_said, wish_of
 from patchmode.workflow.schedules.attach_many import Preview
 from patchmode.workflow.schedules.creating import ConfigurationDraft
 from patchmode.workflow.schedules.deleting import Deletion
-from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, scope_id
+from patchmode.workflow.schedules.dynamic_scopes import ScopePreview
 
 _DONE = {AttachAction.ATTACH: AttachEnd.ATTACHED, AttachAction.DETACH: AttachEnd.DETACHED}
 _OPPOSITE = {AttachAction.ATTACH: "detach", AttachAction.DETACH: "attach"}
@@ -141,7 +141,7 @@ def tell_delete_undo(deletion: Deletion, report: DeleteReport, settings: Setting
     if report.result == "deleted":
         commands.append(["schedule", "create", *create_words(wish_of(deletion.found))])
     commands.append(undo_words(deletion.machines, report.detached, settings))
-    scopes = [one.scope for one in deletion.scopes if scope_id(one.scope).casefold() in done]
+    scopes = [one.scope for one in deletion.scopes if one.scope.id.casefold() in done]
     for scope in scopes:
         words = scope_words(scope)
         if words is None:

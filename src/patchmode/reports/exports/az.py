@@ -9,12 +9,8 @@ from collections.abc import Iterator
 from shlex import quote
 
 from patchmode.model.plan import Plan
-from patchmode.reports.exports.scripted import ApiVersion, MachineRequest, address, comments, preface, sections
+from patchmode.reports.exports.scripted import BY_ETAG, ApiVersion, MachineRequest, address, comments, preface, sections
 
-_PRECONDITION = (
-    "A machine that was changed since the plan in any property, also a tag, is refused by Azure (If-Match, HTTP 412): "
-    "make a new plan for it."
-)
 _FUNCTIONS = r"""
 set -u
 nl='
@@ -81,7 +77,7 @@ def az_script(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]
         api_version: of each kind of machine.
     """
     yield "#!/bin/sh\n"
-    yield from (f"{line}\n" for line in comments(preface(plan, source, precondition=_PRECONDITION)))
+    yield from (f"{line}\n" for line in comments(preface(plan, source, precondition=BY_ETAG)))
     yield _FUNCTIONS
     yield f"total={len(plan.changes)}\n"
     yield from _guard(plan)

@@ -4,12 +4,17 @@ import json
 from collections.abc import Iterator
 
 from patchmode.model.plan import Plan
-from patchmode.reports.exports.scripted import BY_HAND, ApiVersion, MachineRequest, address, comments, preface, sections
-
-_PRECONDITION = (
-    "A machine that was changed since the plan in any property, also a tag, is refused by Azure (If-Match, HTTP 412): "
-    "make a new plan for it."
+from patchmode.reports.exports.scripted import (
+    BY_ETAG,
+    BY_HAND,
+    ApiVersion,
+    MachineRequest,
+    address,
+    comments,
+    preface,
+    sections,
 )
+
 _SIGNING_IN = (
     "Paste a token where it says TOKEN; `az account get-access-token --query accessToken -o tsv` prints one of the "
     "account that az is signed in with. It is a secret: do not save the file with it."
@@ -24,7 +29,7 @@ def rest_file(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]
         source: the plan file's name.
         api_version: of each kind of machine.
     """
-    paragraphs = (*preface(plan, source, precondition=_PRECONDITION, running=BY_HAND, it="this file"), _SIGNING_IN)
+    paragraphs = (*preface(plan, source, precondition=BY_ETAG, running=BY_HAND, it="this file"), _SIGNING_IN)
     yield from (f"{line}\n" for line in comments(paragraphs))
     yield "\n@token = TOKEN\n"
     number = 0

@@ -151,6 +151,11 @@ def attaching_text(plan: Plan) -> str | None:
     return f"attaches the schedule {wish.configuration} to {machines}"
 
 
+BY_ETAG = (
+    "A machine that was changed since the plan in any property, also a tag, is refused by Azure (If-Match, HTTP 412): "
+    "make a new plan for it."
+)
+"""The precondition of what sends the ETag of the plan."""
 ONE_BY_ONE = (
     "The script does not ask. It changes one machine after the other and stops at the first that fails. Run it again "
     "to continue: a machine that has the settings is not changed again."

@@ -13,6 +13,7 @@ from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Plan
 from patchmode.reports.exports.scripted import (
+    BY_ETAG,
     ApiVersion,
     MachineRequest,
     braces,
@@ -24,10 +25,6 @@ from patchmode.reports.exports.scripted import (
     with_escapes,
 )
 
-_PRECONDITION = (
-    "A machine that was changed since the plan in any property, also a tag, is refused by Azure (If-Match, HTTP 412): "
-    "make a new plan for it."
-)
 _RUNNING = (
     "Keep it in a folder of its own, with a state of its own. `terraform apply` asks, changes up to ten machines at "
     "once (-parallelism), and continues with the other machines of a wave where one fails. Then it reads each machine "
@@ -68,7 +65,7 @@ def terraform_file(plan: Plan, source: str, api_version: ApiVersion) -> Iterator
         source: the plan file's name.
         api_version: of each kind of machine.
     """
-    head = preface(plan, source, precondition=_PRECONDITION, running=_RUNNING, it="this configuration", waves=_WAVES)
+    head = preface(plan, source, precondition=BY_ETAG, running=_RUNNING, it="this configuration", waves=_WAVES)
     yield from (f"{line}\n" for line in comments((*head, *paragraphs(_HEAD))))
     yield from _providers(plan)
     number, before = 0, ""

@@ -13,6 +13,7 @@ from patchmode.model.iac import DeclaredMachine, Omission, Part, Term, TermKind,
 from patchmode.rules.iac.arm import MACHINE_TYPE, NAMES, Origin, arm_settings, machine_os, template_machine
 from patchmode.rules.iac.syntax import (
     DEEPEST,
+    NotReadError,
     json_items,
     json_member,
     json_term,
@@ -42,12 +43,8 @@ _CLASSIC_TYPES = {"linuxvirtualmachine": "linux", "windowsvirtualmachine": "wind
 _IGNORED = {"patchmode": {Part.MODE}, _CLASSIC[Part.BYPASS].casefold(): {Part.BYPASS}, "osprofile": {*Part}}
 
 
-class NoYamlError(Exception):
-    """A text that is no YAML, or is nested too deeply. Args: line: of the first fault, from 1."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
+class NoYamlError(NotReadError):
+    """A text that is no YAML, or is nested too deeply."""
 
 
 def yaml_machines(path: str, content: bytes) -> Iterator[DeclaredMachine]:

@@ -72,10 +72,10 @@ def report_of(paths: Sequence[str], files: Iterable[SourceFile], unread: Iterabl
         count += 1
         try:
             _read(file, read)
-        except NotReadError as error:
-            read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, error.line))
         except NoYamlError as error:
             read.unread.append(UnreadSource(file.path, "it is not YAML", error.line))
+        except NotReadError as error:
+            read.unread.append(UnreadSource(file.path, _NOT_ITS_LANGUAGE, error.line))
         except RecursionError:
             read.unread.append(UnreadSource(file.path, _TOO_DEEP))
     elsewhere = _together(read)

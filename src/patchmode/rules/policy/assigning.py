@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from patchmode.model.plan import plain_region
 from patchmode.model.policy import BuiltIn, PolicyDefinition, PolicyWish, RoleGrant
 from patchmode.model.run import ABSENT_TEXT, Difference
 
@@ -116,7 +117,7 @@ def _as_spelled(allowed: object, value: Any) -> Any:
 def body_of(wish: PolicyWish, definition: PolicyDefinition, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The assignment as it is sent."""
     return {
-        "location": wish.location.replace(" ", "").lower(),
+        "location": plain_region(wish.location),
         "identity": {"type": "SystemAssigned"},
         "properties": {
             "displayName": f"patchmode: {definition.display_name}"[:128],

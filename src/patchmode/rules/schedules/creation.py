@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from patchmode.model.finding import Severity
+from patchmode.model.plan import plain_region
 from patchmode.model.report import ScheduleFinding, ScheduleWish
 from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window, WindowRule, local_text
@@ -99,11 +100,13 @@ def room_problems(
     wish: ScheduleWish, known: Sequence[MaintenanceConfiguration], limits: Limits
 ) -> Iterator[ScheduleFinding]:
     """A subscription whose region holds as many configurations as Azure allows."""
-    region = _plain(wish.location)
+    region = plain_region(wish.location)
     there = [
         one
         for one in known
-        if one.id.subscription_id == wish.id.subscription_id and _plain(one.location) == region and one.id != wish.id
+        if one.id.subscription_id == wish.id.subscription_id
+        and plain_region(one.location) == region
+        and one.id != wish.id
     ]
     if len(there) >= limits.configurations:
         message = f"The subscription holds {len(there):,} maintenance configurations in {wish.location}, all it can."
@@ -304,7 +307,3 @@ def _same(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _plain(location: str) -> str:
-    return location.replace(" ", "").casefold()

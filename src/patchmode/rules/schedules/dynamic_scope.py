@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from patchmode.model.machine import Machine
+from patchmode.model.plan import plain_region
 from patchmode.model.schedule import DynamicScope
 from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
 from patchmode.rules.rule import WARNS, Rule
@@ -65,7 +66,7 @@ class Facts:
         self.machine = machine
         self.subscription_id = machine_id.subscription_id
         self.group = machine_id.resource_group.casefold()
-        self.location = plain_location(machine.location)
+        self.location = plain_region(machine.location)
         self.type = machine_id.full_type
         self.system = None if machine.os is None else machine.os.casefold()
         self.tags = {key.casefold(): (key, value) for key, value in machine.tags.items()}
@@ -182,7 +183,7 @@ def prepared(scope: DynamicScope) -> PreparedScope:
         types=_folded(filters.resource_types),
         groups=_folded(filters.resource_groups),
         systems=_folded(filters.os_types),
-        locations=frozenset(map(plain_location, filters.locations)),
+        locations=frozenset(map(plain_region, filters.locations)),
         tags=tuple(
             _TagRule(key, key.casefold(), frozenset(values), _folded(values)) for key, values in filters.tags.items()
         ),
@@ -196,11 +197,6 @@ def match(scope: DynamicScope, machine: Machine) -> Match | None:
         None: certainly not. A match with a `doubt`: perhaps; what it hangs on is stated nowhere or not known here.
     """
     return prepared(scope).match(Facts(machine))
-
-
-def plain_location(text: str) -> str:
-    """A region as its canonical name: `West Europe` and `westeurope` are the same."""
-    return text.replace(" ", "").casefold()
 
 
 def _folded(texts: Iterable[str]) -> frozenset[str]:

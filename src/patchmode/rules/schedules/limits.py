@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from patchmode.model.finding import Severity
+from patchmode.model.plan import plain_region
 from patchmode.model.report import Member, ScheduleFinding, ScheduleView
 from patchmode.model.schedule import DynamicScope, MaintenanceConfiguration, ScopeFilter, Via
 from patchmode.rules.rule import NOTES, REFUSES, WARNS, Rule
@@ -67,7 +68,7 @@ def configuration_limits(view: ScheduleView, limits: Limits) -> Iterator[Schedul
         count = reached[scope.name.casefold(), scope.subscription_id]
         fix = "Change the filter so that it matches fewer machines, and add a second scope for the rest."
         yield from _measured(
-            count, limits.scope_machines, f"The dynamic scope {scope.name} has", "machines", fix, identifier, _id(scope)
+            count, limits.scope_machines, f"The dynamic scope {scope.name} has", "machines", fix, identifier, scope.id
         )
         yield from filter_limits(scope.filter, identifier, scope.name)
 
@@ -102,7 +103,7 @@ def place_limits(
         scopes: every dynamic scope that can be seen; their region is not told, so a place's are counted together.
         limits: of the cloud.
     """
-    regions = Counter((one.id.subscription_id, one.location.replace(" ", "").casefold()) for one in configurations)
+    regions = Counter((one.id.subscription_id, plain_region(one.location)) for one in configurations)
     for (subscription, region), count in sorted(regions.items()):
         begins = f"Subscription {subscription} has in {region}"
         fix = "Delete configurations that reach nothing."
@@ -116,10 +117,6 @@ def place_limits(
 def _counts(member: Member) -> bool:
     """Whether a member is one but for the limit itself."""
     return member.is_certain or member.hit.doubt_rule == DYNAMIC_SCOPE_LIMIT.id
-
-
-def _id(scope: DynamicScope) -> str:
-    return f"{scope.place}/providers/Microsoft.Maintenance/configurationAssignments/{scope.name}"
 
 
 def _measured(

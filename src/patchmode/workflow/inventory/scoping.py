@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from patchmode.errors import RejectedError, UsageError
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Machine, MachineKind, Subscription
+from patchmode.model.plan import plain_region
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.scope import Filters, Scope, Shard
 from patchmode.ports.azure import Azure
@@ -251,7 +252,7 @@ def _matches(member: str, value: str | tuple[str, str | None], machine: Machine)
     if member == "name":
         return fnmatchcase(machine.name.casefold(), value.casefold())
     if member == "location":
-        return _plain(machine.location) == _plain(value)
+        return plain_region(machine.location) == plain_region(value)
     found = machine.os if member == "os" else machine.surroundings.power_state
     return found is not None and found.casefold() == value.casefold()
 
@@ -261,11 +262,6 @@ def _has_tag(machine: Machine, key: str, value: str | None) -> bool:
     return any(
         name.casefold() == key.casefold() and (value is None or value == found) for name, found in machine.tags.items()
     )
-
-
-def _plain(location: str) -> str:
-    """`West Europe` and `westeurope` are one region."""
-    return location.replace(" ", "").casefold()
 
 
 def _text(value: str | tuple[str, str | None]) -> str:

@@ -47,7 +47,7 @@ from patchmode.workflow.schedules.attach_many import (
     timing_warnings,
 )
 from patchmode.workflow.schedules.attachment import written
-from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope, check_allowed, scope_id
+from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope, check_allowed
 from patchmode.workflow.schedules.views import (
     Estate,
     configuration_id,
@@ -224,8 +224,8 @@ async def _check_unchanged(azure: Azure, deletion: Deletion) -> None:
     known = {(one.machine, one.name.casefold()) for one in deletion.view.assignments}
     statics = (one for one in more if isinstance(one, ConfigurationAssignment))
     news = [str(one.machine) for one in statics if (one.machine, one.name.casefold()) not in known]
-    places = {scope_id(one).casefold() for one in deletion.view.dynamic_scopes}
-    scopes = (scope_id(one) for one in more if isinstance(one, DynamicScope))
+    places = {one.id.casefold() for one in deletion.view.dynamic_scopes}
+    scopes = (one.id for one in more if isinstance(one, DynamicScope))
     news += [one for one in scopes if one.casefold() not in places]
     if news:
         raise RefusedError(

@@ -224,7 +224,7 @@ async def carry_out_scope(azure: Azure, preview: ScopePreview, *, clock: Clock) 
 
 async def _carried_out(azure: Azure, preview: ScopePreview) -> AttachResult:
     scope = preview.scope
-    identifier = scope_id(scope)
+    identifier = scope.id
     if preview.obstacle is not None:
         return refused(identifier, preview.obstacle)
     if preview.is_unchanged:
@@ -265,11 +265,6 @@ def _harmful(standing: DynamicScope, inventory: Inventory, after: ScheduleIndex)
     )
 
 
-def scope_id(scope: DynamicScope) -> str:
-    """The id of a dynamic scope."""
-    return f"{scope.place}/providers/Microsoft.Maintenance/configurationAssignments/{scope.name}"
-
-
 def same_scope(left: DynamicScope, right: DynamicScope) -> bool:
     """Whether two dynamic scopes of one place attach the same configuration to the same machines."""
     return left.configuration == right.configuration and _filter_key(left) == _filter_key(right)
@@ -285,7 +280,7 @@ def _filter_key(scope: DynamicScope) -> object:
 
 
 def _key(scope: DynamicScope) -> str:
-    return scope_id(scope).casefold()
+    return scope.id.casefold()
 
 
 async def _not_there(azure: Azure, wanted: DynamicScope) -> str:
