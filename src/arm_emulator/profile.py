@@ -211,6 +211,17 @@ class Profile:
         "2022), or in upper case (as other recordings are reported to have it).",
     )
 
+    # -- Azure Policy
+    policy_evaluation_minutes: int = switch(
+        30,
+        "How long after an assignment was written a remediation in mode ExistingNonCompliant finds no machine, because "
+        "Azure has not evaluated it; the documentation names no bound. Assignments of a fleet are evaluated.",
+    )
+    remediation_with_failures: Literal["failed", "succeeded"] = switch(
+        "failed",
+        "provisioningState of a remediation that has ended with failed deployments within its threshold.",
+    )
+
     # -- Microsoft.Maintenance
     assignment_prerequisites: Literal["checked", "unchecked"] = switch(
         "checked",

@@ -50,5 +50,5 @@ def _type_and_parent(key: str, segments: list[str]) -> tuple[str, str]:
     return type_, "" if is_own else "/" + "/".join(scope) if scope else ""
 
 
-EXTENSION_NAMESPACES = frozenset({"microsoft.authorization"})
+EXTENSION_NAMESPACES = frozenset({"microsoft.authorization", "microsoft.policyinsights"})
 """Namespaces whose resources always extend a scope, also where that is a subscription or a resource group."""

@@ -12,6 +12,7 @@ PROVIDERS = (
     "arm_emulator.providers.registration",
     "arm_emulator.providers.authorization",
     "arm_emulator.providers.policy_assignments",
+    "arm_emulator.providers.policy_remediations",
     "arm_emulator.providers.management_groups",
     "arm_emulator.providers.network",
     "arm_emulator.providers.fleet_reads",

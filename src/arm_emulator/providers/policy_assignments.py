@@ -1,4 +1,4 @@
-"""Policy assignments and exemptions, written and deleted. They are stored and checked; nothing evaluates them.
+"""Policy assignments and exemptions, written and deleted. They are stored and checked; a remediation alone acts.
 
 Source: azure-rest-api-specs, Microsoft.Authorization: policyAssignments 2023-04-01 (PUT answers 201, DELETE 200 with
 the assignment or 204), policyExemptions 2022-07-01-preview (PUT 200 or 201, DELETE 200 or 204). A PUT of an assignment
@@ -48,6 +48,7 @@ def _put_assignment(cloud: "Cloud", request: Request, params: dict[str, str]) ->
         "type": f"Microsoft.Authorization/{_ASSIGNMENTS}",
         "name": params["name"],
         **_identity(request.body, before.document if before else {}, identifier),
+        "systemData": {"lastModifiedAt": cloud.clock.now().isoformat().replace("+00:00", "Z")},
         "properties": {
             "notScopes": [],
             "enforcementMode": "Default",

@@ -22,7 +22,7 @@ _ROLE = "/providers/microsoft.authorization/roleDefinitions/b24988ac-6180-42a0-a
 _VM = "Microsoft.Compute/virtualMachines"
 _ARC = "Microsoft.HybridCompute/machines"
 _ASSIGNED = "Microsoft.Maintenance/configurationAssignments"
-_EXCEPT: dict[tuple[str, str], tuple[tuple[str, str, object], ...]] = {
+EXCEPT: dict[tuple[str, str], tuple[tuple[str, str, object], ...]] = {
     ("microsoftsqlserver", "*"): (
         ("Offer", "notLike", "sql2019-sles*"),
         ("Offer", "notIn", ["sql2019-rhel7", "sql2017-rhel7"]),
@@ -37,7 +37,7 @@ _EXCEPT: dict[tuple[str, str], tuple[tuple[str, str, object], ...]] = {
     ),
 }
 """Publisher and first offer of a row → what it leaves out."""
-_COMPARED_WHOLE = frozenset({"sles-15-sp6*", "arcgis-enterprise*"})
+COMPARED_WHOLE = frozenset({"sles-15-sp6*", "arcgis-enterprise*"})
 """Patterns of offers that the published definition compares with `equals`, so that their wildcard matches nothing."""
 _OS_TYPE = f"{_VM}/storageProfile.osDisk.osType"
 
@@ -275,7 +275,7 @@ def _images() -> Json:
 
 
 def _row(publisher: str, offers: list[str], skus: list[str]) -> Json:
-    left_out = _EXCEPT.get((publisher, offers[0]), ())
+    left_out = EXCEPT.get((publisher, offers[0]), ())
     return _all(
         _equals("Microsoft.Compute/imagePublisher", publisher),
         _any(*({"field": "Microsoft.Compute/imageOffer", _operator_of(one): one} for one in offers)),
@@ -285,7 +285,7 @@ def _row(publisher: str, offers: list[str], skus: list[str]) -> Json:
 
 
 def _operator_of(offer: str) -> str:
-    return "equals" if offer in _COMPARED_WHOLE else "like"
+    return "equals" if offer in COMPARED_WHOLE else "like"
 
 
 def _is_set(system: str) -> Json:

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
 _GROUP_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
-_UNLISTED = ("microsoft.authorization/", "microsoft.resources/subscriptions", "microsoft.resources/deployments")
+_UNLISTED = (
+    "microsoft.authorization/",
+    "microsoft.policyinsights/",
+    "microsoft.resources/subscriptions",
+    "microsoft.resources/deployments",
+)
 _DEPLOYMENT = "providers/Microsoft.Resources/deployments/{deployment}"
 _DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 _BY_STATE = re.compile(r"\s*provisioningState\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
