@@ -12,6 +12,7 @@ from arm_emulator.schedules_fleet import NIGHTLY, schedules_fleet
 from arm_emulator.state import Document
 
 _AUTHORIZATION = "providers/Microsoft.Authorization"
+_IDENTITY = "99999999-9999-9999-9999-999999999999"
 _APP = group_id(PRODUCTION, "rg-app")
 _SUBSCRIPTION = f"/subscriptions/{PRODUCTION}"
 
@@ -22,6 +23,8 @@ def policies_fleet() -> dict[str, Any]:
     - ``aum-prerequisite`` at the production subscription: the resource groups rg-app and RG-DATA-PROD, without the
       locked group (notScope); the resource group of the databases has an exemption for SQL-01.
     - ``aum-assessment`` at the same place, for Windows: nobody made one for Linux.
+    The identity of all of them is Contributor of the subscription.
+
     - ``aum-nightly`` at rg-app: attaches mc-nightly to machines with the tag ``ring=1``.
     """
     fleet = schedules_fleet()
@@ -50,7 +53,23 @@ def policies_fleet() -> dict[str, Any]:
             f"{_SUBSCRIPTION}/{_AUTHORIZATION}/policyAssignments/aum-prerequisite",
         ),
     ]
-    return {**fleet, "resources": [*fleet["resources"], *policies]}
+    return {**fleet, "resources": [*fleet["resources"], *policies, _role()]}
+
+
+def _role() -> Document:
+    """Contributor for the identity of the assignments, as the definitions name it and the portal gives it."""
+    contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+    return {
+        "id": f"{_SUBSCRIPTION}/{_AUTHORIZATION}/roleAssignments/77777777-7777-7777-7777-777777777777",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "name": "77777777-7777-7777-7777-777777777777",
+        "properties": {
+            "roleDefinitionId": f"{_SUBSCRIPTION}/{_AUTHORIZATION}/roleDefinitions/{contributor}",
+            "principalId": _IDENTITY,
+            "principalType": "ServicePrincipal",
+            "scope": _SUBSCRIPTION,
+        },
+    }
 
 
 def assignment_document(
@@ -73,7 +92,7 @@ def assignment_document(
         "location": "westeurope",
         "identity": {
             "type": "SystemAssigned",
-            "principalId": "99999999-9999-9999-9999-999999999999",
+            "principalId": _IDENTITY,
             "tenantId": "11111111-1111-1111-1111-111111111111",
         },
         "properties": {

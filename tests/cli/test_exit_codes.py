@@ -67,6 +67,7 @@ ELSEWHERE = {
     "iac check": "it asks about no machine of Azure; tests/cli/test_iac.py",
     "completion": "it asks about no machine; tests/cli/test_completion.py",
     "policy assign": "it takes a place; tests/cli/test_policy_assign.py",
+    "policy remediate": "it takes an assignment; tests/cli/test_policy_remediate.py",
     "schedule create": "it takes no machines",
     "schedule update": "it takes no machines; tests/cli/test_schedule_changes.py",
     "schedule delete": "it takes no machines; tests/cli/test_schedule_changes.py",

@@ -53,7 +53,7 @@ def test_it_is_assigned_with_an_identity_and_its_role(program: Program) -> None:
     assert document["properties"]["enforcementMode"] == "Default"
     assert roles(program) == [(GROUP, "9980e02c-c2be-4d73-94e8-173b1dc7cf3c")]
     assert "a read afterwards shows what was sent" in done.out
-    assert f"az policy remediation create --name {NAME} --policy-assignment '{ASSIGNMENT}'" in done.out
+    assert f"patchmode policy remediate {ASSIGNMENT}" in done.out
     audited = json.loads(program("policy", "audit", "-g", "rg-app", "--name", "web-04", "-o", "json").out)
     assert audited["policies"][0]["machines"][0]["state"] == "compliant"
 

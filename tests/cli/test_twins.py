@@ -48,6 +48,12 @@ WALK: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ("schedule", "delete"): ((NEW, "--yes"),),
     ("policy", "audit"): (("--policy", "all"),),
     ("policy", "assign"): (("prerequisite", "-s", "Development", "--location", "westeurope", "--yes"),),
+    ("policy", "remediate"): (
+        (
+            f"/subscriptions/{DEVELOPMENT}/providers/Microsoft.Authorization/policyAssignments/patchmode-prerequisite",
+            *("--re-evaluate", "--yes", "--failure-threshold", "100"),
+        ),
+    ),
     ("plan",): (("-g", "rg-app", "--out", "plan.json"), ("--all", "--waves", "zone", "--out", "waves.json")),
     ("export",): tuple(("plan.json", "--as", form) for form in EXPORT_FORMS),
     ("apply",): (("plan.json", "--yes"),),

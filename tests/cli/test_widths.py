@@ -101,6 +101,7 @@ WITHOUT_A_TABLE = {
     "mcp": "serves a client; tests/cli/test_mcp.py",
     "live-check": "tests/cli/test_live_check.py",
     "runs merge": "tests/cli/test_shards.py",
+    "policy remediate": "says sentences and lists of names; tests/cli/test_policy_remediate.py",
     "schedule create": "says one sentence",
     "schedule update": "says one sentence",
     "schedule delete": "says one sentence, and of machines what `schedule detach` says",

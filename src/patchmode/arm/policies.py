@@ -4,7 +4,8 @@ Must not: judge. What a definition selects is in `rules/policy`.
 
 Source: azure-rest-api-specs, specification/resources/resource-manager/Microsoft.Authorization: policyAssignments,
 policyDefinitions and policySetDefinitions 2023-04-01, policyExemptions 2022-07-01-preview. The list of a subscription
-has inherited assignments, its own, and those on what is in it.
+has inherited assignments, its own, and those on what is in it. specification/policyinsights/resource-manager/
+Microsoft.PolicyInsights: remediations 2021-10-01.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
-from patchmode.arm.channel import Channel
+from patchmode.arm.channel import Channel, ListPage
 from patchmode.arm.governor import Cost, Verb
 from patchmode.arm.wire import member, text_of
 from patchmode.errors import RejectedError
@@ -23,11 +24,14 @@ from patchmode.model.policy import (
     PolicyExemption,
     PolicyReference,
     PolicySet,
+    RemediatedMachine,
+    RemediationTask,
 )
 
 API = "2023-04-01"
 EXEMPTIONS_API = "2022-07-01-preview"
 ROLES_API = "2022-04-01"
+REMEDIATIONS_API = "2021-10-01"
 _NOT_FOUND = 404
 _HAS_IT = "roleassignmentexists"
 _PROVIDER = "/providers/Microsoft.Authorization/"
@@ -81,8 +85,34 @@ class PolicyReader:
             if (text_of(one.get("scope")) or "").lower().rstrip("/") == here
         }
 
-    async def _get(self, resource_id: str) -> Mapping[str, Any]:
-        answer = await self._channel.get(self._channel.url(resource_id, API), Cost(_subscription_of(resource_id)))
+    async def remediation(self, remediation_id: str) -> RemediationTask | None:
+        """One remediation task. See `ports.Policies.remediation`."""
+        try:
+            return task_of(remediation_id, await self._get(remediation_id, REMEDIATIONS_API))
+        except RejectedError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    async def remediated(self, remediation_id: str) -> Sequence[RemediatedMachine]:
+        """The machines that a task has begun with. See `ports.Policies.remediated`.
+
+        The list is a POST, and its further pages are read with GET, as azure-mgmt-policyinsights 1.0.0 does.
+        """
+        spend = Cost(_subscription_of(remediation_id))
+        url = self._channel.url(f"{remediation_id}/listDeployments", REMEDIATIONS_API)
+        answer = await self._channel.query(url, {}, spend, shape=ListPage[Any])
+        entries, further = list(answer.document.value), self._channel.own(answer.document.next_link)
+        if further:
+            async for page in self._channel.pages(further, spend, Any):
+                entries += page
+        elif answer.document.next_link:
+            message = f"POST {remediation_id}/listDeployments: its next link leads out of this cloud"
+            raise RejectedError(message, code="UnusableAnswer", status=200)
+        return [machine_of(one) for one in entries if isinstance(one, Mapping)]
+
+    async def _get(self, resource_id: str, api: str = API) -> Mapping[str, Any]:
+        answer = await self._channel.get(self._channel.url(resource_id, api), Cost(_subscription_of(resource_id)))
         document: Mapping[str, Any] = answer.document
         return document
 
@@ -107,6 +137,10 @@ class PolicyWriter:
     async def put_exemption(self, exemption_id: str, body: Mapping[str, Any]) -> None:
         """Create or replace an exemption. See `ports.PolicyWriter.put_exemption`."""
         await self._put(exemption_id, EXEMPTIONS_API, body)
+
+    async def put_remediation(self, remediation_id: str, body: Mapping[str, Any]) -> None:
+        """Start a remediation task. See `ports.PolicyWriter.put_remediation`."""
+        await self._put(remediation_id, REMEDIATIONS_API, body)
 
     async def grant(self, scope: str, role_id: str, principal_id: str) -> None:
         """Assign a role to a managed identity. See `ports.PolicyWriter.grant`.
@@ -231,6 +265,28 @@ def exemption_of(document: Mapping[str, Any]) -> PolicyExemption:
         expires_on=expires_on,
         selectors=tuple(_objects(properties.get("resourceSelectors"))),
     )
+
+
+def task_of(remediation_id: str, document: Mapping[str, Any]) -> RemediationTask:
+    """A remediation task of its document; figures that it does not state are 0."""
+    properties = member(document, "properties")
+    status = member(properties, "deploymentStatus")
+    total, succeeded, failed = (
+        found if isinstance(found := status.get(f"{name}Deployments"), int) else 0
+        for name in ("total", "successful", "failed")
+    )
+    state, message = (text_of(properties.get(name)) or "" for name in ("provisioningState", "statusMessage"))
+    return RemediationTask(remediation_id, state, total, succeeded, failed, message)
+
+
+def machine_of(entry: Mapping[str, Any]) -> RemediatedMachine:
+    """What a task did about one machine; of nested errors the innermost, which says the cause."""
+    error = member(entry, "error")
+    while details := _objects(error.get("details")):
+        error = details[0]
+    named = text_of(entry.get("remediatedResourceId")) or ""
+    code, message = (text_of(error.get(name)) or "" for name in ("code", "message"))
+    return RemediatedMachine(named, text_of(entry.get("status")) or "", code, message)
 
 
 def _id(document: Mapping[str, Any]) -> str:

@@ -298,6 +298,22 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             asks=True,
         ),
     ),
+    "policy remediate": (
+        Example(
+            "Change the machines that an assignment has not changed yet.",
+            "patchmode policy remediate \\\n"
+            "  /subscriptions/22222222-2222-2222-2222-222222222222/providers/Microsoft.Authorization/policyAssignments/"
+            "aum-prerequisite",
+            asks=True,
+        ),
+        Example(
+            "Two of them first, and do not wait.",
+            "patchmode policy remediate --count 2 --no-wait \\\n"
+            "  /subscriptions/22222222-2222-2222-2222-222222222222/providers/Microsoft.Authorization/policyAssignments/"
+            "aum-prerequisite",
+            asks=True,
+        ),
+    ),
     "policy audit": (
         Example(
             "Which machines the built-in for Customer Managed Schedules misses.", "patchmode policy audit -g rg-app", 10

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from patchmode.model.evidence import PackedEvidence
     from patchmode.model.live_check import LiveCheckReport
     from patchmode.model.plan import Plan
-    from patchmode.model.policy import PolicyAssignReport
+    from patchmode.model.policy import PolicyAssignReport, RemediationReport
     from patchmode.model.report import DeleteReport, Diagnosis, Explanation, VerifyReport
     from patchmode.model.run import ChangeResult, RunReport
     from patchmode.model.run_history import AfterWindowReport
@@ -166,6 +166,15 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
         Exit.FINDINGS: "the same, and a machine refuses its exemption, because a lock or a deny assignment is there",
         Exit.REFUSED: "nothing was sent: an assignment of that name differs, or answered no",
         Exit.MISMATCH: "a read afterwards shows something else than was sent",
+    },
+    "policy remediate": {
+        Exit.DONE: "the task ended and no machine failed, or no machine would be changed; what Azure reports is not "
+        "verified by this",
+        Exit.FINDINGS: "the task was started and its end not awaited; or it ended, and a machine that the definition "
+        "would change was not taken, or it is not known of one",
+        Exit.PARTIAL: "a machine failed, Azure ended the task as failed or canceled, or what came of it is not known",
+        Exit.REFUSED: "nothing was sent: no such assignment, it assigns none of the built-ins or does not act, a task "
+        "of that name is there, answered no",
     },
     "report": {
         Exit.DONE: "as `audit`, or for a run as `runs show`; or `--exit-zero` was given",
@@ -367,6 +376,16 @@ def of_policy_assignment(report: "PolicyAssignReport") -> Exit:
     if report.differences:
         return Exit.MISMATCH
     return Exit.FINDINGS if report.not_exempt else Exit.DONE
+
+
+def of_remediation(report: "RemediationReport") -> Exit:
+    """A remediation task. Where several fit: the first of 130, 11, 10."""
+    if report.result == "interrupted":
+        return Exit.INTERRUPTED
+    by_azure = report.task is not None and report.task.failed
+    if report.failed or report.unended or report.problem or by_azure or report.result == "stopped":
+        return Exit.PARTIAL
+    return Exit.FINDINGS if report.result == "started" or report.left or report.draft.unknown else Exit.DONE
 
 
 def of_listing() -> Exit:

@@ -26,7 +26,7 @@ _HEADS = (
     "runs (?:list|merge)",
     "schedule (?:list|show|next|check|failures|create|update|delete|attach|detach)",
     "evidence (?:pack|check)",
-    "policy (?:audit|assign)",
+    "policy (?:audit|assign|remediate)",
     "(?:audit|plan|apply|export|watch|explain|report|console|doctor|live-check)",
 )
 _COMMAND = re.compile(rf"(?<![\w/.-])patchmode (?:{'|'.join(_HEADS)})(?![\w-])")

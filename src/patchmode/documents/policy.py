@@ -1,4 +1,4 @@
-"""`patchmode/policy-audit/v1` and `patchmode/policy-assign/v1`: what Azure Policy's built-ins do, and an assignment.
+"""`patchmode/policy-audit/v1`, `policy-assign/v1`, `policy-remediate/v1`: what built-ins do, assigning, remediating.
 
 Must not: change what a published version means; a change of meaning is a new version.
 """
@@ -33,6 +33,8 @@ from patchmode.model.policy import (
     PolicyReason,
     PolicyState,
     PolicyVerdict,
+    RemediationEnd,
+    RemediationReport,
 )
 
 POLICY_AUDIT_COLUMNS = (
@@ -169,6 +171,91 @@ def policy_assign_document(report: PolicyAssignReport) -> PolicyAssignDocument:
 
 def _exempt_rows(machines: Iterable[ExemptMachine]) -> tuple[LeftOutRow, ...]:
     return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)
+
+
+class RemediatedRow(Edge, frozen=True):
+    """What the task did about one machine."""
+
+    id: str
+    status: str
+    """As Azure answered it."""
+    code: str
+    """Azure's error; empty: none was named."""
+    message: str
+
+
+class PolicyRemediateDocument(Edge, frozen=True):
+    """`policy remediate -o json`."""
+
+    format: Literal["patchmode/policy-remediate/v1"]
+    target: TargetRow
+    id: str
+    """Of the remediation task."""
+    assignment_id: str
+    policy: BuiltIn
+    result: RemediationEnd
+    """`nothing` (nothing was sent), `started` (its end was not awaited), `finished`, `stopped` (Azure ended it as
+    failed or canceled) or `interrupted` (the waiting was; the task continues)."""
+    state: str | None
+    """`provisioningState` as Azure answered it last; null: nothing was sent."""
+    expected: tuple[str, ...]
+    """Machines that the definition would have changed before, by patchmode's own evaluation."""
+    unknown: int
+    """Machines of which that was not known."""
+    count: int
+    """Machines that the task takes at most."""
+    parallel: int
+    threshold: int
+    """Percent of failed machines above which Azure stops it; 100: never."""
+    re_evaluate: bool
+    counts: dict[str, int]
+    """By Azure's count: `total`, `succeeded`, `failed`."""
+    machines: tuple[RemediatedRow, ...]
+    """What came of each machine; empty while the task is not over, or where that could not be read."""
+    not_taken: tuple[str, ...]
+    """Machines of `expected` that the task did not take."""
+    problem: str
+    """Why it is not known what came of it; empty: it is."""
+    subscriptions: Subscriptions = msgspec.UNSET
+
+
+POLICY_REMEDIATE_COLUMNS = ("id", "status", "code", "message")
+
+
+def policy_remediate_document(report: RemediationReport) -> PolicyRemediateDocument:
+    """The document of a remediation task."""
+    drafted, task = report.draft, report.task
+    wish = drafted.wish
+    made = PolicyRemediateDocument(
+        format="patchmode/policy-remediate/v1",
+        target=target_row(drafted.target),
+        id=wish.id,
+        assignment_id=wish.assignment_id,
+        policy=drafted.policy,
+        result=report.result,
+        state=task.state if task else None,
+        expected=tuple(map(str, drafted.expected)),
+        unknown=drafted.unknown,
+        count=drafted.count,
+        parallel=wish.parallel,
+        threshold=wish.threshold,
+        re_evaluate=wish.re_evaluate,
+        counts={
+            "total": task.total if task else 0,
+            "succeeded": task.succeeded if task else 0,
+            "failed": task.failed if task else 0,
+        },
+        machines=tuple(remediated_rows(report)),
+        not_taken=tuple(map(str, report.left)),
+        problem=report.problem,
+    )
+    return with_subscriptions(made, drafted.target.names)
+
+
+def remediated_rows(report: RemediationReport) -> Iterator[RemediatedRow]:
+    """One row for each machine."""
+    for one in report.machines:
+        yield RemediatedRow(id=one.id, status=one.status, code=one.code, message=one.message)
 
 
 def policy_audit_document(audit: PolicyAudit) -> PolicyAuditDocument:

@@ -17,7 +17,7 @@ from patchmode.documents.history import AfterWindowDocument, DriftDocument, Fail
 from patchmode.documents.iac import IacCheckDocument
 from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.plan import PlanDocument
-from patchmode.documents.policy import PolicyAssignDocument, PolicyAuditDocument
+from patchmode.documents.policy import PolicyAssignDocument, PolicyAuditDocument, PolicyRemediateDocument
 from patchmode.documents.run import RunDocument, RunsDocument
 from patchmode.documents.schedules import (
     FailedMemberRow,
@@ -60,6 +60,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "policy-audit": PolicyAuditDocument,
     "iac-check": IacCheckDocument,
     "policy-assign": PolicyAssignDocument,
+    "policy-remediate": PolicyRemediateDocument,
 }
 """Name of the format → the struct of its document."""
 

@@ -355,3 +355,136 @@ class PolicyAssignReport:
     """Where a read afterwards shows something else than was sent."""
     undo: tuple[str, ...] = ()
     """Commands that undo what was written, in their order; empty: nothing was."""
+
+
+# ---------------------------------------------------------------------------------------------- remediating
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationWish:
+    """A remediation task as a person asks for it."""
+
+    assignment_id: str
+    name: str
+    count: int | None
+    """Machines that it takes at most; None: as many as the review finds."""
+    parallel: int
+    """Machines that Azure changes at the same time."""
+    threshold: int
+    """Percent of failed machines above which Azure starts no further one, 0 to 100."""
+    re_evaluate: bool
+    """Whether Azure evaluates the machines again before it starts."""
+
+    @property
+    def scope(self) -> str:
+        """Where the assignment is, and the task too."""
+        at = self.assignment_id.lower().rfind("/providers/microsoft.authorization/policyassignments/")
+        return self.assignment_id[:at]
+
+    @property
+    def id(self) -> str:
+        """The task's."""
+        return f"{self.scope}/providers/Microsoft.PolicyInsights/remediations/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationDraft:
+    """What would be started, and what the definition says of each machine now."""
+
+    wish: RemediationWish
+    policy: BuiltIn
+    states: Mapping[ResourceId, PolicyState]
+    """What the assignment does about each machine in its scope, by our own evaluation."""
+    unreadable: int
+    """Machines and places in its scope that could not be read."""
+    target: Target
+
+    @property
+    def expected(self) -> tuple[ResourceId, ...]:
+        """The machines that a task would change."""
+        return tuple(one for one, state in self.states.items() if state is PolicyState.NON_COMPLIANT)
+
+    @property
+    def unknown(self) -> int:
+        """Machines of which that is not known."""
+        return self.unreadable + sum(state is PolicyState.UNKNOWN for state in self.states.values())
+
+    @property
+    def count(self) -> int:
+        """How many machines the task takes at most; 0: there is nothing to do."""
+        found = len(self.expected) + self.unknown
+        return min(found if self.wish.count is None else self.wish.count, REMEDIATED_AT_MOST) if found else 0
+
+
+REMEDIATED_AT_MOST = 50_000
+"""By one task. Source: Microsoft, "Azure Policy remediation task structure"."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationTask:
+    """A task as Azure answers it."""
+
+    id: str
+    state: str
+    """`provisioningState`."""
+    total: int
+    succeeded: int
+    failed: int
+    message: str = ""
+    """`statusMessage`."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended. Any other state counts as running: the specification lists none."""
+        return self.state.lower() in {"succeeded", "failed", "canceled", "cancelled", "complete"}
+
+
+@dataclass(frozen=True, slots=True)
+class RemediatedMachine:
+    """What a task did about one machine."""
+
+    id: str
+    status: str
+    code: str = ""
+    """Azure's error; empty: none was named."""
+    message: str = ""
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the machine was not changed."""
+        return self.status.lower() in {"failed", "canceled", "cancelled"}
+
+
+RemediationEnd = Literal["nothing", "started", "finished", "stopped", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationReport:
+    """`policy remediate`: what was started, and what came of each machine."""
+
+    draft: RemediationDraft
+    result: RemediationEnd
+    """`nothing` (no machine would be changed, nothing was sent), `started` (its end was not awaited), `finished`,
+    `stopped` (Azure ended it as failed or canceled) or `interrupted` (the waiting was; the task continues)."""
+    task: RemediationTask | None = None
+    machines: tuple[RemediatedMachine, ...] = ()
+    problem: str = ""
+    """Why it is not known what came of the task or its machines; empty: it is."""
+
+    @property
+    def failed(self) -> tuple[RemediatedMachine, ...]:
+        """The machines that were not changed."""
+        return tuple(one for one in self.machines if one.is_failed)
+
+    @property
+    def unended(self) -> tuple[RemediatedMachine, ...]:
+        """The machines with which the task began and of which it does not say how they ended, although it is over."""
+        return tuple(one for one in self.machines if not one.is_failed and one.status.lower() != "succeeded")
+
+    @property
+    def left(self) -> tuple[ResourceId, ...]:
+        """The machines that the definition would change and the task did not take; empty while it is not over."""
+        if self.result not in ("finished", "stopped") or self.problem:
+            return ()
+        taken = {one.id.casefold() for one in self.machines}
+        return tuple(one for one in self.draft.expected if one.key not in taken)

@@ -7,7 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from patchmode.model.left_alone import Unreadable
-from patchmode.model.policy import PolicyAssignment, PolicyDefinition, PolicyExemption, PolicySet
+from patchmode.model.policy import (
+    PolicyAssignment,
+    PolicyDefinition,
+    PolicyExemption,
+    PolicySet,
+    RemediatedMachine,
+    RemediationTask,
+)
 from patchmode.ports.live_check import ProbingAzure
 
 
@@ -50,6 +57,14 @@ class Policies(Protocol):
         """
         ...
 
+    async def remediation(self, remediation_id: str) -> RemediationTask | None:
+        """One remediation task; None: there is none. Raises RequestError."""
+        ...
+
+    async def remediated(self, remediation_id: str) -> Sequence[RemediatedMachine]:
+        """The machines that a task has begun with. Raises RequestError."""
+        ...
+
 
 class PolicyWriter(Protocol):
     """The only way to change policies and the roles of their identities. Every call is safe to repeat.
@@ -63,6 +78,10 @@ class PolicyWriter(Protocol):
 
     async def put_exemption(self, exemption_id: str, body: Mapping[str, Any]) -> None:
         """Create an exemption, or replace the one of that id."""
+        ...
+
+    async def put_remediation(self, remediation_id: str, body: Mapping[str, Any]) -> None:
+        """Start a remediation task; nothing happens where the same was started already."""
         ...
 
     async def grant(self, scope: str, role_id: str, principal_id: str) -> None:

@@ -18,8 +18,6 @@ ASSESSMENT = ASSIGNMENT.replace("aum-prerequisite", "aum-assessment")
 NIGHTLY = f"{SUBSCRIPTION}/resourceGroups/rg-app/providers/Microsoft.Authorization/policyAssignments/aum-nightly"
 TASK = f"{SUBSCRIPTION}/providers/Microsoft.PolicyInsights/remediations/now"
 API = "api-version=2021-10-01"
-VM_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
-IDENTITY = "99999999-9999-9999-9999-999999999999"
 
 
 def emulator(*, has_role: bool = True, **switches: Any) -> Client:
@@ -27,10 +25,9 @@ def emulator(*, has_role: bool = True, **switches: Any) -> Client:
     made = Client(
         Emulator(fleet=policies_fleet(), limits=Limits(is_off=True), lro_seconds=0, profile=Profile(**switches))
     )
-    if has_role:
-        role = {"roleDefinitionId": f"/providers/x/{VM_CONTRIBUTOR}", "principalId": IDENTITY}
-        path = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/{VM_CONTRIBUTOR}"
-        assert made("PUT", f"{path}?api-version=2022-04-01", {"properties": role}).status == 201
+    if not has_role:
+        for one in list(made.emulator.state.of_type("microsoft.authorization/roleassignments")):
+            made.emulator.state.delete(one.id)
     return made
 
 

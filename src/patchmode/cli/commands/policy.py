@@ -7,6 +7,7 @@ from patchmode.cli.group import Group
 SUBCOMMANDS = {
     "assign": "Assign a built-in with a managed identity, its roles and exemptions, and read it back.",
     "audit": "Which machines Azure Policy's built-ins cover, which they miss, and why.",
+    "remediate": "Start a remediation task of an assignment, wait for it, and explain each failed machine.",
 }
 
 

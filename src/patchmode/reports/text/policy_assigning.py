@@ -10,6 +10,7 @@ from patchmode.model.target import Target
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.attachments import difference_lines
 from patchmode.reports.text.layout import Paint, name_lines, plural, target_text, wrapped
+from patchmode.reports.text.next_steps import command
 from patchmode.reports.text.policy import TITLES, place_text
 
 _ROLES: Mapping[str, str] = {
@@ -139,16 +140,4 @@ def assign_lines(report: PolicyAssignReport, *, paint: Paint) -> Iterator[str]:
             paint=paint,
             hang=4,
         )
-        name = report.id.rsplit("/", 1)[-1]
-        yield f"  az policy remediation create --name {name} --policy-assignment '{report.id}'{_where(report.id)}"
-
-
-def _where(assignment_id: str) -> str:
-    """Where a remediation task is made: at the assignment's scope."""
-    parts = assignment_id.strip("/").split("/")
-    match [part.lower() for part in parts[:4]]:
-        case ["providers", "microsoft.management", "managementgroups", _]:
-            return f" --management-group '{parts[3]}'"
-        case ["subscriptions", _, "resourcegroups", _]:
-            return f" --subscription {parts[1]} --resource-group '{parts[3]}'"
-    return f" --subscription {parts[1]}"
+        yield f"  {command('policy', 'remediate', report.id)}"
