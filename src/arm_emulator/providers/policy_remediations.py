@@ -202,7 +202,7 @@ def _settings(params: dict[str, str], given: Document) -> Document:
     settings = {**_DEFAULTS, **{name: given[name] for name in (*_DEFAULTS, "filters") if given.get(name) is not None}}
     mode = given.get("resourceDiscoveryMode") or _MODES[0]
     if mode not in _MODES:
-        raise _invalid(f"'{mode}' is no resourceDiscoveryMode")
+        raise _invalid(f"'{mode}' is not a resourceDiscoveryMode")
     if mode == _MODES[1] and "/managementgroups/" in f"/{params['scope'].lower()}/":
         raise _invalid("ReEvaluateCompliance is not supported at management group scope")
     for name, most in (("resourceCount", _MOST), ("parallelDeployments", _MOST_AT_ONCE)):

@@ -54,9 +54,9 @@ A fleet's values last until the end and form no cycles: looking at them that oft
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A result goes to standard output, everything else to standard error. Settings of machines are changed only "
-    "by a plan (apply, rollback), and by Azure Policy itself where you assign it (policy assign) or start a remediation "
-    "task, which has no undo (policy remediate). The commands of schedule and policy that write ask first, unless "
-    "--yes is given; the others of them print the commands that undo them. "
+    "by a plan (apply, rollback), and by Azure Policy itself where you assign it (policy assign) or start a "
+    "remediation task, which has no undo (policy remediate). The commands of schedule and policy that write ask first, "
+    "unless --yes is given; the others of them print the commands that undo them. "
     "The commands audit, policy audit, plan, export, verify, explain and doctor cannot write; iac check edits "
     "files only with --fix.",
 )

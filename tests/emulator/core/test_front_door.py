@@ -417,7 +417,7 @@ def test_policies_are_those_of_the_fleet_and_none_is_evaluated(start: Start) -> 
     named = f"{SUB}/{POLICIES}/policyAssignments"
     assert client("GET", f"{named}/recurring?api-version=2023-04-01").json["properties"] == held["properties"]
     assert client("GET", f"{named}/other?api-version=2023-04-01").code == "PolicyAssignmentNotFound"
-    assert client("PUT", f"{named}/other?api-version=2023-04-01", {}).code == "NotEmulated"
+    assert client("PUT", f"{named}/other?api-version=2023-04-01", {}).code == "InvalidRequestContent"
     for kind in ("policyDefinitions", "policySetDefinitions", "policyExemptions"):
         assert client("GET", f"{SUB}/{POLICIES}/{kind}?api-version=2023-04-01").json == {"value": []}
     states = f"{SUB}/providers/Microsoft.PolicyInsights/policyStates/latest"

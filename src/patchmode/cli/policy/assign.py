@@ -62,7 +62,7 @@ def command(context: click.Context, /, *, yes: bool, **options: Any) -> exits.Ex
     """Assign a built-in with a managed identity, its roles and exemptions, and read it back.
 
     The command shows what will be sent and what the assignment would do about each machine in its scope, and asks.
-    Existing machines are not changed by an assignment alone: that needs a remediation task (policy remediate) or a write.
+    Existing machines are not changed by an assignment alone: that needs `policy remediate`, or a write to the machine.
     Safe to repeat: what is there already is not written again.
     """
     from patchmode.cli.confirming import tell_banner
