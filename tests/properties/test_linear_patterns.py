@@ -77,7 +77,7 @@ MADE = {
     "patchmode/arm/governor.py:compute_remaining": Made((r"/UpdateVMSubscriptionMaximum;(\d+)",)),
     "patchmode/cli/demonstration/telling.py:cut": Made(STORY_PATTERNS, how="match"),
     "patchmode/cli/demonstration/telling.py:_ends": Made(STORY_PATTERNS, how="match"),
-    "patchmode/reports/text/left_alone.py:_without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
+    "patchmode/reports/text/left_alone.py:without": Made((r"(?<![\w.-])web\-01(?![\w-])", "/a/b")),
     "patchmode/rules/scrubbing/texts.py:_any_of": Made((scrubbing._any_of(["aa", "a-a", "aab", "a.*"]).pattern,)),
     "patchmode/rules/eligibility/images.py:_any_of": Made(tuple(dict.fromkeys(image_patterns())), how="fullmatch"),
 }

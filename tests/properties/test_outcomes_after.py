@@ -113,9 +113,11 @@ def connection(emulator: Emulator) -> Azure:
         provider=MachineReader(channel),
         maintenance=MaintenanceReader(channel),
         authorization=Directory(channel, Identities(), dict),
+        policies=cast("Any", None),
         ledger=cast("Any", SimpleNamespace(by_method=dict)),
         _writer=Writer(channel),
         _maintenance_writer=MaintenanceWriter(channel),
+        _policy_writer=cast("Any", None),
         _probe=SingleRequests(channel),
         _read_only=False,
     )

@@ -231,6 +231,10 @@ class FleetDouble:
         return self
 
     @property
+    def unanswered_since(self) -> None:
+        """It answers at once."""
+
+    @property
     def graph(self) -> Any:
         """What became of runs is known to Resource Graph alone; it is never used to verify, so of machines it shows
         those of `shown` only.
