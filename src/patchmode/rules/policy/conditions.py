@@ -6,7 +6,6 @@ Source: Microsoft, "Azure Policy definition structure: policy rule". All conditi
 except `match` and `notMatch`; a field that the resource does not have meets no positive condition.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -171,8 +170,19 @@ def _in(one: Any, others: Any) -> bool:
 def _like(one: Any, pattern: Any) -> bool:
     if one is None:
         return False
-    parts = str(pattern).split("*")
-    return re.fullmatch(".*".join(map(re.escape, parts)), str(one), re.IGNORECASE | re.DOTALL) is not None
+    text, (first, *others) = str(one).lower(), str(pattern).lower().split("*")
+    if not others:
+        return text == first
+    *between, last = others
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for part in between:  # the earliest place is as good as any later one
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _holds_text(one: Any, part: Any) -> bool:

@@ -1,10 +1,14 @@
 """Conditions and expressions of policy definitions, each against what Microsoft's reference says of it."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.examples import examples
 
-from patchmode.rules.policy.conditions import Scene, holds
+from patchmode.rules.policy.conditions import Scene, _like, holds
 from patchmode.rules.policy.expressions import Surrounding, UnknownError, evaluate
 
 VM = "Microsoft.Compute/virtualMachines"
@@ -122,3 +126,14 @@ def test_what_cannot_be_evaluated(text: str) -> None:
         return
     with pytest.raises(UnknownError):
         evaluate(text, Surrounding({}, lambda _: None))
+
+
+@settings(max_examples=examples(100))
+@given(
+    text=st.text(alphabet="aAb.[?-\n", max_size=8),
+    pattern=st.text(alphabet="aAb.[?-*\n", max_size=8),
+)
+def test_like_takes_stars_for_any_text_and_nothing_else(text: str, pattern: str) -> None:
+    """As the expression does that says the same, and takes other than it time in proportion to the text."""
+    same = ".*".join(re.escape(part) for part in pattern.split("*"))
+    assert _like(text, pattern) == (re.fullmatch(same, text, re.IGNORECASE | re.DOTALL) is not None)
