@@ -5,7 +5,7 @@
 # AUDITS_DIR  a folder that outlives this process: TIME.json and TIME.html for each audit; latest.json is the newest
 #
 # Ends with 10 when a machine changed since the audit before, with 0 when none did or there was none before; with
-# another code when an audit could not be made, and then latest.json stays. Findings alone are no alarm: a fleet has
+# the code of the command that failed when an audit could not be made, and then latest.json stays. Findings alone are no alarm: a fleet has
 # some every night. They are in the reports.
 set -eu
 : "${AUDITS_DIR:?must name the folder that keeps the audits}"
@@ -13,7 +13,11 @@ mkdir -p "$AUDITS_DIR"
 latest="$AUDITS_DIR/latest.json"
 audit="$AUDITS_DIR/$(date -u +%Y%m%dT%H%M%SZ)"
 
-patchmode audit "$@" -q -o json > "$audit.new" || test $? -eq 10
+trap 'rm -f "$audit.new" "$latest.new"' EXIT
+
+code=0
+patchmode audit "$@" -q -o json > "$audit.new" || code=$?
+if [ "$code" != 0 ] && [ "$code" != 10 ]; then exit "$code"; fi
 # The machines are read again, after the audit that is kept: a change between the two is told tonight and tomorrow.
 code=0
 if [ -e "$latest" ]; then patchmode watch "$@" --once --baseline "$latest" || code=$?; fi

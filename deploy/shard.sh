@@ -13,7 +13,8 @@ set -eu
 : "${SHARDS_DIR:?must name the folder of this operation}"
 export PATCHMODE_STATE_DIR="$SHARDS_DIR/shard-${PATCHMODE_SHARD%/*}"
 report="$PATCHMODE_STATE_DIR/report.json"
-mkdir -p "$PATCHMODE_STATE_DIR"
+mkdir -p "$SHARDS_DIR"
+(umask 077 && mkdir -p "$PATCHMODE_STATE_DIR") # journals are nobody else's
 
 runs=$(patchmode runs list -q -o json --query 'length(runs)')
 # shellcheck disable=SC2086 # CARRYING holds several words

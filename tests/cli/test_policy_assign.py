@@ -64,7 +64,9 @@ def test_the_review_says_what_it_would_do(program: Program) -> None:
     assert done.code == 2
     assert "managed identity: system-assigned, in westeurope" in done.err
     assert "role of the identity there: Virtual Machine Contributor" in done.err
-    assert "changed by a remediation task, or at the next write to the machine" in done.err
+    assert "changed by a remediation task, or at the next write to the machine, unless refused" in " ".join(
+        done.err.split()
+    )
     assert "rg-app/firewall-01" in done.err
     assert stored(program, ASSIGNMENT) is None
 

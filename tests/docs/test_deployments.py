@@ -384,7 +384,8 @@ def test_audits_that_are_kept_tell_what_changed_since_the_one_before(terminal: C
     after = read(shell.folder / "audits/latest.json")
     assert after != before
     failed = shell.run(f"{script} --name no-such-*", last_code=3)
-    assert failed.code not in {0, 10}, failed.text
+    assert failed.code == 3, failed.text
+    assert not [name for name in kept() if name.endswith(".new")], "what was not made is not kept"
     assert read(shell.folder / "audits/latest.json") == after
     same = shell.run(script)
     assert (same.code, "~" in same.text) == (0, False), same.text

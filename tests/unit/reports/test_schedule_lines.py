@@ -72,9 +72,14 @@ def test_what_becomes_of_right_machines_and_what_keeps_the_schedule_on_them_is_t
     wish = replace(wish, unchanged=(replace(turned, outcome_after=scheduled), same))
     assert list(wish_lines(wish, paint=Paint()))[3:] == [
         "      1 machine already compliant: parked -> scheduled",
-        f"      ! 2 of the schedules cannot be detached again, not by `patchmode rollback` either, while {KEEP}.",
+        f"      ! From 2 machines it cannot be detached again, not by `patchmode rollback` either, while {KEEP}.",
     ]
     assert_fits(wish_lines(wish, paint=NARROW))
+    other = ResourceId.parse(str(vm("far")).replace(SUBSCRIPTION, SUBSCRIPTION.replace("1", "2")))
+    both = replace(wish, unchanged=(turned, Unchanged(other, MachineKind.VM, PARKED)))
+    shown = "\n".join(plan_lines(both, paint=Paint()))
+    assert "Plan: 0 to change, 2 already compliant" in shown
+    assert "\nTo change or attach: " in shown, "those that only get the schedule are counted there, too"
     told = "\n".join(plan_lines(wish, paint=Paint()))
     assert "Now and after the plan:" in told
     assert "2 -> 1  patched by nobody" in told

@@ -193,7 +193,9 @@ def summary_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     names, touched = names_in(plan), plan.touched_in
     if names.are_several and touched:
         untouched = dict.fromkeys(names.subscriptions, 0)
-        text = f"To change: {names.counted({**untouched, **touched})}."
+        # The machines that only get or lose the schedule are among them, and not among those to change above.
+        also = " or attach" if plan.then_attach is not None else " or detach" if plan.first_detach else ""
+        text = f"To change{also}: {names.counted({**untouched, **touched})}."
         for line in wrapped(text, paint=paint, hang=6):
             yield paint("strong", line)
     if plan.not_done:

@@ -20,7 +20,7 @@ _ROLES: Mapping[str, str] = {
 }
 _CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 _EFFECTS: Mapping[PolicyState, str] = {
-    PolicyState.NON_COMPLIANT: "changed by a remediation task, or at the next write to the machine",
+    PolicyState.NON_COMPLIANT: "changed by a remediation task, or at the next write to the machine, unless refused",
     PolicyState.COMPLIANT: "already as the definition asks",
     PolicyState.MISSED: "not selected by the definition",
     PolicyState.EXEMPT: "exempt",
@@ -136,7 +136,8 @@ def assign_lines(report: PolicyAssignReport, *, paint: Paint) -> Iterator[str]:
     if report.changed_later:
         counted = plural(report.changed_later, "machine in its scope is", "machines in its scope are")
         yield from wrapped(
-            f"{counted} not changed by this. A remediation task changes them, once Azure has evaluated the assignment:",
+            f"{counted} not changed by this. A remediation task changes them where nothing refuses it, once Azure has "
+            "evaluated the assignment:",
             paint=paint,
             hang=4,
         )

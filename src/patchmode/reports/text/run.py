@@ -125,8 +125,8 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield from _turned(plan, paint)
         for one in wish.kept_by:
             text = (
-                f"! {one.machines:,} of the schedules cannot be detached again, not by `patchmode rollback` either, "
-                f"while the lock '{one.lock}' is on {one.scope}."
+                f"! From {plural(one.machines, 'machine')} it cannot be detached again, not by `patchmode rollback` "
+                f"either, while the lock '{one.lock}' is on {one.scope}."
             )
             yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
     yield from _detach_lines(plan, paint)
