@@ -58,6 +58,16 @@ def test_it_is_assigned_with_an_identity_and_its_role(program: Program) -> None:
     assert audited["policies"][0]["machines"][0]["state"] == "compliant"
 
 
+def test_another_region_is_told_where_the_assignment_is_left_as_it_is(program: Program) -> None:
+    """It is no difference, and "as asked" alone would be untrue."""
+    told = "! The assignment is in westeurope, and not in northeurope; it is left there."
+    assert told not in assign(program).err
+    elsewhere = [{"westeurope": "northeurope"}.get(word, word) for word in HERE]
+    done = assign(program, *elsewhere)
+    assert (done.code, told in done.err) == (0, True), done.err
+    assert told not in assign(program).err
+
+
 def test_the_review_says_what_it_would_do(program: Program) -> None:
     """By machines, before anything is sent; and nobody is asked who cannot answer."""
     done = program("policy", "assign", *HERE)

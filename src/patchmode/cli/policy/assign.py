@@ -85,6 +85,10 @@ def command(context: click.Context, /, *, yes: bool, **options: Any) -> exits.Ex
         question = f"{verb} {wish.name} at {place_text(wish.scope, names)}?"
         what = f"covers {drafted.changed_later:,} machines that a remediation task would change"
         ask_for_count(question, drafted.changed_later, what, yes=yes)
+    there = str((drafted.standing or {}).get("location") or "")
+    if drafted.is_unchanged and there.lower() != drafted.body["location"]:
+        # The region of an identity changes nothing that the assignment does.
+        say_lines([f"! The assignment is in {there}, and not in {wish.location}; it is left there."], settings)
     report = written(lambda azure: _assigned(azure, drafted), settings, is_unchanged=drafted.is_unchanged)
     document = policy_assign_document(report)
     emit(
