@@ -221,3 +221,27 @@ def test_a_task_that_azure_refuses_was_not_started(program: Program) -> None:
     faulty(program, {"match": {"method": "PUT", "path": "*/remediations/*"}, "do": {"respond": answer}})
     done = remediate(program)
     assert (done.code, "Not this one." in done.err) == (1, True)
+
+
+def test_an_assignment_that_azures_lists_do_not_show_is_not_taken_for_one_without_work(program: Program) -> None:
+    """Its machines are not known, and 0 would say that none needs change."""
+    empty = {"status": 200, "json": {"value": []}}
+    faulty(program, {"match": {"method": "GET", "path": "*/policyAssignments"}, "do": {"respond": empty}})
+    done = program("policy", "remediate", PREREQUISITE)
+    assert done.code == 2
+    assert "    42  not known\n" in done.err
+    assert "+ at most 42 machines" in done.err
+
+
+def test_at_a_management_group_the_machines_below_it_are_looked_at(program: Program) -> None:
+    """Azure's list of a subscription has what it inherits."""
+    group = "/providers/Microsoft.Management/managementgroups/11111111-1111-1111-1111-111111111111"
+    place = ("-m", group.rsplit("/", 1)[-1], "--location", "westeurope", "--name", "above")
+    assert program("policy", "assign", "prerequisite", *place, "--yes").code == 0
+    above = f"{group}/providers/Microsoft.Authorization/policyAssignments/above"
+    done = program("policy", "remediate", above, "--yes", "--count", "1")
+    assert done.code == 10
+    assert "at management group 11111111-1111-1111-1111-111111111111" in done.err
+    assert "  would be changed\n" in done.err
+    assert "Azure's last evaluation did not find them" in done.out
+    assert "--re-evaluate" not in done.err

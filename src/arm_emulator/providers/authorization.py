@@ -60,7 +60,7 @@ def _list(type_: str) -> Handler:
 
 def _relevant(cloud: "Cloud", type_: str, scope: str, filter_: str) -> Iterable[Stored]:
     lowered = scope.lower().rstrip("/")
-    above = {"", *ancestry(scope)}
+    above = {"", *ancestry(scope), *(_groups_above(cloud, scope) if type_ in _POLICIES else ())}
     is_at_scope = "atscope()" in filter_.lower().replace(" ", "")
     inherits = type_ != LOCK or is_at_scope or cloud.profile.lock_list == "with-inherited"
     principal = _PRINCIPAL.search(filter_)
@@ -73,6 +73,14 @@ def _relevant(cloud: "Cloud", type_: str, scope: str, filter_: str) -> Iterable[
             continue
         if principal is None or _names_principal(stored.document, principal["id"]):
             yield stored
+
+
+def _groups_above(cloud: "Cloud", scope: str) -> Iterable[str]:
+    """The management groups of a subscription, whose policies are in its lists."""
+    segments = scope.lower().strip("/").split("/")
+    found = cloud.directory.subscription(segments[1]) if segments[0] == "subscriptions" else None
+    groups = cloud.directory.ancestors(found.management_group) if found is not None else ()
+    return (f"/providers/microsoft.management/managementgroups/{one.name.lower()}" for one in groups)
 
 
 def _of_everything(cloud: "Cloud", scope: str, filter_: str) -> Iterable[Document]:

@@ -104,7 +104,8 @@ def command(context: click.Context, /, *, yes: bool, no_wait: bool, **options: A
 
 
 def _name(assignment: str, now: datetime) -> str:
-    return f"{assignment.rsplit('/', 1)[-1]}-{now:%Y%m%dT%H%M%SZ}"
+    """The assignment's name and the time, to the millisecond as a run's id has it."""
+    return f"{assignment.rsplit('/', 1)[-1]}-{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z"
 
 
 def _drafted(wish: "RemediationWish", settings: Settings) -> "tuple[RemediationDraft, Principals]":

@@ -17,7 +17,6 @@ _EFFECTS = {
     PolicyState.EXCLUDED: "left out by the assignment",
     PolicyState.NOT_ENFORCED: "not changed, because the assignment does not enforce it",
     PolicyState.NOT_APPLICABLE: "of another type",
-    PolicyState.NOT_ASSIGNED: "not covered by this assignment",
     PolicyState.UNKNOWN: "not known",
 }
 _NAMED = (PolicyState.NON_COMPLIANT, PolicyState.UNKNOWN)

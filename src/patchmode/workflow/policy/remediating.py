@@ -51,9 +51,9 @@ async def draft_remediation(azure: PolicyAzure, wish: RemediationWish, *, clock:
 
 
 def _state(verdict: PolicyVerdict, key: str) -> PolicyState:
-    """What one assignment does about a machine; what others do about it is not its concern."""
-    nobody = PolicyState.UNKNOWN if verdict.state is PolicyState.UNKNOWN else PolicyState.NOT_ASSIGNED
-    return next((one.state for one in verdict.assignments if one.assignment.id.lower() == key), nobody)
+    """What one assignment does about a machine in its scope; not known where Azure's lists do not show it there."""
+    shown = (one.state for one in verdict.assignments if one.assignment.id.lower() == key)
+    return next(shown, PolicyState.UNKNOWN)
 
 
 async def remediate(
