@@ -16,7 +16,7 @@ from patchmode.arm.schedule_rows import (
 )
 from patchmode.arm.wire import decode
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import GUEST_SCOPE, Assessment, FailureKind, Installation, MachineRun
+from patchmode.model.schedule import ENDED_WELL, GUEST_SCOPE, Assessment, FailureKind, Installation, MachineRun
 
 PHRASES: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     (
@@ -40,7 +40,6 @@ _SEARCHES = tuple((kind, re.compile("|".join(phrases), re.IGNORECASE)) for kind,
 _TELLING = re.compile(r"error|message|detail|code|status|reason|exceeded", re.IGNORECASE)
 _SILENT = frozenset({"", "success", "succeeded", "failed", "failure"})
 """Texts that give no reason. A result without errors is recorded as code `Success`, `0 error/s reported`."""
-_ENDED_WELL = frozenset({"succeeded", "completed", "completedwithwarnings"})
 _NOT_ENDED = frozenset({"", "inprogress", "pending", "notstarted", "retrynow", "retrylater", "unknown"})
 _DEPTH = 12
 
@@ -56,7 +55,7 @@ def failure_of(status: str, bag: object) -> FailureKind | None:
         None: it did not fail, or it has not ended. A run that gives no status is a failure only where a reason stands.
     """
     word = status.strip().casefold()
-    if word in _ENDED_WELL or (word and word in _NOT_ENDED):
+    if word in ENDED_WELL or (word and word in _NOT_ENDED):
         return None
     told = list(_strings(bag))
     kind = _kind_in([status, *(text for text, is_telling in told if is_telling)])

@@ -14,7 +14,7 @@ from patchmode.errors import RequestError
 from patchmode.model.report import CalendarEntry, ScheduleFinding, ScheduleView, forecast_counts
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import ScheduleRun
-from patchmode.model.schedule import NextWindow, RunForecast
+from patchmode.model.schedule import LOST, NextWindow, RunForecast
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, Clock
 from patchmode.workflow.inventory.history import failures
@@ -24,7 +24,6 @@ DAYS = 14
 PAST = "7d"
 NAMED = 25
 """So many machines in trouble are named for a window."""
-_TROUBLE = frozenset({RunForecast.FAILS, RunForecast.MISSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def _coming(entry: CalendarEntry) -> Coming:
     trouble = [
         Trouble(member.machine.id, member.result, member.forecast.reason)
         for member in entry.members
-        if member.result in _TROUBLE
+        if member.result in LOST
     ]
     return Coming(
         configuration=entry.configuration.id,

@@ -80,6 +80,16 @@ class Orchestration(StrEnum):
         return _LEAVES[self]
 
 
+MODE_OF_ORCHESTRATION = {
+    Orchestration.CUSTOMER_MANAGED_SCHEDULES: PatchMode.AUTOMATIC_BY_PLATFORM,
+    Orchestration.AZURE_MANAGED: PatchMode.AUTOMATIC_BY_PLATFORM,
+    Orchestration.AUTOMATIC_BY_OS: PatchMode.AUTOMATIC_BY_OS,
+    Orchestration.MANUAL: PatchMode.MANUAL,
+    Orchestration.IMAGE_DEFAULT: PatchMode.IMAGE_DEFAULT,
+}
+"""The patch mode that each one is written as; none for what has no mode of its own."""
+
+
 _OPTIONS = {
     Orchestration.CUSTOMER_MANAGED_SCHEDULES: "customer-managed-schedules",
     Orchestration.AZURE_MANAGED: "azure-managed",

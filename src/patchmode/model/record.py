@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from patchmode.model.finding import Severity
 from patchmode.model.target import Target, in_a_list
 
 
@@ -31,6 +32,10 @@ class Level(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
+
+
+LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
+"""A severity as formats tell it that have levels."""
 
 
 class RecordState(StrEnum):

@@ -271,6 +271,14 @@ class RunForecast(StrEnum):
     UNKNOWN = "unknown"
 
 
+NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
+"""No window of such a schedule will come."""
+LOST = frozenset({RunForecast.FAILS, RunForecast.MISSED})
+"""A window comes, and does not patch the machine."""
+ENDED_WELL = frozenset({"succeeded", "completed", "completedwithwarnings"})
+"""What Azure calls a run, or an installation of updates, that did what it should; lower case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """One machine in one configuration's next window."""

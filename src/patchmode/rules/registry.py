@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 
 from patchmode.model.finding import Severity
-from patchmode.model.record import RuleText
+from patchmode.model.record import LEVELS, RuleText
 from patchmode.rules.eligibility import judgement
 from patchmode.rules.iac import findings
-from patchmode.rules.rule import LEVELS, Rule, by_id
+from patchmode.rules.rule import Rule, by_id
 from patchmode.rules.schedules import checks
 from patchmode.rules.settings import rollback
 

@@ -11,7 +11,6 @@ from functools import cache
 from patchmode.model.finding import Reason, Severity
 from patchmode.model.machine import Machine
 from patchmode.model.patch_settings import WantedSettings
-from patchmode.model.record import Level
 
 Check = Callable[[Machine, WantedSettings], Iterable[Reason]]
 """Yields the reasons that a machine gives. Pure; yields nothing where there is nothing to say."""
@@ -19,9 +18,6 @@ Check = Callable[[Machine, WantedSettings], Iterable[Reason]]
 BLOCKS, WARNS, NOTES = (Severity.BLOCKS,), (Severity.WARNS,), (Severity.NOTES,)
 REFUSES = (*BLOCKS, *WARNS)
 """Refused by `schedule create` or `schedule attach`; told as a warning of what stands already."""
-
-LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
-"""A severity as formats tell it that have levels."""
 
 SECTIONS = ("What", "Severity", "Why", "Evidence", "Fix", "Source")
 """The paragraphs of a rule's section in the reference, in their order."""

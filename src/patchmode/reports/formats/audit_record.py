@@ -13,6 +13,7 @@ from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.plain_text import printable
 from patchmode.model.record import (
+    LEVELS,
     Bar,
     Chart,
     Column,
@@ -109,7 +110,6 @@ def _labels(key: tuple[str, str, str], called: Mapping[str, str]) -> Mapping[str
     return {"subscription": subscription, "orchestration": orchestration, "outcome": outcome, **named}
 
 
-_LEVELS = {Severity.BLOCKS: Level.ERROR, Severity.WARNS: Level.WARNING, Severity.NOTES: Level.NOTE}
 _MEANINGS = {
     OutcomeKind.SCHEDULED: Meaning.GOOD,
     OutcomeKind.SCHEDULE_FAILS: Meaning.BAD,
@@ -356,7 +356,7 @@ def _findings(row: AuditMachine, wanted: str) -> Iterator[RecordedFinding]:
         )
     for reason in row.reasons:
         # What blocks a change blocks nothing where there is nothing to change.
-        level = _LEVELS[reason.severity] if not row.as_wanted else Level.NOTE
+        level = LEVELS[reason.severity] if not row.as_wanted else Level.NOTE
         if reason.severity is Severity.WARNS:
             level = Level.WARNING
         yield RecordedFinding(reason.rule, level, reason.message, reason.evidence, reason.fix)

@@ -8,7 +8,7 @@ from patchmode.documents.verification import verify_counts
 from patchmode.model.drift import ResourceChange
 from patchmode.model.evidence import AfterFrom, EvidenceCheck, PackedEvidence
 from patchmode.model.left_alone import Skipped
-from patchmode.model.patch_settings import Orchestration, PatchMode
+from patchmode.model.patch_settings import MODE_OF_ORCHESTRATION, Orchestration
 from patchmode.model.plain_text import printable
 from patchmode.model.report import VerifyReport
 from patchmode.model.resource_id import ResourceId
@@ -22,13 +22,6 @@ from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_li
 
 CSV_COLUMNS = ("id", "verified", "path", "expected", "found", "unreadableBecause", "rule", "reason", "fix")
 
-_MODES = {
-    Orchestration.CUSTOMER_MANAGED_SCHEDULES: PatchMode.AUTOMATIC_BY_PLATFORM,
-    Orchestration.AZURE_MANAGED: PatchMode.AUTOMATIC_BY_PLATFORM,
-    Orchestration.AUTOMATIC_BY_OS: PatchMode.AUTOMATIC_BY_OS,
-    Orchestration.MANUAL: PatchMode.MANUAL,
-    Orchestration.IMAGE_DEFAULT: PatchMode.IMAGE_DEFAULT,
-}
 _HANDED_OVER = "Azure patches and restarts it at a time it chooses, unless a schedule is attached, whose runs fail:"
 """What it means that bypass is gone beside AutomaticByPlatform."""
 
@@ -204,7 +197,9 @@ def _mode_legend(bad: Sequence[Verification], paint: Paint) -> Iterator[str]:
         if one.path.endswith(".patchMode")
         for value in (one.expected, one.found)
     }
-    text = "; ".join(f"{one.leaves} = {one.portal_name}" for one in Orchestration if _MODES.get(one) in modes)
+    text = "; ".join(
+        f"{one.leaves} = {one.portal_name}" for one in Orchestration if MODE_OF_ORCHESTRATION.get(one) in modes
+    )
     if text:
         yield from (paint("dim", line) for line in wrapped(f"{text}.", paint=paint, indent=2, hang=4))
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from patchmode.model.finding import Reason
 from patchmode.model.iac import DeclaredMachine, IacFinding, Omission, Part, Term, TermKind, Tool
+from patchmode.model.record import LEVELS
 from patchmode.rules.iac.keeping import edits_of, lines_that_keep, where_to_keep
-from patchmode.rules.rule import BLOCKS, LEVELS, REFUSES, WARNS, Rule
+from patchmode.rules.rule import BLOCKS, REFUSES, WARNS, Rule
 
 PLATFORM = "AutomaticByPlatform"
 _AT_ITS_TIME = "Azure patches and reboots the VM at a time it chooses"

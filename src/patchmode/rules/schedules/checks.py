@@ -11,7 +11,15 @@ from shlex import quote
 from patchmode.model.finding import Reason
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration
-from patchmode.model.schedule import MachineSchedules, RunForecast, ScheduleHit, Timing, WindowRule, local_text
+from patchmode.model.schedule import (
+    NEVER_RUN,
+    MachineSchedules,
+    RunForecast,
+    ScheduleHit,
+    Timing,
+    WindowRule,
+    local_text,
+)
 from patchmode.rules.eligibility.owner_checks import out_of_reach
 from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
 from patchmode.rules.rule import by_id
@@ -34,7 +42,6 @@ from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT
 from patchmode.rules.schedules.window import SCHEDULE_INSTALLS_NOTHING
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 RULES = (
     PREREQUISITE_MISSING,
     OFF_AT_WINDOW,
@@ -148,7 +155,7 @@ def _unprepared(machine: Machine, schedules: MachineSchedules) -> Iterator[Reaso
         return
     if machine.settings is not None and machine.settings.undecided:
         return  # `odd-settings` tells of it: whether its runs fail is not known
-    running = [hit for hit in schedules.certain if hit.next.timing not in _NEVER_RUN]
+    running = [hit for hit in schedules.certain if hit.next.timing not in NEVER_RUN]
     if not running or out_of_reach(machine) is not None:
         return
     names = ", ".join(f"'{hit.configuration.name}'" for hit in running)

@@ -7,6 +7,8 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.outcome import Outcome, OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings, orchestration_of
 from patchmode.model.schedule import (
+    LOST,
+    NEVER_RUN,
     NOT_LOOKED_UP,
     Forecast,
     MachineSchedules,
@@ -29,7 +31,6 @@ from patchmode.rules.schedules.window import SCHEDULE_INSTALLS_NOTHING
 from patchmode.rules.settings.patch import is_platform_mode
 
 _ARC_AWAY = frozenset({"disconnected", "expired"})
-_NEVER_RUN = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _AGENT_SILENT = "not ready"
 
 
@@ -62,7 +63,7 @@ def _no_window(settings: PatchSettings | None, machine: Machine, hit: ScheduleHi
     del settings, machine
     if hit.next.timing is Timing.COMING:
         return None
-    result = RunForecast.NO_WINDOW if hit.next.timing in _NEVER_RUN else RunForecast.UNKNOWN
+    result = RunForecast.NO_WINDOW if hit.next.timing in NEVER_RUN else RunForecast.UNKNOWN
     return Forecast(result, hit.next.because or "no window is known to come", hit.next.rule)
 
 
@@ -242,8 +243,6 @@ _JUDGES: tuple[_Judge, ...] = (
 
 __all__ = ["forecast", "predict"]
 
-_LOST = frozenset({RunForecast.FAILS, RunForecast.MISSED})
-_IDLE = frozenset({Timing.OVER, Timing.NEVER, Timing.MISSING})
 _BY_SCHEDULE_ONLY = frozenset({OutcomeKind.SCHEDULED, OutcomeKind.PARKED})
 _SET_BY_PLATFORM = frozenset({Orchestration.CUSTOMER_MANAGED_SCHEDULES, Orchestration.AZURE_MANAGED})
 _WITHOUT = {
@@ -288,7 +287,7 @@ def predict(settings: PatchSettings | None, machine: Machine, schedules: Machine
     live = [hit for hit in schedules.certain if _is_live(hit)]
     if live:
         return _by_schedule(settings, machine, live, schedules.hits)
-    open_ended = next((hit for hit in schedules.hits if hit.next.timing not in _IDLE), None)
+    open_ended = next((hit for hit in schedules.hits if hit.next.timing not in NEVER_RUN), None)
     if open_ended is not None:
         return _undecided(settings, machine, open_ended)
     return _idle(settings, machine, schedules.hits[0])
@@ -340,7 +339,7 @@ def _by_schedule(
 
 def _may_come_first(hit: ScheduleHit, first: ScheduleHit) -> bool:
     """Whether a window of one hit may come before the first that is certain, or with it: of two at once, one fires."""
-    if hit is first or hit.next.timing in _IDLE:
+    if hit is first or hit.next.timing in NEVER_RUN:
         return False
     return hit.next.window is None or _start(hit) <= _start(first)
 
@@ -430,10 +429,10 @@ def _half_seen(settings: PatchSettings | None, machine: Machine, schedules: Mach
     if live:
         first = min(live, key=_start)
         decided = forecast(settings, machine, first)
-        if decided.result in _LOST and decided.rule != WINDOW_TOO_SHORT.id:  # its own fault, not the machine's
+        if decided.result in LOST and decided.rule != WINDOW_TOO_SHORT.id:  # its own fault, not the machine's
             return _told(machine, first, decided, "")  # for a reason of the machine's own: every schedule's run fails
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(first)} reaches it, but {why_not}, and others may come first")
-    seen = next((hit for hit in schedules.hits if hit.next.timing not in _IDLE), None)
+    seen = next((hit for hit in schedules.hits if hit.next.timing not in NEVER_RUN), None)
     if seen is not None:
         why = seen.doubt if seen.doubt is not None else seen.next.because
         return Outcome(OutcomeKind.UNKNOWN, f"{_named(seen)} may decide, but {why}; {why_not}")

@@ -9,6 +9,7 @@ from shlex import quote
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import FailedMachines, ScheduleRun, WindowEnd, WindowResult
 from patchmode.model.schedule import (
+    ENDED_WELL,
     FailureKind,
     Installation,
     MachineRun,
@@ -87,7 +88,6 @@ def remedy_for(kind: FailureKind, *, since: Since, configuration: ResourceId | N
 RETENTION = timedelta(days=30)
 """How long Resource Graph keeps runs and installations. Source: Microsoft, "Overview of query logs in Azure Update
 Manager"."""
-_ENDED_WELL = frozenset({"succeeded", "completed", "completedwithwarnings"})
 _LONGEST_RUN = timedelta(hours=4)
 """A window is at most 03:55 long (Microsoft, "Managing VM updates with Maintenance Configurations")."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -95,7 +95,7 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 def has_ended(run: MachineRun) -> bool:
     """Whether a run on a machine has come to an end, good or bad, as far as its record tells."""
-    return run.failure is not None or run.status.casefold() in _ENDED_WELL
+    return run.failure is not None or run.status.casefold() in ENDED_WELL
 
 
 def with_reasons(runs: Iterable[MachineRun], installations: Iterable[Installation]) -> tuple[MachineRun, ...]:
@@ -245,9 +245,7 @@ def _failures(runs: Iterable[MachineRun], recovered: Set[ResourceId], since: Sin
 
 RECORD_LAG = timedelta(minutes=15)
 """So long after a window's end a record may be missing. How far Resource Graph lags is documented without a figure."""
-_EARLIEST_2 = datetime.min.replace(tzinfo=UTC)
 _WORST_FIRST = (WindowEnd.FAILED, WindowEnd.MISSED, WindowEnd.NOT_YET, WindowEnd.SUCCEEDED)
-_INSTALLED = frozenset({"succeeded", "completed", "completedwithwarnings"})
 
 
 def judge(
@@ -280,7 +278,7 @@ def judge(
 
 def _last_try_of_each(runs: Sequence[MachineRun]) -> list[MachineRun]:
     latest: dict[str, MachineRun] = {}
-    for run in sorted(runs, key=lambda run: run.started_at or _EARLIEST_2):
+    for run in sorted(runs, key=lambda run: run.started_at or _EARLIEST):
         latest[run.configuration.key if run.configuration else ""] = run
     return list(latest.values())
 
@@ -290,10 +288,10 @@ def _runs_in(installations: Iterable[Installation]) -> list[MachineRun]:
     found = [one for one in installations if one.maintenance_run is not None]
     if not found:
         return []
-    last = max(found, key=lambda one: one.started_at or _EARLIEST_2)
+    last = max(found, key=lambda one: one.started_at or _EARLIEST)
     failed = last.status.casefold() in {"failed", "cancelled", "canceled"}
     kind = FailureKind.WINDOW_EXCEEDED if last.window_exceeded else FailureKind.OTHER if failed else None
-    status = "Succeeded" if kind is None and last.status.casefold() in _INSTALLED else last.status
+    status = "Succeeded" if kind is None and last.status.casefold() in ENDED_WELL else last.status
     return [MachineRun(last.machine, None, None, status, last.started_at, last.ended_at, kind, last.message)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import (
+    MODE_OF_ORCHESTRATION,
     AssessmentMode,
     OperatingSystem,
     Orchestration,
@@ -37,13 +38,6 @@ _MODES_OF = {
 _MODE_OF_TEXT = {mode.casefold(): mode for mode in PatchMode}
 """Lower case: Azure compares modes without regard to case."""
 _NEEDS_AUTOMATIC_UPDATES = {PatchMode.AUTOMATIC_BY_OS: True, PatchMode.MANUAL: False}
-_MODE_OF_ORCHESTRATION = {
-    Orchestration.CUSTOMER_MANAGED_SCHEDULES: PatchMode.AUTOMATIC_BY_PLATFORM,
-    Orchestration.AZURE_MANAGED: PatchMode.AUTOMATIC_BY_PLATFORM,
-    Orchestration.AUTOMATIC_BY_OS: PatchMode.AUTOMATIC_BY_OS,
-    Orchestration.MANUAL: PatchMode.MANUAL,
-    Orchestration.IMAGE_DEFAULT: PatchMode.IMAGE_DEFAULT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +55,10 @@ def mode_for(orchestration: Orchestration) -> PatchMode:
     Raises:
         ValueError: for NotSet and NotApplicable, which describe machines and cannot be set.
     """
-    if orchestration not in _MODE_OF_ORCHESTRATION:
+    if orchestration not in MODE_OF_ORCHESTRATION:
         msg = f"{orchestration.value} describes a machine; it is not an orchestration that can be set"
         raise ValueError(msg)
-    return _MODE_OF_ORCHESTRATION[orchestration]
+    return MODE_OF_ORCHESTRATION[orchestration]
 
 
 def known_mode(mode: str | None) -> PatchMode | None:
