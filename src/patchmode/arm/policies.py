@@ -97,7 +97,7 @@ class PolicyReader:
     async def remediated(self, remediation_id: str) -> Sequence[RemediatedMachine]:
         """The machines that a task has begun with. See `ports.Policies.remediated`.
 
-        The list is a POST, and its further pages are read with GET, as azure-mgmt-policyinsights 1.0.0 does.
+        The list is a POST, and its further pages are read with GET, as azure-mgmt-policyinsights 1.0.1 does.
         """
         spend = Cost(_subscription_of(remediation_id))
         url = self._channel.url(f"{remediation_id}/listDeployments", REMEDIATIONS_API)
