@@ -40,6 +40,19 @@ def test_nothing_is_asked_of_azure_and_nothing_else_is_written(planned: Program,
 
 
 @pytest.mark.parametrize("form", EXPORT_FORMS)
+def test_a_file_that_is_no_export_is_not_written_over(planned: Program, form: str) -> None:
+    """A configuration that somebody wrote by hand has the same name; an earlier export and an empty file have not."""
+    path = planned.folder / "made"
+    path.write_text("# mine\n", encoding="utf-8")
+    done = planned("export", "plan.json", "--as", form, "--out", "made")
+    assert (done.code, done.out) == (2, "")
+    assert "--out made exists already and is no export of patchmode" in " ".join(done.err.split())
+    assert path.read_text(encoding="utf-8") == "# mine\n"
+    path.write_text("", encoding="utf-8")
+    assert [planned("export", "plan.json", "--as", form, "--out", "made").code for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize("form", EXPORT_FORMS)
 def test_a_changed_plan_is_refused_as_apply_refuses_it(planned: Program, form: str) -> None:
     """An export of an edited plan would carry the edit past the digest."""
     path = planned.folder / "plan.json"

@@ -79,6 +79,9 @@ def command(context: click.Context, /, file: Path, form: str | None, out: Path |
     if out is not None and out.exists() and out.samefile(file):
         msg = f"--out {out} is the plan file itself."
         raise UsageError(msg, advice="Name another file.")
+    if out is not None and _is_foreign(out):
+        msg = f"--out {out} exists already and is no export of patchmode; it was left as it is."
+        raise UsageError(msg, advice="Name another file, or delete this one first.")
     texts = (piece.encode() for piece in pieces(plan, form, source=file.name, api_version=api_version))
     if out is not None:
         write_named(out, buffered(texts))
@@ -88,6 +91,14 @@ def command(context: click.Context, /, file: Path, form: str | None, out: Path |
         sys.stdout.flush()
     _tell(plan, form, out, settings)
     return exits.of_listing()
+
+
+def _is_foreign(out: Path) -> bool:
+    """Whether a file has content that is no earlier export: it may be somebody's own `main.tf`, written by hand."""
+    if not out.is_file() or not out.stat().st_size:
+        return False
+    with out.open("rb") as stream:
+        return b"by patchmode" not in stream.read(4096)  # every export says so in its first lines
 
 
 def _form(form: str | None, out: Path | None, settings: Settings) -> str:
