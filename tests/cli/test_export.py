@@ -46,7 +46,7 @@ def test_a_file_that_is_no_export_is_not_written_over(planned: Program, form: st
     path.write_text("# mine\n", encoding="utf-8")
     done = planned("export", "plan.json", "--as", form, "--out", "made")
     assert (done.code, done.out) == (2, "")
-    assert "--out made exists already and is no export of patchmode" in " ".join(done.err.split())
+    assert "--out made exists already and is not an export of patchmode" in " ".join(done.err.split())
     assert path.read_text(encoding="utf-8") == "# mine\n"
     path.write_text("", encoding="utf-8")
     assert [planned("export", "plan.json", "--as", form, "--out", "made").code for _ in range(2)] == [0, 0]

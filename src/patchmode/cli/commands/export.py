@@ -80,7 +80,7 @@ def command(context: click.Context, /, file: Path, form: str | None, out: Path |
         msg = f"--out {out} is the plan file itself."
         raise UsageError(msg, advice="Name another file.")
     if out is not None and _is_foreign(out):
-        msg = f"--out {out} exists already and is no export of patchmode; it was left as it is."
+        msg = f"--out {out} exists already and is not an export of patchmode; it was left as it is."
         raise UsageError(msg, advice="Name another file, or delete this one first.")
     texts = (piece.encode() for piece in pieces(plan, form, source=file.name, api_version=api_version))
     if out is not None:
