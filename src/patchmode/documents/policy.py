@@ -33,6 +33,7 @@ from patchmode.model.policy import (
     PolicyReason,
     PolicyState,
     PolicyVerdict,
+    RemediatedMachine,
     RemediationEnd,
     RemediationReport,
 )
@@ -173,17 +174,6 @@ def _exempt_rows(machines: Iterable[ExemptMachine]) -> tuple[LeftOutRow, ...]:
     return tuple(LeftOutRow(id=str(one.id), rule=one.rule, reason=one.reason) for one in machines)
 
 
-class RemediatedRow(Edge, frozen=True):
-    """What the task did about one machine."""
-
-    id: str
-    status: str
-    """As Azure answered it."""
-    code: str
-    """Azure's error; empty: none was named."""
-    message: str
-
-
 class PolicyRemediateDocument(Edge, frozen=True):
     """`policy remediate -o json`."""
 
@@ -210,7 +200,7 @@ class PolicyRemediateDocument(Edge, frozen=True):
     re_evaluate: bool
     counts: dict[str, int]
     """By Azure's count: `total`, `succeeded`, `failed`."""
-    machines: tuple[RemediatedRow, ...]
+    machines: tuple[RemediatedMachine, ...]
     """What came of each machine; empty while the task is not over, or where that could not be read."""
     not_taken: tuple[str, ...]
     """Machines of `expected` that the task did not take."""
@@ -245,17 +235,11 @@ def policy_remediate_document(report: RemediationReport) -> PolicyRemediateDocum
             "succeeded": task.succeeded if task else 0,
             "failed": task.failed if task else 0,
         },
-        machines=tuple(remediated_rows(report)),
+        machines=report.machines,
         not_taken=tuple(map(str, report.left)),
         problem=report.problem,
     )
     return with_subscriptions(made, drafted.target.names)
-
-
-def remediated_rows(report: RemediationReport) -> Iterator[RemediatedRow]:
-    """One row for each machine."""
-    for one in report.machines:
-        yield RemediatedRow(id=one.id, status=one.status, code=one.code, message=one.message)
 
 
 def policy_audit_document(audit: PolicyAudit) -> PolicyAuditDocument:

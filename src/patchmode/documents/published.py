@@ -31,6 +31,7 @@ from patchmode.documents.verification import EvidenceCheckDocument, ManifestDocu
 from patchmode.model.drift import Move
 from patchmode.model.evidence import EvidenceProblem
 from patchmode.model.iac import UnreadSource
+from patchmode.model.policy import RemediatedMachine
 
 FOLDER = Path(__file__).parent / "schemas"
 
@@ -105,6 +106,7 @@ _CALLED: Mapping[str, tuple[tuple[type, str, str], ...]] = {
         (UnreadableRow, "AttachUnreadable", "What could not be read."),
     ),
     "iac-check": ((UnreadSource, "IacUnreadRow", "A file, a folder or a part of one that could not be read."),),
+    "policy-remediate": ((RemediatedMachine, "RemediatedRow", "What the task did about one machine."),),
     "schedule-create": (_MACHINES, (DifferenceRow, "CreateDifference", _DIFFERS)),
 }
 """Format → the rows that it shares with others or with the model, and that its schema calls otherwise: the type, and

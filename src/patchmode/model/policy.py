@@ -445,9 +445,9 @@ class RemediatedMachine:
 
     id: str
     status: str
-    code: str = ""
+    code: str
     """Azure's error; empty: none was named."""
-    message: str = ""
+    message: str
 
     @property
     def is_failed(self) -> bool:

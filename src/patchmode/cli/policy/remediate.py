@@ -60,7 +60,6 @@ def command(context: click.Context, /, *, yes: bool, no_wait: bool, **options: A
     from patchmode.documents.policy import (
         POLICY_REMEDIATE_COLUMNS,
         policy_remediate_document,
-        remediated_rows,
     )
     from patchmode.model.policy import RemediationReport, RemediationWish
     from patchmode.reports.text.layout import plural
@@ -93,7 +92,7 @@ def command(context: click.Context, /, *, yes: bool, no_wait: bool, **options: A
         Result(
             document=lambda: policy_remediate_document(report),
             lines=lambda paint: remediation_lines(report, paint=paint),
-            rows=lambda: remediated_rows(report),
+            rows=lambda: report.machines,
             columns=POLICY_REMEDIATE_COLUMNS,
         ),
         settings,
