@@ -125,6 +125,10 @@ PLANNED = (
     '"type":"azurerm_linux_virtual_machine","change":{"actions":["create"],"after":{"patch_mode":"ImageDefault"}}}]}'
 )
 DECLARED = f"mkdir infra; printf '{VM}' > infra/main.tf; echo '{PLANNED}' > tfplan.json".replace("\n", "\\n")
+ASSIGNED = (
+    "patchmode policy assign prerequisite -s 'Contoso Production' -g rg-app --location westeurope --yes -q > assigned;"
+    " arm-emulator clock --advance PT1H"
+)
 BEFORE = {
     "apply": "patchmode plan -g rg-app --name 'web-*' --out plan.json",
     "verify": ONE,
@@ -135,6 +139,7 @@ BEFORE = {
     "runs show": ONE,
     "runs resume": f"{WEB} --canary 1 --last-wave 1",
     "runs merge": PARTS,
+    "policy remediate": ASSIGNED,
     "schedule attach": f"echo {VMS}/web-08 > machines.txt",
     "schedule delete": OLD,
     "schedule detach": f"echo {VMS.replace('rg-app', 'rg-data-prod')}/sql-01 > machines.txt",

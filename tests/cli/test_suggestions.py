@@ -61,6 +61,7 @@ FREE = {
     "--wave-pause": "a span",
     "--waves": "keys with a grammar",
     "--windows-classifications": "fixed words in a list, which `wishes` knows",
+    "assignment": "a whole id: no other assignment may be carried out",
     "name": "a name to be given",
 }
 """What names nothing that is there, and why."""

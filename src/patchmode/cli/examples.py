@@ -24,6 +24,10 @@ class Example:
     """Whether it goes on until Ctrl-C, or for longer than a test waits."""
 
 
+_ASSIGNMENT = (
+    "  /subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/rg-app\\\n"
+    "/providers/Microsoft.Authorization/policyAssignments/patchmode-prerequisite"
+)
 EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     "": (
         Example("Check sign-in, subscriptions and permissions.", "patchmode doctor", 10),
@@ -300,17 +304,21 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
     ),
     "policy remediate": (
         Example(
-            "Change the machines that an assignment has not changed yet.",
-            "patchmode policy remediate \\\n"
-            "  /subscriptions/22222222-2222-2222-2222-222222222222/providers/Microsoft.Authorization/policyAssignments/"
-            "aum-prerequisite",
+            "One machine first, without waiting for it.",
+            f"patchmode policy remediate --count 1 --no-wait \\\n{_ASSIGNMENT}",
+            10,
             asks=True,
         ),
         Example(
-            "Two of them first, and do not wait.",
-            "patchmode policy remediate --count 2 --no-wait \\\n"
-            "  /subscriptions/22222222-2222-2222-2222-222222222222/providers/Microsoft.Authorization/policyAssignments/"
-            "aum-prerequisite",
+            "Every machine that it would change; Azure stops at 10 % failures.",
+            f"patchmode policy remediate \\\n{_ASSIGNMENT}",
+            11,
+            asks=True,
+        ),
+        Example(
+            "Let Azure evaluate the machines first, and stop at no failure.",
+            f"patchmode policy remediate --re-evaluate --failure-threshold 100 \\\n{_ASSIGNMENT}",
+            11,
             asks=True,
         ),
     ),
