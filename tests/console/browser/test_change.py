@@ -294,7 +294,7 @@ def test_without_the_script_everything_works(opened: Open) -> None:
             page.reload()
         raise AssertionError(what)
 
-    page.goto(f"{console.base}/")
+    page.wait_for_url(f"{console.base}/")  # where the page that lets one in leads by itself
     waited("of 48 machines")
     page.get_by_label("Search").fill("rg-app web-01")
     page.get_by_role("button", name="Filter", exact=True).click()
