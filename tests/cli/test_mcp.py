@@ -184,6 +184,9 @@ async def test_a_long_answer_is_refused_with_what_makes_it_shorter() -> None:
     assert long.is_error
     assert "document" not in said(long)
     assert "The answer has 400,004 characters, and at most 200,000 are given." in said(long)["notes"]
+    applied = await answered(handed(LARGEST_ANSWER), TOOLS["apply"], {"file": "plan.json"})
+    assert not applied.is_error
+    assert "The run has ended, as the exit code says." in said(applied)["notes"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no terminals of this kind")

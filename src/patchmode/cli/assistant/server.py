@@ -194,11 +194,18 @@ async def answered(
     if code not in handed.answers or not out.strip():
         return types.CallToolResult(content=[_text(answer)], structured_content=answer, is_error=True)
     if len(out) > LARGEST_ANSWER:
-        answer["notes"] = (
-            f"The answer has {len(out):,} characters, and at most {LARGEST_ANSWER:,} are given. Give the argument "
-            "query (counts, for example), or a smaller scope.\n" + answer["notes"]
-        ).strip()
-        return types.CallToolResult(content=[_text(answer)], structured_content=answer, is_error=True)
+        # A run that was carried out is no error, whatever the length of its report: an error would be tried again.
+        advice = (
+            "The run has ended, as the exit code says. For its report, call the tool run with the "
+            "argument query (counts, for example)."
+            if tool.is_writing
+            else "Give the argument query (counts, for example), or a smaller scope."
+        )
+        long = f"The answer has {len(out):,} characters, and at most {LARGEST_ANSWER:,} are given. {advice}"
+        answer["notes"] = f"{long}\n{answer['notes']}".strip()
+        result = types.CallToolResult(content=[_text(answer)], structured_content=answer)
+        result.is_error = not tool.is_writing
+        return result
     answer |= {**files, "selected" if "query" in given else "document": json.loads(out)}
     return types.CallToolResult(content=[_text(answer)], structured_content=answer)
 
@@ -216,7 +223,7 @@ async def _ran(command: Sequence[str]) -> tuple[int, str, str]:
     except asyncio.CancelledError:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
-        await process.wait()
+        await process.communicate()  # a report that nobody read would keep it from ending
         raise
     return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
 
