@@ -93,7 +93,8 @@ _OPTIONS = (
         default="demo",
         show_default=True,
         metavar="NAME|FILE",
-        help="demo, schedules, policies, small, empty, small-estate, mixed-estate, enterprise-estate, or a file.",
+        help="demo, schedules, policies, tenants, small, empty, small-estate, mixed-estate, enterprise-estate, or a "
+        "file.",
     ),
     click.option("--state", type=_FILE, help="Keep the state in this SQLite file; in memory otherwise."),
     click.option("--ready-file", type=_FILE, help="Write one JSON line here when ready."),

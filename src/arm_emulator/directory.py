@@ -15,6 +15,30 @@ DEFAULT_OBJECT = "44444444-4444-4444-4444-444444444444"
 DEFAULT_SECRET = "not-a-secret"  # noqa: S105  the emulated principal's; it opens nothing
 
 
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """What a subscription's owner lets principals of another tenant do there, through Azure Lighthouse."""
+
+    managed_by: str
+    """The tenant of those principals."""
+    authorizations: tuple[tuple[str, str], ...]
+    """(object id in lower case, guid of a built-in role)."""
+    resource_group: str = ""
+    """The group that it is limited to, in lower case; ``''``: the whole subscription."""
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> "Delegation":
+        """From a fleet document, where it has the names of ``Microsoft.ManagedServices``."""
+        given = ((one["principalId"].lower(), one["roleDefinitionId"]) for one in entry["authorizations"])
+        return cls(entry["managedByTenantId"], tuple(given), entry.get("resourceGroup", "").lower())
+
+    def as_json(self) -> dict[str, Any]:
+        """As a fleet document has it."""
+        given = [{"principalId": one, "roleDefinitionId": role} for one, role in self.authorizations]
+        limited = {"resourceGroup": self.resource_group} if self.resource_group else {}
+        return {"managedByTenantId": self.managed_by, "authorizations": given, **limited}
+
+
 @dataclass(slots=True)
 class Subscription:
     """One subscription."""
@@ -29,6 +53,17 @@ class Subscription:
     """Provider namespaces in lower case that it is not registered for."""
     registering: set[str] = field(default_factory=set)
     """Those among them whose registration is under way."""
+    delegations: tuple[Delegation, ...] = ()
+    """To tenants that manage it, or groups of it."""
+
+    def managed_by_tenants(self) -> list[dict[str, str]]:
+        """The tenants that manage it, each once, as ``GET /subscriptions`` and Resource Graph show them."""
+        return [{"tenantId": tenant} for tenant in dict.fromkeys(one.managed_by for one in self.delegations)]
+
+    def is_open_to(self, tenant_id: str) -> bool:
+        """Whether a token of a tenant is let in: the owner's, and that of a tenant that manages something in it."""
+        known = (self.tenant_id, *(one.managed_by for one in self.delegations))
+        return tenant_id.lower() in {tenant.lower() for tenant in known}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +128,7 @@ class Directory:
                 state=entry.get("state", "Enabled"),
                 management_group=entry.get("managementGroup", ""),
                 unregistered=entry.get("unregisteredProviders", ()),
+                delegations=map(Delegation.of, entry.get("delegations", ())),
             )
         self._add_default()
         for entry in fleet.get("managementGroups", ()):
@@ -122,6 +158,7 @@ class Directory:
         state: str = "Enabled",
         management_group: str = "",
         unregistered: Iterable[str] = (),
+        delegations: Iterable[Delegation] = (),
     ) -> Subscription:
         """Add or replace a subscription."""
         made = Subscription(
@@ -131,6 +168,7 @@ class Directory:
             state,
             management_group,
             {namespace.lower() for namespace in unregistered},
+            delegations=tuple(delegations),
         )
         self.subscriptions[subscription_id.lower()] = made
         return made
@@ -191,9 +229,14 @@ class Directory:
             current = None if is_root else self.group(current.parent) if current.parent else self.root_group()
         return chain
 
+    def groups_above(self, subscription: Subscription) -> list[ManagementGroup]:
+        """The management groups above a subscription, nearest first; the fleet has those of its first tenant only."""
+        is_ours = subscription.tenant_id.lower() == self.tenant_id.lower()
+        return self.ancestors(subscription.management_group) if is_ours else []
+
     def subscriptions_under(self, name: str) -> Iterator[Subscription]:
         """The subscriptions below a management group, at any depth."""
         wanted = name.lower()
         for subscription in self.subscriptions.values():
-            if any(group.name.lower() == wanted for group in self.ancestors(subscription.management_group)):
+            if any(group.name.lower() == wanted for group in self.groups_above(subscription)):
                 yield subscription

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from arm_emulator.directory import Directory
+from arm_emulator.protocol.authorization import OWNER
+from arm_emulator.protocol.roles import BUILT_IN_ROLES
 from arm_emulator.providers.compute.patches import Trouble
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import State, Stored
@@ -99,10 +101,32 @@ def _ends_in_a_name(segments: list[str]) -> bool:
 
 def _check_texts(place: str, entry: dict[str, Any]) -> None:
     for member, value in entry.items():
-        if member != "unregisteredProviders" and not isinstance(value, str):
+        if member not in ("unregisteredProviders", "delegations") and not isinstance(value, str):
             raise FleetError(f"fleet member {place}: {member} is not a text")
     if "/" in entry.get("subscriptionId", ""):
         raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is not a subscriptionId")
+    for at, delegation in enumerate(entry.get("delegations", ())):
+        _check_delegation(f"{place}.delegations[{at}]", delegation)
+
+
+def _check_delegation(place: str, entry: object) -> None:
+    """Refuse what Azure Lighthouse does not have.
+
+    Source: "Tenants, users, and roles in Azure Lighthouse scenarios": built-in roles only, and not Owner.
+    """
+    given = entry.get("authorizations") if isinstance(entry, dict) else None
+    if (
+        not isinstance(entry, dict)
+        or not isinstance(entry.get("managedByTenantId"), str)
+        or not isinstance(given, list)
+    ):
+        raise FleetError(f"fleet member {place}: managedByTenantId and authorizations must be there")
+    for one in given:
+        role = one.get("roleDefinitionId") if isinstance(one, dict) else None
+        if role not in BUILT_IN_ROLES or not isinstance(one.get("principalId"), str):
+            raise FleetError(f"fleet member {place}: an authorization is a principalId and the guid of a built-in role")
+        if role == OWNER:
+            raise FleetError(f"fleet member {place}: Azure Lighthouse does not have the role Owner")
 
 
 def _check_days(days: object) -> None:
@@ -218,6 +242,7 @@ def directory_of(directory: Directory) -> dict[str, Any]:
                 "state": entry.state,
                 "managementGroup": entry.management_group,
                 "unregisteredProviders": sorted(entry.unregistered),
+                "delegations": [one.as_json() for one in entry.delegations],
             }
             for entry in directory.subscriptions.values()
         ],

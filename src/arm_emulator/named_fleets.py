@@ -11,11 +11,13 @@ from arm_emulator.estates import ESTATES, estate_document
 from arm_emulator.fleets import FleetError, fleet_file
 from arm_emulator.policies_fleet import policies_fleet
 from arm_emulator.schedules_fleet import schedules_fleet
+from arm_emulator.tenants_fleet import tenants_fleet
 
 NAMED: Mapping[str, Callable[[], dict[str, Any]]] = {
     "demo": demo_fleet,
     "schedules": schedules_fleet,
     "policies": policies_fleet,
+    "tenants": tenants_fleet,
     "small": small_fleet,
     "empty": dict,
     **{f"{name}-estate": partial(estate_document, name) for name in ESTATES},

@@ -94,6 +94,11 @@ class Profile:
         "scope-and-below",
         "A list of locks: those at the scope and below it, or those inherited from above as well.",
     )
+    delegated_locks: Literal["ignored", "refused"] = switch(
+        "ignored",
+        "A lock where a principal of another tenant writes, through Azure Lighthouse: it does not stop the write, as "
+        "Lighthouse's documentation says, or it refuses it as any other.",
+    )
     list_page_size: int = switch(
         0,
         "The largest page of a provider's list; 0 draws uneven pages of 50 to 300 as recorded.",
@@ -234,6 +239,11 @@ class Profile:
     assignment_to_flexible_member: Literal["accepted", "refused"] = switch(
         "accepted",
         "Attaching to a prepared member of a Flexible scale set: accepted, or refused.",
+    )
+    assignment_across_tenants: Literal["refused", "accepted"] = switch(
+        "refused",
+        "Attaching a configuration of one tenant to a machine or a scope of another, where Azure Lighthouse shows the "
+        "caller both: refused, or accepted; Update Manager's FAQ says that Lighthouse is not supported.",
     )
     assignments_of_subscription: Literal["not-implemented", "listed"] = switch(
         "not-implemented",

@@ -6,9 +6,11 @@ fleet gives it a role of its own.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from arm_emulator.directory import Delegation
 from arm_emulator.protocol.http import ArmError, Principal
 from arm_emulator.protocol.roles import BUILT_IN_ROLES, Permission
 from arm_emulator.wildcards import wildcard
@@ -64,8 +66,9 @@ class Authorization:
         """Whether the principal can read at a scope, or has any role below it (then Azure lists the scope too)."""
         if self.allows(principal, "Microsoft.Resources/subscriptions/resourceGroups/read", scope):
             return True
-        if self._is_foreign(principal, scope):
-            return False
+        if self.is_foreign(principal, scope):
+            is_whole = len(scope.strip("/").split("/")) == 2
+            return is_whole and any(True for _ in self._delegations(principal, scope))
         below = scope.lower().rstrip("/") + "/"
         return any(_assigned_scope(role).startswith(below) for role in self._roles_of(principal))
 
@@ -151,7 +154,9 @@ class Authorization:
         return principal if next(self._roles_of(principal), None) is None else None
 
     def _gathered(self, principal: Principal, scope: str) -> Iterator[Permission]:
-        if self._is_foreign(principal, scope):
+        if self.is_foreign(principal, scope):
+            for guid in self._delegated(principal, scope):
+                yield from BUILT_IN_ROLES[guid].permissions
             return
         roles = list(self._roles_of(principal))
         owner = self.owner_of_everything()
@@ -163,7 +168,7 @@ class Authorization:
             if _assigned_scope(role) in places:
                 yield from self._definition(role.document["properties"]["roleDefinitionId"])
 
-    def _is_foreign(self, principal: Principal, scope: str) -> bool:
+    def is_foreign(self, principal: Principal, scope: str) -> bool:
         """Whether a scope belongs to another tenant than the one that the principal signed in to."""
         segments = scope.lower().strip("/").split("/")
         directory = self._directory
@@ -176,13 +181,31 @@ class Authorization:
             owner = directory.tenant_id
         return owner.lower() != principal.tenant_id.lower()
 
+    def _delegations(self, principal: Principal, scope: str) -> Iterator[Delegation]:
+        """What is delegated to the principal in the subscription of a scope, through Azure Lighthouse."""
+        segments = scope.lower().strip("/").split("/")
+        is_below = segments[0] == "subscriptions" and len(segments) > 1
+        subscription = self._directory.subscription(segments[1]) if is_below else None
+        for one in subscription.delegations if subscription is not None else ():
+            given = tuple(pair for pair in one.authorizations if pair[0] == principal.object_id.lower())
+            if one.managed_by.lower() == principal.tenant_id.lower() and given:
+                yield replace(one, authorizations=given)
+
+    def _delegated(self, principal: Principal, scope: str) -> Iterator[str]:
+        """The roles that the principal has at a scope by delegation."""
+        segments = scope.lower().strip("/").split("/")
+        group = segments[3] if len(segments) > 3 and segments[2] == "resourcegroups" else ""
+        for one in self._delegations(principal, scope):
+            if not one.resource_group or one.resource_group == group:
+                yield from (role for _, role in one.authorizations)
+
     def _places(self, scope: str) -> set[str]:
         places = {"", *ancestry(scope)}
         segments = scope.lower().strip("/").split("/")
         groups: list[str] = []
         if segments[0] == "subscriptions" and len(segments) > 1:
             subscription = self._directory.subscription(segments[1])
-            above = self._directory.ancestors(subscription.management_group) if subscription else []
+            above = self._directory.groups_above(subscription) if subscription else []
             groups = [group.name for group in above]
         elif "managementgroups" in segments[:-1]:
             name = segments[segments.index("managementgroups") + 1]

@@ -51,7 +51,8 @@ def admit(cloud: "Cloud", request: Request, match: Match | None) -> Response:
     cloud.authorization.check_role(request.principal, action, scope)
     cloud.authorization.check_denials(request.principal, action, scope)
     posts = cloud.profile.readonly_lock_blocks_post == "yes" and not _is_graph(request)
-    cloud.authorization.check_locks(request.method, scope, posts_are_writes=posts)
+    if cloud.profile.delegated_locks == "refused" or not cloud.authorization.is_foreign(request.principal, scope):
+        cloud.authorization.check_locks(request.method, scope, posts_are_writes=posts)
     _check_registration(cloud, request, subscription)
     _check_group(cloud, request)
     headers.update(_spend_provider(cloud, request, route, subscription, params))
@@ -71,7 +72,7 @@ def _subscription(cloud: "Cloud", request: Request) -> str:
     if segments[0].lower() != "subscriptions" or len(segments) < 2:
         return ""
     found = cloud.directory.subscription(segments[1])
-    if found is not None and found.tenant_id.lower() != request.principal.tenant_id.lower():
+    if found is not None and not found.is_open_to(request.principal.tenant_id):
         raise _wrong_tenant(request, found.tenant_id)
     is_visible = found is not None and cloud.authorization.can_see(request.principal, f"/subscriptions/{segments[1]}")
     if found is None or not is_visible:

@@ -79,14 +79,16 @@ def _groups_above(cloud: "Cloud", scope: str) -> Iterable[str]:
     """The management groups of a subscription, whose policies are in its lists."""
     segments = scope.lower().strip("/").split("/")
     found = cloud.directory.subscription(segments[1]) if segments[0] == "subscriptions" else None
-    groups = cloud.directory.ancestors(found.management_group) if found is not None else ()
+    groups = cloud.directory.groups_above(found) if found is not None else ()
     return (f"/providers/microsoft.management/managementgroups/{one.name.lower()}" for one in groups)
 
 
 def _of_everything(cloud: "Cloud", scope: str, filter_: str) -> Iterable[Document]:
     """The assignment at the root of whoever is Owner of everything: the fleet holds none, and it is in force."""
     owner, principal = cloud.authorization.owner_of_everything(), _PRINCIPAL.search(filter_)
-    if owner is None or (principal is not None and principal["id"].lower() != owner.object_id.lower()):
+    if owner is None or cloud.authorization.is_foreign(owner, scope):
+        return
+    if principal is not None and principal["id"].lower() != owner.object_id.lower():
         return
     role = f"{_subscription_scope(scope)}{_TENANT}/roleDefinitions/{OWNER}"
     yield {

@@ -67,7 +67,7 @@ def _subscription_body(entry: "Subscription") -> Document:
     return {
         "id": f"/subscriptions/{entry.id}",
         "authorizationSource": "RoleBased",
-        "managedByTenants": [],
+        "managedByTenants": entry.managed_by_tenants(),
         "subscriptionId": entry.id,
         "tenantId": entry.tenant_id,
         "displayName": entry.display_name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance import limits
-from arm_emulator.providers.maintenance.configurations import body_of, find_configuration, scope_of
+from arm_emulator.providers.maintenance.configurations import body_of, check_tenants, find_configuration, scope_of
 from arm_emulator.providers.maintenance.errors import capitalised, not_found, not_prepared, unsupported_scope
 from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
@@ -39,6 +39,7 @@ def put_assignment(cloud: "Cloud", request: Request, params: dict[str, str]) -> 
     configuration = find_configuration(cloud, configuration_id)
     if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
+    check_tenants(cloud, request, target, configuration)
     _check_target(cloud, target, configuration)
     key = f"{target}/providers/{ASSIGNMENTS}/{params['name']}".lower()
     limits.check_machine(cloud, configuration.key, key)

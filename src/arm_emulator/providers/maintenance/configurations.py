@@ -11,6 +11,7 @@ from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance import limits, window_checks
 from arm_emulator.providers.maintenance.errors import not_found, still_assigned
 from arm_emulator.providers.maintenance.limits import Associations
+from arm_emulator.resource_id import parse_id
 from arm_emulator.state import Document, Stored
 
 if TYPE_CHECKING:
@@ -99,6 +100,31 @@ def find_configuration(cloud: "Cloud", configuration_id: str) -> Stored | None:
     """The configuration of an id in any casing, or None."""
     stored = cloud.state.get(configuration_id)
     return stored if stored is not None and stored.type == CONFIGURATIONS.lower() else None
+
+
+def check_tenants(cloud: "Cloud", request: Request, target: str, configuration: Stored) -> None:
+    """Refuse to attach a configuration of one tenant to what belongs to another, unless the profile accepts it.
+
+    The refusal's code and sentence are those of Azure's linked access check (recorded for images); that it is what this
+    service answers is not known.
+
+    Raises:
+        ArmError: 403 LinkedAuthorizationFailed.
+    """
+    here, there = (cloud.directory.subscription(parse_id(one).subscription) for one in (target, configuration.id))
+    if here is None or there is None or here.tenant_id.lower() == there.tenant_id.lower():
+        return
+    is_shown = there.is_open_to(request.principal.tenant_id)
+    if is_shown and cloud.profile.assignment_across_tenants == "accepted":
+        return
+    raise ArmError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client has permission to perform action 'Microsoft.Maintenance/maintenanceConfigurations/read' on scope "
+        f"'{target}', however the current tenant '{request.principal.tenant_id}' is not authorized to access linked "
+        f"subscription '{there.id}'.",
+        gateway=True,
+    )
 
 
 def scope_of(stored: Stored) -> str:

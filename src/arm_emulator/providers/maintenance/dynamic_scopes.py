@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.providers.maintenance import limits
-from arm_emulator.providers.maintenance.configurations import body_of, find_configuration, scope_of
+from arm_emulator.providers.maintenance.configurations import body_of, check_tenants, find_configuration, scope_of
 from arm_emulator.providers.maintenance.errors import bare, capitalised, not_found, over_limit, unsupported_scope
 from arm_emulator.state import Document, Stored
 
@@ -78,6 +78,7 @@ def _written(cloud: "Cloud", request: Request, params: dict[str, str], body: Doc
     configuration = find_configuration(cloud, configuration_id) if isinstance(configuration_id, str) else None
     if configuration is None:
         raise capitalised(404, "NotFound", f"Maintenance configuration '{configuration_id}' was not found.")
+    check_tenants(cloud, request, scope, configuration)
     if scope_of(configuration).lower() != "inguestpatch":
         raise unsupported_scope(scope_of(configuration))
     location = str(body.get("location") or "")

@@ -151,12 +151,12 @@ def container_rows(cloud: "Cloud", subscriptions: "Iterable[Subscription]") -> I
     """The rows of subscriptions, and of every management group above one of them."""
     seen: dict[str, ManagementGroup] = {}
     for subscription in subscriptions:
-        above = cloud.directory.ancestors(subscription.management_group)
+        above = cloud.directory.groups_above(subscription)
         seen.update((group.name.lower(), group) for group in above)
         properties = {
             "state": subscription.state,
             "managementGroupAncestorsChain": _chain(above),
-            "managedByTenants": [],
+            "managedByTenants": subscription.managed_by_tenants(),
             "subscriptionPolicies": {
                 "quotaId": "PayAsYouGo_2014-09-01",
                 "spendingLimit": "Off",
