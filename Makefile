@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 export PYTHONDONTWRITEBYTECODE :=
 
 # A target that does not say what it is for is not listed by `make help`.
-.PHONY: help quick slow clients console-tests screenshots oracles replay docs bench bench-table setup demo test check lint types contracts wheel release coverage format clean
+.PHONY: help quick slow clients console-tests screenshots oracles replay docs docs-site bench bench-table setup demo test check lint types contracts wheel release coverage format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -68,6 +68,15 @@ replay: setup ## the share of recorded exchanges that the emulator answers as re
 docs: setup ## rewrite the generated pages of the reference
 	$(BIN)/python -m tests.docs.reference_pages
 
+SITE := .venv-docs
+$(SITE)/.installed: requirements/docs.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs-site: $(SITE)/.installed ## the pages as a site with search, into build/site; a link that leads to nothing is an error
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/python -m mkdocs --quiet build --strict
+
 bench: setup ## the benchmarks that take minutes, as ratios within one run
 	$(BIN)/python -m benchmarks
 
@@ -106,7 +115,7 @@ release: wheel ## what is published, in dist/: wheel, source archive, software b
 	$(RELEASE)/bin/cyclonedx-py environment $(WHEEL)/bin/python --pyproject pyproject.toml --output-reproducible -o dist/patchmode.cdx.json
 	cd dist && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
-check: lint types contracts coverage wheel ## all that CI runs
+check: lint types contracts docs-site coverage wheel ## all that CI runs
 
 coverage: setup ## the tests, measuring lines and branches; fails below the bound in pyproject.toml
 	$(BIN)/coverage erase
@@ -115,4 +124,4 @@ coverage: setup ## the tests, measuring lines and branches; fails below the boun
 	$(BIN)/coverage report
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(CLIENTS) $(WHEEL) $(RELEASE) dist build .coverage* .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(WHEEL) $(RELEASE) $(SITE) dist build .coverage* .mypy_cache .ruff_cache .hypothesis
