@@ -249,7 +249,7 @@ class Emulator:
     def _answered(self, call: Call, target: Target, entry: Entry) -> Answer:
         base = f"https://{call.headers.get('host', 'localhost')}"
         headers = self._headers(entry.request_id, call)
-        public = sign_in.answer(self.cloud, call.method, target.path, target.query, call.body, base)
+        public = sign_in.answer(self.cloud, call, target.path, target.query, base)
         if public is None:
             public = microsoft_graph.answer(self.cloud, call, target.path, target.query, base)
         if public is None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arm_emulator.cli_help import Group
+from arm_emulator.proofs import METHODS
 
 if TYPE_CHECKING:
     from arm_emulator.app import Emulator
@@ -45,6 +46,7 @@ class Options:
     tls_dir: Path | None
     public_names: bool
     proxy: bool
+    sign_in: str
     seed: int
 
     @property
@@ -133,6 +135,14 @@ _OPTIONS = (
         help="For clients with a fixed endpoint: a proxy on loopback that connects Azure's public names to the "
         "emulator and refuses every other host.",
     ),
+    click.option(
+        "--sign-in",
+        type=click.Choice(METHODS),
+        default=METHODS[0],
+        show_default=True,
+        metavar="METHOD",
+        help=f"How clients sign in: {', '.join(METHODS[:-1])} or {METHODS[-1]} (which Container Apps have, too).",
+    ),
     click.option("--seed", default=0, show_default=True, help="Seed of all random values."),
 )
 
@@ -168,6 +178,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
     """
     from arm_emulator import child
     from arm_emulator.environment import ELSEWHERE
+    from arm_emulator.proofs import VARIABLES
     from arm_emulator.shells import at_terminal, shell_of
 
     options = Options(**given)
@@ -179,7 +190,7 @@ def execute(command: tuple[str, ...], **given: Any) -> None:
             shell = shell_of(command, os.environ, Path(folder), at_terminal=at_terminal())
             if shell is not None:
                 _say(_BEGUN)
-            own = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+            own = {name: value for name, value in os.environ.items() if name not in (*ELSEWHERE, *VARIABLES)}
             whole = {**own, "PATH": _path(), **env, **(shell.environment if shell else {})}
             try:
                 return await child.run(shell.command if shell else command, whole, is_shell=shell is not None)
@@ -397,11 +408,18 @@ async def _serving(
     except OSError as error:
         raise click.ClickException(f"port {options.port} on loopback cannot be used: {error}") from error
     proxy = ConnectProxy(server.port, _say_refused) if options.proxy else None
-    az = tempfile.TemporaryDirectory(prefix="arm-emulator-az-", ignore_cleanup_errors=True)
+    own = tempfile.TemporaryDirectory(prefix="arm-emulator-own-", ignore_cleanup_errors=True)
+    az = _made(own.name, "az")
     try:
         if proxy is not None:
             await proxy.start()
-        known = (server.endpoint, certificates.ca, emulator.directory, proxy.url if proxy else "", Path(az.name))
+        proof = None
+        if options.sign_in != METHODS[0]:
+            from arm_emulator.proofs import give
+
+            proof = give(options.sign_in, emulator.directory, Path(own.name), server.endpoint)
+        url = proxy.url if proxy else ""
+        known = (server.endpoint, certificates.ca, emulator.directory, url, az, proof)
         if options.ready_file is not None:
             _write_ready(options.ready_file, msgspec.json.encode(ready_line(*known)) + b"\n")
         click.echo(f"arm-emulator: {server.endpoint}, {len(emulator.state)} resources, CA {certificates.ca}", err=True)
@@ -412,9 +430,15 @@ async def _serving(
         if proxy is not None:
             await proxy.stop()
         await server.stop()
-        az.cleanup()
+        own.cleanup()
         if emulator.store is not None:
             emulator.store.close()
+
+
+def _made(parent: str, name: str) -> Path:
+    folder = Path(parent, name)
+    folder.mkdir()
+    return folder
 
 
 def _say_refused(place: str) -> None:

@@ -3,7 +3,7 @@
 Roles, locks and deny assignments are ordinary resources in the state; this module only knows who and where.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,9 @@ DEFAULT_TENANT = "11111111-1111-1111-1111-111111111111"
 DEFAULT_CLIENT = "33333333-3333-3333-3333-333333333333"
 DEFAULT_OBJECT = "44444444-4444-4444-4444-444444444444"
 DEFAULT_SECRET = "not-a-secret"  # noqa: S105  the emulated principal's; it opens nothing
+
+EXCHANGE = "api://AzureADTokenExchange"
+"""The audience of federated tokens. Source: Microsoft, "Workload identity federation"; recommended there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,17 @@ class ManagementGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class FederatedCredential:
+    """An issuer of tokens that an application trusts for one subject (Entra's federated identity credential)."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+    keys: tuple[Mapping[str, str], ...]
+    """The issuer's signing keys (JSON Web Keys), which Entra reads from the issuer; here nothing is fetched."""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A principal that may sign in."""
 
@@ -84,6 +98,16 @@ class Account:
     secret: str = DEFAULT_SECRET
     is_everywhere: bool = False
     """Whether it signs in to every tenant, not only to its own: the default account, unless the fleet places it."""
+    certificates: tuple[str, ...] = ()
+    """Registered for it: PEM."""
+    federated: tuple[FederatedCredential, ...] = ()
+    managed: str = ""
+    """``system`` or ``user``: a managed identity of the computer on which clients run, without a secret."""
+
+
+def _federated(entry: Mapping[str, Any]) -> FederatedCredential:
+    audiences = tuple(entry.get("audiences", (EXCHANGE,)))
+    return FederatedCredential(entry["issuer"], entry["subject"], audiences, tuple(entry["keys"]))
 
 
 class Directory:
@@ -96,6 +120,8 @@ class Directory:
         self.tenant_id = DEFAULT_TENANT
         self._handed_out = ""
         """The tenant of the first fleet, which the ready file names."""
+        self._proofs: dict[str, Any] = {}
+        """What the default account signs in with besides its secret."""
         self.clear()
 
     def clear(self) -> None:
@@ -107,7 +133,14 @@ class Directory:
     def made_default(self) -> Account:
         """The default account as it is while the fleet does not name it."""
         principal = Principal(DEFAULT_OBJECT, "arm-emulator operator", self.tenant_id, DEFAULT_CLIENT)
-        return Account(principal, is_everywhere=True)
+        return Account(principal, is_everywhere=True, **self._proofs)
+
+    def give_default(
+        self, *, certificates: tuple[str, ...] = (), federated: tuple[FederatedCredential, ...] = (), managed: str = ""
+    ) -> None:
+        """Let the default account sign in with these as well, in this fleet and in every later one."""
+        self._proofs = {"certificates": certificates, "federated": federated, "managed": managed}
+        self.accounts[DEFAULT_CLIENT] = replace(self.accounts[DEFAULT_CLIENT], **self._proofs)
 
     def _add_default(self) -> None:
         self.accounts[DEFAULT_CLIENT] = self.made_default()
@@ -146,8 +179,17 @@ class Directory:
             entry.get("tenantId", self.tenant_id),
             client,
         )
-        is_everywhere = client.lower() == DEFAULT_CLIENT and "tenantId" not in entry
-        self.accounts[client.lower()] = Account(principal, entry.get("clientSecret", DEFAULT_SECRET), is_everywhere)
+        is_default = client.lower() == DEFAULT_CLIENT
+        proofs: dict[str, Any] = {
+            "certificates": tuple(entry.get("certificates", ())),
+            "federated": tuple(map(_federated, entry.get("federatedCredentials", ()))),
+            "managed": entry.get("managedIdentity", ""),
+        }
+        if is_default:
+            proofs = {name: value or self._proofs.get(name, value) for name, value in proofs.items()}
+        secret = entry.get("clientSecret", DEFAULT_SECRET)
+        is_everywhere = is_default and "tenantId" not in entry
+        self.accounts[client.lower()] = Account(principal, secret, is_everywhere, **proofs)
 
     def add_subscription(
         self,

@@ -1,9 +1,11 @@
 """The environment variables that make unmodified clients talk to an emulator."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from arm_emulator.directory import Directory
+from arm_emulator.proofs import VARIABLES
 
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 ELSEWHERE = ("AZURE_AUTHORITY_HOST", "ARM_CLOUD_METADATA_URL")
@@ -11,7 +13,12 @@ ELSEWHERE = ("AZURE_AUTHORITY_HOST", "ARM_CLOUD_METADATA_URL")
 
 
 def environment(
-    endpoint: str, ca: Path, directory: Directory, proxy: str = "", az: Path | None = None
+    endpoint: str,
+    ca: Path,
+    directory: Directory,
+    proxy: str = "",
+    az: Path | None = None,
+    proof: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Every variable that ``patchmode``, the Azure SDKs and az need.
 
@@ -25,8 +32,11 @@ def environment(
         proxy: the URL of a CONNECT proxy in front of it: clients are then left in the public cloud, whose names lead
             through the proxy, and plain http goes nowhere. ``''``: clients are told the endpoint.
         az: a folder for az's profile, which need not exist; None: az keeps what it has.
+        proof: the variables of another sign-in than by secret (`proofs.give`); None: by secret.
     """
     found = _told(endpoint, ca, directory) | (_az_profile(az) if az is not None else {})
+    if proof is not None:
+        found = {name: value for name, value in found.items() if name not in VARIABLES} | dict(proof)
     if proxy:
         found |= dict.fromkeys(_PROXIES, proxy)
         for name in ELSEWHERE:
@@ -74,7 +84,12 @@ def _told(endpoint: str, ca: Path, directory: Directory) -> dict[str, str]:
 
 
 def ready_line(
-    endpoint: str, ca: Path, directory: Directory, proxy: str = "", az: Path | None = None
+    endpoint: str,
+    ca: Path,
+    directory: Directory,
+    proxy: str = "",
+    az: Path | None = None,
+    proof: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """What ``--ready-file`` says, as one JSON line; ``proxy`` only where there is one."""
     account = directory.default_account()
@@ -85,5 +100,5 @@ def ready_line(
         "tenantId": account.principal.tenant_id,
         "clientId": account.principal.client_id,
         "clientSecret": account.secret,
-        "env": environment(endpoint, ca, directory, proxy, az),
+        "env": environment(endpoint, ca, directory, proxy, az, proof),
     }

@@ -7,11 +7,11 @@ load as they are.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from arm_emulator.directory import Directory
+from arm_emulator.directory import Account, Directory
 from arm_emulator.protocol.authorization import OWNER
 from arm_emulator.protocol.roles import BUILT_IN_ROLES
 from arm_emulator.providers.compute.patches import Trouble
@@ -37,6 +37,25 @@ MOST_PAST_DAYS = 30
 _GUEST_MEMBERS = frozenset({"id", "assessedDaysAgo", *Trouble.__struct_fields__})
 _RESOURCE_LISTS = ("resources", "locks", "roleDefinitions", "roleAssignments", "denyAssignments")
 GROUP_TYPE = "microsoft.resources/subscriptions/resourcegroups"
+
+
+_LISTS_OF_ENTRIES = frozenset({"unregisteredProviders", "delegations", "certificates", "federatedCredentials"})
+
+
+class _Key(msgspec.Struct):
+    """An RSA key as its issuer publishes it (RFC 7517)."""
+
+    kid: str
+    kty: Literal["RSA"]
+    n: str
+    e: str
+
+
+class _FederatedEntry(msgspec.Struct, forbid_unknown_fields=True):
+    issuer: str
+    subject: str
+    keys: list[_Key]
+    audiences: list[str] = []
 
 
 class FleetError(ValueError):
@@ -73,6 +92,7 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
     for name in ("subscriptions", "managementGroups", "principals"):
         for at, entry in enumerate(fleet.get(name, ())):
             _check_texts(f"{name}[{at}]", entry)
+    _check_proofs(fleet.get("principals", ()))
     return fleet
 
 
@@ -101,7 +121,7 @@ def _ends_in_a_name(segments: list[str]) -> bool:
 
 def _check_texts(place: str, entry: dict[str, Any]) -> None:
     for member, value in entry.items():
-        if member not in ("unregisteredProviders", "delegations") and not isinstance(value, str):
+        if member not in _LISTS_OF_ENTRIES and not isinstance(value, str):
             raise FleetError(f"fleet member {place}: {member} is not a text")
     if "/" in entry.get("subscriptionId", ""):
         raise FleetError(f"fleet member {place}: {entry['subscriptionId']!r} is not a subscriptionId")
@@ -127,6 +147,42 @@ def _check_delegation(place: str, entry: object) -> None:
             raise FleetError(f"fleet member {place}: an authorization is a principalId and the guid of a built-in role")
         if role == OWNER:
             raise FleetError(f"fleet member {place}: Azure Lighthouse does not have the role Owner")
+
+
+def _check_proofs(principals: Iterable[dict[str, Any]]) -> None:
+    for at, entry in enumerate(principals):
+        _check_proofs_of(f"principals[{at}]", entry)
+
+
+def _check_proofs_of(place: str, entry: dict[str, Any]) -> None:
+    """See that what a principal signs in with can be used: else a client would be refused for no fault of its own."""
+    if entry.get("managedIdentity", "user") not in ("system", "user"):
+        raise FleetError(f"fleet member {place}: managedIdentity is neither system nor user")
+    for pem in _list_of(place, entry, "certificates"):
+        if not _has_rsa_key(pem):
+            raise FleetError(f"fleet member {place}: certificates holds no PEM certificate with an RSA key")
+    for one in _list_of(place, entry, "federatedCredentials"):
+        try:
+            msgspec.convert(one, _FederatedEntry)
+        except msgspec.ValidationError as error:
+            raise FleetError(f"fleet member {place}: federatedCredentials: {error}") from error
+
+
+def _list_of(place: str, entry: dict[str, Any], member: str) -> list[Any]:
+    found = entry.get(member, [])
+    if not isinstance(found, list):
+        raise FleetError(f"fleet member {place}: {member} is not a list")
+    return found
+
+
+def _has_rsa_key(pem: object) -> bool:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        return isinstance(load_pem_x509_certificate(str(pem).encode()).public_key(), RSAPublicKey)
+    except ValueError:
+        return False
 
 
 def _check_days(days: object) -> None:
@@ -264,8 +320,21 @@ def _principals(directory: Directory) -> Iterator[dict[str, Any]]:
             "clientSecret": account.secret,
             "objectId": principal.object_id,
             "displayName": principal.display_name,
+            **_proofs(account),
         }
         yield entry if account.is_everywhere else {**entry, "tenantId": principal.tenant_id}
+
+
+def _proofs(account: Account) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "certificates": list(account.certificates),
+        "federatedCredentials": [
+            {"issuer": one.issuer, "subject": one.subject, "audiences": list(one.audiences), "keys": list(one.keys)}
+            for one in account.federated
+        ],
+        "managedIdentity": account.managed,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def fleet_file(path: Path) -> dict[str, Any]:

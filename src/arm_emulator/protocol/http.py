@@ -5,6 +5,7 @@ This module must not know aiohttp: a provider is a function from a request to a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 
@@ -111,3 +112,32 @@ class ArmError(Exception):
         if self.innererror is not None:
             error["innererror"] = dict(self.innererror)
         return Response(self.status, {"error": error}, headers, self.crlf)
+
+
+class SignInRefusedError(Exception):
+    """A sign-in that Entra refuses, by OAuth's error code and its own number.
+
+    Args:
+        code: OAuth's, e.g. ``invalid_client``.
+        number: Entra's, without ``AADSTS``.
+        text: Entra's wording, without ids and time.
+        status: HTTP status.
+    """
+
+    def __init__(self, code: str, number: int, text: str, *, status: int = 400) -> None:
+        super().__init__(text)
+        self._code, self._number, self._text, self._status = code, number, text, status
+
+    def response(self, moment: datetime, trace: str, correlation: str) -> Response:
+        """The answer this refusal becomes on the wire; the ids are made for it."""
+        stamp = f"{moment:%Y-%m-%d %H:%M:%SZ}"
+        ends = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+        body = {
+            "error": self._code,
+            "error_description": f"AADSTS{self._number}: {self._text} {ends}",
+            "error_codes": [self._number],
+            "timestamp": stamp,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }
+        return Response(self._status, body, {"Cache-Control": "no-store"})

@@ -7,17 +7,17 @@ the public names alike. The sign-in URL ends in ``/adfs`` because MSAL then skip
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from arm_emulator.protocol.http import ArmError, Response
-from arm_emulator.protocol.tokens import is_arm, is_microsoft_graph
-from arm_emulator.protocol.wire import new_id
+from arm_emulator.protocol import assertions, managed_identity
+from arm_emulator.protocol.http import ArmError, Response, SignInRefusedError
+from arm_emulator.protocol.tokens import is_arm, is_microsoft_graph, unknown_resource
+from arm_emulator.protocol.wire import Call, new_id
 from arm_emulator.tls import PUBLIC_NAMES
 
 if TYPE_CHECKING:
-    from arm_emulator.directory import Account, Directory
+    from arm_emulator.directory import Account
     from arm_emulator.protocol.cloud import Cloud
 
 ADFS = "adfs"
@@ -51,18 +51,17 @@ _DISCOVERY = re.compile(r"^/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/o
 _TOKEN = re.compile(r"^/(?P<tenant>[^/]+)/oauth2/(?:v2\.0/)?token$", re.IGNORECASE)
 
 
-def answer(cloud: "Cloud", method: str, path: str, query: Mapping[str, str], body: bytes, base: str) -> Response | None:
+def answer(cloud: "Cloud", call: Call, path: str, query: Mapping[str, str], base: str) -> Response | None:
     """The answer to a call that needs no token, or None where the path is none of these.
 
     Args:
         cloud: whose directory signs in.
-        method: upper case.
+        call: as it came.
         path: decoded, double slashes collapsed.
         query: keys lower-cased.
-        body: as it came.
         base: ``https://host:port``.
     """
-    lowered = path.lower()
+    method, lowered = call.method, path.lower()
     if method == "GET" and lowered == "/metadata/endpoints":
         return Response(200, metadata(base, query.get("api-version", "")))
     if method == "GET" and lowered == "/common/discovery/instance":
@@ -70,8 +69,10 @@ def answer(cloud: "Cloud", method: str, path: str, query: Mapping[str, str], bod
     if method == "GET" and (found := _DISCOVERY.match(path)):
         return _discovered(cloud, found["tenant"], found["version"] or "", base)
     if method == "POST" and (found := _TOKEN.match(path)):
-        form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        form = {name: values[-1] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
         return _token(cloud, form, found["tenant"], base)
+    if not is_public(base):
+        return managed_identity.answer(cloud, method, path, query, call.headers, base)
     if base.lower() in _LOGINS:
         # Under Entra's own names, through a proxy, there is nothing else.
         return ArmError(501, "NotEmulated", f"The emulator does not emulate {method} {path} of Entra.").response()
@@ -130,8 +131,14 @@ def _discovered(cloud: "Cloud", place: str, version: str, base: str) -> Response
     is_named = place.lower() not in (ADFS, *_ANY_TENANT)
     tenant = cloud.directory.tenant(place) if is_named else cloud.directory.tenant_id
     if tenant is None:
-        return _RefusedError("invalid_tenant", 90002, _no_tenant(place)).response(cloud.clock.now())
+        return SignInRefusedError("invalid_tenant", 90002, _no_tenant(place)).response(
+            cloud.clock.now(), new_id(), new_id()
+        )
     return Response(200, _openid(base, place, version, tenant))
+
+
+def _refused(cloud: "Cloud", refused: SignInRefusedError) -> Response:
+    return refused.response(cloud.clock.now(), new_id(), new_id())
 
 
 def _no_tenant(name: str) -> str:
@@ -170,10 +177,10 @@ def _instance_discovery(base: str) -> dict[str, Any]:
 
 def _token(cloud: "Cloud", form: Mapping[str, str], place: str, base: str) -> Response:
     try:
-        account, tenant = _signed_in(cloud.directory, form, place)
+        account, tenant = _signed_in(cloud, form, place, base)
         audience = _resource(form, tenant, base)
-    except _RefusedError as refused:
-        return refused.response(cloud.clock.now())
+    except SignInRefusedError as refused:
+        return _refused(cloud, refused)
     issuer = f"{base}/adfs" if place.lower() == ADFS else f"{base}/{tenant}"
     lifetime = cloud.token_seconds
     token = cloud.tokens.issue(account, audience=audience, issuer=issuer, tenant=tenant, lifetime_s=lifetime)
@@ -184,51 +191,65 @@ def _token(cloud: "Cloud", form: Mapping[str, str], place: str, base: str) -> Re
     )
 
 
-def _signed_in(directory: "Directory", form: Mapping[str, str], place: str) -> "tuple[Account, str]":
+def _signed_in(cloud: "Cloud", form: Mapping[str, str], place: str, base: str) -> "tuple[Account, str]":
     """The account that a form proves to be, and the tenant that it signs in to."""
+    directory = cloud.directory
     grant, client = form.get("grant_type", ""), form.get("client_id", "")
     if grant != "client_credentials":
-        raise _RefusedError("unsupported_grant_type", 70003, f"The grant type '{grant}' is not emulated.")
+        raise SignInRefusedError("unsupported_grant_type", 70003, f"The grant type '{grant}' is not emulated.")
     if place.lower() in _ANY_TENANT:
         text = "No tenant-identifying information found in either the request or implied by any provided credentials."
-        raise _RefusedError("invalid_request", 50059, text)
+        raise SignInRefusedError("invalid_request", 50059, text)
     account = directory.account(client)
     home = account.principal.tenant_id if account is not None else directory.tenant_id
     tenant = home if place.lower() == ADFS else directory.tenant(place)
     if tenant is None:
-        raise _RefusedError("invalid_request", 90002, _no_tenant(place))
+        raise SignInRefusedError("invalid_request", 90002, _no_tenant(place))
     if account is None or not (account.is_everywhere or tenant.lower() == home.lower()):
         text = (
             f"Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the "
             "application has not been installed by the administrator of the tenant or consented to by any user in the "
             "tenant. You may have sent your authentication request to the wrong tenant."
         )
-        raise _RefusedError("unauthorized_client", 700016, text)
-    _check_proof(account, form)
+        raise SignInRefusedError("unauthorized_client", 700016, text)
+    _check_proof(account, form, _audiences(base, place, tenant), cloud.tokens.now_s())
     return account, tenant
 
 
-def _check_proof(account: "Account", form: Mapping[str, str]) -> None:
+def _audiences(base: str, place: str, tenant: str) -> frozenset[str]:
+    """What a certificate's assertion may be addressed to: the token endpoints of this tenant, and its issuer.
+
+    Source: Microsoft, "Microsoft identity platform application authentication certificate credentials", names
+    `https://login.microsoftonline.com/{tenantId}/v2.0`; azure-identity and MSAL send the token endpoint.
+    """
+    ends = ("oauth2/token", "oauth2/v2.0/token", "v2.0")
+    return frozenset(f"{base}/{name}/{end}" for name in (place, tenant) for end in ends)
+
+
+def _check_proof(account: "Account", form: Mapping[str, str], audiences: frozenset[str], now_s: float) -> None:
     if "client_secret" in form:
-        if not hmac.compare_digest(form["client_secret"].encode(), account.secret.encode()):
+        is_right = hmac.compare_digest(form["client_secret"].encode(), account.secret.encode())
+        if account.managed or not is_right:
             text = (
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
                 f"value, not the client secret ID, for a secret added to app '{account.principal.client_id}'."
             )
-            raise _RefusedError("invalid_client", 7000215, text, status=401)
+            raise SignInRefusedError("invalid_client", 7000215, text, status=401)
     elif "client_assertion" in form:
-        text = "The certificate with identifier used to sign the client assertion is not registered on application."
-        raise _RefusedError("invalid_client", 700027, text, status=401)
+        if form.get("client_assertion_type") != assertions.TYPE:
+            text = "The request body must contain the following parameter: 'client_assertion_type'."
+            raise SignInRefusedError("invalid_request", 900144, text)
+        assertions.check(account, form["client_assertion"], audiences, now_s)
     else:
         text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
-        raise _RefusedError("invalid_client", 7000218, text, status=401)
+        raise SignInRefusedError("invalid_client", 7000218, text, status=401)
 
 
 def _resource(form: Mapping[str, str], tenant: str, base: str) -> str:
     """The resource that a form asks for: ``resource`` of the older form, the ``/.default`` scope of the newer."""
     if "scope" not in form and "resource" not in form:
         text = "The required field 'scope' is missing from the credential."
-        raise _RefusedError("invalid_request", 90014, text)
+        raise SignInRefusedError("invalid_request", 90014, text)
     if "scope" not in form:
         code, resource = "invalid_resource", form["resource"]
     else:
@@ -239,33 +260,8 @@ def _resource(form: Mapping[str, str], tenant: str, base: str) -> str:
                 f"The provided value for scope {form['scope']} is not valid. Client credential flows must have a scope "
                 "value with /.default suffixed to the resource identifier (application ID URI)."
             )
-            raise _RefusedError("invalid_scope", 1002012, text)
+            raise SignInRefusedError("invalid_scope", 1002012, text)
     if not is_arm(resource, base) and not is_microsoft_graph(resource, base):
-        text = (
-            f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if "
-            "the application has not been installed by the administrator of the tenant or consented to by any user in "
-            "the tenant. You might have sent your authentication request to the wrong tenant."
-        )
-        raise _RefusedError(code, 500011, text)
+        text = unknown_resource(resource, tenant)
+        raise SignInRefusedError(code, 500011, text)
     return resource
-
-
-class _RefusedError(Exception):
-    """A sign-in that Entra refuses, by OAuth's error code and its own number."""
-
-    def __init__(self, code: str, number: int, text: str, *, status: int = 400) -> None:
-        super().__init__(text)
-        self._code, self._number, self._text, self._status = code, number, text, status
-
-    def response(self, moment: datetime) -> Response:
-        trace, correlation, stamp = new_id(), new_id(), f"{moment:%Y-%m-%d %H:%M:%SZ}"
-        ends = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-        body = {
-            "error": self._code,
-            "error_description": f"AADSTS{self._number}: {self._text} {ends}",
-            "error_codes": [self._number],
-            "timestamp": stamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-        }
-        return Response(self._status, body, {"Cache-Control": "no-store"})

@@ -42,6 +42,10 @@ class Tokens:
         self._refused_before = float(self._count + 1)
         self._read.clear()
 
+    def now_s(self) -> float:
+        """Seconds since 1970 by the clock that tokens expire by."""
+        return self._wall()
+
     def issue(
         self, account: Account, *, audience: str, issuer: str, tenant: str = "", lifetime_s: int = LIFETIME_S
     ) -> str:
@@ -147,6 +151,15 @@ def is_arm(resource: str, base: str) -> bool:
     port = base.removeprefix("https://").rpartition(":")[2]
     loopback = (f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")) if port.isdigit() else ()
     return resource.rstrip("/").lower() in {base.lower(), *ARM, *loopback}
+
+
+def unknown_resource(resource: str, tenant: str) -> str:
+    """Entra's words (AADSTS500011) on a token for a resource that a tenant does not have."""
+    return (
+        f"The resource principal named {resource} was not found in the tenant named {tenant}. This can happen if the "
+        "application has not been installed by the administrator of the tenant or consented to by any user in the "
+        "tenant. You might have sent your authentication request to the wrong tenant."
+    )
 
 
 MICROSOFT_GRAPH = "https://graph.microsoft.com"

@@ -61,7 +61,7 @@ REFUSED = [
     ("no secret", "client_id=33333333-3333-3333-3333-333333333333&grant_type=client_credentials", TENANT,
      401, "invalid_client", 7000218),
     ("an assertion", "client_id=33333333-3333-3333-3333-333333333333&grant_type=client_credentials&client_assertion=x",
-     TENANT, 401, "invalid_client", 700027),
+     TENANT, 400, "invalid_request", 900144),
     ("an unknown client", sign_in_form("any"), TENANT, 400, "unauthorized_client", 700016),
     ("an unknown tenant", sign_in_form(), UNKNOWN, 400, "invalid_request", 90002),
     ("no tenant", sign_in_form(), "common", 400, "invalid_request", 50059),
