@@ -153,6 +153,14 @@ class Loading(Generic[T]):
         if self._task is not None:
             await self._task
 
+    async def fresh(self, oldest: timedelta, patience_s: float) -> None:
+        """Begin a reading where the value is older than `oldest`, and wait for it, at most so many seconds."""
+        is_old = self.read_at is None or self._clock.now() - self.read_at > oldest
+        if is_old or self.error is not None:
+            self.refresh()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=patience_s)
+
     async def _load(self, began: datetime) -> None:
         try:
             self.value, self.read_at, self.error = await self._read(), began, None

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from patchmode.console.background import Loading, Reader
+from patchmode.console.fleet import Fleet
 from patchmode.console.rooms import Rooms
 from patchmode.errors import EmptyScopeError, UsageError
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import OperatingSystem, WantedSettings
 from patchmode.model.plan import Change, Plan
 from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import Via
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure
+from patchmode.reports.text.attachments import lasting_texts, turned_by_schedule
 from patchmode.reports.text.doctor import access_lines
 from patchmode.reports.text.layout import Paint, no_change_text
 from patchmode.reports.text.left_alone import not_done_text
@@ -39,6 +42,8 @@ class ChangeDraft:
     rollback_of: str | None = None
     wanted: WantedSettings | None = None
     """None: not chosen yet, or a rollback."""
+    attach: str = ""
+    """The schedule that each machine gets afterwards: its id, or a name; empty: none."""
     planning: Loading[Plan] | None = None
     """None: nothing was planned yet."""
     notes: list[str] = field(default_factory=list)
@@ -86,8 +91,14 @@ class Changes:
             )
         return self._keep(ChangeDraft(_new_id(), machines=tuple(machines)))
 
-    def plan(self, draft: ChangeDraft, wanted: WantedSettings) -> None:
-        """Begin to plan the wanted settings for a draft's machines."""
+    def plan(self, draft: ChangeDraft, wanted: WantedSettings, attach: str = "") -> None:
+        """Begin to plan the wanted settings for a draft's machines.
+
+        Args:
+            draft: whose machines were chosen.
+            wanted: at least one setting.
+            attach: the schedule that each of them gets afterwards, by its id or a name that only one has; empty: none.
+        """
 
         async def work(azure: Azure) -> Plan:
             plan = await make_plan(
@@ -97,11 +108,12 @@ class Changes:
                 clock=self._rooms.clock,
                 tool_version=__version__,
                 remark=draft.notes.append,
+                then_attach=attach or None,
             )
             draft.notes += await _access_notes(azure, plan)
             return plan
 
-        draft.wanted = wanted
+        draft.wanted, draft.attach = wanted, attach
         draft.notes.clear()
         draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
         draft.planning.refresh()
@@ -187,6 +199,61 @@ class Detached:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """The schedule that a plan attaches, and to which machines."""
+
+    configuration: ResourceId
+    name: str
+    """Of the assignment on each machine."""
+    count: int
+    compliant: Sequence[ResourceId]
+    """Those whose settings are not changed."""
+    turned: Mapping[tuple[OutcomeKind, OutcomeKind], int]
+    """(before, after) → how many of these."""
+    kept: Sequence[str]
+    """Where locks keep it from being detached again, a sentence each."""
+    there: Sequence[ResourceId]
+    """By the fleet's reading they have it already, so that nothing is sent to attach it."""
+    by_scope: Sequence[ResourceId]
+    """By the fleet's reading a dynamic scope of this schedule reaches them already."""
+    others: Mapping[ResourceId, Sequence[ResourceId]]
+    """By the fleet's reading: another schedule → machines that it reaches, and still reaches afterwards."""
+
+
+def attached_of(plan: Plan, fleet: Fleet | None) -> Attached | None:
+    """What a plan attaches; None: nothing.
+
+    Args:
+        plan: any plan.
+        fleet: for the schedules that reach its machines already; None: it has not been read.
+    """
+    wish = plan.then_attach
+    if wish is None:
+        return None
+    machines = [*(one.id for one in plan.changes), *(one.id for one in plan.unchanged)]
+    same: dict[str, list[ResourceId]] = defaultdict(list)
+    others: dict[ResourceId, list[ResourceId]] = defaultdict(list)
+    for machine in machines:
+        row = fleet.row(str(machine)) if fleet is not None else None
+        for note in row.schedules if row is not None else ():
+            if note.id.casefold() == wish.configuration.key:
+                same[note.via].append(machine)
+            else:
+                others[ResourceId.parse(note.id)].append(machine)
+    return Attached(
+        wish.configuration,
+        wish.name,
+        len(machines),
+        [one.id for one in plan.unchanged],
+        turned_by_schedule(plan),
+        tuple(lasting_texts(plan)),
+        same[Via.STATIC],
+        same[Via.DYNAMIC],
+        others,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPage:
     """A plan, laid out."""
 
@@ -205,14 +272,21 @@ class PlanPage:
     """What to say where the plan has nothing to do."""
     detached: Sequence[Detached]
     """Before any setting is touched."""
+    attached: Attached | None
+    """Once a machine's settings were verified; None: no schedule."""
     not_done: str
     """What was asked for that the plan leaves undone, in words; empty: nothing."""
     nobody: Sequence[str]
     """What the plan leaves without a schedule, why, and how one is attached, one line each; empty: nothing."""
 
 
-def make_page(plan: Plan) -> PlanPage:
-    """Lay a plan out."""
+def make_page(plan: Plan, fleet: Fleet | None = None) -> PlanPage:
+    """Lay a plan out.
+
+    Args:
+        plan: any plan.
+        fleet: for the schedules that its machines have already; None: it has not been read.
+    """
     lasting: dict[str, list[ResourceId]] = defaultdict(list)
     for change in plan.changes:
         if not change.reversible:
@@ -230,6 +304,7 @@ def make_page(plan: Plan) -> PlanPage:
         headline=_headline(plan),
         nothing=no_change_text(blocked=len(plan.blocked), unreadable=len(plan.unreadable)),
         detached=_detached(plan),
+        attached=attached_of(plan, fleet),
         not_done=not_done_text(plan.not_done, plan.blocked),
         nobody=[line.strip() for line in nobody_lines(plan, again=None, after_run=True, paint=Paint()) if line],
     )

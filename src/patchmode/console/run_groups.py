@@ -71,7 +71,7 @@ def sections_of(report: RunReport) -> Sequence[Section]:
     found = [Section(one.value, RESULTS[one], _failed(by_result[one])) for one in _BAD_ORDER]
     found += [
         Section("mismatch", Word("Verification found differences", "bad"), _mismatches(report.results)),
-        Section("schedules", Word("Schedules", "plain"), _schedules(report)),
+        Section("schedules", Word("Schedules", _tone(report)), _schedules(report)),
         Section("blocked", Word("Blocked", "warn"), _blocked(report)),
         Section("unread", Word("Could not be read", "warn"), _unread(report)),
         Section(Result.APPLIED.value, Word("Applied", "good"), _applied(by_result[Result.APPLIED])),
@@ -155,6 +155,10 @@ def _schedules(report: RunReport) -> Sequence[Group]:
         return Group(told, code=one.rule or (error.code if error else ""), advice=one.fix or of_all(advice))
 
     return _grouped((cause(one), ResourceId.parse(one.id)) for one in report.attachments)
+
+
+def _tone(report: RunReport) -> str:
+    return "plain" if all(one.is_fine for one in report.attachments) else "bad"
 
 
 def _blocked(report: RunReport) -> Sequence[Group]:

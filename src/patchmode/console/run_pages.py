@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,13 +20,13 @@ from patchmode.model.plan import Plan
 from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary
 from patchmode.ports.run import JournalEntry, Progress
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.attachments import kept_texts
+from patchmode.reports.text.attachments import ATTACH_WORDS, kept_texts
 from patchmode.reports.text.layout import plural
 from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.next_steps import again_commands, attach_commands, nobody_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
 from patchmode.reports.text.run import brakes_text, requests_text
-from patchmode.workflow.run.report import report_of
+from patchmode.workflow.run.report import machines_of, report_of
 from patchmode.workflow.run.resuming import Interrupted, Objection, in_force, machines_held, rolled_back_in_part
 from patchmode.workflow.run.state import result_of
 
@@ -109,6 +110,14 @@ class PastRuns:
         """
         return await asyncio.to_thread(self._read, run)
 
+    async def unscheduled(self, run: str) -> Sequence[str]:
+        """The ids of a run's machines that are prepared and that no schedule reached when it was planned.
+
+        Raises:
+            UsageError, RefusedError, StorageError: as `read`.
+        """
+        return await asyncio.to_thread(self._unscheduled, run)
+
     async def holding(self, plan: Plan) -> Sequence[HeldMachines]:
         """The runs that have not ended and hold machines of a plan."""
         runs = self._rooms.runs
@@ -124,6 +133,13 @@ class PastRuns:
             standing = Interrupted(journal, rolled_back_in_part(self._rooms.runs.list(), journal.run))
             brakes = in_force(standing.kept, RunGuardrails(), (), self._around)
             return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes))
+        finally:
+            journal.release()
+
+    def _unscheduled(self, run: str) -> Sequence[str]:
+        journal = self._rooms.runs.open(run)
+        try:
+            return machines_of(journal, ["patchedByNobody"])
         finally:
             journal.release()
 
@@ -171,6 +187,7 @@ def _done(entry: JournalEntry, summary: RunSummary) -> Done:
 SECONDS_BEFORE_RATE = 2.0
 
 
+_TONES = {"good": "good", "bad": "bad", "warn": "warn", "dim": "plain"}
 UNRECORDED = "Its process ended without recording why: it was killed, or the computer stopped."
 
 
@@ -209,11 +226,21 @@ class RunView:
 
     @property
     def summary(self) -> str:
-        """How far it has come, in a sentence."""
+        """How far it has come, in a sentence or two."""
         counts, changes = self.page.report.counts, len(self.page.report.results)
         verified = "all of them verified" if counts.verified == counts.applied else f"{counts.verified:,} verified"
         more = f", {verified}" if counts.applied else ""
-        return f"{counts.applied:,} of {plural(changes, 'change')} applied{more}."
+        told = [f"{counts.applied:,} of {plural(changes, 'change')} applied{more}."] if changes else []
+        if self.schedules:
+            ends = ", ".join(f"{count:,} {word.text}" for word, count in self.schedules)
+            told.append(f"Schedule of {plural(len(self.page.report.attachments), 'machine')}: {ends}.")
+        return " ".join(told) or "Nothing was to be done."
+
+    @property
+    def schedules(self) -> Sequence[tuple[Word, int]]:
+        """How the schedules that the run attached or detached ended, and how many so; empty: it does neither."""
+        tally = Counter(one.result for one in self.page.report.attachments)
+        return [(Word(word, _TONES[tone]), tally[end]) for end, (word, tone) in ATTACH_WORDS.items() if tally[end]]
 
     @property
     def causes(self) -> Sequence[str]:
@@ -278,6 +305,8 @@ def live_values(operation: ConsoleOperation, now: datetime) -> dict[str, Any]:
         now: aware.
     """
     progress = operation.progress or _untouched(len(operation.plan.changes))
+    # Where no setting is changed, what has to end are the schedules.
+    total, ended = (progress.total, finished(progress)) if progress.total else (progress.to_attach, progress.attached)
     failures = list(operation.failures)[::-1]
     silence = _silence(operation, now)
     # A large plan is gone through only where there is something to name.
@@ -286,8 +315,8 @@ def live_values(operation: ConsoleOperation, now: datetime) -> dict[str, Any]:
         "state": "stopping" if operation.is_stopping else "running",
         "silence": silence,
         "statement": STOPPING if operation.is_stopping else WAITING if silence else RUNNING,
-        "total": progress.total,
-        "finished": finished(progress),
+        "total": total,
+        "finished": ended,
         "applied": progress.done,
         "failed": progress.failed,
         "unknown": progress.unknown,

@@ -18,6 +18,7 @@ from patchmode.model.schedule import LOST, NextWindow, RunForecast
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, Clock
 from patchmode.workflow.inventory.history import failures
+from patchmode.workflow.schedules.reading import OfferedSchedule, offered_schedules
 from patchmode.workflow.schedules.views import overview
 
 DAYS = 14
@@ -87,6 +88,36 @@ class SchedulePages:
     past: Sequence[ScheduleRun]
     """Runs of the last days, the newest first."""
     notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The schedules that a form offers."""
+
+    schedules: Sequence[OfferedSchedule]
+    """By name."""
+    notes: Sequence[str]
+
+    def get(self, identifier: str) -> OfferedSchedule | None:
+        """The one of an id, in any case; None: it is not among them."""
+        return next((one for one in self.schedules if one.configuration.id.key == identifier.casefold()), None)
+
+    @property
+    def by_subscription(self) -> Mapping[str, Sequence[OfferedSchedule]]:
+        """Those of each subscription, by its id in lower case."""
+        found: dict[str, list[OfferedSchedule]] = defaultdict(list)
+        for one in self.schedules:
+            found[one.configuration.id.subscription_id.lower()].append(one)
+        return found
+
+
+async def read_offers(azure: Azure, *, clock: Clock) -> Offers:
+    """Read them; no machine is read.
+
+    Raises:
+        RequestError: Resource Graph does not answer.
+    """
+    return Offers(*await offered_schedules(azure, clock=clock))
 
 
 async def read_schedule_pages(azure: Azure, *, clock: Clock) -> SchedulePages:

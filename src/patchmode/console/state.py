@@ -18,7 +18,7 @@ from patchmode.console.plans import Changes
 from patchmode.console.rendering import make_environment
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.run_pages import PastRuns
-from patchmode.console.schedule_pages import SchedulePages, read_schedule_pages
+from patchmode.console.schedule_pages import Offers, SchedulePages, read_offers, read_schedule_pages
 from patchmode.model.target import SubscriptionNames, labels
 from patchmode.workflow.inventory.audit import audit
 
@@ -50,6 +50,8 @@ class Console:
     """For what somebody waits for: one machine, a verification."""
     fleet: Loading[LoadedFleet]
     schedules: Loading[SchedulePages]
+    offers: Loading[Offers]
+    """The schedules that can be attached; read for the forms that offer them."""
     changes: Changes
     operations: ConsoleOperations
     past_runs: PastRuns
@@ -84,6 +86,7 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
         quick=quick,
         fleet=fleet,
         schedules=Loading(read_schedules, rooms.clock),
+        offers=Loading(partial(quick.run, partial(read_offers, clock=rooms.clock)), rooms.clock),
         changes=Changes(rooms, heavy),
         operations=ConsoleOperations(rooms, ended=fleet.refresh),
         past_runs=PastRuns(rooms, options.brakes),

@@ -73,7 +73,11 @@ SEVERITIES: Mapping[str, Word] = {
 
 _ON_THE_PAGE = {
     "--ids: ": "",
+    "--then-attach:": "",
+    "--then-attach excludes every other --to": "it cannot be combined with another patch orchestration",
+    "Leave --to out, or give --to customer-managed-schedules": "Choose Customer Managed Schedules, or no schedule",
     ", or give --freeze none if this change may break it": "",
+    "with --then-attach": "with the schedule",
     "--hotpatch off": "“Turn hotpatch off where it blocks the wanted mode”",
     "--include-scale-set-members": "“Also change members of Flexible scale sets”",
     "--allow-azure-managed": "“Also restore machines to a mode in which Azure patches and reboots them”",
@@ -95,7 +99,11 @@ def on_the_page(text: str) -> str:
     Args:
         text: a message, an advice or a fix, one command a line or between backticks.
     """
-    return _PROSE.sub(_shown, text)
+    told = _PROSE.sub(_shown, text)
+    if not told.startswith(" "):
+        return told
+    # The option that stood first is left out: what follows it is a sentence now.
+    return told[1:2].upper() + told[2:]
 
 
 def _shown(found: re.Match[str]) -> str:

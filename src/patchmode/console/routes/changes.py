@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -21,7 +22,9 @@ from patchmode.errors import RefusedError, UsageError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.plan import Plan
+from patchmode.workflow.inventory.planning import check_takes_schedule
 from patchmode.workflow.run.guardrails import MaxFailures
+from patchmode.workflow.schedules.reading import OfferedSchedule
 
 SETTABLE = (
     Orchestration.CUSTOMER_MANAGED_SCHEDULES,
@@ -31,6 +34,10 @@ SETTABLE = (
     Orchestration.IMAGE_DEFAULT,
 )
 REBOOTS = (RebootSetting.IF_REQUIRED, RebootSetting.NEVER, RebootSetting.ALWAYS)
+OFFERS_KEPT = timedelta(minutes=1)
+"""Older offers of schedules are read again before a form shows them."""
+PATIENCE_S = 5.0
+"""So long a form waits for them; then it asks for a name instead."""
 _ASSESSMENT = {"on": True, "off": False}
 
 
@@ -68,7 +75,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     if draft.run is not None:
         return see(f"/runs/{draft.run}")
     if draft.planning is None:
-        return _settings_page(request, draft)
+        return await _settings_page(request, draft)
     if draft.planning.is_busy:
         return page(request, "planning.html", draft=draft)
     if draft.planning.error is not None:
@@ -79,7 +86,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Choose other settings for the same machines."""
     _, draft = _draft(request)
-    return see(f"/changes/{draft.id}") if draft.rollback_of or draft.run else _settings_page(request, draft)
+    return see(f"/changes/{draft.id}") if draft.rollback_of or draft.run else await _settings_page(request, draft)
 
 
 async def plan(request: web.Request) -> web.StreamResponse:
@@ -87,11 +94,14 @@ async def plan(request: web.Request) -> web.StreamResponse:
     console, draft = _draft(request)
     if draft.run is None and not draft.rollback_of:
         form = {name: str(value) for name, value in (await request.post()).items()}
+        draft.attach = form.get("schedule", "").strip()
         try:
             wanted = wanted_from(form)
+            if draft.attach:
+                check_takes_schedule(wanted)
         except UsageError as error:
-            return _settings_page(request, draft, wrong=f"{error.message} {error.advice}")
-        console.changes.plan(draft, wanted)
+            return await _settings_page(request, draft, wrong=f"{error.message} {error.advice}")
+        console.changes.plan(draft, wanted, draft.attach)
     return see(f"/changes/{draft.id}")
 
 
@@ -172,8 +182,10 @@ def _planned(draft: ChangeDraft) -> Plan:
     return draft.plan
 
 
-def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
-    loaded = request.app[KEY].fleet.value
+async def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
+    console = request.app[KEY]
+    await console.offers.fresh(OFFERS_KEPT, PATIENCE_S)
+    loaded = console.fleet.value
     known = [loaded.fleet.row(one) for one in draft.machines] if loaded else []
     return page(
         request,
@@ -183,9 +195,16 @@ def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str = "")
         draft=draft,
         settable=SETTABLE,
         reboots=REBOOTS,
+        offers=console.offers,
         rows=[row for row in known if row is not None],
         wanted=draft.wanted or WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES),
     )
+
+
+def _offer(console: Console, plan: Plan) -> OfferedSchedule | None:
+    """What was read of the schedule that a plan attaches; None: it attaches none, or nothing was read of it."""
+    offers = console.offers.value
+    return None if plan.then_attach is None or offers is None else offers.get(str(plan.then_attach.configuration))
 
 
 async def _plan_page(
@@ -200,7 +219,8 @@ async def _plan_page(
         "plan.html",
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
         draft=draft,
-        laid_out=make_page(found),
+        laid_out=make_page(found, console.fleet.value.fleet if console.fleet.value else None),
+        offer=_offer(console, found),
         plan=found,
         held=await console.past_runs.holding(found),
         target=found.target,

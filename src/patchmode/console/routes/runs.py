@@ -44,6 +44,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/runs/{run}/resume", resume)
     router.add_post("/runs/{run}/verify", verify)
     router.add_post("/runs/{run}/rollback", roll_back)
+    router.add_post("/runs/{run}/attach", attach)
 
 
 async def show_all(request: web.Request) -> web.StreamResponse:
@@ -176,6 +177,13 @@ async def roll_back(request: web.Request) -> web.StreamResponse:
     form = await request.post()
     draft = console.changes.plan_rollback(run, allow_azure_managed=form.get("allow_azure_managed") == "yes")
     return see(f"/changes/{draft.id}")
+
+
+async def attach(request: web.Request) -> web.StreamResponse:
+    """Begin a change of the run's machines that no schedule reaches: it attaches one to them."""
+    console, run = _named(request)
+    machines = await console.past_runs.unscheduled(run)
+    return see(f"/changes/{console.changes.choose(machines).id}/settings#attach")
 
 
 async def download_plan(request: web.Request) -> web.StreamResponse:

@@ -282,6 +282,21 @@ def kept_texts(plan: Plan) -> Iterator[str]:
         )
 
 
+def lasting_texts(plan: Plan) -> Iterator[str]:
+    """From how many machines the plan's schedule cannot be detached again, a sentence for each lock."""
+    for one in plan.then_attach.kept_by if plan.then_attach is not None else ():
+        yield (
+            f"From {plural(one.machines, 'machine')} it cannot be detached again, not by `patchmode rollback` either, "
+            f"while the lock '{one.lock}' is on {one.scope}."
+        )
+
+
+def turned_by_schedule(plan: Plan) -> Counter[tuple[OutcomeKind, OutcomeKind]]:
+    """How many compliant machines the plan's schedule gives another outcome: (before, after) → machines."""
+    found = ((one.outcome.kind, one.outcome_after.kind) for one in plan.unchanged if one.outcome_after)
+    return Counter(pair for pair in found if pair[0] is not pair[1])
+
+
 def deletion_lines(
     view: ScheduleView,
     left: Mapping[OutcomeKind, Sequence[ResourceId]],

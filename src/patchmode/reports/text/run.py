@@ -10,7 +10,7 @@ from patchmode.model.run import HANDED_OVER, ChangeResult, Result, RunReport, Ru
 from patchmode.model.schedule import AttachEnd, AttachResult
 from patchmode.model.target import Target
 from patchmode.reports.names import SUBSCRIPTIONS_SHOWN, MachineNames
-from patchmode.reports.text.attachments import ATTACH_WORDS
+from patchmode.reports.text.attachments import ATTACH_WORDS, lasting_texts, turned_by_schedule
 from patchmode.reports.text.layout import (
     Cell,
     Paint,
@@ -123,12 +123,8 @@ def wish_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
         yield from wrapped(f"{wish.configuration}, assignment {wish.name}", paint=paint, indent=6)
         yield from _already(plan, paint)
         yield from _turned(plan, paint)
-        for one in wish.kept_by:
-            text = (
-                f"! From {plural(one.machines, 'machine')} it cannot be detached again, not by `patchmode rollback` "
-                f"either, while the lock '{one.lock}' is on {one.scope}."
-            )
-            yield from (paint("warn", line) for line in wrapped(text, paint=paint, indent=6, hang=8))
+        for text in lasting_texts(plan):
+            yield from (paint("warn", line) for line in wrapped(f"! {text}", paint=paint, indent=6, hang=8))
     yield from _detach_lines(plan, paint)
 
 
@@ -154,12 +150,8 @@ def _detach_lines(plan: Plan, paint: Paint) -> Iterator[str]:
 
 def _turned(plan: Plan, paint: Paint) -> Iterator[str]:
     """What the schedule makes of machines that are as wanted, which the diff does not show."""
-    turned = Counter((one.outcome.kind, one.outcome_after.kind) for one in plan.unchanged if one.outcome_after)
-    for (before, after), count in turned.items():
-        if before is not after:
-            yield from wrapped(
-                f"{plural(count, 'machine')} already compliant: {before} -> {after}", paint=paint, indent=6
-            )
+    for (before, after), count in turned_by_schedule(plan).items():
+        yield from wrapped(f"{plural(count, 'machine')} already compliant: {before} -> {after}", paint=paint, indent=6)
 
 
 def question_for(plan: Plan) -> str:

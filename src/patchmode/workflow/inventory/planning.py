@@ -77,13 +77,22 @@ async def look_up_attach_request(
         RefusedError: the configuration does not exist, or patches no guests.
         RequestError: it cannot be read.
     """
+    check_takes_schedule(settings)
+    identifier = await _identified(azure, wanted)
+    return AttachRequest(ThenAttach(identifier, name or identifier.name), await _attachable(azure, identifier))
+
+
+def check_takes_schedule(settings: WantedSettings) -> None:
+    """Check that schedules run on what is wanted, where the same plan attaches one.
+
+    Raises:
+        UsageError: the orchestration is another one.
+    """
     if settings.orchestration not in {None, Orchestration.CUSTOMER_MANAGED_SCHEDULES}:
         raise UsageError(
             "Azure runs schedules only on Customer Managed Schedules, so --then-attach excludes every other --to.",
             advice="Leave --to out, or give --to customer-managed-schedules.",
         )
-    identifier = await _identified(azure, wanted)
-    return AttachRequest(ThenAttach(identifier, name or identifier.name), await _attachable(azure, identifier))
 
 
 def planned_with(

@@ -18,12 +18,15 @@ from patchmode.model.schedule import (
     Installation,
     MachineRun,
     MaintenanceConfiguration,
+    NextWindow,
     ScheduleBook,
 )
-from patchmode.ports.azure import Azure, GraphScope
+from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.guardrails.permissions import lacking
 from patchmode.rules.schedules.history import RETENTION, with_reasons
 from patchmode.rules.schedules.memberships import LONGEST_WAIT, LeftBehind, ScheduleIndex, left_behind
+from patchmode.rules.schedules.recurrence import next_window
+from patchmode.rules.schedules.window import window_text
 from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
 
 READ_ASSIGNMENTS = "Microsoft.Maintenance/configurationAssignments/read"
@@ -80,6 +83,36 @@ async def read_schedules(azure: Azure, subscriptions: Iterable[str]) -> Schedule
         ),
         unread=(*hidden.values(), *nameless.values()),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSchedule:
+    """A schedule that can be attached to machines, without those that have it."""
+
+    configuration: MaintenanceConfiguration
+    window_text: str
+    next: NextWindow
+
+
+async def offered_schedules(azure: Azure, *, clock: Clock) -> tuple[tuple[OfferedSchedule, ...], tuple[str, ...]]:
+    """Every schedule that patches guests and is seen, by name, and what a reader must know of the others.
+
+    Only the configurations are read: no machine and no assignment. One that was created a moment ago may be missing,
+    since Resource Graph is behind.
+
+    Args:
+        azure: a connection; reading is enough.
+        clock: their next windows are those after its time.
+
+    Raises:
+        RequestError: Resource Graph does not answer.
+    """
+    unread: Unread = {}
+    now = clock.now()
+    found = await _configurations(azure, GraphScope(), unread)
+    guest = sorted((one for one in found if one.is_guest_patching), key=lambda one: (one.name.casefold(), one.id.key))
+    offered = (OfferedSchedule(one, window_text(one.window), next_window(one.window, after=now)) for one in guest)
+    return tuple(offered), tuple(counted(unread, "configurations", "they are not offered here"))
 
 
 @dataclass(frozen=True, slots=True)
