@@ -21,7 +21,7 @@ ABOUT_THE_PLAN = (
 """What is carried out: it stands in the plan, which the journal holds."""
 ABOUT_WHO_AND_WHERE = {"cloud", "identity_file", "state_dir"}
 """The plan names its target, and a run for another one is refused; who signs in is told before anything is sent."""
-ABOUT_THE_SCREEN = {"yes", "output", "query", "no_color", "no_progress", "verbose", "debug", "quiet"}
+ABOUT_THE_SCREEN = {"yes", "output", "query", "no_color", "no_progress", "log_format", "verbose", "debug", "quiet"}
 KINDS = {
     "kept by the run": set(NAMES),
     "about the plan": ABOUT_THE_PLAN,

@@ -21,6 +21,7 @@ VALUES = {
     "output": ("json", "jsonl", "csv"),
     "no-color": (True, "1", None),
     "no-progress": (True, "1", None),
+    "log-format": ("json", "text", "json"),
     "state-dir": ("in-file", "around", "typed"),
     "share": ("10%", "20%", "30%"),
     "throttle-patience": ("1m", "2m", "3m"),

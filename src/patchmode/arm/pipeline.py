@@ -421,8 +421,17 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         took_ms = (self._clock.monotonic() - begun) * 1000
         request_id = answer.headers.get("x-ms-request-id")
         if wire_log.is_wanted():
-            wire_log.log_answer(answer.status_code, answer.headers, answer.content)
-        _LOG.debug("%s %s: %s in %.0f ms, request id %s", method, path, answer.status_code, took_ms, request_id)
+            wire_log.log_answer(answer.status_code, answer.headers, answer.content, asked=request.http_request.headers)
+        members = wire_log.members_of(request.http_request.headers) | {
+            "method": method,
+            "path": path,
+            "status": answer.status_code,
+            "duration_ms": round(took_ms),
+            "request_id": request_id,
+            "correlation_id": answer.headers.get("x-ms-correlation-request-id"),
+        }
+        text = "%s %s: %s in %.0f ms, request id %s"
+        _LOG.debug(text, method, path, answer.status_code, took_ms, request_id, extra={"members": members})
         return response
 
     async def _answered(

@@ -6,7 +6,7 @@ Must not: write a token, a password, or a signed address. What is not known to b
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
@@ -38,6 +38,15 @@ def is_wanted() -> bool:
     return LOG.isEnabledFor(logging.DEBUG)
 
 
+def members_of(headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a log in JSON says of a request beside its text: the id by which its lines belong together.
+
+    Args:
+        headers: of the request.
+    """
+    return {"client_request_id": headers.get("x-ms-client-request-id")}
+
+
 def log_request(method: str, url: str, headers: Mapping[str, str], body: object) -> None:
     """One request, as it leaves.
 
@@ -47,25 +56,25 @@ def log_request(method: str, url: str, headers: Mapping[str, str], body: object)
         headers: as they are sent.
         body: JSON values, text or bytes; None: it has none.
     """
-    LOG.debug("Request URL: '%s'", shown_url(url))
-    LOG.debug("Request method: '%s'", method)
-    _log_headers("Request headers:", headers)
-    LOG.debug("Request body:")
-    LOG.debug("%s", "This request has no body" if body is None else shown_body(body))
+    lines = [f"Request URL: '{shown_url(url)}'", f"Request method: '{method}'"]
+    lines += ["Request headers:", *_header_lines(headers), "Request body:"]
+    _log([*lines, "This request has no body" if body is None else shown_body(body)], headers)
 
 
-def log_answer(status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Its answer."""
-    LOG.debug("Response status: %s", status)
-    _log_headers("Response headers:", headers)
-    LOG.debug("Response content:")
-    LOG.debug("%s", shown_body(body) if body else "(empty)")
+def log_answer(status: int, headers: Mapping[str, str], body: bytes, *, asked: Mapping[str, str]) -> None:
+    """Its answer; `asked`: the headers of the request."""
+    lines = [f"Response status: {status}", "Response headers:", *_header_lines(headers), "Response content:"]
+    _log([*lines, shown_body(body) if body else "(empty)"], asked)
 
 
-def _log_headers(title: str, headers: Mapping[str, str]) -> None:
-    LOG.debug(title)
+def _log(lines: Iterable[str], asked: Mapping[str, str]) -> None:
+    for line in lines:
+        LOG.debug("%s", line, extra={"members": members_of(asked)})
+
+
+def _header_lines(headers: Mapping[str, str]) -> Iterator[str]:
     for name, value in headers.items():
-        LOG.debug("    '%s': '%s'", name, HIDDEN if _SECRET_HEADERS.search(name) else _without_secrets(value))
+        yield f"    '{name}': '{HIDDEN if _SECRET_HEADERS.search(name) else _without_secrets(value)}'"
 
 
 def shown_url(url: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from patchmode.cli import composition, exits
+from patchmode.cli import composition, exits, logs
 from patchmode.cli.confirming import check_may_write, check_not_frozen, signed_in_for, tell_access, tell_banner
 from patchmode.cli.exits import Exit, of_run
 from patchmode.cli.output import completed, completed_report, emit, is_one_screen, paint_for, say, say_lines, tell
-from patchmode.cli.progress import watching
+from patchmode.cli.progress import record_attachments, watching
 from patchmode.cli.results import run_result
 from patchmode.cli.run_options import asked_on_resume, brake
 from patchmode.cli.running import left_at_once_text, run_writing
@@ -91,6 +91,7 @@ def carry_out(
             ) as azure:
                 journal = open_journal(azure)
                 journals.append(journal)
+                logs.about(journal.run)
                 journal.keep_brakes(brakes)
                 clock = composition.clock()
                 return await apply_plan(
@@ -107,6 +108,7 @@ def carry_out(
     if report.state == "finished":
         # Whoever leaves while the result is printed has nothing to go on with.
         journals.clear()
+    record_attachments(report.attachments)
     _tell(completed_report(report, settings), plan, settings, is_shown=is_shown)
     return exits.of_run(report)
 

@@ -45,6 +45,7 @@ KEYS: Mapping[str, Key] = {
     "output": Key("output", "table, or json with --query", "PATCHMODE_OUTPUT"),
     "no-color": Key("no_color", "false", "NO_COLOR", bool),
     "no-progress": Key("no_progress", "false", "PATCHMODE_NO_PROGRESS", bool),
+    "log-format": Key("log_format", "text", "PATCHMODE_LOG_FORMAT"),
     "state-dir": Key("state_dir", "the platform's user state folder", "PATCHMODE_STATE_DIR"),
     "share": Key("share", "100%", "PATCHMODE_SHARE"),
     "throttle-patience": Key("patience", "15m", "PATCHMODE_THROTTLE_PATIENCE"),
@@ -136,10 +137,11 @@ def _parse(key: str, value: Any) -> None:
     match key:
         case "share":
             _ = Settings(share=value).share_of_limits
-        case "output":
+        case "output" | "log-format":
             from patchmode.cli.choices import Fixed
+            from patchmode.cli.logs import LOG_FORMATS
 
-            Fixed(FORMATS).convert(value, None, None)
+            Fixed(FORMATS if key == "output" else LOG_FORMATS).convert(value, None, None)
         case "throttle-patience" | "longest-wait":
             from patchmode.cli.scoping import seconds_from
 

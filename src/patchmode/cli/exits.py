@@ -8,7 +8,7 @@ Must not: print (`main` and the commands do), or import at its head what `patchm
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -230,6 +230,13 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
     },
 }
 """Command → code → when it ends so. Every command stands here; what `EVERYWHERE` names goes without saying."""
+
+
+def level_of(code: int) -> Literal["info", "warning", "error"]:
+    """How grave an exit code is to whoever reads the log of a command."""
+    if code == Exit.DONE:
+        return "info"
+    return "warning" if code in {Exit.EMPTY, Exit.FINDINGS, Exit.INTERRUPTED} else "error"
 
 
 def of_error(error: BaseException) -> Exit:

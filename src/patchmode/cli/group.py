@@ -1,6 +1,5 @@
-"""Commands that load late, take the global options anywhere, and print help in sections; and what `-v` logs."""
+"""Commands that load late, take the global options anywhere, and print help in sections."""
 
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from patchmode.cli import logs
 from patchmode.cli.configuring import FileDefaults, az_offer
 from patchmode.cli.examples import EXAMPLES
 from patchmode.cli.exits import ENDS, MEANINGS, Exit
@@ -25,7 +25,6 @@ from patchmode.cli.options import (
 from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import NoSelectorError, PatchmodeError
 from patchmode.model.nearest import nearest
-from patchmode.model.plain_text import marked
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -65,7 +64,7 @@ class Command(click.Command):
         if context.get_parameter_source("throttle_patience") is ParameterSource.COMMANDLINE:
             # What a run is given holds for what is read before it, too.
             settings = context.obj = replace(settings, patience=context.params["throttle_patience"])
-        _prepare(settings)
+        prepare(settings)
         try:
             return super().invoke(context)
         except PatchmodeError as error:
@@ -269,9 +268,9 @@ def _write_exit_codes(formatter: click.HelpFormatter, meanings: Mapping[Exit, st
             formatter.write_dl([(str(int(code)), text.replace("`", "")) for code, text in meanings.items()])
 
 
-def _prepare(settings: Settings) -> None:
-    if settings.verbose or settings.debug:
-        begin(settings)
+def prepare(settings: Settings) -> None:
+    """Begin what the global options ask for, and refuse what they ask for in vain, before the command does anything."""
+    logs.begin(settings)
     if settings.query:
         from patchmode.reports.formats.structured import check_expression
 
@@ -296,29 +295,3 @@ def spread_ids(args: list[str]) -> list[str]:
             inside = False
         spread.append(arg)
     return spread
-
-
-_FORMAT = "%(asctime)s %(name)s %(message)s"
-
-
-class _Marking(logging.Formatter):
-    """What is logged holds names and answers from elsewhere, which must not steer the terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """As the base does, with marks."""
-        return marked(super().format(record))
-
-
-def begin(settings: Settings) -> None:
-    """Send logs to standard error: once `-v` patchmode's own, twice those of azure-identity too.
-
-    `--debug` adds requests and answers to all of them.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Marking(_FORMAT, datefmt="%H:%M:%S%z"))
-    names = ("patchmode", "azure.identity", "patchmode-wire")
-    for name in names if settings.debug else names[: min(settings.verbose, 2)]:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(handler)
-        logger.propagate = False

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 import click
 
-from patchmode.cli import exits, signals, terminal
+from patchmode.cli import exits, logs, signals, terminal
 from patchmode.cli.group import Group
 from patchmode.cli.settings import Settings
 from patchmode.cli.terminal import UnansweredError
@@ -80,6 +80,7 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _after_output_fault(error)
+    logs.put_end(code, command_of(sys.argv[1:]))
     heard.over(code)
     sys.exit(code)
 
@@ -98,9 +99,11 @@ def run(args: Sequence[str]) -> int:
         result = program.main(args=list(args), prog_name="patchmode", standalone_mode=False, obj=known)
         return int(result or 0)
     except click.exceptions.NoArgsIsHelpError as error:
+        logs.choose_by(args)
         click.echo(error.format_message(), err=True)
         return exits.of_error(error)
     except click.UsageError as error:
+        logs.choose_by(args)
         _tell_usage(error)
         return exits.of_error(error)
     except (KeyboardInterrupt, click.Abort) as error:
@@ -108,15 +111,33 @@ def run(args: Sequence[str]) -> int:
         click.echo(f"patchmode: interrupted{nothing}.", err=True)
         return exits.of_error(error)
     except PatchmodeError as error:
+        logs.choose_by(args)
         tell(error)
         return exits.of_error(error)
     except OSError as error:
         return _after_output_fault(error)
 
 
+def command_of(args: Sequence[str]) -> str:
+    """The words of a command line that name the command: `runs show`; empty: none does."""
+    words: list[str] = []
+    place: click.Command | None = program
+    for word in args:
+        if isinstance(place, click.Group) and word in place.list_commands(click.Context(place)):
+            words.append(word)
+            place = place.get_command(click.Context(place), word)
+        elif words and not word.startswith("-"):
+            break
+    return " ".join(words)
+
+
 def _tell_usage(error: click.UsageError) -> None:
     from patchmode.cli import output
 
+    if (log := logs.stream()) is not None:
+        help_at = f"Help: {error.ctx.command_path} --help" if error.ctx is not None else None
+        log.put("error", error.format_message(), "error", advice=help_at)
+        return
     output.tell(f"patchmode: {error.format_message()}")
     if error.ctx is not None:
         output.tell(f"Help: {error.ctx.command_path} --help", indent=2)
@@ -126,6 +147,8 @@ def tell(error: PatchmodeError) -> None:
     """Tell an error on standard error: what happened, what to do, and what identifies it to Azure's support."""
     from patchmode.cli import output
 
+    if logs.put_error(error):
+        return
     output.tell(f"patchmode: {error.message}")
     if error.advice:
         output.tell(f"What to do: {error.advice}", indent=2)

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from patchmode.cli.choices import GROUP, SCHEDULE, SUBSCRIPTION, Fixed
+from patchmode.cli.logs import LOG_FORMATS
+from patchmode.cli.logs import VARIABLE as LOG_VARIABLE
 from patchmode.cli.run_options import NONE
 from patchmode.cli.settings import EXCEL_CSV
 from patchmode.model.patch_settings import OTHER_NAMES, Orchestration, PatchMode
@@ -57,6 +59,13 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
         click.Option(
             ["--no-progress"], is_flag=True, envvar="PATCHMODE_NO_PROGRESS", help="No progress on standard error."
         ),
+        click.Option(
+            ["--log-format"],
+            type=Fixed(LOG_FORMATS),
+            envvar=LOG_VARIABLE,
+            help="Standard error as text (default), or as json: one JSON object a line for a log collector, the last "
+            "one with the exit code; no bars, no questions.",
+        ),
         click.Option(["-v", "--verbose"], count=True, help="Log requests, without secrets; twice for more."),
         click.Option(["--debug"], is_flag=True, help="Log whole requests and answers, without secrets, as az does."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Only errors on standard error."),
@@ -85,6 +94,7 @@ GLOBAL_NAMES = frozenset(
         "patience",
         "no_color",
         "no_progress",
+        "log_format",
         "verbose",
         "debug",
         "quiet",
@@ -116,6 +126,7 @@ RARE_NAMES = frozenset(
         "state_dir",
         "no_color",
         "no_progress",
+        "log_format",
         "patience",
         "graph_query",
         "shard",

@@ -6,16 +6,20 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from shlex import quote
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from patchmode.cli import logs
 from patchmode.cli.settings import EXCEL_CSV, Settings
 from patchmode.cli.terminal import forget_reader, height_of, is_one_place, width_of
 from patchmode.model.plain_text import json_escaped, marked, printable
 from patchmode.model.run import ChangeResult, RunReport
 from patchmode.model.schedule import AttachResult
 from patchmode.reports.text.layout import Paint, wrapped
+
+if TYPE_CHECKING:
+    from patchmode.documents.log import Level
 
 End = TypeVar("End", ChangeResult, AttachResult)
 _RUN = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
@@ -102,6 +106,9 @@ def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
         text: sentences; each line of it is a paragraph. A command in it is never broken, so that it can be pasted.
         indent: columns before the first line; `hang`: before the others.
     """
+    if (log := logs.stream()) is not None:
+        log.put("warning", text)
+        return
     if not sys.stderr.isatty():
         click.echo(" " * indent + marked(text), err=True)
         return
@@ -220,13 +227,28 @@ def say(text: str, settings: Settings, *, hang: int = 4) -> None:
         settings: quiet is looked at.
         hang: columns before its second and further lines.
     """
-    if not settings.quiet:
+    if settings.quiet:
+        return
+    if (log := logs.stream()) is not None:
+        log.put(_level(text), completed(text, settings))
+    else:
         for line in wrapped(completed(text, settings), paint=paint_for(sys.stderr, settings), hang=hang):
             click.echo(line, err=True)
 
 
 def say_lines(lines: Iterable[str], settings: Settings) -> None:
     """Several lines on standard error; nothing when quiet."""
-    if not settings.quiet:
+    if settings.quiet:
+        return
+    if (log := logs.stream()) is not None:
+        text = "\n".join(completed(line, settings) for line in lines)
+        if text.strip():
+            log.put(_level(text), text)
+    else:
         for line in lines:
             click.echo(completed(line, settings), err=True)
+
+
+def _level(text: str) -> "Level":
+    """A line that begins with an exclamation mark is one that must not be overlooked."""
+    return "warning" if any(line.lstrip().startswith("!") for line in text.splitlines()) else "info"

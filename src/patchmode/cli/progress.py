@@ -5,17 +5,19 @@ Must not: influence the run; every method may be ignored.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import click
 
+from patchmode.cli import logs
 from patchmode.cli.output import tell
 from patchmode.cli.settings import Settings
 from patchmode.errors import OUR_CODES
 from patchmode.model.plain_text import printable
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.run import ChangeResult, Result
+from patchmode.model.schedule import AttachResult
 from patchmode.ports.run import Observer, Progress
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -35,7 +37,9 @@ def watching(
         called: what a machine that failed is called.
         doing: the word before the bar.
     """
-    if settings.quiet or settings.no_progress:
+    if (log := logs.stream()) is not None:
+        yield Records(settings, log)
+    elif settings.quiet or settings.no_progress:
         yield Remarks(settings)
     elif sys.stderr.isatty():
         with _bar(settings, skipped=skipped, called=called, doing=doing) as observer:
@@ -57,6 +61,50 @@ class Remarks:
         """Pass one line on."""
         if not self.settings.quiet:
             tell(text)
+
+
+class Records(Remarks):
+    """A line of the log for each change that failed; with `-v` for each that ended."""
+
+    def __init__(self, settings: Settings, log: logs.LogStream) -> None:
+        super().__init__(settings)
+        self._log = log
+        self._latest: ChangeResult | None = None
+
+    def progressed(self, progress: Progress) -> None:
+        """Write the change that ended last, once."""
+        latest = progress.latest
+        if latest is None or latest is self._latest:
+            return
+        self._latest = latest
+        is_bad = latest.result in _BAD
+        if is_bad or self.settings.verbose:
+            _record(self._log, latest, is_bad=is_bad)
+
+
+def record_attachments(ends: Iterable[AttachResult]) -> None:
+    """Write a line of the log for each attachment that did not end as wanted; nothing where text was chosen."""
+    if (log := logs.stream()) is not None:
+        for end in ends:
+            if not end.is_fine:
+                _record(log, end, is_bad=True)
+
+
+def _record(log: logs.LogStream, end: ChangeResult | AttachResult, *, is_bad: bool) -> None:
+    error = end.error
+    log.put(
+        "error" if is_bad else "debug",
+        error.message if error else str(end.result),
+        "machine",
+        machine=str(end.id),
+        subscription=subscription_of(str(end.id)),
+        result=str(end.result),
+        code=error.code if error else None,
+        status=error.http_status if error else None,
+        advice=(error.advice or None) if error else None,
+        request_id=end.request_id,
+        correlation_id=end.correlation_id,
+    )
 
 
 class Lines(Remarks):

@@ -36,6 +36,8 @@ class Settings:
     no_color: bool = False
     no_progress: bool = False
     verbose: int = 0
+    log_format: str | None = None
+    """One of `logs.LOG_FORMATS`, of all that goes to standard error; None: text."""
     debug: bool = False
     """Log whole requests and answers besides."""
     quiet: bool = False

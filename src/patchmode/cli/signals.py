@@ -12,6 +12,7 @@ Must not: know what is run, or import anything heavy.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -82,6 +83,8 @@ class Signals:
 
 def _write_at_once(text: str) -> None:
     """Past Python's buffers: the signal may have come in the middle of a write to them."""
+    if as_lines := getattr(sys.stderr, "last_lines", None):
+        text = as_lines(text, _INTERRUPTED)
     begin = f"{_SHOW_CURSOR}\n" if os.isatty(_STANDARD_ERROR) else ""
     os.write(_STANDARD_ERROR, f"{begin}{text}\n".encode(errors="replace"))
 

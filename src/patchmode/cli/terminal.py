@@ -14,6 +14,9 @@ import click
 
 from patchmode.errors import UsageError
 
+LOG = "<log>"
+"""The name of a standard error that a program reads."""
+
 
 class _Steady(io.TextIOWrapper):
     """Standard error that outlives its reader: what cannot be written is dropped.
@@ -87,7 +90,7 @@ def _is_open(number: int) -> bool:
 
 def is_answered() -> bool:
     """Whether somebody sees a question, on standard error, and can answer it."""
-    return sys.stdin.isatty() and not _is_null(sys.stderr)
+    return sys.stdin.isatty() and not _is_null(sys.stderr) and not _is_log(sys.stderr)
 
 
 def require_answers(advice: str) -> None:
@@ -102,11 +105,18 @@ def require_answers(advice: str) -> None:
     if is_answered():
         return
     why = "Standard error is closed" if _is_null(sys.stderr) else "Standard input is not a terminal"
+    if _is_log(sys.stderr):
+        why = "Standard error is a log (--log-format json)"
     raise UsageError(f"{why}, so nobody can be asked whether to continue.", advice=advice)
 
 
 def _is_null(stream: TextIO) -> bool:
     return str(getattr(stream, "name", "")) == os.devnull
+
+
+def _is_log(stream: TextIO) -> bool:
+    """Whether a program reads it, line by line (`logs.LogStream`)."""
+    return str(getattr(stream, "name", "")) == LOG
 
 
 def is_one_place(one: TextIO, other: TextIO) -> bool:

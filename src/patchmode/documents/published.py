@@ -16,6 +16,7 @@ from patchmode.documents.base import DifferenceRow, ErrorRow, LeftOutRow, Target
 from patchmode.documents.history import AfterWindowDocument, DriftDocument, FailedMachinesRow, FailuresDocument
 from patchmode.documents.iac import IacCheckDocument
 from patchmode.documents.live_check import LiveCheckDocument
+from patchmode.documents.log import LogDocument
 from patchmode.documents.plan import PlanDocument
 from patchmode.documents.policy import PolicyAssignDocument, PolicyAuditDocument, PolicyRemediateDocument
 from patchmode.documents.run import RunDocument, RunsDocument
@@ -62,6 +63,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "iac-check": IacCheckDocument,
     "policy-assign": PolicyAssignDocument,
     "policy-remediate": PolicyRemediateDocument,
+    "log": LogDocument,
 }
 """Name of the format → the struct of its document."""
 

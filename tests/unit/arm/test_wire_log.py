@@ -72,7 +72,7 @@ def test_headers_that_sign_in_are_hidden(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.DEBUG, logger=LOG.name):
         headers = {"Authorization": f"Bearer {TOKEN}", "x-ms-authorization-auxiliary": TOKEN, "Accept": "json"}
         log_request("PATCH", SIGNED, headers, None)
-        log_answer(202, {"Azure-AsyncOperation": SIGNED, "Set-Cookie": "a=b", "x-ms-request-id": "7"}, b"")
+        log_answer(202, {"Azure-AsyncOperation": SIGNED, "Set-Cookie": "a=b", "x-ms-request-id": "7"}, b"", asked={})
     text = caplog.text
     assert TOKEN not in text
     assert "SIG" not in text

@@ -49,7 +49,7 @@ def command(context: click.Context, /, allow_writes: bool) -> exits.Exit:
     folder = files("patchmode.documents") / "schemas"
     schemas = {one.name.removesuffix("-v1.json"): one.read_text(encoding="utf-8") for one in folder.iterdir()}
     handed = Handed(
-        program=[sys.executable, "-m", "patchmode", *_session_options(settings)],
+        program=[sys.executable, "-m", "patchmode", "--log-format=text", *_session_options(settings)],
         with_writes=allow_writes,
         meanings={int(code): meaning for code, meaning in exits.MEANINGS.items()},
         answers=frozenset(map(int, exits.WITH_RESULT)),

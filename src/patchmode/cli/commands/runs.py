@@ -7,7 +7,7 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.choices import RUN, RUN_OR_FILE
-from patchmode.cli.group import Command, Group
+from patchmode.cli.group import Command, Group, prepare
 from patchmode.cli.options import resume_options
 from patchmode.cli.settings import Settings, settings_of, state_folder
 
@@ -82,7 +82,11 @@ def _in_journal(journal: "Journal", source: str) -> "ToldRun":
 @click.pass_context
 def command(context: click.Context) -> exits.Exit | None:
     """List, show, resume and merge runs."""
-    return _list(settings_of(context)) if context.invoked_subcommand is None else None
+    if context.invoked_subcommand is not None:
+        return None
+    settings = settings_of(context)
+    prepare(settings)
+    return _list(settings)
 
 
 @command.command("list", cls=Command)
