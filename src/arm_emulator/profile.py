@@ -343,6 +343,11 @@ class Profile:
         "Where a run's row says why it failed: errorDetails {code, message, details}, errorMessage as text, or "
         "not at all.",
     )
+    event_subscriptions_on_source: Literal["own", "all"] = switch(
+        "own",
+        "The list of event subscriptions on a maintenance configuration: those that were made on it, or those of its "
+        "system topic as well; the specification does not say.",
+    )
     patch_row_ids: Literal["documented", "lower-case"] = switch(
         "documented",
         "Ids in patchassessmentresources and patchinstallationresources: the machine's own, then as the documentation "

@@ -15,6 +15,7 @@ PROVIDERS = (
     "arm_emulator.providers.policy_remediations",
     "arm_emulator.providers.management_groups",
     "arm_emulator.providers.network",
+    "arm_emulator.providers.event_grid",
     "arm_emulator.providers.fleet_reads",
     "arm_emulator.providers.insights",
     "arm_emulator.providers.resource_graph.endpoint",

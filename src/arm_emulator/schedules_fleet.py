@@ -2,7 +2,8 @@
 
 Every state that a schedule can meet: members that are prepared, members that are not (as they were left by the time
 before the prerequisite, or because a dynamic scope took them in), an orphaned assignment and one without its
-configuration. The nightly window opens every evening, so it lies within a day of any clock.
+configuration. The nightly window opens every evening, so it lies within a day of any clock. The nightly schedule has a
+pre-event and a post-event, the weekly one neither.
 """
 
 from typing import Any
@@ -43,6 +44,7 @@ def schedules_fleet() -> dict[str, Any]:
         assignment_document(f"{_APP}/providers/Microsoft.HybridCompute/machines/onprem-lin-01", "weekly", WEEKLY),
         assignment_document(f"{_APP}/{_MACHINES}/web-moved-away", "nightly", NIGHTLY),
         assignment_document(f"{_APP}/{_MACHINES}/web-08", "retired", _GONE),
+        *event_documents(f"{_APP}/providers/Microsoft.EventGrid/systemTopics/mc-nightly-events", NIGHTLY),
     ]
     return {**fleet, "resources": [*fleet["resources"], *schedules]}
 
@@ -84,6 +86,58 @@ def configuration_document(
         "name": configuration_id.rsplit("/", 1)[-1],
         "type": "Microsoft.Maintenance/maintenanceConfigurations",
     }
+
+
+def event_documents(topic_id: str, configuration_id: str) -> list[Document]:
+    """A system topic of a configuration, a runbook's webhook for its pre-event and a function for its post-event.
+
+    Args:
+        topic_id: the topic's id.
+        configuration_id: whose events they are.
+    """
+    group = topic_id.partition("/providers/")[0]
+    runbook = "https://0f1e2d3c.webhook.we.azure-automation.net/webhooks?token=made-up-token"
+    function = f"{group}/providers/Microsoft.Web/sites/patch-hooks/functions/stop-machines"
+    topic = {
+        "location": "westeurope",
+        "tags": None,
+        "properties": {
+            "provisioningState": "Succeeded",
+            "source": configuration_id,
+            "topicType": "Microsoft.Maintenance.MaintenanceConfigurations",
+            "metricResourceId": "5b1d8a52-6a1d-4d43-9d53-4f0a9a0f5c11",
+        },
+        "id": topic_id,
+        "name": topic_id.rsplit("/", 1)[-1],
+        "type": "Microsoft.EventGrid/systemTopics",
+    }
+    receivers: tuple[tuple[str, str, Json], ...] = (
+        ("start-machines", "PreMaintenanceEvent", {"endpointType": "WebHook", "properties": {"endpointUrl": runbook}}),
+        (
+            "stop-machines",
+            "PostMaintenanceEvent",
+            {"endpointType": "AzureFunction", "properties": {"resourceId": function}},
+        ),
+    )
+    return [
+        topic,
+        *(
+            {
+                "properties": {
+                    "topic": topic_id,
+                    "provisioningState": "Succeeded",
+                    "destination": destination,
+                    "filter": {"includedEventTypes": [f"Microsoft.Maintenance.{event}"]},
+                    "eventDeliverySchema": "EventGridSchema",
+                    "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
+                },
+                "id": f"{topic_id}/eventSubscriptions/{name}",
+                "name": name,
+                "type": "Microsoft.EventGrid/systemTopics/eventSubscriptions",
+            }
+            for name, event, destination in receivers
+        ),
+    ]
 
 
 def assignment_document(machine_id: str, name: str, configuration_id: str) -> Document:

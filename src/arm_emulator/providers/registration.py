@@ -23,6 +23,7 @@ _COMPUTE = (
 )  # fmt: skip
 _MAINTENANCE = ("2023-10-01-preview", "2023-09-01-preview", "2023-04-01", "2022-11-01-preview", "2021-09-01-preview")
 _HYBRID = ("2026-07-15", "2025-01-13", "2024-07-10", "2023-10-03-preview", "2022-12-27")
+_EVENTS = ("2025-02-15", "2022-06-15", "2021-12-01")
 _RESOURCES = ("2024-11-01", "2024-03-01", "2023-07-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-05-01")
 
 PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -38,6 +39,11 @@ PROVIDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "configurationAssignments": _MAINTENANCE,
         "applyUpdates": _MAINTENANCE,
         "updates": _MAINTENANCE,
+    },
+    "Microsoft.EventGrid": {
+        "systemTopics": _EVENTS,
+        "systemTopics/eventSubscriptions": _EVENTS,
+        "eventSubscriptions": _EVENTS,
     },
     "Microsoft.Network": {"networkInterfaces": ("2024-05-01", "2023-09-01", "2022-01-01")},
     "Microsoft.Resources": {"subscriptions": _RESOURCES, "resourceGroups": _RESOURCES, "tags": _RESOURCES},

@@ -1,4 +1,4 @@
-"""Microsoft.Maintenance: configurations and assignments, read one by one and written.
+"""Microsoft.Maintenance: configurations and assignments, read one by one and written; who receives their events.
 
 Must not: look for anything in bulk; listing assignments of a subscription is not implemented by the service, so that is
 Resource Graph's part.
@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from patchmode.arm.channel import Answer, Channel, Document
+from patchmode.arm.event_rows import EVENTS_API, event_subscription_of, subscriptions_path
 from patchmode.arm.failures import RUN_AGAIN
 from patchmode.arm.governor import Cost, Verb
 from patchmode.arm.schedule_rows import (
@@ -21,8 +22,11 @@ from patchmode.arm.schedule_rows import (
     assignment_row,
     configuration_of,
     filter_document,
+    rows_read,
 )
 from patchmode.errors import MaybeAppliedError, RejectedError
+from patchmode.model.left_alone import Unreadable
+from patchmode.model.maintenance_events import EventSubscription
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, MaintenanceConfiguration, ScopeFilter
 
@@ -53,6 +57,14 @@ class MaintenanceReader:
         pages = self._channel.pages(self._channel.url(path, API), Cost(machine_id.subscription_id), Document)
         found = [_read(f"GET {path}", _assignment, document) async for page in pages for document in page]
         return [one for one in found if isinstance(one, ConfigurationAssignment)]
+
+    async def events_of(self, place: ResourceId) -> Sequence[EventSubscription | Unreadable]:
+        """Who receives the pre or post events of a place. See `ports.Maintenance.events_of`."""
+        path = subscriptions_path(place)
+        pages = self._channel.pages(self._channel.url(path, EVENTS_API), Cost(place.subscription_id), Any)
+        entries = [document async for page in pages for document in page]
+        found = rows_read(event_subscription_of, dict, entries, before=0, what=f"event subscriptions of {place.name}")
+        return [one for one in found if isinstance(one, Unreadable) or one.kinds]
 
     async def dynamic_scope(self, subscription_id: str, resource_group: str | None, name: str) -> DynamicScope:
         """Read one dynamic scope. See `ports.Maintenance.dynamic_scope`."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from patchmode.arm.channel import Channel
+from patchmode.arm.event_rows import SYSTEM_TOPICS, topic_of
 from patchmode.arm.governor import Identities
 from patchmode.arm.graph_answers import Answers, Table
 from patchmode.arm.graph_queries import PAGE, SUBSCRIPTION_LIMIT, Queries, merged
@@ -57,6 +58,7 @@ from patchmode.errors import ForbiddenError, RejectedError, RequestError
 from patchmode.model.drift import ResourceChange
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine, PatchExtension, ReadFrom
+from patchmode.model.maintenance_events import SystemTopic
 from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.model.schedule import (
     Assessment,
@@ -325,6 +327,11 @@ class ResourceGraph:
         async for found in self._read_table(
             Table.ASSIGNMENTS, ASSIGNMENTS, scope, assignment_of, "assignments", AssignmentRow
         ):
+            yield found
+
+    async def system_topics(self, scope: GraphScope) -> AsyncIterator[Sequence[SystemTopic | Unreadable]]:
+        """Where configurations publish their events. See `ports.Graph.system_topics`."""
+        async for found in self._read_rows(SYSTEM_TOPICS, scope, dict[str, Any], topic_of, "system topics"):
             yield found
 
     async def machine_runs(

@@ -11,6 +11,7 @@ import msgspec
 
 from patchmode.documents.assessments import PendingRow, pending_row
 from patchmode.documents.base import Edge, Subscriptions, TargetRow, target_row, with_subscriptions
+from patchmode.documents.maintenance_events import EventsRow, events_row
 from patchmode.model.finding import Severity
 from patchmode.model.report import (
     Calendar,
@@ -178,6 +179,8 @@ class ScheduleShowDocument(Edge, frozen=True):
     notes: tuple[str, ...]
     pending: tuple[PendingRow, ...] | None = None
     """Of each member; null: the assessments could not be read."""
+    events: EventsRow | None = None
+    """Who is told by Event Grid before and after its runs; null: written by a version that did not look."""
     subscriptions: Subscriptions = msgspec.UNSET
     """What its subscriptions are called; left out where no name is known."""
 
@@ -307,6 +310,7 @@ def show_document(detail: ScheduleDetail) -> ScheduleShowDocument:
         pending=None
         if detail.pending.refusal
         else tuple(pending_row(one.machine.id, detail.pending.found.get(one.machine.id)) for one in view.members),
+        events=None if detail.events is None else events_row(detail.events),
     )
     return with_subscriptions(document, detail.target.names)
 

@@ -10,6 +10,7 @@ from patchmode.model.access import MissingAction, Principals
 from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.left_alone import Skipped, Unreadable
 from patchmode.model.machine import Lock, Machine, Subscription
+from patchmode.model.maintenance_events import ScheduleEvents
 from patchmode.model.outcome import Headline, OutcomeKind, PatchedByNobody, Readiness
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.resource_id import ResourceId
@@ -269,6 +270,8 @@ class ScheduleView:
     scope_texts: tuple[str, ...] = ()
     """Each of `dynamic_scopes` in words: `group rg-web: Linux, tag env=prod`."""
     findings: tuple[ScheduleFinding, ...] = ()
+    events: ScheduleEvents | None = None
+    """Its pre and post events; None: they were not looked up, because nothing depends on them."""
 
     @property
     def via(self) -> Mapping[Via, int]:
@@ -352,6 +355,8 @@ class ScheduleDetail:
     notes: tuple[str, ...] = ()
     pending: Assessments = field(default_factory=Assessments)
     """What the last assessment of each member found."""
+    events: ScheduleEvents | None = None
+    """Its pre and post events; None: they were not looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
+from patchmode.model.maintenance_events import ScheduleEvents
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.target import Target
@@ -236,6 +237,8 @@ class ScheduleHit:
     """The systems for which the configuration names no update, each with why, half a sentence."""
     also: tuple[str, ...] = ()
     """Further clauses that name the same configuration for this machine: it still runs once."""
+    events: ScheduleEvents | None = None
+    """The configuration's pre and post events; None: they were not looked up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from patchmode.model.access import Principals
 from patchmode.model.drift import ResourceChange
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Lock, Machine, MachineKind, Subscription
+from patchmode.model.maintenance_events import SystemTopic
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     Assessment,
@@ -168,6 +169,10 @@ class Graph(Protocol):
 
         A dynamic scope whose filter has unknown members names them in `ScopeFilter.unknown`.
         """
+        ...
+
+    def system_topics(self, scope: GraphScope) -> AsyncIterator[Sequence[SystemTopic | Unreadable]]:
+        """System topics of maintenance configurations, page by page; without those that may not be read."""
         ...
 
     def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun | Unreadable]]:

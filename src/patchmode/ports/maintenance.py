@@ -6,6 +6,8 @@ Must not: contain behaviour.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from patchmode.model.left_alone import Unreadable
+from patchmode.model.maintenance_events import EventSubscription
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, DynamicScope, MaintenanceConfiguration, ScopeFilter
 
@@ -23,6 +25,17 @@ class Maintenance(Protocol):
 
     async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
         """Every static assignment on one machine."""
+        ...
+
+    async def events_of(self, place: ResourceId) -> Sequence[EventSubscription | Unreadable]:
+        """Who receives pre or post events: the subscriptions of a system topic, or those on a configuration itself.
+
+        Args:
+            place: the system topic, or the configuration.
+
+        Raises:
+            RejectedError: it does not exist, or may not be read; RequestError otherwise.
+        """
         ...
 
     async def dynamic_scope(self, subscription_id: str, resource_group: str | None, name: str) -> DynamicScope:

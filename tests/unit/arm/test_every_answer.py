@@ -33,6 +33,15 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/web"
 VM = ResourceId.parse(f"{GROUP}/providers/Microsoft.Compute/virtualMachines/web-1")
 ARC = ResourceId.parse(f"{GROUP}/providers/Microsoft.HybridCompute/machines/arc-1")
 CONFIGURATION = ResourceId.parse(f"{GROUP}/providers/Microsoft.Maintenance/maintenanceConfigurations/weekly")
+TOPIC = ResourceId.parse(f"{GROUP}/providers/Microsoft.EventGrid/systemTopics/weekly-events")
+EVENT = {
+    "id": f"{TOPIC}/eventSubscriptions/start",
+    "name": "start",
+    "properties": {
+        "destination": {"endpointType": "WebHook", "properties": {"endpointBaseUrl": "https://hooks.example/x"}},
+        "filter": {"includedEventTypes": ["Microsoft.Maintenance.PreMaintenanceEvent"]},
+    },
+}
 ASSIGNMENTS = "providers/Microsoft.Maintenance/configurationAssignments"
 SCOPE = GraphScope((SUBSCRIPTION,))
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
@@ -276,6 +285,7 @@ CALLS: dict[str, Call] = {
     ),
     "configuration": Call(lambda azure: azure.maintenance.configuration(CONFIGURATION), CONFIGURATION_DOCUMENT),
     "assignments_on": Call(lambda azure: azure.maintenance.assignments_on(VM), listed(STATIC)),
+    "events_of": Call(lambda azure: azure.maintenance.events_of(TOPIC), listed(EVENT)),
     "dynamic_scope": Call(lambda azure: azure.maintenance.dynamic_scope(SUBSCRIPTION, None, "weekly"), DYNAMIC),
     "put_configuration": Call(
         lambda azure: azure.maintenance_writer.put_configuration(CONFIGURATION, "westeurope", {}, {}),
@@ -347,6 +357,7 @@ CALLS: dict[str, Call] = {
             "filter": DYNAMIC["properties"]["filter"],
         },
     ),
+    "system_topics": graph(lambda it: it.system_topics(SCOPE), {"id": str(TOPIC), "source": str(CONFIGURATION)}),
     "machine_runs": graph(lambda it: it.machine_runs(SCOPE, since=SINCE), RUN),
     "installations": graph(lambda it: it.installations(SCOPE, since=SINCE), INSTALLATION),
     "assessments": graph(lambda it: it.assessments(SCOPE, [VM]), ASSESSMENT),

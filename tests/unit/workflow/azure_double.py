@@ -12,6 +12,7 @@ from patchmode.errors import ForbiddenError, RejectedError, UnsafeError
 from patchmode.model.access import Principals
 from patchmode.model.drift import ResourceChange
 from patchmode.model.machine import Lock, Machine, MachineKind, ReadFrom, Subscription, Surroundings
+from patchmode.model.maintenance_events import SystemTopic
 from patchmode.model.patch_settings import OperatingSystem, PatchSettings
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
@@ -248,6 +249,9 @@ class _GraphDouble:
         self, scope: GraphScope
     ) -> AsyncIterator[Sequence[ConfigurationAssignment | DynamicScope]]:
         return self.azure.schedules.configuration_assignments(scope)
+
+    def system_topics(self, scope: GraphScope) -> AsyncIterator[Sequence[SystemTopic]]:
+        return self.azure.schedules.system_topics(scope)
 
     def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
         return self.azure.schedules.machine_runs(scope, since=since)

@@ -12,6 +12,8 @@ from typing import Any
 
 from patchmode.errors import ForbiddenError, MaybeAppliedError, NotSentError, RejectedError
 from patchmode.model.drift import ResourceChange
+from patchmode.model.left_alone import Unreadable
+from patchmode.model.maintenance_events import EventSubscription, SystemTopic
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     GUEST_SCOPE,
@@ -62,10 +64,14 @@ class MaintenanceDouble:
     found_assessments: list[Assessment] = field(default_factory=list)
     changes: Sequence[ResourceChange] = ()
     """What Resource Graph records of who changed what."""
+    topics: Sequence[SystemTopic] = ()
+    events: Mapping[ResourceId, Sequence[EventSubscription]] = field(default_factory=dict)
+    """A system topic or a configuration → the event subscriptions on it."""
     graph_book: ScheduleBook | None = None
     """What Resource Graph shows where it lags behind; None: what there is."""
     refused: frozenset[str] = frozenset()
-    """What Resource Graph refuses: `configurations`, `assignments`, `runs`, `installations`, `assessments`."""
+    """What Resource Graph refuses: `configurations`, `assignments`, `runs`, `installations`, `assessments`,
+    `topics`; or Event Grid: `events`."""
     faults: defaultdict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     """Assignment or configuration name → what the next writes of it meet, one each: `not-sent`, `lost-before` (no
     answer, not applied), `lost-after` (applied), `code:status` (refused)."""
@@ -92,6 +98,9 @@ class MaintenanceDouble:
         static = [one for one in book.assignments if _is_in(one.machine.subscription_id, scope)]
         dynamic = [one for one in book.dynamic_scopes if _is_in(one.subscription_id, scope)]
         return self._pages("assignments", [*static, *dynamic])
+
+    def system_topics(self, scope: GraphScope) -> AsyncIterator[Sequence[SystemTopic]]:
+        return self._pages("topics", list(self.topics))
 
     def machine_runs(self, scope: GraphScope, *, since: datetime) -> AsyncIterator[Sequence[MachineRun]]:
         return self._pages("runs", self._recent(self.runs, scope, since))
@@ -135,6 +144,12 @@ class MaintenanceDouble:
     async def assignments_on(self, machine_id: ResourceId) -> Sequence[ConfigurationAssignment]:
         await self.arrive("GET", f"assignments of {machine_id}")
         return [one for one in self.assignments if one.machine == machine_id]
+
+    async def events_of(self, place: ResourceId) -> Sequence[EventSubscription | Unreadable]:
+        await self.arrive("GET", f"events of {place}")
+        if "events" in self.refused:
+            raise ForbiddenError(f"GET {place}: refused", code="AuthorizationFailed", status=403)
+        return self.events.get(place, ())
 
     async def dynamic_scope(self, subscription_id: str, resource_group: str | None, name: str) -> DynamicScope:
         await self.arrive("GET", f"dynamic scope {name}")

@@ -38,6 +38,8 @@ def table_of(type_: str) -> str:
         return "maintenanceresources"
     if type_ in ("microsoft.authorization/roleassignments", "microsoft.authorization/roledefinitions"):
         return "authorizationresources"
+    if type_.endswith("/eventsubscriptions"):
+        return ""  # the reference of tables lists Event Grid's topics alone
     hidden = ("microsoft.authorization/", "microsoft.policyinsights/", "microsoft.resources/deployments")
     is_hidden = type_.startswith(hidden)
     return "" if is_hidden else "resources"

@@ -39,6 +39,7 @@ from patchmode.reports.text.layout import (
     way_out,
     wrapped,
 )
+from patchmode.reports.text.maintenance_events import event_lines
 from patchmode.reports.text.pending import NO_RECORD, assessed_text, kept_note, total_text
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
 
@@ -161,6 +162,9 @@ def detail_lines(detail: ScheduleDetail, *, paint: Paint, by: SummaryBy | None =
     yield from _windows(detail.windows, view.next, paint)
     yield from _attached(view, names, paint)
     yield ""
+    if detail.events is not None:
+        yield from event_lines(detail.events, paint=paint)
+        yield ""
     yield from _members(view, names, by, paint)
     if view.members:
         yield ""

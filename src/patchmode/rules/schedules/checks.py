@@ -25,6 +25,7 @@ from patchmode.rules.eligibility.request_checks import UNKNOWN_OS
 from patchmode.rules.rule import by_id
 from patchmode.rules.schedules import attaching, dynamic_scope, findings, limits, memberships, recurrence, window
 from patchmode.rules.schedules.attaching import LAST_SCHEDULE, PREREQUISITE_MISSING
+from patchmode.rules.schedules.events import OFF_AT_WINDOW, WINDOW_TOO_CLOSE
 from patchmode.rules.schedules.findings import (
     ASSIGNED_TWICE,
     ASSIGNMENT_ORPHANED,
@@ -33,9 +34,8 @@ from patchmode.rules.schedules.findings import (
     SCHEDULE_HITS_NOTHING,
     SCHEDULES_OVERLAP,
     SCHEDULES_SAME_TRIGGER,
-    WINDOW_TOO_CLOSE,
 )
-from patchmode.rules.schedules.forecast import OFF_AT_WINDOW, forecast, missing_of
+from patchmode.rules.schedules.forecast import forecast, missing_of
 from patchmode.rules.schedules.limits import DYNAMIC_SCOPE_LIMIT
 from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, Clash, ScheduleIndex
 from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT

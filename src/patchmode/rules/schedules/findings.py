@@ -28,7 +28,7 @@ from patchmode.rules.schedules import recurrence
 from patchmode.rules.schedules import window as window_rules
 from patchmode.rules.schedules.attaching import PREREQUISITE_MISSING, delete_lock
 from patchmode.rules.schedules.dynamic_scope import TAG_CASE, UNKNOWN_FILTER_MEMBER
-from patchmode.rules.schedules.forecast import OFF_AT_WINDOW
+from patchmode.rules.schedules.events import MAY_BE_STARTED, OFF_AT_WINDOW, WINDOW_TOO_CLOSE, too_close
 from patchmode.rules.schedules.limits import DYNAMIC_SCOPE_LIMIT
 from patchmode.rules.schedules.memberships import (
     CONFIGURATION_MISSING,
@@ -46,8 +46,6 @@ from patchmode.rules.schedules.window import (
     names_nothing_for,
 )
 
-TOO_CLOSE = timedelta(minutes=15)
-"""Source: Microsoft's article on maintenance configurations asks for any change to be 15 minutes before the run."""
 LEAST_WINDOW = timedelta(hours=1, minutes=30)
 LEAST_RUN = timedelta(minutes=25)
 """Source: the troubleshooting article: 15 minutes to install, 10 to restart."""
@@ -91,10 +89,9 @@ def _of_window(view: ScheduleView, now: datetime) -> Iterator[ScheduleFinding]:
         yield _finding(view, EXPIRATION_EMPTY, Severity.NOTES, message)
     yield from _of_contents(view)
     yield from _of_mode(view)
-    if following.window is not None and following.window.starts_at - now < TOO_CLOSE:
-        minutes = max(0, int((following.window.starts_at - now).total_seconds() // 60))
-        message = f"Its next window starts in {minutes} minutes; a change now may not count for it."
-        yield _finding(view, WINDOW_TOO_CLOSE, Severity.WARNS, message)
+    soon = None if following.window is None else too_close(following.window.starts_at, now, view.events)
+    if soon is not None:
+        yield _finding(view, WINDOW_TOO_CLOSE, Severity.WARNS, f"Its next window starts in {soon}.")
 
 
 def _is_idle(view: ScheduleView) -> bool:
@@ -152,7 +149,9 @@ def _of_members(view: ScheduleView) -> Iterator[ScheduleFinding]:
             continue  # said once, of the configuration
         is_told = result is not RunForecast.UNKNOWN or rule == SCHEDULE_INSTALLS_NOTHING.id
         severity = Severity.WARNS if is_told else Severity.NOTES
-        yield _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
+        found = _of_group(view, rule, severity, members, _together([one.forecast.reason for one in members]))
+        may_be_started = rule == OFF_AT_WINDOW.id and result is RunForecast.UNKNOWN
+        yield replace(found, fix=MAY_BE_STARTED) if may_be_started else found
     for rule, members in sorted(doubts.items()):
         yield _of_group(view, rule, Severity.NOTES, members, _together([one.hit.doubt or "" for one in members]))
     twice = [member for member in view.members if member.is_certain and member.hit.also]
@@ -449,21 +448,6 @@ SCHEDULE_HITS_NOTHING = Rule(
     Source: The rule is patchmode's own.
     """,
     schedule_fix="Attach it with `schedule attach`, or delete it.",
-)
-
-WINDOW_TOO_CLOSE = Rule(
-    "window-too-close",
-    "the next window starts too soon for a change to take effect",
-    WARNS,
-    """
-    What: The next window starts in less than 15 minutes.
-    Severity: Warns in `schedule check`, `schedule create` and `schedule attach`.
-    Why: A change of machines or schedules that late may not take effect in it.
-    Evidence: The window's start and the time now.
-    Fix: Wait for the window after it, or change its start.
-    Source: Azure's documentation of maintenance configurations; its troubleshooting article advises an hour.
-    """,
-    schedule_fix="Make changes at least 15 minutes before a window.",
 )
 
 _OF_WINDOWS = by_id(*window_rules.RULES, *recurrence.RULES)

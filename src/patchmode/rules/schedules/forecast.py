@@ -24,13 +24,12 @@ from patchmode.rules.eligibility.advisory_checks import is_off
 from patchmode.rules.eligibility.images import automatic_guest_patching, schedule_patching, schedule_patching_excluded
 from patchmode.rules.eligibility.owner_checks import is_scale_set_member, out_of_reach
 from patchmode.rules.eligibility.windows_edition import Edition, edition_of
-from patchmode.rules.rule import WARNS, Rule
+from patchmode.rules.schedules.events import away
 from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, SHORTEST_RUN
 from patchmode.rules.schedules.recurrence import WINDOW_TOO_SHORT
 from patchmode.rules.schedules.window import SCHEDULE_INSTALLS_NOTHING
 from patchmode.rules.settings.patch import is_platform_mode
 
-_ARC_AWAY = frozenset({"disconnected", "expired"})
 _AGENT_SILENT = "not ready"
 
 
@@ -129,40 +128,14 @@ def _out_of_hands(settings: PatchSettings | None, machine: Machine, hit: Schedul
 
 
 def _away(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:
-    del settings, hit
-    around = machine.surroundings
-    if machine.kind is MachineKind.ARC:
-        if (around.arc_status or "").casefold() not in _ARC_AWAY:
-            return None
-        reason = f"it is {(around.arc_status or '').lower()} now and would be missed, unless it connects before"
-        return Forecast(RunForecast.MISSED, reason, OFF_AT_WINDOW.id)
-    if is_off(machine):
-        reason = f"it is {around.power_state} now and would be missed, unless it runs 15 minutes before"
-        return Forecast(RunForecast.MISSED, reason, OFF_AT_WINDOW.id)
-    if (around.agent_status or "").casefold() == _AGENT_SILENT:
+    del settings
+    found = away(machine, hit.events)
+    if found is not None or machine.kind is MachineKind.ARC:
+        return found
+    if (machine.surroundings.agent_status or "").casefold() == _AGENT_SILENT:
         reason = "its VM agent is not ready now and it would be missed, unless the agent answers before"
         return Forecast(RunForecast.MISSED, reason, "agent-not-ready")
     return None
-
-
-OFF_AT_WINDOW = Rule(
-    "off-at-window",
-    "the machine is off, and its next window would miss it",
-    WARNS,
-    """
-    What: A schedule reaches the machine, and the machine is off now, or its Arc agent is not connected.
-    Severity: Warns.
-    Why: A run does not start machines: it ends with `ShutdownOrUnresponsive`, and the machine is not patched in that
-    window. A pre-event of the schedule (an Event Grid subscription to `Microsoft.Maintenance.PreMaintenanceEvent`) can
-    start it before; patchmode does not read these subscriptions, so a machine that one starts is reported, too.
-    Evidence: The power state, or `properties.status` of an Arc server.
-    Fix: Make sure that it runs at least 15 minutes before its maintenance window.
-    Source: Azure's documentation of maintenance configurations, "Troubleshoot issues with Azure Update Manager", and
-    "Azure Maintenance Configuration as an Event Grid source".
-    """,
-    schedule_fix="Start them, or connect their Arc agent, at least 15 minutes before the window, or accept that they "
-    "are missed. Whether a pre-event of the schedule starts them is not read.",
-)
 
 
 def _too_short(settings: PatchSettings | None, machine: Machine, hit: ScheduleHit) -> Forecast | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from patchmode.errors import RefusedError, RejectedError, RequestError, UnsafeError, UsageError
@@ -13,7 +13,7 @@ from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.patch_settings import Orchestration, WantedSettings
 from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged, WaveRule
 from patchmode.model.resource_id import ResourceId, ResourceIdError
-from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, ScheduleBook, Timing
+from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, ScheduleBook
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.guardrails.waves import in_waves, unheard_of
@@ -27,7 +27,7 @@ from patchmode.rules.schedules.after_plan import (
     standing_in,
 )
 from patchmode.rules.schedules.attaching import scope_obstacle
-from patchmode.rules.schedules.findings import TOO_CLOSE
+from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import next_window
@@ -36,6 +36,7 @@ from patchmode.rules.settings.transitions import wanted_of
 from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
 from patchmode.workflow.inventory.inventory import Inventory, take_inventory
 from patchmode.workflow.run.refusals import is_gone
+from patchmode.workflow.schedules.events import events_soon
 from patchmode.workflow.schedules.reading import look_up, near_schedule
 
 CONFIGURATION = "microsoft.maintenance/maintenanceconfigurations"
@@ -133,32 +134,21 @@ async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Re
     if plan.then_attach is None:
         return
     wish = AttachRequest(plan.then_attach, await _attachable(azure, plan.then_attach.configuration))
-    _check_attachment(plan, wish, await _attached_to(azure, wish), clock=clock, remark=remark)
+    await _check_attachment(azure, plan, wish, await _attached_to(azure, wish), clock=clock, remark=remark)
 
 
-def _check_attachment(
-    plan: Plan, wish: AttachRequest | None, attached: _Attached | None, *, clock: Clock, remark: Remark
+async def _check_attachment(
+    azure: Azure, plan: Plan, wish: AttachRequest | None, attached: _Attached | None, *, clock: Clock, remark: Remark
 ) -> None:
     """Refuse a plan that would give its schedule too many machines, and remark on a window that is too near."""
     if wish is None or attached is None:
         return
     _check_room(plan, wish.configuration, attached)
-    warning = too_close(wish.configuration, clock=clock)
-    if warning:
-        remark(warning)
-
-
-def too_close(configuration: MaintenanceConfiguration, *, clock: Clock) -> str | None:
-    """One sentence where a configuration's next window is so near that changes may not count for it; None otherwise."""
-    now = clock.now()
-    coming = next_window(configuration.window, after=now)
-    if coming.timing is not Timing.COMING or coming.window is None or coming.window.starts_at - now >= TOO_CLOSE:
-        return None
-    minutes = max(0, round((coming.window.starts_at - now) / timedelta(minutes=1)))
-    return (
-        f"The next window of {configuration.name} starts in {minutes} min: Azure asks for 15 minutes, so changes may "
-        "take effect only in the window after it (window-too-close)."
-    )
+    coming = next_window(wish.configuration.window, after=clock.now())
+    events = await events_soon(azure, wish.configuration.id, coming, clock.now())
+    soon = too_close(coming.window.starts_at, clock.now(), events) if coming.window is not None else None
+    if soon is not None:
+        remark(f"The next window of {wish.configuration.name} starts in {soon} (window-too-close).")
 
 
 async def _identified(azure: Azure, wanted: str) -> ResourceId:
@@ -310,7 +300,7 @@ async def make_plan(
     plan = _waved(_with_ends(empty, inventory, wish, index), inventory, waves, canary)
     for note in (*inventory.notes, *index.book.notes, *_arc_note(plan), *_unheard(inventory, waves)):
         tell(note)
-    _check_attachment(plan, wish, attached, clock=clock, remark=tell)
+    await _check_attachment(azure, plan, wish, attached, clock=clock, remark=tell)
     return plan
 
 

@@ -9,13 +9,14 @@ Must not: attach what would fail, or leave a machine newly to Azure's own patchi
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from patchmode.errors import RefusedError, RequestError, UnsafeError, UsageError
 from patchmode.model.access import ATTACH, DETACH, AccessCheck, MissingAction
 from patchmode.model.left_alone import MachineError, Skipped, Unreadable
 from patchmode.model.machine import Machine
+from patchmode.model.maintenance_events import ScheduleEvents
 from patchmode.model.outcome import OutcomeKind
 from patchmode.model.plan import KeptBy
 from patchmode.model.resource_id import ResourceId, ResourceIdError
@@ -42,7 +43,7 @@ from patchmode.rules.schedules.attaching import (
     scope_obstacle,
     write_lock,
 )
-from patchmode.rules.schedules.findings import TOO_CLOSE
+from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import PLATFORM_MODE_SCHEDULE, ScheduleIndex
@@ -52,6 +53,7 @@ from patchmode.workflow.inventory.access import NOT_AUTHORIZED, check_attachment
 from patchmode.workflow.inventory.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.inventory.scoping import KINDS
 from patchmode.workflow.schedules.attachment import AT_ONCE, Keeps, attach_one, detach_one, each, refused
+from patchmode.workflow.schedules.events import events_soon
 from patchmode.workflow.schedules.reading import read_schedules
 from patchmode.workflow.schedules.views import configuration_id, read_configuration
 
@@ -128,6 +130,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
             results.append(refused(str(machine.id), obstacle))
     _check_room(len(attached), [one for one in fit if one.id not in attached], configuration, azure.target.cloud)
     following = next_window(configuration.window, after=clock.now())
+    events = await events_soon(azure, configuration.id, following, clock.now())
     unchanged = await _confirmed(azure, [one.id for one in fit if one.id in attached], configuration.id, is_there=True)
     written = tuple(one for one in fit if one.id not in unchanged)
     kept_by = delete_locks(written)
@@ -141,7 +144,7 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
         skipped=inventory.skipped,
         unreadable=inventory.unreadable,
         following=following,
-        warnings=(*timing_warnings(following, clock.now()), *map(attach_warning, kept_by)),
+        warnings=(*timing_warnings(following, clock.now(), events), *map(attach_warning, kept_by)),
         kept_by=kept_by,
         notes=(*inventory.notes, *book.notes),
     )
@@ -369,21 +372,18 @@ def _surely_runs(hit: ScheduleHit) -> bool:
     return hit.next.timing is Timing.COMING and hit.next.rule != PLATFORM_MODE_SCHEDULE.id
 
 
-def timing_warnings(following: NextWindow, now: datetime, within: timedelta = TOO_CLOSE) -> tuple[str, ...]:
+def timing_warnings(following: NextWindow, now: datetime, events: ScheduleEvents | None) -> tuple[str, ...]:
     """What is worth knowing of a configuration's next window before anything about it is changed.
 
     Args:
         following: its next window, before the change.
         now: aware.
-        within: a window that starts sooner is told.
+        events: of the configuration; None: they were not looked up.
     """
     if following.window is None:
         return (f"No next window is known: {following.because}.",) if following.because else ()
-    left: timedelta = following.window.starts_at - now
-    if left >= within:
-        return ()
-    minutes = max(0, int(left.total_seconds() // 60))
-    return (f"Its next window starts in {minutes} minutes: the change may not take effect in it (window-too-close).",)
+    soon = too_close(following.window.starts_at, now, events)
+    return () if soon is None else (f"Its next window starts in {soon} (window-too-close).",)
 
 
 def _attached(book: ScheduleBook, configuration: ResourceId) -> set[ResourceId]:

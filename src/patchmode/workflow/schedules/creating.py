@@ -13,7 +13,7 @@ from patchmode.model.access import WRITE_SCHEDULE
 from patchmode.model.finding import Severity
 from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleView, ScheduleWish
 from patchmode.model.run import Difference
-from patchmode.model.schedule import MaintenanceConfiguration, NextWindow, Window
+from patchmode.model.schedule import MaintenanceConfiguration, Window
 from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
@@ -27,6 +27,7 @@ from patchmode.rules.schedules.creation import (
     wish_of,
     wish_problems,
 )
+from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming
@@ -34,7 +35,6 @@ from patchmode.workflow.inventory.inventory import locks_in
 from patchmode.workflow.inventory.suggestions import why_no_group
 from patchmode.workflow.schedules.attach_many import timing_warnings
 from patchmode.workflow.schedules.deleting import (
-    SOON,
     changed_since,
     is_changed,
     not_counted,
@@ -42,8 +42,8 @@ from patchmode.workflow.schedules.deleting import (
     unseen_places,
 )
 from patchmode.workflow.schedules.dynamic_scopes import check_allowed
+from patchmode.workflow.schedules.estate import Estate, views_of
 from patchmode.workflow.schedules.reading import read_schedules
-from patchmode.workflow.schedules.views import Estate, views_of
 
 FIRST_WINDOWS = 3
 _FORMS = "Correct it: the command's `--help` shows the forms. Nothing was sent."
@@ -163,8 +163,8 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
     properties, before = updated(found, wish, changed)
     problems = check_wish(wish) if before else []
     windows = upcoming(wish.window, after=estate.now, count=FIRST_WINDOWS)
-    problems += timing_problems(wish, windows, estate.now)
     (now,) = views_of(estate, [found])
+    problems += timing_problems(wish, windows, estate.now, now.events)
     changed_to = replace(
         found, window=wish.window, reboot_setting=wish.reboot_setting, properties={**found.properties, **properties}
     )
@@ -188,7 +188,7 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
         ),
         now,
         then,
-        (*not_counted(await unseen_places(azure, estate)), *_soon(now.next, windows, estate.now)),
+        (*not_counted(await unseen_places(azure, estate)), *_soon(now, windows, estate.now)),
         (*estate.notes, *notes),
     )
 
@@ -211,11 +211,11 @@ def check_forms(wish: ScheduleWish) -> None:
         raise UsageError(_told(wrong), advice=_FORMS)
 
 
-def _soon(now: NextWindow, windows: Sequence[Window], at: datetime) -> tuple[str, ...]:
+def _soon(now: ScheduleView, windows: Sequence[Window], at: datetime) -> tuple[str, ...]:
     """What to know of the window before the change and of the first one with it, where Azure may have begun already."""
-    told = timing_warnings(now, at, SOON)
-    is_same = bool(windows) and now.window is not None and now.window.starts_at == windows[0].starts_at
-    if not windows or is_same or windows[0].starts_at - at >= SOON:
+    told = timing_warnings(now.next, at, now.events)
+    is_same = bool(windows) and now.next.window is not None and now.next.window.starts_at == windows[0].starts_at
+    if not windows or is_same or too_close(windows[0].starts_at, at, now.events) is None:
         return told
     minutes = max(0, int((windows[0].starts_at - at).total_seconds() // 60))
     text = f"With the change its first window starts in {minutes} minutes: it may not run then (window-too-close)."

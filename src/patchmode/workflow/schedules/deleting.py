@@ -10,7 +10,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from shlex import quote
 
 from patchmode.errors import RefusedError, RejectedError, UnsafeError
@@ -48,18 +47,9 @@ from patchmode.workflow.schedules.attach_many import (
 )
 from patchmode.workflow.schedules.attachment import written
 from patchmode.workflow.schedules.dynamic_scopes import ScopePreview, carry_out_scope, check_allowed
-from patchmode.workflow.schedules.views import (
-    Estate,
-    configuration_id,
-    find_configuration,
-    read_configuration,
-    read_estate,
-    views_of,
-)
+from patchmode.workflow.schedules.estate import Estate, read_estate, views_of
+from patchmode.workflow.schedules.views import configuration_id, find_configuration, read_configuration
 
-SOON = timedelta(minutes=40)
-"""A window that starts sooner may run as it was. Source: Microsoft, "Manage pre and post events": with a pre-event,
-what is changed in the last 40 minutes counts for the next run; else its articles advise 15 minutes, or an hour."""
 _NAMED = 5
 
 
@@ -125,7 +115,7 @@ async def preview_delete(
         tuple(_scope_detach(view, number) for number in range(len(view.dynamic_scopes))),
         _left(view.members, after),
         _others(estate, configuration),
-        (*not_counted(unseen), *timing_warnings(view.next, estate.now, SOON)),
+        (*not_counted(unseen), *timing_warnings(view.next, estate.now, view.events)),
         (*estate.notes, *notes),
     )
 

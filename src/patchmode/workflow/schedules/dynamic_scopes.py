@@ -43,6 +43,7 @@ from patchmode.workflow.schedules.attach_many import (
     timing_warnings,
 )
 from patchmode.workflow.schedules.attachment import refused, written
+from patchmode.workflow.schedules.events import events_soon
 from patchmode.workflow.schedules.views import read_configuration
 
 NAMED = 5
@@ -109,6 +110,7 @@ async def preview_attach_scope(
         _check_room(book, scope, azure.target.cloud)
     inventory = await _machines_of(azure, scope)
     following = next_window(configuration.window, after=clock.now())
+    events = await events_soon(azure, configuration.id, following, clock.now())
     members = _members(scope, configuration, inventory, following)
     _check_members(members, scope, azure.target.cloud)
     locks, unknown = await locks_in(azure, [scope.subscription_id])
@@ -129,7 +131,7 @@ async def preview_attach_scope(
         members,
         obstacle,
         following=following,
-        warnings=(*timing_warnings(following, clock.now()), *_place_warnings(scope, members), *unknown),
+        warnings=(*timing_warnings(following, clock.now(), events), *_place_warnings(scope, members), *unknown),
         notes=(*inventory.notes, *book.notes),
     )
 

@@ -64,6 +64,6 @@ def member(
 
 
 def view(*members: Member, name: str = "nightly", **facts: Any) -> ScheduleView:
-    parts = {key: facts.pop(key) for key in ("assignments", "dynamic_scopes") if key in facts}
+    parts = {key: facts.pop(key) for key in ("assignments", "dynamic_scopes", "events") if key in facts}
     one = configuration(name, **facts)
     return ScheduleView(one, "in words", next_window(one.window, after=NOW), members, **parts)

@@ -9,6 +9,7 @@ from tests.unit.rules.builders import SUBSCRIPTION
 from tests.unit.rules.schedules.builders import NOW, configuration, configuration_id, machine, member, view
 
 from patchmode.model.finding import Severity
+from patchmode.model.maintenance_events import NO_EVENTS, EventKind, EventSubscription, ScheduleEvents
 from patchmode.model.report import ScheduleView
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
@@ -92,13 +93,34 @@ def test_a_schedule_that_names_nothing_at_all_is_told_itself() -> None:
     assert (told.rule, told.severity, len(told.subjects)) == ("schedule-installs-nothing", Severity.WARNS, 1)
 
 
-def test_fifteen_minutes_are_enough() -> None:
+def test_fifteen_minutes_are_enough_without_a_pre_event() -> None:
     """The least that Microsoft's article asks for."""
     just = WindowRule("2030-01-01 22:15", None, "02:00", "UTC", "Day")
-    assert rules_of(member("a"), window=just) == []
-    found = list(view_findings(view(member("a"), window=just), now=NOW + timedelta(seconds=1)))
+    assert rules_of(member("a"), window=just, events=NO_EVENTS) == []
+    found = list(view_findings(view(member("a"), window=just, events=NO_EVENTS), now=NOW + timedelta(seconds=1)))
     assert [one.rule for one in found] == ["window-too-close"]
     assert "14 minutes" in found[0].message
+
+
+@pytest.mark.parametrize(("start", "is_told"), [("22:39", True), ("22:40", False)])
+def test_a_pre_event_needs_forty_minutes(start: str, is_told: bool) -> None:
+    window = WindowRule(f"2030-01-01 {start}", None, "02:00", "UTC", "Day")
+    pre = EventSubscription("/e", "start-web", (EventKind.PRE,), "WebHook", "hooks.example")
+    found = list(view_findings(view(member("a"), window=window, events=ScheduleEvents((pre,))), now=NOW))
+    assert [one.rule for one in found] == (["window-too-close"] if is_told else [])
+    assert all("Azure cancels the run in this window" in one.message for one in found)
+
+
+def test_what_may_be_started_is_noted_and_what_is_missed_is_a_problem() -> None:
+    maybe = Forecast(RunForecast.UNKNOWN, "it is off, and the pre-event may start it", "off-at-window")
+    off = Forecast(RunForecast.MISSED, "it is off; no pre-event", "off-at-window")
+    found = list(view_findings(view(member("a", maybe), member("b", off)), now=NOW))
+    assert [(one.rule, one.severity, len(one.subjects)) for one in found] == [
+        ("off-at-window", Severity.WARNS, 1),
+        ("off-at-window", Severity.NOTES, 1),
+    ]
+    assert "Start them" in found[0].fix
+    assert "Check in the pre-event's receiver" in found[1].fix
 
 
 def test_members_are_told_by_reason() -> None:

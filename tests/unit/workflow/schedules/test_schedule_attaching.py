@@ -125,7 +125,7 @@ async def test_late_changes_are_warned_of() -> None:
     late = FixedClock(CLOCK.moment.replace(hour=2, minute=50))
     preview = await preview_attach(double, "nightly", ALL, clock=late)
     assert preview.warnings == (
-        "Its next window starts in 10 minutes: the change may not take effect in it (window-too-close).",
+        "Its next window starts in 10 minutes: a change now may not count for it (window-too-close).",
     )
 
 

@@ -10,6 +10,7 @@ from tests.unit.workflow.maintenance_double import DAILY, configuration
 from tests.unit.workflow.schedule_doubles import WritableAzure, assigned, azure, ready, schedule_id
 
 from patchmode.errors import MaybeAppliedError, RefusedError, UnsafeError
+from patchmode.model.maintenance_events import EventKind, EventSubscription
 from patchmode.model.report import ScheduleWish
 from patchmode.model.schedule import WindowRule
 from patchmode.workflow.schedules.creating import Update, create, draft, draft_update
@@ -74,15 +75,24 @@ async def test_a_lost_answer_is_called_done_only_where_it_is() -> None:
     assert (report.result, report.differences) == ("updated", ())
 
 
-@pytest.mark.parametrize(("minutes", "is_told"), [(0, True), (39, True), (40, False), (200, False)])
-async def test_a_window_within_40_minutes_may_pass_without_the_change(minutes: int, is_told: bool) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "has_pre_event", "is_told"),
+    [(0, False, True), (14, False, True), (15, False, False), (39, True, True), (40, True, False), (200, True, False)],
+)
+async def test_a_window_that_is_near_may_pass_without_the_change(
+    minutes: int, has_pre_event: bool, is_told: bool
+) -> None:
+    """15 minutes by Microsoft's article, 40 where the schedule has a pre-event, and the run is cancelled then."""
     now = CLOCK.now()
     at = now.timestamp() + minutes * 60
-    start = f"2024-01-01 {datetime.fromtimestamp(at, UTC):%H:%M}"
-    update = await drafted(double(start))
-    assert [text.partition(":")[0] for text in update.warnings] == (
-        [f"Its next window starts in {minutes} minutes"] if is_told else []
-    )
+    there = double(f"2024-01-01 {datetime.fromtimestamp(at, UTC):%H:%M}")
+    if has_pre_event:
+        pre = EventSubscription("/e", "start-web", (EventKind.PRE,), "WebHook", "hooks.example")
+        there.schedules.events = {schedule_id(): [pre]}
+    update = await drafted(there)
+    begins = f"Its next window starts in {minutes} minutes"
+    assert [text[: len(begins)] for text in update.warnings] == ([begins] if is_told else [])
+    assert all(("Azure cancels the run" in text) == has_pre_event for text in update.warnings)
 
 
 @pytest.mark.parametrize(
