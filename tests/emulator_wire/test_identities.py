@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessTokenInfo
+from tests import proofs
 from tests.emulator_wire.principals import (
     BLUE,
     BOTH_EVERYTHING,
@@ -262,10 +263,42 @@ PROOFS: list[tuple[Any, tuple[str, ...]]] = [
     (CertificateFile(Path("empty")), ("cannot sign in",)),
     (CertificateFile(Path("blue.pem"), "NOT_SET"), ("the environment variable NOT_SET is not set",)),
     (FederatedTokenFile(Path("nowhere")), ("nowhere could not be read: No such file or directory",)),
-    # The emulator registers no certificates and no issuers: that it was asked shows that the proof was sent.
     (CertificateFile(Path("blue.pem")), ("AADSTS700027",)),
-    (FederatedTokenFile(Path("token")), ("AADSTS700027",)),
+    (CertificateFile(Path("locked.pem")), ("password was not given but private key is encrypted",)),
+    (FederatedTokenFile(Path("text")), ("AADSTS50027",)),
+    (FederatedTokenFile(Path("token")), ("AADSTS700211",)),
 ]
+
+
+async def test_a_certificate_a_federated_token_and_a_managed_identity_share_the_work(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where a pod's variables are set, a managed identity is a workload identity, and of this cloud too."""
+    (tmp_path / "token").write_text(proofs.federated_token(2), encoding="utf-8")
+    (tmp_path / "blue.pem").write_bytes(proofs.pem(1))
+    fleet = fleet_for(BOTH_EVERYTHING)
+    registered = {
+        BLUE: {"certificates": [proofs.registered(1)]},
+        GREEN: {"federatedCredentials": [proofs.federated(2)], "managedIdentity": "user"},
+    }
+    fleet["principals"] = [{**entry, **registered.get(entry["clientId"], {})} for entry in fleet["principals"]]
+    blue = ServicePrincipal("blue", TENANT, BLUE, CertificateFile(tmp_path / "blue.pem"))
+    for proof in (FederatedTokenFile(tmp_path / "token"), ManagedIdentity()):
+        for is_pod in (False, True):
+            with running(fleet=fleet, lro_seconds=0) as run:
+                for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NO_PROXY"):
+                    environment.setenv(name, run.env[name])
+                environment.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", run.endpoint)
+                pod = {"AZURE_AUTHORITY_HOST": "https://localhost:9", "AZURE_TENANT_ID": TENANT,
+                       "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}  # fmt: skip
+                for name, value in pod.items() if is_pod else ():
+                    environment.setenv(name, value)
+                identities = [blue, ServicePrincipal("green", TENANT, GREEN, proof)]
+                async with connect(run.endpoint, read_only=True, identities=identities) as azure:
+                    who = {name: one["appid"] for name, one in (await azure.authorization.principals()).items()}
+                assert who == {"blue": BLUE, "green": GREEN}
+                for name in pod:
+                    environment.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -277,39 +310,14 @@ async def test_a_proof_that_cannot_be_used_is_told_by_name(
     environment.chdir(tmp_path)
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00secret")
-    (tmp_path / "token").write_text("of-another-issuer", encoding="utf-8")
-    (tmp_path / "blue.pem").write_bytes(certificate())
+    (tmp_path / "text").write_text("no-token", encoding="utf-8")
+    (tmp_path / "token").write_text(proofs.federated_token(2), encoding="utf-8")
+    (tmp_path / "blue.pem").write_bytes(proofs.pem(1))
+    (tmp_path / "locked.pem").write_bytes(proofs.pem(1, "open"))
     with emulated(environment, EACH_ITS_OWN) as run, refused_sign_in("blue", *told):
         identities = [ServicePrincipal("blue", TENANT, BLUE, proof)]
         async with connect(run.endpoint, read_only=True, identities=identities):
             pass
-
-
-def certificate() -> bytes:
-    """A self-signed certificate with its key, as PEM."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "blue")])
-    begins = datetime(2026, 1, 1, tzinfo=UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(begins)
-        .not_valid_after(begins + timedelta(days=365_0))
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private + made.public_bytes(serialization.Encoding.PEM)
 
 
 class Lent:

@@ -37,11 +37,12 @@ class Cloud:
     is_adfs: bool = False
 
 
+PUBLIC_CLOUD = "AzureCloud"
 KNOWN = {
     cloud.name.casefold(): cloud
     for cloud in (
         Cloud(
-            "AzureCloud",
+            PUBLIC_CLOUD,
             "https://management.azure.com",
             "https://login.microsoftonline.com",
             "https://management.azure.com/.default",
@@ -50,7 +51,7 @@ KNOWN = {
             "AzureUSGovernment",
             "https://management.usgovcloudapi.net",
             "https://login.microsoftonline.us",
-            "https://management.usgovcloudapi.net/.default",
+            "https://management.core.usgovcloudapi.net/.default",
         ),
         Cloud(
             "AzureChinaCloud",

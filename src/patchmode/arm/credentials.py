@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 import msgspec
 
-from patchmode.arm.clouds import Cloud
-from patchmode.arm.sign_in_codes import entra_advice
+from patchmode.arm.clouds import PUBLIC_CLOUD, Cloud
+from patchmode.arm.sign_in_codes import identity_advice, sign_in_advice
 from patchmode.errors import SignInError, UsageError
 from patchmode.model.access import (
     CertificateFile,
@@ -39,8 +39,10 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ODD_ANSWER = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error)
 """What azure-identity raises over an answer of another form than it expects, besides its own exceptions."""
 _TAIL = "To mitigate this issue"
-_LEFT_OUT = ("Attempted credentials", "Content: {")
-"""A heading of azure-identity's, and the raw body in which Entra's words stand a second time."""
+_HEADINGS = ("ChainedTokenCredential failed to retrieve", "DefaultAzureCredential failed to retrieve")
+_LEFT_OUT = (*_HEADINGS, "Attempted credentials", "Content: {", "Visit https://aka.ms/", "Code: ", "Message: ")
+"""A heading of azure-identity's and its own pages, and what repeats the service's words: the raw body, and parts."""
+_GUIDE = re.compile(r" See the troubleshooting guide for more information: https://aka\.ms/\S+")
 _CLAIMS = ("oid", "appid", "azp", "tid", "upn", "preferred_username", "unique_name", "name", "idtyp", "sub")
 
 
@@ -84,15 +86,42 @@ def default_chain(
             process_timeout=30,
             transport=transport,
         )
-    except ValueError as error:
-        # An empty or malformed variable is refused before anything is tried.
-        msg = f"the credential in the environment cannot be used: {error}"
-        raise SignInError(msg, advice="Correct or unset the AZURE_… variables of the sign-in.") from error
-    if not interactive:
-        return standard
+    except (OSError, ValueError, TypeError) as error:
+        # An empty or malformed variable is refused before anything is tried, and a certificate is read now.
+        raise _unusable(error) from error
+    found = [_at_home(one, cloud, transport) for one in standard.credentials]
     # One flat chain: a chain within a chain fails for good, and the browser would never be offered.
-    chain: Credential = ChainedTokenCredential(*standard.credentials, _Browser(cloud, tenant_id))
+    chain: Credential = ChainedTokenCredential(*found, *([_Browser(cloud, tenant_id)] if interactive else ()))
     return chain
+
+
+def _unusable(error: Exception) -> SignInError:
+    """What is wrong with the variables of a sign-in, of which azure-identity tells a certificate's without its file."""
+    file = os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")
+    if not file or os.environ.get("AZURE_CLIENT_SECRET") is not None:
+        msg = f"the credential in the environment cannot be used: {error}"
+        return SignInError(msg, advice="Correct or unset the AZURE_… variables of the sign-in.")
+    why = _why(error).removeprefix(f"{file} ")
+    return SignInError(
+        f"AZURE_CLIENT_CERTIFICATE_PATH names {file!r}, which cannot be used to sign in: {why}",
+        advice="Name a PEM or PKCS12 file that holds the certificate and its RSA key, and where the key is encrypted "
+        "set AZURE_CLIENT_CERTIFICATE_PASSWORD.",
+    )
+
+
+def _at_home(found: Any, cloud: Cloud, transport: "AioHttpTransport") -> Any:
+    """The credential, a workload identity with this cloud's sign-in.
+
+    `DefaultAzureCredential` hands the authority to no workload identity (azure-identity 1.27), which then asks the one
+    of `AZURE_AUTHORITY_HOST`, or without it the public cloud: the federated token would go there.
+    """
+    from azure.identity.aio import WorkloadIdentityCredential
+
+    if not isinstance(found, WorkloadIdentityCredential):
+        return found
+    return WorkloadIdentityCredential(
+        authority=cloud.authority, additionally_allowed_tenants=["*"], transport=transport
+    )
 
 
 def keep_quiet() -> None:
@@ -273,10 +302,11 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
     said = str(getattr(error, "message", error))
     if not hasattr(error, "message") and not isinstance(error, ValueError):
         said = f"the sign-in service's answer could not be read ({type(error).__name__}: {said})"
-    lines = [line.strip() for line in said.split(_TAIL)[0].splitlines()]
+    lines = [_GUIDE.sub("", line).strip() for line in said.split(_TAIL)[0].splitlines()]
     tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith(_LEFT_OUT))
-    advice = entra_advice(said)
+    advice = sign_in_advice(said, cloud.authority)
     if name:
+        advice = advice or identity_advice(said)
         where = "Correct it where it is defined, or leave it out; nothing was done as another identity instead."
         return SignInError(
             f"identity {name!r} cannot sign in to {cloud.name} ({cloud.authority}):\n{tried}",
@@ -284,8 +314,21 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
         )
     return SignInError(
         f"no credential gave a token for {cloud.name} ({cloud.authority}):\n{tried}",
-        advice=advice or "Sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+        advice=advice or f"{identity_advice(said)} {how_to_sign_in(cloud)}".strip(),
     )
+
+
+def how_to_sign_in(cloud: Cloud) -> str:
+    """What somebody does who is not signed in: in az first the cloud is chosen, since its sign-in is of one cloud.
+
+    Source: Microsoft, "Manage clouds with the Azure CLI": `az cloud set`, and `az cloud register` for other clouds.
+    """
+    variables = "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+    if cloud.is_custom:
+        return f"{variables[0].upper()}{variables[1:]}, or sign in with az login in az's own cloud of that endpoint."
+    if cloud.name == PUBLIC_CLOUD:
+        return f"Sign in with az login, or {variables}."
+    return f"Sign in with `az cloud set --name {cloud.name} && az login`, or {variables}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +367,7 @@ def credential_of(principal: ServicePrincipal, cloud: Cloud, transport: "AioHttp
     """
     try:
         return _made(principal, {"authority": cloud.authority, "transport": transport})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SignInError(
             f"identity {principal.name!r} cannot sign in: {_why(error)}", advice="Correct it in the identity file."
         ) from error
@@ -349,7 +392,8 @@ def _made(principal: ServicePrincipal, common: dict[str, Any]) -> Credential:
                 tenant_id=tenant, client_id=client, token_file_path=str(path), **common
             )
         case ManagedIdentity():
-            return aio.ManagedIdentityCredential(client_id=client or None, transport=common["transport"])
+            # It is a workload identity where a pod's variables are set, which must sign in to this cloud.
+            return aio.ManagedIdentityCredential(client_id=client or None, **common)
         case _:
             assert_never(principal.proof)
 
@@ -375,10 +419,11 @@ def _variable(name: str) -> str:
     return value
 
 
-def _why(error: OSError | ValueError) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"{error.filename} could not be read: {error.strerror or error}"
-    return str(error)
+    text = str(error)
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def check_names(identities: "Sequence[ServicePrincipal | NamedCredential]", credential: Credential | None) -> None:

@@ -8,11 +8,14 @@ service principal", https://learn.microsoft.com/azure/developer/java/sdk/trouble
 (both read 2026-11). The first says that numbers may change, so an unknown one is named with the page that explains it.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 
 _NUMBER = re.compile(r"AADSTS(\d{4,8})\b")
-_LOOK_UP = "https://login.microsoftonline.com/error?code="
+_LOOK_UP = "/error?code="
+_LOOKED_UP_AT = frozenset({"https://login.microsoftonline.com", "https://login.microsoftonline.us"})
+"""Authorities that are known to have a page of their numbers. Source: `error_uri` in their answers."""
 
 _NEW_ONE = "Create a new one in the app registration (Certificates & secrets) and set AZURE_CLIENT_SECRET to its value."
 _APP = "Check AZURE_CLIENT_ID (the application's id, not its object id) and AZURE_TENANT_ID"
@@ -30,13 +33,34 @@ _NO_USER = (
     "The account does not exist in that tenant. Check the account's name and the tenant (az login --tenant TENANT); a "
     "guest has to be invited first."
 )
+_PATH = '"$AZURE_CLIENT_CERTIFICATE_PATH"'
 _ASSERTION = (
-    "The certificate or the federated token does not fit the app. Upload the certificate to the app registration and "
-    "check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_CERTIFICATE_PATH."
+    "The certificate does not fit the application. Its thumbprint must be among those of the app registration "
+    '(Certificates & secrets); it is shown by: openssl x509 -in "$AZURE_CLIENT_CERTIFICATE_PATH" -noout -fingerprint '
+    "-sha256. Check AZURE_CLIENT_ID and AZURE_TENANT_ID too."
+)
+_CHAIN = (
+    " AZURE_CLIENT_SEND_CERTIFICATE_CHAIN has no effect here: a certificate must be registered itself, not only its "
+    "subject name and issuer."
+)
+_EXPIRED = (
+    "The certificate has expired. Register a new one in the app registration (Certificates & secrets) and name its "
+    "file in AZURE_CLIENT_CERTIFICATE_PATH."
 )
 _FEDERATED = (
-    "No federated identity credential of the app fits the token. Compare its issuer, subject and audience with those "
-    "in the message, in the app registration."
+    "No federated identity credential of the application fits the token. Its issuer, subject and audience must be "
+    "those of the token, in the same casing; they are listed by: az ad app federated-credential list --id "
+    '"$AZURE_CLIENT_ID" (of a managed identity: az identity federated-credential list).'
+)
+_EXCHANGE = (
+    "The token has another audience than the federated identity credential. It is api://AzureADTokenExchange in "
+    "AzureCloud, api://AzureADTokenExchangeUSGov in AzureUSGovernment and api://AzureADTokenExchangeChina in "
+    "AzureChinaCloud; both the credential and the token must have it."
+)
+_ISSUER_KEY = (
+    "Entra could not check the token's signature with the keys that its issuer publishes. Check that the issuer's "
+    "/.well-known/openid-configuration can be reached from the internet and lists the key; a key just rotated takes a "
+    "while."
 )
 _BUSY = "The sign-in service is not available at the moment. Repeat the command in a few minutes."
 
@@ -56,13 +80,20 @@ _ADVICE: Mapping[str, str] = {
     "700030": _ASSERTION,
     "50012": _ASSERTION,
     "700021": _ASSERTION,
-    "700023": _ASSERTION,
+    "700023": "The certificate's assertion is addressed to another cloud or tenant. Check that --cloud "
+    "(PATCHMODE_CLOUD) names the cloud of AZURE_TENANT_ID.",
     "700024": "The certificate's assertion or the federated token is not valid now. Check this computer's clock, and "
     "that the token file is renewed before it expires.",
     "70021": _FEDERATED,
     "700211": _FEDERATED,
-    "700212": _FEDERATED,
+    "700212": _EXCHANGE,
     "700213": _FEDERATED,
+    "7002138": "The token's subject and that of the federated identity credential differ in their casing, which "
+    "counts. Give the credential the subject of the message.",
+    "7000272": _ISSUER_KEY,
+    "50013": _ISSUER_KEY,
+    "50027": "What was sent as a token is none. The file that AZURE_FEDERATED_TOKEN_FILE or federatedTokenFile names "
+    "must hold the token alone.",
     "90002": f"There is no such tenant in this cloud. {_TENANT}",
     "900023": f"The tenant is neither an id nor a domain name. {_TENANT}",
     "90038": f"The tenant belongs to another cloud. {_TENANT}",
@@ -111,24 +142,57 @@ _ADVICE: Mapping[str, str] = {
     "50033": _BUSY,
     "90055": "Entra limits the tenant's sign-ins at the moment. Repeat the command in a few minutes.",
 }
-"""Number → advice. Those of assertions beyond 700027 are of the second page."""
+"""Number → advice. Those of assertions beyond 700027 are of the second page; audiences: Microsoft, "Configure an
+application to trust a managed identity"; casing: "What's new for authentication", August 2024."""
+
+_WORDS: Mapping[str, str] = {
+    "Multiple user assigned identities exist": "This computer has several managed identities. Set AZURE_CLIENT_ID to "
+    "the client id of the one to use.",
+    "Identity not found": "This computer has no such managed identity. AZURE_CLIENT_ID, where it is set, must be the "
+    "client id of a user-assigned identity of it; without AZURE_CLIENT_ID its system-assigned one is used. Assign one "
+    "with az vm identity assign.",
+    "No User Assigned or Delegated Managed Identity found": "The app has no such managed identity. AZURE_CLIENT_ID, "
+    "where it is set, must be the client id of a user-assigned identity of it; without AZURE_CLIENT_ID its "
+    "system-assigned one is used. Assign one to the app (Identity), then restart it.",
+    "WorkloadIdentityCredential: [Errno": "The file that AZURE_FEDERATED_TOKEN_FILE names cannot be read. Correct or "
+    "unset it; in Kubernetes check that the pod has the label azure.workload.identity/use and its service account.",
+}
+"""What a managed identity endpoint or azure-identity says → advice. Source: Microsoft, "Troubleshoot Azure Identity
+authentication issues", and the issues of GitHub that show the first three."""
 
 
-def entra_advice(said: str) -> str:
+def sign_in_advice(said: str, authority: str) -> str:
     """What to do about a refused sign-in, by the numbers in the service's words.
 
     Args:
         said: the message, of one credential or several.
+        authority: where it was refused.
 
     Returns:
         A sentence or two for each number; empty where there is none, so that nobody was refused by Entra.
     """
-    return " ".join(dict.fromkeys(_told(said)))
+    told = " ".join(dict.fromkeys(_told(said, authority)))
+    return told if os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH") else told.replace(_PATH, "FILE")
 
 
-def _told(said: str) -> Iterator[str]:
+def identity_advice(said: str) -> str:
+    """What to do about a managed identity or a federated token that is not there, by the words; empty: not known."""
+    return " ".join(advice for words, advice in _WORDS.items() if words in said)
+
+
+def _told(said: str, authority: str) -> Iterator[str]:
     for number in _NUMBER.findall(said):
-        yield _ADVICE.get(number) or (
-            f"Entra refused it with AADSTS{number}: {_LOOK_UP}{number} explains it. The tenant's administrator finds "
-            "the sign-in by the trace id, correlation id and time of the message."
-        )
+        if number == "700027" and "key used is expired" in said:
+            yield _EXPIRED
+        elif number == "700027" and os.environ.get("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"):
+            yield _ASSERTION + _CHAIN
+        else:
+            yield _ADVICE.get(number) or _unknown(number, authority)
+
+
+def _unknown(number: str, authority: str) -> str:
+    where = f"{authority}{_LOOK_UP}{number}" if authority in _LOOKED_UP_AT else "Microsoft's page of its error codes"
+    return (
+        f"Entra refused it with AADSTS{number}: {where} explains it. The tenant's administrator finds the sign-in by "
+        "the trace id, correlation id and time of the message."
+    )

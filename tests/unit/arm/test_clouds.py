@@ -6,6 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from azure.core import AzureClouds
+from azure.identity import AzureAuthorityHosts
+from azure.mgmt.core.tools import get_arm_endpoints
 from tests.unit.arm.wrong_answers import BODIES, WRONG, changed, paths_in
 
 from patchmode.arm.clouds import KNOWN, METADATA_PATH, Cloud, resolve
@@ -33,6 +36,21 @@ def answers(document: Any, status: int = 200) -> Callable[[str], Awaitable[tuple
 @pytest.mark.parametrize("name", ["AzureCloud", "azurecloud", " AzureUSGovernment ", "AzureChinaCloud"])
 async def test_known_clouds_ask_nobody(name: str) -> None:
     assert await resolve(name, answers(b"")) is KNOWN[name.strip().casefold()]
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "authority"),
+    [
+        ("AzureCloud", AzureClouds.AZURE_PUBLIC_CLOUD, AzureAuthorityHosts.AZURE_PUBLIC_CLOUD),
+        ("AzureUSGovernment", AzureClouds.AZURE_US_GOVERNMENT, AzureAuthorityHosts.AZURE_GOVERNMENT),
+        ("AzureChinaCloud", AzureClouds.AZURE_CHINA_CLOUD, AzureAuthorityHosts.AZURE_CHINA),
+    ],
+)
+def test_endpoints_are_those_of_the_vendors_own_libraries(name: str, theirs: AzureClouds, authority: str) -> None:
+    """Resource Manager, the audience of a token, and where it is had."""
+    cloud, told = KNOWN[name.casefold()], get_arm_endpoints(theirs)
+    assert (f"{cloud.endpoint}/", [cloud.scope]) == (told["resource_manager"], told["credential_scopes"])
+    assert cloud.authority == f"https://{authority}"
 
 
 @pytest.mark.parametrize("document", [ENTRY, [{"name": "Other", "resourceManager": "https://other.example"}, ENTRY]])

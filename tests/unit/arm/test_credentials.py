@@ -169,10 +169,19 @@ async def test_what_entra_refused_is_advised_on(number: int, wrong: str, to_do: 
     assert ("Correct it where it is defined" in caught.value.advice) is bool(name)
 
 
-async def test_what_entra_refused_by_an_unknown_number_is_named() -> None:
+@pytest.mark.parametrize(
+    ("cloud", "where"),
+    [
+        ("azurecloud", "https://login.microsoftonline.com/error?code=424242 explains it"),
+        ("azureusgovernment", "https://login.microsoftonline.us/error?code=424242 explains it"),
+        ("azurechinacloud", "Microsoft's page of its error codes explains it"),
+    ],
+)
+async def test_what_entra_refused_by_an_unknown_number_is_named(cloud: str, where: str) -> None:
+    """With the page of the cloud that refused it, where it is known to have one."""
     said = "AADSTS424242: Words of the service. Trace ID: t Correlation ID: c Timestamp: x"
-    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), CLOUD, None)
+    sign_in = SignIn(lambda: Fixed(ClientAuthenticationError(message=said)), KNOWN[cloud], None)
     with pytest.raises(SignInError) as caught:
         await sign_in.get_token_info(CLOUD.scope)
-    assert "https://login.microsoftonline.com/error?code=424242" in caught.value.advice
+    assert where in caught.value.advice
     assert "trace id, correlation id" in caught.value.advice
