@@ -88,14 +88,18 @@ class Registration(msgspec.Struct, rename="camel"):
 class Directory:
     """Fulfils `ports.Authorization`."""
 
-    def __init__(self, channel: Channel, roster: Identities, principals: Callable[[], Principals]) -> None:
+    def __init__(
+        self, channel: Channel, roster: Identities, principals: Callable[[], Principals], tenant_id: str = ""
+    ) -> None:
         """Ask through a channel.
 
         Args:
             channel: of a connection.
             roster: its identities.
             principals: tells who they are, once they are signed in.
+            tenant_id: the one that they signed in to; empty: not known, and no subscription counts as delegated.
         """
+        self._tenant_id = tenant_id.lower()
         self._channel = channel
         self._roster = roster
         self._principals = principals
@@ -110,8 +114,15 @@ class Directory:
         self.nameless = 0
         for seen in await self.seen():
             found.update({entry.id: entry for entry in seen if entry.id not in found})
-        self.names = SubscriptionNames.of((entry.id, entry.name) for entry in found.values())
+        self.names = SubscriptionNames.of(
+            ((entry.id, entry.name) for entry in found.values()),
+            ((entry.id, entry.tenant_id) for entry in found.values() if self._is_delegated(entry)),
+        )
         return list(found.values())
+
+    def _is_delegated(self, entry: Subscription) -> bool:
+        """Whether it belongs to another tenant than the one signed in to. See `SubscriptionNames.delegated`."""
+        return bool(self._tenant_id and entry.tenant_id) and entry.tenant_id.lower() != self._tenant_id
 
     async def seen(self) -> Sequence[Sequence[Subscription]]:
         """The subscriptions that each identity can see, in the order of the roster."""

@@ -171,7 +171,7 @@ async def connect(
         governor = _governor(clock, share, roster, throttle_patience_s, quotas, _keys(found, sign_ins), remark)
         channel, ledger = _channel(found, sign_ins, pool, governor, remark, exchanges, read_only=read_only)
         target = Target(found.name, found.endpoint, await _tenant(channel, sign_ins))
-        directory = await _directory(channel, roster, sign_ins)
+        directory = await _directory(channel, roster, sign_ins, target.tenant_id)
         yield _connection(target, channel, ledger, directory, roster, read_only=read_only)
 
 
@@ -324,11 +324,13 @@ async def _only_tenant(channel: "Channel", identity: int) -> str:
     return tenants[0]
 
 
-async def _directory(channel: "Channel", roster: Identities, sign_ins: "Sequence[SignIn]") -> "Directory":
+async def _directory(
+    channel: "Channel", roster: Identities, sign_ins: "Sequence[SignIn]", tenant_id: str
+) -> "Directory":
     """Who is signed in; of several, what each sees is learned here. One alone is not asked: it does everything."""
     from patchmode.arm.authorization import Directory
 
-    directory = Directory(channel, roster, lambda: {one.name: one.principal for one in sign_ins})
+    directory = Directory(channel, roster, lambda: {one.name: one.principal for one in sign_ins}, tenant_id)
     if len(sign_ins) > 1:
         roster.learn([[entry.id for entry in seen] for seen in await directory.seen()])
     return directory

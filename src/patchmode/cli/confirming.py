@@ -20,7 +20,7 @@ from patchmode.model.target import Target
 from patchmode.ports.azure import Azure
 from patchmode.ports.run import RunJournal
 from patchmode.reports.names import MachineNames
-from patchmode.reports.text.doctor import access_lines, grants, identities
+from patchmode.reports.text.doctor import access_lines, delegations, grants, identities
 from patchmode.reports.text.layout import plural, target_text, wrapped
 from patchmode.reports.text.left_alone import held_lines
 from patchmode.reports.text.next_steps import command, nobody_lines
@@ -95,7 +95,7 @@ def tell_banner(
         touched: subscription id in lower case → machines that will be written to; None or empty: not told here.
     """
     say(f"Signed in as {identities(principals)}", settings, hang=13)
-    say(f"Writing to   {target_text(target)}", settings, hang=13)
+    say(f"Writing to   {target_text(target, touched or None)}", settings, hang=13)
     if touched:
         names = MachineNames.of(target, touched)
         say(f"Machines     {names.counted(touched)}", settings, hang=13)
@@ -116,11 +116,14 @@ def check_may_write(who: SignedIn, settings: Settings) -> None:
         actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
         where = "the plan's machine" if machines == 1 else f"any of the plan's {machines:,} machines"
         commands = "\n".join(grants(access.missing, who.principals))
+        asked = "\n".join(delegations(access.missing, who.principals))
+        advice = [f"Have this run by whoever may grant roles:\n{commands}"] if commands else []
+        advice += [asked] if asked else []
         again = settings.again()
         then = "try again." if again is None else f"repeat:\n{command(*again)}"
         raise RefusedError(
             f"Nothing was sent: no role of yours allows {actions} on {where}.",
-            advice=f"Have this run by whoever may grant roles:\n{commands}\nThen {then}",
+            advice="\n".join((*advice, f"Then {then}")),
         )
 
 

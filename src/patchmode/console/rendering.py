@@ -13,7 +13,7 @@ from patchmode.console import words
 from patchmode.model import schedule
 from patchmode.model.plain_text import printable, with_marks
 from patchmode.reports.text.doctor import identities
-from patchmode.reports.text.layout import plural
+from patchmode.reports.text.layout import delegated_text, plural
 from patchmode.reports.text.left_alone import held_text
 from patchmode.reports.text.plan import names_in
 from patchmode.reports.text.run import undone_text
@@ -43,6 +43,7 @@ def make_environment() -> Environment:
         "printable": printable,
         "web": lambda text: words.on_the_page(printable(text)),
         "identities": identities,
+        "delegated": delegated_text,
         "place": lambda plan: names_in(plan).place,
         "spread": lambda plan: names_in(plan).spread(plan.touched_in),
         "share": share,

@@ -82,6 +82,8 @@ class SubscriptionCheckRow(Edge, frozen=True):
     notes: tuple[str, ...]
     identities: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     """Who sees it, and so may be sent there."""
+    home_tenant_id: str | msgspec.UnsetType = msgspec.UNSET
+    """The tenant that it belongs to, where that one delegates it to the tenant of `target`; left out otherwise."""
 
 
 class SettingRow(Edge, frozen=True):
@@ -150,6 +152,7 @@ def subscription_check_row(check: SubscriptionCheck) -> SubscriptionCheckRow:
         ),
         notes=check.notes,
         identities=check.identities or msgspec.UNSET,
+        home_tenant_id=check.owner or msgspec.UNSET,
     )
 
 

@@ -30,6 +30,9 @@ class SubscriptionRow(Edge, frozen=True):
     subscription_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
     display_name: str
     """As Azure gave it: not unique, and whatever its owner typed."""
+    home_tenant_id: str | msgspec.UnsetType = msgspec.UNSET
+    """The tenant that it belongs to, as az calls it, where that one delegates it to the tenant of `target`; left out of
+    every other."""
 
 
 Subscriptions = tuple[SubscriptionRow, ...] | msgspec.UnsetType
@@ -38,7 +41,11 @@ Subscriptions = tuple[SubscriptionRow, ...] | msgspec.UnsetType
 
 def subscription_rows(names: SubscriptionNames) -> Subscriptions:
     """The structs for names; UNSET where none are known."""
-    rows = (SubscriptionRow(subscription_id=one, display_name=name) for one, name in names.pairs)
+    owners = dict(names.owners)
+    rows = (
+        SubscriptionRow(subscription_id=one, display_name=name, home_tenant_id=owners.get(one, msgspec.UNSET))
+        for one, name in names.pairs
+    )
     return tuple(rows) or msgspec.UNSET
 
 
@@ -69,7 +76,11 @@ def subscription_names(rows: Iterable[SubscriptionRow] | msgspec.UnsetType) -> S
     """The names in their structs."""
     if rows is msgspec.UNSET:
         return SubscriptionNames()
-    return SubscriptionNames.of((row.subscription_id, row.display_name) for row in rows)
+    known = tuple(rows)
+    return SubscriptionNames.of(
+        ((row.subscription_id, row.display_name) for row in known),
+        ((row.subscription_id, row.home_tenant_id) for row in known if row.home_tenant_id is not msgspec.UNSET),
+    )
 
 
 class TargetRow(Edge, frozen=True):
@@ -141,16 +152,22 @@ class PatchedByNobodyRow(Edge, frozen=True):
     """false: schedules could not be looked for, so that none in `usable` does not mean that there is none."""
     create: tuple[str, ...]
     """Where there is none: the words of a `patchmode schedule create` that makes one where the machines are."""
+    across_tenants: bool | msgspec.UnsetType = msgspec.UNSET
+    """true: they belong to several tenants, so that no schedule can be attached to all; left out otherwise."""
 
 
 def nobody_row(found: PatchedByNobody | None) -> PatchedByNobodyRow | msgspec.UnsetType:
     """The row; left out where there is no such machine."""
-    return msgspec.UNSET if found is None else PatchedByNobodyRow(**asdict(found))
+    if found is None:
+        return msgspec.UNSET
+    return PatchedByNobodyRow(**{**asdict(found), "across_tenants": found.across_tenants or msgspec.UNSET})
 
 
 def nobody_of(row: PatchedByNobodyRow | msgspec.UnsetType) -> PatchedByNobody | None:
     """What a row tells; None: it was left out."""
-    return None if row is msgspec.UNSET else PatchedByNobody(**msgspec.structs.asdict(row))
+    if row is msgspec.UNSET:
+        return None
+    return PatchedByNobody(**{**msgspec.structs.asdict(row), "across_tenants": row.across_tenants is True})
 
 
 class UnreadableRow(Edge, frozen=True):

@@ -31,6 +31,8 @@ class MissingAction:
     """Those at the scope on which it is needed; empty: the question was not about machines."""
     role: str = ""
     """A built-in role that has it; empty: none is named."""
+    owner: str = ""
+    """The tenant that delegates the subscription to the one signed in to, and alone can give more; empty: none does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ class PatchedByNobody:
     """Whether schedules were looked for, so that an empty `usable` says that there is none."""
     create: tuple[str, ...] = ()
     """Words of a command that creates one where the machines are; empty where one is usable, or where nobody looked."""
+    across_tenants: bool = False
+    """Whether they belong to several tenants, so that no schedule can be attached to all of them."""
 
 
 @dataclass(frozen=True, slots=True)

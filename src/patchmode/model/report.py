@@ -166,6 +166,8 @@ class SubscriptionCheck:
     """Who may be sent here; empty where there is but one identity, or it is not known."""
     machines: tuple[Machine, ...] = ()
     """Those at whose scope permissions were asked, because the subscription's own roles lack something."""
+    owner: str = ""
+    """The tenant that delegates it to the one signed in to; empty: it is not delegated."""
 
     @property
     def unregistered(self) -> tuple[str, ...]:

@@ -134,6 +134,8 @@ class ScheduleBook:
     """What a reader must know about how it was read, one sentence each."""
     unread: tuple[Unreadable, ...] = ()
     """Rows that could not be read as an assignment or a configuration; `notes` counts them."""
+    owners: tuple[tuple[str, str], ...] = ()
+    """(subscription in lower case, tenant) of delegated subscriptions: of another tenant than the one signed in to."""
 
 
 # ------------------------------------------------------------------------------------------------ resolved by rules

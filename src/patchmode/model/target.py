@@ -25,18 +25,22 @@ class SubscriptionNames:
 
     pairs: tuple[tuple[str, str], ...] = ()
     """(id in lower case, display name), ordered by id, each id once."""
+    owners: tuple[tuple[str, str], ...] = ()
+    """(id in lower case, tenant that it belongs to) of those that another tenant delegates to the one signed in to."""
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """The names of subscriptions, given as (id in any case, display name) in any order; of twice one the first."""
-        found: dict[str, str] = {}
-        for subscription_id, name in pairs:
-            found.setdefault(subscription_id.lower(), name)
-        return cls(tuple(sorted(found.items())))
+    def of(cls, pairs: Iterable[tuple[str, str]], owners: Iterable[tuple[str, str]] = ()) -> Self:
+        """The names of subscriptions, given as (id in any case, display name) in any order; of twice one the first.
+
+        Args:
+            pairs: see there.
+            owners: (id in any case, home tenant) of delegated subscriptions, in any order; of twice one the first.
+        """
+        return cls(_first_of_each(pairs), _first_of_each(owners))
 
     def joined(self, others: Self) -> Self:
         """These names, and the others' of subscriptions that have none here."""
-        return self.of((*self.pairs, *others.pairs))
+        return self.of((*self.pairs, *others.pairs), (*self.owners, *others.owners))
 
     def kept_for(self, ids: Iterable[str]) -> Self:
         """The names of these subscriptions and of every other that bears one of their names.
@@ -50,11 +54,34 @@ class SubscriptionNames:
         wanted = {one.lower() for one in ids}
         keys = {_key(name) for subscription_id, name in self.pairs if subscription_id in wanted}
         kept = (pair for pair in self.pairs if pair[0] in wanted or _key(pair[1]) in keys)
-        return type(self)(tuple(kept))
+        return type(self)(tuple(kept), tuple(pair for pair in self.owners if pair[0] in wanted))
 
     def name_of(self, subscription_id: str) -> str:
         """The display name as Azure gave it; empty where it is not known."""
         return dict(self.pairs).get(subscription_id.lower(), "")
+
+    def owner_of(self, subscription_id: str) -> str:
+        """The tenant that delegates a subscription to the one signed in to; empty: it is not delegated."""
+        return dict(self.owners).get(subscription_id.lower(), "")
+
+    def delegated(self) -> Mapping[str, tuple[str, ...]]:
+        """Tenant → its subscriptions that it delegates to the one signed in to, in the order of their ids.
+
+        Azure lists a subscription of another tenant only where that tenant delegates something in it. Source:
+        Microsoft, "Cross-tenant management experiences" of Azure Lighthouse (homeTenantId and managedByTenants, which
+        also name the partner tenants of managed applications); azure-cli takes the list's tenantId for homeTenantId.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for subscription_id, tenant_id in self.owners:
+            found[tenant_id] = (*found.get(tenant_id, ()), subscription_id)
+        return found
+
+
+def _first_of_each(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for subscription_id, text in pairs:
+        found.setdefault(subscription_id.lower(), text)
+    return tuple(sorted(found.items()))
 
 
 def labels(names: SubscriptionNames, ids: Iterable[str] = ()) -> Mapping[str, str]:

@@ -69,14 +69,17 @@ def _nobody(reports: Sequence[RunReport]) -> PatchedByNobody | None:
         any(one.elsewhere for one in found),
         all(one.looked for one in found),
         next((one.create for one in found if one.create), ()),
+        any(one.across_tenants for one in found),
     )
 
 
 def _target_of(reports: Sequence[RunReport]) -> Target | None:
     """The target that all of them have, with every name that one of them knows."""
     first = reports[0].target
-    names = (pair for report in reports if report.target for pair in report.target.names.pairs)
-    return first and replace(first, names=SubscriptionNames.of(names))
+    names = SubscriptionNames()
+    for report in reports:
+        names = names.joined(report.target.names) if report.target else names
+    return first and replace(first, names=names)
 
 
 def _each_run_once(told: Sequence[ToldRun]) -> list[ToldRun]:

@@ -221,6 +221,22 @@ async def test_subscriptions_are_those_that_anybody_sees() -> None:
     assert [one.id for one in await directory.subscriptions()] == [SHARED, BLUES]
 
 
+@pytest.mark.parametrize(
+    ("owner", "signed_in_to", "delegated"),
+    [("Fabrikam", "contoso", True), ("CONTOSO", "contoso", False), (None, "contoso", False), ("fabrikam", "", False)],
+)
+async def test_a_subscription_of_another_tenant_is_delegated(
+    owner: str | None, signed_in_to: str, delegated: bool
+) -> None:
+    """The list says the owner in `tenantId`; without it, or without the own tenant, nothing is claimed."""
+    entry = {"subscriptionId": SHARED, "tenantId": owner, "displayName": "Shop"}
+    made = two(*(answer(200, json.dumps({"value": [entry]}).encode()) for _ in range(2)))
+    directory = Directory(made.channel, made.roster, dict, signed_in_to)
+    await directory.subscriptions()
+    assert directory.names.owner_of(SHARED.upper()) == ("Fabrikam" if delegated else "")
+    assert directory.names.delegated() == ({"Fabrikam": (SHARED,)} if delegated else {})
+
+
 # ------------------------------------------------------------------------------------------------ Resource Graph
 
 

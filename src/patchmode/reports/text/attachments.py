@@ -86,7 +86,8 @@ def attach_lines(report: AttachReport, *, paint: Paint, again: Sequence[str] | N
     told += [("", f"{counts[name]:,} {name}") for name in ("skipped", "unreadable") if counts[name]]
     what = "dynamic scope" if report.dynamic else "machine"
     verb = "Attach" if report.action is AttachAction.ATTACH else "Detach"
-    text = f"{verb} {names.short(report.configuration)} on {target_text(report.target)}: {report.state}."
+    on = target_text(report.target, names.subscriptions)
+    text = f"{verb} {names.short(report.configuration)} on {on}: {report.state}."
     yield from wrapped(text, paint=paint, hang=4)
     where = names_of_machines(report).place
     begin = f"{plural(counts['scope'], what)}{f' in {where}' if where else ''}: "
@@ -199,8 +200,8 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
     yield from difference_lines(report.differences, paint=paint)
     words = {"created": "Created", "replaced": "Replaced", "updated": "Updated"}
     word = words.get(report.result, "Already compliant, nothing was sent:")
-    label = MachineNames.of(report.target, [report.id]).place
-    text = f"{word} {report.id} in {label} on {target_text(report.target)}"
+    names = MachineNames.of(report.target, [report.id])
+    text = f"{word} {report.id} in {names.place} on {target_text(report.target, names.subscriptions)}"
     fine = not report.differences
     checked = "; a read afterwards shows what was sent." if report.result != "unchanged" else "."
     for line in wrapped(text + (checked if fine else "."), paint=paint, hang=4):
@@ -368,7 +369,8 @@ def delete_lines(report: DeleteReport, *, paint: Paint, again: Sequence[str] | N
             yield ""
     identifier, error = report.configuration.id, report.end.error
     if error is None:
-        text = f"Deleted {identifier} on {target_text(report.target)}; a read afterwards does not find it."
+        on = target_text(report.target, names.subscriptions)
+        text = f"Deleted {identifier} on {on}; a read afterwards does not find it."
         yield from (paint("good", line) for line in wrapped(text, paint=paint, hang=4))
     else:
         yield from (paint("bad", line) for line in wrapped(f"{identifier}: {error.message}", paint=paint, hang=4))

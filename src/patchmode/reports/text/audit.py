@@ -329,7 +329,7 @@ def explanation_lines(explanation: Explanation, *, paint: Paint) -> Iterator[str
     yield paint("strong", printable(machine.name))
     yield from wrapped(f"in {names.place}", paint=paint, indent=2)
     yield from wrapped(str(machine.id), paint=paint, indent=2)
-    yield from wrapped(f"on {target_text(explanation.target)}", paint=paint, indent=2)
+    yield from wrapped(f"on {target_text(explanation.target, [machine.id.subscription_id])}", paint=paint, indent=2)
     yield ""
     for name, value in _facts(machine):
         yield f"  {name:<22}{printable(value)}"

@@ -5,7 +5,7 @@ Must not: call something fine that could not be looked at.
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from patchmode.model.access import SETTINGS_ACTIONS, AccessCheck, MissingAction, Principals
@@ -110,6 +110,9 @@ def _check(check: SubscriptionCheck, principals: Principals, paint: Paint) -> It
         yield f"    {place}"
     else:
         yield f"{mark}  {paint('strong', name)}  {place}"
+    if check.owner:
+        text = f"delegated by tenant {check.owner}, through Azure Lighthouse"
+        yield from wrapped(text, paint=paint, indent=6, hang=8)
     if check.identities:
         yield from wrapped(f"seen by {', '.join(check.identities)}", paint=paint, indent=6, hang=14)
     yield from _missing(check, principals, paint)
@@ -137,6 +140,8 @@ def _missing(check: SubscriptionCheck, principals: Principals, paint: Paint) -> 
         yield from wrapped(text, paint=paint, indent=6, hang=15)
     for command in grants(check.missing, principals):
         yield f"        → {command}"
+    for sentence in delegations(check.missing, principals):
+        yield from wrapped(f"→ {sentence}", paint=paint, indent=8, hang=10)
 
 
 def _changeable(check: SubscriptionCheck, paint: Paint) -> Iterator[str]:
@@ -175,6 +180,8 @@ def _short_scope(scope: str) -> str:
 def grants(missing: Sequence[MissingAction], principals: Principals) -> list[str]:
     """The commands that grant what is missing of roles that write, one for each identity, role and scope.
 
+    Nothing of delegated subscriptions, where nobody of this tenant can; see `delegations`.
+
     Args:
         missing: each with its machines; what is missing without any is left to the custom role.
         principals: whose object ids are named.
@@ -182,22 +189,42 @@ def grants(missing: Sequence[MissingAction], principals: Principals) -> list[str
     Returns:
         Where more than three groups of a subscription lack the same, the command names the subscription instead.
     """
+    return [
+        f"az role assignment create --assignee {shlex.quote(_assignee(principals, identity))} "
+        f"--role {shlex.quote(role)} --scope {shlex.quote(scope)}"
+        for identity, role, scope in _grants(one for one in missing if not one.owner)
+    ]
+
+
+def delegations(missing: Sequence[MissingAction], principals: Principals) -> list[str]:
+    """What the owners of delegated subscriptions would have to delegate, a sentence each; the arguments as of `grants`.
+
+    Source: Microsoft, "Tenants, users, and roles in Azure Lighthouse scenarios": an authorization names a principal of
+    the managing tenant and a built-in role; roles that assign roles are not supported.
+    """
+    return [
+        f"Ask tenant {owner} to delegate the role {role!r} on {scope} to object id {_assignee(principals, identity)} "
+        "(Azure Lighthouse)."
+        for owner in dict.fromkeys(one.owner for one in missing if one.owner)
+        for identity, role, scope in _grants(one for one in missing if one.owner == owner)
+    ]
+
+
+def _grants(missing: Iterable[MissingAction]) -> Iterator[tuple[str, str, str]]:
+    """Identity, role and scope of each role that is missing on machines."""
     scopes: dict[tuple[str, str, str], dict[str, None]] = defaultdict(dict)
     for one in missing:
         if one.role and one.machines:
             subscription = "/".join(one.scope.split("/")[:3])
             scopes[one.identity, one.role, subscription][one.scope] = None
-    return [
-        f"az role assignment create --assignee {_assignee(principals, identity)} --role {shlex.quote(role)} "
-        f"--scope {shlex.quote(scope)}"
-        for (identity, role, subscription), places in scopes.items()
-        for scope in (places if len(places) <= _MOST_GRANTS else (subscription,))
-    ]
+    for (identity, role, subscription), places in scopes.items():
+        for scope in places if len(places) <= _MOST_GRANTS else (subscription,):
+            yield identity, role, scope
 
 
 def _assignee(principals: Principals, identity: str) -> str:
     claims = principals.get(identity, {})
-    return shlex.quote(next((claims[name] for name in ("oid", "appid", "upn") if claims.get(name)), "OBJECT-ID"))
+    return next((claims[name] for name in ("oid", "appid", "upn") if claims.get(name)), "OBJECT-ID")
 
 
 def access_lines(check: AccessCheck, principals: Principals, *, paint: Paint) -> Iterator[str]:
@@ -219,6 +246,8 @@ def access_lines(check: AccessCheck, principals: Principals, *, paint: Paint) ->
             yield from wrapped(text, paint=paint, indent=4, hang=6)
         for command in grants(check.missing, principals):
             yield f"    → {command}"
+        for sentence in delegations(check.missing, principals):
+            yield from wrapped(f"→ {sentence}", paint=paint, indent=4, hang=6)
     for one in check.unknown:
         where = f"{printable(one.scope)} ({plural(len(one.machines), 'machine')})"
         text = f"Permissions on {where} are not known: {one.reason}"
@@ -233,6 +262,8 @@ def _verdict(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
             missing[action.action] += 1
     if missing:
         text = f"{plural(len(missing), 'action')} missing. `patchmode doctor --role-json` prints a role that is enough."
+        if any(check.owner and check.missing for check in diagnosis.subscriptions):
+            text += " Azure Lighthouse delegates built-in roles only."
         for line in wrapped(text, paint=paint):
             yield paint("bad", line)
     elif diagnosis.has_findings:

@@ -106,7 +106,8 @@ def failure_lines(report: FailureReport, *, paint: Paint) -> Iterator[str]:
         yield ""
     counts = report.counts
     where = f" in {names.place}," if names.place else ""
-    text = f"{plural(counts['runs'], 'run')} {report.since.words}{where} on {target_text(report.target)}"
+    on = target_text(report.target, names.subscriptions)
+    text = f"{plural(counts['runs'], 'run')} {report.since.words}{where} on {on}"
     yield from wrapped(text, paint=paint)
     if report.runs:
         yield from wrapped(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from patchmode.model.plain_text import cells_wide, printable
-from patchmode.model.target import Target
+from patchmode.model.target import Target, labels
 
 _CODES = {
     "good": "32",
@@ -369,9 +369,25 @@ def way_out(text: str, *, paint: Paint) -> Iterator[str]:
 NAMES_SHOWN = 5
 
 
-def target_text(target: Target) -> str:
-    """Cloud, endpoint and tenant in one line."""
-    return f"{target.cloud} ({target.endpoint}), tenant {target.tenant_id}"
+def target_text(target: Target, about: Iterable[str] | None = None) -> str:
+    """Cloud, endpoint and tenant in one line, and which of its subscriptions another tenant delegates.
+
+    Args:
+        target: with the names of subscriptions.
+        about: the subscriptions that the output speaks of, ids in any case; None: all that have a name in `target`.
+    """
+    told = target if about is None else target.with_names_of(about)
+    return f"{target.cloud} ({target.endpoint}), tenant {target.tenant_id}{delegated_text(told)}"
+
+
+def delegated_text(target: Target) -> str:
+    """` (Shop is delegated by tenant …)`; empty where no subscription is."""
+    called = labels(target.names)
+    told = [
+        f"{some([called[one] for one in ids])} {'is' if len(ids) == 1 else 'are'} delegated by tenant {tenant_id}"
+        for tenant_id, ids in target.names.delegated().items()
+    ]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -72,12 +72,20 @@ def _in_the_same_plan(plan: Plan, seen: PatchedByNobody, again: Sequence[str] | 
             typed = command(*attach).removeprefix("patchmode ")
             return f"Attach a schedule in the same plan{_where(seen)}: repeat the command with {typed}"
         return f"Attach a schedule in the same plan{_where(seen)}:\n{command(*again, *attach)}"
+    if seen.across_tenants:
+        return f"{_ACROSS}\n{command('schedule', 'list')}"
     if not seen.create:
         return f"Schedules could not be looked for. See those that you can read:\n{command('schedule', 'list')}"
     made = f"{_none(seen).strip()} Create one (its window is an example), then attach it in the same plan:"
     attach = ("--then-attach", seen.create[2])
     then = "" if again is None else f"\n{command(*again, *attach)}"
     return f"{made}\n{command(*seen.create)}{then}"
+
+
+_ACROSS = (
+    "These belong to several tenants, and a schedule is attached within its own: attach one for the subscriptions of "
+    "each tenant. See the schedules:"
+)
 
 
 def _where(seen: PatchedByNobody) -> str:
@@ -124,7 +132,7 @@ def attach_commands(seen: PatchedByNobody | None, *which: str) -> Sequence[str]:
 
 
 def _attach_lines(seen: PatchedByNobody, commands: Sequence[str], paint: Paint) -> Iterator[str]:
-    said = "Schedules could not be looked for. See those that you can read:"
+    said = _ACROSS if seen.across_tenants else "Schedules could not be looked for. See those that you can read:"
     if seen.usable:
         said = f"Attach a schedule{_where(seen)}:"
     elif seen.create:

@@ -112,7 +112,8 @@ def list_lines(found: ScheduleList, *, paint: Paint) -> Iterator[str]:
     reached = {member.machine.id for view in found.schedules for member in view.members if member.is_certain}
     where = MachineNames.of(found.target, reached).place
     text = (
-        f"{plural(len(found.schedules), 'schedule')} on {target_text(found.target)}, reaching "
+        f"{plural(len(found.schedules), 'schedule')} on "
+        f"{target_text(found.target, names.subscriptions)}, reaching "
         f"{plural(len(reached), 'machine')}{f' in {where}' if where else ''}."
     )
     yield from wrapped(text, paint=paint, hang=4)
@@ -236,7 +237,8 @@ def check_lines(report: CheckReport, *, paint: Paint) -> Iterator[str]:
     told += " in what could be read" if report.notes and not parts else ""
     told += f"; {report.unreadable:,} could not be read" if report.unreadable else ""
     where = f" in {names.place}," if names.place else ""
-    text = f"{plural(len(report.checked), 'schedule')} checked{where} on {target_text(report.target)}: {told}."
+    on = target_text(report.target, names.subscriptions)
+    text = f"{plural(len(report.checked), 'schedule')} checked{where} on {on}: {told}."
     for line in wrapped(text, paint=paint, hang=4):
         yield paint("good" if report.is_clean else "warn", line)
     yield from note_lines(map(names.named, report.notes), paint=paint)

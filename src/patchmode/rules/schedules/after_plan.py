@@ -22,7 +22,7 @@ from patchmode.model.schedule import (
     Timing,
 )
 from patchmode.rules.eligibility.owner_checks import check_locks
-from patchmode.rules.schedules.attaching import attach_obstacle, name_obstacle
+from patchmode.rules.schedules.attaching import attach_obstacle, home_of, name_obstacle
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 
@@ -159,11 +159,21 @@ def nobody_among(
         return None
     because = "; ".join(unseen)
     places = {machine.id.subscription_id for machine in parked}
-    usable = usable_schedules(index, places)
+    tenants = {home_of(one, index.book.owners) for one in places}
+    usable = usable_schedules(index, places) if len(tenants) < 2 else ()
     elsewhere = bool(usable) and usable[0].startswith("/") and ResourceId.parse(usable[0]).subscription_id not in places
     looked = bool(index.book.configurations or index.book.visible)
-    create = _creation(parked, index) if parked and looked and not usable else ()
-    return PatchedByNobody(len(parked), sum(unseen.values()), because, usable[:USABLE_NAMED], elsewhere, looked, create)
+    create = _creation(parked, index) if parked and looked and not usable and len(tenants) < 2 else ()
+    return PatchedByNobody(
+        len(parked),
+        sum(unseen.values()),
+        because,
+        usable[:USABLE_NAMED],
+        elsewhere,
+        looked,
+        create,
+        across_tenants=len(tenants) > 1,
+    )
 
 
 def _creation(machines: Sequence[Machine], index: ScheduleIndex) -> tuple[str, ...]:
@@ -185,15 +195,19 @@ def usable_schedules(index: ScheduleIndex, near: Collection[str]) -> tuple[str, 
 
     Args:
         index: the schedules as they are.
-        near: subscription ids in lower case: those that are in one of them come first, then those that run first.
+        near: subscription ids in lower case, of one tenant: schedules in one of them come first, then those that run
+            first; those of other tenants are left out.
 
     Returns:
         The name of each, or its id where it is not in one of these, or where another has the name or may have it.
         Empty: none patches guests and has a window to come.
     """
     names = Counter(one.name.casefold() for one in index.book.configurations)
+    tenants = {home_of(one, index.book.owners) for one in near}
     found = []
     for one in index.book.configurations:
+        if tenants and home_of(one.id.subscription_id, index.book.owners) not in tenants:
+            continue
         coming = index.next_of(one.id)
         is_users = (one.patch_mode or "user").casefold() == "user"
         if one.is_guest_patching and is_users and coming.timing is Timing.COMING and coming.window is not None:

@@ -12,6 +12,7 @@ from patchmode.model.outcome import Outcome
 from patchmode.model.patch_settings import Orchestration
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration
+from patchmode.model.target import Target
 from patchmode.rules.eligibility.owner_checks import READ_ONLY_LOCK, out_of_reach
 from patchmode.rules.rule import BLOCKS, REFUSES, Rule
 
@@ -49,6 +50,41 @@ def attach_obstacle(machine: Machine, configuration: MaintenanceConfiguration) -
         f"The machine is not prepared: its patch orchestration is {machine.orchestration.portal_name}, and Azure runs "
         "schedules only on Customer Managed Schedules.",
         f"patchmode apply --ids {quote(str(machine.id))} --then-attach {quote(str(configuration.id))}",
+    )
+
+
+def home_of(subscription_id: str, owners: Iterable[tuple[str, str]]) -> str:
+    """The tenant that a subscription belongs to, in lower case; empty: the one signed in to.
+
+    Args:
+        subscription_id: any case.
+        owners: (id in lower case, tenant) of those of other tenants, as `SubscriptionNames.owners` and a schedule book
+            have them.
+    """
+    return next((tenant.lower() for one, tenant in owners if one == subscription_id.lower()), "")
+
+
+def tenant_obstacle(
+    subscription_id: str, configuration: ResourceId, target: Target, what: str = "the machine"
+) -> AttachObstacle | None:
+    """Why a configuration is not attached to what belongs to another tenant: nobody has said that it would run.
+
+    Args:
+        subscription_id: of the machine, or of the place of a dynamic scope.
+        configuration: to be attached.
+        target: with the names of the subscriptions of both.
+        what: is attached to, as the message names it.
+    """
+    here, there = (
+        target.names.owner_of(one) or target.tenant_id for one in (subscription_id, configuration.subscription_id)
+    )
+    if here.lower() == there.lower():
+        return None
+    return AttachObstacle(
+        OTHER_TENANT.id,
+        f"{configuration.name} belongs to tenant {there}, and {what} to tenant {here}; whether Azure attaches a "
+        "schedule across tenants, and runs it, is not confirmed.",
+        f"Attach a schedule of tenant {here}; `patchmode schedule list` shows those that you see.",
     )
 
 
@@ -204,7 +240,23 @@ DELETE_LOCK = Rule(
     """,
 )
 
-RULES = (WRONG_MAINTENANCE_SCOPE, ASSIGNMENT_NAME_TAKEN, DELETE_LOCK)
+OTHER_TENANT = Rule(
+    "schedule-of-other-tenant",
+    "the schedule belongs to another tenant than the machine",
+    BLOCKS,
+    """
+    What: The schedule is in a subscription of one tenant, and the machine, or the place of the dynamic scope, in one of
+    another; Azure Lighthouse shows both to the same principal.
+    Severity: Blocks `schedule attach` and a plan with `--then-attach`.
+    Why: Update Manager's FAQ says that it does not support Azure Lighthouse, and no source says what Azure answers to
+    such an assignment, or whether it would run. A machine whose schedule never runs is patched by nobody.
+    Evidence: The tenants of the two subscriptions, as `GET /subscriptions` shows them.
+    Fix: Attach a schedule that is in a subscription of the machine's own tenant, or create one there.
+    Source: Microsoft, "Azure Update Manager frequently asked questions" (April 2025).
+    """,
+)
+
+RULES = (WRONG_MAINTENANCE_SCOPE, ASSIGNMENT_NAME_TAKEN, DELETE_LOCK, OTHER_TENANT)
 
 LAST_SCHEDULE = Rule(
     "last-schedule",

@@ -6,7 +6,7 @@ Must not: write, or call something lacking that Azure did not say is.
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from patchmode.errors import RequestError
@@ -22,7 +22,7 @@ from patchmode.model.access import (
     UnknownAccess,
 )
 from patchmode.model.plan import Plan
-from patchmode.model.resource_id import ResourceId
+from patchmode.model.resource_id import ResourceId, subscription_of
 from patchmode.ports.azure import Azure
 from patchmode.rules.guardrails.permissions import ROLES, Needs, lacking, needs_of
 from patchmode.timing import all_of
@@ -59,8 +59,16 @@ async def check_scope_access(azure: Azure, scope: str, action: str) -> AccessChe
         granted = await azure.authorization.permissions(scope)
     except RequestError as error:
         return AccessCheck(unknown=(UnknownAccess(scope, error.message, ()),))
-    missing = (MissingAction(scope, action, USES[action], who, (), ROLES[action]) for who in lacking(action, granted))
+    owner = owner_of(azure, scope)
+    missing = (
+        MissingAction(scope, action, USES[action], who, (), ROLES[action], owner) for who in lacking(action, granted)
+    )
     return AccessCheck(tuple(missing))
+
+
+def owner_of(azure: Azure, scope: str) -> str:
+    """The tenant that delegates the subscription of a scope to the one signed in to; empty: none does."""
+    return azure.target.names.owner_of(subscription_of(scope) or "")
 
 
 async def check_attachment_access(azure: Azure, machines: Sequence[ResourceId], action: str) -> AccessCheck:
@@ -97,8 +105,9 @@ async def check_access(azure: Azure, needs: Needs, *, uses: Mapping[str, str]) -
     slots, left = asyncio.Semaphore(AT_ONCE), _Left(MOST_MACHINES_ASKED)
     checks = [_Subscription(azure, entry, uses, slots, left) for entry in by_subscription]
     found = await all_of(check.look(wanted) for check, wanted in zip(checks, by_subscription.values(), strict=True))
+    missing = (one for check in found for one in check.missing)
     return AccessCheck(
-        tuple(one for check in found for one in check.missing),
+        tuple(replace(one, owner=owner_of(azure, one.scope)) for one in missing),
         tuple(one for check in found for one in check.unknown),
         machines=len(_machines(needs)),
     )

@@ -16,7 +16,7 @@ from patchmode.model.report import Diagnosis, SubscriptionCheck
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, GraphScope
 from patchmode.rules.guardrails.permissions import Needs, lacking
-from patchmode.workflow.inventory.access import check_access
+from patchmode.workflow.inventory.access import check_access, owner_of
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.scoping import Selection, resolve
 
@@ -194,6 +194,7 @@ async def _subscription(
         harmless_locks=tuple(lock for lock in locks if lock.level.casefold() != _BLOCKING),
         identities=access.identities,
         machines=access.machines,
+        owner=owner_of(azure, f"/subscriptions/{subscription.id}"),
     )
 
 
@@ -230,7 +231,7 @@ async def _access(
     scope = f"/subscriptions/{subscription.id}"
     identities = tuple(filter(None, granted))
     on_subscription = [
-        MissingAction(scope, action, ACTIONS[action], identity)
+        MissingAction(scope, action, ACTIONS[action], identity, owner=owner_of(azure, scope))
         for action in actions
         for identity in lacking(action, granted)
     ]

@@ -15,6 +15,7 @@ from patchmode.model.plan import Change, Plan, ThenAttach, Unchanged, WaveRule
 from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.schedule import ConfigurationAssignment, MaintenanceConfiguration, ScheduleBook
 from patchmode.model.scope import Scope
+from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.guardrails.waves import in_waves, unheard_of
 from patchmode.rules.schedules.after_plan import (
@@ -26,7 +27,7 @@ from patchmode.rules.schedules.after_plan import (
     patched_by_nobody,
     standing_in,
 )
-from patchmode.rules.schedules.attaching import scope_obstacle
+from patchmode.rules.schedules.attaching import scope_obstacle, tenant_obstacle
 from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
@@ -137,12 +138,32 @@ async def check_attachable(azure: Azure, plan: Plan, *, clock: Clock, remark: Re
     await _check_attachment(azure, plan, wish, await _attached_to(azure, wish), clock=clock, remark=remark)
 
 
+def _check_tenants(plan: Plan, configuration: ResourceId, target: Target) -> None:
+    """Refuse a plan that would attach a schedule to machines of another tenant.
+
+    Raises:
+        RefusedError: it would; how many they are.
+    """
+    machines = [*(entry.id for entry in plan.changes), *(entry.id for entry in plan.unchanged)]
+    found = [tenant_obstacle(one.subscription_id, configuration, target) for one in machines]
+    foreign = [one for one in found if one is not None]
+    if foreign:
+        count = f"{len(foreign):,} of the plan's {len(machines):,} machines"
+        raise RefusedError(
+            f"--then-attach cannot be used for {count}: {foreign[0].message} ({foreign[0].rule})",
+            advice=f"Plan the subscriptions of each tenant by themselves (--subscription). {foreign[0].fix}",
+        )
+
+
 async def _check_attachment(
     azure: Azure, plan: Plan, wish: AttachRequest | None, attached: _Attached | None, *, clock: Clock, remark: Remark
 ) -> None:
-    """Refuse a plan that would give its schedule too many machines, and remark on a window that is too near."""
+    """Refuse a plan whose schedule is of another tenant or would get too many machines; remark on a window too near."""
     if wish is None or attached is None:
         return
+    # A plan file has the names of its machines' subscriptions, also where nothing was listed in this command.
+    names = azure.target.names.joined(plan.target.names)
+    _check_tenants(plan, wish.configuration.id, replace(azure.target, names=names))
     _check_room(plan, wish.configuration, attached)
     coming = next_window(wish.configuration.window, after=clock.now())
     events = await events_soon(azure, wish.configuration.id, coming, clock.now())

@@ -41,6 +41,7 @@ from patchmode.rules.schedules.attaching import (
     delete_lock,
     last_schedule_obstacle,
     scope_obstacle,
+    tenant_obstacle,
     write_lock,
 )
 from patchmode.rules.schedules.events import too_close
@@ -121,7 +122,8 @@ async def preview_attach(azure: Azure, text: str, scope: Scope, *, clock: Clock)
     fit: list[Machine] = []
     results: list[AttachResult] = []
     for machine in inventory.machines:
-        obstacle = attach_obstacle(machine, configuration)
+        obstacle = tenant_obstacle(machine.id.subscription_id, configuration.id, azure.target)
+        obstacle = obstacle or attach_obstacle(machine, configuration)
         if obstacle is None and machine.id not in attached:
             obstacle = write_lock(machine.surroundings.locks, str(machine.id))
         if obstacle is None:

@@ -26,7 +26,7 @@ from patchmode.model.schedule import (
 )
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure, Clock
-from patchmode.rules.schedules.attaching import AttachObstacle, delete_lock, write_lock
+from patchmode.rules.schedules.attaching import AttachObstacle, delete_lock, tenant_obstacle, write_lock
 from patchmode.rules.schedules.dynamic_scope import match
 from patchmode.rules.schedules.forecast import forecast
 from patchmode.rules.schedules.limits import filter_excess, limits_of
@@ -106,6 +106,9 @@ async def preview_attach_scope(
         )
     await check_allowed(azure, scope.place, ATTACH)
     book = await read_all_schedules(azure)
+    foreign = tenant_obstacle(scope.subscription_id, configuration.id, azure.target, "the dynamic scope")
+    if foreign is not None:
+        raise RefusedError(f"{foreign.message} ({foreign.rule})", advice=foreign.fix)
     if standing is None:
         _check_room(book, scope, azure.target.cloud)
     inventory = await _machines_of(azure, scope)

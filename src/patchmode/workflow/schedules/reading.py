@@ -82,6 +82,7 @@ async def read_schedules(azure: Azure, subscriptions: Iterable[str]) -> Schedule
             *_uncovered(wanted, grants),
         ),
         unread=(*hidden.values(), *nameless.values()),
+        owners=azure.target.names.owners,
     )
 
 
