@@ -1,16 +1,24 @@
 """The public interface: complete, lazy, typed, and its documented example runs."""
 
 import ast
+import asyncio
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Start
 
 import patchmode
+import patchmode.sync
+from patchmode.ports.azure import Azure
 
 
 def test_every_public_name_is_there_and_has_a_docstring() -> None:
@@ -59,3 +67,39 @@ def test_the_documented_example_runs(start: Start) -> None:
     assert "'changes': 3" in done.stdout
     assert "applied=3" in done.stdout
     assert "verified=3" in done.stdout
+
+
+async def test_the_functions_without_await_read_where_a_loop_runs(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a notebook; and nothing that they do can write."""
+    program = start("small")
+    for name, value in program.environment.items():
+        monkeypatch.setenv(name, value)
+    scope = patchmode.Scope(everything=True)
+    assert patchmode.sync.audit(scope, cloud=program.endpoint).counts["machines"] == 4
+    assert patchmode.sync.make_plan(scope, cloud=program.endpoint).counts["changes"] == 3
+    assert patchmode.sync.explain("web-01", cloud=program.endpoint).audit.machine.name == "web-01"
+    with pytest.raises(patchmode.EmptyScopeError):
+        patchmode.sync.explain("web-99", cloud=program.endpoint)
+
+
+def test_ctrl_c_ends_the_reading_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only the waiting for it."""
+    ended = []
+
+    @asynccontextmanager
+    async def connect(cloud: str, *, read_only: bool) -> AsyncIterator[Azure]:
+        assert (cloud, read_only) == ("AzureCloud", True)
+        try:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+            yield
+        finally:
+            ended.append(cloud)
+
+    monkeypatch.setattr(patchmode, "connect", connect, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        patchmode.sync.audit(patchmode.Scope(everything=True))
+    assert ended == ["AzureCloud"]

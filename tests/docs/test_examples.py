@@ -1,13 +1,16 @@
 """What the pages show is run: every marked block, its exit code, and the excerpts of its output."""
 
+import ast
+import inspect
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.docs.conftest import Terminal, plain, undated
-from tests.docs.pages import PAGES, ROOT, blocks, fleet_of, name_of
+from tests.docs.pages import DOCS, PAGES, ROOT, blocks, fleet_of, name_of
 
 RUN_PAGES = [page for page in PAGES if any(block.is_run for block in blocks(page))]
 
@@ -95,3 +98,25 @@ def test_the_library_example_of_the_readme_runs(terminal: Callable[[str], Termin
     done = shell.run("python example.py")
     assert done.code == 0, done.text
     assert "web-01 AutomaticByOS guest-managed" in done.text
+
+
+async def test_the_cells_of_the_library_page_run_as_in_a_notebook(
+    terminal: Callable[[str], Terminal], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one namespace, where a loop runs already, and with `await` outside a function, as IPython compiles cells."""
+    page = DOCS / "how-to" / "use-from-python.md"
+    shell, names, ran = terminal("demo"), dict[str, Any](), 0
+    for name, value in shell.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(shell.folder)
+    printed = ""
+    for block in blocks(page):
+        if block.language == "python":
+            cell = block.text.replace('"AzureCloud"', repr(shell.endpoint))
+            result = eval(compile(cell, block.where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+            if inspect.isawaitable(result):
+                await result
+            printed, ran = capsys.readouterr().out, ran + 1
+        elif block.is_output:
+            assert _not_printed(block.text, printed) is None, f"{block.where}: printed was {printed}"
+    assert ran == 4

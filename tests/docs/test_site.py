@@ -11,12 +11,12 @@ from tests.docs.pages import DOCS, PAGES, ROOT, name_of, relinked
 def test_every_page_is_in_the_navigation_once() -> None:
     """Under the headings of docs/README.md, in its order."""
     nav = site.navigation()
-    assert nav[:2] == ["index.md", "quickstart.md"]
+    assert nav[:3] == ["index.md", "quickstart.md", "faq.md"]
     sections = [(title, pages) for group in nav if isinstance(group, dict) for title, pages in group.items()]
     assert [title for title, _ in sections] == ["How to", "Why", "Reference", "Decisions", "Project"]
-    listed = [*nav[:2], *(page for _, pages in sections for page in pages)]
+    listed = [*nav[:3], *(page for _, pages in sections for page in pages)]
     assert sorted(listed) == sorted(site.place(page) for page in PAGES)
-    assert listed[2] == "how-to/find-and-fix-a-fleet.md"
+    assert listed[3] == "how-to/find-and-fix-a-fleet.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
