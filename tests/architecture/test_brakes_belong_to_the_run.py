@@ -22,11 +22,14 @@ ABOUT_THE_PLAN = (
 ABOUT_WHO_AND_WHERE = {"cloud", "identity_file", "state_dir"}
 """The plan names its target, and a run for another one is refused; who signs in is told before anything is sent."""
 ABOUT_THE_SCREEN = {"yes", "output", "query", "no_color", "no_progress", "log_format", "verbose", "debug", "quiet"}
+ABOUT_WHO_IS_TOLD = {"notify_file", "notify_as"}
+"""A notice when the command has ended: each command's own."""
 KINDS = {
     "kept by the run": set(NAMES),
     "about the plan": ABOUT_THE_PLAN,
     "about who and where": ABOUT_WHO_AND_WHERE,
     "about the screen": ABOUT_THE_SCREEN,
+    "about who is told": ABOUT_WHO_IS_TOLD,
 }
 WITHOUT_WAVES = {"max_failures_per_wave", "wave_pause", "last_wave", "max_changes"}
 """A rollback has no waves and no limit on changes."""

@@ -27,10 +27,12 @@ VALUES = {
     "throttle-patience": ("1m", "2m", "3m"),
     "longest-wait": ("1d", "2d", "3d"),
     "max-changes": ("1", "2", "3"),
+    "notify-file": ("in-file", "around", "typed"),
+    "notify-as": ("teams", "slack", "json"),
     "freeze": (["08:00-09:00"], "10:00-11:00", "12:00-13:00"),
 }
 """Setting → what the file, the environment and the command line say in turn."""
-TAKING = {"longest-wait": "audit", "max-changes": "apply", "freeze": "apply"}
+TAKING = {"longest-wait": "audit"} | dict.fromkeys(("max-changes", "freeze", "notify-file", "notify-as"), "apply")
 """A command that takes a setting that is no global one."""
 
 

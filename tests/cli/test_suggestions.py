@@ -66,7 +66,17 @@ FREE = {
 }
 """What names nothing that is there, and why."""
 FILTERS = {"--location", "--name", "--os", "--power", "--tag"}
-FILES = {"--baseline", "--from", "--from-log", "--identity-file", "--ids-file", "file", "path", "paths"}
+FILES = {
+    "--baseline",
+    "--from",
+    "--from-log",
+    "--identity-file",
+    "--ids-file",
+    "--notify-file",
+    "file",
+    "path",
+    "paths",
+}
 SLIPS = {
     "subscription": ("Contoso Prodction", "cannot see it", "'Contoso Production'"),
     "resource group": ("rg-ap", "'rg-app' in Contoso Production"),

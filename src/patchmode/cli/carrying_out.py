@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli import composition, exits, logs
+from patchmode.cli import composition, exits, logs, notifying
 from patchmode.cli.confirming import check_may_write, check_not_frozen, signed_in_for, tell_access, tell_banner
 from patchmode.cli.exits import Exit, of_run
 from patchmode.cli.output import completed, completed_report, emit, is_one_screen, paint_for, say, say_lines, tell
@@ -91,7 +91,7 @@ def carry_out(
             ) as azure:
                 journal = open_journal(azure)
                 journals.append(journal)
-                logs.about(journal.run)
+                _begun(journal.run, plan)
                 journal.keep_brakes(brakes)
                 clock = composition.clock()
                 return await apply_plan(
@@ -108,14 +108,21 @@ def carry_out(
     if report.state == "finished":
         # Whoever leaves while the result is printed has nothing to go on with.
         journals.clear()
-    record_attachments(report.attachments)
     _tell(completed_report(report, settings), plan, settings, is_shown=is_shown)
     return exits.of_run(report)
+
+
+def _begun(run: str, plan: Plan) -> None:
+    """Name the run to whoever is told of it beside the screen: the log, and the notice at the end."""
+    logs.about(run)
+    known = notifying.known()
+    known.run, known.target = run, plan.target
 
 
 def _nothing_to_do(plan: Plan, settings: Settings) -> exits.Exit:
     # An empty run would stand in the way of `latest`, and there is nothing to journal.
     report = make_report("", plan, state="finished", requests={}, results=())
+    notifying.known().report = report
     emit(run_result(replace(report, again=settings.again() or ()), plan.target), settings)
     if not is_one_screen(settings):
         _tell_not_done(report, settings)
@@ -129,6 +136,8 @@ def _tell(report: RunReport, plan: Plan, settings: Settings, *, is_shown: bool) 
     not named again where they stood above the question.
     """
     here = is_one_screen(settings)
+    notifying.known().report = report
+    record_attachments(report.attachments)
     told_later = here and report.state != "interrupted"
     shown = run_result(report, plan.target, tells_not_done=not told_later, names_not_touched=not (here and is_shown))
     emit(shown, settings)
@@ -224,6 +233,7 @@ def go_on(
     """
     given, names, around = asked_on_resume(context, options, settings.share)
     journal = store.open(run, for_writing=True)
+    _begun(journal.run, journal.plan)
     try:
         runs = store.list()
         check_not_rolled_back(runs, journal.run)
@@ -259,7 +269,7 @@ def _nothing_left(store: RunStore, journal: Journal, settings: Settings) -> Exit
         # Its process died after the last end and before it could say so.
         journal.close(state=FINISHED)
         journal = store.open(journal.run)
-    report = report_of(journal)
+    report = notifying.known().report = report_of(journal)
     journal.release()
     emit(run_result(completed_report(report, settings), journal.plan.target, is_past=True), settings)
     if settings.format != "table":

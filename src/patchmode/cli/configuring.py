@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "PATCHMODE_CONFIG"
 """Names the file; where it is not set, the platform's own place for it is looked at."""
+ADDRESS = "PATCHMODE_NOTIFY_URL"
+"""Holds the address of a web hook, which is a secret; it goes before the file of `--notify-file`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ KEYS: Mapping[str, Key] = {
     "throttle-patience": Key("patience", "15m", "PATCHMODE_THROTTLE_PATIENCE"),
     "longest-wait": Key("longest_wait", "45d", "PATCHMODE_LONGEST_WAIT"),
     "max-changes": Key("max_changes", "50%, of a scope with --yes and more than 500 changes", "PATCHMODE_MAX_CHANGES"),
+    "notify-file": Key("notify_file", "none: no notice is sent", "PATCHMODE_NOTIFY_FILE"),
+    "notify-as": Key("notify_as", "auto", "PATCHMODE_NOTIFY_AS"),
     "freeze": Key("freeze", "none", "PATCHMODE_FREEZE", list),
 }
 """Key of the file, which is the option without its hyphens → the setting."""
@@ -137,11 +141,13 @@ def _parse(key: str, value: Any) -> None:
     match key:
         case "share":
             _ = Settings(share=value).share_of_limits
-        case "output" | "log-format":
+        case "output" | "log-format" | "notify-as":
             from patchmode.cli.choices import Fixed
             from patchmode.cli.logs import LOG_FORMATS
+            from patchmode.cli.notifying import NOTICE_KINDS
 
-            Fixed(FORMATS if key == "output" else LOG_FORMATS).convert(value, None, None)
+            values = {"output": FORMATS, "log-format": LOG_FORMATS, "notify-as": NOTICE_KINDS}[key]
+            Fixed(values).convert(value, None, None)
         case "throttle-patience" | "longest-wait":
             from patchmode.cli.scoping import seconds_from
 
@@ -199,7 +205,9 @@ def values_in_force(settings: Settings) -> "tuple[SettingValue, ...]":
     in_file = settings_in_file()
     for text, key in KEYS.items():
         around = os.environ.get(key.variable) if key.variable else None
-        if key.name in settings.typed:
+        if text == "notify-file" and os.environ.get(ADDRESS):
+            value, source = "an address, which is not shown", ADDRESS
+        elif key.name in settings.typed:
             value, source = _told(getattr(settings, key.name)), "the command line"
         elif around:
             value, source = "true" if key.kind is bool else around, key.variable

@@ -232,6 +232,17 @@ ENDS: Mapping[str, Mapping[Exit, str]] = {
 """Command → code → when it ends so. Every command stands here; what `EVERYWHERE` names goes without saying."""
 
 
+def meaning_of(command: str, code: int) -> str:
+    """What an exit code of a command means, in words; of a code that its table does not have, what it means anywhere.
+
+    Args:
+        command: its words without options, such as `runs resume`.
+        code: one of `Exit`.
+    """
+    one = Exit(code)
+    return (ENDS.get(command, {}).get(one) or MEANINGS[one]).replace("`", "")
+
+
 def level_of(code: int) -> Literal["info", "warning", "error"]:
     """How grave an exit code is to whoever reads the log of a command."""
     if code == Exit.DONE:

@@ -220,7 +220,7 @@ def put_end(code: int, command: str) -> None:
 
 def _end(code: int) -> "tuple[Level, str, Event]":
     """The level and the text of a process's last line."""
-    return exits.level_of(code), f"exit code {code}: {exits.MEANINGS[exits.Exit(code)]}", "end"
+    return exits.level_of(code), f"exit code {code}: {exits.meaning_of('', code)}", "end"
 
 
 class _Lines(logging.Handler):

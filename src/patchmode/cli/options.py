@@ -146,6 +146,8 @@ RARE_NAMES = frozenset(
         "package_exclude",
         "expires",
         "host",
+        "notify_file",
+        "notify_as",
     }
 )
 """What most people never need: shown last in the help."""

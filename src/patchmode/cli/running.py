@@ -72,6 +72,29 @@ def run_writing(
         return outcome[0]
 
 
+def run_at_the_end(work: Callable[[], Awaitable[str]]) -> str:
+    """Run what is still to be told when a command has ended; a signal ends it.
+
+    Args:
+        work: returns why it could not be told; empty: it could.
+
+    Returns:
+        The same; also where a signal ended it.
+    """
+
+    async def whole(heard: Signals) -> str:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs is a task, for the type checker
+        loop = asyncio.get_running_loop()
+        # Not at once where the end was asked for before: a run that was interrupted is told of, too.
+        heard.when_asked = lambda: loop.call_soon_threadsafe(task.cancel)
+        return await work()
+
+    with listening() as heard:
+        outcome = _run(heard, whole)
+    return "it was interrupted" if outcome is None else outcome[0]
+
+
 class HasRun(Protocol):
     """What a run is known by: its journal, or the operation that carries it out."""
 

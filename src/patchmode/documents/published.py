@@ -17,6 +17,7 @@ from patchmode.documents.history import AfterWindowDocument, DriftDocument, Fail
 from patchmode.documents.iac import IacCheckDocument
 from patchmode.documents.live_check import LiveCheckDocument
 from patchmode.documents.log import LogDocument
+from patchmode.documents.notice import NoticeDocument
 from patchmode.documents.plan import PlanDocument
 from patchmode.documents.policy import PolicyAssignDocument, PolicyAuditDocument, PolicyRemediateDocument
 from patchmode.documents.run import RunDocument, RunsDocument
@@ -64,6 +65,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "policy-assign": PolicyAssignDocument,
     "policy-remediate": PolicyRemediateDocument,
     "log": LogDocument,
+    "notice": NoticeDocument,
 }
 """Name of the format → the struct of its document."""
 

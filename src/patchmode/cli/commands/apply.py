@@ -9,6 +9,7 @@ import click
 from patchmode.cli.choices import PlanFile
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
+from patchmode.cli.notifying import notice_options
 from patchmode.cli.options import apply_options, scope_options, settings_options
 from patchmode.cli.run_options import (
     Waves,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @then_attach_options
 @wave_options
 @apply_options
+@notice_options
 @click.pass_context
 def command(
     context: click.Context,

@@ -7,6 +7,7 @@ import click
 from patchmode.cli.choices import RUN
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
+from patchmode.cli.notifying import notice_options
 from patchmode.cli.options import carrying_options
 from patchmode.cli.run_options import brakes_from
 from patchmode.cli.settings import Settings, settings_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @carrying_options
+@notice_options
 @click.pass_context
 def command(
     context: click.Context,

@@ -8,6 +8,7 @@ import click
 from patchmode.cli import exits
 from patchmode.cli.choices import RUN, RUN_OR_FILE
 from patchmode.cli.group import Command, Group, prepare
+from patchmode.cli.notifying import notice_options
 from patchmode.cli.options import resume_options
 from patchmode.cli.settings import Settings, settings_of, state_folder
 
@@ -142,6 +143,7 @@ def show(context: click.Context, run: str) -> exits.Exit:
 @command.command("resume", cls=Command)
 @click.argument("run", type=RUN, required=False)
 @resume_options
+@notice_options
 @click.pass_context
 def resume(context: click.Context, /, run: str | None, yes: bool, **options: Any) -> exits.Exit:
     """Resume a run that was interrupted or stopped.

@@ -8,6 +8,7 @@ import click
 
 from patchmode.cli import exits
 from patchmode.cli.group import Command
+from patchmode.cli.notifying import notice_options
 from patchmode.cli.options import scope_options
 from patchmode.cli.settings import Settings, settings_of
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     help="A saved audit (-o json) to compare the first one with.",
 )
 @click.option("--until-change", is_flag=True, help="Stop at the first audit that finds a change.")
+@notice_options
 @click.pass_context
 def command(
     context: click.Context,
@@ -70,7 +72,7 @@ def command(
 
 
 def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: Settings) -> exits.Exit:
-    from patchmode.cli import composition
+    from patchmode.cli import composition, notifying
     from patchmode.cli.running import run_reading
     from patchmode.workflow.inventory.audit import watch
 
@@ -79,6 +81,7 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
     async def work() -> exits.Exit:
         moved, looked, is_blind = 0, 0, False
         failure: PatchmodeError | None = None
+        told = notifying.known()
         looks = watch(lambda: composition.connected(settings, read_only=True), scope, how, clock=clock, baseline=known)
         async for seen in looks:
             if seen.failure is None:
@@ -88,6 +91,11 @@ def _watch(scope: "Scope", how: "WatchOptions", known: "Look | None", settings: 
                 if looked or seen.number != how.count:
                     _tell_failure(seen, settings, is_last=seen.number == how.count)
             moved, looked = moved + len(seen.drift), looked + (seen.look is not None)
+            told.counts |= {"looks": looked, "changed": moved}
+            if seen.look is None:
+                told.counts["failedLooks"] = told.counts.get("failedLooks", 0) + 1
+            else:
+                told.target, told.counts["machines"] = seen.look.target, len(seen.look.machines)
             is_blind = seen.look is None or bool(seen.look.unreadable)
         if failure is not None and not looked:
             raise failure
