@@ -4,11 +4,14 @@ Must not: read anything. Where events were not looked up, or not all could be re
 found.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from patchmode.model.machine import Machine, MachineKind
 from patchmode.model.maintenance_events import EventKind, ScheduleEvents, pre_event_names
-from patchmode.model.schedule import Forecast, RunForecast
+from patchmode.model.resource_id import ResourceId
+from patchmode.model.schedule import FailureKind, Forecast, MachineRun, RunForecast
 from patchmode.rules.eligibility.advisory_checks import is_off
 from patchmode.rules.rule import NOTES, WARNS, Rule
 
@@ -18,6 +21,9 @@ TOO_CLOSE_FOR_PRE_EVENT = timedelta(minutes=40)
 """Source: Microsoft, "About pre and post events", its timeline: the pre-event is sent 30 to 40 minutes before the run,
 and machines and scopes can be changed until then; creating or editing a schedule with a pre-event later leads to
 "auto-cancellation of the current scheduled run"."""
+_REGULARLY = 2
+"""Runs in a row; ours. One may be an accident."""
+_NAMED = 5
 _ARC_AWAY = frozenset({"disconnected", "expired"})
 
 
@@ -81,6 +87,54 @@ def too_close(starts_at: datetime, now: datetime, events: ScheduleEvents | None)
             "with one, Azure needs 40 minutes: a change now would not count for this window, or cancel it"
         )
     return None
+
+
+def regularly_off(runs: Iterable[MachineRun]) -> Mapping[ResourceId, tuple[ResourceId, ...]]:
+    """The machines that were off, or whose agent did not answer, in each of their last two recorded runs.
+
+    Args:
+        runs: in any order; those that the record does not date, or of no known schedule, are left out.
+
+    Returns:
+        Schedule → its machines, ordered by id; without schedules that have none.
+    """
+    by_member: dict[tuple[ResourceId, ResourceId], list[tuple[datetime, bool]]] = defaultdict(list)
+    for run in runs:
+        if run.configuration is not None and run.started_at is not None:
+            is_off = run.failure is FailureKind.OFF
+            by_member[run.configuration, run.machine].append((run.started_at, is_off))
+    found: dict[ResourceId, list[ResourceId]] = defaultdict(list)
+    for (configuration, machine), ends in by_member.items():
+        last = [is_off for _, is_off in sorted(ends)[-_REGULARLY:]]
+        if len(last) == _REGULARLY and all(last):
+            found[configuration].append(machine)
+    return {configuration: tuple(sorted(machines)) for configuration, machines in sorted(found.items())}
+
+
+def regularly_off_texts(runs: Iterable[MachineRun], events: Mapping[ResourceId, ScheduleEvents]) -> tuple[str, ...]:
+    """Of each schedule that regularly misses machines: what would start them.
+
+    Args:
+        runs: as for `regularly_off`.
+        events: of the schedules; one that is left out was not looked up, for example because it was deleted.
+    """
+    texts = []
+    for configuration, machines in regularly_off(runs).items():
+        many = "1 machine was" if len(machines) == 1 else f"{len(machines):,} machines were"
+        known = events.get(configuration)
+        if known is not None and known.of(EventKind.PRE):
+            why = f"although it has a pre-event ({pre_event_names(known)}): check what its receiver starts"
+        elif known is None or known.refusal:
+            why = "and whether it has a pre-event that would start them is not known"
+        else:
+            why = "and it has no pre-event that would start them"
+        names = ", ".join(one.name for one in machines[:_NAMED])
+        more = f" and {len(machines) - _NAMED:,} more" if len(machines) > _NAMED else ""
+        texts.append(
+            f"{many} off, or without an answer of the agent, in both of the last two recorded runs of "
+            f"'{configuration.name}', {why}: {names}{more}."
+        )
+    return tuple(texts)
 
 
 # ------------------------------------------------------------------------------------------------ rules

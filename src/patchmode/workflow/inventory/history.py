@@ -14,11 +14,13 @@ from patchmode.model.schedule import Installation, MachineRun, MaintenanceConfig
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.schedules.after_plan import usable_schedules
+from patchmode.rules.schedules.events import regularly_off, regularly_off_texts
 from patchmode.rules.schedules.history import RECORD_LAG, by_run, judge, with_reasons
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.workflow.inventory.bulk_reading import Unread, counted, parted
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.scoping import resolve
+from patchmode.workflow.schedules.events import read_events
 from patchmode.workflow.schedules.reading import (
     named_configuration,
     read_history,
@@ -193,7 +195,8 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
         1. find the machines in scope, where selectors name any: that may bring the configurations too;
         2. read the configurations that can be seen, for names and local times;
         3. read the records of runs, and of what was installed;
-        4. group them by run.
+        4. group them by run;
+        5. look up the pre-events of those schedules that have missed a machine in each of its last runs.
 
     Args:
         azure: a connection; reading is enough.
@@ -219,12 +222,13 @@ async def failures(azure: Azure, scope: Scope, since: Since, *, clock: Clock) ->
     notes += of_machines
     history = await read_history(azure, readable if places is None else places, since=since.moment(now))
     rows = [run for run in history.runs if belongs(run)]
+    events = await read_events(azure, regularly_off(rows).keys() & configurations.keys())
     return FailureReport(
         target=azure.target,
         scope=scope.describe(),
         since=since,
         runs=by_run(rows, configurations, since=since),
-        notes=(*notes, *history.notes),
+        notes=(*notes, *history.notes, *regularly_off_texts(rows, events)),
         created_at=now,
     )
 

@@ -14,6 +14,7 @@ from patchmode.documents.history import FailuresDocument, failure_rows, failures
 from patchmode.documents.published import render_schemas
 from patchmode.errors import EmptyScopeError, ForbiddenError, UsageError
 from patchmode.model.machine import Subscription
+from patchmode.model.maintenance_events import EventKind, EventSubscription
 from patchmode.model.patch_settings import OperatingSystem
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import FailureReport
@@ -30,6 +31,7 @@ TWO = (Subscription(ALPHA, "Alpha", TARGET.tenant_id), Subscription(BETA, "Beta"
 WEEKLY = configuration_id("Weekly", subscription=ALPHA)
 OTHER = configuration_id("Nightly", subscription=ALPHA)
 DELETED = configuration_id("deleted", subscription=ALPHA)
+PRE = EventSubscription("/e", "start-db", (EventKind.PRE,), "WebHook", "hooks.example")
 PREREQUISITE = "The prerequisites to patch your machine were not met."
 
 
@@ -276,6 +278,27 @@ async def test_a_failure_that_is_over_is_told_as_such() -> None:
         "      “The prerequisites to patch your machine were not met.”",
         "      → Nothing is left to do: their last run succeeded.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "refused", "said"),
+    [
+        ({}, frozenset(), "and it has no pre-event that would start them: db."),
+        ({WEEKLY: [PRE]}, frozenset(), "although it has a pre-event ('start-db'): check what its receiver starts: db."),
+        ({}, frozenset({"events"}), "and whether it has a pre-event that would start them is not known: db."),
+    ],
+)
+async def test_a_machine_that_is_off_at_each_window_is_told_with_what_would_start_it(
+    events: dict[ResourceId, list[EventSubscription]], refused: frozenset[str], said: str
+) -> None:
+    """It may run in the daytime, when nobody sees that every window misses it."""
+    runs = [run("db", FailureKind.OFF, days=days) for days in (0, 1)]
+    once = [run("web", FailureKind.OFF), run("web", days=1), run("app", FailureKind.OFF, days=1), run("app")]
+    azure = azure_with(*runs, *once)
+    azure.schedules.events, azure.schedules.refused = events, refused
+    begin = "1 machine was off, or without an answer of the agent, in both of the last two recorded runs of 'Weekly', "
+    assert (await told(azure)).notes == (f"{begin}{said}",)
+    assert (await told(azure_with(*once))).notes == ()
 
 
 async def test_nothing_recorded_is_told() -> None:
