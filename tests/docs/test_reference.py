@@ -10,7 +10,7 @@ import click
 import pytest
 from tests.docs.pages import DOCS, ROOT, code_spans, name_of, read
 from tests.docs.reference_pages import RENDERED, leaf_commands
-from tests.unit.reports.records import audit_of, run_of
+from tests.unit.reports.records import measured_audit, run_of
 
 from arm_emulator.profile import Profile
 from patchmode import errors
@@ -115,7 +115,7 @@ def test_every_report_format_finding_and_metric_is_documented() -> None:
     assert written == set(SUFFIXES.values()), "REPORT_FORMATS and SUFFIXES differ"
     assert set(OWN_RULES) <= page
     assert not set(OWN_RULES) & {rule.id for rule in RULES}
-    metrics = {metric.name for record in (audit_of(), run_of()) for metric in record.metrics}
+    metrics = {metric.name for record in (measured_audit(), run_of()) for metric in record.metrics}
     assert metrics <= page
     assert {span for span in page if re.fullmatch(r"patchmode_(audit|run)_\w+", span)} <= metrics
 

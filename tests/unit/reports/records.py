@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import structs
 from tests.unit.store.plans import TARGET, change, full_plan, machine_id
 
 from patchmode.documents.audit import (
@@ -12,12 +13,12 @@ from patchmode.documents.audit import (
     AuditReason,
     AuditSchedule,
 )
-from patchmode.documents.base import LeftOutRow, TargetRow, UnreadableRow, WantedRow
+from patchmode.documents.base import LeftOutRow, SubscriptionRow, TargetRow, UnreadableRow, WantedRow
 from patchmode.documents.run import run_document
 from patchmode.model.finding import Severity
 from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import MachineKind
-from patchmode.model.outcome import OutcomeKind
+from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import OperatingSystem, Orchestration
 from patchmode.model.plan import Plan
 from patchmode.model.record import Record
@@ -160,6 +161,14 @@ def audit_of(names: tuple[str, ...] = HOSTILE) -> Record:
     """An audit in which every other machine is not as wanted, one was left out and a subscription not read."""
     machines = tuple((unset if place % 2 else machine)(name) for place, name in enumerate(names))
     document = audit(*machines, skipped=("left-out",), unreadable=(f"/subscriptions/{OTHER}",))
+    return audit_record(document, rule_texts())
+
+
+def measured_audit() -> Record:
+    """An audit that has a sample of every metric."""
+    document = audit(machine("web-1"), unset("web-2"), unreadable=(f"/subscriptions/{OTHER}",))
+    named = (SubscriptionRow(subscription_id=SUBSCRIPTION, display_name="Prod"),)
+    document = structs.replace(document, readiness=dict.fromkeys(Readiness, 1), subscriptions=named)
     return audit_record(document, rule_texts())
 
 
