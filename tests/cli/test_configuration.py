@@ -11,7 +11,8 @@ import pytest
 from tests.cli.conftest import Program, Start
 from tests.cli.test_help import COMMANDS
 
-from patchmode.cli.configuring import ELSEWHERE, KEYS, settings_in_file
+from patchmode.cli.configuring import ELSEWHERE, KEYS, settings_in_file, values_in_force
+from patchmode.cli.settings import Settings, absorb, settings_of
 from patchmode.errors import UsageError
 
 FILE, AROUND, TYPED = "the config file", "the environment", "the command line"
@@ -170,7 +171,7 @@ def test_doctor_shows_each_setting_with_where_it_comes_from(start: Start, tmp_pa
     )
     document = json.loads(done.out)
     rows = {key: (row["value"], row["source"]) for key, row in document["settings"].items()}
-    assert list(rows) == list(KEYS)
+    assert list(rows) == [*KEYS, "shard", "tracing"]
     assert rows["share"] == ("50%", f"the config file {program.plain(str(path))}")
     assert rows["freeze"] == ("2030-12-20/2031-01-03", f"the config file {program.plain(str(path))}")
     assert rows["longest-wait"] == ("9d", "PATCHMODE_LONGEST_WAIT")
@@ -181,6 +182,43 @@ def test_doctor_shows_each_setting_with_where_it_comes_from(start: Start, tmp_pa
     text = program("doctor", PATCHMODE_CONFIG=str(path)).out
     assert "Config file     FOLDER/c.toml" in text
     assert "share              50%  (the config file FOLDER/c.toml)" in text
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_doctor_shows_of_each_setting_what_commands_go_by(
+    home: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Default, file, environment and, of a global option, the command line: its value and its source."""
+
+    def shown(*args: str) -> tuple[str, str]:
+        command, parent = COMMANDS["doctor"]
+        context = click.Context(command, parent=parent, obj=Settings())
+        context = command.make_context("doctor", list(args), parent=context.parent)
+        absorb(context)
+        found = {one.setting: one for one in values_in_force(settings_of(context))}
+        return found[key].value, found[key].source
+
+    in_file, around, typed = VALUES[key]
+    home.write_text("")
+    assert shown()[1] == "default"
+    write(home, **{key: in_file})
+    told = {True: "true"}.get(in_file, in_file) if isinstance(in_file, bool | str) else "; ".join(in_file)
+    assert shown() == (told, f"the config file {home}")
+    monkeypatch.setenv(KEYS[key].variable, str(around))
+    assert shown() == ("true" if in_file is True else around, KEYS[key].variable)
+    if key not in TAKING:
+        args = [f"--{key}"] if typed is None else [f"--{key}", str(typed)]
+        assert shown(*args) == ("true" if typed is None else typed, "the command line")
+
+
+def test_doctor_shows_each_variable_that_an_option_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds an option with a variable adds it to what doctor shows."""
+    for command, context in COMMANDS.values():
+        for param in command.get_params(context):
+            if isinstance(param, click.Option) and param.envvar:
+                monkeypatch.setenv(str(param.envvar), "x")
+    sources = {one.source for one in values_in_force(Settings())}
+    assert {name for name in os.environ if name.startswith("PATCHMODE_") and os.environ[name] == "x"} <= sources
 
 
 def test_doctor_names_the_state_folder_that_nobody_set(start: Start, tmp_path: Path) -> None:

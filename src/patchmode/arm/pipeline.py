@@ -14,6 +14,7 @@ import asyncio
 import logging
 import math
 import random
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -129,6 +130,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 pause = wait
                 if response.http_response.status_code >= 500:
                     request.context["was_lost"] = True
+            request.context["retry_count"] = tries  # azure-core's span has it
             tries += 1
             await self._clock.sleep(pause)
 
@@ -458,12 +460,31 @@ class Ledger(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             self._exchanges(exchange_of(request.http_request, response.http_response, self._clock.now()))
 
 
+class Traced(DistributedTracingPolicy[Any, Any]):
+    """azure-core's span of a request, tries and waits included; of a failure it has the kind and not the text.
+
+    Its addresses have no parameter but `api-version` (azure-core replaces the others), so no signature.
+    """
+
+    def on_exception(self, request: PipelineRequest[HttpRequest]) -> None:
+        """End the span. A message or a traceback in it could repeat an address or what Azure answered."""
+        span, error = request.context.get(self.TRACING_CONTEXT), sys.exc_info()[1]
+        if span is None or not hasattr(span, "set_status"):  # of a plugin, which the application chose
+            super().on_exception(request)
+            return
+        from opentelemetry.trace import Status, StatusCode
+
+        span.set_attribute("error.type", getattr(error, "code", type(error).__qualname__))
+        span.set_status(Status(StatusCode.ERROR))
+        self.end_span(request)
+
+
 def build(
     transport: AsyncHttpTransport[HttpRequest, AsyncHttpResponse],
     *policies: AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse],
 ) -> AsyncPipeline[HttpRequest, AsyncHttpResponse]:
     """The pipeline; azure-core's tracing is put in front where the application has switched it on."""
-    traced: list[Any] = [DistributedTracingPolicy()] if _is_traced() else []
+    traced: list[Any] = [Traced()] if _is_traced() else []
     return AsyncPipeline(transport, [*traced, *policies])
 
 

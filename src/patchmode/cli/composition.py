@@ -68,23 +68,36 @@ async def connected(
     share = settings.share_of_limits
     identities = read_identities(Path(settings.identity_file)) if settings.identity_file else ()
     patience_s = settings.throttle_patience_s if throttle_patience_s is None else throttle_patience_s
-    async with connect(
-        settings.cloud or DEFAULT_CLOUD,
-        read_only=read_only,
-        identities=identities,
-        share=share,
-        # A browser or a device code needs somebody to look at it.
-        interactive=sys.stdin.isatty() and sys.stderr.isatty(),
-        connections=max(CONNECTIONS, concurrency),
-        throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
-        remark=remark or (lambda text: say(text, settings)),
-        quotas=QuotaFile(_state_folder(settings)),
-        exchanges=exchanges,
-    ) as azure:
-        context = click.get_current_context(silent=True)
+    context = click.get_current_context(silent=True)
+    async with (
+        _traced(context, settings),
+        connect(
+            settings.cloud or DEFAULT_CLOUD,
+            read_only=read_only,
+            identities=identities,
+            share=share,
+            # A browser or a device code needs somebody to look at it.
+            interactive=sys.stdin.isatty() and sys.stderr.isatty(),
+            connections=max(CONNECTIONS, concurrency),
+            throttle_patience_s=THROTTLE_PATIENCE_S if patience_s is None else patience_s,
+            remark=remark or (lambda text: say(text, settings)),
+            quotas=QuotaFile(_state_folder(settings)),
+            exchanges=exchanges,
+        ) as azure,
+    ):
         for target in context.meta.get(RUNS_ASKED, ()) if context else ():
             _check(target, azure)
         yield azure
+
+
+@asynccontextmanager
+async def _traced(context: click.Context | None, settings: Settings) -> AsyncIterator[None]:
+    """Spans of what this command asks Azure, where the environment asks for them."""
+    from patchmode.arm.tracing import traced
+    from patchmode.cli.group import path_of
+
+    with traced(path_of(context) if context else "", lambda text: say(f"! {text}", settings)):
+        yield
 
 
 def check_target(plan: Plan, azure: Azure) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import PatchmodeError, UsageError
@@ -218,7 +219,20 @@ def values_in_force(settings: Settings) -> "tuple[SettingValue, ...]":
             if text == "state-dir":  # a user who looks for the journals needs the path
                 value = str(state_folder(settings))
         found.append(SettingValue(text, value, source))
-    return tuple(found)
+    from patchmode.arm.tracing import tracing
+
+    spans = tracing()
+    return (*found, _shard(), SettingValue("tracing", spans.told, spans.source))
+
+
+def _shard() -> "SettingValue":
+    """No file says it, and a process whose environment does changes only a part of what it is asked for."""
+    from patchmode.model.report import SettingValue
+
+    context, around = click.get_current_context(silent=True), os.environ.get("PATCHMODE_SHARD")
+    if context is not None and context.get_parameter_source("shard") is ParameterSource.COMMANDLINE:
+        return SettingValue("shard", str(context.params["shard"]), "the command line")
+    return SettingValue("shard", around or "none: the whole scope", "PATCHMODE_SHARD" if around else "default")
 
 
 def _told(value: Any) -> str:

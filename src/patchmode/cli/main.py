@@ -80,6 +80,8 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _after_output_fault(error)
+    if tracing := sys.modules.get("patchmode.arm.tracing"):
+        tracing.finish()
     logs.put_end(code, command_of(sys.argv[1:]))
     heard.over(code)
     sys.exit(code)
