@@ -13,7 +13,7 @@ hangs on today's date, the mark is `<!-- output: dates aside -->`.
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +26,6 @@ _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE |
 _MARK = re.compile(r"<!-- (?P<mark>[^>]+?) -->\n+\Z")
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_PIECE = re.compile(
-    r"(?P<code>^```.*?^```$|`[^`\n]+`)"
-    r"|(?P<comment><!--.*?-->\n*)"
-    r"|(?P<opening>!?\[)(?P<label>[^\[\]]*)\]\((?P<target>[^)\s]+)\)",
-    re.MULTILINE | re.DOTALL,
-)
 
 
 @dataclass(frozen=True)
@@ -106,21 +100,6 @@ def code_spans(page: Path) -> list[str]:
 def links(page: Path) -> list[str]:
     """The targets of the page's links, as written."""
     return _LINK.findall(_SPAN.sub("", prose(page)))
-
-
-def relinked(text: str, lead: Callable[[str], str | None]) -> str:
-    """A page's text for another place: without comments, each link with the target that `lead` gives for its own.
-
-    None: what was the link's text, or a picture's, is text. Code stays as it is.
-    """
-
-    def piece(found: "re.Match[str]") -> str:
-        if found["code"] or found["comment"]:
-            return found["code"] or ""
-        target = lead(found["target"])
-        return found["label"] if target is None else f"{found['opening']}{found['label']}]({target})"
-
-    return _PIECE.sub(piece, text)
 
 
 def anchors(page: Path) -> set[str]:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tests.docs.pages import DOCS, PAGES, PROJECT, ROOT, links, name_of, read, relinked
+from hatch_build import relinked
+from tests.docs.pages import DOCS, PAGES, PROJECT, ROOT, links, name_of, read
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -59,7 +60,7 @@ def text_of(source: Path) -> str:
     """A page as the site has it: links lead to where their targets are there, and marks for the tests are left out."""
     here = PurePosixPath(place(source)).parent
 
-    def lead(target: str) -> str:
+    def lead(target: str, _: bool) -> str:
         path, hash_, anchor = target.partition("#")
         if not path or re.match(r"[a-z]+:", path):
             return target

@@ -4,8 +4,9 @@ import re
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hatch_build import relinked
 from tests.docs import site
-from tests.docs.pages import DOCS, PAGES, ROOT, name_of, relinked
+from tests.docs.pages import DOCS, PAGES, ROOT, name_of
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
@@ -43,10 +44,13 @@ def test_where_a_link_out_of_docs_leads(tmp_path: Path) -> None:
 
 
 def test_code_keeps_what_looks_like_a_link_or_a_mark() -> None:
-    """It is what the reader copies. A link whose target has no place is its text."""
+    """It is what the reader copies. A link whose target has no place is its text, a picture is left out."""
     page = "<!-- run -->\n```sh\n<!-- run --> [a](b)\n```\n`[a](b)` [`x` y](z) ![a picture](z.png)\n"
-    assert relinked(page, str.upper) == "```sh\n<!-- run --> [a](b)\n```\n`[a](b)` [`x` y](Z) ![a picture](Z.PNG)\n"
-    assert relinked(page, lambda _: None) == "```sh\n<!-- run --> [a](b)\n```\n`[a](b)` `x` y a picture\n"
+    assert (
+        relinked(page, lambda target, _: target.upper())
+        == "```sh\n<!-- run --> [a](b)\n```\n`[a](b)` [`x` y](Z) ![a picture](Z.PNG)\n"
+    )
+    assert relinked(page, lambda *_: None) == "```sh\n<!-- run --> [a](b)\n```\n`[a](b)` `x` y \n"
 
 
 @pytest.mark.parametrize(
