@@ -44,6 +44,15 @@ class Query:
     """A key of `ORDERS`, with a `-` before it for the other way round."""
     page: int = 1
     size: int = PAGE_SIZES[0]
+    attach: str = ""
+    """The schedule to which machines are chosen; it filters nothing."""
+    detach: str = ""
+    """The schedule from which machines are chosen; it filters nothing."""
+
+    @property
+    def cleared(self) -> str:
+        """The query string without filters, for the same purpose."""
+        return Query(attach=self.attach, detach=self.detach).url()
 
     @property
     def has_filter(self) -> bool:

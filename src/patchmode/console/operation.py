@@ -1,4 +1,4 @@
-"""The one operation of a console that writes: a plan carried out, or a run taken up, on a thread of its own.
+"""The one operation of a console that writes: a plan carried out, a run taken up, or a schedule changed, on a thread.
 
 A browser that goes away, reloads or looks twice changes nothing of it.
 
@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
 from patchmode.console.background import SideLoop
@@ -17,9 +17,11 @@ from patchmode.console.rooms import OpenJournal, Rooms
 from patchmode.errors import PatchmodeError, RunBusyError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
+from patchmode.model.report import CreateReport
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run import ChangeResult, Result, RunReport
-from patchmode.ports.azure import RequestLedger
+from patchmode.model.schedule import AttachReport, AttachResult
+from patchmode.ports.azure import Azure, RequestLedger
 from patchmode.ports.run import Progress
 from patchmode.workflow.run.applying import apply_plan, check_applicable
 from patchmode.workflow.run.guardrails import check_not_frozen
@@ -29,6 +31,10 @@ _BAD = frozenset({Result.FAILED, Result.UNKNOWN, Result.STALE})
 TOLD = 50
 """So many remarks and failures are kept for who watches; the journal has all."""
 _log = logging.getLogger(__name__)
+
+
+Write = Callable[[Azure, asyncio.Event, Callable[[AttachResult], None]], Awaitable[AttachReport | CreateReport]]
+"""Changes a schedule: given a connection, when to begin no other machine, and who is told of each end."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +73,16 @@ class ConsoleOperation:
     def is_under_way(self) -> bool:
         """Whether it has not come to its end."""
         return not self.over.is_set()
+
+    @property
+    def where(self) -> str:
+        """The address of its page; empty: it has none yet."""
+        return f"/runs/{self.run}" if self.run else ""
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return f"run {self.run or '(about to begin)'}"
 
     def stop(self) -> None:
         """Send nothing more and follow what is under way to its end. Safe to repeat."""
@@ -108,6 +124,52 @@ class ConsoleOperation:
             )
 
 
+@dataclass(slots=True, eq=False)
+class ScheduleOperation:
+    """One change of a schedule on its way: it keeps no journal, and is repeated where it was cut off."""
+
+    where: str
+    """The address of its page."""
+    total: int
+    """How many machines it looks at; at least 1."""
+    side: SideLoop
+    ended: int = 0
+    is_stopping: bool = False
+    report: AttachReport | CreateReport | None = None
+    """Once it has ended as it should."""
+    error: PatchmodeError | None = None
+    """Why it ended otherwise."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    run: str | None = None
+    """Always None: it is no run."""
+    _halt: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has not come to its end."""
+        return not self.over.is_set()
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return "a change of a schedule"
+
+    def stop(self) -> None:
+        """Begin no other machine and bring those under way to their end. Safe to repeat."""
+        if not self.is_stopping and self.is_under_way:
+            self.is_stopping = True
+            self.side.call(self._halt.set)
+
+    def progressed(self, _: AttachResult) -> None:
+        """Count the end of a machine."""
+        self.ended += 1
+
+    async def carry_out(self, rooms: Rooms, brakes: RunGuardrails, work: Write) -> None:
+        """Connect and do it. Runs on the operation's own thread."""
+        async with rooms.connect(read_only=False, brakes=brakes, remark=lambda _: None) as azure:
+            self.report = await work(azure, self._halt, self.progressed)
+
+
 class ConsoleOperations:
     """At most one operation at a time; the latest one is kept.
 
@@ -120,7 +182,7 @@ class ConsoleOperations:
         self._rooms = rooms
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
-        self.current: ConsoleOperation | None = None
+        self.current: ConsoleOperation | ScheduleOperation | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -130,7 +192,9 @@ class ConsoleOperations:
     def under_way(self, run: str) -> ConsoleOperation | None:
         """The operation that carries this run out now; None: none here does."""
         current = self.current
-        return current if current is not None and current.is_under_way and current.run == run else None
+        if isinstance(current, ConsoleOperation) and current.is_under_way and current.run == run:
+            return current
+        return None
 
     async def start(
         self,
@@ -157,12 +221,7 @@ class ConsoleOperations:
             RunBusyError: this console carries another plan out. RefusedError: a freeze holds. PatchmodeError: it
                 could not begin. Nothing was sent.
         """
-        if self.current is not None and self.is_busy:
-            raise RunBusyError(
-                f"This console is applying run {self.current.run or '(about to begin)'}; one at a time.",
-                advice="Watch it under Runs, or stop it there. Your plan is kept.",
-            )
-        check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
+        self._check_free(brakes)
         side, loop = SideLoop("console-run"), asyncio.get_running_loop()
         operation = ConsoleOperation(plan, brakes, open_journal, side, loop, is_new, rolled_back or {})
         self.current = operation
@@ -172,6 +231,46 @@ class ConsoleOperations:
             assert operation.error is not None  # noqa: S101 - `_follow` keeps why, for the type checker
             raise operation.error
         return operation.run
+
+    def write(self, where: str, total: int, brakes: RunGuardrails, work: Write) -> ScheduleOperation:
+        """Begin to change a schedule.
+
+        Args:
+            where: the address of its page.
+            total: how many machines it looks at; at least 1.
+            brakes: those of the console, for the freezes and the share of Azure's limits.
+            work: does it.
+
+        Raises:
+            RunBusyError: this console carries something else out. RefusedError: a freeze holds. Nothing was sent.
+        """
+        self._check_free(brakes)
+        operation = ScheduleOperation(where, total, SideLoop("console-schedule"))
+        self.current = operation
+        self._task = asyncio.create_task(self._follow_write(operation, operation.carry_out(self._rooms, brakes, work)))
+        return operation
+
+    def _check_free(self, brakes: RunGuardrails) -> None:
+        if self.current is not None and self.is_busy:
+            raise RunBusyError(
+                f"In this console {self.current.called} is under way; one at a time.",
+                advice="Watch it, or stop it there. What you began is kept.",
+            )
+        check_not_frozen(options_of(brakes).freezes, self._rooms.clock)
+
+    async def _follow_write(self, operation: ScheduleOperation, work: Coroutine[None, None, None]) -> None:
+        try:
+            await operation.side.run(work)
+        except PatchmodeError as error:
+            operation.error = error
+        except Exception as error:  # noqa: BLE001 - whoever waits for its end must hear of it
+            _log.exception("changing a schedule failed")
+            message = f"A defect of patchmode stopped the change: {type(error).__name__}: {error}"
+            operation.error = PatchmodeError(message, advice="Look at the schedule, and please report this.")
+        finally:
+            await operation.side.stop()
+            operation.over.set()
+        self._ended()
 
     async def _follow(self, operation: ConsoleOperation) -> None:
         try:

@@ -1,5 +1,6 @@
 """Changes on their way to becoming runs: machines and settings chosen, planned, and shown on their page."""
 
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -325,9 +326,15 @@ def touched(plan: Plan) -> int:
     return len(found)
 
 
-def is_count(text: str, plan: Plan) -> bool:
-    """Whether somebody typed the number of machines that a plan touches, with or without separators."""
-    return text.replace(",", "").replace(" ", "") == str(touched(plan))
+def is_number(text: str, count: int) -> bool:
+    """Whether somebody typed this number, with or without separators."""
+    return text.replace(",", "").replace(" ", "") == str(count)
+
+
+def mistyped(text: str, count: int) -> str:
+    """What is told to whom has typed another one; an arbitrary text is not repeated."""
+    told = f"You typed {text}" if re.fullmatch(r"[\d, ]{1,12}", text) else "That is not the number"
+    return f"{told}; the number is {count:,}. Nothing was sent."
 
 
 def _largest_first(causes: Sequence[Cause]) -> Sequence[Cause]:

@@ -71,7 +71,7 @@ def sections_of(report: RunReport) -> Sequence[Section]:
     found = [Section(one.value, RESULTS[one], _failed(by_result[one])) for one in _BAD_ORDER]
     found += [
         Section("mismatch", Word("Verification found differences", "bad"), _mismatches(report.results)),
-        Section("schedules", Word("Schedules", _tone(report)), _schedules(report)),
+        Section("schedules", Word("Schedules", _tone(report)), schedule_groups(report.attachments)),
         Section("blocked", Word("Blocked", "warn"), _blocked(report)),
         Section("unread", Word("Could not be read", "warn"), _unread(report)),
         Section(Result.APPLIED.value, Word("Applied", "good"), _applied(by_result[Result.APPLIED])),
@@ -147,14 +147,26 @@ def _difference_text(seen: Verification) -> str:
     return "; ".join([seen.unreadable_because, *told] if seen.unreadable_because else told)
 
 
-def _schedules(report: RunReport) -> Sequence[Group]:
+def schedule_groups(results: Iterable[AttachResult], *, dynamic: bool = False) -> Sequence[Group]:
+    """Machines of which an attachment ended for the same cause, the largest group first.
+
+    Args:
+        results: of machines.
+        dynamic: they are of dynamic scopes instead, whose members are no machines.
+    """
+
+    def member(one: AttachResult) -> ResourceId | str:
+        return ResourceId.parse(one.id) if not dynamic else one.id
+
     def cause(one: AttachResult) -> Group:
-        error, member = one.error, ResourceId.parse(one.id)
-        message, advice = (without(member, error.message), without(member, error.advice)) if error else ("", "")
+        error, whom = one.error, member(one)
+        message, advice = (error.message, error.advice) if error else ("", "")
+        if isinstance(whom, ResourceId):
+            message, advice = without(whom, message), without(whom, advice)
         told = of_all(message) or ATTACH_WORDS[one.result][0]
         return Group(told, code=one.rule or (error.code if error else ""), advice=one.fix or of_all(advice))
 
-    return _grouped((cause(one), ResourceId.parse(one.id)) for one in report.attachments)
+    return _grouped((cause(one), member(one)) for one in results)
 
 
 def _tone(report: RunReport) -> str:

@@ -14,7 +14,7 @@ from patchmode.errors import RequestError
 from patchmode.model.report import CalendarEntry, ScheduleFinding, ScheduleView, forecast_counts
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import ScheduleRun
-from patchmode.model.schedule import LOST, NextWindow, RunForecast
+from patchmode.model.schedule import LOST, DynamicScope, NextWindow, RunForecast
 from patchmode.model.scope import Scope, Since
 from patchmode.ports.azure import Azure, Clock
 from patchmode.workflow.inventory.history import failures
@@ -69,6 +69,8 @@ class Configuration:
     in_doubt: int
     counts: Mapping[RunForecast, int]
     scope_texts: Sequence[str]
+    scopes: Sequence[DynamicScope]
+    """In the order of these texts."""
     static: int
     findings: Sequence[ScheduleFinding]
 
@@ -193,6 +195,7 @@ def _configuration(view: ScheduleView) -> Configuration:
         in_doubt=view.in_doubt,
         counts=view.forecasts,
         scope_texts=view.scope_texts,
+        scopes=view.dynamic_scopes,
         static=len(view.assignments),
         findings=view.findings,
     )

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from patchmode.console import access
 from patchmode.console.answers import defect, fault, fault_of, http_fault
-from patchmode.console.operation import ConsoleOperation
+from patchmode.console.operation import ConsoleOperation, ScheduleOperation
 from patchmode.console.rooms import ConsoleOptions, Rooms
-from patchmode.console.routes import changes, fleet, machine, runs, schedules
+from patchmode.console.routes import changes, fleet, machine, runs, schedule_changes, schedules
 from patchmode.console.state import KEY, Console, make_console
 from patchmode.errors import PatchmodeError, UsageError
 
@@ -77,7 +77,7 @@ class ConsoleServer:
         return f"http://{_shown(options.host)}:{self.port}/enter?token={self.console.session.token}"
 
     @property
-    def under_way(self) -> tuple[ConsoleOperation, ...]:
+    def under_way(self) -> tuple[ConsoleOperation | ScheduleOperation, ...]:
         """The operation that is carried out now, if any."""
         current = self.console.operations.current
         return (current,) if current is not None and current.is_under_way else ()
@@ -86,7 +86,8 @@ class ConsoleServer:
         """Let a run that is under way follow its changes to their end, then stop listening."""
         current = self.console.operations.current
         if current is not None and current.is_under_way:
-            remark(f"Run {current.run or ''} is under way: it sends nothing more and is followed to its end.")
+            called = f"{current.called[:1].upper()}{current.called[1:]}"
+            remark(f"{called} is under way: it sends nothing more and is followed to its end.")
             current.stop()
             await current.over.wait()
         await self._runner.cleanup()
@@ -100,7 +101,7 @@ def make_app(console: Console) -> web.Application:
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/enter", _enter)
     app.router.add_get("/assets/{name}", _asset)
-    for room in (fleet, machine, changes, runs, schedules):
+    for room in (fleet, machine, changes, runs, schedules, schedule_changes):
         room.add_routes(app.router)
     return app
 

@@ -18,6 +18,7 @@ from patchmode.console.plans import Changes
 from patchmode.console.rendering import make_environment
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.run_pages import PastRuns
+from patchmode.console.schedule_changes import ScheduleChanges
 from patchmode.console.schedule_pages import Offers, SchedulePages, read_offers, read_schedule_pages
 from patchmode.model.target import SubscriptionNames, labels
 from patchmode.workflow.inventory.audit import audit
@@ -55,6 +56,7 @@ class Console:
     changes: Changes
     operations: ConsoleOperations
     past_runs: PastRuns
+    schedule_changes: ScheduleChanges
     templates: "Environment" = field(default_factory=make_environment)
     hosts: frozenset[str] = frozenset()
     """Host headers that name this server; filled in once its port is known."""
@@ -78,6 +80,16 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
     read_fleet = partial(heavy.run, partial(_read_fleet, rooms=rooms, options=options))
     read_schedules = partial(heavy.run, partial(read_schedule_pages, clock=rooms.clock))
     fleet = Loading(read_fleet, rooms.clock)
+    schedules = Loading(read_schedules, rooms.clock)
+    offers = Loading(partial(quick.run, partial(read_offers, clock=rooms.clock)), rooms.clock)
+
+    def ended() -> None:
+        fleet.refresh()
+        for one in (schedules, offers):
+            # What nobody has asked for is not read.
+            if one.value is not None:
+                one.refresh()
+
     return Console(
         rooms=rooms,
         options=options,
@@ -85,11 +97,12 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
         heavy=heavy,
         quick=quick,
         fleet=fleet,
-        schedules=Loading(read_schedules, rooms.clock),
-        offers=Loading(partial(quick.run, partial(read_offers, clock=rooms.clock)), rooms.clock),
+        schedules=schedules,
+        offers=offers,
         changes=Changes(rooms, heavy),
-        operations=ConsoleOperations(rooms, ended=fleet.refresh),
+        operations=ConsoleOperations(rooms, ended=ended),
         past_runs=PastRuns(rooms, options.brakes),
+        schedule_changes=ScheduleChanges(rooms, quick),
     )
 
 

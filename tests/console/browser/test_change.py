@@ -55,7 +55,7 @@ def test_the_whole_change(opened: Open) -> None:
 
     page.get_by_label("Type the number of machines to continue").fill("2")
     page.get_by_role("button", name="Change these machines").click()
-    expect(page.get_by_role("alert")).to_have_text("You typed 2; this plan writes to 3. Nothing was sent.")
+    expect(page.get_by_role("alert")).to_have_text("You typed 2; the number is 3. Nothing was sent.")
     assert settings(console, "web-01") == before
     run = confirmed(page, 3)
 

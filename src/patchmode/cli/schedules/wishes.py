@@ -10,20 +10,21 @@ from typing import Any
 from patchmode.errors import UsageError
 from patchmode.model.nearest import nearest
 from patchmode.model.report import ScheduleWish
-from patchmode.model.resource_id import ResourceId, ResourceIdError
+from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import DynamicScope, ScopeFilter, WindowRule
 from patchmode.model.scope import Scope
 from patchmode.ports.azure import Azure
 from patchmode.rules.schedules.creation import (
-    DEFAULT_CLASSIFICATIONS,
     EXPIRATION,
     LINUX_CLASSIFICATIONS,
     NO_VALUE,
     WINDOWS_CLASSIFICATIONS,
-    is_name,
 )
 from patchmode.rules.schedules.time_zones import as_windows_writes
 from patchmode.workflow.inventory.scoping import resolve
+from patchmode.workflow.schedules.attach_many import check_name
+from patchmode.workflow.schedules.creating import known_classifications, make_wish
+from patchmode.workflow.schedules.dynamic_scopes import make_dynamic_scope
 
 _TYPES = {"vm": "Microsoft.Compute/virtualMachines", "arc": "Microsoft.HybridCompute/machines"}
 _SYSTEMS = {"windows": "Windows", "linux": "Linux"}
@@ -39,31 +40,24 @@ def wish_from(options: dict[str, Any], subscription: str) -> ScheduleWish:
     Raises:
         UsageError: a name, a classification or a tag is none.
     """
-    name, group = options["name"], options["group"]
-    if not is_name(name):
-        raise _not_a_name(name)
-    try:
-        identifier = ResourceId.parse(
-            f"/subscriptions/{subscription}/resourceGroups/{group}"
-            f"/providers/Microsoft.Maintenance/maintenanceConfigurations/{name}"
-        )
-    except ResourceIdError as error:
-        raise UsageError(f"{group!r} is not the name of a resource group.", advice="Give its name alone.") from error
-    # As Windows spells it; what it does not know is refused with the other members.
-    zone = as_windows_writes(options["time_zone"]) or options["time_zone"]
-    windows, linux = classifications(options)
-    return ScheduleWish(
-        identifier,
+    wish = make_wish(
+        options["name"],
+        subscription,
+        options["group"],
         options["region"],
-        WindowRule(options["start"], options["expires"], options["duration"], zone, options["recur"]),
-        options["restart"],
-        _known(DEFAULT_CLASSIFICATIONS, WINDOWS_CLASSIFICATIONS) if windows is None else windows,
-        _known(DEFAULT_CLASSIFICATIONS, LINUX_CLASSIFICATIONS) if linux is None else linux,
-        texts(options["kb_include"]),
-        texts(options["kb_exclude"]),
-        texts(options["package_include"]),
-        texts(options["package_exclude"]),
-        dict(_pair(text) for text in options["tags"]),
+        WindowRule(options["start"], options["expires"], options["duration"], options["time_zone"], options["recur"]),
+        reboot=options["restart"],
+    )
+    windows, linux = classifications(options)
+    return replace(
+        wish,
+        windows_classifications=wish.windows_classifications if windows is None else windows,
+        linux_classifications=wish.linux_classifications if linux is None else linux,
+        kb_include=texts(options["kb_include"]),
+        kb_exclude=texts(options["kb_exclude"]),
+        package_include=texts(options["package_include"]),
+        package_exclude=texts(options["package_exclude"]),
+        tags=dict(_pair(text) for text in options["tags"]),
     )
 
 
@@ -146,7 +140,7 @@ def classifications(options: dict[str, Any]) -> tuple[tuple[str, ...] | None, tu
         own = texts(options[option])
         _check_classifications(own, names)
         given = own if options[option] else both
-        found.append(_known(given, names) if given or options[option] else None)
+        found.append(known_classifications(given, names) if given or options[option] else None)
     return found[0], found[1]
 
 
@@ -162,8 +156,8 @@ def assignment_name(text: str | None) -> str | None:
     Raises:
         UsageError: Azure takes no such name.
     """
-    if text is not None and not is_name(text):
-        raise _not_a_name(text)
+    if text is not None:
+        check_name(text)
     return text
 
 
@@ -179,8 +173,7 @@ def dynamic_scope_from(options: dict[str, Any], name: str, scope: Scope, subscri
     Raises:
         UsageError: a tag filter, an operating system or a type is none, or the group stands elsewhere.
     """
-    if not is_name(name):
-        raise _not_a_name(name)
+    check_name(name)
     group = scope.resource_groups[0] if scope.resource_groups else None
     if group is not None and group.startswith("/"):
         parts = group.strip("/").split("/")
@@ -195,7 +188,7 @@ def dynamic_scope_from(options: dict[str, Any], name: str, scope: Scope, subscri
         f"/subscriptions/{subscription}/resourceGroups/none"
         "/providers/Microsoft.Maintenance/maintenanceConfigurations/none"
     )
-    return DynamicScope(
+    return make_dynamic_scope(
         name,
         subscription,
         group,
@@ -238,13 +231,6 @@ async def subscription_id(azure: Azure, text: str) -> str:
     raise UsageError(f"{text}: {reason}", advice="`patchmode doctor` lists the subscriptions you can see.")
 
 
-def _not_a_name(text: str) -> UsageError:
-    return UsageError(
-        f"{text!r} is not a name that Azure takes.",
-        advice="Use letters, digits, '-', '_' and '.', fewer than 128, a letter or digit first.",
-    )
-
-
 def _listed(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
 
@@ -254,11 +240,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not key.strip() or not equals:
         raise UsageError(f"{text!r} is not of the form KEY=VALUE.", advice="For example env=prod.")
     return key.strip(), value
-
-
-def _known(chosen: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
-    wanted = {text.casefold() for text in chosen}
-    return tuple(name for name in names if name.casefold() in wanted)
 
 
 def _check_classifications(chosen: Iterable[str], known_names: Iterable[str]) -> None:

@@ -198,6 +198,8 @@ if (waiting) {
         location.reload();
         return;
       }
+      const [bar, now] = [waiting, still].map((one) => one.querySelector("[data-progress]"));
+      if (bar && now) bar.replaceWith(document.adoptNode(now));
       const line = still.querySelector("p");
       if (line && kind === "loading") waiting.querySelector("p").lastChild.data = line.lastChild.data;
     } catch {

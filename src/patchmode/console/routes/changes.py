@@ -4,8 +4,8 @@ Must not: carry out a plan that nobody has seen; the number that is typed stands
 """
 
 import asyncio
-import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -15,13 +15,14 @@ from aiohttp import web
 
 from patchmode.console.answers import page, require_writes, see, wants_page
 from patchmode.console.fleet_query import parse_query
-from patchmode.console.plans import ChangeDraft, is_count, make_page, touched
+from patchmode.console.plans import ChangeDraft, is_number, make_page, mistyped, touched
 from patchmode.console.routes.fleet import NOTHING_TICKED
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.plan import Plan
+from patchmode.model.schedule import AttachAction
 from patchmode.workflow.inventory.planning import check_takes_schedule
 from patchmode.workflow.run.guardrails import MaxFailures
 from patchmode.workflow.schedules.reading import OfferedSchedule
@@ -47,26 +48,32 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/changes/{id}", show)
     router.add_get("/changes/{id}/settings", settings)
     router.add_post("/changes/{id}/plan", plan)
+    router.add_post("/changes/{id}/schedule", create_schedule)
     router.add_get("/changes/{id}/plan.json", download)
     router.add_post("/changes/{id}/apply", apply)
 
 
 async def choose(request: web.Request) -> web.StreamResponse:
-    """Take the machines that were ticked, or all that the filters found."""
+    """Take the machines that were ticked, or all that the filters found, to change them or to detach a schedule."""
     console = request.app[KEY]
     form = await request.post()
+    query = parse_query(parse_qsl(str(form.get("query", "")).removeprefix("?")))
     if form.get("take") == "all":
         loaded = console.fleet.value
         if loaded is None:
             raise RefusedError("The fleet has not been read yet.", advice="Wait until the page shows it.")
-        pairs = parse_qsl(str(form.get("query", "")).removeprefix("?"))
-        machines = [row.id for row in loaded.orders.found(parse_query(pairs))]
+        machines = [row.id for row in loaded.orders.found(query)]
     else:
         machines = [str(value) for value in form.getall("id", [])]
         if not machines and wants_page(request):
-            query = parse_query(parse_qsl(str(form.get("query", "")).removeprefix("?")))
             return see(f"/{query.url(page=query.page)}&{NOTHING_TICKED}#choose")
-    return see(f"/changes/{console.changes.choose(machines).id}")
+    if query.detach and machines:
+        back = f"/{query.url(page=query.page)}"
+        begun = console.schedule_changes.machines(AttachAction.DETACH, query.detach, machines, back=back)
+        return see(f"/schedules/changes/{begun.id}")
+    draft = console.changes.choose(machines)
+    draft.attach = query.attach
+    return see(f"/changes/{draft.id}")
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -86,7 +93,11 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Choose other settings for the same machines."""
     _, draft = _draft(request)
-    return see(f"/changes/{draft.id}") if draft.rollback_of or draft.run else await _settings_page(request, draft)
+    if draft.rollback_of or draft.run:
+        return see(f"/changes/{draft.id}")
+    # A schedule that was just created leads back here.
+    draft.attach = request.query.get("schedule", draft.attach)
+    return await _settings_page(request, draft)
 
 
 async def plan(request: web.Request) -> web.StreamResponse:
@@ -103,6 +114,16 @@ async def plan(request: web.Request) -> web.StreamResponse:
             return await _settings_page(request, draft, wrong=f"{error.message} {error.advice}")
         console.changes.plan(draft, wanted, draft.attach)
     return see(f"/changes/{draft.id}")
+
+
+async def create_schedule(request: web.Request) -> web.StreamResponse:
+    """Keep what was chosen, and go to the form of a new schedule; it leads back."""
+    _, draft = _draft(request)
+    if draft.run is None and not draft.rollback_of:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        with suppress(UsageError):
+            draft.wanted = wanted_from(form)
+    return see(f"/schedules/new?change={draft.id}")
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -128,8 +149,8 @@ async def apply(request: web.Request) -> web.StreamResponse:
     found = _planned(draft)
     form = await request.post()
     typed = str(form.get("count", "")).strip()
-    if not is_count(typed, found):
-        return await _plan_page(request, console, draft, typed=typed)
+    if not is_number(typed, touched(found)):
+        return await _plan_page(request, console, draft, wrong=mistyped(typed, touched(found)))
     try:
         brakes = _brakes(console, str(form.get("max_failures", "")).strip())
     except UsageError as error:
@@ -207,13 +228,8 @@ def _offer(console: Console, plan: Plan) -> OfferedSchedule | None:
     return None if plan.then_attach is None or offers is None else offers.get(str(plan.then_attach.configuration))
 
 
-async def _plan_page(
-    request: web.Request, console: Console, draft: ChangeDraft, *, typed: str | None = None, wrong: str = ""
-) -> web.Response:
+async def _plan_page(request: web.Request, console: Console, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
     found = _planned(draft)
-    if typed is not None:
-        told = f"You typed {typed}" if re.fullmatch(r"[\d, ]{1,12}", typed) else "That is not the number"
-        wrong = f"{told}; this plan writes to {touched(found):,}. Nothing was sent."
     return page(
         request,
         "plan.html",

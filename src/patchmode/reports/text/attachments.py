@@ -175,7 +175,7 @@ def draft_lines(
         for one in before:
             yield paint("change", f"    ~ {one.path.removeprefix('properties.')}: {one.found} -> {one.expected}")
     else:
-        for path, value in _leaves(properties):
+        for path, value in property_leaves(properties):
             yield paint("add", f"    + {path}: {value}")
     yield ""
     yield "First windows:" if windows else "No window comes."
@@ -210,11 +210,17 @@ def create_lines(report: CreateReport, *, paint: Paint) -> Iterator[str]:
         yield f"It runs {'next' if report.result == 'updated' else 'first'} on {window_words(window)}."
 
 
-def _leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
+def property_leaves(value: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
+    """Every leaf of a document: its path and its value as text.
+
+    Args:
+        value: the document.
+        path: of it in a larger one; empty: it is the whole.
+    """
     for name, entry in value.items():
         where = f"{path}.{name}" if path else name
         if isinstance(entry, Mapping):
-            yield from _leaves(entry, where)
+            yield from property_leaves(entry, where)
         elif isinstance(entry, list | tuple):
             yield where, ", ".join(map(str, entry))
         else:

@@ -49,6 +49,11 @@ def as_windows_writes(name: str) -> str | None:
     return _casefolded().get(name.strip().casefold())
 
 
+def every_windows_name() -> tuple[str, ...]:
+    """Every Windows zone that is a place, by name."""
+    return tuple(sorted(_windows()))
+
+
 def windows_names(text: str) -> tuple[str, ...]:
     """The Windows zones that a text perhaps means, the likeliest first.
 

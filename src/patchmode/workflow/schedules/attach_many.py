@@ -44,6 +44,7 @@ from patchmode.rules.schedules.attaching import (
     tenant_obstacle,
     write_lock,
 )
+from patchmode.rules.schedules.creation import is_name
 from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.limits import limits_of
@@ -283,6 +284,19 @@ async def carry_out(
 
 
 # ------------------------------------------------------------------------------------------------ shared with scopes
+
+
+def check_name(text: str) -> None:
+    """Refuse a name of a schedule, an assignment or a dynamic scope that Azure does not take.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if not is_name(text):
+        raise UsageError(
+            f"{text!r} is not a name that Azure takes.",
+            advice="Use letters, digits, '-', '_' and '.', fewer than 128, a letter or digit first.",
+        )
 
 
 def check_scope(configuration: MaintenanceConfiguration) -> None:

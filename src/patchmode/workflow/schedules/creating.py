@@ -3,7 +3,7 @@
 Must not: replace one that stands there unless told to.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,16 @@ from patchmode.errors import MaybeAppliedError, RefusedError, RejectedError, Uns
 from patchmode.model.access import WRITE_SCHEDULE
 from patchmode.model.finding import Severity
 from patchmode.model.report import CreateReport, ScheduleFinding, ScheduleView, ScheduleWish
+from patchmode.model.resource_id import ResourceId, ResourceIdError
 from patchmode.model.run import Difference
-from patchmode.model.schedule import MaintenanceConfiguration, Window
+from patchmode.model.schedule import MaintenanceConfiguration, Window, WindowRule
 from patchmode.ports.azure import Azure, Clock
 from patchmode.rules.schedules.attaching import write_lock
 from patchmode.rules.schedules.creation import (
+    DEFAULT_CLASSIFICATIONS,
+    LINUX_CLASSIFICATIONS,
+    REBOOT_SETTINGS,
+    WINDOWS_CLASSIFICATIONS,
     is_malformed,
     lost_windows_text,
     properties_of,
@@ -31,9 +36,10 @@ from patchmode.rules.schedules.events import too_close
 from patchmode.rules.schedules.limits import limits_of
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.recurrence import upcoming
+from patchmode.rules.schedules.time_zones import as_windows_writes, every_windows_name
 from patchmode.workflow.inventory.inventory import locks_in
 from patchmode.workflow.inventory.suggestions import why_no_group
-from patchmode.workflow.schedules.attach_many import timing_warnings
+from patchmode.workflow.schedules.attach_many import check_name, timing_warnings
 from patchmode.workflow.schedules.deleting import (
     changed_since,
     is_changed,
@@ -70,6 +76,60 @@ class ConfigurationDraft:
     def is_unchanged(self) -> bool:
         """Whether it stands already as wanted."""
         return self.standing is not None and not self.before
+
+
+CLASSIFICATIONS = tuple(dict.fromkeys((*WINDOWS_CLASSIFICATIONS, *LINUX_CLASSIFICATIONS)))
+"""Of updates, each once; some are of one operating system only."""
+REBOOTS = REBOOT_SETTINGS
+time_zones = every_windows_name
+
+
+def make_wish(
+    name: str,
+    subscription: str,
+    group: str,
+    location: str,
+    window: WindowRule,
+    *,
+    reboot: str = REBOOTS[0],
+    classifications: Collection[str] = DEFAULT_CLASSIFICATIONS,
+) -> ScheduleWish:
+    """A schedule that somebody wants; `check_wish` says what is wrong with its window.
+
+    Args:
+        name, group, location: of it.
+        subscription: the id of the subscription that it is in.
+        window: its time zone in any spelling.
+        reboot: of `REBOOTS`.
+        classifications: of `CLASSIFICATIONS`, each for the operating systems that have it; empty: none.
+
+    Raises:
+        UsageError: a name is none.
+    """
+    check_name(name)
+    try:
+        identifier = ResourceId.parse(
+            f"/subscriptions/{subscription}/resourceGroups/{group}"
+            f"/providers/Microsoft.Maintenance/maintenanceConfigurations/{name}"
+        )
+    except ResourceIdError as error:
+        raise UsageError(f"{group!r} is not the name of a resource group.", advice="Give its name alone.") from error
+    # As Windows spells it; what it does not know is refused with the other members.
+    zone = as_windows_writes(window.time_zone or "") or window.time_zone
+    return ScheduleWish(
+        identifier,
+        location,
+        replace(window, time_zone=zone),
+        reboot,
+        known_classifications(classifications, WINDOWS_CLASSIFICATIONS),
+        known_classifications(classifications, LINUX_CLASSIFICATIONS),
+    )
+
+
+def known_classifications(chosen: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a list of names that were chosen, as that list spells them."""
+    wanted = {text.casefold() for text in chosen}
+    return tuple(name for name in names if name.casefold() in wanted)
 
 
 async def draft(azure: Azure, wish: ScheduleWish, *, replace: bool, clock: Clock) -> ConfigurationDraft:

@@ -22,6 +22,7 @@ from patchmode.model.schedule import (
     NextWindow,
     ScheduleBook,
     ScheduleHit,
+    ScopeFilter,
     Via,
 )
 from patchmode.model.scope import Scope
@@ -36,6 +37,7 @@ from patchmode.rules.schedules.window import scope_text
 from patchmode.workflow.inventory.access import check_scope_access
 from patchmode.workflow.inventory.inventory import Inventory, locks_in, take_inventory
 from patchmode.workflow.schedules.attach_many import (
+    check_name,
     check_scope,
     find_for_detach,
     harm,
@@ -76,6 +78,25 @@ class ScopePreview:
         if self.action is AttachAction.DETACH:
             return self.standing is None
         return self.standing is not None and same_scope(self.standing, self.scope)
+
+
+def make_dynamic_scope(
+    name: str, subscription: str, group: str | None, configuration: ResourceId, kept: ScopeFilter
+) -> DynamicScope:
+    """A dynamic scope that somebody wants.
+
+    Args:
+        name: of it.
+        subscription: the id of the subscription that it is on.
+        group: the name of one of its resource groups; None: the scope is the whole subscription.
+        configuration: that it attaches.
+        kept: which machines it matches.
+
+    Raises:
+        UsageError: Azure takes no such name.
+    """
+    check_name(name)
+    return DynamicScope(name, subscription.lower(), group, configuration, kept)
 
 
 async def preview_attach_scope(
