@@ -84,12 +84,14 @@ def test_the_source_archive_holds_a_whole_checkout(built: list[Path]) -> None:
 
 
 def test_the_wheel_holds_the_two_packages_and_nothing_of_the_tests(built: list[Path]) -> None:
-    """And is small: what a container of the command downloads of ours."""
+    """And the manual page, where man finds it; and is small: what a container of the command downloads of ours."""
     (found,) = built[0].glob("*.whl")
     with zipfile.ZipFile(found) as held:
         tops = {name.split("/")[0] for name in held.namelist()}
+        data = [name.partition(".data/")[2] for name in held.namelist() if ".data/" in name]
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    assert tops == {"patchmode", "arm_emulator", f"patchmode-{version}.dist-info"}
+    assert tops == {"patchmode", "arm_emulator", f"patchmode-{version}.dist-info", f"patchmode-{version}.data"}
+    assert data == ["data/share/man/man1/patchmode.1"]
     assert found.stat().st_size < 2_000_000
 
 

@@ -11,6 +11,8 @@ import click
 from tests.docs.exit_code_tables import README, REFERENCE, render
 from tests.docs.libraries_page import PAGE as LIBRARIES_PAGE
 from tests.docs.libraries_page import render_libraries
+from tests.docs.manual_page import PAGE as MANUAL_PAGE
+from tests.docs.manual_page import render_manual
 from tests.docs.pages import DOCS
 from tests.docs.routes_page import PAGE as ROUTES_PAGE
 from tests.docs.routes_page import render_routes
@@ -147,6 +149,7 @@ def leaf_commands() -> Iterator[tuple[str, click.Command]]:
 RENDERED: Mapping[Path, Callable[[], str]] = {
     DOCS / "reference" / "cli.md": render_cli,
     DOCS / "reference" / "faults.md": render_faults,
+    MANUAL_PAGE: render_manual,
     LIBRARIES_PAGE: render_libraries,
     README: partial(render, README),
     REFERENCE: partial(render, REFERENCE),
