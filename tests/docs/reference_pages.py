@@ -33,7 +33,21 @@ The names in the examples are those of the emulator's fleet `schedules`, on whic
 `arm-emulator exec --fleet schedules -- bash`.
 
 """
-_SHARED = {"Scope": SCOPE_NAMES, "Settings": SETTINGS_NAMES}
+_SHARED = {
+    "Scope": SCOPE_NAMES,
+    "Settings": SETTINGS_NAMES,
+    "Limits of a run": frozenset(
+        {
+            "concurrency",
+            "freeze",
+            "max_failures",
+            "max_failures_per_region",
+            "operation_timeout",
+            "strict",
+        }
+    ),
+}
+"""Options that several commands take: they are shown once, under this title."""
 _SCOPE_TEXT = (
     "Selectors are united; filters leave machines out, and a machine that is left out is listed as skipped with the "
     "filter as its reason. What `--shard` leaves to other shards is not listed. A command that may write refuses "
@@ -56,6 +70,8 @@ def _product() -> Iterator[str]:
     yield from _table(_only(audit, SCOPE_NAMES))
     yield "## Settings\n"
     yield from _table(_only(audit, SETTINGS_NAMES))
+    yield "## Limits of a run\n\nA run keeps them; how they work is in [rings](../how-to/rings-and-budgets.md).\n"
+    yield from _table(_only(_command("apply"), _SHARED["Limits of a run"]))
     for name in COMMANDS:
         yield from _section("patchmode", _command(name), name)
 
@@ -64,8 +80,12 @@ def _emulator() -> Iterator[str]:
     assert isinstance(emulator, click.Group)
     yield f"## arm-emulator\n\n{_prose(emulator.help)}\n"
     yield _emulators_examples("")
+    shown = dict[str, str]()
     for name in sorted(emulator.commands):
-        yield from _section("arm-emulator", emulator.commands[name], name)
+        *before, table = _section("arm-emulator", emulator.commands[name], name)
+        yield from before
+        yield f"Its options are those of [{shown[table]}](#arm-emulator-{shown[table]}).\n" if table in shown else table
+        shown.setdefault(table, name)
 
 
 def _section(program_name: str, command: click.Command, name: str) -> Iterator[str]:
@@ -76,7 +96,8 @@ def _section(program_name: str, command: click.Command, name: str) -> Iterator[s
     taken = [title for title, shared in _SHARED.items() if names & shared]
     whole = [title for title in taken if names >= _SHARED[title]]
     if whole:
-        yield "Takes " + " and ".join(f"[{title.lower()}](#{title.lower()})" for title in whole) + ".\n"
+        anchors = {title: title.lower().replace(" ", "-") for title in whole}
+        yield "Takes " + ", ".join(f"[{title.lower()}](#{anchors[title]})" for title in whole) + ".\n"
     shared = GLOBAL_NAMES if program_name == "patchmode" else frozenset({"help"})
     hidden = shared.union(*(_SHARED[title] for title in whole))
     yield from _table(parameter for parameter in command.params if parameter.name not in hidden)
