@@ -10,6 +10,7 @@ import ipaddress
 import shutil
 import ssl
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -72,14 +73,14 @@ def _files(folder: Path) -> Certificates:
     return Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
 
 
-def make_certificates(folder: Path, *, public_names: bool) -> Certificates:
-    """Write a new CA and a leaf for the loopback names (and the public ones on request) into a folder."""
+def make_certificates(folder: Path, *, public_names: bool, more: Iterable[str] = ()) -> Certificates:
+    """Write a new CA and a leaf for the loopback names (and the public ones on request, and more) into a folder."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-    now = dt.datetime.now(dt.UTC)
+    now, public = dt.datetime.now(dt.UTC), PUBLIC_NAMES if public_names else ()
     ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "arm-emulator local CA")])
     leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -108,7 +109,7 @@ def make_certificates(folder: Path, *, public_names: bool) -> Certificates:
         .add_extension(_usage(is_ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_names(public_names=public_names)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(*public, *more)), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     files = _files(folder)
@@ -137,11 +138,11 @@ def _usage(*, is_ca: bool) -> "x509.KeyUsage":
     )
 
 
-def _names(*, public_names: bool) -> "list[x509.GeneralName]":
+def _names(*more: str) -> "list[x509.GeneralName]":
     from cryptography import x509
 
     names: list[x509.GeneralName] = []
-    for name in (*LOOPBACK_NAMES, *(PUBLIC_NAMES if public_names else ())):
+    for name in (*LOOPBACK_NAMES, *more):
         try:
             names.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:

@@ -7,18 +7,23 @@ import sys
 from asyncio import sslproto
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.transport import AioHttpTransport
 from yarl import URL
 
 from patchmode.arm.rate_limits import held_text, span_text
 from patchmode.errors import CloudError
+from patchmode.model.plain_text import printable
+from patchmode.model.report import SettingValue
 
 CONNECT_TIMEOUT_S = 15.0
 READ_TIMEOUT_S = 120.0
@@ -28,6 +33,8 @@ _TLS_READ = 32 * 1024
 OpenSSL, made 0.8 MB of one that ever read a page of a list: 300 MB for a run with 400 of them. A TLS record holds 16
 KiB, and reading in smaller pieces took no measurable time."""
 _NOTICED_S = 5.0
+CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""Which name the CA certificates to trust; the first that is set counts."""
 _OTHER_FILES = 64
 """Files besides the sockets: the journal, certificates, what the interpreter has open."""
 
@@ -38,7 +45,7 @@ def trust() -> ssl.SSLContext:
     Raises:
         CloudError: the file that the variable names cannot be read as certificates.
     """
-    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+    for variable in CA_VARIABLES:
         file = os.environ.get(variable)
         if not file:
             continue
@@ -51,16 +58,90 @@ def trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def proxy_for(url: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that the environment names."""
+
+    url: str
+    """As it is named, so with a password where it has one: never to be shown."""
+    variable: str
+    """Which names it."""
+
+    @property
+    def address(self) -> str:
+        """It without what signs in to it, to be shown."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.variable})"
+
+
+def proxy_of(url: str) -> Proxy | None:
     """The proxy that the environment names for a URL, `NO_PROXY` honoured; None: go straight.
 
-    It is asked once a connection and not once a request, because reading the environment costs more than sending.
+    Where a computer hands out its own managed identity no proxy is asked: it would answer with its own identity, if it
+    answered. Source: Microsoft, "Azure Instance Metadata Service": calls to it must bypass web proxies.
     """
-    parts = urlsplit(url)
-    if not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]) or proxy_bypass(parts.hostname):
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if not parts.hostname or _is_this_computers_identity(url, parts.hostname) or _is_excepted(parts):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    for kind in (parts.scheme, "all"):
+        if proxies.get(kind):
+            return Proxy(proxies[kind], _variable_of(kind, proxies[kind]))
+    return None
+
+
+def proxy_for(url: str) -> str | None:
+    """The address of `proxy_of`, with its password.
+
+    It is asked once a connection and not once a request where one host is asked often, because reading the environment
+    costs more than sending.
+    """
+    proxy = proxy_of(url)
+    return None if proxy is None else proxy.url
+
+
+def _is_excepted(parts: SplitResult) -> bool:
+    host = parts.netloc.rpartition("@")[2]
+    return bool(proxy_bypass(host) or proxy_bypass(parts.hostname or ""))
+
+
+def _is_this_computers_identity(url: str, host: str) -> bool:
+    """Whether a URL is where the virtual machine, or the platform of the app, hands out tokens of its identity."""
+    with suppress(ValueError):
+        if ip_address(host).is_link_local:
+            return True
+    told = (os.environ.get(name) for name in _IDENTITY_ENDPOINTS)
+    return any(origin(url) == origin(place) for place in told if place)
+
+
+_IDENTITY_ENDPOINTS = ("IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "AZURE_POD_IDENTITY_AUTHORITY_HOST")
+
+
+def _variable_of(kind: str, value: str) -> str:
+    """The variable that names a proxy; elsewhere than in the environment Windows and macOS keep theirs."""
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")
+    return next((name for name in names if os.environ.get(name) == value), "the system's settings")
+
+
+def network_in_force(url: str) -> tuple[SettingValue, ...]:
+    """How a URL is reached and what is trusted there, each with where that comes from; without a password."""
+    proxy = proxy_of(url)
+    if proxy is not None:
+        reached = SettingValue("proxy", proxy.address, proxy.variable)
+    elif any(getproxies().get(kind) for kind in ("https", "all")):
+        variable = next((name for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)), "the system's settings")
+        reached = SettingValue("proxy", f"none for {host_of(url)}", variable)
+    else:
+        reached = SettingValue("proxy", "none", "default")
+    variable = next((name for name in CA_VARIABLES if os.environ.get(name)), "")
+    trusted = (os.environ[variable], variable) if variable else ("those of the system", "default")
+    return reached, SettingValue("trusted-ca", *trusted)
 
 
 def check_proxies() -> None:
@@ -106,20 +187,20 @@ def room_for(wanted: int) -> int:
     return wanted if allowed == resource.RLIM_INFINITY else max(1, min(wanted, allowed - _OTHER_FILES))
 
 
-def open_pool(context: ssl.SSLContext, *, limit: int, reads_environment: bool = False) -> aiohttp.ClientSession:
+def open_pool(context: ssl.SSLContext, *, limit: int) -> aiohttp.ClientSession:
     """A pool of connections; the caller closes it.
 
     Args:
         context: whom to believe.
         limit: connections at a time, > 0; aiohttp's own default of 100 would be a second, silent limit on concurrency.
-        reads_environment: take proxies from the environment for each request (sign-in goes to several hosts).
     """
     # HACK: asyncio has no argument for it, so it holds for every TLS connection that this process opens from now on.
     sslproto.SSLProtocol.max_size = min(sslproto.SSLProtocol.max_size, _TLS_READ)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=limit, ssl=context),
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=reads_environment,
+        # Nothing from the environment but what `proxy_of` takes: aiohttp would leave ALL_PROXY and https proxies out.
+        trust_env=False,
         auto_decompress=False,  # azure-core does it
         raise_for_status=False,
         middlewares=(_only_once,),
@@ -154,6 +235,26 @@ class SignInTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core loa
         super().__init__(session=pool, session_owner=False)
         self._patience_s = patience_s
         self._remark = remark
+        self.advice = ""
+        """What to do about the last connection to a sign-in service that did not come about; empty: none failed."""
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send, through the proxy of the request's host.
+
+        Raises:
+            ClientAuthenticationError: that proxy refused or cannot be reached: nothing is tried again, and no other
+                credential, since all go through it.
+        """
+        proxy = proxy_of(request.url)
+        try:
+            return await super().send(request, **{**options, "proxy": proxy.url if proxy else None})
+        except (ServiceRequestError, ServiceResponseError) as error:
+            cause = error.inner_exception
+            if cause is not None and was_not_sent(cause) and request.url.startswith("https:"):
+                self.advice = advice_on(cause, proxy)
+            if proxy is None or not is_of_proxy(cause):
+                raise
+            raise ClientAuthenticationError(message=describe(cause, proxy)) from error
 
     async def sleep(self, duration: float) -> None:
         """Wait before a request is repeated.
@@ -200,28 +301,69 @@ async def fetch(pool: aiohttp.ClientSession, url: str) -> tuple[int, bytes]:
     Raises:
         CloudError: no answer.
     """
-    timeout = aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_TIMEOUT_S)
+    timeout, proxy = aiohttp.ClientTimeout(total=30, sock_connect=CONNECT_TIMEOUT_S), proxy_of(url)
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     try:
-        async with pool.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+        through = proxy.url if proxy else None
+        async with pool.get(url, headers=headers, timeout=timeout, allow_redirects=False, proxy=through) as answer:
             return answer.status, await answer.read()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        msg = f"{url} gave no answer: {describe(error)}"
-        raise CloudError(msg, advice=advice_on(error)) from error
+        msg = f"{url} gave no answer: {describe(error, proxy)}"
+        raise CloudError(msg, advice=advice_on(error, proxy)) from error
 
 
-def describe(error: BaseException) -> str:
-    """An exception of the network in one line; never empty."""
-    return str(error) or type(error).__name__
+def is_of_proxy(error: BaseException | None) -> bool:
+    """Whether a proxy refused, or could not be reached."""
+    return isinstance(error, aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError)
 
 
-def advice_on(error: BaseException) -> str:
+def describe(error: BaseException | None, proxy: Proxy | None = None) -> str:
+    """An exception of the network in one line; never empty.
+
+    Args:
+        error: what happened.
+        proxy: through which it was sent; None: through none, or that is not known.
+    """
+    named = f"the proxy {proxy}" if proxy else "the proxy"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        # Its own text holds the proxy's address as it is named, password and all.
+        return f"{named} answered {error.status} ({printable(error.message)[:80]})"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.os_error
+        return f"{named} cannot be reached: {why}"
+    said = str(error) or type(error).__name__
+    return f"{said}, through {named}" if proxy else said
+
+
+def told_of(error: BaseException, url: str) -> tuple[str, str]:
+    """What became of a request to a URL, in one line, and what to do where it was not sent."""
+    proxy = proxy_of(url)
+    return describe(error, proxy), advice_on(error, proxy)
+
+
+def advice_on(error: BaseException, proxy: Proxy | None = None) -> str:
     """What to do about a connection that did not come about."""
     if is_distrust(error):
-        return "The server's certificate is not trusted: name its CA in SSL_CERT_FILE (a PEM file)."
+        inspects = " A proxy that inspects TLS shows its own certificate, of a CA of your company." if proxy else ""
+        return f"The server's certificate is not trusted: name its CA in SSL_CERT_FILE (a PEM file).{inspects}"
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f"{_PROXY_SIGN_IN} {_PAST_THE_PROXY}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"Ask whoever runs the proxy to allow this host. {_PAST_THE_PROXY}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"Check the proxy's address and that it runs. {_PAST_THE_PROXY}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "The name does not resolve: check the cloud's URL and the network."
+        if proxy and error.host == urlsplit(proxy.url).hostname:
+            return f"The proxy's name does not resolve: correct {proxy.variable}. {_PAST_THE_PROXY}"
+        return "The name does not resolve: check the cloud's URL and the network; behind a proxy set HTTPS_PROXY."
     return "Check the network, and HTTPS_PROXY and NO_PROXY where there is a proxy."
+
+
+_PROXY_SIGN_IN = (
+    "The proxy asks for a name and a password and has accepted none. Put them into its address, as "
+    "http://NAME:PASSWORD@HOST:PORT, a special character as its % code; only Basic authentication is possible."
+)
+_PAST_THE_PROXY = "Where it is not to be used for this host, add the host to NO_PROXY."
 
 
 def is_distrust(error: BaseException) -> bool:

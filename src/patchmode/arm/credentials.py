@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
-    from azure.core.pipeline.transport import AioHttpTransport
+
+    from patchmode.arm.connections import SignInTransport
 
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -59,7 +60,7 @@ class Credential(Protocol):
 
 
 def default_chain(
-    cloud: Cloud, transport: "AioHttpTransport", *, tenant_id: str | None, interactive: bool
+    cloud: Cloud, transport: "SignInTransport", *, tenant_id: str | None, interactive: bool
 ) -> Credential:
     """The credentials to try, in this order: environment, workload identity, managed identity, az login, browser.
 
@@ -109,7 +110,7 @@ def _unusable(error: Exception) -> SignInError:
     )
 
 
-def _at_home(found: Any, cloud: Cloud, transport: "AioHttpTransport") -> Any:
+def _at_home(found: Any, cloud: Cloud, transport: "SignInTransport") -> Any:
     """The credential, a workload identity with this cloud's sign-in.
 
     `DefaultAzureCredential` hands the authority to no workload identity (azure-identity 1.27), which then asks the one
@@ -172,6 +173,7 @@ class SignIn:
         *,
         name: str = "",
         is_ours: bool = True,
+        transport: "SignInTransport | None" = None,
     ) -> None:
         """Prepare to sign in; nothing is asked yet.
 
@@ -181,7 +183,9 @@ class SignIn:
             tenant_id: the tenant to ask tokens for; None: the credential's own.
             name: what messages call this identity among several; empty: there is but one.
             is_ours: whether the credential is closed here; else that is its maker's to do.
+            transport: the credential's connections, which know what to do about one that failed; None: the caller's.
         """
+        self._transport = transport
         self.name = name
         self._is_ours = is_ours
         self._make = make
@@ -209,7 +213,8 @@ class SignIn:
             token = await self._inner.get_token_info(*scopes, options=wanted)
             check_token(token)
         except (AzureError, OSError, *_ODD_ANSWER) as error:
-            raise sign_in_failure(error, self._cloud, self.name) from error
+            unreached = self._transport.advice if self._transport else ""
+            raise sign_in_failure(error, self._cloud, self.name, unreached) from error
         self._kept, self._claims = token, claims_of(token.token)
         return token
 
@@ -289,7 +294,7 @@ def claims_of(token: str) -> Mapping[str, Any]:
     return payload if isinstance(payload, dict) else {}
 
 
-def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInError:
+def sign_in_failure(error: Exception, cloud: Cloud, name: str = "", unreached: str = "") -> SignInError:
     """The error that says what was tried, one credential a line, without azure-identity's pointer to its own pages.
 
     What Entra refused is advised on by its number, and otherwise how to sign in at all.
@@ -298,13 +303,14 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "") -> SignInErr
         error: azure-identity's.
         cloud: where it was tried.
         name: of the identity that failed, where there are several.
+        unreached: what to do about a sign-in service that could not be reached; empty: it was.
     """
     said = str(getattr(error, "message", error))
     if not hasattr(error, "message") and not isinstance(error, ValueError):
         said = f"the sign-in service's answer could not be read ({type(error).__name__}: {said})"
     lines = [_GUIDE.sub("", line).strip() for line in said.split(_TAIL)[0].splitlines()]
     tried = "\n".join(f"  {line}" for line in lines if line and not line.startswith(_LEFT_OUT))
-    advice = sign_in_advice(said, cloud.authority)
+    advice = sign_in_advice(said, cloud.authority) or unreached
     if name:
         advice = advice or identity_advice(said)
         where = "Correct it where it is defined, or leave it out; nothing was done as another identity instead."
@@ -341,7 +347,7 @@ class NamedCredential:
 
 
 def sign_in_of(
-    identity: ServicePrincipal | NamedCredential, cloud: Cloud, transport: "AioHttpTransport", tenant_id: str | None
+    identity: ServicePrincipal | NamedCredential, cloud: Cloud, transport: "SignInTransport", tenant_id: str | None
 ) -> SignIn:
     """The sign-in of one identity; nothing is asked yet.
 
@@ -356,10 +362,16 @@ def sign_in_of(
     """
     if isinstance(identity, NamedCredential):
         return SignIn(lambda: identity.credential, cloud, tenant_id, name=identity.name, is_ours=False)
-    return SignIn(lambda: credential_of(identity, cloud, transport), cloud, identity.tenant_id, name=identity.name)
+    return SignIn(
+        lambda: credential_of(identity, cloud, transport),
+        cloud,
+        identity.tenant_id,
+        name=identity.name,
+        transport=transport,
+    )
 
 
-def credential_of(principal: ServicePrincipal, cloud: Cloud, transport: "AioHttpTransport") -> Credential:
+def credential_of(principal: ServicePrincipal, cloud: Cloud, transport: "SignInTransport") -> Credential:
     """The credential of azure-identity for a service principal.
 
     Raises:

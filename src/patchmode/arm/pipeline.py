@@ -31,7 +31,7 @@ from azure.core.settings import settings
 from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 
 from patchmode.arm import wire_log
-from patchmode.arm.connections import advice_on, describe, host_of, is_below, is_distrust, path_of, was_not_sent
+from patchmode.arm.connections import host_of, is_below, is_distrust, path_of, told_of, was_not_sent
 from patchmode.arm.credentials import SignIn
 from patchmode.arm.exchanges import exchange_of
 from patchmode.arm.failures import HELD, Attempt, lost_advice, read_fault
@@ -114,7 +114,7 @@ class Retry(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
             try:
                 response = await self.next.send(request)
             except _UNANSWERED as error:
-                failure = _no_answer(order.attempt, error)
+                failure = _no_answer(order.attempt, error, request.http_request.url)
                 if order.is_single or tries >= self._patience.tries or not _may_try_again(order.attempt, failure):
                     raise failure from error
                 if isinstance(failure, MaybeAppliedError):
@@ -221,7 +221,7 @@ _UNANSWERED = (AzureError, OSError, zlib.error)
 answer whose Content-Encoding cannot be undone, which azure-core undoes while it reads."""
 
 
-def _no_answer(attempt: Attempt, error: AzureError | OSError | zlib.error) -> RequestError:
+def _no_answer(attempt: Attempt, error: AzureError | OSError | zlib.error, url: str) -> RequestError:
     """Whether the service can have received it is told by the exception beneath azure-core's own."""
     advice = "Nothing was changed; run it again." if attempt.is_read else lost_advice(attempt)
     if isinstance(error, zlib.error):
@@ -232,10 +232,11 @@ def _no_answer(attempt: Attempt, error: AzureError | OSError | zlib.error) -> Re
         # azure-core itself refused to send: the address is not https.
         return NotSentError(f"{attempt} was not sent: {error.message}", code="NotSecure")
     cause = cause or error
+    said, to_do = told_of(cause, url)
     if was_not_sent(cause):
         code = "NotTrusted" if is_distrust(cause) else "NotSent"
-        return NotSentError(f"{attempt} was not sent: {describe(cause)}", code=code, advice=advice_on(cause))
-    return MaybeAppliedError(f"{attempt} got no answer: {describe(cause)}", code="NoAnswer", advice=advice)
+        return NotSentError(f"{attempt} was not sent: {said}", code=code, advice=to_do)
+    return MaybeAppliedError(f"{attempt} got no answer: {said}", code="NoAnswer", advice=advice)
 
 
 class Throttle(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):

@@ -161,7 +161,7 @@ async def connect(
     check_names(identities, credential)
     async with AsyncExitStack() as stack:
         trust = _trust()
-        sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4, reads_environment=True))
+        sign_in_pool = await stack.enter_async_context(sockets.open_pool(trust, limit=4))
         found = await resolve(cloud, lambda url: sockets.fetch(sign_in_pool, url))
         transport = sockets.SignInTransport(sign_in_pool, patience_s=throttle_patience_s, remark=remark)
         offered = _sign_ins(found, transport, credential, identities, tenant_id, interactive=interactive)
@@ -208,7 +208,7 @@ def _sign_ins(
     elif credential is not None:
         yield SignIn(lambda: credential, cloud, tenant_id, is_ours=False)
     else:
-        yield SignIn(chain, cloud, tenant_id)
+        yield SignIn(chain, cloud, tenant_id, transport=transport)
 
 
 async def _signed_in(offered: "Iterator[SignIn]", scope: str, stack: AsyncExitStack) -> "list[SignIn]":

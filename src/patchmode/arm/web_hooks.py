@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from patchmode.arm.connections import check_proxies, host_of, is_distrust, open_pool, trust
+from patchmode.arm.connections import check_proxies, describe, host_of, is_distrust, open_pool, proxy_of, trust
 from patchmode.version import __version__
 
 TIMEOUT_S = 10.0
@@ -35,7 +35,7 @@ async def post_notice(address: str, body: Any, *, timeout_s: float = TIMEOUT_S, 
     """
     context = trust()
     check_proxies()
-    async with open_pool(context, limit=1, reads_environment=True) as pool:
+    async with open_pool(context, limit=1) as pool:
         why, may_help = await _posted(pool, address, body, timeout_s)
         if why and may_help:
             await asyncio.sleep(pause_s)
@@ -45,6 +45,7 @@ async def post_notice(address: str, body: Any, *, timeout_s: float = TIMEOUT_S, 
 
 async def _posted(pool: aiohttp.ClientSession, address: str, body: Any, timeout_s: float) -> tuple[str, bool]:
     """Why it did not arrive, and whether a second try may help."""
+    proxy = proxy_of(address)
     headers = {"Content-Type": "application/json", "User-Agent": f"patchmode/{__version__}"}
     try:
         async with pool.post(
@@ -53,11 +54,14 @@ async def _posted(pool: aiohttp.ClientSession, address: str, body: Any, timeout_
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=timeout_s),
             allow_redirects=False,
+            proxy=proxy.url if proxy else None,
         ) as answer:
             is_taken = 200 <= answer.status < 300
             return ("" if is_taken else f"it was answered {answer.status}"), answer.status in _AGAIN
     except TimeoutError:
         return f"no answer within {timeout_s:g} s", True
+    except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as error:
+        return describe(error, proxy), True
     except aiohttp.ClientConnectorError as error:
         if is_distrust(error):
             return "the server's certificate is not trusted: name its CA in SSL_CERT_FILE (a PEM file)", False

@@ -16,6 +16,7 @@ from patchmode.cli.settings import Settings, state_folder
 from patchmode.errors import WrongTargetError
 from patchmode.model.exchange import Exchange
 from patchmode.model.plan import Plan
+from patchmode.model.report import SettingValue
 from patchmode.model.target import Target
 from patchmode.ports.azure import Azure, Clock
 from patchmode.ports.policy import PolicyAzure
@@ -98,6 +99,13 @@ async def _traced(context: click.Context | None, settings: Settings) -> AsyncIte
 
     with traced(path_of(context) if context else "", lambda text: say(f"! {text}", settings)):
         yield
+
+
+def network_in_force(endpoint: str) -> tuple[SettingValue, ...]:
+    """How an endpoint is reached from this computer and what is trusted there, each with where that comes from."""
+    from patchmode.arm import connections
+
+    return connections.network_in_force(endpoint)
 
 
 def check_target(plan: Plan, azure: Azure) -> None:

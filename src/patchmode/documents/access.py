@@ -9,7 +9,7 @@ import msgspec
 
 from patchmode.documents.base import Edge, TargetRow, UnreadableRow, target_row, unreadable_rows
 from patchmode.model.access import MissingAction
-from patchmode.model.report import Diagnosis, SubscriptionCheck
+from patchmode.model.report import Diagnosis, SettingValue, SubscriptionCheck
 
 _GUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
@@ -113,6 +113,8 @@ class DoctorDocument(Edge, frozen=True):
     """What a reader must know about how that was looked up; left out where there is nothing to say."""
     settings: dict[str, SettingRow] | msgspec.UnsetType = msgspec.UNSET
     """Setting of the config file → its value in force."""
+    network: dict[str, SettingRow] | msgspec.UnsetType = msgspec.UNSET
+    """`proxy` (without its password) and `trusted-ca` → what is in force."""
     config_file: str | msgspec.UnsetType = msgspec.UNSET
     az_subscription: str | msgspec.UnsetType = msgspec.UNSET
     """The subscription chosen in az; left out where none is chosen for this cloud."""
@@ -131,11 +133,15 @@ def doctor_document(diagnosis: Diagnosis) -> DoctorDocument:
         identities=named or msgspec.UNSET,
         scope=diagnosis.scope or msgspec.UNSET,
         scope_notes=diagnosis.notes or msgspec.UNSET,
-        settings={one.setting: SettingRow(value=one.value, source=one.source) for one in diagnosis.settings}
-        or msgspec.UNSET,
+        settings=_setting_rows(diagnosis.settings),
+        network=_setting_rows(diagnosis.network),
         config_file=diagnosis.config_file or msgspec.UNSET,
         az_subscription=diagnosis.az_subscription or msgspec.UNSET,
     )
+
+
+def _setting_rows(settings: tuple[SettingValue, ...]) -> dict[str, SettingRow] | msgspec.UnsetType:
+    return {one.setting: SettingRow(value=one.value, source=one.source) for one in settings} or msgspec.UNSET
 
 
 def subscription_check_row(check: SubscriptionCheck) -> SubscriptionCheckRow:

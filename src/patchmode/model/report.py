@@ -206,6 +206,8 @@ class Diagnosis:
     """What a reader must know about how the scope was looked up, one sentence each."""
     settings: tuple[SettingValue, ...] = ()
     """Defaults of this computer, each with where it comes from."""
+    network: tuple[SettingValue, ...] = ()
+    """How Resource Manager is reached from here and what is trusted: the proxy, and the CA certificates."""
     config_file: str = ""
     """Where the config file is, or would be."""
     az_subscription: str = ""

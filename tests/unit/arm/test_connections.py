@@ -9,7 +9,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from azure.core.exceptions import ClientAuthenticationError
 
-from patchmode.arm.connections import SignInTransport, check_proxies, describe, proxy_for, trust, was_not_sent
+from patchmode.arm.connections import SignInTransport, check_proxies, describe, proxy_for, proxy_of, trust, was_not_sent
 from patchmode.errors import CloudError
 
 KEY = ConnectionKey("arm.example", 443, True, True, None, None, None)
@@ -48,6 +48,18 @@ def test_proxies_and_their_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proxy_for("https://arm.example") == "http://proxy.example:3128"
     assert proxy_for("https://localhost:8443") is None
     assert proxy_for("https://arm.private.example") is None
+    assert proxy_for("https://[") is None
+
+
+def test_the_identity_of_this_computer_is_not_asked_for_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual machine's address is link-local; App Service and Container Apps name theirs."""
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@proxy.example:3128")
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:41566/msi/token")
+    assert proxy_for("http://169.254.169.254/metadata/identity/oauth2/token?resource=x") is None
+    assert proxy_for("http://127.0.0.1:41566/msi/token?resource=x") is None
+    other = proxy_of("http://127.0.0.1:41567/msi/token")
+    assert other is not None
+    assert (other.url, str(other)) == ("http://me:secret@proxy.example:3128", "http://proxy.example:3128 (HTTP_PROXY)")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def command(context: click.Context, /, role_json: bool, **options: Any) -> exits
     diagnosis = replace(
         diagnosis,
         settings=values_in_force(settings),
+        network=composition.network_in_force(diagnosis.target.endpoint),
         config_file=str(path) if path.exists() else f"{path} (not there)",
         az_subscription=chosen[1] if chosen else "",
     )

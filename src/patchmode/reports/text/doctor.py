@@ -82,7 +82,7 @@ def _settings(diagnosis: Diagnosis, paint: Paint) -> Iterator[str]:
         return
     yield ""
     yield from wrapped(f"Config file     {printable(diagnosis.config_file)}", paint=paint, hang=16)
-    for one in diagnosis.settings:
+    for one in (*diagnosis.settings, *diagnosis.network):
         is_set = one.source != "default"
         text = f"{one.setting:<17}  {printable(one.value)}  ({printable(one.source)})"
         for line in wrapped(text, paint=paint, indent=2, hang=21):
