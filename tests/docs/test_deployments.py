@@ -22,9 +22,9 @@ from tests.docs.test_pages import _calls, _check_call
 from patchmode.model.scope import Shard
 
 DEPLOY = ROOT / "deploy"
-FILES = sorted(DEPLOY.iterdir())
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 SCRIPT = DEPLOY / "shard.sh"
-SCRIPTS = sorted(DEPLOY.glob("*.sh"))
+SCRIPTS = sorted(DEPLOY.rglob("*.sh"))
 WORKFLOWS = sorted([*DEPLOY.glob("github-*.yaml"), *(ROOT / ".github/workflows").glob("*.yaml")])
 BEGIN = "pipx install "
 """What needs a machine of GitHub or Azure DevOps, and is done here already."""
@@ -244,7 +244,7 @@ def test_container_apps_make_a_job_for_each_shard(template: Any) -> None:
 def test_the_image_holds_what_the_definitions_call() -> None:
     """The script under the name that they use, the wheel, and the locked requirements."""
     text = read(DEPLOY / "Dockerfile")
-    for script in SCRIPTS:
+    for script in DEPLOY.glob("*.sh"):
         assert f"deploy/{script.name} /usr/local/bin/patchmode-{script.stem}" in text
         assert script.stat().st_mode & 0o111
     kept = {line[1:] for line in read(DEPLOY / "Dockerfile.dockerignore").splitlines() if line.startswith("!")}
@@ -276,10 +276,11 @@ def test_shellcheck_has_nothing_to_say(path: Path) -> None:
     ("schema", "paths"),
     [
         (["vendor.github-workflows"], WORKFLOWS),
+        (["vendor.github-actions"], [DEPLOY / "action/action.yml"]),
         # The pattern of its expressions is none that JavaScript takes with Unicode on.
         (["vendor.azure-pipelines", "--regex-variant", "nonunicode"], [DEPLOY / "azure-pipelines.yaml"]),
     ],
-    ids=["github", "azure-devops"],
+    ids=["github", "github-action", "azure-devops"],
 )
 def test_the_published_schema_accepts_the_pipelines(schema: list[str], paths: list[Path]) -> None:
     """SchemaStore's for GitHub, Microsoft's for Azure DevOps, as check-jsonschema holds them."""
@@ -389,3 +390,99 @@ def test_audits_that_are_kept_tell_what_changed_since_the_one_before(terminal: C
     assert read(shell.folder / "audits/latest.json") == after
     same = shell.run(script)
     assert (same.code, "~" in same.text) == (0, False), same.text
+
+
+# --------------------------------------------------------------------------------------------- the action of GitHub
+
+ACTION = DEPLOY / "action"
+
+
+@pytest.fixture(scope="module")
+def action() -> Any:
+    """The definition of the composite action."""
+    return yaml.safe_load(read(ACTION / "action.yml"))
+
+
+def stepped(shell: Terminal, action: Any, **inputs: str) -> tuple[int, str, str]:
+    """Run the action's last step with some inputs: its code, what it printed, and its outputs."""
+    step = action["runs"]["steps"][-1]
+    values = {name: inputs.get(name, entry["default"]) for name, entry in action["inputs"].items()}
+    variables = {
+        name: values[re.fullmatch(r"\$\{\{ inputs\.([\w-]+) \}\}", text)[1]]  # type: ignore[index]
+        for name, text in step["env"].items()
+    }
+    variables |= {"GITHUB_ACTION_PATH": str(ACTION), "GITHUB_OUTPUT": "output", "GITHUB_STEP_SUMMARY": "summary.md"}
+    (shell.folder / "output").unlink(missing_ok=True)
+    names = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    done = shell.run(f"export {names}\n{step['run']}", last_code=1)
+    output = shell.folder / "output"
+    return done.code, done.text, read(output) if output.exists() else ""
+
+
+def test_the_action_reports_findings_and_fails_for_them_only_where_it_shall(
+    terminal: Callable[[str], Terminal], action: Any
+) -> None:
+    """10 is an audit with findings: an error or a warning, never silence."""
+    shell = terminal("demo")
+    code, text, output = stepped(shell, action)
+    assert (code, output) == (10, "code=10\nsarif=patchmode.sarif\n"), text
+    assert "::error title=patchmode has findings (exit code 10)::The audit has findings" in text
+    assert json.loads(read(shell.folder / "patchmode.sarif"))["runs"][0]["results"]
+    assert "# Patch orchestration audit" in read(shell.folder / "summary.md")
+    told = {"fail-on": "errors", "selectors": "-s 'Contoso Development' --name \"*\"", "sarif": "other.sarif"}
+    code, text, output = stepped(shell, action, **told)
+    assert (code, output) == (0, "code=10\nsarif=other.sarif\n"), text
+    assert "::warning title=patchmode has findings (exit code 10)::" in text
+    assert (shell.folder / "other.sarif").is_file()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code"),
+    [
+        ({"selectors": "-s nowhere"}, 2),
+        ({"selectors": "--all --name no-such-*"}, 3),
+        ({"selectors": "--all $(touch made); touch made"}, 2),
+        ({"selectors": "--all 'no end"}, 2),
+        ({"command": "apply"}, 2),
+        ({"fail-on": "never"}, 2),
+        ({"command": "iac check", "selectors": "missing-folder"}, 2),
+    ],
+)
+def test_the_action_never_passes_an_error_for_a_clean_result(
+    terminal: Callable[[str], Terminal], action: Any, inputs: dict[str, str], code: int
+) -> None:
+    """Not even where findings are no failure; and what an earlier step left under the name is no result of this one."""
+    shell = terminal("demo")
+    (shell.folder / "patchmode.sarif").write_text("{}", encoding="utf-8")
+    done, text, output = stepped(shell, action, **{"fail-on": "errors", **inputs})
+    assert done == code, text
+    assert "::error title=patchmode" in text
+    assert "sarif=" not in output
+    assert not (shell.folder / "made").exists()
+    is_refused = "fail-on" in inputs or inputs.get("command") == "apply"
+    assert is_refused or not (shell.folder / "patchmode.sarif").exists()
+
+
+def test_the_action_checks_infrastructure_code(terminal: Callable[[str], Terminal], action: Any) -> None:
+    shell = terminal("demo")
+    (shell.folder / "main.tf").write_text('resource "azurerm_linux_virtual_machine" "web" {\n  name = "web-01"\n}\n')
+    code, text, output = stepped(shell, action, command="iac check", selectors="main.tf")
+    assert (code, output) == (10, "code=10\nsarif=patchmode.sarif\n"), text
+    assert json.loads(read(shell.folder / "patchmode.sarif"))["runs"][0]["results"]
+    assert "main.tf:1" in text, "people read the log"
+    (shell.folder / "main.tf").write_text("")
+    code, text, output = stepped(shell, action, command="iac check", selectors="main.tf")
+    assert (code, output) == (0, "code=0\nsarif=patchmode.sarif\n"), text
+    assert "::error" not in text
+
+
+def test_the_action_reads_no_input_as_code(action: Any) -> None:
+    """An input inside `run` would be part of the script; as an environment variable it is a text."""
+    used: set[str] = set()
+    for step in action["runs"]["steps"]:
+        assert "${{" not in step["run"]
+        (script,) = re.findall(r"GITHUB_ACTION_PATH/([\w.]+)", step["run"])
+        assert (ACTION / script).is_file()
+        used |= set(re.findall(r"inputs\.([\w-]+)", f"{step.get('if')} {step['env']}"))
+    assert used == set(action["inputs"])
+    assert {"runtime.txt", "iac.txt"} <= {path.name for path in (ROOT / "requirements").iterdir()}
