@@ -83,6 +83,7 @@ document.addEventListener("submit", async (event) => {
 // ---------------------------------------------------------------- regions: filters, order and pages without a reload
 
 let asked = 0;
+let shownAt = location.pathname + location.search;
 
 async function swap(url, { push = true } = {}) {
   const mine = ++asked;
@@ -115,6 +116,7 @@ async function swap(url, { push = true } = {}) {
   }
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   if (push) history.pushState({ swapped: true }, "", url);
+  shownAt = location.pathname + location.search;
   document.body.removeAttribute("aria-busy");
   chosen();
 }
@@ -142,7 +144,10 @@ filters?.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => swap(filtersUrl(filters)), 180);
 });
-window.addEventListener("popstate", () => location.reload());
+// A jump within the page, such as the skip link's, is such an event too, and changes nothing that is shown.
+window.addEventListener("popstate", () => {
+  if (location.pathname + location.search !== shownAt) location.reload();
+});
 
 document.querySelector("[data-side]")?.addEventListener("click", (event) => {
   const button = event.currentTarget;
