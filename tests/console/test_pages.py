@@ -165,14 +165,18 @@ async def test_the_calendar_counts_what_will_run_and_fail(opened: Open) -> None:
     assert "mc-nightly" in page
     assert "2 run 4 fail" in page
     assert "1 run 2 fail" in page
-    assert "web-05" in page
     assert "Maintenance configurations (2)" in page
     found = asker.console.schedules.value
     assert found is not None
     windows = [one for week in found.weeks for day in week for one in day.windows]
     nightly = [one for one in windows if one.configuration.name == "mc-nightly"]
-    assert len(nightly) == 14
+    assert len(nightly) == 35
     assert nightly[0].counts[RunForecast.FAILS] == 4
+    day = nightly[1].local_start.date()
+    shown = (await asker.get(f"/schedules?view=day&day={day}")).words
+    assert "web-05" in shown
+    assert f"{nightly[1].starts_at:%Y-%m-%d %H:%M} UTC, 180 min" in shown
+    assert (await asker.get("/schedules?view=year&day=tomorrow")).status == 200
     assert (await asker.post("/schedules/refresh")).location == "/schedules"
     await asker.console.schedules.settled()
 

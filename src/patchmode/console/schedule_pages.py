@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from patchmode.errors import RequestError
-from patchmode.model.report import CalendarEntry, ScheduleFinding, ScheduleView, forecast_counts
+from patchmode.model.report import CalendarEntry, Member, ScheduleFinding, ScheduleView, forecast_counts
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.run_history import ScheduleRun
 from patchmode.model.schedule import LOST, DynamicScope, NextWindow, RunForecast
@@ -21,7 +22,7 @@ from patchmode.workflow.inventory.history import failures
 from patchmode.workflow.schedules.reading import OfferedSchedule, offered_schedules
 from patchmode.workflow.schedules.views import overview
 
-DAYS = 14
+DAYS = 35
 PAST = "7d"
 NAMED = 25
 """So many machines in trouble are named for a window."""
@@ -136,7 +137,7 @@ async def read_schedule_pages(azure: Azure, *, clock: Clock) -> SchedulePages:
         past, notes = report.runs, [*notes, *report.notes]
     except RequestError as error:
         notes.append(f"Past runs could not be read: {error.message}")
-    entries = [_coming(entry) for entry in calendar.entries]
+    entries = _coming(calendar.entries)
     return SchedulePages(
         weeks=weeks_of(entries, calendar.start, calendar.end),
         start=calendar.start,
@@ -169,21 +170,25 @@ def weeks_of(entries: Sequence[Coming], start: datetime, end: datetime) -> Seque
     return [made[place : place + 7] for place in range(0, len(made), 7)]
 
 
-def _coming(entry: CalendarEntry) -> Coming:
-    trouble = [
-        Trouble(member.machine.id, member.result, member.forecast.reason)
-        for member in entry.members
-        if member.result in LOST
-    ]
-    return Coming(
-        configuration=entry.configuration.id,
-        starts_at=entry.window.starts_at,
-        ends_at=entry.window.ends_at,
-        local_start=entry.window.local_start,
-        counts=forecast_counts(entry.members),
-        members=len(entry.members),
-        trouble=trouble[:NAMED],
-    )
+def _coming(entries: Sequence[CalendarEntry]) -> Sequence[Coming]:
+    """The windows; the members of one configuration are counted once, and not for each of its windows."""
+    counted: dict[ResourceId, tuple[Mapping[RunForecast, int], Sequence[Trouble]]] = {}
+    made = []
+    for entry in entries:
+        key = entry.configuration.id
+        if key not in counted:
+            counted[key] = forecast_counts(entry.members), _trouble(entry.members)
+        counts, trouble = counted[key]
+        window = entry.window
+        made.append(
+            Coming(key, window.starts_at, window.ends_at, window.local_start, counts, len(entry.members), trouble)
+        )
+    return made
+
+
+def _trouble(members: Sequence[Member]) -> Sequence[Trouble]:
+    lost = (one for one in members if one.result in LOST)
+    return [Trouble(one.machine.id, one.result, one.forecast.reason) for one in islice(lost, NAMED)]
 
 
 def _configuration(view: ScheduleView) -> Configuration:

@@ -1,9 +1,14 @@
 """Where things are, in CSS pixels: what is seen without scrolling, how far the keyboard has to go, what is cut."""
 
+import copy
+import json
+
 import pytest
 from tests.console.browser.conftest import Open
 from tests.console.browser.driving import Page, expect
 from tests.console.browser.test_accessibility import every_page
+
+from arm_emulator.named_fleets import read_fleet
 
 FILTERS = ("Search", "Subscription", "Group", "Location", "System", "Tag", "Schedule", "Finding")
 WHOLE = """() => [...document.querySelectorAll('table.fleet tbody tr')].map((row) => row.getBoundingClientRect())
@@ -61,3 +66,33 @@ def test_no_table_and_no_calendar_exceeds_the_window(opened: Open) -> None:
     page = console.page(viewport={"width": 1024, "height": 768})
     for name in every_page(console, page):
         assert page.evaluate(BESIDE) == [], name
+
+
+def many_schedules() -> object:
+    """The fleet `schedules` with twenty more configurations, each with two or three windows a week."""
+    fleet = json.loads(json.dumps(read_fleet("schedules")))
+    nightly = next(one for one in fleet["resources"] if one["id"].endswith("/mc-nightly"))
+    for number in range(20):
+        made = copy.deepcopy(nightly)
+        made["name"] = f"mc-ring-{number:02}"
+        made["id"] = made["id"].replace("mc-nightly", made["name"])
+        window = made["properties"]["maintenanceWindow"]
+        window["startDateTime"] = f"{window['startDateTime'][:11]}{number:02}:30"
+        window["recurEvery"] = "2Week Tuesday,Thursday" if number % 2 else "Week Tuesday,Thursday,Friday"
+        fleet["resources"].append(made)
+    return fleet
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_two_hundred_windows_of_twenty_schedules_fit(opened: Open, width: int) -> None:
+    """No view is wider than the window, none covers another's text, and the month takes few screens."""
+    console = opened(fleet=many_schedules())
+    page = console.page(viewport={"width": width, "height": 900})
+    for view in ("month", "week", "day"):
+        page.goto(f"{console.base}/schedules?view={view}")
+        page.locator(".calendar").wait_for()
+        assert page.evaluate(BESIDE) == [], view
+        shown = int(page.locator("#calendar-title .muted").inner_text().split()[0])
+        assert shown >= {"month": 200, "week": 20, "day": 1}[view], view
+        high = page.evaluate("document.querySelector('.calendar').getBoundingClientRect().height")
+        assert high < (2600 if width > 900 else 9000), view
