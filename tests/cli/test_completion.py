@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -9,15 +10,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pexpect
 import pytest
+from click.shell_completion import get_completion_class
 from tests.cli.conftest import Program, clean_environment, unmeasured
 from tests.cli.forked import shell_environment
+from tests.cli.test_suggestions import parameters
 
 from arm_emulator.named_fleets import read_fleet
 from arm_emulator.protocol.throttle import limits_from
 from arm_emulator.testing import Running, running
 from patchmode.cli import completing
+from patchmode.cli.choices import Fixed
+from patchmode.cli.main import program as main_program
 from patchmode.store.name_cache import KEPT_S, keep_names, read_names
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -85,6 +91,8 @@ def test_runs_and_plan_files_are_completed_from_the_disk(program: Program) -> No
     assert answered(program, "runs", "show", "", **away) == ["plain,latest", "plain,RUN"]
     assert answered(program, "rollback", "la", **away) == ["plain,latest"]
     assert answered(program, "report", "--run", "20", **away) == ["plain,RUN"]
+    assert answered(program, "apply", "--from-run", "la", **away) == ["plain,latest"]
+    assert answered(program, "rollback", "latest", "--from-run", "la", **away) == ["plain,latest"]
     assert answered(program, "apply", "", **away) == ["plain,ring1.json"]
     assert answered(program, "apply", "oth", **away) == ["file,oth"]
     assert answered(program, "verify", "ring", **away) == ["file,ring"]
@@ -280,3 +288,82 @@ def test_a_slip_in_the_shell_is_told(offline: Program) -> None:
 def test_the_bash_script_is_bash(offline: Program) -> None:
     script = offline("completion", "bash").out
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+# ------------------------------------------------------------------------------------------- every option, every shell
+
+
+def completed(shell: str, path: str, param: click.Parameter, begun: str = "") -> list[tuple[str, str]]:
+    """Kind and value of what a shell is answered where a value of this parameter stands."""
+    made = get_completion_class(shell)
+    assert made is not None
+    asked = made(main_program, {}, "patchmode", completing.VARIABLE)
+    before = [*path.split(), param.opts[-1]] if isinstance(param, click.Option) else path.split()
+    answers = [asked.format_completion(one) for one in asked.get_completions(before, begun)]
+    if shell == "bash":
+        return [(one.split(",", 1)[0], one.split(",", 1)[1]) for one in answers]
+    if shell == "fish":
+        return [(one.split(",", 1)[0], one.split(",", 1)[1].split("\t")[0]) for one in answers]
+    return [(one.split("\n")[0], one.split("\n")[1]) for one in answers]
+
+
+TAKING = [
+    (path, param)
+    for path, param in parameters()
+    if isinstance(param, click.Option) and not (param.is_flag or param.count)
+]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_fixed_value_of_every_option_is_completed_as_it_is_written(
+    shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--reboot ifrequired` is taken and is no word of Azure's; each beginning, in any case, finds its value."""
+    monkeypatch.setenv("COMP_WORDS", "patchmode")
+    walked = 0
+    for path, param in TAKING:
+        if isinstance(param.type, Fixed):
+            walked += 1
+            assert completed(shell, path, param) == [("plain", one) for one in param.type.choices], (path, param)
+            last = param.type.choices[-1]
+            assert ("plain", last) in completed(shell, path, param, last[:2].upper()), (path, param)
+    assert walked > 50
+
+
+def test_every_option_that_takes_a_file_completes_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where bash has a function for a command, it offers no file by itself."""
+    monkeypatch.setenv("COMP_WORDS", "patchmode")
+    kinds = {}
+    for path, param in TAKING:
+        if re.match(r"(FILE|DIR|FOLDER)", str(param.metavar)):
+            (answer,) = completed("bash", path, param, "some")
+            kinds[param.opts[-1]] = answer
+    assert kinds == {name: ("dir" if name == "--state-dir" else "file", "some") for name in FILE_OPTIONS}
+
+
+FILE_OPTIONS = {
+    "--baseline",
+    "--exchanges",
+    "--from",
+    "--from-log",
+    "--identity-file",
+    "--ids-file",
+    "--notify-file",
+    "--out",
+    "--profile-file",
+    "--state-dir",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "option", "told"),
+    [
+        ("audit", "--cloud", ["AzureCloud", "AzureUSGovernment", "AzureChinaCloud"]),
+        ("audit", "--os", ["windows", "linux"]),
+        ("apply", "--exclude-power", ["running", "deallocated", "stopped"]),
+        ("schedule attach", "--filter-type", ["vm", "arc"]),
+    ],
+)
+def test_known_words_of_a_free_text_are_completed(path: str, option: str, told: list[str]) -> None:
+    (param,) = (param for where, param in TAKING if where == path and param.opts[-1] == option)
+    assert [value for _, value in completed("fish", path, param)] == told

@@ -60,6 +60,67 @@ class Fixed(click.Choice[str]):
         near = nearest(str(value), self._known)
         return f"{told} Did you mean {near}?" if near else told
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """The values that begin so, as they are written, where click completes them in lower case."""
+        del ctx, param
+        return _begun(self.choices, incomplete)
+
+
+def _begun(words: Iterable[str], incomplete: str) -> "list[CompletionItem[str]]":
+    from click.shell_completion import CompletionItem
+
+    begun = incomplete.casefold()
+    return [CompletionItem(word) for word in words if word.casefold().startswith(begun)]
+
+
+class Words(click.types.StringParamType):
+    """A free text of which some values are known; the shell completes those."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Those that begin so."""
+        del ctx, param
+        return _begun(self._words, incomplete)
+
+
+class Place(click.types.StringParamType):
+    """The path of a file or a folder, which its command reads or makes; the shell completes paths.
+
+    Args:
+        kind: `file`, or `dir` for folders alone.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """The shell's own completion of paths."""
+        del ctx, param
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self._kind)]
+
+
+class RunEnds(click.types.StringParamType):
+    """A run, perhaps with ends of its machines; the shell completes the run."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """The runs that begin so."""
+        del param
+        from patchmode.cli.completing import names_of
+
+        return names_of("run", ctx, incomplete)
+
 
 class Named(click.ParamType[str]):
     """A text that names something that is there: who takes it looks it up, and says what was perhaps meant.
@@ -100,4 +161,6 @@ class PlanFile(click.Path):
 
 
 SUBSCRIPTION, GROUP, SCHEDULE = Named("subscription"), Named("resource group"), Named("schedule")
+FILE, FOLDER, RUN_ENDS = Place("file"), Place("dir"), RunEnds()
+CLOUDS = Words("AzureCloud", "AzureUSGovernment", "AzureChinaCloud")
 RUN, RUN_OR_FILE, MACHINE = Named("run"), Named("run or file"), Named("machine")

@@ -18,7 +18,7 @@ import click
 from click.core import ParameterSource
 
 from patchmode.cli import exits
-from patchmode.cli.choices import Fixed
+from patchmode.cli.choices import FILE, Fixed
 from patchmode.cli.configuring import ADDRESS as VARIABLE
 from patchmode.cli.group import path_of
 from patchmode.cli.run_options import NONE
@@ -88,6 +88,7 @@ def notice_options(function: Callable[..., Any]) -> Callable[..., Any]:
     file = click.option(
         "--notify-file",
         metavar="FILE",
+        type=FILE,
         envvar="PATCHMODE_NOTIFY_FILE",
         help="At the end, send a notice to the web hook whose address is in this file (or in PATCHMODE_NOTIFY_URL): "
         "exit code, counts, run, next command, no machine. none: send none.",

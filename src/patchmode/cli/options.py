@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from patchmode.cli.choices import GROUP, SCHEDULE, SUBSCRIPTION, Fixed
+from patchmode.cli.choices import CLOUDS, FILE, FOLDER, GROUP, RUN_ENDS, SCHEDULE, SUBSCRIPTION, Fixed, Words
 from patchmode.cli.logs import LOG_FORMATS
 from patchmode.cli.logs import VARIABLE as LOG_VARIABLE
 from patchmode.cli.run_options import NONE
@@ -30,6 +30,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
     return [
         click.Option(
             ["--cloud"],
+            type=CLOUDS,
             metavar="NAME|URL",
             envvar="PATCHMODE_CLOUD",
             help="AzureCloud (default), AzureUSGovernment, AzureChinaCloud, or the https URL of a Resource Manager.",
@@ -37,6 +38,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
         click.Option(
             ["--identity-file"],
             metavar="FILE",
+            type=FILE,
             envvar="PATCHMODE_IDENTITY_FILE",
             help="Sign in as the service principals of this file, which share the work.",
         ),
@@ -54,7 +56,13 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
             "prints them, csv-excel for Excel, with a byte order mark so that it reads umlauts.",
         ),
         click.Option(["--query"], metavar="JMESPATH", help="Select from the JSON result, as az does."),
-        click.Option(["--state-dir"], metavar="DIR", envvar="PATCHMODE_STATE_DIR", help="Folder of the run journals."),
+        click.Option(
+            ["--state-dir"],
+            metavar="DIR",
+            type=FOLDER,
+            envvar="PATCHMODE_STATE_DIR",
+            help="Folder of the run journals.",
+        ),
         click.Option(["--no-color"], is_flag=True, help="No colours; NO_COLOR is honoured too."),
         click.Option(
             ["--no-progress"], is_flag=True, envvar="PATCHMODE_NO_PROGRESS", help="No progress on standard error."
@@ -159,6 +167,7 @@ _FILTER_HELP = {
     "name": ("GLOB", "name pattern, for example 'web-*'"),
     "power": ("STATE", "running, deallocated, stopped, …"),
 }
+_FILTER_WORDS = {"os": Words("windows", "linux"), "power": Words("running", "deallocated", "stopped")}
 
 
 def scope_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -186,11 +195,16 @@ def _selector_options() -> list[Decorator]:
         ),
         click.option("--ids", multiple=True, metavar="ID…", help="Machines by resource id; several may follow."),
         click.option(
-            "--ids-file", multiple=True, metavar="FILE|-", help="Ids or names, one a line, or a table; - reads stdin."
+            "--ids-file",
+            multiple=True,
+            type=FILE,
+            metavar="FILE|-",
+            help="Ids or names, one a line, or a table; - reads stdin.",
         ),
         click.option(
             "--from-run",
             multiple=True,
+            type=RUN_ENDS,
             metavar="RUN[:END,…]",
             help="Machines of a run that ended so: failed, stale, unknown, notSent, blocked, notAttached, "
             "patchedByNobody, …; without END all that it was asked for.",
@@ -211,6 +225,7 @@ def _selector_options() -> list[Decorator]:
         click.option(
             "--from-log",
             multiple=True,
+            type=FILE,
             metavar="FILE|-",
             help="All machines named in pasted text: portal error, activity log, Terraform, az; - reads stdin.",
         ),
@@ -227,9 +242,12 @@ def _selector_options() -> list[Decorator]:
 def _filter_options() -> list[Decorator]:
     made: list[Decorator] = []
     for name, (metavar, text) in _FILTER_HELP.items():
-        made.append(click.option(f"--{name}", f"only_{name}", multiple=True, metavar=metavar, help=f"Only: {text}."))
+        words = _FILTER_WORDS.get(name)
+        only, what = f"only_{name}", f"Only: {text}."
+        made.append(click.option(f"--{name}", only, multiple=True, type=words, metavar=metavar, help=what))
     for name, (metavar, text) in _FILTER_HELP.items():
-        made.append(click.option(f"--exclude-{name}", multiple=True, metavar=metavar, help=f"Not: {text}."))
+        words = _FILTER_WORDS.get(name)
+        made.append(click.option(f"--exclude-{name}", multiple=True, type=words, metavar=metavar, help=f"Not: {text}."))
     return made
 
 

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from patchmode.cli import exits
-from patchmode.cli.choices import RUN
+from patchmode.cli.choices import FILE, RUN
 from patchmode.cli.group import Command, Group
 from patchmode.cli.settings import settings_of
 from patchmode.documents.run import run_document
@@ -59,7 +59,9 @@ def command() -> None:
 
 @command.command("pack", cls=Command)
 @click.argument("run", type=RUN, default="latest")
-@click.option("--out", required=True, metavar="FOLDER|FILE.zip", help="Where to write it; it must not exist yet.")
+@click.option(
+    "--out", required=True, type=FILE, metavar="FOLDER|FILE.zip", help="Where to write it; it must not exist yet."
+)
 @click.option("--offline", is_flag=True, help="Read nothing from Azure: only what the journal holds.")
 @click.pass_context
 def pack_run(context: click.Context, run: str, out: str, offline: bool) -> exits.Exit:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from patchmode.cli import exits
-from patchmode.cli.choices import RUN
+from patchmode.cli.choices import FILE, RUN
 from patchmode.cli.group import Command
 from patchmode.cli.options import FORMATS, REPORT_FORMATS, longest_wait_option, scope_options, settings_options
 from patchmode.cli.settings import Settings, settings_of
@@ -36,9 +36,15 @@ if TYPE_CHECKING:
     "--run", type=RUN, metavar="RUN", help="What a run did, by its journal: its id, its beginning, or latest."
 )
 @click.option(
-    "--from", "source", metavar="FILE|-", help="What `audit -o json` or `apply -o json` printed; - reads stdin."
+    "--from",
+    "source",
+    type=FILE,
+    metavar="FILE|-",
+    help="What `audit -o json` or `apply -o json` printed; - reads stdin.",
 )
-@click.option("--out", metavar="FILE", help="Where to write it; without -o the name's ending gives the format.")
+@click.option(
+    "--out", type=FILE, metavar="FILE", help="Where to write it; without -o the name's ending gives the format."
+)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 once the report is written, whatever it shows.")
 @click.pass_context
 def command(

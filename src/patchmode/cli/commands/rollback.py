@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.choices import RUN
+from patchmode.cli.choices import RUN, RUN_ENDS
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.notifying import notice_options
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--from-run",
     multiple=True,
+    type=RUN_ENDS,
     metavar="RUN:END,…",
     help="Only machines that ended so, as `apply --from-run` takes them: failed, unknown, notAsPlanned, …",
 )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patchmode.cli.choices import GROUP, SCHEDULE
+from patchmode.cli.choices import GROUP, SCHEDULE, Words
 from patchmode.cli.exits import Exit
 from patchmode.cli.group import Command
 from patchmode.cli.options import scope_options
@@ -25,12 +25,16 @@ _FILTERS = ("filter_tag", "any_tag", "filter_os", "filter_location", "filter_gro
 @click.option("--dynamic", metavar="NAME", help="A dynamic scope of this name, on --subscription or --resource-group.")
 @click.option("--filter-tag", multiple=True, metavar="KEY=V1,V2", help="Dynamic: one of these values.")
 @click.option("--any-tag", is_flag=True, help="Dynamic: one of the tags is enough (default: all).")
-@click.option("--filter-os", multiple=True, metavar="OS", help="Dynamic: windows or linux.")
+@click.option(
+    "--filter-os", multiple=True, type=Words("windows", "linux"), metavar="OS", help="Dynamic: windows or linux."
+)
 @click.option("--filter-location", multiple=True, metavar="REGION", help="Dynamic: one of these regions.")
 @click.option(
     "--filter-group", multiple=True, type=GROUP, metavar="NAME", help="Dynamic: one of these resource groups."
 )
-@click.option("--filter-type", multiple=True, metavar="vm|arc", help="Dynamic: Azure or Arc machines.")
+@click.option(
+    "--filter-type", multiple=True, type=Words("vm", "arc"), metavar="vm|arc", help="Dynamic: Azure or Arc machines."
+)
 @click.option("--replace", is_flag=True, help="Dynamic: replace an existing scope of that name that differs.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
