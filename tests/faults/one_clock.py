@@ -81,6 +81,10 @@ class LeapingLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._returned)
         return future
 
+    async def shutdown_default_executor(self, *_: Any) -> None:
+        """Without the limit that Python 3.12 brought: the clock would leap over it while the threads end."""
+        await super().shutdown_default_executor()
+
     def _returned(self, _: object) -> None:
         self._leaping.held -= 1
 
