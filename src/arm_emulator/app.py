@@ -21,6 +21,7 @@ from arm_emulator.patching import Patching
 from arm_emulator.profile import Profile
 from arm_emulator.protocol import batches, front_door, microsoft_graph, sign_in, wire
 from arm_emulator.protocol.authorization import Authorization
+from arm_emulator.protocol.azure_clouds import cloud_of
 from arm_emulator.protocol.cloud import Cloud
 from arm_emulator.protocol.http import ArmError, Request, Response
 from arm_emulator.protocol.operations import Operation, Operations
@@ -75,6 +76,7 @@ class Emulator:
         seed: of everything drawn.
         region: the front door's, as ``x-ms-routing-request-id`` names it.
         token_seconds: how long a token lasts.
+        guards_names: refuse patchmode under a name of Azure; without it, plans and runs name Azure as their target.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class Emulator:
         seed: int = 0,
         region: str = "WESTEUROPE",
         token_seconds: int = LIFETIME_S,
+        guards_names: bool = True,
     ) -> None:
         self.clock = clock or Clock()
         self.profile = profile or Profile()
         self.region = region
+        self._guards_names = guards_names
         self.store = store
         self.state = State(store)
         self.directory = Directory()
@@ -259,7 +263,8 @@ class Emulator:
 
     def _arm(self, call: Call, target: Target, entry: Entry, base: str, headers: dict[str, str]) -> Response:
         try:
-            _check_target(base, call.headers.get("user-agent", ""))
+            if self._guards_names:
+                _check_target(base, call.headers.get("user-agent", ""))
             authority = sign_in.authority(base, self.directory.tenant_id)
             principal = self.directory.as_of_now(self.tokens.read(call.headers.get("authorization"), authority, base))
             entry.principal = principal.object_id
@@ -320,7 +325,7 @@ def _check_target(base: str, agent: str) -> None:
     Raises:
         ArmError: 400, in words of ours.
     """
-    if sign_in.is_public(base) and agent.lower().startswith("patchmode/"):
+    if cloud_of(base) is not None and agent.lower().startswith("patchmode/"):
         message = (
             "This is arm-emulator under a public name of Azure. Plans and runs that patchmode made here would name "
             "Azure as their target. Give no --cloud: PATCHMODE_CLOUD names the emulator."

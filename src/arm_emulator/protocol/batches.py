@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
+from arm_emulator.protocol.azure_clouds import PUBLIC, cloud_of
 from arm_emulator.protocol.http import ArmError, Response
-from arm_emulator.protocol.tokens import ARM
 from arm_emulator.protocol.wire import Answer
 
 PATH = "/batch"
@@ -50,7 +50,7 @@ def _place(request: dict[str, Any], base: str) -> str:
         raise ArmError(501, "NotEmulated", f"The emulator emulates GET in a batch alone, and not {method or 'none'}.")
     url = str(request.get("url") or request.get("relativeUrl") or "")
     absolute = _ABSOLUTE.match(url)
-    if absolute and absolute[1].lower() not in {base.lower(), *ARM}:
+    if absolute and absolute[1].lower() not in {base.lower(), *(cloud_of(base) or PUBLIC).audiences}:
         raise _invalid(f"{absolute[1]} is not this service")
     place = absolute[2] if absolute else url
     if not place.lower().startswith(_READABLE):

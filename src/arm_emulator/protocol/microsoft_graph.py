@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from arm_emulator.protocol.azure_clouds import cloud_of
 from arm_emulator.protocol.http import ArmError, Response
 from arm_emulator.protocol.sign_in import authority
-from arm_emulator.protocol.tokens import MICROSOFT_GRAPH, is_microsoft_graph
+from arm_emulator.protocol.tokens import is_microsoft_graph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,8 @@ def answer(cloud: "Cloud", call: "Call", path: str, query: Mapping[str, str], ba
         base: ``https://host:port``.
     """
     # Under its own name, through a proxy, Microsoft Graph is all that there is.
-    is_own = base.lower() == MICROSOFT_GRAPH
+    azure = cloud_of(base)
+    is_own = azure is not None and base.lower() == azure.microsoft_graph
     path = f"/graph{path}" if is_own else path
     is_below = path.lower().startswith(PREFIX)
     if not is_own and not is_below:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from arm_emulator.protocol import assertions, managed_identity
+from arm_emulator.protocol.azure_clouds import cloud_of
 from arm_emulator.protocol.http import ArmError, Response, SignInRefusedError
 from arm_emulator.protocol.tokens import is_arm, is_microsoft_graph, unknown_resource
 from arm_emulator.protocol.wire import Call, new_id
-from arm_emulator.tls import PUBLIC_NAMES
 
 if TYPE_CHECKING:
     from arm_emulator.directory import Account
@@ -27,25 +27,6 @@ _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
 LIST_FROM = "2019-05-01"
 LIST_VERSIONS = frozenset({"2019-05-01", "2020-06-01"})
 """These api-versions answer a list of clouds (``ARM_CLOUD_METADATA_URL`` wants one), the others a single object."""
-
-PUBLIC_LOGIN = "https://login.microsoftonline.com"
-_LOGINS = (PUBLIC_LOGIN, "https://login.windows.net")
-_PUBLIC_CLOUD: dict[str, Any] = {
-    "name": "AzureCloud",
-    "portal": "https://portal.azure.com",
-    "authentication": {
-        "loginEndpoint": PUBLIC_LOGIN,
-        "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"],
-        "tenant": "common",
-        "identityProvider": "AAD",
-    },
-    "graph": "https://graph.windows.net/",
-    "graphAudience": "https://graph.windows.net/",
-    "microsoftGraphResourceId": "https://graph.microsoft.com/",
-    "suffixes": {},
-    "resourceManager": "https://management.azure.com/",
-}
-"""Source: the members and names that azure-cli-core 2.91 has built in for AzureCloud; of hosts alone."""
 
 _DISCOVERY = re.compile(r"^/(?P<tenant>[^/]+)(?P<version>/v2\.0)?/\.well-known/openid-configuration$", re.IGNORECASE)
 _TOKEN = re.compile(r"^/(?P<tenant>[^/]+)/oauth2/(?:v2\.0/)?token$", re.IGNORECASE)
@@ -71,31 +52,29 @@ def answer(cloud: "Cloud", call: Call, path: str, query: Mapping[str, str], base
     if method == "POST" and (found := _TOKEN.match(path)):
         form = {name: values[-1] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
         return _token(cloud, form, found["tenant"], base)
-    if not is_public(base):
+    azure = cloud_of(base)
+    if azure is None:
         return managed_identity.answer(cloud, method, path, query, call.headers, base)
-    if base.lower() in _LOGINS:
+    if base.lower() in azure.logins:
         # Under Entra's own names, through a proxy, there is nothing else.
         return ArmError(501, "NotEmulated", f"The emulator does not emulate {method} {path} of Entra.").response()
     return None
 
 
 def authority(base: str, tenant: str) -> str:
-    """The sign-in URL of a tenant for who called ``base``: the public one where a public name was called."""
-    return f"{PUBLIC_LOGIN if is_public(base) else base}/{tenant}"
-
-
-def is_public(base: str) -> bool:
-    """Whether a client called by one of Azure's public names, through a proxy or a hosts file."""
-    return base.removeprefix("https://").lower() in PUBLIC_NAMES
+    """The sign-in URL of a tenant for who called ``base``: that of its cloud where a name of Azure was called."""
+    azure = cloud_of(base)
+    return f"{azure.logins[0] if azure else base}/{tenant}"
 
 
 def metadata(base: str, api_version: str) -> object:
     """The metadata document in the form of an api-version: a list for 2019-05-01, else one object.
 
-    Who called a public name is told the public cloud's own names, of which those that are emulated lead here as well.
+    Who called a name of Azure is told that cloud's own names, of which those that are emulated lead here as well.
     """
-    if is_public(base):
-        return [_PUBLIC_CLOUD] if api_version in LIST_VERSIONS else _PUBLIC_CLOUD
+    azure = cloud_of(base)
+    if azure is not None:
+        return [azure.metadata()] if api_version in LIST_VERSIONS else azure.metadata()
     cloud: dict[str, Any] = {
         # az gives a cloud of the name AzureCloud the public sign-in, whatever its document says.
         "name": "arm-emulator",

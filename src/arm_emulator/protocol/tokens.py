@@ -13,11 +13,10 @@ from functools import lru_cache
 import msgspec
 
 from arm_emulator.directory import Account, Directory
+from arm_emulator.protocol.azure_clouds import PUBLIC, cloud_of
 from arm_emulator.protocol.http import ArmError, Principal
 
 LIFETIME_S = 3599
-ARM = ("https://management.azure.com", "https://management.core.windows.net")
-"""The public names of Azure Resource Manager as a resource to sign in for."""
 _ENCODED_HEADER = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"HS256"}').rstrip(b"=").decode()
 
 
@@ -111,7 +110,8 @@ class Tokens:
             message = f"The access token expiry UTC time '{moment}' is earlier than current UTC time."
             raise refusal("ExpiredAuthenticationToken", message, authority)
         if not (accepts or is_arm)(audience, base):
-            allowed = ",".join(f"'{resource}'" for resource in (f"{base}/", base, *(f"{name}/" for name in ARM), *ARM))
+            names = (base, *_audiences(base))
+            allowed = ",".join(f"'{resource}'" for resource in (*(f"{name}/" for name in names), *names))
             message = (
                 f"The access token has been obtained for wrong audience or resource '{audience}'. It should exactly "
                 f"match with one of the allowed audiences {allowed}."
@@ -148,9 +148,16 @@ def is_arm(resource: str, base: str) -> bool:
         resource: e.g. ``https://management.azure.com/`` or the endpoint, with or without slashes at its end.
         base: ``https://host:port``.
     """
+    if cloud_of(base) is not None:
+        return resource.rstrip("/").lower() in _audiences(base)
     port = base.removeprefix("https://").rpartition(":")[2]
     loopback = (f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")) if port.isdigit() else ()
-    return resource.rstrip("/").lower() in {base.lower(), *ARM, *loopback}
+    return resource.rstrip("/").lower() in {base.lower(), *_audiences(base), *loopback}
+
+
+def _audiences(base: str) -> tuple[str, ...]:
+    """What Resource Manager is called in the cloud of a host; at an address of the emulator's, in the public one."""
+    return (cloud_of(base) or PUBLIC).audiences
 
 
 def unknown_resource(resource: str, tenant: str) -> str:
@@ -162,12 +169,9 @@ def unknown_resource(resource: str, tenant: str) -> str:
     )
 
 
-MICROSOFT_GRAPH = "https://graph.microsoft.com"
-
-
 def is_microsoft_graph(resource: str, base: str) -> bool:
-    """Whether a resource (an audience) is Microsoft Graph, under its public name or at ``base``."""
-    return resource.rstrip("/").lower() in {f"{base}/graph".lower(), MICROSOFT_GRAPH}
+    """Whether a resource (an audience) is Microsoft Graph, under its name in that cloud or at ``base``."""
+    return resource.rstrip("/").lower() in {f"{base}/graph".lower(), (cloud_of(base) or PUBLIC).microsoft_graph}
 
 
 def refusal(code: str, message: str, authority: str) -> ArmError:

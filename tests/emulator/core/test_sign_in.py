@@ -239,3 +239,54 @@ def test_discovery_of_an_unknown_tenant_is_refused(start: Start) -> None:
     emulator = start().emulator
     answer = emulator.serve(Call("GET", f"/{UNKNOWN}/v2.0/.well-known/openid-configuration", BASE, b""))
     assert (answer.status, json.loads(answer.body)["error"]) == (400, "invalid_tenant")
+
+
+@pytest.mark.parametrize(
+    ("host", "login", "mine", "others"),
+    [
+        ("management.usgovcloudapi.net", "login.microsoftonline.us",
+         ("https://management.core.usgovcloudapi.net/", "https://management.usgovcloudapi.net"),
+         ("https://management.azure.com", "https://management.chinacloudapi.cn", "https://management.core.windows.net/")),
+        ("management.chinacloudapi.cn", "login.chinacloudapi.cn",
+         ("https://management.core.chinacloudapi.cn/", "https://management.chinacloudapi.cn"),
+         ("https://management.azure.com", "https://management.usgovcloudapi.net")),
+        ("management.azure.com", "login.microsoftonline.com",
+         ("https://management.azure.com", "https://management.core.windows.net/"),
+         ("https://management.usgovcloudapi.net", "https://management.chinacloudapi.cn")),
+    ],
+)  # fmt: skip
+def test_each_cloud_of_azure_has_its_own_audiences_and_tokens(
+    start: Start, host: str, login: str, mine: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    """By the host that was called: metadata, authority, and what a token must be for."""
+    emulator = start().emulator
+
+    def call(name: str, method: str, target: str, body: str = "", **headers: str) -> Seen:
+        answer = emulator.serve(Call(method, target, {"host": name, **headers}, body.encode()))
+        return Seen(answer.status, answer.headers, answer.body, answer)
+
+    document = call(host, "GET", "/metadata/endpoints?api-version=2022-09-01").json
+    assert (document["resourceManager"], document["authentication"]["loginEndpoint"]) == (
+        f"https://{host}/",
+        f"https://{login}",
+    )
+    path = f"/{TENANT}/oauth2/v2.0/token"
+    for resource in mine:
+        given = call(login, "POST", path, sign_in_form(scope=f"{resource}/.default"))
+        assert given.status == 200
+        bearer = {"authorization": f"Bearer {given.json['access_token']}"}
+        assert call(host, "GET", SUBSCRIPTIONS, **bearer).status == 200
+        elsewhere = call(others[0].removeprefix("https://"), "GET", SUBSCRIPTIONS, **bearer)
+        assert elsewhere.code == "InvalidAuthenticationTokenAudience"
+        assert f"https://{login}" not in elsewhere.headers["WWW-Authenticate"]
+    for resource in others:
+        refused = call(login, "POST", path, sign_in_form(scope=f"{resource}/.default"))
+        assert (refused.status, refused.json["error_codes"]) == (400, [500011])
+
+
+def test_patchmode_is_refused_under_every_name_of_azure(start: Start) -> None:
+    """Its plans and runs would name Azure as their target."""
+    emulator = start().emulator
+    for host in ("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn"):
+        answer = emulator.serve(Call("GET", SUBSCRIPTIONS, {"host": host, "user-agent": "patchmode/1"}, b""))
+        assert json.loads(answer.body)["error"]["code"] == "EmulatorUnderPublicName"

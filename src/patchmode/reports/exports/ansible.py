@@ -9,10 +9,12 @@ of both modules, azure.azcollection 3.12.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from patchmode.model.plain_text import printable
 from patchmode.model.plan import Plan
 from patchmode.reports.exports.scripted import (
     ApiVersion,
     MachineRequest,
+    cloud_in_tools,
     comments,
     is_word,
     preface,
@@ -32,8 +34,8 @@ _RUNNING = (
 _NEEDS = (
     "It needs the collection azure.azcollection with its requirements, and a sign-in for its modules, such as az "
     "login; with one by environment variables they want AZURE_SUBSCRIPTION_ID, too, but a machine is named by its "
-    "whole id. For another cloud than AzureCloud set AZURE_CLOUD_ENVIRONMENT. It reads every 15 seconds, up to 80 "
-    "times, whether a change has ended; -e wait_s=N and -e rounds=N change that."
+    "whole id. AZURE_CLOUD_ENVIRONMENT must be CLOUD. It reads every 15 seconds, up to 80 times, whether a change has "
+    "ended; -e wait_s=N and -e rounds=N change that."
 )
 _TASKS = r"""
   tasks: &change_machine
@@ -86,6 +88,13 @@ _KNOWN = {'"': r"\"", "\\": r"\\"}
 _SAME_TASKS = "\n  tasks: *change_machine\n"
 
 
+def _cloud(plan: Plan) -> str:
+    """What the modules call the cloud. Source: azure.azcollection, option `cloud_environment`."""
+    if plan.target.cloud == "AzureCloud":
+        return "AzureCloud, or not be set"
+    return cloud_in_tools(plan, f"the address {printable(plan.target.endpoint)}")
+
+
 def ansible_playbook(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]:
     """The playbook, in pieces.
 
@@ -95,7 +104,7 @@ def ansible_playbook(plan: Plan, source: str, api_version: ApiVersion) -> Iterat
         api_version: of each kind of machine.
     """
     head = preface(plan, source, precondition=_PRECONDITION, running=_RUNNING, it="this playbook")
-    yield from (f"{line}\n" for line in comments((*head, _NEEDS)))
+    yield from (f"{line}\n" for line in comments((*head, _NEEDS.replace("CLOUD.", f"{_cloud(plan)}."))))
     yield "---\n"
     number = 0
     for section in sections(plan, api_version):

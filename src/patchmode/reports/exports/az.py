@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from shlex import quote
 
 from patchmode.model.plan import Plan
-from patchmode.reports.exports.scripted import BY_ETAG, ApiVersion, MachineRequest, address, comments, preface, sections
+from patchmode.reports.exports.scripted import (
+    BY_ETAG,
+    NAMED_CLOUDS,
+    ApiVersion,
+    MachineRequest,
+    address,
+    cloud_in_tools,
+    comments,
+    preface,
+    sections,
+)
 
 _FUNCTIONS = r"""
 set -u
@@ -96,7 +106,7 @@ def _guard(plan: Plan) -> Iterator[str]:
         "\nendpoint=$(az cloud show --query endpoints.resourceManager -o tsv | tr -d '\\r' | tr '[:upper:]' "
         "'[:lower:]')\n"
         f'[ "${{endpoint%/}}" = {quote(endpoint)} ] || '
-        'refuse "az is set to $endpoint, and the plan is for another cloud."\n'
+        f'refuse "az is set to $endpoint, and the plan is for another cloud. Choose it: {_chosen(plan)}"\n'
     )
     subscriptions = " ".join(quote(one) for one in sorted({change.id.subscription_id for change in plan.changes}))
     yield (
@@ -107,6 +117,11 @@ def _guard(plan: Plan) -> Iterator[str]:
         '$subscription."\n'
         "done\n"
     )
+
+
+def _chosen(plan: Plan) -> str:
+    named = f"az cloud set --name {cloud_in_tools(plan, 'NAME')} && az login"
+    return named if plan.target.cloud in NAMED_CLOUDS else f"{named} (az cloud register adds a cloud)."
 
 
 def _call(request: MachineRequest, url: str) -> str:

@@ -17,7 +17,16 @@ from itertools import chain
 
 from patchmode.model.machine import MachineKind
 from patchmode.model.plan import Plan
-from patchmode.reports.exports.scripted import ApiVersion, MachineRequest, comments, paragraphs, preface, sections
+from patchmode.reports.exports.scripted import (
+    NAMED_CLOUDS,
+    ApiVersion,
+    MachineRequest,
+    cloud_in_tools,
+    comments,
+    paragraphs,
+    preface,
+    sections,
+)
 
 _PRECONDITION = (
     "A machine whose etag is not the plan's is not changed, also if only a tag was changed: make a new plan for it. "
@@ -96,11 +105,22 @@ function Set-Machine([string] $Name, [string] $Path, [string] $Body, [string] $E
 """
 _GUARD = """
 $context = Get-AzContext
-if (-not $context) { throw 'Not signed in: run Connect-AzAccount first. Nothing was sent.' }
+if (-not $context) { throw 'Not signed in. Nothing was sent. Run: SIGN-IN' }
 if ($context.Environment.ResourceManagerUrl.TrimEnd('/') -ne $Endpoint -or $context.Tenant.Id -ne $Tenant) {
-    throw 'Signed in to another cloud or tenant than the plan is for. Nothing was sent.'
+    throw 'Signed in to another cloud or tenant than the plan is for. Nothing was sent. Run: SIGN-IN'
 }
 """
+
+
+def _guard(plan: Plan) -> str:
+    """Refuse another cloud or tenant; Az signs in to the public cloud unless it is told another one.
+
+    Source: Microsoft, "Connect-AzAccount" (`-Environment`) and "Add-AzEnvironment" (`-ARMEndpoint`).
+    """
+    signed_in = f"Connect-AzAccount -Environment {cloud_in_tools(plan, 'NAME')} -Tenant {quoted(plan.target.tenant_id)}"
+    if plan.target.cloud not in NAMED_CLOUDS:
+        signed_in = f"Add-AzEnvironment -Name NAME -ARMEndpoint {quoted(plan.target.endpoint)}; {signed_in}"
+    return _GUARD.replace("SIGN-IN", signed_in.replace("'", "''"))
 
 
 _CMDLET_PRECONDITION = (
@@ -188,7 +208,7 @@ def _pieces(plan: Plan, source: str, api_version: ApiVersion, *, by_cmdlet: bool
     yield from (f"{line}\n" for line in comments(head))
     yield _FUNCTIONS
     yield f"\n$Total = {len(plan.changes)}\n$Endpoint = {quoted(plan.target.endpoint)}\n"
-    yield f"$Tenant = {quoted(plan.target.tenant_id)}\n{_GUARD}"
+    yield f"$Tenant = {quoted(plan.target.tenant_id)}\n{_guard(plan)}"
     if by_cmdlet:
         yield _CMDLET_FUNCTIONS
     for section in sections(plan, api_version):

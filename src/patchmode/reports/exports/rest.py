@@ -10,6 +10,7 @@ from patchmode.reports.exports.scripted import (
     ApiVersion,
     MachineRequest,
     address,
+    cloud_in_tools,
     comments,
     preface,
     sections,
@@ -17,7 +18,7 @@ from patchmode.reports.exports.scripted import (
 
 _SIGNING_IN = (
     "Paste a token where it says TOKEN; `az account get-access-token --query accessToken -o tsv` prints one of the "
-    "account that az is signed in with. It is a secret: do not save the file with it."
+    "account that az is signed in with, for the cloud that az is set to. It is a secret: do not save the file with it."
 )
 
 
@@ -29,7 +30,10 @@ def rest_file(plan: Plan, source: str, api_version: ApiVersion) -> Iterator[str]
         source: the plan file's name.
         api_version: of each kind of machine.
     """
-    paragraphs = (*preface(plan, source, precondition=BY_ETAG, running=BY_HAND, it="this file"), _SIGNING_IN)
+    signing_in = _SIGNING_IN
+    if plan.target.cloud != "AzureCloud":
+        signing_in += f" Before it run `az cloud set --name {cloud_in_tools(plan, 'NAME')}` and `az login`."
+    paragraphs = (*preface(plan, source, precondition=BY_ETAG, running=BY_HAND, it="this file"), signing_in)
     yield from (f"{line}\n" for line in comments(paragraphs))
     yield "\n@token = TOKEN\n"
     number = 0

@@ -125,6 +125,20 @@ def made_text(plan: Plan) -> str:
     return f"made {at} by patchmode {plan.tool_version or 'of an unknown version'}"
 
 
+NAMED_CLOUDS = frozenset({"AzureCloud", "AzureUSGovernment", "AzureChinaCloud"})
+"""What az, Az and azure.azcollection call the clouds that they have built in; they are the names that a target has."""
+
+
+def cloud_in_tools(plan: Plan, otherwise: str) -> str:
+    """What other tools call the cloud of a plan.
+
+    Args:
+        plan: whose.
+        otherwise: of a cloud that they have not built in; of the plan nothing goes into a command.
+    """
+    return plan.target.cloud if plan.target.cloud in NAMED_CLOUDS else otherwise
+
+
 def place_text(plan: Plan) -> str:
     """Where a plan belongs: cloud, endpoint, tenant and the subscriptions of its machines."""
     place = MachineNames.of(plan.target, plan.touched_in).place
