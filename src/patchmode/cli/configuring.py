@@ -150,7 +150,7 @@ def _parse(key: str, value: Any) -> None:
             values = {"output": FORMATS, "log-format": LOG_FORMATS, "notify-as": NOTICE_KINDS}[key]
             Fixed(values).convert(value, None, None)
         case "throttle-patience" | "longest-wait":
-            from patchmode.cli.scoping import seconds_from
+            from patchmode.rules.guardrails.limits import seconds_from
 
             seconds_from(value, key)
         case "max-changes" if value.strip().casefold() != NONE:

@@ -13,6 +13,7 @@ from patchmode.cli.logs import LOG_FORMATS
 from patchmode.cli.logs import VARIABLE as LOG_VARIABLE
 from patchmode.cli.run_options import NONE
 from patchmode.cli.settings import EXCEL_CSV
+from patchmode.model.guardrails import MOST_AT_ONCE
 from patchmode.model.patch_settings import OTHER_NAMES, Orchestration, PatchMode
 
 FORMATS = ("table", "json", "jsonl", "yaml", "tsv", "csv", EXCEL_CSV)
@@ -346,7 +347,7 @@ def carrying_options(function: Callable[..., Any]) -> Callable[..., Any]:
         freeze_option,
         click.option(
             "--concurrency",
-            type=CountOrNone(1, 1000),
+            type=CountOrNone(1, MOST_AT_ONCE),
             metavar="N",
             help="Machines under way at once, each from its request until its end is known; a failure budget may then "
             "be exceeded by N - 1 (default: no bound; with a failure budget or canaries 1 at first, 1 more for each "

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from patchmode.cli.choices import SCHEDULE
-from patchmode.model.guardrails import NAMES, RunGuardrails, option_name
+from patchmode.model.guardrails import MOST_CANARIES, NAMES, RunGuardrails, option_name
 from patchmode.model.plan import WaveRule
 
 if TYPE_CHECKING:
@@ -64,18 +64,16 @@ def _value(name: str, value: Any) -> Any:
     if value is None or (isinstance(value, str) and value.strip().casefold() == NONE):
         return None
     if name in {"throttle_patience", "wave_pause"}:
-        from patchmode.cli.scoping import seconds_from
+        from patchmode.rules.guardrails.limits import seconds_from
 
         return seconds_from(value, option_name(name))
     return value.strip() if isinstance(value, str) else value
 
 
 def _freezes(texts: tuple[str, ...]) -> "tuple[KeptFreeze, ...]":
-    from patchmode.rules.guardrails.freezes import freezes_from
-    from patchmode.timing import local_zone
-    from patchmode.workflow.run.options import kept_freezes
+    from patchmode.workflow.run.options import freezes_kept
 
-    return kept_freezes(freezes_from(texts, local_zone())) if texts else ()
+    return freezes_kept(texts) if texts else ()
 
 
 def _check(brakes: RunGuardrails) -> None:
@@ -137,10 +135,6 @@ def brake(plan: "Plan", stated: str | None, *, is_watched: bool) -> None:
     from patchmode.rules.guardrails.limits import check_blast_radius, limit_for
 
     check_blast_radius(plan, limit_for(plan, limit_from(stated), is_watched=is_watched))
-
-
-MOST_CANARIES = 1000
-"""More than that is a wave, and `--waves` makes waves."""
 
 
 class Waves(TypedDict):

@@ -200,32 +200,12 @@ def _split(value: str) -> list[str]:
     return [one.strip("\"',") if one.lstrip("\"'").startswith("/") else one for one in several]
 
 
-def seconds_from(text: str, option: str) -> float:
-    """A span of time in seconds, > 0.
-
-    Args:
-        text: a number of minutes, hours, days or weeks.
-        option: as messages call it.
-
-    Raises:
-        UsageError: it is none.
-    """
-    try:
-        span = Since.parse(text).ago
-    except SinceError:
-        span = None
-    if span is None:
-        raise UsageError(
-            f"{option}: {text!r} is not a duration.",
-            advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
-        )
-    return span / timedelta(seconds=1)
-
-
 def wait_from(text: str) -> timedelta:
     """What `--longest-wait` says.
 
     Raises:
         UsageError: it is not a duration.
     """
+    from patchmode.rules.guardrails.limits import seconds_from
+
     return timedelta(seconds=seconds_from(text, "--longest-wait"))

@@ -3,17 +3,11 @@
 Must not: hold anything that belongs to one command.
 """
 
-import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
-
-from patchmode.errors import UsageError
-
-_PERCENTAGE = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?)\s*%", re.ASCII)
-
 
 EXCEL_CSV = "csv-excel"
 """CSV that begins with the mark by which Excel knows UTF-8."""
@@ -84,14 +78,9 @@ class Settings:
         Raises:
             UsageError: it is not a percentage, or not above 0 and up to 100.
         """
-        if self.share is None:
-            return 1.0
-        match = _PERCENTAGE.fullmatch(self.share.strip())
-        percent = float(match["number"]) if match else 0.0
-        if not 0 < percent <= 100:
-            msg = f"{self.share!r} is not a share of Azure's limits."
-            raise UsageError(msg, advice="Give --share a percentage above 0 and up to 100, such as 50%.")
-        return percent / 100
+        from patchmode.rules.guardrails.limits import share_from
+
+        return share_from(self.share)
 
     @property
     def throttle_patience_s(self) -> float | None:
@@ -100,7 +89,7 @@ class Settings:
         Raises:
             UsageError: it is not a duration.
         """
-        from patchmode.cli.scoping import seconds_from
+        from patchmode.rules.guardrails.limits import seconds_from
 
         return None if self.patience is None else seconds_from(self.patience, "--throttle-patience")
 

@@ -84,6 +84,7 @@ def page(
         "loading": console.fleet,
         "now": console.rooms.clock.now(),
         "allow_writes": console.options.allow_writes,
+        "around": console.options.brakes,
         "operation": console.operations.current,
     }
     text = render(console.templates, template, {**everywhere, **values})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from patchmode.console.background import Loading, Reader
+from patchmode.console.brakes import ChosenBrakes
 from patchmode.console.fleet import Fleet
 from patchmode.console.rooms import Rooms
 from patchmode.errors import EmptyScopeError, UsageError
@@ -45,6 +46,8 @@ class ChangeDraft:
     """None: not chosen yet, or a rollback."""
     attach: str = ""
     """The schedule that each machine gets afterwards: its id, or a name; empty: none."""
+    brakes: ChosenBrakes | None = None
+    """What holds it back; None: not chosen yet, so that what the form begins with is."""
     planning: Loading[Plan] | None = None
     """None: nothing was planned yet."""
     notes: list[str] = field(default_factory=list)
@@ -92,12 +95,13 @@ class Changes:
             )
         return self._keep(ChangeDraft(_new_id(), machines=tuple(machines)))
 
-    def plan(self, draft: ChangeDraft, wanted: WantedSettings, attach: str = "") -> None:
+    def plan(self, draft: ChangeDraft, wanted: WantedSettings, brakes: ChosenBrakes, attach: str = "") -> None:
         """Begin to plan the wanted settings for a draft's machines.
 
         Args:
             draft: whose machines were chosen.
             wanted: at least one setting.
+            brakes: what holds it back; the plan has its canaries and waves.
             attach: the schedule that each of them gets afterwards, by its id or a name that only one has; empty: none.
         """
 
@@ -110,11 +114,13 @@ class Changes:
                 tool_version=__version__,
                 remark=draft.notes.append,
                 then_attach=attach or None,
+                waves=brakes.waves,
+                canary=brakes.canary,
             )
             draft.notes += await _access_notes(azure, plan)
             return plan
 
-        draft.wanted, draft.attach = wanted, attach
+        draft.wanted, draft.attach, draft.brakes = wanted, attach, brakes
         draft.notes.clear()
         draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
         draft.planning.refresh()

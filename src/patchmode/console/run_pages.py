@@ -12,12 +12,13 @@ from patchmode.console.operation import ConsoleOperation, finished
 from patchmode.console.rendering import utc_text
 from patchmode.console.rooms import Rooms
 from patchmode.console.run_groups import Section, sections_of
-from patchmode.console.words import STATES, Word
+from patchmode.console.words import STATES, Word, on_the_page
 from patchmode.errors import PatchmodeError
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plain_text import printable
 from patchmode.model.plan import Plan
 from patchmode.model.run import ChangeResult, HeldMachines, Result, RunReport, RunSummary
+from patchmode.ports.azure import Clock
 from patchmode.ports.run import JournalEntry, Progress
 from patchmode.reports.names import MachineNames
 from patchmode.reports.text.attachments import ATTACH_WORDS, kept_texts
@@ -26,6 +27,8 @@ from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.next_steps import again_commands, attach_commands, nobody_text
 from patchmode.reports.text.plan import LeafChange, leaf_changes, names_in
 from patchmode.reports.text.run import brakes_text, requests_text
+from patchmode.workflow.run.guardrails import RESUME, next_step
+from patchmode.workflow.run.options import freeze_now, options_of
 from patchmode.workflow.run.report import machines_of, report_of
 from patchmode.workflow.run.resuming import Interrupted, Objection, in_force, machines_held, rolled_back_in_part
 from patchmode.workflow.run.state import result_of
@@ -210,6 +213,14 @@ class RunView:
     """Commands that give these a schedule; empty: there are none."""
     again: Sequence[str]
     """Commands that take up just those machines that are not as asked; empty: there are none."""
+    frozen: str = ""
+    """The freeze that holds now, and until when: until then it cannot be resumed; empty: none does."""
+
+    @property
+    def new_plan(self) -> str:
+        """What to do where resuming would be held back again by the same; empty: resuming is what to do."""
+        steps = dict.fromkeys(next_step(one.code) for one in self.page.report.halts)
+        return " ".join(one for one in steps if one != RESUME)
 
     @property
     def tone(self) -> str:
@@ -273,8 +284,13 @@ class RunView:
         return self.page.report.state != "running" and bool(counts.applied or counts.unknown or has_attached)
 
 
-def view_of(found: RunPage) -> RunView:
-    """Lay a run out."""
+def view_of(found: RunPage, clock: Clock) -> RunView:
+    """Lay a run out.
+
+    Args:
+        found: the run.
+        clock: tells whether a freeze holds now.
+    """
     counts = found.report.counts
     return RunView(
         page=found,
@@ -294,6 +310,7 @@ def view_of(found: RunPage) -> RunView:
         nobody="" if found.report.nobody is None else nobody_text(found.report.nobody),
         attach=attach_commands(found.report.nobody, "--from-run", f"{found.report.run}:patchedByNobody"),
         again=again_commands(found.report),
+        frozen=freeze_now(options_of(found.brakes).freezes, clock),
     )
 
 
@@ -327,10 +344,31 @@ def live_values(operation: ConsoleOperation, now: datetime) -> dict[str, Any]:
         "attached": progress.attached,
         "toAttach": progress.to_attach,
         "pace": _pace(operation, progress, is_silent=bool(silence)),
-        "remarks": [printable(text) for text in operation.remarks][::-1],
+        "wave": wave_text(progress, operation.plan),
+        "remarks": [on_the_page(printable(text)) for text in operation.remarks][::-1],
         "failures": [_failure(one, names) for one in failures] if names else [],
         "noFailure": "None so far." if not silence else "None known: Azure does not answer.",
     }
+
+
+def wave_text(progress: Progress, plan: Plan) -> str:
+    """Which wave is under way, and what comes after it; empty: the plan has none.
+
+    Args:
+        progress: of the run.
+        plan: that it carries out.
+    """
+    if not plan.waves:
+        return ""
+    count, wave = len(plan.waves), progress.wave
+    if not wave:
+        return f"None of the {count:,} waves has begun."
+
+    def told(number: int) -> str:
+        one = plan.waves[number - 1]
+        return f"{number:,} of {count:,}, {printable(one.name)}: {plural(one.changes + one.unchanged, 'machine')}"
+
+    return f"Wave {told(wave)}." + (f" Next: wave {told(wave + 1)}." if wave < count else " It is the last.")
 
 
 RUNNING = "Running. The run continues if you leave this page; Ctrl-C in the terminal stops it cleanly."

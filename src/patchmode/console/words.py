@@ -73,6 +73,7 @@ SEVERITIES: Mapping[str, Word] = {
 
 _ON_THE_PAGE = {
     "--ids: ": "",
+    "--waves: ": "Waves: ",
     "--then-attach:": "",
     "--then-attach excludes every other --to": "it cannot be combined with another patch orchestration",
     "Leave --to out, or give --to customer-managed-schedules": "Choose Customer Managed Schedules, or no schedule",
@@ -87,6 +88,11 @@ _ON_THE_PAGE = {
     "--hotpatch off": "“Turn hotpatch off where it blocks the wanted mode”",
     "--include-scale-set-members": "“Also change members of Flexible scale sets”",
     "--allow-azure-managed": "“Also restore machines to a mode in which Azure patches and reboots them”",
+    "--freeze: ": "Freeze: ",
+    "for example --freeze": "for example",
+    "--wave-pause: ": "Pause between waves: ",
+    "Give --share a percentage": "Give a percentage",
+    "--concurrency": "“Machines at a time”",
     "--max-failures-per-region": "the failure budget of a region",
     "--max-failures-per-wave": "the failure budget of a wave",
     "--max-failures": "the failure budget",

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+MOST_CANARIES = 1000
+"""More than that is a wave, and a rule makes waves."""
+MOST_AT_ONCE = 1000
+"""The largest `concurrency` that may be asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptFreeze:

@@ -9,8 +9,30 @@ if shutil.which("chromium") is None:
     pytest.skip("Debian's Chromium is absent: make console-tests installs it", allow_module_level=True)
 
 from playwright.sync_api import Page, expect
+from tests.console.browser.conftest import Opened
 
-__all__ = ["Page", "choose_group", "expect", "plan_assessment"]
+__all__ = ["Page", "choose_group", "expect", "plan_assessment", "waited", "without_script"]
+
+
+def waited(page: Page, what: str) -> None:
+    """Reload a page until it has a text: what somebody does whose browser runs no script."""
+    for _ in range(200):
+        if page.get_by_text(what).count():
+            return
+        page.reload()
+    raise AssertionError(what)
+
+
+def without_script(console: Opened) -> Page:
+    """The fleet in a browser that runs no script."""
+    context = console.browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(20_000)
+    console.contexts.append(context)
+    page: Page = context.new_page()
+    page.goto(console.process.url)
+    page.wait_for_url(f"{console.base}/")  # where the page that lets one in leads by itself
+    waited(page, " machines")
+    return page
 
 
 def choose_group(page: Page, base: str) -> None:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from tests.console.browser.conftest import Open, Opened
-from tests.console.browser.driving import Page, expect
+from tests.console.browser.driving import Page, expect, waited, without_script
 from tests.console.process import Process
 from tests.console.test_fleet import HOSTILE_NAME, hostile_fleet
 
@@ -282,26 +282,14 @@ def tab_to(page: Page, selector: str) -> None:
 def test_without_the_script_everything_works(opened: Open) -> None:
     """Plain HTML: filters are a form, pages that wait have a link, and the run goes on by itself."""
     console = opened("--allow-writes", lro_seconds=0)
-    context = console.browser.new_context(java_script_enabled=False)
-    console.contexts.append(context)
-    page = context.new_page()
-    page.goto(console.process.url)
-
-    def waited(what: str) -> None:
-        for _ in range(200):
-            if page.get_by_text(what).count():
-                return
-            page.reload()
-        raise AssertionError(what)
-
-    page.wait_for_url(f"{console.base}/")  # where the page that lets one in leads by itself
-    waited("of 48 machines")
+    page = without_script(console)
+    waited(page, "of 48 machines")
     page.get_by_label("Search").fill("rg-app web-01")
     page.get_by_role("button", name="Filter", exact=True).click()
     expect(page.get_by_role("heading", name="1–1 of 1 machine")).to_be_visible()
     page.get_by_role("button", name="all 1 found…").click()
     page.get_by_role("button", name="Plan and show the diff").click()
-    waited("Apply it")
+    waited(page, "Apply it")
     page.get_by_label("Type the number of machines to continue").fill("1")
     page.get_by_role("button", name="these machines").click()
-    waited("Finished")
+    waited(page, "Finished")

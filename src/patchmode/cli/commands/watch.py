@@ -50,8 +50,9 @@ def command(
     The command repeats the audit at an interval and shows each machine that changed: what changed, who patches it now,
     and who changed it as far as Azure records it.
     """
-    from patchmode.cli.scoping import scope_from, seconds_from
+    from patchmode.cli.scoping import scope_from
     from patchmode.errors import UsageError
+    from patchmode.rules.guardrails.limits import seconds_from
     from patchmode.store.baseline import read_baseline
     from patchmode.workflow.inventory.audit import WatchOptions
 

@@ -6,25 +6,25 @@ Must not: carry out a plan that nobody has seen; the number that is typed stands
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from patchmode.console.answers import page, require_writes, see, wants_page
+from patchmode.console.brakes import ChosenBrakes, Fields, chosen_brakes, preset, typed_fields, view_of_brakes
 from patchmode.console.fleet_query import parse_query
 from patchmode.console.plans import ChangeDraft, is_number, make_page, mistyped, touched
 from patchmode.console.routes.fleet import NOTHING_TICKED
 from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
-from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.patch_settings import Orchestration, RebootSetting, WantedSettings
 from patchmode.model.plan import Plan
 from patchmode.model.schedule import AttachAction
+from patchmode.rules.guardrails.limits import LARGE_CHANGE
 from patchmode.workflow.inventory.planning import check_takes_schedule
-from patchmode.workflow.run.guardrails import MaxFailures
 from patchmode.workflow.schedules.reading import OfferedSchedule
 
 SETTABLE = (
@@ -39,6 +39,7 @@ OFFERS_KEPT = timedelta(minutes=1)
 """Older offers of schedules are read again before a form shows them."""
 PATIENCE_S = 5.0
 """So long a form waits for them; then it asks for a name instead."""
+OTHERWISE = "The plan or its limits changed since that page; this page shows them. Review them. Nothing was sent."
 _ASSESSMENT = {"on": True, "off": False}
 
 
@@ -104,15 +105,18 @@ async def plan(request: web.Request) -> web.StreamResponse:
     """Plan the settings that were chosen; reading is enough for that."""
     console, draft = _draft(request)
     if draft.run is None and not draft.rollback_of:
-        form = {name: str(value) for name, value in (await request.post()).items()}
+        sent = await request.post()
+        form = {name: str(value) for name, value in sent.items()}
         draft.attach = form.get("schedule", "").strip()
         try:
             wanted = wanted_from(form)
             if draft.attach:
                 check_takes_schedule(wanted)
-        except UsageError as error:
-            return await _settings_page(request, draft, wrong=f"{error.message} {error.advice}")
-        console.changes.plan(draft, wanted, draft.attach)
+            brakes = chosen_brakes(sent, _brakes(draft), console.options.brakes)
+        except (UsageError, RefusedError) as error:
+            wrong = f"{error.message} {error.advice}"
+            return await _settings_page(request, draft, wrong=wrong, typed=typed_fields(sent))
+        console.changes.plan(draft, wanted, brakes, draft.attach)
     return see(f"/changes/{draft.id}")
 
 
@@ -149,12 +153,16 @@ async def apply(request: web.Request) -> web.StreamResponse:
     found = _planned(draft)
     form = await request.post()
     typed = str(form.get("count", "")).strip()
+    try:
+        draft.brakes = chosen_brakes(form, _brakes(draft), console.options.brakes)
+    except (UsageError, RefusedError) as error:
+        wrong = f"{error.message} {error.advice} Nothing was sent."
+        return await _plan_page(request, console, draft, wrong=wrong, fields=typed_fields(form))
+    if str(form.get("shown", "")) not in {"", _shown(draft)}:
+        return await _plan_page(request, console, draft, wrong=OTHERWISE)
     if not is_number(typed, touched(found)):
         return await _plan_page(request, console, draft, wrong=mistyped(typed, touched(found)))
-    try:
-        brakes = _brakes(console, str(form.get("max_failures", "")).strip())
-    except UsageError as error:
-        return await _plan_page(request, console, draft, wrong=f"{error.message} {error.advice} Nothing was sent.")
+    brakes = draft.brakes.in_force(console.options.brakes)
     _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
     begun = console.operations.start(kept, brakes, lambda: console.rooms.runs.create(kept, brakes=brakes))
     draft.run = await begun
@@ -187,9 +195,18 @@ def wanted_from(form: Mapping[str, str]) -> WantedSettings:
     return wanted
 
 
-def _brakes(console: Console, max_failures: str) -> RunGuardrails:
-    budget = str(MaxFailures.parse(max_failures)) if max_failures else None
-    return replace(console.options.brakes, max_failures=budget)
+def _brakes(draft: ChangeDraft) -> ChosenBrakes:
+    """What was chosen to hold a change back, or what its form begins with."""
+    if draft.brakes is not None:
+        return draft.brakes
+    machines = draft.plan.touched if draft.plan is not None else len(draft.machines)
+    return preset(machines, has_waves=draft.rollback_of is None)
+
+
+def _shown(draft: ChangeDraft) -> str:
+    """Names what a review shows: its plan and what holds it back."""
+    made = draft.plan.created_at if draft.plan is not None else None
+    return sha256(repr((made, draft.brakes)).encode()).hexdigest()[:16]
 
 
 def _draft(request: web.Request) -> tuple[Console, ChangeDraft]:
@@ -203,7 +220,9 @@ def _planned(draft: ChangeDraft) -> Plan:
     return draft.plan
 
 
-async def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
+async def _settings_page(
+    request: web.Request, draft: ChangeDraft, *, wrong: str = "", typed: Fields | None = None
+) -> web.Response:
     console = request.app[KEY]
     await console.offers.fresh(OFFERS_KEPT, PATIENCE_S)
     loaded = console.fleet.value
@@ -217,6 +236,8 @@ async def _settings_page(request: web.Request, draft: ChangeDraft, *, wrong: str
         settable=SETTABLE,
         reboots=REBOOTS,
         offers=console.offers,
+        fields=typed or _brakes(draft).fields,
+        is_large=len(draft.machines) >= LARGE_CHANGE,
         rows=[row for row in known if row is not None],
         wanted=draft.wanted or WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES),
     )
@@ -228,8 +249,11 @@ def _offer(console: Console, plan: Plan) -> OfferedSchedule | None:
     return None if plan.then_attach is None or offers is None else offers.get(str(plan.then_attach.configuration))
 
 
-async def _plan_page(request: web.Request, console: Console, draft: ChangeDraft, *, wrong: str = "") -> web.Response:
+async def _plan_page(
+    request: web.Request, console: Console, draft: ChangeDraft, *, wrong: str = "", fields: Fields | None = None
+) -> web.Response:
     found = _planned(draft)
+    draft.brakes = _brakes(draft)
     return page(
         request,
         "plan.html",
@@ -237,6 +261,9 @@ async def _plan_page(request: web.Request, console: Console, draft: ChangeDraft,
         draft=draft,
         laid_out=make_page(found, console.fleet.value.fleet if console.fleet.value else None),
         offer=_offer(console, found),
+        run_options=view_of_brakes(found, draft.brakes, console.options.brakes, console.rooms.clock),
+        fields=fields or draft.brakes.fields,
+        shown=_shown(draft),
         plan=found,
         held=await console.past_runs.holding(found),
         target=found.target,

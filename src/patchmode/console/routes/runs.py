@@ -71,7 +71,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     current = console.operations.current
     failure = current.error if current is not None and current.run == run else None
     verified = console.past_runs.verified.get(run)
-    view = view_of(found)
+    view = view_of(found, console.rooms.clock)
     target = found.plan.target
     return page(request, "run.html", target=target, view=view, failure=failure, verified=verified, limits=run_groups)
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from patchmode.model.outcome import Headline, OutcomeKind
 from patchmode.model.patch_settings import PatchMode, PatchSettings, orchestration_of, same_value
@@ -35,8 +35,8 @@ def wave_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     columns = [TableColumn(""), TableColumn("WAVE", 12, is_name=True), TableColumn("CHANGE")]
     columns += [TableColumn("ONLY SCHEDULE")] if attaches else []
     columns += [TableColumn("SYSTEMS", 12), TableColumn("REGIONS", 12)]
-    shown, more = range(len(plan.waves[:SHOWN])), plan.waves[SHOWN:]
-    yield from lines(columns, (_row(plan, place, attaches=attaches) for place in shown), paint=paint)
+    shown, more = wave_rows(plan), plan.waves[SHOWN:]
+    yield from lines(columns, (_row(row, attaches=attaches) for row in shown), paint=paint)
     if more:
         machines = sum(wave.changes + wave.unchanged for wave in more)
         yield from wrapped(
@@ -47,12 +47,41 @@ def wave_lines(plan: Plan, *, paint: Paint) -> Iterator[str]:
     yield ""
 
 
-def _row(plan: Plan, place: int, *, attaches: bool) -> list[str]:
+class WaveRow(NamedTuple):
+    """One wave of a plan as it is shown."""
+
+    number: int
+    """Counted from 1."""
+    name: str
+    changes: int
+    only_schedule: int
+    """Machines whose settings are compliant and that get the plan's schedule; 0 where it attaches none."""
+    systems: str
+    """Of those that are changed."""
+    regions: str
+    """Of those that are changed."""
+
+    @property
+    def machines(self) -> int:
+        """How many it touches."""
+        return self.changes + self.only_schedule
+
+
+def wave_rows(plan: Plan) -> Sequence[WaveRow]:
+    """The first `SHOWN` waves of a plan, in their order; empty: it has none."""
+    return [_wave_row(plan, place) for place in range(len(plan.waves[:SHOWN]))]
+
+
+def _wave_row(plan: Plan, place: int) -> WaveRow:
     wave, changes = plan.waves[place], plan.changes_of(place)
-    only_schedule = [f"{wave.unchanged:,}"] if attaches else []
-    systems = _counted(str(change.os) for change in changes)
-    regions = _counted(change.location for change in changes)
-    return [str(place + 1), wave.name, f"{wave.changes:,}", *only_schedule, ", ".join(systems), some(regions, _REGIONS)]
+    systems = ", ".join(_counted(str(change.os) for change in changes))
+    regions = some(_counted(change.location for change in changes), _REGIONS)
+    return WaveRow(place + 1, wave.name, wave.changes, wave.unchanged, systems, regions)
+
+
+def _row(row: WaveRow, *, attaches: bool) -> list[str]:
+    only_schedule = [f"{row.only_schedule:,}"] if attaches else []
+    return [str(row.number), row.name, f"{row.changes:,}", *only_schedule, row.systems, row.regions]
 
 
 def _counted(values: Iterable[str]) -> list[str]:

@@ -1,11 +1,14 @@
-"""How much of a scope one plan may change unasked, and how many machines may be in progress at a time."""
+"""How much of a scope one plan may change unasked, how many machines at a time; spans of time and shares as typed."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from datetime import timedelta
+from typing import NamedTuple, Self
 
 from patchmode.errors import UnsafeError, UsageError
 from patchmode.model.plan import Plan
+from patchmode.model.scope import Since, SinceError
 
 OPTION = "--max-changes"
 UNWATCHED_FLOOR = 500
@@ -55,6 +58,30 @@ class MaxChanges:
 
 
 UNWATCHED = MaxChanges(percent=50)
+LARGE_CHANGE = 50
+"""From so many machines on, a form begins with canaries and a failure budget."""
+
+
+class Precautions(NamedTuple):
+    """What a form begins with; whoever fills it in may take it away."""
+
+    canary: int = 0
+    """0: none."""
+    max_failures: str = ""
+    """`P%`; empty: none."""
+
+
+def precautions_for(machines: int) -> Precautions:
+    """The canaries and the failure budget that a change begins with where it is made in a form.
+
+    Five canaries are enough to see a failure that all machines share, and few enough to be mended by hand. The budget
+    is a percentage: a count that suits fifty machines would stop a fleet at its first locked resource group, and would
+    hold it to as many machines at a time.
+
+    Args:
+        machines: that were chosen, >= 0.
+    """
+    return Precautions(5, "5%") if machines >= LARGE_CHANGE else Precautions()
 
 
 def limit_for(plan: Plan, stated: MaxChanges | None, *, is_watched: bool) -> MaxChanges | None:
@@ -143,3 +170,47 @@ def pace_text(asked: int | None, *, begins_slowly: bool, left: int | None, machi
         return ""
     bound = "" if left is None else f", up to the {left:,} that may fail"
     return f"Starting with 1 machine under way; each that succeeds adds 1{bound}."
+
+
+def seconds_from(text: str, option: str) -> float:
+    """A span of time in seconds, > 0.
+
+    Args:
+        text: a number of minutes, hours, days or weeks.
+        option: as messages call it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        span = Since.parse(text).ago
+    except SinceError:
+        span = None
+    if span is None:
+        raise UsageError(
+            f"{option}: {text!r} is not a duration.",
+            advice="A number of minutes, hours, days or weeks: 15m, 1h, 1d, 1w.",
+        )
+    return span / timedelta(seconds=1)
+
+
+_PERCENTAGE = re.compile(r"(?P<number>\d{1,9}(\.\d{1,9})?)\s*%", re.ASCII)
+
+
+def share_from(text: str | None) -> float:
+    """A share of Azure's limits as a part of 1.
+
+    Args:
+        text: as it was typed; None: all of them.
+
+    Raises:
+        UsageError: it is not a percentage, or not above 0 and up to 100.
+    """
+    if text is None:
+        return 1.0
+    match = _PERCENTAGE.fullmatch(text.strip())
+    percent = float(match["number"]) if match else 0.0
+    if not 0 < percent <= 100:
+        msg = f"{text!r} is not a share of Azure's limits."
+        raise UsageError(msg, advice="Give --share a percentage above 0 and up to 100, such as 50%.")
+    return percent / 100

@@ -3,15 +3,19 @@
 Must not: decide what is in force; `resuming` does.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from patchmode.errors import RefusedError
 from patchmode.model.guardrails import Freeze, KeptFreeze, RunGuardrails
 from patchmode.model.plan import Plan
-from patchmode.rules.guardrails.freezes import freezes_from
+from patchmode.ports.azure import Clock
+from patchmode.rules.guardrails.freezes import ends_at, freeze_text, freezes_from, frozen_by
+from patchmode.rules.guardrails.limits import pace_text
 from patchmode.rules.guardrails.waves import CANARY
-from patchmode.workflow.run.guardrails import Budgets, MaxFailures
+from patchmode.timing import local_zone
+from patchmode.workflow.run.guardrails import Budgets, FailureCount, MaxFailures
 from patchmode.workflow.run.waves import WaveRules
 
 OPERATION_TIMEOUT_S = 1800.0
@@ -89,6 +93,19 @@ def options_of(brakes: RunGuardrails) -> ApplyOptions:
     )
 
 
+def pace_of(plan: Plan, options: ApplyOptions) -> str:
+    """One sentence on how fast a plan would be begun and how much may fail; empty: nothing is special.
+
+    Args:
+        plan: of which nothing was sent yet.
+        options: it would be carried out with.
+    """
+    regions = [change.location.casefold() for change in plan.changes]
+    left = FailureCount(options.budgets, machines=plan.touched, regions=regions).narrowest()
+    slowly = options.begins_slowly(plan)
+    return pace_text(options.concurrency, begins_slowly=slowly, left=left, machines=plan.touched)
+
+
 def brakes_of(options: ApplyOptions, before: RunGuardrails | None) -> RunGuardrails:
     """What a journal keeps of options.
 
@@ -134,6 +151,22 @@ def kept_freezes(freezes: tuple[Freeze, ...]) -> tuple[KeptFreeze, ...]:
                 advice=f"Name the zone, for example --freeze '{freeze.text} Europe/Berlin'.",
             )
     return tuple(KeptFreeze(one.text, one.zone_name) for one in freezes)
+
+
+def freezes_kept(texts: Iterable[str]) -> tuple[KeptFreeze, ...]:
+    """The freezes that somebody typed, as a journal keeps them; one that names no zone is read in this computer's.
+
+    Raises:
+        UsageError: one of them names no freeze. RefusedError: as `kept_freezes`.
+    """
+    return kept_freezes(freezes_from(texts, local_zone()))
+
+
+def freeze_now(freezes: Sequence[Freeze], clock: Clock) -> str:
+    """The freeze that holds now, and until when, in words; empty: none does."""
+    now = clock.now()
+    freeze = frozen_by(freezes, now)
+    return "" if freeze is None else freeze_text(freeze, ends_at(freezes, now))
 
 
 def _budget(text: str | None) -> MaxFailures | None:
