@@ -10,7 +10,21 @@ from tests.twins import DEVELOPMENT, NAMES, PRODUCTION, twins
 
 GROUP = "/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines"
 WEB = ("web-01", "web-02")
+SCHEDULE = (
+    f"/subscriptions/{PRODUCTION}/resourceGroups/rg-app/providers/Microsoft.Maintenance/maintenanceConfigurations"
+)
 TWINS = [("id", f"/subscriptions/{one}{GROUP}/{name}") for one in (PRODUCTION, DEVELOPMENT) for name in WEB]
+
+
+CHANGES_OF_SCHEDULES = [
+    ("detach", "/changes", [("take", "all"), ("query", f"?detach={SCHEDULE}/mc-nightly")]),
+    (
+        "dynamic scope",
+        "/schedules/scope/preview",
+        [("schedule", f"{SCHEDULE}/mc-weekly"), ("name", "all"), ("subscription", DEVELOPMENT)],
+    ),
+]
+"""Name of the page, where its form is sent, and the form."""
 
 
 @pytest.fixture
@@ -33,6 +47,11 @@ async def test_no_page_names_a_twin_ambiguously(opened: Open, speaking: Speaking
     begun = await asker.post(f"{planned}/apply", [("count", "4")])
     await asker.ended()
     pages["run"] = (await asker.get(begun.location)).text
+    for name, where, form in CHANGES_OF_SCHEDULES:
+        answer = await asker.post(where, form)
+        await asker.console.schedule_changes.get(answer.location.rpartition("/")[2]).reading.settled()
+        pages[name] = (await asker.get(answer.location)).text
+        assert "-title" in pages[name]
     odd = [f"{name}: {text}" for name, page in pages.items() for text in speaking.in_html(page)]
     assert odd == []
     plain = " ".join(re.sub(r"</?b>", "", pages["plan"]).split())

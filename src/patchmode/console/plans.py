@@ -239,14 +239,14 @@ def attached_of(plan: Plan, fleet: Fleet | None) -> Attached | None:
         return None
     machines = [*(one.id for one in plan.changes), *(one.id for one in plan.unchanged)]
     same: dict[str, list[ResourceId]] = defaultdict(list)
-    others: dict[ResourceId, list[ResourceId]] = defaultdict(list)
+    others: dict[str, list[ResourceId]] = defaultdict(list)
     for machine in machines:
         row = fleet.row(str(machine)) if fleet is not None else None
         for note in row.schedules if row is not None else ():
             if note.id.casefold() == wish.configuration.key:
                 same[note.via].append(machine)
             else:
-                others[ResourceId.parse(note.id)].append(machine)
+                others[note.id].append(machine)
     return Attached(
         wish.configuration,
         wish.name,
@@ -256,7 +256,7 @@ def attached_of(plan: Plan, fleet: Fleet | None) -> Attached | None:
         tuple(lasting_texts(plan)),
         same[Via.STATIC],
         same[Via.DYNAMIC],
-        others,
+        {ResourceId.parse(other): found for other, found in others.items()},
     )
 
 
