@@ -37,11 +37,17 @@ class Process:
         connection.close()
         return answer.status, text, dict(answer.getheaders())
 
+    def next_url(self) -> None:
+        """Read the address for another browser, which is printed once the one before was opened."""
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
     def enter(self) -> dict[str, str]:
         """Open the address that was printed; the cookie that it gives."""
         address = urlsplit(self.url)
         status, _, headers = self.ask("GET", f"{address.path}?{address.query}")
         assert status == 200
+        self.next_url()
         return {"Cookie": headers["Set-Cookie"].split(";")[0]}
 
     def page(self, path: str, cookie: dict[str, str]) -> str:

@@ -75,17 +75,38 @@ def test_each_session_has_secrets_of_its_own() -> None:
     secrets = {text for one in sessions for text in (one.token, one.cookie)}
     assert len(secrets) == 8
     assert min(map(len, secrets)) >= 43  # 256 bits
-    assert all(not one.takes_token(other.token) for one, other in pairwise(sessions))
+    assert all(not one.use_token(other.token) for one, other in pairwise(sessions))
 
 
 async def test_the_token_gives_a_cookie_that_scripts_and_other_sites_cannot_use(opened: Open) -> None:
     asker = await opened(read=False)
-    answer = await asker.ask("GET", f"/enter?token={asker.console.session.token}", HTML, cookie=False)
+    token = asker.console.session.token
+    answer = await asker.ask("GET", f"/enter?token={token}", HTML, cookie=False)
     assert answer.status == 200
     set_cookie = answer.headers.get("Set-Cookie", "")
     assert "HttpOnly" in set_cookie
     assert "SameSite=Strict" in set_cookie
-    assert asker.console.session.token not in answer.text + set_cookie
+    assert token not in answer.text + set_cookie
+
+
+async def test_the_token_works_once(opened: Open) -> None:
+    """An address in a terminal's scrollback, a browser's history or a log lets nobody in any more."""
+    asker = await opened(read=False)
+    told: list[str] = []
+    asker.console.entered = lambda: told.append(asker.console.session.token)
+    first = asker.console.session.token
+    # Who only checks links uses nothing up.
+    assert (await asker.ask("HEAD", f"/enter?token={first}", HTML, cookie=False)).status == 403
+    assert told == []
+    assert (await asker.ask("GET", f"/enter?token={first}", HTML, cookie=False)).status == 200
+    (second,) = told
+    assert second != first
+    again = await asker.ask("GET", f"/enter?token={first}", HTML, cookie=False)
+    assert (again.status, "used already" in again.text, "Set-Cookie" in again.headers) == (403, True, False)
+    # The browser that is in goes on, and uses up nothing.
+    assert (await asker.ask("GET", f"/enter?token={second}", HTML)).status == 200
+    assert (await asker.ask("GET", f"/enter?token={second}", HTML, cookie=False)).status == 200
+    assert len(told) == 2
 
 
 async def test_a_wrong_token_gives_nothing(opened: Open) -> None:

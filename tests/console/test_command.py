@@ -36,12 +36,16 @@ def test_it_prints_one_address_and_ends_with_ctrl_c(start: Start) -> None:
     """Loopback, a free port, a token; all that is left behind is what Resource Graph still grants."""
     console = start()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/enter\?token=[\w-]{43}", console.url)
+    first = console.url
     cookie = console.enter()
+    assert console.url.partition("=")[0] == first.partition("=")[0]
+    assert console.url != first
     assert "1–4 of 4 machines" in console.page("/", cookie)
     assert console.ask("GET", "/")[0] == 401
     code, err = console.end()
     assert code == 0
     assert "only reads" in err
+    assert "that address works no more" in " ".join(err.split())
     assert "Warning" not in err
     assert {path.stem for path in console.state.iterdir()} == {"resource-graph-quota"}
 

@@ -39,17 +39,24 @@ HEADERS = {
 """On every answer, errors included. Not even an inline style is allowed, and no host but this one."""
 
 
-@dataclass(frozen=True, slots=True)
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+@dataclass(slots=True)
 class Session:
     """The secrets of one console, as long as it runs."""
 
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-    """In the URL that is printed once; whoever has it gets the cookie."""
-    cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    token: str = field(default_factory=_secret)
+    """In the URL that is printed; whoever is the first to use it gets the cookie."""
+    cookie: str = field(default_factory=_secret)
 
-    def takes_token(self, token: str) -> bool:
-        """Whether this is the token, compared in constant time."""
-        return secrets.compare_digest(token.encode(), self.token.encode())
+    def use_token(self, token: str) -> bool:
+        """Whether this is the token, compared in constant time; where it is, another one replaces it."""
+        is_it = secrets.compare_digest(token.encode(), self.token.encode())
+        if is_it:
+            self.token = _secret()
+        return is_it
 
     def takes_cookie(self, value: str) -> bool:
         """Whether this is the cookie's value, compared in constant time."""

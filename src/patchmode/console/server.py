@@ -42,10 +42,12 @@ class ConsoleServer:
     Args:
         rooms: what it reaches the world through.
         options: how it was started.
+        entered: told, whenever a browser was let in, the URL that lets the next one in.
     """
 
-    def __init__(self, rooms: Rooms, options: ConsoleOptions) -> None:
+    def __init__(self, rooms: Rooms, options: ConsoleOptions, *, entered: Callable[[str], None]) -> None:
         self.console = make_console(rooms, options)
+        self.console.entered = lambda: entered(self.url)
         self._runner = web.AppRunner(make_app(self.console), access_log=None, shutdown_timeout=1.0)
         self.port = 0
 
@@ -74,7 +76,12 @@ class ConsoleServer:
         self.console.hosts = access.allowed_hosts(options.host, self.port, names)
         self.console.cookie = access.cookie_name(self.port)
         self.console.fleet.refresh()
-        return f"http://{_shown(options.host)}:{self.port}/enter?token={self.console.session.token}"
+        return self.url
+
+    @property
+    def url(self) -> str:
+        """The URL that lets one more browser in; it holds a token that works once."""
+        return f"http://{_shown(self.console.options.host)}:{self.port}/enter?token={self.console.session.token}"
 
     @property
     def under_way(self) -> tuple[ConsoleOperation | ScheduleOperation, ...]:
@@ -155,13 +162,19 @@ def _without_session(request: web.Request) -> web.Response:
 
 
 async def _enter(request: web.Request) -> web.StreamResponse:
-    """Exchange the token for the cookie, and take it out of the address."""
+    """Exchange the token for the cookie, and take it out of the address; the token works once."""
     console = request.app[KEY]
-    if not console.session.takes_token(request.query.get("token", "")):
+    if console.session.takes_cookie(request.cookies.get(console.cookie, "")):
+        # The same browser again, by its history or because it has loaded the page ahead of time.
+        return web.Response(text=_GO_ON, content_type="text/html")
+    # A HEAD is of whoever checks links, and no browser keeps what it answers.
+    if request.method != "GET" or not console.session.use_token(request.query.get("token", "")):
         return web.Response(
             status=HTTPStatus.FORBIDDEN,
-            text="The token in this address is not this console's.\nOpen the address that the terminal shows.\n",
+            text="The token in this address was used already, or is not this console's.\n"
+            "Open the newest address that the terminal shows.\n",
         )
+    console.entered()
     # Not a redirect: where another site led here, such as a web terminal, a browser would not send a Strict cookie on.
     answer = web.Response(text=_GO_ON, content_type="text/html")
     answer.set_cookie(console.cookie, console.session.cookie, httponly=True, samesite="Strict", path="/")

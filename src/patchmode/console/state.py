@@ -3,6 +3,7 @@
 Must not: be shared between servers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -60,6 +61,9 @@ class Console:
     templates: "Environment" = field(default_factory=make_environment)
     hosts: frozenset[str] = frozenset()
     """Host headers that name this server; filled in once its port is known."""
+
+    entered: Callable[[], None] = lambda: None
+    """Called whenever a browser was let in, whose token works no more."""
 
     cookie: str = ""
     """The name of the session's cookie; filled in once the port is known."""

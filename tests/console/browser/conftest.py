@@ -60,7 +60,9 @@ class Opened:
         context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         context.set_default_timeout(20_000)
         self.contexts.append(context)
-        return self.tab(context, self.process.url)
+        page = self.tab(context, self.process.url)
+        self.process.next_url()
+        return page
 
     def tab(self, context: Any, url: str = "") -> Any:
         """One more tab of a profile that was let in already."""

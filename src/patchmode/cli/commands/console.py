@@ -48,7 +48,8 @@ def command(
 ) -> exits.Exit:
     """The web console on loopback: fleet, schedules, changes, runs.
 
-    The command prints one address for the browser, and serves until Ctrl-C. Without a selector the console shows
+    The command prints one address for the browser, and serves until Ctrl-C. The address works once; when a browser has
+    opened it, the next one is printed. Without a selector the console shows
     everything that the signed-in principal can see. A change that is made in the console is an ordinary run: the
     command line lists it, resumes it and rolls it back. After Ctrl-C a run sends nothing more and is followed to its
     end; a second Ctrl-C stops immediately.
@@ -69,7 +70,7 @@ def command(
     servers: list[ConsoleServer] = []
 
     async def work(stop: "asyncio.Event") -> None:
-        servers.append(ConsoleServer(rooms_for(settings), how))
+        servers.append(ConsoleServer(rooms_for(settings), how, entered=lambda url: _tell_next(url, settings)))
         await _serve(servers[0], settings, stop)
 
     def left() -> str:
@@ -93,6 +94,13 @@ async def _serve(server: "ConsoleServer", settings: Settings, stop: "asyncio.Eve
     click.echo(url)
     await stop.wait()
     await server.stop(remark=lambda text: say(text, settings))
+
+
+def _tell_next(url: str, settings: Settings) -> None:
+    from patchmode.cli.output import say
+
+    say("A browser has opened it; that address works no more. For another browser:", settings)
+    click.echo(url)
 
 
 def rooms_for(settings: Settings) -> Rooms:
