@@ -139,6 +139,7 @@ def _of_run(machine: Machine, hit: ScheduleHit, index: ScheduleIndex | None) -> 
         yield OFF_AT_WINDOW.warns(
             f"The next run of '{name}' would miss the machine: {found.reason}.",
             f"{'properties.status' if machine.kind is MachineKind.ARC else 'powerState'} = {state}",
+            f"{OFF_AT_WINDOW.machine_advice}\npatchmode schedule show {quote(str(hit.configuration))}",
         )
     if found.rule == SCHEDULE_INSTALLS_NOTHING.id:
         yield SCHEDULE_INSTALLS_NOTHING.warns(

@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from patchmode.model.finding import Severity
-from patchmode.model.maintenance_events import NO_EVENTS, EventKind, ScheduleEvents
 from patchmode.model.plan import plain_region
 from patchmode.model.report import ScheduleFinding, ScheduleWish
 from patchmode.model.run import ABSENT_TEXT, Difference
 from patchmode.model.schedule import GUEST_SCOPE, MaintenanceConfiguration, Window, WindowRule, local_text
-from patchmode.rules.schedules.events import TOO_CLOSE, TOO_CLOSE_FOR_PRE_EVENT, WINDOW_TOO_CLOSE
+from patchmode.rules.schedules.events import TOO_CLOSE, WINDOW_TOO_CLOSE
 from patchmode.rules.schedules.limits import SCHEDULE_LIMIT, Limits
 from patchmode.rules.schedules.recurrence import (
     RECURRENCE_UNCONFIRMED,
@@ -71,27 +70,11 @@ def wish_problems(wish: ScheduleWish) -> Iterator[ScheduleFinding]:
         yield ScheduleFinding(rule, severity, message, "", identifier)
 
 
-def timing_problems(
-    wish: ScheduleWish, windows: Sequence[Window], now: datetime, events: ScheduleEvents | None = NO_EVENTS
-) -> Iterator[ScheduleFinding]:
-    """A first window that comes too soon for the configuration to count.
-
-    Args:
-        wish: what is to be written.
-        windows: its first ones.
-        now: aware.
-        events: of the schedule; one that is new has none. None: not looked up.
-    """
-    if not windows:
-        return
-    left = windows[0].starts_at - now
-    if events is not None and events.of(EventKind.PRE) and left < TOO_CLOSE_FOR_PRE_EVENT:
-        message = "Its first window starts in less than 40 minutes and it has a pre-event, so Azure cancels that run."
-    elif left < TOO_CLOSE:
+def timing_problems(wish: ScheduleWish, windows: Sequence[Window], now: datetime) -> Iterator[ScheduleFinding]:
+    """A first window that comes too soon for a new configuration, which has no pre-event, to count."""
+    if windows and windows[0].starts_at - now < TOO_CLOSE:
         message = "Its first window starts in less than 15 minutes, and it may not run then."
-    else:
-        return
-    yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Choose a later start.", str(wish.id))
+        yield ScheduleFinding(WINDOW_TOO_CLOSE.id, Severity.WARNS, message, "Choose a later start.", str(wish.id))
 
 
 def lost_windows_text(before: WindowRule, windows: Sequence[Window], now: datetime) -> str:

@@ -157,8 +157,8 @@ OFF_AT_WINDOW = Rule(
     Source: Azure's documentation of maintenance configurations, "Troubleshoot issues with Azure Update Manager", "About
     pre and post events", and "Azure Maintenance Configuration as an Event Grid source".
     """,
-    machine_fix="Make sure that it runs at least 15 minutes before its maintenance window; `patchmode schedule show` "
-    "says whether the schedule has a pre-event that may start it.",
+    machine_fix="Make sure that it runs at least 15 minutes before its maintenance window. Whether the schedule has a "
+    "pre-event that may start it:",
     schedule_fix="Start them, or connect their Arc agent, at least 15 minutes before the window, for example by a "
     "pre-event of the schedule; or accept that they are missed.",
 )

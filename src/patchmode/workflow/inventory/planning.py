@@ -166,7 +166,7 @@ async def _check_attachment(
     _check_tenants(plan, wish.configuration.id, replace(azure.target, names=names))
     _check_room(plan, wish.configuration, attached)
     coming = next_window(wish.configuration.window, after=clock.now())
-    events = await events_soon(azure, wish.configuration.id, coming, clock.now())
+    events = await events_soon(azure, wish.configuration.id, coming.window, clock.now())
     soon = too_close(coming.window.starts_at, clock.now(), events) if coming.window is not None else None
     if soon is not None:
         remark(f"The next window of {wish.configuration.name} starts in {soon} (window-too-close).")

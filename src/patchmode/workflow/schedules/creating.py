@@ -49,6 +49,7 @@ from patchmode.workflow.schedules.deleting import (
 )
 from patchmode.workflow.schedules.dynamic_scopes import check_allowed
 from patchmode.workflow.schedules.estate import Estate, views_of
+from patchmode.workflow.schedules.events import events_soon
 from patchmode.workflow.schedules.reading import read_schedules
 
 FIRST_WINDOWS = 3
@@ -224,7 +225,8 @@ async def draft_update(azure: Azure, text: str, change: Change, *, clock: Clock)
     problems = check_wish(wish) if before else []
     windows = upcoming(wish.window, after=estate.now, count=FIRST_WINDOWS)
     (now,) = views_of(estate, [found])
-    problems += timing_problems(wish, windows, estate.now, now.events)
+    if windows and now.events is None:
+        now = replace(now, events=await events_soon(azure, found.id, windows[0], estate.now))
     changed_to = replace(
         found, window=wish.window, reboot_setting=wish.reboot_setting, properties={**found.properties, **properties}
     )
@@ -275,11 +277,8 @@ def _soon(now: ScheduleView, windows: Sequence[Window], at: datetime) -> tuple[s
     """What to know of the window before the change and of the first one with it, where Azure may have begun already."""
     told = timing_warnings(now.next, at, now.events)
     is_same = bool(windows) and now.next.window is not None and now.next.window.starts_at == windows[0].starts_at
-    if not windows or is_same or too_close(windows[0].starts_at, at, now.events) is None:
-        return told
-    minutes = max(0, int((windows[0].starts_at - at).total_seconds() // 60))
-    text = f"With the change its first window starts in {minutes} minutes: it may not run then (window-too-close)."
-    return (*told, text)
+    soon = None if not windows or is_same else too_close(windows[0].starts_at, at, now.events)
+    return told if soon is None else (*told, f"With the change its first window starts in {soon} (window-too-close).")
 
 
 async def create(azure: Azure, drafted: ConfigurationDraft, *, is_update: bool = False) -> CreateReport:

@@ -134,7 +134,7 @@ async def preview_attach_scope(
         _check_room(book, scope, azure.target.cloud)
     inventory = await _machines_of(azure, scope)
     following = next_window(configuration.window, after=clock.now())
-    events = await events_soon(azure, configuration.id, following, clock.now())
+    events = await events_soon(azure, configuration.id, following.window, clock.now())
     members = _members(scope, configuration, inventory, following)
     _check_members(members, scope, azure.target.cloud)
     locks, unknown = await locks_in(azure, [scope.subscription_id])

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 
-from patchmode.errors import RejectedError, RequestError
+from patchmode.errors import ForbiddenError, RejectedError, RequestError
 from patchmode.model.left_alone import Unreadable
 from patchmode.model.machine import Machine
 from patchmode.model.maintenance_events import EventSubscription, ScheduleEvents
 from patchmode.model.resource_id import ResourceId
-from patchmode.model.schedule import NextWindow, ScheduleBook
+from patchmode.model.schedule import ScheduleBook, Window
 from patchmode.ports.azure import Azure, GraphScope
 from patchmode.rules.guardrails.permissions import lacking
 from patchmode.rules.schedules.events import TOO_CLOSE_FOR_PRE_EVENT, away
@@ -21,6 +21,8 @@ from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.workflow.schedules.reading import AT_ONCE
 
 READ_TOPICS = "Microsoft.EventGrid/systemTopics/read"
+READ_OF_TOPIC = "Microsoft.EventGrid/systemTopics/eventSubscriptions/read"
+READ_ON_SCHEDULE = "Microsoft.EventGrid/eventSubscriptions/read"
 _UNREGISTERED = frozenset({"missingsubscriptionregistration", "subscriptionnotregistered"})
 """Azure's codes where nobody has registered Microsoft.EventGrid: then there is no event subscription either."""
 
@@ -68,7 +70,7 @@ async def _topics(azure: Azure, wanted: Set[ResourceId]) -> tuple[Mapping[Resour
                 elif topic.source in wanted:
                     topics[topic.source].append(topic.id)
     except RequestError as error:
-        refusal = f"system topics could not be read: {error.message}"
+        refusal = f"system topics could not be read: {error.message.rstrip('.')}"
     return topics, refusal
 
 
@@ -80,7 +82,7 @@ async def _events(azure: Azure, places: Iterable[ResourceId], why: str) -> Sched
         try:
             entries = await azure.maintenance.events_of(place)
         except RequestError as error:
-            reasons.append(_reason(error))
+            reasons.append(_reason(error, place))
             continue
         for entry in entries:
             if isinstance(entry, Unreadable):
@@ -113,10 +115,10 @@ def depends_on_events(book: ScheduleBook, index: ScheduleIndex, machines: Iterab
 
 
 async def events_soon(
-    azure: Azure, configuration: ResourceId, following: NextWindow, now: datetime
+    azure: Azure, configuration: ResourceId, window: Window | None, now: datetime
 ) -> ScheduleEvents | None:
-    """The events of a schedule whose next window starts so soon that they matter; None: it does not."""
-    if following.window is None or following.window.starts_at - now >= TOO_CLOSE_FOR_PRE_EVENT:
+    """The events of a schedule with a window so soon that they matter; None: it is later, or there is none."""
+    if window is None or window.starts_at - now >= TOO_CLOSE_FOR_PRE_EVENT:
         return None
     return (await read_events(azure, [configuration]))[configuration]
 
@@ -130,13 +132,17 @@ async def _hidden(azure: Azure, subscriptions: Iterable[str]) -> Mapping[str, st
             try:
                 granted = await azure.authorization.permissions(f"/subscriptions/{subscription_id}")
             except RequestError as error:
-                return subscription_id, f"permissions could not be read there: {error.message}"
+                return subscription_id, f"permissions could not be read there: {error.message.rstrip('.')}"
         missing = lacking(READ_TOPICS, granted)
         return subscription_id, f"{READ_TOPICS} is not granted in its subscription" if missing else ""
 
     return dict(await asyncio.gather(*map(one, sorted(subscriptions))))
 
 
-def _reason(error: RequestError) -> str:
-    is_absent = isinstance(error, RejectedError) and error.code.casefold() in _UNREGISTERED
-    return "" if is_absent else error.message
+def _reason(error: RequestError, place: ResourceId) -> str:
+    if isinstance(error, RejectedError) and error.code.casefold() in _UNREGISTERED:
+        return ""
+    if isinstance(error, ForbiddenError):
+        action = READ_OF_TOPIC if place.type.casefold() == "systemtopics" else READ_ON_SCHEDULE
+        return f"the event subscriptions of {place.name} were refused ({error.code}), which needs {action}"
+    return error.message.rstrip(".")

@@ -20,6 +20,10 @@ from patchmode.workflow.schedules.views import check_schedules, list_schedules, 
 CLOCK = FixedClock()
 NIGHTLY = schedule_id()
 TOPIC = ResourceId.parse(f"/subscriptions/{ALPHA}/resourceGroups/rg/providers/Microsoft.EventGrid/systemTopics/t")
+REFUSED = (
+    "the event subscriptions of nightly were refused (AuthorizationFailed), which needs "
+    "Microsoft.EventGrid/eventSubscriptions/read"
+)
 NO_TOPICS = "system topics could not be read: topics are refused"
 PRE = EventSubscription(f"{TOPIC}/eventSubscriptions/a", "start-web", (EventKind.PRE,), "WebHook", "hooks.example")
 POST = EventSubscription("/b", "stop-web", (EventKind.POST,), "AzureFunction", "/f")
@@ -52,7 +56,7 @@ def blind() -> WritableAzure:
         (with_topic(PRE, POST), ScheduleEvents((PRE, POST))),
         (fleet(events={NIGHTLY: [POST]}), ScheduleEvents((POST,))),
         (blind(), ScheduleEvents(refusal=f"{READ_TOPICS} is not granted in its subscription")),
-        (fleet(refused=frozenset({"events"})), ScheduleEvents(refusal=f"GET {NIGHTLY}: refused")),
+        (fleet(refused=frozenset({"events"})), ScheduleEvents(refusal=REFUSED)),
         (fleet(refused=frozenset({"topics"})), ScheduleEvents(refusal=NO_TOPICS)),
     ],
     ids=["none", "topic", "on the schedule", "topics hidden", "lists refused", "query refused"],

@@ -93,6 +93,20 @@ async def test_a_window_that_is_near_may_pass_without_the_change(
     begins = f"Its next window starts in {minutes} minutes"
     assert [text[: len(begins)] for text in update.warnings] == ([begins] if is_told else [])
     assert all(("Azure cancels the run" in text) == has_pre_event for text in update.warnings)
+    assert update.drafted.warnings == (), "what is said of one window is said once"
+
+
+async def test_a_change_that_makes_a_window_near_is_told() -> None:
+    there = double()
+    there.schedules.events = {schedule_id(): [EventSubscription("/e", "x", (EventKind.PRE,), "WebHook", "h.example")]}
+    soon = f"2024-01-01 {datetime.fromtimestamp(CLOCK.now().timestamp() + 1800, UTC):%H:%M}"
+
+    def earlier(wish: ScheduleWish) -> tuple[ScheduleWish, Collection[str]]:
+        return replace(wish, window=replace(wish.window, start=soon)), ["maintenanceWindow.startDateTime"]
+
+    update = await draft_update(there, "nightly", earlier, clock=CLOCK)
+    (told,) = update.warnings
+    assert told.startswith("With the change its first window starts in 30 minutes, and it has a pre-event ('x')")
 
 
 @pytest.mark.parametrize(
