@@ -14,6 +14,7 @@ from aiohttp import web
 
 from patchmode.console import access
 from patchmode.console.answers import defect, fault, fault_of, http_fault
+from patchmode.console.connections import CONNECTIONS, Connections
 from patchmode.console.operation import ConsoleOperation, ScheduleOperation
 from patchmode.console.rooms import ConsoleOptions, Rooms
 from patchmode.console.routes import changes, fleet, machine, runs, schedule_changes, schedules
@@ -43,12 +44,23 @@ class ConsoleServer:
         rooms: what it reaches the world through.
         options: how it was started.
         entered: told, whenever a browser was let in, the URL that lets the next one in.
+        connections: closes those on which no whole request comes.
     """
 
-    def __init__(self, rooms: Rooms, options: ConsoleOptions, *, entered: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        options: ConsoleOptions,
+        *,
+        entered: Callable[[str], None],
+        connections: Connections | None = None,
+    ) -> None:
         self.console = make_console(rooms, options)
         self.console.entered = lambda: entered(self.url)
-        self._runner = web.AppRunner(make_app(self.console), access_log=None, shutdown_timeout=1.0)
+        self._connections = connections or Connections()
+        app = make_app(self.console, self._connections)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._watch: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self) -> str:
@@ -76,6 +88,8 @@ class ConsoleServer:
         self.console.hosts = access.allowed_hosts(options.host, self.port, names)
         self.console.cookie = access.cookie_name(self.port)
         self.console.fleet.refresh()
+        assert self._runner.server is not None  # noqa: S101 - `setup` made it
+        self._watch = asyncio.create_task(self._connections.watch(self._runner.server))
         return self.url
 
     @property
@@ -97,14 +111,17 @@ class ConsoleServer:
             remark(f"{called} is under way: it sends nothing more and is followed to its end.")
             current.stop()
             await current.over.wait()
+        if self._watch is not None:
+            self._watch.cancel()
         await self._runner.cleanup()
         await self.console.close()
 
 
-def make_app(console: Console) -> web.Application:
+def make_app(console: Console, connections: Connections | None = None) -> web.Application:
     """The application, without a socket."""
     app = web.Application(middlewares=[_guarded], client_max_size=LARGEST_FORM)
     app[KEY] = console
+    app[CONNECTIONS] = connections or Connections()
     app.on_response_prepare.append(_add_headers)
     app.router.add_get("/enter", _enter)
     app.router.add_get("/assets/{name}", _asset)
@@ -120,11 +137,10 @@ async def _add_headers(_request: web.Request, response: web.StreamResponse) -> N
 
 @web.middleware
 async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    refused = _refusal(request)
-    if refused is not None:
-        return refused
+    connections = request.app[CONNECTIONS]
+    connections.began(request)
     try:
-        return await handler(request)
+        return _refusal(request) or await handler(request)
     except PatchmodeError as error:
         return fault_of(request, error)
     except web.HTTPException as error:
@@ -133,6 +149,8 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         raise
     except Exception as error:  # noqa: BLE001 - a page must say that it failed, and how to go on
         return defect(request, error)
+    finally:
+        connections.ended(request)
 
 
 def _refusal(request: web.Request) -> web.Response | None:
