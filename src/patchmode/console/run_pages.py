@@ -12,6 +12,7 @@ from patchmode.console.operation import ConsoleOperation, finished
 from patchmode.console.rendering import utc_text
 from patchmode.console.rooms import Rooms
 from patchmode.console.run_groups import Section, sections_of
+from patchmode.console.timeline import Timeline, timeline_of
 from patchmode.console.words import STATES, Word, on_the_page
 from patchmode.errors import PatchmodeError
 from patchmode.model.guardrails import RunGuardrails
@@ -49,6 +50,8 @@ class RunPage:
     """What would hold it back if it were taken up here now."""
     objections: Sequence[Objection]
     """Why somebody must say yes before it goes on; empty: nobody must."""
+    timeline: Timeline | None
+    """The run over time; None: nothing was sent."""
 
     @property
     def left(self) -> int:
@@ -135,7 +138,8 @@ class PastRuns:
         try:
             standing = Interrupted(journal, rolled_back_in_part(self._rooms.runs.list(), journal.run))
             brakes = in_force(standing.kept, RunGuardrails(), (), self._around)
-            return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes))
+            timeline = timeline_of(journal.entries(), journal.plan)
+            return RunPage(report_of(journal), journal.plan, standing, brakes, standing.needs_yes(brakes), timeline)
         finally:
             journal.release()
 
