@@ -77,15 +77,29 @@ class Asker:
         """A form of one of the console's own pages."""
         return await self.ask("POST", path, {"Sec-Fetch-Site": "same-origin", **headers}, urlencode(form, doseq=True))
 
+    async def send_file(self, path: str, content: str, name: str = "plan.json") -> Told:
+        """A form with one file."""
+        disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        body = f"--b\r\n{disposition}\r\nContent-Type: application/json\r\n\r\n{content}\r\n--b--\r\n"
+        headers = {"Sec-Fetch-Site": "same-origin", **HTML}
+        return await self.ask("POST", path, headers, body, kind="multipart/form-data; boundary=b")
+
     async def ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: str = "", *, cookie: bool = True
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: str = "",
+        *,
+        cookie: bool = True,
+        kind: str = "application/x-www-form-urlencoded",
     ) -> Told:
         """Any request."""
         sent = {"Host": HOST, **self.headers, **headers}
         if cookie:
             sent["Cookie"] = f"{self.console.cookie}={self.console.session.cookie}"
         if body:
-            sent |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
+            sent |= {"Content-Type": kind, "Content-Length": str(len(body))}
         payload = StreamReader(Mock(_reading_paused=False), 2**16, loop=asyncio.get_running_loop())
         payload.feed_data(body.encode())
         payload.feed_eof()

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from patchmode.reports.text.plan import irreversible_lines, plan_lines, summary_
 from patchmode.reports.text.run import begun_lines, question_for, wish_lines
 from patchmode.rules.settings.plan_derivation import check_derived
 from patchmode.store.plan_file import read_plan
-from patchmode.workflow.inventory.access import check_plan_access
+from patchmode.workflow.inventory.access import check_plan_access, nothing_allowed
 from patchmode.workflow.inventory.planning import check_attachable
 from patchmode.workflow.run.applying import check_applicable
 from patchmode.workflow.run.guardrails import check_not_frozen as not_frozen
@@ -111,18 +111,16 @@ def check_may_write(who: SignedIn, settings: Settings) -> None:
     Raises:
         RefusedError: with the command that grants it.
     """
-    access, machines = who.access, who.access.machines
-    if machines and len(access.refused) == machines:
-        actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
-        where = "the plan's machine" if machines == 1 else f"any of the plan's {machines:,} machines"
-        commands = "\n".join(grants(access.missing, who.principals))
-        asked = "\n".join(delegations(access.missing, who.principals))
+    refused = nothing_allowed(who.access)
+    if refused:
+        commands = "\n".join(grants(who.access.missing, who.principals))
+        asked = "\n".join(delegations(who.access.missing, who.principals))
         advice = [f"Have this run by whoever may grant roles:\n{commands}"] if commands else []
         advice += [asked] if asked else []
         again = settings.again()
         then = "try again." if again is None else f"repeat:\n{command(*again)}"
         raise RefusedError(
-            f"Nothing was sent: no role of yours allows {actions} on {where}.",
+            f"Nothing was sent: {refused}.",
             advice="\n".join((*advice, f"Then {then}")),
         )
 
@@ -246,21 +244,35 @@ def reviewed_plan(path: Path, settings: Settings) -> Plan:
         UsageError, BrokenPlanError: as `read_plan` and `check_derived`. StorageError: that journal is damaged.
     """
     plan = read_plan(path)
-    check_derived(plan, name=str(path), recorded=_recorded(plan, settings))
+    check_reviewed(plan, settings, name=str(path), remark=lambda note: say(f"Note: {note}", settings))
     return plan
 
 
-def _recorded(plan: Plan, settings: Settings) -> Mapping[ResourceId, Change] | None:
+def check_reviewed(plan: Plan, settings: Settings, *, name: str, remark: Callable[[str], None]) -> None:
+    """Refuse a plan of a file that is not what the rules make of its documents.
+
+    Args:
+        plan: as it was read.
+        settings: for the state folder, where the journal of a run that is undone may be.
+        name: how messages call the file.
+        remark: is told where that journal is elsewhere.
+
+    Raises:
+        BrokenPlanError: as `check_derived`. StorageError: that journal is damaged.
+    """
+    check_derived(plan, name=name, recorded=_recorded(plan, settings, remark))
+
+
+def _recorded(plan: Plan, settings: Settings, remark: Callable[[str], None]) -> Mapping[ResourceId, Change] | None:
     """What the journal of the run that a plan undoes recorded; None: it undoes none, or its journal is elsewhere."""
     if plan.rollback_of is None:
         return None
     try:
         journal = composition.run_store(settings).open(plan.rollback_of)
     except UsageError:
-        say(
-            f"Note: run {plan.rollback_of} is not in this state folder, so it cannot be checked that the plan restores "
-            "what the run changed. The diff shows all that is sent.",
-            settings,
+        remark(
+            f"run {plan.rollback_of} is not in this state folder, so it cannot be checked that the plan restores "
+            "what the run changed. The diff shows all that is sent."
         )
         return None
     try:

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from patchmode.console.background import Loading, Reader
 from patchmode.console.brakes import ChosenBrakes
@@ -25,10 +25,10 @@ from patchmode.reports.text.left_alone import not_done_text
 from patchmode.reports.text.next_steps import nobody_lines
 from patchmode.reports.text.plan import LeafChange, sent_leaves
 from patchmode.version import __version__
-from patchmode.workflow.inventory.access import check_plan_access
-from patchmode.workflow.inventory.planning import make_plan
+from patchmode.workflow.inventory.access import check_plan_access, nothing_allowed
+from patchmode.workflow.inventory.planning import check_attachable, make_plan
 from patchmode.workflow.run.applying import check_applicable
-from patchmode.workflow.run.rollback import make_rollback_plan
+from patchmode.workflow.run.rollback import make_rollback_plan, renamed
 
 KEPT = 10
 """So many are kept; a plan holds each machine's document, and nobody looks at eleven."""
@@ -42,6 +42,10 @@ class ChangeDraft:
     machines: tuple[str, ...] = ()
     """Ids, as they were chosen; empty: a rollback, which names its run."""
     rollback_of: str | None = None
+    file: str = ""
+    """The name of the plan file that was uploaded; empty: the plan is made here."""
+    uploaded: Plan | None = None
+    """As that file has it, which is what is applied; None: it was refused, or is still checked."""
     wanted: WantedSettings | None = None
     """None: not chosen yet, or a rollback."""
     attach: str = ""
@@ -52,6 +56,8 @@ class ChangeDraft:
     """None: nothing was planned yet."""
     notes: list[str] = field(default_factory=list)
     """What the planning remarked."""
+    refused: str = ""
+    """Why Azure would refuse all of it, half a sentence; empty: it would not, as far as the roles are known."""
     run: str | None = None
     """The run that carries it out; None: none does."""
 
@@ -117,7 +123,7 @@ class Changes:
                 waves=brakes.waves,
                 canary=brakes.canary,
             )
-            draft.notes += await _access_notes(azure, plan)
+            await _look_at_access(azure, plan, draft)
             return plan
 
         draft.wanted, draft.attach, draft.brakes = wanted, attach, brakes
@@ -142,10 +148,34 @@ class Changes:
                     tool_version=__version__,
                     remark=draft.notes.append,
                 )
-                draft.notes += await _access_notes(azure, plan)
+                await _look_at_access(azure, plan, draft)
                 return plan
             finally:
                 journal.release()
+
+        draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
+        draft.planning.refresh()
+        return draft
+
+    def upload(self, content: bytes, name: str) -> ChangeDraft:
+        """Begin to check a plan file, as `patchmode apply FILE` does before it asks.
+
+        Args:
+            content: the whole file.
+            name: as messages call it.
+        """
+        draft = self._keep(ChangeDraft(_new_id(), file=name))
+
+        async def work(azure: Azure) -> Plan:
+            plan = self._rooms.plan_from(content, name, draft.notes.append)
+            self._rooms.runs.check_not_begun(plan)
+            check_applicable(plan, azure, is_new=True)
+            await check_attachable(azure, plan, clock=self._rooms.clock, remark=draft.notes.append)
+            target = await renamed(azure, plan, remark=draft.notes.append)
+            await _look_at_access(azure, plan, draft)
+            draft.uploaded = plan
+            # Shown with the names of now; what is applied is the plan of the file.
+            return replace(plan, target=target)
 
         draft.planning = Loading(lambda: self._reader.run(work), self._rooms.clock)
         draft.planning.refresh()
@@ -158,11 +188,12 @@ class Changes:
         return draft
 
 
-async def _access_notes(azure: Azure, plan: Plan) -> list[str]:
-    """What of a plan may not be done, and what grants it, one text a line; nothing where everything may."""
+async def _look_at_access(azure: Azure, plan: Plan, draft: ChangeDraft) -> None:
+    """Note what of a plan may not be done, and what grants it, one text a line; nothing where everything may."""
     check = await check_plan_access(azure, plan)
     principals = await azure.authorization.principals()
-    return [line.strip() for line in access_lines(check, principals, paint=Paint())]
+    draft.notes += [line.strip() for line in access_lines(check, principals, paint=Paint())]
+    draft.refused = nothing_allowed(check)
 
 
 def _new_id() -> str:

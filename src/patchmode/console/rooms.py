@@ -38,6 +38,10 @@ class Runs(Protocol):
         """Open a run's journal; raises as `RunStore.open`."""
         ...
 
+    def check_not_begun(self, plan: Plan) -> None:
+        """Refuse a plan of which there is a run; raises as `RunStore.check_not_begun`."""
+        ...
+
     def list(self) -> Sequence[RunSummary]:
         """Every run, oldest first."""
         ...
@@ -76,6 +80,9 @@ class Rooms:
     """Writes a plan file into the state folder and reads it back: what is applied stands in that file."""
     plan_pieces: Callable[[Plan], Iterable[bytes]]
     """A plan file's content."""
+    plan_from: Callable[[bytes, str, Callable[[str], None]], Plan]
+    """The plan in a file's content; the name is for messages, and remarks are told. Refuses a file that is no plan, was
+    edited, or is not what the rules make of its documents, as `patchmode apply FILE` does."""
     run_document: Callable[[RunReport, Target], Any]
     """`patchmode/run/v1`."""
     journal_pieces: Callable[[str], Iterable[bytes]]

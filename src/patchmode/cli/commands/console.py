@@ -11,6 +11,7 @@ import click
 
 from patchmode.cli import composition, exits
 from patchmode.cli.commands.evidence import pack
+from patchmode.cli.confirming import check_reviewed
 from patchmode.cli.group import Command
 from patchmode.cli.options import freeze_option, scope_options
 from patchmode.cli.settings import Settings, settings_of
@@ -20,7 +21,7 @@ from patchmode.model.evidence import Evidence
 from patchmode.model.guardrails import RunGuardrails
 from patchmode.model.plan import Plan
 from patchmode.ports.azure import Azure
-from patchmode.store.plan_file import plan_pieces, read_plan
+from patchmode.store.plan_file import decode_plan, plan_pieces, read_plan
 
 if TYPE_CHECKING:
     import asyncio
@@ -128,6 +129,11 @@ def rooms_for(settings: Settings) -> Rooms:
         path = composition.keep_plan(plan, settings)
         return path, read_plan(path)
 
+    def plan_from(content: bytes, name: str, remark: Callable[[str], None]) -> Plan:
+        plan = decode_plan(content, name=name)
+        check_reviewed(plan, settings, name=name, remark=remark)
+        return plan
+
     def journal_pieces(run: str) -> Iterator[bytes]:
         journal = composition.run_store(settings).open(run)
         try:
@@ -151,6 +157,7 @@ def rooms_for(settings: Settings) -> Rooms:
         runs=composition.run_store(settings),
         keep_plan=keep_plan,
         plan_pieces=plan_pieces,
+        plan_from=plan_from,
         run_document=run_document,
         journal_pieces=journal_pieces,
         evidence_zip=evidence_zip,

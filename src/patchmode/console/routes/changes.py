@@ -9,9 +9,10 @@ from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
+from pathlib import PurePath
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from patchmode.console.answers import page, require_writes, see, wants_page
 from patchmode.console.brakes import ChosenBrakes, Fields, chosen_brakes, preset, typed_fields, view_of_brakes
@@ -40,12 +41,16 @@ OFFERS_KEPT = timedelta(minutes=1)
 PATIENCE_S = 5.0
 """So long a form waits for them; then it asks for a name instead."""
 OTHERWISE = "The plan or its limits changed since that page; this page shows them. Review them. Nothing was sent."
+LARGEST_PLAN = 256 * 2**20
+"""Bytes: some fifty thousand machines with their documents."""
+_PIECE = 2**16
 _ASSESSMENT = {"on": True, "off": False}
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
     """The routes of this room."""
     router.add_post("/changes", choose)
+    router.add_post("/plans", upload)
     router.add_get("/changes/{id}", show)
     router.add_get("/changes/{id}/settings", settings)
     router.add_post("/changes/{id}/plan", plan)
@@ -77,6 +82,35 @@ async def choose(request: web.Request) -> web.StreamResponse:
     return see(f"/changes/{draft.id}")
 
 
+async def upload(request: web.Request) -> web.StreamResponse:
+    """Take a plan file to be reviewed and applied; it is checked in the background."""
+    console = request.app[KEY]
+    name, content = await _uploaded(request)
+    if not content:
+        raise UsageError("No plan file was sent.", advice="Choose a file under Runs, one that `patchmode plan` wrote.")
+    return see(f"/changes/{console.changes.upload(content, name).id}")
+
+
+async def _uploaded(request: web.Request) -> tuple[str, bytes]:
+    """The name and the content of the first file of a form; both empty: there is none."""
+    if request.content_type != "multipart/form-data":
+        return "", b""
+    parts = await request.multipart()
+    while (part := await parts.next()) is not None:
+        if not isinstance(part, BodyPartReader) or part.name != "file":
+            continue
+        content = bytearray()
+        while piece := await part.read_chunk(_PIECE):
+            content += piece
+            if len(content) > LARGEST_PLAN:
+                raise UsageError(
+                    f"The plan file is larger than {LARGEST_PLAN // 2**20} MB, which is as much as this page takes.",
+                    advice="Apply it in a terminal: `patchmode apply FILE`.",
+                )
+        return PurePath((part.filename or "").replace("\\", "/")).name or "the file", bytes(content)
+    return "", b""
+
+
 async def show(request: web.Request) -> web.StreamResponse:
     """The step that the change has come to."""
     console, draft = _draft(request)
@@ -94,7 +128,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Choose other settings for the same machines."""
     _, draft = _draft(request)
-    if draft.rollback_of or draft.run:
+    if draft.rollback_of or draft.file or draft.run:
         return see(f"/changes/{draft.id}")
     # A schedule that was just created leads back here.
     draft.attach = request.query.get("schedule", draft.attach)
@@ -104,7 +138,7 @@ async def settings(request: web.Request) -> web.StreamResponse:
 async def plan(request: web.Request) -> web.StreamResponse:
     """Plan the settings that were chosen; reading is enough for that."""
     console, draft = _draft(request)
-    if draft.run is None and not draft.rollback_of:
+    if draft.run is None and not draft.rollback_of and not draft.file:
         sent = await request.post()
         form = {name: str(value) for name, value in sent.items()}
         draft.attach = form.get("schedule", "").strip()
@@ -137,7 +171,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="plan.json"'})
     answer.content_type = "application/json"
     await answer.prepare(request)
-    for piece in console.rooms.plan_pieces(found):
+    for piece in console.rooms.plan_pieces(draft.uploaded or found):
         await answer.write(piece)
     await answer.write_eof()
     return answer
@@ -162,12 +196,16 @@ async def apply(request: web.Request) -> web.StreamResponse:
         return await _plan_page(request, console, draft, wrong=OTHERWISE)
     if not is_number(typed, touched(found)):
         return await _plan_page(request, console, draft, wrong=mistyped(typed, touched(found)))
+    if draft.refused:
+        raise RefusedError(
+            f"Nothing was sent: {draft.refused}.", advice="The notes of the plan's page say what grants it; plan again."
+        )
     brakes = draft.brakes.in_force(console.options.brakes)
-    _, kept = await asyncio.to_thread(console.rooms.keep_plan, found)
+    kept = draft.uploaded or (await asyncio.to_thread(console.rooms.keep_plan, found))[1]
     begun = console.operations.start(kept, brakes, lambda: console.rooms.runs.create(kept, brakes=brakes))
     draft.run = await begun
     # From here on the journal has the plan.
-    draft.planning = None
+    draft.planning = draft.uploaded = None
     return see(f"/runs/{draft.run}")
 
 
@@ -200,7 +238,7 @@ def _brakes(draft: ChangeDraft) -> ChosenBrakes:
     if draft.brakes is not None:
         return draft.brakes
     machines = draft.plan.touched if draft.plan is not None else len(draft.machines)
-    return preset(machines, has_waves=draft.rollback_of is None)
+    return preset(machines, has_waves=not draft.rollback_of and not draft.file)
 
 
 def _shown(draft: ChangeDraft) -> str:

@@ -43,6 +43,19 @@ USES: Mapping[str, str] = {
 Granted = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
+def nothing_allowed(access: AccessCheck) -> str:
+    """That whoever is signed in may do what a plan does on none of its machines, half a sentence; empty: they may.
+
+    Args:
+        access: of the plan.
+    """
+    if not access.machines or len(access.refused) < access.machines:
+        return ""
+    actions = ", ".join(dict.fromkeys(lack.action for lack in access.missing))
+    where = "the plan's machine" if access.machines == 1 else f"any of the plan's {access.machines:,} machines"
+    return f"no role of yours allows {actions} on {where}"
+
+
 async def check_plan_access(azure: Azure, plan: Plan) -> AccessCheck:
     """Whether what a plan does may be done, machine by machine.
 
