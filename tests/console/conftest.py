@@ -8,7 +8,7 @@ import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from patchmode.console.rooms import ConsoleOptions
 from patchmode.console.server import make_app
 from patchmode.console.state import Console, make_console
 from patchmode.model.guardrails import RunGuardrails
+from patchmode.model.scope import Scope
 
 HOST = "127.0.0.1:8000"
 ORIGIN = f"http://{HOST}"
@@ -183,6 +184,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             allow_writes: bool = False,
             brakes: RunGuardrails | None = None,
             read: bool = True,
+            scope: Scope | None = None,
             **options: Any,
         ) -> Asker:
             document = read_fleet(fleet) if isinstance(fleet, str) else fleet
@@ -192,6 +194,7 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
                 monkeypatch.setitem(os.environ, name, value)
             settings = Settings(cloud=served.endpoint, state_dir=str(tmp_path / "state"))
             how = ConsoleOptions(allow_writes=allow_writes, brakes=brakes or RunGuardrails())
+            how = how if scope is None else replace(how, scope=scope)
             console = make_console(rooms_for(settings), how)
             stack.push_async_callback(console.close)
             console.hosts, console.cookie = frozenset({HOST}), cookie_name(8000)

@@ -26,12 +26,25 @@ from patchmode.reports.text.next_steps import nobody_lines
 from patchmode.reports.text.plan import LeafChange, sent_leaves
 from patchmode.version import __version__
 from patchmode.workflow.inventory.access import check_plan_access, nothing_allowed
+from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.planning import check_attachable, make_plan
 from patchmode.workflow.run.applying import check_applicable
 from patchmode.workflow.run.rollback import make_rollback_plan, renamed
 
+_SHOWN = 5
+"""Notes that are shown where nothing was found."""
 KEPT = 10
 """So many are kept; a plan holds each machine's document, and nobody looks at eleven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Machines that were looked up."""
+
+    machines: Sequence[str]
+    """Ids."""
+    notes: Sequence[str]
+    """What must be known of how they were found, and of those that were not: a sentence each."""
 
 
 @dataclass(slots=True)
@@ -42,6 +55,10 @@ class ChangeDraft:
     machines: tuple[str, ...] = ()
     """Ids, as they were chosen; empty: a rollback, which names its run."""
     rollback_of: str | None = None
+    called: str = ""
+    """How the machines were chosen, where it was not by hand."""
+    looking: Loading[Found] | None = None
+    """Looks its machines up; None: they were chosen by hand."""
     file: str = ""
     """The name of the plan file that was uploaded; empty: the plan is made here."""
     uploaded: Plan | None = None
@@ -62,6 +79,11 @@ class ChangeDraft:
     """The run that carries it out; None: none does."""
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether its machines are known, or need not be."""
+        return self.looking is None or self.looking.value is not None
+
+    @property
     def plan(self) -> Plan | None:
         """The plan, where it stands."""
         return None if self.planning is None or self.planning.is_busy else self.planning.value
@@ -70,8 +92,9 @@ class ChangeDraft:
 class Changes:
     """The drafts of one console, the oldest dropped first."""
 
-    def __init__(self, rooms: Rooms, reader: Reader) -> None:
+    def __init__(self, rooms: Rooms, reader: Reader, scope: Scope) -> None:
         self._rooms = rooms
+        self._scope = scope
         self._reader = reader
         self._drafts: dict[str, ChangeDraft] = {}
 
@@ -100,6 +123,39 @@ class Changes:
                 "No machine was chosen.", advice="Tick machines in the table, or select all that match the filters."
             )
         return self._keep(ChangeDraft(_new_id(), machines=tuple(machines)))
+
+    def look_up(self, scope: Scope, called: str, notes: Sequence[str] = ()) -> ChangeDraft:
+        """Begin a change of machines that are looked up first; of those outside the console's own scope none is taken.
+
+        Args:
+            scope: selects them.
+            called: what they are, for the page.
+            notes: what is known of them already.
+        """
+        draft = self._keep(ChangeDraft(_new_id(), called=called))
+
+        async def work(azure: Azure) -> Found:
+            now, own = self._rooms.clock.now(), self._scope
+            found = await take_inventory(azure, scope, documents=False, now=now)
+            machines = [str(one.id) for one in found.machines]
+            told = [*notes, *found.notes, *(f"Left out: {one.id}: {one.reason}." for one in found.skipped)]
+            told += [f"Not read: {one.id}: {one.reason}." for one in found.unreadable]
+            if not own.everything:
+                shown = {one.id.key for one in (await take_inventory(azure, own, documents=False, now=now)).machines}
+                outside = [one for one in machines if one.casefold() not in shown]
+                machines = [one for one in machines if one.casefold() in shown]
+                told += [f"Left out: {one}: it is not in the scope of this console." for one in outside]
+            if not machines:
+                raise EmptyScopeError(
+                    " ".join(["No machine can be chosen.", *told[:_SHOWN]]),
+                    advice="Choose machines otherwise.",
+                )
+            draft.machines = tuple(machines)
+            return Found(machines, told)
+
+        draft.looking = Loading(lambda: self._reader.run(work), self._rooms.clock)
+        draft.looking.refresh()
+        return draft
 
     def plan(self, draft: ChangeDraft, wanted: WantedSettings, brakes: ChosenBrakes, attach: str = "") -> None:
         """Begin to plan the wanted settings for a draft's machines.

@@ -103,7 +103,7 @@ def make_console(rooms: Rooms, options: ConsoleOptions) -> Console:
         fleet=fleet,
         schedules=schedules,
         offers=offers,
-        changes=Changes(rooms, heavy),
+        changes=Changes(rooms, heavy, options.scope),
         operations=ConsoleOperations(rooms, ended=ended),
         past_runs=PastRuns(rooms, options.brakes),
         schedule_changes=ScheduleChanges(rooms, quick),

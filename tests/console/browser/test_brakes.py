@@ -1,10 +1,8 @@
 """Canaries, waves and limits of a large change in a real browser, with the console's script and without it."""
 
-from pathlib import Path
-
 import pytest
 from tests.console.browser.conftest import Open
-from tests.console.browser.driving import choose_group, expect, plan_assessment, waited, without_script
+from tests.console.browser.driving import expect, waited, without_script
 from tests.console.test_brakes import fleet
 
 
@@ -40,26 +38,3 @@ def test_a_large_change_is_begun_with_a_canary(opened: Open, script: bool) -> No
     page.get_by_role("button", name="Stop: send nothing more").click()
     if script:
         expect(page.get_by_text("Interrupted", exact=True)).to_be_visible()
-
-
-def test_a_plan_is_downloaded_and_uploaded(opened: Open, tmp_path: Path) -> None:
-    """A colleague's console shows and applies the very file; an edited one is refused."""
-    console = opened("--allow-writes", fleet="small")
-    page = console.page()
-    choose_group(page, console.base)
-    plan_assessment(page)
-    with page.expect_download() as downloading:
-        page.get_by_role("link", name="Download the plan").first.click()
-    file = tmp_path / "reviewed.json"
-    downloading.value.save_as(file)
-    broken = tmp_path / "edited.json"
-    broken.write_text(file.read_text().replace("AutomaticByPlatform", "Manual", 1))
-    for path, heading in ((broken, "edited.json cannot be applied"), (file, "Review the plan of reviewed.json")):
-        page.goto(f"{console.base}/runs")
-        page.get_by_label("Plan file").set_input_files(path)
-        page.get_by_role("button", name="Check and show it").click()
-        expect(page.get_by_role("heading", name=heading)).to_be_visible()
-    count = page.locator(".tally dd").first.inner_text()
-    page.get_by_label("Type the number of machines to continue").fill(count)
-    page.get_by_role("button", name="Change these machines").click()
-    expect(page.get_by_text("Finished", exact=True)).to_be_visible()

@@ -116,6 +116,8 @@ async def show(request: web.Request) -> web.StreamResponse:
     console, draft = _draft(request)
     if draft.run is not None:
         return see(f"/runs/{draft.run}")
+    if not draft.is_chosen and draft.looking is not None:
+        return page(request, "planning.html", draft=draft, failure=draft.looking.error)
     if draft.planning is None:
         return await _settings_page(request, draft)
     if draft.planning.is_busy:
@@ -128,7 +130,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def settings(request: web.Request) -> web.StreamResponse:
     """Choose other settings for the same machines."""
     _, draft = _draft(request)
-    if draft.rollback_of or draft.file or draft.run:
+    if draft.rollback_of or draft.file or draft.run or not draft.is_chosen:
         return see(f"/changes/{draft.id}")
     # A schedule that was just created leads back here.
     draft.attach = request.query.get("schedule", draft.attach)
@@ -138,7 +140,7 @@ async def settings(request: web.Request) -> web.StreamResponse:
 async def plan(request: web.Request) -> web.StreamResponse:
     """Plan the settings that were chosen; reading is enough for that."""
     console, draft = _draft(request)
-    if draft.run is None and not draft.rollback_of and not draft.file:
+    if draft.run is None and not draft.rollback_of and not draft.file and draft.is_chosen:
         sent = await request.post()
         form = {name: str(value) for name, value in sent.items()}
         draft.attach = form.get("schedule", "").strip()
