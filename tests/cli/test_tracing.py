@@ -105,7 +105,7 @@ def test_a_run_is_a_span_with_its_requests_below_it(start: Start, collector: Col
 def test_a_collector_that_is_not_there_changes_nothing(start: Start) -> None:
     program = start("small")
     around = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
-    told = "! Traces did not reach 127.0.0.1:1. It changes nothing else."
+    told = "! Sending traces to 127.0.0.1:1 failed. The exit code stays as it is."
     done = program("audit", "--all", **around)
     assert (done.code, done.err.count(told)) == (10, 1)
     done = program("audit", "--all", "--log-format", "json", **around)

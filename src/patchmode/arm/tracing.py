@@ -119,7 +119,7 @@ class _Undelivered(logging.Handler):
         """Say it, once."""
         if not self._is_told:
             self._is_told = True
-            self._remark(f"Traces did not reach {self._host}. It changes nothing else.")
+            self._remark(f"Sending traces to {self._host} failed. The exit code stays as it is.")
 
 
 def _begin(undelivered: logging.Handler) -> None:

@@ -154,7 +154,9 @@ def _send(address: str, kind: str, code: int, context: click.Context) -> None:
     except Exception as error:  # noqa: BLE001 - the command has ended, and ends as it would have
         why = getattr(error, "message", type(error).__name__)
     if why:
-        output.tell(f"The notice was not sent to {host_named(address)}: {why.rstrip('.')}. It changes nothing else.")
+        output.tell(
+            f"Sending the notice to {host_named(address)} failed: {why.rstrip('.')}. The exit code stays as it is."
+        )
 
 
 async def _posted(address: str, kind: str, notice: "NoticeDocument") -> str:
