@@ -102,6 +102,7 @@ async def test_a_schedule_is_detached_from_machines_and_attached_again(opened: O
     assert "Detach nightly" in review.words
     assert "to detach 2 already without an assignment of it 1 refused 0" in review.words
     assert "This detaches nightly from 2 machines" in review.words
+    assert "Who patches them without it patched by nobody until a schedule is attached (2)" in review.words
     for typed in ("", "3", "all"):
         wrong = await asker.post(f"{path}/apply", [("count", typed)])
         assert (wrong.status, "Nothing was sent." in wrong.words) == (422, True)
@@ -144,6 +145,7 @@ async def test_the_last_schedule_of_an_azure_managed_machine_is_kept_until_allow
     assert "Allow it below if Azure may patch it" in review.words
     assert "Nothing will be sent." in review.words
     await allowed(asker, path)
+    assert "patched and rebooted by Azure at a time it chooses (1)" in (await asker.get(path)).words
     assert "to detach 1" in (await asker.get(path)).words
     assert "1 detached." in await done(asker, path, "1")
 

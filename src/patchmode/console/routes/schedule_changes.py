@@ -29,6 +29,7 @@ from patchmode.console.state import KEY, Console
 from patchmode.errors import RefusedError, UsageError
 from patchmode.model.report import CreateReport
 from patchmode.model.schedule import AttachAction, AttachReport, DynamicScope
+from patchmode.reports.text.attachments import left_texts
 from patchmode.reports.text.next_steps import command
 from patchmode.workflow.schedules.attach_many import Preview
 from patchmode.workflow.schedules.creating import CLASSIFICATIONS, REBOOTS, ConfigurationDraft, time_zones
@@ -157,6 +158,7 @@ def _page(request: web.Request, draft: ScheduleDraft, *, wrong: str = "") -> web
         may_allow=previewed is not None and may_allow(previewed),
         access=access_texts(previewed, principals) if isinstance(previewed, Preview) else (),
         sent=sent_leaves(previewed) if isinstance(previewed, ConfigurationDraft) else (),
+        left=() if isinstance(previewed, ConfigurationDraft | None) else list(left_texts(previewed.left)),
         writes=previewed is not None and writes(previewed),
         count=None if previewed is None else count_to_type(previewed),
         wrong=wrong,

@@ -338,14 +338,21 @@ def deletion_lines(
         yield from name_lines(absent, paint=paint, before=before, indent=4, hang=6)
     if members:
         yield "Who patches its members without it:"
-    for kind, ids in left.items():
-        meaning = "bad" if kind in _BAD else "warn" if kind is not OutcomeKind.SCHEDULED else "good"
-        words = _WITHOUT_IT.get(kind, kind.words)
+    for meaning, words, ids in left_texts(left):
         yield paint(meaning, f"  {words} ({len(ids):,})")
         yield from name_lines([names.short(each) for each in ids], WRITTEN_SHOWN, paint=paint, indent=6)
     if lost:
         text = f"! The command that makes it again cannot set: {', '.join(lost)}."
         yield from (paint("warn", line) for line in wrapped(text, paint=paint, hang=4))
+
+
+def left_texts(
+    left: Mapping[OutcomeKind, Sequence[ResourceId]],
+) -> Iterator[tuple[str, str, Sequence[ResourceId]]]:
+    """Who patches machines once a schedule is taken away: meaning (`good`, `warn`, `bad`), words, machines."""
+    for kind, ids in left.items():
+        meaning = "bad" if kind in _BAD else "warn" if kind is not OutcomeKind.SCHEDULED else "good"
+        yield meaning, _WITHOUT_IT.get(kind, kind.words), ids
 
 
 _WITHOUT_IT = {

@@ -7,7 +7,8 @@ Must not: attach what would fail, or leave a machine newly to Azure's own patchi
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -90,6 +91,8 @@ class Preview:
     """What whoever is signed in may not do; those machines are among `refused`."""
     after: ScheduleIndex | None = None
     """With a detach that leaves no machine to Azure's own patching: the schedules as they would be."""
+    left: Mapping[OutcomeKind, tuple[ResourceId, ...]] = field(default_factory=dict)
+    """Of a detach: who patches `machines` afterwards."""
 
     @property
     def writes(self) -> int:
@@ -209,7 +212,8 @@ async def preview_detach(
         notes=(*inventory.notes, *book.notes, *unknown_locks, *staying),
         after=None if allow_azure_managed else after,
     )
-    return await _as_allowed(azure, preview, DETACH)
+    allowed = await _as_allowed(azure, preview, DETACH)
+    return replace(allowed, left=left_without(allowed.machines, after))
 
 
 async def _as_allowed(azure: Azure, preview: Preview, action: str) -> Preview:
@@ -330,6 +334,14 @@ async def find_for_detach(azure: Azure, text: str) -> tuple[MaintenanceConfigura
             raise
         return None, identifier
     return found, found.id
+
+
+def left_without(machines: Iterable[Machine], after: ScheduleIndex) -> dict[OutcomeKind, tuple[ResourceId, ...]]:
+    """Who patches machines by the schedules as they would be, in the order of the outcomes."""
+    found: dict[OutcomeKind, list[ResourceId]] = defaultdict(list)
+    for machine in machines:
+        found[predict(machine.settings, machine, schedules=after.schedules_of(machine)).kind].append(machine.id)
+    return {kind: tuple(sorted(found[kind])) for kind in OutcomeKind if kind in found}
 
 
 def harm(

@@ -7,7 +7,6 @@ told to.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from shlex import quote
@@ -17,7 +16,7 @@ from patchmode.model.access import DELETE_SCHEDULE, DETACH
 from patchmode.model.left_alone import MachineError
 from patchmode.model.machine import Machine
 from patchmode.model.outcome import BY_NOBODY, OutcomeKind
-from patchmode.model.report import DeleteReport, Member, ScheduleView
+from patchmode.model.report import DeleteReport, ScheduleView
 from patchmode.model.resource_id import ResourceId
 from patchmode.model.schedule import (
     AttachAction,
@@ -32,7 +31,6 @@ from patchmode.model.schedule import (
 )
 from patchmode.ports.azure import Azure, Clock, GraphScope
 from patchmode.rules.schedules.attaching import delete_lock
-from patchmode.rules.schedules.forecast import predict
 from patchmode.rules.schedules.memberships import ScheduleIndex
 from patchmode.rules.schedules.window import scope_text
 from patchmode.workflow.inventory.access import check_attachment_access
@@ -43,6 +41,7 @@ from patchmode.workflow.schedules.attach_many import (
     carry_out,
     check_scope,
     harm,
+    left_without,
     timing_warnings,
 )
 from patchmode.workflow.schedules.attachment import written
@@ -113,7 +112,7 @@ async def preview_delete(
         view,
         _detach(estate, view, None if allow_azure_managed else after),
         tuple(_scope_detach(view, number) for number in range(len(view.dynamic_scopes))),
-        _left(view.members, after),
+        left_without((one.machine for one in view.members), after),
         _others(estate, configuration),
         (*not_counted(unseen), *timing_warnings(view.next, estate.now, view.events)),
         (*estate.notes, *notes),
@@ -343,14 +342,6 @@ def _detach(estate: Estate, view: ScheduleView, after: ScheduleIndex | None) -> 
 def _scope_detach(view: ScheduleView, number: int) -> ScopePreview:
     scope = view.dynamic_scopes[number]
     return ScopePreview(AttachAction.DETACH, view.configuration.id, scope, scope_text(scope), scope, ())
-
-
-def _left(members: Iterable[Member], after: ScheduleIndex) -> dict[OutcomeKind, tuple[ResourceId, ...]]:
-    found: dict[OutcomeKind, list[ResourceId]] = defaultdict(list)
-    for member in members:
-        machine = member.machine
-        found[predict(machine.settings, machine, schedules=after.schedules_of(machine)).kind].append(machine.id)
-    return {kind: tuple(sorted(found[kind])) for kind in OutcomeKind if kind in found}
 
 
 def _others(estate: Estate, configuration: MaintenanceConfiguration) -> tuple[MaintenanceConfiguration, ...]:

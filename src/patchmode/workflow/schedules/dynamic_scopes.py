@@ -3,12 +3,14 @@
 Must not: write over a dynamic scope that differs, unless told to.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from dataclasses import replace as replaced
 
 from patchmode.errors import EmptyScopeError, RefusedError, RejectedError, UnsafeError
 from patchmode.model.access import ATTACH, DETACH
 from patchmode.model.nearest import nearest
+from patchmode.model.outcome import OutcomeKind
 from patchmode.model.patch_settings import PatchSettings
 from patchmode.model.report import Member
 from patchmode.model.resource_id import ResourceId
@@ -41,6 +43,7 @@ from patchmode.workflow.schedules.attach_many import (
     check_scope,
     find_for_detach,
     harm,
+    left_without,
     read_all_schedules,
     timing_warnings,
 )
@@ -69,6 +72,8 @@ class ScopePreview:
     obstacle: AttachObstacle | None = None
     """Why it is refused."""
     following: NextWindow | None = None
+    left: Mapping[OutcomeKind, tuple[ResourceId, ...]] = field(default_factory=dict)
+    """Of a detach: who patches the members afterwards."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -206,6 +211,7 @@ async def preview_detach_scope(
         standing,
         members,
         obstacle,
+        left=left_without((one.machine for one in members), after),
         warnings=tuple(warnings),
         notes=(*inventory.notes, *book.notes),
     )
