@@ -20,10 +20,15 @@ def test_every_page_is_in_the_navigation_once() -> None:
     assert listed[3] == "how-to/find-and-fix-a-fleet.md"
 
 
+@pytest.fixture(scope="module")
+def places() -> set[str]:
+    """Of everything on the site."""
+    return {site.place(source) for source in (*site.added(), *DOCS.rglob("*"))}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_a_page_links_to_is_on_the_site(page: Path) -> None:
+def test_what_a_page_links_to_is_on_the_site(page: Path, places: set[str]) -> None:
     """Files that are not below docs/ too; and what is written for the tests is not."""
-    places = {site.place(source) for source in (*site.added(), *DOCS.rglob("*"))}
     text = site.text_of(page)
     prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
     assert "<!--" not in prose
