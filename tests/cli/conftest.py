@@ -77,6 +77,7 @@ class Program:
     def plain(self, text: str) -> str:
         """The text with what differs from run to run replaced."""
         text = text.replace(self.endpoint, "https://ENDPOINT").replace(str(self.folder), "FOLDER")
+        text = re.sub(r"[^\s\"']*arm-emulator-tls-\w+\W", "TLS/", text)
         text = re.sub(r"\d{8}T\d{6,9}Z-[0-9a-f]{6}", "RUN", text)
         text = re.sub(r"\d{8}T\d{6}\.\d+Z\.json", "PLAN.json", text)
         text = re.sub(r"\d+\.\d VMs/s", "N VMs/s", text)
