@@ -117,6 +117,8 @@ class Directory:
         self.subscriptions: dict[str, Subscription] = {}
         self.groups: dict[str, ManagementGroup] = {}
         self.accounts: dict[str, Account] = {}
+        self.tenant_names: dict[str, str] = {}
+        """Tenant id in lower case → display name; those without one are called as any emulated directory."""
         self.tenant_id = DEFAULT_TENANT
         self._handed_out = ""
         """The tenant of the first fleet, which the ready file names."""
@@ -126,7 +128,7 @@ class Directory:
 
     def clear(self) -> None:
         """Forget everything but the default tenant and principal."""
-        self.subscriptions, self.groups, self.accounts = {}, {}, {}
+        self.subscriptions, self.groups, self.accounts, self.tenant_names = {}, {}, {}, {}
         self.tenant_id = DEFAULT_TENANT
         self._add_default()
 
@@ -146,11 +148,13 @@ class Directory:
         self.accounts[DEFAULT_CLIENT] = self.made_default()
 
     def load(self, fleet: dict[str, Any]) -> None:
-        """Take in ``subscriptions``, ``managementGroups`` and ``principals`` of a fleet document.
+        """Take in ``tenants``, ``subscriptions``, ``managementGroups`` and ``principals`` of a fleet document.
 
         Raises:
             KeyError: when a member that must be there is missing.
         """
+        for entry in fleet.get("tenants", ()):
+            self.tenant_names[entry["tenantId"].lower()] = entry.get("displayName", "")
         listed: Iterable[dict[str, Any]] = fleet.get("subscriptions", ())
         for entry in listed:
             self.tenant_id = entry.get("tenantId", self.tenant_id) if not self.subscriptions else self.tenant_id

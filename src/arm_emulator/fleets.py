@@ -20,6 +20,7 @@ from arm_emulator.state import State, Stored
 
 MEMBERS = frozenset(
     {
+        "tenants",
         "subscriptions",
         "resources",
         "managementGroups",
@@ -78,6 +79,7 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise FleetError(f"fleet member {name} is not a list of objects")
     for name, member in (
+        ("tenants", "tenantId"),
         ("subscriptions", "subscriptionId"),
         ("managementGroups", "name"),
         ("principals", "clientId"),
@@ -89,7 +91,7 @@ def checked(fleet: dict[str, Any]) -> dict[str, Any]:
         _need(fleet, name, "id")
         for at, document in enumerate(fleet.get(name, ())):
             _check_document(f"{name}[{at}]", document, needs_properties=name != "resources" and name != "locks")
-    for name in ("subscriptions", "managementGroups", "principals"):
+    for name in ("tenants", "subscriptions", "managementGroups", "principals"):
         for at, entry in enumerate(fleet.get(name, ())):
             _check_texts(f"{name}[{at}]", entry)
     _check_proofs(fleet.get("principals", ()))
@@ -289,7 +291,9 @@ def group_document(group_id: str, name: str, location: str, tags: dict[str, str]
 
 def directory_of(directory: Directory) -> dict[str, Any]:
     """The directory's part of a fleet document, for a store to remember."""
+    named = [{"tenantId": tenant, "displayName": name} for tenant, name in directory.tenant_names.items()]
     return {
+        **({"tenants": named} if named else {}),
         "subscriptions": [
             {
                 "subscriptionId": entry.id,

@@ -39,6 +39,10 @@ def tenants_fleet() -> dict[str, Any]:
         Machine(SHOP, "rg-shop", "shop-02", "ubuntu2204", patch=SCHEDULED),
     )
     return {
+        "tenants": [
+            {"tenantId": CONTOSO, "displayName": "Contoso"},
+            {"tenantId": FABRIKAM, "displayName": "Fabrikam"},
+        ],
         "subscriptions": [
             {"subscriptionId": PRODUCTION, "displayName": "Contoso Production", "tenantId": CONTOSO},
             {"subscriptionId": FACTORY, "displayName": "Fabrikam Factory", "tenantId": FABRIKAM},

@@ -19,7 +19,7 @@ ABOUT_THE_PLAN = (
     | SETTINGS_NAMES
 )
 """What is carried out: it stands in the plan, which the journal holds."""
-ABOUT_WHO_AND_WHERE = {"cloud", "identity_file", "state_dir"}
+ABOUT_WHO_AND_WHERE = {"cloud", "identity_file", "tenant", "state_dir"}
 """The plan names its target, and a run for another one is refused; who signs in is told before anything is sent."""
 ABOUT_THE_SCREEN = {"yes", "output", "query", "no_color", "no_progress", "log_format", "verbose", "debug", "quiet"}
 ABOUT_WHO_IS_TOLD = {"notify_file", "notify_as"}

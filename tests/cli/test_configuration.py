@@ -19,6 +19,7 @@ FILE, AROUND, TYPED = "the config file", "the environment", "the command line"
 VALUES = {
     "cloud": ("InFile", "Around", "Typed"),
     "identity-file": ("in-file.json", "around.json", "typed.json"),
+    "tenant": ("in-file.example", "around.example", "typed.example"),
     "output": ("json", "jsonl", "csv"),
     "no-color": (True, "1", None),
     "no-progress": (True, "1", None),

@@ -149,12 +149,8 @@ def test_a_share_that_is_one_is_taken(offline: Program, share: str) -> None:
         ([], "cannot be used"),
         ([ROWS[0], ROWS[0]], "two identities are called 'blue'"),
         ([{**ROWS[0], "clientSecret": "hunter2"}], "no secret may be in this file"),
-        (
-            [ROWS[0], {**ROWS[1], "tenantId": "88888888-8888-8888-8888-888888888888"}],
-            "'green' of tenant 88888888-8888-8888-8888-888888888888",
-        ),
     ],
-    ids=["empty", "twice", "secret", "tenants"],
+    ids=["empty", "twice", "secret"],
 )
 def test_a_wrong_identity_file_is_refused(offline: Program, rows: list[dict[str, Any]], told: str) -> None:
     done = offline("audit", "--identity-file", write(offline, rows))

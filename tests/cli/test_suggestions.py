@@ -55,6 +55,7 @@ FREE = {
     "--since": "a time",
     "--start": "a time",
     "--state-dir": "a folder that is made",
+    "--tenant": "an id or a domain; of an identity file, refused with those that it names",
     "--throttle-patience": "a span",
     "--time-zone": "a name of Windows, refused with the nearest by the rules of creation",
     "--vm": "the whole id, typed or pasted: nothing that is merely alike may be written to",

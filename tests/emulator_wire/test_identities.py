@@ -363,7 +363,7 @@ async def test_identities_that_do_not_go_together_are_refused(environment: pytes
 
 
 async def test_tokens_of_two_tenants_are_refused(environment: pytest.MonkeyPatch) -> None:
-    """A file cannot say so; credentials of the caller's own, and managed identities, can be of any tenant."""
+    """A connection belongs to one tenant, whatever the file, or credentials of the caller's own, say."""
     other = "88888888-8888-8888-8888-888888888888"
     fleet = fleet_for(EACH_ITS_OWN)
     fleet["principals"][1]["tenantId"] = other

@@ -32,13 +32,13 @@ _DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 _BY_STATE = re.compile(r"\s*provisioningState\s+eq\s+'([^']*)'\s*", re.IGNORECASE)
 
 
-def _tenants(_: "Cloud", request: Request, __: dict[str, str]) -> Response:
+def _tenants(cloud: "Cloud", request: Request, __: dict[str, str]) -> Response:
     tenant = request.principal.tenant_id
     entry = {
         "id": f"/tenants/{tenant}",
         "tenantId": tenant,
         "countryCode": "DE",
-        "displayName": "Emulated directory",
+        "displayName": cloud.directory.tenant_names.get(tenant.lower()) or "Emulated directory",
         "domains": ["emulated.example"],
         "tenantCategory": "Home",
         "defaultDomain": "emulated.example",

@@ -42,6 +42,8 @@ class TenantEntry(msgspec.Struct, rename="camel"):
     """One entry of `GET /tenants`. Source: azure-mgmt-resource `TenantIdDescription`."""
 
     tenant_id: str | None = None
+    display_name: str | None = None
+    """Absent for some logins."""
 
 
 class LockProperties(msgspec.Struct):
@@ -137,6 +139,13 @@ class Directory:
         listed = [subscription_of(_read(one, SubscriptionEntry) or SubscriptionEntry()) for one in entries]
         self.nameless += sum(not one.id for one in listed)
         return [one for one in listed if one.id]
+
+    async def tenant_name(self) -> str:
+        """The display name of the tenant signed in to. See `ports.Authorization.tenant_name`."""
+        pages = self._channel.pages(self._channel.url("/tenants", SUBSCRIPTIONS_API), Cost(), Any)
+        entries = [_read(one, TenantEntry) async for page in pages for one in page]
+        named = (one for one in entries if one and (one.tenant_id or "").lower() == self._tenant_id)
+        return next((one.display_name for one in named if one.display_name), "")
 
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
         """Every lock at or below the subscription. See `ports.Authorization.locks`."""

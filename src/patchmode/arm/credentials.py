@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """What may stand after `Bearer`. Source: RFC 6750; a line end would begin a header of its own."""
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _ODD_ANSWER = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, zlib.error)
 """What azure-identity raises over an answer of another form than it expects, besides its own exceptions."""
 _TAIL = "To mitigate this issue"
@@ -245,6 +246,22 @@ class SignIn:
     async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
         """The older form of the same, which azure-core's types ask for and its policies then do not call."""
         return await self.get_token_info(*scopes, options=kwargs or None)  # type: ignore[arg-type]  # same keys
+
+    def check_tenant(self) -> None:
+        """Refuse a token of another tenant than the one that was asked for: what follows would happen there.
+
+        A managed identity and some credentials of a caller's own have one tenant and do not look at the wish.
+
+        Raises:
+            SignInError: it is of another one. Not where the wish is a domain, or the token does not say.
+        """
+        found, wanted = str(self._claims.get("tid") or ""), self._tenant_id or ""
+        if found and _GUID.fullmatch(wanted) and found.lower() != wanted.lower():
+            whose = f"identity {self.name!r}" if self.name else "the sign-in"
+            raise SignInError(
+                f"{whose} gave a token of tenant {found}, and tenant {wanted} was asked for",
+                advice=f"Give {found} as its tenant, or sign in to {wanted} with another credential.",
+            )
 
     @property
     def principal(self) -> Mapping[str, str]:
@@ -468,22 +485,3 @@ def check_distinct(sign_ins: "Sequence[SignIn]") -> None:
                 f"Identities {other!r} and {sign_in.name!r} are the same principal (object id {object_id}).",
                 advice="Leave one out: the limits of one principal do not double.",
             )
-
-
-def check_one_tenant(tenants: "Sequence[tuple[str, str]]") -> str:
-    """The tenant of all identities.
-
-    Args:
-        tenants: (identity's name, tenant id), at least one.
-
-    Raises:
-        UsageError: there are two; the message names an identity of each.
-    """
-    first, tenant_id = tenants[0]
-    for name, other in tenants[1:]:
-        if other.lower() != tenant_id.lower():
-            raise UsageError(
-                f"Identity {first!r} signed in to tenant {tenant_id} and {name!r} to tenant {other}.",
-                advice="A run belongs to one tenant: use a file for each.",
-            )
-    return tenant_id

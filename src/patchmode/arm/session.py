@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from patchmode.arm.governor import Cost, Governor, Identities
-from patchmode.errors import SignInError, UnsafeError
+from patchmode.errors import SignInError, UnsafeError, UsageError
 from patchmode.model.exchange import Exchange
 from patchmode.model.target import Target
 from patchmode.ports.azure import (
@@ -223,6 +223,7 @@ async def _signed_in(offered: "Iterator[SignIn]", scope: str, stack: AsyncExitSt
     for sign_in in offered:
         stack.push_async_callback(sign_in.close)
         await sign_in.get_token_info(scope, options={"enable_cae": True})
+        sign_in.check_tenant()
         sign_ins.append(sign_in)
     check_distinct(sign_ins)
     return sign_ins
@@ -300,10 +301,27 @@ async def _tenant(channel: "Channel", sign_ins: "Sequence[SignIn]") -> str:
     Raises:
         SignInError: one cannot be told. UsageError: they are of several.
     """
-    from patchmode.arm.credentials import check_one_tenant
-
     found = [(one.name, one.tenant_id or await _only_tenant(channel, at)) for at, one in enumerate(sign_ins)]
-    return check_one_tenant(found)
+    return _one_tenant(found)
+
+
+def _one_tenant(tenants: Sequence[tuple[str, str]]) -> str:
+    """The tenant of all identities.
+
+    Args:
+        tenants: (identity's name, tenant id), at least one.
+
+    Raises:
+        UsageError: there are two; the message names an identity of each.
+    """
+    first, tenant_id = tenants[0]
+    for name, other in tenants[1:]:
+        if other.lower() != tenant_id.lower():
+            raise UsageError(
+                f"Identity {first!r} signed in to tenant {tenant_id} and {name!r} to tenant {other}.",
+                advice="A connection belongs to one tenant: give the identities of one (--tenant chooses them).",
+            )
+    return tenant_id
 
 
 async def _only_tenant(channel: "Channel", identity: int) -> str:

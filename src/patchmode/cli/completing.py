@@ -173,7 +173,7 @@ def _settings(context: click.Context) -> Settings:
     found: dict[str, Any] = {}
     place: click.Context | None = context
     while place is not None:
-        for name in ("cloud", "identity_file", "state_dir", "share"):
+        for name in ("cloud", "identity_file", "tenant", "state_dir", "share"):
             found[name] = found.get(name) or place.params.get(name)
         place = place.parent
     return Settings(**found, quiet=True)
@@ -214,7 +214,7 @@ def _key(kind: str, settings: Settings) -> str:
     who = [os.environ.get(name, "") for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID")]
     with suppress(OSError):
         who.append(str((az_folder() / "azureProfile.json").stat().st_mtime_ns))
-    text = "\n".join((kind, settings.cloud or "", settings.identity_file or "", *who))
+    text = "\n".join((kind, settings.cloud or "", settings.identity_file or "", settings.tenant or "", *who))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -4,16 +4,20 @@ Must not: be imported before a command runs; what it composes is heavy.
 """
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
 from patchmode.cli.output import say, say_lines
 from patchmode.cli.settings import Settings, state_folder
-from patchmode.errors import WrongTargetError
+from patchmode.errors import UsageError, WrongTargetError
+from patchmode.model.access import ServicePrincipal, by_tenant
 from patchmode.model.exchange import Exchange
 from patchmode.model.plan import Plan
 from patchmode.model.report import SettingValue
@@ -25,9 +29,17 @@ from patchmode.store.live_checks import LiveCheckStore
 from patchmode.store.runs import LATEST, RunStore
 from patchmode.timing import SystemClock
 
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from patchmode.model.patch_settings import WantedSettings
+    from patchmode.model.report import AuditReport
+    from patchmode.model.scope import Scope
+
 DEFAULT_CLOUD = "AzureCloud"
 RUNS_ASKED = "patchmode.runs_asked"
 """In a context's `meta`: the targets of runs whose machines the command takes."""
+_CHOICES_SHOWN = 3
 _TOLD = "patchmode.state_folder_told"
 """In a context's `meta`: whether the permissions of the state folder were told."""
 
@@ -50,7 +62,7 @@ async def connected(
     """A signed-in connection to the chosen cloud, closed at the end.
 
     Args:
-        settings: `cloud`, `identity_file`, `share`, `patience` and `state_dir` are looked at.
+        settings: `cloud`, `identity_file`, `tenant`, `share`, `patience` and `state_dir` are looked at.
         read_only: refuse everything but reading, whatever is called.
         concurrency: requests in flight at once, so that sockets do not become a limit of their own.
         throttle_patience_s: how long a request waits where Azure's limits hold it back; None: as the settings say.
@@ -58,16 +70,16 @@ async def connected(
         exchanges: is told each request and its answer; None: nobody keeps them.
 
     Raises:
-        UsageError: the identity file or the share is not what it should be. CloudError: the cloud is unknown or not to
+        UsageError: the identity file or the share is not what it should be, or the file names several tenants and
+            nobody chose one. CloudError: the cloud is unknown or not to
             be trusted. SignInError: no credential gave a token, or an identity cannot sign in. WrongTargetError: a run
             whose machines are taken belongs to another target.
     """
     from patchmode.arm.session import CONNECTIONS, THROTTLE_PATIENCE_S, connect
-    from patchmode.store.identity_file import read_identities
     from patchmode.store.quota_file import QuotaFile
 
     share = settings.share_of_limits
-    identities = read_identities(Path(settings.identity_file)) if settings.identity_file else ()
+    principals = identities(settings)
     patience_s = settings.throttle_patience_s if throttle_patience_s is None else throttle_patience_s
     context = click.get_current_context(silent=True)
     async with (
@@ -75,7 +87,8 @@ async def connected(
         connect(
             settings.cloud or DEFAULT_CLOUD,
             read_only=read_only,
-            identities=identities,
+            identities=principals,
+            tenant_id=settings.tenant,
             share=share,
             # A browser or a device code needs somebody to look at it.
             interactive=sys.stdin.isatty() and sys.stderr.isatty(),
@@ -108,6 +121,78 @@ def network_in_force(endpoint: str) -> tuple[SettingValue, ...]:
     return connections.network_in_force(endpoint)
 
 
+def tenants_of(settings: Settings) -> tuple[str, ...]:
+    """The tenants that the identity file names; empty: there is no such file, or it names one, or one was chosen.
+
+    Raises:
+        UsageError: the file is not what it should be.
+    """
+    from patchmode.store.identity_file import read_identities
+
+    if not settings.identity_file or settings.tenant:
+        return ()
+    found = tuple(by_tenant(read_identities(Path(settings.identity_file))))
+    return found if len(found) > 1 else ()
+
+
+async def audited(
+    settings: Settings, scope: "Scope", *, wanted: "WantedSettings", longest_wait: "timedelta"
+) -> "AuditReport":
+    """An audit of the tenant of this command, or of every tenant that the identity file names.
+
+    Raises:
+        PatchmodeError: as `connected`, `audit` and `audit_tenants`.
+    """
+    from patchmode.workflow.inventory.audit import audit, audit_tenants
+
+    tenants = tenants_of(settings)
+    if tenants:
+        connects = {one: partial(connected, replace(settings, tenant=one), read_only=True) for one in tenants}
+        return await audit_tenants(connects, scope, wanted=wanted, clock=clock(), longest_wait=longest_wait)
+    async with connected(settings, read_only=True) as azure:
+        return await audit(azure, scope, wanted=wanted, clock=clock(), longest_wait=longest_wait)
+
+
+def identities(settings: Settings) -> Sequence[ServicePrincipal]:
+    """Whom the identity file signs in to the one tenant of this command; empty: there is no such file.
+
+    Raises:
+        UsageError: it is not what it should be, it names several tenants and nobody chose one, or not the chosen one.
+    """
+    from patchmode.store.identity_file import read_identities
+
+    if not settings.identity_file:
+        return ()
+    found = by_tenant(read_identities(Path(settings.identity_file)))
+    named = ", ".join(f"{tenant} ({', '.join(one.name for one in those)})" for tenant, those in found.items())
+    if settings.tenant is not None:
+        if settings.tenant.lower() in found:
+            return found[settings.tenant.lower()]
+        raise UsageError(
+            f"The identity file {settings.identity_file} has nobody of tenant {settings.tenant}; it names {named}.",
+            advice="Give --tenant one of these ids.",
+        )
+    if len(found) < 2:
+        return next(iter(found.values()))
+    raise UsageError(
+        f"The identity file {settings.identity_file} names {len(found)} tenants, and this command works in one: "
+        f"{named}.",
+        advice=_choices(settings, list(found)),
+    )
+
+
+def _choices(settings: Settings, tenants: Sequence[str]) -> str:
+    """The command once more for each of the first tenants; where it cannot be pasted, the option."""
+    from patchmode.reports.text.next_steps import command
+
+    again = [settings.again("--tenant", tenant) for tenant in tenants[:_CHOICES_SHOWN]]
+    commands = [command(*words) for words in again if words is not None]
+    if not commands:
+        return f"Choose one, for example --tenant {tenants[0]}"
+    more = f"\nor another of the {len(tenants)} tenants" if len(tenants) > len(commands) else ""
+    return "\n".join(("Choose one:", *commands)) + more
+
+
 def check_target(plan: Plan, azure: Azure) -> None:
     """Refuse to read for one target what was planned on another.
 
@@ -131,7 +216,7 @@ def _check(target: Target, azure: Azure) -> None:
         raise WrongTargetError(
             f"What is asked about belongs to tenant {target.tenant_id} on {target.endpoint}, and this is "
             f"tenant {azure.target.tenant_id} on {azure.target.endpoint}.",
-            advice="Sign in to that target (--cloud).",
+            advice="Sign in to that target (--cloud, --tenant).",
         )
 
 

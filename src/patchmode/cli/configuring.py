@@ -45,6 +45,7 @@ class Key:
 KEYS: Mapping[str, Key] = {
     "cloud": Key("cloud", "AzureCloud", "PATCHMODE_CLOUD"),
     "identity-file": Key("identity_file", "none: az login, or what azure-identity finds", "PATCHMODE_IDENTITY_FILE"),
+    "tenant": Key("tenant", "the credential's own", "PATCHMODE_TENANT"),
     "output": Key("output", "table, or json with --query", "PATCHMODE_OUTPUT"),
     "no-color": Key("no_color", "false", "NO_COLOR", bool),
     "no-progress": Key("no_progress", "false", "PATCHMODE_NO_PROGRESS", bool),

@@ -29,20 +29,7 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
         formats: what `-o` takes.
     """
     return [
-        click.Option(
-            ["--cloud"],
-            type=CLOUDS,
-            metavar="NAME|URL",
-            envvar="PATCHMODE_CLOUD",
-            help="AzureCloud (default), AzureUSGovernment, AzureChinaCloud, or the https URL of a Resource Manager.",
-        ),
-        click.Option(
-            ["--identity-file"],
-            metavar="FILE",
-            type=FILE,
-            envvar="PATCHMODE_IDENTITY_FILE",
-            help="Sign in as the service principals of this file, which share the work.",
-        ),
+        *_sign_in_options(),
         click.Option(
             ["--share"],
             metavar="P%",
@@ -81,6 +68,32 @@ def global_options(formats: Sequence[str] = FORMATS) -> list[click.Option]:
     ]
 
 
+def _sign_in_options() -> list[click.Option]:
+    """Where a command goes, and as whom."""
+    return [
+        click.Option(
+            ["--cloud"],
+            type=CLOUDS,
+            metavar="NAME|URL",
+            envvar="PATCHMODE_CLOUD",
+            help="AzureCloud (default), AzureUSGovernment, AzureChinaCloud, or the https URL of a Resource Manager.",
+        ),
+        click.Option(
+            ["--identity-file"],
+            metavar="FILE",
+            type=FILE,
+            envvar="PATCHMODE_IDENTITY_FILE",
+            help="Sign in as the service principals of this file, which share the work.",
+        ),
+        click.Option(
+            ["--tenant"],
+            metavar="ID",
+            envvar="PATCHMODE_TENANT",
+            help="Sign in to this tenant; of an identity file that names several, use the principals of this one.",
+        ),
+    ]
+
+
 def patience_option() -> click.Option:
     """The patience of a command that has none of its own, as runs have; a fresh option."""
     return click.Option(
@@ -96,6 +109,7 @@ GLOBAL_NAMES = frozenset(
         "help",
         "cloud",
         "identity_file",
+        "tenant",
         "share",
         "output",
         "query",
@@ -131,6 +145,7 @@ SCOPE_NAMES = frozenset(
 RARE_NAMES = frozenset(
     {
         "identity_file",
+        "tenant",
         "share",
         "state_dir",
         "no_color",

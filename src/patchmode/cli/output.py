@@ -35,7 +35,7 @@ _HEADS = (
 )
 _COMMAND = re.compile(rf"(?<![\w/.-])patchmode (?:{'|'.join(_HEADS)})(?![\w-])")
 _END = re.compile(r"[`\n]|$")
-PLACES = ("cloud", "identity_file", "state_dir")
+PLACES = ("cloud", "identity_file", "tenant", "state_dir")
 """Global options without which a command would look elsewhere, or sign in as somebody else."""
 
 

@@ -34,13 +34,13 @@ _PLAN_COLUMNS = ("end", "id", "rule", "reason", "outcomeBefore", "outcomeAfter",
 
 def audit_result(report: AuditReport, by: "SummaryBy | None" = None, *, again: Sequence[str] | None = None) -> Result:
     """An audit; `by`: what its summary counts by; `again`: words of the command, None where it cannot be pasted."""
-    from patchmode.documents.audit import CSV_COLUMNS, audit_document, audit_machine_rows
+    from patchmode.documents.audit import CSV_COLUMNS, audit_document, machine_rows
     from patchmode.reports.text.audit import audit_lines
 
     return Result(
         document=lambda: audit_document(report),
         lines=lambda paint: audit_lines(report, paint=paint, by=by, again=again),
-        rows=lambda: audit_machine_rows(report.machines, report.target.names),
+        rows=lambda: machine_rows(report),
         columns=CSV_COLUMNS,
     )
 

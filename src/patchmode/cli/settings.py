@@ -21,6 +21,8 @@ class Settings:
     """A cloud's name or the https URL of a Resource Manager; None: `AzureCloud`."""
     identity_file: str | None = None
     """Of the service principals that share the work; None: whoever the environment signs in."""
+    tenant: str | None = None
+    """To sign in to: its id, or without an identity file also a domain; None: the credential's own."""
     share: str | None = None
     """The part of each of Azure's limits to use at most, as `50%`; None: all of it."""
     output: str | None = None

@@ -28,7 +28,7 @@ from patchmode.model.finding import MachineAudit, Severity
 from patchmode.model.machine import MachineKind
 from patchmode.model.outcome import OutcomeKind, Readiness
 from patchmode.model.patch_settings import OperatingSystem, Orchestration, PatchSettings
-from patchmode.model.report import AuditReport, Explanation
+from patchmode.model.report import AuditReport, Explanation, TenantAudit
 from patchmode.model.schedule import ScheduleHit, Timing
 from patchmode.model.target import SubscriptionNames
 
@@ -96,6 +96,20 @@ class AuditMachine(Edge, frozen=True):
     """As Azure gave it: not unique, and whatever its owner typed; left out where it is not known."""
     readiness: Readiness | msgspec.UnsetType = msgspec.UNSET
     """Whether it is ready for a schedule, and has one; left out where an earlier version wrote it."""
+    tenant_id: str | msgspec.UnsetType = msgspec.UNSET
+    """The tenant through which it was read, where the audit is of several; else `target` has it."""
+
+
+class TenantRow(Edge, frozen=True):
+    """One tenant of an audit of several."""
+
+    tenant_id: str
+    display_name: str | None
+    """null: Azure did not say."""
+    counts: dict[str, int] | None
+    """As `counts` of the document, of what counts as its own; null: nothing of it was read."""
+    error: str | None
+    """Why nothing was; null where something was."""
 
 
 class AuditDocument(Edge, frozen=True):
@@ -119,6 +133,8 @@ class AuditDocument(Edge, frozen=True):
     readiness: dict[Readiness, int] | msgspec.UnsetType = msgspec.UNSET
     """How many machines are ready for a schedule, and have one: every kind, and they add up to `counts.machines`; left
     out where an earlier version wrote it."""
+    tenants: tuple[TenantRow, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Where several tenants were read, each of them; `target.tenantId` is empty then. Left out of an audit of one."""
 
 
 CSV_COLUMNS = AuditMachine.__struct_encode_fields__
@@ -139,13 +155,34 @@ def audit_document(report: AuditReport) -> AuditDocument:
         counts=report.counts,
         orchestrations=dict(report.orchestrations),
         outcomes=outcomes,
-        machines=tuple(audit_machine_rows(report.machines, report.target.names)),
+        machines=tuple(machine_rows(report)),
         skipped=left_out_rows(report.skipped),
         unreadable=unreadable_rows(report.unreadable),
         notes=report.notes,
         subscriptions=subscription_rows(report.target.names),
         readiness=dict(report.readiness),
+        tenants=tuple(map(_tenant_row, report.tenants)) or msgspec.UNSET,
     )
+
+
+def _tenant_row(part: TenantAudit) -> TenantRow:
+    return TenantRow(
+        tenant_id=part.tenant_id,
+        display_name=part.name or None,
+        counts=None if part.report is None else part.report.counts,
+        error=part.failure or None,
+    )
+
+
+def machine_rows(report: AuditReport) -> Iterator[AuditMachine]:
+    """The machines of an audit as they stand in `machines`, with their tenant where it is of several."""
+    read_in = {one.machine.id: part.tenant_id for part in report.tenants if part.report for one in part.report.machines}
+    rows = audit_machine_rows(report.machines, report.target.names)
+    if not read_in:
+        yield from rows
+        return
+    for entry, row in zip(report.machines, rows, strict=True):
+        yield msgspec.structs.replace(row, tenant_id=read_in[entry.machine.id])
 
 
 def audit_machine_rows(entries: Iterable[MachineAudit], names: SubscriptionNames) -> Iterator[AuditMachine]:

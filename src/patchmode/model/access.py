@@ -1,6 +1,6 @@
 """Who is signed in, by which identities, and what they may do where, as far as Azure tells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,3 +123,12 @@ class ServicePrincipal:
     client_id: str
     """The application's id, or that of a user-assigned managed identity; empty: the system-assigned one."""
     proof: Proof
+
+
+def by_tenant(identities: Iterable[ServicePrincipal]) -> Mapping[str, tuple[ServicePrincipal, ...]]:
+    """Tenant id in lower case → its principals, in the order of the identities; tenants in that of their first."""
+    found: dict[str, tuple[ServicePrincipal, ...]] = {}
+    for one in identities:
+        tenant_id = one.tenant_id.lower()
+        found[tenant_id] = (*found.get(tenant_id, ()), one)
+    return found

@@ -53,6 +53,8 @@ class AuditReport:
     """UTC."""
     nobody: PatchedByNobody | None = None
     """What was seen of schedules where machines are prepared and none reaches them; None: there is no such machine."""
+    tenants: tuple["TenantAudit", ...] = ()
+    """Where several tenants were read, each with what counts as its own; `target` has none then. Empty: it was one."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,6 +94,26 @@ class AuditReport:
     def orchestrations(self) -> Mapping[Orchestration, int]:
         """How many machines have each orchestration; those with none are left out."""
         return Counter(entry.machine.orchestration for entry in self.machines)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantAudit:
+    """One tenant's part of an audit of several."""
+
+    tenant_id: str
+    name: str = ""
+    """As Azure gave it; empty: it is not known."""
+    report: AuditReport | None = None
+    """None: it could not be read, or nothing of the scope is in it."""
+    failure: str = ""
+    """Why there is no report; empty: there is one."""
+    is_unread: bool = False
+    """Whether it may hold machines of the scope that nobody read."""
+
+    @property
+    def label(self) -> str:
+        """Its name and id; the id where it has none."""
+        return f"{self.name} ({self.tenant_id})" if self.name else self.tenant_id
 
 
 @dataclass(frozen=True, slots=True)

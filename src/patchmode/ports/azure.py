@@ -253,6 +253,13 @@ class Authorization(Protocol):
         """Every subscription that an identity of the connection can see, each once, in every state."""
         ...
 
+    async def tenant_name(self) -> str:
+        """The display name of the tenant signed in to; empty: Azure does not say.
+
+        Source: Azure Resource Manager, "Tenants - List": `displayName`.
+        """
+        ...
+
     async def locks(self, subscription_id: str) -> Sequence[Lock]:
         """Every management lock in the subscription, at any level.
 

@@ -109,7 +109,11 @@ def decode_baseline(content: bytes, *, name: str) -> Look:
         raise BrokenPlanError(f"{name} {what}.", advice=_AGAIN) from error
     _check_format(raw, name)
     try:
-        return _look(msgspec.convert(raw, BaselineDocument))
+        document = msgspec.convert(raw, BaselineDocument)
+        if not document.target.tenant_id:
+            what = f"{name} is an audit of several tenants, and `patchmode watch` works in one."
+            raise BrokenPlanError(what, advice="Make one of a tenant with `patchmode audit -o json --tenant ID`.")
+        return _look(document)
     except (msgspec.ValidationError, ResourceIdError) as error:
         raise BrokenPlanError(f"{name} is not valid {AUDIT_FORMAT}: {error}.", advice=_AGAIN) from error
 

@@ -37,7 +37,8 @@ def read_identities(path: Path) -> tuple[ServicePrincipal, ...]:
             not opened here.
 
     Returns:
-        In the order of the file; at least one, all of one tenant, no name and no application twice.
+        In the order of the file; at least one, no name twice, and no application twice in a tenant. They may be of
+        several tenants: a connection is made with those of one, as `by_tenant` of `model/access.py` divides them.
 
     Raises:
         UsageError: there is no such file, it is not what it should be, or a secret stands in it.
@@ -116,20 +117,13 @@ def _proof(row: IdentityRow, folder: Path) -> Proof:
 
 
 def _check_together(found: Sequence[ServicePrincipal], path: Path) -> None:
-    """One tenant, and nobody twice: the limits of one application do not double by being named twice."""
-    first = found[0]
+    """Nobody twice: the limits of one application do not double in a tenant by being named twice."""
     names: set[str] = set()
-    clients: dict[str, str] = {}
+    clients: dict[tuple[str, str], str] = {}
     for one in found:
-        if one.tenant_id.lower() != first.tenant_id.lower():
-            raise _wrong(
-                path,
-                f"identity {first.name!r} is of tenant {first.tenant_id} and {one.name!r} of tenant {one.tenant_id}",
-                advice="A run belongs to one tenant: make a file for each.",
-            )
         if one.name.casefold() in names:
             raise _wrong(path, f"two identities are called {one.name!r}")
-        other = clients.setdefault(one.client_id.lower(), one.name)
+        other = clients.setdefault((one.tenant_id.lower(), one.client_id.lower()), one.name)
         if other != one.name:
-            raise _wrong(path, f"identities {other!r} and {one.name!r} are the same application")
+            raise _wrong(path, f"identities {other!r} and {one.name!r} are the same application in the same tenant")
         names.add(one.name.casefold())

@@ -374,6 +374,10 @@ CALLS: dict[str, Call] = {
             }
         ),
     ),
+    "tenant_name": Call(
+        lambda azure: azure.authorization.tenant_name(),
+        listed({"id": f"/tenants/{SUBSCRIPTION}", "tenantId": SUBSCRIPTION, "displayName": "Contoso"}),
+    ),
     "locks": Call(
         lambda azure: azure.authorization.locks(SUBSCRIPTION),
         listed(

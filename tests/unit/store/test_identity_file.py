@@ -16,6 +16,7 @@ from patchmode.model.access import (
     Proof,
     SecretFile,
     SecretVariable,
+    by_tenant,
 )
 from patchmode.store.identity_file import read_identities
 
@@ -105,10 +106,6 @@ def test_the_order_of_the_file_is_kept(tmp_path: Path) -> None:
         (document(row(), row(clientId=OTHER_CLIENT)), "two identities are called 'blue'"),
         (document(row(), row(name="Blue", clientId=OTHER_CLIENT)), "two identities are called 'Blue'"),
         (document(row(), row(name="green", clientId=CLIENT.upper())), "'blue' and 'green' are the same application"),
-        (
-            document(row(), row(name="green", clientId=OTHER_CLIENT, tenantId=OTHER_TENANT)),
-            f"identity 'blue' is of tenant {TENANT} and 'green' of tenant {OTHER_TENANT}",
-        ),
     ],
 )
 def test_wrong_files(tmp_path: Path, content: Any, told: str) -> None:
@@ -117,6 +114,16 @@ def test_wrong_files(tmp_path: Path, content: Any, told: str) -> None:
     assert told in caught.value.message
     assert "identities.json" in caught.value.message
     assert caught.value.advice
+
+
+def test_a_file_may_name_several_tenants(tmp_path: Path) -> None:
+    """One application may be in several: it is another principal in each, with limits of its own."""
+    content = document(row(), row(name="green", tenantId=OTHER_TENANT), row(name="red", clientId=OTHER_CLIENT))
+    found = by_tenant(read_identities(written(tmp_path, content)))
+    assert {tenant: [one.name for one in those] for tenant, those in found.items()} == {
+        TENANT: ["blue", "red"],
+        OTHER_TENANT: ["green"],
+    }
 
 
 @pytest.mark.parametrize("member", ["clientSecret", "ClientSecret", "secret", "password", "certificatePassword"])

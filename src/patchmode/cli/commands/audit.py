@@ -21,7 +21,8 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
     """Every machine: its orchestration, who patches it, and why.
 
     Without a selector the command reads everything that the signed-in principal can see. Machines are compared with
-    --to (default: customer-managed-schedules).
+    --to (default: customer-managed-schedules). An identity file may name several tenants: each is read as its own
+    principals, unless --tenant chooses one.
     """
     from patchmode.cli import composition
     from patchmode.cli.configuring import tell_az_choice
@@ -29,9 +30,7 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
     from patchmode.cli.results import audit_result
     from patchmode.cli.running import run_reading
     from patchmode.cli.scoping import scope_from, wait_from, wanted_from
-    from patchmode.model.report import AuditReport
     from patchmode.reports.text.summary import SummaryBy
-    from patchmode.workflow.inventory.audit import audit
 
     settings = settings_of(context)
     wait = wait_from(longest_wait)
@@ -41,11 +40,7 @@ def command(context: click.Context, /, longest_wait: str, summary: str | None, *
     if not is_scoped:
         scope = replace(scope, everything=True)
 
-    async def work() -> AuditReport:
-        async with composition.connected(settings, read_only=True) as azure:
-            return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=wait)
-
-    report = run_reading(work)
+    report = run_reading(lambda: composition.audited(settings, scope, wanted=wanted, longest_wait=wait))
     emit(audit_result(report, SummaryBy.of(summary), again=settings.again()), settings)
     if not is_scoped and len({one.machine.id.subscription_id for one in report.machines}) > 1:
         tell_az_choice(settings)

@@ -62,6 +62,7 @@ def command(
     from patchmode.console.server import ConsoleServer
 
     settings = settings_of(context)
+    composition.identities(settings)  # before a page is opened that could read nothing
     brakes = brakes_from(context, {"freeze": freeze}, settings.share)
     scope = scope_from(options)
     if not scope.has_selector:

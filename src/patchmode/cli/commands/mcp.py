@@ -119,6 +119,7 @@ def _session_options(settings: Settings) -> list[str]:
     given = {
         "--cloud": settings.cloud,
         "--identity-file": settings.identity_file,
+        "--tenant": settings.tenant,
         "--share": settings.share,
         "--state-dir": settings.state_dir,
     }

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from patchmode.model.patch_settings import WantedSettings
     from patchmode.model.plan import Plan
     from patchmode.model.record import Record
-    from patchmode.model.report import AuditReport
     from patchmode.model.run import RunReport
     from patchmode.model.scope import Scope
     from patchmode.model.target import Target
@@ -113,16 +112,11 @@ def of_scope(scope: "Scope", wanted: "WantedSettings", settings: Settings, *, lo
     from patchmode.documents.audit import audit_document
     from patchmode.reports.formats.audit_record import audit_record
     from patchmode.rules.registry import rule_texts
-    from patchmode.workflow.inventory.audit import audit
 
     if not scope.has_selector:
         scope = replace(scope, everything=True)
 
-    async def work() -> "AuditReport":
-        async with composition.connected(settings, read_only=True) as azure:
-            return await audit(azure, scope, wanted=wanted, clock=composition.clock(), longest_wait=longest_wait)
-
-    report = run_reading(work)
+    report = run_reading(lambda: composition.audited(settings, scope, wanted=wanted, longest_wait=longest_wait))
     record = audit_record(audit_document(report), rule_texts())
     return Told(record, exits.of_audit(report.counts), audit_result(report, again=_audited_again(settings)))
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule
+from patchmode.documents.audit import AuditDocument, AuditMachine, AuditSchedule, TenantRow
 from patchmode.documents.base import WantedRow, subscription_names
 from patchmode.model.finding import Severity
 from patchmode.model.outcome import OutcomeKind, Readiness
@@ -64,10 +64,11 @@ def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
     )
     order = tuple(Severity)
     target = document.target
-    info = {"cloud": target.cloud, "endpoint": target.endpoint, "tenant": target.tenant_id}
+    tenants = [one.tenant_id for one in _tenants(document)] or [target.tenant_id]
+    info = [{"cloud": target.cloud, "endpoint": target.endpoint, "tenant": one} for one in tenants]
     made = document.created_at
     return (
-        Metric("patchmode_audit_info", "What was audited; always 1.", ((info, 1),)),
+        Metric("patchmode_audit_info", "What was audited; always 1.", tuple((one, 1) for one in info)),
         Metric(
             "patchmode_audit_timestamp_seconds",
             "When the audit was made, in Unix time.",
@@ -91,6 +92,20 @@ def audit_metrics(document: AuditDocument) -> tuple[Metric, ...]:
         *_readiness_metric(document),
         *(Metric(name, text, (({}, document.counts[member]),)) for member, (name, text) in _COUNTS.items()),
     )
+
+
+def _tenants(document: AuditDocument) -> tuple[TenantRow, ...]:
+    """Where several tenants were read, each of them; else none."""
+    return () if document.tenants is msgspec.UNSET else document.tenants
+
+
+def _tenant_facts(document: AuditDocument) -> Iterator[tuple[str, str]]:
+    """Of each tenant of several its figures, or why it was not read."""
+    for one in _tenants(document):
+        told = one.error or ""
+        if one.counts is not None:
+            told = f"{plural(one.counts['machines'], 'machine')}, {one.counts['findings']:,} with findings"
+        yield "Tenant", f"{f'{one.display_name} ({one.tenant_id})' if one.display_name else one.tenant_id}: {told}"
 
 
 def _readiness_metric(document: AuditDocument) -> Iterator[Metric]:
@@ -188,7 +203,8 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
         target=target,
         taken_at=document.created_at,
         facts=(
-            *target_facts(target),
+            *(one for one in target_facts(target) if not (_tenants(document) and one[0] == "Tenant")),
+            *_tenant_facts(document),
             ("Scope", scope_text(document.scope) or "(none)"),
             subscriptions_fact(machines),
             ("Measured against", wanted),
@@ -196,7 +212,7 @@ def audit_record(document: AuditDocument, rules: Mapping[str, RuleText]) -> Reco
         ),
         figures=_figures(document),
         charts=_charts(document),
-        columns=_COLUMNS,
+        columns=(*_COLUMNS, Column("tenantId", "Tenant id", is_shown=True)) if _tenants(document) else _COLUMNS,
         machines=machines,
         rules={**rules, **OWN_RULES},
         metrics=audit_metrics(document),
@@ -322,6 +338,7 @@ def _machine(row: AuditMachine, wanted: str) -> RecordedMachine:
         "assessmentMode": row.assessment_mode,
         "rebootSetting": row.reboot_setting,
         "hotpatch": row.hotpatch,
+        "tenantId": None if row.tenant_id is msgspec.UNSET else row.tenant_id,
     }
     return RecordedMachine(
         id=row.id,

@@ -32,6 +32,7 @@ from patchmode.reports.text.left_alone import skipped_lines, unreadable_lines
 from patchmode.reports.text.next_steps import command, nobody_now_lines
 from patchmode.reports.text.pending import kept_note, pending_text
 from patchmode.reports.text.summary import Counted, SummaryBy, Tally, summary_lines
+from patchmode.reports.text.tenants import audited_text, in_tenants, tenant_lines
 
 if TYPE_CHECKING:
     from patchmode.model.resource_id import ResourceId
@@ -128,6 +129,7 @@ def audit_lines(
     yield from _headline(report, names, paint)
     waiting = [entry.machine.id for entry in report.machines if entry.outcome.kind is OutcomeKind.PARKED]
     yield from nobody_now_lines(waiting, report.nobody, again=again, paint=paint)
+    yield from tenant_lines(report, again=again, paint=paint)
     obstacles = [
         reason
         for entry in report.machines
@@ -172,8 +174,11 @@ def _is_aside(entry: MachineAudit, report: AuditReport) -> bool:
 def _table(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
     """One table in a pipe; on a terminal in sections by resource group, so that a line has room for what matters."""
     sections = names.sections(entry.machine.id for entry in report.machines)
+    headings: tuple[str, ...] = ("SUBSCRIPTION", "GROUP")
+    if report.tenants:
+        sections, headings = in_tenants(report, sections), ("TENANT", *headings)
     rows = [(section, _row(entry)) for section, entry in zip(sections, report.machines, strict=True)]
-    yield from sectioned(_COLUMNS, rows, ("SUBSCRIPTION", "GROUP"), paint=paint)
+    yield from sectioned(_COLUMNS, rows, headings, paint=paint)
 
 
 def legend_lines(met: Collection[OutcomeKind], *, paint: Paint) -> Iterator[str]:
@@ -211,7 +216,7 @@ def _finding(entry: MachineAudit) -> Cell:
 def _headline(report: AuditReport, names: MachineNames, paint: Paint) -> Iterator[str]:
     counts = report.counts
     where = f" in {names.place}" if names.place else ""
-    text = f"Audit of {plural(counts['machines'], 'machine')}{where}, on {target_text(report.target)}"
+    text = f"Audit of {plural(counts['machines'], 'machine')}{where}, on {audited_text(report)}"
     yield from wrapped(text, paint=paint)
     if report.machines:
         yield from readiness_lines(report.readiness, paint=paint)

@@ -1,7 +1,8 @@
 """Audit, explain and watch: machines in scope with who patches them and what is wrong; one in full; again and again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,20 +17,24 @@ from patchmode.errors import (
     WrongTargetError,
 )
 from patchmode.model.drift import Drift, Look, ResourceChange
-from patchmode.model.machine import Machine, MachineKind, surroundings_of, worse
+from patchmode.model.machine import Machine, MachineKind, Subscription, surroundings_of, worse
 from patchmode.model.patch_settings import Orchestration, WantedSettings
-from patchmode.model.report import AuditReport, Explanation
+from patchmode.model.report import AuditReport, Explanation, TenantAudit
 from patchmode.model.scope import Filters, Scope
 from patchmode.model.target import SubscriptionNames, in_a_list, labels
 from patchmode.ports.azure import Azure, Clock, GraphScope
+from patchmode.rules.audit_merging import merged, scopes_of
 from patchmode.rules.drift import carried, drifts, look_of, with_authors
 from patchmode.rules.eligibility.judgement import audit_machine
 from patchmode.rules.schedules.after_plan import nobody_among
 from patchmode.rules.schedules.memberships import LONGEST_WAIT
+from patchmode.timing import all_of
 from patchmode.workflow.inventory.inventory import take_inventory
 from patchmode.workflow.inventory.suggestions import near_machine
 from patchmode.workflow.schedules.reading import look_up, read_assessments
 
+TENANTS_AT_ONCE = 4
+_ELSEWHERE = "All that the scope names is in other tenants."
 DEFAULT_WANTED = WantedSettings(orchestration=Orchestration.CUSTOMER_MANAGED_SCHEDULES)
 """What machines are measured against when the user names nothing: the prerequisite of schedules."""
 
@@ -73,6 +78,96 @@ async def audit(
         notes=(*inventory.notes, *index.book.notes),
         created_at=now,
     )
+
+
+async def audit_tenants(
+    connects: Mapping[str, Callable[[], AbstractAsyncContextManager[Azure]]],
+    scope: Scope,
+    *,
+    wanted: WantedSettings = DEFAULT_WANTED,
+    clock: Clock,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> AuditReport:
+    """Audit the machines of a scope in several tenants, each through a connection of its own.
+
+    Steps:
+        1. sign in to each, and list its subscriptions: what the scope names is looked for where it is seen;
+        2. audit each, some at a time;
+        3. join the reports, each machine once.
+
+    Args:
+        connects: tenant → what connects to it, for reading.
+        scope, wanted, clock, longest_wait: as for `audit`.
+
+    Returns:
+        A tenant that could not be read is one entry of `unreadable`, and the others are reported.
+
+    Raises:
+        SignInError, RequestError: no tenant could be read; the message is that of the first.
+        UsageError, EmptyScopeError: the same of a scope that is wrong everywhere, or matches nothing in any.
+    """
+    failed: dict[str, PatchmodeError] = {}
+    async with AsyncExitStack() as stack:
+        opened: dict[str, Azure] = {}
+        seen: dict[str, Sequence[Subscription]] = {}
+        for tenant_id, connect in connects.items():
+            try:
+                azure = await stack.enter_async_context(connect())
+                seen[tenant_id] = await azure.authorization.subscriptions()
+                opened[tenant_id] = azure
+            except (RequestError, SignInError) as error:
+                failed[tenant_id] = error
+        if not opened:
+            raise next(iter(failed.values()))
+        scopes, slots = scopes_of(scope, seen), asyncio.Semaphore(TENANTS_AT_ONCE)
+
+        async def one(tenant_id: str, azure: Azure) -> TenantAudit:
+            name, part = await _tenant_name(azure), scopes[tenant_id]
+            if part is None:
+                return TenantAudit(tenant_id, name, failure=_ELSEWHERE)
+            try:
+                async with slots:
+                    report = await audit(azure, part, wanted=wanted, clock=clock, longest_wait=longest_wait)
+            except (RequestError, SignInError, UsageError, EmptyScopeError) as error:
+                failed[tenant_id] = error
+                is_unread = not isinstance(error, EmptyScopeError)
+                return TenantAudit(tenant_id, name, failure=_in_a_line(error), is_unread=is_unread)
+            return TenantAudit(tenant_id, name, replace(report, scope=scope.describe()))
+
+        read = await all_of([one(tenant_id, azure) for tenant_id, azure in opened.items()])
+    parts = {entry.tenant_id: entry for entry in read}
+    if not any(entry.report for entry in read):
+        raise _nowhere(failed)
+    unread = {one: TenantAudit(one, failure=_in_a_line(error), is_unread=True) for one, error in failed.items()}
+    return merged([parts.get(one) or unread[one] for one in connects])
+
+
+async def _tenant_name(azure: Azure) -> str:
+    """The display name; empty where it cannot be read: the id alone names the tenant then."""
+    with suppress(RequestError):
+        return await azure.authorization.tenant_name()
+    return ""
+
+
+def _in_a_line(error: PatchmodeError) -> str:
+    return " ".join(error.message.split())
+
+
+def _nowhere(failed: Mapping[str, PatchmodeError]) -> PatchmodeError:
+    """Why no tenant could be read: what no scope explains first, then a scope that is wrong, then one without machines.
+
+    Where several tenants gave different reasons for a scope, the message has each.
+    """
+    errors = failed.values()
+    worst = next((one for one in errors if not isinstance(one, UsageError | EmptyScopeError)), None)
+    if worst is not None:
+        return worst
+    first = next((one for one in errors if isinstance(one, UsageError)), next(iter(errors)))
+    if len({one.message for one in errors}) == 1:
+        return first
+    told = "\n".join(f"  tenant {tenant_id}: {_in_a_line(one)}" for tenant_id, one in failed.items())
+    kind = UsageError if isinstance(first, UsageError) else EmptyScopeError
+    return kind(f"Nothing was selected in {len(failed)} tenants:\n{told}", advice=first.advice)
 
 
 async def explain(
