@@ -9,6 +9,7 @@ from tests import proofs
 from tests.cli.conftest import Done, Program, Start
 
 from arm_emulator.directory import FederatedCredential
+from arm_emulator.faults import Action, FaultPlan, Matcher, Respond, Rule
 
 CREDENTIAL = FederatedCredential(proofs.ISSUER, proofs.SUBJECT, (proofs.AUDIENCE,), (proofs.public_key(2, "k"),))
 SIGNED_IN = "Signed in as    arm-emulator operator (object id 44444444-4444-4444-4444-444444444444)\n"
@@ -150,9 +151,29 @@ def test_who_is_not_signed_in_in_a_sovereign_cloud_is_sent_to_that_cloud(offline
         name: offline("--cloud", name, "doctor", AZURE_TOKEN_CREDENTIALS="EnvironmentCredential").err
         for name in ("AzureCloud", "AzureUSGovernment", "AzureChinaCloud")
     }
-    variables = "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET."
+    variables = "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
     assert {name: text.rpartition("What to do: ")[2].strip() for name, text in said.items()} == {
-        "AzureCloud": f"Sign in with az login, or {variables}",
-        "AzureUSGovernment": f"Sign in with `az cloud set --name AzureUSGovernment && az login`, or {variables}",
-        "AzureChinaCloud": f"Sign in with `az cloud set --name AzureChinaCloud && az login`, or {variables}",
+        "AzureCloud": f"Sign in with az login, or {variables}.",
+        "AzureUSGovernment": f"Sign in in az, or {variables}:\naz cloud set --name AzureUSGovernment && az login",
+        "AzureChinaCloud": f"Sign in in az, or {variables}:\naz cloud set --name AzureChinaCloud && az login",
     }
+
+
+def test_a_sign_in_that_ends_in_the_middle_of_a_run(start: Start) -> None:
+    """The token of a pipeline is over when Resource Manager's is: the run stops, is told so, and is continued later."""
+    over = {"error": "invalid_client", "error_description": "AADSTS700024: Client assertion is not within its time."}
+    again = Rule(
+        do=Action(respond=Respond(401, json=over)), match=Matcher(path="*/oauth2/v2.0/token"), nth=list(range(4, 13))
+    )
+    ends = Rule(do=Action(expire_tokens=True), match=Matcher(method="PATCH"), nth=2)
+    program = start("small", faults=FaultPlan(rules=[again, ends]))
+    assert program("plan", "--all", "--out", "plan.json").code == 10
+    stopped = program("apply", "plan.json", "--yes", "--concurrency", "1")
+    assert stopped.code == 1
+    assert "AADSTS700024" in stopped.err
+    assert "Continue with: patchmode runs resume RUN\n" in stopped.err
+    # Somebody signs in again.
+    program.served.emulator.faults.arm(FaultPlan())  # type: ignore[attr-defined]
+    done = program("runs", "resume", "latest", "--yes")
+    assert done.code == 0, done.err
+    assert "AADSTS" not in done.err

@@ -333,11 +333,11 @@ def sign_in_failure(error: Exception, cloud: Cloud, name: str = "", unreached: s
         where = "Correct it where it is defined, or leave it out; nothing was done as another identity instead."
         return SignInError(
             f"identity {name!r} cannot sign in to {cloud.name} ({cloud.authority}):\n{tried}",
-            advice=f"{advice} {where}" if advice else where,
+            advice=f"{advice}\n{where}" if advice else where,
         )
     return SignInError(
         f"no credential gave a token for {cloud.name} ({cloud.authority}):\n{tried}",
-        advice=advice or f"{identity_advice(said)} {how_to_sign_in(cloud)}".strip(),
+        advice=advice or f"{identity_advice(said)}\n{how_to_sign_in(cloud)}".strip(),
     )
 
 
@@ -351,7 +351,7 @@ def how_to_sign_in(cloud: Cloud) -> str:
         return f"{variables[0].upper()}{variables[1:]}, or sign in with az login in az's own cloud of that endpoint."
     if cloud.name == PUBLIC_CLOUD:
         return f"Sign in with az login, or {variables}."
-    return f"Sign in with `az cloud set --name {cloud.name} && az login`, or {variables}."
+    return f"Sign in in az, or {variables}:\naz cloud set --name {cloud.name} && az login"
 
 
 @dataclass(frozen=True, slots=True)

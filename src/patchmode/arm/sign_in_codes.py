@@ -34,23 +34,25 @@ _NO_USER = (
     "guest has to be invited first."
 )
 _PATH = '"$AZURE_CLIENT_CERTIFICATE_PATH"'
-_ASSERTION = (
-    "The certificate does not fit the application. Its thumbprint must be among those of the app registration "
-    '(Certificates & secrets); it is shown by: openssl x509 -in "$AZURE_CLIENT_CERTIFICATE_PATH" -noout -fingerprint '
-    "-sha256. Check AZURE_CLIENT_ID and AZURE_TENANT_ID too."
+_FITS_NOT = (
+    "The certificate does not fit the application: its thumbprint must be among those of the app registration "
+    "(Certificates & secrets). Check AZURE_CLIENT_ID and AZURE_TENANT_ID too."
 )
 _CHAIN = (
     " AZURE_CLIENT_SEND_CERTIFICATE_CHAIN has no effect here: a certificate must be registered itself, not only its "
     "subject name and issuer."
 )
+_THUMBPRINT = f" The thumbprint is shown by:\nopenssl x509 -in {_PATH} -noout -fingerprint -sha256"
+_ASSERTION = f"{_FITS_NOT}{_THUMBPRINT}"
 _EXPIRED = (
     "The certificate has expired. Register a new one in the app registration (Certificates & secrets) and name its "
     "file in AZURE_CLIENT_CERTIFICATE_PATH."
 )
 _FEDERATED = (
     "No federated identity credential of the application fits the token. Its issuer, subject and audience must be "
-    "those of the token, in the same casing; they are listed by: az ad app federated-credential list --id "
-    '"$AZURE_CLIENT_ID" (of a managed identity: az identity federated-credential list).'
+    "those of the token, in the same casing. They are listed by the first of these, of a managed identity by the "
+    'second:\naz ad app federated-credential list --id "$AZURE_CLIENT_ID"\n'
+    "az identity federated-credential list --identity-name NAME --resource-group GROUP"
 )
 _EXCHANGE = (
     "The token has another audience than the federated identity credential. It is api://AzureADTokenExchange in "
@@ -83,7 +85,8 @@ _ADVICE: Mapping[str, str] = {
     "700023": "The certificate's assertion is addressed to another cloud or tenant. Check that --cloud "
     "(PATCHMODE_CLOUD) names the cloud of AZURE_TENANT_ID.",
     "700024": "The certificate's assertion or the federated token is not valid now. Check this computer's clock, and "
-    "that the token file is renewed before it expires.",
+    "that the token file is renewed before it expires. In a pipeline the token with which az signed in ends after "
+    "minutes: sign in again there.",
     "70021": _FEDERATED,
     "700211": _FEDERATED,
     "700212": _EXCHANGE,
@@ -143,7 +146,8 @@ _ADVICE: Mapping[str, str] = {
     "90055": "Entra limits the tenant's sign-ins at the moment. Repeat the command in a few minutes.",
 }
 """Number → advice. Those of assertions beyond 700027 are of the second page; audiences: Microsoft, "Configure an
-application to trust a managed identity"; casing: "What's new for authentication", August 2024."""
+application to trust a managed identity"; casing: "What's new for authentication", August 2024;
+the token of a pipeline: GitHub, Azure/login#372."""
 
 _WORDS: Mapping[str, str] = {
     "Multiple user assigned identities exist": "This computer has several managed identities. Set AZURE_CLIENT_ID to "
@@ -171,7 +175,7 @@ def sign_in_advice(said: str, authority: str) -> str:
     Returns:
         A sentence or two for each number; empty where there is none, so that nobody was refused by Entra.
     """
-    told = " ".join(dict.fromkeys(_told(said, authority)))
+    told = "\n".join(dict.fromkeys(_told(said, authority)))
     return told if os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH") else told.replace(_PATH, "FILE")
 
 
@@ -185,7 +189,7 @@ def _told(said: str, authority: str) -> Iterator[str]:
         if number == "700027" and "key used is expired" in said:
             yield _EXPIRED
         elif number == "700027" and os.environ.get("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN"):
-            yield _ASSERTION + _CHAIN
+            yield f"{_FITS_NOT}{_CHAIN}{_THUMBPRINT}"
         else:
             yield _ADVICE.get(number) or _unknown(number, authority)
 

@@ -117,7 +117,7 @@ def tell(text: str, *, indent: int = 0, hang: int = 2) -> None:
         own = len(line) - len(line.lstrip())
         first = indent if number == 0 else max(own, indent)
         text = line.strip()
-        if number and (text.startswith("az ") or _COMMAND.match(text)):
+        if number and (text.startswith(("az ", "openssl ")) or _COMMAND.match(text)):
             # Alone on its line; a line feed in it would break it when it is copied.
             click.echo(f"{'':{first}}{printable(text)}", err=True)
             continue

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +21,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CertificateCredential as BlockingCertificateCredential
 from azure.identity import CredentialUnavailableError
 from azure.identity.aio import (
+    AzurePipelinesCredential,
     CertificateCredential,
     ClientAssertionCredential,
     DefaultAzureCredential,
@@ -167,6 +170,35 @@ async def test_any_program_may_bring_the_token(served: Running) -> None:
     """As pipelines do that hand out a token for the exchange."""
     credential = ClientAssertionCredential(TENANT, APP, lambda: proofs.federated_token(2), **how(served))
     assert await who(credential, served) == APP
+
+
+async def test_a_service_connection_of_azure_pipelines(served: Running, bare: pytest.MonkeyPatch) -> None:
+    """azure-identity asks the pipeline's own endpoint, which is one of the test here, for the issuer's token."""
+    asked: list[tuple[str, str]] = []
+
+    class Pipelines(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append((self.path, str(self.headers["Authorization"])))
+            body = json.dumps({"oidcToken": proofs.federated_token(2)}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Pipelines) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        bare.setenv("SYSTEM_OIDCREQUESTURI", f"http://127.0.0.1:{server.server_port}/oidctoken")
+        credential = AzurePipelinesCredential(
+            tenant_id=TENANT, client_id=APP, service_connection_id="connection", system_access_token="t", **how(served)
+        )
+        assert await who(credential, served) == APP
+        thread.join()
+    assert asked == [("/oidctoken?api-version=7.1&serviceConnectionId=connection", "Bearer t")]
 
 
 FEDERATED_REFUSALS = [

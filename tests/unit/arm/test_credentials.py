@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ChainedTokenCredential
 
+from arm_emulator.protocol import assertions
 from patchmode.arm.clouds import KNOWN
 from patchmode.arm.credentials import SignIn, claims_of, default_chain
+from patchmode.arm.sign_in_codes import sign_in_advice
 from patchmode.errors import SignInError
 
 CLOUD = KNOWN["azurecloud"]
@@ -185,3 +189,12 @@ async def test_what_entra_refused_by_an_unknown_number_is_named(cloud: str, wher
         await sign_in.get_token_info(CLOUD.scope)
     assert where in caught.value.advice
     assert "trace id, correlation id" in caught.value.advice
+
+
+def test_whatever_the_emulator_refuses_of_an_assertion_has_advice() -> None:
+    """So that a refusal which somebody teaches it next is not left to Entra's page."""
+    source = Path(assertions.__file__).read_text(encoding="utf-8")
+    numbers = set(re.findall(r"_refuse\((\d+)", source))
+    assert {"700027", "700024", "700213", "7002138", "7000272", "50013"} <= numbers
+    for number in numbers:
+        assert "explains it" not in sign_in_advice(f"AADSTS{number}: words", CLOUD.authority), number
